@@ -1,0 +1,56 @@
+"""Reads emotions off faces, in photos, clips and live.
+
+import emodetect
+
+for face in emodetect.analyze("photo.jpg").readings:
+    print(face.box, face.scores.dominant, face.scores.confidence)
+
+for frame, result in emodetect.stream("clip.mp4"):
+    ...
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from emodetect.api import analyze, open_pipeline, stream
+    from emodetect.errors import EmodetectError
+    from emodetect.pipeline import EmotionPipeline
+    from emodetect.types import Box, Emotion, EmotionScores, FaceReading, Frame, FrameResult
+
+# Loaded on first use: `emodetect --help` must not wait for NumPy and OpenCV.
+_WHERE = {
+    "analyze": "emodetect.api",
+    "open_pipeline": "emodetect.api",
+    "stream": "emodetect.api",
+    "EmodetectError": "emodetect.errors",
+    "EmotionPipeline": "emodetect.pipeline",
+    "Box": "emodetect.types",
+    "Emotion": "emodetect.types",
+    "EmotionScores": "emodetect.types",
+    "FaceReading": "emodetect.types",
+    "Frame": "emodetect.types",
+    "FrameResult": "emodetect.types",
+}
+
+__all__ = [
+    "Box",
+    "EmodetectError",
+    "Emotion",
+    "EmotionPipeline",
+    "EmotionScores",
+    "FaceReading",
+    "Frame",
+    "FrameResult",
+    "analyze",
+    "open_pipeline",
+    "stream",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module 'emodetect' has no attribute {name!r}")
+    return getattr(importlib.import_module(_WHERE[name]), name)

@@ -1,0 +1,5 @@
+"""``python -m emodetect``."""
+
+from emodetect.cli import main
+
+main()

@@ -1,0 +1,1 @@
+"""Emotion backends: anything that turns face crops into scores."""

@@ -1,0 +1,45 @@
+"""The seam between the pipeline and whatever reads emotions."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from types import TracebackType
+
+import numpy as np
+import numpy.typing as npt
+from typing_extensions import Self
+
+from emodetect.types import Image
+
+
+class EmotionBackend(ABC):
+    """Reads emotions off face crops, a batch at a time; a context manager that frees what it holds.
+
+    Attributes:
+        name: what a person calls it, for the window and the tables.
+        uncertain_below: confidence under which its answers should not be trusted, 0 to 1.
+    """
+
+    name: str
+    uncertain_below: float = 0.5
+
+    @abstractmethod
+    def classify(self, crops: Sequence[Image]) -> npt.NDArray[np.float32]:
+        """Score each crop.
+
+        Args:
+            crops: uint8 (height, width, 3) BGR, of any size, at least one pixel each; may be empty.
+
+        Returns:
+            float32 (len(crops), 7) in the order of `EMOTIONS`; each row is at least 0 and sums to 1.
+        """
+
+    def close(self) -> None:
+        """Free what the backend holds; the default holds nothing."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()

@@ -1,0 +1,121 @@
+"""DeepFace's emotion model, called directly on our boxes.
+
+`DeepFace.analyze` looks for a face again inside the crop and costs 40 ms a face; its emotion model alone takes a
+millisecond. What `analyze` does between crop and model is repeated here, so that the scores are the same.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from typing_extensions import override
+
+from emodetect.backends.base import EmotionBackend
+from emodetect.backends.labels import LabelMap
+from emodetect.errors import BackendUnavailableError, UsageError
+from emodetect.quiet import is_debugging, quiet_native_output
+from emodetect.types import EMOTIONS, Image
+
+WEIGHTS_NAME = "facial_expression_model_weights.h5"
+
+_PADDED = 224
+"""Side to which `deepface.modules.demography.analyze` fits every crop before anything else, pixels."""
+
+_SIZE = 48
+"""Side of the emotion model's input, pixels."""
+
+
+class DeepFaceBackend(EmotionBackend):
+    """DeepFace's emotion model in batches; scores equal `DeepFace.analyze(crop, detector_backend="skip")`.
+
+    Raises:
+        BackendUnavailableError: DeepFace or its weights cannot be had.
+    """
+
+    name = "deepface"
+
+    def __init__(self) -> None:
+        with quiet_native_output():
+            self._call, labels = _load()
+        self._labels = LabelMap(labels)
+
+    @override
+    def classify(self, crops: Sequence[Image]) -> npt.NDArray[np.float32]:
+        if not crops:
+            return np.zeros((0, len(EMOTIONS)), np.float32)
+        return self._labels.apply(self._call(np.stack([_prepare(crop) for crop in crops])[..., np.newaxis]))
+
+
+def create_deepface(model: str | None, labels: Sequence[str] | None) -> EmotionBackend:
+    """Load the backend; it has one model, so neither a model nor labels can be given.
+
+    Raises:
+        UsageError: a model or labels are given.
+        BackendUnavailableError: DeepFace or its weights cannot be had.
+    """
+    if model is not None or labels:
+        raise UsageError("--model and --labels do not go with --backend deepface, which has its own model")
+    return DeepFaceBackend()
+
+
+def weights_path() -> Path:
+    """Where DeepFace looks for the weights of its emotion model (`deepface.commons.weight_utils`)."""
+    return Path(os.environ.get("DEEPFACE_HOME", Path.home())) / ".deepface" / "weights" / WEIGHTS_NAME
+
+
+def _prepare(crop: Image) -> npt.NDArray[np.float32]:
+    """What `analyze` does to a crop: fit into 224x224, pad with black, reduce to 48x48.
+
+    Gray conversion and scaling are linear, so they may come first here, which costs a third.
+    """
+    gray = np.asarray(cv2.cvtColor(crop.astype(np.float32) / 255, cv2.COLOR_BGR2GRAY))
+    height, width = gray.shape
+    factor = min(_PADDED / height, _PADDED / width)
+    fitted = cv2.resize(gray, (max(1, int(width * factor)), max(1, int(height * factor))))
+    rows, columns = _PADDED - fitted.shape[0], _PADDED - fitted.shape[1]
+    padded = np.pad(fitted, ((rows // 2, rows - rows // 2), (columns // 2, columns - columns // 2)))
+    return np.asarray(cv2.resize(padded, (_SIZE, _SIZE)), np.float32)
+
+
+def _load() -> tuple[Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]], Sequence[str]]:
+    path = weights_path()
+    if not is_debugging():
+        os.environ.setdefault("DEEPFACE_LOG_LEVEL", "50")
+    try:
+        from deepface import DeepFace  # first: it selects the legacy Keras that its models need
+        from deepface.models.demography.DemographyUtils import EMOTION_LABELS
+    except (ImportError, ValueError) as error:
+        raise BackendUnavailableError(
+            f"DeepFace cannot be imported ({_first_line(error)}); pip install 'deepface>=0.0.99,<0.0.102' tf-keras"
+        ) from error
+    import tensorflow
+
+    try:
+        client: Any = DeepFace.build_model(task="facial_attribute", model_name="Emotion")
+    except Exception as error:  # gdown, requests and h5py each raise their own
+        if path.is_file():
+            raise BackendUnavailableError(
+                f"{path}: DeepFace cannot read its weights; delete the file and let it be downloaded again"
+            ) from error
+        raise BackendUnavailableError(
+            f"DeepFace's weights are missing and cannot be downloaded: put {WEIGHTS_NAME} into {path.parent} "
+            "(from the releases of serengil/deepface_models on GitHub, v1.0)"
+        ) from error
+    signature = tensorflow.TensorSpec((None, _SIZE, _SIZE, 1), tensorflow.float32)
+    compiled = tensorflow.function(lambda batch: client.model(batch, training=False), input_signature=[signature])
+
+    def call(batch: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        return np.asarray(compiled(batch).numpy(), np.float32)
+
+    call(np.zeros((1, _SIZE, _SIZE, 1), np.float32))  # the first call traces: not on a face
+    return call, tuple(EMOTION_LABELS)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:160]

@@ -1,0 +1,104 @@
+"""The command line. Command modules are imported when they are run; errors become one line and an exit code."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import sys
+from types import FrameType
+from typing import Any
+
+import click
+
+from emodetect.errors import EmodetectError
+from emodetect.quiet import DEBUG_VARIABLE, is_debugging, silence_libraries
+
+_COMMANDS = {
+    "live": ("emodetect.cli.live:live", "Show the emotions of the faces before a camera."),
+    "image": ("emodetect.cli.image:image", "Read the emotions off the faces in photos."),
+    "video": ("emodetect.cli.video:video", "Read the emotions off every frame of a clip."),
+}
+"""Where each command is, and its line in the overview, which is shown without importing it."""
+
+EXIT_INTERRUPTED = 130
+EXIT_TERMINATED = 143
+
+
+class _Terminated(BaseException):
+    """SIGTERM as an exception, so that outputs are closed on the way out."""
+
+
+class _LazyGroup(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module, _, attribute = _COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in _COMMANDS.items()])
+
+
+def _show_version(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
+    if value:
+        from importlib.metadata import version
+
+        click.echo(f"emodetect {version('emodetect')}")
+        ctx.exit()
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--version", is_flag=True, expose_value=False, is_eager=True, callback=_show_version, help="Show the version.")
+def cli() -> None:
+    """Read emotions off faces: in photos, in clips, and live from a camera.
+
+    What a face shows is not what a person feels. Scores say how a face would be labelled by people who see only the face.
+    """
+
+
+def main() -> None:
+    """Run the command line and exit with the documented code."""
+    if "--debug" in sys.argv[1:]:
+        os.environ[DEBUG_VARIABLE] = "1"
+    silence_libraries()
+    signal.signal(signal.SIGTERM, _raise_terminated)
+    code: Any
+    try:
+        code = cli.main(standalone_mode=False)
+    except EmodetectError as error:
+        code = _report(error, str(error), error.exit_code)
+    except click.ClickException as error:
+        if isinstance(error, click.UsageError) and error.ctx is not None:
+            click.echo(f"{error.ctx.get_usage()}\n{_help_hint(error.ctx)}", err=True)
+        code = _report(error, error.format_message(), error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("emodetect: interrupted", err=True)
+        code = EXIT_INTERRUPTED
+    except _Terminated:
+        code = EXIT_TERMINATED
+    except Exception as error:
+        code = _report(error, f"unexpected {type(error).__name__}: {error} (--debug shows where)", 1)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _help_hint(ctx: click.Context) -> str:
+    return f"Try '{ctx.command_path} --help'."
+
+
+def _report(error: Exception, message: str, code: int) -> int:
+    if is_debugging():
+        import traceback
+
+        traceback.print_exception(error)
+    click.echo(f"emodetect: {' '.join(message.split())}", err=True)
+    return code
+
+
+def _raise_terminated(number: int, frame: FrameType | None) -> None:
+    raise _Terminated

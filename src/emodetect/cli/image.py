@@ -1,0 +1,145 @@
+"""``emodetect image``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from emodetect.cli.options import (
+    backend_options,
+    debug_option,
+    detector_options,
+    make_backend,
+    make_detector,
+    overwrite_option,
+)
+from emodetect.errors import EmodetectError, OutputError
+
+if TYPE_CHECKING:
+    from emodetect.pipeline import EmotionPipeline
+    from emodetect.types import FrameResult, Image
+
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("photos", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PHOTO...")
+@click.option("--format", "output_format", type=click.Choice(["table", "json"]), default="table", show_default=True,
+              help="What is printed.")  # fmt: skip
+@click.option("--output", type=click.Path(path_type=Path), metavar="FILE|FOLDER",
+              help="Save an annotated copy: a file for one photo, a folder for several.")  # fmt: skip
+@overwrite_option
+@backend_options
+@detector_options("5%")
+@debug_option
+def image(
+    photos: Sequence[Path], output_format: str, output: Path | None, overwrite: bool,
+    backend: str, model: str | None, labels: list[str] | None, uncertain: float | None, **detector: Any,
+) -> int:  # fmt: skip
+    """Read the emotions off the faces in photos.
+
+    A photo that cannot be read is reported, the others are still done, and the exit code is then 1.
+    """
+    from emodetect.pipeline import EmotionPipeline
+
+    targets = _targets(photos, output, overwrite)
+    face_detector = make_detector(**detector)
+    records: list[dict[str, Any]] = []
+    failed = False
+    with make_backend(backend, model, labels) as emotion_backend:
+        pipeline = EmotionPipeline(face_detector, emotion_backend, uncertain_below=uncertain)
+        for path, target in zip(photos, targets, strict=True):
+            try:
+                records.append(_analyze(pipeline, path, target))
+            except EmodetectError as error:
+                failed = True
+                records.append({"path": str(path), "error": str(error)})
+                click.echo(f"emodetect: {error}", err=True)
+    if output_format == "json":
+        click.echo(json.dumps(records, indent=2))
+    else:
+        _print_table(records)
+    return 1 if failed else 0
+
+
+def _targets(photos: Sequence[Path], output: Path | None, overwrite: bool) -> list[Path | None]:
+    """Where each annotated copy goes, seen to be writable before the work starts."""
+    from emodetect.sinks.base import check_output
+
+    if output is None:
+        return [None] * len(photos)
+    if len(photos) == 1 and not output.is_dir():
+        check_output(output, overwrite=overwrite, suffixes=IMAGE_SUFFIXES)
+        targets = [output]
+    else:
+        if output.exists() and not output.is_dir():
+            raise OutputError(f"{output}: is a file; several photos need a folder")
+        try:
+            output.mkdir(exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"{output}: cannot be made a folder ({error.strerror})") from error
+        targets = [output / (p.name if p.suffix.lower() in IMAGE_SUFFIXES else f"{p.name}.png") for p in photos]
+        if len(set(targets)) < len(targets):
+            raise OutputError(f"{output}: two of the photos have the same name; annotate them one at a time")
+        for target in targets:
+            check_output(target, overwrite=overwrite)
+    for photo, target in zip(photos, targets, strict=True):
+        if target.exists() and photo.exists() and target.samefile(photo):
+            raise OutputError(f"{target}: is the photo itself; choose another name")
+    return list(targets)
+
+
+def _analyze(pipeline: EmotionPipeline, path: Path, target: Path | None) -> dict[str, Any]:
+    from emodetect.sinks.records import image_as_dict
+    from emodetect.sources.images import read_image
+    from emodetect.types import Frame
+
+    picture = read_image(path)
+    result = pipeline.analyze(Frame(picture))
+    if target is not None:
+        _save(picture, result, target)
+    height, width = picture.shape[:2]
+    return image_as_dict(str(path), (width, height), result.readings)
+
+
+def _save(picture: Image, result: FrameResult, target: Path) -> None:
+    import cv2
+
+    from emodetect.overlay import draw
+
+    ok, data = cv2.imencode(target.suffix.lower(), draw(picture, result.readings))
+    try:
+        if not ok:
+            raise OutputError(f"{target}: OpenCV cannot write such a file")
+        target.write_bytes(data.tobytes())
+    except OSError as error:
+        raise OutputError(f"{target}: cannot be written ({error.strerror or error})") from error
+
+
+def _print_table(records: Sequence[dict[str, Any]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("photo", overflow="fold")
+    table.add_column("face", justify="right")
+    table.add_column("emotion", no_wrap=True)
+    table.add_column("confidence", justify="right", no_wrap=True)
+    table.add_column("then", style="dim", no_wrap=True)
+    for record in records:
+        faces = record.get("faces", [])
+        name = Text(record["path"])
+        if not faces:
+            table.add_row(name, "", Text("cannot be read" if "error" in record else "no face found", style="dim"))
+        for number, face in enumerate(faces, start=1):
+            second, score = sorted(face["scores"].items(), key=lambda item: -item[1])[1]
+            emotion = face["emotion"] + ("?" if face["uncertain"] else "")
+            table.add_row(name if number == 1 else "", str(number), emotion, f"{face['confidence']:.0%}", f"{second} {score:.0%}")
+    Console().print(table)
+    if any(face["uncertain"] for record in records for face in record.get("faces", [])):
+        click.echo("? uncertain: do not rely on it")

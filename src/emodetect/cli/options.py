@@ -1,0 +1,96 @@
+"""Options that several commands share, and what is built from them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from emodetect.backends.base import EmotionBackend
+    from emodetect.faces.haar import HaarDetector
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def _min_face(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple[float, bool]:
+    """A number of pixels (64), or a share of the picture's height (0.1 or 10%): the number, and whether it is a share."""
+    try:
+        number = float(value.removesuffix("%")) / (100 if value.endswith("%") else 1)
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is neither a number of pixels nor a share such as 0.1 or 10%") from None
+    relative = value.endswith("%") or 0 < number < 1
+    if not number > 0 or (relative and number > 1) or number == float("inf"):
+        raise click.BadParameter(f"{value!r} is out of range: at least 1 pixel, or a share up to 100%")
+    return number, relative
+
+
+def _comma_separated(ctx: click.Context, parameter: click.Parameter, value: str | None) -> list[str] | None:
+    return None if value is None else [part.strip() for part in value.split(",") if part.strip()]
+
+
+def detector_options(min_face: str) -> Callable[[Function], Function]:
+    """``--cascade``, ``--scale-factor``, ``--min-neighbors`` and ``--min-face`` with this default."""
+
+    def decorate(function: Function) -> Function:
+        # fmt: off
+        for option in (
+            click.option("--min-face", callback=_min_face, metavar="PIXELS|SHARE", default=min_face, show_default=True,
+                         help="Smallest face to look for, in pixels or as a share of the picture's height."),
+            click.option("--min-neighbors", type=click.IntRange(1), default=5, show_default=True,
+                         help="How many overlapping windows must agree on a face; more means fewer false and more missed faces."),
+            click.option("--scale-factor", type=click.FloatRange(1.01, 2.0), default=1.1, show_default=True,
+                         help="Step between the face sizes looked at; larger is faster and misses more."),
+            click.option("--cascade", type=click.Path(path_type=Path), metavar="FILE",
+                         help="Another Haar cascade (XML) than the frontal-face one."),
+        ):
+            function = option(function)
+        # fmt: on
+        return function
+
+    return decorate
+
+
+def backend_options(function: Function) -> Function:
+    """``--backend``, ``--model``, ``--labels`` and ``--uncertain``."""
+    # fmt: off
+    for option in (
+        click.option("--uncertain", type=click.FloatRange(0, 1), metavar="SHARE",
+                     help="Confidence under which a reading is marked uncertain.  [default: the model's own]"),
+        click.option("--labels", callback=_comma_separated, metavar="A,B,...",
+                     help="What the model file's outputs mean, in order, where the file does not say so."),
+        click.option("--model", metavar="NAME|FILE",
+                     help="For cnn: fer2013 or ferplus (one head of the embedded network), or a .onnx, .h5 or .keras file."),
+        click.option("--backend", default="cnn", show_default=True,
+                     help="What reads the emotions: cnn (embedded, or --model), deepface, or a plug-in's name."),
+    ):
+        function = option(function)
+    # fmt: on
+    return function
+
+
+def debug_option(function: Function) -> Function:
+    """``--debug``; `emodetect.cli.main` looks for it before anything is imported."""
+    option = click.option("--debug", is_flag=True, expose_value=False, help="Show tracebacks and what the libraries print.")
+    return option(function)
+
+
+def overwrite_option(function: Function) -> Function:
+    """``--overwrite``."""
+    return click.option("--overwrite", is_flag=True, help="Replace output files that exist already.")(function)
+
+
+def make_detector(cascade: Path | None, scale_factor: float, min_neighbors: int, min_face: tuple[float, bool]) -> HaarDetector:
+    """The detector that the options describe."""
+    from emodetect.faces.haar import HaarDetector, MinFace
+
+    return HaarDetector(cascade, scale_factor=scale_factor, min_neighbors=min_neighbors, min_face=MinFace(*min_face))
+
+
+def make_backend(backend: str, model: str | None, labels: list[str] | None) -> EmotionBackend:
+    """The backend that the options describe."""
+    from emodetect.backends.registry import create_backend
+
+    return create_backend(backend, model, labels)

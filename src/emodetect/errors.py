@@ -1,0 +1,46 @@
+"""Everything that can go wrong, as one tree.
+
+    EmodetectError
+    ├── UsageError                   options that contradict each other, or name nothing
+    ├── SourceError                  a camera, file or stream that cannot be read
+    ├── ModelError                   a model file that is missing, unreadable, of the wrong shape or unsafe
+    ├── BackendUnavailableError      a package or weights file that a backend needs and does not have
+    ├── DatasetError                 a data set that cannot be trained on or evaluated with
+    └── OutputError                  an output that exists already or cannot be written
+
+A message is one line that says what happened, to which file, and what to do about it.
+"""
+
+from __future__ import annotations
+
+
+class EmodetectError(Exception):
+    """Base of all errors that emodetect raises on purpose; ``exit_code`` is what the process ends with."""
+
+    exit_code = 1
+
+
+class UsageError(EmodetectError):
+    """Options that contradict each other or name something that does not exist."""
+
+    exit_code = 2
+
+
+class SourceError(EmodetectError):
+    """A camera, file or stream cannot be opened or read."""
+
+
+class ModelError(EmodetectError):
+    """A model or cascade file is missing, unreadable, of the wrong shape, or unsafe to load."""
+
+
+class BackendUnavailableError(EmodetectError):
+    """A backend needs a package or a weights file that is not there."""
+
+
+class DatasetError(EmodetectError):
+    """A data set is incomplete or holds something that is not a labelled face."""
+
+
+class OutputError(EmodetectError):
+    """An output file exists already, or cannot be written."""

@@ -1,0 +1,45 @@
+"""Arithmetic on boxes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from emodetect.types import Box, Image
+
+
+def intersections(first: Sequence[Box], second: Sequence[Box]) -> npt.NDArray[np.float64]:
+    """Area that each box of the first shares with each of the second: float64 (len(first), len(second)), pixels."""
+    a, b = _corners(first)[:, np.newaxis], _corners(second)[np.newaxis]
+    sides = np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2])
+    return np.asarray(np.clip(sides, 0, None).prod(axis=-1))
+
+
+def intersection_over_union(first: Sequence[Box], second: Sequence[Box]) -> npt.NDArray[np.float64]:
+    """Overlap of each pair of boxes, 0 to 1: float64 (len(first), len(second))."""
+    shared = intersections(first, second)
+    union = _areas(first)[:, np.newaxis] + _areas(second)[np.newaxis] - shared
+    return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+
+
+def intersection_over_smaller(first: Sequence[Box], second: Sequence[Box]) -> npt.NDArray[np.float64]:
+    """How much of the smaller box of each pair lies in the other, 0 to 1: float64 (len(first), len(second))."""
+    shared = intersections(first, second)
+    smaller = np.minimum(_areas(first)[:, np.newaxis], _areas(second)[np.newaxis])
+    return np.divide(shared, smaller, out=np.zeros_like(shared), where=smaller > 0)
+
+
+def crop(image: Image, box: Box) -> Image:
+    """The pixels of a box that lies inside the picture, uint8 (height, width, 3); a view, not a copy."""
+    return image[box.y : box.y + box.height, box.x : box.x + box.width]
+
+
+def _corners(boxes: Sequence[Box]) -> npt.NDArray[np.float64]:
+    rows = [(box.x, box.y, box.x + box.width, box.y + box.height) for box in boxes]
+    return np.asarray(rows, np.float64).reshape(-1, 4)
+
+
+def _areas(boxes: Sequence[Box]) -> npt.NDArray[np.float64]:
+    return np.asarray([box.width * box.height for box in boxes], np.float64)

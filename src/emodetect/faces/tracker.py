@@ -1,0 +1,128 @@
+"""Following faces from frame to frame, so that each keeps its number."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from emodetect.faces.boxes import intersection_over_smaller, intersection_over_union
+from emodetect.types import Box, Detection, Face
+
+_MIN_OVERLAP = 0.3
+"""Intersection over union below which two boxes are not the same face."""
+
+_INSIDE = 0.6
+"""Share of the smaller of two boxes that lies in the other from which a new box is part of a known face."""
+
+
+@dataclass
+class _Track:
+    """One face over time; x, y is the centre, all in pixels."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    seen: float
+    evidence: int
+    number: int | None = None
+
+    def box(self) -> Box:
+        return Box(round(self.x - self.width / 2), round(self.y - self.height / 2), round(self.width), round(self.height))
+
+
+class FaceTracker:
+    """Assigns detections to known faces by overlap (Hungarian method, as in SORT, Bewley et al. 2016).
+
+    A detector that is sometimes wrong needs two thresholds: a face is believed once the windows that agreed on it, summed
+    over consecutive frames, reach ``confirm``; after that any detection keeps it. A false box seldom comes twice.
+
+    Args:
+        confirm: neighbours, summed over frames, from which a new face is shown.
+        hold: seconds that a face is still shown, where it was last, while the detector does not see it.
+        forget: seconds after which a face that is not seen loses its number.
+        settle_position: time constant of the smoothing of the centre, seconds.
+        settle_size: time constant of the smoothing of the size, which a cascade finds less exactly, seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        confirm: int = 10,
+        hold: float = 0.25,
+        forget: float = 1.0,
+        settle_position: float = 0.02,
+        settle_size: float = 0.1,
+    ) -> None:
+        self._confirm, self._hold, self._forget = confirm, hold, forget
+        self._settle_position, self._settle_size = settle_position, settle_size
+        self._tracks: list[_Track] = []
+        self._next_number = 1
+
+    def update(self, detections: Sequence[Detection], timestamp: float, size: tuple[int, int]) -> tuple[Face, ...]:
+        """Take the detections of one frame; returns the faces to show, by number.
+
+        Args:
+            detections: what the detector found.
+            timestamp: the frame's time, seconds, not before the last call's.
+            size: width and height of the picture; boxes are clipped to it.
+        """
+        taken = self._match(detections, timestamp)
+        for index, detection in enumerate(detections):
+            if index not in taken and not self._is_part_of_known_face(detection, timestamp):
+                self._start(detection, timestamp)
+        self._tracks = [track for track in self._tracks if self._is_alive(track, timestamp)]
+        for track in self._tracks:
+            if track.number is None and track.evidence >= self._confirm:
+                track.number = self._next_number
+                self._next_number += 1
+        faces = [
+            Face(track.box().clipped(*size), track.number)
+            for track in self._tracks
+            if track.number is not None and timestamp - track.seen <= self._hold
+        ]
+        return tuple(sorted((f for f in faces if f.box.width and f.box.height), key=lambda face: face.track_id))
+
+    def _match(self, detections: Sequence[Detection], timestamp: float) -> set[int]:
+        overlap = intersection_over_union([track.box() for track in self._tracks], [d.box for d in detections])
+        # Pairs that are not the same face count nothing; a known face has the first claim on a box, so that a passing
+        # false box does not take it over.
+        known = np.asarray([track.number is not None for track in self._tracks], float)
+        claims = np.where(overlap >= _MIN_OVERLAP, overlap + 0.5 * known[:, np.newaxis], 0.0)
+        taken = set()
+        for row, column in zip(*linear_sum_assignment(claims, maximize=True), strict=True):
+            if overlap[row, column] >= _MIN_OVERLAP:
+                self._move(self._tracks[row], detections[column], timestamp)
+                taken.add(int(column))
+        return taken
+
+    def _is_part_of_known_face(self, detection: Detection, timestamp: float) -> bool:
+        """Cascades take mouths and chins for faces; where a face is known, a box inside it or round it is not another."""
+        known = [track.box() for track in self._tracks if track.number is not None and timestamp - track.seen <= self._hold]
+        return bool((intersection_over_smaller(known, [detection.box]) > _INSIDE).any())
+
+    def _start(self, detection: Detection, timestamp: float) -> None:
+        box = detection.box
+        centre = box.x + box.width / 2, box.y + box.height / 2
+        self._tracks.append(_Track(*centre, box.width, box.height, timestamp, detection.neighbors))
+
+    def _move(self, track: _Track, detection: Detection, timestamp: float) -> None:
+        elapsed = max(0.0, timestamp - track.seen)
+        position = 1 - math.exp(-elapsed / self._settle_position)
+        size = 1 - math.exp(-elapsed / self._settle_size)
+        box = detection.box
+        track.x += position * (box.x + box.width / 2 - track.x)
+        track.y += position * (box.y + box.height / 2 - track.y)
+        track.width += size * (box.width - track.width)
+        track.height += size * (box.height - track.height)
+        track.evidence += detection.neighbors
+        track.seen = timestamp
+
+    def _is_alive(self, track: _Track, timestamp: float) -> bool:
+        if track.number is None:
+            return bool(np.isclose(track.seen, timestamp)) or track.evidence >= self._confirm
+        return timestamp - track.seen <= self._forget

@@ -1,0 +1,48 @@
+"""Handing the newest of something from one thread to another."""
+
+from __future__ import annotations
+
+import threading
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Latest(Generic[T]):
+    """A place for one value: putting replaces what nobody took, taking waits for the next.
+
+    Attributes:
+        replaced: how many values were put and never taken.
+    """
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._value: T | None = None
+        self._closed = False
+        self.replaced = 0
+
+    def put(self, value: T) -> None:
+        """Make this the newest value."""
+        with self._changed:
+            self.replaced += self._value is not None
+            self._value = value
+            self._changed.notify_all()
+
+    def take(self, timeout: float | None = None) -> T | None:
+        """Wait for a value and take it; None after ``timeout`` seconds without one, or once closed and empty."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._value is not None or self._closed, timeout)
+            value, self._value = self._value, None
+            return value
+
+    def close(self) -> None:
+        """Wake everybody who waits; the last value can still be taken."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    @property
+    def finished(self) -> bool:
+        """Whether it is closed and there is nothing left to take."""
+        with self._changed:
+            return self._closed and self._value is None

@@ -1,0 +1,71 @@
+"""Keeping native libraries quiet: what OpenCV, FFmpeg, TensorFlow and DeepFace print of their own helps nobody."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import threading
+from collections.abc import Iterator
+
+DEBUG_VARIABLE = "EMODETECT_DEBUG"
+"""Environment variable behind ``--debug``; child processes inherit it."""
+
+_QUIET = {
+    "OPENCV_LOG_LEVEL": "SILENT",
+    "OPENCV_FFMPEG_LOGLEVEL": "-8",
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "QT_LOGGING_RULES": "*=false",
+    "ORT_LOGGING_LEVEL": "4",
+}
+
+_lock = threading.Lock()
+_depth = 0
+_saved: tuple[int, int] | None = None
+
+
+def is_debugging() -> bool:
+    """Whether native output and tracebacks are wanted."""
+    return bool(os.environ.get(DEBUG_VARIABLE))
+
+
+def silence_libraries() -> None:
+    """Set the environment variables that keep libraries quiet; call before they are imported."""
+    if not is_debugging():
+        for name, value in _QUIET.items():
+            os.environ.setdefault(name, value)
+
+
+@contextlib.contextmanager
+def quiet_native_output() -> Iterator[None]:
+    """Send what native code writes to file descriptors 1 and 2 nowhere, unless debugging.
+
+    Python's own `sys.stderr` and `sys.stdout` are silent too while it lasts, in every thread: keep it around calls that load
+    or open something.
+    """
+    global _depth, _saved
+    if is_debugging():
+        yield
+        return
+    with _lock:
+        if _depth == 0:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            _saved = os.dup(1), os.dup(2)
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, 1)
+            os.dup2(nowhere, 2)
+            os.close(nowhere)
+        _depth += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _depth -= 1
+            if _depth == 0 and _saved is not None:
+                sys.stdout.flush()
+                sys.stderr.flush()
+                for number, copy in enumerate(_saved, start=1):
+                    os.dup2(copy, number)
+                    os.close(copy)
+                _saved = None

@@ -1,0 +1,162 @@
+"""Annotated video: H.264 through FFmpeg in a process of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import tempfile
+from fractions import Fraction
+from pathlib import Path
+
+import imageio_ffmpeg
+from typing_extensions import override
+
+from emodetect.errors import OutputError
+from emodetect.overlay import draw
+from emodetect.sinks.base import Sink
+from emodetect.types import Frame, FrameResult, Image
+
+VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv")
+
+
+class VideoEncoder:
+    """Encodes pictures as H.264, yuv420p, which browsers and phones play.
+
+    Nothing is rescaled; an odd width or height, which yuv420p cannot have, is padded by one row or column.
+
+    Args:
+        path: where to; an existing file is replaced.
+        size: width and height of every picture, pixels.
+        frames_per_second: the rate; constant.
+        sound_from: a media file whose first sound track is taken along, if it has one.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+
+    def __init__(self, path: Path, size: tuple[int, int], frames_per_second: float, *, sound_from: Path | None = None) -> None:
+        self._path, self._size = path, size
+        rate = Fraction(frames_per_second).limit_denominator(1001)
+        # fmt: off
+        command = [
+            imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-loglevel", "error", "-nostdin",
+            "-f", "rawvideo", "-pix_fmt", "bgr24", "-s", f"{size[0]}x{size[1]}", "-r", str(rate), "-i", "pipe:0",
+        ]
+        if sound_from is not None and _has_sound(sound_from):
+            # Sound that is shorter is filled up with silence, sound that is longer is cut: the pictures decide.
+            command += ["-i", str(sound_from.resolve()), "-map", "0:v:0", "-map", "1:a:0",
+                        "-c:a", "aac", "-af", "apad", "-shortest"]
+        command += [
+            "-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2", "-c:v", "libx264", "-preset", "veryfast", "-crf", "20",
+            "-pix_fmt", "yuv420p", "-movflags", "+faststart", str(path.resolve()),
+        ]
+        # fmt: on
+        self._messages = tempfile.TemporaryFile()
+        # In a session of its own, so that Ctrl-C in the terminal does not end it before the file is finished.
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=self._messages, start_new_session=True
+        )
+        self._open = True
+
+    def write(self, image: Image) -> None:
+        """Add uint8 (height, width, 3) BGR of the size announced.
+
+        Raises:
+            OutputError: FFmpeg has ended, for instance because the disk is full.
+        """
+        height, width = image.shape[:2]
+        if (width, height) != self._size:
+            raise OutputError(f"{self._path}: the picture's size changed from {self._size} to {(width, height)}")
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(image.tobytes())
+        except OSError as error:
+            raise OutputError(f"{self._path}: cannot be written ({self._reason()})") from error
+
+    def close(self) -> None:
+        """Finish the file; may be called twice.
+
+        Raises:
+            OutputError: FFmpeg failed.
+        """
+        if not self._open:
+            return
+        self._open = False
+        assert self._process.stdin is not None
+        with contextlib.suppress(OSError):
+            self._process.stdin.close()
+        status = self._process.wait()
+        reason = self._reason()
+        self._messages.close()
+        if status != 0:
+            raise OutputError(f"{self._path}: cannot be written ({reason})")
+
+    def _reason(self) -> str:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout=5)
+        self._messages.seek(0)
+        lines = self._messages.read().decode(errors="replace").strip().splitlines()
+        return lines[-1].replace(str(self._path.resolve()), "").strip(": ")[:160] if lines else "FFmpeg failed"
+
+
+class AnnotatedVideo(Sink):
+    """Draws each result on its frame and encodes it, one picture a frame.
+
+    Args:
+        path: where to; an existing file is replaced.
+        frames_per_second: the rate.
+        sound_from: a media file whose sound is taken along.
+    """
+
+    def __init__(self, path: Path, frames_per_second: float, *, sound_from: Path | None = None) -> None:
+        self._path, self._rate, self._sound_from = path, frames_per_second, sound_from
+        self._encoder: VideoEncoder | None = None
+
+    @override
+    def write(self, frame: Frame, result: FrameResult) -> None:
+        if self._encoder is None:
+            height, width = frame.image.shape[:2]
+            self._encoder = VideoEncoder(self._path, (width, height), self._rate, sound_from=self._sound_from)
+        self._encoder.write(draw(frame.image, result.readings))
+
+    @override
+    def close(self) -> None:
+        if self._encoder is not None:
+            self._encoder.close()
+
+
+class LiveRecording(Sink):
+    """Like `AnnotatedVideo`, but keeps time with frames that come irregularly: each picture stands until the next.
+
+    Args:
+        path: where to; an existing file is replaced.
+        frames_per_second: the file's constant rate.
+    """
+
+    def __init__(self, path: Path, frames_per_second: float) -> None:
+        self._rate = frames_per_second
+        self._video = AnnotatedVideo(path, frames_per_second)
+        self._start: float | None = None
+        self._written = 0
+
+    @override
+    def write(self, frame: Frame, result: FrameResult) -> None:
+        if self._start is None:
+            self._start = frame.timestamp
+        due = int((frame.timestamp - self._start) * self._rate) + 1
+        for _ in range(due - self._written):
+            self._video.write(frame, result)
+        self._written = max(self._written, due)
+
+    @override
+    def close(self) -> None:
+        self._video.close()
+
+
+def _has_sound(path: Path) -> bool:
+    probe = subprocess.run(
+        [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-nostdin", "-i", str(path.resolve())],
+        capture_output=True,
+        check=False,
+    )
+    return b"Audio:" in probe.stderr

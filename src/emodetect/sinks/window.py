@@ -1,0 +1,96 @@
+"""The window on the screen. `imshow` and `pollKey` belong on the main thread."""
+
+from __future__ import annotations
+
+import ctypes
+import ctypes.util
+import os
+import re
+import sys
+from types import TracebackType
+
+import cv2
+from typing_extensions import Self
+
+from emodetect.errors import OutputError
+from emodetect.quiet import quiet_native_output
+from emodetect.types import Image
+
+_QUIT_KEYS = {ord("q"), ord("Q"), 27}
+
+
+class Window:
+    """A window that shows pictures and says when the user wants to leave.
+
+    Args:
+        title: what stands in its title bar.
+
+    Raises:
+        OutputError: there is no display, or OpenCV was built without windows.
+    """
+
+    def __init__(self, title: str) -> None:
+        check_display()
+        self._title = title
+        self._shown = False
+        with quiet_native_output():
+            cv2.namedWindow(title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
+
+    def show(self, image: Image) -> None:
+        """Show uint8 (height, width, 3) BGR; the first picture sets the window's size."""
+        if not self._shown:
+            cv2.resizeWindow(self._title, image.shape[1], image.shape[0])
+            self._shown = True
+        cv2.imshow(self._title, image)
+
+    def wants_to_quit(self) -> bool:
+        """Handle what the user did; True after q, Esc or the window's close button."""
+        if (cv2.pollKey() & 0xFF) in _QUIT_KEYS:
+            return True
+        return self._shown and cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) < 1
+
+    def close(self) -> None:
+        """Close the window, if the user has not."""
+        cv2.destroyAllWindows()
+        cv2.pollKey()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+
+def check_display() -> None:
+    """See whether a window can be opened, before Qt finds out and aborts the interpreter.
+
+    Raises:
+        OutputError: OpenCV has no window support, or there is no display to draw on.
+    """
+    gui = re.search(r"^\s*GUI:\s*(\S+)", cv2.getBuildInformation(), re.MULTILINE)
+    if gui is None or gui.group(1) == "NONE":
+        raise OutputError(
+            "the installed OpenCV cannot open windows (a headless build has replaced it): pip uninstall -y "
+            "opencv-python-headless opencv-contrib-python-headless, then pip install --force-reinstall 'opencv-python<5'; "
+            "or use --no-window"
+        )
+    if sys.platform.startswith("linux") and not _display_answers():
+        name = os.environ.get("DISPLAY")
+        what = f"the display {name} does not answer" if name else "there is no display (DISPLAY is not set)"
+        raise OutputError(f"{what}; use --no-window with --log or --record, or run it in a desktop session")
+
+
+def _display_answers() -> bool:
+    if not os.environ.get("DISPLAY"):
+        return False
+    library = ctypes.util.find_library("X11") or "libX11.so.6"
+    try:
+        x11 = ctypes.CDLL(library)
+    except OSError:
+        return True  # without Xlib nothing can be asked; Qt will tell
+    x11.XOpenDisplay.restype = ctypes.c_void_p
+    display = x11.XOpenDisplay(None)
+    if not display:
+        return False
+    x11.XCloseDisplay(ctypes.c_void_p(display))
+    return True

@@ -1,0 +1,50 @@
+"""What an architecture consists of: the network, its outputs and how it is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import keras
+
+from emodetect.training.augment import Augmentation
+
+
+@dataclass(frozen=True)
+class Head:
+    """One softmax output of a network.
+
+    Attributes:
+        name: the output's name.
+        labels: what its positions mean, in order.
+        votes: learn the distribution of FER+ votes rather than the folder's label.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    votes: bool = False
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A network with the recipe that it is trained by.
+
+    Attributes:
+        name: what the command line calls it.
+        build: makes the Keras model, input float32 (n, 48, 48, 1) in 0..1, one output a head in this order.
+        heads: the outputs; one that learns from votes is left out when there are none.
+        augmentation: how training faces are changed.
+        optimizer: from the number of steps an epoch and of epochs.
+        batch_size: faces a step.
+        label_smoothing: share of a folder label that is spread over all labels.
+        averaging: decay a step of the exponential moving average of the weights; 0 keeps the last weights.
+    """
+
+    name: str
+    build: Callable[[tuple[Head, ...]], keras.Model]
+    heads: tuple[Head, ...]
+    augmentation: Augmentation
+    optimizer: Callable[[int, int], keras.optimizers.Optimizer]
+    batch_size: int
+    label_smoothing: float = 0.0
+    averaging: float = 0.0

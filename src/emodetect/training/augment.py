@@ -1,0 +1,88 @@
+"""Random changes to training faces: what a camera and a face detector vary, and nothing that alters the emotion."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How far a training face may be changed.
+
+    Attributes:
+        rotation: largest turn to either side, degrees.
+        shear: largest shear to either side, degrees.
+        zoom: smallest and largest size of the face, 1 as it is.
+        shift: largest move in either direction, share of the side.
+        flip: mirror every second face.
+        brightness: largest change added, share of the full range.
+        contrast: largest change of the contrast factor from 1.
+        low_resolution: share of the faces that are reduced, to half at the least, and enlarged again.
+        erase: share of the faces that lose a random rectangle to noise (Zhong et al. 2017, arXiv 1708.04896).
+    """
+
+    rotation: float = 0.0
+    shear: float = 0.0
+    zoom: tuple[float, float] = (1.0, 1.0)
+    shift: float = 0.0
+    flip: bool = False
+    brightness: float = 0.0
+    contrast: float = 0.0
+    low_resolution: float = 0.0
+    erase: float = 0.0
+
+    def apply(self, images: npt.NDArray[np.uint8], generator: np.random.Generator) -> npt.NDArray[np.uint8]:
+        """Change each of uint8 (n, h, w) images on its own; returns a new array of the same shape."""
+        result = np.empty_like(images)
+        for index, image in enumerate(images):
+            result[index] = self._apply_one(image, generator)
+        return result
+
+    def _apply_one(self, image: npt.NDArray[np.uint8], generator: np.random.Generator) -> npt.NDArray[np.uint8]:
+        height, width = image.shape
+        if self.flip and generator.random() < 0.5:
+            image = np.ascontiguousarray(image[:, ::-1])
+        transform = self._transform(height, width, generator)
+        image = np.asarray(
+            cv2.warpAffine(image, transform, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE),
+            np.uint8,
+        )
+        if generator.random() < self.low_resolution:
+            side = int(generator.integers(width // 2, width))
+            small = cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA)
+            image = np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
+        if self.brightness or self.contrast:
+            factor = 1 + generator.uniform(-self.contrast, self.contrast)
+            offset = 255 * generator.uniform(-self.brightness, self.brightness)
+            mean = float(image.mean())
+            image = np.clip((image - mean) * factor + mean + offset, 0, 255).astype(np.uint8)
+        if generator.random() < self.erase:
+            image = _erase(image, generator)
+        return image
+
+    def _transform(self, height: int, width: int, generator: np.random.Generator) -> npt.NDArray[np.float64]:
+        angle = np.deg2rad(generator.uniform(-self.rotation, self.rotation))
+        shear = np.tan(np.deg2rad(generator.uniform(-self.shear, self.shear)))
+        zoom = generator.uniform(*self.zoom)
+        rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+        linear = zoom * rotation @ np.array([[1, shear], [0, 1]])
+        centre = np.array([(width - 1) / 2, (height - 1) / 2])
+        move = generator.uniform(-self.shift, self.shift, 2) * (width, height)
+        return np.column_stack([linear, centre + move - linear @ centre])
+
+
+def _erase(image: npt.NDArray[np.uint8], generator: np.random.Generator) -> npt.NDArray[np.uint8]:
+    height, width = image.shape
+    area = generator.uniform(0.02, 0.2) * height * width
+    ratio = np.exp(generator.uniform(np.log(0.4), np.log(2.5)))
+    rows = min(height, max(1, round(float(np.sqrt(area * ratio)))))
+    columns = min(width, max(1, round(float(np.sqrt(area / ratio)))))
+    top = int(generator.integers(0, height - rows + 1))
+    left = int(generator.integers(0, width - columns + 1))
+    image = image.copy()
+    image[top : top + rows, left : left + columns] = generator.integers(0, 256, (rows, columns))
+    return image
