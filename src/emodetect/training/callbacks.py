@@ -24,6 +24,21 @@ _SPEED_PERIOD = 600.0
 """Time over which the speed is averaged to tell the time left, seconds: it must span some validations."""
 
 
+class EpochSeed(keras.callbacks.Callback):  # type: ignore[misc]
+    """Makes what is random in an epoch depend on the seed and the epoch alone, so that a resumed run goes on the same way.
+
+    Keras on PyTorch takes dropout from PyTorch's global generator, whose state no checkpoint holds.
+    """
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        self._seed = seed
+
+    @override
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        keras.utils.set_random_seed((self._seed + 7919 * epoch) % 2**32)
+
+
 class EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
     """After each epoch: validate the averaged weights, keep the best, add to the log, save the checkpoint.
 

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from emodetect.backends.base import EmotionBackend
+from emodetect.errors import DatasetError
 from emodetect.training.dataset import LabelledCrops, read_crops
 from emodetect.training.metrics import Metrics, paired_difference
 from emodetect.training.votes import Votes, read_votes
@@ -46,7 +47,10 @@ class Exam:
         train = folder.absolute().parent / "train"
         if not train.is_dir() or train.samefile(folder):
             return cls(faces, found, None)
-        seen = {image.tobytes() for image in read_crops(train, allow_missing=True).as_faces().images}
+        try:
+            seen = {image.tobytes() for image in read_crops(train, allow_missing=True).as_faces().images}
+        except DatasetError:  # something else that is called train
+            return cls(faces, found, None)
         copies = np.asarray([image.tobytes() in seen for image in faces.as_faces().images])
         return cls(faces, found, copies)
 

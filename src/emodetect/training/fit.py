@@ -11,7 +11,7 @@ from rich.console import Console
 from emodetect.training.architectures import architecture_named
 from emodetect.training.averaging import AveragedWeights
 from emodetect.training.batches import AugmentedBatches
-from emodetect.training.callbacks import EpochEnd, ProgressBar
+from emodetect.training.callbacks import EpochEnd, EpochSeed, ProgressBar
 from emodetect.training.checkpoint import Checkpoint
 from emodetect.training.log import TrainingLog
 from emodetect.training.parts import RunData, prepare
@@ -68,7 +68,7 @@ def train(
     progress = ProgressBar(console, len(batches), settings.epochs, done)
     with TrainingLog(folder.log, folder.events, done) as log:
         end = EpochEnd(folder, data.heads, data.validation, average, best, log, progress.show)
-        callbacks = [average, progress, end] if average else [progress, end]
+        callbacks = [EpochSeed(settings.seed), *([average] if average else []), progress, end]
         try:
             model.fit(batches, initial_epoch=done, epochs=settings.epochs, callbacks=callbacks, verbose=0, shuffle=False)
         finally:

@@ -10,6 +10,8 @@ from typing import Any
 
 from typing_extensions import Self
 
+from emodetect.quiet import quiet_native_output
+
 
 class TrainingLog:
     """Keeps the rows of a run; a context manager.
@@ -54,15 +56,17 @@ def read_log(path: Path) -> list[dict[str, float]]:
     if not path.exists():
         return []
     with path.open(newline="", encoding="utf-8") as file:
-        return [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)]
+        rows = [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)]
+    return [row | {"epoch": int(row["epoch"])} for row in rows]
 
 
 def _event_writer(folder: Path) -> Any:
-    try:
-        from tensorboard.summary.writer.event_file_writer import EventFileWriter
-    except ImportError:
-        return None
-    return EventFileWriter(str(folder))
+    with quiet_native_output():  # TensorBoard imports TensorFlow where there is one
+        try:
+            from tensorboard.summary.writer.event_file_writer import EventFileWriter
+        except ImportError:
+            return None
+        return EventFileWriter(str(folder))
 
 
 def _write_event(writer: Any, row: dict[str, float]) -> None:

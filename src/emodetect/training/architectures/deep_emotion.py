@@ -6,7 +6,7 @@ layers of either part.
 
 The paper gives neither the localisation network's sizes nor where normalisation stands. The former are those of the
 spatial transformer tutorials and reimplementations (7x7 and 5x5, 8 and 10 filters, 32 units); batch normalisation after
-each convolution and a rate that falls along a cosine are ours: without them ten filters learn slowly.
+each convolution and a falling rate are ours: without them ten filters learn slowly.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def _localise(faces: keras.KerasTensor) -> keras.KerasTensor:
 
 def _convolution(x: keras.KerasTensor) -> keras.KerasTensor:
     x = layers.Conv2D(_FILTERS, 3, use_bias=False)(x)
-    return layers.ReLU()(layers.BatchNormalization()(x))
+    return layers.ReLU()(layers.BatchNormalization(momentum=0.9)(x))
 
 
 def _build(heads: tuple[Head, ...]) -> keras.Model:
@@ -63,7 +63,9 @@ def warped_faces(model: keras.Model, images: npt.NDArray[np.uint8]) -> npt.NDArr
 
 
 def _optimizer(steps_per_epoch: int, epochs: int) -> keras.optimizers.Optimizer:
-    return keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(3e-3, epochs * steps_per_epoch))
+    # Independent of the number of epochs, so that a run may be made longer after its end.
+    rate = keras.optimizers.schedules.ExponentialDecay(1e-3, decay_steps=steps_per_epoch, decay_rate=0.96)
+    return keras.optimizers.Adam(rate)
 
 
 DEEP_EMOTION = Architecture(
@@ -72,6 +74,6 @@ DEEP_EMOTION = Architecture(
     heads=(Head("fer2013", tuple(emotion.value for emotion in EMOTIONS)),),
     augmentation=Augmentation(rotation=10, zoom=(0.9, 1.1), shift=0.05, flip=True),
     optimizer=_optimizer,
-    batch_size=64,
+    batch_size=32,
     epochs=100,
 )
