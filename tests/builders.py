@@ -143,7 +143,7 @@ def make_background(size: tuple[int, int], seed: int = 5) -> Image:
     noise = np.random.default_rng(seed).normal(0, 1, (height, width)).astype(np.float32)
     soft = np.asarray(cv2.GaussianBlur(noise, (0, 0), 12))
     texture = 14 * soft / np.abs(soft).max() + 2 * noise
-    return np.clip(np.asarray([150, 158, 164]) + texture[..., np.newaxis], 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.asarray([150, 158, 164]) + texture[..., np.newaxis], 0, 255), np.uint8)
 
 
 def place_face(background: Image, centre: tuple[float, float], side: float) -> tuple[Image, Box]:
