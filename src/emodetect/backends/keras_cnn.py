@@ -68,6 +68,9 @@ def _metadata(path: Path) -> ModelMetadata | None:
 
 def _load(path: Path) -> Any:
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    # Keras 3 does not care, but DeepFace's models, if they are wanted in the same process, need the legacy Keras behind
+    # `tf.keras`, and TensorFlow looks at this only once.
+    os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
     try:
         import keras
     except ImportError as error:
