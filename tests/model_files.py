@@ -9,6 +9,9 @@ from typing import Any
 import cv2
 import numpy as np
 
+from emodetect.sources.images import read_image
+from tests.builders import PHOTO
+
 
 def save_deepface_weights(home: Path, seed: int = 7) -> Path:
     """Write weights for DeepFace's own emotion architecture below a ``DEEPFACE_HOME``.
@@ -50,9 +53,9 @@ def save_deepface_weights(home: Path, seed: int = 7) -> Path:
 
 def _patches() -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
     """Different squares of the example photo, float32 (n, 48, 48, 1) in 0..1."""
-    photo = cv2.imread(str(Path(__file__).parents[1] / "examples" / "astronaut.jpg"), cv2.IMREAD_GRAYSCALE)
+    photo = cv2.cvtColor(read_image(PHOTO), cv2.COLOR_BGR2GRAY)
     squares = [photo[y : y + 96, x : x + 96] for y in range(0, 417, 32) for x in range(0, 417, 32)]
-    return np.stack([cv2.resize(square, (48, 48)) for square in squares])[..., np.newaxis].astype(np.float32) / 255
+    return np.asarray(np.stack([cv2.resize(square, (48, 48)) for square in squares])[..., np.newaxis] / 255, np.float32)
 
 
 def known_order_model(outputs: int, *, size: int = 48, channels: int = 1, position: int = 0) -> Any:

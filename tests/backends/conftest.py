@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 
+from emodetect.sources.images import read_image
 from emodetect.types import Image
+from tests.builders import PHOTO
 from tests.model_files import known_order_model, save_deepface_weights, tutorial_model
-
-PHOTO = Path(__file__).parents[2] / "examples" / "astronaut.jpg"
 
 
 @pytest.fixture(scope="session")
 def face_crops() -> list[Image]:
     """Crops of different content, size and proportion, among them a real face and one smaller than any input."""
-    photo = cv2.imread(str(PHOTO))
+    photo = read_image(PHOTO)
     return [
         photo[66:158, 178:270],
         photo[66:158, 178:228],

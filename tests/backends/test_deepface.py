@@ -11,7 +11,7 @@ import pytest
 from emodetect.backends.registry import create_backend
 from emodetect.errors import UsageError
 from emodetect.types import EMOTIONS, Image
-from tests.backends.conftest import PHOTO
+from tests.builders import PHOTO
 
 
 @pytest.fixture
@@ -27,9 +27,7 @@ def test_scores_equal_those_of_analyze(home: Path, face_crops: list[Image]) -> N
     from deepface import DeepFace
 
     for crop, scores in zip(face_crops, found, strict=True):
-        answer = DeepFace.analyze(
-            crop, actions=["emotion"], detector_backend="skip", enforce_detection=False, silent=True
-        )
+        answer = DeepFace.analyze(crop, actions=["emotion"], detector_backend="skip", enforce_detection=False, silent=True)
         expected = [answer[0]["emotion"][emotion.value] / 100 for emotion in EMOTIONS]
         np.testing.assert_allclose(scores, expected, atol=1e-3)
     # Only scores that differ between faces can show a wrong scaling, channel order or padding.

@@ -97,7 +97,7 @@ def test_a_file_that_is_no_model_is_refused(tmp_path: Path, suffix: str, content
     path.write_bytes(content)
 
     with pytest.raises(ModelError) as caught:
-        create_cnn(str(path), None)
+        create_cnn(str(path), None).load()
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -107,7 +107,7 @@ def test_weights_without_a_model_are_refused(tmp_path: Path) -> None:
     known_order_model(7).save_weights(path)
 
     with pytest.raises(ModelError, match="weights only"):
-        create_cnn(str(path), None)
+        create_cnn(str(path), None).load()
 
 
 def test_the_number_of_outputs_must_fit_the_labels(tmp_path: Path) -> None:
@@ -115,7 +115,7 @@ def test_the_number_of_outputs_must_fit_the_labels(tmp_path: Path) -> None:
     known_order_model(5).save(path)
 
     with pytest.raises(ModelError, match="expected 7 outputs, got 5; --labels"):
-        create_cnn(str(path), None)
+        create_cnn(str(path), None).load()
     with create_cnn(str(path), ["happy", "sad", "angry", "fear", "neutral"]) as backend:
         assert backend.name == "five.keras"
 
@@ -128,7 +128,7 @@ def test_the_input_must_be_a_picture(tmp_path: Path) -> None:
     keras.Model(inputs, keras.layers.Dense(7)(inputs)).save(path)
 
     with pytest.raises(ModelError, match="expected one input"):
-        create_cnn(str(path), None)
+        create_cnn(str(path), None).load()
 
 
 @pytest.mark.parametrize("suffix", [".h5", ".keras"])
@@ -137,12 +137,12 @@ def test_a_model_that_carries_code_is_not_run(tmp_path: Path, suffix: str) -> No
 
     path, marker = tmp_path / f"evil{suffix}", str(tmp_path / "was-run")
     inputs = keras.Input((48, 48, 1))
-    harmful = keras.layers.Lambda(lambda x: (open(marker, "w").close(), x)[1])
+    harmful = keras.layers.Lambda(lambda x: (open(marker, "w"), x)[1])
     x = keras.layers.Flatten()(harmful(inputs))
     model = keras.Model(inputs, keras.layers.Dense(7, activation="softmax")(x))
     model.save(path)
     Path(marker).unlink(missing_ok=True)
 
     with pytest.raises(ModelError, match="Lambda"):
-        create_cnn(str(path), None)
+        create_cnn(str(path), None).load()
     assert not Path(marker).exists()

@@ -52,6 +52,12 @@ def save_network(
     return path
 
 
+def loaded(path: Path, labels: list[str] | None = None) -> OnnxBackend:
+    backend = OnnxBackend(path, labels=labels)
+    backend.load()
+    return backend
+
+
 def dominant(backend: OnnxBackend, crop: Image) -> Emotion:
     return EMOTIONS[int(backend.classify([crop])[0].argmax())]
 
@@ -60,16 +66,14 @@ def test_a_file_without_metadata_is_read_by_the_tutorials_convention(tmp_path: P
     path = save_network(tmp_path / "m.onnx", shape=["n", 48, 48, 1], outputs=7, position=4)
 
     # The fifth label in alphabetical order is neutral; in FER-2013's own order it would be sad.
-    assert dominant(OnnxBackend(path), gray_levels[1]) is Emotion.NEUTRAL
+    assert dominant(loaded(path), gray_levels[1]) is Emotion.NEUTRAL
 
 
 def test_metadata_names_labels_and_scaling(tmp_path: Path, gray_levels: list[Image]) -> None:
     labels = ("sad", "happy", "angry", "fear", "disgust", "neutral", "surprise")
     # With the scale turned round, the dark picture is the bright one.
     metadata = ModelMetadata(labels={"scores": labels}, scale=-1 / 255, offset=1.0, uncertain_below=0.7)
-    backend = OnnxBackend(
-        save_network(tmp_path / "m.onnx", shape=["n", 32, 40, 1], outputs=7, position=1, metadata=metadata)
-    )
+    backend = loaded(save_network(tmp_path / "m.onnx", shape=["n", 32, 40, 1], outputs=7, position=1, metadata=metadata))
 
     assert dominant(backend, gray_levels[0]) is Emotion.HAPPY
     assert dominant(backend, gray_levels[1]) is not Emotion.HAPPY or backend.classify([gray_levels[1]]).max() < 0.2
@@ -80,7 +84,7 @@ def test_labels_given_by_the_user_override_the_file(tmp_path: Path, gray_levels:
     path = save_network(tmp_path / "m.onnx", shape=["n", 48, 48, 1], outputs=8, position=6)
     ferplus = ["neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt"]
 
-    assert dominant(OnnxBackend(path, labels=ferplus), gray_levels[1]) is Emotion.FEAR
+    assert dominant(loaded(path, ferplus), gray_levels[1]) is Emotion.FEAR
 
 
 @pytest.mark.parametrize(
@@ -89,7 +93,7 @@ def test_labels_given_by_the_user_override_the_file(tmp_path: Path, gray_levels:
     ids=["last", "first", "rgb-last", "rgb-first", "one-at-a-time", "any-size"],
 )
 def test_batches_of_every_layout(tmp_path: Path, shape: list[Any], gray_levels: list[Image]) -> None:
-    backend = OnnxBackend(save_network(tmp_path / "m.onnx", shape=shape, outputs=7, position=3))
+    backend = loaded(save_network(tmp_path / "m.onnx", shape=shape, outputs=7, position=3))
 
     scores = backend.classify([gray_levels[0], gray_levels[1], gray_levels[0]])
 
@@ -111,13 +115,11 @@ def test_batches_of_every_layout(tmp_path: Path, shape: list[Any], gray_levels: 
     ],
     ids=["channels", "number-of-outputs", "rank"],
 )
-def test_a_network_that_does_not_fit_is_refused(
-    tmp_path: Path, shape: list[Any], outputs: int, rank: int, message: str
-) -> None:
+def test_a_network_that_does_not_fit_is_refused(tmp_path: Path, shape: list[Any], outputs: int, rank: int, message: str) -> None:
     path = save_network(tmp_path / "m.onnx", shape=shape, outputs=outputs, position=0, rank=rank)
 
     with pytest.raises(ModelError, match=message) as caught:
-        OnnxBackend(path)
+        loaded(path)
     assert str(path) in str(caught.value)
 
 
@@ -126,7 +128,7 @@ def test_a_file_that_is_no_model_is_refused(tmp_path: Path) -> None:
     path.write_text("this is no network")
 
     with pytest.raises(ModelError, match=r"m\.onnx: not a model"):
-        OnnxBackend(path)
+        loaded(path)
 
 
 class TestEmbedded:

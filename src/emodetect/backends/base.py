@@ -14,11 +14,13 @@ from emodetect.types import Image
 
 
 class EmotionBackend(ABC):
-    """Reads emotions off face crops, a batch at a time; a context manager that frees what it holds.
+    """Reads emotions off face crops, a batch at a time.
+
+    A context manager: making one checks its options at once, entering it loads what takes long, leaving it frees that.
 
     Attributes:
         name: what a person calls it, for the window and the tables.
-        uncertain_below: confidence under which its answers should not be trusted, 0 to 1.
+        uncertain_below: confidence under which its answers should not be trusted, 0 to 1; final once loaded.
     """
 
     name: str
@@ -35,10 +37,19 @@ class EmotionBackend(ABC):
             float32 (len(crops), 7) in the order of `EMOTIONS`; each row is at least 0 and sums to 1.
         """
 
+    def load(self) -> None:
+        """Load what `classify` needs; called on entering.
+
+        Raises:
+            ModelError: the model cannot be used.
+            BackendUnavailableError: a package or file that it needs is missing.
+        """
+
     def close(self) -> None:
         """Free what the backend holds; the default holds nothing."""
 
     def __enter__(self) -> Self:
+        self.load()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:

@@ -29,20 +29,20 @@ class KerasBackend(EmotionBackend):
     Args:
         path: the file.
         labels: what the outputs mean, overriding the file.
-
-    Raises:
-        ModelError: the file cannot be read or carries code, or its input or output does not fit.
-        BackendUnavailableError: Keras cannot be imported.
     """
 
     def __init__(self, path: Path, *, labels: Sequence[str] | None = None) -> None:
         self.name = path.name
-        metadata = _metadata(path)
+        self._path, self._names = path, labels
+
+    @override
+    def load(self) -> None:
+        path, metadata = self._path, _metadata(self._path)
         with quiet_native_output():
             model = _load(path)
             self._input = _face_input(path, model, metadata)
             count = _output_count(path, model)
-            names = labels or (next(iter(metadata.labels.values())) if metadata else TUTORIAL_LABELS)
+            names = self._names or (next(iter(metadata.labels.values())) if metadata else TUTORIAL_LABELS)
             if count != len(names):
                 raise ModelError(
                     f"{path}: expected {len(names)} outputs, got {count}; --labels names the outputs where they are others"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import subprocess
 import tempfile
 from fractions import Fraction
@@ -137,16 +138,25 @@ class LiveRecording(Sink):
         self._rate = frames_per_second
         self._video = AnnotatedVideo(path, frames_per_second)
         self._start: float | None = None
+        self._last: tuple[Frame, FrameResult] | None = None
         self._written = 0
 
     @override
     def write(self, frame: Frame, result: FrameResult) -> None:
         if self._start is None:
             self._start = frame.timestamp
-        due = int((frame.timestamp - self._start) * self._rate) + 1
-        for _ in range(due - self._written):
-            self._video.write(frame, result)
-        self._written = max(self._written, due)
+        # The nearest place and not the one before: a camera's frames come a little early and a little late.
+        place = round((frame.timestamp - self._start) * self._rate)
+        if self._last is not None:
+            for _ in range(place - self._written):
+                self._write(*self._last)
+        if place >= self._written:
+            self._write(frame, result)
+        self._last = frame, result
+
+    def _write(self, frame: Frame, result: FrameResult) -> None:
+        self._video.write(frame, result)
+        self._written += 1
 
     @override
     def close(self) -> None:
@@ -159,4 +169,4 @@ def _has_sound(path: Path) -> bool:
         capture_output=True,
         check=False,
     )
-    return b"Audio:" in probe.stderr
+    return re.search(rb"^\s*Stream #.*: Audio:", probe.stderr, re.MULTILINE) is not None

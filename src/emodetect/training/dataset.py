@@ -64,17 +64,20 @@ def read_faces(folder: Path, *, allow_missing: bool = False) -> LabelledFaces:
         allow_missing: accept a label without a folder or without images.
 
     Raises:
-        DatasetError: the folder is missing, a label is unknown or empty, or an image cannot be read.
+        DatasetError: the folder is missing, a label is unknown, empty or stands twice, or an image cannot be read.
     """
     if not folder.is_dir():
         raise DatasetError(f"{folder}: no such folder; expected {folder.name}/<label>/ with one folder an emotion")
     folders: dict[Emotion, Path] = {}
     for child in sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")):
         try:
-            folders[Emotion(child.name.lower())] = child
+            emotion = Emotion(child.name.lower())
         except ValueError:
             known = ", ".join(EMOTIONS)
             raise DatasetError(f"{child}: unknown label {child.name!r}; the labels are {known}") from None
+        if emotion in folders:
+            raise DatasetError(f"{child}: a second folder for the label {emotion}, beside {folders[emotion].name}")
+        folders[emotion] = child
     images, labels, keys = [], [], []
     for position, emotion in enumerate(EMOTIONS):
         child = folders.get(emotion, folder / emotion)
