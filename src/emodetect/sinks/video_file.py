@@ -47,7 +47,9 @@ class VideoEncoder:
             # Sound that is shorter is filled up with silence, sound that is longer is cut: the pictures decide.
             command += ["-i", str(sound_from.resolve()), "-map", "0:v:0", "-map", "1:a:0",
                         "-c:a", "aac", "-af", "apad", "-shortest"]
+        # Without accurate rounding gray comes out darker and a little green.
         command += [
+            "-sws_flags", "bicubic+accurate_rnd+full_chroma_int",
             "-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2", "-c:v", "libx264", "-preset", "veryfast", "-crf", "20",
             "-pix_fmt", "yuv420p", "-movflags", "+faststart", str(path.resolve()),
         ]
