@@ -46,7 +46,9 @@ class VideoEncoder:
         if sound_from is not None and _has_sound(sound_from):
             # Sound that is shorter is filled up with silence, sound that is longer is cut: the pictures decide.
             command += ["-i", str(sound_from.resolve()), "-map", "0:v:0", "-map", "1:a:0",
-                        "-c:a", "aac", "-af", "apad", "-shortest"]
+                        "-c:a", "aac", "-af", "apad", "-shortest",
+                        # With the default of ten seconds the sound sometimes runs on for up to a second.
+                        "-shortest_buf_duration", "0.2"]
         # Without accurate rounding gray comes out darker and a little green.
         command += [
             "-sws_flags", "bicubic+accurate_rnd+full_chroma_int",
