@@ -53,6 +53,6 @@ def _factory(name: str) -> BackendFactory:
         point = found[0]
     try:
         factory: BackendFactory = point.load()
-    except ImportError as error:
+    except (ImportError, AttributeError) as error:
         raise BackendUnavailableError(f"the backend {name} cannot be imported: {error}") from error
     return factory
