@@ -58,6 +58,14 @@ def test_rows_stay_rows_and_columns_columns() -> None:
     assert result[25:].max() == 0
 
 
+def test_an_input_that_is_not_square_keeps_its_columns() -> None:
+    crop = make_image(80, 80, (0, 0, 0))
+    crop[:, :40] = 255  # the left half is white
+    [result] = FaceInput(20, 60, scale=1.0).prepare([crop])
+    assert result[:, :29].min() == 255
+    assert result[:, 31:].max() == 0
+
+
 def test_crops_keep_their_order() -> None:
     levels = [10, 200, 90]
     batch = FaceInput(scale=1.0).prepare([make_image(30 + 40 * i, 50, (v, v, v)) for i, v in enumerate(levels)])

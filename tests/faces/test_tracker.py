@@ -162,6 +162,16 @@ def test_a_passing_false_box_does_not_take_over_a_known_face() -> None:
     assert faces[0].box.x == 100
 
 
+def test_a_known_face_has_the_first_claim_on_a_box() -> None:
+    tracker = FaceTracker()
+    feed(tracker, [make_detection(100)], start=0, seconds=1)
+    tracker.update([make_detection(140, neighbors=5), make_detection(100)], 1.04, SIZE)
+    # The face moves to where the false box was: nearer to that than to where the face was known.
+    [face] = tracker.update([make_detection(122)], 1.08, SIZE)
+    assert face.track_id == 1
+    assert face.box.x > 115
+
+
 @pytest.mark.parametrize("rate", RATES)
 def test_crossing_faces_keep_their_numbers(rate: int) -> None:
     # One person walks behind another, who is nearer and so larger; seen all the time.
