@@ -85,8 +85,7 @@ class LiveSession:
         capture: where frames come from; not started yet.
         detector: finds faces.
         tracker: follows them.
-        load_backend: makes the backend; called in the classifying thread, so that the picture does not wait.
-        backend_name: what the window says is loading.
+        backend: reads emotions; loaded in the classifying thread, so that the picture does not wait.
         smoother: steadies scores.
         uncertain_below: confidence under which a reading is marked uncertain; None for the backend's own threshold.
         records: gets every tracked frame, in the tracking thread.
@@ -101,9 +100,8 @@ class LiveSession:
         capture: LiveCapture,
         detector: FaceDetector,
         tracker: FaceTracker,
-        load_backend: Callable[[], EmotionBackend],
+        backend: EmotionBackend,
         *,
-        backend_name: str,
         smoother: ScoreSmoother,
         uncertain_below: float | None = None,
         records: Sink | None = None,
@@ -113,7 +111,7 @@ class LiveSession:
         duration: float | None = None,
     ) -> None:
         self._capture, self._detector, self._tracker = capture, detector, tracker
-        self._load_backend, self._backend_name = load_backend, backend_name
+        self._backend = backend
         self._smoother, self._uncertain_below = smoother, uncertain_below
         self._records, self._recording, self._window = records, recording, window
         self._mirror, self._duration = mirror, duration
@@ -166,7 +164,7 @@ class LiveSession:
         if self._recording is not None:
             self._recording.write(frame, result)
         if self._window is not None:
-            banner = f"loading {self._backend_name} ..." if self._loading.is_set() else None
+            banner = f"loading {self._backend.name} ..." if self._loading.is_set() else None
             image, faces = frame.image, list(result.readings)
             if self._mirror:
                 image = np.ascontiguousarray(image[:, ::-1])
@@ -196,7 +194,7 @@ class LiveSession:
         self._tracked.close()
 
     def _classify(self) -> None:
-        with self._load_backend() as backend:
+        with self._backend as backend:
             if self._uncertain_below is None:
                 self._threshold = backend.uncertain_below
             self._loading.clear()

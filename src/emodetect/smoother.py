@@ -24,11 +24,11 @@ class ScoreSmoother:
 
     def update(self, track_id: int, scores: EmotionScores, timestamp: float) -> EmotionScores:
         """Take new scores of a face at this time, seconds; returns the smoothed ones."""
+        self._last = {k: v for k, v in self._last.items() if timestamp - v[0] <= self._forget}
         before = self._last.get(track_id)
         if self._seconds > 0 and before is not None:
             share = 1 - math.exp(-max(0.0, timestamp - before[0]) / self._seconds)
             values = before[1].values + np.float32(share) * (scores.values - before[1].values)
             scores = EmotionScores(values / values.sum())
-        self._last = {k: v for k, v in self._last.items() if timestamp - v[0] <= self._forget}
         self._last[track_id] = timestamp, scores
         return scores

@@ -14,12 +14,14 @@ from emodetect.types import Image
 
 
 class EmotionBackend(ABC):
-    """Reads emotions off face crops, a batch at a time; a context manager that frees what it holds.
+    """Reads emotions off face crops, a batch at a time.
+
+    A context manager: making one checks its options at once, entering it loads what takes long, leaving it frees that.
 
     Attributes:
         name: what a person calls it, for the window and the tables.
-        uncertain_below: confidence under which its answers should not be trusted, 0 to 1.
-        tells_contempt: whether the model has contempt as an eighth label, as FER+ has.
+        uncertain_below: confidence under which its answers should not be trusted, 0 to 1; final once loaded.
+        tells_contempt: whether the model has contempt as an eighth label, as FER+ has; final once loaded.
     """
 
     name: str
@@ -44,10 +46,19 @@ class EmotionBackend(ABC):
         """
         return np.pad(self.classify(crops), ((0, 0), (0, 1)))
 
+    def load(self) -> None:
+        """Load what `classify` needs; called on entering.
+
+        Raises:
+            ModelError: the model cannot be used.
+            BackendUnavailableError: a package or file that it needs is missing.
+        """
+
     def close(self) -> None:
         """Free what the backend holds; the default holds nothing."""
 
     def __enter__(self) -> Self:
+        self.load()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:

@@ -15,11 +15,11 @@ HEADS = ("fer2013", "ferplus")
 
 
 def create_cnn(model: str | None, labels: Sequence[str] | None) -> EmotionBackend:
-    """Load the embedded network (no model, "embedded", or the name of a head) or a file ending in .onnx, .h5 or .keras.
+    """Choose the embedded network (no model, "embedded", or the name of a head) or a file ending in .onnx, .h5 or .keras.
 
     Raises:
         UsageError: labels are given for the embedded network, which has its own.
-        ModelError: the file is missing, unreadable, unsafe, or has an input or output that does not fit.
+        ModelError: there is no such file, or it is of another kind.
     """
     if model is None or model in ("embedded", *HEADS):
         from emodetect.backends.onnx_cnn import OnnxBackend

@@ -32,15 +32,12 @@ _SIZE = 48
 
 
 class DeepFaceBackend(EmotionBackend):
-    """DeepFace's emotion model in batches; scores equal `DeepFace.analyze(crop, detector_backend="skip")`.
-
-    Raises:
-        BackendUnavailableError: DeepFace or its weights cannot be had.
-    """
+    """DeepFace's emotion model in batches; scores equal `DeepFace.analyze(crop, detector_backend="skip")`."""
 
     name = "deepface"
 
-    def __init__(self) -> None:
+    @override
+    def load(self) -> None:
         with quiet_native_output():
             self._call, labels = _load()
         self._labels = LabelMap(labels)
@@ -53,11 +50,10 @@ class DeepFaceBackend(EmotionBackend):
 
 
 def create_deepface(model: str | None, labels: Sequence[str] | None) -> EmotionBackend:
-    """Load the backend; it has one model, so neither a model nor labels can be given.
+    """Make the backend; it has one model, so neither a model nor labels can be given.
 
     Raises:
         UsageError: a model or labels are given.
-        BackendUnavailableError: DeepFace or its weights cannot be had.
     """
     if model is not None or labels:
         raise UsageError("--model and --labels do not go with --backend deepface, which has its own model")

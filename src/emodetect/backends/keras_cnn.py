@@ -29,22 +29,22 @@ class KerasBackend(EmotionBackend):
     Args:
         path: the file.
         labels: what the outputs mean, overriding the file.
-
-    Raises:
-        ModelError: the file cannot be read or carries code, or its input or output does not fit.
-        BackendUnavailableError: Keras cannot be imported.
     """
 
     def __init__(self, path: Path, *, labels: Sequence[str] | None = None) -> None:
         self.name = path.name
-        metadata = _metadata(path)
+        self._path, self._names = path, labels
+
+    @override
+    def load(self) -> None:
+        path, metadata = self._path, _metadata(self._path)
         with quiet_native_output():
             model = load_keras_model(path)
             self._input = face_input(path, model, metadata)
             chosen = _choose_outputs(metadata)
-            self._maps = [_label_map(path, model, position, labels, metadata) for position in chosen]
+            self._maps = [_label_map(path, model, position, self._names, metadata) for position in chosen]
             self._call = _compile(model, self._input, chosen)
-        self.tells_contempt = any(map_.has_contempt for map_ in self._maps)
+        self.tells_contempt = any(labels.has_contempt for labels in self._maps)
         if metadata and metadata.uncertain_below is not None:
             self.uncertain_below = metadata.uncertain_below
 

@@ -16,6 +16,9 @@ def import_keras() -> Any:
         BackendUnavailableError: Keras or its backend cannot be imported.
     """
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    # Keras 3 does not care, but DeepFace's models, if they are wanted in the same process, need the legacy Keras behind
+    # `tf.keras`, and TensorFlow looks at this only once.
+    os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
     try:
         with quiet_native_output():
             import keras

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
 from typing_extensions import override
 
 from emodetect.backends.base import EmotionBackend
@@ -19,8 +18,6 @@ from emodetect.types import EMOTIONS, Image
 
 _THREADS = 2
 """Threads inside an operator: 1.3 ms a face with two, 2.0 with one, on two cores; small networks gain nothing from more."""
-
-_UNCERTAIN_BELOW = 0.5
 
 
 class OnnxBackend(EmotionBackend):
@@ -34,15 +31,18 @@ class OnnxBackend(EmotionBackend):
         head: which output to use; None for the file's default.
         labels: what the outputs mean, overriding the file.
         name: what to call it; None for the file's name.
-
-    Raises:
-        ModelError: the file cannot be read, or its input or output does not fit.
     """
 
     def __init__(
         self, path: Path, *, head: str | None = None, labels: Sequence[str] | None = None, name: str | None = None
     ) -> None:
         self.name = name or path.name
+        self._path, self._head, self._names = path, head, labels
+
+    @override
+    def load(self) -> None:
+        import onnxruntime
+
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = _THREADS
         options.inter_op_num_threads = 1
@@ -50,53 +50,54 @@ class OnnxBackend(EmotionBackend):
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 4
         try:
-            self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+            self._session = onnxruntime.InferenceSession(str(self._path), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime has no common base class for what a bad file raises
-            raise ModelError(f"{path}: not a model that ONNX Runtime can load ({_first_line(error)})") from error
-        metadata = self._metadata(path)
-        self._input_name, self._input, self._fixed_batch = self._read_input(path, metadata)
-        self._outputs = self._choose_outputs(path, head, metadata)
-        self._maps = [self._label_map(path, output, labels, metadata) for output in self._outputs]
+            raise ModelError(f"{self._path}: not a model that ONNX Runtime can load ({_first_line(error)})") from error
+        metadata = self._metadata()
+        self._input_name, self._input, self._fixed_batch = self._read_input(metadata)
+        self._outputs = self._choose_outputs(metadata)
+        self._maps = [self._label_map(output, metadata) for output in self._outputs]
         self.tells_contempt = any(labels.has_contempt for labels in self._maps)
-        threshold = metadata.uncertain_below if metadata else None
-        self.uncertain_below = _UNCERTAIN_BELOW if threshold is None else threshold
+        if metadata and metadata.uncertain_below is not None:
+            self.uncertain_below = metadata.uncertain_below
 
-    def _metadata(self, path: Path) -> ModelMetadata | None:
+    def _metadata(self) -> ModelMetadata | None:
         text = self._session.get_modelmeta().custom_metadata_map.get(KEY)
-        return None if text is None else ModelMetadata.from_json(text, path)
+        return None if text is None else ModelMetadata.from_json(text, self._path)
 
-    def _read_input(self, path: Path, metadata: ModelMetadata | None) -> tuple[str, FaceInput, bool]:
+    def _read_input(self, metadata: ModelMetadata | None) -> tuple[str, FaceInput, bool]:
         inputs = self._session.get_inputs()
         shape = inputs[0].shape if inputs else []
         if len(inputs) != 1 or len(shape) != 4 or inputs[0].type != "tensor(float)":
             found = ", ".join(f"{i.name} {i.type} {i.shape}" for i in inputs) or "none"
-            raise ModelError(f"{path}: expected one float input (n, height, width, channels), got {found}")
+            raise ModelError(f"{self._path}: expected one float input (n, height, width, channels), got {found}")
         channels_first = shape[3] not in (1, 3) and shape[1] in (1, 3)
         channels, height, width = (shape[1], *shape[2:]) if channels_first else (shape[3], *shape[1:3])
         if channels not in (1, 3):
-            raise ModelError(f"{path}: expected 1 or 3 input channels, got an input of shape {shape}")
+            raise ModelError(f"{self._path}: expected 1 or 3 input channels, got an input of shape {shape}")
         rows, columns = (side if isinstance(side, int) and side > 0 else 48 for side in (height, width))
         scaling = (metadata.scale, metadata.offset) if metadata else (1 / 255, 0.0)
         return inputs[0].name, FaceInput(rows, columns, channels, channels_first, *scaling), shape[0] == 1
 
-    def _choose_outputs(self, path: Path, head: str | None, metadata: ModelMetadata | None) -> list[str]:
+    def _choose_outputs(self, metadata: ModelMetadata | None) -> list[str]:
         names = [output.name for output in self._session.get_outputs()]
-        wanted = head or (metadata.default if metadata else None)
+        wanted = self._head or (metadata.default if metadata else None)
         if wanted == "mean":
             return names
         if wanted is None:
             return names[:1]
         if wanted not in names:
-            raise ModelError(f"{path}: has no output {wanted!r}; it has {', '.join(names)}")
+            raise ModelError(f"{self._path}: has no output {wanted!r}; it has {', '.join(names)}")
         return [wanted]
 
-    def _label_map(self, path: Path, output: str, labels: Sequence[str] | None, metadata: ModelMetadata | None) -> LabelMap:
+    def _label_map(self, output: str, metadata: ModelMetadata | None) -> LabelMap:
         shape = next(found.shape for found in self._session.get_outputs() if found.name == output)
         count = shape[-1]
-        names = labels or (metadata.labels.get(output) if metadata else None) or TUTORIAL_LABELS
+        names = self._names or (metadata.labels.get(output) if metadata else None) or TUTORIAL_LABELS
         if len(shape) != 2 or (isinstance(count, int) and count != len(names)):
             raise ModelError(
-                f"{path}: expected an output (n, {len(names)}), got {shape}; --labels names the outputs where they are others"
+                f"{self._path}: expected an output (n, {len(names)}), got {shape}; "
+                "--labels names the outputs where they are others"
             )
         return LabelMap(names)
 

@@ -28,7 +28,7 @@ def backend_names() -> list[str]:
 
 
 def create_backend(name: str, model: str | None = None, labels: Sequence[str] | None = None) -> EmotionBackend:
-    """Load a backend.
+    """Make a backend; entering it, as a context manager, loads it.
 
     Args:
         name: one of `backend_names`.
@@ -37,8 +37,8 @@ def create_backend(name: str, model: str | None = None, labels: Sequence[str] | 
 
     Raises:
         UsageError: there is no backend of that name, or it does not take these options.
-        BackendUnavailableError: a package or file that it needs is missing.
-        ModelError: the model cannot be used.
+        BackendUnavailableError: the backend itself cannot be imported.
+        ModelError: there is no such model file.
     """
     return _factory(name)(model, labels)
 
@@ -53,6 +53,6 @@ def _factory(name: str) -> BackendFactory:
         point = found[0]
     try:
         factory: BackendFactory = point.load()
-    except ImportError as error:
+    except (ImportError, AttributeError) as error:
         raise BackendUnavailableError(f"the backend {name} cannot be imported: {error}") from error
     return factory

@@ -16,7 +16,6 @@ from emodetect.cli.options import (
     make_detector,
     overwrite_option,
 )
-from emodetect.errors import UsageError
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -43,7 +42,6 @@ def live(
     backend: str, model: str | None, labels: list[str] | None, uncertain: float | None, **detector: Any,
 ) -> None:  # fmt: skip
     """Show the emotions of the faces before a camera; q or Esc ends it."""
-    from emodetect.backends.registry import backend_names
     from emodetect.faces.tracker import FaceTracker
     from emodetect.live import LiveSession
     from emodetect.sinks.background import BackgroundSink
@@ -54,8 +52,7 @@ def live(
     from emodetect.smoother import ScoreSmoother
     from emodetect.sources.camera import LiveCapture, LiveSource
 
-    if backend not in backend_names():
-        raise UsageError(f"no backend {backend!r}; there are {', '.join(backend_names())}")
+    emotion_backend = make_backend(backend, model, labels)
     for path, suffixes in ((log, RECORD_SUFFIXES), (record, VIDEO_SUFFIXES)):
         if path is not None:
             check_output(path, overwrite=overwrite, suffixes=suffixes)
@@ -75,8 +72,7 @@ def live(
                 capture,
                 face_detector,
                 FaceTracker(confirm=2 * detector["min_neighbors"]),
-                lambda: make_backend(backend, model, labels),
-                backend_name=backend if model is None else Path(model).name,
+                emotion_backend,
                 smoother=ScoreSmoother(smoothing),
                 uncertain_below=uncertain,
                 records=records,

@@ -124,5 +124,5 @@ class FaceTracker:
 
     def _is_alive(self, track: _Track, timestamp: float) -> bool:
         if track.number is None:
-            return bool(np.isclose(track.seen, timestamp)) or track.evidence >= self._confirm
+            return track.seen == timestamp or track.evidence >= self._confirm
         return timestamp - track.seen <= self._forget

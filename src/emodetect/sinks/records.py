@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 from collections.abc import Sequence
@@ -68,9 +69,14 @@ class RecordWriter(Sink):
         self._path = path
         try:
             self._file: TextIO = path.open("w", encoding="utf-8", newline="", buffering=1)
+        except OSError as error:
+            raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
+        try:
             if path.suffix.lower() == ".csv":
                 csv.writer(self._file, lineterminator="\n").writerow(_CSV_COLUMNS)
         except OSError as error:
+            with contextlib.suppress(OSError):
+                self._file.close()
             raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
 
     @override

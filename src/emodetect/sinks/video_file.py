@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import subprocess
 import tempfile
 from fractions import Fraction
@@ -45,8 +46,12 @@ class VideoEncoder:
         if sound_from is not None and _has_sound(sound_from):
             # Sound that is shorter is filled up with silence, sound that is longer is cut: the pictures decide.
             command += ["-i", str(sound_from.resolve()), "-map", "0:v:0", "-map", "1:a:0",
-                        "-c:a", "aac", "-af", "apad", "-shortest"]
+                        "-c:a", "aac", "-af", "apad", "-shortest",
+                        # With the default of ten seconds the sound sometimes runs on for up to a second.
+                        "-shortest_buf_duration", "0.2"]
+        # Without accurate rounding gray comes out darker and a little green.
         command += [
+            "-sws_flags", "bicubic+accurate_rnd+full_chroma_int",
             "-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2", "-c:v", "libx264", "-preset", "veryfast", "-crf", "20",
             "-pix_fmt", "yuv420p", "-movflags", "+faststart", str(path.resolve()),
         ]
@@ -137,16 +142,25 @@ class LiveRecording(Sink):
         self._rate = frames_per_second
         self._video = AnnotatedVideo(path, frames_per_second)
         self._start: float | None = None
+        self._last: tuple[Frame, FrameResult] | None = None
         self._written = 0
 
     @override
     def write(self, frame: Frame, result: FrameResult) -> None:
         if self._start is None:
             self._start = frame.timestamp
-        due = int((frame.timestamp - self._start) * self._rate) + 1
-        for _ in range(due - self._written):
-            self._video.write(frame, result)
-        self._written = max(self._written, due)
+        # The nearest place and not the one before: a camera's frames come a little early and a little late.
+        place = round((frame.timestamp - self._start) * self._rate)
+        if self._last is not None:
+            for _ in range(place - self._written):
+                self._write(*self._last)
+        if place >= self._written:
+            self._write(frame, result)
+        self._last = frame, result
+
+    def _write(self, frame: Frame, result: FrameResult) -> None:
+        self._video.write(frame, result)
+        self._written += 1
 
     @override
     def close(self) -> None:
@@ -159,4 +173,4 @@ def _has_sound(path: Path) -> bool:
         capture_output=True,
         check=False,
     )
-    return b"Audio:" in probe.stderr
+    return re.search(rb"^\s*Stream #.*: Audio:", probe.stderr, re.MULTILINE) is not None

@@ -47,7 +47,10 @@ class Window:
         """Handle what the user did; True after q, Esc or the window's close button."""
         if (cv2.pollKey() & 0xFF) in _QUIT_KEYS:
             return True
-        return self._shown and cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) < 1
+        try:
+            return bool(cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) < 1)
+        except cv2.error:  # what Qt's window says once its last window is closed
+            return True
 
     def close(self) -> None:
         """Close the window, if the user has not."""

@@ -95,8 +95,12 @@ def read_data_set(data: Path) -> tuple[LabelledFaces, LabelledFaces]:
     missing = [name for name in ("train", "test") if not (data / name).is_dir()]
     if missing:
         raise DatasetError(f"{data}: has no folder {' and no folder '.join(missing)}; expected train/<label>/, test/<label>/")
-    train = read_crops(data / "train").as_faces()
-    return train, read_crops(data / "test", allow_missing=True).as_faces()
+    return read_faces(data / "train"), read_faces(data / "test", allow_missing=True)
+
+
+def read_faces(folder: Path, *, allow_missing: bool = False) -> LabelledFaces:
+    """Read ``folder/<label>/*`` as gray 48x48 crops; otherwise as `read_crops`."""
+    return read_crops(folder, allow_missing=allow_missing).as_faces()
 
 
 def read_crops(folder: Path, *, allow_missing: bool = False) -> LabelledCrops:
@@ -107,7 +111,8 @@ def read_crops(folder: Path, *, allow_missing: bool = False) -> LabelledCrops:
         allow_missing: accept a label without a folder or without images.
 
     Raises:
-        DatasetError: the folder is missing, a label is unknown or empty, or an image cannot be read; all faults are named.
+        DatasetError: the folder is missing, a label is unknown, empty or stands twice, or an image cannot be read; all
+            faults are named.
     """
     if not folder.is_dir():
         raise DatasetError(f"{folder}: no such folder; expected {folder.name}/<label>/ with one folder an emotion")
@@ -115,15 +120,19 @@ def read_crops(folder: Path, *, allow_missing: bool = False) -> LabelledCrops:
     folders: dict[Emotion, Path] = {}
     for child in sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")):
         try:
-            folders[Emotion(child.name.lower())] = child
+            emotion = Emotion(child.name.lower())
         except ValueError:
             faults.append(f"{child}: unknown label {child.name!r}; the labels are {', '.join(EMOTIONS)}")
+            continue
+        if emotion in folders:
+            faults.append(f"{child}: a second folder for the label {emotion}, beside {folders[emotion].name}")
+        folders[emotion] = child
     crops, labels, keys = [], [], []
     for position, emotion in enumerate(EMOTIONS):
         child = folders.get(emotion, folder / emotion)
         paths = sorted(p for p in child.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES) if child.is_dir() else []
         if not paths and not allow_missing:
-            faults.append(f"{child}: {'no images for' if child.is_dir() else 'no folder for'} the label {emotion}")
+            faults.append(f"{child}: no images for the label {emotion}")
         for path in paths:
             crop = _read_crop(path)
             if crop is None:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from emodetect.backends.base import EmotionBackend
 from emodetect.errors import DatasetError
-from emodetect.training.dataset import LabelledCrops, read_crops
+from emodetect.training.dataset import LabelledCrops, read_crops, read_faces
 from emodetect.training.metrics import Metrics, paired_difference
 from emodetect.training.votes import Votes, read_votes
 from emodetect.types import EMOTIONS
@@ -48,7 +48,7 @@ class Exam:
         if not train.is_dir() or train.samefile(folder):
             return cls(faces, found, None)
         try:
-            seen = {image.tobytes() for image in read_crops(train, allow_missing=True).as_faces().images}
+            seen = {image.tobytes() for image in read_faces(train, allow_missing=True).images}
         except DatasetError:  # something else that is called train
             return cls(faces, found, None)
         copies = np.asarray([image.tobytes() in seen for image in faces.as_faces().images])

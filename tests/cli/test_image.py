@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from emodetect.sources.images import read_image
+from emodetect.types import EMOTIONS
+from tests.builders import PHOTO, PHOTO_FACE, shared_data
+from tests.cli.running import assert_one_line, run
+
+
+def analyzed(*arguments: str | Path, code: int = 0) -> list[dict[str, Any]]:
+    done = run("image", *arguments, "--format", "json")
+    assert done.returncode == code, done.stderr
+    result: list[dict[str, Any]] = json.loads(done.stdout)
+    return result
+
+
+def test_the_astronaut_smiles() -> None:
+    done = run("image", PHOTO)
+
+    assert done.returncode == 0
+    assert done.stderr == ""
+    assert "happy" in done.stdout
+    assert "astronaut.jpg" in done.stdout
+
+
+def test_json_follows_the_contract() -> None:
+    (record,) = analyzed(PHOTO)
+
+    assert list(record) == ["path", "width", "height", "faces"]
+    assert (record["path"], record["width"], record["height"]) == (str(PHOTO), 512, 512)
+    (face,) = record["faces"]
+    assert list(face) == ["box", "emotion", "confidence", "uncertain", "scores"]
+    for name in ("x", "y", "width", "height"):
+        assert face["box"][name] == pytest.approx(getattr(PHOTO_FACE, name), abs=8)
+    assert face["emotion"] == "happy"
+    assert list(face["scores"]) == [emotion.value for emotion in EMOTIONS]
+    assert sum(face["scores"].values()) == pytest.approx(1, abs=1e-4)
+    assert face["confidence"] == max(face["scores"].values())
+    assert face["uncertain"] is False
+
+
+def test_three_people_and_no_more() -> None:
+    (record,) = analyzed(shared_data("media/group.jpg"))
+
+    lefts = [face["box"]["x"] for face in record["faces"]]
+    assert lefts == sorted(lefts)
+    assert lefts == pytest.approx([235, 444, 641], abs=20)
+
+
+def test_uncertain_is_a_threshold_of_the_users() -> None:
+    (record,) = analyzed(PHOTO, "--uncertain", "1")
+
+    assert record["faces"][0]["uncertain"] is True
+    assert "happy?" in run("image", PHOTO, "--uncertain", "1").stdout
+
+
+def test_nobody_in_the_picture_is_a_result(tmp_path: Path) -> None:
+    path = tmp_path / "flat.png"
+    cv2.imwrite(str(path), np.full((200, 300, 3), 128, np.uint8))
+
+    assert analyzed(path) == [{"path": str(path), "width": 300, "height": 200, "faces": []}]
+    assert "no face found" in run("image", path).stdout
+
+
+def test_the_annotated_copy_has_the_box(tmp_path: Path) -> None:
+    copy = tmp_path / "copy.png"
+
+    done = run("image", PHOTO, "--output", copy)
+
+    assert done.returncode == 0, done.stderr
+    drawn, original = read_image(copy), read_image(PHOTO)
+    assert drawn.shape == original.shape
+    changed = (np.abs(drawn.astype(int) - original).sum(axis=2) > 60).astype(np.uint8)
+    box = PHOTO_FACE
+    for y in (box.y, box.y + box.height - 1):
+        assert changed[y - 6 : y + 7, box.x + 10 : box.x + box.width - 10].max(axis=0).mean() > 0.95
+    assert changed[box.y + 20 : box.y + box.height - 20, box.x + 20 : box.x + box.width - 20].sum() == 0
+
+
+class TestOutput:
+    def test_a_folder_for_several(self, tmp_path: Path) -> None:
+        second = tmp_path / "second.png"
+        cv2.imwrite(str(second), read_image(PHOTO))
+        folder = tmp_path / "out"
+
+        assert run("image", PHOTO, second, "--output", folder).returncode == 0
+        assert sorted(path.name for path in folder.iterdir()) == ["astronaut.jpg", "second.png"]
+
+    def test_nothing_is_overwritten_unasked(self, tmp_path: Path) -> None:
+        copy = tmp_path / "copy.png"
+        copy.write_bytes(b"precious")
+
+        assert_one_line(run("image", PHOTO, "--output", copy), 1, "copy.png: exists already", "--overwrite")
+        assert copy.read_bytes() == b"precious"
+        assert run("image", PHOTO, "--output", copy, "--overwrite").returncode == 0
+        assert read_image(copy).shape == (512, 512, 3)
+
+    def test_the_photo_itself_is_never_replaced(self, tmp_path: Path) -> None:
+        photo = tmp_path / "photo.jpg"
+        photo.write_bytes(PHOTO.read_bytes())
+
+        assert_one_line(run("image", photo, "--output", photo, "--overwrite"), 1, "is the photo itself")
+        assert photo.read_bytes() == PHOTO.read_bytes()
+
+    @pytest.mark.parametrize(
+        ("output", "message"),
+        [("nowhere/copy.png", "does not exist"), ("copy.xyz", "unknown kind of file"), ("/proc/copy.png", "cannot be written")],
+    )
+    def test_what_cannot_be_written(self, tmp_path: Path, output: str, message: str) -> None:
+        done = run("image", PHOTO, "--output", tmp_path / output)
+
+        assert done.returncode == 1
+        assert "Traceback" not in done.stderr
+        assert message in done.stderr
+
+
+def test_bad_files_are_reported_and_the_others_done(tmp_path: Path) -> None:
+    (tmp_path / "text.jpg").write_text("no picture")
+    (tmp_path / "empty.jpg").touch()
+    (tmp_path / "cut.jpg").write_bytes(PHOTO.read_bytes()[:40_000])
+    (tmp_path / "folder.jpg").mkdir()
+    bad = [tmp_path / name for name in ("text.jpg", "missing.jpg", "empty.jpg", "cut.jpg", "folder.jpg")]
+
+    done = run("image", *bad[:2], PHOTO, *bad[2:], "--format", "json")
+
+    assert done.returncode == 1
+    records = json.loads(done.stdout)
+    assert [record["path"] for record in records] == [str(path) for path in (*bad[:2], PHOTO, *bad[2:])]
+    assert [list(record) for record in records if record["path"] != str(PHOTO)] == [["path", "error"]] * 5
+    assert records[2]["faces"][0]["emotion"] == "happy"
+    lines = done.stderr.splitlines()
+    assert [line.split(": ")[1] for line in lines] == [str(path) for path in bad]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_file_that_may_not_be_read(tmp_path: Path) -> None:
+    path = tmp_path / "secret.jpg"
+    path.write_bytes(PHOTO.read_bytes())
+    path.chmod(0)
+
+    assert_one_line(run("image", path, "--format", "json"), 1, "secret.jpg", "cannot be read")
+
+
+def test_another_cascade_and_settings(tmp_path: Path) -> None:
+    nothing = tmp_path / "cascade.xml"
+    nothing.write_text("<opencv_storage></opencv_storage>")
+
+    assert_one_line(run("image", PHOTO, "--cascade", nothing), 1, "cascade.xml: not a cascade")
+    assert_one_line(run("image", PHOTO, "--cascade", tmp_path / "none.xml"), 1, "none.xml: no such cascade")
+    assert analyzed(PHOTO, "--min-face", "200")[0]["faces"] == []
+    assert analyzed(PHOTO, "--min-face", "40%")[0]["faces"] == []
+    assert len(analyzed(PHOTO, "--min-face", "60", "--min-neighbors", "3", "--scale-factor", "1.05")[0]["faces"]) == 1
+
+
+@pytest.mark.parametrize("head", ["fer2013", "ferplus"])
+def test_heads_by_name(head: str) -> None:
+    assert analyzed(PHOTO, "--model", head)[0]["faces"][0]["emotion"] == "happy"

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.builders import PHOTO
+from tests.cli.running import assert_one_line, command, environment, run
+
+HEAVY = ("tensorflow", "keras", "tf_keras", "deepface", "matplotlib", "sklearn", "torch", "jax")
+
+
+def modules_after(*arguments: str | Path) -> set[str]:
+    """The modules that are imported once the command has run."""
+    script = (
+        "import sys; sys.argv[0] = 'emodetect'\n"
+        "from emodetect.cli import main\n"
+        "try: main()\n"
+        "except SystemExit as end: assert not end.code, end.code\n"
+        "print('\\n' + ' '.join(sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, *map(str, arguments)], env=environment(), capture_output=True, text=True, timeout=180
+    )
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.splitlines()[-1].split())
+
+
+def test_the_embedded_network_needs_none_of_the_heavy_packages() -> None:
+    modules = modules_after("image", PHOTO)
+
+    assert "onnxruntime" in modules
+    assert modules.isdisjoint(HEAVY)
+
+
+def test_the_overview_needs_nothing_but_click() -> None:
+    modules = modules_after("--help")
+
+    assert "click" in modules
+    assert modules.isdisjoint({*HEAVY, "numpy", "cv2", "onnxruntime", "scipy", "rich"})
+
+
+@pytest.mark.parametrize("name", ["image", "video", "live"])
+def test_a_commands_help_is_light_too(name: str) -> None:
+    assert modules_after(name, "--help").isdisjoint({*HEAVY, "cv2", "onnxruntime", "scipy"})
+
+
+def test_the_overview_names_every_command() -> None:
+    done = run("--help")
+
+    assert done.returncode == 0
+    for name in ("image", "video", "live"):
+        assert f"\n  {name} " in done.stdout
+
+
+def test_version() -> None:
+    done = run("--version")
+
+    assert done.returncode == 0
+    assert done.stdout.startswith("emodetect 0.")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["nonsense"],
+        ["image"],
+        ["image", str(PHOTO), "--nonsense"],
+        ["image", str(PHOTO), "--backend", "nonsense"],
+        ["image", str(PHOTO), "--backend", "deepface", "--model", "model.h5"],
+        ["image", str(PHOTO), "--labels", "a,b"],
+        ["image", str(PHOTO), "--min-face", "-3"],
+        ["image", str(PHOTO), "--min-face", "150%"],
+        ["image", str(PHOTO), "--min-face", "large"],
+        ["image", str(PHOTO), "--uncertain", "2"],
+        ["live", "--backend", "nonsense", "--no-window"],
+        ["live", "--backend", "deepface", "--model", "model.h5", "--no-window"],
+    ],
+    ids=lambda arguments: " ".join(arguments[-3:]),
+)
+def test_misuse_ends_with_2_and_says_why(arguments: list[str]) -> None:
+    done = run(*arguments)
+
+    assert done.returncode == 2, done.stderr
+    assert done.stdout == ""
+    assert done.stderr.strip().splitlines()[-1].startswith("emodetect: ")
+    assert "Traceback" not in done.stderr
+
+
+def test_debug_shows_where() -> None:
+    quiet, loud = run("image", "nowhere.jpg"), run("image", "nowhere.onnx", "--model", "nowhere.onnx", "--debug")
+
+    assert "Traceback" not in quiet.stderr
+    assert "Traceback" in loud.stderr
+    assert loud.returncode == 1
+
+
+def test_a_closed_pipe_is_no_error() -> None:
+    arguments = command("image", PHOTO, "--format", "json")
+    with subprocess.Popen(arguments, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == ""
+
+
+def test_one_line_for_a_missing_model(tmp_path: Path) -> None:
+    assert_one_line(run("image", PHOTO, "--model", tmp_path / "m.onnx"), 1, "m.onnx", "no such model file")

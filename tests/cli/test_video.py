@@ -1,0 +1,203 @@
+from __future__ import annotations
+
+import csv
+import json
+import os
+import pty
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from emodetect.faces.boxes import intersection_over_union
+from emodetect.types import EMOTIONS, Box
+from tests.builders import PHOTO, MovingClip, shared_data
+from tests.cli.running import TIMEOUT, assert_one_line, command, environment, run
+
+
+def read_log(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def read_video(path: Path) -> list[np.ndarray[Any, Any]]:
+    capture = cv2.VideoCapture(str(path))
+    frames: list[np.ndarray[Any, Any]] = []
+    while True:
+        ok, frame = capture.read()
+        if not ok:
+            capture.release()
+            return frames
+        frames.append(frame)
+
+
+@pytest.fixture(scope="module")
+def analyzed(moving_clip: MovingClip, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with the annotated clip and both logs of one run each."""
+    folder = tmp_path_factory.mktemp("video")
+    done = run("video", moving_clip.path, "--output", folder / "a.mp4", "--log", folder / "a.jsonl")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == ""
+    assert "75 frames, 1 face: happy" in done.stderr
+    return folder
+
+
+def test_every_frame_is_in_the_log(analyzed: Path, moving_clip: MovingClip) -> None:
+    records = read_log(analyzed / "a.jsonl")
+
+    assert [record["frame"] for record in records] == list(range(75))
+    np.testing.assert_allclose([record["time"] for record in records], np.arange(75) / 25, atol=1e-3)
+    assert list(records[0]) == ["frame", "time", "faces"]
+    assert list(records[-1]["faces"][0]) == ["id", "box", "emotion", "confidence", "uncertain", "scores"]
+    assert list(records[-1]["faces"][0]["scores"]) == [emotion.value for emotion in EMOTIONS]
+
+
+def test_the_box_is_on_the_face_and_the_id_stays(analyzed: Path, moving_clip: MovingClip) -> None:
+    overlaps = []
+    for record, truth in zip(read_log(analyzed / "a.jsonl"), moving_clip.boxes, strict=True):
+        assert {face["id"] for face in record["faces"]} <= {1}
+        overlaps += [intersection_over_union([Box(**face["box"])], [truth])[0, 0] for face in record["faces"]]
+
+    assert len(overlaps) >= 73
+    assert np.median(overlaps) > 0.8
+    assert min(overlaps) > 0.5
+
+
+def test_the_annotated_clip_has_every_frame_and_the_box(analyzed: Path, moving_clip: MovingClip) -> None:
+    before, after = read_video(moving_clip.path), read_video(analyzed / "a.mp4")
+
+    assert len(after) == len(before) == 75
+    assert after[0].shape == before[0].shape
+    face = read_log(analyzed / "a.jsonl")[40]["faces"][0]["box"]
+    changed = np.abs(after[40].astype(int) - before[40]).sum(axis=2) > 80
+    bottom = face["y"] + face["height"] - 1
+    assert changed[bottom - 3 : bottom + 4, face["x"] + 8 : face["x"] + face["width"] - 8].max(axis=0).mean() > 0.9
+
+
+def test_two_runs_give_the_same_log(analyzed: Path, moving_clip: MovingClip, tmp_path: Path) -> None:
+    assert run("video", moving_clip.path, "--log", tmp_path / "b.jsonl").returncode == 0
+
+    assert (tmp_path / "b.jsonl").read_bytes() == (analyzed / "a.jsonl").read_bytes()
+
+
+def test_csv_says_the_same_as_jsonl(analyzed: Path, moving_clip: MovingClip, tmp_path: Path) -> None:
+    assert run("video", moving_clip.path, "--log", tmp_path / "b.csv").returncode == 0
+
+    with (tmp_path / "b.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    faces = [(record, face) for record in read_log(analyzed / "a.jsonl") for face in record["faces"]]
+    assert len(rows) == len(faces)
+    for row, (record, face) in zip(rows, faces, strict=True):
+        assert int(row["frame"]) == record["frame"]
+        assert float(row["time"]) == record["time"]
+        assert {name: int(row[name]) for name in ("id", "x", "y", "width", "height")} == {"id": face["id"], **face["box"]}
+        assert {name: float(row[name]) for name in face["scores"]} == face["scores"]
+        assert (row["emotion"], float(row["confidence"])) == (face["emotion"], face["confidence"])
+        assert row["uncertain"] == str(face["uncertain"]).lower()
+
+
+def test_the_development_clip(tmp_path: Path) -> None:
+    done = run("video", shared_data("media/clip-596x336.mp4"), "--output", tmp_path / "a.mp4", "--log", tmp_path / "a.jsonl")
+
+    assert done.returncode == 0, done.stderr
+    records, frames = read_log(tmp_path / "a.jsonl"), read_video(tmp_path / "a.mp4")
+    assert len(records) == len(frames) == 115
+    assert frames[0].shape == (336, 596, 3)
+    assert {face["id"] for record in records for face in record["faces"]} == {1}
+    assert sum(bool(record["faces"]) for record in records) >= 112
+
+
+def test_progress_is_shown_on_a_terminal(moving_clip: MovingClip, tmp_path: Path) -> None:
+    ours, its = pty.openpty()
+    with subprocess.Popen(
+        command("video", moving_clip.path, "--log", tmp_path / "a.jsonl"), env=environment({"TERM": "xterm"}), stderr=its
+    ) as process:
+        os.close(its)
+        shown = b""
+        while True:
+            try:
+                part = os.read(ours, 4096)
+            except OSError:  # the terminal is closed when the process ends
+                break
+            if not part:
+                break
+            shown += part
+        process.wait(timeout=TIMEOUT)
+    os.close(ours)
+
+    assert b"/75" in shown
+    assert b"moving.mp4" in shown
+    assert b"75 frames, 1 face" in shown
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_run_leaves_whole_outputs(
+    moving_clip: MovingClip, tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    log, output = tmp_path / "a.jsonl", tmp_path / "a.mp4"
+    arguments = command("video", moving_clip.path, "--output", output, "--log", log, "--scale-factor", "1.02")
+    with subprocess.Popen(arguments, env=environment(), stderr=subprocess.PIPE, text=True) as process:
+        deadline = time.monotonic() + TIMEOUT
+        while not (log.exists() and len(log.read_text().splitlines()) > 5) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=TIMEOUT)
+
+    assert process.returncode == code, errors
+    assert "Traceback" not in errors
+    written = len(read_log(log))
+    assert 5 < written < 75
+    assert abs(len(read_video(output)) - written) <= 1
+
+
+class TestBadInput:
+    @pytest.mark.parametrize("content", [b"", b"no video at all"], ids=["empty", "text"])
+    def test_a_file_that_is_no_video(self, tmp_path: Path, content: bytes) -> None:
+        clip = tmp_path / "clip.mp4"
+        clip.write_bytes(content)
+
+        assert_one_line(run("video", clip, "--log", tmp_path / "a.jsonl"), 1, "clip.mp4: not a video")
+        assert not (tmp_path / "a.jsonl").exists()
+
+    def test_a_missing_file_and_a_folder(self, tmp_path: Path) -> None:
+        log = tmp_path / "a.jsonl"
+        assert_one_line(run("video", tmp_path / "none.mp4", "--log", log), 1, "none.mp4: no such file")
+        assert_one_line(run("video", tmp_path, "--log", log), 1, "is a folder")
+
+    @pytest.mark.parametrize(
+        ("option", "name", "message"),
+        [
+            ("--log", "a.txt", "unknown kind of file"),
+            ("--output", "a.gif", "unknown kind of file"),
+            ("--log", "none/a.jsonl", "does not exist"),
+            ("--output", "none/a.mp4", "does not exist"),
+        ],
+    )
+    def test_an_output_that_cannot_be_written(
+        self, moving_clip: MovingClip, tmp_path: Path, option: str, name: str, message: str
+    ) -> None:
+        assert_one_line(run("video", moving_clip.path, option, tmp_path / name), 1, name, message)
+
+    def test_outputs_are_not_overwritten_unasked(self, moving_clip: MovingClip, tmp_path: Path) -> None:
+        log = tmp_path / "a.jsonl"
+        log.write_text("precious")
+
+        assert_one_line(run("video", moving_clip.path, "--log", log), 1, "a.jsonl: exists already", "--overwrite")
+        assert log.read_text() == "precious"
+        assert run("video", moving_clip.path, "--log", log, "--overwrite").returncode == 0
+        assert len(read_log(log)) == 75
+
+    def test_the_clip_itself_is_never_replaced(self, tmp_path: Path, moving_clip: MovingClip) -> None:
+        clip = tmp_path / "clip.mp4"
+        clip.write_bytes(moving_clip.path.read_bytes())
+
+        assert_one_line(run("video", clip, "--output", clip, "--overwrite"), 1, "is the clip itself")
+        assert clip.read_bytes() == moving_clip.path.read_bytes()
+
+    def test_a_photo_is_a_clip_of_one_frame(self, tmp_path: Path) -> None:
+        assert run("video", PHOTO, "--log", tmp_path / "a.jsonl").returncode == 0
+        assert len(read_log(tmp_path / "a.jsonl")) == 1

@@ -1,0 +1,281 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+import pytest
+
+from emodetect.faces.boxes import intersection_over_union
+from emodetect.faces.haar import HaarDetector, MinFace
+from emodetect.faces.tracker import FaceTracker
+from emodetect.types import Box, Detection, Face
+from tests.builders import MovingClip, make_detection
+
+SIZE = 640, 360
+RATES = [10, 25, 60]
+
+
+def feed(
+    tracker: FaceTracker, detections: Sequence[Detection], *, start: float, seconds: float, rate: int = 25
+) -> tuple[Face, ...]:
+    """The same detections for some time; returns the faces at its end."""
+    faces: tuple[Face, ...] = ()
+    for index in range(round(seconds * rate) + 1):
+        faces = tracker.update(detections, start + index / rate, SIZE)
+    return faces
+
+
+def ids(faces: Sequence[Face]) -> list[int]:
+    return [face.track_id for face in faces]
+
+
+def test_nothing_gives_nothing() -> None:
+    tracker = FaceTracker()
+    assert tracker.update([], 0.0, SIZE) == ()
+    assert tracker.update([], 0.04, SIZE) == ()
+
+
+def test_a_sure_face_is_shown_at_once_where_it_is() -> None:
+    tracker = FaceTracker(confirm=10)
+    assert tracker.update([Detection(Box(100, 60, 80, 90), 10)], 0.0, SIZE) == (Face(Box(100, 60, 80, 90), 1),)
+
+
+@pytest.mark.parametrize(("neighbors", "frames"), [(10, 1), (9, 2), (5, 2), (4, 3), (1, 10)])
+def test_a_new_face_is_shown_once_enough_windows_agreed_over_consecutive_frames(neighbors: int, frames: int) -> None:
+    tracker = FaceTracker(confirm=10)
+    shown = [bool(tracker.update([make_detection(neighbors=neighbors)], index / 25, SIZE)) for index in range(frames)]
+    assert shown == [False] * (frames - 1) + [True]
+
+
+@pytest.mark.parametrize("start", [0.0, 36_000.0])
+def test_a_doubtful_box_that_flickers_is_never_a_face(start: float) -> None:
+    # Far into a clip too: a tolerance that grows with the time would bridge the gap.
+    tracker = FaceTracker(confirm=10)
+    for index in range(20):
+        detections = [make_detection(neighbors=6)] if index % 2 == 0 else []
+        assert tracker.update(detections, start + index / 25, SIZE) == ()
+
+
+def test_once_known_any_detection_keeps_a_face() -> None:
+    tracker = FaceTracker(confirm=10)
+    tracker.update([make_detection(neighbors=10)], 0.0, SIZE)
+    assert ids(feed(tracker, [make_detection(neighbors=1)], start=0.04, seconds=2)) == [1]
+
+
+def test_faces_are_numbered_from_one_and_listed_by_number() -> None:
+    tracker = FaceTracker()
+    right, left = make_detection(400), make_detection(50)
+    assert ids(tracker.update([right], 0.0, SIZE)) == [1]
+    faces = tracker.update([left, right], 0.04, SIZE)
+    assert ids(faces) == [1, 2]
+    assert [face.box.x for face in faces] == [400, 50]
+
+
+@pytest.mark.parametrize("rate", RATES)
+def test_a_moving_face_keeps_its_number_and_is_followed_closely(rate: int) -> None:
+    tracker = FaceTracker()
+    for index in range(2 * rate + 1):
+        # 150 pixels a second to the right, 40 down: another way than the sides swapped.
+        x, y = 50 + 150 * index / rate, 40 + 40 * index / rate
+        [face] = tracker.update([make_detection(round(x), round(y))], index / rate, SIZE)
+        assert face.track_id == 1
+        assert abs(face.box.x - x) <= 5
+        assert abs(face.box.y - y) <= 5
+
+
+@pytest.mark.parametrize("gap", [0.3, 0.6, 0.9])
+@pytest.mark.parametrize("rate", RATES)
+def test_a_face_that_is_gone_for_a_short_time_comes_back_as_itself(gap: float, rate: int) -> None:
+    tracker = FaceTracker(hold=0.25, forget=1.0)
+    feed(tracker, [make_detection()], start=0, seconds=0.5, rate=rate)
+    frames = round(gap * rate)
+    for index in range(1, frames):
+        tracker.update([], 0.5 + index / rate, SIZE)
+    [face] = tracker.update([make_detection(110, 65)], 0.5 + frames / rate, SIZE)
+    assert face.track_id == 1
+    assert (face.box.x, face.box.y) == (110, 65)
+
+
+@pytest.mark.parametrize("rate", RATES)
+def test_a_face_that_is_gone_for_long_is_a_new_one(rate: int) -> None:
+    tracker = FaceTracker(forget=1.0)
+    feed(tracker, [make_detection()], start=0, seconds=0.5, rate=rate)
+    feed(tracker, [], start=0.5 + 1 / rate, seconds=1.2, rate=rate)
+    assert ids(feed(tracker, [make_detection()], start=1.8, seconds=0.2, rate=rate)) == [2]
+
+
+@pytest.mark.parametrize("rate", RATES)
+@pytest.mark.parametrize("hold", [0.0, 0.25, 0.5])
+def test_a_lost_face_is_shown_for_so_many_seconds_where_it_was(hold: float, rate: int) -> None:
+    tracker = FaceTracker(hold=hold)
+    feed(tracker, [make_detection()], start=0, seconds=0.4, rate=rate)
+    for index in range(1, rate):
+        faces = tracker.update([], 0.4 + index / rate, SIZE)
+        # Half a frame of slack for sums that are not exact.
+        if index / rate < hold - 0.5 / rate:
+            assert faces == (Face(Box(100, 60, 80, 80), 1),)
+        if index / rate > hold + 0.5 / rate:
+            assert faces == ()
+
+
+def test_numbers_are_never_given_twice() -> None:
+    tracker = FaceTracker(forget=0.2)
+    seen = []
+    for turn in range(4):
+        seen += ids(tracker.update([make_detection(50 + 100 * turn)], float(turn), SIZE))
+    assert seen == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        pytest.param(Box(125, 100, 35, 35), id="the mouth"),
+        pytest.param(Box(110, 75, 60, 60), id="most of the face"),
+        pytest.param(Box(70, 30, 160, 160), id="head and shoulders"),
+        pytest.param(Box(90, 90, 60, 60), id="a cheek, partly outside"),
+    ],
+)
+def test_a_box_inside_or_round_a_known_face_is_not_a_second_face(part: Box) -> None:
+    tracker = FaceTracker()
+    tracker.update([make_detection(side=80)], 0.0, SIZE)
+    for index in range(1, 30):
+        faces = tracker.update([Detection(part, 50), make_detection(side=80)], index / 25, SIZE)
+        assert ids(faces) == [1]
+        assert faces[0].box == Box(100, 60, 80, 80)
+
+
+def test_a_face_beside_a_known_one_is_a_second_face() -> None:
+    tracker = FaceTracker()
+    tracker.update([make_detection(100, side=80)], 0.0, SIZE)
+    # A third of each lies in the other: cheek to cheek.
+    assert ids(tracker.update([make_detection(100, side=80), make_detection(155, side=80)], 0.04, SIZE)) == [1, 2]
+
+
+def test_a_passing_false_box_does_not_take_over_a_known_face() -> None:
+    tracker = FaceTracker()
+    feed(tracker, [make_detection(100)], start=0, seconds=1)
+    # For one frame a weak box lies a little better than the face's own.
+    tracker.update([make_detection(140, neighbors=5), make_detection(100)], 1.04, SIZE)
+    faces = feed(tracker, [make_detection(100)], start=1.08, seconds=0.5)
+    assert ids(faces) == [1]
+    assert faces[0].box.x == 100
+
+
+def test_a_known_face_has_the_first_claim_on_a_box() -> None:
+    tracker = FaceTracker()
+    feed(tracker, [make_detection(100)], start=0, seconds=1)
+    tracker.update([make_detection(140, neighbors=5), make_detection(100)], 1.04, SIZE)
+    # The face moves to where the false box was: nearer to that than to where the face was known.
+    [face] = tracker.update([make_detection(122)], 1.08, SIZE)
+    assert face.track_id == 1
+    assert face.box.x > 115
+
+
+@pytest.mark.parametrize("rate", RATES)
+def test_crossing_faces_keep_their_numbers(rate: int) -> None:
+    # One person walks behind another, who is nearer and so larger; seen all the time.
+    tracker = FaceTracker()
+    for index in range(3 * rate + 1):
+        part = index / (3 * rate)
+        near = Detection(Box(round(60 + 340 * part), 60, 160, 160), 20)
+        far = Detection(Box(round(500 - 430 * part), 70, 70, 70), 20)
+        order = [near, far] if index % 2 else [far, near]
+        faces = tracker.update(order, index / rate, SIZE)
+        if index == 0:
+            first = {face.box.width: face.track_id for face in faces}
+        assert {face.track_id: face.box.width for face in faces} == {first[160]: 160, first[70]: 70}
+
+
+@pytest.mark.parametrize("rate", RATES)
+def test_faces_that_pass_at_different_heights_keep_their_numbers(rate: int) -> None:
+    tracker = FaceTracker()
+    for index in range(2 * rate + 1):
+        part = index / (2 * rate)
+        upper = make_detection(round(100 + 300 * part), 40, 90)
+        lower = make_detection(round(400 - 300 * part), 100, 90)
+        faces = tracker.update([lower, upper] if index % 3 else [upper, lower], index / rate, SIZE)
+        if index == 0:
+            upper_id = next(face.track_id for face in faces if face.box.y == 40)
+        assert len(faces) == 2
+        assert all((face.box.y < 60) == (face.track_id == upper_id) for face in faces)
+
+
+def test_a_face_that_is_covered_while_another_passes_comes_back_as_itself() -> None:
+    tracker = FaceTracker()
+    behind = Detection(Box(300, 80, 80, 80), 20)
+    for index in range(76):
+        x = 100 + 400 * index / 75
+        passing = Detection(Box(round(x), 60, 130, 130), 20)
+        hidden = 225 < x < 335  # for 0.8 seconds
+        faces = tracker.update([passing] if hidden else [behind, passing], index / 25, SIZE)
+        if index == 0:
+            names = {face.box.width: face.track_id for face in faces}
+        assert {face.track_id for face in faces} <= set(names.values())
+    assert {face.box.width: face.track_id for face in faces} == names
+
+
+def test_the_order_of_detections_does_not_matter() -> None:
+    forth, back = FaceTracker(), FaceTracker()
+    boxes = [make_detection(50), make_detection(250), make_detection(450)]
+    assert forth.update(boxes, 0.0, SIZE) == back.update(boxes, 0.0, SIZE)
+    assert forth.update(boxes, 0.04, SIZE) == back.update(boxes[::-1], 0.04, SIZE)
+
+
+@pytest.mark.parametrize("rate", RATES)
+def test_the_size_settles_in_seconds_and_not_in_frames(rate: int) -> None:
+    tracker = FaceTracker(settle_size=0.2)
+    feed(tracker, [make_detection(100, 60, 100)], start=0, seconds=0.4, rate=rate)
+    # The centre stays where it is: 150, 110.
+    [face] = feed(tracker, [make_detection(90, 50, 120)], start=0.4 + 1 / rate, seconds=0.2 - 1 / rate, rate=rate)
+    assert face.box.width == pytest.approx(100 + 20 * (1 - np.exp(-1)), abs=0.6)
+    assert face.box.height == face.box.width
+
+
+@pytest.mark.parametrize("rate", RATES)
+def test_the_position_settles_in_seconds_and_not_in_frames(rate: int) -> None:
+    tracker = FaceTracker(settle_position=0.2)
+    feed(tracker, [make_detection(100, 60)], start=0, seconds=0.4, rate=rate)
+    [face] = feed(tracker, [make_detection(120, 50)], start=0.4 + 1 / rate, seconds=0.2 - 1 / rate, rate=rate)
+    assert face.box.x == pytest.approx(100 + 20 * (1 - np.exp(-1)), abs=0.6)
+    assert face.box.y == pytest.approx(60 - 10 * (1 - np.exp(-1)), abs=0.6)
+
+
+def test_two_frames_of_the_same_time_are_no_error() -> None:
+    tracker = FaceTracker()
+    tracker.update([make_detection()], 1.0, SIZE)
+    assert ids(tracker.update([make_detection(104)], 1.0, SIZE)) == [1]
+
+
+def test_width_and_height_are_kept_apart() -> None:
+    tracker = FaceTracker()
+    [face] = feed(tracker, [Detection(Box(100, 60, 60, 90), 20)], start=0, seconds=1)
+    assert face.box == Box(100, 60, 60, 90)
+
+
+@pytest.mark.parametrize(
+    ("box", "expected"),
+    [
+        (Box(-20, 30, 80, 80), Box(0, 30, 60, 80)),
+        (Box(600, 300, 80, 80), Box(600, 300, 40, 60)),
+        (Box(30, -30, 80, 80), Box(30, 0, 80, 50)),
+    ],
+)
+def test_faces_are_clipped_to_the_picture(box: Box, expected: Box) -> None:
+    assert FaceTracker().update([Detection(box, 20)], 0.0, SIZE) == (Face(expected, 1),)
+
+
+@pytest.mark.parametrize("box", [Box(700, 100, 50, 50), Box(100, 400, 50, 50), Box(100, 100, 0, 0)])
+def test_a_face_of_which_nothing_is_in_the_picture_is_not_shown(box: Box) -> None:
+    assert FaceTracker().update([Detection(box, 20)], 0.0, SIZE) == ()
+
+
+def test_the_face_of_a_clip_has_one_number_and_is_where_it_is(moving_clip: MovingClip) -> None:
+    detector, tracker = HaarDetector(min_face=MinFace(0.15, relative=True)), FaceTracker()
+    capture = cv2.VideoCapture(str(moving_clip.path))
+    for index, box in enumerate(moving_clip.boxes):
+        _, image = capture.read()
+        gray = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
+        [face] = tracker.update(detector.detect(gray), index / moving_clip.frames_per_second, moving_clip.size)
+        assert face.track_id == 1
+        assert intersection_over_union([face.box], [box])[0, 0] > 0.7

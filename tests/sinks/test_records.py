@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from emodetect.errors import OutputError
+from emodetect.sinks.records import RecordWriter, frame_as_dict, image_as_dict, reading_as_dict
+from emodetect.types import EMOTIONS, Box, Emotion, FaceReading, FrameResult
+from tests.builders import make_frame, make_reading, make_result, make_scores
+
+COLUMNS = (
+    "frame,time,id,x,y,width,height,emotion,confidence,uncertain,angry,disgust,fear,happy,sad,surprise,neutral"  # the contract
+)
+
+
+def write_all(path: Path, *results: FrameResult) -> str:
+    with RecordWriter(path) as writer:
+        for result in results:
+            writer.write(make_frame(), result)
+    return path.read_text(encoding="utf-8")
+
+
+def two_faces(index: int = 3, timestamp: float = 0.12) -> FrameResult:
+    return make_result(
+        make_reading(Box(10, 20, 30, 40), 2, Emotion.SAD, 0.8),
+        make_reading(Box(110, 120, 130, 140), 5, Emotion.SURPRISE, 0.3, uncertain=True),
+        index=index,
+        timestamp=timestamp,
+    )
+
+
+@pytest.mark.parametrize("emotion", EMOTIONS)
+def test_a_reading_as_the_contract_has_it(emotion: Emotion) -> None:
+    result = reading_as_dict(make_reading(Box(1, 2, 3, 4), 9, emotion, 0.7))
+    assert list(result) == ["box", "emotion", "confidence", "uncertain", "scores"]
+    assert result["box"] == {"x": 1, "y": 2, "width": 3, "height": 4}
+    assert result["emotion"] == emotion.value
+    assert type(result["emotion"]) is str
+    assert result["confidence"] == pytest.approx(0.7)
+    assert result["uncertain"] is False
+    assert list(result["scores"]) == COLUMNS.split(",")[-7:]
+    assert max(result["scores"], key=result["scores"].get) == emotion.value
+    assert sum(result["scores"].values()) == pytest.approx(1, abs=1e-5)
+
+
+def test_a_face_that_nobody_has_read_yet_has_no_emotion() -> None:
+    result = reading_as_dict(FaceReading(Box(1, 2, 3, 4), 1, None))
+    assert result["emotion"] is result["confidence"] is result["scores"] is None
+    assert result["uncertain"] is True
+
+
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_an_image_as_the_contract_has_it(count: int) -> None:
+    result = image_as_dict("a.jpg", (640, 480), [make_reading() for _ in range(count)])
+    assert list(result) == ["path", "width", "height", "faces"]
+    assert (result["path"], result["width"], result["height"]) == ("a.jpg", 640, 480)
+    assert [list(face) for face in result["faces"]] == [["box", "emotion", "confidence", "uncertain", "scores"]] * count
+
+
+def test_a_frame_as_the_contract_has_it() -> None:
+    result = frame_as_dict(two_faces())
+    assert list(result) == ["frame", "time", "faces"]
+    assert (result["frame"], result["time"]) == (3, 0.12)
+    assert [face["id"] for face in result["faces"]] == [2, 5]
+    assert list(result["faces"][0]) == ["id", "box", "emotion", "confidence", "uncertain", "scores"]
+
+
+def test_a_line_of_json_for_every_frame_with_and_without_faces(tmp_path: Path) -> None:
+    text = write_all(tmp_path / "log.jsonl", make_result(index=0), two_faces(index=1, timestamp=0.04), make_result(index=2))
+    lines = [json.loads(line) for line in text.splitlines()]
+    assert text.endswith("\n")
+    assert [line["frame"] for line in lines] == [0, 1, 2]
+    assert [len(line["faces"]) for line in lines] == [0, 2, 0]
+    assert lines[1] == frame_as_dict(two_faces(index=1, timestamp=0.04))
+
+
+def test_csv_columns_and_their_values(tmp_path: Path) -> None:
+    text = write_all(tmp_path / "log.csv", make_result(index=0), two_faces())
+    lines = text.splitlines()
+    assert lines[0] == COLUMNS
+    first, second = csv.DictReader(lines)
+    expected = {"frame": "3", "time": "0.12", "id": "2", "x": "10", "y": "20", "width": "30", "height": "40"}
+    assert {name: first[name] for name in expected} == expected
+    assert (first["emotion"], first["uncertain"]) == ("sad", "false")
+    assert (second["emotion"], second["uncertain"]) == ("surprise", "true")
+    assert (second["x"], second["y"], second["width"], second["height"]) == ("110", "120", "130", "140")
+    for row, scores in ((first, make_scores(Emotion.SAD, 0.8)), (second, make_scores(Emotion.SURPRISE, 0.3))):
+        assert float(row["confidence"]) == pytest.approx(scores.confidence, abs=1e-6)
+        for name, score in scores.as_dict().items():
+            assert float(row[name]) == pytest.approx(score, abs=1e-6)
+
+
+def test_csv_of_a_face_that_nobody_has_read_yet_keeps_its_columns(tmp_path: Path) -> None:
+    text = write_all(tmp_path / "log.csv", make_result(FaceReading(Box(1, 2, 3, 4), 7, None), index=5, timestamp=0.2))
+    assert text.splitlines()[1] == "5,0.2,7,1,2,3,4,,,true,,,,,,,"
+
+
+def test_csv_without_faces_is_its_header(tmp_path: Path) -> None:
+    assert write_all(tmp_path / "log.csv", make_result()) == COLUMNS + "\n"
+
+
+@pytest.mark.parametrize(("name", "expected"), [("log.csv", COLUMNS + "\n"), ("LOG.CSV", COLUMNS + "\n"), ("log.jsonl", "")])
+def test_a_log_of_no_frames(tmp_path: Path, name: str, expected: str) -> None:
+    assert write_all(tmp_path / name) == expected
+
+
+def test_times_are_rounded_to_the_microsecond(tmp_path: Path) -> None:
+    text = write_all(tmp_path / "log.jsonl", make_result(timestamp=1 / 3), make_result(timestamp=0.1 + 0.2))
+    assert [json.loads(line)["time"] for line in text.splitlines()] == [0.333333, 0.3]
+
+
+@pytest.mark.parametrize("name", ["log.jsonl", "log.csv"])
+def test_every_line_is_on_disk_as_soon_as_it_is_written(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    with RecordWriter(path) as writer:
+        before = path.read_text().count("\n")
+        for count in (1, 2, 3):
+            writer.write(make_frame(), make_result(make_reading()))
+            assert path.read_text().count("\n") == before + count
+
+
+@pytest.mark.parametrize("name", ["log.jsonl", "log.csv"])
+def test_an_older_file_is_replaced(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("old\n" * 1000)
+    assert "old" not in write_all(tmp_path / name, make_result())
+
+
+@pytest.mark.parametrize("name", ["missing/log.jsonl", "missing/log.csv", "."])
+def test_a_place_that_cannot_be_written_is_an_error_that_names_it(tmp_path: Path, name: str) -> None:
+    with pytest.raises(OutputError, match="cannot be written") as caught:
+        RecordWriter(tmp_path / name)
+    assert str(tmp_path / name) in str(caught.value)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+@pytest.mark.parametrize("suffix", [".jsonl", ".csv"])
+def test_a_full_disk_is_an_error(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"log{suffix}"
+    path.symlink_to("/dev/full")
+
+    def write() -> Any:
+        with RecordWriter(path) as writer:
+            writer.write(make_frame(), make_result(make_reading()))
+
+    with pytest.raises(OutputError, match="No space left"):
+        write()
+
+
+def test_closing_twice_is_no_error(tmp_path: Path) -> None:
+    with RecordWriter(tmp_path / "log.csv") as writer:
+        writer.close()

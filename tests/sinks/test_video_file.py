@@ -1,0 +1,285 @@
+from __future__ import annotations
+
+import re
+import subprocess
+import wave
+from collections.abc import Iterable
+from pathlib import Path
+
+import cv2
+import imageio_ffmpeg
+import numpy as np
+import pytest
+
+from emodetect.errors import OutputError
+from emodetect.overlay import draw
+from emodetect.sinks.video_file import AnnotatedVideo, LiveRecording, VideoEncoder
+from emodetect.types import Box, Image
+from tests.builders import make_background, make_frame, make_image, make_reading, make_result, write_clip
+
+RATE = 25.0
+
+
+def read_back(path: Path) -> list[Image]:
+    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
+    images = []
+    while (read := capture.read())[0]:
+        images.append(np.asarray(read[1], np.uint8))
+    return images
+
+
+def describe(path: Path) -> str:
+    """What FFmpeg says of a file."""
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-nostdin", "-i", str(path)]
+    return subprocess.run(command, capture_output=True, check=False).stderr.decode(errors="replace")
+
+
+def duration(path: Path) -> float:
+    found = re.search(r"Duration: (\d+):(\d+):([\d.]+)", describe(path))
+    assert found
+    return int(found[1]) * 3600 + int(found[2]) * 60 + float(found[3])
+
+
+def sound(path: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.int16]]:
+    """The first sound track, mono, 8000 samples a second."""
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "error", "-nostdin", "-i", str(path), "-map", "0:a:0"]
+    command += ["-f", "s16le", "-ac", "1", "-ar", "8000", "-"]
+    return np.frombuffer(subprocess.run(command, capture_output=True, check=True).stdout, np.int16)
+
+
+def make_wav(path: Path, seconds: float, hertz: float = 440.0) -> Path:
+    times = np.arange(int(16_000 * seconds)) / 16_000
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(16_000)
+        file.writeframes((12_000 * np.sin(2 * np.pi * hertz * times)).astype("<i2").tobytes())
+    return path
+
+
+def encode(path: Path, images: Iterable[Image], sound_from: Path | None = None) -> Path:
+    encoder: VideoEncoder | None = None
+    for image in images:
+        if encoder is None:
+            encoder = VideoEncoder(path, (image.shape[1], image.shape[0]), RATE, sound_from=sound_from)
+        encoder.write(image)
+    assert encoder is not None
+    encoder.close()
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
+@pytest.mark.parametrize("count", [1, 30])
+def test_as_many_pictures_come_out_as_went_in_and_in_order(tmp_path: Path, count: int, suffix: str) -> None:
+    levels = [20 + 7 * index for index in range(count)]
+    path = encode(tmp_path / f"out{suffix}", [make_image(color=(level, level, level)) for level in levels])
+    images = read_back(path)
+    assert len(images) == count
+    np.testing.assert_allclose([image.mean() for image in images], levels, atol=2)
+
+
+def test_it_is_h264_that_browsers_play(tmp_path: Path) -> None:
+    path = encode(tmp_path / "out.mp4", [make_image()] * 5)
+    assert re.search(r"Video: h264 .*yuv420p", describe(path))
+    # The index stands before the pictures, so that playing begins before all is loaded.
+    data = path.read_bytes()
+    assert data.index(b"moov") < data.index(b"mdat")
+
+
+@pytest.mark.parametrize(
+    ("size", "padded"),
+    [((64, 48), (64, 48)), ((65, 48), (66, 48)), ((64, 49), (64, 50)), ((65, 49), (66, 50)), ((2, 2), (2, 2)), ((1, 1), (2, 2))],
+)
+def test_odd_sizes_are_padded_and_nothing_is_rescaled(tmp_path: Path, size: tuple[int, int], padded: tuple[int, int]) -> None:
+    width, height = size
+    picture = make_background(size) if width > 8 else make_image(width, height)
+    # A bright frame round the rim: rescaling would move it, a pad on the wrong side too.
+    for rim in (picture[:2], picture[-2:], picture[:, :2], picture[:, -2:]):
+        rim[:] = 230
+    [result, *_] = read_back(encode(tmp_path / "out.mp4", [picture] * 3))
+    assert (result.shape[1], result.shape[0]) == padded
+    assert np.abs(result[:height, :width].astype(int) - picture).mean() < 12
+    if width > 8:
+        assert result[height - 1, : width - 2].mean() > 205
+        assert result[: height - 2, width - 1].mean() > 205
+        assert np.all(result[height:] < 128)
+        assert np.all(result[:, width:] < 128)
+
+
+@pytest.mark.parametrize("color", [(142, 142, 142), (30, 60, 200), (210, 90, 40)])
+def test_colours_stay_true(tmp_path: Path, color: tuple[int, int, int]) -> None:
+    [result, *_] = read_back(encode(tmp_path / "out.mp4", [make_image(color=color)] * 3))
+    np.testing.assert_allclose(result.reshape(-1, 3).mean(axis=0), color, atol=3)
+
+
+@pytest.mark.parametrize(("rate", "said"), [(25.0, "25 fps"), (30_000 / 1001, "29.97 fps"), (7.5, "7.5"), (60.0, "60 fps")])
+def test_the_rate_is_kept(tmp_path: Path, rate: float, said: str) -> None:
+    path = write_clip(tmp_path / "out.mp4", [make_image()] * 30, rate)
+    assert said in describe(path)
+    assert duration(path) == pytest.approx(30 / rate, abs=0.03)
+
+
+def test_a_picture_of_another_size_is_an_error(tmp_path: Path) -> None:
+    encoder = VideoEncoder(tmp_path / "out.mp4", (64, 48), RATE)
+    encoder.write(make_image(64, 48))
+    with pytest.raises(OutputError, match=r"\(64, 48\) to \(48, 64\)"):
+        encoder.write(make_image(48, 64))
+    encoder.close()
+    assert len(read_back(tmp_path / "out.mp4")) == 1
+
+
+def test_closing_twice_is_no_error(tmp_path: Path) -> None:
+    encoder = VideoEncoder(tmp_path / "out.mp4", (64, 48), RATE)
+    encoder.write(make_image())
+    encoder.close()
+    encoder.close()
+
+
+@pytest.mark.parametrize("name", ["missing/out.mp4", "out.unknown"])
+def test_what_ffmpeg_cannot_write_is_an_error_that_says_so_in_one_line(tmp_path: Path, name: str) -> None:
+    def work() -> None:
+        encoder = VideoEncoder(tmp_path / name, (640, 360), RATE)
+        try:
+            for _ in range(50):
+                encoder.write(make_image(640, 360))
+        finally:
+            encoder.close()
+
+    with pytest.raises(OutputError, match="cannot be written") as caught:
+        work()
+    assert str(caught.value).startswith(f"{tmp_path / name}: ")
+    assert "\n" not in str(caught.value)
+
+
+def test_an_older_file_is_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "out.mp4"
+    path.write_bytes(b"old" * 10_000)
+    assert len(read_back(encode(path, [make_image()] * 3))) == 3
+
+
+@pytest.mark.parametrize("name", ["-dash.mp4", "ünï cöde.mp4", "per%cent%02d.mp4", "colon:name.mp4"])
+def test_odd_names_are_only_names(tmp_path: Path, name: str) -> None:
+    encode(tmp_path / name, [make_image()] * 3)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert "Video: h264" in describe(tmp_path / name)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".mov"])
+@pytest.mark.parametrize("seconds", [0.2, 2.0, 5.0])
+def test_sound_is_taken_along_and_the_pictures_decide_how_long_it_is(tmp_path: Path, seconds: float, suffix: str) -> None:
+    # Shorter sound must not cut the pictures, longer sound must not lengthen them.
+    levels = [20 + 4 * index for index in range(50)]
+    images = [make_image(color=(level, level, level)) for level in levels]
+    path = encode(tmp_path / f"out{suffix}", images, make_wav(tmp_path / "sound.wav", seconds))
+    assert re.search("Stream .*Audio: aac", describe(path))
+    np.testing.assert_allclose([image.mean() for image in read_back(path)], levels, atol=2)
+    # Cutting is exact to about a second, no more is promised of FFmpeg.
+    assert 1.95 < duration(path) < 3
+    samples = sound(path)
+    assert 1.9 < len(samples) / 8000 < 3
+    # The tone is there as long as it lasts, and then silence.
+    heard = np.abs(samples.astype(int))
+    assert heard[: int(8000 * min(seconds, 1.9)) - 800].mean() > 3000
+    if seconds < 2:
+        assert heard[int(8000 * seconds) + 1600 :].mean() < 100
+
+
+def test_the_sound_of_a_clip_is_the_first_of_its_tracks(tmp_path: Path) -> None:
+    high, low = make_wav(tmp_path / "high.wav", 1, 2000), make_wav(tmp_path / "low.wav", 1, 200)
+    silent = write_clip(tmp_path / "silent.mp4", [make_image()] * 25)
+    clip = tmp_path / "clip.mkv"
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-loglevel", "error", "-i", silent, "-i", high, "-i", low]
+    command += ["-map", "0:v", "-map", "1:a", "-map", "2:a", "-c:v", "copy", clip]
+    subprocess.run(list(map(str, command)), check=True, stdin=subprocess.DEVNULL)
+    path = encode(tmp_path / "out.mp4", [make_image()] * 25, clip)
+    assert describe(path).count("Audio:") == 1
+    samples = sound(path).astype(float)
+    assert np.abs(np.fft.rfft(samples)).argmax() * 8000 / len(samples) == pytest.approx(2000, abs=20)
+
+
+@pytest.mark.parametrize("name", ["silent.mp4", "Audio: none.mp4"])
+def test_a_clip_without_sound_gives_one_without_sound(tmp_path: Path, name: str) -> None:
+    silent = write_clip(tmp_path / name, [make_image()] * 5)
+    path = encode(tmp_path / "out.mp4", [make_image()] * 5, silent)
+    assert "Audio:" not in describe(path)
+    assert len(read_back(path)) == 5
+
+
+def test_a_sound_file_that_is_gone_does_not_cost_the_pictures(tmp_path: Path) -> None:
+    assert len(read_back(encode(tmp_path / "out.mp4", [make_image()] * 5, tmp_path / "missing.mp4"))) == 5
+
+
+def test_annotated_video_has_the_overlay_of_each_frame_on_it(tmp_path: Path) -> None:
+    plain = make_background((320, 240))
+    boxes = [None, Box(40, 60, 80, 80), Box(200, 100, 60, 70)]
+    results = [make_result(*([make_reading(box)] if box else []), index=i) for i, box in enumerate(boxes)]
+    with AnnotatedVideo(tmp_path / "out.mp4", RATE) as video:
+        for index, result in enumerate(results):
+            video.write(make_frame(plain, index), result)
+    images = read_back(tmp_path / "out.mp4")
+    assert len(images) == 3
+    for image, result in zip(images, results, strict=True):
+        expected = draw(plain, result.readings)
+        others = [draw(plain, other.readings) for other in results if other is not result]
+        off = np.abs(image.astype(int) - expected).mean()
+        assert off < 3
+        assert all(np.abs(image.astype(int) - other).mean() > off + 1 for other in others)
+
+
+def test_the_frame_itself_is_not_drawn_on(tmp_path: Path) -> None:
+    plain = make_background((320, 240))
+    before = plain.copy()
+    with AnnotatedVideo(tmp_path / "out.mp4", RATE) as video:
+        video.write(make_frame(plain), make_result(make_reading()))
+    np.testing.assert_array_equal(plain, before)
+
+
+def test_a_video_of_no_frames_leaves_no_file(tmp_path: Path) -> None:
+    with AnnotatedVideo(tmp_path / "out.mp4", RATE) as video:
+        video.close()
+    with LiveRecording(tmp_path / "live.mp4", RATE):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_video_is_playable_when_the_work_is_interrupted(tmp_path: Path) -> None:
+    def work() -> None:
+        with AnnotatedVideo(tmp_path / "out.mp4", RATE) as video:
+            for index in range(4):
+                video.write(make_frame(index=index), make_result())
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    assert len(read_back(tmp_path / "out.mp4")) == 4
+
+
+def record(path: Path, timestamps: Iterable[float], rate: float = 10.0) -> list[int]:
+    """Which frame stands in each picture of a recording; frame n is 20 (n + 1) bright."""
+    with LiveRecording(path, rate) as recording:
+        for index, timestamp in enumerate(timestamps):
+            level = 20 * (index + 1)
+            frame = make_frame(make_image(color=(level, level, level)), index, timestamp)
+            recording.write(frame, make_result(index=index, timestamp=timestamp))
+    return [round(float(image.mean()) / 20) - 1 for image in read_back(path)]
+
+
+@pytest.mark.parametrize(
+    ("timestamps", "expected"),
+    [
+        pytest.param([0.0], [0], id="one"),
+        pytest.param([0.0, 0.1, 0.2, 0.3], [0, 1, 2, 3], id="regular"),
+        pytest.param([7.3, 7.4, 7.5], [0, 1, 2], id="starts late"),
+        pytest.param([0.0, 0.1, 0.5, 0.6], [0, 1, 1, 1, 1, 2, 3], id="each stands until the next"),
+        pytest.param([0.0, 0.11, 0.19, 0.32, 0.38], [0, 1, 2, 3, 4], id="a little early and late"),
+        pytest.param([0.0, 0.02, 0.04, 0.1, 0.12, 0.2], [0, 3, 5], id="faster than the file"),
+    ],
+)
+def test_a_recording_keeps_time(tmp_path: Path, timestamps: list[float], expected: list[int]) -> None:
+    assert record(tmp_path / "live.mp4", timestamps) == expected
+
+
+def test_a_recording_of_a_clip_at_its_own_rate_is_the_clip(tmp_path: Path) -> None:
+    # Thirtieths of a second, cut to microseconds, are all a little short.
+    timestamps = [int(1e6 * index / 30) / 1e6 for index in range(11)]
+    assert record(tmp_path / "live.mp4", timestamps, rate=30) == list(range(11))

@@ -1,0 +1,180 @@
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import cv2
+import imageio_ffmpeg
+import numpy as np
+import pytest
+
+from emodetect.errors import SourceError
+from emodetect.sources.video import VideoFile
+from tests.builders import PHOTO, MovingClip, make_image, shared_data, write_clip
+
+
+def ffmpeg(*arguments: str | Path) -> None:
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-loglevel", "error", *map(str, arguments)]
+    subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+
+
+def gray_clip(path: Path, count: int, frames_per_second: float = 25.0, size: tuple[int, int] = (64, 48)) -> Path:
+    """Each frame is brighter than the one before by the same step, so that its number can be read off it."""
+    levels = [16 + 220 * i // max(1, count) for i in range(count)]
+    return write_clip(path, [make_image(*size, color=(level, level, level)) for level in levels], frames_per_second)
+
+
+def variable_rate_clip(path: Path, folder: Path, durations: Sequence[float]) -> Path:
+    """A frame for each duration, in seconds, which it stands."""
+    lines = []
+    for index, duration in enumerate(durations):
+        assert cv2.imwrite(str(folder / f"{index}.png"), make_image(color=(30 * index, 30 * index, 30 * index)))
+        lines.append(f"file {index}.png\nduration {duration}\n")
+    (folder / "list.txt").write_text("".join(lines))
+    ffmpeg("-f", "concat", "-i", folder / "list.txt", "-fps_mode", "vfr", "-c:v", "libx264", "-enc_time_base", "1/1000", path)
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".mov"])
+@pytest.mark.parametrize("count", [1, 2, 40])
+def test_every_frame_comes_once_and_in_order(tmp_path: Path, count: int, suffix: str) -> None:
+    with VideoFile(gray_clip(tmp_path / f"clip{suffix}", count)) as video:
+        frames = list(video)
+    assert [frame.index for frame in frames] == list(range(count))
+    levels = [float(frame.image.mean()) for frame in frames]
+    expected = [16 + 220 * i // max(1, count) for i in range(count)]
+    np.testing.assert_allclose(levels, expected, atol=2)
+
+
+def test_what_it_says_of_a_clip(moving_clip: MovingClip) -> None:
+    with VideoFile(moving_clip.path) as video:
+        assert video.path == moving_clip.path
+        assert video.size == (640, 360)
+        assert video.frames_per_second == pytest.approx(25)
+        assert video.frame_count == 75
+
+
+def test_pictures_are_bgr_and_as_high_and_wide_as_said(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "blue.mp4", [make_image(96, 64, color=(220, 60, 20))] * 3)
+    with VideoFile(path) as video:
+        [first, *_] = list(video)
+    assert first.image.shape == (64, 96, 3)
+    blue, green, red = first.image.reshape(-1, 3).mean(axis=0)
+    assert blue > 200
+    assert green < 90
+    assert red < 50
+
+
+@pytest.mark.parametrize("frames_per_second", [10.0, 25.0, 30_000 / 1001, 60.0])
+def test_timestamps_are_media_time(tmp_path: Path, frames_per_second: float) -> None:
+    with VideoFile(gray_clip(tmp_path / "clip.mp4", 20, frames_per_second)) as video:
+        assert video.frames_per_second == pytest.approx(frames_per_second, rel=1e-3)
+        timestamps = [frame.timestamp for frame in video]
+    np.testing.assert_allclose(timestamps, np.arange(20) / frames_per_second, atol=2e-3)
+
+
+def test_timestamps_do_not_depend_on_who_reads(moving_clip: MovingClip) -> None:
+    with VideoFile(moving_clip.path) as first, VideoFile(moving_clip.path) as second:
+        assert [frame.timestamp for frame in first] == [frame.timestamp for frame in second]
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_a_variable_rate_keeps_its_own_time(tmp_path: Path, suffix: str) -> None:
+    path = variable_rate_clip(tmp_path / f"vfr{suffix}", tmp_path, [0.04, 0.4, 0.1, 0.2, 0.04])
+    with VideoFile(path) as video:
+        timestamps = [frame.timestamp for frame in video]
+    np.testing.assert_allclose(timestamps[:4], [0, 0.04, 0.44, 0.54], atol=0.025)
+    assert all(later > earlier for earlier, later in pairwise(timestamps))
+
+
+@pytest.mark.parametrize("name", ["late.mp4", "raw.h264", "transport.ts", "motion.avi"])
+def test_timestamps_start_at_zero_and_never_go_back_in_odd_containers(tmp_path: Path, name: str) -> None:
+    source, path = gray_clip(tmp_path / "clip.mp4", 30), tmp_path / name
+    options = ["-c:v", "mjpeg"] if name.endswith(".avi") else ["-c:v", "copy"]
+    if name.startswith("late"):
+        options += ["-output_ts_offset", "5"]
+    ffmpeg("-i", source, *options, path)
+    with VideoFile(path) as video:
+        timestamps = [frame.timestamp for frame in video]
+    assert len(timestamps) == 30
+    assert timestamps[0] == 0
+    assert all(later > earlier for earlier, later in pairwise(timestamps))
+    assert timestamps[-1] == pytest.approx(29 / 25, abs=0.05)
+
+
+def test_a_clip_from_a_turned_telephone_is_upright(tmp_path: Path) -> None:
+    source = gray_clip(tmp_path / "clip.mp4", 3)
+    ffmpeg("-display_rotation", "90", "-i", source, "-c", "copy", tmp_path / "turned.mp4")
+    with VideoFile(tmp_path / "turned.mp4") as video:
+        assert video.size == (48, 64)
+        assert next(iter(video)).image.shape == (64, 48, 3)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        pytest.param(None, "no such file", id="missing"),
+        pytest.param(b"", "not a video", id="empty"),
+        pytest.param(b"hello\n" * 100, "not a video", id="text"),
+        pytest.param(bytes(10_000), "not a video", id="zeros"),
+    ],
+)
+def test_what_is_no_video_is_an_error_that_names_the_file(tmp_path: Path, content: bytes | None, message: str) -> None:
+    path = tmp_path / "clip.mp4"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(SourceError, match=message) as caught:
+        VideoFile(path)
+    assert str(path) in str(caught.value)
+
+
+def test_a_folder_is_no_video(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="is a folder"):
+        VideoFile(tmp_path)
+
+
+def test_sound_alone_is_no_video(tmp_path: Path) -> None:
+    path = tmp_path / "sound.mp4"
+    ffmpeg("-f", "lavfi", "-i", "sine=duration=0.3", "-c:a", "aac", path)
+    with pytest.raises(SourceError, match="without frames"):
+        VideoFile(path)
+
+
+def test_a_video_without_frames_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "none.mkv"
+    ffmpeg("-f", "lavfi", "-i", "color=size=64x48:rate=25:duration=1", "-frames:v", "0", "-c:v", "libx264", path)
+    assert path.stat().st_size > 0
+    with pytest.raises(SourceError, match="without frames"):
+        VideoFile(path)
+
+
+def test_an_mp4_that_is_cut_short_is_an_error(tmp_path: Path, moving_clip: MovingClip) -> None:
+    # Without +faststart the index stands at the end, so that half a file has none.
+    whole = tmp_path / "whole.mp4"
+    ffmpeg("-i", moving_clip.path, "-c", "copy", whole)
+    path = tmp_path / "half.mp4"
+    path.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    with pytest.raises(SourceError, match="not a video"):
+        VideoFile(path)
+
+
+def test_a_photo_is_a_video_of_one_frame() -> None:
+    with VideoFile(PHOTO) as video:
+        assert [(frame.index, frame.timestamp) for frame in video] == [(0, 0.0)]
+
+
+def test_closing_twice_and_early_is_no_error(moving_clip: MovingClip) -> None:
+    with VideoFile(moving_clip.path) as video:
+        next(iter(video))
+        video.close()
+    video.close()
+
+
+def test_the_development_clip_has_its_115_frames() -> None:
+    with VideoFile(shared_data("media/clip-596x336.mp4")) as video:
+        assert video.size == (596, 336)
+        timestamps = [frame.timestamp for frame in video]
+    assert len(timestamps) == 115
+    np.testing.assert_allclose(timestamps, np.arange(115) / 25, atol=2e-3)

@@ -1,0 +1,216 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from emodetect.overlay import COLORS, UNKNOWN_COLOR, draw, label, mirrored
+from emodetect.types import EMOTIONS, Box, Emotion, EmotionScores, FaceReading, Image
+from tests.builders import make_image, make_reading, make_scores
+
+PLAIN = make_image(640, 360, (60, 60, 60))
+FACE = Box(240, 130, 100, 120)
+
+
+def where(image: Image, color: tuple[int, int, int]) -> npt.NDArray[np.bool_]:
+    return np.asarray((image == np.asarray(color, np.uint8)).all(axis=-1))
+
+
+def changed(image: Image, before: Image = PLAIN) -> npt.NDArray[np.bool_]:
+    return np.asarray((image != before).any(axis=-1))
+
+
+def bounds(mask: npt.NDArray[np.bool_]) -> Box:
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    return Box(int(columns[0]), int(rows[0]), int(columns[-1] - columns[0] + 1), int(rows[-1] - rows[0] + 1))
+
+
+def bar_lengths(image: Image, panel: Box) -> dict[Emotion, int]:
+    """The longest row of each emotion's colour in a part of the picture, pixels."""
+    part = image[panel.y : panel.y + panel.height, panel.x : panel.x + panel.width]
+    return {emotion: int(where(part, color).sum(axis=1).max()) for emotion, color in COLORS.items()}
+
+
+def test_every_emotion_has_a_colour_of_its_own() -> None:
+    assert set(COLORS) == set(EMOTIONS)
+    assert len({*COLORS.values(), UNKNOWN_COLOR}) == 8
+
+
+@pytest.mark.parametrize("readings", [[], [make_reading()]])
+def test_the_picture_itself_is_left_as_it_is(readings: list[FaceReading]) -> None:
+    image = PLAIN.copy()
+    result = draw(image, readings, status=["a"], banner="b")
+    np.testing.assert_array_equal(image, PLAIN)
+    assert result is not image
+    assert result.shape == image.shape
+    assert result.dtype == np.uint8
+
+
+def test_nothing_to_draw_gives_an_equal_copy() -> None:
+    result = draw(PLAIN, [])
+    np.testing.assert_array_equal(result, PLAIN)
+    assert not np.shares_memory(result, PLAIN)
+
+
+@pytest.mark.parametrize("emotion", EMOTIONS)
+def test_the_box_is_drawn_where_the_face_is_in_the_colour_of_its_emotion(emotion: Emotion) -> None:
+    mask = where(draw(PLAIN, [make_reading(FACE, dominant=emotion)]), COLORS[emotion])
+    left, top, right, bottom = FACE.x, FACE.y, FACE.x + FACE.width - 1, FACE.y + FACE.height - 1
+    assert mask[top : bottom + 1, left].all()
+    assert mask[top : bottom + 1, right].all()
+    assert mask[top, left : right + 1].all()
+    assert mask[bottom, left : right + 1].all()
+    # The middle of the face stays to be seen.
+    assert not changed(draw(PLAIN, [make_reading(FACE)]))[top + 20 : bottom - 20, left + 20 : right - 20].any()
+
+
+def test_a_face_that_nobody_has_read_yet_has_a_box_and_no_panel() -> None:
+    result = draw(PLAIN, [FaceReading(FACE, 1, None)])
+    assert where(result, UNKNOWN_COLOR)[FACE.y : FACE.y + FACE.height, FACE.x].all()
+    assert not any(where(result, color).any() for color in COLORS.values())
+    assert bounds(changed(result)).width < FACE.width + 20
+
+
+@pytest.mark.parametrize(
+    ("reading", "expected"),
+    [
+        (make_reading(dominant=Emotion.HAPPY, confidence=0.81), "happy 81%"),
+        (make_reading(dominant=Emotion.SAD, confidence=0.42, uncertain=True), "sad? 42%"),
+        (make_reading(dominant=Emotion.SURPRISE, confidence=1.0), "surprise 100%"),
+        (FaceReading(FACE, 1, None), "..."),
+    ],
+)
+def test_the_label_says_emotion_confidence_and_doubt(reading: FaceReading, expected: str) -> None:
+    assert label(reading) == expected
+
+
+def test_doubt_is_seen_in_the_picture() -> None:
+    sure, doubtful = make_reading(FACE), make_reading(FACE, uncertain=True)
+    assert changed(draw(PLAIN, [sure]), draw(PLAIN, [doubtful])).any()
+
+
+def test_the_label_stands_over_the_face_or_inside_where_there_is_no_room() -> None:
+    color = COLORS[Emotion.HAPPY]
+    over = bounds(where(draw(PLAIN, [make_reading(FACE)]), color)[:, : FACE.x + FACE.width])
+    assert over.y < FACE.y - 10
+    inside = draw(PLAIN, [make_reading(Box(240, 3, 100, 120))])
+    assert where(inside, color)[6:16, 242:300].mean() > 0.3
+
+
+@pytest.mark.parametrize("x", [0, 600])
+def test_the_label_of_a_face_at_the_rim_stays_in_the_picture(x: int) -> None:
+    # The widest label over the narrowest box: as many of its pixels as in the middle of the picture.
+    def tag(left: int) -> int:
+        face = Box(left, 130, 40, 60)
+        result = draw(PLAIN, [FaceReading(face, 1, make_scores(Emotion.SURPRISE, 1.0), False)])
+        return int(where(result, COLORS[Emotion.SURPRISE])[face.y - 15 : face.y - 3].sum())
+
+    assert tag(x) == pytest.approx(tag(300), rel=0.05)
+
+
+def test_the_panels_bars_are_as_long_as_the_scores_in_the_order_of_the_labels() -> None:
+    values = np.asarray([0.05, 0.1, 0.15, 0.35, 0.2, 0.1, 0.05], np.float32)
+    result = draw(PLAIN, [FaceReading(FACE, 1, EmotionScores(values), False)])
+    edge = FACE.x + FACE.width + 3  # past the line of the box
+    right = bounds(changed(result)[:, edge:])
+    panel = Box(edge + right.x, right.y, right.width, right.height)
+    lengths = bar_lengths(result, panel)
+    whole = lengths[Emotion.HAPPY] / 0.35
+    for emotion, value in zip(EMOTIONS, values, strict=True):
+        assert lengths[emotion] == pytest.approx(whole * value, abs=2)
+    # The row with most of a colour is its bar's; a pixel here and there has it from the rim of a letter.
+    rows = [int(where(result, COLORS[emotion])[:, panel.x :].sum(axis=1).argmax()) for emotion in EMOTIONS]
+    assert rows == sorted(set(rows))
+
+
+@pytest.mark.parametrize(
+    ("face", "side"),
+    [
+        pytest.param(Box(100, 120, 100, 120), "right", id="room on the right"),
+        pytest.param(Box(530, 120, 100, 120), "left", id="no room on the right"),
+        pytest.param(Box(10, 40, 620, 140), "below", id="as wide as the picture"),
+        pytest.param(Box(10, 210, 620, 140), "above", id="as wide as the picture and at its bottom"),
+    ],
+)
+def test_the_panel_stands_where_there_is_room(face: Box, side: str) -> None:
+    mask = where(draw(PLAIN, [make_reading(face, confidence=0.9)]), COLORS[Emotion.NEUTRAL])
+    # The bar of the least likely emotion shows nothing, the gray of the bars' ground does.
+    ground = where(draw(PLAIN, [make_reading(face, confidence=0.9)]), (90, 90, 90)) & ~mask
+    place = bounds(ground)
+    assert {
+        "right": place.x >= face.x + face.width,
+        "left": place.x + place.width <= face.x,
+        "below": place.y >= face.y + face.height,
+        "above": place.y + place.height <= face.y,
+    }[side]
+
+
+def test_a_panel_keeps_off_other_faces() -> None:
+    left, right = Box(200, 120, 100, 120), Box(320, 120, 100, 120)
+    result = draw(PLAIN, [make_reading(left, 1, Emotion.SAD), make_reading(right, 2, Emotion.HAPPY)])
+    middle = changed(result)[right.y + 30 : right.y + right.height - 10, right.x + 10 : right.x + right.width - 10]
+    assert not middle.any()
+    middle = changed(result)[left.y + 30 : left.y + left.height - 10, left.x + 10 : left.x + left.width - 10]
+    assert not middle.any()
+
+
+def test_where_no_panel_fits_box_and_label_are_drawn_still() -> None:
+    small = make_image(60, 50, (60, 60, 60))
+    result = draw(small, [make_reading(Box(10, 10, 30, 30), dominant=Emotion.SAD)])
+    assert where(result, COLORS[Emotion.SAD])[39, 10:40].all()
+    assert not where(result, (90, 90, 90)).any()
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 90), (90, 2), (33, 21), (3840, 2160)])
+@pytest.mark.parametrize("count", [0, 1, 12])
+def test_any_size_of_picture_and_number_of_faces_can_be_drawn(size: tuple[int, int], count: int) -> None:
+    width, height = size
+    box = Box(0, 0, max(1, width // 2), max(1, height // 2))
+    result = draw(make_image(*size), [make_reading(box, i) for i in range(count)], status=["30 fps"], banner="loading")
+    assert result.shape == (height, width, 3)
+
+
+@pytest.mark.parametrize(
+    ("status", "banner", "region"),
+    [
+        (["30 frames/s"], None, (slice(0, 40), slice(0, 200))),
+        (["30 frames/s", "cnn"], None, (slice(0, 60), slice(0, 200))),
+        ((), "loading the model", (slice(300, 360), slice(100, 540))),
+    ],
+)
+def test_status_stands_top_left_and_the_banner_at_the_bottom(
+    status: Sequence[str], banner: str | None, region: tuple[slice, slice]
+) -> None:
+    mask = changed(draw(PLAIN, [], status=status, banner=banner))
+    assert mask.any()
+    inside = mask[region].sum()
+    assert inside == mask.sum()
+
+
+def test_the_banner_is_in_the_middle() -> None:
+    place = bounds(changed(draw(PLAIN, [], banner="loading the model")))
+    assert place.x + place.width / 2 == pytest.approx(320, abs=1)
+
+
+def test_status_lines_stand_one_under_the_other() -> None:
+    one, two = (bounds(changed(draw(PLAIN, [], status=["cnn"] * count))) for count in (1, 2))
+    assert two.height > 1.8 * one.height
+
+
+@pytest.mark.parametrize("box", [Box(0, 10, 40, 50), Box(600, 10, 40, 50), Box(100, 20, 80, 30)])
+def test_mirrored_boxes_cover_the_mirror_image(box: Box) -> None:
+    image = PLAIN.copy()
+    image[box.y : box.y + box.height, box.x : box.x + box.width] = 255
+    [result] = mirrored([make_reading(box, 7)], 640)
+    flipped = image[:, ::-1]
+    assert bounds(where(flipped, (255, 255, 255))) == result.box
+    assert result.track_id == 7
+    assert result.scores is not None
+
+
+def test_mirroring_twice_changes_nothing_and_nobody_is_mirrored_to_nobody() -> None:
+    readings = [make_reading(FACE)]
+    assert [r.box for r in mirrored(mirrored(readings, 640), 640)] == [FACE]
+    assert mirrored([], 640) == []

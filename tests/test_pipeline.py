@@ -1,0 +1,239 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import pytest
+from typing_extensions import override
+
+from emodetect.errors import ModelError
+from emodetect.faces.boxes import intersection_over_union
+from emodetect.faces.haar import HaarDetector, MinFace
+from emodetect.faces.tracker import FaceTracker
+from emodetect.pipeline import EmotionPipeline, locate, read, readings
+from emodetect.smoother import ScoreSmoother
+from emodetect.sources.video import VideoFile
+from emodetect.types import EMOTIONS, Box, Detection, Emotion, EmotionScores, Face, Frame, Image
+from tests.builders import (
+    PHOTO_FACE,
+    FakeBackend,
+    MovingClip,
+    make_background,
+    make_face,
+    make_frame,
+    make_image,
+    make_scores,
+    place_face,
+)
+
+
+class Scripted:
+    """A detector that finds what it is told, whatever the picture."""
+
+    def __init__(self, *boxes: Box, neighbors: int = 20) -> None:
+        self.detections = [Detection(box, neighbors) for box in boxes]
+        self.shapes: list[tuple[int, ...]] = []
+
+    def detect(self, gray: npt.NDArray[np.uint8]) -> list[Detection]:
+        self.shapes.append(gray.shape)
+        return list(self.detections)
+
+
+class ByColor(FakeBackend):
+    """Reads happy off blue crops, sad off red ones."""
+
+    @override
+    def answer(self, crop: Image) -> EmotionScores:
+        blue, _, red = crop.reshape(-1, 3).mean(axis=0)
+        return make_scores(Emotion.HAPPY if blue > red else Emotion.SAD, 0.9)
+
+
+BLUE, RED = Box(300, 20, 60, 40), Box(50, 100, 40, 60)
+
+
+def two_colors() -> Image:
+    image = make_image(400, 200, (128, 128, 128))
+    for box, color in ((BLUE, (255, 0, 0)), (RED, (0, 0, 255))):
+        image[box.y : box.y + box.height, box.x : box.x + box.width] = color
+    return image
+
+
+def test_each_face_gets_the_scores_of_its_own_crop() -> None:
+    backend = ByColor()
+    result = EmotionPipeline(Scripted(BLUE, RED), backend).analyze(make_frame(two_colors(), 7, 0.28))
+    assert (result.index, result.timestamp) == (7, 0.28)
+    emotions = {reading.box: reading.scores.dominant for reading in result.readings if reading.scores}
+    assert emotions == {BLUE: Emotion.HAPPY, RED: Emotion.SAD}
+    # One batch, each crop as high and wide as its box and of one colour.
+    [batch] = backend.batches
+    assert [crop.shape for crop in batch] == [(60, 40, 3), (40, 60, 3)]
+    assert all(np.ptp(crop.reshape(-1, 3), axis=0).max() == 0 for crop in batch)
+
+
+def test_without_a_tracker_faces_are_numbered_from_left_to_right_in_every_frame_anew() -> None:
+    pipeline = EmotionPipeline(Scripted(BLUE, RED), FakeBackend())
+    for timestamp in (0.0, 5.0):
+        result = pipeline.analyze(make_frame(two_colors(), timestamp=timestamp))
+        assert [(reading.track_id, reading.box) for reading in result.readings] == [(1, RED), (2, BLUE)]
+
+
+def test_a_frame_without_faces_asks_the_backend_nothing() -> None:
+    backend = FakeBackend()
+    result = EmotionPipeline(Scripted(), backend, tracker=FaceTracker(), smoother=ScoreSmoother(0.3)).analyze(make_frame())
+    assert result.readings == ()
+    assert backend.batches == []
+
+
+@pytest.mark.parametrize(
+    ("confidence", "own", "given", "uncertain"),
+    [
+        (0.6, 0.5, None, False),
+        (0.4, 0.5, None, True),
+        (0.5, 0.5, None, False),
+        (0.6, 0.5, 0.7, True),
+        (0.6, 0.9, 0.0, False),
+        (0.9999, 0.1, 1.0, True),
+    ],
+)
+def test_uncertain_is_below_the_given_threshold_or_else_the_backends_own(
+    confidence: float, own: float, given: float | None, uncertain: bool
+) -> None:
+    backend = FakeBackend(confidence=confidence)
+    backend.uncertain_below = own
+    pipeline = EmotionPipeline(Scripted(BLUE), backend, uncertain_below=given)
+    [reading] = pipeline.analyze(make_frame(two_colors())).readings
+    assert reading.uncertain is uncertain
+
+
+def test_the_detector_gets_the_gray_picture() -> None:
+    detector = Scripted()
+    locate(make_frame(make_image(64, 48)), detector, None)
+    assert detector.shapes == [(48, 64)]
+
+
+def test_timings_are_given_for_both_stages() -> None:
+    timings = EmotionPipeline(Scripted(BLUE), FakeBackend()).analyze(make_frame(two_colors())).timings_ms
+    assert set(timings) == {"faces", "emotions"}
+    assert all(value >= 0 for value in timings.values())
+
+
+def test_with_a_tracker_ids_last_and_doubtful_boxes_are_left_out() -> None:
+    detector, backend = Scripted(BLUE), FakeBackend()
+    pipeline = EmotionPipeline(detector, backend, tracker=FaceTracker(confirm=10))
+    seen = []
+    for index in range(5):
+        # A weak box comes every second frame.
+        detector.detections = [Detection(BLUE, 20)] + [Detection(RED, 5)] * (index % 2)
+        result = pipeline.analyze(make_frame(two_colors(), index, index / 25))
+        seen.append([(reading.track_id, reading.box) for reading in result.readings])
+    assert seen == [[(1, BLUE)]] * 5
+    assert [len(batch) for batch in backend.batches] == [1] * 5
+
+
+@pytest.mark.parametrize("rate", [10, 50])
+def test_scores_are_smoothed_over_media_time(rate: int) -> None:
+    backend = FakeBackend(Emotion.HAPPY, 1.0)
+    pipeline = EmotionPipeline(Scripted(BLUE), backend, tracker=FaceTracker(), smoother=ScoreSmoother(0.5))
+    pipeline.analyze(make_frame(two_colors(), 0, 0.0))
+    backend.dominant = Emotion.SAD
+    for index in range(1, rate // 2 + 1):
+        [reading] = pipeline.analyze(make_frame(two_colors(), index, index / rate)).readings
+    assert reading.scores is not None
+    assert reading.scores.dominant is Emotion.SAD
+    assert reading.scores.confidence == pytest.approx(1 - np.exp(-1), abs=1e-3)
+
+
+def test_read_keeps_scores_with_their_ids() -> None:
+    faces = [make_face(RED, 9), make_face(BLUE, 4)]
+    image = two_colors()
+    crops = [image[box.y : box.y + box.height, box.x : box.x + box.width] for box in (RED, BLUE)]
+    scores = read(ByColor(), crops, faces, 0.0, None)
+    assert {number: value.dominant for number, value in scores.items()} == {9: Emotion.SAD, 4: Emotion.HAPPY}
+    assert read(ByColor(), [], [], 0.0, None) == {}
+
+
+def test_a_backend_that_answers_for_another_number_of_faces_is_caught() -> None:
+    class Short(FakeBackend):
+        @override
+        def classify(self, crops: Sequence[Image]) -> npt.NDArray[np.float32]:
+            return super().classify(crops)[:-1]
+
+    with pytest.raises(ValueError, match="shorter"):
+        EmotionPipeline(Scripted(BLUE, RED), Short()).analyze(make_frame(two_colors()))
+
+
+def test_an_error_of_the_backend_comes_through() -> None:
+    class Broken(FakeBackend):
+        @override
+        def classify(self, crops: Sequence[Image]) -> npt.NDArray[np.float32]:
+            raise ModelError("broken")
+
+    with pytest.raises(ModelError, match="broken"):
+        EmotionPipeline(Scripted(BLUE), Broken()).analyze(make_frame(two_colors()))
+
+
+def test_faces_without_scores_are_uncertain_and_keep_their_place() -> None:
+    faces = [make_face(RED, 1), make_face(BLUE, 2)]
+    first, second = readings(faces, {2: make_scores(confidence=0.9)}, 0.5)
+    assert (first.track_id, first.box, first.scores, first.uncertain) == (1, RED, None, True)
+    assert second.scores is not None
+    assert (second.track_id, second.box, second.uncertain) == (2, BLUE, False)
+    assert readings([], {}, 0.5) == ()
+
+
+def test_the_photo_gives_its_face(photo: Image) -> None:
+    backend = FakeBackend()
+    [reading] = EmotionPipeline(HaarDetector(), backend).analyze(Frame(photo)).readings
+    assert intersection_over_union([reading.box], [PHOTO_FACE])[0, 0] > 0.75
+    box = reading.box
+    np.testing.assert_array_equal(backend.batches[0][0], photo[box.y : box.y + box.height, box.x : box.x + box.width])
+
+
+def test_two_people_are_read_in_one_batch() -> None:
+    image, left = place_face(make_background((640, 360)), (160, 180), 100)
+    image, right = place_face(image, (460, 170), 120)
+    backend = FakeBackend()
+    result = EmotionPipeline(HaarDetector(min_face=MinFace(0.15, relative=True)), backend).analyze(Frame(image))
+    assert [intersection_over_union([r.box], [b])[0, 0] > 0.7 for r, b in zip(result.readings, (left, right), strict=True)]
+    assert [len(batch) for batch in backend.batches] == [2]
+
+
+def test_a_clip_gives_the_same_results_every_time(moving_clip: MovingClip) -> None:
+    def run() -> list[tuple[int, float, Box, list[float]]]:
+        pipeline = EmotionPipeline(
+            HaarDetector(min_face=MinFace(0.15, relative=True)),
+            ByBrightness(),
+            tracker=FaceTracker(),
+            smoother=ScoreSmoother(0.3),
+        )
+        rows = []
+        with VideoFile(moving_clip.path) as video:
+            for frame in video:
+                [reading] = pipeline.analyze(frame).readings
+                assert reading.scores is not None
+                assert reading.track_id == 1
+                rows.append((frame.index, frame.timestamp, reading.box, reading.scores.values.tolist()))
+                if frame.index == 24:
+                    break
+        return rows
+
+    first = run()
+    assert len(first) == 25
+    assert first == run()
+
+
+class ByBrightness(FakeBackend):
+    """Scores that differ from crop to crop."""
+
+    @override
+    def answer(self, crop: Image) -> EmotionScores:
+        weights = np.arange(1, len(EMOTIONS) + 1) ** (np.asarray(cv2.mean(crop))[0] / 128)
+        return EmotionScores((weights / weights.sum()).astype(np.float32))
+
+
+def test_locate_follows_faces_of_a_frame_to_the_picture_of_its_size() -> None:
+    # The tracker clips to width and height, in this order.
+    [face] = locate(make_frame(make_image(400, 200)), Scripted(Box(350, 150, 100, 100)), FaceTracker())
+    assert face == Face(Box(350, 150, 50, 50), 1)

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from emodetect.types import EMOTIONS, Box, Emotion, EmotionScores, FaceReading, Frame, FrameResult
+from tests.builders import make_box, make_reading, make_scores
+
+
+def test_emotions_are_in_the_order_of_fer2013() -> None:
+    assert [emotion.value for emotion in EMOTIONS] == ["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"]
+
+
+@pytest.mark.parametrize("emotion", EMOTIONS)
+def test_an_emotion_prints_as_its_label(emotion: Emotion) -> None:
+    assert f"{emotion}" == str(emotion) == emotion.value == emotion
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 3), (48, 64, 3)])
+def test_frame_takes_bgr_pictures(shape: tuple[int, ...]) -> None:
+    assert Frame(np.zeros(shape, np.uint8)).image.shape == shape
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        np.zeros((48, 64), np.uint8),
+        np.zeros((48, 64, 1), np.uint8),
+        np.zeros((48, 64, 4), np.uint8),
+        np.zeros((0,), np.uint8),
+        np.zeros((48, 64, 3), np.float32),
+        np.zeros((48, 64, 3), np.uint16),
+    ],
+)
+def test_frame_refuses_other_arrays_and_says_what_it_got(image: npt.NDArray[np.uint8]) -> None:
+    with pytest.raises(ValueError, match=r"expected a uint8 \(height, width, 3\) image") as caught:
+        Frame(image)
+    assert str(image.shape) in str(caught.value)
+    assert str(image.dtype) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("box", "expected"),
+    [
+        pytest.param(Box(10, 20, 30, 15), Box(10, 20, 30, 15), id="inside"),
+        pytest.param(Box(-5, -8, 30, 20), Box(0, 0, 25, 12), id="over the top left"),
+        pytest.param(Box(80, 40, 30, 20), Box(80, 40, 20, 10), id="over the bottom right"),
+        pytest.param(Box(-5, -5, 200, 200), Box(0, 0, 100, 50), id="all round"),
+        pytest.param(Box(100, 20, 10, 10), Box(100, 20, 0, 10), id="right of it"),
+        pytest.param(Box(20, 70, 10, 10), Box(20, 50, 10, 0), id="below it"),
+        pytest.param(Box(-30, -40, 10, 10), Box(0, 0, 0, 0), id="left of and over it"),
+        pytest.param(Box(5, 5, 0, 0), Box(5, 5, 0, 0), id="empty"),
+    ],
+)
+def test_clipping(box: Box, expected: Box) -> None:
+    # Wider than high: a swap of the two would leave other boxes.
+    assert box.clipped(100, 50) == expected
+
+
+def test_box_as_dict_names_its_numbers() -> None:
+    assert Box(1, 2, 3, 4).as_dict() == {"x": 1, "y": 2, "width": 3, "height": 4}
+
+
+@pytest.mark.parametrize("position", range(len(EMOTIONS)))
+def test_dominant_and_confidence_are_the_highest_score(position: int) -> None:
+    values = np.full(7, 0.05, np.float32)
+    values[position] = 0.7
+    scores = EmotionScores(values)
+    assert scores.dominant is EMOTIONS[position]
+    assert scores.confidence == pytest.approx(0.7)
+    assert type(scores.confidence) is float
+
+
+def test_scores_as_dict_keep_label_and_value_together() -> None:
+    values = np.asarray([0.01, 0.02, 0.03, 0.04, 0.2, 0.3, 0.4], np.float32)
+    result = EmotionScores(values).as_dict()
+    assert list(result) == [emotion.value for emotion in EMOTIONS]
+    assert result["angry"] == pytest.approx(0.01)
+    assert result["sad"] == pytest.approx(0.2)
+    assert result["neutral"] == pytest.approx(0.4)
+
+
+@pytest.mark.parametrize("shape", [(0,), (6,), (8,), (1, 7), (7, 1)])
+def test_scores_of_another_shape_are_refused(shape: tuple[int, ...]) -> None:
+    values = np.full(shape, 1 / max(1, int(np.prod(shape))), np.float32)
+    with pytest.raises(ValueError, match=r"expected scores of shape \(7,\)") as caught:
+        EmotionScores(values)
+    assert str(shape) in str(caught.value)
+
+
+@pytest.mark.parametrize("total", [0.0, 0.9, 1.1, 7.0, float("nan")])
+def test_scores_that_do_not_sum_to_one_are_refused(total: float) -> None:
+    with pytest.raises(ValueError, match="sum to 1"):
+        EmotionScores(np.full(7, total / 7, np.float32))
+
+
+def test_scores_may_be_off_by_rounding() -> None:
+    assert EmotionScores(np.full(7, 1.0004 / 7, np.float32)).confidence == pytest.approx(1 / 7, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("value", "field"),
+    [
+        (make_box(), "x"),
+        (make_scores(), "values"),
+        (make_reading(), "track_id"),
+        (FrameResult(0, 0.0, ()), "readings"),
+        (Frame(np.zeros((1, 1, 3), np.uint8)), "index"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
+)
+def test_values_cannot_be_changed(value: object, field: str) -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        setattr(value, field, None)
+
+
+def test_a_reading_without_scores_is_uncertain() -> None:
+    assert FaceReading(make_box(), 1, None).uncertain
