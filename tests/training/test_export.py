@@ -65,7 +65,7 @@ def test_a_network_that_differs_leaves_no_file(tmp_path: Path, error: float) -> 
 
 
 def test_what_cannot_be_exported_gives_one_line(tmp_path: Path) -> None:
-    assert_one_line(run("export", tmp_path / "model.h5", tmp_path / "model.onnx"), 1, "model.h5: no such model file")
+    assert_one_line(run("export", tmp_path / "model.h5", tmp_path / "model.onnx"), 1, "model.h5: no such model file or run")
     (tmp_path / "model.h5").write_bytes(b"no model")
     assert_one_line(run("export", tmp_path / "model.h5", tmp_path / "model.onnx"), 1, "not a Keras model file")
     with pytest.raises(OutputError, match=r"expected a name ending in \.onnx"):

@@ -97,6 +97,28 @@ def test_each_network_trains_and_its_file_comes_back_through_every_command(
         assert len(photo["faces"]) == 1
 
 
+def test_the_tutorials_own_lines_give_the_accuracy_that_evaluate_prints(
+    data_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import cv2
+    import keras
+
+    model = tmp_path / "model.h5"
+    call("train", "--data", data_set, "--arch", "baseline", "--epochs", 2, "--output", model, "--run-dir", tmp_path / "run")
+    capsys.readouterr()
+    call("evaluate", "--data", data_set / "test", "--model", model, "--format", "json")
+    (record,) = json.loads(capsys.readouterr().out)
+
+    names = {0: "Angry", 1: "Disgust", 2: "Fear", 3: "Happy", 4: "Neutral", 5: "Sad", 6: "Surprise"}
+    network = keras.models.load_model(model)
+    right = []
+    for path in sorted((data_set / "test").glob("*/*.png")):
+        face = cv2.resize(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE), (48, 48)) / 255.0
+        answer = names[int(np.argmax(network.predict(np.reshape(face, (1, 48, 48, 1)), verbose=0)))]
+        right.append(answer.lower() == path.parent.name)
+    assert record["accuracy"] == np.mean(right)
+
+
 def test_deep_emotion_shows_where_it_looks(data_set: Path, tmp_path: Path) -> None:
     picture = tmp_path / "faces.png"
     call(

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from emodetect.cli.options import comma_separated, debug_option, overwrite_option
+from emodetect.errors import ModelError
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -28,6 +29,8 @@ def export(source: Path, target: Path, data: Path | None, labels: list[str] | No
     from emodetect.training.parity_faces import read_parity_faces
 
     check_output(target, overwrite=overwrite, suffixes=(".onnx",))
+    if not source.exists():
+        raise ModelError(f"{source}: no such model file or run")
     faces, origin = read_parity_faces(data)
     import_keras()
     from emodetect.training.export import export_file, export_run

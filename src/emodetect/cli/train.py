@@ -117,17 +117,17 @@ def _run(settings: Settings, folder: Path, *, resume: bool, overwrite: bool, sho
 
     try:
         data = fit.train(settings, folder, resume=resume, overwrite=overwrite)
+        trained, summary = finish(folder, data)
+        if settings.output:
+            trained.save(Path(settings.output))
+        if show_attention:
+            _show_attention(trained, data, show_attention)
     except Exception:
         raise
     except BaseException:  # SIGINT or SIGTERM
         if RunFolder(folder).holds_run():
             click.echo(f"emodetect: go on with: emodetect train --resume {shlex.quote(str(folder))}", err=True)
         raise
-    trained, summary = finish(folder, data)
-    if settings.output:
-        trained.save(Path(settings.output))
-    if show_attention:
-        _show_attention(trained, data, show_attention)
     click.echo(f"\n{summary}\nAll of it: {folder}", err=True)
 
 

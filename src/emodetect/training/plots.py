@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from emodetect.errors import OutputError
 from emodetect.types import EMOTIONS
@@ -30,6 +31,7 @@ def plot_curves(rows: Sequence[Mapping[str, float]], path: Path) -> None:
             label = name.replace("val_", "validation ") if name.startswith("val_") else "training, augmented"
             axes.plot(*zip(*points, strict=True), label=label) if points else None
         axes.set(title=title, xlabel="epoch")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.3)
         axes.legend()
     _save(figure, path)
