@@ -40,7 +40,7 @@ class StripeReader(EmotionBackend):
     def classify_eight(self, crops: Any) -> npt.NDArray[np.float32]:
         scores = super().classify_eight(crops)
         scores[:, 7] = 2 * scores[:, 0]
-        return scores / scores.sum(axis=1, keepdims=True)
+        return np.asarray(scores / scores.sum(axis=1, keepdims=True), np.float32)
 
 
 def evaluate(capsys: pytest.CaptureFixture[str], *arguments: object) -> Any:

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from emodetect.cli import cli
 from emodetect.errors import DatasetError, OutputError, UsageError
-from emodetect.training.architectures import ARCHITECTURE_NAMES
+from emodetect.training.architectures import ARCHITECTURE_NAMES, architecture_named
 from emodetect.training.log import read_log
 from emodetect.training.run_folder import RunFolder
 from emodetect.training.settings import Settings
@@ -197,6 +197,16 @@ def test_a_broken_data_set_gives_one_line(tmp_path: Path) -> None:
     done = run("train", "--data", data, "--arch", "baseline", "--epochs", "1", "--run-dir", tmp_path / "run")
     assert_one_line(done, 1, "im0000.png: not a readable image")
     assert not (tmp_path / "run").exists()
+
+
+def test_too_few_faces_to_set_some_aside_are_named(tmp_path: Path) -> None:
+    from emodetect.training.parts import prepare
+    from tests.training.data_sets import write_data_set
+
+    data = write_data_set(tmp_path / "data", train=1, test=1)
+    settings = Settings(data=str(data), votes=None, architecture="baseline", epochs=1)
+    with pytest.raises(DatasetError, match="too few faces for angry"):
+        prepare(settings, architecture_named("baseline"))
 
 
 def test_what_does_not_go_together_is_misuse(data_set: Path, tmp_path: Path) -> None:

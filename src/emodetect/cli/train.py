@@ -75,9 +75,7 @@ def train(
             raise UsageError("--data is missing: a folder with train/ and test/, or fer2013.csv (or --resume FOLDER)")
         settings = _settings(data, votes, architecture or "compact", epochs, batch_size, seed, precision, output)
         folder = run_dir or Path("runs") / f"{settings.architecture}-{datetime.now():%Y%m%d-%H%M%S}"
-        if settings.output:
-            check_output(Path(settings.output), overwrite=overwrite, suffixes=MODEL_SUFFIXES)
-    if resume and output:
+    if output:
         check_output(output, overwrite=overwrite, suffixes=MODEL_SUFFIXES)
     if show_attention:
         if settings.architecture != "deep-emotion":

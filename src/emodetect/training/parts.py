@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from emodetect.errors import DatasetError
 from emodetect.training.architectures.base import Architecture, Head
 from emodetect.training.dataset import LabelledFaces, read_data_set
 from emodetect.training.settings import Settings
@@ -121,6 +122,9 @@ def prepare(settings: Settings, architecture: Architecture) -> RunData:
         faces = faces.take(np.flatnonzero(~nobody))
         notes.append(f"{int(nobody.sum()):,} images of train are no faces by the votes and are left out.")
     training, validation = split_validation(faces, settings.validation_share, settings.seed)
+    emptied = [emotion.value for label, emotion in enumerate(EMOTIONS) if label not in training.labels]
+    if emptied:
+        raise DatasetError(f"{settings.data}: too few faces for {', '.join(emptied)}: none is left to train on beside validation")
     notes.append(f"{len(training):,} faces to train on, {len(validation):,} for validation, {len(test):,} for the test.")
     absent = [emotion.value for i, emotion in enumerate(EMOTIONS) if i not in test.labels]
     if absent:
