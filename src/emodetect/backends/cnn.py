@@ -11,7 +11,10 @@ from emodetect.errors import ModelError, UsageError
 EMBEDDED = Path(__file__).parent / "models" / "emodetect.onnx"
 
 HEADS = ("fer2013", "ferplus")
-"""Names that ``--model`` reserves besides "embedded": the outputs of the embedded network."""
+"""The outputs of the embedded network."""
+
+RESERVED = ("embedded", *HEADS)
+"""Names that ``--model`` takes for the embedded network as it is, or one output of it."""
 
 
 def create_cnn(model: str | None, labels: Sequence[str] | None) -> EmotionBackend:
@@ -21,7 +24,7 @@ def create_cnn(model: str | None, labels: Sequence[str] | None) -> EmotionBacken
         UsageError: labels are given for the embedded network, which has its own.
         ModelError: there is no such file, or it is of another kind.
     """
-    if model is None or model in ("embedded", *HEADS):
+    if model is None or model in RESERVED:
         from emodetect.backends.onnx_cnn import OnnxBackend
 
         if labels:
@@ -31,7 +34,7 @@ def create_cnn(model: str | None, labels: Sequence[str] | None) -> EmotionBacken
     if path.is_dir():
         raise ModelError(f"{path}: is a folder; expected a model file ending in .onnx, .h5 or .keras")
     if not path.is_file():
-        raise ModelError(f"{path}: no such model file (reserved names are embedded, {', '.join(HEADS)})")
+        raise ModelError(f"{path}: no such model file (reserved names are {', '.join(RESERVED)})")
     suffix = path.suffix.lower()
     if suffix == ".onnx":
         from emodetect.backends.onnx_cnn import OnnxBackend

@@ -40,20 +40,23 @@ def evaluate(
     plot: Path | None, overwrite: bool,
 ) -> None:  # fmt: skip
     """Judge models on labelled face crops, without face detection."""
+    from emodetect.backends.cnn import RESERVED
     from emodetect.sinks.base import check_output
     from emodetect.training.evaluation import Exam
 
     if plot:
         check_output(plot, overwrite=overwrite, suffixes=PICTURE_SUFFIXES)
     exam = Exam.read(data, votes)
-    results = [_judge(exam, backend, model, labels) for model in models or (None,)]
+    # Beside files that need --labels the embedded network, which knows its own, may stand for comparison.
+    several = len(models) > 1
+    results = [_judge(exam, backend, model, None if several and model in RESERVED else labels) for model in models or (None,)]
     records = [result.as_dict(exam, results[0] if position else None) for position, result in enumerate(results)]
     if plot:
         import numpy as np
 
         from emodetect.training.plots import plot_confusion
 
-        plot_confusion({Path(record["model"]).name: np.asarray(record["confusion"]) for record in records}, plot)
+        plot_confusion([np.asarray(record["confusion"]) for record in records], _short_names(records), plot)
     if output_format == "json":
         click.echo(json.dumps(records, indent=2))
     else:
@@ -66,14 +69,19 @@ def _judge(exam: Exam, backend: str, model: str | None, labels: list[str] | None
 
     from emodetect.training.evaluation import judge
 
-    own = labels if model and Path(model).suffix else None  # the embedded network's heads know their labels
     with (
-        make_backend(backend, model, own) as loaded,
+        make_backend(backend, model, labels) as loaded,
         Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress,
     ):
         name = model or loaded.name
         task = progress.add_task(Path(name).name, total=len(exam.faces.keys))
         return judge(loaded, name, exam, lambda count: progress.advance(task, count))
+
+
+def _short_names(records: Sequence[dict[str, Any]]) -> list[str]:
+    """File names where they tell the models apart, else what was given."""
+    names = [Path(record["model"]).name for record in records]
+    return names if len(set(names)) == len(names) else [record["model"] for record in records]
 
 
 def _print_tables(records: Sequence[dict[str, Any]]) -> None:
@@ -103,8 +111,8 @@ def _figures(records: Sequence[dict[str, Any]]) -> Any:
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("")
-    for record in records:
-        table.add_column(Path(record["model"]).name, justify="right", no_wrap=True)
+    for name in _short_names(records):
+        table.add_column(name, justify="right", overflow="fold")
     rows: list[tuple[str, list[str]]] = [
         ("accuracy", [percent(r["accuracy"]) for r in records]),
         ("balanced accuracy", [percent(r["balanced_accuracy"]) for r in records]),

@@ -37,10 +37,10 @@ def plot_curves(rows: Sequence[Mapping[str, float]], path: Path) -> None:
     _save(figure, path)
 
 
-def plot_confusion(confusions: Mapping[str, npt.NDArray[np.int64]], path: Path) -> None:
+def plot_confusion(confusions: Sequence[npt.NDArray[np.int64]], names: Sequence[str], path: Path) -> None:
     """Draw confusion matrices (7, 7) side by side, each under its name; a row is a true label and sums to 100 %."""
     figure = Figure(figsize=(5.2 * len(confusions), 5), dpi=100, layout="constrained")
-    for axes, (name, confusion) in zip(np.ravel(figure.subplots(1, len(confusions))), confusions.items(), strict=True):
+    for axes, name, confusion in zip(np.ravel(figure.subplots(1, len(confusions))), names, confusions, strict=True):
         _draw_confusion(axes, name, confusion)
     _save(figure, path)
 

@@ -119,7 +119,7 @@ def finish(path: Path, data: RunData) -> tuple[TrainedModel, str]:
     test = Metrics.of(trained.seven(data.test.images), data.test.labels)
     folder.figures.write_text(json.dumps(test.as_dict(), indent=2) + "\n", encoding="utf-8")
     plot_curves(read_log(folder.log), folder.curves)
-    plot_confusion({settings.architecture: test.confusion}, folder.confusion)
+    plot_confusion([test.confusion], [settings.architecture], folder.confusion)
     summary = _summary(settings, folder, trained, data, test)
     folder.summary.write_text(summary, encoding="utf-8")
     return trained, summary
