@@ -11,16 +11,9 @@ import numpy.typing as npt
 import pytest
 
 from emodetect.errors import DatasetError
-from emodetect.training.dataset import (
-    FERPLUS_LABELS,
-    LabelledFaces,
-    Votes,
-    group_copies,
-    read_faces,
-    read_votes,
-    split_validation,
-    without_copies_of,
-)
+from emodetect.training.dataset import LabelledFaces, read_faces
+from emodetect.training.split import group_copies, split_validation, without_copies_of
+from emodetect.training.votes import FERPLUS_LABELS, Votes, read_votes
 from emodetect.types import EMOTIONS, Emotion
 from tests.builders import shared_data
 

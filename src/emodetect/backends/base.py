@@ -21,10 +21,12 @@ class EmotionBackend(ABC):
     Attributes:
         name: what a person calls it, for the window and the tables.
         uncertain_below: confidence under which its answers should not be trusted, 0 to 1; final once loaded.
+        tells_contempt: whether the model has contempt as an eighth label, as FER+ has; final once loaded.
     """
 
     name: str
     uncertain_below: float = 0.5
+    tells_contempt: bool = False
 
     @abstractmethod
     def classify(self, crops: Sequence[Image]) -> npt.NDArray[np.float32]:
@@ -36,6 +38,13 @@ class EmotionBackend(ABC):
         Returns:
             float32 (len(crops), 7) in the order of `EMOTIONS`; each row is at least 0 and sums to 1.
         """
+
+    def classify_eight(self, crops: Sequence[Image]) -> npt.NDArray[np.float32]:
+        """Score each crop over the seven and contempt: float32 (len(crops), 8) in the order of `labels.EIGHT_LABELS`.
+
+        Contempt is 0 everywhere where the backend does not tell it; the rest is as in `classify`.
+        """
+        return np.pad(self.classify(crops), ((0, 0), (0, 1)))
 
     def load(self) -> None:
         """Load what `classify` needs; called on entering.

@@ -11,27 +11,27 @@ from emodetect.errors import ModelError, UsageError
 EMBEDDED = Path(__file__).parent / "models" / "emodetect.onnx"
 
 HEADS = ("fer2013", "ferplus")
-"""Names that ``--model`` reserves: the outputs of the embedded network."""
+"""Names that ``--model`` reserves besides "embedded": the outputs of the embedded network."""
 
 
 def create_cnn(model: str | None, labels: Sequence[str] | None) -> EmotionBackend:
-    """Choose the embedded network (no model, or the name of a head) or a file ending in .onnx, .h5 or .keras.
+    """Choose the embedded network (no model, "embedded", or the name of a head) or a file ending in .onnx, .h5 or .keras.
 
     Raises:
         UsageError: labels are given for the embedded network, which has its own.
         ModelError: there is no such file, or it is of another kind.
     """
-    if model is None or model in HEADS:
+    if model is None or model in ("embedded", *HEADS):
         from emodetect.backends.onnx_cnn import OnnxBackend
 
         if labels:
             raise UsageError("--labels goes with --model FILE; the embedded network knows its own labels")
-        return OnnxBackend(EMBEDDED, head=model, name=model or "embedded")
+        return OnnxBackend(EMBEDDED, head=model if model in HEADS else None, name=model or "embedded")
     path = Path(model)
     if path.is_dir():
         raise ModelError(f"{path}: is a folder; expected a model file ending in .onnx, .h5 or .keras")
     if not path.is_file():
-        raise ModelError(f"{path}: no such model file (reserved names are {', '.join(HEADS)})")
+        raise ModelError(f"{path}: no such model file (reserved names are embedded, {', '.join(HEADS)})")
     suffix = path.suffix.lower()
     if suffix == ".onnx":
         from emodetect.backends.onnx_cnn import OnnxBackend

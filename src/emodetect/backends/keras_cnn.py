@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,9 +12,10 @@ from typing_extensions import override
 
 from emodetect.backends.base import EmotionBackend
 from emodetect.backends.faces_input import FaceInput
-from emodetect.backends.labels import TUTORIAL_LABELS, LabelMap
+from emodetect.backends.keras_import import import_keras
+from emodetect.backends.labels import EIGHT_LABELS, TUTORIAL_LABELS, LabelMap, mean_scores, mean_scores_eight
 from emodetect.backends.metadata import ModelMetadata, read_keras_metadata
-from emodetect.errors import BackendUnavailableError, ModelError
+from emodetect.errors import ModelError
 from emodetect.quiet import quiet_native_output
 from emodetect.types import EMOTIONS, Image
 
@@ -39,16 +39,12 @@ class KerasBackend(EmotionBackend):
     def load(self) -> None:
         path, metadata = self._path, _metadata(self._path)
         with quiet_native_output():
-            model = _load(path)
-            self._input = _face_input(path, model, metadata)
-            count = _output_count(path, model)
-            names = self._names or (next(iter(metadata.labels.values())) if metadata else TUTORIAL_LABELS)
-            if count != len(names):
-                raise ModelError(
-                    f"{path}: expected {len(names)} outputs, got {count}; --labels names the outputs where they are others"
-                )
-            self._labels = LabelMap(names)
-            self._call = _compile(model, self._input)
+            model = load_keras_model(path)
+            self._input = face_input(path, model, metadata)
+            chosen = _choose_outputs(metadata)
+            self._maps = [_label_map(path, model, position, self._names, metadata) for position in chosen]
+            self._call = _compile(model, self._input, chosen)
+        self.tells_contempt = any(labels.has_contempt for labels in self._maps)
         if metadata and metadata.uncertain_below is not None:
             self.uncertain_below = metadata.uncertain_below
 
@@ -56,7 +52,13 @@ class KerasBackend(EmotionBackend):
     def classify(self, crops: Sequence[Image]) -> npt.NDArray[np.float32]:
         if not crops:
             return np.zeros((0, len(EMOTIONS)), np.float32)
-        return self._labels.apply(self._call(self._input.prepare(crops)))
+        return mean_scores(self._maps, self._call(self._input.prepare(crops)))
+
+    @override
+    def classify_eight(self, crops: Sequence[Image]) -> npt.NDArray[np.float32]:
+        if not crops:
+            return np.zeros((0, len(EIGHT_LABELS)), np.float32)
+        return mean_scores_eight(self._maps, self._call(self._input.prepare(crops)))
 
 
 def _metadata(path: Path) -> ModelMetadata | None:
@@ -66,16 +68,17 @@ def _metadata(path: Path) -> ModelMetadata | None:
         raise ModelError(f"{path}: not a Keras model file (neither HDF5 nor a .keras archive)") from error
 
 
-def _load(path: Path) -> Any:
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    # Keras 3 does not care, but DeepFace's models, if they are wanted in the same process, need the legacy Keras behind
-    # `tf.keras`, and TensorFlow looks at this only once.
-    os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
+def load_keras_model(path: Path) -> Any:
+    """Load a whole Keras model, for use and not for more training.
+
+    Raises:
+        ModelError: the file cannot be read, carries code, or holds weights only.
+        BackendUnavailableError: Keras cannot be imported.
+    """
+    keras = import_keras()
     try:
-        import keras
-    except ImportError as error:
-        raise BackendUnavailableError(f"Keras cannot be imported ({error}); pip install 'tensorflow>=2.21'") from error
-    try:
+        import emodetect.backends.keras_layers  # noqa: F401  (makes its layers known to Keras)
+
         # The safe mode refuses Lambda layers, which carry Python code that would run on loading.
         return keras.models.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # a bad file makes Keras raise almost anything
@@ -89,7 +92,12 @@ def _load(path: Path) -> Any:
         raise ModelError(f"{path}: Keras cannot load it: {reason}") from error
 
 
-def _face_input(path: Path, model: Any, metadata: ModelMetadata | None) -> FaceInput:
+def face_input(path: Path, model: Any, metadata: ModelMetadata | None) -> FaceInput:
+    """What a Keras model takes: its size from the model, its scaling from the metadata, else x/255.
+
+    Raises:
+        ModelError: it has several inputs, or one that is no picture.
+    """
     shape = getattr(model, "input_shape", None)
     # A list or dictionary of shapes is a model with several inputs.
     if not isinstance(shape, tuple) or len(shape) != 4 or shape[3] not in (1, 3):
@@ -98,22 +106,42 @@ def _face_input(path: Path, model: Any, metadata: ModelMetadata | None) -> FaceI
     return FaceInput(shape[1] or 48, shape[2] or 48, shape[3], False, *scaling)
 
 
-def _output_count(path: Path, model: Any) -> int:
-    shape = model.output_shape
-    if isinstance(shape, list):
-        shape = shape[0]  # several heads: the first one, which comes first in the metadata too
+def output_shapes(model: Any) -> list[tuple[int | None, ...]]:
+    """The shapes of a model's outputs, in order, also where there is only one."""
+    return list(model.output_shape) if isinstance(model.output_shape, list) else [model.output_shape]
+
+
+def _choose_outputs(metadata: ModelMetadata | None) -> list[int]:
+    """Positions of the outputs to use: the metadata name them in the model's order."""
+    names = list(metadata.labels) if metadata else []
+    if metadata and metadata.default == "mean":
+        return list(range(len(names)))
+    return [names.index(metadata.default)] if metadata and metadata.default in names else [0]
+
+
+def _label_map(path: Path, model: Any, position: int, labels: Sequence[str] | None, metadata: ModelMetadata | None) -> LabelMap:
+    shapes = output_shapes(model)
+    shape = shapes[position] if position < len(shapes) else None
     if not isinstance(shape, tuple) or len(shape) != 2 or shape[1] is None:
         raise ModelError(f"{path}: expected an output (n, labels), got {shape}")
-    return int(shape[1])
+    names = labels or (list(metadata.labels.values())[position] if metadata else TUTORIAL_LABELS)
+    if shape[1] != len(names):
+        raise ModelError(
+            f"{path}: expected {len(names)} outputs, got {shape[1]}; --labels names the outputs where they are others"
+        )
+    return LabelMap(names)
 
 
-def _compile(model: Any, size: FaceInput) -> Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]:
-    """A function from a batch to the first output, traced once: `model.predict` costs a hundred times as much a call."""
+def _compile(
+    model: Any, size: FaceInput, chosen: Sequence[int]
+) -> Callable[[npt.NDArray[np.float32]], list[npt.NDArray[np.float32]]]:
+    """A function from a batch to the chosen outputs, traced once: `model.predict` costs a hundred times as much a call."""
     import keras
 
     def call(batch: Any) -> Any:
         outputs = model(batch, training=False)
-        return outputs[0] if isinstance(outputs, list | tuple) else outputs
+        outputs = outputs if isinstance(outputs, list | tuple) else [outputs]
+        return [outputs[position] for position in chosen]
 
     if keras.backend.backend() == "tensorflow":
         import tensorflow
@@ -121,8 +149,8 @@ def _compile(model: Any, size: FaceInput) -> Callable[[npt.NDArray[np.float32]],
         signature = tensorflow.TensorSpec((None, size.height, size.width, size.channels), tensorflow.float32)
         call = tensorflow.function(call, input_signature=[signature])
 
-    def run(batch: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        return np.asarray(keras.ops.convert_to_numpy(call(batch)), np.float32)
+    def run(batch: npt.NDArray[np.float32]) -> list[npt.NDArray[np.float32]]:
+        return [np.asarray(keras.ops.convert_to_numpy(output), np.float32) for output in call(batch)]
 
     run(np.zeros((1, size.height, size.width, size.channels), np.float32))  # the first call traces: not on a face
     return run

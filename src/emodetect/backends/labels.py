@@ -1,4 +1,4 @@
-"""From a model's own labels to the seven of FER-2013, by name."""
+"""From a model's own labels to the seven of FER-2013, or these and contempt, by name."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 from emodetect.errors import ModelError
-from emodetect.types import EMOTIONS, Emotion
+from emodetect.types import EMOTIONS
 
 TUTORIAL_LABELS = ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")
 """What Keras makes of FER-2013's folders: the seven in alphabetical order."""
+
+EIGHT_LABELS = (*(emotion.value for emotion in EMOTIONS), "contempt")
+"""The seven of `EMOTIONS`, then contempt, which FER+ has besides."""
 
 _SYNONYMS = {
     "anger": "angry",
@@ -26,9 +29,6 @@ _SYNONYMS = {
     "calm": "neutral",
 }
 
-_WITHOUT_COUNTERPART = frozenset({"contempt"})
-"""Labels that some data sets have beside the seven; their share is spread over the others."""
-
 
 class LabelMap:
     """Moves scores from a model's label order to `EMOTIONS`.
@@ -36,6 +36,10 @@ class LabelMap:
     Args:
         labels: what each output means; case does not matter, the nouns of FER+ (anger, happiness, ...) are known too. A label
             without a counterpart among the seven (contempt) is folded out by renormalising.
+
+    Attributes:
+        count: number of the model's outputs.
+        has_contempt: whether contempt is among them.
 
     Raises:
         ModelError: a label is unknown or stands twice.
@@ -50,13 +54,12 @@ class LabelMap:
             if name in seen:
                 raise ModelError(f"the label {label!r} stands twice among {', '.join(labels)}")
             seen.add(name)
-            if name in _WITHOUT_COUNTERPART:
-                continue
             try:
-                self._columns.append((EMOTIONS.index(Emotion(name)), position))
+                self._columns.append((EIGHT_LABELS.index(name), position))
             except ValueError:
                 raise ModelError(f"unknown label {label!r}; emodetect knows {', '.join(EMOTIONS)}, contempt") from None
-        if not self._columns:
+        self.has_contempt = "contempt" in seen
+        if len(self._columns) == self.has_contempt:
             raise ModelError(f"none of the labels {', '.join(labels)} is one of {', '.join(EMOTIONS)}")
         self.count = len(labels)
 
@@ -68,15 +71,35 @@ class LabelMap:
         Raises:
             ModelError: the outputs are not numbers.
         """
+        seven = self._eight(outputs)[:, : len(EMOTIONS)]
+        total = seven.sum(axis=1, keepdims=True)
+        # All the weight on contempt says nothing about the seven.
+        return np.where(total > 1e-9, seven / np.maximum(total, 1e-9), 1 / len(EMOTIONS)).astype(np.float32)
+
+    def apply_eight(self, outputs: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Scores (n, 8) in the order of `EIGHT_LABELS`, rows summing to 1; otherwise as `apply`."""
+        return self._eight(outputs).astype(np.float32)
+
+    def _eight(self, outputs: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
         if not np.isfinite(outputs).all():
             raise ModelError("the model's outputs are not finite numbers; it was saved broken, or its input is scaled otherwise")
         values = outputs.astype(np.float64)
         if (values < 0).any() or not np.allclose(values.sum(axis=1), 1, atol=1e-2):
             values = np.exp(values - values.max(axis=1, keepdims=True))
-        result = np.zeros((len(values), len(EMOTIONS)))
-        for emotion, position in self._columns:
-            result[:, emotion] = values[:, position]
+        result = np.zeros((len(values), len(EIGHT_LABELS)))
+        for label, position in self._columns:
+            result[:, label] = values[:, position]
         total = result.sum(axis=1, keepdims=True)
-        # All the weight on a label that was folded out says nothing about the seven.
-        result = np.where(total > 1e-9, result / np.maximum(total, 1e-9), 1 / len(EMOTIONS))
-        return result.astype(np.float32)
+        return np.where(total > 1e-9, result / np.maximum(total, 1e-9), 1 / len(EIGHT_LABELS))
+
+
+def mean_scores(maps: Sequence[LabelMap], outputs: Sequence[npt.NDArray[np.float32]]) -> npt.NDArray[np.float32]:
+    """Scores (n, 7) of a model with several outputs: the mean over them, each with its own map."""
+    scores = [labels.apply(output) for labels, output in zip(maps, outputs, strict=True)]
+    return np.asarray(np.mean(scores, axis=0), np.float32)
+
+
+def mean_scores_eight(maps: Sequence[LabelMap], outputs: Sequence[npt.NDArray[np.float32]]) -> npt.NDArray[np.float32]:
+    """As `mean_scores`, over `EIGHT_LABELS`: (n, 8)."""
+    scores = [labels.apply_eight(output) for labels, output in zip(maps, outputs, strict=True)]
+    return np.asarray(np.mean(scores, axis=0), np.float32)

@@ -11,7 +11,7 @@ from typing_extensions import override
 
 from emodetect.backends.base import EmotionBackend
 from emodetect.backends.faces_input import FaceInput
-from emodetect.backends.labels import TUTORIAL_LABELS, LabelMap
+from emodetect.backends.labels import EIGHT_LABELS, TUTORIAL_LABELS, LabelMap, mean_scores, mean_scores_eight
 from emodetect.backends.metadata import KEY, ModelMetadata
 from emodetect.errors import ModelError
 from emodetect.types import EMOTIONS, Image
@@ -57,6 +57,7 @@ class OnnxBackend(EmotionBackend):
         self._input_name, self._input, self._fixed_batch = self._read_input(metadata)
         self._outputs = self._choose_outputs(metadata)
         self._maps = [self._label_map(output, metadata) for output in self._outputs]
+        self.tells_contempt = any(labels.has_contempt for labels in self._maps)
         if metadata and metadata.uncertain_below is not None:
             self.uncertain_below = metadata.uncertain_below
 
@@ -104,11 +105,19 @@ class OnnxBackend(EmotionBackend):
     def classify(self, crops: Sequence[Image]) -> npt.NDArray[np.float32]:
         if not crops:
             return np.zeros((0, len(EMOTIONS)), np.float32)
+        return mean_scores(self._maps, self._run(crops))
+
+    @override
+    def classify_eight(self, crops: Sequence[Image]) -> npt.NDArray[np.float32]:
+        if not crops:
+            return np.zeros((0, len(EIGHT_LABELS)), np.float32)
+        return mean_scores_eight(self._maps, self._run(crops))
+
+    def _run(self, crops: Sequence[Image]) -> list[npt.NDArray[np.float32]]:
         batch = self._input.prepare(crops)
         parts = np.split(batch, len(batch)) if self._fixed_batch else [batch]
         runs = [self._session.run(self._outputs, {self._input_name: part}) for part in parts]
-        scores = [labels.apply(np.concatenate([run[position] for run in runs])) for position, labels in enumerate(self._maps)]
-        return np.asarray(np.mean(scores, axis=0), np.float32)
+        return [np.concatenate(outputs) for outputs in zip(*runs, strict=True)]
 
 
 def _first_line(error: Exception) -> str:

@@ -18,6 +18,9 @@ _COMMANDS = {
     "live": ("emodetect.cli.live:live", "Show the emotions of the faces before a camera."),
     "image": ("emodetect.cli.image:image", "Read the emotions off the faces in photos."),
     "video": ("emodetect.cli.video:video", "Read the emotions off every frame of a clip."),
+    "train": ("emodetect.cli.train:train", "Train a network on labelled faces."),
+    "evaluate": ("emodetect.cli.evaluate:evaluate", "Judge models on labelled face crops."),
+    "export": ("emodetect.cli.export:export", "Turn a trained network into ONNX."),
 }
 """Where each command is, and its line in the overview, which is shown without importing it."""
 

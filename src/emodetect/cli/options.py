@@ -27,7 +27,8 @@ def _min_face(ctx: click.Context, parameter: click.Parameter, value: str) -> tup
     return number, relative
 
 
-def _comma_separated(ctx: click.Context, parameter: click.Parameter, value: str | None) -> list[str] | None:
+def comma_separated(ctx: click.Context, parameter: click.Parameter, value: str | None) -> list[str] | None:
+    """The parts of a value such as ``angry,happy``; a callback for options."""
     return None if value is None else [part.strip() for part in value.split(",") if part.strip()]
 
 
@@ -59,7 +60,7 @@ def backend_options(function: Function) -> Function:
     for option in (
         click.option("--uncertain", type=click.FloatRange(0, 1), metavar="SHARE",
                      help="Confidence under which a reading is marked uncertain.  [default: the model's own]"),
-        click.option("--labels", callback=_comma_separated, metavar="A,B,...",
+        click.option("--labels", callback=comma_separated, metavar="A,B,...",
                      help="What the model file's outputs mean, in order, where the file does not say so."),
         click.option("--model", metavar="NAME|FILE",
                      help="For cnn: fer2013 or ferplus (one head of the embedded network), or a .onnx, .h5 or .keras file."),

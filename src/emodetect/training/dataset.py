@@ -1,10 +1,13 @@
-"""Labelled faces from disk: the Kaggle folder layout of FER-2013, and the FER+ votes beside it."""
+"""Labelled faces from disk: the two layouts that FER-2013 comes in.
+
+- folders: ``train/<label>/*`` and ``test/<label>/*``, as Kaggle's folder release has them;
+- the original ``fer2013.csv`` with the columns emotion, pixels, Usage (see `fer_csv`).
+"""
 
 from __future__ import annotations
 
-import csv
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,18 +15,17 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from emodetect.backends.faces_input import FaceInput
 from emodetect.errors import DatasetError
-from emodetect.types import EMOTIONS, Emotion
+from emodetect.types import EMOTIONS, Emotion, Image
 
 FACE_SIZE = 48
 """Side of a FER-2013 image in pixels."""
 
 IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp"}
 
-FERPLUS_LABELS = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")
-"""The eight emotions of FER+ in the order of its own file (Barsoum et al. 2016, arXiv 1608.01041)."""
-
-_VOTE_COLUMNS = (*FERPLUS_LABELS, "unknown", "NF")
+_SHOWN_FAULTS = 5
+"""How many faults of a data set are named; the rest is counted."""
 
 
 @dataclass(frozen=True)
@@ -56,155 +58,106 @@ class LabelledFaces:
         return LabelledFaces(self.images[indices], self.labels[indices], tuple(self.keys[i] for i in indices))
 
 
+@dataclass(frozen=True)
+class LabelledCrops:
+    """Face crops as they lie on disk, with their labels.
+
+    Attributes:
+        crops: uint8 (height, width, 3) BGR each, of any size.
+        labels: int64 (n,), positions in `EMOTIONS`.
+        keys: as in `LabelledFaces`.
+    """
+
+    crops: tuple[Image, ...]
+    labels: npt.NDArray[np.int64]
+    keys: tuple[str, ...]
+
+    def as_faces(self) -> LabelledFaces:
+        """The same faces as FER-2013 has them: gray, 48x48."""
+        batch = FaceInput(FACE_SIZE, FACE_SIZE, scale=1.0).prepare(self.crops)  # as the backends will see them
+        return LabelledFaces(batch[..., 0].astype(np.uint8), self.labels, self.keys)
+
+
+def read_data_set(data: Path) -> tuple[LabelledFaces, LabelledFaces]:
+    """Read the train and the test part of a data set in either layout.
+
+    Every label must have training faces; a label without test faces is allowed.
+
+    Raises:
+        DatasetError: something is missing, has an unknown label or cannot be read; the message names it.
+    """
+    if data.suffix.lower() == ".csv":
+        from emodetect.training.fer_csv import read_csv
+
+        return read_csv(data)
+    if not data.is_dir():
+        raise DatasetError(f"{data}: no such folder or file; expected a folder with train/ and test/, or fer2013.csv")
+    missing = [name for name in ("train", "test") if not (data / name).is_dir()]
+    if missing:
+        raise DatasetError(f"{data}: has no folder {' and no folder '.join(missing)}; expected train/<label>/, test/<label>/")
+    return read_faces(data / "train"), read_faces(data / "test", allow_missing=True)
+
+
 def read_faces(folder: Path, *, allow_missing: bool = False) -> LabelledFaces:
-    """Read ``folder/<label>/*`` as gray 48x48 crops, files in sorted order.
+    """Read ``folder/<label>/*`` as gray 48x48 crops; otherwise as `read_crops`."""
+    return read_crops(folder, allow_missing=allow_missing).as_faces()
+
+
+def read_crops(folder: Path, *, allow_missing: bool = False) -> LabelledCrops:
+    """Read ``folder/<label>/*``, files in sorted order.
 
     Args:
         folder: a directory with one sub-directory a label, named as in `EMOTIONS` (case does not matter).
         allow_missing: accept a label without a folder or without images.
 
     Raises:
-        DatasetError: the folder is missing, a label is unknown, empty or stands twice, or an image cannot be read.
+        DatasetError: the folder is missing, a label is unknown, empty or stands twice, or an image cannot be read; all
+            faults are named.
     """
     if not folder.is_dir():
         raise DatasetError(f"{folder}: no such folder; expected {folder.name}/<label>/ with one folder an emotion")
+    faults: list[str] = []
     folders: dict[Emotion, Path] = {}
     for child in sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")):
         try:
             emotion = Emotion(child.name.lower())
         except ValueError:
-            known = ", ".join(EMOTIONS)
-            raise DatasetError(f"{child}: unknown label {child.name!r}; the labels are {known}") from None
+            faults.append(f"{child}: unknown label {child.name!r}; the labels are {', '.join(EMOTIONS)}")
+            continue
         if emotion in folders:
-            raise DatasetError(f"{child}: a second folder for the label {emotion}, beside {folders[emotion].name}")
+            faults.append(f"{child}: a second folder for the label {emotion}, beside {folders[emotion].name}")
         folders[emotion] = child
-    images, labels, keys = [], [], []
+    crops, labels, keys = [], [], []
     for position, emotion in enumerate(EMOTIONS):
         child = folders.get(emotion, folder / emotion)
         paths = sorted(p for p in child.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES) if child.is_dir() else []
         if not paths and not allow_missing:
-            raise DatasetError(f"{child}: no images for the label {emotion}")
+            faults.append(f"{child}: no images for the label {emotion}")
         for path in paths:
-            images.append(_read_face(path))
+            crop = _read_crop(path)
+            if crop is None:
+                faults.append(f"{path}: not a readable image")
+                continue
+            crops.append(crop)
             labels.append(position)
-            keys.append("/".join(path.resolve().parts[-3:]))
-    if not images:
+            keys.append("/".join(Path(os.path.abspath(path)).parts[-3:]))
+    raise_faults(faults)
+    if not crops:
         raise DatasetError(f"{folder}: no images in any label's folder")
-    return LabelledFaces(np.stack(images), np.asarray(labels, np.int64), tuple(keys))
+    return LabelledCrops(tuple(crops), np.asarray(labels, np.int64), tuple(keys))
 
 
-def _read_face(path: Path) -> npt.NDArray[np.uint8]:
-    image = cv2.imdecode(np.frombuffer(path.read_bytes() or b"\0", np.uint8), cv2.IMREAD_GRAYSCALE)
-    if image is None:
-        raise DatasetError(f"{path}: not a readable image")
-    if image.shape != (FACE_SIZE, FACE_SIZE):
-        image = cv2.resize(image, (FACE_SIZE, FACE_SIZE), interpolation=cv2.INTER_AREA)
-    return np.asarray(image, np.uint8)
+def raise_faults(faults: Sequence[str]) -> None:
+    """Raise one DatasetError that names the faults of a data set, if there are any."""
+    if faults:
+        more = f"; and {len(faults) - _SHOWN_FAULTS} more faults" if len(faults) > _SHOWN_FAULTS else ""
+        raise DatasetError("; ".join(faults[:_SHOWN_FAULTS]) + more)
 
 
-def group_copies(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
-    """Number pixel-identical images alike: int64 (n,), each value the position of the first such image."""
-    first: dict[bytes, int] = {}
-    return np.asarray([first.setdefault(image.tobytes(), i) for i, image in enumerate(images)], np.int64)
-
-
-def without_copies_of(faces: LabelledFaces, others: LabelledFaces) -> LabelledFaces:
-    """The faces of which no pixel-identical image is among the others."""
-    seen = {image.tobytes() for image in others.images}
-    return faces.take(np.asarray([i for i, image in enumerate(faces.images) if image.tobytes() not in seen], np.int64))
-
-
-def split_validation(faces: LabelledFaces, share: float, seed: int) -> tuple[LabelledFaces, LabelledFaces]:
-    """Cut a stratified validation part out of a training part.
-
-    Pixel-identical copies stay together, also where their labels differ (they then count for the first label).
-
-    Args:
-        faces: what to split.
-        share: part of each label that goes to validation, 0 to 1.
-        seed: the split depends on this number alone.
-
-    Returns:
-        The training part and the validation part.
-    """
-    groups: dict[int, list[int]] = defaultdict(list)
-    for index, group in enumerate(group_copies(faces.images)):
-        groups[int(group)].append(index)
-    generator = np.random.default_rng(seed)
-    validation: list[int] = []
-    for label in range(len(EMOTIONS)):
-        members = [indices for first, indices in groups.items() if faces.labels[first] == label]
-        order = generator.permutation(len(members))
-        wanted = share * sum(map(len, members))
-        taken = 0
-        for position in order:
-            if taken >= wanted:
-                break
-            validation.extend(members[position])
-            taken += len(members[position])
-    chosen = np.zeros(len(faces), bool)
-    chosen[validation] = True
-    return faces.take(np.flatnonzero(~chosen)), faces.take(np.flatnonzero(chosen))
-
-
-@dataclass(frozen=True)
-class Votes:
-    """FER+ votes of ten people a face, matched to a set of faces.
-
-    Attributes:
-        counts: float32 (n, 10), columns as `FERPLUS_LABELS`, then unknown and not-a-face; zeros where a face
-            has no votes. Votes of one are dropped already, as the FER+ authors do.
-    """
-
-    counts: npt.NDArray[np.float32]
-
-    def majority(self) -> npt.NDArray[np.int64]:
-        """The official majority label, int64 (n,): a position in `FERPLUS_LABELS`, or -1 where there is none.
-
-        The winner needs more than half of the votes that remain; an unknown or not-a-face winner counts as none
-        (`ferplus.py`, mode 'majority', of the FER+ authors).
-        """
-        winner = self.counts.argmax(axis=1)
-        decided = self.counts.max(axis=1) > 0.5 * self.counts.sum(axis=1)
-        return np.where(decided & (winner < len(FERPLUS_LABELS)), winner, -1).astype(np.int64)
-
-    def distribution(self) -> npt.NDArray[np.float32]:
-        """The votes for the eight emotions as shares, float32 (n, 8); rows of zeros where nobody voted for one."""
-        emotions = self.counts[:, : len(FERPLUS_LABELS)]
-        total = emotions.sum(axis=1, keepdims=True)
-        return np.asarray(np.divide(emotions, total, out=np.zeros_like(emotions), where=total > 0))
-
-    def not_a_face(self) -> npt.NDArray[np.bool_]:
-        """Where 'not a face' has the most votes, bool (n,)."""
-        return np.asarray((self.counts.argmax(axis=1) == len(_VOTE_COLUMNS) - 1) & (self.counts.max(axis=1) > 0))
-
-
-def read_votes(path: Path, keys: Sequence[str]) -> Votes:
-    """Read a FER+ vote table for the faces with these keys.
-
-    Raises:
-        DatasetError: the file is missing, lacks a column, or names none of the faces.
-    """
-    table = dict(_vote_rows(path))
-    nothing = np.zeros(len(_VOTE_COLUMNS), np.float32)
-    if not any(key in table for key in keys):
-        example = keys[0] if keys else "nothing"
-        raise DatasetError(f"{path}: has votes for none of the images; they are matched by paths such as {example}")
-    counts = np.stack([table.get(key, nothing) for key in keys])
-    return Votes(np.where(counts > 1, counts, 0).astype(np.float32))
-
-
-def _vote_rows(path: Path) -> Iterable[tuple[str, npt.NDArray[np.float32]]]:
+def _read_crop(path: Path) -> Image | None:
     try:
-        with path.open(newline="", encoding="utf-8") as file:
-            reader = csv.DictReader(file)
-            missing = [name for name in ("image", *_VOTE_COLUMNS) if name not in (reader.fieldnames or ())]
-            if missing:
-                raise DatasetError(f"{path}: no column {missing[0]!r}; expected image, {', '.join(_VOTE_COLUMNS)}")
-            for row in reader:
-                key = "/".join(Path(row["image"]).parts[-3:])
-                yield key, np.asarray([float(row[name]) for name in _VOTE_COLUMNS], np.float32)
-    except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(f"{path}: cannot be read as a vote table ({error})") from error
-    except (TypeError, ValueError) as error:
-        raise DatasetError(f"{path}: a row holds something that is not a number of votes") from error
+        data = np.frombuffer(path.read_bytes() or b"\0", np.uint8)
+    except OSError:
+        return None
+    crop = cv2.imdecode(data, cv2.IMREAD_COLOR)
+    return None if crop is None else np.asarray(crop, np.uint8)

@@ -1,8 +1,9 @@
-"""From trained weights to the ONNX file that is shipped: measured, described and checked."""
+"""From a Keras network to an ONNX file: described and checked."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,148 +11,155 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from emodetect.backends.labels import LabelMap
-from emodetect.backends.metadata import KEY, ModelMetadata
-from emodetect.errors import ModelError
-from emodetect.training.architectures import Head, architecture_named
-from emodetect.training.dataset import FERPLUS_LABELS, read_votes
-from emodetect.training.fit import Part, Settings, as_input, predict, prepare
+from emodetect.backends.keras_cnn import face_input, load_keras_model, output_shapes
+from emodetect.backends.labels import TUTORIAL_LABELS, LabelMap
+from emodetect.backends.metadata import KEY, ModelMetadata, read_keras_metadata
+from emodetect.errors import BackendUnavailableError, ModelError, OutputError
+from emodetect.quiet import quiet_native_output
+from emodetect.training.result import load_best
+from emodetect.types import Image
 
 _PARITY = 1e-4
 """Largest difference between Keras and ONNX Runtime that counts as the same network."""
 
-_CERTAIN_SHARE = 0.9
-"""Share of right answers that those above the uncertainty threshold must reach on validation."""
-
 FloatArray = npt.NDArray[np.float32]
 
 
-def export_run(folder: Path, path: Path) -> dict[str, float]:
-    """Export the best weights of a finished run.
-
-    The default output (one head, or the mean of all) and the uncertainty threshold are chosen on the run's validation part, by
-    the labels that most people agree on: FER+'s majority where there are votes, else the folders' labels.
+def export_run(folder: Path, path: Path, faces: Sequence[Image]) -> float:
+    """Export the best weights of a run.
 
     Args:
-        folder: the run's folder.
+        folder: the run's folder; its data is read again.
         path: the ONNX file to write.
-
-    Returns:
-        Validation accuracy of each output, by name.
-
-    Raises:
-        ModelError: the exported network does not compute what Keras computes; no file is left then.
-    """
-    settings = Settings.load(folder)
-    architecture = architecture_named(settings.architecture)
-    _, validation, heads = prepare(settings, architecture)
-    keras.config.set_dtype_policy("float32")
-    model = architecture.build(heads)
-    model.load_weights(folder / "best.weights.h5")
-    scores = predict(model, validation.faces.images)
-    figures = dict(zip((head.name for head in heads), validation.accuracy(scores), strict=True))
-    truth = _agreed_labels(settings, validation)
-    seven = {head.name: LabelMap(head.labels).apply(score) for head, score in zip(heads, scores, strict=True)}
-    if len(heads) > 1:
-        seven["mean"] = np.mean(list(seven.values()), axis=0)
-    agreed = {name: _accuracy(score, truth) for name, score in seven.items()}
-    default = max(agreed, key=lambda name: agreed[name])
-    metadata = ModelMetadata(
-        labels={head.name: head.labels for head in heads},
-        default=default,
-        uncertain_below=uncertainty_threshold(seven[default], truth),
-        facts={
-            "architecture": architecture.name,
-            "data": "FER-2013 train folder, FER+ votes" if settings.votes else "FER-2013 train folder",
-            "epochs": settings.epochs,
-            "seed": settings.seed,
-            "validation_accuracy": {name: round(value, 4) for name, value in figures.items()},
-            "validation_accuracy_seven_agreed": {name: round(value, 4) for name, value in agreed.items()},
-            "keras": keras.__version__,
-        },
-    )
-    write_onnx(model, path, metadata, heads, validation.faces.images[:256])
-    return figures | {f"{name} on agreed labels": value for name, value in agreed.items()}
-
-
-def write_onnx(
-    model: keras.Model, path: Path, metadata: ModelMetadata, heads: Sequence[Head], faces: npt.NDArray[np.uint8]
-) -> float:
-    """Write a Keras model as ONNX, its outputs named after its heads, and compare the two on real faces.
-
-    Args:
-        model: float32 input (n, 48, 48, 1), one output a head.
-        path: where to.
-        metadata: what the file shall say of itself.
-        heads: names and labels of the outputs.
-        faces: uint8 (n, 48, 48) gray.
+        faces: uint8 (height, width, 3) BGR, to compare the two on.
 
     Returns:
         The largest difference of any score.
 
     Raises:
-        ModelError: it is above 1e-4; no file is left then.
+        DatasetError: the folder holds no run with a finished epoch, or its data cannot be read.
+        ModelError: the exported network does not compute what Keras computes; no file is left then.
     """
-    import onnx
-    import onnxruntime
+    trained = load_best(folder)
+    takes = face_input(folder, trained.model, trained.metadata)
+    return write_onnx(trained.model, path, trained.metadata, takes.prepare(faces))
 
-    expected = predict(model, faces)  # also the call without which Keras cannot export
+
+def export_file(source: Path, path: Path, faces: Sequence[Image], labels: Sequence[str] | None = None) -> float:
+    """Export a Keras file.
+
+    Args:
+        source: ``.h5`` or ``.keras``.
+        path: the ONNX file to write.
+        faces: uint8 (height, width, 3) BGR, to compare the two on.
+        labels: what the outputs mean; None for the file's own metadata, or else the tutorial's seven in alphabetical order.
+
+    Returns:
+        The largest difference of any score.
+
+    Raises:
+        ModelError: the file cannot be read or exported, or the exported network does not compute what Keras computes; no file
+            is left then.
+    """
+    if not source.is_file():
+        raise ModelError(f"{source}: no such model file")
+    try:
+        known = read_keras_metadata(source)
+    except OSError as error:
+        raise ModelError(f"{source}: not a Keras model file (neither HDF5 nor a .keras archive)") from error
+    with quiet_native_output():
+        model = load_keras_model(source)
+        takes = face_input(source, model, known)
+    metadata = known or ModelMetadata(labels={"scores": TUTORIAL_LABELS})
+    if labels:
+        metadata = replace(metadata, labels=dict.fromkeys(metadata.labels, tuple(labels)))
+    for shape, names in zip(output_shapes(model), metadata.labels.values(), strict=False):
+        LabelMap(names)
+        if len(shape) != 2 or shape[1] != len(names):
+            raise ModelError(f"{source}: expected an output (n, {len(names)}), got {shape}; --labels names the outputs")
+    return write_onnx(model, path, metadata, takes.prepare(faces))
+
+
+def write_onnx(model: keras.Model, path: Path, metadata: ModelMetadata, faces: FloatArray) -> float:
+    """Write a Keras model as ONNX, its outputs named as in the metadata, and compare the two on real faces.
+
+    Args:
+        model: float32 input (n, height, width, channels).
+        path: where to.
+        metadata: what the file shall say of itself; names the outputs in the model's order.
+        faces: a batch as the model takes it, (n, height, width, channels).
+
+    Returns:
+        The largest difference of any score.
+
+    Raises:
+        BackendUnavailableError: the ONNX packages are missing.
+        ModelError: Keras cannot export it, or the difference is above 1e-4; no file is left then.
+        OutputError: the file cannot be written.
+    """
     partial = path.with_name(path.name + ".partial.onnx")
-    model.export(partial, format="onnx", verbose=False)
-    graph = onnx.load(partial)
-    _name_outputs(graph, [head.name for head in heads])
-    entry = graph.metadata_props.add()
-    entry.key, entry.value = KEY, metadata.to_json()
-    onnx.checker.check_model(graph)
-    onnx.save(graph, partial)
-    session = onnxruntime.InferenceSession(str(partial), providers=["CPUExecutionProvider"])
-    found = session.run([head.name for head in heads], {session.get_inputs()[0].name: as_input(faces)})
-    difference = max(float(np.abs(a - b).max()) for a, b in zip(expected, found, strict=True))
-    if difference > _PARITY:
-        partial.unlink()
-        raise ModelError(f"{path}: the exported network differs from Keras by {difference:.2g}, more than {_PARITY:g}")
-    partial.replace(path)
+    expected = _outputs(model.predict(faces, batch_size=256, verbose=0))  # also the call without which Keras cannot export
+    try:
+        with quiet_native_output():
+            _convert(model, partial)
+            names = _describe(partial, metadata)
+        difference = _largest_difference(partial, names, faces, expected)
+        # Not a number is no agreement either.
+        if not difference <= _PARITY:
+            raise ModelError(f"{path}: the exported network differs from Keras by {difference:.2g}, more than {_PARITY:g}")
+        partial.replace(path)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written ({error})") from error
+    finally:
+        partial.unlink(missing_ok=True)
     return difference
 
 
-def uncertainty_threshold(scores: FloatArray, truth: npt.NDArray[np.int64]) -> float:
-    """The lowest confidence from which on the answers are 90 % right.
+def _convert(model: keras.Model, path: Path) -> None:
+    try:
+        import onnx  # noqa: F401
 
-    Args:
-        scores: float32 (n, 7).
-        truth: int64 (n,), positions in `EMOTIONS`; -1 where there is no agreed label.
-
-    Returns:
-        The threshold, 0 to 1, rounded to two digits.
-    """
-    known = truth >= 0
-    confidence, right = scores[known].max(axis=1), scores[known].argmax(axis=1) == truth[known]
-    for threshold in np.arange(0.15, 1.0, 0.01):
-        kept = confidence >= threshold
-        if kept.any() and right[kept].mean() >= _CERTAIN_SHARE:
-            return round(float(threshold), 2)
-    return 0.99
+        model.export(path, format="onnx", verbose=False)
+    except ImportError as error:
+        raise BackendUnavailableError(f"ONNX export needs more packages ({error}); pip install 'emodetect[train]'") from error
+    except OSError:
+        raise
+    except Exception as error:  # each of Keras's backends has its own converter with its own errors
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0][:160]
+        hint = "" if keras.backend.backend() == "tensorflow" else "; KERAS_BACKEND=tensorflow may"
+        raise ModelError(f"{path.name}: Keras on {keras.backend.backend()} cannot export it ({reason}){hint}") from error
 
 
-def _agreed_labels(settings: Settings, part: Part) -> npt.NDArray[np.int64]:
-    if not settings.votes:
-        return part.faces.labels
-    majority = read_votes(Path(settings.votes), part.faces.keys).majority()
-    # Each FER+ label as a one-hot row, mapped by name; contempt has no counterpart.
-    seven = LabelMap(FERPLUS_LABELS).apply(np.eye(len(FERPLUS_LABELS), dtype=np.float32))
-    position = np.where(seven.max(axis=1) > 0.5, seven.argmax(axis=1), -1)
-    return np.where(majority >= 0, position[majority], -1).astype(np.int64)
+def _describe(path: Path, metadata: ModelMetadata) -> list[str]:
+    """Name the outputs of an ONNX file and add the metadata; returns the names of those outputs that have labels."""
+    import onnx
 
-
-def _accuracy(scores: FloatArray, truth: npt.NDArray[np.int64]) -> float:
-    known = truth >= 0
-    return float((scores[known].argmax(axis=1) == truth[known]).mean())
+    graph = onnx.load(path)
+    names = [name for name, _ in zip(metadata.labels, graph.graph.output, strict=False)]
+    _name_outputs(graph, names)
+    entry = graph.metadata_props.add()
+    entry.key, entry.value = KEY, metadata.to_json()
+    onnx.checker.check_model(graph)
+    onnx.save(graph, path)
+    return names
 
 
 def _name_outputs(graph: Any, names: Sequence[str]) -> None:
     """Rename the outputs of an onnx.ModelProto, in order."""
-    for output, name in zip(graph.graph.output, names, strict=True):
+    for output, name in zip(graph.graph.output, names, strict=False):
         for node in graph.graph.node:
             node.output[:] = [name if value == output.name else value for value in node.output]
             node.input[:] = [name if value == output.name else value for value in node.input]
         output.name = name
+
+
+def _largest_difference(path: Path, names: Sequence[str], faces: FloatArray, expected: Sequence[FloatArray]) -> float:
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    found = session.run(list(names), {session.get_inputs()[0].name: faces})
+    return max(float(np.abs(a - b).max()) for a, b in zip(expected, found, strict=False))
+
+
+def _outputs(scores: Any) -> list[FloatArray]:
+    return [np.asarray(output) for output in scores] if isinstance(scores, list | tuple) else [np.asarray(scores)]

@@ -1,24 +1,33 @@
-"""Networks that `emodetect train` can build, by name; each in its own module."""
+"""Networks that `emodetect train` can build, by name; each in its own module, imported when it is chosen."""
 
 from __future__ import annotations
 
+import importlib
+
 from emodetect.errors import UsageError
 from emodetect.training.architectures.base import Architecture, Head
-from emodetect.training.architectures.compact import COMPACT
 
-ARCHITECTURES: dict[str, Architecture] = {architecture.name: architecture for architecture in (COMPACT,)}
+_WHERE = {
+    "baseline": "emodetect.training.architectures.baseline:BASELINE",
+    "deep-emotion": "emodetect.training.architectures.deep_emotion:DEEP_EMOTION",
+    "compact": "emodetect.training.architectures.compact:COMPACT",
+}
+
+ARCHITECTURE_NAMES = tuple(_WHERE)
 
 
 def architecture_named(name: str) -> Architecture:
-    """Look an architecture up.
+    """Look an architecture up; imports Keras.
 
     Raises:
         UsageError: there is none of that name.
     """
     try:
-        return ARCHITECTURES[name]
+        module, _, attribute = _WHERE[name].partition(":")
     except KeyError:
-        raise UsageError(f"no architecture {name!r}; there are {', '.join(ARCHITECTURES)}") from None
+        raise UsageError(f"no architecture {name!r}; there are {', '.join(ARCHITECTURE_NAMES)}") from None
+    architecture: Architecture = getattr(importlib.import_module(module), attribute)
+    return architecture
 
 
-__all__ = ["ARCHITECTURES", "Architecture", "Head", "architecture_named"]
+__all__ = ["ARCHITECTURE_NAMES", "Architecture", "Head", "architecture_named"]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-
-import keras
+from typing import TYPE_CHECKING
 
 from emodetect.training.augment import Augmentation
+
+if TYPE_CHECKING:
+    import keras
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ class Architecture:
         augmentation: how training faces are changed.
         optimizer: from the number of steps an epoch and of epochs.
         batch_size: faces a step.
+        epochs: passes over the training part, where nobody asks for another number.
         label_smoothing: share of a folder label that is spread over all labels.
         averaging: decay a step of the exponential moving average of the weights; 0 keeps the last weights.
     """
@@ -46,5 +49,6 @@ class Architecture:
     augmentation: Augmentation
     optimizer: Callable[[int, int], keras.optimizers.Optimizer]
     batch_size: int
+    epochs: int
     label_smoothing: float = 0.0
     averaging: float = 0.0

@@ -11,7 +11,8 @@ from keras import layers
 
 from emodetect.training.architectures.base import Architecture, Head
 from emodetect.training.augment import Augmentation
-from emodetect.training.dataset import FACE_SIZE, FERPLUS_LABELS
+from emodetect.training.dataset import FACE_SIZE
+from emodetect.training.votes import FERPLUS_LABELS
 from emodetect.types import EMOTIONS
 
 _BLOCKS = ((32, 1), (32, 1), (64, 2), (64, 1), (128, 2), (128, 1), (256, 2))
@@ -87,6 +88,7 @@ COMPACT = Architecture(
     ),
     optimizer=_optimizer,
     batch_size=128,
+    epochs=45,
     label_smoothing=0.1,
     averaging=0.999,
 )

@@ -1,0 +1,149 @@
+"""``emodetect evaluate``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from emodetect.cli.options import comma_separated, debug_option, make_backend, overwrite_option
+
+if TYPE_CHECKING:
+    from emodetect.training.evaluation import Exam, Result
+
+PICTURE_SUFFIXES = (".png", ".pdf", ".svg")
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--data", type=click.Path(path_type=Path), required=True, metavar="FOLDER",
+              help="Labelled face crops: FOLDER/<label>/*.")  # fmt: skip
+@click.option("--backend", default="cnn", show_default=True,
+              help="What reads the emotions: cnn (embedded, or --model), deepface, or a plug-in's name.")  # fmt: skip
+@click.option("--model", "models", multiple=True, metavar="NAME|FILE",
+              help="For cnn: embedded, fer2013 or ferplus, or a .onnx, .h5 or .keras file. "
+                   "Several are compared with the first.")  # fmt: skip
+@click.option("--labels", callback=comma_separated, metavar="A,B,...",
+              help="What the model files' outputs mean, in order, where the files do not say so.")  # fmt: skip
+@click.option("--votes", type=click.Path(path_type=Path), metavar="FILE",
+              help="FER+ votes for these images (CSV): judge by what most people see, too.")  # fmt: skip
+@click.option("--format", "output_format", type=click.Choice(["table", "json"]), default="table", show_default=True,
+              help="What is printed.")  # fmt: skip
+@click.option("--plot", type=click.Path(path_type=Path), metavar="FILE", help="Draw the confusion matrices.")
+@overwrite_option
+@debug_option
+def evaluate(
+    data: Path, backend: str, models: Sequence[str], labels: list[str] | None, votes: Path | None, output_format: str,
+    plot: Path | None, overwrite: bool,
+) -> None:  # fmt: skip
+    """Judge models on labelled face crops, without face detection."""
+    from emodetect.sinks.base import check_output
+    from emodetect.training.evaluation import Exam
+
+    if plot:
+        check_output(plot, overwrite=overwrite, suffixes=PICTURE_SUFFIXES)
+    exam = Exam.read(data, votes)
+    results = [_judge(exam, backend, model, labels) for model in models or (None,)]
+    records = [result.as_dict(exam, results[0] if position else None) for position, result in enumerate(results)]
+    if plot:
+        import numpy as np
+
+        from emodetect.training.plots import plot_confusion
+
+        plot_confusion({Path(record["model"]).name: np.asarray(record["confusion"]) for record in records}, plot)
+    if output_format == "json":
+        click.echo(json.dumps(records, indent=2))
+    else:
+        _print_tables(records)
+
+
+def _judge(exam: Exam, backend: str, model: str | None, labels: list[str] | None) -> Result:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from emodetect.training.evaluation import judge
+
+    own = labels if model and Path(model).suffix else None  # the embedded network's heads know their labels
+    with (
+        make_backend(backend, model, own) as loaded,
+        Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress,
+    ):
+        name = model or loaded.name
+        task = progress.add_task(Path(name).name, total=len(exam.faces.keys))
+        return judge(loaded, name, exam, lambda count: progress.advance(task, count))
+
+
+def _print_tables(records: Sequence[dict[str, Any]]) -> None:
+    from rich.console import Console
+
+    console = Console()
+    console.print(_figures(records))
+    for record in records:
+        console.print(_classes(record))
+    for record in records:
+        if difference := record.get("difference"):
+            low, high = difference["interval_95"]
+            console.print(
+                f"{record['model']} against {difference['to']}: {100 * difference['accuracy']:+.1f} points of accuracy, "
+                f"95 % interval {100 * low:+.1f} to {100 * high:+.1f}",
+                highlight=False,
+                soft_wrap=True,
+            )
+
+
+def _figures(records: Sequence[dict[str, Any]]) -> Any:
+    """Figures as rows, models side by side as columns."""
+    from rich.table import Table
+
+    def percent(value: float | None) -> str:
+        return "" if value is None else f"{100 * value:.1f} %"
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("")
+    for record in records:
+        table.add_column(Path(record["model"]).name, justify="right", no_wrap=True)
+    rows: list[tuple[str, list[str]]] = [
+        ("accuracy", [percent(r["accuracy"]) for r in records]),
+        ("balanced accuracy", [percent(r["balanced_accuracy"]) for r in records]),
+        ("macro F1", [percent(r["macro_f1"]) for r in records]),
+        ("expected calibration error", [percent(r["ece"]) for r in records]),
+        ("images", [f"{r['count']:,}" for r in records]),
+    ]
+    if "votes" in records[0]:
+        rows += [
+            ("accuracy by votes", [percent(r["votes"]["accuracy"]) for r in records]),
+            ("images", [f"{r['votes']['count']:,}" for r in records]),
+            ("accuracy by votes, seven labels", [percent(r["votes"]["accuracy_7"]) for r in records]),
+            ("images", [f"{r['votes']['count_7']:,}" for r in records]),
+        ]
+    if "without_train_copies" in records[0]:
+        parts = [r["without_train_copies"] for r in records]
+        rows.append(("accuracy without copies of train", [percent(part["accuracy"]) for part in parts]))
+        if "votes" in parts[0]:
+            rows.append(("accuracy by votes without copies", [percent(part["votes"]["accuracy"]) for part in parts]))
+        rows.append(("images", [f"{part['count']:,}" for part in parts]))
+    rows.append(("seconds for 1000 faces", [f"{r['seconds_per_1000']:.2f}" for r in records]))
+    for name, values in rows:
+        table.add_row(name, *values, style="dim" if name == "images" else None)
+    return table
+
+
+def _classes(record: dict[str, Any]) -> Any:
+    """Precision, recall and confusion of a model, a row a label."""
+    from rich.table import Table
+
+    title = f"\n{record['model']}; rows are labels, columns answers"
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 1, 0, 0), header_style="dim")
+    table.add_column("label", no_wrap=True)
+    for name in ("precision", "recall", "F1", "images"):
+        table.add_column(name, justify="right")
+    for label in record["labels"]:
+        table.add_column(label[:3], justify="right", no_wrap=True)
+    for label, row in zip(record["labels"], record["confusion"], strict=True):
+        figures = record["per_class"][label]
+        shares = [f"{100 * figures[name]:.0f} %" for name in ("precision", "recall", "f1")]
+        table.add_row(label, *shares, f"{figures['support']:,}", *(str(count) for count in row))
+    return table

@@ -1,0 +1,145 @@
+"""``emodetect train``."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from emodetect.cli.options import debug_option, overwrite_option
+from emodetect.errors import UsageError
+from emodetect.training.architectures import ARCHITECTURE_NAMES
+
+if TYPE_CHECKING:
+    from emodetect.training.parts import RunData
+    from emodetect.training.result import TrainedModel
+    from emodetect.training.settings import Settings
+
+MODEL_SUFFIXES = (".h5", ".keras")
+
+PICTURE_SUFFIXES = (".png", ".pdf", ".svg")
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--data", type=click.Path(path_type=Path), metavar="FOLDER|CSV",
+              help="Folder with train/<label>/ and test/<label>/, or the original fer2013.csv.")  # fmt: skip
+@click.option("--votes", type=click.Path(path_type=Path), metavar="FILE",
+              help="FER+ votes for these images (CSV); compact learns them with a second output.")  # fmt: skip
+@click.option("--arch", "architecture", type=click.Choice(ARCHITECTURE_NAMES), help="The network.  [default: compact]")
+@click.option("--epochs", type=click.IntRange(1), help="Passes over the training faces.  [default: the network's own]")
+@click.option("--batch-size", type=click.IntRange(1), help="Faces a step.  [default: the network's own]")
+@click.option("--seed", type=click.IntRange(0), help="Of the split, the first weights and the augmentation.  [default: 0]")
+@click.option("--precision", type=click.Choice(["float32", "mixed_bfloat16"]),
+              help="Numbers computed with; mixed_bfloat16 is faster on processors that have it.  [default: float32]")  # fmt: skip
+@click.option("--output", type=click.Path(path_type=Path), metavar="FILE",
+              help="Save the model that was best on validation: .h5 or .keras.")  # fmt: skip
+@click.option("--run-dir", type=click.Path(path_type=Path), metavar="FOLDER",
+              help="Where log, checkpoint, curves and summary go.  [default: runs/ARCH-TIME]")  # fmt: skip
+@click.option("--resume", type=click.Path(path_type=Path), metavar="FOLDER",
+              help="Go on with the run in this folder, after its last finished epoch; --epochs may raise its end.")  # fmt: skip
+@click.option("--show-attention", type=click.Path(path_type=Path), metavar="FILE",
+              help="Draw faces beside what deep-emotion's spatial transformer makes of them.")  # fmt: skip
+@overwrite_option
+@debug_option
+def train(
+    data: Path | None, votes: Path | None, architecture: str | None, epochs: int | None, batch_size: int | None,
+    seed: int | None, precision: str | None, output: Path | None, run_dir: Path | None, resume: Path | None,
+    show_attention: Path | None, overwrite: bool,
+) -> None:  # fmt: skip
+    """Train a network on FER-2013 or faces in its layout; any Keras backend (KERAS_BACKEND).
+
+    Choices are made on a validation part of train; test is looked at once, at the end.
+    """
+    from emodetect.backends.keras_import import import_keras
+    from emodetect.sinks.base import check_output
+    from emodetect.training.settings import Settings
+
+    if resume:
+        fixed = {
+            "--data": data, "--votes": votes, "--arch": architecture, "--batch-size": batch_size, "--seed": seed,
+            "--precision": precision, "--run-dir": run_dir,
+        }  # fmt: skip
+        if given := [name for name, value in fixed.items() if value is not None]:
+            raise UsageError(f"{given[0]} does not go with --resume: the run keeps its settings")
+        settings = Settings.load(resume)
+        settings = replace(
+            settings, epochs=epochs or settings.epochs, output=str(output.absolute()) if output else settings.output
+        )
+        folder = resume
+    else:
+        if data is None:
+            raise UsageError("--data is missing: a folder with train/ and test/, or fer2013.csv (or --resume FOLDER)")
+        settings = _settings(data, votes, architecture or "compact", epochs, batch_size, seed, precision, output)
+        folder = run_dir or Path("runs") / f"{settings.architecture}-{datetime.now():%Y%m%d-%H%M%S}"
+        if settings.output:
+            check_output(Path(settings.output), overwrite=overwrite, suffixes=MODEL_SUFFIXES)
+    if resume and output:
+        check_output(output, overwrite=overwrite, suffixes=MODEL_SUFFIXES)
+    if show_attention:
+        if settings.architecture != "deep-emotion":
+            raise UsageError("--show-attention goes with --arch deep-emotion, which has a spatial transformer")
+        check_output(show_attention, overwrite=overwrite, suffixes=PICTURE_SUFFIXES)
+    import_keras()
+    _run(settings, folder, resume=resume is not None, overwrite=overwrite, show_attention=show_attention)
+
+
+def _settings(
+    data: Path, votes: Path | None, architecture: str, epochs: int | None, batch_size: int | None,
+    seed: int | None, precision: str | None, output: Path | None,
+) -> Settings:  # fmt: skip
+    from emodetect.backends.keras_import import import_keras
+    from emodetect.training.architectures import architecture_named
+    from emodetect.training.settings import Settings
+
+    if epochs is None:
+        import_keras()
+        epochs = architecture_named(architecture).epochs
+    return Settings(
+        data=str(data.absolute()),
+        votes=str(votes.absolute()) if votes else None,
+        architecture=architecture,
+        epochs=epochs,
+        seed=seed or 0,
+        precision=precision or "float32",
+        batch_size=batch_size,
+        output=str(output.absolute()) if output else None,
+    )
+
+
+def _run(settings: Settings, folder: Path, *, resume: bool, overwrite: bool, show_attention: Path | None) -> None:
+    from emodetect.training import fit
+    from emodetect.training.result import finish
+    from emodetect.training.run_folder import RunFolder
+
+    try:
+        data = fit.train(settings, folder, resume=resume, overwrite=overwrite)
+        trained, summary = finish(folder, data)
+        if settings.output:
+            trained.save(Path(settings.output))
+        if show_attention:
+            _show_attention(trained, data, show_attention)
+    except Exception:
+        raise
+    except BaseException:  # SIGINT or SIGTERM
+        if RunFolder(folder).holds_run():
+            click.echo(f"emodetect: go on with: emodetect train --resume {shlex.quote(str(folder))}", err=True)
+        raise
+    click.echo(f"\n{summary}\nAll of it: {folder}", err=True)
+
+
+def _show_attention(trained: TrainedModel, data: RunData, path: Path) -> None:
+    import numpy as np
+
+    from emodetect.training.architectures.deep_emotion import warped_faces
+    from emodetect.training.plots import plot_attention
+    from emodetect.types import EMOTIONS
+
+    faces = data.validation.faces
+    # Two faces of each emotion, the first ones of the validation part.
+    chosen = np.concatenate([np.flatnonzero(faces.labels == label)[:2] for label in range(len(EMOTIONS))])
+    names = [EMOTIONS[label].value for label in faces.labels[chosen]]
+    plot_attention(faces.images[chosen], warped_faces(trained.model, faces.images[chosen]), names, path)

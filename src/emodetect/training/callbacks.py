@@ -1,0 +1,130 @@
+"""What happens during a run besides learning: the end of an epoch, and what a person sees."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from typing_extensions import override
+
+from emodetect.training.architectures.base import Head
+from emodetect.training.averaging import AveragedWeights
+from emodetect.training.batches import predict
+from emodetect.training.checkpoint import Checkpoint
+from emodetect.training.log import TrainingLog
+from emodetect.training.parts import Part
+from emodetect.training.run_folder import RunFolder
+
+_SPEED_PERIOD = 600.0
+"""Time over which the speed is averaged to tell the time left, seconds: it must span some validations."""
+
+
+class EpochSeed(keras.callbacks.Callback):  # type: ignore[misc]
+    """Makes what is random in an epoch depend on the seed and the epoch alone, so that a resumed run goes on the same way.
+
+    Keras on PyTorch takes dropout from PyTorch's global generator, whose state no checkpoint holds.
+    """
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        self._seed = seed
+
+    @override
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        keras.utils.set_random_seed((self._seed + 7919 * epoch) % 2**32)
+
+
+class EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
+    """After each epoch: validate the averaged weights, keep the best, add to the log, save the checkpoint.
+
+    The checkpoint comes last: what an interrupt leaves half done before it is done again after a resume.
+    """
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        heads: Sequence[Head],
+        validation: Part,
+        average: AveragedWeights | None,
+        best: float,
+        log: TrainingLog,
+        report: Callable[[dict[str, float]], None],
+    ) -> None:
+        super().__init__()
+        self._folder, self._heads, self._validation, self._average = folder, heads, validation, average
+        self._best, self._log, self._report = best, log, report
+        self._started = 0.0
+
+    @override
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self._started = time.perf_counter()
+
+    @override
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        last = self.model.get_weights()
+        if self._average and self._average.values:
+            self.model.set_weights(self._average.values)
+        scores = predict(self.model, self._validation.faces.images)
+        accuracy = self._validation.accuracy(scores)
+        row: dict[str, float] = {"epoch": epoch + 1, **training_figures(logs or {})}
+        row["val_loss"] = self._validation.loss(scores)
+        row |= {f"val_{head.name}": value for head, value in zip(self._heads, accuracy, strict=True)}
+        row["seconds"] = round(time.perf_counter() - self._started, 1)
+        score = float(np.nanmean(accuracy))
+        if score > self._best:
+            self._best = score
+            partial = self._folder.path / "best.partial.weights.h5"
+            self.model.save_weights(partial)
+            partial.replace(self._folder.weights)
+        self.model.set_weights(last)
+        self._log.add(row)
+        checkpoint = Checkpoint(self._folder.checkpoint)
+        checkpoint.save(self.model, self._average.values if self._average else [], epoch + 1, self._best)
+        self._report(row)
+
+
+class ProgressBar(keras.callbacks.Callback):  # type: ignore[misc]
+    """A live bar over the whole run where the console is a terminal, and a line an epoch in any case."""
+
+    def __init__(self, console: Console, steps: int, epochs: int, done: int) -> None:
+        super().__init__()
+        self._console, self._steps, self._epochs, self._epoch = console, steps, epochs, done
+        columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[figures]}"), TimeRemainingColumn()
+        self._progress = Progress(
+            *columns, console=console, transient=True, disable=not console.is_terminal, speed_estimate_period=_SPEED_PERIOD
+        )
+        self._task = self._progress.add_task("", total=(epochs - done) * steps, figures="")
+
+    def show(self, row: dict[str, float]) -> None:
+        """Print the line of a finished epoch."""
+        figures = "  ".join(f"{name} {value:.4g}" for name, value in row.items() if name not in ("epoch", "seconds"))
+        line = f"epoch {int(row['epoch'])}/{self._epochs}  {figures}  ({row['seconds']:.0f} s)"
+        self._console.print(line, highlight=False, soft_wrap=True)
+
+    @override
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        self._progress.start()
+
+    @override
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self._progress.update(self._task, description=f"epoch {epoch + 1}/{self._epochs}")
+
+    @override
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        figures = "  ".join(f"{name} {value:.3f}" for name, value in training_figures(logs or {}).items())
+        self._progress.update(self._task, advance=1, figures=figures)
+
+    def close(self) -> None:
+        """Take the bar away; also after an interrupt."""
+        self._progress.stop()
+
+
+def training_figures(logs: dict[str, Any]) -> dict[str, float]:
+    """Loss, and accuracy of the first output, of what Keras logs."""
+    accuracy = next((float(value) for name, value in logs.items() if name.endswith("accuracy")), float("nan"))
+    return {"loss": float(logs.get("loss", float("nan"))), "accuracy": accuracy}

@@ -1,0 +1,131 @@
+"""A backend judged on labelled face crops."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from emodetect.backends.base import EmotionBackend
+from emodetect.errors import DatasetError
+from emodetect.training.dataset import LabelledCrops, read_crops, read_faces
+from emodetect.training.metrics import Metrics, paired_difference
+from emodetect.training.votes import Votes, read_votes
+from emodetect.types import EMOTIONS
+
+_BATCH = 64
+
+
+@dataclass(frozen=True)
+class Exam:
+    """What models are judged on.
+
+    Attributes:
+        faces: the crops with their labels.
+        votes: what people said of them, or None.
+        copies: bool (n,), the crops that the train part beside them holds too, pixel for pixel; None where there is no train.
+    """
+
+    faces: LabelledCrops
+    votes: Votes | None
+    copies: npt.NDArray[np.bool_] | None
+
+    @classmethod
+    def read(cls, folder: Path, votes: Path | None) -> Exam:
+        """Read ``folder/<label>/*``, the votes for it, and, to find copies, ``train`` beside it.
+
+        Raises:
+            DatasetError: something in it is missing or cannot be read.
+        """
+        faces = read_crops(folder, allow_missing=True)
+        found = None if votes is None else read_votes(votes, faces.keys)
+        train = folder.absolute().parent / "train"
+        if not train.is_dir() or train.samefile(folder):
+            return cls(faces, found, None)
+        try:
+            seen = {image.tobytes() for image in read_faces(train, allow_missing=True).images}
+        except DatasetError:  # something else that is called train
+            return cls(faces, found, None)
+        copies = np.asarray([image.tobytes() in seen for image in faces.as_faces().images])
+        return cls(faces, found, copies)
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a model did in an `Exam`.
+
+    Attributes:
+        model: what a person calls it.
+        scores: float32 (n, 7), in the order of `EMOTIONS`.
+        scores_eight: float32 (n, 8), in the order of `EIGHT_LABELS`; None where the model does not tell contempt.
+        seconds: what classifying all faces took.
+    """
+
+    model: str
+    scores: npt.NDArray[np.float32]
+    scores_eight: npt.NDArray[np.float32] | None
+    seconds: float
+
+    def right(self, exam: Exam) -> npt.NDArray[np.bool_]:
+        """Where the model agrees with the folders' labels, bool (n,)."""
+        return np.asarray(self.scores.argmax(axis=1) == exam.faces.labels)
+
+    def as_dict(self, exam: Exam, reference: Result | None = None) -> dict[str, Any]:
+        """The figures as the output contract has them, with the difference to another model where there is one."""
+        labels = exam.faces.labels
+        record: dict[str, Any] = {"model": self.model, **Metrics.of(self.scores, labels).as_dict()}
+        record["seconds_per_1000"] = round(1000 * self.seconds / len(labels), 4)
+        if exam.votes is not None:
+            record["votes"] = self._by_votes(exam.votes, np.ones(len(labels), bool))
+        if exam.copies is not None and not exam.copies.all():
+            kept = ~exam.copies
+            record["without_train_copies"] = Metrics.of(self.scores[kept], labels[kept]).overall()
+            if exam.votes is not None:
+                record["without_train_copies"]["votes"] = self._by_votes(exam.votes, kept)
+        if reference is not None:
+            difference, low, high = paired_difference(self.right(exam), reference.right(exam))
+            record["difference"] = {"to": reference.model, "accuracy": difference, "interval_95": [low, high]}
+        return record
+
+    def _by_votes(self, votes: Votes, kept: npt.NDArray[np.bool_]) -> dict[str, float | None]:
+        """Accuracy by FER+'s official majority: over its eight labels where the model has them, and over seven."""
+        truth = np.where(kept, votes.majority_eight(), -1)
+        seven = np.flatnonzero((truth >= 0) & (truth < len(EMOTIONS)))
+        accuracy_7 = _share(self.scores[seven].argmax(axis=1) == truth[seven])
+        if self.scores_eight is None:
+            return {"accuracy": accuracy_7, "count": len(seven), "accuracy_7": accuracy_7, "count_7": len(seven)}
+        eight = np.flatnonzero(truth >= 0)
+        accuracy = _share(self.scores_eight[eight].argmax(axis=1) == truth[eight])
+        return {"accuracy": accuracy, "count": len(eight), "accuracy_7": accuracy_7, "count_7": len(seven)}
+
+
+def judge(backend: EmotionBackend, model: str, exam: Exam, advance: Callable[[int], None] = lambda count: None) -> Result:
+    """Let a backend answer for every crop.
+
+    Args:
+        backend: what is judged.
+        model: what to call it.
+        exam: what it is judged on.
+        advance: is told how many more crops are done.
+    """
+    crops = exam.faces.crops
+    batches = [crops[start : start + _BATCH] for start in range(0, len(crops), _BATCH)]
+    scores, eight = [], []
+    seconds = 0.0
+    for batch in batches:
+        started = time.perf_counter()
+        scores.append(backend.classify(batch))
+        seconds += time.perf_counter() - started
+        if exam.votes is not None and backend.tells_contempt:
+            eight.append(backend.classify_eight(batch))
+        advance(len(batch))
+    return Result(model, np.concatenate(scores), np.concatenate(eight) if eight else None, seconds)
+
+
+def _share(right: npt.NDArray[np.bool_]) -> float | None:
+    return float(right.mean()) if right.size else None

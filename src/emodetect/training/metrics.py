@@ -1,0 +1,142 @@
+"""How good scores are: accuracy in several senses, calibration, and the difference between two models."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+
+from emodetect.types import EMOTIONS
+
+_BINS = 15
+"""Bins of the calibration error, as in Guo et al. 2017 (arXiv 1706.04599)."""
+
+_CERTAIN_SHARE = 0.9
+"""Share of right answers that those above the uncertainty threshold must reach on validation."""
+
+_RESAMPLES = 10_000
+
+FloatArray = npt.NDArray[np.float32]
+IntArray = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """How good scores over the seven emotions are; all shares 0 to 1.
+
+    Attributes:
+        accuracy: share of right answers.
+        balanced_accuracy: mean recall over the labels that have images.
+        macro_f1: mean F1 over the labels that have images.
+        ece: expected calibration error, 15 bins of equal width (Guo et al. 2017).
+        count: number of images.
+        per_class: precision, recall, F1 and number of images of each label.
+        confusion: int64 (7, 7), rows the true labels, columns the answers, both in the order of `EMOTIONS`.
+    """
+
+    accuracy: float
+    balanced_accuracy: float
+    macro_f1: float
+    ece: float
+    count: int
+    per_class: dict[str, dict[str, float]]
+    confusion: IntArray
+
+    @classmethod
+    def of(cls, scores: FloatArray, truth: IntArray) -> Metrics:
+        """Judge float32 (n, 7) scores by int64 (n,) true labels, positions in `EMOTIONS`; at least one."""
+        positions = np.arange(len(EMOTIONS))
+        answers = scores.argmax(axis=1)
+        columns = precision_recall_fscore_support(truth, answers, labels=positions, zero_division=0)
+        precision, recall, f1, support = (np.asarray(column) for column in columns)
+        present = support > 0
+        per_class = {
+            emotion.value: {
+                "precision": float(precision[i]),
+                "recall": float(recall[i]),
+                "f1": float(f1[i]),
+                "support": int(support[i]),
+            }
+            for i, emotion in enumerate(EMOTIONS)
+        }
+        return cls(
+            accuracy=float((answers == truth).mean()),
+            balanced_accuracy=float(recall[present].mean()),
+            macro_f1=float(f1[present].mean()),
+            ece=calibration_error(scores, truth),
+            count=len(truth),
+            per_class=per_class,
+            confusion=np.asarray(confusion_matrix(truth, answers, labels=positions), np.int64),
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """The figures as `emodetect evaluate` prints them."""
+        return {
+            **self.overall(),
+            "per_class": self.per_class,
+            "confusion": self.confusion.tolist(),
+            "labels": [emotion.value for emotion in EMOTIONS],
+        }
+
+    def overall(self) -> dict[str, float]:
+        """The figures over all labels."""
+        names = ("accuracy", "balanced_accuracy", "macro_f1", "ece", "count")
+        return {name: getattr(self, name) for name in names}
+
+
+def calibration_error(scores: FloatArray, truth: IntArray) -> float:
+    """How far confidence and accuracy are apart: the mean over bins of confidence, weighted by their faces."""
+    confidence = scores.max(axis=1).astype(np.float64)
+    right = scores.argmax(axis=1) == truth
+    bins = np.clip(np.ceil(confidence * _BINS).astype(int) - 1, 0, _BINS - 1)
+    gap = np.bincount(bins, weights=right - confidence, minlength=_BINS)
+    return float(np.abs(gap).sum() / len(truth))
+
+
+def paired_difference(right: npt.NDArray[np.bool_], reference: npt.NDArray[np.bool_]) -> tuple[float, float, float]:
+    """How much more often a model is right than another one on the same images, with a 95 % confidence interval.
+
+    A paired bootstrap over the images. Only how many images one model, the other, or neither alone gets right matters, so
+    resampling the images is drawing these three counts from a multinomial distribution.
+
+    Args:
+        right: bool (n,), where the model is right.
+        reference: bool (n,), where the other one is.
+
+    Returns:
+        The difference in accuracy and the ends of the interval, each -1 to 1; the same on every call.
+    """
+    count = len(right)
+    better, worse = int((right & ~reference).sum()), int((~right & reference).sum())
+    shares = np.asarray([better, worse, count - better - worse]) / count
+    draws = np.random.default_rng(0).multinomial(count, shares, size=_RESAMPLES)
+    low, high = np.quantile((draws[:, 0] - draws[:, 1]) / count, [0.025, 0.975])
+    return (better - worse) / count, float(low), float(high)
+
+
+def uncertainty_threshold(scores: FloatArray, truth: IntArray) -> float:
+    """The lowest confidence from which on the answers are 90 % right.
+
+    Args:
+        scores: float32 (n, 7).
+        truth: int64 (n,), positions in `EMOTIONS`; -1 where there is no agreed label.
+
+    Returns:
+        The threshold, 0 to 1, rounded to two digits.
+    """
+    known = truth >= 0
+    confidence, right = scores[known].max(axis=1), scores[known].argmax(axis=1) == truth[known]
+    for threshold in np.arange(0.15, 1.0, 0.01):
+        kept = confidence >= threshold
+        if kept.any() and right[kept].mean() >= _CERTAIN_SHARE:
+            return round(float(threshold), 2)
+    return 0.99
+
+
+def accuracy_where_known(scores: FloatArray, truth: IntArray) -> float:
+    """Share of right answers among the faces whose true label is not -1; NaN where there are none."""
+    known = truth >= 0
+    return float((scores[known].argmax(axis=1) == truth[known]).mean()) if known.any() else float("nan")

@@ -1,0 +1,51 @@
+"""Real faces on which two versions of a network are compared."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from emodetect.faces.boxes import crop
+from emodetect.faces.haar import HaarDetector
+from emodetect.training.dataset import read_crops
+from emodetect.types import Box, Image
+
+_WANTED = 256
+
+
+def read_parity_faces(data: Path | None) -> tuple[list[Image], str]:
+    """Face crops, uint8 (height, width, 3) BGR, and where they are from.
+
+    Args:
+        data: ``<label>/*`` or a data set with ``test/<label>/*``, of which up to 256 evenly spaced faces are taken; None for
+            the portrait that Matplotlib brings (Grace Hopper, in the public domain), cut out in 54 ways.
+
+    Raises:
+        DatasetError: the data holds no faces.
+    """
+    if data is None:
+        return _portrait_crops(), "54 crops of the portrait of Grace Hopper that Matplotlib brings"
+    folder = data / "test" if (data / "test").is_dir() else data
+    crops = read_crops(folder, allow_missing=True).crops
+    chosen = np.unique(np.linspace(0, len(crops) - 1, _WANTED).astype(int))
+    return [crops[i] for i in chosen], f"{len(chosen)} faces of {folder}"
+
+
+def _portrait_crops() -> list[Image]:
+    from matplotlib.cbook import get_sample_data
+
+    file = get_sample_data("grace_hopper.jpg", asfileobj=False)
+    portrait = np.asarray(cv2.imread(str(file), cv2.IMREAD_COLOR), np.uint8)
+    box = HaarDetector().detect(np.asarray(cv2.cvtColor(portrait, cv2.COLOR_BGR2GRAY), np.uint8))[0].box
+    crops = []
+    for size in (0.8, 1.0, 1.2):
+        side = round(box.width * size)
+        for across in (-0.1, 0.0, 0.1):
+            for down in (-0.1, 0.0, 0.1):
+                x = round(box.x + box.width * (across + 0.5) - side / 2)
+                y = round(box.y + box.height * (down + 0.5) - side / 2)
+                face = crop(portrait, Box(x, y, side, side))
+                crops += [face, np.ascontiguousarray(face[:, ::-1])]
+    return crops

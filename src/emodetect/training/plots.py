@@ -1,0 +1,87 @@
+"""Pictures of a run: curves, confusion matrices, and where a spatial transformer looks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from emodetect.errors import OutputError
+from emodetect.types import EMOTIONS
+
+# Figures are made without pyplot: no window system, nothing to close.
+
+
+def plot_curves(rows: Sequence[Mapping[str, float]], path: Path) -> None:
+    """Draw loss and accuracy over the epochs of a training log, training and validation."""
+    figure = Figure(figsize=(9, 3.5), dpi=100, layout="constrained")
+    loss, accuracy = figure.subplots(1, 2)
+    names = [name for row in rows for name in row]
+    for axes, title, wanted in (
+        (loss, "loss", ("loss", "val_loss")),
+        (accuracy, "accuracy", ("accuracy", *(n for n in dict.fromkeys(names) if n.startswith("val_") and n != "val_loss"))),
+    ):
+        for name in wanted:
+            points = [(row["epoch"], row[name]) for row in rows if name in row]
+            label = name.replace("val_", "validation ") if name.startswith("val_") else "training, augmented"
+            axes.plot(*zip(*points, strict=True), label=label) if points else None
+        axes.set(title=title, xlabel="epoch")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.grid(alpha=0.3)
+        axes.legend()
+    _save(figure, path)
+
+
+def plot_confusion(confusions: Mapping[str, npt.NDArray[np.int64]], path: Path) -> None:
+    """Draw confusion matrices (7, 7) side by side, each under its name; a row is a true label and sums to 100 %."""
+    figure = Figure(figsize=(5.2 * len(confusions), 5), dpi=100, layout="constrained")
+    for axes, (name, confusion) in zip(np.ravel(figure.subplots(1, len(confusions))), confusions.items(), strict=True):
+        _draw_confusion(axes, name, confusion)
+    _save(figure, path)
+
+
+def _draw_confusion(axes: Axes, name: str, confusion: npt.NDArray[np.int64]) -> None:
+    shares = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    labels = [emotion.value for emotion in EMOTIONS]
+    axes.set_xticks(range(len(labels)), labels, rotation=45, ha="right")
+    axes.set_yticks(range(len(labels)), labels)
+    accuracy = np.trace(confusion) / max(int(confusion.sum()), 1)
+    axes.set(title=f"{name}: {accuracy:.1%} of {confusion.sum():,}", xlabel="answer", ylabel="label")
+    for (row, column), share in np.ndenumerate(shares):
+        axes.text(column, row, f"{100 * share:.0f}", ha="center", va="center", color="white" if share > 0.5 else "black")
+
+
+def plot_attention(faces: npt.NDArray[np.uint8], warped: npt.NDArray[np.float32], names: Sequence[str], path: Path) -> None:
+    """Draw faces beside what the spatial transformer makes of them.
+
+    Args:
+        faces: uint8 (n, h, w) gray.
+        warped: float32 (n, h, w), 0..1.
+        names: a title a face.
+        path: picture file to write.
+    """
+    columns = 2
+    rows = -(-len(faces) // columns)
+    figure = Figure(figsize=(2.6 * columns, 1.5 * rows), dpi=100, layout="constrained")
+    grid = np.reshape(figure.subplots(rows, 2 * columns), -1)
+    for axes in grid:
+        axes.axis("off")
+    for index, name in enumerate(names):
+        grid[2 * index].imshow(faces[index], cmap="gray", vmin=0, vmax=255)
+        grid[2 * index].set_title(name, fontsize=8)
+        grid[2 * index + 1].imshow(warped[index], cmap="gray", vmin=0, vmax=1)
+        grid[2 * index + 1].set_title("as warped", fontsize=8)
+    _save(figure, path)
+
+
+def _save(figure: Figure, path: Path) -> None:
+    try:
+        figure.savefig(path)
+    except (OSError, ValueError) as error:
+        raise OutputError(f"{path}: cannot be written ({error})") from error

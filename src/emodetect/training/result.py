@@ -1,0 +1,158 @@
+"""What becomes of a run: the best weights as a model that knows itself, the one look at test, pictures and a summary."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from emodetect.backends.labels import LabelMap
+from emodetect.backends.metadata import ModelMetadata, write_keras_metadata
+from emodetect.errors import DatasetError, OutputError
+from emodetect.quiet import quiet_native_output
+from emodetect.training.architectures import Head, architecture_named
+from emodetect.training.batches import predict
+from emodetect.training.log import read_log
+from emodetect.training.metrics import Metrics, accuracy_where_known, uncertainty_threshold
+from emodetect.training.parts import FloatArray, RunData, prepare
+from emodetect.training.plots import plot_confusion, plot_curves
+from emodetect.training.run_folder import RunFolder
+from emodetect.training.settings import Settings
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """The best weights of a run, in float32.
+
+    Attributes:
+        model: the Keras model.
+        heads: its outputs.
+        metadata: what its files say of it.
+    """
+
+    model: keras.Model
+    heads: tuple[Head, ...]
+    metadata: ModelMetadata
+
+    def seven(self, images: npt.NDArray[np.uint8]) -> FloatArray:
+        """Scores of the default output for uint8 (n, 48, 48) gray faces: float32 (n, 7) in the order of `EMOTIONS`."""
+        return _by_output(self.heads, predict(self.model, images))[self.metadata.default or self.heads[0].name]
+
+    def save(self, path: Path) -> None:
+        """Write a whole Keras model with its metadata, ``.h5`` or ``.keras``, in one step.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        partial = path.with_name(f"{path.stem}.partial{path.suffix}")
+        try:
+            with quiet_native_output():  # Keras would rather not write HDF5, which the tutorial's script reads
+                self.model.save(partial)
+            write_keras_metadata(partial, self.metadata)
+            partial.replace(path)
+        except OSError as error:
+            raise OutputError(f"{path}: cannot be written ({error})") from error
+
+
+def load_best(path: Path, data: RunData | None = None) -> TrainedModel:
+    """Load the best weights of a run.
+
+    The default output (one head, or the mean of all) and the uncertainty threshold are chosen on the run's validation part, by
+    the labels that most people agree on: FER+'s majority where there are votes, else the folders' labels.
+
+    Args:
+        path: the run's folder.
+        data: its data; None to read it again.
+
+    Raises:
+        DatasetError: the folder holds no run with a finished epoch, or its data cannot be read.
+    """
+    settings, folder = Settings.load(path), RunFolder(path)
+    architecture = architecture_named(settings.architecture)
+    data = data or prepare(settings, architecture)
+    keras.config.set_dtype_policy("float32")
+    model = architecture.build(data.heads)
+    try:
+        model.load_weights(folder.weights)
+    except (OSError, ValueError) as error:
+        raise DatasetError(f"{folder.weights}: cannot be read; has the run finished an epoch? ({error})") from error
+    scores = predict(model, data.validation.faces.images)
+    truth = data.validation.agreed_labels()
+    seven = _by_output(data.heads, scores)
+    agreed = {name: accuracy_where_known(score, truth) for name, score in seven.items()}
+    default = max(agreed, key=lambda name: agreed[name])
+    accuracy = dict(zip((head.name for head in data.heads), data.validation.accuracy(scores), strict=True))
+    metadata = ModelMetadata(
+        labels={head.name: head.labels for head in data.heads},
+        default=default,
+        uncertain_below=uncertainty_threshold(seven[default], truth),
+        facts={
+            "architecture": architecture.name,
+            "data": Path(settings.data).name + (" with votes" if settings.votes else ""),
+            "epochs": settings.epochs,
+            "seed": settings.seed,
+            "validation_accuracy": {name: round(value, 4) for name, value in accuracy.items()},
+            "validation_accuracy_seven_agreed": {name: round(value, 4) for name, value in agreed.items()},
+            "keras": keras.__version__,
+        },
+    )
+    return TrainedModel(model, data.heads, metadata)
+
+
+def finish(path: Path, data: RunData) -> tuple[TrainedModel, str]:
+    """Turn a run that is trained to its end into a model, figures, pictures and a summary.
+
+    Args:
+        path: the run's folder; gets ``best.keras``, ``test.json``, ``curves.png``, ``confusion.png`` and ``summary.txt``.
+        data: the run's data; its test part is looked at here and nowhere else.
+
+    Returns:
+        The best model, and the summary in words.
+    """
+    settings, folder = Settings.load(path), RunFolder(path)
+    trained = load_best(path, data)
+    trained.save(folder.model)
+    test = Metrics.of(trained.seven(data.test.images), data.test.labels)
+    folder.figures.write_text(json.dumps(test.as_dict(), indent=2) + "\n", encoding="utf-8")
+    plot_curves(read_log(folder.log), folder.curves)
+    plot_confusion({settings.architecture: test.confusion}, folder.confusion)
+    summary = _summary(settings, folder, trained, data, test)
+    folder.summary.write_text(summary, encoding="utf-8")
+    return trained, summary
+
+
+def _by_output(heads: tuple[Head, ...], scores: list[FloatArray]) -> dict[str, FloatArray]:
+    """Scores over `EMOTIONS` of each output, and of the mean where there are several."""
+    seven = {head.name: LabelMap(head.labels).apply(score) for head, score in zip(heads, scores, strict=True)}
+    if len(heads) > 1:
+        seven["mean"] = np.asarray(np.mean(list(seven.values()), axis=0), np.float32)
+    return seven
+
+
+def _summary(settings: Settings, folder: RunFolder, trained: TrainedModel, data: RunData, test: Metrics) -> str:
+    rows = read_log(folder.log)
+    names = [f"val_{head.name}" for head in trained.heads]
+    best = max(rows, key=lambda row: float(np.nanmean([row[name] for name in names])))
+    validation = ", ".join(f"{head.name} {best[name]:.1%}" for head, name in zip(trained.heads, names, strict=True))
+    minutes = sum(row.get("seconds", 0.0) for row in rows) / 60
+    weakest = min(
+        (name for name, figures in test.per_class.items() if figures["support"]), key=lambda name: test.per_class[name]["recall"]
+    )
+    return "\n".join(
+        [
+            f"{settings.architecture}: {trained.model.count_params():,} weights, {settings.epochs} epochs of "
+            f"{Path(settings.data).name}{' with votes' if settings.votes else ''}, seed {settings.seed}, "
+            f"Keras {keras.__version__} on {keras.backend.backend()}, {minutes:.0f} minutes.",
+            *data.notes,
+            f"Best epoch by validation: {int(best['epoch'])}, accuracy {validation}; default output: {trained.metadata.default}.",
+            f"Test, {test.count:,} faces, looked at once: accuracy {test.accuracy:.1%}, balanced {test.balanced_accuracy:.1%}, "
+            f"macro F1 {test.macro_f1:.3f}, calibration error {test.ece:.3f}.",
+            f"Weakest label: {weakest}, of which {test.per_class[weakest]['recall']:.0%} are found.",
+            f"A reading under {trained.metadata.uncertain_below:.2f} is uncertain: above it 90 % are right on validation.",
+            "",
+        ]
+    )

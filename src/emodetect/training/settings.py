@@ -1,0 +1,55 @@
+"""All that a training run depends on."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from emodetect.errors import DatasetError
+
+_FILE = "settings.json"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All that a training run depends on; saved as ``settings.json`` in its folder.
+
+    Attributes:
+        data: folder that holds ``train/<label>/`` and ``test/<label>/``, or ``fer2013.csv``.
+        votes: FER+ table, or None.
+        architecture: name in `ARCHITECTURE_NAMES`.
+        epochs: passes over the training part.
+        seed: of the split, the first weights, the order and the augmentation.
+        validation_share: part of ``train`` that choices are made on.
+        precision: Keras dtype policy while training: float32, or mixed_bfloat16 (faster on processors with
+            AVX-512 BF16); the saved model is always float32.
+        batch_size: faces a step; None for the architecture's own.
+        output: model file to write at the end, or None.
+    """
+
+    data: str
+    votes: str | None
+    architecture: str
+    epochs: int
+    seed: int = 0
+    validation_share: float = 0.1
+    precision: str = "float32"
+    batch_size: int | None = None
+    output: str | None = None
+
+    def save(self, folder: Path) -> None:
+        """Write the settings into a run's folder."""
+        (folder / _FILE).write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path) -> Settings:
+        """Read the settings of an earlier run.
+
+        Raises:
+            DatasetError: the folder holds no run.
+        """
+        try:
+            return cls(**json.loads((folder / _FILE).read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError) as error:
+            raise DatasetError(f"{folder}: not the folder of a training run ({error})") from error

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from emodetect.backends.cnn import create_cnn
+from emodetect.backends.metadata import ModelMetadata, write_keras_metadata
+from emodetect.cli import cli
+from emodetect.errors import ModelError, OutputError
+from emodetect.training.architectures import architecture_named
+from emodetect.training.export import write_onnx
+from emodetect.training.parity_faces import read_parity_faces
+from tests.cli.running import assert_one_line, run
+
+
+def export(*arguments: object) -> None:
+    cli.main(["export", *map(str, arguments)], standalone_mode=False)
+
+
+def save_compact(path: Path) -> Path:
+    architecture = architecture_named("compact")
+    architecture.build(architecture.heads).save(path)
+    labels = {head.name: head.labels for head in architecture.heads}
+    write_keras_metadata(path, ModelMetadata(labels=labels, default="mean", uncertain_below=0.42))
+    return path
+
+
+def test_labels_scaling_and_threshold_travel_along(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = save_compact(tmp_path / "model.keras")
+    export(source, tmp_path / "model.onnx")
+    assert "Grace Hopper" in capsys.readouterr().err
+    faces, _ = read_parity_faces(None)
+    with create_cnn(str(source), None) as keras_model, create_cnn(str(tmp_path / "model.onnx"), None) as onnx_model:
+        assert onnx_model.uncertain_below == keras_model.uncertain_below == 0.42
+        assert onnx_model.tells_contempt
+        assert keras_model.tells_contempt
+        np.testing.assert_allclose(onnx_model.classify(faces), keras_model.classify(faces), atol=1e-4)
+        np.testing.assert_allclose(onnx_model.classify_eight(faces), keras_model.classify_eight(faces), atol=1e-4)
+
+
+def test_parity_is_measured_on_the_given_faces(data_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = save_compact(tmp_path / "model.keras")
+    export(source, tmp_path / "model.onnx", "--data", data_set)
+    assert f"on 21 faces of {data_set / 'test'}" in capsys.readouterr().err
+
+
+def test_the_portrait_gives_faces_of_several_sizes() -> None:
+    faces, _ = read_parity_faces(None)
+    assert len(faces) == 54
+    assert len({face.shape for face in faces}) >= 3
+
+
+@pytest.mark.parametrize("error", [2e-4, float("nan")])
+def test_a_network_that_differs_leaves_no_file(tmp_path: Path, error: float) -> None:
+    baseline = architecture_named("baseline")
+    model = baseline.build(baseline.heads)
+    predict = model.predict
+    model.predict = lambda *arguments, **options: predict(*arguments, **options) + np.float32(error)
+    metadata = ModelMetadata(labels={"fer2013": baseline.heads[0].labels})
+    with pytest.raises(ModelError, match=r"model\.onnx: the exported network differs from Keras by"):
+        write_onnx(model, tmp_path / "model.onnx", metadata, np.zeros((2, 48, 48, 1), np.float32))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_cannot_be_exported_gives_one_line(tmp_path: Path) -> None:
+    assert_one_line(run("export", tmp_path / "model.h5", tmp_path / "model.onnx"), 1, "model.h5: no such model file or run")
+    (tmp_path / "model.h5").write_bytes(b"no model")
+    assert_one_line(run("export", tmp_path / "model.h5", tmp_path / "model.onnx"), 1, "not a Keras model file")
+    with pytest.raises(OutputError, match=r"expected a name ending in \.onnx"):
+        export(tmp_path / "model.h5", tmp_path / "model.pb")
+    assert [path.name for path in tmp_path.iterdir()] == ["model.h5"]
+
+
+def test_labels_that_do_not_fit_are_named(tmp_path: Path) -> None:
+    baseline = architecture_named("baseline")
+    baseline.build(baseline.heads).save(tmp_path / "model.keras")
+    with pytest.raises(ModelError, match="--labels names the outputs"):
+        export(tmp_path / "model.keras", tmp_path / "model.onnx", "--labels", "happy,sad")

@@ -1,0 +1,222 @@
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from emodetect.cli import cli
+from emodetect.errors import DatasetError, OutputError, UsageError
+from emodetect.training.architectures import ARCHITECTURE_NAMES
+from emodetect.training.log import read_log
+from emodetect.training.run_folder import RunFolder
+from emodetect.training.settings import Settings
+from tests.builders import PHOTO
+from tests.cli.running import TIMEOUT, assert_one_line, command, environment, run
+
+RUN_FILES = (
+    *("settings.json", "versions.json", "log.csv", "checkpoint.npz", "best.weights.h5", "best.keras"),
+    *("curves.png", "confusion.png", "test.json", "summary.txt"),
+)
+
+ONE_THREAD = {
+    "TF_DETERMINISTIC_OPS": "1",
+    "TF_NUM_INTRAOP_THREADS": "1",
+    "TF_NUM_INTEROP_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+}
+
+TWO_AND_TWO = """
+import sys
+from pathlib import Path
+from rich.console import Console
+from emodetect.training.fit import train
+from emodetect.training.settings import Settings
+
+class StopAfterTwo(Console):
+    def print(self, *parts, **options):
+        if str(parts[0]).startswith("epoch 2/"):
+            raise KeyboardInterrupt
+
+folder = Path(sys.argv[1])
+settings = Settings(data=sys.argv[2], votes=sys.argv[3], architecture=sys.argv[4], epochs=4, batch_size=8)
+train(settings, folder / "four", console=Console(quiet=True))
+try:
+    train(settings, folder / "two", console=StopAfterTwo())
+    raise SystemExit("was not interrupted")
+except KeyboardInterrupt:
+    pass
+train(settings, folder / "two", resume=True, console=Console(quiet=True))
+"""
+
+
+def call(*arguments: object) -> None:
+    """A command in this process: Keras is imported once for all of them."""
+    cli.main([str(argument) for argument in arguments], standalone_mode=False)
+
+
+@pytest.mark.parametrize("name", ARCHITECTURE_NAMES)
+def test_each_network_trains_and_its_file_comes_back_through_every_command(
+    name: str, data_set: Path, votes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model, onnx, folder = (
+        tmp_path / ("model.h5" if name == "baseline" else "model.keras"),
+        tmp_path / "model.onnx",
+        tmp_path / "run",
+    )
+    extra = ["--votes", votes] if name == "compact" else []
+    call("train", "--data", data_set, "--arch", name, "--epochs", 2, "--output", model, "--run-dir", folder, *extra)
+    assert [file for file in RUN_FILES if not (folder / file).is_file()] == []
+    assert list((folder / "tensorboard").glob("events*"))
+    assert [row["epoch"] for row in read_log(folder / "log.csv")] == [1, 2]
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert "epoch 2/2  loss" in output.err
+    assert "looked at once" in output.err
+
+    call("export", model, onnx)
+    assert "largest difference" in capsys.readouterr().err
+
+    call("evaluate", "--data", data_set / "test", "--model", model, "--model", onnx, "--votes", votes, "--format", "json")
+    records = json.loads(capsys.readouterr().out)
+    assert [record["model"] for record in records] == [str(model), str(onnx)]
+    for key in ("accuracy", "confusion", "votes", "per_class"):
+        assert records[0][key] == records[1][key]
+    assert records[1]["difference"]["accuracy"] == 0
+    assert records[0]["accuracy"] == pytest.approx(json.loads((folder / "test.json").read_text())["accuracy"])
+    assert records[0]["votes"]["count_7"] == 20
+
+    for file in (model, onnx):
+        call("image", PHOTO, "--model", file, "--format", "json")
+        (photo,) = json.loads(capsys.readouterr().out)
+        assert len(photo["faces"]) == 1
+
+
+def test_the_tutorials_own_lines_give_the_accuracy_that_evaluate_prints(
+    data_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import cv2
+    import keras
+
+    model = tmp_path / "model.h5"
+    call("train", "--data", data_set, "--arch", "baseline", "--epochs", 2, "--output", model, "--run-dir", tmp_path / "run")
+    capsys.readouterr()
+    call("evaluate", "--data", data_set / "test", "--model", model, "--format", "json")
+    (record,) = json.loads(capsys.readouterr().out)
+
+    names = {0: "Angry", 1: "Disgust", 2: "Fear", 3: "Happy", 4: "Neutral", 5: "Sad", 6: "Surprise"}
+    network = keras.models.load_model(model)
+    right = []
+    for path in sorted((data_set / "test").glob("*/*.png")):
+        face = cv2.resize(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE), (48, 48)) / 255.0
+        answer = names[int(np.argmax(network.predict(np.reshape(face, (1, 48, 48, 1)), verbose=0)))]
+        right.append(answer.lower() == path.parent.name)
+    assert record["accuracy"] == np.mean(right)
+
+
+def test_deep_emotion_shows_where_it_looks(data_set: Path, tmp_path: Path) -> None:
+    picture = tmp_path / "faces.png"
+    call(
+        *("train", "--data", data_set, "--arch", "deep-emotion", "--epochs", 1, "--batch-size", 8),
+        *("--run-dir", tmp_path / "run", "--show-attention", picture),
+    )
+    assert picture.stat().st_size > 1000
+
+
+def test_a_network_learns_what_can_be_learned(tmp_path: Path) -> None:
+    from emodetect.training.fit import train
+    from tests.training.data_sets import write_data_set
+
+    data = write_data_set(tmp_path / "data", train=40, test=1)
+    settings = Settings(data=str(data), votes=None, architecture="baseline", epochs=6, batch_size=16)
+    train(settings, tmp_path / "run", console=Console(quiet=True))
+    rows = read_log(tmp_path / "run" / "log.csv")
+    assert rows[-1]["loss"] < rows[0]["loss"]
+    assert max(row["val_fer2013"] for row in rows) > 0.5
+
+
+def test_the_original_csv_trains(tmp_path: Path) -> None:
+    from tests.training.data_sets import write_fer2013_csv
+
+    table = write_fer2013_csv(tmp_path / "fer2013.csv")
+    call("train", "--data", table, "--arch", "deep-emotion", "--epochs", 1, "--run-dir", tmp_path / "run")
+    assert (tmp_path / "run" / "best.keras").is_file()
+
+
+@pytest.mark.parametrize("architecture", ["baseline", "compact"])
+def test_two_and_two_epochs_equal_four(architecture: str, data_set: Path, votes: Path, tmp_path: Path) -> None:
+    subprocess.run(
+        [sys.executable, "-c", TWO_AND_TWO, str(tmp_path), str(data_set), str(votes), architecture],
+        env=environment({**ONE_THREAD, "TF_CPP_MIN_LOG_LEVEL": "3"}),
+        timeout=TIMEOUT,
+        check=True,
+    )
+    with np.load(tmp_path / "four" / "checkpoint.npz") as four, np.load(tmp_path / "two" / "checkpoint.npz") as two:
+        assert four.files == two.files
+        for name in four.files:
+            np.testing.assert_allclose(two[name], four[name], atol=1e-5, err_msg=name)
+    logs = [read_log(tmp_path / name / "log.csv") for name in ("four", "two")]
+    for row in (*logs[0], *logs[1]):
+        row.pop("seconds")
+    assert logs[0] == logs[1]
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupt_in_mid_epoch_leaves_a_run_that_resumes(number: int, code: int, data_set: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    arguments = command("train", "--data", data_set, "--arch", "baseline", "--epochs", "100000", "--run-dir", folder)
+    with subprocess.Popen(arguments, env=environment(), stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        while not (line := process.stderr.readline()).startswith("epoch 2/"):
+            assert line, "ended too early"
+        process.send_signal(number)
+        message = process.stderr.read()
+        assert process.wait(TIMEOUT) == code
+    assert f"emodetect train --resume {folder}" in message
+    done = len(read_log(folder / "log.csv"))
+    with np.load(folder / "checkpoint.npz") as checkpoint:
+        assert done - 1 <= int(checkpoint["epoch"]) <= done
+        done = int(checkpoint["epoch"])
+    resumed = run("train", "--resume", folder, "--epochs", str(done + 1))
+    assert resumed.returncode == 0, resumed.stderr
+    assert f"epoch {done + 1}/{done + 1}" in resumed.stderr
+    assert [row["epoch"] for row in read_log(folder / "log.csv")] == list(range(1, done + 2))
+    assert RunFolder(folder).summary.is_file()
+
+
+def test_a_broken_data_set_gives_one_line(tmp_path: Path) -> None:
+    from tests.training.data_sets import write_data_set
+
+    data = write_data_set(tmp_path / "data", train=1, test=1)
+    (data / "train" / "fear" / "im0000.png").write_bytes(b"x")
+    done = run("train", "--data", data, "--arch", "baseline", "--epochs", "1", "--run-dir", tmp_path / "run")
+    assert_one_line(done, 1, "im0000.png: not a readable image")
+    assert not (tmp_path / "run").exists()
+
+
+def test_what_does_not_go_together_is_misuse(data_set: Path, tmp_path: Path) -> None:
+    Settings(data=str(data_set), votes=None, architecture="baseline", epochs=1).save(tmp_path)
+    for arguments, message in (
+        (["train"], "--data is missing"),
+        (["train", "--resume", tmp_path, "--seed", 3], "--seed does not go with --resume"),
+        (["train", "--data", data_set, "--arch", "baseline", "--show-attention", "a.png"], "--show-attention goes with"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            call(*arguments)
+    with pytest.raises(DatasetError, match="not the folder of a training run"):
+        call("train", "--resume", tmp_path / "nothing")
+    with pytest.raises(OutputError, match="holds a run already"):
+        call("train", "--data", data_set, "--arch", "baseline", "--epochs", 1, "--run-dir", tmp_path)
+
+
+def test_an_output_that_exists_is_refused_before_training(data_set: Path, tmp_path: Path) -> None:
+    (tmp_path / "model.h5").write_bytes(b"precious")
+    with pytest.raises(OutputError, match="exists already"):
+        call("train", "--data", data_set, "--output", tmp_path / "model.h5", "--run-dir", tmp_path / "run")
+    with pytest.raises(OutputError, match=r"expected a name ending in \.h5, \.keras"):
+        call("train", "--data", data_set, "--output", tmp_path / "model.onnx", "--run-dir", tmp_path / "run")
