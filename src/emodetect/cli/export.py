@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -32,6 +33,7 @@ def export(source: Path, target: Path, data: Path | None, labels: list[str] | No
     if not source.exists():
         raise ModelError(f"{source}: no such model file or run")
     faces, origin = read_parity_faces(data)
+    os.environ["KERAS_BACKEND"] = "tensorflow"  # the one whose converter comes with emodetect[train]
     import_keras()
     from emodetect.training.export import export_file, export_run
 
