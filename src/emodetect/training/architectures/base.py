@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from emodetect.training.augment import Augmentation
-
 if TYPE_CHECKING:
     import keras
+
+    from emodetect.training.augment import Augmentation
 
 
 @dataclass(frozen=True)
