@@ -95,7 +95,7 @@ def open_desktop() -> Iterator[Desktop]:
             number = pipe.readline().strip()
         assert number, "Xvfb did not start"
         environment = {**os.environ, "DISPLAY": f":{number}"}
-        with subprocess.Popen(["openbox"], env=environment, stderr=subprocess.DEVNULL) as manager:
+        with subprocess.Popen(["openbox"], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as manager:
             try:
                 yield Desktop(f":{number}")
             finally:
