@@ -9,7 +9,7 @@ import pytest
 from emodetect.backends.base import EmotionBackend
 from emodetect.backends.registry import backend_names, create_backend
 from emodetect.errors import BackendUnavailableError, UsageError
-from tests.builders import ROOT, FakeBackend
+from tests.builders import ROOT, FakeBackend, write_plugin
 
 PLUGIN = """
 from tests.builders import FakeBackend
@@ -27,18 +27,14 @@ def create(model, labels):
 @pytest.fixture
 def plugins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An installed package, as pip leaves it, that brings backends along."""
-    (tmp_path / "emodetect_test_plugin.py").write_text(PLUGIN)
-    folder = tmp_path / "emodetect_test_plugin-1.0.dist-info"
-    folder.mkdir()
-    (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: emodetect-test-plugin\nVersion: 1.0\n")
-    (folder / "entry_points.txt").write_text(
-        "[emodetect.backends]\n"
-        "zebra = emodetect_test_plugin:create\n"
-        "aardvark = emodetect_test_plugin:create\n"
-        "broken = emodetect_test_missing_package:create\n"
-        "halfway = emodetect_test_plugin:forgotten\n"
-        "cnn = emodetect_test_plugin:create\n"
-    )
+    factories = {
+        "zebra": "emodetect_test_plugin:create",
+        "aardvark": "emodetect_test_plugin:create",
+        "broken": "emodetect_test_missing_package:create",
+        "halfway": "emodetect_test_plugin:forgotten",
+        "cnn": "emodetect_test_plugin:create",
+    }
+    write_plugin(tmp_path, "emodetect_test_plugin", PLUGIN, factories)
     monkeypatch.syspath_prepend(str(tmp_path))
 
 

@@ -16,7 +16,7 @@ import pytest
 
 from emodetect.overlay import COLORS
 from emodetect.types import Emotion, Image
-from tests.builders import make_background, place_face, write_clip
+from tests.builders import make_background, place_face, write_clip, write_plugin
 from tests.cli.desktop import Desktop, open_desktop, wait_until
 from tests.cli.mjpeg import serve_mjpeg
 from tests.cli.running import TIMEOUT, assert_one_line, command, environment, run
@@ -74,13 +74,8 @@ def still_clip(still_picture: Image, tmp_path_factory: pytest.TempPathFactory) -
 def plugins(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder that, on the path, adds backends by entry point as an installed package does."""
     folder = tmp_path_factory.mktemp("plugins")
-    (folder / "slow_backend.py").write_text(SLOW_BACKEND)
-    facts = folder / "slow_backend-1.0.dist-info"
-    facts.mkdir()
-    (facts / "METADATA").write_text("Metadata-Version: 2.1\nName: slow-backend\nVersion: 1.0\n")
-    (facts / "entry_points.txt").write_text(
-        "[emodetect.backends]\nslow = slow_backend:create_slow\nbroken = slow_backend:create_broken\n"
-    )
+    factories = {"slow": "slow_backend:create_slow", "broken": "slow_backend:create_broken"}
+    write_plugin(folder, "slow_backend", SLOW_BACKEND, factories)
     return folder
 
 
