@@ -31,6 +31,16 @@ def test_the_astronaut_smiles() -> None:
     assert "astronaut.jpg" in done.stdout
 
 
+def test_a_long_path_is_whole_in_a_pipe(tmp_path: Path) -> None:
+    photo = tmp_path / ("long" * 40 + ".jpg")
+    photo.write_bytes(PHOTO.read_bytes())
+
+    lines = run("image", photo, PHOTO).stdout.splitlines()
+
+    assert len(lines) == 3
+    assert lines[1].startswith(f"{photo} ")
+
+
 def test_json_follows_the_contract() -> None:
     (record,) = analyzed(PHOTO)
 

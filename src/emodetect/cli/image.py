@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,9 @@ from emodetect.errors import EmodetectError, OutputError
 if TYPE_CHECKING:
     from emodetect.pipeline import EmotionPipeline
     from emodetect.types import FrameResult, Image
+
+_OTHER_COLUMNS = 72
+"""Room for all of the table but the paths, characters."""
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 
@@ -140,6 +144,8 @@ def _print_table(records: Sequence[dict[str, Any]]) -> None:
             second, score = sorted(face["scores"].items(), key=lambda item: -item[1])[1]
             emotion = face["emotion"] + ("?" if face["uncertain"] else "")
             table.add_row(name if number == 1 else "", str(number), emotion, f"{face['confidence']:.0%}", f"{second} {score:.0%}")
-    Console().print(table)
+    # A file or a pipe has no width to fold paths to.
+    width = None if sys.stdout.isatty() else _OTHER_COLUMNS + max(len(record["path"]) for record in records)
+    Console(width=width).print(table)
     if any(face["uncertain"] for record in records for face in record.get("faces", [])):
         click.echo("? uncertain: do not rely on it")
