@@ -8,6 +8,7 @@ from pathlib import Path
 import keras
 from rich.console import Console
 
+from emodetect.quiet import quiet_native_output
 from emodetect.training.architectures import architecture_named
 from emodetect.training.averaging import AveragedWeights
 from emodetect.training.batches import AugmentedBatches
@@ -51,7 +52,8 @@ def train(
     settings.save(path)
     folder.save_versions(keras.backend.backend())
 
-    keras.utils.set_random_seed(settings.seed)
+    with quiet_native_output():  # imports TensorFlow where there is one, whatever the Keras backend
+        keras.utils.set_random_seed(settings.seed)
     keras.config.set_dtype_policy(settings.precision)
     model = architecture.build(data.heads)
     batches = AugmentedBatches(data.training, architecture.augmentation, architecture.batch_size, settings.seed)
