@@ -4,6 +4,8 @@ import sys
 
 import emodetect
 
+if len(sys.argv) != 2:
+    sys.exit(__doc__)
 smiling: set[int] = set()
 for frame, result in emodetect.stream(sys.argv[1]):
     now = {

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import signal
+
 import cv2
 import numpy as np
 import pytest
 
 from emodetect.types import Image
 from tests.builders import PHOTO, MovingClip, write_moving_clip
+
+# A shell starts background jobs with SIGINT ignored, and their children inherit it; the programs under test must be
+# interruptible all the same.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -122,7 +122,7 @@ class TestOutput:
 
     @pytest.mark.parametrize(
         ("output", "message"),
-        [("nowhere/copy.png", "does not exist"), ("copy.xyz", "unknown kind of file"), ("/proc/copy.png", "cannot be written")],
+        [("nowhere/copy.png", "does not exist"), ("copy.xyz", "unknown kind of file")],
     )
     def test_what_cannot_be_written(self, tmp_path: Path, output: str, message: str) -> None:
         done = run("image", PHOTO, "--output", tmp_path / output)
@@ -130,6 +130,21 @@ class TestOutput:
         assert done.returncode == 1
         assert "Traceback" not in done.stderr
         assert message in done.stderr
+
+    def test_a_copy_that_cannot_be_saved_takes_nothing_from_what_was_read(self) -> None:
+        done = run("image", PHOTO, "--output", "/proc/copy.png", "--format", "json")
+
+        assert_one_line(done, 1, "/proc/copy.png: cannot be written")
+        assert json.loads(done.stdout)[0]["faces"][0]["emotion"] == "happy"
+
+    def test_a_slash_makes_a_folder_for_a_single_photo(self, tmp_path: Path) -> None:
+        assert run("image", PHOTO, "--output", f"{tmp_path / 'annotated'}/").returncode == 0
+        assert [path.name for path in (tmp_path / "annotated").iterdir()] == ["astronaut.jpg"]
+
+    def test_a_folder_that_holds_the_photo_itself(self, tmp_path: Path) -> None:
+        (tmp_path / "p.jpg").write_bytes(PHOTO.read_bytes())
+
+        assert_one_line(run("image", tmp_path / "p.jpg", "--output", tmp_path), 1, "is the photo itself")
 
 
 def test_bad_files_are_reported_and_the_others_done(tmp_path: Path) -> None:

@@ -55,6 +55,14 @@ def test_the_overview_names_every_command() -> None:
         assert f"\n  {name} " in done.stdout
 
 
+def test_without_a_command_the_overview_is_shown_as_it_is_laid_out() -> None:
+    done = run()
+
+    assert done.returncode in (0, 2)  # older versions of Click take it for a wish for help
+    assert "\n  image " in done.stdout + done.stderr
+    assert "emodetect: Usage" not in done.stderr
+
+
 def test_version() -> None:
     done = run("--version")
 

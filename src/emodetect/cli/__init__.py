@@ -24,6 +24,9 @@ _COMMANDS = {
 }
 """Where each command is, and its line in the overview, which is shown without importing it."""
 
+# What newer versions of Click raise for a command without arguments; older ones print the help themselves.
+_NoArguments: type[click.UsageError] | tuple[()] = getattr(click.exceptions, "NoArgsIsHelpError", ())
+
 EXIT_INTERRUPTED = 130
 EXIT_TERMINATED = 143
 
@@ -76,6 +79,9 @@ def main() -> None:
         code = cli.main(standalone_mode=False)
     except EmodetectError as error:
         code = _report(error, str(error), error.exit_code)
+    except _NoArguments as error:
+        error.show()  # the help, as it was laid out
+        code = error.exit_code
     except click.ClickException as error:
         if isinstance(error, click.UsageError) and error.ctx is not None:
             click.echo(f"{error.ctx.get_usage()}\n{_help_hint(error.ctx)}", err=True)

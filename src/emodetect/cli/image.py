@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,7 +22,6 @@ from emodetect.cli.options import (
 from emodetect.errors import EmodetectError, OutputError
 
 if TYPE_CHECKING:
-    from emodetect.pipeline import EmotionPipeline
     from emodetect.types import FrameResult, Image
 
 _OTHER_COLUMNS = 72
@@ -34,14 +34,14 @@ IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 @click.argument("photos", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PHOTO...")
 @click.option("--format", "output_format", type=click.Choice(["table", "json"]), default="table", show_default=True,
               help="What is printed.")  # fmt: skip
-@click.option("--output", type=click.Path(path_type=Path), metavar="FILE|FOLDER",
-              help="Save an annotated copy: a file for one photo, a folder for several.")  # fmt: skip
+@click.option("--output", metavar="FILE|FOLDER",
+              help="Save an annotated copy: a file for one photo, a folder (ending in /) for one or several.")  # fmt: skip
 @overwrite_option
 @backend_options
 @detector_options("5%")
 @debug_option
 def image(
-    photos: Sequence[Path], output_format: str, output: Path | None, overwrite: bool,
+    photos: Sequence[Path], output_format: str, output: str | None, overwrite: bool,
     backend: str, model: str | None, labels: list[str] | None, uncertain: float | None, **detector: Any,
 ) -> int:  # fmt: skip
     """Read the emotions off the faces in photos.
@@ -49,6 +49,9 @@ def image(
     A photo that cannot be read is reported, the others are still done, and the exit code is then 1.
     """
     from emodetect.pipeline import EmotionPipeline
+    from emodetect.sinks.records import image_as_dict
+    from emodetect.sources.images import read_image
+    from emodetect.types import Frame
 
     targets = _targets(photos, output, overwrite)
     face_detector = make_detector(**detector)
@@ -58,10 +61,16 @@ def image(
         pipeline = EmotionPipeline(face_detector, emotion_backend, uncertain_below=uncertain)
         for path, target in zip(photos, targets, strict=True):
             try:
-                records.append(_analyze(pipeline, path, target))
+                picture = read_image(path)
+                result = pipeline.analyze(Frame(picture))
+                height, width = picture.shape[:2]
+                records.append(image_as_dict(str(path), (width, height), result.readings))
+                if target is not None:
+                    _save(picture, result, target)
             except EmodetectError as error:
                 failed = True
-                records.append({"path": str(path), "error": str(error)})
+                if not isinstance(error, OutputError):  # a copy that cannot be saved takes nothing from what was read
+                    records.append({"path": str(path), "error": str(error)})
                 click.echo(f"emodetect: {error}", err=True)
     if output_format == "json":
         click.echo(json.dumps(records, indent=2))
@@ -70,14 +79,14 @@ def image(
     return 1 if failed else 0
 
 
-def _targets(photos: Sequence[Path], output: Path | None, overwrite: bool) -> list[Path | None]:
+def _targets(photos: Sequence[Path], named: str | None, overwrite: bool) -> list[Path | None]:
     """Where each annotated copy goes, seen to be writable before the work starts."""
     from emodetect.sinks.base import check_output
 
-    if output is None:
+    if named is None:
         return [None] * len(photos)
-    if len(photos) == 1 and not output.is_dir():
-        check_output(output, overwrite=overwrite, suffixes=IMAGE_SUFFIXES)
+    output = Path(named)
+    if len(photos) == 1 and not output.is_dir() and not named.endswith(("/", os.sep)):
         targets = [output]
     else:
         if output.exists() and not output.is_dir():
@@ -89,25 +98,11 @@ def _targets(photos: Sequence[Path], output: Path | None, overwrite: bool) -> li
         targets = [output / (p.name if p.suffix.lower() in IMAGE_SUFFIXES else f"{p.name}.png") for p in photos]
         if len(set(targets)) < len(targets):
             raise OutputError(f"{output}: two of the photos have the same name; annotate them one at a time")
-        for target in targets:
-            check_output(target, overwrite=overwrite)
     for photo, target in zip(photos, targets, strict=True):
         if target.exists() and photo.exists() and target.samefile(photo):
             raise OutputError(f"{target}: is the photo itself; choose another name")
+        check_output(target, overwrite=overwrite, suffixes=IMAGE_SUFFIXES)
     return list(targets)
-
-
-def _analyze(pipeline: EmotionPipeline, path: Path, target: Path | None) -> dict[str, Any]:
-    from emodetect.sinks.records import image_as_dict
-    from emodetect.sources.images import read_image
-    from emodetect.types import Frame
-
-    picture = read_image(path)
-    result = pipeline.analyze(Frame(picture))
-    if target is not None:
-        _save(picture, result, target)
-    height, width = picture.shape[:2]
-    return image_as_dict(str(path), (width, height), result.readings)
 
 
 def _save(picture: Image, result: FrameResult, target: Path) -> None:

@@ -58,12 +58,12 @@ def backend_options(function: Function) -> Function:
     """``--backend``, ``--model``, ``--labels`` and ``--uncertain``."""
     # fmt: off
     for option in (
-        click.option("--uncertain", type=click.FloatRange(0, 1), metavar="SHARE",
-                     help="Confidence under which a reading is marked uncertain.  [default: the model's own]"),
+        click.option("--uncertain", type=click.FloatRange(0, 1), metavar="CONFIDENCE",
+                     help="Confidence, 0 to 1, under which a reading is marked uncertain.  [default: the model's own]"),
         click.option("--labels", callback=comma_separated, metavar="A,B,...",
                      help="What the model file's outputs mean, in order, where the file does not say so."),
         click.option("--model", metavar="NAME|FILE",
-                     help="For cnn: fer2013 or ferplus (one head of the embedded network), or a .onnx, .h5 or .keras file."),
+                     help="For cnn: embedded, or one of its heads, fer2013 and ferplus, or a .onnx, .h5 or .keras file."),
         click.option("--backend", default="cnn", show_default=True,
                      help="What reads the emotions: cnn (embedded, or --model), deepface, or a plug-in's name."),
     ):

@@ -50,8 +50,6 @@ def video(
     from emodetect.smoother import ScoreSmoother
     from emodetect.sources.video import VideoFile
 
-    if output is None and log is None:
-        click.echo("emodetect: neither --output nor --log is given; only a summary will be printed", err=True)
     for path, suffixes in ((output, VIDEO_SUFFIXES), (log, RECORD_SUFFIXES)):
         if path is not None:
             if path.exists() and clip.exists() and path.samefile(clip):
@@ -62,6 +60,8 @@ def video(
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     with ExitStack() as stack:
         source = stack.enter_context(VideoFile(clip))
+        if output is None and log is None:
+            click.echo("emodetect: neither --output nor --log is given; only a summary will be printed", err=True)
         face_detector = make_detector(**detector)
         emotion_backend = stack.enter_context(make_backend(backend, model, labels))
         pipeline = EmotionPipeline(
@@ -106,5 +106,6 @@ class _Summary:
     def text(self) -> str:
         total = sum(self._emotions.values())
         shares = ", ".join(f"{name} {count / total:.0%}" for name, count in self._emotions.most_common())
+        frames = f"{self._frames} frame{'' if self._frames == 1 else 's'}"
         faces = f"{len(self._faces)} face{'' if len(self._faces) == 1 else 's'}"
-        return f"{self._frames} frames, {faces}" + (f": {shares}" if total else "")
+        return f"{frames}, {faces}" + (f": {shares}" if total else "")
