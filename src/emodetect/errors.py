@@ -44,3 +44,8 @@ class DatasetError(EmodetectError):
 
 class OutputError(EmodetectError):
     """An output file exists already, or cannot be written."""
+
+
+def first_line(error: BaseException) -> str:
+    """What another library's error says, as part of one line: its first line, at most 160 characters, or its type."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:160]

@@ -18,7 +18,7 @@ from typing_extensions import override
 
 from emodetect.backends.base import EmotionBackend
 from emodetect.backends.labels import LabelMap
-from emodetect.errors import BackendUnavailableError, UsageError
+from emodetect.errors import BackendUnavailableError, UsageError, first_line
 from emodetect.quiet import is_debugging, quiet_native_output
 from emodetect.types import EMOTIONS, Image
 
@@ -88,7 +88,7 @@ def _load() -> tuple[Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]
         from deepface.models.demography.DemographyUtils import EMOTION_LABELS
     except (ImportError, ValueError) as error:
         raise BackendUnavailableError(
-            f"DeepFace cannot be imported ({_first_line(error)}); pip install 'deepface>=0.0.99,<0.0.102' tf-keras"
+            f"DeepFace cannot be imported ({first_line(error)}); pip install 'deepface>=0.0.99,<0.0.102' tf-keras"
         ) from error
     import tensorflow
 
@@ -111,7 +111,3 @@ def _load() -> tuple[Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]
 
     call(np.zeros((1, _SIZE, _SIZE, 1), np.float32))  # the first call traces: not on a face
     return call, tuple(EMOTION_LABELS)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:160]

@@ -15,7 +15,7 @@ from emodetect.backends.faces_input import FaceInput
 from emodetect.backends.keras_import import import_keras
 from emodetect.backends.labels import EIGHT_LABELS, TUTORIAL_LABELS, LabelMap, mean_scores, mean_scores_eight
 from emodetect.backends.metadata import ModelMetadata, read_keras_metadata
-from emodetect.errors import ModelError
+from emodetect.errors import ModelError, first_line
 from emodetect.quiet import quiet_native_output
 from emodetect.types import EMOTIONS, Image
 
@@ -88,7 +88,7 @@ def load_keras_model(path: Path) -> Any:
         elif "No model config found" in text or "No model found in config" in text:
             reason = "it holds weights only; save the whole model with model.save(...)"
         else:
-            reason = text.strip().splitlines()[0][:160] if text.strip() else type(error).__name__
+            reason = first_line(error)
         raise ModelError(f"{path}: Keras cannot load it: {reason}") from error
 
 

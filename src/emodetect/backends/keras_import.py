@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from emodetect.errors import BackendUnavailableError
+from emodetect.errors import BackendUnavailableError, first_line
 from emodetect.quiet import quiet_native_output
 
 
@@ -24,8 +24,8 @@ def import_keras() -> Any:
             import keras
     except (ImportError, ValueError) as error:
         name = os.environ["KERAS_BACKEND"]
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise BackendUnavailableError(
-            f"Keras cannot be imported with KERAS_BACKEND={name} ({reason}); pip install {name}, or choose another backend"
+            f"Keras cannot be imported with KERAS_BACKEND={name} ({first_line(error)}); "
+            f"pip install {name}, or choose another backend"
         ) from error
     return keras

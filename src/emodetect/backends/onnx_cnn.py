@@ -13,7 +13,7 @@ from emodetect.backends.base import EmotionBackend
 from emodetect.backends.faces_input import FaceInput
 from emodetect.backends.labels import EIGHT_LABELS, TUTORIAL_LABELS, LabelMap, mean_scores, mean_scores_eight
 from emodetect.backends.metadata import KEY, ModelMetadata
-from emodetect.errors import ModelError
+from emodetect.errors import ModelError, first_line
 from emodetect.types import EMOTIONS, Image
 
 _THREADS = 2
@@ -52,7 +52,7 @@ class OnnxBackend(EmotionBackend):
         try:
             self._session = onnxruntime.InferenceSession(str(self._path), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime has no common base class for what a bad file raises
-            raise ModelError(f"{self._path}: not a model that ONNX Runtime can load ({_first_line(error)})") from error
+            raise ModelError(f"{self._path}: not a model that ONNX Runtime can load ({first_line(error)})") from error
         metadata = self._metadata()
         self._input_name, self._input, self._fixed_batch = self._read_input(metadata)
         self._outputs = self._choose_outputs(metadata)
@@ -118,7 +118,3 @@ class OnnxBackend(EmotionBackend):
         parts = np.split(batch, len(batch)) if self._fixed_batch else [batch]
         runs = [self._session.run(self._outputs, {self._input_name: part}) for part in parts]
         return [np.concatenate(outputs) for outputs in zip(*runs, strict=True)]
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0][:160] if str(error).strip() else type(error).__name__

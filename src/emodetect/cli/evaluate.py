@@ -10,12 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from emodetect.cli.options import comma_separated, debug_option, make_backend, overwrite_option
+from emodetect.cli.options import PICTURE_SUFFIXES, comma_separated, debug_option, make_backend, overwrite_option
 
 if TYPE_CHECKING:
     from emodetect.training.evaluation import Exam, Result
-
-PICTURE_SUFFIXES = (".png", ".pdf", ".svg")
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})

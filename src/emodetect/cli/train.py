@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from emodetect.cli.options import debug_option, overwrite_option
+from emodetect.cli.options import PICTURE_SUFFIXES, debug_option, overwrite_option
 from emodetect.errors import UsageError
 from emodetect.training.architectures import ARCHITECTURE_NAMES
 
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from emodetect.training.settings import Settings
 
 MODEL_SUFFIXES = (".h5", ".keras")
-
-PICTURE_SUFFIXES = (".png", ".pdf", ".svg")
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})

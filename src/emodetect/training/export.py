@@ -14,7 +14,7 @@ import numpy.typing as npt
 from emodetect.backends.keras_cnn import face_input, load_keras_model, output_shapes
 from emodetect.backends.labels import TUTORIAL_LABELS, LabelMap
 from emodetect.backends.metadata import KEY, ModelMetadata, read_keras_metadata
-from emodetect.errors import BackendUnavailableError, ModelError, OutputError
+from emodetect.errors import BackendUnavailableError, ModelError, OutputError, first_line
 from emodetect.quiet import quiet_native_output
 from emodetect.training.result import load_best
 from emodetect.types import Image
@@ -125,7 +125,7 @@ def _convert(model: keras.Model, path: Path) -> None:
     except OSError:
         raise
     except Exception as error:  # each of Keras's backends has its own converter with its own errors
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0][:160]
+        reason = first_line(error)
         hint = "" if keras.backend.backend() == "tensorflow" else "; KERAS_BACKEND=tensorflow may"
         raise ModelError(f"{path.name}: Keras on {keras.backend.backend()} cannot export it ({reason}){hint}") from error
 
