@@ -24,11 +24,13 @@ class ModelMetadata:
     """What is needed to use a model, and what should be known of it.
 
     Attributes:
-        labels: for each output, by name, what its positions mean.
+        labels: for each emotion output, by name, what its positions mean.
         scale: what a pixel (0 to 255) is multiplied by.
         offset: what is added after that.
         uncertain_below: confidence under which an answer should not be trusted, measured on validation; None if not measured.
         default: the output to use, or "mean" for the mean of all; None for the only one.
+        face: the output that tells faces from anything else, (n, 2), nothing and face; None where there is none.
+        face_above: score of that output from which on a picture counts as a face, measured on validation.
         facts: data, training and figures, for people.
     """
 
@@ -37,6 +39,8 @@ class ModelMetadata:
     offset: float = 0.0
     uncertain_below: float | None = None
     default: str | None = None
+    face: str | None = None
+    face_above: float | None = None
     facts: dict[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> str:

@@ -27,6 +27,12 @@ MODEL_SUFFIXES = (".h5", ".keras")
               help="Folder with train/<label>/ and test/<label>/, or the original fer2013.csv.")  # fmt: skip
 @click.option("--votes", type=click.Path(path_type=Path), metavar="FILE",
               help="FER+ votes for these images (CSV); compact learns them with a second output.")  # fmt: skip
+@click.option("--negatives", type=click.Path(path_type=Path), metavar="FOLDER",
+              help="Crops that are no faces; compact learns to tell them with a further output.")  # fmt: skip
+@click.option("--teacher", "teachers", multiple=True, type=click.Path(path_type=Path), metavar="FILE",
+              help="An exported .onnx network whose answers are mixed into the labels; may be given several times.")  # fmt: skip
+@click.option("--start", type=click.Path(path_type=Path), metavar="FILE",
+              help="Start from the weights of an earlier run (its best.weights.h5).")  # fmt: skip
 @click.option("--arch", "architecture", type=click.Choice(ARCHITECTURE_NAMES), help="The network.  [default: compact]")
 @click.option("--epochs", type=click.IntRange(1), help="Passes over the training faces.  [default: the network's own]")
 @click.option("--batch-size", type=click.IntRange(1), help="Faces a step.  [default: the network's own]")
@@ -44,9 +50,9 @@ MODEL_SUFFIXES = (".h5", ".keras")
 @overwrite_option
 @debug_option
 def train(
-    data: Path | None, votes: Path | None, architecture: str | None, epochs: int | None, batch_size: int | None,
-    seed: int | None, precision: str | None, output: Path | None, run_dir: Path | None, resume: Path | None,
-    show_attention: Path | None, overwrite: bool,
+    data: Path | None, votes: Path | None, negatives: Path | None, teachers: tuple[Path, ...], start: Path | None,
+    architecture: str | None, epochs: int | None, batch_size: int | None, seed: int | None, precision: str | None,
+    output: Path | None, run_dir: Path | None, resume: Path | None, show_attention: Path | None, overwrite: bool,
 ) -> None:  # fmt: skip
     """Train a network on FER-2013 or faces in its layout; any Keras backend (KERAS_BACKEND).
 
@@ -58,20 +64,30 @@ def train(
 
     if resume:
         fixed = {
-            "--data": data, "--votes": votes, "--arch": architecture, "--batch-size": batch_size, "--seed": seed,
-            "--precision": precision, "--run-dir": run_dir,
+            "--data": data, "--votes": votes, "--negatives": negatives, "--teacher": teachers or None, "--start": start,
+            "--arch": architecture, "--batch-size": batch_size, "--seed": seed, "--precision": precision, "--run-dir": run_dir,
         }  # fmt: skip
         if given := [name for name, value in fixed.items() if value is not None]:
             raise UsageError(f"{given[0]} does not go with --resume: the run keeps its settings")
         settings = Settings.load(resume)
-        settings = replace(
-            settings, epochs=epochs or settings.epochs, output=str(output.absolute()) if output else settings.output
-        )
+        settings = replace(settings, epochs=epochs or settings.epochs, output=_absolute(output) or settings.output)
         folder = resume
     else:
         if data is None:
             raise UsageError("--data is missing: a folder with train/ and test/, or fer2013.csv (or --resume FOLDER)")
-        settings = _settings(data, votes, architecture or "compact", epochs, batch_size, seed, precision, output)
+        settings = Settings(
+            data=str(data.absolute()),
+            votes=_absolute(votes),
+            architecture=architecture or "compact",
+            epochs=epochs or _usual_epochs(architecture or "compact"),
+            seed=seed or 0,
+            precision=precision or "float32",
+            batch_size=batch_size,
+            output=_absolute(output),
+            negatives=_absolute(negatives),
+            teachers=tuple(str(path.absolute()) for path in teachers),
+            start=_absolute(start),
+        )
         folder = run_dir or Path("runs") / f"{settings.architecture}-{datetime.now():%Y%m%d-%H%M%S}"
     if output:
         check_output(output, overwrite=overwrite, suffixes=MODEL_SUFFIXES)
@@ -83,27 +99,16 @@ def train(
     _run(settings, folder, resume=resume is not None, overwrite=overwrite, show_attention=show_attention)
 
 
-def _settings(
-    data: Path, votes: Path | None, architecture: str, epochs: int | None, batch_size: int | None,
-    seed: int | None, precision: str | None, output: Path | None,
-) -> Settings:  # fmt: skip
+def _absolute(path: Path | None) -> str | None:
+    return None if path is None else str(path.absolute())
+
+
+def _usual_epochs(architecture: str) -> int:
     from emodetect.backends.keras_import import import_keras
     from emodetect.training.architectures import architecture_named
-    from emodetect.training.settings import Settings
 
-    if epochs is None:
-        import_keras()
-        epochs = architecture_named(architecture).epochs
-    return Settings(
-        data=str(data.absolute()),
-        votes=str(votes.absolute()) if votes else None,
-        architecture=architecture,
-        epochs=epochs,
-        seed=seed or 0,
-        precision=precision or "float32",
-        batch_size=batch_size,
-        output=str(output.absolute()) if output else None,
-    )
+    import_keras()
+    return architecture_named(architecture).epochs
 
 
 def _run(settings: Settings, folder: Path, *, resume: bool, overwrite: bool, show_attention: Path | None) -> None:

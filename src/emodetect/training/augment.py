@@ -35,22 +35,42 @@ class Augmentation:
     low_resolution: float = 0.0
     erase: float = 0.0
 
-    def apply(self, images: npt.NDArray[np.uint8], generator: np.random.Generator) -> npt.NDArray[np.uint8]:
-        """Change each of uint8 (n, h, w) images on its own; returns a new array of the same shape."""
+    def apply(
+        self,
+        images: npt.NDArray[np.uint8],
+        generator: np.random.Generator,
+        backgrounds: npt.NDArray[np.uint8] | None = None,
+    ) -> npt.NDArray[np.uint8]:
+        """Change each image on its own.
+
+        Args:
+            images: uint8 (n, h, w).
+            generator: where chance comes from.
+            backgrounds: uint8 (m, h, w) of what may stand round a face; every second face that is moved or reduced gets one of
+                these behind it, as a camera sees it. None, and for the others: the border's pixels are drawn out.
+
+        Returns:
+            A new array of the same shape.
+        """
         result = np.empty_like(images)
         for index, image in enumerate(images):
-            result[index] = self._apply_one(image, generator)
+            behind = None
+            if backgrounds is not None and generator.random() < 0.5:
+                behind = backgrounds[generator.integers(len(backgrounds))]
+            result[index] = self._apply_one(image, generator, behind)
         return result
 
-    def _apply_one(self, image: npt.NDArray[np.uint8], generator: np.random.Generator) -> npt.NDArray[np.uint8]:
+    def _apply_one(
+        self, image: npt.NDArray[np.uint8], generator: np.random.Generator, behind: npt.NDArray[np.uint8] | None
+    ) -> npt.NDArray[np.uint8]:
         height, width = image.shape
         if self.flip and generator.random() < 0.5:
             image = np.ascontiguousarray(image[:, ::-1])
         transform = self._transform(height, width, generator)
-        image = np.asarray(
-            cv2.warpAffine(image, transform, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE),
-            np.uint8,
-        )
+        canvas = np.empty_like(image) if behind is None else behind.copy()
+        border = cv2.BORDER_REPLICATE if behind is None else cv2.BORDER_TRANSPARENT
+        cv2.warpAffine(image, transform, (width, height), dst=canvas, flags=cv2.INTER_LINEAR, borderMode=border)
+        image = canvas
         if generator.random() < self.low_resolution:
             side = int(generator.integers(width // 2, width))
             small = cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA)

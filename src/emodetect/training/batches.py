@@ -8,20 +8,24 @@ import numpy.typing as npt
 from typing_extensions import override
 
 from emodetect.training.augment import Augmentation
+from emodetect.training.dataset import as_input
 from emodetect.training.parts import FloatArray, Part
-
-
-def as_input(images: npt.NDArray[np.uint8]) -> FloatArray:
-    """Gray images (n, h, w) as networks take them: float32 (n, h, w, 1), 0..1."""
-    return np.asarray(images[..., np.newaxis] / np.float32(255), np.float32)
 
 
 class AugmentedBatches(keras.utils.PyDataset):  # type: ignore[misc]
     """Shuffled, augmented batches whose order and changes depend on the seed and the epoch alone."""
 
-    def __init__(self, part: Part, augmentation: Augmentation, batch_size: int, seed: int) -> None:
+    def __init__(
+        self,
+        part: Part,
+        augmentation: Augmentation,
+        batch_size: int,
+        seed: int,
+        backgrounds: npt.NDArray[np.uint8] | None = None,
+    ) -> None:
         super().__init__()
         self._part, self._augmentation, self._batch_size = part, augmentation, batch_size
+        self._backgrounds = backgrounds
         self._seed = seed
         self.start_at(0)
 
@@ -36,7 +40,7 @@ class AugmentedBatches(keras.utils.PyDataset):  # type: ignore[misc]
     def __getitem__(self, index: int) -> tuple[FloatArray, tuple[FloatArray, ...], tuple[FloatArray, ...]]:
         chosen = self._order[index * self._batch_size : (index + 1) * self._batch_size]
         generator = np.random.default_rng((self._seed, self._epoch, index))
-        images = self._augmentation.apply(self._part.faces.images[chosen], generator)
+        images = self._augmentation.apply(self._part.faces.images[chosen], generator, self._backgrounds)
         return (
             as_input(images),
             tuple(target[chosen] for target in self._part.targets),

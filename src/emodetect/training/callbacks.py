@@ -75,7 +75,7 @@ class EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
         row["val_loss"] = self._validation.loss(scores)
         row |= {f"val_{head.name}": value for head, value in zip(self._heads, accuracy, strict=True)}
         row["seconds"] = round(time.perf_counter() - self._started, 1)
-        score = float(np.nanmean(accuracy))
+        score = float(np.nanmean([value for head, value in zip(self._heads, accuracy, strict=True) if head.learns != "face"]))
         if score > self._best:
             self._best = score
             partial = self._folder.path / "best.partial.weights.h5"

@@ -147,6 +147,11 @@ def read_crops(folder: Path, *, allow_missing: bool = False) -> LabelledCrops:
     return LabelledCrops(tuple(crops), np.asarray(labels, np.int64), tuple(keys))
 
 
+def as_input(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    """Gray images (n, h, w) as networks take them: float32 (n, h, w, 1), 0..1."""
+    return np.asarray(images[..., np.newaxis] / np.float32(255), np.float32)
+
+
 def raise_faults(faults: Sequence[str]) -> None:
     """Raise one DatasetError that names the faults of a data set, if there are any."""
     if faults:

@@ -135,7 +135,8 @@ def _describe(path: Path, metadata: ModelMetadata) -> list[str]:
     import onnx
 
     graph = onnx.load(path)
-    names = [name for name, _ in zip(metadata.labels, graph.graph.output, strict=False)]
+    named = [*metadata.labels, *([metadata.face] if metadata.face else [])]
+    names = [name for name, _ in zip(named, graph.graph.output, strict=False)]
     _name_outputs(graph, names)
     entry = graph.metadata_props.add()
     entry.key, entry.value = KEY, metadata.to_json()

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from pathlib import Path
 
 import keras
+import numpy as np
 from rich.console import Console
 
+from emodetect.errors import DatasetError, first_line
 from emodetect.quiet import quiet_native_output
 from emodetect.training.architectures import architecture_named
 from emodetect.training.averaging import AveragedWeights
@@ -56,7 +59,9 @@ def train(
         keras.utils.set_random_seed(settings.seed)
     keras.config.set_dtype_policy(settings.precision)
     model = architecture.build(data.heads)
-    batches = AugmentedBatches(data.training, architecture.augmentation, architecture.batch_size, settings.seed)
+    if settings.start:
+        start_from(model, Path(settings.start))
+    batches = AugmentedBatches(data.training, architecture.augmentation, architecture.batch_size, settings.seed, data.backgrounds)
     optimizer = architecture.optimizer(len(batches), settings.epochs)
     model.compile(
         optimizer,
@@ -76,3 +81,21 @@ def train(
         finally:
             progress.close()
     return data
+
+
+def start_from(model: keras.Model, path: Path) -> None:
+    """Give a network the weights of an earlier run; a head that the earlier one did not have keeps its own.
+
+    Raises:
+        DatasetError: the file is no weights file, or of another network.
+    """
+    before = [weight.copy() for weight in model.get_weights()]
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the layers that are not in the file
+            model.load_weights(path, skip_mismatch=True)
+    except (OSError, ValueError) as error:
+        raise DatasetError(f"{path}: cannot be started from ({first_line(error)})") from error
+    changed = sum(not np.array_equal(old, new) for old, new in zip(before, model.get_weights(), strict=True))
+    if changed < len(before) / 2:
+        raise DatasetError(f"{path}: holds the weights of another network")

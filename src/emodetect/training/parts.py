@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +12,17 @@ import numpy.typing as npt
 from emodetect.errors import DatasetError
 from emodetect.training.architectures.base import Architecture, Head
 from emodetect.training.dataset import LabelledFaces, read_data_set
+from emodetect.training.negatives import displaced_faces, read_negatives
 from emodetect.training.settings import Settings
 from emodetect.training.split import group_copies, split_validation, without_copies_of
+from emodetect.training.teacher import teach
 from emodetect.training.votes import Votes, read_votes
 from emodetect.types import EMOTIONS
 
 FloatArray = npt.NDArray[np.float32]
+
+_DISPLACED = 18
+"""Of so many training faces one is displaced, too, to be a picture of no face."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +30,7 @@ class Part:
     """Faces with one target and weight array a head.
 
     Attributes:
-        faces: the images and folder labels.
+        faces: the images and folder labels; -1 where the image is no face.
         targets: for each head float32 (n, labels), rows that sum to 1 where the weight is not 0.
         weights: for each head float32 (n,); 0 where the face has no target for it.
         votes: what people said of the faces, or None.
@@ -70,6 +75,7 @@ class RunData:
         test: looked at once, at the end.
         heads: the outputs that can be trained on this data.
         notes: what was found in the data, in words, a sentence each.
+        backgrounds: uint8 (n, 48, 48), what may stand round a face; None where there are no negatives.
     """
 
     training: Part
@@ -77,13 +83,17 @@ class RunData:
     test: LabelledFaces
     heads: tuple[Head, ...]
     notes: tuple[str, ...]
+    backgrounds: npt.NDArray[np.uint8] | None = None
 
 
 def make_part(faces: LabelledFaces, votes: Votes | None, heads: Sequence[Head], smoothing: float = 0.0) -> Part:
-    """Turn labels and votes into targets for these heads; smoothing spreads that share over all labels."""
+    """Turn labels and votes of faces into targets for these heads; smoothing spreads that share over all labels."""
     targets, weights = [], []
     for head in heads:
-        if head.votes:
+        if head.learns == "face":
+            target = np.tile(_one_hot(head, "face"), (len(faces), 1))
+            weight = np.ones(len(faces), np.float32)
+        elif head.learns == "votes":
             if votes is None:
                 raise ValueError(f"the head {head.name} needs votes")
             target = votes.distribution()
@@ -96,6 +106,29 @@ def make_part(faces: LabelledFaces, votes: Votes | None, heads: Sequence[Head], 
         targets.append(target.astype(np.float32))
         weights.append(weight)
     return Part(faces, tuple(targets), tuple(weights), votes)
+
+
+def with_negatives(part: Part, images: npt.NDArray[np.uint8], heads: Sequence[Head]) -> Part:
+    """Add uint8 (n, 48, 48) pictures that are no faces; only the heads that tell faces learn from them."""
+    count = len(images)
+    faces = LabelledFaces(
+        np.concatenate([part.faces.images, images]),
+        np.concatenate([part.faces.labels, np.full(count, -1)]),
+        (*part.faces.keys, *("" for _ in range(count))),
+    )
+    targets, weights = [], []
+    for head, target, weight in zip(heads, part.targets, part.weights, strict=True):
+        nothing = _one_hot(head, "nothing") if head.learns == "face" else np.zeros(len(head.labels), np.float32)
+        targets.append(np.concatenate([target, np.tile(nothing, (count, 1))]))
+        weights.append(np.concatenate([weight, np.full(count, head.learns == "face", np.float32)]))
+    votes = part.votes
+    if votes is not None:
+        votes = Votes(np.concatenate([votes.counts, np.zeros((count, votes.counts.shape[1]), np.float32)]))
+    return Part(faces, tuple(targets), tuple(weights), votes)
+
+
+def _one_hot(head: Head, label: str) -> FloatArray:
+    return np.asarray([[name == label for name in head.labels]], np.float32)
 
 
 def prepare(settings: Settings, architecture: Architecture) -> RunData:
@@ -117,9 +150,10 @@ def prepare(settings: Settings, architecture: Architecture) -> RunData:
     extra = len(train) - len(np.unique(group_copies(train.images)))
     if extra:
         notes.append(f"{extra:,} images of train are copies of another one; copies stay on one side of the split.")
+    no_faces = train.images[:0]
     if settings.votes:
         nobody = read_votes(Path(settings.votes), faces.keys).not_a_face()
-        faces = faces.take(np.flatnonzero(~nobody))
+        no_faces, faces = faces.images[nobody], faces.take(np.flatnonzero(~nobody))
         notes.append(f"{int(nobody.sum()):,} images of train are no faces by the votes and are left out.")
     training, validation = split_validation(faces, settings.validation_share, settings.seed)
     emptied = [emotion.value for label, emotion in enumerate(EMOTIONS) if label not in training.labels]
@@ -129,9 +163,26 @@ def prepare(settings: Settings, architecture: Architecture) -> RunData:
     absent = [emotion.value for i, emotion in enumerate(EMOTIONS) if i not in test.labels]
     if absent:
         notes.append(f"test has no images for {', '.join(absent)}; its means leave these labels out.")
-    heads = tuple(head for head in architecture.heads if settings.votes or not head.votes)
+    given = {"label": True, "votes": settings.votes is not None, "face": settings.negatives is not None}
+    heads = tuple(head for head in architecture.heads if given[head.learns])
     parts = []
     for part, smoothing in ((training, architecture.label_smoothing), (validation, 0.0)):
         votes = read_votes(Path(settings.votes), part.keys) if settings.votes else None
         parts.append(make_part(part, votes, heads, smoothing))
-    return RunData(parts[0], parts[1], test, heads, tuple(notes))
+    learned, judged = parts
+    backgrounds = None
+    if settings.negatives:
+        backgrounds, held_back = read_negatives(Path(settings.negatives), settings.validation_share, settings.seed)
+        generator = np.random.default_rng(settings.seed)
+        chosen = generator.permutation(len(training))[: len(training) // _DISPLACED]
+        displaced = displaced_faces(training.images[chosen], backgrounds, generator)
+        learned = with_negatives(learned, np.concatenate([backgrounds, displaced, no_faces]), heads)
+        judged = with_negatives(judged, held_back, heads)
+        notes.append(
+            f"{len(backgrounds):,} pictures of something else, {len(displaced):,} displaced faces and {len(no_faces):,} images "
+            f"that are no faces by the votes teach what is none; {len(held_back):,} more for validation."
+        )
+    if settings.teachers:
+        targets = teach(learned.targets, heads, learned.faces.images, [Path(path) for path in settings.teachers])
+        learned = replace(learned, targets=targets)
+    return RunData(learned, judged, test, heads, tuple(notes), backgrounds)

@@ -16,12 +16,16 @@ from emodetect.errors import DatasetError, OutputError
 from emodetect.quiet import quiet_native_output
 from emodetect.training.architectures import Head, architecture_named
 from emodetect.training.batches import predict
+from emodetect.training.calibration import calibrate
 from emodetect.training.log import read_log
 from emodetect.training.metrics import Metrics, accuracy_where_known, uncertainty_threshold
 from emodetect.training.parts import FloatArray, RunData, prepare
 from emodetect.training.plots import plot_confusion, plot_curves
 from emodetect.training.run_folder import RunFolder
 from emodetect.training.settings import Settings
+
+_FACES_KEPT = 0.99
+"""Share of the validation part's faces that the face output must not refuse."""
 
 
 @dataclass(frozen=True)
@@ -61,8 +65,9 @@ class TrainedModel:
 def load_best(path: Path, data: RunData | None = None) -> TrainedModel:
     """Load the best weights of a run.
 
-    The default output (one head, or the mean of all) and the uncertainty threshold are chosen on the run's validation part, by
-    the labels that most people agree on: FER+'s majority where there are votes, else the folders' labels.
+    Scores are calibrated on the validation part of the run (see `calibration`). The default output (a head, or the mean of all)
+    and the uncertainty threshold are chosen on it by the labels that most people agree on: FER+'s majority where there are votes,
+    else those of the folders.
 
     Args:
         path: the run's folder.
@@ -80,21 +85,26 @@ def load_best(path: Path, data: RunData | None = None) -> TrainedModel:
         model.load_weights(folder.weights)
     except (OSError, ValueError) as error:
         raise DatasetError(f"{folder.weights}: cannot be read; has the run finished an epoch? ({error})") from error
-    scores = predict(model, data.validation.faces.images)
+    images = data.validation.faces.images
+    calibration = calibrate(model, data.heads, data.validation, predict(model, images))
+    scores = predict(model, images)
     truth = data.validation.agreed_labels()
     seven = _by_output(data.heads, scores)
     agreed = {name: accuracy_where_known(score, truth) for name, score in seven.items()}
     default = max(agreed, key=lambda name: agreed[name])
     accuracy = dict(zip((head.name for head in data.heads), data.validation.accuracy(scores), strict=True))
     metadata = ModelMetadata(
-        labels={head.name: head.labels for head in data.heads},
+        labels={head.name: head.labels for head in data.heads if head.learns != "face"},
         default=default,
         uncertain_below=uncertainty_threshold(seven[default], truth),
+        face=next((head.name for head in data.heads if head.learns == "face"), None),
+        face_above=_face_threshold(data, scores),
         facts={
             "architecture": architecture.name,
             "data": Path(settings.data).name + (" with votes" if settings.votes else ""),
             "epochs": settings.epochs,
             "seed": settings.seed,
+            "calibration": calibration,
             "validation_accuracy": {name: round(value, 4) for name, value in accuracy.items()},
             "validation_accuracy_seven_agreed": {name: round(value, 4) for name, value in agreed.items()},
             "keras": keras.__version__,
@@ -125,10 +135,20 @@ def finish(path: Path, data: RunData) -> tuple[TrainedModel, str]:
     return trained, summary
 
 
+def _face_threshold(data: RunData, scores: list[FloatArray]) -> float | None:
+    """The face score that all but one in a hundred of the validation part's faces have; None without such a head."""
+    for head, score in zip(data.heads, scores, strict=True):
+        if head.learns == "face":
+            faces = data.validation.faces.labels >= 0
+            return round(float(np.quantile(score[faces, head.labels.index("face")], 1 - _FACES_KEPT)), 4)
+    return None
+
+
 def _by_output(heads: tuple[Head, ...], scores: list[FloatArray]) -> dict[str, FloatArray]:
-    """Scores over `EMOTIONS` of each output, and of the mean where there are several."""
-    seven = {head.name: LabelMap(head.labels).apply(score) for head, score in zip(heads, scores, strict=True)}
-    if len(heads) > 1:
+    """Scores over `EMOTIONS` of each emotion output, and of the mean where there are several."""
+    pairs = [(head, score) for head, score in zip(heads, scores, strict=True) if head.learns != "face"]
+    seven = {head.name: LabelMap(head.labels).apply(score) for head, score in pairs}
+    if len(seven) > 1:
         seven["mean"] = np.asarray(np.mean(list(seven.values()), axis=0), np.float32)
     return seven
 

@@ -26,6 +26,9 @@ class Settings:
             AVX-512 BF16); the saved model is always float32.
         batch_size: faces a step; None for the architecture's own.
         output: model file to write at the end, or None.
+        negatives: folder of crops that are no faces, or None.
+        teachers: ONNX files whose answers are mixed into the labels.
+        start: weights file of an earlier run to start from, or None.
     """
 
     data: str
@@ -37,6 +40,9 @@ class Settings:
     precision: str = "float32"
     batch_size: int | None = None
     output: str | None = None
+    negatives: str | None = None
+    teachers: tuple[str, ...] = ()
+    start: str | None = None
 
     def save(self, folder: Path) -> None:
         """Write the settings into a run's folder."""
@@ -50,6 +56,7 @@ class Settings:
             DatasetError: the folder holds no run.
         """
         try:
-            return cls(**json.loads((folder / _FILE).read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError) as error:
+            values = json.loads((folder / _FILE).read_text(encoding="utf-8"))
+            return cls(**values | {"teachers": tuple(values.get("teachers", ()))})
+        except (OSError, ValueError, TypeError, AttributeError) as error:
             raise DatasetError(f"{folder}: not the folder of a training run ({error})") from error

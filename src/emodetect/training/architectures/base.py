@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     import keras
@@ -19,12 +19,12 @@ class Head:
     Attributes:
         name: the output's name.
         labels: what its positions mean, in order.
-        votes: learn the distribution of FER+ votes rather than the folder's label.
+        learns: the folder's label, the distribution of FER+ votes, or whether the picture is a face at all.
     """
 
     name: str
     labels: tuple[str, ...]
-    votes: bool = False
+    learns: Literal["label", "votes", "face"] = "label"
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,8 @@ class Architecture:
     Attributes:
         name: what the command line calls it.
         build: makes the Keras model, input float32 (n, 48, 48, 1) in 0..1, one output a head in this order.
-        heads: the outputs; one that learns from votes is left out when there are none.
+        heads: the outputs; one that learns from votes is left out when there are none, and so is one that tells faces where there
+            are no negatives.
         augmentation: how training faces are changed.
         optimizer: from the number of steps an epoch and of epochs.
         batch_size: faces a step.

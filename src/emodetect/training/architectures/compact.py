@@ -1,7 +1,7 @@
-"""The embedded network: a small residual trunk with squeeze-and-excitation and two heads.
+"""The embedded network: a small residual trunk with squeeze-and-excitation and up to three heads.
 
 Residual blocks after He et al. 2016 (arXiv 1512.03385), squeeze-and-excitation after Hu et al. 2018
-(arXiv 1709.01507). About 60 million multiply-adds and 1.6 million weights at 48x48.
+(arXiv 1709.01507). 70 million multiply-adds and 1.6 million weights at 48x48.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from keras import layers
 from emodetect.training.architectures.base import Architecture, Head
 from emodetect.training.augment import Augmentation
 from emodetect.training.dataset import FACE_SIZE
+from emodetect.training.negatives import FACE_LABELS
 from emodetect.training.votes import FERPLUS_LABELS
 from emodetect.types import EMOTIONS
 
@@ -74,7 +75,8 @@ COMPACT = Architecture(
     build=_build,
     heads=(
         Head("fer2013", tuple(emotion.value for emotion in EMOTIONS)),
-        Head("ferplus", FERPLUS_LABELS, votes=True),
+        Head("ferplus", FERPLUS_LABELS, learns="votes"),
+        Head("face", FACE_LABELS, learns="face"),
     ),
     augmentation=Augmentation(
         rotation=15,
