@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from emodetect.backends.registry import create_backend
+from emodetect.backends.verifier import EmbeddedVerifier
 from emodetect.faces.haar import HaarDetector, MinFace
 from emodetect.faces.tracker import FaceTracker
 from emodetect.pipeline import EmotionPipeline
@@ -45,6 +46,7 @@ def open_pipeline(
         yield EmotionPipeline(
             detector,
             loaded,
+            verifier=EmbeddedVerifier(),
             tracker=FaceTracker() if track else None,
             smoother=ScoreSmoother(smoothing) if track else None,
         )

@@ -20,6 +20,7 @@ from emodetect.backends.base import EmotionBackend
 from emodetect.faces.boxes import crop
 from emodetect.faces.haar import FaceDetector
 from emodetect.faces.tracker import FaceTracker
+from emodetect.faces.verifier import FaceVerifier
 from emodetect.latest import Latest
 from emodetect.overlay import draw, mirrored
 from emodetect.pipeline import locate, read, readings
@@ -85,6 +86,7 @@ class LiveSession:
         capture: where frames come from; not started yet.
         detector: finds faces.
         tracker: follows them.
+        verifier: refuses what is no face, or None.
         backend: reads emotions; loaded in the classifying thread, so that the picture does not wait.
         smoother: steadies scores.
         uncertain_below: confidence under which a reading is marked uncertain; None for the backend's own threshold.
@@ -102,6 +104,7 @@ class LiveSession:
         tracker: FaceTracker,
         backend: EmotionBackend,
         *,
+        verifier: FaceVerifier | None = None,
         smoother: ScoreSmoother,
         uncertain_below: float | None = None,
         records: Sink | None = None,
@@ -111,7 +114,7 @@ class LiveSession:
         duration: float | None = None,
     ) -> None:
         self._capture, self._detector, self._tracker = capture, detector, tracker
-        self._backend = backend
+        self._backend, self._verifier = backend, verifier
         self._smoother, self._uncertain_below = smoother, uncertain_below
         self._records, self._recording, self._window = records, recording, window
         self._mirror, self._duration = mirror, duration
@@ -179,7 +182,7 @@ class LiveSession:
                     break
                 continue
             started = time.perf_counter()
-            faces = locate(frame, self._detector, self._tracker)
+            faces = locate(frame, self._detector, self._tracker, self._verifier)
             timings = {"faces": 1000 * (time.perf_counter() - started)}
             if faces and not self._loading.is_set():
                 images = tuple(crop(frame.image, face.box).copy() for face in faces)

@@ -12,6 +12,7 @@ from emodetect.backends.base import EmotionBackend
 from emodetect.faces.boxes import crop
 from emodetect.faces.haar import FaceDetector
 from emodetect.faces.tracker import FaceTracker
+from emodetect.faces.verifier import FaceVerifier
 from emodetect.smoother import ScoreSmoother
 from emodetect.types import EmotionScores, Face, FaceReading, Frame, FrameResult, Image
 
@@ -25,6 +26,7 @@ class EmotionPipeline:
     Args:
         detector: finds faces.
         backend: reads emotions off them.
+        verifier: refuses what the detector has found and is no face, or None.
         tracker: follows faces, or None.
         smoother: steadies scores, or None.
         uncertain_below: confidence under which a reading is marked uncertain; None for the backend's own threshold.
@@ -35,12 +37,13 @@ class EmotionPipeline:
         detector: FaceDetector,
         backend: EmotionBackend,
         *,
+        verifier: FaceVerifier | None = None,
         tracker: FaceTracker | None = None,
         smoother: ScoreSmoother | None = None,
         uncertain_below: float | None = None,
     ) -> None:
         self._detector, self._backend = detector, backend
-        self._tracker, self._smoother = tracker, smoother
+        self._verifier, self._tracker, self._smoother = verifier, tracker, smoother
         self._uncertain_below = backend.uncertain_below if uncertain_below is None else uncertain_below
 
     def analyze(self, frame: Frame) -> FrameResult:
@@ -50,7 +53,7 @@ class EmotionPipeline:
             EmodetectError: the backend failed.
         """
         started = time.perf_counter()
-        faces = locate(frame, self._detector, self._tracker)
+        faces = locate(frame, self._detector, self._tracker, self._verifier)
         located = time.perf_counter()
         scores = read(self._backend, [crop(frame.image, face.box) for face in faces], faces, frame.timestamp, self._smoother)
         classified = time.perf_counter()
@@ -58,10 +61,20 @@ class EmotionPipeline:
         return FrameResult(frame.index, frame.timestamp, readings(faces, scores, self._uncertain_below), timings)
 
 
-def locate(frame: Frame, detector: FaceDetector, tracker: FaceTracker | None) -> tuple[Face, ...]:
-    """The faces of a frame: followed by the tracker, or, without one, numbered from 1 from left to right."""
+def locate(
+    frame: Frame, detector: FaceDetector, tracker: FaceTracker | None, verifier: FaceVerifier | None = None
+) -> tuple[Face, ...]:
+    """The faces of a frame: followed by the tracker, or, without one, numbered from 1 from left to right.
+
+    A face that the tracker follows already is not verified again.
+    """
     gray = np.asarray(cv2.cvtColor(frame.image, cv2.COLOR_BGR2GRAY), np.uint8)
     detections = detector.detect(gray)
+    if verifier is not None:
+        unknown = [found for found in detections if tracker is None or not tracker.follows(found.box)]
+        answers = verifier.are_faces([crop(frame.image, found.box) for found in unknown])
+        refused = {found.box for found, is_face in zip(unknown, answers, strict=True) if not is_face}
+        detections = [found for found in detections if found.box not in refused]
     if tracker is not None:
         height, width = gray.shape
         return tracker.update(detections, frame.timestamp, (width, height))

@@ -9,9 +9,10 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from emodetect.backends.cnn import EMBEDDED, create_cnn
+from emodetect.backends.cnn import create_cnn
 from emodetect.backends.metadata import KEY, ModelMetadata
 from emodetect.backends.onnx_cnn import OnnxBackend
+from emodetect.backends.onnx_session import EMBEDDED
 from emodetect.errors import ModelError, UsageError
 from emodetect.types import EMOTIONS, Emotion, Image
 

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from emodetect.backends.base import EmotionBackend
+from emodetect.backends.onnx_session import EMBEDDED
 from emodetect.errors import ModelError, UsageError
-
-EMBEDDED = Path(__file__).parent / "models" / "emodetect.onnx"
 
 HEADS = ("fer2013", "ferplus")
 """The outputs of the embedded network."""

@@ -12,12 +12,10 @@ from typing_extensions import override
 from emodetect.backends.base import EmotionBackend
 from emodetect.backends.faces_input import FaceInput
 from emodetect.backends.labels import EIGHT_LABELS, TUTORIAL_LABELS, LabelMap, mean_scores, mean_scores_eight
-from emodetect.backends.metadata import KEY, ModelMetadata
-from emodetect.errors import ModelError, first_line
+from emodetect.backends.metadata import ModelMetadata
+from emodetect.backends.onnx_session import model_metadata, open_session
+from emodetect.errors import ModelError
 from emodetect.types import EMOTIONS, Image
-
-_THREADS = 2
-"""Threads inside an operator: 1.3 ms a face with two, 2.0 with one, on two cores; small networks gain nothing from more."""
 
 
 class OnnxBackend(EmotionBackend):
@@ -41,29 +39,14 @@ class OnnxBackend(EmotionBackend):
 
     @override
     def load(self) -> None:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = _THREADS
-        options.inter_op_num_threads = 1
-        # Threads that wait by spinning would take the cores from the detector.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        options.log_severity_level = 4
-        try:
-            self._session = onnxruntime.InferenceSession(str(self._path), options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # ONNX Runtime has no common base class for what a bad file raises
-            raise ModelError(f"{self._path}: not a model that ONNX Runtime can load ({first_line(error)})") from error
-        metadata = self._metadata()
+        self._session = open_session(self._path)
+        metadata = model_metadata(self._session, self._path)
         self._input_name, self._input, self._fixed_batch = self._read_input(metadata)
         self._outputs = self._choose_outputs(metadata)
         self._maps = [self._label_map(output, metadata) for output in self._outputs]
         self.tells_contempt = any(labels.has_contempt for labels in self._maps)
         if metadata and metadata.uncertain_below is not None:
             self.uncertain_below = metadata.uncertain_below
-
-    def _metadata(self) -> ModelMetadata | None:
-        text = self._session.get_modelmeta().custom_metadata_map.get(KEY)
-        return None if text is None else ModelMetadata.from_json(text, self._path)
 
     def _read_input(self, metadata: ModelMetadata | None) -> tuple[str, FaceInput, bool]:
         inputs = self._session.get_inputs()
@@ -83,7 +66,7 @@ class OnnxBackend(EmotionBackend):
         names = [output.name for output in self._session.get_outputs()]
         wanted = self._head or (metadata.default if metadata else None)
         if wanted == "mean":
-            return names
+            return [name for name in names if metadata is None or name in metadata.labels]
         if wanted is None:
             return names[:1]
         if wanted not in names:

@@ -17,6 +17,7 @@ from emodetect.cli.options import (
     detector_options,
     make_backend,
     make_detector,
+    make_verifier,
     overwrite_option,
 )
 from emodetect.errors import EmodetectError, OutputError
@@ -42,7 +43,7 @@ IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 @debug_option
 def image(
     photos: Sequence[Path], output_format: str, output: str | None, overwrite: bool,
-    backend: str, model: str | None, labels: list[str] | None, uncertain: float | None, **detector: Any,
+    backend: str, model: str | None, labels: list[str] | None, uncertain: float | None, verify: bool, **detector: Any,
 ) -> int:  # fmt: skip
     """Read the emotions off the faces in photos.
 
@@ -58,7 +59,7 @@ def image(
     records: list[dict[str, Any]] = []
     failed = False
     with make_backend(backend, model, labels) as emotion_backend:
-        pipeline = EmotionPipeline(face_detector, emotion_backend, uncertain_below=uncertain)
+        pipeline = EmotionPipeline(face_detector, emotion_backend, verifier=make_verifier(verify), uncertain_below=uncertain)
         for path, target in zip(photos, targets, strict=True):
             try:
                 picture = read_image(path)

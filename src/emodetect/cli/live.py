@@ -14,6 +14,7 @@ from emodetect.cli.options import (
     detector_options,
     make_backend,
     make_detector,
+    make_verifier,
     overwrite_option,
 )
 
@@ -39,7 +40,7 @@ from emodetect.cli.options import (
 def live(
     source: str, mirror: bool | None, no_window: bool, log: Path | None, record: Path | None, duration: float | None,
     loop: bool, smoothing: float, overwrite: bool,
-    backend: str, model: str | None, labels: list[str] | None, uncertain: float | None, **detector: Any,
+    backend: str, model: str | None, labels: list[str] | None, uncertain: float | None, verify: bool, **detector: Any,
 ) -> None:  # fmt: skip
     """Show the emotions of the faces before a camera; q or Esc ends it."""
     from emodetect.faces.tracker import FaceTracker
@@ -73,6 +74,7 @@ def live(
                 face_detector,
                 FaceTracker(confirm=2 * detector["min_neighbors"]),
                 emotion_backend,
+                verifier=make_verifier(verify),
                 smoother=ScoreSmoother(smoothing),
                 uncertain_below=uncertain,
                 records=records,

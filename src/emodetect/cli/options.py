@@ -11,6 +11,7 @@ import click
 if TYPE_CHECKING:
     from emodetect.backends.base import EmotionBackend
     from emodetect.faces.haar import HaarDetector
+    from emodetect.faces.verifier import FaceVerifier
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -37,11 +38,13 @@ def comma_separated(ctx: click.Context, parameter: click.Parameter, value: str |
 
 
 def detector_options(min_face: str) -> Callable[[Function], Function]:
-    """``--cascade``, ``--scale-factor``, ``--min-neighbors`` and ``--min-face`` with this default."""
+    """``--cascade``, ``--scale-factor``, ``--min-neighbors``, ``--min-face`` with this default, and ``--verify``."""
 
     def decorate(function: Function) -> Function:
         # fmt: off
         for option in (
+            click.option("--verify/--no-verify", default=True, show_default=True,
+                         help="Let the embedded network refuse what the detector has found and is no face."),
             click.option("--min-face", callback=_min_face, metavar="PIXELS|SHARE", default=min_face, show_default=True,
                          help="Smallest face to look for, in pixels or as a share of the picture's height."),
             click.option("--min-neighbors", type=click.IntRange(1), default=5, show_default=True,
@@ -92,6 +95,13 @@ def make_detector(cascade: Path | None, scale_factor: float, min_neighbors: int,
     from emodetect.faces.haar import HaarDetector, MinFace
 
     return HaarDetector(cascade, scale_factor=scale_factor, min_neighbors=min_neighbors, min_face=MinFace(*min_face))
+
+
+def make_verifier(verify: bool) -> FaceVerifier | None:
+    """The second opinion that the options ask for."""
+    from emodetect.backends.verifier import EmbeddedVerifier
+
+    return EmbeddedVerifier() if verify else None
 
 
 def make_backend(backend: str, model: str | None, labels: list[str] | None) -> EmotionBackend:

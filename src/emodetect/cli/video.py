@@ -16,6 +16,7 @@ from emodetect.cli.options import (
     detector_options,
     make_backend,
     make_detector,
+    make_verifier,
     overwrite_option,
 )
 from emodetect.errors import OutputError
@@ -35,7 +36,7 @@ from emodetect.errors import OutputError
 @debug_option
 def video(
     clip: Path, output: Path | None, log: Path | None, smoothing: float, overwrite: bool,
-    backend: str, model: str | None, labels: list[str] | None, uncertain: float | None, **detector: Any,
+    backend: str, model: str | None, labels: list[str] | None, uncertain: float | None, verify: bool, **detector: Any,
 ) -> None:  # fmt: skip
     """Read the emotions off every frame of a clip, in order; two runs give the same log."""
     from rich.console import Console
@@ -67,6 +68,7 @@ def video(
         pipeline = EmotionPipeline(
             face_detector,
             emotion_backend,
+            verifier=make_verifier(verify),
             tracker=FaceTracker(confirm=2 * detector["min_neighbors"]),
             smoother=ScoreSmoother(smoothing),
             uncertain_below=uncertain,

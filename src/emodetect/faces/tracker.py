@@ -87,6 +87,11 @@ class FaceTracker:
         ]
         return tuple(sorted((f for f in faces if f.box.width and f.box.height), key=lambda face: face.track_id))
 
+    def follows(self, box: Box) -> bool:
+        """Whether a box is where a face is that has its number already."""
+        known = [track.box() for track in self._tracks if track.number is not None]
+        return bool((intersection_over_union(known, [box]) >= _MIN_OVERLAP).any())
+
     def _match(self, detections: Sequence[Detection], timestamp: float) -> set[int]:
         overlap = intersection_over_union([track.box() for track in self._tracks], [d.box for d in detections])
         # Pairs that are not the same face count nothing; a known face has the first claim on a box, so that a passing
