@@ -12,6 +12,7 @@ from emodetect.errors import ModelError
 from emodetect.faces.boxes import intersection_over_union
 from emodetect.faces.haar import HaarDetector, MinFace
 from emodetect.faces.tracker import FaceTracker
+from emodetect.faces.verifier import FaceVerifier
 from emodetect.pipeline import EmotionPipeline, locate, read, readings
 from emodetect.smoother import ScoreSmoother
 from emodetect.sources.video import VideoFile
@@ -39,6 +40,18 @@ class Scripted:
     def detect(self, gray: npt.NDArray[np.uint8]) -> list[Detection]:
         self.shapes.append(gray.shape)
         return list(self.detections)
+
+
+class OnlyBlue(FaceVerifier):
+    """Takes blue crops for faces and counts what it is asked."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    @override
+    def are_faces(self, crops: Sequence[Image]) -> npt.NDArray[np.bool_]:
+        self.asked += len(crops)
+        return np.asarray([crop[..., 0].mean() > crop[..., 2].mean() for crop in crops], bool)
 
 
 class ByColor(FakeBackend):
@@ -237,3 +250,25 @@ def test_locate_follows_faces_of_a_frame_to_the_picture_of_its_size() -> None:
     # The tracker clips to width and height, in this order.
     [face] = locate(make_frame(make_image(400, 200)), Scripted(Box(350, 150, 100, 100)), FaceTracker())
     assert face == Face(Box(350, 150, 50, 50), 1)
+
+
+def test_what_the_verifier_refuses_is_no_face() -> None:
+    verifier = OnlyBlue()
+    [face] = locate(make_frame(two_colors()), Scripted(BLUE, RED), None, verifier)
+    assert face.box == BLUE
+    assert verifier.asked == 2
+
+
+def test_a_face_that_is_followed_is_not_verified_again() -> None:
+    verifier, tracker = OnlyBlue(), FaceTracker()
+    for index in range(5):
+        [face] = locate(make_frame(two_colors(), index, index / 25), Scripted(BLUE), tracker, verifier)
+    assert face.track_id == 1
+    assert verifier.asked == 1
+
+
+def test_a_false_face_is_verified_as_often_as_it_is_found() -> None:
+    verifier, tracker = OnlyBlue(), FaceTracker()
+    for index in range(5):
+        assert locate(make_frame(two_colors(), index, index / 25), Scripted(RED), tracker, verifier) == ()
+    assert verifier.asked == 5

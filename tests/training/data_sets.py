@@ -57,3 +57,13 @@ def write_votes(path: Path, data: Path) -> Path:
                 counts[0] += 1
                 writer.writerow([Path("somewhere", *picture.parts[-3:]).as_posix(), *counts])
     return path
+
+
+def write_negatives(folder: Path, *, pictures: int, crops: int) -> Path:
+    """Crops that are no faces, ``<picture>-<number>.png``: noise, each picture of a brightness of its own."""
+    folder.mkdir()
+    for picture in range(pictures):
+        for number in range(crops):
+            noise = np.random.default_rng((picture, number)).integers(0, 9, (48, 48)) + 20 * picture
+            assert cv2.imwrite(str(folder / f"p{picture}-{number}.png"), noise.astype(np.uint8))
+    return folder

@@ -177,3 +177,13 @@ def test_such_a_share_of_the_faces_loses_a_rectangle(share: float) -> None:
         assert columns[-1] - columns[0] + 1 == len(columns)
         assert mask.sum() >= 0.9 * area
         assert 0.01 * 48 * 48 < area < 0.25 * 48 * 48
+
+
+def test_a_background_stands_where_the_face_does_not_reach() -> None:
+    """Every second face gets one; without one the face's border is drawn out."""
+    faces, behind = np.full((60, 48, 48), 200, np.uint8), np.zeros((1, 48, 48), np.uint8)
+    result = Augmentation(zoom=(0.5, 0.5)).apply(faces, np.random.default_rng(0), behind)
+    with_background = np.asarray([face[0, 0] == 0 for face in result])
+    assert 15 < with_background.sum() < 45
+    assert (result[~with_background] == 200).all()
+    assert (result[with_background][:, 20:28, 20:28] == 200).all()
