@@ -37,6 +37,8 @@ MODEL_SUFFIXES = (".h5", ".keras")
 @click.option("--epochs", type=click.IntRange(1), help="Passes over the training faces.  [default: the network's own]")
 @click.option("--batch-size", type=click.IntRange(1), help="Faces a step.  [default: the network's own]")
 @click.option("--seed", type=click.IntRange(0), help="Of the split, the first weights and the augmentation.  [default: 0]")
+@click.option("--validation-share", type=click.FloatRange(0, 0.5, min_open=True), metavar="SHARE",
+              help="Part of train that choices are made on.  [default: 0.1]")  # fmt: skip
 @click.option("--precision", type=click.Choice(["float32", "mixed_bfloat16"]),
               help="Numbers computed with; mixed_bfloat16 is faster on processors that have it.  [default: float32]")  # fmt: skip
 @click.option("--output", type=click.Path(path_type=Path), metavar="FILE",
@@ -51,8 +53,9 @@ MODEL_SUFFIXES = (".h5", ".keras")
 @debug_option
 def train(
     data: Path | None, votes: Path | None, negatives: Path | None, teachers: tuple[Path, ...], start: Path | None,
-    architecture: str | None, epochs: int | None, batch_size: int | None, seed: int | None, precision: str | None,
-    output: Path | None, run_dir: Path | None, resume: Path | None, show_attention: Path | None, overwrite: bool,
+    architecture: str | None, epochs: int | None, batch_size: int | None, seed: int | None,
+    validation_share: float | None, precision: str | None, output: Path | None, run_dir: Path | None, resume: Path | None,
+    show_attention: Path | None, overwrite: bool,
 ) -> None:  # fmt: skip
     """Train a network on FER-2013 or faces in its layout; any Keras backend (KERAS_BACKEND).
 
@@ -65,7 +68,8 @@ def train(
     if resume:
         fixed = {
             "--data": data, "--votes": votes, "--negatives": negatives, "--teacher": teachers or None, "--start": start,
-            "--arch": architecture, "--batch-size": batch_size, "--seed": seed, "--precision": precision, "--run-dir": run_dir,
+            "--arch": architecture, "--batch-size": batch_size, "--seed": seed, "--validation-share": validation_share,
+            "--precision": precision, "--run-dir": run_dir,
         }  # fmt: skip
         if given := [name for name, value in fixed.items() if value is not None]:
             raise UsageError(f"{given[0]} does not go with --resume: the run keeps its settings")
@@ -81,6 +85,7 @@ def train(
             architecture=architecture or "compact",
             epochs=epochs or _usual_epochs(architecture or "compact"),
             seed=seed or 0,
+            validation_share=validation_share or 0.1,
             precision=precision or "float32",
             batch_size=batch_size,
             output=_absolute(output),
