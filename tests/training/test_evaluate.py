@@ -62,10 +62,14 @@ def test_a_perfect_reader_and_the_votes(data_set: Path, votes: Path) -> None:
     seven = judge(StripeReader(), "seven", exam).as_dict(exam)
     assert seven["accuracy"] == seven["balanced_accuracy"] == seven["macro_f1"] == 1
     # Twenty pictures have their folder's emotion as the majority, the first angry one contempt.
-    assert seven["votes"] == {"accuracy": 1, "count": 20, "accuracy_7": 1, "count_7": 20}
+    doubt = 1 - float(judge(StripeReader(), "", exam).scores.max(axis=1).mean())  # always right, and not quite sure
+    error = pytest.approx(doubt, abs=1e-6)
+    assert seven["votes"] == {"accuracy": 1, "count": 20, "accuracy_7": 1, "count_7": 20, "ece": error}
     eight = judge(StripeReader(contempt=True), "eight", exam).as_dict(exam)
     # Calling all angry faces contempt is right once and wrong twice of 21.
-    assert eight["votes"] == {"accuracy": pytest.approx(19 / 21), "count": 21, "accuracy_7": 1, "count_7": 20}
+    expected = {"accuracy": pytest.approx(19 / 21), "count": 21, "accuracy_7": 1, "count_7": 20}
+    assert {name: eight["votes"][name] for name in expected} == expected
+    assert 0 < eight["votes"]["ece"] < 1
 
 
 def test_copies_of_train_are_left_out_of_the_second_figure(tmp_path: Path) -> None:
@@ -94,9 +98,10 @@ def test_a_folder_with_nothing_beside_it_and_labels_without_images(tmp_path: Pat
 
 
 def test_several_models_are_compared_with_the_first(data_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    picture = tmp_path / "confusion.png"
+    picture, calibration = tmp_path / "confusion.png", tmp_path / "calibration.png"
     models = ["--model", "embedded", "--model", "fer2013", "--model", "ferplus"]
-    records = evaluate(capsys, "--data", data_set / "test", *models, "--plot", picture)
+    pictures = "--plot", picture, "--plot-calibration", calibration
+    records = evaluate(capsys, "--data", data_set / "test", *models, *pictures)
     assert "difference" not in records[0]
     for record in records[1:]:
         difference = record["difference"]
@@ -105,6 +110,7 @@ def test_several_models_are_compared_with_the_first(data_set: Path, tmp_path: Pa
         low, high = difference["interval_95"]
         assert low <= difference["accuracy"] <= high
     assert picture.stat().st_size > 1000
+    assert calibration.stat().st_size > 1000
 
 
 def test_the_table_shows_all_models_and_fits_a_narrow_terminal(

@@ -31,19 +31,22 @@ if TYPE_CHECKING:
 @click.option("--format", "output_format", type=click.Choice(["table", "json"]), default="table", show_default=True,
               help="What is printed.")  # fmt: skip
 @click.option("--plot", type=click.Path(path_type=Path), metavar="FILE", help="Draw the confusion matrices.")
+@click.option("--plot-calibration", type=click.Path(path_type=Path), metavar="FILE",
+              help="Draw how often answers are right against how sure they are, by labels and by votes.")  # fmt: skip
 @overwrite_option
 @debug_option
 def evaluate(
     data: Path, backend: str, models: Sequence[str], labels: list[str] | None, votes: Path | None, output_format: str,
-    plot: Path | None, overwrite: bool,
+    plot: Path | None, plot_calibration: Path | None, overwrite: bool,
 ) -> None:  # fmt: skip
     """Judge models on labelled face crops, without face detection."""
     from emodetect.backends.cnn import RESERVED
     from emodetect.sinks.base import check_output
     from emodetect.training.evaluation import Exam
 
-    if plot:
-        check_output(plot, overwrite=overwrite, suffixes=PICTURE_SUFFIXES)
+    for picture in (plot, plot_calibration):
+        if picture:
+            check_output(picture, overwrite=overwrite, suffixes=PICTURE_SUFFIXES)
     exam = Exam.read(data, votes)
     # Beside files that need --labels the embedded network, which knows its own, may stand for comparison.
     several = len(models) > 1
@@ -55,6 +58,15 @@ def evaluate(
         from emodetect.training.plots import plot_confusion
 
         plot_confusion([np.asarray(record["confusion"]) for record in records], _short_names(records), plot)
+    if plot_calibration:
+        from emodetect.training import plots
+
+        answers = {}
+        for name, result in zip(_short_names(records), results, strict=True):
+            answers[f"{name}, labels"] = result.scores, exam.faces.labels
+            if exam.votes is not None:
+                answers[f"{name}, votes"] = result.by_votes(exam.votes.majority_eight())
+        plots.plot_calibration(answers, plot_calibration)
     if output_format == "json":
         click.echo(json.dumps(records, indent=2))
     else:
@@ -122,6 +134,7 @@ def _figures(records: Sequence[dict[str, Any]]) -> Any:
         rows += [
             ("accuracy by votes", [percent(r["votes"]["accuracy"]) for r in records]),
             ("images", [f"{r['votes']['count']:,}" for r in records]),
+            ("calibration error by votes", [percent(r["votes"]["ece"]) for r in records]),
             ("accuracy by votes, seven labels", [percent(r["votes"]["accuracy_7"]) for r in records]),
             ("images", [f"{r['votes']['count_7']:,}" for r in records]),
         ]

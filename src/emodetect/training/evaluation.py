@@ -14,7 +14,7 @@ import numpy.typing as npt
 from emodetect.backends.base import EmotionBackend
 from emodetect.errors import DatasetError
 from emodetect.training.dataset import LabelledCrops, read_crops, read_faces
-from emodetect.training.metrics import Metrics, paired_difference
+from emodetect.training.metrics import Metrics, calibration_error, paired_difference
 from emodetect.training.votes import Votes, read_votes
 from emodetect.types import EMOTIONS
 
@@ -93,15 +93,30 @@ class Result:
         return record
 
     def _by_votes(self, votes: Votes, kept: npt.NDArray[np.bool_]) -> dict[str, float | None]:
-        """Accuracy by FER+'s official majority: over its eight labels where the model has them, and over seven."""
+        """Accuracy and calibration by FER+'s official majority: over eight labels where the model has them, and over seven."""
         truth = np.where(kept, votes.majority_eight(), -1)
         seven = np.flatnonzero((truth >= 0) & (truth < len(EMOTIONS)))
-        accuracy_7 = _share(self.scores[seven].argmax(axis=1) == truth[seven])
-        if self.scores_eight is None:
-            return {"accuracy": accuracy_7, "count": len(seven), "accuracy_7": accuracy_7, "count_7": len(seven)}
-        eight = np.flatnonzero(truth >= 0)
-        accuracy = _share(self.scores_eight[eight].argmax(axis=1) == truth[eight])
-        return {"accuracy": accuracy, "count": len(eight), "accuracy_7": accuracy_7, "count_7": len(seven)}
+        scores, all_labels = self.by_votes(truth)
+        return {
+            "accuracy": _share(scores.argmax(axis=1) == all_labels),
+            "count": len(all_labels),
+            "accuracy_7": _share(self.scores[seven].argmax(axis=1) == truth[seven]),
+            "count_7": len(seven),
+            "ece": calibration_error(scores, all_labels) if len(all_labels) else None,
+        }
+
+    def by_votes(self, truth: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
+        """Scores and true labels of the faces on which people agree, over as many labels as the model has.
+
+        Args:
+            truth: int64 (n,), positions in `EIGHT_LABELS`, -1 where there is none.
+
+        Returns:
+            float32 (m, 8 or 7) and int64 (m,).
+        """
+        scores = self.scores if self.scores_eight is None else self.scores_eight
+        chosen = np.flatnonzero((truth >= 0) & (truth < scores.shape[1]))
+        return scores[chosen], truth[chosen]
 
 
 def judge(backend: EmotionBackend, model: str, exam: Exam, advance: Callable[[int], None] = lambda count: None) -> Result:

@@ -89,11 +89,26 @@ class Metrics:
 
 def calibration_error(scores: FloatArray, truth: IntArray) -> float:
     """How far confidence and accuracy are apart: the mean over bins of confidence, weighted by their faces."""
+    confidence, right, counts = reliability(scores, truth)
+    return float((np.abs(right - confidence) * counts).sum() / len(truth))
+
+
+def reliability(scores: FloatArray, truth: IntArray) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], IntArray]:
+    """What scores say and what is true, in 15 bins of equal width by confidence.
+
+    Args:
+        scores: float32 (n, labels).
+        truth: int64 (n,), true positions.
+
+    Returns:
+        For each bin the mean confidence, the share of right answers (both 0 where the bin is empty), and the number of faces.
+    """
     confidence = scores.max(axis=1).astype(np.float64)
-    right = scores.argmax(axis=1) == truth
+    right = (scores.argmax(axis=1) == truth).astype(np.float64)
     bins = np.clip(np.ceil(confidence * _BINS).astype(int) - 1, 0, _BINS - 1)
-    gap = np.bincount(bins, weights=right - confidence, minlength=_BINS)
-    return float(np.abs(gap).sum() / len(truth))
+    counts = np.bincount(bins, minlength=_BINS)
+    said, found = (np.bincount(bins, weights=values, minlength=_BINS) / np.maximum(counts, 1) for values in (confidence, right))
+    return said, found, counts
 
 
 def paired_difference(right: npt.NDArray[np.bool_], reference: npt.NDArray[np.bool_]) -> tuple[float, float, float]:

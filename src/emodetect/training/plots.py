@@ -12,7 +12,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from emodetect.errors import OutputError
+from emodetect.training.metrics import calibration_error, reliability
 from emodetect.types import EMOTIONS
+
+_SHOWN_FACES = 10
+"""Faces that a bin of the calibration plot needs to be drawn."""
 
 # Figures are made without pyplot: no window system, nothing to close.
 
@@ -55,6 +59,28 @@ def _draw_confusion(axes: Axes, name: str, confusion: npt.NDArray[np.int64]) -> 
     axes.set(title=f"{name}: {accuracy:.1%} of {confusion.sum():,}", xlabel="answer", ylabel="label")
     for (row, column), share in np.ndenumerate(shares):
         axes.text(column, row, f"{100 * share:.0f}", ha="center", va="center", color="white" if share > 0.5 else "black")
+
+
+def plot_calibration(answers: Mapping[str, tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]], path: Path) -> None:
+    """Draw how often answers are right against how sure they are, a line a model.
+
+    Args:
+        answers: for each name scores, float32 (n, labels), and true positions, int64 (n,).
+        path: picture file to write.
+    """
+    figure = Figure(figsize=(5, 4.6), dpi=100, layout="constrained")
+    axes = figure.subplots()
+    axes.plot([0, 1], [0, 1], color="gray", linestyle=":", label="as sure as right")
+    for name, (scores, truth) in answers.items():
+        said, right, counts = reliability(scores, truth)
+        filled = counts >= _SHOWN_FACES
+        axes.plot(
+            said[filled], right[filled], marker="o", markersize=4, label=f"{name}: error {calibration_error(scores, truth):.1%}"
+        )
+    axes.set(xlabel="confidence", ylabel="share of right answers", xlim=(0, 1), ylim=(0, 1))
+    axes.grid(alpha=0.3)
+    axes.legend()
+    _save(figure, path)
 
 
 def plot_attention(faces: npt.NDArray[np.uint8], warped: npt.NDArray[np.float32], names: Sequence[str], path: Path) -> None:
