@@ -11,6 +11,7 @@ from typing_extensions import override
 from emodetect.errors import ModelError
 from emodetect.faces.boxes import intersection_over_union
 from emodetect.faces.haar import HaarDetector, MinFace
+from emodetect.faces.search import FaceSearch
 from emodetect.faces.tracker import FaceTracker
 from emodetect.pipeline import EmotionPipeline, locate, read, readings
 from emodetect.smoother import ScoreSmoother
@@ -39,6 +40,9 @@ class Scripted:
     def detect(self, gray: npt.NDArray[np.uint8]) -> list[Detection]:
         self.shapes.append(gray.shape)
         return list(self.detections)
+
+    def detect_near(self, gray: npt.NDArray[np.uint8], boxes: Sequence[Box], margin: float) -> list[Detection]:
+        return self.detect(gray)
 
 
 class ByColor(FakeBackend):
@@ -109,7 +113,7 @@ def test_uncertain_is_below_the_given_threshold_or_else_the_backends_own(
 
 def test_the_detector_gets_the_gray_picture() -> None:
     detector = Scripted()
-    locate(make_frame(make_image(64, 48)), detector, None)
+    locate(make_frame(make_image(64, 48)), FaceSearch(detector), None)
     assert detector.shapes == [(48, 64)]
 
 
@@ -235,5 +239,5 @@ class ByBrightness(FakeBackend):
 
 def test_locate_follows_faces_of_a_frame_to_the_picture_of_its_size() -> None:
     # The tracker clips to width and height, in this order.
-    [face] = locate(make_frame(make_image(400, 200)), Scripted(Box(350, 150, 100, 100)), FaceTracker())
+    [face] = locate(make_frame(make_image(400, 200)), FaceSearch(Scripted(Box(350, 150, 100, 100))), FaceTracker())
     assert face == Face(Box(350, 150, 50, 50), 1)

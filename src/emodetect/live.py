@@ -19,6 +19,7 @@ from typing_extensions import Self
 from emodetect.backends.base import EmotionBackend
 from emodetect.faces.boxes import crop
 from emodetect.faces.haar import FaceDetector
+from emodetect.faces.search import FaceSearch
 from emodetect.faces.tracker import FaceTracker
 from emodetect.latest import Latest
 from emodetect.overlay import draw, mirrored
@@ -110,7 +111,7 @@ class LiveSession:
         mirror: bool = False,
         duration: float | None = None,
     ) -> None:
-        self._capture, self._detector, self._tracker = capture, detector, tracker
+        self._capture, self._search, self._tracker = capture, FaceSearch(detector), tracker
         self._backend = backend
         self._smoother, self._uncertain_below = smoother, uncertain_below
         self._records, self._recording, self._window = records, recording, window
@@ -179,7 +180,7 @@ class LiveSession:
                     break
                 continue
             started = time.perf_counter()
-            faces = locate(frame, self._detector, self._tracker)
+            faces = locate(frame, self._search, self._tracker)
             timings = {"faces": 1000 * (time.perf_counter() - started)}
             if faces and not self._loading.is_set():
                 images = tuple(crop(frame.image, face.box).copy() for face in faces)

@@ -11,6 +11,7 @@ import numpy as np
 from emodetect.backends.base import EmotionBackend
 from emodetect.faces.boxes import crop
 from emodetect.faces.haar import FaceDetector
+from emodetect.faces.search import FaceSearch
 from emodetect.faces.tracker import FaceTracker
 from emodetect.smoother import ScoreSmoother
 from emodetect.types import EmotionScores, Face, FaceReading, Frame, FrameResult, Image
@@ -19,8 +20,8 @@ from emodetect.types import EmotionScores, Face, FaceReading, Frame, FrameResult
 class EmotionPipeline:
     """Wires detector, tracker, backend and smoother together.
 
-    With a tracker the frames must come in order from one source, and each face keeps its id. Without one every frame stands
-    alone and its faces are numbered from left to right.
+    With a tracker the frames must come in order from one source, each face keeps its id, and between full scans faces are
+    looked for where they were. Without one every frame stands alone and its faces are numbered from left to right.
 
     Args:
         detector: finds faces.
@@ -39,7 +40,8 @@ class EmotionPipeline:
         smoother: ScoreSmoother | None = None,
         uncertain_below: float | None = None,
     ) -> None:
-        self._detector, self._backend = detector, backend
+        self._search = FaceSearch(detector) if tracker else FaceSearch(detector, every=0)
+        self._backend = backend
         self._tracker, self._smoother = tracker, smoother
         self._uncertain_below = backend.uncertain_below if uncertain_below is None else uncertain_below
 
@@ -50,7 +52,7 @@ class EmotionPipeline:
             EmodetectError: the backend failed.
         """
         started = time.perf_counter()
-        faces = locate(frame, self._detector, self._tracker)
+        faces = locate(frame, self._search, self._tracker)
         located = time.perf_counter()
         scores = read(self._backend, [crop(frame.image, face.box) for face in faces], faces, frame.timestamp, self._smoother)
         classified = time.perf_counter()
@@ -58,10 +60,10 @@ class EmotionPipeline:
         return FrameResult(frame.index, frame.timestamp, readings(faces, scores, self._uncertain_below), timings)
 
 
-def locate(frame: Frame, detector: FaceDetector, tracker: FaceTracker | None) -> tuple[Face, ...]:
+def locate(frame: Frame, search: FaceSearch, tracker: FaceTracker | None) -> tuple[Face, ...]:
     """The faces of a frame: followed by the tracker, or, without one, numbered from 1 from left to right."""
     gray = np.asarray(cv2.cvtColor(frame.image, cv2.COLOR_BGR2GRAY), np.uint8)
-    detections = detector.detect(gray)
+    detections = search.find(gray, frame.timestamp, tracker.places(frame.timestamp) if tracker else ())
     if tracker is not None:
         height, width = gray.shape
         return tracker.update(detections, frame.timestamp, (width, height))

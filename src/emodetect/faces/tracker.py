@@ -35,6 +35,19 @@ class _Track:
         return Box(round(self.x - self.width / 2), round(self.y - self.height / 2), round(self.width), round(self.height))
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where a face was last.
+
+    Attributes:
+        box: the place; it may reach out of the picture.
+        shown: whether it is believed and was seen just now, and not a candidate or one that is only remembered.
+    """
+
+    box: Box
+    shown: bool
+
+
 class FaceTracker:
     """Assigns detections to known faces by overlap (Hungarian method, as in SORT, Bewley et al. 2016).
 
@@ -86,6 +99,12 @@ class FaceTracker:
             if track.number is not None and timestamp - track.seen <= self._hold
         ]
         return tuple(sorted((f for f in faces if f.box.width and f.box.height), key=lambda face: face.track_id))
+
+    def places(self, timestamp: float) -> tuple[Place, ...]:
+        """Where to look for faces at this time, seconds: the shown ones, those remembered, and those not yet believed."""
+        return tuple(
+            Place(track.box(), track.number is not None and timestamp - track.seen <= self._hold) for track in self._tracks
+        )
 
     def _match(self, detections: Sequence[Detection], timestamp: float) -> set[int]:
         overlap = intersection_over_union([track.box() for track in self._tracks], [d.box for d in detections])
