@@ -7,7 +7,6 @@ thread, and the main thread waits for neither.
 from __future__ import annotations
 
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -28,6 +27,7 @@ from emodetect.sinks.base import Sink
 from emodetect.sinks.window import Window
 from emodetect.smoother import ScoreSmoother
 from emodetect.sources.camera import LiveCapture
+from emodetect.stopwatch import Stopwatch
 from emodetect.types import EmotionScores, Face, Frame, FrameResult, Image
 
 _POLL_SECONDS = 0.01
@@ -179,14 +179,13 @@ class LiveSession:
                 if self._capture.frames.finished:
                     break
                 continue
-            started = time.perf_counter()
-            faces = locate(frame, self._search, self._tracker)
-            timings = {"faces": 1000 * (time.perf_counter() - started)}
+            watch = Stopwatch()
+            faces = locate(frame, self._search, self._tracker, watch)
             if faces and not self._loading.is_set():
                 images = tuple(crop(frame.image, face.box).copy() for face in faces)
                 self._crops.put(_Crops(faces, images, frame.timestamp))
             found = readings(faces, self._scores, self._threshold)
-            result = FrameResult(frame.index, frame.timestamp, found, timings)
+            result = FrameResult(frame.index, frame.timestamp, found, watch.laps_ms)
             if self._records is not None:
                 self._records.write(frame, result)
             self.statistics.captured = frame.index + 1

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
+from emodetect.ahead import ahead
 from emodetect.backends.base import EmotionBackend
 from emodetect.faces.boxes import crop
 from emodetect.faces.haar import FaceDetector
 from emodetect.faces.search import FaceSearch
 from emodetect.faces.tracker import FaceTracker
 from emodetect.smoother import ScoreSmoother
+from emodetect.stopwatch import Stopwatch
 from emodetect.types import EmotionScores, Face, FaceReading, Frame, FrameResult, Image
 
 
@@ -51,24 +53,60 @@ class EmotionPipeline:
         Raises:
             EmodetectError: the backend failed.
         """
-        started = time.perf_counter()
-        faces = locate(frame, self._search, self._tracker)
-        located = time.perf_counter()
-        scores = read(self._backend, [crop(frame.image, face.box) for face in faces], faces, frame.timestamp, self._smoother)
-        classified = time.perf_counter()
-        timings = {"faces": 1000 * (located - started), "emotions": 1000 * (classified - located)}
-        return FrameResult(frame.index, frame.timestamp, readings(faces, scores, self._uncertain_below), timings)
+        return self._read(self._locate(frame))
+
+    def analyze_all(self, frames: Iterable[Frame]) -> Generator[tuple[Frame, FrameResult], None, None]:
+        """Analyse frames in order, as `analyze` does one by one, with decoding and locating in threads of their own.
+
+        Finding faces in one frame does not wait for the emotions in the one before. Close the iterator, if it is left early,
+        to end the threads.
+
+        Args:
+            frames: read in a thread, a few ahead.
+
+        Raises:
+            EmodetectError: the source or the backend failed; all threads have ended.
+        """
+        with ahead(frames) as decoded, ahead(map(self._locate, decoded)) as located:
+            for found in located:
+                yield found.frame, self._read(found)
+
+    def _locate(self, frame: Frame) -> _Located:
+        watch = Stopwatch()
+        return _Located(frame, locate(frame, self._search, self._tracker, watch), watch.laps_ms)
+
+    def _read(self, found: _Located) -> FrameResult:
+        frame, faces, watch = found.frame, found.faces, Stopwatch()
+        crops = [crop(frame.image, face.box) for face in faces]
+        watch.lap("crop")
+        scores = read(self._backend, crops, faces, frame.timestamp, self._smoother, watch)
+        found_readings = readings(faces, scores, self._uncertain_below)
+        return FrameResult(frame.index, frame.timestamp, found_readings, found.timings_ms | watch.laps_ms)
 
 
-def locate(frame: Frame, search: FaceSearch, tracker: FaceTracker | None) -> tuple[Face, ...]:
+@dataclass(frozen=True)
+class _Located:
+    """A frame whose faces are known and not yet read."""
+
+    frame: Frame
+    faces: tuple[Face, ...]
+    timings_ms: dict[str, float]
+
+
+def locate(frame: Frame, search: FaceSearch, tracker: FaceTracker | None, watch: Stopwatch | None = None) -> tuple[Face, ...]:
     """The faces of a frame: followed by the tracker, or, without one, numbered from 1 from left to right."""
+    watch = watch or Stopwatch()
     gray = np.asarray(cv2.cvtColor(frame.image, cv2.COLOR_BGR2GRAY), np.uint8)
+    watch.lap("gray")
     detections = search.find(gray, frame.timestamp, tracker.places(frame.timestamp) if tracker else ())
-    if tracker is not None:
-        height, width = gray.shape
-        return tracker.update(detections, frame.timestamp, (width, height))
-    boxes = sorted((detection.box for detection in detections), key=lambda box: (box.x, box.y))
-    return tuple(Face(box, number) for number, box in enumerate(boxes, start=1))
+    watch.lap("find")
+    if tracker is None:
+        boxes = sorted((detection.box for detection in detections), key=lambda box: (box.x, box.y))
+        return tuple(Face(box, number) for number, box in enumerate(boxes, start=1))
+    height, width = gray.shape
+    faces = tracker.update(detections, frame.timestamp, (width, height))
+    watch.lap("track")
+    return faces
 
 
 def read(
@@ -77,14 +115,19 @@ def read(
     faces: Sequence[Face],
     timestamp: float,
     smoother: ScoreSmoother | None,
+    watch: Stopwatch | None = None,
 ) -> dict[int, EmotionScores]:
     """Scores of these faces by track id, all of them classified in one batch."""
     if not faces:
         return {}
+    watch = watch or Stopwatch()
+    answers = backend.classify(crops)
+    watch.lap("classify")
     result = {}
-    for face, values in zip(faces, backend.classify(crops), strict=True):
+    for face, values in zip(faces, answers, strict=True):
         scores = EmotionScores(values)
         result[face.track_id] = smoother.update(face.track_id, scores, timestamp) if smoother else scores
+    watch.lap("smooth")
     return result
 
 
