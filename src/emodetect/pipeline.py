@@ -12,7 +12,7 @@ from emodetect.ahead import ahead
 from emodetect.backends.base import EmotionBackend
 from emodetect.faces.boxes import crop
 from emodetect.faces.haar import FaceDetector
-from emodetect.faces.search import FaceSearch
+from emodetect.faces.search import SCAN_EVERY, FaceSearch
 from emodetect.faces.tracker import FaceTracker
 from emodetect.smoother import ScoreSmoother
 from emodetect.stopwatch import Stopwatch
@@ -42,7 +42,7 @@ class EmotionPipeline:
         smoother: ScoreSmoother | None = None,
         uncertain_below: float | None = None,
     ) -> None:
-        self._search = FaceSearch(detector) if tracker else FaceSearch(detector, every=0)
+        self._search = FaceSearch(detector, every=SCAN_EVERY if tracker else 0)
         self._backend = backend
         self._tracker, self._smoother = tracker, smoother
         self._uncertain_below = backend.uncertain_below if uncertain_below is None else uncertain_below
@@ -96,14 +96,19 @@ class _Located:
 def locate(frame: Frame, search: FaceSearch, tracker: FaceTracker | None, watch: Stopwatch | None = None) -> tuple[Face, ...]:
     """The faces of a frame: followed by the tracker, or, without one, numbered from 1 from left to right."""
     watch = watch or Stopwatch()
+    height, width = frame.image.shape[:2]
+    places = tracker.places(frame.timestamp) if tracker else ()
+    if tracker is not None and not search.is_due(frame.timestamp, places):
+        faces = tracker.faces(frame.timestamp, (width, height))
+        watch.lap("track")
+        return faces
     gray = np.asarray(cv2.cvtColor(frame.image, cv2.COLOR_BGR2GRAY), np.uint8)
     watch.lap("gray")
-    detections = search.find(gray, frame.timestamp, tracker.places(frame.timestamp) if tracker else ())
+    detections = search.find(gray, frame.timestamp, places)
     watch.lap("find")
     if tracker is None:
         boxes = sorted((detection.box for detection in detections), key=lambda box: (box.x, box.y))
         return tuple(Face(box, number) for number, box in enumerate(boxes, start=1))
-    height, width = gray.shape
     faces = tracker.update(detections, frame.timestamp, (width, height))
     watch.lap("track")
     return faces

@@ -11,10 +11,11 @@ from typing_extensions import override
 
 from emodetect.faces.boxes import intersection_over_union
 from emodetect.faces.haar import HaarDetector, MinFace
-from emodetect.faces.search import FaceSearch
-from emodetect.faces.tracker import FaceTracker, Place
+from emodetect.faces.search import SCAN_EVERY, FaceSearch
+from emodetect.faces.tracker import FaceTracker, Place, Standing
+from emodetect.pipeline import locate
 from emodetect.sources.video import VideoFile
-from emodetect.types import Box, Detection, Image
+from emodetect.types import Box, Detection, Frame, Image
 from tests.builders import MovingClip, make_background, make_frame, place_face, shared_data
 
 Gray = npt.NDArray[np.uint8]
@@ -31,7 +32,7 @@ class Counting(HaarDetector):
 
     @override
     def detect(self, gray: Gray) -> list[Detection]:
-        self.calls.append("full")
+        self.calls.append("plain")
         return super().detect(gray)
 
     @override
@@ -39,22 +40,25 @@ class Counting(HaarDetector):
         self.calls.append(f"near {len(boxes)}")
         return super().detect_near(gray, boxes, margin)
 
+    @override
+    def glance(self, gray: Gray, known: Sequence[Box]) -> list[Box]:
+        self.calls.append(f"full but {len(known)}")
+        return super().glance(gray, known)
+
 
 def gray(image: Image) -> Gray:
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
 
 
 def follow(
-    frames: Iterable[tuple[float, Image]], *, every: float = 0.4, detector: HaarDetector | None = None
+    frames: Iterable[tuple[float, Image]], *, every: float = SCAN_EVERY, detector: HaarDetector | None = None
 ) -> tuple[list[list[Box]], int]:
     """The shown boxes of each frame, and the number of full scans."""
     search = FaceSearch(detector or HaarDetector(min_face=MIN_FACE), every=every)
     tracker = FaceTracker()
     shown = []
     for timestamp, image in frames:
-        found = search.find(gray(image), timestamp, tracker.places(timestamp))
-        faces = tracker.update(found, timestamp, (image.shape[1], image.shape[0]))
-        shown.append([face.box for face in faces])
+        shown.append([face.box for face in locate(Frame(image, timestamp=timestamp), search, tracker)])
     return shown, search.full_scans
 
 
@@ -100,15 +104,34 @@ def test_a_moving_face_is_found_as_often_as_by_full_scans_and_nothing_is_added(s
 
     assert missed <= missed_and_false(follow(frames, every=0)[0], truth)[0] <= 1
     assert false == 0
-    # At 0, 0.4, 0.8 and 1.2 seconds; the smallest face is lost twice.
-    assert full_scans == (4 if side > 50 else 6)
+    # At 0, 0.5 and 1 second; the smallest and the fastest face are lost for a moment.
+    assert full_scans == 3 if side > 50 and speed < 4 else full_scans <= 6
 
 
-def test_the_clip_costs_a_full_scan_every_tenth_frame(moving_clip: MovingClip) -> None:
+def test_the_clip_costs_a_full_scan_every_half_second(moving_clip: MovingClip) -> None:
     shown, full_scans = follow(clip_frames(moving_clip.path))
 
     assert missed_and_false(shown, [[box] for box in moving_clip.boxes]) == (0, 0)
-    assert full_scans == 8
+    assert full_scans == 6
+
+
+def test_a_face_that_is_known_is_looked_at_in_every_second_frame(moving_clip: MovingClip) -> None:
+    detector = Counting()
+    frames = list(clip_frames(moving_clip.path))[:11]
+    follow(frames, detector=detector)
+
+    # The second look of a full scan is at what it found.
+    assert detector.calls == ["near 0", "full but 0", "near 1", *["near 1"] * 5]
+
+
+@pytest.mark.parametrize(("speed", "lowest"), [(0.5, 0.8), (1.0, 0.75)])
+def test_the_box_is_on_the_moving_face_between_looks_too(speed: float, lowest: float) -> None:
+    frames, truth = walking(100, speed, 30, seconds=2.0)
+    shown, _ = follow(frames)
+    overlaps = [intersection_over_union(faces, boxes)[0, 0] for faces, boxes in zip(truth, shown, strict=True)]
+
+    assert np.median(overlaps) > 0.85
+    assert min(overlaps) > lowest
 
 
 def test_every_step_of_zero_scans_every_frame(moving_clip: MovingClip) -> None:
@@ -129,8 +152,10 @@ def test_eight_faces_are_followed_together() -> None:
         truth.append(boxes)
 
     shown, full_scans = follow(frames)
-    assert missed_and_false(shown, truth) == (0, 0)
-    assert full_scans <= 5
+    # Those that the cascade is least sure of need a second frame to be believed.
+    assert missed_and_false(shown[:1], truth[:1])[0] <= 2
+    assert missed_and_false(shown[1:], truth[1:]) == (0, 0)
+    assert full_scans <= 3
 
 
 def test_two_runs_find_the_same(moving_clip: MovingClip) -> None:
@@ -141,49 +166,72 @@ def test_a_lost_face_is_looked_for_everywhere_at_once() -> None:
     background = make_background((640, 360))
     here, there = place_face(background, (150, 180), 90), place_face(background, (480, 170), 90)
     detector = Counting()
-    shown, _ = follow([(0.0, here[0]), (0.04, here[0]), (0.08, there[0]), (0.12, there[0])], detector=detector)
+    shown, _ = follow([(0.0, here[0]), (0.08, here[0]), (0.16, there[0]), (0.2, there[0])], detector=detector)
 
-    assert detector.calls[:4] == ["full", "near 1", "near 1", "full"]
+    assert detector.calls[3:7] == ["near 1", "near 1", "full but 0", "near 1"]
     assert missed_and_false([shown[2][1:]], [[there[1]]]) == (0, 0)
 
 
-def test_where_nobody_is_known_nothing_is_looked_at_between_scans_which_come_more_often() -> None:
+def test_where_nobody_is_known_the_scans_come_more_often() -> None:
     empty = make_background((640, 360))
     detector = Counting()
     follow([(index / 25, empty) for index in range(25)], detector=detector)
 
-    # At 0, 0.12, 0.24 ... seconds: the first frames at which a tenth of a second has passed.
-    assert detector.calls.count("full") == 9
-    assert set(detector.calls) == {"full", "near 0"}
+    # In every second frame: the first at which a twentieth of a second has passed.
+    assert detector.calls.count("full but 0") == 13
 
 
 def test_a_face_that_appears_is_shown_soon() -> None:
     background = make_background((640, 360))
     image, box = place_face(background, (300, 180), 90)
-    frames = [(index / 25, background if index < 10 else image) for index in range(20)]
+    frames = [(index / 25, background if index < 9 else image) for index in range(20)]
     shown, _ = follow(frames)
 
-    assert missed_and_false(shown[:10], [[]] * 10) == (0, 0)
-    assert missed_and_false(shown[13:], [[box]] * 7) == (0, 0)
+    assert missed_and_false(shown[:9], [[]] * 9) == (0, 0)
+    assert missed_and_false(shown[11:], [[box]] * 9) == (0, 0)
 
 
 def test_a_second_face_is_found_at_the_next_full_scan() -> None:
     image, first = place_face(make_background((640, 360)), (150, 180), 90)
     both, second = place_face(image, (460, 180), 110)
-    shown, _ = follow([(index / 25, image if index < 2 else both) for index in range(15)])
+    shown, _ = follow([(index / 25, image if index < 2 else both) for index in range(18)])
 
-    assert missed_and_false(shown[11:], [[first, second]] * 4) == (0, 0)
+    assert missed_and_false(shown[14:], [[first, second]] * 4) == (0, 0)
 
 
-def test_only_shown_faces_call_for_a_full_scan() -> None:
+BOX = Box(100, 100, 80, 80)
+
+
+@pytest.mark.parametrize(
+    ("place", "due"),
+    [
+        (Place(BOX, Standing.SEEN), [False, False, True]),
+        (Place(BOX, Standing.SEEN, speed=2.5), [False, True, True]),
+        (Place(BOX, Standing.REMEMBERED), [False, True, True]),
+        (Place(BOX, Standing.MISSED), [True, True, True]),
+        (Place(BOX, Standing.CANDIDATE), [True, True, True]),
+    ],
+)
+def test_faces_that_are_in_doubt_are_looked_at_more_often(place: Place, due: list[bool]) -> None:
+    search = FaceSearch(HaarDetector(min_face=MIN_FACE))
+    search.find(gray(make_background((640, 360))), 0.0, [])
+    times = [0.016, 0.052, 0.08]
+    assert [search.is_due(time, [place]) for time in times] == due
+
+
+def test_a_missed_face_calls_for_a_full_scan_at_once_and_a_remembered_one_does_not() -> None:
     empty = gray(make_background((640, 360)))
     search = FaceSearch(HaarDetector(min_face=MIN_FACE))
-    remembered, shown = Place(Box(100, 100, 80, 80), shown=False), Place(Box(100, 100, 80, 80), shown=True)
     counts = []
-    for timestamp, places in [(0.0, []), (0.04, [remembered]), (0.08, [shown]), (0.12, [shown]), (0.16, [remembered])]:
-        search.find(empty, timestamp, places)
+    for timestamp, standing in [
+        (0.0, Standing.SEEN),
+        (0.04, Standing.REMEMBERED),
+        (0.04, Standing.SEEN),
+        (0.08, Standing.MISSED),
+    ]:
+        search.find(empty, timestamp, [Place(BOX, standing)])
         counts.append(search.full_scans)
-    assert counts == [1, 1, 2, 3, 3]
+    assert counts == [1, 1, 2, 2]
 
 
 def test_as_many_windows_agree_near_a_known_face_as_in_a_full_scan(moving_clip: MovingClip) -> None:
@@ -195,7 +243,7 @@ def test_as_many_windows_agree_near_a_known_face_as_in_a_full_scan(moving_clip: 
         [near] = detector.detect_near(gray(image), [box], 0.26)
         assert intersection_over_union([near.box], [everywhere.box])[0, 0] > 0.8
         ratios.append(near.neighbors / everywhere.neighbors)
-    assert 0.8 < np.median(ratios) < 1.1
+    assert 0.9 < np.median(ratios) < 1.1
 
 
 @pytest.mark.parametrize(
@@ -204,6 +252,25 @@ def test_as_many_windows_agree_near_a_known_face_as_in_a_full_scan(moving_clip: 
 def test_places_at_the_rim_and_beyond_are_no_error(box: Box) -> None:
     picture = gray(make_background((640, 360)))
     assert HaarDetector(min_face=MIN_FACE).detect_near(picture, [box], 0.3) == []
+
+
+def test_a_glance_sees_all_faces_but_the_known_ones() -> None:
+    image, left = place_face(make_background((640, 360)), (150, 180), 70)
+    image, right = place_face(image, (450, 180), 130)
+    detector = HaarDetector(min_face=MIN_FACE)
+    boxes = detector.glance(gray(image), [])
+    assert (intersection_over_union([left, right], boxes) > 0.5).any(axis=1).all()
+    [box] = detector.glance(gray(image), [left])
+    assert intersection_over_union([box], [right])[0, 0] > 0.5
+    assert detector.glance(gray(image), [left, right]) == []
+
+
+@pytest.mark.parametrize("shape", [(0, 0), (1, 1), (10, 300), (23, 23)])
+def test_pictures_too_small_for_a_face_are_no_error(shape: tuple[int, int]) -> None:
+    picture = np.full(shape, 127, np.uint8)
+    detector = HaarDetector(min_face=MIN_FACE)
+    assert detector.glance(picture, [BOX]) == []
+    assert detector.detect_near(picture, [BOX], 0.3) == []
 
 
 def test_two_known_places_on_one_face_give_one_detection() -> None:
