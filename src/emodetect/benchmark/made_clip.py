@@ -14,7 +14,7 @@ import numpy.typing as npt
 from emodetect.errors import SourceError
 from emodetect.sinks.video_file import VideoEncoder
 from emodetect.sources.images import read_image
-from emodetect.types import Image
+from emodetect.types import Box, Image
 
 RATE = 25.0
 
@@ -38,28 +38,37 @@ def portrait_path() -> Path:
     return path
 
 
-def write_made_clip(path: Path, *, frames: int = 250, size: tuple[int, int] = (640, 360), faces: int = 1) -> None:
+def write_made_clip(
+    path: Path, *, frames: int = 250, size: tuple[int, int] = (640, 360), faces: int = 1, speed: float = 1.0
+) -> list[list[Box]]:
     """Encode a clip in which faces wander before a soft background, coming nearer and going away again.
 
     Args:
         path: where to, .mp4.
         frames: how many, 25 a second.
         size: width and height, pixels.
-        faces: how many, 1 to 8; in rows of four from the second on.
+        faces: how many, 1 to 8, in rows of four.
+        speed: 1 is a round in five seconds.
+
+    Returns:
+        Where the faces of each frame are, as a cascade draws them.
 
     Raises:
         SourceError: Matplotlib's sample data is not installed.
         OutputError: the clip cannot be written.
     """
+    truth = []
     encoder = VideoEncoder(path, size, RATE)
     try:
-        for picture in _pictures(frames, size, faces):
+        for picture, boxes in _pictures(frames, size, faces, speed):
             encoder.write(picture)
+            truth.append(boxes)
     finally:
         encoder.close()
+    return truth
 
 
-def _pictures(frames: int, size: tuple[int, int], faces: int) -> Iterator[Image]:
+def _pictures(frames: int, size: tuple[int, int], faces: int, speed: float) -> Iterator[tuple[Image, list[Box]]]:
     portrait = read_image(portrait_path())
     mask = _head_mask(portrait.shape[0], portrait.shape[1])
     background = _background(size)
@@ -67,8 +76,9 @@ def _pictures(frames: int, size: tuple[int, int], faces: int) -> Iterator[Image]
     rows = 1 if faces == 1 else math.ceil(faces / _ACROSS)
     columns = min(faces, _ACROSS)
     for index in range(frames):
-        time = index / RATE
+        time = speed * index / RATE
         picture = background.astype(np.float32)
+        boxes = []
         for number in range(faces):
             row, column = divmod(number, _ACROSS)
             phase = time * 2 * math.pi / 5 + number
@@ -77,18 +87,25 @@ def _pictures(frames: int, size: tuple[int, int], faces: int) -> Iterator[Image]
             x = width * (column + 0.5) / columns + 0.6 * reach * math.sin(phase)
             y = height * (row + 0.48) / rows + 0.05 * height * math.cos(phase)
             _paste(picture, portrait, mask, (x, y), side)
-        yield picture.astype(np.uint8)
+            boxes.append(Box(round(x - side / 2), round(y - side / 2), round(side), round(side)))
+        yield picture.astype(np.uint8), boxes
 
 
 def _paste(
     picture: npt.NDArray[np.float32], portrait: Image, mask: npt.NDArray[np.float32], centre: tuple[float, float], side: float
 ) -> None:
+    # Only where the head is: a clip of eight faces would take minutes otherwise.
+    height, width = picture.shape[:2]
+    reach = round(1.2 * side)
+    around = Box(round(centre[0]) - reach, round(centre[1]) - reach, 2 * reach, 2 * reach).clipped(width, height)
     scale = side / _FACE[2]
-    move = np.asarray([[scale, 0, centre[0] - scale * _FACE[0]], [0, scale, centre[1] - scale * _FACE[1]]])
-    size = picture.shape[1], picture.shape[0]
+    left, top = (middle - start - scale * face for middle, start, face in zip(centre, (around.x, around.y), _FACE, strict=False))
+    move = np.asarray([[scale, 0, left], [0, scale, top]])
+    size = around.width, around.height
     moved = cv2.warpAffine(portrait, move, size, flags=cv2.INTER_AREA).astype(np.float32)
     share = cv2.warpAffine(mask, move, size, flags=cv2.INTER_AREA)[..., np.newaxis]
-    picture += share * (moved - picture)
+    part = picture[around.y : around.y + around.height, around.x : around.x + around.width]
+    part += share * (moved - part)
 
 
 def _head_mask(height: int, width: int) -> npt.NDArray[np.float32]:
