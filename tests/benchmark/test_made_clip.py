@@ -12,7 +12,7 @@ from emodetect.sources.video import VideoFile
 
 @pytest.mark.parametrize(("size", "faces"), [((640, 360), 1), ((1280, 720), 8)])
 def test_all_faces_of_the_made_clip_are_found_and_nothing_else(tmp_path: Path, size: tuple[int, int], faces: int) -> None:
-    truth = write_made_clip(tmp_path / "made.mp4", frames=30, size=size, faces=faces)
+    truth = write_made_clip(tmp_path / "made.mp4", frames=15, size=size, faces=faces)
 
     shown = [[reading.box for reading in result.readings] for _, result in stream(tmp_path / "made.mp4")]
     for true, boxes in list(zip(truth, shown, strict=True))[2:]:
