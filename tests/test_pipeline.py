@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import count
 
 import cv2
 import numpy as np
@@ -8,15 +10,16 @@ import numpy.typing as npt
 import pytest
 from typing_extensions import override
 
-from emodetect.errors import ModelError
+from emodetect.errors import ModelError, SourceError
 from emodetect.faces.boxes import intersection_over_union
 from emodetect.faces.haar import HaarDetector, MinFace
+from emodetect.faces.search import FaceSearch
 from emodetect.faces.tracker import FaceTracker
 from emodetect.faces.verifier import FaceVerifier
 from emodetect.pipeline import EmotionPipeline, locate, read, readings
 from emodetect.smoother import ScoreSmoother
 from emodetect.sources.video import VideoFile
-from emodetect.types import EMOTIONS, Box, Detection, Emotion, EmotionScores, Face, Frame, Image
+from emodetect.types import EMOTIONS, Box, Detection, Emotion, EmotionScores, Face, Frame, FrameResult, Image
 from tests.builders import (
     PHOTO_FACE,
     FakeBackend,
@@ -36,10 +39,18 @@ class Scripted:
     def __init__(self, *boxes: Box, neighbors: int = 20) -> None:
         self.detections = [Detection(box, neighbors) for box in boxes]
         self.shapes: list[tuple[int, ...]] = []
+        self.glances = 0
 
     def detect(self, gray: npt.NDArray[np.uint8]) -> list[Detection]:
         self.shapes.append(gray.shape)
         return list(self.detections)
+
+    def detect_near(self, gray: npt.NDArray[np.uint8], boxes: Sequence[Box], margin: float) -> list[Detection]:
+        return self.detect(gray) if boxes else []
+
+    def glance(self, gray: npt.NDArray[np.uint8], known: Sequence[Box]) -> list[Box]:
+        self.glances += 1
+        return [detection.box for detection in self.detections]
 
 
 class OnlyBlue(FaceVerifier):
@@ -122,13 +133,14 @@ def test_uncertain_is_below_the_given_threshold_or_else_the_backends_own(
 
 def test_the_detector_gets_the_gray_picture() -> None:
     detector = Scripted()
-    locate(make_frame(make_image(64, 48)), detector, None)
+    locate(make_frame(make_image(64, 48)), FaceSearch(detector, every=0), None)
     assert detector.shapes == [(48, 64)]
 
 
-def test_timings_are_given_for_both_stages() -> None:
-    timings = EmotionPipeline(Scripted(BLUE), FakeBackend()).analyze(make_frame(two_colors())).timings_ms
-    assert set(timings) == {"faces", "emotions"}
+def test_the_time_of_each_stage_is_given() -> None:
+    pipeline = EmotionPipeline(Scripted(BLUE), FakeBackend(), tracker=FaceTracker(), smoother=ScoreSmoother(0.3))
+    timings = pipeline.analyze(make_frame(two_colors())).timings_ms
+    assert list(timings) == ["gray", "find", "track", "crop", "classify", "smooth"]
     assert all(value >= 0 for value in timings.values())
 
 
@@ -213,28 +225,93 @@ def test_two_people_are_read_in_one_batch() -> None:
     assert [len(batch) for batch in backend.batches] == [2]
 
 
-def test_a_clip_gives_the_same_results_every_time(moving_clip: MovingClip) -> None:
-    def run() -> list[tuple[int, float, Box, list[float]]]:
-        pipeline = EmotionPipeline(
-            HaarDetector(min_face=MinFace(0.15, relative=True)),
-            ByBrightness(),
-            tracker=FaceTracker(),
-            smoother=ScoreSmoother(0.3),
-        )
-        rows = []
-        with VideoFile(moving_clip.path) as video:
-            for frame in video:
-                [reading] = pipeline.analyze(frame).readings
-                assert reading.scores is not None
-                assert reading.track_id == 1
-                rows.append((frame.index, frame.timestamp, reading.box, reading.scores.values.tolist()))
-                if frame.index == 24:
-                    break
-        return rows
+def clip_pipeline(backend: FakeBackend) -> EmotionPipeline:
+    detector = HaarDetector(min_face=MinFace(0.15, relative=True))
+    return EmotionPipeline(detector, backend, tracker=FaceTracker(), smoother=ScoreSmoother(0.3))
 
-    first = run()
-    assert len(first) == 25
-    assert first == run()
+
+def rows(results: Iterable[FrameResult]) -> list[tuple[int, float, Box, list[float]]]:
+    """All that a log of a clip with one face holds."""
+    found = []
+    for result in results:
+        [reading] = result.readings
+        assert reading.scores is not None
+        assert reading.track_id == 1
+        found.append((result.index, result.timestamp, reading.box, reading.scores.values.tolist()))
+    return found
+
+
+def test_a_clip_gives_the_same_results_every_time_one_by_one_or_in_threads(moving_clip: MovingClip) -> None:
+    with VideoFile(moving_clip.path) as video:
+        pipeline = clip_pipeline(ByBrightness())
+        one_by_one = rows(pipeline.analyze(frame) for frame in video)
+    assert len(one_by_one) == 75
+    for _ in range(2):
+        with VideoFile(moving_clip.path) as video:
+            assert rows(result for _, result in clip_pipeline(ByBrightness()).analyze_all(video)) == one_by_one
+
+
+def test_a_clip_costs_a_call_of_the_network_a_frame_a_look_every_second_and_a_full_scan_every_half_second(
+    moving_clip: MovingClip,
+) -> None:
+    detector, backend = Scripted(BLUE), FakeBackend()
+    pipeline = EmotionPipeline(detector, backend, tracker=FaceTracker())
+    with VideoFile(moving_clip.path) as video:
+        for _ in pipeline.analyze_all(video):
+            pass
+    assert [len(batch) for batch in backend.batches] == [1] * 75
+    # 39 looks at the known face, and one at what each full scan found.
+    assert (detector.glances, len(detector.shapes)) == (6, 39 + 6)
+
+
+class TestAnalyzeAll:
+    def test_nothing_gives_nothing(self) -> None:
+        assert list(EmotionPipeline(Scripted(), FakeBackend()).analyze_all([])) == []
+
+    def test_an_error_of_the_source_comes_after_the_frames_before_it(self) -> None:
+        def source() -> Iterator[Frame]:
+            yield from (make_frame(two_colors(), index, index / 25) for index in range(3))
+            raise SourceError("the disk is gone")
+
+        seen: list[int] = []
+        with pytest.raises(SourceError, match="the disk is gone"):
+            seen.extend(frame.index for frame, _ in EmotionPipeline(Scripted(BLUE), FakeBackend()).analyze_all(source()))
+        assert seen == [0, 1, 2]
+        assert working() == 0
+
+    def test_an_error_of_the_backend_ends_all_threads(self) -> None:
+        class Broken(FakeBackend):
+            @override
+            def classify(self, crops: Sequence[Image]) -> npt.NDArray[np.float32]:
+                raise ModelError("broken")
+
+        endless = (make_frame(two_colors(), index, index / 25) for index in count())
+        with pytest.raises(ModelError, match="broken"):
+            list(EmotionPipeline(Scripted(BLUE), Broken()).analyze_all(endless))
+        assert working() == 0
+
+    def test_an_error_of_the_detector_ends_all_threads(self) -> None:
+        class Broken(Scripted):
+            @override
+            def detect(self, gray: npt.NDArray[np.uint8]) -> list[Detection]:
+                raise ModelError("no cascade")
+
+        endless = (make_frame(two_colors(), index, index / 25) for index in count())
+        with pytest.raises(ModelError, match="no cascade"):
+            list(EmotionPipeline(Broken(), FakeBackend()).analyze_all(endless))
+        assert working() == 0
+
+    def test_leaving_early_ends_all_threads(self) -> None:
+        endless = (make_frame(two_colors(), index, index / 25) for index in count())
+        results = EmotionPipeline(Scripted(BLUE), FakeBackend()).analyze_all(endless)
+        assert [next(results)[0].index for _ in range(3)] == [0, 1, 2]
+        results.close()
+        assert working() == 0
+
+
+def working() -> int:
+    """How many threads of `ahead` are alive."""
+    return sum(thread.name == "ahead" for thread in threading.enumerate())
 
 
 class ByBrightness(FakeBackend):
@@ -248,27 +325,27 @@ class ByBrightness(FakeBackend):
 
 def test_locate_follows_faces_of_a_frame_to_the_picture_of_its_size() -> None:
     # The tracker clips to width and height, in this order.
-    [face] = locate(make_frame(make_image(400, 200)), Scripted(Box(350, 150, 100, 100)), FaceTracker())
+    [face] = locate(make_frame(make_image(400, 200)), FaceSearch(Scripted(Box(350, 150, 100, 100))), FaceTracker())
     assert face == Face(Box(350, 150, 50, 50), 1)
 
 
 def test_what_the_verifier_refuses_is_no_face() -> None:
     verifier = OnlyBlue()
-    [face] = locate(make_frame(two_colors()), Scripted(BLUE, RED), None, verifier)
+    [face] = locate(make_frame(two_colors()), FaceSearch(Scripted(BLUE, RED), every=0), None, verifier)
     assert face.box == BLUE
     assert verifier.asked == 2
 
 
 def test_a_face_that_is_followed_is_not_verified_again() -> None:
-    verifier, tracker = OnlyBlue(), FaceTracker()
-    for index in range(5):
-        [face] = locate(make_frame(two_colors(), index, index / 25), Scripted(BLUE), tracker, verifier)
+    verifier, tracker, search = OnlyBlue(), FaceTracker(), FaceSearch(Scripted(BLUE))
+    for index in range(20):
+        [face] = locate(make_frame(two_colors(), index, index / 25), search, tracker, verifier)
     assert face.track_id == 1
     assert verifier.asked == 1
 
 
-def test_a_false_face_is_verified_as_often_as_it_is_found() -> None:
-    verifier, tracker = OnlyBlue(), FaceTracker()
-    for index in range(5):
-        assert locate(make_frame(two_colors(), index, index / 25), Scripted(RED), tracker, verifier) == ()
-    assert verifier.asked == 5
+def test_a_false_face_is_verified_whenever_it_is_found() -> None:
+    verifier, tracker, search = OnlyBlue(), FaceTracker(), FaceSearch(Scripted(RED))
+    for index in range(20):
+        assert locate(make_frame(two_colors(), index, index / 25), search, tracker, verifier) == ()
+    assert verifier.asked == search.full_scans > 1

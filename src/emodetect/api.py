@@ -86,5 +86,4 @@ def stream(
         VideoFile(Path(clip)) as frames,
         open_pipeline(backend=backend, model=model, track=True, smoothing=smoothing) as pipeline,
     ):
-        for frame in frames:
-            yield frame, pipeline.analyze(frame)
+        yield from pipeline.analyze_all(frames)

@@ -7,7 +7,6 @@ thread, and the main thread waits for neither.
 from __future__ import annotations
 
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from typing_extensions import Self
 from emodetect.backends.base import EmotionBackend
 from emodetect.faces.boxes import crop
 from emodetect.faces.haar import FaceDetector
+from emodetect.faces.search import FaceSearch
 from emodetect.faces.tracker import FaceTracker
 from emodetect.faces.verifier import FaceVerifier
 from emodetect.latest import Latest
@@ -28,6 +28,7 @@ from emodetect.sinks.base import Sink
 from emodetect.sinks.window import Window
 from emodetect.smoother import ScoreSmoother
 from emodetect.sources.camera import LiveCapture
+from emodetect.stopwatch import Stopwatch
 from emodetect.types import EmotionScores, Face, Frame, FrameResult, Image
 
 _POLL_SECONDS = 0.01
@@ -113,7 +114,7 @@ class LiveSession:
         mirror: bool = False,
         duration: float | None = None,
     ) -> None:
-        self._capture, self._detector, self._tracker = capture, detector, tracker
+        self._capture, self._search, self._tracker = capture, FaceSearch(detector), tracker
         self._backend, self._verifier = backend, verifier
         self._smoother, self._uncertain_below = smoother, uncertain_below
         self._records, self._recording, self._window = records, recording, window
@@ -181,14 +182,13 @@ class LiveSession:
                 if self._capture.frames.finished:
                     break
                 continue
-            started = time.perf_counter()
-            faces = locate(frame, self._detector, self._tracker, self._verifier)
-            timings = {"faces": 1000 * (time.perf_counter() - started)}
+            watch = Stopwatch()
+            faces = locate(frame, self._search, self._tracker, self._verifier, watch)
             if faces and not self._loading.is_set():
                 images = tuple(crop(frame.image, face.box).copy() for face in faces)
                 self._crops.put(_Crops(faces, images, frame.timestamp))
             found = readings(faces, self._scores, self._threshold)
-            result = FrameResult(frame.index, frame.timestamp, found, timings)
+            result = FrameResult(frame.index, frame.timestamp, found, watch.laps_ms)
             if self._records is not None:
                 self._records.write(frame, result)
             self.statistics.captured = frame.index + 1

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
+from emodetect.ahead import ahead
 from emodetect.backends.base import EmotionBackend
-from emodetect.faces.boxes import crop
+from emodetect.faces.boxes import crop, intersection_over_union
 from emodetect.faces.haar import FaceDetector
-from emodetect.faces.tracker import FaceTracker
+from emodetect.faces.search import SCAN_EVERY, FaceSearch
+from emodetect.faces.tracker import SAME_FACE, FaceTracker, Place, Standing
 from emodetect.faces.verifier import FaceVerifier
 from emodetect.smoother import ScoreSmoother
-from emodetect.types import EmotionScores, Face, FaceReading, Frame, FrameResult, Image
+from emodetect.stopwatch import Stopwatch
+from emodetect.types import Detection, EmotionScores, Face, FaceReading, Frame, FrameResult, Image
 
 
 class EmotionPipeline:
     """Wires detector, tracker, backend and smoother together.
 
-    With a tracker the frames must come in order from one source, and each face keeps its id. Without one every frame stands
-    alone and its faces are numbered from left to right.
+    With a tracker the frames must come in order from one source, each face keeps its id, and between full scans faces are
+    looked for where they were. Without one every frame stands alone and its faces are numbered from left to right.
 
     Args:
         detector: finds faces.
@@ -42,7 +45,8 @@ class EmotionPipeline:
         smoother: ScoreSmoother | None = None,
         uncertain_below: float | None = None,
     ) -> None:
-        self._detector, self._backend = detector, backend
+        self._search = FaceSearch(detector, every=SCAN_EVERY if tracker else 0)
+        self._backend = backend
         self._verifier, self._tracker, self._smoother = verifier, tracker, smoother
         self._uncertain_below = backend.uncertain_below if uncertain_below is None else uncertain_below
 
@@ -52,34 +56,87 @@ class EmotionPipeline:
         Raises:
             EmodetectError: the backend failed.
         """
-        started = time.perf_counter()
-        faces = locate(frame, self._detector, self._tracker, self._verifier)
-        located = time.perf_counter()
-        scores = read(self._backend, [crop(frame.image, face.box) for face in faces], faces, frame.timestamp, self._smoother)
-        classified = time.perf_counter()
-        timings = {"faces": 1000 * (located - started), "emotions": 1000 * (classified - located)}
-        return FrameResult(frame.index, frame.timestamp, readings(faces, scores, self._uncertain_below), timings)
+        return self._read(self._locate(frame))
+
+    def analyze_all(self, frames: Iterable[Frame]) -> Generator[tuple[Frame, FrameResult], None, None]:
+        """Analyse frames in order, as `analyze` does one by one, with decoding and locating in threads of their own.
+
+        Finding faces in one frame does not wait for the emotions in the one before. Close the iterator, if it is left early,
+        to end the threads.
+
+        Args:
+            frames: read in a thread, a few ahead.
+
+        Raises:
+            EmodetectError: the source or the backend failed; all threads have ended.
+        """
+        with ahead(frames) as decoded, ahead(map(self._locate, decoded)) as located:
+            for found in located:
+                yield found.frame, self._read(found)
+
+    def _locate(self, frame: Frame) -> _Located:
+        watch = Stopwatch()
+        return _Located(frame, locate(frame, self._search, self._tracker, self._verifier, watch), watch.laps_ms)
+
+    def _read(self, found: _Located) -> FrameResult:
+        frame, faces, watch = found.frame, found.faces, Stopwatch()
+        crops = [crop(frame.image, face.box) for face in faces]
+        watch.lap("crop")
+        scores = read(self._backend, crops, faces, frame.timestamp, self._smoother, watch)
+        found_readings = readings(faces, scores, self._uncertain_below)
+        return FrameResult(frame.index, frame.timestamp, found_readings, found.timings_ms | watch.laps_ms)
+
+
+@dataclass(frozen=True)
+class _Located:
+    """A frame whose faces are known and not yet read."""
+
+    frame: Frame
+    faces: tuple[Face, ...]
+    timings_ms: dict[str, float]
 
 
 def locate(
-    frame: Frame, detector: FaceDetector, tracker: FaceTracker | None, verifier: FaceVerifier | None = None
+    frame: Frame,
+    search: FaceSearch,
+    tracker: FaceTracker | None,
+    verifier: FaceVerifier | None = None,
+    watch: Stopwatch | None = None,
 ) -> tuple[Face, ...]:
     """The faces of a frame: followed by the tracker, or, without one, numbered from 1 from left to right.
 
-    A face that the tracker follows already is not verified again.
+    A face that is shown already is not verified again.
     """
+    watch = watch or Stopwatch()
+    height, width = frame.image.shape[:2]
+    places = tracker.places(frame.timestamp) if tracker else ()
+    if tracker is not None and not search.is_due(frame.timestamp, places):
+        faces = tracker.faces(frame.timestamp, (width, height))
+        watch.lap("track")
+        return faces
     gray = np.asarray(cv2.cvtColor(frame.image, cv2.COLOR_BGR2GRAY), np.uint8)
-    detections = detector.detect(gray)
+    watch.lap("gray")
+    detections = search.find(gray, frame.timestamp, places)
+    watch.lap("find")
     if verifier is not None:
-        unknown = [found for found in detections if tracker is None or not tracker.follows(found.box)]
-        answers = verifier.are_faces([crop(frame.image, found.box) for found in unknown])
-        refused = {found.box for found, is_face in zip(unknown, answers, strict=True) if not is_face}
-        detections = [found for found in detections if found.box not in refused]
-    if tracker is not None:
-        height, width = gray.shape
-        return tracker.update(detections, frame.timestamp, (width, height))
-    boxes = sorted((detection.box for detection in detections), key=lambda box: (box.x, box.y))
-    return tuple(Face(box, number) for number, box in enumerate(boxes, start=1))
+        detections = _verified(frame.image, detections, places, verifier)
+        watch.lap("verify")
+    if tracker is None:
+        boxes = sorted((detection.box for detection in detections), key=lambda box: (box.x, box.y))
+        return tuple(Face(box, number) for number, box in enumerate(boxes, start=1))
+    faces = tracker.update(detections, frame.timestamp, (width, height))
+    watch.lap("track")
+    return faces
+
+
+def _verified(image: Image, detections: Sequence[Detection], places: Sequence[Place], verifier: FaceVerifier) -> list[Detection]:
+    """The detections without the new ones that are no faces."""
+    shown = [place.box for place in places if place.standing in (Standing.SEEN, Standing.MISSED)]
+    overlaps = intersection_over_union([found.box for found in detections], shown)
+    unknown = [found for found, row in zip(detections, overlaps, strict=True) if not (row >= SAME_FACE).any()]
+    answers = verifier.are_faces([crop(image, found.box) for found in unknown])
+    refused = {found.box for found, is_face in zip(unknown, answers, strict=True) if not is_face}
+    return [found for found in detections if found.box not in refused]
 
 
 def read(
@@ -88,14 +145,19 @@ def read(
     faces: Sequence[Face],
     timestamp: float,
     smoother: ScoreSmoother | None,
+    watch: Stopwatch | None = None,
 ) -> dict[int, EmotionScores]:
     """Scores of these faces by track id, all of them classified in one batch."""
     if not faces:
         return {}
+    watch = watch or Stopwatch()
+    answers = backend.classify(crops)
+    watch.lap("classify")
     result = {}
-    for face, values in zip(faces, backend.classify(crops), strict=True):
+    for face, values in zip(faces, answers, strict=True):
         scores = EmotionScores(values)
         result[face.track_id] = smoother.update(face.track_id, scores, timestamp) if smoother else scores
+    watch.lap("smooth")
     return result
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from emodetect.faces.boxes import intersection_over_union
 from emodetect.faces.haar import HaarDetector, MinFace
-from emodetect.faces.tracker import FaceTracker
+from emodetect.faces.tracker import FaceTracker, Standing
 from emodetect.types import Box, Detection, Face
 from tests.builders import MovingClip, make_detection
 
@@ -234,11 +234,51 @@ def test_the_size_settles_in_seconds_and_not_in_frames(rate: int) -> None:
 
 @pytest.mark.parametrize("rate", RATES)
 def test_the_position_settles_in_seconds_and_not_in_frames(rate: int) -> None:
-    tracker = FaceTracker(settle_position=0.2)
+    tracker = FaceTracker(settle_position=0.2, settle_speed=float("inf"))
     feed(tracker, [make_detection(100, 60)], start=0, seconds=0.4, rate=rate)
     [face] = feed(tracker, [make_detection(120, 50)], start=0.4 + 1 / rate, seconds=0.2 - 1 / rate, rate=rate)
     assert face.box.x == pytest.approx(100 + 20 * (1 - np.exp(-1)), abs=0.6)
     assert face.box.y == pytest.approx(60 - 10 * (1 - np.exp(-1)), abs=0.6)
+
+
+@pytest.mark.parametrize("rate", RATES)
+def test_a_face_moves_on_at_its_own_speed_while_nobody_looks(rate: int) -> None:
+    tracker = FaceTracker()
+    for index in range(rate + 1):
+        tracker.update([make_detection(round(50 + 100 * index / rate), round(60 + 40 * index / rate))], index / rate, SIZE)
+    [face] = tracker.faces(1.1, SIZE)
+    assert face.box.x == pytest.approx(160, abs=2)
+    assert face.box.y == pytest.approx(104, abs=2)
+    [place] = tracker.places(1.1)
+    assert place.box == face.box
+    assert place.speed == pytest.approx(np.hypot(100, 40) / 80, rel=0.1)
+
+
+def test_a_face_that_stays_unseen_stops_soon_and_is_not_shown_for_long() -> None:
+    tracker = FaceTracker(hold=0.25)
+    for index in range(26):
+        tracker.update([make_detection(50 + 4 * index)], index / 25, SIZE)
+    lefts = [face.box.x for time in (1.1, 1.16, 1.2, 1.24) for face in tracker.faces(time, SIZE)]
+    assert lefts[0] < lefts[1] == lefts[2] == lefts[3]
+    assert tracker.faces(1.3, SIZE) == ()
+
+
+def test_how_well_a_face_is_known() -> None:
+    tracker = FaceTracker(confirm=10, hold=0.25, forget=1.0)
+
+    def standings(time: float) -> list[Standing]:
+        return [place.standing for place in tracker.places(time)]
+
+    assert standings(0.0) == []
+    tracker.update([make_detection(neighbors=6)], 0.0, SIZE)
+    assert standings(0.04) == [Standing.CANDIDATE]
+    tracker.update([make_detection(neighbors=6)], 0.04, SIZE)
+    assert standings(0.08) == standings(0.2) == [Standing.SEEN]
+    tracker.update([], 0.2, SIZE)
+    assert standings(0.24) == [Standing.MISSED]
+    assert standings(0.5) == [Standing.REMEMBERED]
+    tracker.update([], 1.2, SIZE)
+    assert standings(1.2) == []
 
 
 def test_two_frames_of_the_same_time_are_no_error() -> None:

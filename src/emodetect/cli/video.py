@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -81,8 +81,7 @@ def video(
             sinks.append(stack.enter_context(BackgroundSink(annotated)))
         progress = stack.enter_context(Progress(*columns, console=console, transient=True, disable=not sys.stderr.isatty()))
         task = progress.add_task(clip.name, total=source.frame_count or None)
-        for frame in source:
-            result = pipeline.analyze(frame)
+        for frame, result in stack.enter_context(closing(pipeline.analyze_all(source))):
             for sink in sinks:
                 sink.write(frame, result)
             summary.add(result.readings)

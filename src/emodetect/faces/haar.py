@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -24,11 +25,37 @@ _NESTED = 0.6
 """Share of the smaller of two boxes that lies in the other from which both are taken for one face."""
 
 
+_SIZES = 0.7, 1.4
+"""Smallest and largest face that is looked for near a known box, as a share of its side: wide enough for all windows that
+agree on one face in a full scan; 0.8 and 1.25 lose an eighth of them, mostly small ones, and boxes come out 3 % too large."""
+
+_GLANCE_FACTOR, _GLANCE_NEIGHBORS = 1.2, 1
+"""A quick look over the picture: half as many sizes at half the cost, and a single repeated window is worth a closer look."""
+
+_COVERED = 0.7
+"""Share of a known face's side that is painted over before a quick look: without eyes and nose nothing of it is found again."""
+
+_Gray = npt.NDArray[np.uint8]
+_Rows = npt.NDArray[np.float64]
+
+
 class FaceDetector(Protocol):
     """Anything that finds faces in a gray picture."""
 
-    def detect(self, gray: npt.NDArray[np.uint8]) -> list[Detection]:
+    def detect(self, gray: _Gray) -> list[Detection]:
         """Find faces in uint8 (height, width); the surest first."""
+
+    def detect_near(self, gray: _Gray, boxes: Sequence[Box], margin: float) -> list[Detection]:
+        """Find faces in uint8 (height, width) near these boxes and about as large; the surest first.
+
+        Args:
+            gray: the picture.
+            boxes: where to look.
+            margin: how far outside its box a face may reach, as a share of the box's side.
+        """
+
+    def glance(self, gray: _Gray, known: Sequence[Box]) -> list[Box]:
+        """Places in uint8 (height, width), other than the known faces, that are worth a closer look."""
 
 
 @dataclass(frozen=True)
@@ -86,29 +113,84 @@ class HaarDetector:
         self._min_neighbors = min_neighbors
         self._min_face = min_face
 
-    def detect(self, gray: npt.NDArray[np.uint8]) -> list[Detection]:
+    def detect(self, gray: _Gray) -> list[Detection]:
         """Find faces in uint8 (height, width); the surest first, of nested boxes only the surest.
 
         Flat pictures and pictures smaller than a face give an empty list.
         """
-        height, width = gray.shape
-        if min(height, width) < 2:
+        if min(gray.shape) < 2:
             return []
-        smallest = max(self._min_face.pixels(height), 1.0)
+        scale, smallest = self._reduction(gray)
+        reduced = _resized(gray, scale)
+        return _detections(self._scan(reduced, smallest, self._scale_factor, self._min_neighbors), gray, reduced)
+
+    def detect_near(self, gray: _Gray, boxes: Sequence[Box], margin: float) -> list[Detection]:
+        """Like `detect`, but only near these boxes and their sizes, which costs a tenth.
+
+        It looks at regions as much reduced and at the same steps of size, so that as many windows agree on a face.
+        """
+        found: list[Detection] = []
+        height, width = gray.shape
+        for box in boxes:
+            scale, smallest = self._reduction(gray)
+            reach = round(margin * max(box.width, box.height))
+            around = Box(box.x - reach, box.y - reach, box.width + 2 * reach, box.height + 2 * reach).clipped(width, height)
+            region = gray[around.y : around.y + around.height, around.x : around.x + around.width]
+            if min(region.shape) < 2:
+                continue
+            reduced = _resized(region, scale)
+            low, high = (max(smallest, round(scale * share * max(box.width, box.height))) for share in _SIZES)
+            rows = self._scan(reduced, low, self._scale_factor, self._min_neighbors, high)
+            for detection in _detections(rows, region, reduced):
+                x, y = detection.box.x + around.x, detection.box.y + around.y
+                found.append(Detection(replace(detection.box, x=x, y=y), detection.neighbors))
+        return without_nested(found)
+
+    def glance(self, gray: _Gray, known: Sequence[Box]) -> list[Box]:
+        """Places in uint8 (height, width), other than the known faces, that are worth a closer look by `detect_near`.
+
+        Twice as fast as `detect`, and more where many faces are known: most of the work is in looking at faces.
+        """
+        if min(gray.shape) < 2:
+            return []
+        scale, smallest = self._reduction(gray)
+        reduced = _resized(gray, scale).copy()
+        for box in known:
+            margin = (1 - _COVERED) / 2
+            left, right = (max(0, round(scale * (box.x + share * box.width))) for share in (margin, 1 - margin))
+            top, bottom = (max(0, round(scale * (box.y + share * box.height))) for share in (margin, 1 - margin))
+            reduced[top:bottom, left:right] = cv2.mean(reduced[top:bottom, left:right])[0]
+        rows = self._scan(reduced, smallest, max(self._scale_factor, _GLANCE_FACTOR), _GLANCE_NEIGHBORS)
+        return [detection.box for detection in _detections(rows, gray, reduced)]
+
+    def _reduction(self, gray: _Gray) -> tuple[float, int]:
+        """How far the picture is reduced, and the side of the smallest face then, pixels."""
+        smallest = max(self._min_face.pixels(gray.shape[0]), 1.0)
         scale = min(1.0, _WINDOW / smallest)
-        reduced = gray
-        if scale < 1:
-            size = max(1, round(width * scale)), max(1, round(height * scale))
-            reduced = np.asarray(cv2.resize(gray, size, interpolation=cv2.INTER_AREA), np.uint8)
-        side = max(_WINDOW, math.floor(smallest * scale))
-        found, neighbors = self._cascade.detectMultiScale2(
-            reduced, scaleFactor=self._scale_factor, minNeighbors=self._min_neighbors, minSize=(side, side)
+        return scale, max(_WINDOW, math.floor(smallest * scale))
+
+    def _scan(self, picture: _Gray, smallest: int, factor: float, neighbors: int, largest: int = 0) -> _Rows:
+        """Faces with sides from smallest to largest (0: any): float64 (n, 5) of x, y, width, height, neighbours."""
+        if min(picture.shape) < smallest:
+            return np.empty((0, 5))
+        boxes, counts = self._cascade.detectMultiScale2(
+            picture, factor, neighbors, minSize=(smallest, smallest), maxSize=(largest, largest)
         )
-        detections = []
-        for (x, y, w, h), count in zip(np.reshape(found, (-1, 4)) / scale, neighbors, strict=True):
-            box = Box(round(float(x)), round(float(y)), round(float(w)), round(float(h)))
-            detections.append(Detection(box.clipped(width, height), int(count)))
-        return _without_nested(sorted(detections, key=lambda found: found.neighbors, reverse=True))
+        return np.column_stack([np.reshape(boxes, (-1, 4)), np.reshape(counts, -1)]).astype(np.float64)
+
+
+def without_nested(detections: Sequence[Detection]) -> list[Detection]:
+    """The surest first; of boxes that lie in each other only the surest."""
+    # OpenCV's threads finish in any order: between equals the place decides.
+    found = sorted(
+        detections, key=lambda detection: (-detection.neighbors, detection.box.x, detection.box.y, detection.box.width)
+    )
+    kept: list[Detection] = []
+    for detection in found:
+        overlaps = intersection_over_smaller([detection.box], [other.box for other in kept])
+        if not (overlaps > _NESTED).any():
+            kept.append(detection)
+    return kept
 
 
 def default_cascade() -> Path:
@@ -120,10 +202,21 @@ def default_cascade() -> Path:
     raise ModelError(f"{package / 'haarcascades' / CASCADE_NAME}: missing; install emodetect again")
 
 
-def _without_nested(detections: list[Detection]) -> list[Detection]:
-    kept: list[Detection] = []
-    for detection in detections:
-        overlaps = intersection_over_smaller([detection.box], [other.box for other in kept])
-        if not (overlaps > _NESTED).any():
-            kept.append(detection)
-    return kept
+def _resized(gray: _Gray, scale: float) -> _Gray:
+    """The picture at this scale, at least a pixel wide and high; at scale 1 itself."""
+    height, width = gray.shape
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    if size == (width, height):
+        return gray
+    return np.asarray(cv2.resize(gray, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _detections(rows: _Rows, gray: _Gray, reduced: _Gray) -> list[Detection]:
+    """Faces of a reduced picture in pixels of the picture itself; of nested boxes only the surest."""
+    height, width = gray.shape
+    across, down = width / reduced.shape[1], height / reduced.shape[0]
+    found = []
+    for x, y, w, h, neighbors in rows * (across, down, across, down, 1):
+        box = Box(round(float(x)), round(float(y)), round(float(w)), round(float(h)))
+        found.append(Detection(box.clipped(width, height), int(neighbors)))
+    return without_nested(found)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum, auto
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
@@ -12,16 +13,50 @@ from scipy.optimize import linear_sum_assignment
 from emodetect.faces.boxes import intersection_over_smaller, intersection_over_union
 from emodetect.types import Box, Detection, Face
 
-_MIN_OVERLAP = 0.3
+SAME_FACE = 0.3
 """Intersection over union below which two boxes are not the same face."""
+
+_COAST = 0.15
+"""Seconds for which a face that is not looked for, or not found, is taken to move on as it did."""
 
 _INSIDE = 0.6
 """Share of the smaller of two boxes that lies in the other from which a new box is part of a known face."""
 
 
+class Standing(Enum):
+    """How well a face is known."""
+
+    CANDIDATE = auto()
+    """Not yet believed."""
+
+    SEEN = auto()
+    """Shown, and found when it was last looked for."""
+
+    MISSED = auto()
+    """Shown, and not found when it was last looked for."""
+
+    REMEMBERED = auto()
+    """Not shown any more, but it would get its number back."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a face is expected.
+
+    Attributes:
+        box: the place; it may reach out of the picture.
+        standing: how well the face is known.
+        speed: how fast it moves, in its own widths a second.
+    """
+
+    box: Box
+    standing: Standing
+    speed: float = 0.0
+
+
 @dataclass
 class _Track:
-    """One face over time; x, y is the centre, all in pixels."""
+    """One face over time: its centre x, y and size when it was last seen, pixels, and the centre's speed, pixels a second."""
 
     x: float
     y: float
@@ -30,9 +65,17 @@ class _Track:
     seen: float
     evidence: int
     number: int | None = None
+    speed_x: float = 0.0
+    speed_y: float = 0.0
 
-    def box(self) -> Box:
-        return Box(round(self.x - self.width / 2), round(self.y - self.height / 2), round(self.width), round(self.height))
+    def centre(self, timestamp: float) -> tuple[float, float]:
+        """Where it should be by now; after some time without a sight it stays."""
+        elapsed = min(max(0.0, timestamp - self.seen), _COAST)
+        return self.x + self.speed_x * elapsed, self.y + self.speed_y * elapsed
+
+    def box(self, timestamp: float) -> Box:
+        x, y = self.centre(timestamp)
+        return Box(round(x - self.width / 2), round(y - self.height / 2), round(self.width), round(self.height))
 
 
 class FaceTracker:
@@ -46,6 +89,7 @@ class FaceTracker:
         hold: seconds that a face is still shown, where it was last, while the detector does not see it.
         forget: seconds after which a face that is not seen loses its number.
         settle_position: time constant of the smoothing of the centre, seconds.
+        settle_speed: time constant of the smoothing of the speed, seconds.
         settle_size: time constant of the smoothing of the size, which a cascade finds less exactly, seconds.
     """
 
@@ -56,11 +100,13 @@ class FaceTracker:
         hold: float = 0.25,
         forget: float = 1.0,
         settle_position: float = 0.02,
+        settle_speed: float = 0.15,
         settle_size: float = 0.1,
     ) -> None:
         self._confirm, self._hold, self._forget = confirm, hold, forget
-        self._settle_position, self._settle_size = settle_position, settle_size
+        self._settle_position, self._settle_speed, self._settle_size = settle_position, settle_speed, settle_size
         self._tracks: list[_Track] = []
+        self._looked = 0.0
         self._next_number = 1
 
     def update(self, detections: Sequence[Detection], timestamp: float, size: tuple[int, int]) -> tuple[Face, ...]:
@@ -71,6 +117,7 @@ class FaceTracker:
             timestamp: the frame's time, seconds, not before the last call's.
             size: width and height of the picture; boxes are clipped to it.
         """
+        self._looked = timestamp
         taken = self._match(detections, timestamp)
         for index, detection in enumerate(detections):
             if index not in taken and not self._is_part_of_known_face(detection, timestamp):
@@ -80,34 +127,53 @@ class FaceTracker:
             if track.number is None and track.evidence >= self._confirm:
                 track.number = self._next_number
                 self._next_number += 1
+        return self.faces(timestamp, size)
+
+    def faces(self, timestamp: float, size: tuple[int, int]) -> tuple[Face, ...]:
+        """The faces to show in a frame in which nobody looked, by number, where they should be by now.
+
+        Args:
+            timestamp: the frame's time, seconds, not before the last call's.
+            size: width and height of the picture; boxes are clipped to it.
+        """
         faces = [
-            Face(track.box().clipped(*size), track.number)
+            Face(track.box(timestamp).clipped(*size), track.number)
             for track in self._tracks
             if track.number is not None and timestamp - track.seen <= self._hold
         ]
         return tuple(sorted((f for f in faces if f.box.width and f.box.height), key=lambda face: face.track_id))
 
-    def follows(self, box: Box) -> bool:
-        """Whether a box is where a face is that has its number already."""
-        known = [track.box() for track in self._tracks if track.number is not None]
-        return bool((intersection_over_union(known, [box]) >= _MIN_OVERLAP).any())
+    def places(self, timestamp: float) -> tuple[Place, ...]:
+        """Where to look for faces at this time, seconds."""
+        return tuple(
+            Place(track.box(timestamp), self._standing(track, timestamp), math.hypot(track.speed_x, track.speed_y) / track.width)
+            for track in self._tracks
+            if track.width > 0
+        )
+
+    def _standing(self, track: _Track, timestamp: float) -> Standing:
+        if track.number is None:
+            return Standing.CANDIDATE
+        if timestamp - track.seen > self._hold:
+            return Standing.REMEMBERED
+        return Standing.SEEN if track.seen == self._looked else Standing.MISSED
 
     def _match(self, detections: Sequence[Detection], timestamp: float) -> set[int]:
-        overlap = intersection_over_union([track.box() for track in self._tracks], [d.box for d in detections])
+        overlap = intersection_over_union([track.box(timestamp) for track in self._tracks], [d.box for d in detections])
         # Pairs that are not the same face count nothing; a known face has the first claim on a box, so that a passing
         # false box does not take it over.
         known = np.asarray([track.number is not None for track in self._tracks], float)
-        claims = np.where(overlap >= _MIN_OVERLAP, overlap + 0.5 * known[:, np.newaxis], 0.0)
+        claims = np.where(overlap >= SAME_FACE, overlap + 0.5 * known[:, np.newaxis], 0.0)
         taken = set()
         for row, column in zip(*linear_sum_assignment(claims, maximize=True), strict=True):
-            if overlap[row, column] >= _MIN_OVERLAP:
+            if overlap[row, column] >= SAME_FACE:
                 self._move(self._tracks[row], detections[column], timestamp)
                 taken.add(int(column))
         return taken
 
     def _is_part_of_known_face(self, detection: Detection, timestamp: float) -> bool:
         """Cascades take mouths and chins for faces; where a face is known, a box inside it or round it is not another."""
-        known = [track.box() for track in self._tracks if track.number is not None and timestamp - track.seen <= self._hold]
+        known = [face.box(timestamp) for face in self._tracks if face.number is not None and timestamp - face.seen <= self._hold]
         return bool((intersection_over_smaller(known, [detection.box]) > _INSIDE).any())
 
     def _start(self, detection: Detection, timestamp: float) -> None:
@@ -118,10 +184,16 @@ class FaceTracker:
     def _move(self, track: _Track, detection: Detection, timestamp: float) -> None:
         elapsed = max(0.0, timestamp - track.seen)
         position = 1 - math.exp(-elapsed / self._settle_position)
+        speed = 1 - math.exp(-elapsed / self._settle_speed)
         size = 1 - math.exp(-elapsed / self._settle_size)
         box = detection.box
-        track.x += position * (box.x + box.width / 2 - track.x)
-        track.y += position * (box.y + box.height / 2 - track.y)
+        x, y = track.centre(timestamp)
+        x += position * (box.x + box.width / 2 - x)
+        y += position * (box.y + box.height / 2 - y)
+        if elapsed > 0:
+            track.speed_x += speed * ((x - track.x) / elapsed - track.speed_x)
+            track.speed_y += speed * ((y - track.y) / elapsed - track.speed_y)
+        track.x, track.y = x, y
         track.width += size * (box.width - track.width)
         track.height += size * (box.height - track.height)
         track.evidence += detection.neighbors

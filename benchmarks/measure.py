@@ -1,0 +1,243 @@
+#!/usr/bin/env python3
+"""Measures what docs/benchmarks.md shows, and writes its table and plot. One command, some minutes; see README.md."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from emodetect.benchmark.made_clip import portrait_path, write_made_clip
+from emodetect.benchmark.measure import Bench, Configuration
+from emodetect.benchmark.start import measure_start
+from emodetect.faces.boxes import intersection_over_union
+from emodetect.faces.haar import HaarDetector, MinFace
+from emodetect.faces.search import SCAN_EVERY, FaceSearch
+from emodetect.faces.tracker import FaceTracker
+from emodetect.pipeline import locate
+from emodetect.quiet import silence_libraries
+from emodetect.sources.video import VideoFile
+from emodetect.types import Box
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+START, END = "<!-- measured: start -->", "<!-- measured: end -->"
+
+MADE = [
+    ((640, 360), 1, 1.0),
+    ((640, 360), 1, 3.0),
+    ((640, 360), 4, 1.0),
+    ((1280, 720), 1, 1.0),
+    ((1280, 720), 8, 1.0),
+    ((1280, 720), 8, 2.0),
+]
+"""The clips on which faces are counted: size, faces, speed."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--source", type=Path, help="a clip with one face; without it a made one")
+    parser.add_argument("--model", help="a Keras file, 48x48 gray, seven outputs")
+    parser.add_argument("--frames", type=int, default=250)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--no-deepface", action="store_true", help="leave out what needs DeepFace's weights")
+    arguments = parser.parse_args()
+
+    silence_libraries()
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        source = arguments.source
+        if source is None:
+            source = folder / "made.mp4"
+            write_made_clip(source, frames=arguments.frames)
+        # First, while this process is small: TensorFlow comes with what follows.
+        starts = compare_starts(arguments.rounds, deepface=not arguments.no_deepface)
+        eight = compare_eight_faces(folder, arguments.rounds)
+        found = count_faces(folder)
+        others = [] if arguments.no_deepface else [Configuration("deepface")]
+        others += [Configuration("cnn", arguments.model)] if arguments.model else []
+        bench = Bench(
+            source,
+            frames=arguments.frames,
+            rounds=arguments.rounds,
+            compare=not arguments.no_deepface,
+            progress=lambda text: print(text, file=sys.stderr),
+        )
+        records = bench.measure([Configuration(), *others])
+
+    clip = "a made clip" if arguments.source is None else f"`{arguments.source.name}`"
+    sections = [
+        f"{machine()}; load {load:.1f} at the start. {records[0]['frames']} frames of {clip}, "
+        f"{arguments.rounds} rounds in turn after a warm-up, medians.",
+        throughput_table(records),
+        stage_table(records),
+        starts,
+        eight,
+        found,
+    ]
+    write("\n\n".join(sections))
+    plot(records, DOCS / "benchmarks.png")
+
+
+def machine() -> str:
+    """What it was measured on."""
+    model = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        names = [line.split(":", 1)[1].strip() for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
+        model = names[0] if names else model
+    libraries = ", ".join(f"{name} {version(name)}" for name in ("opencv-python", "onnxruntime", "tensorflow", "deepface"))
+    return f"{os.cpu_count()} cores of {model}, {platform.system()}, Python {platform.python_version()}, {libraries}"
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table in Markdown."""
+    lines = ["| " + " | ".join(cells) + " |" for cells in (header, ["---"] * len(header), *rows)]
+    return "\n".join(lines)
+
+
+def label(record: dict[str, Any]) -> str:
+    return Path(record["model"] or record["backend"]).name
+
+
+def throughput_table(records: Sequence[dict[str, Any]]) -> str:
+    rows = []
+    for record in records:
+        tutorial = record.get("tutorial", {})
+        theirs, times = tutorial.get("frames_per_second"), tutorial.get("times_faster")
+        rows.append([
+            label(record), f"{record['frames_per_second']:.1f}", "" if theirs is None else f"{theirs:.1f}",
+            "" if times is None else f"{times:.1f}", f"{record['faces']}", f"{tutorial.get('faces', '')}",
+        ])  # fmt: skip
+    return table(["", "frames a second", "tutorial's loop", "times faster", "faces read", "by the loop"], rows)
+
+
+def stage_table(records: Sequence[dict[str, Any]]) -> str:
+    rows = []
+    for stage in records[0]["stages_ms"]:
+        costs = [record["stages_ms"][stage] for record in records]
+        rows.append([stage, *(f"{cost['median']:.2f} ({cost['p95']:.2f})" for cost in costs)])
+    return table(["ms a frame: median (95th percentile)", *map(label, records)], rows)
+
+
+def compare_starts(rounds: int, *, deepface: bool) -> str:
+    """Start-up of one photo, of DeepFace's import, of the help, and of OpenCV's import, in turn."""
+    commands = {
+        "`emodetect --help`": ["-m", "emodetect", "--help"],
+        '`python -c "import cv2"`': ["-c", "import cv2"],
+    }
+    if deepface:
+        commands['`python -c "from deepface import DeepFace"`'] = ["-c", "from deepface import DeepFace"]
+    seconds: dict[str, list[float]] = {name: [] for name in ("`emodetect image`", *commands)}
+    peaks = []
+    for number in range(rounds + 1):
+        start = measure_start("emodetect", "image", portrait_path())
+        times = {"`emodetect image`": start.seconds} | {name: run(command) for name, command in commands.items()}
+        if number:  # the first round only warms the disk's cache up
+            peaks.append(start.peak_memory_mb or float("nan"))
+            for name, value in times.items():
+                seconds[name].append(value)
+    rows = [[name, f"{median(values):.2f}", ""] for name, values in seconds.items()]
+    rows[0][2] = f"{median(peaks):.0f}"
+    if deepface:
+        # What a program that imports DeepFace holds at least.
+        peak = measure_start("deepface.DeepFace").peak_memory_mb
+        rows[-1][2] = "" if peak is None else f"{peak:.0f}"
+    return table(["start", "seconds", "peak memory, MiB"], rows)
+
+
+def run(command: Sequence[str]) -> float:
+    started = time.perf_counter()
+    subprocess.run([sys.executable, *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
+    return time.perf_counter() - started
+
+
+def compare_eight_faces(folder: Path, rounds: int) -> str:
+    """Frames a second with one face and with eight."""
+    rates: dict[int, list[float]] = {1: [], 8: []}
+    for faces in rates:
+        write_made_clip(folder / f"{faces}.mp4", frames=100, size=(1280, 720), faces=faces)
+    for _ in range(rounds):
+        for faces, values in rates.items():
+            [record] = Bench(folder / f"{faces}.mp4", frames=100, rounds=1).measure([Configuration()])
+            values.append(record["frames_per_second"])
+    one, eight = median(rates[1]), median(rates[8])
+    return table(
+        ["1280x720", "frames a second", "share"],
+        [["one face", f"{one:.1f}", ""], ["eight", f"{eight:.1f}", f"{eight / one:.2f}"]],
+    )
+
+
+def count_faces(folder: Path) -> str:
+    """True faces with a box, and boxes without one, beside a plain scan of every frame."""
+    rows = []
+    for size, faces, speed in MADE:
+        path = folder / "found.mp4"
+        truth = write_made_clip(path, frames=100, size=size, faces=faces, speed=speed)
+        (found, false, scans), (all_found, all_false, _) = (follow(path, truth, every) for every in (SCAN_EVERY, 0.0))
+        total = sum(map(len, truth))
+        rows.append([
+            f"{size[0]}x{size[1]}, {faces} at speed {speed:g}", f"{total}", f"{found} ({100 * found / total:.1f} %)",
+            f"{all_found}", f"{false}", f"{all_false}", f"{scans} of {len(truth)}",
+        ])  # fmt: skip
+    header = [
+        "made clip",
+        "true faces",
+        "shown",
+        "by scanning every frame",
+        "other boxes",
+        "by scanning every frame",
+        "full scans",
+    ]
+    return table(header, rows)
+
+
+def follow(path: Path, truth: Sequence[Sequence[Box]], every: float) -> tuple[int, int, int]:
+    """Faces found (IoU at least 0.5), boxes on no face, and full scans."""
+    search, tracker = FaceSearch(HaarDetector(min_face=MinFace(0.1, relative=True)), every=every), FaceTracker()
+    found = false = 0
+    with VideoFile(path) as clip:
+        for frame, true in zip(clip, truth, strict=True):
+            hits = intersection_over_union(true, [face.box for face in locate(frame, search, tracker)]) >= 0.5
+            found += int(hits.any(axis=1).sum())
+            false += int((~hits.any(axis=0)).sum())
+    return found, false, search.full_scans
+
+
+def write(text: str) -> None:
+    path = DOCS / "benchmarks.md"
+    before, rest = path.read_text().split(START)
+    path.write_text(f"{before}{START}\n{text}\n{END}{rest.split(END)[1]}")
+
+
+def plot(records: Sequence[dict[str, Any]], path: Path) -> None:
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(7, 0.6 + 0.8 * len(records)), layout="constrained")
+    places = range(len(records))
+    ours = [record["frames_per_second"] for record in records]
+    theirs = [record.get("tutorial", {}).get("frames_per_second", 0) for record in records]
+    for offset, values, name, color in ((-0.2, ours, "emodetect", "#2a6f97"), (0.2, theirs, "tutorial's loop", "#c9c9c9")):
+        axes.bar_label(axes.barh([p + offset for p in places], values, 0.38, label=name, color=color), fmt="%.0f", padding=3)
+    axes.set_yticks(list(places), [label(record) for record in records])
+    axes.invert_yaxis()
+    axes.set_xlabel("frames a second")
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.legend(frameon=False, loc="outside upper center", ncols=2)
+    figure.savefig(path, dpi=120)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,220 @@
+"""Frames a second, the cost of each stage, start-up and memory of the pipeline on a clip."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from emodetect.backends.base import EmotionBackend
+from emodetect.backends.registry import create_backend
+from emodetect.backends.verifier import EmbeddedVerifier
+from emodetect.benchmark.made_clip import portrait_path
+from emodetect.benchmark.start import Start, measure_start
+from emodetect.benchmark.tutorial import Loop, open_tutorial
+from emodetect.faces.haar import HaarDetector, MinFace
+from emodetect.faces.tracker import FaceTracker
+from emodetect.pipeline import EmotionPipeline
+from emodetect.quiet import quiet_native_output
+from emodetect.smoother import ScoreSmoother
+from emodetect.sources.video import VideoFile
+from emodetect.types import Frame
+
+_WARM_UP = 10
+"""Frames that each configuration analyses before anything is timed."""
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """What is measured.
+
+    Attributes:
+        backend: as for `create_backend`.
+        model: as for `create_backend`.
+    """
+
+    backend: str = "cnn"
+    model: str | None = None
+
+    @property
+    def is_keras(self) -> bool:
+        """Whether the model is a file that the tutorial's loop could load, too."""
+        return self.model is not None and Path(self.model).suffix.lower() in {".h5", ".hdf5", ".keras"}
+
+    @property
+    def options(self) -> list[str]:
+        """The options of the command line that choose it."""
+        return ["--backend", self.backend, *(["--model", self.model] if self.model else [])]
+
+
+@dataclass
+class Runs:
+    """Several runs over the clip.
+
+    Attributes:
+        frames: frames in each run.
+        faces: faces that were read in each run.
+        rates: frames a second of each run.
+        start: what a start costs.
+        stages_ms: milliseconds of each frame by stage, one frame after the other.
+    """
+
+    start: Start
+    frames: int = 0
+    faces: int = 0
+    rates: list[float] = field(default_factory=list)
+    stages_ms: dict[str, list[float]] = field(default_factory=dict)
+
+    def time(self, run: Callable[[], tuple[int, int]]) -> None:
+        """Time a run that returns the frames and the faces it read."""
+        started = time.perf_counter()
+        self.frames, self.faces = run()
+        self.rates.append(self.frames / (time.perf_counter() - started))
+
+    def as_dict(self) -> dict[str, Any]:
+        """The figures that both sides of a comparison have."""
+        peak = self.start.peak_memory_mb
+        return {
+            "frames": self.frames,
+            "faces": self.faces,
+            "frames_per_second": round(median(self.rates), 2),
+            "startup_seconds": round(self.start.seconds, 3),
+            "peak_memory_mb": None if peak is None else round(peak, 1),
+        }
+
+
+class Bench:
+    """Measures configurations on a clip in turn: a run of each, then again, so that all meet the same machine.
+
+    Args:
+        clip: a video file.
+        frames: at most so many of its frames.
+        rounds: how many runs; the median counts.
+        compare: measure the tutorial's loop beside each: with the same file for a Keras model, with DeepFace otherwise.
+        progress: called with what is being done.
+    """
+
+    def __init__(
+        self, clip: Path, *, frames: int, rounds: int, compare: bool = False, progress: Callable[[str], None] = lambda _: None
+    ) -> None:
+        self._clip, self._frames, self._rounds, self._compare = clip, frames, rounds, compare
+        self._progress = progress
+
+    def measure(self, configurations: Sequence[Configuration]) -> list[dict[str, Any]]:
+        """One object a configuration, as the output contract has it.
+
+        Raises:
+            EmodetectError: the clip cannot be read, or a backend cannot be loaded.
+        """
+        with VideoFile(self._clip):
+            backends = [create_backend(c.backend, c.model, None) for c in configurations]
+        ours = [Runs(self._start("emodetect", *c.options)) for c in configurations]
+        peers = dict.fromkeys(c.model if c.is_keras else None for c in configurations) if self._compare else {}
+        theirs = {model: Runs(self._start_tutorial(model)) for model in peers}
+        with ExitStack() as stack:
+            for backend in backends:
+                self._progress(f"loading {backend.name}")
+                stack.enter_context(backend)
+            with quiet_native_output():
+                loops = {model: open_tutorial(model) for model in peers}
+            for runs, backend in zip(ours, backends, strict=True):
+                self._progress(f"{backend.name}, stage by stage")
+                self._warm_up(backend)
+                runs.stages_ms = self._stages(backend)
+            for loop in loops.values():
+                for frame in self._read(_WARM_UP):
+                    loop(frame.image)
+            for number in range(1, self._rounds + 1):
+                for runs, backend in zip(ours, backends, strict=True):
+                    self._progress(f"round {number} of {self._rounds}: {backend.name}")
+                    runs.time(partial(self._run, backend))
+                for model, loop in loops.items():
+                    self._progress(f"round {number} of {self._rounds}: tutorial")
+                    theirs[model].time(partial(self._run_tutorial, loop))
+        return [
+            _record(configuration, runs, theirs.get(configuration.model if configuration.is_keras else None))
+            for configuration, runs in zip(configurations, ours, strict=True)
+        ]
+
+    def _start(self, module: str, *options: str) -> Start:
+        self._progress(f"start of {' '.join(options)}")
+        return measure_start(module, "image", portrait_path(), "--format", "json", *options)
+
+    def _start_tutorial(self, model: str | None) -> Start:
+        self._progress("start of the tutorial")
+        return measure_start("emodetect.benchmark.tutorial", model or "deepface", portrait_path())
+
+    def _read(self, frames: int) -> Iterator[Frame]:
+        with VideoFile(self._clip) as clip:
+            yield from islice(clip, frames)
+
+    def _warm_up(self, backend: EmotionBackend) -> None:
+        pipeline = _pipeline(backend)
+        for frame in self._read(_WARM_UP):
+            pipeline.analyze(frame)
+
+    def _run(self, backend: EmotionBackend) -> tuple[int, int]:
+        with closing(_pipeline(backend).analyze_all(self._read(self._frames))) as results:
+            counts = [len(result.readings) for _, result in results]
+        return len(counts), sum(counts)
+
+    def _run_tutorial(self, loop: Loop) -> tuple[int, int]:
+        counts = [loop(frame.image) for frame in self._read(self._frames)]
+        return len(counts), sum(counts)
+
+    def _stages(self, backend: EmotionBackend) -> dict[str, list[float]]:
+        """Milliseconds of each stage of each frame, nothing else being done at the time; 0 where a frame skips one."""
+        pipeline = _pipeline(backend)
+        rows: list[Mapping[str, float]] = []
+        started = time.perf_counter()
+        for frame in self._read(self._frames):
+            decoded = 1000 * (time.perf_counter() - started)
+            rows.append({"decode": decoded, **pipeline.analyze(frame).timings_ms})
+            started = time.perf_counter()
+        return {stage: [row.get(stage, 0.0) for row in rows] for stage in dict.fromkeys(s for row in rows for s in row)}
+
+
+def _pipeline(backend: EmotionBackend) -> EmotionPipeline:
+    """The pipeline of `emodetect video`."""
+    return EmotionPipeline(
+        HaarDetector(min_face=MinFace(0.1, relative=True)),
+        backend,
+        verifier=EmbeddedVerifier(),
+        tracker=FaceTracker(),
+        smoother=ScoreSmoother(0.3),
+    )
+
+
+def _record(configuration: Configuration, runs: Runs, tutorial: Runs | None) -> dict[str, Any]:
+    figures = runs.as_dict()
+    stages = {
+        stage: {"median": round(float(np.median(times)), 3), "p95": round(float(np.percentile(times, 95)), 3)}
+        for stage, times in runs.stages_ms.items()
+    }
+    model = configuration.model or ("embedded" if configuration.backend == "cnn" else None)
+    record = {
+        "backend": configuration.backend,
+        "model": model,
+        "frames": figures["frames"],
+        "faces": figures["faces"],
+        "frames_per_second": figures["frames_per_second"],
+        "stages_ms": stages,
+        "startup_seconds": figures["startup_seconds"],
+        "peak_memory_mb": figures["peak_memory_mb"],
+    }
+    if tutorial is not None:
+        theirs = tutorial.as_dict()
+        record["tutorial"] = {
+            "loop": "keras" if configuration.is_keras else "deepface",
+            **theirs,
+            "times_faster": round(figures["frames_per_second"] / theirs["frames_per_second"], 2),
+        }
+    return record

@@ -1,0 +1,70 @@
+"""From process start to the first result, in a process of its own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from emodetect.errors import BackendUnavailableError
+
+_SCRIPT = """
+import os, runpy, sys
+module, sys.argv = sys.argv[1], sys.argv[1:]
+try:
+    runpy.run_module(module, run_name="__main__")
+except SystemExit as end:
+    if end.code:
+        raise
+sys.stdout.flush()
+try:
+    with open("/proc/self/status") as status:
+        peak = next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
+except OSError:
+    try:
+        import resource
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // (1024 if sys.platform == "darwin" else 1)
+    except ImportError:
+        peak = 0
+print(peak)
+sys.stdout.flush()
+os._exit(0)
+"""
+"""Runs a module as a program, then prints its peak memory, KiB; 0 where the system does not tell."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a start costs.
+
+    Attributes:
+        seconds: from process start until the result is printed.
+        peak_memory_mb: the most memory the process held, MiB; None where the system does not tell.
+    """
+
+    seconds: float
+    peak_memory_mb: float | None
+
+
+def measure_start(module: str, *arguments: str | Path) -> Start:
+    """Run a module as a program that reads one photo.
+
+    Raises:
+        BackendUnavailableError: it failed; the message is the last line that it said.
+    """
+    with tempfile.TemporaryFile("w+") as errors:
+        started = time.perf_counter()
+        done = subprocess.run(
+            [sys.executable, "-c", _SCRIPT, module, *map(str, arguments)],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, text=True, check=False,
+        )  # fmt: skip
+        seconds = time.perf_counter() - started
+        errors.seek(0)
+        said = errors.read().strip().splitlines()
+    if done.returncode:
+        raise BackendUnavailableError(f"{module}: {said[-1] if said else 'failed'}".replace("emodetect: emodetect: ", ""))
+    peak = int(done.stdout.splitlines()[-1])
+    return Start(seconds, peak / 1024 if peak else None)

@@ -1,0 +1,97 @@
+"""Finding faces at speed: the whole picture now and then, in between only where faces are known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from emodetect.faces.boxes import intersection_over_union
+from emodetect.faces.haar import FaceDetector, without_nested
+from emodetect.faces.tracker import SAME_FACE, Place, Standing
+from emodetect.types import Box, Detection
+
+SCAN_EVERY = 0.5
+"""Seconds between two scans of the whole picture: how late a face may be found that comes while others are known."""
+
+_SOON = 0.1
+"""Share of that while nobody is known, or somebody is missed."""
+
+_LOOK_EVERY = 0.07
+"""Seconds between two looks at the faces that are known; the tracker moves them on meanwhile."""
+
+_TOO_FAR = 0.07
+"""How far a face may move on between two looks, in its own widths: a fast one may turn round."""
+
+_SURPRISE = 2.0
+"""How much faster a face moves at most than the tracker expects, in its own widths a second."""
+
+_MARGINS = 0.2, 0.5
+"""How far round a known face is searched, as shares of its side: what is needed for all windows that agree on a face that is
+where it was expected, and the most that is worth it."""
+
+
+class FaceSearch:
+    """Decides, frame by frame, where to look: nowhere, around the faces that are known, or everywhere.
+
+    The whole picture is scanned at steps of the frames' own time, and at once when a shown face is not found near where it
+    should be. What is found depends on the frames alone and never on how fast the machine is.
+
+    Args:
+        detector: does the looking.
+        every: seconds between two scans of the whole picture; 0 for the detector's plain scan of every frame.
+
+    Attributes:
+        full_scans: how often the whole picture was scanned.
+    """
+
+    def __init__(self, detector: FaceDetector, *, every: float = SCAN_EVERY) -> None:
+        self._detector, self._every = detector, every
+        self._looked = self._scanned = float("-inf")
+        self.full_scans = 0
+
+    def is_due(self, timestamp: float, places: Sequence[Place]) -> bool:
+        """Whether to look at a frame of this time, seconds, at all: not while all faces were found a moment ago."""
+        if self._is_scan_due(timestamp, places):
+            return True
+        elapsed = timestamp - self._looked
+        return any(
+            place.standing in (Standing.CANDIDATE, Standing.MISSED)
+            or elapsed >= min(_LOOK_EVERY, _TOO_FAR / max(place.speed, _TOO_FAR))
+            for place in places
+        )
+
+    def find(self, gray: npt.NDArray[np.uint8], timestamp: float, places: Sequence[Place] = ()) -> list[Detection]:
+        """Find faces in uint8 (height, width); the surest first.
+
+        Args:
+            gray: the picture.
+            timestamp: its time, seconds, not before the last one's.
+            places: where faces should be by now.
+        """
+        if not self._every:
+            self.full_scans += 1
+            return self._detector.detect(gray)
+        margin = min(_MARGINS[0] + _SURPRISE * (timestamp - self._looked), _MARGINS[1])
+        self._looked = timestamp
+        found = self._detector.detect_near(gray, [place.box for place in places], margin)
+        if self._is_scan_due(timestamp, places) or _is_any_lost(places, found):
+            self._scanned = timestamp
+            self.full_scans += 1
+            fresh = self._detector.glance(gray, [detection.box for detection in found])
+            found = without_nested([*found, *self._detector.detect_near(gray, fresh, _MARGINS[0])])
+        return found
+
+    def _is_scan_due(self, timestamp: float, places: Sequence[Place]) -> bool:
+        settled = any(place.standing is Standing.SEEN for place in places) and not any(
+            place.standing is Standing.MISSED for place in places
+        )
+        return timestamp - self._scanned >= self._every * (1 if settled else _SOON)
+
+
+def _is_any_lost(places: Sequence[Place], found: Sequence[Detection]) -> bool:
+    """Whether a face that was there at the last look is not among these."""
+    seen: list[Box] = [place.box for place in places if place.standing is Standing.SEEN]
+    overlaps = intersection_over_union(seen, [detection.box for detection in found])
+    return not (overlaps >= SAME_FACE).any(axis=1).all()

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.builders import MovingClip
+from tests.cli.running import assert_one_line, run
+from tests.model_files import save_deepface_weights, tutorial_model
+
+STAGES = ["decode", "gray", "find", "track", "crop", "classify", "smooth"]
+
+
+def check(record: dict[str, Any], backend: str, model: str | None, frames: int) -> None:
+    """One object of the contract; no figure is judged, since it depends on the machine."""
+    assert list(record)[:8] == [
+        "backend", "model", "frames", "faces", "frames_per_second", "stages_ms", "startup_seconds", "peak_memory_mb",
+    ]  # fmt: skip
+    assert (record["backend"], record["model"]) == (backend, model)
+    assert (record["frames"], record["faces"]) == (frames, frames)
+    assert sorted(record["stages_ms"]) == sorted(STAGES)
+    for stage in record["stages_ms"].values():
+        assert list(stage) == ["median", "p95"]
+        assert 0 <= stage["median"] <= stage["p95"]
+    assert all(record[name] > 0 for name in ("frames_per_second", "startup_seconds", "peak_memory_mb"))
+
+
+def test_json_is_an_object_a_configuration_the_embedded_network_first(moving_clip: MovingClip) -> None:
+    arguments = ("--source", moving_clip.path, "--frames", 20, "--rounds", 1, "--model", "ferplus", "--format", "json")
+    done = run("bench", *map(str, arguments))
+
+    assert done.returncode == 0, done.stderr
+    embedded, other = json.loads(done.stdout)
+    check(embedded, "cnn", "embedded", 20)
+    check(other, "cnn", "ferplus", 20)
+    assert "tutorial" not in embedded
+
+
+def test_the_table_of_a_made_clip_is_for_people() -> None:
+    done = run("bench", "--frames", "12", "--rounds", "1")
+
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    lines = done.stdout.splitlines()
+    assert lines[0].split() == ["embedded"]
+    rows = [line.split("  ")[0] for line in lines[1:]]
+    assert rows[0] == "frames a second"
+    assert [f"{stage}, ms (95th percentile)" for stage in STAGES] == rows[1:8]
+    assert rows[8:] == ["seconds to the first result", "peak memory, MiB", "frames", "faces read"]
+
+
+def test_the_tutorials_loops_are_measured_beside(
+    moving_clip: MovingClip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DEEPFACE_HOME", os.environ.get("DEEPFACE_HOME", ""))  # restored at the end
+    save_deepface_weights(tmp_path)
+    model = tmp_path / "model.keras"
+    tutorial_model().save(model)
+    arguments = ("--source", moving_clip.path, "--frames", 12, "--rounds", 1, "--model", model, "--backend", "deepface")
+    done = run("bench", *map(str, arguments), "--compare", "tutorial", "--format", "json", env={"DEEPFACE_HOME": str(tmp_path)})
+
+    assert done.returncode == 0, done.stderr
+    records = json.loads(done.stdout)
+    wanted = [("cnn", "embedded", "deepface"), ("deepface", None, "deepface"), ("cnn", str(model), "keras")]
+    for record, (backend, name, loop) in zip(records, wanted, strict=True):
+        check(record, backend, name, 12)
+        tutorial = record["tutorial"]
+        assert (tutorial["loop"], tutorial["frames"]) == (loop, 12)
+        assert tutorial["faces"] >= 10
+        assert tutorial["times_faster"] == pytest.approx(record["frames_per_second"] / tutorial["frames_per_second"], abs=0.01)
+        assert tutorial["startup_seconds"] > 0
+        assert tutorial["peak_memory_mb"] > 0
+
+
+def test_bad_input(tmp_path: Path) -> None:
+    assert_one_line(run("bench", "--source", tmp_path / "none.mp4"), 1, "none.mp4: no such file")
+    assert_one_line(run("bench", "--model", tmp_path / "none.onnx"), 1, "none.onnx", "no such model file")
+    assert run("bench", "--backend", "nobody").returncode == 2
+    assert run("bench", "--compare", "nobody").returncode == 2
