@@ -137,6 +137,15 @@ class TestOutput:
         assert_one_line(done, 1, "/proc/copy.png: cannot be written")
         assert json.loads(done.stdout)[0]["faces"][0]["emotion"] == "happy"
 
+    def test_a_link_is_not_followed(self, tmp_path: Path) -> None:
+        (tmp_path / "precious.png").write_bytes(b"precious")
+        (tmp_path / "link.png").symlink_to(tmp_path / "precious.png")
+
+        done = run("image", PHOTO, "--output", tmp_path / "link.png", "--overwrite")
+
+        assert_one_line(done, 1, "link.png: is a symbolic link")
+        assert (tmp_path / "precious.png").read_bytes() == b"precious"
+
     def test_a_slash_makes_a_folder_for_a_single_photo(self, tmp_path: Path) -> None:
         assert run("image", PHOTO, "--output", f"{tmp_path / 'annotated'}/").returncode == 0
         assert [path.name for path in (tmp_path / "annotated").iterdir()] == ["astronaut.jpg"]

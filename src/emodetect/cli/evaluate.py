@@ -41,7 +41,7 @@ def evaluate(
 ) -> None:  # fmt: skip
     """Judge models on labelled face crops, without face detection."""
     from emodetect.backends.cnn import RESERVED
-    from emodetect.sinks.base import check_output
+    from emodetect.files import check_output
     from emodetect.training.evaluation import Exam
 
     for picture in (plot, plot_calibration):

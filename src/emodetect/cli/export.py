@@ -26,7 +26,7 @@ def export(source: Path, target: Path, data: Path | None, labels: list[str] | No
     The two are compared on real faces; where they differ by more than 0.0001, nothing is written.
     """
     from emodetect.backends.keras_import import import_keras
-    from emodetect.sinks.base import check_output
+    from emodetect.files import check_output
     from emodetect.training.parity_faces import read_parity_faces
 
     check_output(target, overwrite=overwrite, suffixes=(".onnx",))

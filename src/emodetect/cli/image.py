@@ -67,7 +67,7 @@ def image(
                 height, width = picture.shape[:2]
                 records.append(image_as_dict(str(path), (width, height), result.readings))
                 if target is not None:
-                    _save(picture, result, target)
+                    _save(picture, result, target, overwrite)
             except EmodetectError as error:
                 failed = True
                 if not isinstance(error, OutputError):  # a copy that cannot be saved takes nothing from what was read
@@ -82,7 +82,7 @@ def image(
 
 def _targets(photos: Sequence[Path], named: str | None, overwrite: bool) -> list[Path | None]:
     """Where each annotated copy goes, seen to be writable before the work starts."""
-    from emodetect.sinks.base import check_output
+    from emodetect.files import check_output
 
     if named is None:
         return [None] * len(photos)
@@ -106,18 +106,17 @@ def _targets(photos: Sequence[Path], named: str | None, overwrite: bool) -> list
     return list(targets)
 
 
-def _save(picture: Image, result: FrameResult, target: Path) -> None:
+def _save(picture: Image, result: FrameResult, target: Path, overwrite: bool) -> None:
     import cv2
 
+    from emodetect.files import written_whole
     from emodetect.overlay import draw
 
     ok, data = cv2.imencode(target.suffix.lower(), draw(picture, result.readings))
-    try:
-        if not ok:
-            raise OutputError(f"{target}: OpenCV cannot write such a file")
-        target.write_bytes(data.tobytes())
-    except OSError as error:
-        raise OutputError(f"{target}: cannot be written ({error.strerror or error})") from error
+    if not ok:
+        raise OutputError(f"{target}: OpenCV cannot write such a file")
+    with written_whole(target, overwrite=overwrite) as partial:
+        partial.write_bytes(data.tobytes())
 
 
 def _print_table(records: Sequence[dict[str, Any]]) -> None:

@@ -62,7 +62,7 @@ def train(
     Choices are made on a validation part of train; test is looked at once, at the end.
     """
     from emodetect.backends.keras_import import import_keras
-    from emodetect.sinks.base import check_output
+    from emodetect.files import check_output
     from emodetect.training.settings import Settings
 
     if resume:

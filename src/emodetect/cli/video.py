@@ -43,9 +43,10 @@ def video(
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from emodetect.faces.tracker import FaceTracker
+    from emodetect.files import check_output
     from emodetect.pipeline import EmotionPipeline
     from emodetect.sinks.background import BackgroundSink
-    from emodetect.sinks.base import Sink, check_output
+    from emodetect.sinks.base import Sink
     from emodetect.sinks.records import RECORD_SUFFIXES, RecordWriter
     from emodetect.sinks.video_file import VIDEO_SUFFIXES, AnnotatedVideo
     from emodetect.smoother import ScoreSmoother
@@ -55,7 +56,7 @@ def video(
         if path is not None:
             if path.exists() and clip.exists() and path.samefile(clip):
                 raise OutputError(f"{path}: is the clip itself; choose another name")
-            check_output(path, overwrite=overwrite, suffixes=suffixes)
+            check_output(path, overwrite=overwrite, suffixes=suffixes, streams=suffixes is RECORD_SUFFIXES)
     summary = _Summary()
     console = Console(stderr=True)
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
@@ -75,9 +76,9 @@ def video(
         )
         sinks: list[Sink] = []
         if log is not None:
-            sinks.append(stack.enter_context(RecordWriter(log)))
+            sinks.append(stack.enter_context(RecordWriter(log, overwrite=overwrite)))
         if output is not None:
-            annotated = AnnotatedVideo(output, source.frames_per_second, sound_from=clip)
+            annotated = AnnotatedVideo(output, source.frames_per_second, sound_from=clip, overwrite=overwrite)
             sinks.append(stack.enter_context(BackgroundSink(annotated)))
         progress = stack.enter_context(Progress(*columns, console=console, transient=True, disable=not sys.stderr.isatty()))
         task = progress.add_task(clip.name, total=source.frame_count or None)
