@@ -21,6 +21,7 @@ from emodetect.cli.options import (
     overwrite_option,
 )
 from emodetect.errors import EmodetectError, OutputError
+from emodetect.text import one_line
 
 if TYPE_CHECKING:
     from emodetect.types import FrameResult, Image
@@ -71,8 +72,8 @@ def image(
             except EmodetectError as error:
                 failed = True
                 if not isinstance(error, OutputError):  # a copy that cannot be saved takes nothing from what was read
-                    records.append({"path": str(path), "error": str(error)})
-                click.echo(f"emodetect: {error}", err=True)
+                    records.append({"path": str(path), "error": one_line(str(error))})
+                click.echo(f"emodetect: {one_line(str(error))}", err=True)
     if output_format == "json":
         click.echo(json.dumps(records, indent=2))
     else:
@@ -132,7 +133,7 @@ def _print_table(records: Sequence[dict[str, Any]]) -> None:
     table.add_column("then", style="dim", no_wrap=True)
     for record in records:
         faces = record.get("faces", [])
-        name = Text(record["path"])
+        name = Text(one_line(record["path"]))
         if not faces:
             table.add_row(name, "", Text("cannot be read" if "error" in record else "no face found", style="dim"))
         for number, face in enumerate(faces, start=1):
@@ -140,7 +141,7 @@ def _print_table(records: Sequence[dict[str, Any]]) -> None:
             emotion = face["emotion"] + ("?" if face["uncertain"] else "")
             table.add_row(name if number == 1 else "", str(number), emotion, f"{face['confidence']:.0%}", f"{second} {score:.0%}")
     # A file or a pipe has no width to fold paths to.
-    width = None if sys.stdout.isatty() else _OTHER_COLUMNS + max(len(record["path"]) for record in records)
+    width = None if sys.stdout.isatty() else _OTHER_COLUMNS + max(len(one_line(record["path"])) for record in records)
     Console(width=width).print(table)
     if any(face["uncertain"] for record in records for face in record.get("faces", [])):
         click.echo("? uncertain: do not rely on it")

@@ -20,6 +20,7 @@ from emodetect.cli.options import (
     overwrite_option,
 )
 from emodetect.errors import OutputError
+from emodetect.text import one_line
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -59,7 +60,7 @@ def video(
             check_output(path, overwrite=overwrite, suffixes=suffixes, streams=suffixes is RECORD_SUFFIXES)
     summary = _Summary()
     console = Console(stderr=True)
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    columns = TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     with ExitStack() as stack:
         source = stack.enter_context(VideoFile(clip))
         if output is None and log is None:
@@ -81,7 +82,7 @@ def video(
             annotated = AnnotatedVideo(output, source.frames_per_second, sound_from=clip, overwrite=overwrite)
             sinks.append(stack.enter_context(BackgroundSink(annotated)))
         progress = stack.enter_context(Progress(*columns, console=console, transient=True, disable=not sys.stderr.isatty()))
-        task = progress.add_task(clip.name, total=source.frame_count or None)
+        task = progress.add_task(one_line(clip.name), total=source.frame_count or None)
         for frame in source:
             result = pipeline.analyze(frame)
             for sink in sinks:

@@ -14,6 +14,7 @@ from typing_extensions import override
 from emodetect.errors import OutputError
 from emodetect.files import open_output
 from emodetect.sinks.base import Sink
+from emodetect.text import csv_cell
 from emodetect.types import EMOTIONS, FaceReading, Frame, FrameResult
 
 RECORD_SUFFIXES = (".jsonl", ".csv")
@@ -102,5 +103,5 @@ def _csv_rows(result: FrameResult) -> list[list[Any]]:
         scores = face["scores"] or dict.fromkeys(emotion.value for emotion in EMOTIONS)
         uncertain = str(face["uncertain"]).lower()
         place = [result.index, round(result.timestamp, _DIGITS), face["id"], *face["box"].values()]
-        rows.append([*place, face["emotion"], face["confidence"], uncertain, *scores.values()])
+        rows.append([csv_cell(cell) for cell in (*place, face["emotion"], face["confidence"], uncertain, *scores.values())])
     return rows
