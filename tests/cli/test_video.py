@@ -228,6 +228,12 @@ class TestBadInput:
         assert_one_line(done, 1, "link.csv: is a symbolic link")
         assert (tmp_path / "precious.csv").read_text() == "precious"
 
+    def test_a_clip_of_more_pixels_than_allowed(self, still_clip: Path, tmp_path: Path) -> None:
+        done = run("video", still_clip, "--log", tmp_path / "a.jsonl", "--max-pixels", "3000")
+
+        assert_one_line(done, 1, "still.mp4: pictures of 64 x 48 are more than 3000 pixels", "--max-pixels")
+        assert not (tmp_path / "a.jsonl").exists()
+
     def test_the_clip_itself_is_never_replaced(self, tmp_path: Path, moving_clip: MovingClip) -> None:
         clip = tmp_path / "clip.mp4"
         clip.write_bytes(moving_clip.path.read_bytes())

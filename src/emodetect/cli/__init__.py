@@ -12,6 +12,7 @@ import click
 from emodetect.cli.signals import EXIT_INTERRUPTED, EXIT_TERMINATED, Terminated, handle_signals
 from emodetect.errors import EmodetectError
 from emodetect.quiet import DEBUG_VARIABLE, is_debugging, silence_libraries
+from emodetect.sources.pixels import limit_pixels
 from emodetect.text import one_line
 
 _COMMANDS = {
@@ -67,6 +68,7 @@ def main() -> None:
         os.environ[DEBUG_VARIABLE] = "1"
     _open_standard_streams()
     silence_libraries()
+    limit_pixels()
     handle_signals()
     try:
         code = _run()

@@ -18,6 +18,7 @@ from emodetect.cli.options import (
     make_backend,
     make_detector,
     make_verifier,
+    max_pixels_option,
     overwrite_option,
 )
 from emodetect.errors import EmodetectError, OutputError
@@ -41,6 +42,7 @@ IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 @overwrite_option
 @backend_options
 @detector_options("5%")
+@max_pixels_option
 @debug_option
 def image(
     photos: Sequence[Path], output_format: str, output: str | None, overwrite: bool,

@@ -15,6 +15,7 @@ from emodetect.cli.options import (
     make_backend,
     make_detector,
     make_verifier,
+    max_pixels_option,
     overwrite_option,
 )
 
@@ -36,6 +37,7 @@ from emodetect.cli.options import (
 @overwrite_option
 @backend_options
 @detector_options("10%")
+@max_pixels_option
 @debug_option
 def live(
     source: str, mirror: bool | None, no_window: bool, log: Path | None, record: Path | None, duration: float | None,

@@ -17,6 +17,7 @@ from emodetect.cli.options import (
     make_backend,
     make_detector,
     make_verifier,
+    max_pixels_option,
     overwrite_option,
 )
 from emodetect.errors import OutputError
@@ -34,6 +35,7 @@ from emodetect.text import one_line
 @overwrite_option
 @backend_options
 @detector_options("10%")
+@max_pixels_option
 @debug_option
 def video(
     clip: Path, output: Path | None, log: Path | None, smoothing: float, overwrite: bool,

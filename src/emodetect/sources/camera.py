@@ -15,6 +15,7 @@ from typing_extensions import Self
 from emodetect.errors import SourceError
 from emodetect.latest import Latest
 from emodetect.quiet import quiet_native_output
+from emodetect.sources.pixels import check_pixels
 from emodetect.text import looks_like_address, public_address
 from emodetect.types import Frame
 
@@ -87,6 +88,8 @@ class LiveCapture:
         self._source, self._loop = source, loop
         with quiet_native_output():
             self._capture = _open(source)
+            width, height = (self._capture.get(side) for side in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
+            check_pixels(source.name, width, height)
             ok, image = self._capture.read() if self._capture.isOpened() else (False, None)
         if not ok:
             self._capture.release()
