@@ -12,13 +12,20 @@ from tests.builders import make_image, write_clip
 from tests.cli.running import TIMEOUT, command, environment
 
 # A program whose outputs take long to close, at its start, in a step of Python and in a native call that never returns.
-ORDERLY = "try: time.sleep(60)\nfinally: print('closing', flush=True); time.sleep(60)"
-STUCK = "lock, libc = ctypes.create_string_buffer(64), ctypes.CDLL(None)\\nwhile True: libc.pthread_mutex_lock(lock)"
+ORDERLY = "try: ready(); time.sleep(60)\nfinally: time.sleep(60)"
+STUCK = """
+lock, libc = ctypes.create_string_buffer(64), ctypes.CDLL(None)
+while True:
+    try:
+        ready()
+        while True: libc.pthread_mutex_lock(lock)
+    except KeyboardInterrupt: pass  # it came before the call
+"""
 
 
 def start(script: str) -> subprocess.Popen[str]:
-    start = "import ctypes, os, time; from emodetect.cli.signals import handle_signals; handle_signals()"
-    whole = f"{start}\nprint('ready', flush=True)\n{script}"
+    head = "import ctypes, os, time; from emodetect.cli.signals import handle_signals; handle_signals()"
+    whole = f"{head}\ndef ready(): print('ready', flush=True)\n{script}"
     process = subprocess.Popen(
         [sys.executable, "-c", whole], env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
@@ -55,7 +62,7 @@ def leave(process: subprocess.Popen[str], number: signal.Signals) -> str:
 
 
 def test_the_echo_of_a_signal_is_no_second_one() -> None:
-    with start("try: time.sleep(60)\nexcept KeyboardInterrupt: time.sleep(1); print('orderly')") as process:
+    with start("try: ready(); time.sleep(60)\nexcept KeyboardInterrupt: time.sleep(1); print('orderly')") as process:
         for number in (signal.SIGINT, signal.SIGINT, signal.SIGTERM):
             process.send_signal(number)
             time.sleep(0.01)

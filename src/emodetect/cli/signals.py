@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import threading
@@ -45,12 +46,21 @@ def _leave_it_to_the_thread(number: int, frame: FrameType | None) -> None: ...
 
 
 def _leave_at_the_second(reader: int) -> None:
-    first: float | None = None
+    _wait_for_signal(reader)
+    time.sleep(_ECHO_SECONDS)
+    os.set_blocking(reader, False)
+    with contextlib.suppress(BlockingIOError):
+        while os.read(reader, 64):
+            pass
+    os.set_blocking(reader, True)
+    number = _wait_for_signal(reader)
+    with contextlib.suppress(OSError):
+        os.write(2, b"emodetect: left at once; outputs may lack their end\n")
+    os._exit(EXIT_INTERRUPTED if number == signal.SIGINT else EXIT_TERMINATED)
+
+
+def _wait_for_signal(reader: int) -> int:
     while True:
         (number,) = os.read(reader, 1)
-        if number not in (signal.SIGINT, signal.SIGTERM):
-            continue
-        if first is not None and time.monotonic() - first > _ECHO_SECONDS:
-            os.write(2, b"emodetect: left at once; outputs may lack their end\n")
-            os._exit(EXIT_INTERRUPTED if number == signal.SIGINT else EXIT_TERMINATED)
-        first = first or time.monotonic()
+        if number in (signal.SIGINT, signal.SIGTERM):
+            return number
