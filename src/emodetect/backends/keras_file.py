@@ -40,7 +40,7 @@ _REFUSED = {
     "__typespec__",
 }  # fmt: skip
 
-_MOST_ITEMS = 100_000
+_MOST_ITEMS = 20_000
 """Groups and arrays of an HDF5 file; one may contain itself, and would have no end."""
 
 
