@@ -74,7 +74,7 @@ class ModelMetadata:
             raise ValueError("a number is expected where there is none")
         names = [*self.labels, *(label for labels in self.labels.values() for label in labels)]
         names += [name for name in (self.default, self.face) if name is not None]
-        if not names or not all(isinstance(name, str) for name in names):
+        if not all(isinstance(name, str) for name in names):
             raise ValueError("a name is expected where there is none")
 
 
