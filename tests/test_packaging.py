@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import tarfile
 import venv
 import zipfile
 from importlib.metadata import requires
@@ -58,6 +59,46 @@ def test_cascade_and_network_travel_in_the_wheel(wheel: Path) -> None:
     assert "emodetect/backends/models/emodetect.onnx" in names
     assert "emodetect/py.typed" in names
     assert not any(name.startswith(("tests/", "examples/")) for name in names)
+
+
+def tracked(*folders: str) -> set[str]:
+    """The files under version control in these folders of the checkout."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("this is no checkout: what belongs to the project is not known")
+    done = subprocess.run(["git", "ls-files", "-z", "--", *folders], cwd=ROOT, check=True, capture_output=True, text=True)
+    return {name for name in done.stdout.split("\0") if name}
+
+
+def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+
+    facts = {name for name in names if name.split("/")[0].endswith(".dist-info")}
+    assert {name.partition("/")[2] for name in facts} == {
+        "METADATA",
+        "RECORD",
+        "WHEEL",
+        "entry_points.txt",
+        "licenses/LICENSE",
+    }
+    package = {name.removeprefix("src/") for name in tracked("src")}
+    assert names - facts == package | {f"emodetect/{name}" for name in tracked("haarcascades")}
+
+
+def test_the_source_archive_holds_the_project_and_nothing_else(tmp_path: Path) -> None:
+    subprocess.run(
+        [sys.executable, "-m", "build", "--sdist", "--no-isolation", "--outdir", str(tmp_path), str(ROOT)],
+        check=True,
+        capture_output=True,
+        timeout=300,
+    )
+    (path,) = tmp_path.glob("*.tar.gz")
+    with tarfile.open(path) as archive:
+        names = {member.name.partition("/")[2] for member in archive.getmembers() if member.isfile()}
+
+    folders = ("src", "tests", "haarcascades", "examples", "docs", "fuzz")
+    files = {"README.md", "LICENSE", "CHANGELOG.md", "SECURITY.md", "constraints.txt", "pyproject.toml", ".gitignore"}
+    assert names == tracked(*folders) | files | {"PKG-INFO"}
 
 
 def test_the_wheel_reads_a_photo_elsewhere(wheel: Path, tmp_path: Path) -> None:

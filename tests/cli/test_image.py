@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import os
+import struct
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +139,15 @@ class TestOutput:
         assert_one_line(done, 1, "/proc/copy.png: cannot be written")
         assert json.loads(done.stdout)[0]["faces"][0]["emotion"] == "happy"
 
+    def test_a_link_is_not_followed(self, tmp_path: Path) -> None:
+        (tmp_path / "precious.png").write_bytes(b"precious")
+        (tmp_path / "link.png").symlink_to(tmp_path / "precious.png")
+
+        done = run("image", PHOTO, "--output", tmp_path / "link.png", "--overwrite")
+
+        assert_one_line(done, 1, "link.png: is a symbolic link")
+        assert (tmp_path / "precious.png").read_bytes() == b"precious"
+
     def test_a_slash_makes_a_folder_for_a_single_photo(self, tmp_path: Path) -> None:
         assert run("image", PHOTO, "--output", f"{tmp_path / 'annotated'}/").returncode == 0
         assert [path.name for path in (tmp_path / "annotated").iterdir()] == ["astronaut.jpg"]
@@ -188,3 +199,28 @@ def test_another_cascade_and_settings(tmp_path: Path) -> None:
 @pytest.mark.parametrize("head", ["fer2013", "ferplus"])
 def test_heads_by_name(head: str) -> None:
     assert analyzed(PHOTO, "--model", head)[0]["faces"][0]["emotion"] == "happy"
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".bmp", ".webp", ".tiff"])
+def test_a_picture_of_more_pixels_than_allowed_is_refused_by_its_header(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"large{suffix}"
+    cv2.imwrite(str(path), np.full((200, 300, 3), 128, np.uint8))
+
+    assert analyzed(path, "--max-pixels", "60000")[0]["faces"] == []
+    done = run("image", path, "--max-pixels", "59999", "--format", "json")
+    assert done.returncode == 1
+    assert json.loads(done.stdout)[0]["path"] == str(path)
+    assert_one_line(done, 1, f"large{suffix}: announces more than 59999 pixels", "--max-pixels")
+
+
+def test_the_default_refuses_a_bomb(tmp_path: Path) -> None:
+    """A header that announces 400 million pixels: decoded, 1.2 GB."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 20_000, 20_000, 8, 0, 0, 0, 0))
+    path = tmp_path / "bomb.png"
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(bytes(20_001 * 20_000))) + chunk(b"IEND", b""))
+
+    assert_one_line(run("image", path), 1, "bomb.png: announces more than 200000000 pixels")

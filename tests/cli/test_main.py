@@ -116,3 +116,36 @@ def test_a_closed_pipe_is_no_error() -> None:
 
 def test_one_line_for_a_missing_model(tmp_path: Path) -> None:
     assert_one_line(run("image", PHOTO, "--model", tmp_path / "m.onnx"), 1, "m.onnx", "no such model file")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["live", "--no-window", "--source", "rtsp://admin:s3cret@127.0.0.1:9/video?token=s3cret"],
+        ["live", "--no-window", "--source", "rtps://admin:s3cret@127.0.0.1:9/video"],
+        ["live", "rtsp://admin:s3cret@127.0.0.1:9/video"],
+        ["video", "rtsp://admin:s3cret@127.0.0.1:9/video"],
+        ["image", "http://admin:s3cret@127.0.0.1:9/photo.jpg"],
+    ],
+    ids=["stream", "mistyped", "argument", "video", "image"],
+)
+@pytest.mark.parametrize("debug", [[], ["--debug"]], ids=["", "debug"])
+def test_a_password_in_an_address_is_never_shown(arguments: list[str], debug: list[str]) -> None:
+    done = run(*arguments, *debug)
+
+    assert done.returncode in (1, 2)
+    assert "s3cret" not in done.stderr
+    assert done.stderr.splitlines()[-1].startswith("emodetect: ")
+
+
+def test_control_characters_in_names_are_not_printed_raw(tmp_path: Path) -> None:
+    photo = tmp_path / "red\x1b[31m\u202egnp.jpg"
+    photo.write_bytes(b"no picture")
+
+    done = run("image", photo, "--model", "embedded")
+
+    assert done.returncode == 1
+    for shown in (done.stdout, done.stderr):
+        assert "\x1b" not in shown
+        assert "\u202e" not in shown
+        assert "red\\x1b[31m" in shown

@@ -16,7 +16,7 @@ import pytest
 
 from emodetect.faces.boxes import intersection_over_union
 from emodetect.types import EMOTIONS, Box
-from tests.builders import PHOTO, MovingClip, shared_data
+from tests.builders import PHOTO, MovingClip, make_image, shared_data, write_clip
 from tests.cli.running import TIMEOUT, assert_one_line, command, environment, run
 
 
@@ -44,6 +44,12 @@ def analyzed(moving_clip: MovingClip, tmp_path_factory: pytest.TempPathFactory) 
     assert done.stdout == ""
     assert "75 frames, 1 face: happy" in done.stderr
     return folder
+
+
+@pytest.fixture(scope="module")
+def still_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three frames without a face."""
+    return write_clip(tmp_path_factory.mktemp("still") / "still.mp4", [make_image()] * 3)
 
 
 def test_every_frame_is_in_the_log(analyzed: Path, moving_clip: MovingClip) -> None:
@@ -190,6 +196,43 @@ class TestBadInput:
         assert log.read_text() == "precious"
         assert run("video", moving_clip.path, "--log", log, "--overwrite").returncode == 0
         assert len(read_log(log)) == 75
+
+    def test_a_pipe_takes_the_log(self, still_clip: Path, tmp_path: Path) -> None:
+        pipe = tmp_path / "log"
+        os.mkfifo(pipe)
+        with subprocess.Popen(command("video", still_clip, "--log", pipe), env=environment(), stderr=subprocess.PIPE) as process:
+            lines = pipe.read_text().splitlines()
+            _, errors = process.communicate(timeout=TIMEOUT)
+
+        assert process.returncode == 0, errors
+        assert [json.loads(line)["frame"] for line in lines] == [0, 1, 2]
+
+    def test_a_pipe_that_nobody_reads_any_more_is_one_line(self, still_clip: Path, tmp_path: Path) -> None:
+        pipe = tmp_path / "log"
+        os.mkfifo(pipe)
+        with subprocess.Popen(
+            command("video", still_clip, "--log", pipe), env=environment(), stderr=subprocess.PIPE, text=True
+        ) as process:
+            pipe.open("rb").close()
+            _, errors = process.communicate(timeout=TIMEOUT)
+
+        assert process.returncode == 1
+        assert errors.splitlines() == [f"emodetect: {pipe}: cannot be written (Broken pipe)"]
+
+    def test_a_link_is_not_followed(self, still_clip: Path, tmp_path: Path) -> None:
+        (tmp_path / "precious.csv").write_text("precious")
+        (tmp_path / "link.csv").symlink_to(tmp_path / "precious.csv")
+
+        done = run("video", still_clip, "--log", tmp_path / "link.csv", "--overwrite")
+
+        assert_one_line(done, 1, "link.csv: is a symbolic link")
+        assert (tmp_path / "precious.csv").read_text() == "precious"
+
+    def test_a_clip_of_more_pixels_than_allowed(self, still_clip: Path, tmp_path: Path) -> None:
+        done = run("video", still_clip, "--log", tmp_path / "a.jsonl", "--max-pixels", "3000")
+
+        assert_one_line(done, 1, "still.mp4: pictures of 64 x 48 are more than 3000 pixels", "--max-pixels")
+        assert not (tmp_path / "a.jsonl").exists()
 
     def test_the_clip_itself_is_never_replaced(self, tmp_path: Path, moving_clip: MovingClip) -> None:
         clip = tmp_path / "clip.mp4"

@@ -18,7 +18,7 @@ COLUMNS = (
 
 
 def write_all(path: Path, *results: FrameResult) -> str:
-    with RecordWriter(path) as writer:
+    with RecordWriter(path, overwrite=True) as writer:
         for result in results:
             writer.write(make_frame(), result)
     return path.read_text(encoding="utf-8")
@@ -129,10 +129,18 @@ def test_an_older_file_is_replaced(tmp_path: Path, name: str) -> None:
     assert "old" not in write_all(tmp_path / name, make_result())
 
 
+@pytest.mark.parametrize("name", ["log.jsonl", "log.csv"])
+def test_an_older_file_is_kept_unless_it_may_be_replaced(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("precious")
+    with pytest.raises(OutputError, match="exists already"):
+        RecordWriter(tmp_path / name)
+    assert (tmp_path / name).read_text() == "precious"
+
+
 @pytest.mark.parametrize("name", ["missing/log.jsonl", "missing/log.csv", "."])
 def test_a_place_that_cannot_be_written_is_an_error_that_names_it(tmp_path: Path, name: str) -> None:
     with pytest.raises(OutputError, match="cannot be written") as caught:
-        RecordWriter(tmp_path / name)
+        RecordWriter(tmp_path / name, overwrite=True)
     assert str(tmp_path / name) in str(caught.value)
 
 

@@ -151,12 +151,6 @@ def test_what_ffmpeg_cannot_write_is_an_error_that_says_so_in_one_line(tmp_path:
     assert "\n" not in str(caught.value)
 
 
-def test_an_older_file_is_replaced(tmp_path: Path) -> None:
-    path = tmp_path / "out.mp4"
-    path.write_bytes(b"old" * 10_000)
-    assert len(read_back(encode(path, [make_image()] * 3))) == 3
-
-
 @pytest.mark.parametrize("name", ["-dash.mp4", "ünï cöde.mp4", "per%cent%02d.mp4", "colon:name.mp4"])
 def test_odd_names_are_only_names(tmp_path: Path, name: str) -> None:
     encode(tmp_path / name, [make_image()] * 3)
@@ -283,3 +277,26 @@ def test_a_recording_of_a_clip_at_its_own_rate_is_the_clip(tmp_path: Path) -> No
     # Thirtieths of a second, cut to microseconds, are all a little short.
     timestamps = [int(1e6 * index / 30) / 1e6 for index in range(11)]
     assert record(tmp_path / "live.mp4", timestamps, rate=30) == list(range(11))
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_link_is_not_followed(tmp_path: Path, overwrite: bool) -> None:
+    (tmp_path / "precious.mp4").write_text("precious")
+    (tmp_path / "link.mp4").symlink_to(tmp_path / "precious.mp4")
+
+    with pytest.raises(OutputError, match=r"cannot be written|exists already"):
+        VideoEncoder(tmp_path / "link.mp4", (64, 48), RATE, overwrite=overwrite)
+    assert (tmp_path / "precious.mp4").read_text() == "precious"
+
+
+def test_an_older_file_is_kept_unless_it_may_be_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "out.mp4"
+    path.write_text("precious")
+
+    with pytest.raises(OutputError, match="exists already"):
+        VideoEncoder(path, (64, 48), RATE)
+    assert path.read_text() == "precious"
+    encoder = VideoEncoder(path, (64, 48), RATE, overwrite=True)
+    encoder.write(make_image())
+    encoder.close()
+    assert len(read_back(path)) == 1

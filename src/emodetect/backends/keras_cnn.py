@@ -12,8 +12,10 @@ from typing_extensions import override
 
 from emodetect.backends.base import EmotionBackend
 from emodetect.backends.faces_input import FaceInput
+from emodetect.backends.keras_file import check_keras_file
 from emodetect.backends.keras_import import import_keras
 from emodetect.backends.labels import EIGHT_LABELS, TUTORIAL_LABELS, LabelMap, mean_scores, mean_scores_eight
+from emodetect.backends.limits import check_sides
 from emodetect.backends.metadata import ModelMetadata, read_keras_metadata
 from emodetect.errors import ModelError, first_line
 from emodetect.quiet import quiet_native_output
@@ -37,7 +39,9 @@ class KerasBackend(EmotionBackend):
 
     @override
     def load(self) -> None:
-        path, metadata = self._path, _metadata(self._path)
+        path = self._path
+        check_keras_file(path)
+        metadata = _metadata(path)
         with quiet_native_output():
             model = load_keras_model(path)
             self._input = face_input(path, model, metadata)
@@ -75,6 +79,7 @@ def load_keras_model(path: Path) -> Any:
         ModelError: the file cannot be read, carries code, or holds weights only.
         BackendUnavailableError: Keras cannot be imported.
     """
+    check_keras_file(path)
     keras = import_keras()
     try:
         import emodetect.backends.keras_layers  # noqa: F401  (makes its layers known to Keras)
@@ -103,6 +108,7 @@ def face_input(path: Path, model: Any, metadata: ModelMetadata | None) -> FaceIn
     if not isinstance(shape, tuple) or len(shape) != 4 or shape[3] not in (1, 3):
         raise ModelError(f"{path}: expected one input (n, height, width, 1 or 3), got {shape}")
     scaling = (metadata.scale, metadata.offset) if metadata else (1 / 255, 0.0)
+    check_sides(path, shape[1] or 48, shape[2] or 48)
     return FaceInput(shape[1] or 48, shape[2] or 48, shape[3], False, *scaling)
 
 

@@ -7,6 +7,7 @@ under the name ``emodetect`` (with ``.json`` in the archive).
 from __future__ import annotations
 
 import json
+import math
 import os
 import zipfile
 from dataclasses import asdict, dataclass, field
@@ -17,6 +18,9 @@ from emodetect.errors import ModelError
 
 KEY = "emodetect"
 _MEMBER = KEY + ".json"
+
+_MOST_BYTES = 2**20
+"""Of the metadata of a ``.keras`` archive, unpacked."""
 
 
 @dataclass(frozen=True)
@@ -57,23 +61,52 @@ class ModelMetadata:
         try:
             values = json.loads(text)
             values["labels"] = {name: tuple(labels) for name, labels in values["labels"].items()}
-            return cls(**values)
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            metadata = cls(**values)
+            metadata._check()
+            return metadata
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise ModelError(f"{path}: its emodetect metadata cannot be read ({error})") from error
+
+    def _check(self) -> None:
+        """See that what stands there is of the right kind: it comes from a file that anybody may have written."""
+        numbers = [self.scale, self.offset, *(n for n in (self.uncertain_below, self.face_above) if n is not None)]
+        if not all(isinstance(number, int | float) and math.isfinite(number) for number in numbers):
+            raise ValueError("a number is expected where there is none")
+        names = [*self.labels, *(label for labels in self.labels.values() for label in labels)]
+        names += [name for name in (self.default, self.face) if name is not None]
+        if not all(isinstance(name, str) for name in names):
+            raise ValueError("a name is expected where there is none")
 
 
 def read_keras_metadata(path: Path) -> ModelMetadata | None:
-    """The metadata of a ``.h5`` or ``.keras`` file; None where it has none."""
+    """The metadata of a ``.h5`` or ``.keras`` file; None where it has none.
+
+    Raises:
+        ModelError: the file or its metadata cannot be read.
+        OSError: the same, for an HDF5 file.
+    """
+    try:
+        text = _keras_metadata_text(path)
+    except OSError:
+        raise
+    except Exception as error:  # a damaged archive makes its reader raise almost anything
+        raise ModelError(f"{path}: not a Keras model file (neither HDF5 nor a .keras archive)") from error
+    return None if text is None else ModelMetadata.from_json(text, path)
+
+
+def _keras_metadata_text(path: Path) -> str | None:
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
-            text = archive.read(_MEMBER).decode() if _MEMBER in archive.namelist() else None
-    else:
-        import h5py
+            if _MEMBER not in archive.namelist():
+                return None
+            if archive.getinfo(_MEMBER).file_size > _MOST_BYTES:
+                raise ValueError(f"{_MEMBER} is too large")
+            return archive.read(_MEMBER).decode()
+    import h5py
 
-        with h5py.File(path, "r") as file:
-            value = file.attrs.get(KEY)
-            text = None if value is None else str(value)
-    return None if text is None else ModelMetadata.from_json(text, path)
+    with h5py.File(path, "r") as file:
+        value = file.attrs.get(KEY)
+        return None if value is None else str(value)
 
 
 def write_keras_metadata(path: Path, metadata: ModelMetadata) -> None:

@@ -12,6 +12,7 @@ from typing_extensions import override
 from emodetect.backends.base import EmotionBackend
 from emodetect.backends.faces_input import FaceInput
 from emodetect.backends.labels import EIGHT_LABELS, TUTORIAL_LABELS, LabelMap, mean_scores, mean_scores_eight
+from emodetect.backends.limits import check_sides
 from emodetect.backends.metadata import ModelMetadata
 from emodetect.backends.onnx_session import model_metadata, open_session
 from emodetect.errors import ModelError
@@ -59,6 +60,7 @@ class OnnxBackend(EmotionBackend):
         if channels not in (1, 3):
             raise ModelError(f"{self._path}: expected 1 or 3 input channels, got an input of shape {shape}")
         rows, columns = (side if isinstance(side, int) and side > 0 else 48 for side in (height, width))
+        check_sides(self._path, rows, columns)
         scaling = (metadata.scale, metadata.offset) if metadata else (1 / 255, 0.0)
         return inputs[0].name, FaceInput(rows, columns, channels, channels_first, *scaling), shape[0] == 1
 

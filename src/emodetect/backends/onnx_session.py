@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from emodetect.backends.metadata import KEY, ModelMetadata
+from emodetect.backends.onnx_file import check_onnx_file
 from emodetect.errors import ModelError, first_line
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ def open_session(path: Path) -> onnxruntime.InferenceSession:
     """Load an ONNX file.
 
     Raises:
-        ModelError: ONNX Runtime cannot load it.
+        ModelError: ONNX Runtime cannot load it, or it is refused for safety.
     """
     return _embedded_session() if path == EMBEDDED else _load(path)
 
@@ -42,8 +43,13 @@ def _load(path: Path) -> onnxruntime.InferenceSession:
     # Threads that wait by spinning would take the cores from the detector.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 4
+    # By its name or first bytes a file could pass for another format, which `check_onnx_file` cannot read.
+    options.add_session_config_entry("session.load_model_format", "ONNX")
+    content = check_onnx_file(path)
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(
+            str(path) if content is None else content, options, providers=["CPUExecutionProvider"]
+        )
     except Exception as error:  # ONNX Runtime has no common base class for what a bad file raises
         raise ModelError(f"{path}: not a model that ONNX Runtime can load ({first_line(error)})") from error
 

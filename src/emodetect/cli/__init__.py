@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import importlib
 import os
-import signal
 import sys
-from types import FrameType
 from typing import Any
 
 import click
 
+from emodetect.cli.signals import EXIT_INTERRUPTED, EXIT_TERMINATED, Terminated, handle_signals
 from emodetect.errors import EmodetectError
 from emodetect.quiet import DEBUG_VARIABLE, is_debugging, silence_libraries
+from emodetect.sources.pixels import limit_pixels
+from emodetect.text import one_line
 
 _COMMANDS = {
     "live": ("emodetect.cli.live:live", "Show the emotions of the faces before a camera."),
@@ -27,13 +28,6 @@ _COMMANDS = {
 
 # What newer versions of Click raise for a command without arguments; older ones print the help themselves.
 _NoArguments: type[click.UsageError] | tuple[()] = getattr(click.exceptions, "NoArgsIsHelpError", ())
-
-EXIT_INTERRUPTED = 130
-EXIT_TERMINATED = 143
-
-
-class _Terminated(BaseException):
-    """SIGTERM as an exception, so that outputs are closed on the way out."""
 
 
 class _LazyGroup(click.Group):
@@ -73,8 +67,33 @@ def main() -> None:
     """Run the command line and exit with the documented code."""
     if "--debug" in sys.argv[1:]:
         os.environ[DEBUG_VARIABLE] = "1"
+    _open_standard_streams()
     silence_libraries()
-    signal.signal(signal.SIGTERM, _raise_terminated)
+    limit_pixels()
+    handle_signals()
+    try:
+        code = _run()
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever reads our output has seen enough, as in `emodetect image ... | head -1`
+        # Python would flush once more at its end, and complain.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 1)
+        os.dup2(nowhere, 2)
+        code = 1
+    sys.exit(code)
+
+
+def _open_standard_streams() -> None:
+    """Open what was closed (`>&-`): the next file opened would get its number, and with it what libraries print."""
+    while (number := os.open(os.devnull, os.O_RDWR)) < 3:
+        os.set_inheritable(number, True)
+    os.close(number)
+    sys.stdout = sys.stdout or open(1, "w", closefd=False)
+    sys.stderr = sys.stderr or open(2, "w", closefd=False)
+
+
+def _run() -> int:
+    """Run the command line and report what it raises; returns the exit code."""
     code: Any
     try:
         code = cli.main(standalone_mode=False)
@@ -90,11 +109,11 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt):
         click.echo("emodetect: interrupted", err=True)
         code = EXIT_INTERRUPTED
-    except _Terminated:
+    except Terminated:
         code = EXIT_TERMINATED
     except Exception as error:
         code = _report(error, f"unexpected {type(error).__name__}: {error} (--debug shows where)", 1)
-    sys.exit(code if isinstance(code, int) else 0)
+    return code if isinstance(code, int) else 0
 
 
 def _help_hint(ctx: click.Context) -> str:
@@ -105,10 +124,8 @@ def _report(error: Exception, message: str, code: int) -> int:
     if is_debugging():
         import traceback
 
-        traceback.print_exception(error)
-    click.echo(f"emodetect: {' '.join(message.split())}", err=True)
+        for line in "".join(traceback.format_exception(error)).splitlines():
+            indent = len(line) - len(line.lstrip())
+            click.echo(indent * " " + one_line(line), err=True)
+    click.echo(f"emodetect: {one_line(message)}", err=True)
     return code
-
-
-def _raise_terminated(number: int, frame: FrameType | None) -> None:
-    raise _Terminated

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from emodetect.cli.options import PICTURE_SUFFIXES, comma_separated, debug_option, make_backend, overwrite_option
+from emodetect.text import one_line
 
 if TYPE_CHECKING:
     from emodetect.training.evaluation import Exam, Result
@@ -41,7 +42,7 @@ def evaluate(
 ) -> None:  # fmt: skip
     """Judge models on labelled face crops, without face detection."""
     from emodetect.backends.cnn import RESERVED
-    from emodetect.sinks.base import check_output
+    from emodetect.files import check_output
     from emodetect.training.evaluation import Exam
 
     for picture in (plot, plot_calibration):
@@ -75,16 +76,24 @@ def evaluate(
 
 def _judge(exam: Exam, backend: str, model: str | None, labels: list[str] | None) -> Result:
     from rich.console import Console
-    from rich.progress import Progress
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
     from emodetect.training.evaluation import judge
 
     with (
         make_backend(backend, model, labels) as loaded,
-        Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress,
+        Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            TaskProgressColumn(),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+            transient=True,
+            disable=not sys.stderr.isatty(),
+        ) as progress,
     ):
         name = model or loaded.name
-        task = progress.add_task(Path(name).name, total=len(exam.faces.keys))
+        task = progress.add_task(one_line(Path(name).name), total=len(exam.faces.keys))
         return judge(loaded, name, exam, lambda count: progress.advance(task, count))
 
 
@@ -105,9 +114,11 @@ def _print_tables(records: Sequence[dict[str, Any]]) -> None:
         if difference := record.get("difference"):
             low, high = difference["interval_95"]
             console.print(
-                f"{record['model']} against {difference['to']}: {100 * difference['accuracy']:+.1f} points of accuracy, "
+                one_line(f"{record['model']} against {difference['to']}: ")
+                + f"{100 * difference['accuracy']:+.1f} points of accuracy, "
                 f"95 % interval {100 * low:+.1f} to {100 * high:+.1f}",
                 highlight=False,
+                markup=False,
                 soft_wrap=True,
             )
 
@@ -115,6 +126,7 @@ def _print_tables(records: Sequence[dict[str, Any]]) -> None:
 def _figures(records: Sequence[dict[str, Any]]) -> Any:
     """Figures as rows, models side by side as columns."""
     from rich.table import Table
+    from rich.text import Text
 
     def percent(value: float | None) -> str:
         return "" if value is None else f"{100 * value:.1f} %"
@@ -122,7 +134,7 @@ def _figures(records: Sequence[dict[str, Any]]) -> Any:
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("")
     for name in _short_names(records):
-        table.add_column(name, justify="right", overflow="fold")
+        table.add_column(Text(one_line(name)), justify="right", overflow="fold")
     rows: list[tuple[str, list[str]]] = [
         ("accuracy", [percent(r["accuracy"]) for r in records]),
         ("balanced accuracy", [percent(r["balanced_accuracy"]) for r in records]),
@@ -153,8 +165,9 @@ def _figures(records: Sequence[dict[str, Any]]) -> Any:
 def _classes(record: dict[str, Any]) -> Any:
     """Precision, recall and confusion of a model, a row a label."""
     from rich.table import Table
+    from rich.text import Text
 
-    title = f"\n{record['model']}; rows are labels, columns answers"
+    title = Text(f"\n{one_line(record['model'])}; rows are labels, columns answers")
     table = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 1, 0, 0), header_style="dim")
     table.add_column("label", no_wrap=True)
     for name in ("precision", "recall", "F1", "images"):

@@ -9,6 +9,7 @@ import click
 
 from emodetect.cli.options import comma_separated, debug_option, overwrite_option
 from emodetect.errors import ModelError
+from emodetect.text import one_line
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -26,7 +27,7 @@ def export(source: Path, target: Path, data: Path | None, labels: list[str] | No
     The two are compared on real faces; where they differ by more than 0.0001, nothing is written.
     """
     from emodetect.backends.keras_import import import_keras
-    from emodetect.sinks.base import check_output
+    from emodetect.files import check_output
     from emodetect.training.parity_faces import read_parity_faces
 
     check_output(target, overwrite=overwrite, suffixes=(".onnx",))
@@ -38,4 +39,4 @@ def export(source: Path, target: Path, data: Path | None, labels: list[str] | No
     from emodetect.training.export import export_file, export_run
 
     difference = export_run(source, target, faces) if source.is_dir() else export_file(source, target, faces, labels)
-    click.echo(f"{target}: largest difference to Keras {difference:.2g} on {origin}", err=True)
+    click.echo(one_line(f"{target}: largest difference to Keras {difference:.2g} on {origin}"), err=True)

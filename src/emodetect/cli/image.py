@@ -18,9 +18,11 @@ from emodetect.cli.options import (
     make_backend,
     make_detector,
     make_verifier,
+    max_pixels_option,
     overwrite_option,
 )
 from emodetect.errors import EmodetectError, OutputError
+from emodetect.text import one_line
 
 if TYPE_CHECKING:
     from emodetect.types import FrameResult, Image
@@ -40,6 +42,7 @@ IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 @overwrite_option
 @backend_options
 @detector_options("5%")
+@max_pixels_option
 @debug_option
 def image(
     photos: Sequence[Path], output_format: str, output: str | None, overwrite: bool,
@@ -67,12 +70,12 @@ def image(
                 height, width = picture.shape[:2]
                 records.append(image_as_dict(str(path), (width, height), result.readings))
                 if target is not None:
-                    _save(picture, result, target)
+                    _save(picture, result, target, overwrite)
             except EmodetectError as error:
                 failed = True
                 if not isinstance(error, OutputError):  # a copy that cannot be saved takes nothing from what was read
-                    records.append({"path": str(path), "error": str(error)})
-                click.echo(f"emodetect: {error}", err=True)
+                    records.append({"path": str(path), "error": one_line(str(error))})
+                click.echo(f"emodetect: {one_line(str(error))}", err=True)
     if output_format == "json":
         click.echo(json.dumps(records, indent=2))
     else:
@@ -82,7 +85,7 @@ def image(
 
 def _targets(photos: Sequence[Path], named: str | None, overwrite: bool) -> list[Path | None]:
     """Where each annotated copy goes, seen to be writable before the work starts."""
-    from emodetect.sinks.base import check_output
+    from emodetect.files import check_output
 
     if named is None:
         return [None] * len(photos)
@@ -106,18 +109,17 @@ def _targets(photos: Sequence[Path], named: str | None, overwrite: bool) -> list
     return list(targets)
 
 
-def _save(picture: Image, result: FrameResult, target: Path) -> None:
+def _save(picture: Image, result: FrameResult, target: Path, overwrite: bool) -> None:
     import cv2
 
+    from emodetect.files import written_whole
     from emodetect.overlay import draw
 
     ok, data = cv2.imencode(target.suffix.lower(), draw(picture, result.readings))
-    try:
-        if not ok:
-            raise OutputError(f"{target}: OpenCV cannot write such a file")
-        target.write_bytes(data.tobytes())
-    except OSError as error:
-        raise OutputError(f"{target}: cannot be written ({error.strerror or error})") from error
+    if not ok:
+        raise OutputError(f"{target}: OpenCV cannot write such a file")
+    with written_whole(target, overwrite=overwrite) as partial:
+        partial.write_bytes(data.tobytes())
 
 
 def _print_table(records: Sequence[dict[str, Any]]) -> None:
@@ -133,7 +135,7 @@ def _print_table(records: Sequence[dict[str, Any]]) -> None:
     table.add_column("then", style="dim", no_wrap=True)
     for record in records:
         faces = record.get("faces", [])
-        name = Text(record["path"])
+        name = Text(one_line(record["path"]))
         if not faces:
             table.add_row(name, "", Text("cannot be read" if "error" in record else "no face found", style="dim"))
         for number, face in enumerate(faces, start=1):
@@ -141,7 +143,7 @@ def _print_table(records: Sequence[dict[str, Any]]) -> None:
             emotion = face["emotion"] + ("?" if face["uncertain"] else "")
             table.add_row(name if number == 1 else "", str(number), emotion, f"{face['confidence']:.0%}", f"{second} {score:.0%}")
     # A file or a pipe has no width to fold paths to.
-    width = None if sys.stdout.isatty() else _OTHER_COLUMNS + max(len(record["path"]) for record in records)
+    width = None if sys.stdout.isatty() else _OTHER_COLUMNS + max(len(one_line(record["path"])) for record in records)
     Console(width=width).print(table)
     if any(face["uncertain"] for record in records for face in record.get("faces", [])):
         click.echo("? uncertain: do not rely on it")

@@ -15,6 +15,7 @@ from emodetect.cli.options import (
     make_backend,
     make_detector,
     make_verifier,
+    max_pixels_option,
     overwrite_option,
 )
 
@@ -36,6 +37,7 @@ from emodetect.cli.options import (
 @overwrite_option
 @backend_options
 @detector_options("10%")
+@max_pixels_option
 @debug_option
 def live(
     source: str, mirror: bool | None, no_window: bool, log: Path | None, record: Path | None, duration: float | None,
@@ -44,9 +46,10 @@ def live(
 ) -> None:  # fmt: skip
     """Show the emotions of the faces before a camera; q or Esc ends it."""
     from emodetect.faces.tracker import FaceTracker
+    from emodetect.files import check_output
     from emodetect.live import LiveSession
     from emodetect.sinks.background import BackgroundSink
-    from emodetect.sinks.base import Sink, check_output
+    from emodetect.sinks.base import Sink
     from emodetect.sinks.records import RECORD_SUFFIXES, RecordWriter
     from emodetect.sinks.video_file import VIDEO_SUFFIXES, LiveRecording
     from emodetect.sinks.window import Window
@@ -56,18 +59,17 @@ def live(
     emotion_backend = make_backend(backend, model, labels)
     for path, suffixes in ((log, RECORD_SUFFIXES), (record, VIDEO_SUFFIXES)):
         if path is not None:
-            check_output(path, overwrite=overwrite, suffixes=suffixes)
+            check_output(path, overwrite=overwrite, suffixes=suffixes, streams=suffixes is RECORD_SUFFIXES)
     parsed = LiveSource.parse(source)
     with ExitStack() as stack:
         window = None if no_window else stack.enter_context(Window("emodetect"))
         face_detector = make_detector(**detector)
         capture = stack.enter_context(LiveCapture(parsed, loop=loop))
-        records: Sink | None = stack.enter_context(RecordWriter(log)) if log else None
+        records: Sink | None = stack.enter_context(RecordWriter(log, overwrite=overwrite)) if log else None
         recording: Sink | None = None
         if record:
-            recording = stack.enter_context(
-                BackgroundSink(LiveRecording(record, capture.frames_per_second), capacity=30, drop=True)
-            )
+            encoded = LiveRecording(record, capture.frames_per_second, overwrite=overwrite)
+            recording = stack.enter_context(BackgroundSink(encoded, capacity=30, drop=True))
         session = stack.enter_context(
             LiveSession(
                 capture,

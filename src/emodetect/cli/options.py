@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from emodetect.sources.pixels import MAX_PIXELS, limit_pixels
+
 if TYPE_CHECKING:
     from emodetect.backends.base import EmotionBackend
     from emodetect.faces.haar import HaarDetector
@@ -82,6 +84,19 @@ def backend_options(function: Function) -> Function:
 def debug_option(function: Function) -> Function:
     """``--debug``; `emodetect.cli.main` looks for it before anything is imported."""
     option = click.option("--debug", is_flag=True, expose_value=False, help="Show tracebacks and what the libraries print.")
+    return option(function)
+
+
+def _limit_pixels(ctx: click.Context, parameter: click.Parameter, value: int | None) -> None:
+    limit_pixels(value)
+
+
+def max_pixels_option(function: Function) -> Function:
+    """``--max-pixels``; set while options are parsed, before OpenCV is imported."""
+    option = click.option(
+        "--max-pixels", type=click.IntRange(1), expose_value=False, callback=_limit_pixels, metavar="NUMBER",
+        help=f"Refuse pictures whose header announces more pixels.  [default: {MAX_PIXELS}]",
+    )  # fmt: skip
     return option(function)
 
 

@@ -12,6 +12,7 @@ import click
 
 from emodetect.cli.options import PICTURE_SUFFIXES, debug_option, overwrite_option
 from emodetect.errors import UsageError
+from emodetect.text import one_line
 from emodetect.training.architectures import ARCHITECTURE_NAMES
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def train(
     Choices are made on a validation part of train; test is looked at once, at the end.
     """
     from emodetect.backends.keras_import import import_keras
-    from emodetect.sinks.base import check_output
+    from emodetect.files import check_output
     from emodetect.training.settings import Settings
 
     if resume:
@@ -132,9 +133,9 @@ def _run(settings: Settings, folder: Path, *, resume: bool, overwrite: bool, sho
         raise
     except BaseException:  # SIGINT or SIGTERM
         if RunFolder(folder).holds_run():
-            click.echo(f"emodetect: go on with: emodetect train --resume {shlex.quote(str(folder))}", err=True)
+            click.echo(f"emodetect: go on with: emodetect train --resume {one_line(shlex.quote(str(folder)))}", err=True)
         raise
-    click.echo(f"\n{summary}\nAll of it: {folder}", err=True)
+    click.echo(f"\n{summary}\nAll of it: {one_line(str(folder))}", err=True)
 
 
 def _show_attention(trained: TrainedModel, data: RunData, path: Path) -> None:

@@ -17,9 +17,11 @@ from emodetect.cli.options import (
     make_backend,
     make_detector,
     make_verifier,
+    max_pixels_option,
     overwrite_option,
 )
 from emodetect.errors import OutputError
+from emodetect.text import one_line
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -33,6 +35,7 @@ from emodetect.errors import OutputError
 @overwrite_option
 @backend_options
 @detector_options("10%")
+@max_pixels_option
 @debug_option
 def video(
     clip: Path, output: Path | None, log: Path | None, smoothing: float, overwrite: bool,
@@ -43,9 +46,10 @@ def video(
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from emodetect.faces.tracker import FaceTracker
+    from emodetect.files import check_output
     from emodetect.pipeline import EmotionPipeline
     from emodetect.sinks.background import BackgroundSink
-    from emodetect.sinks.base import Sink, check_output
+    from emodetect.sinks.base import Sink
     from emodetect.sinks.records import RECORD_SUFFIXES, RecordWriter
     from emodetect.sinks.video_file import VIDEO_SUFFIXES, AnnotatedVideo
     from emodetect.smoother import ScoreSmoother
@@ -55,10 +59,10 @@ def video(
         if path is not None:
             if path.exists() and clip.exists() and path.samefile(clip):
                 raise OutputError(f"{path}: is the clip itself; choose another name")
-            check_output(path, overwrite=overwrite, suffixes=suffixes)
+            check_output(path, overwrite=overwrite, suffixes=suffixes, streams=suffixes is RECORD_SUFFIXES)
     summary = _Summary()
     console = Console(stderr=True)
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    columns = TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     with ExitStack() as stack:
         source = stack.enter_context(VideoFile(clip))
         if output is None and log is None:
@@ -75,12 +79,12 @@ def video(
         )
         sinks: list[Sink] = []
         if log is not None:
-            sinks.append(stack.enter_context(RecordWriter(log)))
+            sinks.append(stack.enter_context(RecordWriter(log, overwrite=overwrite)))
         if output is not None:
-            annotated = AnnotatedVideo(output, source.frames_per_second, sound_from=clip)
+            annotated = AnnotatedVideo(output, source.frames_per_second, sound_from=clip, overwrite=overwrite)
             sinks.append(stack.enter_context(BackgroundSink(annotated)))
         progress = stack.enter_context(Progress(*columns, console=console, transient=True, disable=not sys.stderr.isatty()))
-        task = progress.add_task(clip.name, total=source.frame_count or None)
+        task = progress.add_task(one_line(clip.name), total=source.frame_count or None)
         for frame, result in stack.enter_context(closing(pipeline.analyze_all(source))):
             for sink in sinks:
                 sink.write(frame, result)

@@ -12,7 +12,9 @@ from typing import Any, TextIO
 from typing_extensions import override
 
 from emodetect.errors import OutputError
+from emodetect.files import open_output
 from emodetect.sinks.base import Sink
+from emodetect.text import csv_cell
 from emodetect.types import EMOTIONS, FaceReading, Frame, FrameResult
 
 RECORD_SUFFIXES = (".jsonl", ".csv")
@@ -59,18 +61,16 @@ class RecordWriter(Sink):
     Each line is handed to the system as it is written, so that a run that is cut off leaves whole lines.
 
     Args:
-        path: where to; an existing file is replaced.
+        path: where to; may be a named pipe or a device.
+        overwrite: whether an existing file may be replaced.
 
     Raises:
-        OutputError: the file cannot be written.
+        OutputError: the file exists and may not be replaced, or cannot be written.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, overwrite: bool = False) -> None:
         self._path = path
-        try:
-            self._file: TextIO = path.open("w", encoding="utf-8", newline="", buffering=1)
-        except OSError as error:
-            raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
+        self._file: TextIO = open(open_output(path, overwrite=overwrite), "w", encoding="utf-8", newline="", buffering=1)
         try:
             if path.suffix.lower() == ".csv":
                 csv.writer(self._file, lineterminator="\n").writerow(_CSV_COLUMNS)
@@ -103,5 +103,5 @@ def _csv_rows(result: FrameResult) -> list[list[Any]]:
         scores = face["scores"] or dict.fromkeys(emotion.value for emotion in EMOTIONS)
         uncertain = str(face["uncertain"]).lower()
         place = [result.index, round(result.timestamp, _DIGITS), face["id"], *face["box"].values()]
-        rows.append([*place, face["emotion"], face["confidence"], uncertain, *scores.values()])
+        rows.append([csv_cell(cell) for cell in (*place, face["emotion"], face["confidence"], uncertain, *scores.values())])
     return rows

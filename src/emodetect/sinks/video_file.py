@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import subprocess
 import tempfile
@@ -13,6 +14,7 @@ import imageio_ffmpeg
 from typing_extensions import override
 
 from emodetect.errors import OutputError
+from emodetect.files import open_output
 from emodetect.overlay import draw
 from emodetect.sinks.base import Sink
 from emodetect.types import Frame, FrameResult, Image
@@ -26,17 +28,28 @@ class VideoEncoder:
     Nothing is rescaled; an odd width or height, which yuv420p cannot have, is padded by one row or column.
 
     Args:
-        path: where to; an existing file is replaced.
+        path: where to.
         size: width and height of every picture, pixels.
         frames_per_second: the rate; constant.
         sound_from: a media file whose first sound track is taken along, if it has one.
+        overwrite: whether an existing file may be replaced.
 
     Raises:
-        OutputError: the file cannot be written.
+        OutputError: the file exists and may not be replaced, or cannot be written.
     """
 
-    def __init__(self, path: Path, size: tuple[int, int], frames_per_second: float, *, sound_from: Path | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        size: tuple[int, int],
+        frames_per_second: float,
+        *,
+        sound_from: Path | None = None,
+        overwrite: bool = False,
+    ) -> None:
         self._path, self._size = path, size
+        # FFmpeg would follow a link and replace whatever is there; here the file is made, and only then handed over.
+        os.close(open_output(path, overwrite=overwrite))
         rate = Fraction(frames_per_second).limit_denominator(1001)
         # fmt: off
         command = [
@@ -53,7 +66,7 @@ class VideoEncoder:
         command += [
             "-sws_flags", "bicubic+accurate_rnd+full_chroma_int",
             "-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2", "-c:v", "libx264", "-preset", "veryfast", "-crf", "20",
-            "-pix_fmt", "yuv420p", "-movflags", "+faststart", str(path.resolve()),
+            "-pix_fmt", "yuv420p", "-movflags", "+faststart", str(path.absolute()),
         ]
         # fmt: on
         self._messages = tempfile.TemporaryFile()
@@ -101,27 +114,31 @@ class VideoEncoder:
             self._process.wait(timeout=5)
         self._messages.seek(0)
         lines = self._messages.read().decode(errors="replace").strip().splitlines()
-        return lines[-1].replace(str(self._path.resolve()), "").strip(": ")[:160] if lines else "FFmpeg failed"
+        return lines[-1].replace(str(self._path.absolute()), "").strip(": ")[:160] if lines else "FFmpeg failed"
 
 
 class AnnotatedVideo(Sink):
     """Draws each result on its frame and encodes it, one picture a frame.
 
     Args:
-        path: where to; an existing file is replaced.
+        path: where to.
         frames_per_second: the rate.
         sound_from: a media file whose sound is taken along.
+        overwrite: whether an existing file may be replaced.
     """
 
-    def __init__(self, path: Path, frames_per_second: float, *, sound_from: Path | None = None) -> None:
-        self._path, self._rate, self._sound_from = path, frames_per_second, sound_from
+    def __init__(self, path: Path, frames_per_second: float, *, sound_from: Path | None = None, overwrite: bool = False) -> None:
+        self._path, self._rate = path, frames_per_second
+        self._sound_from, self._overwrite = sound_from, overwrite
         self._encoder: VideoEncoder | None = None
 
     @override
     def write(self, frame: Frame, result: FrameResult) -> None:
         if self._encoder is None:
             height, width = frame.image.shape[:2]
-            self._encoder = VideoEncoder(self._path, (width, height), self._rate, sound_from=self._sound_from)
+            self._encoder = VideoEncoder(
+                self._path, (width, height), self._rate, sound_from=self._sound_from, overwrite=self._overwrite
+            )
         self._encoder.write(draw(frame.image, result.readings))
 
     @override
@@ -134,13 +151,14 @@ class LiveRecording(Sink):
     """Like `AnnotatedVideo`, but keeps time with frames that come irregularly: each picture stands until the next.
 
     Args:
-        path: where to; an existing file is replaced.
+        path: where to.
         frames_per_second: the file's constant rate.
+        overwrite: whether an existing file may be replaced.
     """
 
-    def __init__(self, path: Path, frames_per_second: float) -> None:
+    def __init__(self, path: Path, frames_per_second: float, *, overwrite: bool = False) -> None:
         self._rate = frames_per_second
-        self._video = AnnotatedVideo(path, frames_per_second)
+        self._video = AnnotatedVideo(path, frames_per_second, overwrite=overwrite)
         self._start: float | None = None
         self._last: tuple[Frame, FrameResult] | None = None
         self._written = 0

@@ -15,6 +15,8 @@ from typing_extensions import Self
 from emodetect.errors import SourceError
 from emodetect.latest import Latest
 from emodetect.quiet import quiet_native_output
+from emodetect.sources.pixels import check_pixels
+from emodetect.text import looks_like_address, public_address
 from emodetect.types import Frame
 
 _DEFAULT_RATE = 30.0
@@ -38,6 +40,11 @@ class LiveSource:
     target: int | str
     kind: str
 
+    @property
+    def name(self) -> str:
+        """What may be shown of it: of a stream not the user, the password and what else may open it."""
+        return public_address(str(self.target)) if self.kind == "stream" else str(self.target)
+
     @classmethod
     def parse(cls, text: str) -> LiveSource:
         """Tell a camera number, a device, a URL and a file apart.
@@ -49,6 +56,9 @@ class LiveSource:
             return cls(int(text), "camera")
         if text.lower().startswith(_STREAM_SCHEMES):
             return cls(text, "stream")
+        if looks_like_address(text):
+            schemes = ", ".join(_STREAM_SCHEMES)
+            raise SourceError(f"{public_address(text)}: unknown kind of address; --source takes {schemes}")
         path = Path(text)
         if path.is_dir():
             raise SourceError(f"{text}: is a folder, not a camera, clip or stream")
@@ -78,6 +88,8 @@ class LiveCapture:
         self._source, self._loop = source, loop
         with quiet_native_output():
             self._capture = _open(source)
+            width, height = (self._capture.get(side) for side in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
+            check_pixels(source.name, width, height)
             ok, image = self._capture.read() if self._capture.isOpened() else (False, None)
         if not ok:
             self._capture.release()
@@ -139,7 +151,7 @@ class LiveCapture:
         if ok:
             return np.asarray(image, np.uint8)
         if self._source.kind != "file" and not self._stopping.is_set():
-            self._error = SourceError(f"{self._source.target}: the {self._source.kind} gives no more pictures")
+            self._error = SourceError(f"{self._source.name}: the {self._source.kind} gives no more pictures")
         return None
 
     def close(self) -> None:
@@ -179,5 +191,5 @@ def _cannot_open(source: LiveSource) -> str:
             "--source takes another number, a clip or a URL"
         )
     if source.kind == "stream":
-        return f"{source.target}: the stream cannot be opened; is the address right and the server running?"
+        return f"{source.name}: the stream cannot be opened; is the address right and the server running?"
     return f"{source.target}: not a video that can be read, or without frames"

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from emodetect.errors import SourceError
+from emodetect.sources.pixels import max_pixels
 from emodetect.types import Image
 
 
@@ -32,6 +33,8 @@ def read_image(path: Path) -> Image:
     try:
         image = cv2.imdecode(data, cv2.IMREAD_COLOR)
     except cv2.error as error:
+        if "CV_IO_MAX_IMAGE" in str(error):
+            raise SourceError(f"{path}: announces more than {max_pixels()} pixels (--max-pixels)") from error
         raise SourceError(f"{path}: cannot be decoded ({error.err})") from error
     if image is None:
         raise SourceError(f"{path}: not an image that can be read, or cut short")

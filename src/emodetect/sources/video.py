@@ -12,6 +12,7 @@ from typing_extensions import Self
 
 from emodetect.errors import SourceError
 from emodetect.quiet import quiet_native_output
+from emodetect.sources.pixels import check_pixels
 from emodetect.types import Frame
 
 _DEFAULT_RATE = 25.0
@@ -39,6 +40,8 @@ class VideoFile:
         self.path = path
         with quiet_native_output():
             self._capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
+            width, height = (self._capture.get(side) for side in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
+            check_pixels(path, width, height)
             self._first = self._capture.read() if self._capture.isOpened() else (False, None)
         if not self._first[0]:
             self.close()

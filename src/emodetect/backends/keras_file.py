@@ -1,0 +1,145 @@
+"""Looking into a Keras file before Keras does.
+
+Keras's safe mode refuses code in Lambda layers; versions before 3.11.3 did not apply it to HDF5 files, and configurations that
+name functions or classes of other modules have got past it again and again. Here only what networks are built of may be named.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from emodetect.backends.limits import MAX_MODEL_BYTES, check_size, too_large
+from emodetect.errors import ModelError
+
+_OURS = "emodetect"
+
+_MODULES = re.compile(
+    r"(tensorflow\.)?keras(\.src)?"
+    r"(\.(activations|constraints|dtype_policies|engine|initializers|layers|legacy|losses|metrics|models|ops|optimizers|regularizers)"
+    r"(\.\w+)*)?"
+)
+"""Modules whose classes a configuration may name; not among them ``keras.utils``, whose functions fetch and unpack files."""
+
+_FUNCTION_MODULES = re.compile(r"builtins|keras(\.src)?\.(activations|initializers|ops)(\.\w+)*")
+"""Modules whose functions it may name; ``builtins`` is what Keras writes for its own activations."""
+
+_PLAIN = {"__keras_tensor__", "__tensor__", "__numpy__", "__tuple__", "__slice__", "__ellipsis__", "__bytes__"}
+"""Values in disguise; Keras makes no class of them."""
+
+_CODE = {"Lambda", "__lambda__"}
+
+_REFUSED = {
+    "TorchModuleWrapper", "TFSMLayer", "JaxLayer", "FlaxLayer",  # load pickles and other programs' models
+    "StringLookup", "IntegerLookup", "TextVectorization", "IndexLookup",  # read files that they name
+    "__typespec__",
+}  # fmt: skip
+
+_MOST_ITEMS = 20_000
+"""Groups and arrays of an HDF5 file; one may contain itself, and would have no end."""
+
+
+def check_keras_file(path: Path) -> None:
+    """Refuse a ``.h5`` or ``.keras`` file that carries code, asks for foreign objects or other files, or is too large.
+
+    Raises:
+        ModelError: it is refused, or is not such a file.
+    """
+    check_size(path)
+    try:
+        configuration = _archive(path) if zipfile.is_zipfile(path) else _hdf5(path, path)
+    except ModelError:
+        raise
+    except Exception as error:  # a damaged archive or HDF5 file makes its reader raise almost anything
+        if _is_pickle(path):
+            raise ModelError(f"{path}: is a pickle, which could run any code and is refused for safety") from error
+        raise ModelError(f"{path}: not a Keras model file (neither HDF5 nor a .keras archive)") from error
+    for entry in _named(configuration):
+        _check_named(path, entry)
+
+
+def _is_pickle(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(2) in {b"\x80" + bytes([protocol]) for protocol in range(2, 6)}
+
+
+def _archive(path: Path) -> Any:
+    with zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
+        if sum(member.file_size for member in members) > MAX_MODEL_BYTES:
+            raise too_large(path)
+        names = {member.filename for member in members}
+        if any(name.endswith((".pkl", ".pickle")) for name in names):
+            raise ModelError(f"{path}: holds a pickle, which could run any code and is refused for safety")
+        if "config.json" not in names:
+            raise ModelError(f"{path}: is an archive, but not of a Keras model")
+        if "model.weights.h5" in names:
+            _hdf5(path, io.BytesIO(archive.read("model.weights.h5")))
+        return json.loads(archive.read("config.json"))
+
+
+def _hdf5(path: Path, source: Path | io.BytesIO) -> Any:
+    """The configuration of a model in HDF5, None where it has none; weights in other files are refused."""
+    import h5py
+
+    with h5py.File(source, "r") as file:
+        total = seen = 0
+        groups = [file]
+        while groups:
+            group = groups.pop()
+            for name in group:
+                seen += 1
+                if seen > _MOST_ITEMS:
+                    raise ModelError(f"{path}: has too many parts for a network")
+                link = group.get(name, getlink=True)
+                if not isinstance(link, h5py.HardLink):
+                    raise ModelError(f"{path}: keeps weights behind a link ({name}), which is refused for safety")
+                item = group[name]
+                if isinstance(item, h5py.Group):
+                    groups.append(item)
+                    continue
+                if not isinstance(item, h5py.Dataset):
+                    continue
+                if item.external or item.is_virtual:
+                    raise ModelError(f"{path}: keeps weights in other files ({name}), which is refused for safety")
+                total += item.nbytes
+                if total > MAX_MODEL_BYTES:
+                    raise too_large(path)
+        text = file.attrs.get("model_config")
+    return None if text is None else json.loads(text)
+
+
+def _named(configuration: Any) -> Iterator[dict[str, Any]]:
+    """Everything in a configuration that names a class or function."""
+    waiting = [configuration]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            if "class_name" in value:
+                yield value
+            waiting += value.values()
+        elif isinstance(value, list):
+            waiting += value
+
+
+def _check_named(path: Path, entry: dict[str, Any]) -> None:
+    name, module, registered = (str(entry.get(key) or "") for key in ("class_name", "module", "registered_name"))
+    if name in _CODE:
+        raise ModelError(
+            f"{path}: holds a Lambda layer, that is Python code, which is not run for safety; export the model without it"
+        )
+    packages = [part.partition(">")[0] for part in (name, registered) if ">" in part]
+    if module.startswith(f"{_OURS}.") or packages:
+        allowed = all(package == _OURS for package in packages) and module in ("", f"{_OURS}.backends.keras_layers")
+    elif name == "function":
+        allowed = _FUNCTION_MODULES.fullmatch(module) is not None
+    else:
+        allowed = name in _PLAIN or (name not in _REFUSED and (not module or _MODULES.fullmatch(module) is not None))
+    if not allowed:
+        what = f"{module}.{name}" if module else name
+        raise ModelError(f"{path}: needs {what}, which is none of Keras's own layers and refused for safety")

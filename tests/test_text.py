@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import pytest
+
+from emodetect.errors import SourceError
+from emodetect.text import csv_cell, one_line, public_address
+
+SECRET = "s3cret"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("clip.mp4: no such file", "clip.mp4: no such file"),
+        ("Grüße, 笑顔.jpg", "Grüße, 笑顔.jpg"),
+        ("two\n  lines", "two lines"),
+        ("red\x1b[31m.jpg", "red\\x1b[31m.jpg"),
+        ("bell\x07 delete\x7f csi\x9b", "bell\\x07 delete\\x7f csi\\x9b"),
+        ("turned\u202egpj.exe", "turned\\u202egpj.exe"),
+        ("undecodable\udcff.jpg", "undecodable\\udcff.jpg"),
+    ],
+)
+def test_one_line_holds_nothing_that_a_terminal_obeys(text: str, expected: str) -> None:
+    assert one_line(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"rtsp://admin:{SECRET}@camera.local:554/stream1: cannot be opened",
+        f"rtsp:/admin:{SECRET}@camera.local/stream1: no such file",
+        f"cannot open 'HTTP://{SECRET}@camera.local' and rtmp://u:{SECRET}@host/x",
+        f"rtsp://admin:{SECRET}/5@camera.local/",
+        f"rtsp://admin:x@{SECRET}@camera.local/",
+    ],
+)
+def test_one_line_holds_no_password_of_an_address(text: str) -> None:
+    line = one_line(text)
+    assert SECRET not in line
+    assert "admin" not in line
+    assert "***@" in line
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("http://127.0.0.1:8080/video.mjpg", "http://127.0.0.1:8080/..."),
+        ("http://camera.local/", "http://camera.local"),
+        (f"rtsp://admin:{SECRET}@camera.local:554/stream1", "rtsp://camera.local:554/..."),
+        (f"http://camera.local/video?user=admin&pwd={SECRET}", "http://camera.local/..."),
+        (f"rtsp://camera.local:554/user=admin_password={SECRET}_channel=1.sdp", "rtsp://camera.local:554/..."),
+        (f"rtmp://live.example/app/{SECRET}", "rtmp://live.example/..."),
+        (f"rtsp://[::1]:554/{SECRET}", "rtsp://[::1]:554/..."),
+        (f"rtsp://admin:{SECRET}/x@camera.local/", "rtsp://***"),
+        (f"rtsp://admin:p#{SECRET}@camera.local/", "rtsp://***"),
+        (f"rtsp://{SECRET}:port/", "rtsp://***"),
+        (f"rtsp://[{SECRET}/", "rtsp://***"),
+    ],
+)
+def test_of_an_address_only_the_host_is_shown(address: str, expected: str) -> None:
+    assert public_address(address) == expected
+
+
+@pytest.mark.parametrize(
+    "address",
+    [f"rtps://admin:{SECRET}@camera.local/", f"srt://camera.local?passphrase={SECRET}", f"rtsp:/admin:{SECRET}@camera.local/"],
+)
+def test_a_mistyped_address_keeps_its_secret_too(address: str) -> None:
+    from emodetect.sources.camera import LiveSource
+
+    with pytest.raises(SourceError) as caught:
+        LiveSource.parse(address)
+    assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1"])
+def test_a_text_that_a_spreadsheet_would_run_is_neutralised(text: str) -> None:
+    assert csv_cell(text) == f"'{text}"
+
+
+@pytest.mark.parametrize("value", ["happy", "a=b", "", "1-2", -1, -0.5, 0, None])
+def test_other_cells_stay_as_they_are(value: object) -> None:
+    assert csv_cell(value) == value
