@@ -96,7 +96,7 @@ def test_the_source_archive_holds_the_project_and_nothing_else(tmp_path: Path) -
     with tarfile.open(path) as archive:
         names = {member.name.partition("/")[2] for member in archive.getmembers() if member.isfile()}
 
-    folders = ("src", "tests", "haarcascades", "examples", "docs", "fuzz")
+    folders = ("src", "tests", "haarcascades", "examples", "benchmarks", "docs", "fuzz")
     files = {"README.md", "LICENSE", "CHANGELOG.md", "SECURITY.md", "constraints.txt", "pyproject.toml", ".gitignore"}
     assert names == tracked(*folders) | files | {"PKG-INFO"}
 
