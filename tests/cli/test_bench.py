@@ -11,7 +11,7 @@ from tests.builders import MovingClip
 from tests.cli.running import assert_one_line, run
 from tests.model_files import save_deepface_weights, tutorial_model
 
-STAGES = ["decode", "gray", "find", "track", "crop", "classify", "smooth"]
+STAGES = ["decode", "gray", "find", "verify", "track", "crop", "classify", "smooth"]
 
 
 def check(record: dict[str, Any], backend: str, model: str | None, frames: int) -> None:
@@ -48,8 +48,8 @@ def test_the_table_of_a_made_clip_is_for_people() -> None:
     assert lines[0].split() == ["embedded"]
     rows = [line.split("  ")[0] for line in lines[1:]]
     assert rows[0] == "frames a second"
-    assert [f"{stage}, ms (95th percentile)" for stage in STAGES] == rows[1:8]
-    assert rows[8:] == ["seconds to the first result", "peak memory, MiB", "frames", "faces read"]
+    assert [f"{stage}, ms (95th percentile)" for stage in STAGES] == rows[1 : 1 + len(STAGES)]
+    assert rows[1 + len(STAGES) :] == ["seconds to the first result", "peak memory, MiB", "frames", "faces read"]
 
 
 def test_the_tutorials_loops_are_measured_beside(

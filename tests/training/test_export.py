@@ -22,8 +22,8 @@ def export(*arguments: object) -> None:
 def save_compact(path: Path) -> Path:
     architecture = architecture_named("compact")
     architecture.build(architecture.heads).save(path)
-    labels = {head.name: head.labels for head in architecture.heads}
-    write_keras_metadata(path, ModelMetadata(labels=labels, default="mean", uncertain_below=0.42))
+    labels = {head.name: head.labels for head in architecture.heads if head.learns != "face"}
+    write_keras_metadata(path, ModelMetadata(labels=labels, default="mean", uncertain_below=0.42, face="face", face_above=0.9))
     return path
 
 
