@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -18,13 +19,10 @@ from emodetect.types import Image
 class EmbeddedVerifier(FaceVerifier):
     """Asks the embedded network's face output, whichever backend reads the emotions; loaded at the first question.
 
-    Args:
-        above: score, 0 to 1, from which on a crop is a face; None for the network's own, which keeps nine in ten faces
-            that are only 16 pixels wide.
+    A crop is a face from the network's own threshold on, which keeps nine in ten faces that are only 16 pixels wide.
     """
 
-    def __init__(self, above: float | None = None) -> None:
-        self._above = above
+    def __init__(self) -> None:
         self._input = FaceInput()
 
     @override
@@ -32,9 +30,14 @@ class EmbeddedVerifier(FaceVerifier):
         if not crops:
             return np.zeros(0, bool)
         session = open_session(EMBEDDED)
-        metadata = model_metadata(session, EMBEDDED)
+        output, above = self._output
+        [scores] = session.run([output], {session.get_inputs()[0].name: self._input.prepare(crops)})
+        return np.asarray(scores[:, 1] >= above)
+
+    @functools.cached_property
+    def _output(self) -> tuple[str, float]:
+        """The output that tells faces, and the score from which on one is there."""
+        metadata = model_metadata(open_session(EMBEDDED), EMBEDDED)
         if metadata is None or metadata.face is None or metadata.face_above is None:
             raise ModelError(f"{EMBEDDED}: has no output that tells faces; install emodetect again")
-        [scores] = session.run([metadata.face], {session.get_inputs()[0].name: self._input.prepare(crops)})
-        above = metadata.face_above if self._above is None else self._above
-        return np.asarray(scores[:, 1] >= above)
+        return metadata.face, metadata.face_above

@@ -74,8 +74,7 @@ class LabelledCrops:
 
     def as_faces(self) -> LabelledFaces:
         """The same faces as FER-2013 has them: gray, 48x48."""
-        batch = FaceInput(FACE_SIZE, FACE_SIZE, scale=1.0).prepare(self.crops)  # as the backends will see them
-        return LabelledFaces(batch[..., 0].astype(np.uint8), self.labels, self.keys)
+        return LabelledFaces(as_images(self.crops), self.labels, self.keys)
 
 
 def read_data_set(data: Path) -> tuple[LabelledFaces, LabelledFaces]:
@@ -134,7 +133,7 @@ def read_crops(folder: Path, *, allow_missing: bool = False) -> LabelledCrops:
         if not paths and not allow_missing:
             faults.append(f"{child}: no images for the label {emotion}")
         for path in paths:
-            crop = _read_crop(path)
+            crop = read_crop(path)
             if crop is None:
                 faults.append(f"{path}: not a readable image")
                 continue
@@ -159,7 +158,13 @@ def raise_faults(faults: Sequence[str]) -> None:
         raise DatasetError("; ".join(faults[:_SHOWN_FAULTS]) + more)
 
 
-def _read_crop(path: Path) -> Image | None:
+def as_images(crops: Sequence[Image]) -> npt.NDArray[np.uint8]:
+    """uint8 (h, w, 3) BGR crops as FER-2013 has them and as the backends will see them: uint8 (n, 48, 48), gray."""
+    return FaceInput(FACE_SIZE, FACE_SIZE, scale=1.0).prepare(crops)[..., 0].astype(np.uint8)
+
+
+def read_crop(path: Path) -> Image | None:
+    """Read a picture file as uint8 (h, w, 3) BGR; None where it cannot be read."""
     try:
         data = np.frombuffer(path.read_bytes() or b"\0", np.uint8)
     except OSError:

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from emodetect.errors import DatasetError
-from emodetect.training.dataset import FACE_SIZE, IMAGE_SUFFIXES
+from emodetect.training.dataset import FACE_SIZE, IMAGE_SUFFIXES, as_images, read_crop
+from emodetect.types import Image
 
 FACE_LABELS = ("nothing", "face")
 """What the positions of an output mean that tells faces from everything else."""
@@ -41,7 +42,7 @@ def read_negatives(folder: Path, share: float, seed: int) -> tuple[GrayImages, G
     held_back = set(np.random.default_rng(seed).permutation(pictures)[:count].tolist())
     training = [_read(path) for path in paths if _picture(path) not in held_back]
     validation = [_read(path) for path in paths if _picture(path) in held_back]
-    return np.stack(training), np.stack(validation)
+    return as_images(training), as_images(validation)
 
 
 def displaced_faces(faces: GrayImages, backgrounds: GrayImages, generator: np.random.Generator) -> GrayImages:
@@ -81,9 +82,8 @@ def _picture(path: Path) -> str:
     return path.stem.rpartition("-")[0] or path.stem
 
 
-def _read(path: Path) -> GrayImages:
-    crop = cv2.imdecode(np.frombuffer(path.read_bytes() or b"\0", np.uint8), cv2.IMREAD_GRAYSCALE)
+def _read(path: Path) -> Image:
+    crop = read_crop(path)
     if crop is None:
         raise DatasetError(f"{path}: not a readable image")
-    method = cv2.INTER_AREA if crop.shape[0] > FACE_SIZE else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(crop, (FACE_SIZE, FACE_SIZE), interpolation=method), np.uint8)
+    return crop
