@@ -9,6 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 
+_WIDEST_BLUR = 0.06
+"""Largest standard deviation of a blur, share of the width."""
+
+
 @dataclass(frozen=True)
 class Augmentation:
     """How far a training face may be changed.
@@ -22,6 +26,7 @@ class Augmentation:
         brightness: largest change added, share of the full range.
         contrast: largest change of the contrast factor from 1.
         low_resolution: share of the faces that are reduced, to half at the least, and enlarged again.
+        blur: share of the faces that are out of focus.
         erase: share of the faces that lose a random rectangle to noise (Zhong et al. 2017, arXiv 1708.04896).
     """
 
@@ -33,6 +38,7 @@ class Augmentation:
     brightness: float = 0.0
     contrast: float = 0.0
     low_resolution: float = 0.0
+    blur: float = 0.0
     erase: float = 0.0
 
     def apply(
@@ -75,6 +81,8 @@ class Augmentation:
             side = int(generator.integers(width // 2, width))
             small = cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA)
             image = np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
+        if generator.random() < self.blur:
+            image = np.asarray(cv2.GaussianBlur(image, (0, 0), width * generator.uniform(0.01, _WIDEST_BLUR)), np.uint8)
         if self.brightness or self.contrast:
             factor = 1 + generator.uniform(-self.contrast, self.contrast)
             offset = 255 * generator.uniform(-self.brightness, self.brightness)

@@ -19,7 +19,7 @@ from emodetect.types import EMOTIONS
 _BLOCKS = ((32, 1), (32, 1), (64, 2), (64, 1), (128, 2), (128, 1), (256, 2))
 """Filters and stride of each residual block."""
 
-_PEAK_RATE = 0.1
+_PEAK_RATE = 0.05
 _WARM_UP_EPOCHS = 2
 
 
@@ -51,7 +51,7 @@ def _build(heads: tuple[Head, ...]) -> keras.Model:
     for filters, stride in _BLOCKS:
         x = _residual_block(x, filters, stride)
     x = layers.GlobalAveragePooling2D()(x)
-    x = layers.Dropout(0.3)(x)
+    x = layers.Dropout(0.2)(x)
     outputs = [layers.Dense(len(h.labels), activation="softmax", dtype="float32", name=h.name)(x) for h in heads]
     return keras.Model(faces, outputs, name="compact")
 
@@ -64,8 +64,9 @@ def _optimizer(steps_per_epoch: int, epochs: int) -> keras.optimizers.Optimizer:
         warmup_steps=warm_up,
         decay_steps=max(1, epochs * steps_per_epoch - warm_up),
     )
-    # Keras takes the decay off the weights at the bare rate; with momentum 0.9 this equals 5e-4 in the gradient.
-    optimizer = keras.optimizers.SGD(rate, momentum=0.9, nesterov=True, weight_decay=5e-3)
+    # Keras takes the decay off the weights at the bare rate; with momentum 0.9 this equals 1.5e-4 in the gradient. With 5e-4 a
+    # network of this size stays under 72 % on its own training faces.
+    optimizer = keras.optimizers.SGD(rate, momentum=0.9, nesterov=True, weight_decay=1.5e-3)
     optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
     return optimizer
 
@@ -85,8 +86,9 @@ COMPACT = Architecture(
         flip=True,
         brightness=0.15,
         contrast=0.3,
-        low_resolution=0.15,
-        erase=0.25,
+        low_resolution=0.1,
+        blur=0.1,
+        erase=0.1,
     ),
     optimizer=_optimizer,
     batch_size=128,
