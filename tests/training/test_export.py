@@ -2,26 +2,33 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
+import keras
 import numpy as np
 import pytest
 
 from emodetect.backends.cnn import create_cnn
 from emodetect.backends.metadata import ModelMetadata, write_keras_metadata
 from emodetect.cli import cli
-from emodetect.errors import ModelError, OutputError
+from emodetect.errors import ModelError, OutputError, UsageError
 from emodetect.training.architectures import architecture_named
 from emodetect.training.export import write_onnx
 from emodetect.training.parity_faces import read_parity_faces
 from tests.cli.running import assert_one_line, run
+
+RUN = Path(__file__).parents[2] / "docs" / "runs" / "compact"
 
 
 def export(*arguments: object) -> None:
     cli.main(["export", *map(str, arguments)], standalone_mode=False)
 
 
-def save_compact(path: Path) -> Path:
+def save_compact(path: Path, weights: Path | None = None) -> Path:
     architecture = architecture_named("compact")
-    architecture.build(architecture.heads).save(path)
+    model = architecture.build(architecture.heads)
+    if weights:
+        model.load_weights(weights)
+    model.save(path)
     labels = {head.name: head.labels for head in architecture.heads if head.learns != "face"}
     write_keras_metadata(path, ModelMetadata(labels=labels, default="mean", uncertain_below=0.42, face="face", face_above=0.9))
     return path
@@ -62,6 +69,52 @@ def test_a_network_that_differs_leaves_no_file(tmp_path: Path, error: float) -> 
     with pytest.raises(ModelError, match=r"model\.onnx: the exported network differs from Keras by"):
         write_onnx(model, tmp_path / "model.onnx", metadata, np.zeros((2, 48, 48, 1), np.float32))
     assert list(tmp_path.iterdir()) == []
+
+
+def shipped_network(folder: Path) -> tuple[Path, Path]:
+    """The embedded network's own weights as a Keras file, and crops of the portrait as a folder of labelled faces."""
+    source = save_compact(folder / "model.keras", RUN / "best.weights.h5")
+    faces = folder / "faces"
+    (faces / "happy").mkdir(parents=True)
+    for number, face in enumerate(read_parity_faces(None)[0]):
+        cv2.imwrite(str(faces / "happy" / f"{number}.png"), face)
+    return source, faces
+
+
+@pytest.mark.skipif(not RUN.is_dir(), reason="the embedded network's run lies beside src in a checkout only")
+def test_a_network_in_8_bits_is_smaller_and_answers_the_same(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source, faces = shipped_network(tmp_path)
+    export(source, tmp_path / "plain.onnx", "--data", faces)
+    export(source, tmp_path / "small.onnx", "--data", faces, "--int8")
+    assert "100.0% of the answers the same on 54 faces" in capsys.readouterr().err
+    assert (tmp_path / "small.onnx").stat().st_size < 0.4 * (tmp_path / "plain.onnx").stat().st_size
+    crops, _ = read_parity_faces(None)
+    with create_cnn(str(tmp_path / "plain.onnx"), None) as plain, create_cnn(str(tmp_path / "small.onnx"), None) as small:
+        assert small.uncertain_below == plain.uncertain_below == 0.42
+        assert small.tells_contempt
+        difference = np.abs(small.classify(crops) - plain.classify(crops))
+        assert 0 < difference.max() < 0.1
+
+
+@pytest.mark.skipif(not RUN.is_dir(), reason="the embedded network's run lies beside src in a checkout only")
+def test_a_network_that_suffers_in_8_bits_leaves_no_file(tmp_path: Path) -> None:
+    source, faces = shipped_network(tmp_path)
+    model = keras.models.load_model(source)
+    # One filter a thousand times as loud as the others: its range leaves no steps for them.
+    layer = next(layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization))
+    scale = next(weight for weight in layer.weights if weight.path.endswith("beta"))
+    values = np.asarray(scale)
+    values[0] += 1e5
+    scale.assign(values)
+    model.save(source)
+    with pytest.raises(ModelError, match=r"small\.onnx: in 8 bits only \d+% of the answers stay the same"):
+        export(source, tmp_path / "small.onnx", "--data", faces, "--int8")
+    assert not list(tmp_path.glob("small*"))
+
+
+def test_8_bits_want_faces_to_measure_on(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="--int8 goes with --data"):
+        export(save_compact(tmp_path / "model.keras"), tmp_path / "model.onnx", "--int8")
 
 
 def test_what_cannot_be_exported_gives_one_line(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from emodetect.cli.options import comma_separated, debug_option, overwrite_option
-from emodetect.errors import ModelError
+from emodetect.errors import ModelError, UsageError
 from emodetect.text import one_line
 
 
@@ -19,12 +19,15 @@ from emodetect.text import one_line
               help="Faces to compare the two on: <label>/*, or a data set with test/.  [default: a portrait]")  # fmt: skip
 @click.option("--labels", callback=comma_separated, metavar="A,B,...",
               help="What the outputs mean, in order, where the file does not say so.")  # fmt: skip
+@click.option("--int8", is_flag=True,
+              help="Compute in 8 bits, on ranges measured on --data: a quarter of the size, up to twice as fast.")  # fmt: skip
 @overwrite_option
 @debug_option
-def export(source: Path, target: Path, data: Path | None, labels: list[str] | None, overwrite: bool) -> None:
+def export(source: Path, target: Path, data: Path | None, labels: list[str] | None, int8: bool, overwrite: bool) -> None:
     """Turn a Keras model (.h5, .keras), or the best weights of a training run, into ONNX.
 
-    The two are compared on real faces; where they differ by more than 0.0001, nothing is written.
+    The two are compared on real faces; where they differ by more than 0.0001, or in 8 bits give other answers for more than one
+    face in 20, nothing is written.
     """
     from emodetect.backends.keras_import import import_keras
     from emodetect.files import check_output
@@ -33,10 +36,16 @@ def export(source: Path, target: Path, data: Path | None, labels: list[str] | No
     check_output(target, overwrite=overwrite, suffixes=(".onnx",))
     if not source.exists():
         raise ModelError(f"{source}: no such model file or run")
+    if int8 and data is None:
+        raise UsageError("--int8 goes with --data: ranges measured on one portrait would not do for other faces")
     faces, origin = read_parity_faces(data)
     os.environ["KERAS_BACKEND"] = "tensorflow"  # the one whose converter comes with emodetect[train]
     import_keras()
     from emodetect.training.export import export_file, export_run
 
-    difference = export_run(source, target, faces) if source.is_dir() else export_file(source, target, faces, labels)
-    click.echo(one_line(f"{target}: largest difference to Keras {difference:.2g} on {origin}"), err=True)
+    if source.is_dir():
+        parity = export_run(source, target, faces, int8=int8)
+    else:
+        parity = export_file(source, target, faces, labels, int8=int8)
+    same = f", {parity.same_answers:.1%} of the answers the same" if int8 else ""
+    click.echo(one_line(f"{target}: largest difference to Keras {parity.difference:.2g}{same} on {origin}"), err=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,19 +22,36 @@ from emodetect.types import Image
 _PARITY = 1e-4
 """Largest difference between Keras and ONNX Runtime that counts as the same network."""
 
+_SAME_ANSWERS = 0.95
+"""Share of the faces on which a network in 8 bits must give the answers that it gives in 32."""
+
 FloatArray = npt.NDArray[np.float32]
 
 
-def export_run(folder: Path, path: Path, faces: Sequence[Image]) -> float:
+@dataclass(frozen=True)
+class Parity:
+    """How much an exported network is like the one in Keras.
+
+    Attributes:
+        difference: the largest difference of any score.
+        same_answers: share of the faces on which all outputs give the same answer.
+    """
+
+    difference: float
+    same_answers: float
+
+
+def export_run(folder: Path, path: Path, faces: Sequence[Image], *, int8: bool = False) -> Parity:
     """Export the best weights of a run.
 
     Args:
         folder: the run's folder; its data is read again.
         path: the ONNX file to write.
         faces: uint8 (height, width, 3) BGR, to compare the two on.
+        int8: write a network that computes in 8 bits; see `quantize`.
 
     Returns:
-        The largest difference of any score.
+        How much the file is like the network in Keras.
 
     Raises:
         DatasetError: the folder holds no run with a finished epoch, or its data cannot be read.
@@ -42,10 +59,12 @@ def export_run(folder: Path, path: Path, faces: Sequence[Image]) -> float:
     """
     trained = load_best(folder)
     takes = face_input(folder, trained.model, trained.metadata)
-    return write_onnx(trained.model, path, trained.metadata, takes.prepare(faces))
+    return write_onnx(trained.model, path, trained.metadata, takes.prepare(faces), int8=int8)
 
 
-def export_file(source: Path, path: Path, faces: Sequence[Image], labels: Sequence[str] | None = None) -> float:
+def export_file(
+    source: Path, path: Path, faces: Sequence[Image], labels: Sequence[str] | None = None, *, int8: bool = False
+) -> Parity:
     """Export a Keras file.
 
     Args:
@@ -53,9 +72,10 @@ def export_file(source: Path, path: Path, faces: Sequence[Image], labels: Sequen
         path: the ONNX file to write.
         faces: uint8 (height, width, 3) BGR, to compare the two on.
         labels: what the outputs mean; None for the file's own metadata, or else the tutorial's seven in alphabetical order.
+        int8: write a network that computes in 8 bits; see `quantize`.
 
     Returns:
-        The largest difference of any score.
+        How much the file is like the network in Keras.
 
     Raises:
         ModelError: the file cannot be read or exported, or the exported network does not compute what Keras computes; no file
@@ -77,10 +97,10 @@ def export_file(source: Path, path: Path, faces: Sequence[Image], labels: Sequen
         LabelMap(names)
         if len(shape) != 2 or shape[1] != len(names):
             raise ModelError(f"{source}: expected an output (n, {len(names)}), got {shape}; --labels names the outputs")
-    return write_onnx(model, path, metadata, takes.prepare(faces))
+    return write_onnx(model, path, metadata, takes.prepare(faces), int8=int8)
 
 
-def write_onnx(model: keras.Model, path: Path, metadata: ModelMetadata, faces: FloatArray) -> float:
+def write_onnx(model: keras.Model, path: Path, metadata: ModelMetadata, faces: FloatArray, *, int8: bool = False) -> Parity:
     """Write a Keras model as ONNX, its outputs named as in the metadata, and compare the two on real faces.
 
     Args:
@@ -88,13 +108,15 @@ def write_onnx(model: keras.Model, path: Path, metadata: ModelMetadata, faces: F
         path: where to.
         metadata: what the file shall say of itself; names the outputs in the model's order.
         faces: a batch as the model takes it, (n, height, width, channels).
+        int8: write a network that computes in 8 bits, on ranges measured on these faces; see `quantize`.
 
     Returns:
-        The largest difference of any score.
+        How much the file is like the network in Keras.
 
     Raises:
         BackendUnavailableError: the ONNX packages are missing.
-        ModelError: Keras cannot export it, or the difference is above 1e-4; no file is left then.
+        ModelError: Keras cannot export it, the difference is above 1e-4, or in 8 bits more than one answer in 20 is another; no
+            file is left then.
         OutputError: the file cannot be written.
     """
     partial = path.with_name(path.name + ".partial.onnx")
@@ -103,16 +125,23 @@ def write_onnx(model: keras.Model, path: Path, metadata: ModelMetadata, faces: F
         with quiet_native_output():
             _convert(model, partial)
             names = _describe(partial, metadata)
-        difference = _largest_difference(partial, names, faces, expected)
+        parity = _compare(partial, names, faces, expected)
         # Not a number is no agreement either.
-        if not difference <= _PARITY:
-            raise ModelError(f"{path}: the exported network differs from Keras by {difference:.2g}, more than {_PARITY:g}")
+        if not parity.difference <= _PARITY:
+            raise ModelError(f"{path}: the exported network differs from Keras by {parity.difference:.2g}, more than {_PARITY:g}")
+        if int8:
+            from emodetect.training.quantize import quantize
+
+            quantize(partial, partial, faces)
+            parity = _compare(partial, names, faces, expected)
+            if not parity.same_answers >= _SAME_ANSWERS:
+                raise ModelError(f"{path}: in 8 bits only {parity.same_answers:.0%} of the answers stay the same")
         partial.replace(path)
     except OSError as error:
         raise OutputError(f"{path}: cannot be written ({error})") from error
     finally:
         partial.unlink(missing_ok=True)
-    return difference
+    return parity
 
 
 def _convert(model: keras.Model, path: Path) -> None:
@@ -154,12 +183,14 @@ def _name_outputs(graph: Any, names: Sequence[str]) -> None:
         output.name = name
 
 
-def _largest_difference(path: Path, names: Sequence[str], faces: FloatArray, expected: Sequence[FloatArray]) -> float:
+def _compare(path: Path, names: Sequence[str], faces: FloatArray, expected: Sequence[FloatArray]) -> Parity:
     import onnxruntime
 
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     found = session.run(list(names), {session.get_inputs()[0].name: faces})
-    return max(float(np.abs(a - b).max()) for a, b in zip(expected, found, strict=False))
+    pairs = list(zip(expected, found, strict=False))
+    same = np.all([a.argmax(axis=1) == b.argmax(axis=1) for a, b in pairs], axis=0)
+    return Parity(max(float(np.abs(a - b).max()) for a, b in pairs), float(same.mean()))
 
 
 def _outputs(scores: Any) -> list[FloatArray]:
