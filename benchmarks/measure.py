@@ -180,8 +180,8 @@ def compare_eight_faces(folder: Path, rounds: int) -> str:
 def count_faces(folder: Path) -> str:
     """True faces with a box, and boxes without one, beside a plain scan of every frame."""
     rows = []
-    for size, faces, speed in MADE:
-        path = folder / "found.mp4"
+    for number, (size, faces, speed) in enumerate(MADE):
+        path = folder / f"found-{number}.mp4"
         truth = write_made_clip(path, frames=100, size=size, faces=faces, speed=speed)
         (found, false, scans), (all_found, all_false, _) = (follow(path, truth, every) for every in (SCAN_EVERY, 0.0))
         total = sum(map(len, truth))
