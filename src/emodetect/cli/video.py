@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -42,9 +41,7 @@ def video(
     backend: str, model: str | None, labels: list[str] | None, uncertain: float | None, verify: bool, **detector: Any,
 ) -> None:  # fmt: skip
     """Read the emotions off every frame of a clip, in order; two runs give the same log."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
+    from emodetect.cli.progress import progress_bar
     from emodetect.faces.tracker import FaceTracker
     from emodetect.files import check_output
     from emodetect.pipeline import EmotionPipeline
@@ -61,8 +58,6 @@ def video(
                 raise OutputError(f"{path}: is the clip itself; choose another name")
             check_output(path, overwrite=overwrite, suffixes=suffixes, streams=suffixes is RECORD_SUFFIXES)
     summary = _Summary()
-    console = Console(stderr=True)
-    columns = TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     with ExitStack() as stack:
         source = stack.enter_context(VideoFile(clip))
         if output is None and log is None:
@@ -83,7 +78,7 @@ def video(
         if output is not None:
             annotated = AnnotatedVideo(output, source.frames_per_second, sound_from=clip, overwrite=overwrite)
             sinks.append(stack.enter_context(BackgroundSink(annotated)))
-        progress = stack.enter_context(Progress(*columns, console=console, transient=True, disable=not sys.stderr.isatty()))
+        progress = stack.enter_context(progress_bar())
         task = progress.add_task(one_line(clip.name), total=source.frame_count or None)
         for frame, result in stack.enter_context(closing(pipeline.analyze_all(source))):
             for sink in sinks:
