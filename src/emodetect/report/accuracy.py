@@ -18,6 +18,7 @@ def accuracy_in_words(backend: EmotionBackend) -> list[str]:
         return [f"Nothing is known here of how often {backend.name} is right: its file says nothing of it."]
     sentences = [
         f"Of the faces held back for validation on which most people agree, the network ({backend.name}) gave {share:.1%} the "
-        "same one of the seven labels. These were single faces, cut out, and the network was chosen by them; in clips expect less."
+        "label that people give them, out of seven. These were single faces, cut out, and the network was chosen by them; in "
+        "clips expect less."
     ]
     return [*sentences, _EMBEDDED] if backend.name in RESERVED else sentences
