@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,8 @@ from emodetect.report.timeline import Timeline
 from emodetect.types import Emotion
 from tests.builders import MovingClip, make_reading, make_result
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+pytest.importorskip("playwright", reason="playwright is not installed")
+from playwright.sync_api import Browser, sync_playwright  # noqa: E402
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium to open reports with")
@@ -44,8 +46,8 @@ def reports(moving_clip: MovingClip, tmp_path_factory: pytest.TempPathFactory) -
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[playwright.Browser]:
-    with playwright.sync_playwright() as driver:
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as driver:
         # Its own sandbox does not work for root, as in containers.
         arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
         chromium = driver.chromium.launch(executable_path=CHROMIUM, args=arguments)
@@ -56,7 +58,7 @@ def browser() -> Iterator[playwright.Browser]:
 class Visit:
     """A page that was opened, and what it did on its own: requests, and messages on the console."""
 
-    def __init__(self, browser: playwright.Browser, path: Path, **options: object) -> None:
+    def __init__(self, browser: Browser, path: Path, **options: Any) -> None:
         self.page = browser.new_page(**options)
         self.requests: list[str] = []
         self.messages: list[str] = []
@@ -80,7 +82,7 @@ class Visit:
 
 
 @pytest.fixture
-def visit(browser: playwright.Browser, reports: Reports) -> Iterator[Visit]:
+def visit(browser: Browser, reports: Reports) -> Iterator[Visit]:
     visit = Visit(browser, reports.video)
     yield visit
     visit.page.close()
@@ -134,7 +136,7 @@ def test_the_timelines_follow_the_clip(visit: Visit) -> None:
     visit.page.wait_for_function("document.querySelector('.track').getAttribute('aria-valuenow') == '2.000'")
 
 
-def test_stills_follow_the_timeline(browser: playwright.Browser, reports: Reports) -> None:
+def test_stills_follow_the_timeline(browser: Browser, reports: Reports) -> None:
     visit = Visit(browser, reports.stills)
     shown = visit.page.locator("#still").get_attribute("src")
     visit.click_at(0.8)
@@ -145,14 +147,14 @@ def test_stills_follow_the_timeline(browser: playwright.Browser, reports: Report
 
 
 @pytest.mark.parametrize("width", [320, 1200])
-def test_nothing_stands_out_at_the_side(browser: playwright.Browser, reports: Reports, width: int) -> None:
+def test_nothing_stands_out_at_the_side(browser: Browser, reports: Reports, width: int) -> None:
     visit = Visit(browser, reports.video, viewport={"width": width, "height": 700})
 
     assert visit.page.evaluate("document.documentElement.scrollWidth") == width
     visit.page.close()
 
 
-def test_dark_and_light_differ_and_paper_is_white(browser: playwright.Browser, reports: Reports) -> None:
+def test_dark_and_light_differ_and_paper_is_white(browser: Browser, reports: Reports) -> None:
     visit = Visit(browser, reports.video, color_scheme="dark")
     background = "getComputedStyle(document.body).backgroundColor"
 
@@ -164,7 +166,7 @@ def test_dark_and_light_differ_and_paper_is_white(browser: playwright.Browser, r
     visit.page.close()
 
 
-def test_it_can_be_read_without_scripts(browser: playwright.Browser, reports: Reports) -> None:
+def test_it_can_be_read_without_scripts(browser: Browser, reports: Reports) -> None:
     visit = Visit(browser, reports.video, java_script_enabled=False)
 
     assert visit.page.get_by_role("row", name="happy").is_visible()
