@@ -52,7 +52,7 @@ def browser() -> Iterator[Browser]:
     with sync_playwright() as driver:
         # Its own sandbox does not work for root, as in containers.
         arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
-        chromium = driver.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        chromium = driver.chromium.launch(executable_path=CHROMIUM, args=arguments, timeout=1000 * TIMEOUT)
         yield chromium
         chromium.close()
 
@@ -62,6 +62,7 @@ class Visit:
 
     def __init__(self, browser: Browser, path: Path, **options: Any) -> None:
         self.page = browser.new_page(**options)
+        self.page.set_default_timeout(1000 * TIMEOUT)
         self.requests: list[str] = []
         self.messages: list[str] = []
         self.page.on("request", lambda request: self.requests.append(request.url))
