@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -17,7 +17,7 @@ from emodetect.faces.tracker import SAME_FACE, FaceTracker, Place, Standing
 from emodetect.faces.verifier import FaceVerifier
 from emodetect.smoother import ScoreSmoother
 from emodetect.stopwatch import Stopwatch
-from emodetect.types import Detection, EmotionScores, Face, FaceReading, Frame, FrameResult, Image
+from emodetect.types import Box, Detection, EmotionScores, Face, FaceReading, Frame, FrameResult, Image
 
 
 class EmotionPipeline:
@@ -33,6 +33,7 @@ class EmotionPipeline:
         tracker: follows faces, or None.
         smoother: steadies scores, or None.
         uncertain_below: confidence under which a reading is marked uncertain; None for the backend's own threshold.
+        region: the part of the picture in which faces are looked for, or None for all of it; boxes are the whole picture's.
     """
 
     def __init__(
@@ -44,11 +45,13 @@ class EmotionPipeline:
         tracker: FaceTracker | None = None,
         smoother: ScoreSmoother | None = None,
         uncertain_below: float | None = None,
+        region: Box | None = None,
     ) -> None:
         self._search = FaceSearch(detector, every=SCAN_EVERY if tracker else 0)
         self._backend = backend
         self._verifier, self._tracker, self._smoother = verifier, tracker, smoother
         self._uncertain_below = backend.uncertain_below if uncertain_below is None else uncertain_below
+        self._region = region
 
     def analyze(self, frame: Frame) -> FrameResult:
         """Find, follow and read all faces of a frame.
@@ -75,8 +78,14 @@ class EmotionPipeline:
                 yield found.frame, self._read(found)
 
     def _locate(self, frame: Frame) -> _Located:
-        watch = Stopwatch()
-        return _Located(frame, locate(frame, self._search, self._tracker, self._verifier, watch), watch.laps_ms)
+        watch, part = Stopwatch(), frame
+        if self._region is not None:
+            part = replace(frame, image=crop(frame.image, self._region))
+        faces = locate(part, self._search, self._tracker, self._verifier, watch)
+        if self._region is not None:
+            x, y = self._region.x, self._region.y
+            faces = tuple(replace(face, box=replace(face.box, x=face.box.x + x, y=face.box.y + y)) for face in faces)
+        return _Located(frame, faces, watch.laps_ms)
 
     def _read(self, found: _Located) -> FrameResult:
         frame, faces, watch = found.frame, found.faces, Stopwatch()

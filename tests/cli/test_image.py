@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import csv
 import json
 import os
+import pty
 import struct
+import subprocess
 import zlib
 from pathlib import Path
 from typing import Any
@@ -14,7 +17,7 @@ import pytest
 from emodetect.sources.images import read_image
 from emodetect.types import EMOTIONS
 from tests.builders import PHOTO, PHOTO_FACE, shared_data
-from tests.cli.running import assert_one_line, run
+from tests.cli.running import TIMEOUT, assert_one_line, command, environment, run
 
 
 def analyzed(*arguments: str | Path, code: int = 0) -> list[dict[str, Any]]:
@@ -224,3 +227,99 @@ def test_the_default_refuses_a_bomb(tmp_path: Path) -> None:
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(bytes(20_001 * 20_000))) + chunk(b"IEND", b""))
 
     assert_one_line(run("image", path), 1, "bomb.png: announces more than 200000000 pixels")
+
+
+@pytest.fixture
+def album(tmp_path: Path) -> Path:
+    """A folder with a smile, an empty wall and a text, and a smile in a folder below."""
+    folder = tmp_path / "album"
+    (folder / "below").mkdir(parents=True)
+    (folder / "=smile.jpg").write_bytes(PHOTO.read_bytes())
+    (folder / "below" / "smile.JPG").write_bytes(PHOTO.read_bytes())
+    cv2.imwrite(str(folder / "wall.png"), np.full((200, 300, 3), 128, np.uint8))
+    (folder / "notes.txt").write_text("no picture")
+    return folder
+
+
+class TestFolders:
+    def test_folders_and_patterns_stand_for_their_photos_once_each_and_sorted(self, album: Path) -> None:
+        names: list[str | Path] = [album / "wall.png", album, f"{album}/**/*.[jJ][pP]*"]
+
+        paths = [Path(record["path"]) for record in analyzed(*names)]
+
+        assert paths == [album / "wall.png", album / "=smile.jpg", album / "below" / "smile.JPG"]
+
+    def test_a_folder_and_a_pattern_without_photos_are_a_line_each_and_the_others_done(self, album: Path, tmp_path: Path) -> None:
+        (tmp_path / "empty").mkdir()
+        bare, nothing = tmp_path / "empty", tmp_path / "*.bmp"
+
+        done = run("image", bare, nothing, album / "wall.png", "--format", "json", "--sheet", tmp_path / "sheet.png")
+
+        assert done.returncode == 1
+        assert [list(record)[1] for record in json.loads(done.stdout)] == ["error", "error", "width"]
+        lines = done.stderr.splitlines()
+        assert len(lines) == 2
+        assert f"{bare}: is a folder without pictures" in lines[0]
+        assert f"{nothing}: no picture has such a name" in lines[1]
+        assert read_image(tmp_path / "sheet.png").shape[1] < 300, "one thumbnail: only photos are on the sheet"
+
+    def test_a_file_whose_name_looks_like_a_pattern_is_that_file(self, tmp_path: Path) -> None:
+        path = tmp_path / "photo[1].png"
+        cv2.imwrite(str(path), np.full((100, 100, 3), 128, np.uint8))
+
+        assert analyzed(path)[0]["path"] == str(path)
+
+    def test_progress_is_shown_on_a_terminal(self, album: Path) -> None:
+        for number in range(4):
+            (album / f"{number}.png").write_bytes((album / "wall.png").read_bytes())
+        ours, its = pty.openpty()
+        with subprocess.Popen(
+            command("image", album), env=environment({"TERM": "xterm"}), stdout=subprocess.DEVNULL, stderr=its
+        ) as process:
+            os.close(its)
+            shown = b""
+            while True:
+                try:
+                    part = os.read(ours, 4096)
+                except OSError:  # the terminal is closed when the process ends
+                    break
+                if not part:
+                    break
+                shown += part
+            process.wait(timeout=TIMEOUT)
+        os.close(ours)
+
+        assert b"/6" in shown
+        assert b"photos" in shown
+
+
+def test_csv_has_a_row_a_face_and_no_formula(album: Path) -> None:
+    smile = album / "=smile.jpg"
+    done = subprocess.run(
+        command("image", smile.name, "wall.png", "--format", "csv"),
+        cwd=album, env=environment(), capture_output=True, text=True, timeout=TIMEOUT, check=True,
+    )  # fmt: skip
+
+    (row,) = csv.DictReader(done.stdout.splitlines())
+    (face,) = analyzed(smile)[0]["faces"]
+    assert list(row)[:8] == ["path", "frame", "time", "id", "x", "y", "width", "height"]
+    assert row["path"] == "'=smile.jpg"
+    assert {name: int(row[name]) for name in face["box"]} == face["box"]
+    assert (row["emotion"], float(row["confidence"]), row["uncertain"]) == ("happy", face["confidence"], "false")
+    assert {name: float(row[name]) for name in face["scores"]} == face["scores"]
+
+
+class TestSheet:
+    def test_it_is_never_one_of_the_photos(self, album: Path) -> None:
+        before = (album / "wall.png").read_bytes()
+
+        assert_one_line(run("image", album, "--sheet", album / "wall.png", "--overwrite"), 1, "is the photo itself")
+        assert (album / "wall.png").read_bytes() == before
+
+    def test_it_shows_every_photo_also_one_that_cannot_be_read(self, album: Path, tmp_path: Path) -> None:
+        (album / "broken.png").write_text("no picture")
+
+        assert run("image", album, "--sheet", tmp_path / "sheet.png").returncode == 1
+        sheet = read_image(tmp_path / "sheet.png")
+        cells = [sheet[y : y + 280, x : x + 240] for y in (12, 304) for x in (12, 264)]
+        assert [bool((cell[240:] < 128).any()) for cell in cells] == [True, True, True, False], "captions"

@@ -9,7 +9,7 @@ import pytest
 from tests.builders import PHOTO
 from tests.cli.running import assert_one_line, command, environment, run
 
-HEAVY = ("tensorflow", "keras", "tf_keras", "deepface", "matplotlib", "sklearn", "torch", "jax")
+HEAVY = ("tensorflow", "keras", "tf_keras", "deepface", "matplotlib", "sklearn", "torch", "jax", "jinja2", "PIL")
 
 
 def modules_after(*arguments: str | Path) -> set[str]:
@@ -42,7 +42,7 @@ def test_the_overview_needs_nothing_but_click() -> None:
     assert modules.isdisjoint({*HEAVY, "numpy", "cv2", "onnxruntime", "scipy", "rich"})
 
 
-@pytest.mark.parametrize("name", ["image", "video", "live", "bench", "train", "evaluate", "export"])
+@pytest.mark.parametrize("name", ["image", "video", "live", "report", "bench", "train", "evaluate", "export"])
 def test_a_commands_help_is_light_too(name: str) -> None:
     assert modules_after(name, "--help").isdisjoint({*HEAVY, "cv2", "onnxruntime", "scipy"})
 
@@ -51,7 +51,7 @@ def test_the_overview_names_every_command() -> None:
     done = run("--help")
 
     assert done.returncode == 0
-    for name in ("image", "video", "live", "bench", "train", "evaluate", "export"):
+    for name in ("image", "video", "live", "report", "bench", "train", "evaluate", "export"):
         assert f"\n  {name} " in done.stdout
 
 

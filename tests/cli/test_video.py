@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from emodetect.faces.boxes import intersection_over_union
+from emodetect.sources.images import read_image
 from emodetect.types import EMOTIONS, Box
 from tests.builders import PHOTO, MovingClip, make_image, shared_data, write_clip
 from tests.cli.running import TIMEOUT, assert_one_line, command, environment, run
@@ -244,3 +245,64 @@ class TestBadInput:
     def test_a_photo_is_a_clip_of_one_frame(self, tmp_path: Path) -> None:
         assert run("video", PHOTO, "--log", tmp_path / "a.jsonl").returncode == 0
         assert len(read_log(tmp_path / "a.jsonl")) == 1
+
+
+class TestParts:
+    def test_a_part_of_time_and_picture_is_that_part_of_the_whole(
+        self, analyzed: Path, moving_clip: MovingClip, tmp_path: Path
+    ) -> None:
+        options = ["--start", "0:01", "--end", "2.0", "--every", "2", "--roi", "25%,0,75%,100%"]
+        done = run("video", moving_clip.path, *options, "--log", tmp_path / "b.jsonl", "--output", tmp_path / "b.mp4")
+
+        assert done.returncode == 0, done.stderr
+        whole, part = read_log(analyzed / "a.jsonl"), read_log(tmp_path / "b.jsonl")
+        assert [(r["frame"], r["time"]) for r in part] == [(r["frame"], r["time"]) for r in whole[25:50:2]]
+        overlaps = [
+            intersection_over_union([Box(**face["box"])], [moving_clip.boxes[record["frame"]]])[0, 0]
+            for record in part
+            for face in record["faces"]
+        ]
+        assert len(overlaps) >= 11
+        assert min(overlaps) > 0.5
+        frames = read_video(tmp_path / "b.mp4")
+        assert len(frames) == 13
+        assert frames[0].shape == (360, 640, 3)
+
+    def test_a_face_outside_the_region_is_not_seen(self, moving_clip: MovingClip, tmp_path: Path) -> None:
+        done = run("video", moving_clip.path, "--end", "0.4", "--roi", "320,0,320,360", "--log", tmp_path / "b.jsonl")
+
+        assert done.returncode == 0, done.stderr
+        assert [record["faces"] for record in read_log(tmp_path / "b.jsonl")] == [[]] * 10
+
+    @pytest.mark.parametrize(
+        ("options", "code", "parts"),
+        [
+            (["--start", "soon"], 2, ["--start", "'soon' is no time"]),
+            (["--start", "2", "--end", "1"], 2, ["--end: 1 s is not after --start, 2 s"]),
+            (["--start", "9"], 1, ["still.mp4: has no frame from 9 s"]),
+            (["--roi", "0,0,100,20"], 2, ["--roi: 100 x 20 pixels at 0, 0 do not lie in the picture of 64 x 48"]),
+            (["--roi", "1,2,3"], 2, ["--roi", "expected X,Y,WIDTH,HEIGHT"]),
+            (["--roi", "10%,0,20,50%"], 2, ["--roi", "cannot be mixed"]),
+        ],
+    )
+    def test_a_part_that_is_none(self, still_clip: Path, tmp_path: Path, options: list[str], code: int, parts: list[str]) -> None:
+        done = run("video", still_clip, *options, "--log", tmp_path / "a.jsonl")
+
+        assert done.returncode == code
+        for part in parts:
+            assert part in done.stderr.splitlines()[-1]
+
+
+def test_the_report_and_the_plot(moving_clip: MovingClip, tmp_path: Path) -> None:
+    clip = tmp_path / "<script>.mp4"
+    clip.write_bytes(moving_clip.path.read_bytes())
+
+    done = run("video", clip, "--end", "1", "--report", tmp_path / "r.html", "--plot", tmp_path / "p.png")
+
+    assert done.returncode == 0, done.stderr
+    page = (tmp_path / "r.html").read_text()
+    assert "<title>Emotions in &lt;script&gt;.mp4</title>" in page
+    assert "data:video/mp4" in page
+    assert "from 0 s to 1 s" in page
+    assert "25 frames" in page
+    assert read_image(tmp_path / "p.png").shape[1] == 1100

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from emodetect.errors import SourceError
-from emodetect.sources.video import VideoFile
+from emodetect.sources.video import ClipPart, VideoFile
 from tests.builders import PHOTO, MovingClip, make_image, shared_data, write_clip
 
 
@@ -178,3 +178,34 @@ def test_the_development_clip_has_its_115_frames() -> None:
         timestamps = [frame.timestamp for frame in video]
     assert len(timestamps) == 115
     np.testing.assert_allclose(timestamps, np.arange(115) / 25, atol=2e-3)
+
+
+PARTS = [
+    pytest.param(ClipPart(start=0.3), slice(8, None), id="start"),
+    pytest.param(ClipPart(end=0.4), slice(None, 10), id="end"),
+    pytest.param(ClipPart(start=0.4, end=0.8), slice(10, 20), id="both"),
+    pytest.param(ClipPart(start=0.4, every=4), slice(10, None, 4), id="every"),
+]
+
+
+@pytest.mark.parametrize(("part", "expected"), PARTS)
+def test_a_part_is_to_the_frame_what_it_is_in_the_whole(tmp_path: Path, part: ClipPart, expected: slice) -> None:
+    path = gray_clip(tmp_path / "clip.mp4", 30)
+    with VideoFile(path) as video:
+        whole = [(frame.index, frame.timestamp, frame.image.mean()) for frame in video]
+    with VideoFile(path, part) as video:
+        assert video.expected_count == len(whole[expected])
+        assert [(frame.index, frame.timestamp, frame.image.mean()) for frame in video] == whole[expected]
+
+
+def test_a_part_of_a_variable_rate_is_in_media_time(tmp_path: Path) -> None:
+    path = variable_rate_clip(tmp_path / "vfr.mp4", tmp_path, [0.04, 0.4, 0.1, 0.2, 0.04])
+    with VideoFile(path, ClipPart(start=0.3, end=0.5)) as video:
+        assert [frame.index for frame in video] == [2]
+
+
+@pytest.mark.parametrize("part", [ClipPart(start=5), ClipPart(start=0.41, end=0.43)])
+def test_a_part_without_frames_is_an_error_that_names_it(tmp_path: Path, part: ClipPart) -> None:
+    path = gray_clip(tmp_path / "clip.mp4", 30)
+    with VideoFile(path, part) as video, pytest.raises(SourceError, match=f"has no frame from {part.start:g} s"):
+        list(video)

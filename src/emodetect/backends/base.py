@@ -21,11 +21,14 @@ class EmotionBackend(ABC):
     Attributes:
         name: what a person calls it, for the window and the tables.
         uncertain_below: confidence under which its answers should not be trusted, 0 to 1; final once loaded.
+        validation_accuracy: share of right answers, 0 to 1, that the model file says it had over the seven labels on validation
+            faces that most people agree about; None where it does not say; final once loaded.
         tells_contempt: whether the model has contempt as an eighth label, as FER+ has; final once loaded.
     """
 
     name: str
     uncertain_below: float = 0.5
+    validation_accuracy: float | None = None
     tells_contempt: bool = False
 
     @abstractmethod

@@ -49,6 +49,8 @@ class KerasBackend(EmotionBackend):
             self._maps = [_label_map(path, model, position, self._names, metadata) for position in chosen]
             self._call = _compile(model, self._input, chosen)
         self.tells_contempt = any(labels.has_contempt for labels in self._maps)
+        if metadata:
+            self.validation_accuracy = metadata.validation_accuracy(metadata.default)
         if metadata and metadata.uncertain_below is not None:
             self.uncertain_below = metadata.uncertain_below
 

@@ -47,6 +47,12 @@ class ModelMetadata:
     face_above: float | None = None
     facts: dict[str, Any] = field(default_factory=dict)
 
+    def validation_accuracy(self, output: str | None) -> float | None:
+        """Share of right answers of an output (or "mean"), as in `EmotionBackend.validation_accuracy`; None where not said."""
+        figures = self.facts.get("validation_accuracy_seven_agreed")
+        value = figures.get(output) if isinstance(figures, dict) else None
+        return value if isinstance(value, float) and 0 <= value <= 1 else None
+
     def to_json(self) -> str:
         """The metadata as one JSON object."""
         return json.dumps(asdict(self))

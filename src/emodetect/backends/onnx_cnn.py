@@ -46,6 +46,8 @@ class OnnxBackend(EmotionBackend):
         self._outputs = self._choose_outputs(metadata)
         self._maps = [self._label_map(output, metadata) for output in self._outputs]
         self.tells_contempt = any(labels.has_contempt for labels in self._maps)
+        if metadata:
+            self.validation_accuracy = metadata.validation_accuracy(self._head or metadata.default)
         if metadata and metadata.uncertain_below is not None:
             self.uncertain_below = metadata.uncertain_below
 

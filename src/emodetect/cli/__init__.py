@@ -19,6 +19,7 @@ _COMMANDS = {
     "live": ("emodetect.cli.live:live", "Show the emotions of the faces before a camera."),
     "image": ("emodetect.cli.image:image", "Read the emotions off the faces in photos."),
     "video": ("emodetect.cli.video:video", "Read the emotions off every frame of a clip."),
+    "report": ("emodetect.cli.report:report", "Make a page of a clip's log, for a browser."),
     "bench": ("emodetect.cli.bench:bench", "Measure how fast this machine is."),
     "train": ("emodetect.cli.train:train", "Train a network on labelled faces."),
     "evaluate": ("emodetect.cli.evaluate:evaluate", "Judge models on labelled face crops."),

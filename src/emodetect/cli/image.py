@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import sys
@@ -22,75 +23,92 @@ from emodetect.cli.options import (
     overwrite_option,
 )
 from emodetect.errors import EmodetectError, OutputError
-from emodetect.text import one_line
+from emodetect.text import csv_cell, one_line
 
 if TYPE_CHECKING:
-    from emodetect.types import FrameResult, Image
+    from emodetect.sinks.contact_sheet import ContactSheet
+    from emodetect.types import Image
+
+_MANY = 4
+"""Photos from which on progress is shown."""
 
 _OTHER_COLUMNS = 72
 """Room for all of the table but the paths, characters."""
 
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
-
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("photos", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PHOTO...")
-@click.option("--format", "output_format", type=click.Choice(["table", "json"]), default="table", show_default=True,
+@click.argument("named", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PHOTO|FOLDER|PATTERN...")
+@click.option("--format", "output_format", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True,
               help="What is printed.")  # fmt: skip
 @click.option("--output", metavar="FILE|FOLDER",
               help="Save an annotated copy: a file for one photo, a folder (ending in /) for one or several.")  # fmt: skip
+@click.option("--sheet", type=click.Path(path_type=Path), metavar="FILE",
+              help="Save a contact sheet: all photos small, with boxes, names and emotions.")  # fmt: skip
 @overwrite_option
 @backend_options
 @detector_options("5%")
 @max_pixels_option
 @debug_option
 def image(
-    photos: Sequence[Path], output_format: str, output: str | None, overwrite: bool,
+    named: Sequence[Path], output_format: str, output: str | None, sheet: Path | None, overwrite: bool,
     backend: str, model: str | None, labels: list[str] | None, uncertain: float | None, verify: bool, **detector: Any,
 ) -> int:  # fmt: skip
     """Read the emotions off the faces in photos.
 
+    A folder stands for the photos in it, and a pattern in quotes, such as 'trip/**/*.jpg', for those that it matches.
+
     A photo that cannot be read is reported, the others are still done, and the exit code is then 1.
     """
+    from emodetect.cli.progress import progress_bar
+    from emodetect.overlay import draw
     from emodetect.pipeline import EmotionPipeline
     from emodetect.sinks.records import image_as_dict
-    from emodetect.sources.images import read_image
+    from emodetect.sources.images import find_images, read_image
     from emodetect.types import Frame
 
-    targets = _targets(photos, output, overwrite)
+    photos = find_images(named)
+    targets = _targets(list(photos), output, overwrite, alone=list(photos) == list(named[:1]))
+    contact_sheet = None if sheet is None else _contact_sheet(sheet, list(photos), overwrite)
     face_detector = make_detector(**detector)
     records: list[dict[str, Any]] = []
     failed = False
-    with make_backend(backend, model, labels) as emotion_backend:
+    with make_backend(backend, model, labels) as emotion_backend, progress_bar() as progress:
         pipeline = EmotionPipeline(face_detector, emotion_backend, verifier=make_verifier(verify), uncertain_below=uncertain)
-        for path, target in zip(photos, targets, strict=True):
+        task = progress.add_task("photos", total=len(photos), visible=len(photos) >= _MANY)
+        for (path, problem), target in zip(photos.items(), targets, strict=True):
+            picture, result = None, None
             try:
+                if problem is not None:
+                    raise problem
                 picture = read_image(path)
                 result = pipeline.analyze(Frame(picture))
                 height, width = picture.shape[:2]
                 records.append(image_as_dict(str(path), (width, height), result.readings))
                 if target is not None:
-                    _save(picture, result, target, overwrite)
+                    _save(draw(picture, result.readings), target, overwrite)
             except EmodetectError as error:
                 failed = True
                 if not isinstance(error, OutputError):  # a copy that cannot be saved takes nothing from what was read
                     records.append({"path": str(path), "error": one_line(str(error))})
                 click.echo(f"emodetect: {one_line(str(error))}", err=True)
-    if output_format == "json":
-        click.echo(json.dumps(records, indent=2))
-    else:
-        _print_table(records)
+            if contact_sheet is not None and problem is None:
+                contact_sheet.add(path.name, picture if result else None, result.readings if result else ())
+            progress.advance(task)
+    if contact_sheet is not None and sheet is not None and not contact_sheet.is_empty:
+        _save(contact_sheet.image(), sheet, overwrite)
+    _PRINTERS[output_format](records)
     return 1 if failed else 0
 
 
-def _targets(photos: Sequence[Path], named: str | None, overwrite: bool) -> list[Path | None]:
-    """Where each annotated copy goes, seen to be writable before the work starts."""
+def _targets(photos: Sequence[Path], named: str | None, overwrite: bool, *, alone: bool) -> list[Path | None]:
+    """Where each annotated copy goes, seen to be writable before the work starts; ``alone``: a single photo was named."""
     from emodetect.files import check_output
+    from emodetect.sources.images import IMAGE_SUFFIXES
 
     if named is None:
         return [None] * len(photos)
     output = Path(named)
-    if len(photos) == 1 and not output.is_dir() and not named.endswith(("/", os.sep)):
+    if alone and not output.is_dir() and not named.endswith(("/", os.sep)):
         targets = [output]
     else:
         if output.exists() and not output.is_dir():
@@ -103,23 +121,55 @@ def _targets(photos: Sequence[Path], named: str | None, overwrite: bool) -> list
         if len(set(targets)) < len(targets):
             raise OutputError(f"{output}: two of the photos have the same name; annotate them one at a time")
     for photo, target in zip(photos, targets, strict=True):
-        if target.exists() and photo.exists() and target.samefile(photo):
-            raise OutputError(f"{target}: is the photo itself; choose another name")
+        _refuse_photo(target, [photo])
         check_output(target, overwrite=overwrite, suffixes=IMAGE_SUFFIXES)
     return list(targets)
 
 
-def _save(picture: Image, result: FrameResult, target: Path, overwrite: bool) -> None:
+def _contact_sheet(path: Path, photos: Sequence[Path], overwrite: bool) -> ContactSheet:
+    from emodetect.files import check_output
+    from emodetect.sinks.contact_sheet import MOST_PHOTOS, ContactSheet
+    from emodetect.sources.images import IMAGE_SUFFIXES
+
+    _refuse_photo(path, photos)
+    check_output(path, overwrite=overwrite, suffixes=IMAGE_SUFFIXES)
+    if len(photos) > MOST_PHOTOS:
+        click.echo(f"emodetect: {path}: holds {MOST_PHOTOS} photos; the other {len(photos) - MOST_PHOTOS} are left out", err=True)
+    return ContactSheet(len(photos))
+
+
+def _refuse_photo(target: Path, photos: Sequence[Path]) -> None:
+    """See that an output is none of the photos."""
+    if target.exists() and any(photo.exists() and target.samefile(photo) for photo in photos):
+        raise OutputError(f"{target}: is the photo itself; choose another name")
+
+
+def _save(picture: Image, target: Path, overwrite: bool) -> None:
     import cv2
 
     from emodetect.files import written_whole
-    from emodetect.overlay import draw
 
-    ok, data = cv2.imencode(target.suffix.lower(), draw(picture, result.readings))
+    ok, data = cv2.imencode(target.suffix.lower(), picture)
     if not ok:
         raise OutputError(f"{target}: OpenCV cannot write such a file")
     with written_whole(target, overwrite=overwrite) as partial:
         partial.write_bytes(data.tobytes())
+
+
+def _print_json(records: Sequence[dict[str, Any]]) -> None:
+    click.echo(json.dumps(records, indent=2))
+
+
+def _print_csv(records: Sequence[dict[str, Any]]) -> None:
+    """The rows that `emodetect video` would log for each photo as a clip of one frame, each after its path."""
+    from emodetect.sinks.records import CSV_COLUMNS, csv_rows
+
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(("path", *CSV_COLUMNS))
+    for record in records:
+        faces = [{"id": number, **face} for number, face in enumerate(record.get("faces", []), start=1)]
+        path = csv_cell(record["path"].encode(errors="backslashreplace").decode())  # names need not be UTF-8
+        writer.writerows([path, *row] for row in csv_rows({"frame": 0, "time": 0.0, "faces": faces}))
 
 
 def _print_table(records: Sequence[dict[str, Any]]) -> None:
@@ -147,3 +197,6 @@ def _print_table(records: Sequence[dict[str, Any]]) -> None:
     Console(width=width).print(table)
     if any(face["uncertain"] for record in records for face in record.get("faces", [])):
         click.echo("? uncertain: do not rely on it")
+
+
+_PRINTERS = {"table": _print_table, "json": _print_json, "csv": _print_csv}

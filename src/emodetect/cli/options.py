@@ -21,6 +21,8 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 PICTURE_SUFFIXES = (".png", ".pdf", ".svg")
 """Endings of the files that plots are saved in."""
 
+REPORT_SUFFIXES = (".html", ".htm")
+
 
 def _min_face(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple[float, bool]:
     """A number of pixels (64), or a share of the picture's height (0.1 or 10%): the number, and whether it is a share."""

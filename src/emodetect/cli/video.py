@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -11,6 +10,8 @@ from typing import Any
 import click
 
 from emodetect.cli.options import (
+    PICTURE_SUFFIXES,
+    REPORT_SUFFIXES,
     backend_options,
     debug_option,
     detector_options,
@@ -20,6 +21,7 @@ from emodetect.cli.options import (
     max_pixels_option,
     overwrite_option,
 )
+from emodetect.cli.parts import make_part, make_region, part_options
 from emodetect.errors import OutputError
 from emodetect.text import one_line
 
@@ -30,6 +32,11 @@ from emodetect.text import one_line
               help="Save the annotated clip (H.264: .mp4, .mov or .mkv), with its sound.")  # fmt: skip
 @click.option("--log", type=click.Path(path_type=Path), metavar="FILE",
               help="Save the readings of every frame: .jsonl, or .csv.")  # fmt: skip
+@click.option("--report", type=click.Path(path_type=Path), metavar="FILE",
+              help="Save a page with the clip, each person's timeline, shares and changes: one .html file.")  # fmt: skip
+@click.option("--plot", type=click.Path(path_type=Path), metavar="FILE",
+              help="Save a picture of each person's timeline: .png, .pdf or .svg.")  # fmt: skip
+@part_options
 @click.option("--smoothing", type=click.FloatRange(0), default=0.3, show_default=True, metavar="SECONDS",
               help="Time over which scores are averaged; 0 is off.")  # fmt: skip
 @overwrite_option
@@ -38,35 +45,36 @@ from emodetect.text import one_line
 @max_pixels_option
 @debug_option
 def video(
-    clip: Path, output: Path | None, log: Path | None, smoothing: float, overwrite: bool,
+    clip: Path, output: Path | None, log: Path | None, report: Path | None, plot: Path | None,
+    start: float | None, end: float | None, every: int, roi: tuple[list[float], bool] | None, smoothing: float, overwrite: bool,
     backend: str, model: str | None, labels: list[str] | None, uncertain: float | None, verify: bool, **detector: Any,
 ) -> None:  # fmt: skip
-    """Read the emotions off every frame of a clip, in order; two runs give the same log."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
+    """Read the emotions off every frame of a clip, or of a part of it, in order; two runs give the same log."""
+    from emodetect.cli.progress import progress_bar
     from emodetect.faces.tracker import FaceTracker
     from emodetect.files import check_output
     from emodetect.pipeline import EmotionPipeline
+    from emodetect.report.timeline import Timeline
     from emodetect.sinks.background import BackgroundSink
     from emodetect.sinks.base import Sink
     from emodetect.sinks.records import RECORD_SUFFIXES, RecordWriter
     from emodetect.sinks.video_file import VIDEO_SUFFIXES, AnnotatedVideo
     from emodetect.smoother import ScoreSmoother
-    from emodetect.sources.video import VideoFile
+    from emodetect.sources.video import WHOLE, VideoFile
 
-    for path, suffixes in ((output, VIDEO_SUFFIXES), (log, RECORD_SUFFIXES)):
+    part = make_part(start, end, every)
+    outputs = (output, VIDEO_SUFFIXES), (log, RECORD_SUFFIXES), (report, REPORT_SUFFIXES), (plot, PICTURE_SUFFIXES)
+    for path, suffixes in outputs:
         if path is not None:
             if path.exists() and clip.exists() and path.samefile(clip):
                 raise OutputError(f"{path}: is the clip itself; choose another name")
             check_output(path, overwrite=overwrite, suffixes=suffixes, streams=suffixes is RECORD_SUFFIXES)
-    summary = _Summary()
-    console = Console(stderr=True)
-    columns = TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    summary, timeline = _Summary(), Timeline()
     with ExitStack() as stack:
-        source = stack.enter_context(VideoFile(clip))
-        if output is None and log is None:
-            click.echo("emodetect: neither --output nor --log is given; only a summary will be printed", err=True)
+        source = stack.enter_context(VideoFile(clip, part))
+        region = make_region(roi, source.size)
+        if all(path is None for path, _ in outputs):
+            click.echo("emodetect: no --output, --log, --report or --plot is given; only a summary will be printed", err=True)
         face_detector = make_detector(**detector)
         emotion_backend = stack.enter_context(make_backend(backend, model, labels))
         pipeline = EmotionPipeline(
@@ -76,20 +84,43 @@ def video(
             tracker=FaceTracker(confirm=2 * detector["min_neighbors"]),
             smoother=ScoreSmoother(smoothing),
             uncertain_below=uncertain,
+            region=region,
         )
         sinks: list[Sink] = []
         if log is not None:
             sinks.append(stack.enter_context(RecordWriter(log, overwrite=overwrite)))
         if output is not None:
-            annotated = AnnotatedVideo(output, source.frames_per_second, sound_from=clip, overwrite=overwrite)
+            annotated = AnnotatedVideo(output, source.frames_per_second / every, sound_from=clip, overwrite=overwrite)
             sinks.append(stack.enter_context(BackgroundSink(annotated)))
-        progress = stack.enter_context(Progress(*columns, console=console, transient=True, disable=not sys.stderr.isatty()))
-        task = progress.add_task(one_line(clip.name), total=source.frame_count or None)
+        progress = stack.enter_context(progress_bar())
+        task = progress.add_task(one_line(clip.name), total=source.expected_count or None)
         for frame, result in stack.enter_context(closing(pipeline.analyze_all(source))):
             for sink in sinks:
                 sink.write(frame, result)
             summary.add(result.readings)
+            if report is not None or plot is not None:
+                timeline.add(result)
             progress.advance(task)
+    if report is not None:
+        from emodetect.report.accuracy import accuracy_in_words
+        from emodetect.report.page import Report, write_report
+
+        threshold = emotion_backend.uncertain_below if uncertain is None else uncertain
+        settings = {
+            "Clip": clip.name,
+            "Time": "all of it" if part == WHOLE else str(part),
+            "Picture": f"{region.width} x {region.height} at {region.x}, {region.y}" if region else "all of it",
+            "Network": f"{emotion_backend.name} ({backend})",
+            "Uncertain below": f"{threshold:.0%} confidence",
+            "Smoothing": f"{smoothing:g} s" if smoothing else "off",
+            "Faces verified": "yes" if verify else "no",
+        }
+        facts = Report(clip.name, timeline, clip, settings, accuracy_in_words(emotion_backend))
+        write_report(facts, report, overwrite=overwrite)
+    if plot is not None:
+        from emodetect.report.plot import plot_timeline
+
+        plot_timeline(timeline, clip.name, plot, overwrite=overwrite)
     click.echo(summary.text(), err=True)
 
 

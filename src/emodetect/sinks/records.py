@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -21,10 +21,11 @@ RECORD_SUFFIXES = (".jsonl", ".csv")
 
 _DIGITS = 6
 
-_CSV_COLUMNS = (
+CSV_COLUMNS = (
     "frame", "time", "id", "x", "y", "width", "height", "emotion", "confidence", "uncertain",
     *(emotion.value for emotion in EMOTIONS),
 )  # fmt: skip
+"""The columns of a CSV log, a row a face."""
 
 
 def reading_as_dict(reading: FaceReading) -> dict[str, Any]:
@@ -73,7 +74,7 @@ class RecordWriter(Sink):
         self._file: TextIO = open(open_output(path, overwrite=overwrite), "w", encoding="utf-8", newline="", buffering=1)
         try:
             if path.suffix.lower() == ".csv":
-                csv.writer(self._file, lineterminator="\n").writerow(_CSV_COLUMNS)
+                csv.writer(self._file, lineterminator="\n").writerow(CSV_COLUMNS)
         except OSError as error:
             with contextlib.suppress(OSError):
                 self._file.close()
@@ -83,7 +84,7 @@ class RecordWriter(Sink):
     def write(self, frame: Frame, result: FrameResult) -> None:
         try:
             if self._path.suffix.lower() == ".csv":
-                csv.writer(self._file, lineterminator="\n").writerows(_csv_rows(result))
+                csv.writer(self._file, lineterminator="\n").writerows(csv_rows(frame_as_dict(result)))
             else:
                 self._file.write(json.dumps(frame_as_dict(result)) + "\n")
         except OSError as error:
@@ -97,11 +98,12 @@ class RecordWriter(Sink):
             raise OutputError(f"{self._path}: cannot be written ({error.strerror or error})") from error
 
 
-def _csv_rows(result: FrameResult) -> list[list[Any]]:
+def csv_rows(frame: Mapping[str, Any]) -> list[list[object]]:
+    """A frame as `frame_as_dict` has it, as rows of `CSV_COLUMNS`, one a face."""
     rows = []
-    for face in frame_as_dict(result)["faces"]:
+    for face in frame["faces"]:
         scores = face["scores"] or dict.fromkeys(emotion.value for emotion in EMOTIONS)
         uncertain = str(face["uncertain"]).lower()
-        place = [result.index, round(result.timestamp, _DIGITS), face["id"], *face["box"].values()]
+        place = [frame["frame"], frame["time"], face["id"], *face["box"].values()]
         rows.append([csv_cell(cell) for cell in (*place, face["emotion"], face["confidence"], uncertain, *scores.values())])
     return rows

@@ -32,6 +32,7 @@ class VideoEncoder:
         size: width and height of every picture, pixels.
         frames_per_second: the rate; constant.
         sound_from: a media file whose first sound track is taken along, if it has one.
+        sound_start: where in it the pictures begin, seconds.
         overwrite: whether an existing file may be replaced.
 
     Raises:
@@ -45,6 +46,7 @@ class VideoEncoder:
         frames_per_second: float,
         *,
         sound_from: Path | None = None,
+        sound_start: float = 0.0,
         overwrite: bool = False,
     ) -> None:
         self._path, self._size = path, size
@@ -58,6 +60,7 @@ class VideoEncoder:
         ]
         if sound_from is not None and _has_sound(sound_from):
             # Sound that is shorter is filled up with silence, sound that is longer is cut: the pictures decide.
+            command += ["-ss", str(sound_start)] if sound_start else []
             command += ["-i", str(sound_from.resolve()), "-map", "0:v:0", "-map", "1:a:0",
                         "-c:a", "aac", "-af", "apad", "-shortest",
                         # With the default of ten seconds the sound sometimes runs on for up to a second.
@@ -123,7 +126,7 @@ class AnnotatedVideo(Sink):
     Args:
         path: where to.
         frames_per_second: the rate.
-        sound_from: a media file whose sound is taken along.
+        sound_from: a media file whose sound is taken along, from the first frame's time on.
         overwrite: whether an existing file may be replaced.
     """
 
@@ -137,7 +140,12 @@ class AnnotatedVideo(Sink):
         if self._encoder is None:
             height, width = frame.image.shape[:2]
             self._encoder = VideoEncoder(
-                self._path, (width, height), self._rate, sound_from=self._sound_from, overwrite=self._overwrite
+                self._path,
+                (width, height),
+                self._rate,
+                sound_from=self._sound_from,
+                sound_start=frame.timestamp,
+                overwrite=self._overwrite,
             )
         self._encoder.write(draw(frame.image, result.readings))
 

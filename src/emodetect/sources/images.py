@@ -1,7 +1,10 @@
-"""Reading a single picture."""
+"""Finding pictures, and reading a single one."""
 
 from __future__ import annotations
 
+import glob
+import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -10,6 +13,50 @@ import numpy as np
 from emodetect.errors import SourceError
 from emodetect.sources.pixels import max_pixels
 from emodetect.types import Image
+
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+"""Endings that make a file of a folder a picture, and of the pictures that are written."""
+
+
+def find_images(named: Sequence[Path]) -> dict[Path, SourceError | None]:
+    """The pictures that paths, folders and patterns stand for.
+
+    A folder stands for the pictures right in it, a pattern (``*``, ``?``, ``[...]``, and ``**`` for any folders) for those that
+    it matches; what counts is their ending, and hidden files are left out. A path that leads to a file is never a pattern.
+
+    Args:
+        named: what the user named.
+
+    Returns:
+        Each picture once, whatever names lead to it: in the order of ``named``, those of a folder or pattern sorted. A folder
+        or pattern that holds none stands there itself, with the error that says so.
+    """
+    found: dict[Path, SourceError | None] = {}
+    seen: set[str] = set()
+    for path in named:
+        pictures, error = _expanded(path)
+        for picture in pictures:
+            if (place := os.path.realpath(picture)) not in seen:
+                seen.add(place)
+                found[picture] = error
+    return found
+
+
+def _expanded(path: Path) -> tuple[list[Path], SourceError | None]:
+    if path.is_dir():
+        pictures = _matching(os.path.join(glob.escape(str(path)), "*"))
+        if not pictures:
+            return [path], SourceError(f"{path}: is a folder without pictures ({', '.join(IMAGE_SUFFIXES)})")
+        return pictures, None
+    if glob.has_magic(str(path)) and not path.exists():
+        pictures = _matching(str(path))
+        return (pictures, None) if pictures else ([path], SourceError(f"{path}: no picture has such a name"))
+    return [path], None
+
+
+def _matching(pattern: str) -> list[Path]:
+    paths = map(Path, glob.iglob(pattern, recursive=True))
+    return sorted(path for path in paths if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file())
 
 
 def read_image(path: Path) -> Image:

@@ -1,8 +1,10 @@
-"""Reading a video file: every frame, in order, none kept."""
+"""Reading a video file: every frame of it, or of a part of it, in order, none kept."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
@@ -19,8 +21,35 @@ _DEFAULT_RATE = 25.0
 """Frames a second where a file does not say."""
 
 
+@dataclass(frozen=True)
+class ClipPart:
+    """Which frames of a clip are wanted.
+
+    Attributes:
+        start: seconds of media time from which on.
+        end: seconds of media time before which.
+        every: of these each N-th, beginning with the first.
+    """
+
+    start: float = 0.0
+    end: float = math.inf
+    every: int = 1
+
+    def __str__(self) -> str:
+        """The part in words."""
+        end = "" if math.isinf(self.end) else f" to {self.end:g} s"
+        return f"from {self.start:g} s{end}" + (f", each {self.every}. frame" if self.every > 1 else "")
+
+
+WHOLE = ClipPart()
+
+
 class VideoFile:
-    """All frames of a video file.
+    """The frames of a video file.
+
+    Args:
+        path: the file.
+        part: which of its frames; numbers and timestamps stay those of the whole clip.
 
     Attributes:
         path: the file.
@@ -32,12 +61,12 @@ class VideoFile:
         SourceError: the file is missing, not a video, or holds no frame.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, part: ClipPart = WHOLE) -> None:
         if path.is_dir():
             raise SourceError(f"{path}: is a folder, not a video")
         if not path.exists():
             raise SourceError(f"{path}: no such file")
-        self.path = path
+        self.path, self._part = path, part
         with quiet_native_output():
             self._capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
             width, height = (self._capture.get(side) for side in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
@@ -52,18 +81,40 @@ class VideoFile:
         self.size = width, height
         self.frame_count = max(0, int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT)))
 
+    @property
+    def expected_count(self) -> int:
+        """How many frames the part should have, by what the file announces; 0 where it does not know."""
+        first, last = (
+            math.ceil(min(time * self.frames_per_second, self.frame_count)) for time in (self._part.start, self._part.end)
+        )
+        return math.ceil((last - first) / self._part.every)
+
     def __iter__(self) -> Iterator[Frame]:
-        """Read the frames once; timestamps are media time in seconds and never go back."""
-        index, timestamp = 0, 0.0
-        ok, image = self._first
-        while ok:
+        """Read the frames once; timestamps are media time in seconds and never go back.
+
+        What comes before the part is decoded and left out: seeking in a file is as exact as its index, this always is.
+
+        Raises:
+            SourceError: the part holds no frame.
+        """
+        index, timestamp, time, reached = 0, 0.0, 0.0, 0
+        ok = True
+        while ok and time < self._part.end:
+            if time >= self._part.start:
+                if reached % self._part.every == 0:
+                    found, image = self._capture.retrieve() if index else self._first
+                    if not found:
+                        break
+                    yield Frame(np.asarray(image, np.uint8), index, time)
+                reached += 1
+            index += 1
+            ok = self._capture.grab()
             # The container's clock, so that a variable rate is right; where it stands still, the average rate.
             clock = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
-            if index:
-                timestamp = clock if clock > timestamp else timestamp + 1 / self.frames_per_second
-            yield Frame(np.asarray(image, np.uint8), index, round(timestamp, 6))
-            index += 1
-            ok, image = self._capture.read()
+            timestamp = clock if clock > timestamp else timestamp + 1 / self.frames_per_second
+            time = round(timestamp, 6)
+        if not reached:
+            raise SourceError(f"{self.path}: has no frame {self._part}" + ("" if ok else f"; it ends at {time:g} s"))
 
     def close(self) -> None:
         """Let go of the file."""

@@ -1,0 +1,1 @@
+"""What a clip held, for people: a page and a picture."""

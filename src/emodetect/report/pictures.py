@@ -1,0 +1,105 @@
+"""What a report shows of the clip: a small copy that browsers play, or stills, and a face of each person."""
+
+from __future__ import annotations
+
+import base64
+import subprocess
+import tempfile
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+import cv2
+import imageio_ffmpeg
+import numpy as np
+
+from emodetect.errors import SourceError
+from emodetect.faces.boxes import crop
+from emodetect.sources.video import VideoFile
+from emodetect.types import Box, Frame, Image
+
+_CLIP_WIDTH, _STILL_WIDTH, _FACE_WIDTH = 640, 480, 160
+"""Pixels, at most."""
+
+_AROUND_FACE = 0.25
+"""How far a thumbnail reaches beyond the face's box, as a share of its side."""
+
+
+def playable_copy(clip: Path, start: float, end: float, most_bytes: int) -> bytes | None:
+    """A part of a clip as a small H.264 file that begins at its start and holds nothing but picture and sound.
+
+    A telephone's clip also says where and when it was made; the copy does not.
+
+    Args:
+        clip: the file.
+        start: seconds of media time.
+        end: seconds of media time.
+        most_bytes: size from which on there is no copy.
+
+    Returns:
+        An MP4 file; None where it would be too large or FFmpeg cannot make it.
+    """
+    with tempfile.TemporaryDirectory(prefix="emodetect-") as folder:
+        path = Path(folder) / "copy.mp4"
+        # fmt: off
+        command = [
+            # Timestamps are rounded; without the millisecond the first frame may be left out.
+            imageio_ffmpeg.get_ffmpeg_exe(), "-nostdin", "-loglevel", "error", "-ss", str(max(0.0, start - 0.001)),
+            "-i", str(clip.resolve()), "-t", str(end - start), "-map", "0:v:0", "-map", "0:a:0?", "-map_metadata", "-1",
+            "-map_chapters", "-1", "-vf", f"scale=w='trunc(min({_CLIP_WIDTH},iw)/2)*2':h=-2", "-c:v", "libx264",
+            "-preset", "veryfast", "-crf", "26", "-pix_fmt", "yuv420p", "-g", "25", "-c:a", "aac", "-b:a", "96k",
+            "-movflags", "+faststart", "-fs", str(most_bytes), str(path),
+        ]
+        # fmt: on
+        done = subprocess.run(command, capture_output=True, check=False)
+        if done.returncode or not path.exists() or not 0 < path.stat().st_size < 0.98 * most_bytes:
+            return None
+        return path.read_bytes()
+
+
+def frames_at(clip: Path, numbers: Collection[int]) -> Iterator[Frame]:
+    """These frames of a clip, by their numbers, in order.
+
+    Raises:
+        SourceError: the clip cannot be read or has fewer frames.
+    """
+    missing = set(numbers)
+    if not missing:
+        return
+    with VideoFile(clip) as frames:
+        for frame in frames:
+            if frame.index in missing:
+                missing.remove(frame.index)
+                yield frame
+                if not missing:
+                    return
+    raise SourceError(f"{clip}: has no frame {min(missing)}; is it the clip that the log was made of?")
+
+
+def still(image: Image) -> str:
+    """A reduced picture as a data address."""
+    return data_address(_reduced(image, _STILL_WIDTH))
+
+
+def face(image: Image, box: Box) -> str | None:
+    """A face with a little around it as a data address; None where the box does not lie in the picture."""
+    margin = round(_AROUND_FACE * box.width)
+    wider = Box(box.x - margin, box.y - margin, box.width + 2 * margin, box.height + 2 * margin)
+    place = wider.clipped(image.shape[1], image.shape[0])
+    return data_address(_reduced(crop(image, place), _FACE_WIDTH)) if place.width and place.height else None
+
+
+def data_address(image: Image) -> str:
+    """A picture as a ``data:`` address of a JPEG."""
+    return address("image/jpeg", np.asarray(cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 82])[1]).tobytes())
+
+
+def address(kind: str, content: bytes) -> str:
+    """Bytes of a media type as a ``data:`` address."""
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+
+
+def _reduced(image: Image, most: int) -> Image:
+    height, width = image.shape[:2]
+    if width <= most:
+        return image
+    return np.asarray(cv2.resize(image, (most, max(1, round(height * most / width))), interpolation=cv2.INTER_AREA), np.uint8)

@@ -1,0 +1,210 @@
+"""Results gathered over time: who was seen when, with which emotion."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from emodetect.types import EMOTIONS, Box, Emotion, FaceReading, FrameResult
+
+_LASTING = 0.4
+"""Seconds that an emotion must be read with certainty to count as a change: shorter ones are mostly flicker."""
+
+_ONE_FRAME = 0.04
+"""Seconds that the only frame of a clip is taken to last."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A stretch without a gap in which one emotion was read off a face, all of it certain or all of it uncertain.
+
+    Attributes:
+        start: seconds.
+        end: seconds.
+        emotion: what was read.
+        uncertain: whether it should not be trusted.
+        samples: the person's samples that it is made of.
+    """
+
+    start: float
+    end: float
+    emotion: Emotion
+    uncertain: bool
+    samples: slice
+
+
+@dataclass(frozen=True)
+class Share:
+    """How much of the time in which a person was read an emotion took.
+
+    Attributes:
+        emotion: which.
+        seconds: for how long.
+        share: of the person's time, 0 to 1.
+        uncertain: the part of ``seconds`` that should not be trusted, 0 to 1.
+    """
+
+    emotion: Emotion
+    seconds: float
+    share: float
+    uncertain: float
+
+
+@dataclass(frozen=True)
+class Change:
+    """A moment from which on another emotion was read, and kept for a while.
+
+    Attributes:
+        time: seconds.
+        before: the emotion until then.
+        after: the emotion from then on.
+    """
+
+    time: float
+    before: Emotion
+    after: Emotion
+
+
+@dataclass(frozen=True, eq=False)
+class Person:
+    """One face that was followed; sample by sample, each from one frame to the next.
+
+    Attributes:
+        track_id: the number of the face.
+        starts: float64 (n,), seconds.
+        ends: float64 (n,), seconds.
+        emotions: int8 (n,), positions in `EMOTIONS`.
+        confidences: float32 (n,), 0 to 1.
+        uncertain: bool (n,).
+        best_frame: number of the frame that shows the face best.
+        best_box: where it is there.
+    """
+
+    track_id: int
+    starts: npt.NDArray[np.float64]
+    ends: npt.NDArray[np.float64]
+    emotions: npt.NDArray[np.int8]
+    confidences: npt.NDArray[np.float32]
+    uncertain: npt.NDArray[np.bool_]
+    best_frame: int
+    best_box: Box
+
+    @property
+    def seconds(self) -> float:
+        """For how long the face was read."""
+        return float((self.ends - self.starts).sum())
+
+    def runs(self) -> Iterator[Run]:
+        """The stretches, in order."""
+        new = (np.diff(self.emotions) != 0) | (np.diff(self.uncertain) != 0) | (self.starts[1:] != self.ends[:-1])
+        edges = [0, *(np.flatnonzero(new) + 1).tolist(), len(self.starts)]
+        for first, last in pairwise(edges):
+            emotion = EMOTIONS[self.emotions[first]]
+            bounds = float(self.starts[first]), float(self.ends[last - 1])
+            yield Run(*bounds, emotion, bool(self.uncertain[first]), slice(first, last))
+
+    def shares(self) -> list[Share]:
+        """The emotions that were read, the most frequent first."""
+        lengths = self.ends - self.starts
+        shares = []
+        for position, emotion in enumerate(EMOTIONS):
+            seconds = float(lengths[self.emotions == position].sum())
+            if seconds > 0:
+                doubtful = float(lengths[(self.emotions == position) & self.uncertain].sum())
+                shares.append(Share(emotion, seconds, seconds / self.seconds, doubtful / seconds))
+        return sorted(shares, key=lambda share: -share.seconds)
+
+    def changes(self) -> list[Change]:
+        """When the emotion changed; uncertain readings and what lasted under 0.4 seconds are passed over."""
+        stretches: list[tuple[Emotion, float, float]] = []
+        for run in self.runs():
+            if run.uncertain:
+                continue
+            if stretches and stretches[-1][0] is run.emotion:
+                emotion, start, seconds = stretches.pop()
+                stretches.append((emotion, start, seconds + run.end - run.start))
+            else:
+                stretches.append((run.emotion, run.start, run.end - run.start))
+        lasting = [(emotion, start) for emotion, start, seconds in stretches if seconds >= _LASTING]
+        return [Change(start, before, after) for (before, _), (after, start) in pairwise(lasting) if before is not after]
+
+
+class Timeline:
+    """Gathers results, in order; what it keeps of each is a few numbers a face.
+
+    Attributes:
+        frames: the number of each frame.
+        times: when each begins, seconds.
+    """
+
+    def __init__(self) -> None:
+        self.frames, self.times = array("q"), array("d")
+        self._tracks: dict[int, _Track] = {}
+
+    def add(self, result: FrameResult) -> None:
+        """Take the next frame's result; faces that nobody has read yet are passed over."""
+        for reading in result.readings:
+            if reading.scores is not None:
+                self._tracks.setdefault(reading.track_id, _Track()).add(len(self.times), result.index, reading)
+        self.frames.append(result.index)
+        self.times.append(result.timestamp)
+
+    @property
+    def step(self) -> float:
+        """The usual time from one frame to the next, seconds."""
+        return float(np.median(np.diff(self.times))) if len(self.times) > 1 else _ONE_FRAME
+
+    @property
+    def start(self) -> float:
+        """When the first frame begins, seconds."""
+        return self.times[0] if self.times else 0.0
+
+    @property
+    def end(self) -> float:
+        """When the last frame ends, seconds."""
+        return self.times[-1] + self.step if self.times else 0.0
+
+    def people(self) -> list[Person]:
+        """Everybody who was read, by number."""
+        bounds = np.asarray([*self.times, self.end])
+        return [track.person(number, bounds) for number, track in sorted(self._tracks.items())]
+
+
+class _Track:
+    """The samples of one face."""
+
+    def __init__(self) -> None:
+        self._places, self._emotions = array("q"), array("b")
+        self._confidences, self._uncertain = array("f"), array("b")
+        self._best: tuple[bool, float, int, Box] | None = None
+
+    def add(self, place: int, frame: int, reading: FaceReading) -> None:
+        """Take a reading; ``place`` counts the results."""
+        assert reading.scores is not None
+        confidence = reading.scores.confidence
+        self._places.append(place)
+        self._emotions.append(EMOTIONS.index(reading.scores.dominant))
+        self._confidences.append(confidence)
+        self._uncertain.append(reading.uncertain)
+        merit = not reading.uncertain, confidence * reading.box.width * reading.box.height
+        if self._best is None or merit > self._best[:2]:
+            self._best = (*merit, frame, reading.box)
+
+    def person(self, track_id: int, bounds: npt.NDArray[np.float64]) -> Person:
+        """The face as a person; ``bounds`` are the times at which results begin, and the end of the last."""
+        assert self._best is not None
+        places = np.asarray(self._places)
+        return Person(
+            track_id,
+            bounds[places],
+            bounds[places + 1],
+            np.asarray(self._emotions, np.int8),
+            np.asarray(self._confidences, np.float32),
+            np.asarray(self._uncertain, np.bool_),
+            *self._best[2:],
+        )

@@ -1,0 +1,139 @@
+"""A contact sheet: many photos on one, each with its boxes, its name and what was read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image as Pillow
+from PIL import ImageDraw, ImageFont
+
+from emodetect.overlay import COLORS, UNKNOWN_COLOR, label
+from emodetect.text import one_line
+from emodetect.types import Box, FaceReading, Image
+
+MOST_PHOTOS = 2000
+"""Of a sheet; more would make it larger than programs open."""
+
+_SIDES = (200, 240), (MOST_PHOTOS, 160)
+"""Side of a thumbnail, pixels, up to a number of photos."""
+
+_GAP = 12
+_LINE = 18
+_FONT_SIZE = 13
+_PAPER, _INK, _FAINT = (255, 255, 255), (20, 20, 20), (110, 110, 110)
+_WIDER = 1.4
+"""A sheet's width as a multiple of its height, as far as the number of photos allows."""
+
+
+class ContactSheet:
+    """Collects photos as thumbnails.
+
+    Args:
+        count: how many photos will come; at most `MOST_PHOTOS` are shown.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._side = next(side for most, side in _SIDES if min(count, MOST_PHOTOS) <= most)
+        self._cells: list[Image] = []
+
+    def add(self, name: str, picture: Image | None, readings: Sequence[FaceReading] = ()) -> None:
+        """Add a photo.
+
+        Args:
+            name: its file's name.
+            picture: uint8 (height, width, 3) BGR, or None where it cannot be read.
+            readings: what was read off its faces, from left to right.
+        """
+        if len(self._cells) == MOST_PHOTOS:
+            return
+        cell = np.full((self._side + 2 * _LINE + 4, self._side, 3), _PAPER, np.uint8)
+        if picture is None:
+            words = "cannot be read"
+            cv2.rectangle(cell, (0, 0), (self._side - 1, self._side - 1), _FAINT, 1)
+        else:
+            thumbnail = _thumbnail(picture, readings, self._side)
+            height, width = thumbnail.shape[:2]
+            top, left = (self._side - height) // 2, (self._side - width) // 2
+            cell[top : top + height, left : left + width] = thumbnail
+            words = _words(readings)
+        self._cells.append(_captioned(cell, one_line(name), words))
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no photo was added."""
+        return not self._cells
+
+    def image(self) -> Image:
+        """The sheet, uint8 (height, width, 3) BGR, in rows from left to right.
+
+        Raises:
+            ValueError: no photo was added.
+        """
+        if self.is_empty:
+            raise ValueError("expected at least one photo")
+        height, width = (side + _GAP for side in self._cells[0].shape[:2])
+        count = len(self._cells)
+        columns = min(count, max(1, round(math.sqrt(_WIDER * count * height / width))))
+        sheet = np.full((_GAP + math.ceil(count / columns) * height, _GAP + columns * width, 3), _PAPER, np.uint8)
+        for index, cell in enumerate(self._cells):
+            top, left = _GAP + index // columns * height, _GAP + index % columns * width
+            sheet[top : top + cell.shape[0], left : left + cell.shape[1]] = cell
+        return sheet
+
+
+def _thumbnail(picture: Image, readings: Sequence[FaceReading], side: int) -> Image:
+    """The picture within a square, with boxes whose lines are as thick on small and on large pictures."""
+    height, width = picture.shape[:2]
+    scale = min(side / width, side / height)
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    small = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR), np.uint8)
+    for reading in readings:
+        color = COLORS[reading.scores.dominant] if reading.scores else UNKNOWN_COLOR
+        box = _scaled(reading.box, scale)
+        corners = (box.x, box.y), (box.x + box.width - 1, box.y + box.height - 1)
+        cv2.rectangle(small, *corners, _INK, 4)
+        cv2.rectangle(small, *corners, color, 2)
+    return small
+
+
+def _words(readings: Sequence[FaceReading]) -> str:
+    """What was read, from left to right; without figures where there are several faces."""
+    if len(readings) == 1:
+        return label(readings[0])
+    return ", ".join(label(reading).split()[0] for reading in readings) or "no face found"
+
+
+def _scaled(box: Box, scale: float) -> Box:
+    return Box(*(round(number * scale) for number in (box.x, box.y, box.width, box.height)))
+
+
+def _captioned(cell: Image, name: str, words: str) -> Image:
+    paper = Pillow.fromarray(cell[..., ::-1])
+    pen = ImageDraw.Draw(paper)
+    width, height = paper.size
+    pen.text((0, height - 2 * _LINE), _shortened(name, width), fill=_INK, font=_font())
+    pen.text((0, height - _LINE), _shortened(words, width), fill=_FAINT, font=_font())
+    return np.ascontiguousarray(np.asarray(paper, np.uint8)[..., ::-1])
+
+
+def _shortened(text: str, width: int) -> str:
+    """The text, its middle left out where it is wider than so many pixels: names often differ at their ends."""
+    kept = len(text)
+    short = text
+    while kept > 2 and _font().getlength(short) > width:
+        kept -= 1
+        short = text[: (kept + 1) // 2] + "…" + text[len(text) - kept // 2 :]
+    return short
+
+
+@cache
+def _font() -> ImageFont.FreeTypeFont:
+    """The font that Matplotlib brings along: it has the letters of most alphabets."""
+    import matplotlib
+
+    return ImageFont.truetype(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf", _FONT_SIZE)

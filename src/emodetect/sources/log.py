@@ -1,0 +1,62 @@
+"""Reading a log that `emodetect video` or `emodetect live` has written."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from emodetect.errors import SourceError, first_line
+from emodetect.types import EMOTIONS, Box, EmotionScores, FaceReading, FrameResult
+
+
+def read_log(path: Path) -> Iterator[FrameResult]:
+    """The results in a log of JSON lines, in order, one in memory at a time.
+
+    Raises:
+        SourceError: the file cannot be read, holds no frame, or a line is not what emodetect writes.
+    """
+    if path.suffix.lower() == ".csv":
+        raise SourceError(f"{path}: frames without faces are missing in a CSV log; make a log that ends in .jsonl")
+    before = -math.inf
+    number = 0
+    try:
+        with path.open(encoding="utf-8") as file:
+            for number, line in enumerate(file, start=1):
+                try:
+                    result = _result(json.loads(line))
+                    if not before < result.timestamp < math.inf:
+                        raise ValueError("its time is not after that of the line before")
+                except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
+                    raise SourceError(f"{path}, line {number}: not a frame of an emodetect log ({first_line(error)})") from error
+                before = result.timestamp
+                yield result
+    except UnicodeDecodeError:
+        raise SourceError(f"{path}: not a text file") from None
+    except OSError as error:
+        raise SourceError(f"{path}: cannot be read ({error.strerror or error})") from error
+    if not number:
+        raise SourceError(f"{path}: holds no frame")
+
+
+def _result(record: Mapping[str, Any]) -> FrameResult:
+    readings = tuple(_reading(face) for face in record["faces"])
+    return FrameResult(_whole(record["frame"]), float(record["time"]), readings)
+
+
+def _reading(face: Mapping[str, Any]) -> FaceReading:
+    box = Box(*(_whole(face["box"][side]) for side in ("x", "y", "width", "height")))
+    scores = None
+    if face["scores"] is not None:
+        scores = EmotionScores(np.asarray([face["scores"][emotion.value] for emotion in EMOTIONS], np.float32))
+    return FaceReading(box, _whole(face["id"]), scores, bool(face["uncertain"]))
+
+
+def _whole(value: Any) -> int:
+    if not isinstance(value, int) or abs(value) >= 2**53:
+        raise ValueError(f"expected a whole number, got {value!r}")
+    return value

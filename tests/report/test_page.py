@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from emodetect.errors import OutputError, SourceError
+from emodetect.report.page import Report, clock, render, write_report
+from emodetect.report.timeline import Timeline
+from emodetect.types import Box, Emotion
+from tests.builders import MovingClip, make_reading, make_result
+
+NASTY = "</title><script>alert(1)</script>\"'&.mp4"
+
+
+class Page(HTMLParser):
+    """The elements of a page, with the text of its scripts and styles."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.blocks: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        if self.elements and self.elements[-1][0] in ("script", "style") and data.strip():
+            self.blocks.append(data)
+
+
+def make_timeline(frames: int = 10) -> Timeline:
+    timeline = Timeline()
+    for index in range(frames):
+        emotion = Emotion.HAPPY if index < frames / 2 else Emotion.SAD
+        timeline.add(make_result(make_reading(Box(200, 100, 90, 90), 3, emotion), index=index, timestamp=index / 10))
+    return timeline
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"), [(0, "0:00.0"), (9.96, "0:10.0"), (62.5, "1:02.5"), (3599.99, "1:00:00.0"), (3723.4, "1:02:03.4")]
+)
+def test_times_are_written_as_people_do(seconds: float, shown: str) -> None:
+    assert clock(seconds) == shown
+
+
+def test_whatever_a_name_holds_stays_text() -> None:
+    text = render(Report(NASTY, make_timeline(), settings={NASTY: NASTY}, accuracy=[NASTY]))
+
+    assert [tag for tag, _ in Page(text).elements].count("script") == 2
+    assert "<script>alert" not in text
+    assert text.count("&lt;script&gt;alert(1)&lt;/script&gt;") == 5
+
+
+def test_only_the_pages_own_script_and_style_may_run_and_nothing_may_be_asked_for() -> None:
+    page = Page(render(Report("clip.mp4", make_timeline())))
+
+    (policy,) = [a["content"] or "" for tag, a in page.elements if a.get("http-equiv") == "Content-Security-Policy"]
+    assert policy.startswith("default-src 'none'; img-src data:; media-src data:;")
+    assert "unsafe" not in policy
+    style, _, script = page.blocks
+    for text in (style, script):
+        assert base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() in policy
+    addresses = [v for _, a in page.elements for name, v in a.items() if name in ("src", "href", "srcset", "action", "poster")]
+    assert all(address is not None and address.startswith(("data:", "#")) for address in addresses)
+    assert not any("style" in attributes or any(name.startswith("on") for name in attributes) for _, attributes in page.elements)
+
+
+def test_what_the_script_gets() -> None:
+    page = Page(render(Report("clip.mp4", make_timeline())))
+
+    data = json.loads(page.blocks[1])
+    assert (data["start"], data["end"]) == (0, 1)
+    assert data["people"] == [{"number": 3, "runs": [[0, 0.5, "happy", 70, False], [0.5, 1.0, "sad", 70, False]]}]
+
+
+def test_the_words_stand_beside_the_colours() -> None:
+    text = render(Report("clip.mp4", make_timeline()))
+
+    assert re.findall(r"<li>(\w+)</li>", text)[:2] == ["happy", "sad"]
+    assert "Mostly happy" in text
+    assert re.search(r'data-time="0.5".*?happy.*?sad', text, re.DOTALL)
+
+
+def test_nobody_and_nothing_are_shown_too() -> None:
+    timeline = Timeline()
+    timeline.add(make_result())
+
+    assert "No face was found" in render(Report("clip.mp4", timeline))
+
+
+def test_a_clip_is_shown_itself_or_in_stills(moving_clip: MovingClip) -> None:
+    timeline = Timeline()
+    for index, box in enumerate(moving_clip.boxes):
+        timeline.add(make_result(make_reading(box), index=index, timestamp=index / 25))
+    report = Report("clip.mp4", timeline, moving_clip.path)
+
+    whole, reduced = render(report), render(report, most_clip_bytes=2000)
+
+    assert 'src="data:video/mp4;base64,' in whole
+    assert whole.count("data:image/jpeg") == 1, "the face"
+    assert "<video" not in reduced
+    assert reduced.count("data:image/jpeg") == 1 + 1 + 12, "the face, the still that is shown, and all of them"
+
+
+def test_another_clip_is_an_error(moving_clip: MovingClip) -> None:
+    timeline = Timeline()
+    timeline.add(make_result(make_reading(), index=500, timestamp=20.0))
+
+    with pytest.raises(SourceError, match="has no frame 500; is it the clip"):
+        render(Report("clip.mp4", timeline, moving_clip.path))
+
+
+def test_a_box_outside_the_picture_has_no_thumbnail(moving_clip: MovingClip) -> None:
+    timeline = Timeline()
+    timeline.add(make_result(make_reading(Box(9000, 9000, 50, 50))))
+
+    assert "Face of person" not in render(Report("clip.mp4", timeline, moving_clip.path))
+
+
+def test_an_older_file_is_kept_unless_it_may_be_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "report.html"
+    path.write_text("precious")
+
+    with pytest.raises(OutputError, match="exists already"):
+        write_report(Report("clip.mp4", make_timeline()), path)
+    assert path.read_text() == "precious"

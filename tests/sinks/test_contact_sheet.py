@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from emodetect.overlay import COLORS
+from emodetect.sinks.contact_sheet import MOST_PHOTOS, ContactSheet
+from emodetect.types import Box, Emotion
+from tests.builders import make_image, make_reading
+
+
+@pytest.mark.parametrize(("count", "columns", "rows"), [(1, 1, 1), (2, 2, 1), (7, 3, 3), (12, 4, 3)])
+def test_photos_stand_in_rows(count: int, columns: int, rows: int) -> None:
+    sheet = ContactSheet(count)
+    for number in range(count):
+        sheet.add(f"{number}.jpg", make_image())
+    height, width = sheet.image().shape[:2]
+
+    assert (width - 12) // (240 + 12) == columns
+    assert (height - 12) // (280 + 12) == rows
+
+
+def test_a_box_stands_where_the_face_is_on_the_thumbnail() -> None:
+    sheet = ContactSheet(1)
+    sheet.add("a.jpg", make_image(480, 240), [make_reading(Box(200, 40, 80, 160), dominant=Emotion.SAD)])
+    picture = sheet.image()[12 + 60 :, 12:]
+
+    colored = (picture[:120, :240] == COLORS[Emotion.SAD]).all(axis=2)
+    rows, columns = np.flatnonzero(colored.any(axis=1)), np.flatnonzero(colored.any(axis=0))
+    assert (rows[0], rows[-1], columns[0], columns[-1]) == pytest.approx((20, 100, 100, 140), abs=2)
+
+
+def test_a_long_name_stays_within_its_column() -> None:
+    sheet = ContactSheet(1)
+    sheet.add("long" * 60 + ".jpg", None)
+    picture = sheet.image()
+
+    assert picture.shape[1] == 240 + 2 * 12
+    assert (picture[-50:, 12:-12] < 128).any()
+    assert (picture[-50:, -12:] > 250).all()
+
+
+def test_a_sheet_does_not_grow_without_end() -> None:
+    sheet = ContactSheet(MOST_PHOTOS + 5)
+    for number in range(MOST_PHOTOS + 5):
+        sheet.add(str(number), None)
+
+    height, width = sheet.image().shape[:2]
+    assert max(height, width) < 16_000
+
+
+def test_a_sheet_without_photos_has_no_picture() -> None:
+    assert ContactSheet(0).is_empty
+    with pytest.raises(ValueError, match="at least one"):
+        ContactSheet(0).image()

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from emodetect.errors import SourceError
+from emodetect.sinks.records import RecordWriter, frame_as_dict
+from emodetect.sources.log import read_log
+from emodetect.types import Box, Emotion, FaceReading, FrameResult
+from tests.builders import make_frame, make_reading, make_result
+
+
+def results() -> list[FrameResult]:
+    return [
+        make_result(index=4, timestamp=0.16),
+        make_result(
+            make_reading(Box(1, 2, 3, 4), 7, Emotion.FEAR, 0.4, uncertain=True), FaceReading(Box(5, 6, 7, 8), 9, None),
+            index=5, timestamp=0.2,
+        ),
+    ]  # fmt: skip
+
+
+def test_what_was_written_is_read_again(tmp_path: Path) -> None:
+    with RecordWriter(tmp_path / "log.jsonl") as writer:
+        for result in results():
+            writer.write(make_frame(), result)
+
+    assert [frame_as_dict(result) for result in read_log(tmp_path / "log.jsonl")] == [frame_as_dict(r) for r in results()]
+
+
+def line(**changes: Any) -> str:
+    return json.dumps({**frame_as_dict(results()[1]), **changes}) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        pytest.param("", "holds no frame", id="empty"),
+        pytest.param("hello\n", "line 1: not a frame", id="text"),
+        pytest.param("[1]\n", "line 1: not a frame", id="list"),
+        pytest.param(line() + line()[:40], "line 2: not a frame", id="cut"),
+        pytest.param(line() + line(), "line 2: .*not after", id="time stands still"),
+        pytest.param(line(time=float("nan")), "line 1: .*not after", id="no number"),
+        pytest.param(line(frame="<script>"), "line 1: .*whole number", id="frame"),
+        pytest.param(line(faces=[{"id": 1}]), "line 1: not a frame", id="face"),
+        pytest.param("[" * 100_000, "line 1: not a frame", id="deep"),
+    ],
+)
+def test_what_is_no_log_is_an_error_that_names_the_line(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "log.jsonl"
+    path.write_text(text)
+    with pytest.raises(SourceError, match=message) as caught:
+        list(read_log(path))
+    assert str(path) in str(caught.value)
+
+
+def test_bytes_a_folder_a_missing_file_and_csv_are_errors(tmp_path: Path) -> None:
+    (tmp_path / "bytes.jsonl").write_bytes(b"\xff\xfe\x00")
+    (tmp_path / "log.csv").write_text("frame,time\n")
+    for name, message in (("bytes.jsonl", "not a text"), ("", "cannot be read"), ("none.jsonl", "No such"), ("log.csv", "jsonl")):
+        with pytest.raises(SourceError, match=message):
+            list(read_log(tmp_path / name))
