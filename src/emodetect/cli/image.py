@@ -17,14 +17,17 @@ from emodetect.cli.options import (
     detector_options,
     make_backend,
     make_detector,
+    make_style,
     make_verifier,
     max_pixels_option,
     overwrite_option,
+    style_options,
 )
 from emodetect.errors import EmodetectError, OutputError
 from emodetect.text import one_line
 
 if TYPE_CHECKING:
+    from emodetect.drawing.style import Style
     from emodetect.types import FrameResult, Image
 
 _OTHER_COLUMNS = 72
@@ -40,12 +43,13 @@ IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 @click.option("--output", metavar="FILE|FOLDER",
               help="Save an annotated copy: a file for one photo, a folder (ending in /) for one or several.")  # fmt: skip
 @overwrite_option
+@style_options
 @backend_options
 @detector_options("5%")
 @max_pixels_option
 @debug_option
 def image(
-    photos: Sequence[Path], output_format: str, output: str | None, overwrite: bool,
+    photos: Sequence[Path], output_format: str, output: str | None, overwrite: bool, language: str | None, font: Path | None,
     backend: str, model: str | None, labels: list[str] | None, uncertain: float | None, verify: bool, **detector: Any,
 ) -> int:  # fmt: skip
     """Read the emotions off the faces in photos.
@@ -58,6 +62,7 @@ def image(
     from emodetect.types import Frame
 
     targets = _targets(photos, output, overwrite)
+    style = None if output is None else make_style(language, font)
     face_detector = make_detector(**detector)
     records: list[dict[str, Any]] = []
     failed = False
@@ -70,7 +75,7 @@ def image(
                 height, width = picture.shape[:2]
                 records.append(image_as_dict(str(path), (width, height), result.readings))
                 if target is not None:
-                    _save(picture, result, target, overwrite)
+                    _save(picture, result, target, overwrite, style)
             except EmodetectError as error:
                 failed = True
                 if not isinstance(error, OutputError):  # a copy that cannot be saved takes nothing from what was read
@@ -109,13 +114,13 @@ def _targets(photos: Sequence[Path], named: str | None, overwrite: bool) -> list
     return list(targets)
 
 
-def _save(picture: Image, result: FrameResult, target: Path, overwrite: bool) -> None:
+def _save(picture: Image, result: FrameResult, target: Path, overwrite: bool, style: Style | None) -> None:
     import cv2
 
     from emodetect.files import written_whole
     from emodetect.overlay import draw
 
-    ok, data = cv2.imencode(target.suffix.lower(), draw(picture, result.readings))
+    ok, data = cv2.imencode(target.suffix.lower(), draw(picture, result.readings, style=style))
     if not ok:
         raise OutputError(f"{target}: OpenCV cannot write such a file")
     with written_whole(target, overwrite=overwrite) as partial:
