@@ -19,8 +19,8 @@ from emodetect.types import EMOTIONS, Box, EmotionScores, FaceReading, Image
 __all__ = ["COLORS", "UNKNOWN_COLOR", "Strip", "Style", "draw", "label", "mirrored"]
 
 _STATUS_COLOR: Color = (40, 40, 40)
-_GROUND_COLOR: Color = (90, 90, 90)
-"""What the bars of a panel stand on."""
+_FRAME_COLOR: Color = (90, 90, 90)
+"""What the bars of a panel are framed with."""
 
 _PANEL_SHADE = 0.25
 """How much of the picture is still seen behind a panel."""
@@ -104,7 +104,7 @@ def label(reading: FaceReading, style: Style | None = None) -> str:
 
 def _label_forms(reading: FaceReading, style: Style, *, numbered: bool) -> list[str]:
     """The label, and without the confidence for where there is little room."""
-    number = f"#{reading.track_id} " if numbered else ""
+    number = f"{reading.track_id}: " if numbered else ""
     forms = [number + label(reading, style)]
     if reading.shown is not None:
         forms.append(number + style.name(reading.shown))
@@ -228,7 +228,8 @@ def _draw_panel(canvas: Image, scores: EmotionScores, panel: _Panel, place: Box,
     for row, (emotion, score) in enumerate(zip(EMOTIONS, scores.values, strict=True)):
         top, bottom = (place.y + panel.margin + round((row + part) * panel.line) for part in (0.2, 0.85))
         style.lettering.write(canvas, style.name(emotion), (left, bottom), panel.unit, WHITE)
-        cv2.rectangle(canvas, (start, top), (right, bottom), _GROUND_COLOR, cv2.FILLED)
+        cv2.rectangle(canvas, (start, top), (right, bottom), BLACK, cv2.FILLED)
         end = start + round(panel.bar_width * float(score))
         if end > start:
             cv2.rectangle(canvas, (start, top), (end, bottom), COLORS[emotion], cv2.FILLED)
+        cv2.rectangle(canvas, (start - 1, top - 1), (right + 1, bottom + 1), _FRAME_COLOR, 1)

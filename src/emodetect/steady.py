@@ -13,10 +13,10 @@ import numpy.typing as npt
 
 from emodetect.types import EMOTIONS, Emotion, EmotionScores, FaceReading, FrameResult
 
-_EVIDENCE = 0.04
-"""Lead times seconds after which a label changes: 0.1 s with a lead of 0.43, half a second with one of 0.11."""
+_EVIDENCE = 0.06
+"""Lead, less the allowance, times seconds after which a label changes: 0.1 s with a lead of 0.65, 0.4 s with one of 0.2."""
 
-_ALLOWANCE = 0.03
+_ALLOWANCE = 0.05
 """A lead that counts for nothing: what is shown stays for as long as nothing leads by more."""
 
 

@@ -7,29 +7,16 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from unicodedata import normalize
 
 from emodetect.drawing.lettering import FontLettering
 
-_CJK = (
-    "NotoSansCJK-Regular.ttc",
-    "NotoSansCJK-VF.otf.ttc",
-    "SourceHanSans.ttc",
-    "DroidSansFallbackFull.ttf",
-    "Arial Unicode.ttf",
-)
-_LATIN = (
-    "DejaVuSans.ttf",
-    "NotoSans-Regular.ttf",
-    "LiberationSans-Regular.ttf",
-    "segoeui.ttf",
-    "Helvetica.ttc",
-    "Arial.ttf",
-    "arial.ttf",
-)
+_CJK = ("notosanscjk-regular.ttc", "notosanscjk-vf.otf.ttc", "sourcehansans.ttc", "arial unicode.ttf")
+_LATIN = ("dejavusans.ttf", "notosans-regular.ttf", "liberationsans-regular.ttf", "segoeui.ttf", "helvetica.ttc", "arial.ttf")
 _KNOWN: dict[str, tuple[str, ...]] = {
-    "ko": ("malgun.ttf", "AppleSDGothicNeo.ttc", "NanumGothic.ttf", *_CJK),
-    "ja": ("YuGothM.ttc", "meiryo.ttc", "msgothic.ttc", "ヒラギノ角ゴシック W3.ttc", "ipag.ttf", *_CJK),
-    "zh": ("msyh.ttc", "simsun.ttc", "PingFang.ttc", "Hiragino Sans GB.ttc", "wqy-microhei.ttc", *_CJK),
+    "ko": ("malgun.ttf", "applesdgothicneo.ttc", "nanumgothic.ttf", *_CJK),
+    "ja": ("yugothm.ttc", "meiryo.ttc", "msgothic.ttc", "ヒラギノ角ゴシック w3.ttc", "ipag.ttf", *_CJK),
+    "zh": ("msyh.ttc", "simsun.ttc", "pingfang.ttc", "hiragino sans gb.ttc", "wqy-microhei.ttc", *_CJK),
 }
 """Fonts that systems bring or people install, by language, those made for it first; the other languages have `_LATIN`."""
 
@@ -64,7 +51,8 @@ def _from_fontconfig(language: str) -> list[tuple[Path, int]]:
 
 
 def _from_folders(language: str) -> Iterator[tuple[Path, int]]:
-    files = {path.name: path for folder in _folders() for path in folder.rglob("*.[to]t[cf]")}
+    # macOS hands out names in decomposed characters.
+    files = {normalize("NFC", path.name).lower(): path for folder in _folders() for path in folder.rglob("*.[to]t[cf]")}
     return ((files[name], 0) for name in _KNOWN.get(language, _LATIN) if name in files)
 
 

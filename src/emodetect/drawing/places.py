@@ -37,7 +37,7 @@ def place_labels(
 
     Args:
         faces: where the faces are.
-        forms: for each face the sizes that its label could have, the best first.
+        forms: for each face the sizes that its label could have, the best first; none for no label.
         picture: width and height, pixels.
         taken: where no label may go.
 
@@ -48,7 +48,7 @@ def place_labels(
     places: list[LabelPlace | None] = []
     for number, (face, sizes) in enumerate(zip(faces, forms, strict=True)):
         others = [*faces[:number], *faces[number + 1 :]]
-        place = _near(face, sizes, picture, labels, others) or _anywhere(face, sizes, picture, labels)
+        place = (_near(face, sizes, picture, labels, others) or _anywhere(face, sizes, picture, labels)) if sizes else None
         places.append(place)
         if place is not None:
             labels.append(place.box)

@@ -97,18 +97,21 @@ class Strip:
         area[:] = cv2.convertScaleAbs(area, alpha=_SHADE)
         shown = sorted(sorted(self._faces, key=lambda number: (-self._faces[number][-1].end, number))[:rows])
         lettering, small = style.lettering, 0.85 * unit
-        left = max(lettering.width(f"#{number}", small) for number in shown) + round(0.7 * unit)
-        unnamed: set[Emotion | None] = set()
+        left = max(lettering.width(str(number), small) for number in shown) + round(0.7 * unit)
+        unnamed: dict[Emotion | None, float] = {}
         for row, number in enumerate(shown):
             top = place.y + (row + 1) * line
-            _write(canvas, lettering, f"#{number}", round(0.35 * unit), top, line, small)
+            _write(canvas, lettering, str(number), round(0.35 * unit), top, line, small)
             track = Box(left, top + 1, place.width - left - 1, line - 2)
-            unnamed |= self._draw_bands(canvas, self._faces[number], track, small, style)
-        self._draw_heading(canvas, place.y, left, small, style, [emotion for emotion in (*Emotion, None) if emotion in unnamed])
+            for emotion, seconds in self._draw_bands(canvas, self._faces[number], track, small, style).items():
+                unnamed[emotion] = unnamed.get(emotion, 0.0) + seconds
+        self._draw_heading(canvas, place.y, left, small, style, sorted(unnamed, key=lambda emotion: -unnamed[emotion]))
 
-    def _draw_bands(self, canvas: Image, bands: Iterable[_Band], track: Box, unit: float, style: Style) -> set[Emotion | None]:
-        """Draw one row; returns what has been shown and has no band that is wide enough for its name."""
-        drawn: set[Emotion | None] = set()
+    def _draw_bands(
+        self, canvas: Image, bands: Iterable[_Band], track: Box, unit: float, style: Style
+    ) -> dict[Emotion | None, float]:
+        """Draw one row; returns for how long it has shown what none of its bands has room to name, seconds."""
+        seconds: dict[Emotion | None, float] = {}
         named: set[Emotion | None] = set()
         for band in bands:
             start, end = (self._column(time, track) for time in (band.start, band.end))
@@ -116,12 +119,12 @@ class Strip:
             cv2.rectangle(canvas, (start, track.y), (end, track.y + track.height - 1), color, cv2.FILLED)
             # A dark edge, so that two bands are told apart whatever their colours.
             cv2.line(canvas, (start, track.y), (start, track.y + track.height - 1), BLACK, 1)
-            drawn.add(band.emotion)
+            seconds[band.emotion] = seconds.get(band.emotion, 0.0) + band.end - band.start
             name = style.name(band.emotion)
             if style.lettering.width(name, unit) + 0.6 * unit < end - start:
                 named.add(band.emotion)
                 _write(canvas, style.lettering, name, start + round(0.35 * unit), track.y, track.height, unit, ink_on(color))
-        return drawn - named
+        return {emotion: shown for emotion, shown in seconds.items() if emotion not in named}
 
     def _column(self, time: float, track: Box) -> int:
         share = 1 - (self._now - time) / self._seconds
