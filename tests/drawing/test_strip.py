@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from emodetect.drawing.palette import COLORS, UNKNOWN_COLOR, Color
+from emodetect.drawing.palette import COLORS, color_of
 from emodetect.drawing.strip import Strip
 from emodetect.drawing.style import Style
 from emodetect.overlay import draw, mirrored
@@ -39,8 +39,8 @@ def shares(canvas: Image, row: int) -> dict[Emotion | None, float]:
     line = round(1.3 * UNIT)
     y = canvas.shape[0] - row * line - 18  # its first line of pixels, over the letters
     pixels = canvas[y, 20:]
-    colors: dict[Emotion | None, Color] = {**COLORS, None: UNKNOWN_COLOR}
-    return {emotion: round(float((pixels == color).all(axis=-1).mean()), 2) for emotion, color in colors.items()}
+    everything: list[Emotion | None] = [*Emotion, None]
+    return {emotion: round(float((pixels == color_of(emotion)).all(axis=-1).mean()), 2) for emotion in everything}
 
 
 def test_bands_are_as_long_as_the_emotions_lasted() -> None:
