@@ -1,14 +1,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from itertools import combinations, pairwise
 
 import numpy as np
 import numpy.typing as npt
 import pytest
+from typing_extensions import override
 
-from emodetect.overlay import COLORS, UNKNOWN_COLOR, draw, label, mirrored
+from emodetect.drawing.lettering import BASELINE, LINE, StrokeLettering
+from emodetect.drawing.palette import BLACK, Color, contrast
+from emodetect.faces.boxes import intersections
+from emodetect.overlay import COLORS, UNKNOWN_COLOR, Strip, Style, draw, label, mirrored
 from emodetect.types import EMOTIONS, Box, Emotion, EmotionScores, FaceReading, Image
-from tests.builders import make_image, make_reading, make_scores
+from tests.builders import make_image, make_reading, make_result, make_scores
 
 PLAIN = make_image(640, 360, (60, 60, 60))
 FACE = Box(240, 130, 100, 120)
@@ -77,25 +83,35 @@ def test_a_face_that_nobody_has_read_yet_has_a_box_and_no_panel() -> None:
     ("reading", "expected"),
     [
         (make_reading(dominant=Emotion.HAPPY, confidence=0.81), "happy 81%"),
-        (make_reading(dominant=Emotion.SAD, confidence=0.42, uncertain=True), "sad? 42%"),
+        (make_reading(dominant=Emotion.SAD, confidence=0.42, uncertain=True), "uncertain"),
         (make_reading(dominant=Emotion.SURPRISE, confidence=1.0), "surprise 100%"),
         (FaceReading(FACE, 1, None), "..."),
     ],
 )
-def test_the_label_says_emotion_confidence_and_doubt(reading: FaceReading, expected: str) -> None:
+def test_the_label_says_emotion_and_confidence_or_doubt(reading: FaceReading, expected: str) -> None:
     assert label(reading) == expected
 
 
 def test_doubt_is_seen_in_the_picture() -> None:
-    sure, doubtful = make_reading(FACE), make_reading(FACE, uncertain=True)
-    assert changed(draw(PLAIN, [sure]), draw(PLAIN, [doubtful])).any()
+    doubtful = draw(PLAIN, [make_reading(FACE, uncertain=True)], bars=False)
+    assert where(doubtful, UNKNOWN_COLOR)[FACE.y : FACE.y + FACE.height, FACE.x].all()
+    assert not any(where(doubtful, color).any() for emotion, color in COLORS.items() if emotion is not Emotion.NEUTRAL)
 
 
-def test_the_label_stands_over_the_face_or_inside_where_there_is_no_room() -> None:
+def test_an_emotion_that_is_held_is_shown_with_its_own_score() -> None:
+    held = replace(make_reading(FACE, dominant=Emotion.SAD, confidence=0.5), held=Emotion.HAPPY)
+    assert held.scores is not None
+    assert label(held) == f"happy {held.scores[Emotion.HAPPY]:.0%}"
+    assert where(draw(PLAIN, [held]), COLORS[Emotion.HAPPY])[FACE.y : FACE.y + FACE.height, FACE.x].all()
+
+
+def test_the_label_stands_over_the_face_or_where_there_is_room() -> None:
     color = COLORS[Emotion.HAPPY]
     over = bounds(where(draw(PLAIN, [make_reading(FACE)]), color)[:, : FACE.x + FACE.width])
     assert over.y < FACE.y - 10
-    inside = draw(PLAIN, [make_reading(Box(240, 3, 100, 120))])
+    under = draw(PLAIN, [make_reading(Box(240, 3, 100, 120))])
+    assert where(under, color)[126:136, 242:300].mean() > 0.3
+    inside = draw(PLAIN, [make_reading(Box(240, 3, 100, 350))])
     assert where(inside, color)[6:16, 242:300].mean() > 0.3
 
 
@@ -214,3 +230,89 @@ def test_mirroring_twice_changes_nothing_and_nobody_is_mirrored_to_nobody() -> N
     readings = [make_reading(FACE)]
     assert [r.box for r in mirrored(mirrored(readings, 640), 640)] == [FACE]
     assert mirrored([], 640) == []
+
+
+@dataclass
+class Recorder(StrokeLettering):
+    """Writes as ever and remembers where."""
+
+    written: list[tuple[str, Box]] = field(default_factory=list)
+
+    @override
+    def write(self, canvas: Image, text: str, origin: tuple[int, int], unit: float, color: Color) -> None:
+        super().write(canvas, text, origin, unit, color)
+        top = origin[1] - round((BASELINE - 0.2) * unit)
+        self.written.append((text, Box(origin[0], top, self.width(text, unit), round((LINE - 0.4) * unit))))
+
+
+def crowd(count: int, size: tuple[int, int], seed: int) -> list[FaceReading]:
+    """Faces anywhere, every emotion among them, some of them not sure or not read."""
+    random = np.random.default_rng(seed)
+    readings = []
+    for number in range(1, count + 1):
+        side = int(random.integers(size[1] // 12, size[1] // 3))
+        box = Box(int(random.integers(size[0] - side)), int(random.integers(size[1] - side)), side, side)
+        reading = make_reading(box, number, EMOTIONS[number % 7], 0.9, uncertain=number % 5 == 0)
+        readings.append(replace(reading, scores=None) if number % 11 == 0 else reading)
+    return readings
+
+
+@pytest.mark.parametrize("size", [(320, 240), (640, 480), (3840, 2160)])
+@pytest.mark.parametrize("count", [1, 12, 30])
+@pytest.mark.parametrize("with_strip", [False, True])
+def test_no_text_is_written_over_another_or_beyond_the_picture(size: tuple[int, int], count: int, with_strip: bool) -> None:
+    recorder, readings = Recorder(), crowd(count, size, seed=count)
+    strip = Strip() if with_strip else None
+    if strip:
+        strip.update(make_result(*readings, timestamp=0.0))
+        strip.update(make_result(*readings, timestamp=0.5))
+    banner = "loading a network with a long name that is longer than any window is wide, as can be seen ..."
+    status = ["25 frames/s", "23 ms"]
+    style = Style(lettering=recorder)
+    draw(make_image(*size), readings, status=status, banner=banner, strip=strip, style=style)
+    assert {"25 frames/s", "23 ms"} <= {text for text, _ in recorder.written}
+    boxes = [box for _, box in recorder.written]
+    assert all(box.clipped(*size) == box for box in boxes)
+    assert not any(intersections([first], [second]).any() for first, second in combinations(boxes, 2))
+    if count < 30 and not with_strip:
+        labels = [text for text, _ in recorder.written if text.startswith(tuple(e.value for e in EMOTIONS)) and "%" in text]
+        assert labels
+
+
+def test_what_is_too_long_for_the_picture_is_shortened() -> None:
+    recorder = Recorder()
+    draw(make_image(320, 240), [], banner="loading " + 80 * "x", style=Style(lettering=recorder))
+    [(text, box)] = recorder.written
+    assert text.startswith("loading xxx")
+    assert text.endswith("...")
+    assert box.width > 250
+
+
+@pytest.mark.parametrize("ground", [0, 128, 255])
+@pytest.mark.parametrize("emotion", EMOTIONS)
+def test_a_box_is_seen_on_any_ground(ground: int, emotion: Emotion) -> None:
+    image = make_image(640, 360, (ground, ground, ground))
+    line = draw(image, [make_reading(FACE, dominant=emotion)], labels=False, bars=False)[FACE.y + 60, FACE.x - 5 : FACE.x + 6]
+    colors: list[Color] = [(int(b), int(g), int(r)) for b, g, r in line]
+    assert COLORS[emotion] in colors
+    # From the ground over the dark line to the coloured one and back, at least one step is a strong one.
+    assert max(contrast(first, second) for first, second in pairwise(colors)) >= 3
+    assert BLACK in colors
+
+
+@pytest.mark.parametrize(("bars", "labels"), [(False, True), (True, False), (False, False)])
+def test_bars_and_labels_can_be_left_out(bars: bool, labels: bool) -> None:
+    recorder = Recorder()
+    draw(PLAIN, [make_reading(FACE)], bars=bars, labels=labels, style=Style(lettering=recorder))
+    texts = {text for text, _ in recorder.written}
+    assert ("happy 70%" in texts) is labels
+    assert ("surprise" in texts) is bars
+
+
+def test_faces_are_numbered_as_in_the_strip() -> None:
+    recorder, strip, reading = Recorder(), Strip(), make_reading(FACE, 7)
+    strip.update(make_result(reading))
+    draw(PLAIN, [reading], strip=strip, style=Style(lettering=recorder))
+    texts = [text for text, _ in recorder.written]
+    assert "7: happy 70%" in texts
+    assert "7" in texts

@@ -22,12 +22,13 @@ from emodetect.faces.search import FaceSearch
 from emodetect.faces.tracker import FaceTracker
 from emodetect.faces.verifier import FaceVerifier
 from emodetect.latest import Latest
-from emodetect.overlay import draw, mirrored
+from emodetect.overlay import Style, draw, mirrored
 from emodetect.pipeline import locate, read, readings
 from emodetect.sinks.base import Sink
 from emodetect.sinks.window import Window
 from emodetect.smoother import ScoreSmoother
 from emodetect.sources.camera import LiveCapture
+from emodetect.steady import SteadyLabels
 from emodetect.stopwatch import Stopwatch
 from emodetect.types import EmotionScores, Face, Frame, FrameResult, Image
 
@@ -96,6 +97,7 @@ class LiveSession:
         window: shows the picture; None for none.
         mirror: show the picture as a mirror does; records and recording stay as the camera sees it.
         duration: seconds after which it ends; None for never.
+        style: words and letters of the window; None for English.
     """
 
     def __init__(
@@ -113,12 +115,14 @@ class LiveSession:
         window: Window | None = None,
         mirror: bool = False,
         duration: float | None = None,
+        style: Style | None = None,
     ) -> None:
         self._capture, self._search, self._tracker = capture, FaceSearch(detector), tracker
         self._backend, self._verifier = backend, verifier
         self._smoother, self._uncertain_below = smoother, uncertain_below
         self._records, self._recording, self._window = records, recording, window
         self._mirror, self._duration = mirror, duration
+        self._steady, self._style = SteadyLabels(), style
         self._tracked: Latest[tuple[Frame, FrameResult]] = Latest()
         self._crops: Latest[_Crops] = Latest()
         # Replaced as a whole by the classifying thread, so that readers need no lock.
@@ -169,11 +173,11 @@ class LiveSession:
             self._recording.write(frame, result)
         if self._window is not None:
             banner = f"loading {self._backend.name} ..." if self._loading.is_set() else None
-            image, faces = frame.image, list(result.readings)
+            image, faces = frame.image, list(self._steady.update(result).readings)
             if self._mirror:
                 image = np.ascontiguousarray(image[:, ::-1])
                 faces = mirrored(faces, image.shape[1])
-            self._window.show(draw(image, faces, status=status, banner=banner))
+            self._window.show(draw(image, faces, status=status, banner=banner, style=self._style))
 
     def _track(self) -> None:
         while not self._stopping.is_set():

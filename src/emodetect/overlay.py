@@ -8,56 +8,84 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
+from emodetect.drawing.lettering import LINE, Lettering, draw_tag, tag_size
+from emodetect.drawing.palette import BLACK, COLORS, UNKNOWN_COLOR, WHITE, Color, color_of
+from emodetect.drawing.places import place_labels
+from emodetect.drawing.strip import Strip
+from emodetect.drawing.style import Style
 from emodetect.faces.boxes import intersections
-from emodetect.types import EMOTIONS, Box, Emotion, EmotionScores, FaceReading, Image
+from emodetect.types import EMOTIONS, Box, EmotionScores, FaceReading, Image
 
-Color = tuple[int, int, int]
+__all__ = ["COLORS", "UNKNOWN_COLOR", "Strip", "Style", "draw", "label", "mirrored"]
 
-COLORS: dict[Emotion, Color] = {
-    Emotion.ANGRY: (58, 58, 222),
-    Emotion.DISGUST: (72, 160, 62),
-    Emotion.FEAR: (190, 78, 150),
-    Emotion.HAPPY: (30, 202, 250),
-    Emotion.SAD: (222, 132, 48),
-    Emotion.SURPRISE: (32, 132, 245),
-    Emotion.NEUTRAL: (176, 176, 176),
-}
-"""One colour an emotion, BGR."""
+_STATUS_COLOR: Color = (40, 40, 40)
+_FRAME_COLOR: Color = (90, 90, 90)
+"""What the bars of a panel are framed with."""
 
-UNKNOWN_COLOR: Color = (235, 235, 235)
-"""The colour of a face that no backend has read yet, BGR."""
+_PANEL_SHADE = 0.25
+"""How much of the picture is still seen behind a panel."""
 
-_FONT = cv2.FONT_HERSHEY_SIMPLEX
-_PANEL_OPACITY = 0.62
-_SMALLEST_LINE = 11
+_SMALLEST_LINE = 12
 """Height of a line of the panel that can still be read, pixels."""
 
 
-def draw(image: Image, readings: Sequence[FaceReading], *, status: Sequence[str] = (), banner: str | None = None) -> Image:
+def draw(
+    image: Image,
+    readings: Sequence[FaceReading],
+    *,
+    status: Sequence[str] = (),
+    banner: str | None = None,
+    bars: bool = True,
+    labels: bool = True,
+    strip: Strip | None = None,
+    style: Style | None = None,
+) -> Image:
     """Draw boxes, labels and score panels.
+
+    Nothing is written over anything else or beyond the picture; what has no room is left out, the panels first.
 
     Args:
         image: uint8 (height, width, 3) BGR; left as it is.
-        readings: what to draw.
+        readings: what to draw, as `emodetect.steady` gives them if the picture is one of many.
         status: lines for the top left corner.
-        banner: a line across the bottom, such as what is being waited for.
+        banner: a line near the bottom, such as what is being waited for.
+        bars: whether each face has a panel with its seven scores.
+        labels: whether each face has a label.
+        strip: what the last seconds have shown, along the bottom; faces are then numbered as in its rows.
+        style: words and letters; None for English.
 
     Returns:
         A new picture of the same size.
     """
+    style = style or Style()
     canvas = image.copy()
-    unit = _unit(canvas)
     size = canvas.shape[1], canvas.shape[0]
-    for reading, place in zip(readings, _place_panels(readings, size, unit), strict=True):
-        if reading.scores is not None and place is not None:
-            _draw_panel(canvas, reading.scores, *place)
+    unit = _unit(size)
+    taken = [strip.place(size, unit)] if strip else []
+    notices = _place_notices(status, banner, size, unit, style.lettering, bottom=taken[0].y if taken else size[1])
+    taken += [box for _, box in notices]
+    boxes = [reading.box for reading in readings]
+    texts = [_label_forms(reading, style, numbered=strip is not None) if labels else [] for reading in readings]
+    forms = [[tag_size(style.lettering, text, unit) for text in forms] for forms in texts]
+    places = place_labels(boxes, forms, size, taken)
+    taken += [place.box for place in places if place]
+    panels = _place_panels(readings, size, unit, style, taken) if bars else [None] * len(readings)
+    for reading, panel in zip(readings, panels, strict=True):
+        if reading.scores is not None and panel is not None:
+            _draw_panel(canvas, reading.scores, *panel, style)
     for reading in readings:
-        _draw_face(canvas, reading, unit)
-    for row, line in enumerate(status):
-        _draw_tag(canvas, line, (0, round(row * unit * 1.6)), unit, (40, 40, 40))
-    if banner:
-        width, height = _tag_size(banner, unit)
-        _draw_tag(canvas, banner, ((canvas.shape[1] - width) // 2, canvas.shape[0] - 2 * height), unit, (40, 40, 40))
+        _draw_box(canvas, reading, unit)
+    if strip:
+        strip.draw(canvas, unit, style)
+    for reading, place in zip(readings, places, strict=True):
+        if place is not None and not place.beside:
+            _draw_leader(canvas, reading, place.box, unit)
+    for reading, place, choice in zip(readings, places, texts, strict=True):
+        if place is not None:
+            corner = place.box.x, place.box.y
+            draw_tag(canvas, style.lettering, choice[place.form], corner, unit, color_of(reading.shown))
+    for text, box in notices:
+        draw_tag(canvas, style.lettering, text, (box.x, box.y), unit, _STATUS_COLOR)
     return np.asarray(canvas)
 
 
@@ -66,46 +94,64 @@ def mirrored(readings: Sequence[FaceReading], width: int) -> list[FaceReading]:
     return [replace(r, box=replace(r.box, x=width - r.box.x - r.box.width)) for r in readings]
 
 
-def label(reading: FaceReading) -> str:
-    """What stands over a face: emotion and confidence, with a question mark where it should not be trusted."""
+def label(reading: FaceReading, style: Style | None = None) -> str:
+    """What stands at a face: emotion and confidence, or that it is uncertain."""
     if reading.scores is None:
         return "..."
-    doubt = "?" if reading.uncertain else ""
-    return f"{reading.scores.dominant}{doubt} {reading.scores.confidence:.0%}"
+    name = (style or Style()).name(reading.shown)
+    return name if reading.shown is None else f"{name} {reading.scores[reading.shown]:.0%}"
 
 
-def _unit(image: Image) -> float:
-    """Height of a line of text, pixels: grows with the picture, and stays readable on a small one."""
-    return max(13.0, float(min(image.shape[:2])) / 42)
+def _label_forms(reading: FaceReading, style: Style, *, numbered: bool) -> list[str]:
+    """The label, and without the confidence for where there is little room."""
+    number = f"{reading.track_id}: " if numbered else ""
+    forms = [number + label(reading, style)]
+    if reading.shown is not None:
+        forms.append(number + style.name(reading.shown))
+    return forms
 
 
-def _draw_face(canvas: Image, reading: FaceReading, unit: float) -> None:
-    color = COLORS[reading.scores.dominant] if reading.scores else UNKNOWN_COLOR
-    box = reading.box
-    thickness = max(2, round(unit / 8))
-    cv2.rectangle(canvas, (box.x, box.y), (box.x + box.width - 1, box.y + box.height - 1), color, thickness)
-    text = label(reading)
-    width, height = _tag_size(text, unit)
-    left = min(max(0, box.x - thickness // 2), max(0, canvas.shape[1] - width))
-    # Over the box; where there is no room, inside at its top.
-    top = box.y - height if box.y >= height else box.y
-    _draw_tag(canvas, text, (left, top), unit, color)
+def _unit(size: tuple[int, int]) -> float:
+    """The size of text: grows with the picture, and stays readable on a small one unless that is no wider than a word."""
+    return min(max(13.0, min(size) / 42), max(8.0, size[0] / 9))
 
 
-def _tag_size(text: str, unit: float) -> tuple[int, int]:
-    (width, _), _ = cv2.getTextSize(text, _FONT, unit / 26, max(1, round(unit / 14)))
-    return width + round(unit * 0.7), round(unit * 1.5)
+def _place_notices(
+    status: Sequence[str], banner: str | None, size: tuple[int, int], unit: float, lettering: Lettering, *, bottom: int
+) -> list[tuple[str, Box]]:
+    """Where the lines of the window itself go, shortened to what fits."""
+    places: list[tuple[str, Box]] = []
+    room = size[0] - tag_size(lettering, "", unit)[0]
+    for text in (*status, *([banner] if banner else ())):
+        short = lettering.shortened(text, unit, room)
+        width, height = tag_size(lettering, short, unit)
+        corner = (size[0] - width) // 2, bottom - 2 * height
+        if len(places) < len(status):
+            corner = 0, len(places) * (height - 1)
+        places.append((short, Box(*corner, width, height)))
+    return [(text, box) for text, box in places if text and box.clipped(size[0], bottom) == box]
 
 
-def _draw_tag(canvas: Image, text: str, corner: tuple[int, int], unit: float, color: Color) -> None:
-    width, height = _tag_size(text, unit)
-    x, y = corner
-    cv2.rectangle(canvas, (x, y), (x + width - 1, y + height - 1), color, cv2.FILLED)
-    blue, green, red = color
-    dark_text = 0.114 * blue + 0.587 * green + 0.299 * red > 130
-    ink = (0, 0, 0) if dark_text else (255, 255, 255)
-    origin = (x + round(unit * 0.35), y + round(unit * 1.08))
-    cv2.putText(canvas, text, origin, _FONT, unit / 26, ink, max(1, round(unit / 14)), cv2.LINE_AA)
+def _draw_box(canvas: Image, reading: FaceReading, unit: float) -> None:
+    box, thickness = reading.box, max(2, round(unit / 8))
+    corners = (box.x, box.y), (box.x + box.width - 1, box.y + box.height - 1)
+    # A dark line on both sides of the coloured one is seen on white, the coloured one in the dark.
+    cv2.rectangle(canvas, *corners, BLACK, thickness + 2 * max(1, round(unit / 26)))
+    cv2.rectangle(canvas, *corners, color_of(reading.shown), thickness)
+
+
+def _draw_leader(canvas: Image, reading: FaceReading, label_box: Box, unit: float) -> None:
+    """A line from a face to its label, which stands elsewhere."""
+    ends = _nearest(label_box, reading.box), _nearest(reading.box, label_box)
+    thickness = max(1, round(unit / 12))
+    cv2.line(canvas, *ends, BLACK, thickness + 2, cv2.LINE_AA)
+    cv2.line(canvas, *ends, color_of(reading.shown), thickness, cv2.LINE_AA)
+
+
+def _nearest(box: Box, other: Box) -> tuple[int, int]:
+    """The point of a box that is nearest to the middle of another."""
+    x, y = other.x + other.width // 2, other.y + other.height // 2
+    return min(max(x, box.x), box.x + box.width - 1), min(max(y, box.y), box.y + box.height - 1)
 
 
 @dataclass(frozen=True)
@@ -129,55 +175,61 @@ class _Panel:
         return max(2, self.line // 3)
 
     @property
-    def text_scale(self) -> float:
-        return self.line / 34
+    def unit(self) -> float:
+        """The size of its text."""
+        return 0.78 * self.line
 
 
-def _panel_for(box: Box, unit: float) -> _Panel:
+def _panel_for(box: Box, unit: float, style: Style) -> _Panel:
     """As high as the face, within what can be read and what the picture's size suggests."""
-    line = round(min(max(box.height / (len(EMOTIONS) + 1), _SMALLEST_LINE), unit))
+    line = round(min(max(box.height / (len(EMOTIONS) + 1), _SMALLEST_LINE), max(unit, _SMALLEST_LINE)))
     panel = _Panel(line, 0, 3 * line)
-    widths = [cv2.getTextSize(emotion.value, _FONT, panel.text_scale, 1)[0][0] for emotion in EMOTIONS]
-    return replace(panel, text_width=max(widths))
+    return replace(panel, text_width=max(style.lettering.width(style.name(emotion), panel.unit) for emotion in EMOTIONS))
 
 
-def _place_panels(readings: Sequence[FaceReading], size: tuple[int, int], unit: float) -> list[tuple[_Panel, Box] | None]:
-    """A place for each panel beside its face, over as little as possible of other faces and panels."""
-    occupied = [reading.box for reading in readings]
+def _place_panels(
+    readings: Sequence[FaceReading], size: tuple[int, int], unit: float, style: Style, taken: Sequence[Box]
+) -> list[tuple[_Panel, Box] | None]:
+    """A place for each panel beside its face, over no other face, panel or text; None where there is no such place."""
+    occupied = [*taken, *(reading.box for reading in readings)]
     places: list[tuple[_Panel, Box] | None] = []
     for reading in readings:
-        panel = _panel_for(reading.box, unit)
-        free = [place for place in _sides(reading.box, panel, round(unit / 3)) if place.clipped(*size) == place]
-        if reading.scores is None or not free:
+        panel = _panel_for(reading.box, unit, style)
+        sides = [place for place in _sides(reading.box, panel, unit) if place.clipped(*size) == place]
+        free = intersections(sides, occupied).sum(axis=1) == 0
+        if reading.scores is None or not free.any():
             places.append(None)
             continue
-        covered = intersections(free, occupied).sum(axis=1)
-        place = free[int(covered.argmin())]
+        place = sides[int(free.argmax())]
         occupied.append(place)
         places.append((panel, place))
     return places
 
 
-def _sides(box: Box, panel: _Panel, gap: int) -> list[Box]:
-    """Right, left, below and above, in the order of preference."""
+def _sides(box: Box, panel: _Panel, unit: float) -> list[Box]:
+    """Right, left, below and above, in the order of preference; below and above also past a label."""
+    gap, label_height = round(unit / 3), round(LINE * unit)
+    bottom, top = box.y + box.height + gap, box.y - panel.height - gap
     corners = (
         (box.x + box.width + gap, box.y),
         (box.x - panel.width - gap, box.y),
-        (box.x, box.y + box.height + gap),
-        (box.x, box.y - panel.height - 2 * gap),
+        (box.x, bottom),
+        (box.x, bottom + label_height),
+        (box.x, top - label_height),
     )
     return [Box(x, y, panel.width, panel.height) for x, y in corners]
 
 
-def _draw_panel(canvas: Image, scores: EmotionScores, panel: _Panel, place: Box) -> None:
+def _draw_panel(canvas: Image, scores: EmotionScores, panel: _Panel, place: Box, style: Style) -> None:
     area = canvas[place.y : place.y + place.height, place.x : place.x + place.width]
-    area[:] = np.asarray(area * (1 - _PANEL_OPACITY), np.uint8)
+    area[:] = cv2.convertScaleAbs(area, alpha=_PANEL_SHADE)
     left, right = place.x + panel.margin, place.x + place.width - panel.margin
     start = right - panel.bar_width
     for row, (emotion, score) in enumerate(zip(EMOTIONS, scores.values, strict=True)):
         top, bottom = (place.y + panel.margin + round((row + part) * panel.line) for part in (0.2, 0.85))
-        cv2.putText(canvas, emotion.value, (left, bottom), _FONT, panel.text_scale, (255, 255, 255), 1, cv2.LINE_AA)
-        cv2.rectangle(canvas, (start, top), (right, bottom), (90, 90, 90), cv2.FILLED)
+        style.lettering.write(canvas, style.name(emotion), (left, bottom), panel.unit, WHITE)
+        cv2.rectangle(canvas, (start, top), (right, bottom), BLACK, cv2.FILLED)
         end = start + round(panel.bar_width * float(score))
         if end > start:
             cv2.rectangle(canvas, (start, top), (end, bottom), COLORS[emotion], cv2.FILLED)
+        cv2.rectangle(canvas, (start - 1, top - 1), (right + 1, bottom + 1), _FRAME_COLOR, 1)

@@ -175,5 +175,6 @@ def readings(faces: Sequence[Face], scores: Mapping[int, EmotionScores], uncerta
     result = []
     for face in faces:
         known = scores.get(face.track_id)
-        result.append(FaceReading(face.box, face.track_id, known, known is None or known.confidence < uncertain_below))
+        uncertain = known is None or known.confidence < uncertain_below
+        result.append(FaceReading(face.box, face.track_id, known, uncertain, uncertain_below))
     return tuple(result)

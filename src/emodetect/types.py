@@ -105,6 +105,10 @@ class EmotionScores:
         """The highest score, 0 to 1."""
         return float(self.values.max())
 
+    def __getitem__(self, emotion: Emotion) -> float:
+        """The score of one emotion."""
+        return float(self.values[EMOTIONS.index(emotion)])
+
     def as_dict(self) -> dict[str, float]:
         """Scores by label."""
         return {emotion.value: float(score) for emotion, score in zip(EMOTIONS, self.values, strict=True)}
@@ -127,12 +131,23 @@ class FaceReading:
         track_id: the same number for the same face from frame to frame.
         scores: the emotion scores, or None while no backend has answered for this face yet (live only).
         uncertain: whether the highest score is too low to be trusted.
+        uncertain_below: the score below which it is, 0 to 1.
+        held: an emotion to show although another has the highest score by now; see `emodetect.steady`.
     """
 
     box: Box
     track_id: int
     scores: EmotionScores | None
     uncertain: bool = True
+    uncertain_below: float = 0.5
+    held: Emotion | None = None
+
+    @property
+    def shown(self) -> Emotion | None:
+        """The emotion to show; None where there is none yet, or none that is sure enough."""
+        if self.scores is None or self.uncertain:
+            return None
+        return self.held or self.scores.dominant
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,11 @@ from emodetect.cli.options import (
     detector_options,
     make_backend,
     make_detector,
+    make_style,
     make_verifier,
     max_pixels_option,
     overwrite_option,
+    style_options,
 )
 from emodetect.errors import EmodetectError, OutputError
 from emodetect.text import csv_cell, one_line
@@ -45,12 +47,14 @@ _OTHER_COLUMNS = 72
 @click.option("--sheet", type=click.Path(path_type=Path), metavar="FILE",
               help="Save a contact sheet: all photos small, with boxes, names and emotions.")  # fmt: skip
 @overwrite_option
+@style_options
 @backend_options
 @detector_options("5%")
 @max_pixels_option
 @debug_option
 def image(
     named: Sequence[Path], output_format: str, output: str | None, sheet: Path | None, overwrite: bool,
+    language: str | None, font: Path | None,
     backend: str, model: str | None, labels: list[str] | None, uncertain: float | None, verify: bool, **detector: Any,
 ) -> int:  # fmt: skip
     """Read the emotions off the faces in photos.
@@ -69,6 +73,7 @@ def image(
     photos = find_images(named)
     targets = _targets(list(photos), output, overwrite, alone=list(photos) == list(named[:1]))
     contact_sheet = None if sheet is None else _contact_sheet(sheet, list(photos), overwrite)
+    style = None if output is None else make_style(language, font)
     face_detector = make_detector(**detector)
     records: list[dict[str, Any]] = []
     failed = False
@@ -85,7 +90,7 @@ def image(
                 height, width = picture.shape[:2]
                 records.append(image_as_dict(str(path), (width, height), result.readings))
                 if target is not None:
-                    _save(draw(picture, result.readings), target, overwrite)
+                    _save(draw(picture, result.readings, style=style), target, overwrite)
             except EmodetectError as error:
                 failed = True
                 if not isinstance(error, OutputError):  # a copy that cannot be saved takes nothing from what was read

@@ -14,9 +14,11 @@ from emodetect.cli.options import (
     detector_options,
     make_backend,
     make_detector,
+    make_style,
     make_verifier,
     max_pixels_option,
     overwrite_option,
+    style_options,
 )
 
 
@@ -35,13 +37,14 @@ from emodetect.cli.options import (
 @click.option("--smoothing", type=click.FloatRange(0), default=0.5, show_default=True, metavar="SECONDS",
               help="Time over which scores are averaged; 0 is off.")  # fmt: skip
 @overwrite_option
+@style_options
 @backend_options
 @detector_options("10%")
 @max_pixels_option
 @debug_option
 def live(
     source: str, mirror: bool | None, no_window: bool, log: Path | None, record: Path | None, duration: float | None,
-    loop: bool, smoothing: float, overwrite: bool,
+    loop: bool, smoothing: float, overwrite: bool, language: str | None, font: Path | None,
     backend: str, model: str | None, labels: list[str] | None, uncertain: float | None, verify: bool, **detector: Any,
 ) -> None:  # fmt: skip
     """Show the emotions of the faces before a camera; q or Esc ends it."""
@@ -61,6 +64,7 @@ def live(
         if path is not None:
             check_output(path, overwrite=overwrite, suffixes=suffixes, streams=suffixes is RECORD_SUFFIXES)
     parsed = LiveSource.parse(source)
+    style = None if no_window and record is None else make_style(language, font)
     with ExitStack() as stack:
         window = None if no_window else stack.enter_context(Window("emodetect"))
         face_detector = make_detector(**detector)
@@ -68,7 +72,7 @@ def live(
         records: Sink | None = stack.enter_context(RecordWriter(log, overwrite=overwrite)) if log else None
         recording: Sink | None = None
         if record:
-            encoded = LiveRecording(record, capture.frames_per_second, overwrite=overwrite)
+            encoded = LiveRecording(record, capture.frames_per_second, overwrite=overwrite, style=style)
             recording = stack.enter_context(BackgroundSink(encoded, capacity=30, drop=True))
         session = stack.enter_context(
             LiveSession(
@@ -84,6 +88,7 @@ def live(
                 window=window,
                 mirror=parsed.kind == "camera" if mirror is None else mirror,
                 duration=duration,
+                style=style,
             )
         )
         statistics = session.run()

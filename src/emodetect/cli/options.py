@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from emodetect.drawing.languages import NAMES, system_language
 from emodetect.sources.pixels import MAX_PIXELS, limit_pixels
+from emodetect.text import one_line
 
 if TYPE_CHECKING:
     from emodetect.backends.base import EmotionBackend
+    from emodetect.drawing.style import Style
     from emodetect.faces.haar import HaarDetector
     from emodetect.faces.verifier import FaceVerifier
 
@@ -105,6 +108,38 @@ def max_pixels_option(function: Function) -> Function:
 def overwrite_option(function: Function) -> Function:
     """``--overwrite``."""
     return click.option("--overwrite", is_flag=True, help="Replace output files that exist already.")(function)
+
+
+def style_options(function: Function) -> Function:
+    """``--language`` and ``--font``."""
+    # fmt: off
+    for option in (
+        click.option("--font", type=click.Path(path_type=Path), metavar="FILE",
+                     help="Font for the labels.  [default: one that is found; English needs none]"),
+        click.option("--language", type=click.Choice(list(NAMES)),
+                     help="Language of the labels in pictures; data stays English.  [default: the system's]"),
+    ):
+        function = option(function)
+    # fmt: on
+    return function
+
+
+def make_style(language: str | None, font: Path | None) -> Style:
+    """The words and letters that the options ask for; English, and a line about it, where no font has the letters.
+
+    Raises:
+        SourceError: the font file cannot be read.
+    """
+    from emodetect.drawing.style import Style, find_style
+
+    language = language or system_language()
+    style = find_style(language, font)
+    if style is not None:
+        return style
+    where = f"{font} lacks letters" if font else "no font on this system has the letters"
+    message = f"{where} for {NAMES[language]}, so labels are English; --font FILE names another font"
+    click.echo(f"emodetect: {one_line(message)}", err=True)
+    return Style()
 
 
 def make_detector(cascade: Path | None, scale_factor: float, min_neighbors: int, min_face: tuple[float, bool]) -> HaarDetector:

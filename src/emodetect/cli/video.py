@@ -17,9 +17,11 @@ from emodetect.cli.options import (
     detector_options,
     make_backend,
     make_detector,
+    make_style,
     make_verifier,
     max_pixels_option,
     overwrite_option,
+    style_options,
 )
 from emodetect.cli.parts import make_part, make_region, part_options
 from emodetect.errors import OutputError
@@ -40,6 +42,7 @@ from emodetect.text import one_line
 @click.option("--smoothing", type=click.FloatRange(0), default=0.3, show_default=True, metavar="SECONDS",
               help="Time over which scores are averaged; 0 is off.")  # fmt: skip
 @overwrite_option
+@style_options
 @backend_options
 @detector_options("10%")
 @max_pixels_option
@@ -47,6 +50,7 @@ from emodetect.text import one_line
 def video(
     clip: Path, output: Path | None, log: Path | None, report: Path | None, plot: Path | None,
     start: float | None, end: float | None, every: int, roi: tuple[list[float], bool] | None, smoothing: float, overwrite: bool,
+    language: str | None, font: Path | None,
     backend: str, model: str | None, labels: list[str] | None, uncertain: float | None, verify: bool, **detector: Any,
 ) -> None:  # fmt: skip
     """Read the emotions off every frame of a clip, or of a part of it, in order; two runs give the same log."""
@@ -69,6 +73,7 @@ def video(
             if path.exists() and clip.exists() and path.samefile(clip):
                 raise OutputError(f"{path}: is the clip itself; choose another name")
             check_output(path, overwrite=overwrite, suffixes=suffixes, streams=suffixes is RECORD_SUFFIXES)
+    style = None if output is None else make_style(language, font)
     summary, timeline = _Summary(), Timeline()
     with ExitStack() as stack:
         source = stack.enter_context(VideoFile(clip, part))
@@ -90,7 +95,7 @@ def video(
         if log is not None:
             sinks.append(stack.enter_context(RecordWriter(log, overwrite=overwrite)))
         if output is not None:
-            annotated = AnnotatedVideo(output, source.frames_per_second / every, sound_from=clip, overwrite=overwrite)
+            annotated = AnnotatedVideo(output, source.frames_per_second / every, sound_from=clip, overwrite=overwrite, style=style)
             sinks.append(stack.enter_context(BackgroundSink(annotated)))
         progress = stack.enter_context(progress_bar())
         task = progress.add_task(one_line(clip.name), total=source.expected_count or None)

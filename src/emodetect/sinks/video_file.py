@@ -15,8 +15,9 @@ from typing_extensions import override
 
 from emodetect.errors import OutputError
 from emodetect.files import open_output
-from emodetect.overlay import draw
+from emodetect.overlay import Style, draw
 from emodetect.sinks.base import Sink
+from emodetect.steady import SteadyLabels
 from emodetect.types import Frame, FrameResult, Image
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv")
@@ -121,18 +122,28 @@ class VideoEncoder:
 
 
 class AnnotatedVideo(Sink):
-    """Draws each result on its frame and encodes it, one picture a frame.
+    """Draws each result on its frame, with labels that do not flicker, and encodes it, one picture a frame.
 
     Args:
         path: where to.
         frames_per_second: the rate.
         sound_from: a media file whose sound is taken along, from the first frame's time on.
         overwrite: whether an existing file may be replaced.
+        style: words and letters; None for English.
     """
 
-    def __init__(self, path: Path, frames_per_second: float, *, sound_from: Path | None = None, overwrite: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        frames_per_second: float,
+        *,
+        sound_from: Path | None = None,
+        overwrite: bool = False,
+        style: Style | None = None,
+    ) -> None:
         self._path, self._rate = path, frames_per_second
-        self._sound_from, self._overwrite = sound_from, overwrite
+        self._sound_from, self._overwrite, self._style = sound_from, overwrite, style
+        self._steady = SteadyLabels()
         self._encoder: VideoEncoder | None = None
 
     @override
@@ -147,7 +158,7 @@ class AnnotatedVideo(Sink):
                 sound_start=frame.timestamp,
                 overwrite=self._overwrite,
             )
-        self._encoder.write(draw(frame.image, result.readings))
+        self._encoder.write(draw(frame.image, self._steady.update(result).readings, style=self._style))
 
     @override
     def close(self) -> None:
@@ -162,11 +173,12 @@ class LiveRecording(Sink):
         path: where to.
         frames_per_second: the file's constant rate.
         overwrite: whether an existing file may be replaced.
+        style: words and letters; None for English.
     """
 
-    def __init__(self, path: Path, frames_per_second: float, *, overwrite: bool = False) -> None:
+    def __init__(self, path: Path, frames_per_second: float, *, overwrite: bool = False, style: Style | None = None) -> None:
         self._rate = frames_per_second
-        self._video = AnnotatedVideo(path, frames_per_second, overwrite=overwrite)
+        self._video = AnnotatedVideo(path, frames_per_second, overwrite=overwrite, style=style)
         self._start: float | None = None
         self._last: tuple[Frame, FrameResult] | None = None
         self._written = 0

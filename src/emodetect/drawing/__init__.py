@@ -1,0 +1,1 @@
+"""What the overlay is made of: colours, words, letters, places, and the strip of the last seconds."""

@@ -1,0 +1,148 @@
+"""Text on pictures: OpenCV's stroke letters for English, a font's through Pillow for everything else.
+
+Sizes are given as a unit: the height of a capital letter with some air, pixels. A line of text is `LINE` units high, its letters
+stand on a line `BASELINE` units below its top.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from functools import lru_cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from typing_extensions import override
+
+from emodetect.drawing.palette import BLACK, Color, ink_on
+from emodetect.types import Box, Image
+
+LINE = 1.5
+BASELINE = 1.08
+
+_PADDING = 0.35
+"""Room left and right of a tag's text, units."""
+
+
+class Lettering(ABC):
+    """A way to write."""
+
+    @abstractmethod
+    def width(self, text: str, unit: float) -> int:
+        """How wide a text is, pixels."""
+
+    @abstractmethod
+    def write(self, canvas: Image, text: str, origin: tuple[int, int], unit: float, color: Color) -> None:
+        """Write on a picture.
+
+        Args:
+            canvas: uint8 (height, width, 3) BGR, drawn on.
+            text: one line.
+            origin: where the text begins: its left edge, and the line on which the letters stand.
+            unit: the size.
+            color: BGR.
+        """
+
+    def shortened(self, text: str, unit: float, room: int) -> str:
+        """The text, or as much of its beginning as fits into a width in pixels; empty where nothing does."""
+        if self.width(text, unit) <= room:
+            return text
+        cut = (f"{text[:length].rstrip()}..." for length in range(len(text) - 1, 0, -1))
+        return next((part for part in cut if self.width(part, unit) <= room), "")
+
+
+class StrokeLettering(Lettering):
+    """OpenCV's own letters, ASCII only: fast, the same on every machine."""
+
+    _FONT = cv2.FONT_HERSHEY_SIMPLEX
+
+    @override
+    def width(self, text: str, unit: float) -> int:
+        (width, _), _ = cv2.getTextSize(text, self._FONT, unit / 26, _stroke(unit))
+        return int(width)
+
+    @override
+    def write(self, canvas: Image, text: str, origin: tuple[int, int], unit: float, color: Color) -> None:
+        cv2.putText(canvas, text, origin, self._FONT, unit / 26, color, _stroke(unit), cv2.LINE_AA)
+
+
+def _stroke(unit: float) -> int:
+    return max(1, round(unit / 14))
+
+
+class FontLettering(Lettering):
+    """A font's letters. What has been rendered is kept, since the same few words are drawn in every frame.
+
+    Args:
+        path: a font file that FreeType reads.
+        index: which font of a collection.
+
+    Raises:
+        OSError: it is no such file.
+    """
+
+    def __init__(self, path: Path, index: int = 0) -> None:
+        from PIL import ImageFont
+
+        self._font = lru_cache(maxsize=16)(
+            lambda size: ImageFont.truetype(str(path), size, index=index, layout_engine=ImageFont.Layout.BASIC)
+        )
+        self._font(16)
+        self._rendered = lru_cache(maxsize=1024)(self._render)
+
+    def covers(self, text: str) -> bool:
+        """Whether the font has a letter for each character but the space."""
+        missing = self._shape("\U0010ffff")  # no font has this one: it shows what stands for those that are missing
+        return all(any(shape := self._shape(letter)) and shape != missing for letter in {*text} - {" "})
+
+    def _shape(self, letter: str) -> bytes:
+        return bytes(self._font(16).getmask(letter))
+
+    @override
+    def width(self, text: str, unit: float) -> int:
+        return round(self._font(_em(unit)).getlength(text))
+
+    @override
+    def write(self, canvas: Image, text: str, origin: tuple[int, int], unit: float, color: Color) -> None:
+        coverage, (left, top) = self._rendered(text, _em(unit))
+        height, width = coverage.shape[:2]
+        x, y = origin[0] + left, origin[1] + top
+        seen = Box(x, y, width, height).clipped(canvas.shape[1], canvas.shape[0])
+        area = canvas[seen.y : seen.y + seen.height, seen.x : seen.x + seen.width]
+        share = coverage[seen.y - y : seen.y - y + seen.height, seen.x - x : seen.x - x + seen.width]
+        area[:] = area + (share * (np.asarray(color, np.float32) - area) + 0.5)
+
+    def _render(self, text: str, em: int) -> tuple[npt.NDArray[np.float32], tuple[int, int]]:
+        """How much of each pixel is covered, float32 (height, width, 1), 0 to 1, and where that lies relative to the origin."""
+        mask, offset = self._font(em).getmask2(text, mode="L", anchor="ls")
+        width, height = mask.size
+        coverage = np.frombuffer(bytes(mask), np.uint8).reshape(height, width, 1) / np.float32(255)
+        return coverage, (round(offset[0]), round(offset[1]))
+
+
+def _em(unit: float) -> int:
+    return round(1.05 * unit)
+
+
+def tag_size(lettering: Lettering, text: str, unit: float) -> tuple[int, int]:
+    """Width and height of a tag that says this, pixels."""
+    return lettering.width(text, unit) + 2 * round(_PADDING * unit), round(LINE * unit)
+
+
+def draw_tag(canvas: Image, lettering: Lettering, text: str, corner: tuple[int, int], unit: float, color: Color) -> None:
+    """Write on a ground of this colour with a dark rim, which is seen in the dark and on white.
+
+    Args:
+        canvas: uint8 (height, width, 3) BGR, drawn on.
+        lettering: how to write.
+        text: one line.
+        corner: the top left one.
+        unit: the size of the text.
+        color: the ground's, BGR.
+    """
+    width, height = tag_size(lettering, text, unit)
+    x, y = corner
+    cv2.rectangle(canvas, (x, y), (x + width - 1, y + height - 1), color, cv2.FILLED)
+    cv2.rectangle(canvas, (x, y), (x + width - 1, y + height - 1), BLACK, 1)
+    lettering.write(canvas, text, (x + round(_PADDING * unit), y + round(BASELINE * unit)), unit, ink_on(color))

@@ -1,0 +1,91 @@
+"""Following a face by its own picture: a twentieth of a cascade's cost, for as long as the face looks as it did."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from typing_extensions import Self
+
+from emodetect.types import Box
+
+_SIDE = 32
+"""Side that a face is reduced to, pixels."""
+
+_SIZES = (0.94, 1.0, 1.06)
+"""How much larger the face may have become."""
+
+_ALIKE = 0.8
+"""Normalised correlation from which on it is the same face; below it the cascade should look again."""
+
+_Gray = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class FaceTemplate:
+    """What a face looked like when the detector last found it.
+
+    Attributes:
+        image: uint8, gray, reduced to `_SIDE` pixels.
+        width: of the face then, pixels.
+        height: of the face then, pixels.
+    """
+
+    image: _Gray
+    width: int
+    height: int
+
+    @classmethod
+    def of(cls, gray: _Gray, box: Box) -> Self:
+        """Take the face in a box that lies inside uint8 (height, width)."""
+        face = gray[box.y : box.y + box.height, box.x : box.x + box.width]
+        return cls(np.asarray(cv2.resize(face, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA), np.uint8), box.width, box.height)
+
+    def find(self, gray: _Gray, near: Box, margin: float) -> Box | None:
+        """Look for the face in uint8 (height, width).
+
+        Args:
+            gray: the picture.
+            near: where it should be by now.
+            margin: how far from there it may be, as a share of its side.
+
+        Returns:
+            Where it is; None where nothing looks like it, or where it reaches out of the picture.
+        """
+        reach_x, reach_y = (round(side * (0.5 * _SIZES[-1] + margin)) for side in (self.width, self.height))
+        left, top = near.x + near.width // 2 - reach_x, near.y + near.height // 2 - reach_y
+        around = Box(left, top, 2 * reach_x, 2 * reach_y).clipped(gray.shape[1], gray.shape[0])
+        if around.width < _SIZES[-1] * self.width + 1 or around.height < _SIZES[-1] * self.height + 1:
+            return None
+        region = gray[around.y : around.y + around.height, around.x : around.x + around.width]
+        matches = [self._match(region, size) for size in _SIZES]
+        likeness = np.asarray([alike for alike, _, _ in matches], np.float32)
+        best = int(likeness.argmax())
+        if likeness[best] < _ALIKE:
+            return None
+        size = _SIZES[best] + _summit(likeness, best) * (_SIZES[1] - _SIZES[0])
+        _, x, y = matches[best]
+        width, height = size * self.width, size * self.height
+        return Box(round(around.x + x - width / 2), round(around.y + y - height / 2), round(width), round(height))
+
+    def _match(self, region: _Gray, size: float) -> tuple[float, float, float]:
+        """How well the face fits at its best, so many times as large, and where its middle is then, pixels of the region."""
+        height, width = region.shape
+        shape = round(width * _SIDE / (size * self.width)), round(height * _SIDE / (size * self.height))
+        reduced = cv2.resize(region, shape, interpolation=cv2.INTER_AREA)
+        likeness = np.asarray(cv2.matchTemplate(reduced, self.image, cv2.TM_CCOEFF_NORMED), np.float32)
+        _, alike, _, (column, row) = cv2.minMaxLoc(likeness)
+        x = column + _summit(likeness[row], column) + _SIDE / 2
+        y = row + _summit(likeness[:, column], row) + _SIDE / 2
+        return alike, x * width / shape[0], y * height / shape[1]
+
+
+def _summit(values: npt.NDArray[np.float32], highest: int) -> float:
+    """Where between the samples the top is, from the highest one, by the parabola through it and its neighbours."""
+    if not 0 < highest < len(values) - 1:
+        return 0.0
+    before, top, after = (float(value) for value in values[highest - 1 : highest + 2])
+    bend = before - 2 * top + after
+    return 0.5 * (before - after) / bend if bend < 0 else 0.0

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from emodetect.drawing.languages import NAMES, WORDS
+from emodetect.drawing.style import find_style
+from emodetect.overlay import Style, draw
+from emodetect.types import Box, Emotion, EmotionScores, FaceReading, Image
+from tests.builders import PHOTO
+from tests.cli.running import assert_one_line, run
+from tests.drawing.test_lettering import latin_font
+
+
+def redrawn(photo: Image, data: str, style: Style) -> Image:
+    """The photo with what the data says drawn on it."""
+    [record] = json.loads(data)
+    readings = []
+    for number, face in enumerate(record["faces"], start=1):
+        values = np.asarray([face["scores"][emotion.value] for emotion in Emotion], np.float32)
+        readings.append(FaceReading(Box(**face["box"]), number, EmotionScores(values), face["uncertain"]))
+    return draw(photo, readings, style=style)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "locale", "language"),
+    [
+        pytest.param(["--language", "ko"], "C.UTF-8", "ko", id="the option"),
+        pytest.param([], "de_DE.UTF-8", "de", id="the locale"),
+        pytest.param([], "C.UTF-8", "en", id="neither"),
+    ],
+)
+def test_labels_are_in_the_language_asked_for_and_data_is_english(
+    photo: Image, tmp_path: Path, arguments: list[str], locale: str, language: str
+) -> None:
+    style = find_style(language)
+    if style is None:
+        pytest.skip(f"no font here has the letters of {NAMES[language]} (Debian: fonts-noto-cjk, fonts-dejavu-core)")
+    target = tmp_path / "a.png"
+
+    done = run("image", PHOTO, *arguments, "--format", "json", "--output", target, env={"LC_ALL": locale, "LANGUAGE": None})
+
+    assert (done.returncode, done.stderr) == (0, "")
+    [face] = json.loads(done.stdout)[0]["faces"]
+    assert face["emotion"] == "happy"
+    assert list(face["scores"]) == list(Emotion)
+    np.testing.assert_array_equal(cv2.imread(str(target)), redrawn(photo, done.stdout, style))
+
+
+def test_without_the_letters_labels_are_english_and_one_line_says_so(photo: Image, tmp_path: Path) -> None:
+    target = tmp_path / "a.png"
+
+    done = run("image", PHOTO, "--language", "ja", "--font", latin_font(), "--format", "json", "--output", target)
+
+    assert_one_line(done, 0, "Japanese", "English", "--font")
+    np.testing.assert_array_equal(cv2.imread(str(target)), redrawn(photo, done.stdout, Style()))
+
+
+def test_a_font_that_is_not_there(tmp_path: Path) -> None:
+    done = run("image", PHOTO, "--font", tmp_path / "none.ttf", "--output", tmp_path / "a.png")
+
+    assert_one_line(done, 1, "none.ttf", "font")
+
+
+@pytest.mark.parametrize("command", ["image", "video", "live"])
+def test_the_help_names_all_languages(command: str) -> None:
+    assert f"[{'|'.join(WORDS)}]" in run(command, "--help").stdout

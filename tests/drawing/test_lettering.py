@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from emodetect.drawing import fonts
+from emodetect.drawing.fonts import find_font
+from emodetect.drawing.languages import NAMES, WORDS
+from emodetect.drawing.lettering import FontLettering, Lettering, StrokeLettering, draw_tag, tag_size
+from emodetect.drawing.palette import BLACK, WHITE
+from emodetect.drawing.style import Style, find_style
+from emodetect.errors import SourceError
+from emodetect.types import Emotion
+from tests.builders import PHOTO, make_image
+
+GROUND = (40, 80, 120)
+
+
+@cache
+def style_for(language: str) -> Style:
+    """A language's style; skips the test where no font has its letters."""
+    style = find_style(language)
+    if style is None:
+        pytest.skip(f"no font here has the letters of {NAMES[language]} (Debian: fonts-dejavu-core, fonts-noto-cjk)")
+    return style
+
+
+def latin_font() -> Path:
+    """A font without Korean letters."""
+    paths = [path for folder in fonts._folders() for path in folder.rglob("DejaVuSans.ttf")]
+    if not paths:
+        pytest.skip("DejaVu Sans is not installed (Debian: fonts-dejavu-core)")
+    return paths[0]
+
+
+@pytest.mark.parametrize("unit", [9.0, 13.0, 51.0])
+@pytest.mark.parametrize("language", list(WORDS))
+def test_letters_stay_on_their_tag(language: str, unit: float) -> None:
+    style = style_for(language)
+    for word in style.words.values():
+        text = f"12: {word} 100%"
+        width, height = tag_size(style.lettering, text, unit)
+        canvas = make_image(width + 40, height + 40, GROUND)
+        draw_tag(canvas, style.lettering, text, (20, 20), unit, WHITE)
+        assert (canvas[20 : 20 + height, 20 : 20 + width] < 100).all(axis=-1).sum() > 2 * (width + height)
+        canvas[20 : 20 + height, 20 : 20 + width] = GROUND
+        assert (canvas == GROUND).all()
+        # Nor do they reach the tag's own rim.
+        tag = make_image(width, height, WHITE)
+        draw_tag(tag, style.lettering, text, (0, 0), unit, WHITE)
+        rim = np.concatenate([tag[1], tag[-2], tag[1:-1, 1], tag[1:-1, -2]])
+        assert (rim > 100).mean() > 0.9
+
+
+@pytest.mark.parametrize("language", ["ko", "ja", "zh", "es", "de", "fr"])
+def test_a_language_is_written_in_its_own_letters(language: str) -> None:
+    style = style_for(language)
+    pictures = set()
+    for emotion in Emotion:
+        canvas = make_image(200, 40, WHITE)
+        style.lettering.write(canvas, style.name(emotion), (10, 28), 20, BLACK)
+        pictures.add(canvas.tobytes())
+        missing = make_image(200, 40, WHITE)
+        style.lettering.write(missing, "\U0010ffff" * len(style.name(emotion)), (10, 28), 20, BLACK)
+        assert (canvas != missing).any()
+    assert len(pictures) == len(Emotion)
+    assert style.name(None) == WORDS[language]["uncertain"]
+
+
+def test_english_needs_no_font() -> None:
+    style = find_style("en")
+    assert style is not None
+    assert isinstance(style.lettering, StrokeLettering)
+    named = find_style("en", latin_font())
+    assert named is not None
+    assert isinstance(named.lettering, FontLettering)
+
+
+def test_a_font_without_the_letters_is_not_taken() -> None:
+    font = latin_font()
+    assert FontLettering(font).covers("Überraschung 100%")
+    assert not FontLettering(font).covers("분노")
+    assert find_style("ko", font) is None
+    assert find_style("de", font) is not None
+
+
+@pytest.mark.parametrize("path", [Path("none.ttf"), PHOTO])
+def test_a_font_file_that_is_none_is_an_error(path: Path) -> None:
+    with pytest.raises(SourceError, match=path.name):
+        find_style("de", path)
+
+
+def test_without_fontconfig_the_systems_folders_are_searched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    font = latin_font()
+    monkeypatch.setenv("PATH", str(tmp_path))
+    (tmp_path / "DejaVuSans.TTF".lower()).write_text("no font")
+    monkeypatch.setattr(fonts, "_folders", lambda: [tmp_path])
+    assert find_font("de", "Ü") is None
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "Arial.ttf").write_bytes(font.read_bytes())
+    assert find_font("de", "Ü") is not None
+    assert find_font("ko", "분") is None
+
+
+def test_words_are_rendered_once() -> None:
+    lettering = FontLettering(latin_font())
+    for _ in range(5):
+        lettering.write(make_image(200, 40), "Überraschung", (10, 28), 20, WHITE)
+    facts = lettering._rendered.cache_info()
+    assert (facts.misses, facts.hits) == (1, 4)
+
+
+@pytest.mark.parametrize("origin", [(-30, 20), (190, 20), (50, 2), (50, 60), (500, 500)])
+def test_letters_beyond_the_picture_are_cut(origin: tuple[int, int]) -> None:
+    canvas = make_image(200, 40, GROUND)
+    FontLettering(latin_font()).write(canvas, "Überraschung", origin, 20, WHITE)
+    assert canvas.shape == (40, 200, 3)
+
+
+def test_letters_have_their_colour() -> None:
+    canvas = make_image(200, 60, (10, 20, 30))
+    FontLettering(latin_font()).write(canvas, "HHHH", (10, 48), 40, (200, 150, 100))
+    assert (canvas == (200, 150, 100)).all(axis=-1).any()
+    assert canvas[..., 0].min() >= 10
+    assert canvas[..., 0].max() <= 200
+
+
+@pytest.mark.parametrize("lettering", [pytest.param(StrokeLettering(), id="stroke"), pytest.param(None, id="font")])
+def test_text_is_shortened_to_its_room(lettering: Lettering | None) -> None:
+    lettering = lettering or FontLettering(latin_font())
+    whole = lettering.width("loading the model", 13)
+    assert lettering.shortened("loading the model", 13, whole) == "loading the model"
+    short = lettering.shortened("loading the model", 13, whole - 1)
+    assert short.startswith("loading the")
+    assert short.endswith("...")
+    assert lettering.width(short, 13) < whole
+    assert lettering.shortened("loading the model", 13, 2) == ""

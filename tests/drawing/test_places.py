@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+
+from emodetect.drawing.places import LabelPlace, place_labels
+from emodetect.faces.boxes import intersections
+from emodetect.types import Box
+
+PICTURE = 640, 480
+SIZE = 90, 20
+
+
+def crowd(count: int, seed: int, picture: tuple[int, int]) -> list[Box]:
+    """Faces anywhere, over each other as well, of a twelfth to a third of the picture's height."""
+    random = np.random.default_rng(seed)
+    boxes = []
+    for _ in range(count):
+        side = int(random.integers(picture[1] // 12, picture[1] // 3))
+        boxes.append(Box(int(random.integers(picture[0] - side)), int(random.integers(picture[1] - side)), side, side))
+    return boxes
+
+
+def has_room(picture: tuple[int, int], taken: list[Box], size: tuple[int, int]) -> bool:
+    """Whether a box of this size fits anywhere, seen by looking at every place."""
+    grid = np.zeros((picture[1], picture[0]), bool)
+    for box in taken:
+        grid[box.y : box.y + box.height, box.x : box.x + box.width] = True
+    windows = np.lib.stride_tricks.sliding_window_view(grid, size[0], axis=1).any(axis=-1)
+    return not np.lib.stride_tricks.sliding_window_view(windows, size[1], axis=0).any(axis=-1).all()
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize(("picture", "everybody"), [((320, 240), False), ((640, 480), True), ((3840, 2160), True)])
+def test_thirty_labels_overlap_never_and_stay_in_the_picture(picture: tuple[int, int], everybody: bool, seed: int) -> None:
+    scale = max(1.0, picture[1] / 546)
+    size, short = (round(100 * scale), round(20 * scale)), (round(66 * scale), round(20 * scale))
+    taken = [Box(0, 0, size[0], size[1])]
+    places = place_labels(crowd(30, seed, picture), [[size, short]] * 30, picture, taken)
+    boxes = [place.box for place in places if place]
+    assert all(box.clipped(*picture) == box for box in boxes)
+    assert not any(intersections([first], [second]).any() for first, second in combinations([*taken, *boxes], 2))
+    assert [(box.width, box.height) for box in boxes] == [[size, short][place.form] for place in places if place]
+    # Nobody goes without a label while there is space.
+    assert None not in places if everybody else not has_room(picture, [*taken, *boxes], short) or None not in places
+
+
+@pytest.mark.parametrize(
+    ("face", "expected"),
+    [
+        pytest.param(Box(200, 200, 100, 100), Box(200, 180, 90, 20), id="over the face"),
+        pytest.param(Box(600, 200, 40, 40), Box(550, 180, 90, 20), id="over it and moved into the picture"),
+        pytest.param(Box(200, 5, 100, 100), Box(200, 105, 90, 20), id="under it, at the upper edge"),
+        pytest.param(Box(200, 5, 100, 470), Box(200, 5, 90, 20), id="inside, from edge to edge"),
+    ],
+)
+def test_a_label_stands_over_under_or_in_its_face(face: Box, expected: Box) -> None:
+    assert place_labels([face], [[SIZE]], PICTURE) == [LabelPlace(0, expected)]
+
+
+def test_a_label_keeps_off_other_faces_while_it_can() -> None:
+    face, other = Box(200, 200, 100, 100), Box(190, 80, 130, 110)
+    [place, _] = place_labels([face, other], [[SIZE]] * 2, PICTURE)
+    assert place is not None
+    assert place.box == Box(200, 300, 90, 20)
+
+
+def test_a_shorter_form_is_taken_where_the_longer_has_no_room() -> None:
+    face = Box(0, 30, 60, 60)
+    assert place_labels([face], [[(90, 20), (60, 20)]], (80, 200)) == [LabelPlace(1, Box(0, 10, 60, 20))]
+
+
+def test_without_room_at_the_face_the_nearest_free_place_is_found() -> None:
+    face = Box(0, 0, 200, 200)
+    [place] = place_labels([face], [[(90, 20)]], (400, 220), [Box(0, 0, 250, 200), Box(0, 200, 400, 10)])
+    assert place == LabelPlace(0, Box(250, 90, 90, 20), beside=False) or (place is not None and not place.beside)
+    assert place.box.x == 250
+    assert place.box.y + place.box.height <= 200
+
+
+def test_where_there_is_no_room_at_all_there_is_no_label() -> None:
+    faces = [Box(0, 0, 50, 50)] * 3
+    places = place_labels(faces, [[(90, 20)]] * 3, (100, 50))
+    assert [place is None for place in places] == [False, False, True]
+    assert place_labels(faces[:1], [[(90, 20)]], (40, 50)) == [None]
+
+
+def test_a_face_without_a_label_has_none() -> None:
+    assert place_labels([Box(0, 40, 50, 50)] * 2, [[], [SIZE]], PICTURE)[0] is None
+    assert place_labels([], [], PICTURE) == []
