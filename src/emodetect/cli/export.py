@@ -7,8 +7,10 @@ from pathlib import Path
 
 import click
 
-from emodetect.cli.options import comma_separated, debug_option, overwrite_option
+from emodetect.cli.messages import note
+from emodetect.cli.options import comma_separated, common_options, overwrite_option
 from emodetect.errors import ModelError
+from emodetect.suggestions import did_you_mean_file
 from emodetect.text import one_line
 
 
@@ -20,7 +22,7 @@ from emodetect.text import one_line
 @click.option("--labels", callback=comma_separated, metavar="A,B,...",
               help="What the outputs mean, in order, where the file does not say so.")  # fmt: skip
 @overwrite_option
-@debug_option
+@common_options
 def export(source: Path, target: Path, data: Path | None, labels: list[str] | None, overwrite: bool) -> None:
     """Turn a Keras model (.h5, .keras), or the best weights of a training run, into ONNX.
 
@@ -32,11 +34,11 @@ def export(source: Path, target: Path, data: Path | None, labels: list[str] | No
 
     check_output(target, overwrite=overwrite, suffixes=(".onnx",))
     if not source.exists():
-        raise ModelError(f"{source}: no such model file or run")
+        raise ModelError(f"{source}: no such model file or run{did_you_mean_file(source)}")
     faces, origin = read_parity_faces(data)
     os.environ["KERAS_BACKEND"] = "tensorflow"  # the one whose converter comes with emodetect[train]
     import_keras()
     from emodetect.training.export import export_file, export_run
 
     difference = export_run(source, target, faces) if source.is_dir() else export_file(source, target, faces, labels)
-    click.echo(one_line(f"{target}: largest difference to Keras {difference:.2g} on {origin}"), err=True)
+    note(one_line(f"{target}: largest difference to Keras {difference:.2g} on {origin}"))

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from emodetect.cli.messages import detail
 from emodetect.cli.options import (
     backend_options,
-    debug_option,
+    common_options,
     detector_options,
     make_backend,
     make_detector,
@@ -43,7 +44,7 @@ IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 @backend_options
 @detector_options("5%")
 @max_pixels_option
-@debug_option
+@common_options
 def image(
     photos: Sequence[Path], output_format: str, output: str | None, overwrite: bool,
     backend: str, model: str | None, labels: list[str] | None, uncertain: float | None, verify: bool, **detector: Any,
@@ -66,6 +67,7 @@ def image(
         for path, target in zip(photos, targets, strict=True):
             try:
                 picture = read_image(path)
+                detail(f"{path}: {picture.shape[1]}x{picture.shape[0]} pixels")
                 result = pipeline.analyze(Frame(picture))
                 height, width = picture.shape[:2]
                 records.append(image_as_dict(str(path), (width, height), result.readings))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -10,9 +9,10 @@ from typing import Any
 
 import click
 
+from emodetect.cli.messages import detail, note, shows_progress
 from emodetect.cli.options import (
     backend_options,
-    debug_option,
+    common_options,
     detector_options,
     make_backend,
     make_detector,
@@ -36,7 +36,7 @@ from emodetect.text import one_line
 @backend_options
 @detector_options("10%")
 @max_pixels_option
-@debug_option
+@common_options
 def video(
     clip: Path, output: Path | None, log: Path | None, smoothing: float, overwrite: bool,
     backend: str, model: str | None, labels: list[str] | None, uncertain: float | None, verify: bool, **detector: Any,
@@ -65,8 +65,10 @@ def video(
     columns = TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     with ExitStack() as stack:
         source = stack.enter_context(VideoFile(clip))
+        width, height = source.size
+        detail(f"{clip}: {width}x{height} pixels, {source.frames_per_second:g} frames a second, {source.frame_count} frames")
         if output is None and log is None:
-            click.echo("emodetect: neither --output nor --log is given; only a summary will be printed", err=True)
+            note("emodetect: neither --output nor --log is given; only a summary will be printed")
         face_detector = make_detector(**detector)
         emotion_backend = stack.enter_context(make_backend(backend, model, labels))
         pipeline = EmotionPipeline(
@@ -83,14 +85,14 @@ def video(
         if output is not None:
             annotated = AnnotatedVideo(output, source.frames_per_second, sound_from=clip, overwrite=overwrite)
             sinks.append(stack.enter_context(BackgroundSink(annotated)))
-        progress = stack.enter_context(Progress(*columns, console=console, transient=True, disable=not sys.stderr.isatty()))
+        progress = stack.enter_context(Progress(*columns, console=console, transient=True, disable=not shows_progress()))
         task = progress.add_task(one_line(clip.name), total=source.frame_count or None)
         for frame, result in stack.enter_context(closing(pipeline.analyze_all(source))):
             for sink in sinks:
                 sink.write(frame, result)
             summary.add(result.readings)
             progress.advance(task)
-    click.echo(summary.text(), err=True)
+    note(summary.text())
 
 
 class _Summary:
