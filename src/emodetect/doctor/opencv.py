@@ -65,18 +65,19 @@ def check_wheels() -> Iterator[Check]:
 
 def check_import() -> Iterator[Check]:
     """Whether cv2 can be imported and has what emodetect uses; if not, which system libraries are missing."""
+    folder = _folder()  # asked for first, since cv2 changes the path while it is imported
     try:
         with quiet_native_output():
             import cv2
     except Exception as error:  # also what NumPy raises at a module that was built for another one
-        yield _cannot_be_imported(error)
+        yield _cannot_be_imported(error, folder)
         return
     if not hasattr(cv2, "imread"):
-        yield Check("OpenCV", Status.FAULT, f"cv2 is empty: {_folder()} was taken apart, as by pip uninstall", OPENCV_CURE)
+        yield Check("OpenCV", Status.FAULT, f"cv2 is empty: {folder} was taken apart, as by pip uninstall", OPENCV_CURE)
     elif not hasattr(cv2, "CascadeClassifier"):
         yield Check("OpenCV", Status.FAULT, f"OpenCV {cv2.__version__} has no cascade classifier", OPENCV_CURE)
     else:
-        yield Check("OpenCV", Status.OK, f"{cv2.__version__} from {Path(cv2.__file__ or '').parent}")
+        yield Check("OpenCV", Status.OK, f"{cv2.__version__} from {folder}")
 
 
 def check_windows() -> Iterator[Check]:
@@ -102,17 +103,16 @@ def library_cure(missing: list[str]) -> str:
     return "; ".join(cures)
 
 
-def _cannot_be_imported(error: Exception) -> Check:
-    missing = _missing_libraries()
+def _cannot_be_imported(error: Exception, folder: Path | None) -> Check:
+    missing = _missing_libraries(folder)
     if not missing:
         return Check("OpenCV", Status.FAULT, f"cv2 cannot be imported: {first_line(error)}", OPENCV_CURE)
     detail = f"cv2 cannot be imported: the system libraries {', '.join(missing)} are missing"
     return Check("OpenCV", Status.FAULT, detail, library_cure(missing))
 
 
-def _missing_libraries() -> list[str]:
+def _missing_libraries(folder: Path | None) -> list[str]:
     """All shared libraries that cv2 needs and the system's loader does not find; the import names only the first."""
-    folder = _folder()
     if folder is None or not sys.platform.startswith("linux") or shutil.which("ldd") is None:
         return []
     missing: dict[str, None] = {}
