@@ -19,6 +19,8 @@ _QUIET = {
     "ORT_LOGGING_LEVEL": "4",
 }
 
+_OFF = {"", "0", "false", "no", "off"}
+
 _lock = threading.Lock()
 _depth = 0
 _saved: tuple[int, int] | None = None
@@ -26,7 +28,15 @@ _saved: tuple[int, int] | None = None
 
 def is_debugging() -> bool:
     """Whether native output and tracebacks are wanted."""
-    return bool(os.environ.get(DEBUG_VARIABLE))
+    return os.environ.get(DEBUG_VARIABLE, "").lower() not in _OFF
+
+
+def set_debugging(wanted: bool) -> None:
+    """Decide it for this process and its children."""
+    if wanted:
+        os.environ[DEBUG_VARIABLE] = "1"
+    else:
+        os.environ.pop(DEBUG_VARIABLE, None)
 
 
 def silence_libraries() -> None:

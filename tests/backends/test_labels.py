@@ -138,3 +138,8 @@ def test_the_number_of_outputs_that_is_expected(labels: Sequence[str]) -> None:
 def test_labels_that_cannot_be_mapped_are_an_error(labels: Sequence[str], message: str) -> None:
     with pytest.raises(ModelError, match=message):
         LabelMap(labels)
+
+
+def test_a_label_that_is_near_is_proposed() -> None:
+    with pytest.raises(ModelError, match=r"unknown label 'hapy'.*did you mean 'happy'\?"):
+        LabelMap(["hapy", "sad"])

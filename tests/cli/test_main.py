@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.builders import PHOTO
+from tests.cli.parsing import command_names
 from tests.cli.running import assert_one_line, command, environment, run
 
 HEAVY = ("tensorflow", "keras", "tf_keras", "deepface", "matplotlib", "sklearn", "torch", "jax", "jinja2", "PIL")
@@ -42,7 +43,7 @@ def test_the_overview_needs_nothing_but_click() -> None:
     assert modules.isdisjoint({*HEAVY, "numpy", "cv2", "onnxruntime", "scipy", "rich"})
 
 
-@pytest.mark.parametrize("name", ["image", "video", "live", "report", "bench", "train", "evaluate", "export"])
+@pytest.mark.parametrize("name", command_names())
 def test_a_commands_help_is_light_too(name: str) -> None:
     assert modules_after(name, "--help").isdisjoint({*HEAVY, "cv2", "onnxruntime", "scipy"})
 
@@ -51,7 +52,7 @@ def test_the_overview_names_every_command() -> None:
     done = run("--help")
 
     assert done.returncode == 0
-    for name in ("image", "video", "live", "report", "bench", "train", "evaluate", "export"):
+    for name in command_names():
         assert f"\n  {name} " in done.stdout
 
 
@@ -95,6 +96,31 @@ def test_misuse_ends_with_2_and_says_why(arguments: list[str]) -> None:
     assert done.stdout == ""
     assert done.stderr.strip().splitlines()[-1].startswith("emodetect: ")
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "meant"),
+    [
+        (["imge", "a.jpg"], 2, "did you mean 'image'?"),
+        ([str(PHOTO)], 2, f"did you mean 'emodetect image {PHOTO}'?"),
+        (["--source", "1"], 2, "options stand after the command, as in 'emodetect live --source'"),
+        (["image", str(PHOTO), "--bakend", "cnn"], 2, "'--backend'"),
+        (["image", str(PHOTO), "--backend", "depface"], 2, "did you mean 'deepface'?"),
+        (["image", str(PHOTO), "--model", "fer2103"], 1, "did you mean 'fer2013'?"),
+        (["image", str(PHOTO.with_name("astronat.jpg"))], 1, "did you mean 'astronaut.jpg'?"),
+        (["video", str(PHOTO.with_name("astronat.jpg"))], 1, "did you mean 'astronaut.jpg'?"),
+        (["image", str(PHOTO), "--cascade", str(PHOTO.with_name("astronat.jpg"))], 1, "did you mean 'astronaut.jpg'?"),
+        (["live", "--no-window", "--source", str(PHOTO.with_name("astronat.jpg"))], 1, "did you mean 'astronaut.jpg'?"),
+        (["evaluate", "--data", str(PHOTO.parents[1] / "exmples")], 1, "did you mean 'examples'?"),
+        (["export", str(PHOTO.with_name("astronat.jpg")), "a.onnx"], 1, "did you mean 'astronaut.jpg'?"),
+    ],
+    ids=lambda value: " ".join(value[:2]) if isinstance(value, list) else None,
+)
+def test_near_misses_of_names_get_did_you_mean(arguments: list[str], code: int, meant: str) -> None:
+    done = run(*arguments)
+
+    assert done.returncode == code, done.stderr
+    assert meant in done.stderr.splitlines()[-1]
 
 
 def test_debug_shows_where() -> None:

@@ -7,13 +7,9 @@ from pathlib import Path
 
 from emodetect.backends.base import EmotionBackend
 from emodetect.backends.onnx_session import EMBEDDED
+from emodetect.backends.registry import HEADS, RESERVED
 from emodetect.errors import ModelError, UsageError
-
-HEADS = ("fer2013", "ferplus")
-"""The outputs of the embedded network."""
-
-RESERVED = ("embedded", *HEADS)
-"""Names that ``--model`` takes for the embedded network as it is, or one output of it."""
+from emodetect.suggestions import did_you_mean, did_you_mean_file
 
 
 def create_cnn(model: str | None, labels: Sequence[str] | None) -> EmotionBackend:
@@ -33,7 +29,8 @@ def create_cnn(model: str | None, labels: Sequence[str] | None) -> EmotionBacken
     if path.is_dir():
         raise ModelError(f"{path}: is a folder; expected a model file ending in .onnx, .h5 or .keras")
     if not path.is_file():
-        raise ModelError(f"{path}: no such model file (reserved names are {', '.join(RESERVED)})")
+        meant = did_you_mean(model, RESERVED) or did_you_mean_file(path)
+        raise ModelError(f"{path}: no such model file (reserved names are {', '.join(RESERVED)}){meant}")
     suffix = path.suffix.lower()
     if suffix == ".onnx":
         from emodetect.backends.onnx_cnn import OnnxBackend

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import cv2
@@ -17,12 +16,11 @@ import numpy.typing as npt
 from typing_extensions import override
 
 from emodetect.backends.base import EmotionBackend
+from emodetect.backends.deepface_weights import PACKAGES_CURE, weights_cure, weights_path
 from emodetect.backends.labels import LabelMap
 from emodetect.errors import BackendUnavailableError, UsageError, first_line
 from emodetect.quiet import is_debugging, quiet_native_output
 from emodetect.types import EMOTIONS, Image
-
-WEIGHTS_NAME = "facial_expression_model_weights.h5"
 
 _PADDED = 224
 """Side to which `deepface.modules.demography.analyze` fits every crop before anything else, pixels."""
@@ -60,11 +58,6 @@ def create_deepface(model: str | None, labels: Sequence[str] | None) -> EmotionB
     return DeepFaceBackend()
 
 
-def weights_path() -> Path:
-    """Where DeepFace looks for the weights of its emotion model (`deepface.commons.weight_utils`)."""
-    return Path(os.environ.get("DEEPFACE_HOME", Path.home())) / ".deepface" / "weights" / WEIGHTS_NAME
-
-
 def _prepare(crop: Image) -> npt.NDArray[np.float32]:
     """What `analyze` does to a crop: fit into 224x224, pad with black, reduce to 48x48.
 
@@ -87,9 +80,7 @@ def _load() -> tuple[Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]
         from deepface import DeepFace  # first: it selects the legacy Keras that its models need
         from deepface.models.demography.DemographyUtils import EMOTION_LABELS
     except (ImportError, ValueError) as error:
-        raise BackendUnavailableError(
-            f"DeepFace cannot be imported ({first_line(error)}); pip install 'deepface>=0.0.99,<0.0.102' tf-keras"
-        ) from error
+        raise BackendUnavailableError(f"DeepFace cannot be imported ({first_line(error)}); {PACKAGES_CURE}") from error
     import tensorflow
 
     try:
@@ -99,10 +90,7 @@ def _load() -> tuple[Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]
             raise BackendUnavailableError(
                 f"{path}: DeepFace cannot read its weights; delete the file and let it be downloaded again"
             ) from error
-        raise BackendUnavailableError(
-            f"DeepFace's weights are missing and cannot be downloaded: put {WEIGHTS_NAME} into {path.parent} "
-            "(from the releases of serengil/deepface_models on GitHub, v1.0)"
-        ) from error
+        raise BackendUnavailableError(f"DeepFace's weights are missing and cannot be downloaded: {weights_cure()}") from error
     signature = tensorflow.TensorSpec((None, _SIZE, _SIZE, 1), tensorflow.float32)
     compiled = tensorflow.function(lambda batch: client.model(batch, training=False), input_signature=[signature])
 

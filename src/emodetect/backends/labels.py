@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from emodetect.errors import ModelError
+from emodetect.suggestions import did_you_mean
 from emodetect.types import EMOTIONS
 
 TUTORIAL_LABELS = ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")
@@ -57,7 +58,8 @@ class LabelMap:
             try:
                 self._columns.append((EIGHT_LABELS.index(name), position))
             except ValueError:
-                raise ModelError(f"unknown label {label!r}; emodetect knows {', '.join(EMOTIONS)}, contempt") from None
+                known = f"emodetect knows {', '.join(EIGHT_LABELS)}{did_you_mean(name, [*EIGHT_LABELS, *_SYNONYMS])}"
+                raise ModelError(f"unknown label {label!r}; {known}") from None
         self.has_contempt = "contempt" in seen
         if len(self._columns) == self.has_contempt:
             raise ModelError(f"none of the labels {', '.join(labels)} is one of {', '.join(EMOTIONS)}")

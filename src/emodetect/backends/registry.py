@@ -8,13 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING, TypeAlias
 
-from emodetect.backends.base import EmotionBackend
 from emodetect.errors import BackendUnavailableError, UsageError
+from emodetect.suggestions import did_you_mean
 
-BackendFactory = Callable[[str | None, Sequence[str] | None], EmotionBackend]
+if TYPE_CHECKING:  # names are wanted without NumPy, to complete a command line
+    from emodetect.backends.base import EmotionBackend
+
+BackendFactory: TypeAlias = "Callable[[str | None, Sequence[str] | None], EmotionBackend]"
 
 GROUP = "emodetect.backends"
+
+HEADS = ("fer2013", "ferplus")
+"""The outputs of the embedded network."""
+
+RESERVED = ("embedded", *HEADS)
+"""Names that ``--model`` takes for the embedded network as it is, or one output of it."""
 
 _BUILT_IN = {
     "cnn": "emodetect.backends.cnn:create_cnn",
@@ -24,7 +34,13 @@ _BUILT_IN = {
 
 def backend_names() -> list[str]:
     """The names that `create_backend` takes: the built-in ones first."""
-    return [*_BUILT_IN, *sorted(point.name for point in entry_points(group=GROUP) if point.name not in _BUILT_IN)]
+    return [*_BUILT_IN, *plugins()]
+
+
+def plugins() -> dict[str, EntryPoint]:
+    """The backends of other packages by name, in alphabetical order, not imported; none can replace a built-in one."""
+    points = {point.name: point for point in entry_points(group=GROUP) if point.name not in _BUILT_IN}
+    return dict(sorted(points.items()))
 
 
 def create_backend(name: str, model: str | None = None, labels: Sequence[str] | None = None) -> EmotionBackend:
@@ -40,17 +56,18 @@ def create_backend(name: str, model: str | None = None, labels: Sequence[str] | 
         BackendUnavailableError: the backend itself cannot be imported.
         ModelError: there is no such model file.
     """
-    return _factory(name)(model, labels)
+    return backend_factory(name)(model, labels)
 
 
-def _factory(name: str) -> BackendFactory:
+def backend_factory(name: str) -> BackendFactory:
+    """Import what makes the backend of this name; `create_backend` says what is raised."""
     if name in _BUILT_IN:
         point = EntryPoint(name, _BUILT_IN[name], GROUP)
     else:
-        found = list(entry_points(group=GROUP, name=name))
-        if not found:
-            raise UsageError(f"no backend {name!r}; there are {', '.join(backend_names())}")
-        point = found[0]
+        others = plugins()
+        if name not in others:
+            raise UsageError(f"no backend {name!r}; there are {', '.join(backend_names())}{did_you_mean(name, backend_names())}")
+        point = others[name]
     try:
         factory: BackendFactory = point.load()
     except (ImportError, AttributeError) as error:

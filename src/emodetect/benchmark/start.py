@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from emodetect.errors import BackendUnavailableError
+from emodetect.quiet import DEBUG_VARIABLE
 
 _SCRIPT = """
 import os, runpy, sys
@@ -59,7 +61,7 @@ def measure_start(module: str, *arguments: str | Path) -> Start:
         started = time.perf_counter()
         done = subprocess.run(
             [sys.executable, "-c", _SCRIPT, module, *map(str, arguments)],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, text=True, check=False,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, text=True, check=False, env=_plain_environment(),
         )  # fmt: skip
         seconds = time.perf_counter() - started
         errors.seek(0)
@@ -68,3 +70,9 @@ def measure_start(module: str, *arguments: str | Path) -> Start:
         raise BackendUnavailableError(f"{module}: {said[-1] if said else 'failed'}".replace("emodetect: emodetect: ", ""))
     peak = int(done.stdout.splitlines()[-1])
     return Start(seconds, peak / 1024 if peak else None)
+
+
+def _plain_environment() -> dict[str, str]:
+    """This process's environment without what the user has set for emodetect: it would be measured instead."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("EMODETECT_") or name == DEBUG_VARIABLE}
+    return {**kept, "EMODETECT_CONFIG": os.devnull}

@@ -61,7 +61,7 @@ def _keras_loop(path: str) -> Loop:
 
 
 def _cascade() -> cv2.CascadeClassifier:
-    from emodetect.faces.haar import default_cascade
+    from emodetect.faces.cascade import default_cascade
 
     return cv2.CascadeClassifier(str(default_cascade()))
 

@@ -9,10 +9,12 @@ from typing import Any
 
 import click
 
+from emodetect.cli.settings import name_variables, origin
 from emodetect.cli.signals import EXIT_INTERRUPTED, EXIT_TERMINATED, Terminated, handle_signals
 from emodetect.errors import EmodetectError
-from emodetect.quiet import DEBUG_VARIABLE, is_debugging, silence_libraries
+from emodetect.quiet import is_debugging, set_debugging
 from emodetect.sources.pixels import limit_pixels
+from emodetect.suggestions import did_you_mean
 from emodetect.text import one_line
 
 _COMMANDS = {
@@ -24,8 +26,16 @@ _COMMANDS = {
     "train": ("emodetect.cli.train:train", "Train a network on labelled faces."),
     "evaluate": ("emodetect.cli.evaluate:evaluate", "Judge models on labelled face crops."),
     "export": ("emodetect.cli.export:export", "Turn a trained network into ONNX."),
+    "doctor": ("emodetect.cli.doctor:doctor", "Find out what is wrong here, and what helps."),
+    "cameras": ("emodetect.cli.cameras:cameras", "List the cameras."),
+    "backends": ("emodetect.cli.backends:backends", "List what can read emotions, and what it lacks."),
+    "config": ("emodetect.cli.config:config", "Show the options that a file or variables set."),
+    "completion": ("emodetect.cli.completion:completion", "Print what makes a shell complete commands and options."),
 }
 """Where each command is, and its line in the overview, which is shown without importing it."""
+
+COMPLETE_VARIABLE = "_EMODETECT_COMPLETE"
+"""What a shell sets when it wants to know how a line could go on, however the program was started."""
 
 # What newer versions of Click raise for a command without arguments; older ones print the help themselves.
 _NoArguments: type[click.UsageError] | tuple[()] = getattr(click.exceptions, "NoArgsIsHelpError", ())
@@ -40,11 +50,28 @@ class _LazyGroup(click.Group):
             return None
         module, _, attribute = _COMMANDS[cmd_name][0].partition(":")
         command: click.Command = getattr(importlib.import_module(module), attribute)
+        name_variables(cmd_name, command)
         return command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if name not in _COMMANDS and not name.startswith("-") and not ctx.resilient_parsing:
+            raise click.UsageError(f"no command {name!r}{_meant(name)}", ctx)
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, line) for name, (_, line) in _COMMANDS.items()])
+
+
+def _meant(name: str) -> str:
+    """What somebody wanted who wrote this where a command belongs: a command, or a file's own one."""
+    from mimetypes import guess_type
+
+    if os.path.exists(name):
+        command = "video" if (guess_type(name)[0] or "").startswith("video/") else "image"
+        return f", but there is a file of that name; did you mean 'emodetect {command} {name}'?"
+    return did_you_mean(name, _COMMANDS) or f"; there are {', '.join(_COMMANDS)}"
 
 
 def _show_version(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
@@ -67,9 +94,8 @@ def cli() -> None:
 def main() -> None:
     """Run the command line and exit with the documented code."""
     if "--debug" in sys.argv[1:]:
-        os.environ[DEBUG_VARIABLE] = "1"
+        set_debugging(True)  # before anything can fail; the option itself does so once it is read
     _open_standard_streams()
-    silence_libraries()
     limit_pixels()
     handle_signals()
     try:
@@ -97,7 +123,7 @@ def _run() -> int:
     """Run the command line and report what it raises; returns the exit code."""
     code: Any
     try:
-        code = cli.main(standalone_mode=False)
+        code = cli.main(complete_var=COMPLETE_VARIABLE, standalone_mode=False)
     except EmodetectError as error:
         code = _report(error, str(error), error.exit_code)
     except _NoArguments as error:
@@ -106,7 +132,7 @@ def _run() -> int:
     except click.ClickException as error:
         if isinstance(error, click.UsageError) and error.ctx is not None:
             click.echo(f"{error.ctx.get_usage()}\n{_help_hint(error.ctx)}", err=True)
-        code = _report(error, error.format_message(), error.exit_code)
+        code = _report(error, _message(error), error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         click.echo("emodetect: interrupted", err=True)
         code = EXIT_INTERRUPTED
@@ -115,6 +141,16 @@ def _run() -> int:
     except Exception as error:
         code = _report(error, f"unexpected {type(error).__name__}: {error} (--debug shows where)", 1)
     return code if isinstance(code, int) else 0
+
+
+def _message(error: click.ClickException) -> str:
+    """What Click says, and where a value comes from that is not on the command line."""
+    text = error.format_message()
+    if isinstance(error, click.BadParameter):
+        return text + origin(error.ctx, error.param)
+    if isinstance(error, click.NoSuchOption) and error.ctx is not None and error.ctx.command is cli:
+        return f"{text.rstrip('.')}; options stand after the command, as in 'emodetect live {error.option_name}'"
+    return text
 
 
 def _help_hint(ctx: click.Context) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +10,8 @@ from typing import Any
 
 import click
 
-from emodetect.cli.options import debug_option
+from emodetect.cli.messages import shows_progress
+from emodetect.cli.options import common_options, format_option
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -26,9 +26,8 @@ from emodetect.cli.options import debug_option
 @click.option("--compare", type=click.Choice(["tutorial"]),
               help="Measure the tutorials' loop beside each: a full scan, and a call of DeepFace, or of the same Keras file, "
                    "for each face of each frame.")  # fmt: skip
-@click.option("--format", "output_format", type=click.Choice(["table", "json"]), default="table", show_default=True,
-              help="What is printed.")  # fmt: skip
-@debug_option
+@format_option
+@common_options
 def bench(
     source: Path | None, backends: Sequence[str], models: Sequence[str], frames: int, rounds: int, compare: str | None,
     output_format: str,
@@ -53,7 +52,7 @@ def bench(
 @contextmanager
 def _progress() -> Iterator[Callable[[str], None]]:
     """Says on a terminal what is being done."""
-    if not sys.stderr.isatty():
+    if not shows_progress():
         yield lambda _: None
         return
     from rich.console import Console

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from emodetect.cli.options import PICTURE_SUFFIXES, comma_separated, debug_option, make_backend, overwrite_option
+from emodetect.cli.messages import shows_progress
+from emodetect.cli.options import PICTURE_SUFFIXES, comma_separated, common_options, format_option, make_backend, overwrite_option
 from emodetect.text import one_line
 
 if TYPE_CHECKING:
@@ -29,19 +29,18 @@ if TYPE_CHECKING:
               help="What the model files' outputs mean, in order, where the files do not say so.")  # fmt: skip
 @click.option("--votes", type=click.Path(path_type=Path), metavar="FILE",
               help="FER+ votes for these images (CSV): judge by what most people see, too.")  # fmt: skip
-@click.option("--format", "output_format", type=click.Choice(["table", "json"]), default="table", show_default=True,
-              help="What is printed.")  # fmt: skip
+@format_option
 @click.option("--plot", type=click.Path(path_type=Path), metavar="FILE", help="Draw the confusion matrices.")
 @click.option("--plot-calibration", type=click.Path(path_type=Path), metavar="FILE",
               help="Draw how often answers are right against how sure they are, by labels and by votes.")  # fmt: skip
 @overwrite_option
-@debug_option
+@common_options
 def evaluate(
     data: Path, backend: str, models: Sequence[str], labels: list[str] | None, votes: Path | None, output_format: str,
     plot: Path | None, plot_calibration: Path | None, overwrite: bool,
 ) -> None:  # fmt: skip
     """Judge models on labelled face crops, without face detection."""
-    from emodetect.backends.cnn import RESERVED
+    from emodetect.backends.registry import RESERVED
     from emodetect.files import check_output
     from emodetect.training.evaluation import Exam
 
@@ -89,7 +88,7 @@ def _judge(exam: Exam, backend: str, model: str | None, labels: list[str] | None
             TimeRemainingColumn(),
             console=Console(stderr=True),
             transient=True,
-            disable=not sys.stderr.isatty(),
+            disable=not shows_progress(),
         ) as progress,
     ):
         name = model or loaded.name

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import click
 
-from emodetect.cli.options import comma_separated, debug_option, overwrite_option
+from emodetect.cli.messages import note
+from emodetect.cli.options import comma_separated, common_options, overwrite_option
 from emodetect.errors import ModelError, UsageError
+from emodetect.suggestions import did_you_mean_file
 from emodetect.text import one_line
 
 
@@ -22,7 +24,7 @@ from emodetect.text import one_line
 @click.option("--int8", is_flag=True,
               help="Compute in 8 bits, on ranges measured on --data: a quarter of the size, up to twice as fast.")  # fmt: skip
 @overwrite_option
-@debug_option
+@common_options
 def export(source: Path, target: Path, data: Path | None, labels: list[str] | None, int8: bool, overwrite: bool) -> None:
     """Turn a Keras model (.h5, .keras), or the best weights of a training run, into ONNX.
 
@@ -35,7 +37,7 @@ def export(source: Path, target: Path, data: Path | None, labels: list[str] | No
 
     check_output(target, overwrite=overwrite, suffixes=(".onnx",))
     if not source.exists():
-        raise ModelError(f"{source}: no such model file or run")
+        raise ModelError(f"{source}: no such model file or run{did_you_mean_file(source)}")
     if int8 and data is None:
         raise UsageError("--int8 goes with --data: ranges measured on one portrait would not do for other faces")
     faces, origin = read_parity_faces(data)
@@ -48,4 +50,4 @@ def export(source: Path, target: Path, data: Path | None, labels: list[str] | No
     else:
         parity = export_file(source, target, faces, labels, int8=int8)
     same = f", {parity.same_answers:.1%} of the answers the same" if int8 else ""
-    click.echo(one_line(f"{target}: largest difference to Keras {parity.difference:.2g}{same} on {origin}"), err=True)
+    note(one_line(f"{target}: largest difference to Keras {parity.difference:.2g}{same} on {origin}"))

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from emodetect.cli.messages import detail, note
 from emodetect.cli.options import (
     backend_options,
-    debug_option,
+    common_options,
     detector_options,
     make_backend,
     make_detector,
@@ -51,7 +52,7 @@ _OTHER_COLUMNS = 72
 @backend_options
 @detector_options("5%")
 @max_pixels_option
-@debug_option
+@common_options
 def image(
     named: Sequence[Path], output_format: str, output: str | None, sheet: Path | None, overwrite: bool,
     language: str | None, font: Path | None,
@@ -86,6 +87,7 @@ def image(
                 if problem is not None:
                     raise problem
                 picture = read_image(path)
+                detail(f"{path}: {picture.shape[1]}x{picture.shape[0]} pixels")
                 result = pipeline.analyze(Frame(picture))
                 height, width = picture.shape[:2]
                 records.append(image_as_dict(str(path), (width, height), result.readings))
@@ -139,7 +141,7 @@ def _contact_sheet(path: Path, photos: Sequence[Path], overwrite: bool) -> Conta
     _refuse_photo(path, photos)
     check_output(path, overwrite=overwrite, suffixes=IMAGE_SUFFIXES)
     if len(photos) > MOST_PHOTOS:
-        click.echo(f"emodetect: {path}: holds {MOST_PHOTOS} photos; the other {len(photos) - MOST_PHOTOS} are left out", err=True)
+        note(one_line(f"emodetect: {path}: holds {MOST_PHOTOS} photos; the other {len(photos) - MOST_PHOTOS} are left out"))
     return ContactSheet(len(photos))
 
 

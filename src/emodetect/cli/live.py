@@ -8,9 +8,10 @@ from typing import Any
 
 import click
 
+from emodetect.cli.messages import detail, note
 from emodetect.cli.options import (
     backend_options,
-    debug_option,
+    common_options,
     detector_options,
     make_backend,
     make_detector,
@@ -24,7 +25,7 @@ from emodetect.cli.options import (
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--source", default="0", show_default=True,
-              help="Camera number, device, clip, or address of a stream (rtsp://, http://).")  # fmt: skip
+              help="Camera's number or name, device, clip, or address of a stream (rtsp://, http://).")  # fmt: skip
 @click.option("--mirror/--no-mirror", default=None,
               help="Show the picture as a mirror does.  [default: on for cameras]")  # fmt: skip
 @click.option("--no-window", is_flag=True, help="Show nothing; use with --log or --record.")
@@ -41,7 +42,7 @@ from emodetect.cli.options import (
 @backend_options
 @detector_options("10%")
 @max_pixels_option
-@debug_option
+@common_options
 def live(
     source: str, mirror: bool | None, no_window: bool, log: Path | None, record: Path | None, duration: float | None,
     loop: bool, smoothing: float, overwrite: bool, language: str | None, font: Path | None,
@@ -69,6 +70,7 @@ def live(
         window = None if no_window else stack.enter_context(Window("emodetect"))
         face_detector = make_detector(**detector)
         capture = stack.enter_context(LiveCapture(parsed, loop=loop))
+        detail(f"source {parsed.name}: a {parsed.kind} with {capture.frames_per_second:g} frames a second")
         records: Sink | None = stack.enter_context(RecordWriter(log, overwrite=overwrite)) if log else None
         recording: Sink | None = None
         if record:
@@ -92,4 +94,4 @@ def live(
             )
         )
         statistics = session.run()
-    click.echo(f"{statistics.captured} frames captured, {statistics.tracked} tracked, {statistics.shown} shown", err=True)
+    note(f"{statistics.captured} frames captured, {statistics.tracked} tracked, {statistics.shown} shown")

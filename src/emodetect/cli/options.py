@@ -7,8 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
 
+from emodetect.cli.messages import detail, note, set_verbosity
+from emodetect.cli.settings import apply_configuration, given_elsewhere
 from emodetect.drawing.languages import NAMES, system_language
+from emodetect.quiet import set_debugging, silence_libraries
 from emodetect.sources.pixels import MAX_PIXELS, limit_pixels
 from emodetect.text import one_line
 
@@ -68,6 +72,21 @@ def detector_options(min_face: str) -> Callable[[Function], Function]:
     return decorate
 
 
+def complete_backend(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """The backends that there are, for the shell."""
+    from emodetect.backends.registry import backend_names
+
+    return [name for name in backend_names() if name.startswith(incomplete)]
+
+
+def complete_model(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The names of the embedded network, or else files, for the shell."""
+    from emodetect.backends.registry import RESERVED
+
+    names = [name for name in RESERVED if name.startswith(incomplete)]
+    return [CompletionItem(name) for name in names] if names else [CompletionItem(incomplete, type="file")]
+
+
 def backend_options(function: Function) -> Function:
     """``--backend``, ``--model``, ``--labels`` and ``--uncertain``."""
     # fmt: off
@@ -76,9 +95,9 @@ def backend_options(function: Function) -> Function:
                      help="Confidence, 0 to 1, under which a reading is marked uncertain.  [default: the model's own]"),
         click.option("--labels", callback=comma_separated, metavar="A,B,...",
                      help="What the model file's outputs mean, in order, where the file does not say so."),
-        click.option("--model", metavar="NAME|FILE",
+        click.option("--model", metavar="NAME|FILE", shell_complete=complete_model,
                      help="For cnn: embedded, or one of its heads, fer2013 and ferplus, or a .onnx, .h5 or .keras file."),
-        click.option("--backend", default="cnn", show_default=True,
+        click.option("--backend", default="cnn", show_default=True, shell_complete=complete_backend,
                      help="What reads the emotions: cnn (embedded, or --model), deepface, or a plug-in's name."),
     ):
         function = option(function)
@@ -86,10 +105,34 @@ def backend_options(function: Function) -> Function:
     return function
 
 
-def debug_option(function: Function) -> Function:
-    """``--debug``; `emodetect.cli.main` looks for it before anything is imported."""
-    option = click.option("--debug", is_flag=True, expose_value=False, help="Show tracebacks and what the libraries print.")
-    return option(function)
+def common_options(function: Function) -> Function:
+    """``--config``, ``--verbose``, ``--quiet`` and ``--debug``, which every command has.
+
+    They are read before the others, ``--config`` first: the file may hold all of them.
+    """
+    # fmt: off
+    for option in (
+        click.option("--debug", is_flag=True, is_eager=True, expose_value=False, callback=_set_debugging,
+                     help="Show tracebacks and what the libraries print."),
+        click.option("--quiet", is_flag=True, is_eager=True, expose_value=False, callback=set_verbosity,
+                     help="Say nothing but errors."),
+        click.option("--verbose", is_flag=True, is_eager=True, expose_value=False, callback=set_verbosity,
+                     help="Say what is used: backend, network, detector, sizes, settings."),
+        click.option("--config", type=click.Path(path_type=Path), is_eager=True, expose_value=False, metavar="FILE",
+                     callback=apply_configuration, help="Take options from this TOML file.  [default: see emodetect config]"),
+    ):
+        function = option(function)
+    # fmt: on
+    return function
+
+
+COMMON_OPTIONS = ("config", "verbose", "quiet", "debug")
+"""The options that every command has."""
+
+
+def _set_debugging(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
+    set_debugging(value)
+    silence_libraries()
 
 
 def _limit_pixels(ctx: click.Context, parameter: click.Parameter, value: int | None) -> None:
@@ -101,6 +144,15 @@ def max_pixels_option(function: Function) -> Function:
     option = click.option(
         "--max-pixels", type=click.IntRange(1), expose_value=False, callback=_limit_pixels, metavar="NUMBER",
         help=f"Refuse pictures whose header announces more pixels.  [default: {MAX_PIXELS}]",
+    )  # fmt: skip
+    return option(function)
+
+
+def format_option(function: Function) -> Function:
+    """``--format``, for commands that print a table or JSON."""
+    option = click.option(
+        "--format", "output_format", type=click.Choice(["table", "json"]), default="table", show_default=True,
+        help="What is printed.",
     )  # fmt: skip
     return option(function)
 
@@ -138,7 +190,7 @@ def make_style(language: str | None, font: Path | None) -> Style:
         return style
     where = f"{font} lacks letters" if font else "no font on this system has the letters"
     message = f"{where} for {NAMES[language]}, so labels are English; --font FILE names another font"
-    click.echo(f"emodetect: {one_line(message)}", err=True)
+    note(f"emodetect: {one_line(message)}")
     return Style()
 
 
@@ -146,6 +198,12 @@ def make_detector(cascade: Path | None, scale_factor: float, min_neighbors: int,
     """The detector that the options describe."""
     from emodetect.faces.haar import HaarDetector, MinFace
 
+    number, relative = min_face
+    smallest = f"{100 * number:g} % of the height" if relative else f"{number:g} pixels"
+    detail(
+        f"detector: {cascade or 'the cascade that comes with emodetect'}, scale factor {scale_factor:g}, {min_neighbors} "
+        f"neighbours, smallest face {smallest}"
+    )
     return HaarDetector(cascade, scale_factor=scale_factor, min_neighbors=min_neighbors, min_face=MinFace(*min_face))
 
 
@@ -153,6 +211,7 @@ def make_verifier(verify: bool) -> FaceVerifier | None:
     """The second opinion that the options ask for."""
     from emodetect.backends.verifier import EmbeddedVerifier
 
+    detail(f"verifier: {'the embedded network' if verify else 'none'}")
     return EmbeddedVerifier() if verify else None
 
 
@@ -160,4 +219,8 @@ def make_backend(backend: str, model: str | None, labels: list[str] | None) -> E
     """The backend that the options describe."""
     from emodetect.backends.registry import create_backend
 
-    return create_backend(backend, model, labels)
+    for setting in given_elsewhere(click.get_current_context()):
+        detail(setting)
+    made = create_backend(backend, model, labels)
+    detail(f"backend {backend}: {model or made.name}{', labels ' + ', '.join(labels) if labels else ''}")
+    return made

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from emodetect.cli.messages import shows_progress
+
 
 def progress_bar() -> Progress:
-    """A bar that vanishes when its block ends; nothing where standard error is no terminal."""
+    """A bar that vanishes when its block ends; nothing where standard error is no terminal, or with ``--quiet``."""
     columns = TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    return Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())
+    return Progress(*columns, console=Console(stderr=True), transient=True, disable=not shows_progress())

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import click
 
-from emodetect.cli.options import REPORT_SUFFIXES, debug_option, max_pixels_option, overwrite_option
+from emodetect.cli.messages import note
+from emodetect.cli.options import REPORT_SUFFIXES, common_options, max_pixels_option, overwrite_option
 from emodetect.errors import OutputError
+from emodetect.text import one_line
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -18,7 +20,7 @@ from emodetect.errors import OutputError
               help="The report, .html.  [default: the log's name, ending in .html]")  # fmt: skip
 @overwrite_option
 @max_pixels_option
-@debug_option
+@common_options
 def report(log: Path, clip: Path | None, output: Path | None, overwrite: bool) -> None:
     """Make a page of a log (.jsonl) that `video` or `live` has written: one file that opens offline in any browser."""
     from emodetect.backends.registry import create_backend
@@ -40,4 +42,4 @@ def report(log: Path, clip: Path | None, output: Path | None, overwrite: bool) -
         accuracy = ["A log does not say which network wrote it. If it was the embedded one:", *accuracy_in_words(embedded)]
     settings = {"Log": log.name, "Frames": str(len(timeline.times))}
     write_report(Report(clip.name if clip else log.name, timeline, clip, settings, accuracy), path, overwrite=overwrite)
-    click.echo(f"emodetect: {path}: written", err=True)
+    note(one_line(f"emodetect: {path}: written"))

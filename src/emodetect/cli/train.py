@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
-from emodetect.cli.options import PICTURE_SUFFIXES, debug_option, overwrite_option
+from emodetect.cli.messages import is_quiet, note
+from emodetect.cli.options import COMMON_OPTIONS, PICTURE_SUFFIXES, common_options, overwrite_option
 from emodetect.errors import UsageError
 from emodetect.text import one_line
 from emodetect.training.architectures import ARCHITECTURE_NAMES
@@ -21,6 +24,9 @@ if TYPE_CHECKING:
     from emodetect.training.settings import Settings
 
 MODEL_SUFFIXES = (".h5", ".keras")
+
+_GO_WITH_RESUME = {"--epochs", "--output", "--show-attention", "--overwrite", *(f"--{name}" for name in COMMON_OPTIONS)}
+"""What may be given beside ``--resume``; the rest is the run's own."""
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -51,7 +57,7 @@ MODEL_SUFFIXES = (".h5", ".keras")
 @click.option("--show-attention", type=click.Path(path_type=Path), metavar="FILE",
               help="Draw faces beside what deep-emotion's spatial transformer makes of them.")  # fmt: skip
 @overwrite_option
-@debug_option
+@common_options
 def train(
     data: Path | None, votes: Path | None, negatives: Path | None, teachers: tuple[Path, ...], start: Path | None,
     architecture: str | None, epochs: int | None, batch_size: int | None, seed: int | None,
@@ -67,13 +73,9 @@ def train(
     from emodetect.training.settings import Settings
 
     if resume:
-        fixed = {
-            "--data": data, "--votes": votes, "--negatives": negatives, "--teacher": teachers or None, "--start": start,
-            "--arch": architecture, "--batch-size": batch_size, "--seed": seed, "--validation-share": validation_share,
-            "--precision": precision, "--run-dir": run_dir,
-        }  # fmt: skip
-        if given := [name for name, value in fixed.items() if value is not None]:
-            raise UsageError(f"{given[0]} does not go with --resume: the run keeps its settings")
+        kept = {option.opts[0] for option in _options_on_the_command_line()} - {"--resume", *_GO_WITH_RESUME}
+        if kept:
+            raise UsageError(f"{min(kept)} does not go with --resume: the run keeps its settings")
         settings = Settings.load(resume)
         settings = replace(settings, epochs=epochs or settings.epochs, output=_absolute(output) or settings.output)
         folder = resume
@@ -105,6 +107,14 @@ def train(
     _run(settings, folder, resume=resume is not None, overwrite=overwrite, show_attention=show_attention)
 
 
+def _options_on_the_command_line() -> Iterator[click.Option]:
+    """Not those of a variable or of the configuration file, which are for new runs."""
+    ctx = click.get_current_context()
+    for option in ctx.command.params:
+        if isinstance(option, click.Option) and ctx.get_parameter_source(option.name or "") is ParameterSource.COMMANDLINE:
+            yield option
+
+
 def _absolute(path: Path | None) -> str | None:
     return None if path is None else str(path.absolute())
 
@@ -118,12 +128,15 @@ def _usual_epochs(architecture: str) -> int:
 
 
 def _run(settings: Settings, folder: Path, *, resume: bool, overwrite: bool, show_attention: Path | None) -> None:
+    from rich.console import Console
+
     from emodetect.training import fit
     from emodetect.training.result import finish
     from emodetect.training.run_folder import RunFolder
 
     try:
-        data = fit.train(settings, folder, resume=resume, overwrite=overwrite)
+        console = Console(stderr=True, quiet=is_quiet())
+        data = fit.train(settings, folder, resume=resume, overwrite=overwrite, console=console)
         trained, summary = finish(folder, data)
         if settings.output:
             trained.save(Path(settings.output))
@@ -133,9 +146,9 @@ def _run(settings: Settings, folder: Path, *, resume: bool, overwrite: bool, sho
         raise
     except BaseException:  # SIGINT or SIGTERM
         if RunFolder(folder).holds_run():
-            click.echo(f"emodetect: go on with: emodetect train --resume {one_line(shlex.quote(str(folder)))}", err=True)
+            note(f"emodetect: go on with: emodetect train --resume {one_line(shlex.quote(str(folder)))}")
         raise
-    click.echo(f"\n{summary}\nAll of it: {one_line(str(folder))}", err=True)
+    note(f"\n{summary}\nAll of it: {one_line(str(folder))}")
 
 
 def _show_attention(trained: TrainedModel, data: RunData, path: Path) -> None:

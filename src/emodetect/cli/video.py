@@ -9,11 +9,12 @@ from typing import Any
 
 import click
 
+from emodetect.cli.messages import detail, note
 from emodetect.cli.options import (
     PICTURE_SUFFIXES,
     REPORT_SUFFIXES,
     backend_options,
-    debug_option,
+    common_options,
     detector_options,
     make_backend,
     make_detector,
@@ -46,7 +47,7 @@ from emodetect.text import one_line
 @backend_options
 @detector_options("10%")
 @max_pixels_option
-@debug_option
+@common_options
 def video(
     clip: Path, output: Path | None, log: Path | None, report: Path | None, plot: Path | None,
     start: float | None, end: float | None, every: int, roi: tuple[list[float], bool] | None, smoothing: float, overwrite: bool,
@@ -78,8 +79,10 @@ def video(
     with ExitStack() as stack:
         source = stack.enter_context(VideoFile(clip, part))
         region = make_region(roi, source.size)
+        width, height = source.size
+        detail(f"{clip}: {width}x{height} pixels, {source.frames_per_second:g} frames a second, {source.frame_count} frames")
         if all(path is None for path, _ in outputs):
-            click.echo("emodetect: no --output, --log, --report or --plot is given; only a summary will be printed", err=True)
+            note("emodetect: no --output, --log, --report or --plot is given; only a summary will be printed")
         face_detector = make_detector(**detector)
         emotion_backend = stack.enter_context(make_backend(backend, model, labels))
         pipeline = EmotionPipeline(
@@ -95,7 +98,8 @@ def video(
         if log is not None:
             sinks.append(stack.enter_context(RecordWriter(log, overwrite=overwrite)))
         if output is not None:
-            annotated = AnnotatedVideo(output, source.frames_per_second / every, sound_from=clip, overwrite=overwrite, style=style)
+            rate = source.frames_per_second / every
+            annotated = AnnotatedVideo(output, rate, sound_from=clip, overwrite=overwrite, style=style)
             sinks.append(stack.enter_context(BackgroundSink(annotated)))
         progress = stack.enter_context(progress_bar())
         task = progress.add_task(one_line(clip.name), total=source.expected_count or None)
@@ -126,7 +130,7 @@ def video(
         from emodetect.report.plot import plot_timeline
 
         plot_timeline(timeline, clip.name, plot, overwrite=overwrite)
-    click.echo(summary.text(), err=True)
+    note(summary.text())
 
 
 class _Summary:

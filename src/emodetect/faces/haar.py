@@ -14,9 +14,9 @@ import numpy.typing as npt
 
 from emodetect.errors import BackendUnavailableError, ModelError
 from emodetect.faces.boxes import intersection_over_smaller
+from emodetect.faces.cascade import default_cascade
+from emodetect.suggestions import did_you_mean_file
 from emodetect.types import Box, Detection
-
-CASCADE_NAME = "haarcascade_frontalface_default.xml"
 
 _WINDOW = 24
 """Side of the cascade's window: the smallest face it can see, pixels of the reduced picture."""
@@ -102,7 +102,7 @@ class HaarDetector:
             )
         path = cascade or default_cascade()
         if not path.is_file():
-            raise ModelError(f"{path}: no such cascade file")
+            raise ModelError(f"{path}: no such cascade file{did_you_mean_file(path)}")
         try:
             self._cascade = cv2.CascadeClassifier(str(path))
         except (cv2.error, SystemError):
@@ -191,15 +191,6 @@ def without_nested(detections: Sequence[Detection]) -> list[Detection]:
         if not (overlaps > _NESTED).any():
             kept.append(detection)
     return kept
-
-
-def default_cascade() -> Path:
-    """The frontal-face cascade that comes with emodetect: in the installed package, or beside ``src`` in a checkout."""
-    package = Path(__file__).resolve().parents[1]
-    for folder in (package / "haarcascades", package.parents[1] / "haarcascades"):
-        if (folder / CASCADE_NAME).is_file():
-            return folder / CASCADE_NAME
-    raise ModelError(f"{package / 'haarcascades' / CASCADE_NAME}: missing; install emodetect again")
 
 
 def _resized(gray: _Gray, scale: float) -> _Gray:

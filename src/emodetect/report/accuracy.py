@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from emodetect.backends.base import EmotionBackend
-from emodetect.backends.cnn import RESERVED
+from emodetect.backends.registry import RESERVED
 
 _EMBEDDED = (
     "It learned from FER-2013, pictures found by web searches in 2013, in which children, old people and darker skin are rarer "

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import ctypes
-import ctypes.util
-import os
-import re
-import sys
 from types import TracebackType
 
 import cv2
 from typing_extensions import Self
 
+from emodetect.display import OPENCV_CURE, display_problem, window_toolkit
 from emodetect.errors import OutputError
 from emodetect.quiet import quiet_native_output
 from emodetect.types import Image
@@ -70,30 +66,10 @@ def check_display() -> None:
     Raises:
         OutputError: OpenCV has no window support, or there is no display to draw on.
     """
-    gui = re.search(r"^\s*GUI:\s*(\S+)", cv2.getBuildInformation(), re.MULTILINE)
-    if gui is None or gui.group(1) == "NONE":
+    if window_toolkit(cv2.getBuildInformation()) is None:
         raise OutputError(
-            "the installed OpenCV cannot open windows (a headless build has replaced it): pip uninstall -y "
-            "opencv-python-headless opencv-contrib-python-headless, then pip install --force-reinstall 'opencv-python<5'; "
-            "or use --no-window"
+            "the installed OpenCV cannot open windows (a headless build has replaced it): "
+            f"{OPENCV_CURE}; or use --no-window with --log or --record"
         )
-    if sys.platform.startswith("linux") and not _display_answers():
-        name = os.environ.get("DISPLAY")
-        what = f"the display {name} does not answer" if name else "there is no display (DISPLAY is not set)"
-        raise OutputError(f"{what}; use --no-window with --log or --record, or run it in a desktop session")
-
-
-def _display_answers() -> bool:
-    if not os.environ.get("DISPLAY"):
-        return False
-    library = ctypes.util.find_library("X11") or "libX11.so.6"
-    try:
-        x11 = ctypes.CDLL(library)
-    except OSError:
-        return True  # without Xlib nothing can be asked; Qt will tell
-    x11.XOpenDisplay.restype = ctypes.c_void_p
-    display = x11.XOpenDisplay(None)
-    if not display:
-        return False
-    x11.XCloseDisplay(ctypes.c_void_p(display))
-    return True
+    if problem := display_problem():
+        raise OutputError(f"{problem}; use --no-window with --log or --record, or run it in a desktop session")

@@ -15,7 +15,9 @@ from typing_extensions import Self
 from emodetect.errors import SourceError
 from emodetect.latest import Latest
 from emodetect.quiet import quiet_native_output
+from emodetect.sources.camera_list import cameras_named, list_cameras
 from emodetect.sources.pixels import check_pixels
+from emodetect.suggestions import did_you_mean, did_you_mean_file
 from emodetect.text import looks_like_address, public_address
 from emodetect.types import Frame
 
@@ -35,22 +37,24 @@ class LiveSource:
     Attributes:
         target: camera number, device path, file or URL.
         kind: "camera", "stream" or "file".
+        label: what to call it, where the target says nothing to people.
     """
 
     target: int | str
     kind: str
+    label: str = ""
 
     @property
     def name(self) -> str:
         """What may be shown of it: of a stream not the user, the password and what else may open it."""
-        return public_address(str(self.target)) if self.kind == "stream" else str(self.target)
+        return public_address(str(self.target)) if self.kind == "stream" else self.label or str(self.target)
 
     @classmethod
     def parse(cls, text: str) -> LiveSource:
-        """Tell a camera number, a device, a URL and a file apart.
+        """Tell a camera's number, a device, a URL, a file and a camera's name apart.
 
         Raises:
-            SourceError: it is neither, or a file or device that does not exist.
+            SourceError: it is none of them, or a name of several cameras.
         """
         if text.isdecimal():
             return cls(int(text), "camera")
@@ -63,8 +67,24 @@ class LiveSource:
         if path.is_dir():
             raise SourceError(f"{text}: is a folder, not a camera, clip or stream")
         if not path.exists():
-            raise SourceError(f"{text}: no such file or device; --source takes a camera number, a device, a clip or a URL")
+            return cls._camera_named(text)
         return cls(text, "camera" if path.is_char_device() else "file")
+
+    @classmethod
+    def _camera_named(cls, text: str) -> LiveSource:
+        cameras = list_cameras()
+        matches = cameras_named(text, cameras)
+        known = ", ".join(f"{camera.index} ({camera.name})" for camera in matches or cameras)
+        if len(matches) > 1:
+            raise SourceError(f"{text}: the name of several cameras: {known}; give more of the name, or the number")
+        if not matches:
+            meant = did_you_mean(text, [camera.name for camera in cameras]) or did_you_mean_file(Path(text))
+            raise SourceError(
+                f"{text}: no such file or device, nor the name of a camera; --source takes a camera's number or name "
+                f"({known or 'none found'}), a device, a clip or a URL{meant}"
+            )
+        [camera] = matches
+        return cls(camera.number, "camera", f"{camera.index} ({camera.name})")
 
 
 class LiveCapture:
@@ -187,7 +207,7 @@ def _open(source: LiveSource) -> cv2.VideoCapture:
 def _cannot_open(source: LiveSource) -> str:
     if source.kind == "camera":
         return (
-            f"camera {source.target} cannot be opened; is it plugged in, free, and are you allowed to use it? "
+            f"camera {source.name} cannot be opened; is it plugged in, free, and are you allowed to use it? "
             "--source takes another number, a clip or a URL"
         )
     if source.kind == "stream":

@@ -12,6 +12,7 @@ import numpy as np
 
 from emodetect.errors import SourceError
 from emodetect.sources.pixels import max_pixels
+from emodetect.suggestions import did_you_mean_file
 from emodetect.types import Image
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
@@ -72,7 +73,7 @@ def read_image(path: Path) -> Image:
     try:
         data = np.fromfile(path, np.uint8)
     except FileNotFoundError:
-        raise SourceError(f"{path}: no such file") from None
+        raise SourceError(f"{path}: no such file{did_you_mean_file(path)}") from None
     except OSError as error:
         raise SourceError(f"{path}: cannot be read ({error.strerror or error})") from error
     if not data.size:

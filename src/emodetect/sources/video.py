@@ -15,6 +15,7 @@ from typing_extensions import Self
 from emodetect.errors import SourceError
 from emodetect.quiet import quiet_native_output
 from emodetect.sources.pixels import check_pixels
+from emodetect.suggestions import did_you_mean_file
 from emodetect.types import Frame
 
 _DEFAULT_RATE = 25.0
@@ -65,7 +66,7 @@ class VideoFile:
         if path.is_dir():
             raise SourceError(f"{path}: is a folder, not a video")
         if not path.exists():
-            raise SourceError(f"{path}: no such file")
+            raise SourceError(f"{path}: no such file{did_you_mean_file(path)}")
         self.path, self._part = path, part
         with quiet_native_output():
             self._capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)

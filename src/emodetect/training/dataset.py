@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from emodetect.backends.faces_input import FaceInput
 from emodetect.errors import DatasetError
+from emodetect.suggestions import did_you_mean, did_you_mean_file
 from emodetect.types import EMOTIONS, Emotion, Image
 
 FACE_SIZE = 48
@@ -90,7 +91,9 @@ def read_data_set(data: Path) -> tuple[LabelledFaces, LabelledFaces]:
 
         return read_csv(data)
     if not data.is_dir():
-        raise DatasetError(f"{data}: no such folder or file; expected a folder with train/ and test/, or fer2013.csv")
+        raise DatasetError(
+            f"{data}: no such folder or file; expected a folder with train/ and test/, or fer2013.csv{did_you_mean_file(data)}"
+        )
     missing = [name for name in ("train", "test") if not (data / name).is_dir()]
     if missing:
         raise DatasetError(f"{data}: has no folder {' and no folder '.join(missing)}; expected train/<label>/, test/<label>/")
@@ -114,14 +117,18 @@ def read_crops(folder: Path, *, allow_missing: bool = False) -> LabelledCrops:
             faults are named.
     """
     if not folder.is_dir():
-        raise DatasetError(f"{folder}: no such folder; expected {folder.name}/<label>/ with one folder an emotion")
+        raise DatasetError(
+            f"{folder}: no such folder; expected {folder.name}/<label>/ with one folder an emotion{did_you_mean_file(folder)}"
+        )
     faults: list[str] = []
     folders: dict[Emotion, Path] = {}
     for child in sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")):
         try:
             emotion = Emotion(child.name.lower())
         except ValueError:
-            faults.append(f"{child}: unknown label {child.name!r}; the labels are {', '.join(EMOTIONS)}")
+            faults.append(
+                f"{child}: unknown label {child.name!r}; the labels are {', '.join(EMOTIONS)}{did_you_mean(child.name, EMOTIONS)}"
+            )
             continue
         if emotion in folders:
             faults.append(f"{child}: a second folder for the label {emotion}, beside {folders[emotion].name}")

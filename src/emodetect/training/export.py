@@ -16,6 +16,7 @@ from emodetect.backends.labels import TUTORIAL_LABELS, LabelMap
 from emodetect.backends.metadata import KEY, ModelMetadata, read_keras_metadata
 from emodetect.errors import BackendUnavailableError, ModelError, OutputError, first_line
 from emodetect.quiet import quiet_native_output
+from emodetect.suggestions import did_you_mean_file
 from emodetect.training.result import load_best
 from emodetect.types import Image
 
@@ -82,7 +83,7 @@ def export_file(
             is left then.
     """
     if not source.is_file():
-        raise ModelError(f"{source}: no such model file")
+        raise ModelError(f"{source}: no such model file{did_you_mean_file(source)}")
     try:
         known = read_keras_metadata(source)
     except OSError as error:

@@ -1,0 +1,32 @@
+"""What DeepFace's emotion model needs on the disk; found without DeepFace."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+WEIGHTS_NAME = "facial_expression_model_weights.h5"
+
+PACKAGES_CURE = 'pip install "deepface>=0.0.99,<0.0.102" "retina-face<0.0.19" tf-keras'
+
+_HDF5 = b"\x89HDF\r\n\x1a\n"
+
+
+def weights_path() -> Path:
+    """Where DeepFace looks for the weights of its emotion model (`deepface.commons.weight_utils`)."""
+    return Path(os.environ.get("DEEPFACE_HOME", Path.home())) / ".deepface" / "weights" / WEIGHTS_NAME
+
+
+def weights_cure() -> str:
+    """What to do where they are missing."""
+    return f"put {WEIGHTS_NAME} into {weights_path().parent} (from the releases of serengil/deepface_models on GitHub, v1.0)"
+
+
+def are_weights_damaged() -> bool:
+    """Whether the file is no HDF5 file, as after a download that broke off or fetched a page.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with weights_path().open("rb") as file:
+        return file.read(len(_HDF5)) != _HDF5

@@ -1,0 +1,35 @@
+"""``emodetect backends``."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+import click
+
+from emodetect.cli.options import common_options, format_option
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@format_option
+@common_options
+def backends(output_format: str) -> None:
+    """List what can read emotions: what is there, what is missing and how to get it, plug-ins too."""
+    from emodetect.backends.inventory import list_backends
+
+    states = list(list_backends())
+    if output_format == "json":
+        click.echo(json.dumps([asdict(state) for state in states], indent=2))
+        return
+    from emodetect.cli.table import print_table
+
+    rows = [
+        (
+            "ok" if state.available else "missing",
+            state.name,
+            state.reads,
+            state.detail + (f"\n→ {state.cure}" if state.cure else ""),
+        )
+        for state in states
+    ]
+    print_table(("state", "--backend", "reads emotions with", "what is there, or is missing"), rows)

@@ -1,0 +1,43 @@
+"""``emodetect config``."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from emodetect.cli.messages import note
+from emodetect.cli.options import common_options, format_option
+from emodetect.cli.settings import configuration_in_use, settings_of_all, unknown_variables
+from emodetect.text import one_line
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@format_option
+@common_options
+@click.pass_context
+def config(ctx: click.Context, output_format: str) -> None:
+    """Show where the configuration file is, and what it and EMODETECT_* variables set.
+
+    The command line goes before variables, variables before the file, and the file before the defaults.
+    """
+    path = configuration_in_use(ctx)
+    settings = settings_of_all(ctx)
+    unknown = unknown_variables(ctx)
+    if output_format == "json":
+        record = {
+            "file": str(path),
+            "exists": path.is_file(),
+            "settings": [setting._asdict() for setting in settings],
+            "unknown_variables": unknown,
+        }
+        click.echo(json.dumps(record, indent=2))
+        return
+    click.echo(one_line(f"{path}{'' if path.is_file() else ' (does not exist)'}"))
+    commands: dict[str, list[str]] = {}  # what is set for all commands makes one line
+    for setting in settings:
+        commands.setdefault(f"--{setting.option} {setting.value} (from {setting.origin})", []).append(setting.command)
+    for line, names in commands.items():
+        click.echo(one_line(f"{', '.join(names)}: {line}"))
+    for message in unknown.values():
+        note(f"emodetect: {one_line(message)}")

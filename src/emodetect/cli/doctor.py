@@ -1,0 +1,38 @@
+"""``emodetect doctor``."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+
+import click
+
+from emodetect.cli.options import common_options, format_option
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@format_option
+@common_options
+def doctor(output_format: str) -> int:
+    """Find out what is wrong here, and what helps.
+
+    Looks at Python, packages, OpenCV, the display, cameras, the files of emodetect and DeepFace's, and measures what a face
+    costs. The exit code is 1 where there is a fault. Nothing is changed.
+    """
+    from emodetect.doctor import Status, examine
+
+    checks = list(examine())
+    if output_format == "json":
+        click.echo(json.dumps({"checks": [check.as_dict() for check in checks]}, indent=2))
+    else:
+        from emodetect.cli.table import print_table
+
+        rows = [(check.status.value, check.name, check.detail + (f"\n→ {check.cure}" if check.cure else "")) for check in checks]
+        print_table(("status", "check", "what was found, and what helps"), rows)
+        click.echo(f"\n{_summary(Counter(check.status.value for check in checks))}")
+    return int(any(check.status is Status.FAULT for check in checks))
+
+
+def _summary(counts: Counter[str]) -> str:
+    parts = [f"{counts[kind]} {kind}{'' if counts[kind] == 1 else 's'}" for kind in ("fault", "warning") if counts[kind]]
+    return ", ".join(parts) or "All is well."

@@ -1,0 +1,53 @@
+"""What commands say on standard error, and how much of it: ``--quiet`` says less, ``--verbose`` more. Errors always come."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from emodetect.text import one_line
+
+_QUIET, _VERBOSE = "emodetect.quiet", "emodetect.verbose"
+
+
+def set_verbosity(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
+    """Remember ``--quiet`` or ``--verbose`` for this run; a callback for both.
+
+    Where a file or a variable asks for one and the command line for the other, the command line wins.
+    """
+    asked = ctx.meta.setdefault("emodetect.verbosity", {})
+    if value:
+        asked[parameter.name] = ctx.get_parameter_source(parameter.name or "") is click.core.ParameterSource.COMMANDLINE
+    if len(set(asked.values())) == 1 and len(asked) == 2:
+        raise click.UsageError("--quiet and --verbose contradict each other; give one of them", ctx)
+    winner = max(asked, key=lambda name: asked[name], default=None)
+    ctx.meta[_QUIET], ctx.meta[_VERBOSE] = winner == "quiet", winner == "verbose"
+
+
+def is_quiet() -> bool:
+    """Whether only errors are wanted."""
+    return bool(_meta().get(_QUIET))
+
+
+def shows_progress() -> bool:
+    """Whether progress is shown: on a terminal, unless quiet."""
+    return sys.stderr.isatty() and not is_quiet()
+
+
+def note(text: str) -> None:
+    """Say something that is no error, unless quiet."""
+    if not is_quiet():
+        click.echo(text, err=True)
+
+
+def detail(text: str) -> None:
+    """Say what is used, if ``--verbose`` asks for it."""
+    if _meta().get(_VERBOSE):
+        click.echo(one_line(f"emodetect: {text}"), err=True)
+
+
+def _meta() -> dict[str, Any]:
+    ctx = click.get_current_context(silent=True)
+    return ctx.meta if ctx else {}

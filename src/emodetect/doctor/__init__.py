@@ -1,0 +1,59 @@
+"""What `emodetect doctor` looks at: a module for each kind of check, and the order they are made in.
+
+Nothing here may fail where the machine does: heavy packages are imported inside the checks, and what a check raises becomes
+a fault of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from emodetect.doctor import cameras, deepface, files, network, opencv, packages, screen
+from emodetect.doctor.check import Check, Status
+from emodetect.errors import first_line
+
+
+@dataclass(frozen=True)
+class _Examination:
+    """A function that makes checks, what it looks at, and whether it is of use only where OpenCV can be imported."""
+
+    name: str
+    look: Callable[[], Iterator[Check]]
+    needs_opencv: bool = False
+
+
+_EXAMINATIONS = (
+    _Examination("Python", packages.check_python),
+    _Examination("packages", packages.check_packages),
+    _Examination("OpenCV wheels", opencv.check_wheels),
+    _Examination("OpenCV", opencv.check_import),
+    _Examination("windows", opencv.check_windows, needs_opencv=True),
+    _Examination("display", screen.check_display),
+    _Examination("cameras", cameras.check_cameras, needs_opencv=True),
+    _Examination("FFmpeg", files.check_ffmpeg),
+    _Examination("cascade", files.check_cascade),
+    _Examination("network", files.check_network),
+    _Examination("speed", network.check_speed, needs_opencv=True),
+    _Examination("DeepFace", deepface.check_deepface),
+)
+
+
+def examine() -> Iterator[Check]:
+    """Make all checks, one after the other."""
+    has_opencv = True
+    for examination in _EXAMINATIONS:
+        if examination.needs_opencv and not has_opencv:
+            yield Check(examination.name, Status.WARNING, "not looked at, since OpenCV cannot be imported", "mend OpenCV first")
+            continue
+        try:
+            found = list(examination.look())
+        except Exception as error:
+            cure = "emodetect doctor --debug shows where"
+            found = [Check(examination.name, Status.FAULT, f"cannot be looked at: {first_line(error)}", cure)]
+        if examination.look is opencv.check_import:
+            has_opencv = all(check.status is not Status.FAULT for check in found)
+        yield from found
+
+
+__all__ = ["Check", "Status", "examine"]

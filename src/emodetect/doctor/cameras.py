@@ -1,0 +1,27 @@
+"""Cameras, by name."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+
+from emodetect.doctor.check import Check, Status
+
+
+def check_cameras() -> Iterator[Check]:
+    """Which cameras the system knows; they are not opened."""
+    from emodetect.sources.camera_list import list_cameras
+
+    cameras = list_cameras()
+    if cameras:
+        yield Check("cameras", Status.OK, ", ".join(f"{camera.index}: {camera.name} ({camera.backend})" for camera in cameras))
+    else:
+        yield Check("cameras", Status.WARNING, "none found", _cure())
+
+
+def _cure() -> str:
+    if sys.platform == "darwin":
+        return "plug one in, and allow the terminal to use it: System Settings, Privacy & Security, Camera"
+    if sys.platform == "win32":
+        return "plug one in, and allow apps to use it: Settings, Privacy & security, Camera"
+    return "plug one in; one that is there but not seen needs its driver, or your user in the group video"

@@ -1,0 +1,36 @@
+"""DeepFace: its packages and weights, which only ``--backend deepface`` needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
+
+from emodetect.backends.deepface_weights import PACKAGES_CURE, are_weights_damaged, weights_cure, weights_path
+from emodetect.doctor.check import Check, Status
+
+_PACKAGES = ("deepface", "tf-keras", "tensorflow")
+
+
+def check_deepface() -> Iterator[Check]:
+    """Whether ``--backend deepface`` has all it needs; nothing of it is imported, which would take seconds."""
+    missing = [name for name in _PACKAGES if not _is_installed(name)]
+    if missing:
+        yield Check("DeepFace", Status.WARNING, f"{', '.join(missing)} not installed", PACKAGES_CURE)
+    else:
+        yield Check("DeepFace", Status.OK, ", ".join(f"{name} {version(name)}" for name in _PACKAGES))
+    path = weights_path()
+    if not path.is_file():
+        cure = f"the first use downloads them; without a network {weights_cure()}"
+        yield Check("DeepFace's weights", Status.WARNING, f"{path} is missing", cure)
+    elif are_weights_damaged():
+        yield Check("DeepFace's weights", Status.WARNING, f"{path} is damaged", "delete it and let it be downloaded again")
+    else:
+        yield Check("DeepFace's weights", Status.OK, str(path))
+
+
+def _is_installed(name: str) -> bool:
+    try:
+        version(name)
+    except PackageNotFoundError:
+        return False
+    return True

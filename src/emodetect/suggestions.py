@@ -1,0 +1,41 @@
+"""'Did you mean': the nearest of the names that there are, for the end of a message."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from difflib import get_close_matches
+from itertools import islice
+from pathlib import Path
+
+_NEAR = 0.6
+"""Share of two words' letters that agree, from which on one may be the other mistyped (`difflib`'s own)."""
+
+_NEAR_FILE = 0.75
+"""The same for file names, whose endings agree anyway."""
+
+_MANY = 5000
+"""So many names of a folder are looked at; more would take a second."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """``; did you mean 'x'?`` where a known name is near this one, else nothing. Case does not matter."""
+    return _nearest(name, known, _NEAR)
+
+
+def did_you_mean_file(path: Path) -> str:
+    """The same for a file or folder that is not there, among those beside it; names a folder that does not exist."""
+    try:
+        with os.scandir(path.parent) as entries:
+            names = [entry.name for entry in islice(entries, _MANY)]
+    except FileNotFoundError:
+        return f"; the folder {path.parent} does not exist"
+    except OSError:
+        return ""
+    return _nearest(path.name, names, _NEAR_FILE)
+
+
+def _nearest(name: str, known: Iterable[str], cutoff: float) -> str:
+    spellings = {other.lower(): other for other in known}
+    found = get_close_matches(name.lower(), spellings, n=1, cutoff=cutoff)
+    return f"; did you mean {spellings[found[0]]!r}?" if found else ""

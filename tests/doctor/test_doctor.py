@@ -1,0 +1,221 @@
+"""Each fault is made real: in a virtual environment, in a copy of the package, or in the environment of a run."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import venv
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import cv2
+import pytest
+
+from emodetect.backends.deepface_weights import WEIGHTS_NAME
+from emodetect.backends.onnx_session import EMBEDDED
+from emodetect.checksums import checksum, recorded_checksum
+from emodetect.display import OPENCV_CURE
+from emodetect.doctor.opencv import library_cure
+from emodetect.faces.cascade import CASCADE_NAME, default_cascade
+from tests.builders import ROOT
+from tests.cli.running import TIMEOUT, environment, run
+
+SITE = Path(cv2.__file__).parents[1]
+"""Where the packages of this environment are."""
+
+
+def examine(python: str | Path = sys.executable, env: Mapping[str, str | None] | None = None) -> tuple[int, dict[str, Any]]:
+    """Run the doctor: its exit code, and its checks by name."""
+    done = subprocess.run(
+        [str(python), "-m", "emodetect", "doctor", "--format", "json"],
+        env=environment(env), capture_output=True, text=True, timeout=TIMEOUT, check=False,
+    )  # fmt: skip
+    assert done.stderr == ""
+    return done.returncode, {check["name"]: check for check in json.loads(done.stdout)["checks"]}
+
+
+def link_or_copy(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+
+
+def copy_opencv(target: Path) -> None:
+    """A copy of this environment's OpenCV wheel, as pip left it."""
+    for name in ("cv2", "opencv_python.libs", f"opencv_python-{version('opencv-python')}.dist-info"):
+        if (SITE / name).exists():
+            shutil.copytree(SITE / name, target / name, copy_function=link_or_copy)
+
+
+def copy_package(target: Path) -> Path:
+    """A copy of emodetect's checkout; its source folder, to be put on the path."""
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "src", target / "src", copy_function=link_or_copy, ignore=ignored)
+    shutil.copytree(ROOT / "haarcascades", target / "haarcascades", copy_function=link_or_copy)
+    return target / "src"
+
+
+def damage(path: Path) -> None:
+    """Change a byte in the middle of a file, leaving the file that it may be a link of alone."""
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    path.unlink()
+    path.write_bytes(content)
+
+
+@pytest.fixture(scope="module")
+def sound() -> dict[str, Any]:
+    """What the doctor finds here, without a display."""
+    code, checks = examine(env={"DISPLAY": None})
+    assert code == 1
+    return checks
+
+
+def test_each_check_has_the_four_fields_and_a_cure_where_it_is_needed(sound: dict[str, Any]) -> None:
+    for check in sound.values():
+        assert list(check) == ["name", "status", "detail", "cure"]
+        assert check["status"] in {"ok", "warning", "fault"}
+        assert check["detail"]
+        assert bool(check["cure"]) == (check["status"] != "ok"), check
+
+
+def test_what_is_well_here_is_ok(sound: dict[str, Any]) -> None:
+    wells = ["Python", "packages", "OpenCV wheels", "OpenCV", "windows", "FFmpeg", "cascade", "network", "DeepFace"]
+    assert {name: sound[name]["status"] for name in wells} == dict.fromkeys(wells, "ok")
+    assert f"opencv-python {version('opencv-python')}" in sound["packages"]["detail"]
+    assert "ms a face" in sound["speed"]["detail"]
+
+
+def test_no_display_is_a_fault(sound: dict[str, Any]) -> None:
+    assert sound["display"]["status"] == "fault"
+    assert "DISPLAY is not set" in sound["display"]["detail"]
+    assert "--no-window" in sound["display"]["cure"]
+
+
+def test_the_table_says_the_same_and_lines_are_not_broken(tmp_path: Path) -> None:
+    done = run("doctor", env={"DISPLAY": ":4711", "DEEPFACE_HOME": str(tmp_path)})
+
+    assert done.returncode == 1
+    lines = done.stdout.splitlines()
+    assert "fault    display" in done.stdout
+    assert any("the display :4711 does not answer" in line for line in lines)
+    assert any(line.strip().startswith("→ run it in a desktop session") for line in lines)
+    assert any(f"{tmp_path / '.deepface' / 'weights' / WEIGHTS_NAME} is missing" in line for line in lines)
+    assert lines[-1].startswith("1 fault, ")
+
+
+def test_a_headless_wheel_on_top_is_found_with_the_command_that_mends_it(tmp_path: Path) -> None:
+    wheels = tmp_path / "wheels"
+    wanted = f"opencv-python-headless=={version('opencv-python')}"
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
+    fetched = subprocess.run([*pip, "download", "--no-deps", "--dest", str(wheels), wanted], check=False, timeout=300)
+    if fetched.returncode:
+        pytest.skip(f"{wanted} cannot be had")
+    folder = tmp_path / "environment"
+    venv.create(folder, with_pip=False)
+    packages = next((folder / "lib").glob("python*/site-packages"))
+    copy_opencv(packages)
+    python = folder / "bin" / "python"
+    install = ["install", "--no-deps", "--no-index", "--find-links", str(wheels), wanted]
+    subprocess.run([*pip, f"--python={python}", *install], check=True, timeout=300)
+    (packages / "others.pth").write_text(f"{ROOT / 'src'}\n{SITE}\n")
+
+    code, checks = examine(python, {"PYTHONPATH": None})
+
+    assert code == 1
+    assert checks["OpenCV wheels"]["status"] == "fault"
+    assert "overwrite each other" in checks["OpenCV wheels"]["detail"]
+    assert "no longer the one of opencv-python" in checks["OpenCV wheels"]["detail"]
+    assert checks["OpenCV"]["status"] == "ok"
+    assert checks["windows"]["status"] == "fault"
+    for name in ("OpenCV wheels", "windows"):
+        assert checks[name]["cure"] == OPENCV_CURE
+
+
+def test_a_missing_library_of_opencv_is_named_and_all_other_checks_are_made(tmp_path: Path) -> None:
+    copy_opencv(tmp_path)
+    [module] = (tmp_path / "cv2").glob("cv2*.so")
+    content = module.read_bytes()
+    assert b"libz.so.1\0" in content
+    module.unlink()
+    module.write_bytes(content.replace(b"libz.so.1\0", b"libQ.so.9\0"))  # no system has that
+
+    code, checks = examine(env={"PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT / "src")])})
+
+    assert code == 1
+    assert checks["OpenCV"]["status"] == "fault"
+    assert "libQ.so.9" in checks["OpenCV"]["detail"]
+    assert checks["OpenCV"]["cure"] == "install the system's package that holds libQ.so.9"
+    assert checks["OpenCV wheels"]["status"] == "fault"  # its RECORD says otherwise, too
+    for name in ("windows", "cameras", "speed"):
+        assert checks[name]["status"] == "warning"
+        assert "OpenCV cannot be imported" in checks[name]["detail"]
+    assert checks["network"]["status"] == "ok"
+    assert checks["DeepFace"]["status"] == "ok"
+
+
+@pytest.mark.parametrize(
+    ("missing", "cure"),
+    [
+        (["libGL.so.1", "libgthread-2.0.so.0", "libglib-2.0.so.0"], "sudo apt-get install libgl1 libglib2.0-0 (Debian, Ubuntu)"),
+        (
+            ["libGL.so.1", "libfoo.so.2"],
+            "sudo apt-get install libgl1 (Debian, Ubuntu); install the system's package that holds libfoo.so.2",
+        ),
+        (["libQt5Core-9088e21b.so.5.15.19"], OPENCV_CURE),
+    ],
+)
+def test_libraries_have_the_packages_of_the_system_as_their_cure(missing: list[str], cure: str) -> None:
+    assert library_cure(missing) == cure
+
+
+def test_damaged_files_and_packages_that_do_not_fit_are_faults(tmp_path: Path) -> None:
+    source = copy_package(tmp_path)
+    (tmp_path / "haarcascades" / CASCADE_NAME).unlink()
+    damage(source / "emodetect" / "backends" / "models" / EMBEDDED.name)
+    facts = source / "scipy-1.0.dist-info"
+    facts.mkdir()
+    (facts / "METADATA").write_text("Metadata-Version: 2.1\nName: scipy\nVersion: 1.0\n")
+    weights = tmp_path / ".deepface" / "weights" / WEIGHTS_NAME
+    weights.parent.mkdir(parents=True)
+    weights.write_text("<html>not found</html>")
+
+    code, checks = examine(env={"PYTHONPATH": str(source), "DEEPFACE_HOME": str(tmp_path)})
+
+    assert code == 1
+    assert checks["cascade"]["status"] == "fault"
+    assert f"{CASCADE_NAME}: missing" in checks["cascade"]["detail"]
+    assert checks["network"]["status"] == "fault"
+    assert "is damaged: SHA-256" in checks["network"]["detail"]
+    assert checks["packages"]["detail"] == "scipy 1.0 is not >=1.13"
+    assert checks["packages"]["cure"] == "pip install 'scipy>=1.13'"
+    assert checks["DeepFace's weights"]["status"] == "warning"
+    assert "is damaged" in checks["DeepFace's weights"]["detail"]
+
+
+def test_a_missing_network_and_an_opencv_that_was_taken_apart_are_faults(tmp_path: Path) -> None:
+    source = copy_package(tmp_path)
+    damage(tmp_path / "haarcascades" / CASCADE_NAME)
+    (source / "emodetect" / "backends" / "models" / EMBEDDED.name).unlink()
+    (source / "cv2").mkdir()
+    (source / "cv2" / "__init__.py").touch()  # as much as an uninstall may leave
+
+    code, checks = examine(env={"PYTHONPATH": str(source)})
+
+    assert code == 1
+    assert "is damaged" in checks["cascade"]["detail"]
+    assert "emodetect.onnx is missing" in checks["network"]["detail"]
+    assert checks["OpenCV"]["status"] == "fault"
+    assert "taken apart" in checks["OpenCV"]["detail"]
+    assert checks["OpenCV"]["cure"] == OPENCV_CURE
+
+
+@pytest.mark.parametrize("path", [EMBEDDED, default_cascade()], ids=lambda path: path.name)
+def test_the_recorded_checksum_is_the_files_own(path: Path) -> None:
+    assert recorded_checksum(path) == checksum(path), f"in {path.parent}: sha256sum {path.name} > {path.name}.sha256"
