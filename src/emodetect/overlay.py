@@ -33,12 +33,22 @@ _SMALLEST_LINE = 11
 """Height of a line of the panel that can still be read, pixels."""
 
 
-def draw(image: Image, readings: Sequence[FaceReading], *, status: Sequence[str] = (), banner: str | None = None) -> Image:
+def draw(
+    image: Image,
+    readings: Sequence[FaceReading],
+    *,
+    bars: bool = True,
+    labels: bool = True,
+    status: Sequence[str] = (),
+    banner: str | None = None,
+) -> Image:
     """Draw boxes, labels and score panels.
 
     Args:
         image: uint8 (height, width, 3) BGR; left as it is.
         readings: what to draw.
+        bars: whether each face gets a panel with all scores.
+        labels: whether each face gets a label.
         status: lines for the top left corner.
         banner: a line across the bottom, such as what is being waited for.
 
@@ -48,11 +58,12 @@ def draw(image: Image, readings: Sequence[FaceReading], *, status: Sequence[str]
     canvas = image.copy()
     unit = _unit(canvas)
     size = canvas.shape[1], canvas.shape[0]
-    for reading, place in zip(readings, _place_panels(readings, size, unit), strict=True):
+    places = _place_panels(readings, size, unit) if bars else [None] * len(readings)
+    for reading, place in zip(readings, places, strict=True):
         if reading.scores is not None and place is not None:
             _draw_panel(canvas, reading.scores, *place)
     for reading in readings:
-        _draw_face(canvas, reading, unit)
+        _draw_face(canvas, reading, unit, label(reading) if labels else None)
     for row, line in enumerate(status):
         _draw_tag(canvas, line, (0, round(row * unit * 1.6)), unit, (40, 40, 40))
     if banner:
@@ -79,12 +90,13 @@ def _unit(image: Image) -> float:
     return max(13.0, float(min(image.shape[:2])) / 42)
 
 
-def _draw_face(canvas: Image, reading: FaceReading, unit: float) -> None:
+def _draw_face(canvas: Image, reading: FaceReading, unit: float, text: str | None) -> None:
     color = COLORS[reading.scores.dominant] if reading.scores else UNKNOWN_COLOR
     box = reading.box
     thickness = max(2, round(unit / 8))
     cv2.rectangle(canvas, (box.x, box.y), (box.x + box.width - 1, box.y + box.height - 1), color, thickness)
-    text = label(reading)
+    if text is None:
+        return
     width, height = _tag_size(text, unit)
     left = min(max(0, box.x - thickness // 2), max(0, canvas.shape[1] - width))
     # Over the box; where there is no room, inside at its top.

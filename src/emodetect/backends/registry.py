@@ -27,6 +27,11 @@ def backend_names() -> list[str]:
     return [*_BUILT_IN, *sorted(point.name for point in entry_points(group=GROUP) if point.name not in _BUILT_IN)]
 
 
+def is_built_in(name: str) -> bool:
+    """Whether a backend of this name comes with emodetect."""
+    return name in _BUILT_IN
+
+
 def create_backend(name: str, model: str | None = None, labels: Sequence[str] | None = None) -> EmotionBackend:
     """Make a backend; entering it, as a context manager, loads it.
 
@@ -44,7 +49,7 @@ def create_backend(name: str, model: str | None = None, labels: Sequence[str] | 
 
 
 def _factory(name: str) -> BackendFactory:
-    if name in _BUILT_IN:
+    if is_built_in(name):
         point = EntryPoint(name, _BUILT_IN[name], GROUP)
     else:
         found = list(entry_points(group=GROUP, name=name))

@@ -110,16 +110,10 @@ def _targets(photos: Sequence[Path], named: str | None, overwrite: bool) -> list
 
 
 def _save(picture: Image, result: FrameResult, target: Path, overwrite: bool) -> None:
-    import cv2
-
-    from emodetect.files import written_whole
     from emodetect.overlay import draw
+    from emodetect.sinks.picture import write_picture
 
-    ok, data = cv2.imencode(target.suffix.lower(), draw(picture, result.readings))
-    if not ok:
-        raise OutputError(f"{target}: OpenCV cannot write such a file")
-    with written_whole(target, overwrite=overwrite) as partial:
-        partial.write_bytes(data.tobytes())
+    write_picture(draw(picture, result.readings), target, overwrite=overwrite)
 
 
 def _print_table(records: Sequence[dict[str, Any]]) -> None:
