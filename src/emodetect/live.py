@@ -218,7 +218,7 @@ class LiveSession:
     def _decorated(self, frame: Frame, result: FrameResult) -> Image:
         """The picture with its faces and what else there is to tell."""
         view, loading = self._view, self._classifier.loading
-        news = [f"loading {loading} ..." if loading else None, "paused" if view.paused else None, view.notice]
+        news = [f"loading {loading} ..." if loading else None, "paused" if view.paused else None, *view.notices]
         banner = "  |  ".join(text for text in news if text)
         image = self._annotated(frame, result, self._pace.lines() if view.numbers else (), banner or None)
         recording = self._recorder is not None and self._recorder.path is not None
@@ -261,10 +261,10 @@ class LiveSession:
         path = self._recorder.path
         if path is not None:
             self._recorder.stop()
-            self._view.say(f"recorded {path}")
+            self._view.say(f"recorded {path}", "recording")
         else:
             self._recorder.start()
-            self._view.say(f"recording {self._recorder.path}")
+            self._view.say(f"recording {self._recorder.path}", "recording")
 
     def _track(self) -> None:
         try:

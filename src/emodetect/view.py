@@ -92,7 +92,7 @@ class View:
     paused: bool = False
     min_face: MinFace = MinFace(0.1, relative=True)
     smoothing: float = 0.5
-    _notice: tuple[str, float] = field(default=("", 0.0), init=False)
+    _notices: dict[str, tuple[str, float]] = field(default_factory=dict, init=False)
 
     def obey(self, command: Command) -> None:
         """Change what this command changes of the view; others change nothing."""
@@ -120,22 +120,23 @@ class View:
             case Command.MORE_SMOOTHING:
                 self._add_smoothing(_SMOOTHING_STEP)
 
-    def say(self, text: str) -> None:
-        """Show a message for some seconds."""
-        self._notice = text, time.monotonic() + _NOTICE_SECONDS
+    def say(self, text: str, about: str = "") -> None:
+        """Show a message for some seconds; it takes the place of the last one about the same."""
+        self._notices = {**self._notices, about or text: (text, time.monotonic() + _NOTICE_SECONDS)}
 
     @property
-    def notice(self) -> str | None:
-        """The message, while it stays."""
-        text, until = self._notice
-        return text if time.monotonic() < until else None
+    def notices(self) -> list[str]:
+        """The messages, while they stay."""
+        now = time.monotonic()
+        self._notices = {about: notice for about, notice in self._notices.items() if now < notice[1]}
+        return [text for text, _ in self._notices.values()]
 
     def _scale_min_face(self, factor: float) -> None:
         least, most = _MIN_FACE_SHARES if self.min_face.relative else _MIN_FACE_PIXELS
         value = min(max(self.min_face.value * factor, least), most)
         self.min_face = replace(self.min_face, value=value)
-        self.say(f"smallest face: {f'{value:.0%} of the height' if self.min_face.relative else f'{value:.0f} pixels'}")
+        self.say(f"smallest face: {f'{value:.0%} of the height' if self.min_face.relative else f'{value:.0f} pixels'}", "face")
 
     def _add_smoothing(self, seconds: float) -> None:
         self.smoothing = round(min(max(self.smoothing + seconds, 0.0), _MOST_SMOOTHING), 3)
-        self.say(f"smoothing: {self.smoothing:g} s" if self.smoothing else "smoothing: off")
+        self.say(f"smoothing: {self.smoothing:g} s" if self.smoothing else "smoothing: off", "smoothing")
