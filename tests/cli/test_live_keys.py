@@ -232,15 +232,12 @@ def test_the_next_backend_is_loaded_while_the_picture_goes_on(
     assert process.returncode == 0
 
 
-def test_a_backend_that_dies_ends_it_with_one_line(
-    desktop: Desktop, still_clip: Path, plugins: dict[str, str | None]
-) -> None:
+def test_a_backend_that_dies_ends_it_with_one_line(desktop: Desktop, still_clip: Path, plugins: dict[str, str | None]) -> None:
     with live(desktop, "--source", still_clip, "--loop", "--backend", "dying", changes=plugins) as process:
         errors = end(process)
     assert process.returncode == 1
-    assert errors.splitlines() == [
-        "emodetect: the process of the backend sad one was ended by SIGKILL, perhaps for want of memory; --debug shows what it said"
-    ]
+    [line] = errors.splitlines()
+    assert line.startswith("emodetect: the process of the backend sad one was ended by SIGKILL")
 
 
 def test_an_interrupt_of_all_processes_ends_it_without_a_word_of_the_backends(
@@ -252,7 +249,7 @@ def test_an_interrupt_of_all_processes_ends_it_without_a_word_of_the_backends(
             os.kill(number, signal.SIGINT)
         errors = end(process)
     assert process.returncode == 130
-    assert errors == "emodetect: interrupted\n"
+    assert errors.strip() == "emodetect: interrupted"
 
 
 def children(process: int) -> list[int]:

@@ -13,7 +13,8 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import parent_process
 from typing import Any
@@ -44,27 +45,26 @@ def create_separate(name: str, model: str | None = None, labels: Sequence[str] |
         UsageError: there is no backend of that name, or it does not take these options.
         ModelError: there is no such model file.
     """
+    make = partial(create_backend, name, model, labels)
     if is_built_in(name):
-        backend = create_backend(name, model, labels)
-        return backend if isinstance(backend, OnnxBackend) else SeparateBackend(name, model, labels, title=backend.name)
+        backend = make()
+        return backend if isinstance(backend, OnnxBackend) else SeparateBackend(make, title=backend.name)
     if name not in backend_names():
         raise UsageError(f"no backend {name!r}; there are {', '.join(backend_names())}")
-    return SeparateBackend(name, model, labels, title=name)
+    return SeparateBackend(make, title=name)
 
 
 class SeparateBackend(EmotionBackend):
     """Makes, loads and asks a backend in a process that ends with this one in every case.
 
     Args:
-        backend: as for `create_backend`, as are model and labels.
-        model: a model file, or a name that the backend knows.
-        labels: what the model's outputs mean.
+        make: makes the backend, there; must be such as can be pickled.
         title: what to call it until it is loaded.
     """
 
-    def __init__(self, backend: str, model: str | None = None, labels: Sequence[str] | None = None, *, title: str) -> None:
+    def __init__(self, make: Callable[[], EmotionBackend], *, title: str) -> None:
         self.name = title
-        self._wanted = backend, model, labels
+        self._make = make
         self._process: multiprocessing.process.BaseProcess | None = None
         self._cancelled = False
 
@@ -72,7 +72,7 @@ class SeparateBackend(EmotionBackend):
     def load(self) -> None:
         context = multiprocessing.get_context("spawn")
         self._connection, theirs = context.Pipe()
-        process = context.Process(target=_serve, args=(theirs, *self._wanted), name=f"emodetect {self.name}", daemon=True)
+        process = context.Process(target=_serve, args=(theirs, self._make), name=f"emodetect {self.name}", daemon=True)
         with _without_interrupts():
             process.start()
         self._process = process
@@ -147,14 +147,14 @@ def _without_interrupts() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _serve(connection: Connection, name: str, model: str | None, labels: Sequence[str] | None) -> None:
+def _serve(connection: Connection, make: Callable[[], EmotionBackend]) -> None:
     """What the process does: load, then answer until the connection is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(os, "setsid"):
         os.setsid()  # nor does what ends a whole group of processes end it before its parent
     _end_with_parent()
     try:
-        with create_backend(name, model, labels) as backend:
+        with make() as backend:
             connection.send(((backend.name, backend.uncertain_below, backend.tells_contempt), None))
             for method, crops in _questions(connection):
                 connection.send((np.asarray(getattr(backend, method)(crops), np.float32), None))
