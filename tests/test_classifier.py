@@ -180,4 +180,5 @@ def test_closing_breaks_off_what_is_being_loaded_and_says_nothing(start: Start) 
     wait_for(lambda: second.closed)
     assert second.cancelled
     assert first.closed == 1
-    assert classifier.errors == classifier.said == []
+    assert classifier.errors == []
+    assert classifier.said == []

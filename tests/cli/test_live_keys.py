@@ -175,7 +175,7 @@ def test_pause_snapshot_and_recording(
     press: Callable[..., Image], desktop: Desktop, still_clip: Path, moving_clip_path: Path, tmp_path: Path
 ) -> None:
     recording = tmp_path / "r.mp4"
-    arguments = ["--source", moving_clip_path, "--loop", "--record", recording, "--snapshots", tmp_path]
+    arguments: list[str | Path] = ["--source", moving_clip_path, "--loop", "--record", recording, "--snapshots", tmp_path]
     with live(desktop, *arguments) as process:
         wait_for_screen(desktop, lambda s: is_red(s) and has_numbers(s), "the mark of the recording")
         press("r", lambda s: not is_red(s))
