@@ -183,7 +183,7 @@ def test_pause_snapshot_and_recording(
         press("f", lambda s: not has_numbers(s))  # its figures change
         press("r", lambda s: not is_red(s))
         press("space", has_banner)
-        still = wait_for_screen(desktop, lambda s: not is_dark(s[340:358, 60:100]), "the other messages' end")
+        still = wait_for_screen(desktop, lambda s: not is_dark(s[322:338, 60:100]), "the other messages' end")
         assert (desktop.screenshot("emodetect")[:280] == desktop.screenshot("emodetect")[:280]).all()
         press("s", lambda _: list(tmp_path.glob("emodetect-*.png")))
         press("space", lambda s: np.abs(s[:280].astype(int) - still[:280]).max() > 60)
