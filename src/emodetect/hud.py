@@ -11,7 +11,7 @@ from emodetect.types import Image
 from emodetect.view import KEYS
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
-_WHITE, _GRAY, _RED, _DARK = (255, 255, 255), (190, 190, 190), (60, 60, 230), (40, 40, 40)
+_WHITE, _GRAY, _RED, _DARK = (255, 255, 255), (215, 215, 215), (60, 60, 230), (40, 40, 40)
 _OPACITY = 0.8
 _FILLS = 0.94
 """Share of the picture's width and height that the help takes at most."""
