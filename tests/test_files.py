@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from emodetect.errors import OutputError
-from emodetect.files import check_output, open_output, written_whole
+from emodetect.files import check_output, free_name, open_output, written_whole
 
 
 @pytest.mark.parametrize("suffixes", [(), (".jsonl", ".csv")])
@@ -170,3 +170,11 @@ class TestWrittenWhole:
     def test_a_place_that_cannot_be_written_is_named(self, tmp_path: Path) -> None:
         with pytest.raises(OutputError, match="cannot be written"), written_whole(tmp_path / "missing" / "out.png") as partial:
             partial.write_text("x")
+
+
+def test_a_free_name_is_the_name_itself_or_the_first_number_that_is_free(tmp_path: Path) -> None:
+    path = tmp_path / "a.b.png"
+    assert free_name(path) == path
+    path.touch()
+    (tmp_path / "a.b-2.png").symlink_to("nowhere")
+    assert free_name(path) == tmp_path / "a.b-3.png"

@@ -111,3 +111,28 @@ def test_a_slow_taker_gets_rising_values_and_the_last_one() -> None:
     assert taken == sorted(set(taken))
     assert taken[-1] == 2000
     assert len(taken) + place.replaced == 2000
+
+
+def test_a_branch_gets_every_value_from_then_on_whoever_takes_the_others() -> None:
+    place: Latest[int] = Latest()
+    place.put(1)
+    branch = place.branch()
+    for value in (2, 3):
+        place.put(value)
+        assert branch.take(timeout=0) == value
+    assert place.take(timeout=0) == 3
+    place.put(4)
+    place.put(5)
+    assert branch.take(timeout=0) == 5
+    assert branch.replaced == 1
+
+
+def test_closing_closes_the_branches_whose_last_value_can_still_be_taken() -> None:
+    place: Latest[int] = Latest()
+    branch = place.branch()
+    place.put(1)
+    place.close()
+    assert not branch.finished
+    assert branch.take() == 1
+    assert branch.finished
+    assert place.branch().finished

@@ -11,6 +11,9 @@ from pathlib import Path
 
 from emodetect.errors import OutputError
 
+_MOST_NAMES = 10_000
+"""How many files of one name are told apart by numbers."""
+
 
 def is_stream(path: Path) -> bool:
     """Whether this is a named pipe or a character device, or a link to one: writing there replaces nothing."""
@@ -47,6 +50,12 @@ def check_output(path: Path, *, overwrite: bool, suffixes: tuple[str, ...] = (),
         raise OutputError(f"{path}: is not a file but a pipe, a socket or a device")
     if path.exists() and not overwrite:
         raise OutputError(f"{path}: exists already; --overwrite replaces it")
+
+
+def free_name(path: Path) -> Path:
+    """This path, or, where something of that name exists, the first of name-2, name-3 and so on that is free."""
+    candidates = (path, *(path.with_name(f"{path.stem}-{number}{path.suffix}") for number in range(2, _MOST_NAMES)))
+    return next((candidate for candidate in candidates if not os.path.lexists(candidate)), path)
 
 
 def open_output(path: Path, *, overwrite: bool) -> int:

@@ -19,7 +19,17 @@ class Latest(Generic[T]):
         self._changed = threading.Condition()
         self._value: T | None = None
         self._closed = False
+        self._branches: list[Latest[T]] = []
         self.replaced = 0
+
+    def branch(self) -> Latest[T]:
+        """Another place that gets every value that is put here from now on, so that two threads may each take all of them."""
+        branch: Latest[T] = Latest()
+        with self._changed:
+            self._branches.append(branch)
+            if self._closed:
+                branch.close()
+        return branch
 
     def put(self, value: T) -> None:
         """Make this the newest value."""
@@ -27,6 +37,8 @@ class Latest(Generic[T]):
             self.replaced += self._value is not None
             self._value = value
             self._changed.notify_all()
+            for branch in self._branches:
+                branch.put(value)
 
     def take(self, timeout: float | None = None) -> T | None:
         """Wait for a value and take it; None after ``timeout`` seconds without one, or once closed and empty."""
@@ -40,6 +52,8 @@ class Latest(Generic[T]):
         with self._changed:
             self._closed = True
             self._changed.notify_all()
+            for branch in self._branches:
+                branch.close()
 
     @property
     def finished(self) -> bool:

@@ -1,48 +1,70 @@
 """Live: capture, tracking and classifying in threads of their own, the picture on the main thread.
 
-A slow backend makes labels late, never the boxes and never the picture: the tracking thread does not wait for the classifying
-thread, and the main thread waits for neither.
+Every captured picture is shown. A slow tracker makes boxes a little less exact, a slow backend makes labels late; neither delays
+the picture.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
 from types import TracebackType
 
 import numpy as np
 from typing_extensions import Self
 
 from emodetect.backends.base import EmotionBackend
+from emodetect.classifier import Classifier, Crops
+from emodetect.errors import OutputError
 from emodetect.faces.boxes import crop
-from emodetect.faces.haar import FaceDetector
+from emodetect.faces.haar import HaarDetector
 from emodetect.faces.search import FaceSearch
-from emodetect.faces.tracker import FaceTracker
+from emodetect.faces.tracker import FaceTracker, Outlook
 from emodetect.faces.verifier import FaceVerifier
+from emodetect.files import free_name
+from emodetect.hud import draw_help, draw_marks
 from emodetect.latest import Latest
-from emodetect.overlay import Style, draw, mirrored
-from emodetect.pipeline import locate, read, readings
+from emodetect.overlay import Strip, Style, draw, mirrored
+from emodetect.pipeline import locate, readings
 from emodetect.sinks.base import Sink
+from emodetect.sinks.picture import write_picture
+from emodetect.sinks.recorder import Recorder
 from emodetect.sinks.window import Window
 from emodetect.smoother import ScoreSmoother
 from emodetect.sources.camera import LiveCapture
 from emodetect.steady import SteadyLabels
 from emodetect.stopwatch import Stopwatch
-from emodetect.types import EmotionScores, Face, Frame, FrameResult, Image
+from emodetect.types import Frame, FrameResult, Image
+from emodetect.view import Command, View, command_of
 
 _POLL_SECONDS = 0.01
 """How long the main thread waits for a picture before it looks at keys and signals again."""
 
+_TRACKING_SECONDS = 0.008
+"""How long a picture waits for its own faces: most are looked for in less, and a quarter of a frame's time is not seen as
+delay. After that the faces of an earlier picture are moved on, which at a face's width a second is off by a thirtieth of the
+width a frame if the face turns round, and by nothing if it goes on."""
+
 
 @dataclass(frozen=True)
-class _Crops:
-    """What the classifying thread gets: copies, since the frame may be drawn on meanwhile."""
+class _Tracked:
+    """What was found in a frame, and what is to be expected of the next ones."""
 
-    faces: tuple[Face, ...]
-    images: tuple[Image, ...]
-    timestamp: float
+    result: FrameResult
+    outlook: Outlook = Outlook()
+
+    def at(self, frame: Frame) -> FrameResult:
+        """The same faces where they should be in this frame."""
+        height, width = frame.image.shape[:2]
+        boxes = {face.track_id: face.box for face in self.outlook.faces(frame.timestamp, (width, height))}
+        moved = tuple(replace(r, box=boxes[r.track_id]) for r in self.result.readings if r.track_id in boxes)
+        return FrameResult(frame.index, frame.timestamp, moved)
 
 
 @dataclass
@@ -52,8 +74,8 @@ class LiveStatistics:
     Attributes:
         captured: frames read from the source.
         tracked: frames in which faces were looked for.
-        shown: frames handed to the window.
-        classified: batches that the backend answered.
+        shown: frames handed to the window, or to the recording where there is no window.
+        classified: batches that the backends answered.
     """
 
     captured: int = 0
@@ -64,7 +86,7 @@ class LiveStatistics:
 
 @dataclass
 class _Pace:
-    """Frames a second over the last second, and the last frame's age when it was shown."""
+    """Frames a second over the last second, and the last frame's age when it was on the screen."""
 
     times: deque[float] = field(default_factory=deque)
     latency: float = 0.0
@@ -88,14 +110,14 @@ class LiveSession:
         capture: where frames come from; not started yet.
         detector: finds faces.
         tracker: follows them.
+        backends: what makes each backend that can be chosen; the first is loaded at the start, in a thread of its own.
         verifier: refuses what is no face, or None.
-        backend: reads emotions; loaded in the classifying thread, so that the picture does not wait.
-        smoother: steadies scores.
+        view: how the window looks at first, the smallest face and the smoothing.
         uncertain_below: confidence under which a reading is marked uncertain; None for the backend's own threshold.
         records: gets every tracked frame, in the tracking thread.
-        recording: gets every shown frame.
+        recorder: gets every shown frame.
         window: shows the picture; None for none.
-        mirror: show the picture as a mirror does; records and recording stay as the camera sees it.
+        snapshots: the folder for pictures that the user saves.
         duration: seconds after which it ends; None for never.
         style: words and letters of the window; None for English.
     """
@@ -103,38 +125,37 @@ class LiveSession:
     def __init__(
         self,
         capture: LiveCapture,
-        detector: FaceDetector,
+        detector: HaarDetector,
         tracker: FaceTracker,
-        backend: EmotionBackend,
+        backends: Sequence[Callable[[], EmotionBackend]],
         *,
+        view: View,
         verifier: FaceVerifier | None = None,
-        smoother: ScoreSmoother,
         uncertain_below: float | None = None,
         records: Sink | None = None,
-        recording: Sink | None = None,
+        recorder: Recorder | None = None,
         window: Window | None = None,
-        mirror: bool = False,
+        snapshots: Path = Path(),
         duration: float | None = None,
         style: Style | None = None,
     ) -> None:
-        self._capture, self._search, self._tracker = capture, FaceSearch(detector), tracker
-        self._backend, self._verifier = backend, verifier
-        self._smoother, self._uncertain_below = smoother, uncertain_below
-        self._records, self._recording, self._window = records, recording, window
-        self._mirror, self._duration = mirror, duration
-        self._steady, self._style = SteadyLabels(), style
-        self._tracked: Latest[tuple[Frame, FrameResult]] = Latest()
-        self._crops: Latest[_Crops] = Latest()
-        # Replaced as a whole by the classifying thread, so that readers need no lock.
-        self._scores: dict[int, EmotionScores] = {}
-        self._threshold = uncertain_below or 0.0
-        self._loading = threading.Event()
-        self._stopping = threading.Event()
+        self._capture, self._detector, self._tracker, self._verifier = capture, detector, tracker, verifier
+        self._search, self._smoother = FaceSearch(detector), ScoreSmoother(view.smoothing)
+        self._records, self._recorder, self._window = records, recorder, window
+        self._view, self._snapshots, self._duration = view, snapshots, duration
+        self._steady, self._strip, self._style = SteadyLabels(), Strip(), style
+        self._to_track = capture.frames.branch()
+        self._tracked: Latest[_Tracked] = Latest()
+        self._newest = _Tracked(FrameResult(-1, 0.0, ()))
         self._errors: list[BaseException] = []
-        self._threads = [
-            threading.Thread(target=self._guarded, args=(work,), name=work.__name__.strip("_"), daemon=True)
-            for work in (self._track, self._classify)
-        ]
+        self._stopping = threading.Event()
+        self._tracking = threading.Thread(target=self._track, name="track", daemon=True)
+        self._classifier = Classifier(
+            backends, self._smoother, uncertain_below=uncertain_below, fail=self._errors.append, say=view.say
+        )
+        self._savers = ThreadPoolExecutor(1, "save")
+        self._pace = _Pace()
+        self._picture: tuple[Frame, FrameResult] | None = None
         self.statistics = LiveStatistics()
 
     def run(self) -> LiveStatistics:
@@ -143,96 +164,160 @@ class LiveSession:
         Raises:
             EmodetectError: the source, the backend or an output failed.
         """
-        self._loading.set()
+        self._classifier.start()
         self._capture.start()
-        for thread in self._threads:
-            thread.start()
-        pace = _Pace()
+        self._tracking.start()
         while not self._errors:
-            tracked = self._tracked.take(_POLL_SECONDS)
-            if tracked is not None:
-                frame, result = tracked
+            frame = self._capture.frames.take(_POLL_SECONDS)
+            if frame is not None:
+                self._show(frame)
+            elif self._capture.frames.finished:
+                self._tracking.join()
+                break
+            if self._window is not None and not self._obey(self._window):
+                break
+            if frame is not None:
                 now = self._capture.elapsed
-                pace.tick(now, now - frame.timestamp)
-                self._show(frame, result, pace.lines())
-                self.statistics.shown += 1
-            elif self._tracked.finished:
-                break
-            if self._window is not None and self._window.wants_to_quit():
-                break
+                self._pace.tick(now, now - frame.timestamp)
             if self._duration is not None and self._capture.elapsed >= self._duration:
                 break
         self.close()
         for error in self._errors:
             raise error
         self._capture.raise_error()
+        self.statistics.classified = self._classifier.classified
         return self.statistics
 
-    def _show(self, frame: Frame, result: FrameResult, status: Sequence[str]) -> None:
-        if self._recording is not None:
-            self._recording.write(frame, result)
+    def _show(self, frame: Frame) -> None:
+        if self._view.paused and self._picture is not None:
+            still, result = self._picture
+            self._picture = replace(still, timestamp=frame.timestamp), replace(result, timestamp=frame.timestamp)
+        else:
+            self._picture = frame, self._steady.update(self._newest_result(frame).at(frame))
+            self._strip.update(self._picture[1])
+        if self._recorder is not None:
+            self._recorder.write(*self._picture)
         if self._window is not None:
-            banner = f"loading {self._backend.name} ..." if self._loading.is_set() else None
-            image, faces = frame.image, list(self._steady.update(result).readings)
-            if self._mirror:
-                image = np.ascontiguousarray(image[:, ::-1])
-                faces = mirrored(faces, image.shape[1])
-            self._window.show(draw(image, faces, status=status, banner=banner, style=self._style))
+            self._window.show(self._decorated(*self._picture))
+        self.statistics.captured = frame.index + 1
+        self.statistics.shown += 1
+
+    def _newest_result(self, frame: Frame) -> _Tracked:
+        """What was tracked last: this very frame's faces, if they come at once."""
+        until = time.monotonic() + _TRACKING_SECONDS
+        while self._newest.result.index < frame.index:
+            tracked = self._tracked.take(max(0.0, until - time.monotonic()))
+            if tracked is None:
+                break
+            self._newest = tracked
+        return self._newest
+
+    def _annotated(self, frame: Frame, result: FrameResult, status: Sequence[str] = (), banner: str | None = None) -> Image:
+        """The picture with its faces, as the user wants to see them."""
+        view, image, faces = self._view, frame.image, list(result.readings)
+        if view.mirror:
+            image = np.ascontiguousarray(image[:, ::-1])
+            faces = mirrored(faces, image.shape[1])
+        return draw(
+            image,
+            faces,
+            bars=view.bars,
+            labels=view.labels,
+            status=status,
+            banner=banner,
+            strip=self._strip if view.strip else None,
+            style=self._style,
+        )
+
+    def _decorated(self, frame: Frame, result: FrameResult) -> Image:
+        """The picture with its faces and what else there is to tell."""
+        view, loading = self._view, self._classifier.loading
+        news = [f"loading {loading} ..." if loading else None, "paused" if view.paused else None, *view.notices]
+        banner = "  |  ".join(text for text in news if text)
+        image = self._annotated(frame, result, self._pace.lines() if view.numbers else (), banner or None)
+        recording = self._recorder is not None and self._recorder.path is not None
+        draw_marks(image, recording=recording, logging=self._records is not None)
+        if view.help:
+            draw_help(image)
+        return image
+
+    def _obey(self, window: Window) -> bool:
+        """Do what the keys ask for; False if that is to end."""
+        for command in map(command_of, window.keys()):
+            if command is Command.QUIT:
+                return False
+            if command is Command.SNAPSHOT:
+                self._save_picture()
+            elif command is Command.RECORD:
+                self._switch_recording()
+            elif command is Command.NEXT_BACKEND:
+                self._classifier.switch()
+            elif command is not None:
+                self._view.obey(command)
+                self._detector.min_face, self._smoother.seconds = self._view.min_face, self._view.smoothing
+        return window.is_open
+
+    def _save_picture(self) -> None:
+        if self._picture is not None:
+            self._savers.submit(self._save, self._annotated(*self._picture), self._snapshots / time_stamped(".png"))
+
+    def _save(self, image: Image, path: Path) -> None:
+        path = free_name(path)
+        try:
+            write_picture(image, path)
+            self._view.say(f"saved {path}")
+        except OutputError as error:
+            self._view.say(str(error))
+
+    def _switch_recording(self) -> None:
+        if self._recorder is None:
+            return
+        path = self._recorder.path
+        if path is not None:
+            self._recorder.stop()
+            self._view.say(f"recorded {path}", "recording")
+        else:
+            self._recorder.start()
+            self._view.say(f"recording {self._recorder.path}", "recording")
 
     def _track(self) -> None:
-        while not self._stopping.is_set():
-            frame = self._capture.frames.take(timeout=0.1)
-            if frame is None:
-                if self._capture.frames.finished:
-                    break
-                continue
-            watch = Stopwatch()
-            faces = locate(frame, self._search, self._tracker, self._verifier, watch)
-            if faces and not self._loading.is_set():
-                images = tuple(crop(frame.image, face.box).copy() for face in faces)
-                self._crops.put(_Crops(faces, images, frame.timestamp))
-            found = readings(faces, self._scores, self._threshold)
-            result = FrameResult(frame.index, frame.timestamp, found, watch.laps_ms)
-            if self._records is not None:
-                self._records.write(frame, result)
-            self.statistics.captured = frame.index + 1
-            self.statistics.tracked += 1
-            self._tracked.put((frame, result))
-        self._tracked.close()
-
-    def _classify(self) -> None:
-        with self._backend as backend:
-            if self._uncertain_below is None:
-                self._threshold = backend.uncertain_below
-            self._loading.clear()
-            while not self._stopping.is_set():
-                crops = self._crops.take(timeout=0.1)
-                if crops is None:
-                    continue
-                fresh = read(backend, crops.images, crops.faces, crops.timestamp, self._smoother)
-                present = {face.track_id for face in crops.faces}
-                kept = {track: scores for track, scores in self._scores.items() if track in present}
-                self._scores = kept | fresh
-                self.statistics.classified += 1
-
-    def _guarded(self, work: Callable[[], None]) -> None:
         try:
-            work()
+            while not self._stopping.is_set() and not self._to_track.finished:
+                frame = self._to_track.take(timeout=0.1)
+                if frame is not None:
+                    self._track_frame(frame)
         except BaseException as error:
             self._errors.append(error)
-            self._tracked.close()
+
+    def _track_frame(self, frame: Frame) -> None:
+        watch = Stopwatch()
+        faces = locate(frame, self._search, self._tracker, self._verifier, watch)
+        if faces and self._classifier.ready:
+            images = tuple(crop(frame.image, face.box).copy() for face in faces)
+            self._classifier.crops.put(Crops(faces, images, frame.timestamp))
+        found = readings(faces, self._classifier.scores, self._classifier.threshold)
+        result = FrameResult(frame.index, frame.timestamp, found, watch.laps_ms)
+        self._tracked.put(_Tracked(result, self._tracker.outlook(frame.timestamp)))
+        if self._records is not None:
+            self._records.write(frame, result)
+        self.statistics.tracked += 1
 
     def close(self) -> None:
         """Stop all threads; the one that is inside a backend's call is left behind if it does not return."""
         self._stopping.set()
-        self._crops.close()
         self._capture.close()
-        for thread in self._threads:
-            if thread.is_alive():
-                thread.join(timeout=2.0)
+        self._classifier.close()
+        if self._tracking.ident:
+            self._tracking.join(timeout=2.0)
+        self._savers.shutdown()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
+
+
+def time_stamped(suffix: str) -> Path:
+    """A file name that says when: emodetect-20260131-235959 and the suffix."""
+    return Path(f"emodetect-{datetime.now():%Y%m%d-%H%M%S}{suffix}")

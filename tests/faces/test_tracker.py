@@ -319,3 +319,36 @@ def test_the_face_of_a_clip_has_one_number_and_is_where_it_is(moving_clip: Movin
         [face] = tracker.update(detector.detect(gray), index / moving_clip.frames_per_second, moving_clip.size)
         assert face.track_id == 1
         assert intersection_over_union([face.box], [box])[0, 0] > 0.7
+
+
+@pytest.mark.parametrize("speed", [0.5, 1.0])
+@pytest.mark.parametrize("late", [1 / 30, 0.1])
+def test_an_outlook_keeps_up_with_a_moving_face(speed: float, late: float) -> None:
+    """Speed in the face's own widths a second; the pictures to come are shown before anybody has looked at them."""
+    tracker, side = FaceTracker(), 100
+    overlaps = []
+    for index in range(60):
+        now = index / 30
+        tracker.update([make_detection(50 + round(speed * side * now), 100, side)], now, SIZE)
+        then = now + late
+        [face] = tracker.outlook(now).faces(then, SIZE)
+        truth = Box(50 + round(speed * side * then), 100, side, side)
+        overlaps.append(float(intersection_over_union([face.box], [truth])[0, 0]))
+    assert np.median(overlaps) > 0.95
+    assert min(overlaps) > 0.7
+
+
+def test_an_outlook_never_changes() -> None:
+    tracker = FaceTracker()
+    tracker.update([make_detection(100)], 0.0, SIZE)
+    outlook = tracker.outlook(0.0)
+    before = outlook.faces(0.04, SIZE)
+    tracker.update([make_detection(130)], 0.04, SIZE)
+    assert outlook.faces(0.04, SIZE) == before != tracker.faces(0.04, SIZE)
+
+
+def test_an_outlook_holds_the_faces_that_are_shown_and_keeps_them() -> None:
+    tracker = FaceTracker(hold=0.25)
+    tracker.update([make_detection(100)], 0.0, SIZE)
+    assert len(tracker.outlook(0.2).faces(5.0, SIZE)) == 1  # nobody has looked since; it has not gone
+    assert tracker.outlook(0.3).faces(0.3, SIZE) == ()

@@ -60,6 +60,12 @@ class EmotionBackend(ABC):
     def close(self) -> None:
         """Free what the backend holds; the default holds nothing."""
 
+    def cancel(self) -> None:
+        """Make what another thread is loading or asking fail soon, where that can be done; only `close` may follow.
+
+        The default does nothing: a call in this process cannot be broken off.
+        """
+
     def __enter__(self) -> Self:
         self.load()
         return self

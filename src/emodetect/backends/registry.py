@@ -43,6 +43,11 @@ def plugins() -> dict[str, EntryPoint]:
     return dict(sorted(points.items()))
 
 
+def is_built_in(name: str) -> bool:
+    """Whether a backend of this name comes with emodetect."""
+    return name in _BUILT_IN
+
+
 def create_backend(name: str, model: str | None = None, labels: Sequence[str] | None = None) -> EmotionBackend:
     """Make a backend; entering it, as a context manager, loads it.
 
@@ -61,7 +66,7 @@ def create_backend(name: str, model: str | None = None, labels: Sequence[str] | 
 
 def backend_factory(name: str) -> BackendFactory:
     """Import what makes the backend of this name; `create_backend` says what is raised."""
-    if name in _BUILT_IN:
+    if is_built_in(name):
         point = EntryPoint(name, _BUILT_IN[name], GROUP)
     else:
         others = plugins()

@@ -68,6 +68,45 @@ def write_made_clip(
     return truth
 
 
+def write_walking_clip(
+    path: Path, *, frames: int, speed: float, frames_per_second: float = 30.0, size: tuple[int, int] = (640, 360)
+) -> list[Box]:
+    """Encode a clip in which one face walks to and fro at a steady pace.
+
+    Args:
+        path: where to, .mp4.
+        frames: how many.
+        speed: the face's own widths a second.
+        frames_per_second: the rate.
+        size: width and height, pixels.
+
+    Returns:
+        Where the face is in each frame, as a cascade draws it.
+
+    Raises:
+        SourceError: Matplotlib's sample data is not installed.
+        OutputError: the clip cannot be written.
+    """
+    portrait, background = read_image(portrait_path()), _background(size)
+    mask = _head_mask(portrait.shape[0], portrait.shape[1])
+    width, height = size
+    side = round(0.28 * height)
+    reach = width - 2 * side  # of the face's middle, which turns round a face's width before the edge
+    truth = []
+    encoder = VideoEncoder(path, size, frames_per_second)
+    try:
+        for index in range(frames):
+            way = speed * side * index / frames_per_second % (2 * reach)
+            x, y = side + min(way, 2 * reach - way), 0.48 * height
+            picture = background.astype(np.float32)
+            _paste(picture, portrait, mask, (x, y), side)
+            encoder.write(picture.astype(np.uint8))
+            truth.append(Box(round(x - side / 2), round(y - side / 2), side, side))
+    finally:
+        encoder.close()
+    return truth
+
+
 def _pictures(frames: int, size: tuple[int, int], faces: int, speed: float) -> Iterator[tuple[Image, list[Box]]]:
     portrait = read_image(portrait_path())
     mask = _head_mask(portrait.shape[0], portrait.shape[1])

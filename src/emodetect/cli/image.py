@@ -30,7 +30,6 @@ from emodetect.text import csv_cell, one_line
 
 if TYPE_CHECKING:
     from emodetect.sinks.contact_sheet import ContactSheet
-    from emodetect.types import Image
 
 _MANY = 4
 """Photos from which on progress is shown."""
@@ -67,6 +66,7 @@ def image(
     from emodetect.cli.progress import progress_bar
     from emodetect.overlay import draw
     from emodetect.pipeline import EmotionPipeline
+    from emodetect.sinks.picture import write_picture
     from emodetect.sinks.records import image_as_dict
     from emodetect.sources.images import find_images, read_image
     from emodetect.types import Frame
@@ -92,7 +92,7 @@ def image(
                 height, width = picture.shape[:2]
                 records.append(image_as_dict(str(path), (width, height), result.readings))
                 if target is not None:
-                    _save(draw(picture, result.readings, style=style), target, overwrite)
+                    write_picture(draw(picture, result.readings, style=style), target, overwrite=overwrite)
             except EmodetectError as error:
                 failed = True
                 if not isinstance(error, OutputError):  # a copy that cannot be saved takes nothing from what was read
@@ -102,7 +102,7 @@ def image(
                 contact_sheet.add(path.name, picture if result else None, result.readings if result else ())
             progress.advance(task)
     if contact_sheet is not None and sheet is not None and not contact_sheet.is_empty:
-        _save(contact_sheet.image(), sheet, overwrite)
+        write_picture(contact_sheet.image(), sheet, overwrite=overwrite)
     _PRINTERS[output_format](records)
     return 1 if failed else 0
 
@@ -149,18 +149,6 @@ def _refuse_photo(target: Path, photos: Sequence[Path]) -> None:
     """See that an output is none of the photos."""
     if target.exists() and any(photo.exists() and target.samefile(photo) for photo in photos):
         raise OutputError(f"{target}: is the photo itself; choose another name")
-
-
-def _save(picture: Image, target: Path, overwrite: bool) -> None:
-    import cv2
-
-    from emodetect.files import written_whole
-
-    ok, data = cv2.imencode(target.suffix.lower(), picture)
-    if not ok:
-        raise OutputError(f"{target}: OpenCV cannot write such a file")
-    with written_whole(target, overwrite=overwrite) as partial:
-        partial.write_bytes(data.tobytes())
 
 
 def _print_json(records: Sequence[dict[str, Any]]) -> None:

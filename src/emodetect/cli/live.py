@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,7 +15,6 @@ from emodetect.cli.options import (
     backend_options,
     common_options,
     detector_options,
-    make_backend,
     make_detector,
     make_style,
     make_verifier,
@@ -21,6 +22,9 @@ from emodetect.cli.options import (
     overwrite_option,
     style_options,
 )
+
+if TYPE_CHECKING:
+    from emodetect.backends.base import EmotionBackend
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -33,6 +37,8 @@ from emodetect.cli.options import (
               help="Save the readings of every tracked frame: .jsonl, or .csv.")  # fmt: skip
 @click.option("--record", type=click.Path(path_type=Path), metavar="FILE",
               help="Save the annotated pictures (H.264: .mp4, .mov or .mkv).")  # fmt: skip
+@click.option("--snapshots", type=click.Path(path_type=Path, exists=True, file_okay=False), metavar="FOLDER", default=".",
+              help="Folder for the pictures saved with the key s.  [default: the current one]")  # fmt: skip
 @click.option("--duration", type=click.FloatRange(0, min_open=True), metavar="SECONDS", help="End after this time.")
 @click.option("--loop", is_flag=True, help="Start a clip again at its end.")
 @click.option("--smoothing", type=click.FloatRange(0), default=0.5, show_default=True, metavar="SECONDS",
@@ -44,23 +50,24 @@ from emodetect.cli.options import (
 @max_pixels_option
 @common_options
 def live(
-    source: str, mirror: bool | None, no_window: bool, log: Path | None, record: Path | None, duration: float | None,
-    loop: bool, smoothing: float, overwrite: bool, language: str | None, font: Path | None,
+    source: str, mirror: bool | None, no_window: bool, log: Path | None, record: Path | None, snapshots: Path,
+    duration: float | None, loop: bool, smoothing: float, overwrite: bool, language: str | None, font: Path | None,
     backend: str, model: str | None, labels: list[str] | None, uncertain: float | None, verify: bool, **detector: Any,
 ) -> None:  # fmt: skip
-    """Show the emotions of the faces before a camera; q or Esc ends it."""
+    """Show the emotions of the faces before a camera; in the window ? shows the keys, q or Esc ends it."""
+    from emodetect.faces.haar import MinFace
     from emodetect.faces.tracker import FaceTracker
     from emodetect.files import check_output
-    from emodetect.live import LiveSession
-    from emodetect.sinks.background import BackgroundSink
+    from emodetect.live import LiveSession, time_stamped
     from emodetect.sinks.base import Sink
+    from emodetect.sinks.recorder import Recorder
     from emodetect.sinks.records import RECORD_SUFFIXES, RecordWriter
-    from emodetect.sinks.video_file import VIDEO_SUFFIXES, LiveRecording
+    from emodetect.sinks.video_file import VIDEO_SUFFIXES
     from emodetect.sinks.window import Window
-    from emodetect.smoother import ScoreSmoother
     from emodetect.sources.camera import LiveCapture, LiveSource
+    from emodetect.view import View
 
-    emotion_backend = make_backend(backend, model, labels)
+    backends = _backends(backend, model, labels)
     for path, suffixes in ((log, RECORD_SUFFIXES), (record, VIDEO_SUFFIXES)):
         if path is not None:
             check_output(path, overwrite=overwrite, suffixes=suffixes, streams=suffixes is RECORD_SUFFIXES)
@@ -72,26 +79,41 @@ def live(
         capture = stack.enter_context(LiveCapture(parsed, loop=loop))
         detail(f"source {parsed.name}: a {parsed.kind} with {capture.frames_per_second:g} frames a second")
         records: Sink | None = stack.enter_context(RecordWriter(log, overwrite=overwrite)) if log else None
-        recording: Sink | None = None
+        recorder = stack.enter_context(Recorder(lambda: record or time_stamped(".mp4"), capture.frames_per_second, style=style))
         if record:
-            encoded = LiveRecording(record, capture.frames_per_second, overwrite=overwrite, style=style)
-            recording = stack.enter_context(BackgroundSink(encoded, capacity=30, drop=True))
+            recorder.start(record, overwrite=overwrite)
         session = stack.enter_context(
             LiveSession(
                 capture,
                 face_detector,
                 FaceTracker(confirm=2 * detector["min_neighbors"]),
-                emotion_backend,
+                backends,
+                view=View(
+                    mirror=parsed.kind == "camera" if mirror is None else mirror,
+                    min_face=MinFace(*detector["min_face"]),
+                    smoothing=smoothing,
+                ),
                 verifier=make_verifier(verify),
-                smoother=ScoreSmoother(smoothing),
                 uncertain_below=uncertain,
                 records=records,
-                recording=recording,
+                recorder=recorder,
                 window=window,
-                mirror=parsed.kind == "camera" if mirror is None else mirror,
+                snapshots=snapshots,
                 duration=duration,
                 style=style,
             )
         )
         statistics = session.run()
     note(f"{statistics.captured} frames captured, {statistics.tracked} tracked, {statistics.shown} shown")
+
+
+def _backends(backend: str, model: str | None, labels: list[str] | None) -> Sequence[Callable[[], EmotionBackend]]:
+    """What makes the backend that the options describe, and then the others that a key leads to."""
+    from importlib.util import find_spec
+
+    from emodetect.backends.separate import create_separate
+
+    create_separate(backend, model, labels)  # now, so that what is wrong with the options is said before a window opens
+    chosen = backend, None if model == "embedded" else model
+    others = [name for name in ("cnn", "deepface") if (name, None) != chosen and (name == "cnn" or find_spec(name))]
+    return [partial(create_separate, backend, model, labels), *(partial(create_separate, name) for name in others)]

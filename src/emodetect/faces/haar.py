@@ -83,6 +83,9 @@ class HaarDetector:
         min_neighbors: how many overlapping windows must agree.
         min_face: smallest face to look for; smaller ones cost time and bring false boxes.
 
+    Attributes:
+        min_face: as given; may be changed at any time, also while another thread is looking.
+
     Raises:
         ModelError: the cascade file is missing or not a cascade.
         BackendUnavailableError: the installed OpenCV has no cascade classifier.
@@ -111,7 +114,7 @@ class HaarDetector:
             raise ModelError(f"{path}: not a cascade that OpenCV can read; it takes cascades trained by OpenCV, as XML")
         self._scale_factor = scale_factor
         self._min_neighbors = min_neighbors
-        self._min_face = min_face
+        self.min_face = min_face
 
     def detect(self, gray: _Gray) -> list[Detection]:
         """Find faces in uint8 (height, width); the surest first, of nested boxes only the surest.
@@ -165,7 +168,7 @@ class HaarDetector:
 
     def _reduction(self, gray: _Gray) -> tuple[float, int]:
         """How far the picture is reduced, and the side of the smallest face then, pixels."""
-        smallest = max(self._min_face.pixels(gray.shape[0]), 1.0)
+        smallest = max(self.min_face.pixels(gray.shape[0]), 1.0)
         scale = min(1.0, _WINDOW / smallest)
         return scale, max(_WINDOW, math.floor(smallest * scale))
 

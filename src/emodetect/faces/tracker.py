@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 
 import numpy as np
@@ -78,6 +78,23 @@ class _Track:
         return Box(round(x - self.width / 2), round(y - self.height / 2), round(self.width), round(self.height))
 
 
+@dataclass(frozen=True)
+class Outlook:
+    """Where the faces that are shown at one moment will be a little later; it never changes, so that any thread may ask it."""
+
+    _tracks: tuple[_Track, ...] = ()
+
+    def faces(self, timestamp: float, size: tuple[int, int]) -> tuple[Face, ...]:
+        """The faces, by number, where they should be at this time.
+
+        Args:
+            timestamp: seconds; for a while faces move on as they did, then they stay.
+            size: width and height of the picture; boxes are clipped to it.
+        """
+        faces = [Face(track.box(timestamp).clipped(*size), track.number) for track in self._tracks if track.number is not None]
+        return tuple(sorted((f for f in faces if f.box.width and f.box.height), key=lambda face: face.track_id))
+
+
 class FaceTracker:
     """Assigns detections to known faces by overlap (Hungarian method, as in SORT, Bewley et al. 2016).
 
@@ -136,12 +153,12 @@ class FaceTracker:
             timestamp: the frame's time, seconds, not before the last call's.
             size: width and height of the picture; boxes are clipped to it.
         """
-        faces = [
-            Face(track.box(timestamp).clipped(*size), track.number)
-            for track in self._tracks
-            if track.number is not None and timestamp - track.seen <= self._hold
-        ]
-        return tuple(sorted((f for f in faces if f.box.width and f.box.height), key=lambda face: face.track_id))
+        return self.outlook(timestamp).faces(timestamp, size)
+
+    def outlook(self, timestamp: float) -> Outlook:
+        """Where the faces that are shown at this time, seconds, will be from now on."""
+        shown = (track for track in self._tracks if track.number is not None and timestamp - track.seen <= self._hold)
+        return Outlook(tuple(replace(track) for track in shown))
 
     def places(self, timestamp: float) -> tuple[Place, ...]:
         """Where to look for faces at this time, seconds."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from types import TracebackType
 
 import cv2
@@ -12,11 +13,9 @@ from emodetect.errors import OutputError
 from emodetect.quiet import quiet_native_output
 from emodetect.types import Image
 
-_QUIT_KEYS = {ord("q"), ord("Q"), 27}
-
 
 class Window:
-    """A window that shows pictures and says when the user wants to leave.
+    """A window that shows pictures and says which keys are pressed in it.
 
     Args:
         title: what stands in its title bar.
@@ -39,14 +38,19 @@ class Window:
             self._shown = True
         cv2.imshow(self._title, image)
 
-    def wants_to_quit(self) -> bool:
-        """Handle what the user did; True after q, Esc or the window's close button."""
-        if (cv2.pollKey() & 0xFF) in _QUIT_KEYS:
-            return True
+    def keys(self) -> Iterator[str]:
+        """Handle what the user did; the characters of the keys pressed since the last call, those of others left out."""
+        while (code := cv2.pollKey()) != -1:
+            if code < 128:  # arrows and the like have larger ones, and their lowest bytes mean nothing
+                yield chr(code)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the user has not closed it."""
         try:
-            return bool(cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) < 1)
+            return bool(cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) >= 1)
         except cv2.error:  # what Qt's window says once its last window is closed
-            return True
+            return False
 
     def close(self) -> None:
         """Close the window, if the user has not."""

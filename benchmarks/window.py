@@ -1,0 +1,169 @@
+#!/usr/bin/env python3
+"""Measures the live window with busy backends: pictures shown, delay, and how well boxes sit on a moving face. See README.md."""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from screen import screen
+from typing_extensions import override
+
+from emodetect.backends.base import EmotionBackend
+from emodetect.backends.separate import SeparateBackend, create_separate
+from emodetect.backends.verifier import EmbeddedVerifier
+from emodetect.benchmark.made_clip import write_walking_clip
+from emodetect.faces.boxes import intersection_over_union
+from emodetect.faces.haar import HaarDetector
+from emodetect.faces.tracker import FaceTracker
+from emodetect.live import LiveSession
+from emodetect.quiet import silence_libraries
+from emodetect.sinks.recorder import Recorder
+from emodetect.sinks.window import Window
+from emodetect.sources.camera import LiveCapture, LiveSource
+from emodetect.types import EMOTIONS, Box, Frame, FrameResult, Image
+from emodetect.view import View
+
+RATE = 30.0
+SPEEDS = 0.5, 1.0
+BUSY_SECONDS = 0.25
+WARM_UP_SECONDS = 1.0
+"""What is left out at the start: the first scan, and the window's opening."""
+
+
+class Busy(EmotionBackend):
+    """Is busy for a while at each call, and knows nothing of faces."""
+
+    def __init__(self, holds_lock: bool) -> None:
+        self.name = "busy, holding the lock" if holds_lock else "busy, not holding it"
+        self._holds_lock = holds_lock
+
+    @override
+    def classify(self, crops: Sequence[Image]) -> npt.NDArray[np.float32]:
+        if self._holds_lock:
+            ctypes.PyDLL(None).usleep(round(1e6 * BUSY_SECONDS))
+        else:
+            time.sleep(BUSY_SECONDS)
+        return np.full((len(crops), len(EMOTIONS)), 1 / len(EMOTIONS), np.float32)
+
+
+BACKENDS: dict[str, Callable[[], EmotionBackend]] = {
+    "embedded": partial(create_separate, "cnn"),
+    "250 ms, lock held": partial(SeparateBackend, partial(Busy, True), title="busy"),
+    "250 ms, lock free": partial(SeparateBackend, partial(Busy, False), title="busy"),
+}
+
+
+class Boxes(Recorder):
+    """Keeps what is drawn on each picture instead of encoding it."""
+
+    def __init__(self) -> None:
+        super().__init__(Path, RATE)
+        self.drawn: list[FrameResult] = []
+
+    @override
+    def write(self, frame: Frame, result: FrameResult) -> None:
+        self.drawn.append(result)
+
+
+class TimedWindow(Window):
+    """Knows when each picture was on the screen: after the events that paint it."""
+
+    def __init__(self, capture: LiveCapture) -> None:
+        super().__init__("emodetect benchmark")
+        self._capture = capture
+        self._waits = False
+        self.times: list[float] = []
+
+    @override
+    def show(self, image: Image) -> None:
+        super().show(image)
+        self._waits = True
+
+    @override
+    def keys(self) -> Iterator[str]:
+        yield from super().keys()
+        if self._waits:
+            self.times.append(self._capture.elapsed)
+        self._waits = False
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=20.0, help="how long each combination is measured")
+    parser.add_argument("--output", type=Path, help="where the figures go as JSON; without it they are printed")
+    arguments = parser.parse_args()
+    silence_libraries()
+    rows = []
+    with screen(), tempfile.TemporaryDirectory() as name:
+        for speed in SPEEDS:
+            clip = Path(name) / f"{speed}.mp4"
+            truth = write_walking_clip(clip, frames=round(RATE * arguments.seconds), speed=speed, frames_per_second=RATE)
+            for label, make in BACKENDS.items():
+                print(f"{label}, {speed} widths a second", file=sys.stderr)
+                rows.append({"backend": label, "speed": speed, **measure(clip, truth, make)})
+    print(table(rows))
+    text = json.dumps({"load": os.getloadavg()[0], "cores": os.cpu_count(), "rows": rows}, indent=2)
+    if arguments.output:
+        arguments.output.write_text(text + "\n")
+    else:
+        print(text)
+
+
+def measure(clip: Path, truth: Sequence[Box], make: Callable[[], EmotionBackend]) -> dict[str, Any]:
+    """Play the clip once."""
+    boxes = Boxes()
+    with LiveCapture(LiveSource.parse(str(clip))) as capture, TimedWindow(capture) as window:
+        session = LiveSession(
+            capture, HaarDetector(min_face=View().min_face), FaceTracker(), [make],
+            view=View(), verifier=EmbeddedVerifier(), recorder=boxes, window=window,
+        )  # fmt: skip
+        with session:
+            statistics = session.run()
+        dropped = capture.dropped
+    pairs = [(r, t) for r, t in zip(boxes.drawn, window.times, strict=False) if r.timestamp >= WARM_UP_SECONDS]
+    delays = [1000 * (time_shown - result.timestamp) for result, time_shown in pairs]
+    overlaps = [overlap(result, truth[result.index]) for result, _ in pairs]
+    return {
+        "captured": statistics.shown + dropped,
+        "shown": statistics.shown,
+        "share_shown": round(statistics.shown / (statistics.shown + dropped), 4),
+        "tracked": statistics.tracked,
+        "answers": statistics.classified,
+        "delay_ms": {"median": round(float(np.median(delays)), 1), "p95": round(float(np.percentile(delays, 95)), 1)},
+        "iou": {"median": round(float(np.median(overlaps)), 3), "p5": round(float(np.percentile(overlaps, 5)), 3)},
+    }
+
+
+def overlap(result: FrameResult, truth: Box) -> float:
+    """Intersection over union of the face and the box on it; 0 without a box."""
+    return float(intersection_over_union([reading.box for reading in result.readings], [truth]).max(initial=0.0))
+
+
+def table(rows: Sequence[dict[str, Any]]) -> str:
+    """The figures in Markdown."""
+    header = ["backend", "face's widths a second", "shown", "delay, ms: median (95th percentile)", "IoU: median (5th percentile)"]
+    cells = [
+        [
+            row["backend"], f"{row['speed']:g}", f"{row['share_shown']:.1%} of {row['captured']}",
+            f"{row['delay_ms']['median']:.0f} ({row['delay_ms']['p95']:.0f})",
+            f"{row['iou']['median']:.2f} ({row['iou']['p5']:.2f})",
+        ]
+        for row in rows
+    ]  # fmt: skip
+    return "\n".join("| " + " | ".join(line) + " |" for line in (header, ["---"] * len(header), *cells))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,78 @@
+"""A recording that is switched on and off; each section is a file of its own."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from typing_extensions import override
+
+from emodetect.drawing.style import Style
+from emodetect.errors import OutputError
+from emodetect.files import free_name
+from emodetect.sinks.background import BackgroundSink
+from emodetect.sinks.base import Sink
+from emodetect.sinks.video_file import LiveRecording
+from emodetect.types import Frame, FrameResult
+
+_WAITING = 30
+"""Pictures that may wait to be encoded; after that some are left out."""
+
+
+class Recorder(Sink):
+    """Records what it is given while it is on, and nothing at first.
+
+    Args:
+        name: says what a section that begins now is called; where there is such a file already, a number is added.
+        frames_per_second: the files' constant rate.
+        style: words and letters; None for English.
+
+    Attributes:
+        path: the file that is being written; None while it is off.
+    """
+
+    def __init__(self, name: Callable[[], Path], frames_per_second: float, *, style: Style | None = None) -> None:
+        self._name, self._rate, self._style = name, frames_per_second, style
+        self.path: Path | None = None
+        self._section: BackgroundSink | None = None
+        self._finishing: list[threading.Thread] = []
+        self._errors: list[OutputError] = []
+
+    def start(self, path: Path | None = None, *, overwrite: bool = False) -> None:
+        """Begin a section.
+
+        Args:
+            path: what to call it; None for a free name.
+            overwrite: whether that file may exist.
+        """
+        self.path = path or free_name(self._name())
+        encoded = LiveRecording(self.path, self._rate, overwrite=overwrite, style=self._style)
+        self._section = BackgroundSink(encoded, capacity=_WAITING, drop=True)
+
+    def stop(self) -> None:
+        """End the section; the file is finished in the background."""
+        if self._section is not None:
+            thread = threading.Thread(target=self._finish, args=(self._section,), name="finish", daemon=True)
+            self._finishing.append(thread)
+            thread.start()
+        self._section = self.path = None
+
+    @override
+    def write(self, frame: Frame, result: FrameResult) -> None:
+        if self._section is not None:
+            self._section.write(frame, result)
+
+    @override
+    def close(self) -> None:
+        self.stop()
+        for thread in self._finishing:
+            thread.join()
+        if self._errors:
+            raise self._errors.pop()
+
+    def _finish(self, section: BackgroundSink) -> None:
+        try:
+            section.close()
+        except OutputError as error:
+            self._errors.append(error)

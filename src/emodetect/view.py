@@ -1,0 +1,142 @@
+"""How the live window looks at the moment, and the keys that change it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field, replace
+from enum import Enum
+
+from emodetect.faces.haar import MinFace
+
+_NOTICE_SECONDS = 4.0
+"""How long a message stays."""
+
+_MIN_FACE_STEP = 1.25
+_MIN_FACE_SHARES = 0.03, 0.9
+"""Smallest and largest share of the picture's height."""
+_MIN_FACE_PIXELS = 16.0, 2000.0
+
+_SMOOTHING_STEP = 0.1
+_MOST_SMOOTHING = 3.0
+
+
+class Command(Enum):
+    """What a key asks for; the value is what the help says of it."""
+
+    QUIT = "quit"
+    PAUSE = "let the picture stand still, or go on"
+    SNAPSHOT = "save the picture"
+    RECORD = "record, or stop recording"
+    MIRROR = "show the picture as a mirror does"
+    BARS = "the bars with all scores"
+    LABELS = "the labels"
+    NUMBERS = "the numbers: pictures a second, delay"
+    STRIP = "the last 30 seconds of each face"
+    LARGER_FACES = "look for larger faces only"
+    SMALLER_FACES = "look for smaller faces, too"
+    LESS_SMOOTHING = "smooth the scores less"
+    MORE_SMOOTHING = "smooth the scores more"
+    NEXT_BACKEND = "the next backend"
+    HELP = "these lines"
+
+
+KEYS: dict[Command, tuple[str, str]] = {
+    Command.QUIT: ("qQ\x1b", "q Esc"),
+    Command.PAUSE: (" ", "space"),
+    Command.SNAPSHOT: ("sS", "s"),
+    Command.RECORD: ("rR", "r"),
+    Command.MIRROR: ("mM", "m"),
+    Command.BARS: ("bB", "b"),
+    Command.LABELS: ("lL", "l"),
+    Command.NUMBERS: ("fF", "f"),
+    Command.STRIP: ("tT", "t"),
+    Command.LARGER_FACES: ("+=", "+"),
+    Command.SMALLER_FACES: ("-_", "-"),
+    Command.LESS_SMOOTHING: ("[", "["),
+    Command.MORE_SMOOTHING: ("]", "]"),
+    Command.NEXT_BACKEND: ("\t", "tab"),
+    Command.HELP: ("?hH", "? h"),
+}
+"""The characters of each command's keys, and how the help writes them."""
+
+_BY_CHARACTER = {character: command for command, (characters, _) in KEYS.items() for character in characters}
+
+
+def command_of(character: str) -> Command | None:
+    """What a key asks for; None for a key without a meaning."""
+    return _BY_CHARACTER.get(character)
+
+
+@dataclass
+class View:
+    """What is shown, and how.
+
+    Attributes:
+        mirror: the picture as a mirror shows it.
+        bars: a panel of scores beside each face.
+        labels: emotion and confidence over each face.
+        numbers: pictures a second and delay.
+        strip: the last seconds of each face along the bottom.
+        help: the keys.
+        paused: the picture stands still.
+        min_face: the smallest face that is looked for.
+        smoothing: seconds over which scores are averaged.
+    """
+
+    mirror: bool = False
+    bars: bool = True
+    labels: bool = True
+    numbers: bool = True
+    strip: bool = False
+    help: bool = False
+    paused: bool = False
+    min_face: MinFace = MinFace(0.1, relative=True)
+    smoothing: float = 0.5
+    _notices: dict[str, tuple[str, float]] = field(default_factory=dict, init=False)
+
+    def obey(self, command: Command) -> None:
+        """Change what this command changes of the view; others change nothing."""
+        match command:
+            case Command.PAUSE:
+                self.paused = not self.paused
+            case Command.MIRROR:
+                self.mirror = not self.mirror
+            case Command.BARS:
+                self.bars = not self.bars
+            case Command.LABELS:
+                self.labels = not self.labels
+            case Command.NUMBERS:
+                self.numbers = not self.numbers
+            case Command.STRIP:
+                self.strip = not self.strip
+            case Command.HELP:
+                self.help = not self.help
+            case Command.LARGER_FACES:
+                self._scale_min_face(_MIN_FACE_STEP)
+            case Command.SMALLER_FACES:
+                self._scale_min_face(1 / _MIN_FACE_STEP)
+            case Command.LESS_SMOOTHING:
+                self._add_smoothing(-_SMOOTHING_STEP)
+            case Command.MORE_SMOOTHING:
+                self._add_smoothing(_SMOOTHING_STEP)
+
+    def say(self, text: str, about: str = "") -> None:
+        """Show a message for some seconds; it takes the place of the last one about the same."""
+        self._notices = {**self._notices, about or text: (text, time.monotonic() + _NOTICE_SECONDS)}
+
+    @property
+    def notices(self) -> list[str]:
+        """The messages, while they stay."""
+        now = time.monotonic()
+        self._notices = {about: notice for about, notice in self._notices.items() if now < notice[1]}
+        return [text for text, _ in self._notices.values()]
+
+    def _scale_min_face(self, factor: float) -> None:
+        least, most = _MIN_FACE_SHARES if self.min_face.relative else _MIN_FACE_PIXELS
+        value = min(max(self.min_face.value * factor, least), most)
+        self.min_face = replace(self.min_face, value=value)
+        self.say(f"smallest face: {f'{value:.0%} of the height' if self.min_face.relative else f'{value:.0f} pixels'}", "face")
+
+    def _add_smoothing(self, seconds: float) -> None:
+        self.smoothing = round(min(max(self.smoothing + seconds, 0.0), _MOST_SMOOTHING), 3)
+        self.say(f"smoothing: {self.smoothing:g} s" if self.smoothing else "smoothing: off", "smoothing")

@@ -1,0 +1,257 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from emodetect.backends.keras_cnn import KerasBackend
+from emodetect.backends.onnx_cnn import OnnxBackend
+from emodetect.backends.separate import SeparateBackend, create_separate
+from emodetect.errors import BackendUnavailableError, ModelError, UsageError
+from emodetect.types import Image
+from tests.builders import write_plugin
+
+PLUGIN = '''
+import ctypes, os, signal, time
+import numpy as np
+from emodetect import EmodetectError
+from emodetect.backends.base import EmotionBackend
+from emodetect.errors import BackendUnavailableError
+
+class OwnError(BackendUnavailableError):
+    """A class that exists in this module alone."""
+
+class Odd(EmotionBackend):
+    name = "odd one"
+
+    def __init__(self, model):
+        self.model = model
+
+    def load(self):
+        if self.model == "unavailable":
+            raise OwnError("get the odd package")
+        if self.model == "bug":
+            raise ZeroDivisionError("by naught")
+        if self.model == "slow to load":
+            time.sleep(60)
+        self.uncertain_below, self.tells_contempt = 0.125, True
+
+    def classify(self, crops):
+        if self.model == "dies":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if self.model == "leaves":
+            os._exit(3)
+        if self.model == "holds":
+            ctypes.PyDLL(None).usleep(60_000_000)
+        if self.model == "sleeps":
+            time.sleep(60)
+        if self.model == "reads past an end":
+            raise EOFError("no more bytes")
+        scores = [[crop.mean() / 255, *[(1 - crop.mean() / 255) / 6] * 6] for crop in crops]
+        return np.asarray(scores, np.float32).reshape(-1, 7)
+
+    def close(self):
+        if self.model:
+            open(self.model, "w").write("closed")
+
+def create(model, labels):
+    if labels:
+        from emodetect import errors
+        raise errors.UsageError("odd takes no labels")
+    return Odd(model)
+'''
+
+
+@pytest.fixture(autouse=True)
+def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A package with a backend that misbehaves as its model's name says; returns the folder it is installed in."""
+    folder = tmp_path / "plugin"
+    folder.mkdir()
+    write_plugin(folder, "odd_backend", PLUGIN, {"odd": "odd_backend:create"})
+    monkeypatch.syspath_prepend(str(folder))
+    return folder
+
+
+def is_running(process: int) -> bool:
+    """Whether it runs; one that has ended and waits to be asked how does not."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def wait_for(condition: Callable[[], object], what: str) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline, f"waited in vain for {what}"
+        time.sleep(0.02)
+
+
+def test_it_answers_and_tells_of_itself_as_the_backend_does(gray_levels: list[Image], tmp_path: Path) -> None:
+    mark = tmp_path / "mark"
+    backend = create_separate("odd", str(mark))
+    assert backend.name == "odd"
+
+    with backend:
+        assert (backend.name, backend.uncertain_below, backend.tells_contempt) == ("odd one", 0.125, True)
+        scores = backend.classify(gray_levels)
+        eight = backend.classify_eight(gray_levels)
+        assert backend.classify([]).shape == (0, 7)
+
+    np.testing.assert_allclose(scores[:, 0], [5 / 255, 250 / 255], atol=1e-6)
+    assert scores.dtype == np.float32
+    np.testing.assert_array_equal(eight, np.pad(scores, ((0, 0), (0, 1))))
+    assert mark.read_text() == "closed"  # the backend itself was closed, too
+
+
+def test_a_keras_file_gives_the_same_scores_as_in_this_process(tutorial_h5: Path, face_crops: list[Image]) -> None:
+    with KerasBackend(tutorial_h5) as here:
+        expected = here.classify(face_crops)
+
+    backend = create_separate("cnn", str(tutorial_h5))
+    assert isinstance(backend, SeparateBackend)
+    with backend:
+        assert backend.name == "model.h5"
+        np.testing.assert_allclose(backend.classify(face_crops), expected, atol=1e-6)
+
+
+def test_what_leaves_the_interpreter_alone_stays_in_this_process() -> None:
+    assert isinstance(create_separate("cnn"), OnnxBackend)
+
+
+@pytest.mark.parametrize(
+    ("name", "model", "labels", "kind", "message"),
+    [
+        ("none", None, None, UsageError, "no backend 'none'; there are cnn, deepface, odd"),
+        ("cnn", "none.h5", None, ModelError, "none.h5: no such model file"),
+        ("deepface", "a.h5", None, UsageError, "do not go with --backend deepface"),
+    ],
+)
+def test_wrong_options_are_refused_before_anything_is_started(
+    name: str, model: str | None, labels: list[str] | None, kind: type[Exception], message: str
+) -> None:
+    with pytest.raises(kind, match=message):
+        create_separate(name, model, labels)
+
+
+@pytest.mark.parametrize(
+    ("model", "labels", "kind", "message"),
+    [
+        (None, ["happy"], UsageError, "^odd takes no labels$"),
+        ("unavailable", None, BackendUnavailableError, "^get the odd package$"),
+        ("bug", None, ModelError, "^unexpected ZeroDivisionError: by naught"),
+    ],
+)
+def test_errors_in_loading_arrive_as_they_are(
+    model: str | None, labels: list[str] | None, kind: type[Exception], message: str
+) -> None:
+    backend = create_separate("odd", model, labels)
+    with pytest.raises(kind, match=message):
+        backend.load()
+    backend.close()
+
+
+def test_a_keras_file_that_is_none_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "bad.h5"
+    path.write_text("no network")
+    backend = create_separate("cnn", str(path))
+    with pytest.raises(ModelError, match=r"bad\.h5: not a Keras model file"):
+        backend.load()
+    backend.close()
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        ("dies", "the process of the backend odd one was ended by SIGKILL"),
+        ("leaves", "ended by itself .exit code 3."),
+        ("reads past an end", "unexpected EOFError: no more bytes"),
+    ],
+)
+def test_its_end_is_one_line(model: str, message: str, gray_levels: list[Image]) -> None:
+    backend = create_separate("odd", model)
+    with backend, pytest.raises(ModelError, match=message) as caught:
+        backend.classify(gray_levels)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("model", ["holds", "sleeps"])
+def test_a_call_holds_up_nothing_here_and_can_be_broken_off(model: str, gray_levels: list[Image]) -> None:
+    backend = create_separate("odd", model)
+    backend.load()
+    errors: list[Exception] = []
+
+    def ask() -> None:
+        try:
+            backend.classify(gray_levels)
+        except ModelError as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    thread.join(0.3)
+    assert thread.is_alive()  # and this thread runs: the lock is not held here
+
+    backend.cancel()
+    thread.join(30)
+    assert not thread.is_alive()
+    assert len(errors) == 1
+    backend.close()
+
+
+def test_loading_can_be_broken_off() -> None:
+    backend = create_separate("odd", "slow to load")
+    timer = threading.Timer(0.5, backend.cancel)
+    timer.start()
+    with pytest.raises(ModelError):
+        backend.load()
+    backend.close()
+
+
+PARENT = """
+import sys, threading, time
+import numpy as np
+from emodetect.backends.separate import create_separate
+
+if __name__ == "__main__":
+    backend = create_separate("odd", sys.argv[1])
+    backend.load()
+    threading.Thread(target=backend.classify, args=([np.zeros((9, 9, 3), np.uint8)],), daemon=True).start()
+    time.sleep(0.5)
+    print(backend._process.pid, flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are looked up in /proc")
+@pytest.mark.parametrize("model", ["holds", "sleeps"])
+def test_it_ends_with_its_parent_even_when_that_is_killed(model: str, plugin: Path, tmp_path: Path) -> None:
+    script = tmp_path / "parent.py"
+    script.write_text(PARENT)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(plugin), *filter(None, sys.path)])}
+    with subprocess.Popen([sys.executable, str(script), model], env=environment, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        child = int(parent.stdout.readline())
+        assert is_running(child)
+        parent.send_signal(signal.SIGKILL)
+    wait_for(lambda: not is_running(child), "the end of the process")
+
+
+def test_an_interrupt_from_the_terminal_leaves_it_alone(gray_levels: list[Image]) -> None:
+    backend = create_separate("odd")
+    with backend:
+        assert isinstance(backend, SeparateBackend)
+        assert backend._process is not None
+        assert backend._process.pid is not None
+        os.kill(backend._process.pid, signal.SIGINT)
+        assert backend.classify(gray_levels).shape == (2, 7)
+        if hasattr(os, "getsid"):
+            assert os.getsid(backend._process.pid) != os.getsid(0)

@@ -1,0 +1,258 @@
+"""The keys of the live window, pressed in a real one."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from emodetect.overlay import COLORS
+from emodetect.types import Emotion, Image
+from tests.builders import make_background, place_face, write_clip, write_plugin
+from tests.cli.desktop import Desktop, open_desktop, wait_until
+from tests.cli.test_live import end, live, near, read_log
+
+BACKENDS = '''
+import ctypes
+import os
+import signal
+import time
+import numpy as np
+from emodetect.backends.base import EmotionBackend
+from emodetect.errors import BackendUnavailableError
+
+class Sad(EmotionBackend):
+    """Busy for 250 ms a call, holding the interpreter's lock; loads as TensorFlow does."""
+    name = "sad one"
+    def load(self):
+        ctypes.PyDLL(None).usleep(2_000_000)
+    def classify(self, crops):
+        ctypes.PyDLL(None).usleep(250_000)
+        return np.tile(np.float32([0, 0, 0, 0, 1, 0, 0]), (len(crops), 1))
+
+class Dying(Sad):
+    def classify(self, crops):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+def create_sad(model, labels):
+    return Sad()
+
+def create_dying(model, labels):
+    return Dying()
+'''
+
+FACE = 145, 135, 255, 245
+"""Left, top, right and bottom of the clip's face, pixels."""
+
+
+@pytest.fixture(scope="module")
+def desktop() -> Iterator[Desktop]:
+    with open_desktop() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def still_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two seconds with one happy face on the left half, in which nothing moves."""
+    picture = place_face(make_background((640, 360)), (200.0, 190.0), 110.0)[0]
+    return write_clip(tmp_path_factory.mktemp("still") / "still.mp4", [picture] * 50, 25.0)
+
+
+@pytest.fixture(scope="module")
+def plugins(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str | None]:
+    """The environment in which these backends are installed; DeepFace has no weights and cannot download any."""
+    folder = tmp_path_factory.mktemp("plugins")
+    write_plugin(folder, "key_backends", BACKENDS, {"sad": "key_backends:create_sad", "dying": "key_backends:create_dying"})
+    dead = "http://127.0.0.1:9"
+    path = os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])])
+    return {"PYTHONPATH": path, "DEEPFACE_HOME": str(folder), "https_proxy": dead, "http_proxy": dead}
+
+
+@pytest.fixture
+def press(desktop: Desktop) -> Callable[..., Image]:
+    """Presses a key and waits for a screen on which something is to be seen; returns the screen."""
+
+    def press_and_wait(key: str, condition: Callable[[Image], object]) -> Image:
+        desktop.press("emodetect", key)
+        return wait_for_screen(desktop, condition, f"what {key} does")
+
+    return press_and_wait
+
+
+def wait_for_screen(desktop: Desktop, condition: Callable[[Image], object], what: str) -> Image:
+    screens: list[Image] = []
+
+    def is_there() -> bool:
+        screens[:] = [desktop.screenshot("emodetect")]
+        return bool(condition(screens[0]))
+
+    wait_until(lambda: desktop.window("emodetect"), "the window")
+    wait_until(is_there, what)
+    return screens[0]
+
+
+def frame_is(emotion: Emotion, *, mirrored: bool = False) -> Callable[[Image], bool]:
+    """Whether there is a frame of this emotion's colour down the face's left side."""
+
+    def look(screen: Image) -> bool:
+        left = 640 - FACE[2] if mirrored else FACE[0]
+        drawn = near(screen, COLORS[emotion])
+        return bool(drawn[FACE[1] + 25 : FACE[3] - 25, left - 12 : left + 12].any(axis=1).mean() > 0.95)
+
+    return look
+
+
+def has_label(screen: Image) -> bool:
+    """Whether a bar of the colour of happiness stands over the face."""
+    return bool(near(screen, COLORS[Emotion.HAPPY])[FACE[1] - 25 : FACE[1] - 5, FACE[0] + 10 : FACE[0] + 60].mean() > 0.3)
+
+
+def has_bars(screen: Image) -> bool:
+    """Whether a panel stands beside the face, whose longest bar has the colour of happiness."""
+    return bool(near(screen, COLORS[Emotion.HAPPY])[FACE[1] : FACE[3], FACE[2] + 15 : FACE[2] + 140].mean() > 0.01)
+
+
+def has_numbers(screen: Image) -> bool:
+    return is_dark(screen[2:10, 2:40])
+
+
+def has_banner(screen: Image) -> bool:
+    return is_dark(screen[300:355, 300:340])
+
+
+def has_help(screen: Image) -> bool:
+    return is_dark(screen[60:300, 330:420])
+
+
+def is_red(screen: Image) -> bool:
+    """Whether the dot of the recording is in the top right corner."""
+    blue, green, red = (screen[:40, 480:, channel].astype(int) for channel in range(3))
+    return bool(((red > 180) & (green < 100) & (blue < 100)).sum() > 20)
+
+
+def is_dark(area: Image) -> bool:
+    """Whether a part of the picture, whose background is light, has a dark ground; letters may be on it."""
+    return bool((area.max(axis=2) < 60).mean() > 0.15)
+
+
+def test_what_is_seen_changes(desktop: Desktop, press: Callable[..., Image], still_clip: Path) -> None:
+    with live(desktop, "--source", still_clip, "--loop") as process:
+        wait_for_screen(desktop, lambda s: frame_is(Emotion.HAPPY)(s) and has_label(s) and has_bars(s), "a labelled face")
+        press("b", lambda s: not has_bars(s) and has_label(s))
+        press("l", lambda s: not has_label(s) and frame_is(Emotion.HAPPY)(s))
+        press("f", lambda s: not has_numbers(s))
+        press("m", frame_is(Emotion.HAPPY, mirrored=True))
+        press("question", has_help)
+        press("h", lambda s: not has_help(s))
+        press("bracketright", has_banner)
+        wait_for_screen(desktop, lambda s: not has_banner(s), "the message's end")
+        press("Left", lambda s: not has_banner(s))  # arrows have no meaning
+        desktop.press("emodetect", "Escape")
+        end(process)
+    assert process.returncode == 0
+
+
+def test_smaller_faces_can_be_left_out(press: Callable[..., Image], desktop: Desktop, still_clip: Path) -> None:
+    found = frame_is(Emotion.HAPPY)
+    with live(desktop, "--source", still_clip, "--loop", "--min-face", "30%") as process:
+        wait_for_screen(desktop, found, "a labelled face")
+        press("plus", has_banner)
+        press("plus", lambda s: not found(s))  # 47 % of the height, and the face has 31 %
+        press("minus", has_banner)
+        press("minus", found)
+        desktop.press("emodetect", "q")
+        end(process)
+    assert process.returncode == 0
+
+
+def test_pause_snapshot_and_recording(
+    press: Callable[..., Image], desktop: Desktop, still_clip: Path, moving_clip_path: Path, tmp_path: Path
+) -> None:
+    recording = tmp_path / "r.mp4"
+    arguments: list[str | Path] = ["--source", moving_clip_path, "--loop", "--record", recording, "--snapshots", tmp_path]
+    with live(desktop, *arguments) as process:
+        wait_for_screen(desktop, lambda s: is_red(s) and has_numbers(s), "the mark of the recording")
+        press("r", lambda s: not is_red(s))
+        press("r", is_red)
+        press("f", lambda s: not has_numbers(s))  # its figures change
+        press("r", lambda s: not is_red(s))
+        press("space", has_banner)
+        still = wait_for_screen(desktop, lambda s: not is_dark(s[322:338, 60:100]), "the other messages' end")
+        assert (desktop.screenshot("emodetect")[:280] == desktop.screenshot("emodetect")[:280]).all()
+        press("s", lambda _: list(tmp_path.glob("emodetect-*.png")))
+        press("space", lambda s: np.abs(s[:280].astype(int) - still[:280]).max() > 60)
+        press("s", lambda _: len(list(tmp_path.glob("emodetect-*.png"))) == 2)
+        desktop.press("emodetect", "q")
+        end(process)
+    assert process.returncode == 0
+
+    snapshot = cv2.imread(str(min(tmp_path.glob("emodetect-*.png"))))
+    assert snapshot is not None
+    # As it was seen, without the messages at the lower edge.
+    assert (snapshot[40:280, :440] == still[40:280, :440]).all()
+    for path in (recording, tmp_path / "r-2.mp4"):
+        capture = cv2.VideoCapture(str(path))
+        assert capture.get(cv2.CAP_PROP_FRAME_COUNT) >= 1
+        capture.release()
+
+
+@pytest.fixture(scope="module")
+def moving_clip_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A second in which a face walks to the right."""
+    background = make_background((640, 360))
+    pictures = [place_face(background, (150.0 + 4 * index, 190.0), 110.0)[0] for index in range(25)]
+    return write_clip(tmp_path_factory.mktemp("moving") / "moving.mp4", pictures, 25.0)
+
+
+def test_the_next_backend_is_loaded_while_the_picture_goes_on(
+    press: Callable[..., Image], desktop: Desktop, still_clip: Path, plugins: dict[str, str | None], tmp_path: Path
+) -> None:
+    """From the plug-in to the embedded network, to DeepFace, which has no weights, and round to the plug-in."""
+    log = tmp_path / "a.jsonl"
+    with live(desktop, "--source", still_clip, "--loop", "--backend", "sad", "--log", log, changes=plugins) as process:
+        wait_for_screen(desktop, has_banner, "the message that it is loading")
+        # Its load holds the interpreter's lock for two seconds; here frames are tracked meanwhile.
+        wait_for_screen(desktop, frame_is(Emotion.SAD), "the first backend's answer")
+        records = read_log(log)
+        unread = [record for record in records if any(face["emotion"] is None for face in record["faces"])]
+        assert len(unread) > 5
+        press("Tab", frame_is(Emotion.HAPPY))
+        press("Tab", has_banner)
+        wait_until(lambda: not children(process.pid), "DeepFace's end")  # the plug-in's process has ended, too
+        wait_for_screen(desktop, lambda s: has_banner(s) and frame_is(Emotion.HAPPY)(s), "the reason, and the old labels")
+        press("Tab", frame_is(Emotion.SAD))
+        desktop.press("emodetect", "q")
+        assert end(process).count("\n") == 1
+    assert process.returncode == 0
+
+
+def test_a_backend_that_dies_ends_it_with_one_line(desktop: Desktop, still_clip: Path, plugins: dict[str, str | None]) -> None:
+    with live(desktop, "--source", still_clip, "--loop", "--backend", "dying", changes=plugins) as process:
+        errors = end(process)
+    assert process.returncode == 1
+    [line] = errors.splitlines()
+    assert line.startswith("emodetect: the process of the backend sad one was ended by SIGKILL")
+
+
+def test_an_interrupt_of_all_processes_ends_it_without_a_word_of_the_backends(
+    desktop: Desktop, still_clip: Path, plugins: dict[str, str | None]
+) -> None:
+    with live(desktop, "--source", still_clip, "--loop", "--backend", "sad", changes=plugins) as process:
+        wait_for_screen(desktop, has_banner, "the window")
+        for number in (*children(process.pid), process.pid):
+            os.kill(number, signal.SIGINT)
+        errors = end(process)
+    assert process.returncode == 130
+    assert errors.strip() == "emodetect: interrupted"
+
+
+def children(process: int) -> list[int]:
+    """The backends' processes of a run."""
+    found = subprocess.run(["pgrep", "-P", str(process), "-f", "spawn_main"], capture_output=True, text=True, check=False)
+    return [int(line) for line in found.stdout.split()]
