@@ -47,13 +47,14 @@ def sound(path: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.int16]]:
     return np.frombuffer(subprocess.run(command, capture_output=True, check=True).stdout, np.int16)
 
 
-def make_wav(path: Path, seconds: float, hertz: float = 440.0) -> Path:
-    times = np.arange(int(16_000 * seconds)) / 16_000
+def make_wav(path: Path, seconds: float, hertz: float = 440.0, silence: float = 0.0) -> Path:
+    """A tone after a silence, both in seconds."""
+    times = np.arange(int(16_000 * (silence + seconds))) / 16_000
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(16_000)
-        file.writeframes((12_000 * np.sin(2 * np.pi * hertz * times)).astype("<i2").tobytes())
+        file.writeframes((12_000 * np.sin(2 * np.pi * hertz * times) * (times >= silence)).astype("<i2").tobytes())
     return path
 
 
@@ -176,6 +177,16 @@ def test_sound_is_taken_along_and_the_pictures_decide_how_long_it_is(tmp_path: P
     assert heard[: int(8000 * min(seconds, 1.9)) - 800].mean() > 3000
     if seconds < 2:
         assert heard[int(8000 * seconds) + 1600 :].mean() < 100
+
+
+def test_the_sound_begins_where_the_pictures_do(tmp_path: Path) -> None:
+    wav, path = make_wav(tmp_path / "sound.wav", 1, silence=2), tmp_path / "out.mp4"
+    with AnnotatedVideo(path, RATE, sound_from=wav) as video:
+        for index in range(50, 75):
+            video.write(make_frame(index=index, timestamp=index / RATE), make_result())
+
+    first, last = np.abs(sound(path).astype(int)[:8000].reshape(2, -1)).mean(axis=1)
+    assert min(first, last) > 3000
 
 
 def test_the_sound_of_a_clip_is_the_first_of_its_tracks(tmp_path: Path) -> None:

@@ -130,7 +130,7 @@ class Person:
                 stretches.append((emotion, start, seconds + run.end - run.start))
             else:
                 stretches.append((run.emotion, run.start, run.end - run.start))
-        lasting = [(emotion, start) for emotion, start, seconds in stretches if seconds >= _LASTING]
+        lasting = [(emotion, start) for emotion, start, seconds in stretches if round(seconds, 6) >= _LASTING]
         return [Change(start, before, after) for (before, _), (after, start) in pairwise(lasting) if before is not after]
 
 
