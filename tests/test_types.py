@@ -58,6 +58,7 @@ def test_frame_refuses_other_arrays_and_says_what_it_got(image: npt.NDArray[np.u
 def test_clipping(box: Box, expected: Box) -> None:
     # Wider than high: a swap of the two would leave other boxes.
     assert box.clipped(100, 50) == expected
+    assert box.lies_in(100, 50) is (box == expected)
 
 
 def test_box_as_dict_names_its_numbers() -> None:
@@ -119,3 +120,23 @@ def test_values_cannot_be_changed(value: object, field: str) -> None:
 
 def test_a_reading_without_scores_is_uncertain() -> None:
     assert FaceReading(make_box(), 1, None).uncertain
+
+
+@pytest.mark.parametrize("emotion", EMOTIONS)
+def test_scores_by_emotion(emotion: Emotion) -> None:
+    scores = make_scores(Emotion.SAD, 0.4)
+    assert scores[emotion] == scores.as_dict()[emotion.value]
+
+
+@pytest.mark.parametrize(
+    ("reading", "expected"),
+    [
+        (make_reading(dominant=Emotion.SAD), Emotion.SAD),
+        (make_reading(dominant=Emotion.SAD, uncertain=True), None),
+        (dataclasses.replace(make_reading(dominant=Emotion.SAD), held=Emotion.FEAR), Emotion.FEAR),
+        (dataclasses.replace(make_reading(dominant=Emotion.SAD, uncertain=True), held=Emotion.FEAR), None),
+        (FaceReading(make_box(), 1, None), None),
+    ],
+)
+def test_what_a_reading_shows(reading: FaceReading, expected: Emotion | None) -> None:
+    assert reading.shown is expected

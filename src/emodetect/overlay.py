@@ -129,7 +129,7 @@ def _place_notices(
         if len(places) < len(status):
             corner = 0, len(places) * (height - 1)
         places.append((short, Box(*corner, width, height)))
-    return [(text, box) for text, box in places if text and box.clipped(size[0], bottom) == box]
+    return [(text, box) for text, box in places if text and box.lies_in(size[0], bottom)]
 
 
 def _draw_box(canvas: Image, reading: FaceReading, unit: float) -> None:
@@ -195,7 +195,7 @@ def _place_panels(
     places: list[tuple[_Panel, Box] | None] = []
     for reading in readings:
         panel = _panel_for(reading.box, unit, style)
-        sides = [place for place in _sides(reading.box, panel, unit) if place.clipped(*size) == place]
+        sides = [place for place in _sides(reading.box, panel, unit) if place.lies_in(*size)]
         free = intersections(sides, occupied).sum(axis=1) == 0
         if reading.scores is None or not free.any():
             places.append(None)

@@ -65,6 +65,10 @@ class Box:
         right, bottom = min(max(self.x + self.width, left), width), min(max(self.y + self.height, top), height)
         return Box(left, top, right - left, bottom - top)
 
+    def lies_in(self, width: int, height: int) -> bool:
+        """Whether all of the box is inside a picture of this size."""
+        return 0 <= self.x <= width - self.width and 0 <= self.y <= height - self.height
+
     def as_dict(self) -> dict[str, int]:
         """The box as the output contract writes it."""
         return {"x": self.x, "y": self.y, "width": self.width, "height": self.height}

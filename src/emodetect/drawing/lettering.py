@@ -21,6 +21,8 @@ from emodetect.types import Box, Image
 LINE = 1.5
 BASELINE = 1.08
 
+_STROKE_FONT = cv2.FONT_HERSHEY_SIMPLEX
+
 _PADDING = 0.35
 """Room left and right of a tag's text, units."""
 
@@ -55,16 +57,19 @@ class Lettering(ABC):
 class StrokeLettering(Lettering):
     """OpenCV's own letters, ASCII only: fast, the same on every machine."""
 
-    _FONT = cv2.FONT_HERSHEY_SIMPLEX
-
     @override
     def width(self, text: str, unit: float) -> int:
-        (width, _), _ = cv2.getTextSize(text, self._FONT, unit / 26, _stroke(unit))
-        return int(width)
+        return _stroke_width(text, unit)
 
     @override
     def write(self, canvas: Image, text: str, origin: tuple[int, int], unit: float, color: Color) -> None:
-        cv2.putText(canvas, text, origin, self._FONT, unit / 26, color, _stroke(unit), cv2.LINE_AA)
+        cv2.putText(canvas, text, origin, _STROKE_FONT, unit / 26, color, _stroke(unit), cv2.LINE_AA)
+
+
+@lru_cache(maxsize=1024)
+def _stroke_width(text: str, unit: float) -> int:
+    (width, _), _ = cv2.getTextSize(text, _STROKE_FONT, unit / 26, _stroke(unit))
+    return int(width)
 
 
 def _stroke(unit: float) -> int:
@@ -90,6 +95,7 @@ class FontLettering(Lettering):
         )
         self._font(16)
         self._rendered = lru_cache(maxsize=1024)(self._render)
+        self._length = lru_cache(maxsize=1024)(lambda text, em: round(self._font(em).getlength(text)))
 
     def covers(self, text: str) -> bool:
         """Whether the font has a letter for each character but the space."""
@@ -101,7 +107,7 @@ class FontLettering(Lettering):
 
     @override
     def width(self, text: str, unit: float) -> int:
-        return round(self._font(_em(unit)).getlength(text))
+        return self._length(text, _em(unit))
 
     @override
     def write(self, canvas: Image, text: str, origin: tuple[int, int], unit: float, color: Color) -> None:

@@ -9,6 +9,8 @@ line round it by at least 3 to 1, the contrast that WCAG 2 asks of graphics. `te
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import numpy.typing as npt
 
@@ -41,6 +43,7 @@ def color_of(emotion: Emotion | None) -> Color:
     return UNKNOWN_COLOR if emotion is None else COLORS[emotion]
 
 
+@cache
 def ink_on(ground: Color) -> Color:
     """Black or white, whichever is read better on this ground."""
     return BLACK if contrast(ground, BLACK) >= contrast(ground, WHITE) else WHITE

@@ -57,7 +57,7 @@ def place_labels(
 
 def _near(face: Box, sizes: Sequence[Size], picture: Size, labels: Sequence[Box], others: Sequence[Box]) -> LabelPlace | None:
     places = [LabelPlace(form, box) for form, size in enumerate(sizes) for box in _round(face, size, picture)]
-    places = [place for place in places if place.box.clipped(*picture) == place.box]
+    places = [place for place in places if place.box.lies_in(*picture)]
     boxes = [place.box for place in places]
     free = intersections(boxes, labels).sum(axis=1) == 0
     alone = free & (intersections(boxes, others).sum(axis=1) == 0)
@@ -82,7 +82,7 @@ def _anywhere(face: Box, sizes: Sequence[Size], picture: Size, labels: Sequence[
     columns = {0, picture[0] - width, *(box.x + box.width for box in labels), *(box.x - width for box in labels)}
     rows = {0, picture[1] - height, *(box.y + box.height for box in labels), *(box.y - height for box in labels)}
     boxes = [Box(x, y, width, height) for y in sorted(rows) for x in sorted(columns)]
-    boxes = [box for box in boxes if box.clipped(*picture) == box]
+    boxes = [box for box in boxes if box.lies_in(*picture)]
     free = [box for box, covered in zip(boxes, intersections(boxes, labels).sum(axis=1), strict=True) if covered == 0]
     if not free:
         return None
