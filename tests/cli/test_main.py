@@ -104,6 +104,8 @@ def test_misuse_ends_with_2_and_says_why(arguments: list[str]) -> None:
         (["imge", "a.jpg"], 2, "did you mean 'image'?"),
         ([str(PHOTO)], 2, f"did you mean 'emodetect image {PHOTO}'?"),
         (["--source", "1"], 2, "options stand after the command, as in 'emodetect live --source'"),
+        (["live", "1"], 2, "'live' takes options only; did you mean --source?"),
+        (["video", "a.mp4", "b.mp4"], 2, "'video' takes CLIP and options"),
         (["image", str(PHOTO), "--bakend", "cnn"], 2, "'--backend'"),
         (["image", str(PHOTO), "--backend", "depface"], 2, "did you mean 'deepface'?"),
         (["image", str(PHOTO), "--model", "fer2103"], 1, "did you mean 'fer2013'?"),
