@@ -12,6 +12,9 @@ from tests.cli.running import assert_one_line, command, environment, run
 
 HEAVY = ("tensorflow", "keras", "tf_keras", "deepface", "matplotlib", "sklearn", "torch", "jax")
 
+NEAR_MISS = str(PHOTO.with_name("astronat.jpg"))
+"""A file that is not there, beside one that is almost called like it."""
+
 
 def modules_after(*arguments: str | Path) -> set[str]:
     """The modules that are imported once the command has run."""
@@ -109,12 +112,17 @@ def test_misuse_ends_with_2_and_says_why(arguments: list[str]) -> None:
         (["image", str(PHOTO), "--bakend", "cnn"], 2, "'--backend'"),
         (["image", str(PHOTO), "--backend", "depface"], 2, "did you mean 'deepface'?"),
         (["image", str(PHOTO), "--model", "fer2103"], 1, "did you mean 'fer2013'?"),
-        (["image", str(PHOTO.with_name("astronat.jpg"))], 1, "did you mean 'astronaut.jpg'?"),
-        (["video", str(PHOTO.with_name("astronat.jpg"))], 1, "did you mean 'astronaut.jpg'?"),
-        (["image", str(PHOTO), "--cascade", str(PHOTO.with_name("astronat.jpg"))], 1, "did you mean 'astronaut.jpg'?"),
-        (["live", "--no-window", "--source", str(PHOTO.with_name("astronat.jpg"))], 1, "did you mean 'astronaut.jpg'?"),
+        (["image", NEAR_MISS], 1, "did you mean 'astronaut.jpg'?"),
+        (["video", NEAR_MISS], 1, "did you mean 'astronaut.jpg'?"),
+        (["image", str(PHOTO), "--cascade", NEAR_MISS], 1, "did you mean 'astronaut.jpg'?"),
+        (["live", "--no-window", "--source", NEAR_MISS], 1, "did you mean 'astronaut.jpg'?"),
         (["evaluate", "--data", str(PHOTO.parents[1] / "exmples")], 1, "did you mean 'examples'?"),
-        (["export", str(PHOTO.with_name("astronat.jpg")), "a.onnx"], 1, "did you mean 'astronaut.jpg'?"),
+        (
+            ["train", "--data", str(PHOTO.parent), "--votes", NEAR_MISS],
+            1,
+            "did you mean 'astronaut.jpg'?",
+        ),
+        (["export", NEAR_MISS, "a.onnx"], 1, "did you mean 'astronaut.jpg'?"),
     ],
     ids=lambda value: " ".join(value[:2]) if isinstance(value, list) else None,
 )
