@@ -12,6 +12,9 @@ from tests.cli.running import assert_one_line, command, environment, run
 
 HEAVY = ("tensorflow", "keras", "tf_keras", "deepface", "matplotlib", "sklearn", "torch", "jax", "jinja2", "PIL")
 
+NEAR_MISS = str(PHOTO.with_name("astronat.jpg"))
+"""A file that is not there, beside one that is almost called like it."""
+
 
 def modules_after(*arguments: str | Path) -> set[str]:
     """The modules that are imported once the command has run."""
@@ -104,15 +107,22 @@ def test_misuse_ends_with_2_and_says_why(arguments: list[str]) -> None:
         (["imge", "a.jpg"], 2, "did you mean 'image'?"),
         ([str(PHOTO)], 2, f"did you mean 'emodetect image {PHOTO}'?"),
         (["--source", "1"], 2, "options stand after the command, as in 'emodetect live --source'"),
+        (["live", "1"], 2, "'live' takes options only; did you mean --source?"),
+        (["video", "a.mp4", "b.mp4"], 2, "'video' takes CLIP and options"),
         (["image", str(PHOTO), "--bakend", "cnn"], 2, "'--backend'"),
         (["image", str(PHOTO), "--backend", "depface"], 2, "did you mean 'deepface'?"),
         (["image", str(PHOTO), "--model", "fer2103"], 1, "did you mean 'fer2013'?"),
-        (["image", str(PHOTO.with_name("astronat.jpg"))], 1, "did you mean 'astronaut.jpg'?"),
-        (["video", str(PHOTO.with_name("astronat.jpg"))], 1, "did you mean 'astronaut.jpg'?"),
-        (["image", str(PHOTO), "--cascade", str(PHOTO.with_name("astronat.jpg"))], 1, "did you mean 'astronaut.jpg'?"),
-        (["live", "--no-window", "--source", str(PHOTO.with_name("astronat.jpg"))], 1, "did you mean 'astronaut.jpg'?"),
+        (["image", NEAR_MISS], 1, "did you mean 'astronaut.jpg'?"),
+        (["video", NEAR_MISS], 1, "did you mean 'astronaut.jpg'?"),
+        (["image", str(PHOTO), "--cascade", NEAR_MISS], 1, "did you mean 'astronaut.jpg'?"),
+        (["live", "--no-window", "--source", NEAR_MISS], 1, "did you mean 'astronaut.jpg'?"),
         (["evaluate", "--data", str(PHOTO.parents[1] / "exmples")], 1, "did you mean 'examples'?"),
-        (["export", str(PHOTO.with_name("astronat.jpg")), "a.onnx"], 1, "did you mean 'astronaut.jpg'?"),
+        (
+            ["train", "--data", str(PHOTO.parent), "--votes", NEAR_MISS],
+            1,
+            "did you mean 'astronaut.jpg'?",
+        ),
+        (["export", NEAR_MISS, "a.onnx"], 1, "did you mean 'astronaut.jpg'?"),
     ],
     ids=lambda value: " ".join(value[:2]) if isinstance(value, list) else None,
 )

@@ -10,11 +10,8 @@ from click.core import ParameterSource
 from emodetect.cli.settings import configuration_path, key_of
 from emodetect.errors import SourceError, UsageError
 from tests.builders import PHOTO
-from tests.cli.parsing import options, parse
+from tests.cli.parsing import command_named, options, parse
 from tests.cli.running import assert_one_line, run
-
-NEEDED = {"image": ["a.jpg"], "video": ["a.mp4"], "evaluate": ["--data", "a"], "export": ["a", "b"], "completion": ["bash"]}
-"""What a command does not go without."""
 
 NOT_SET = {"config", "data", "quiet", "verbose", "debug"}
 """Options left out where all are tried: needed anyway, or about how much is said, which has tests of its own."""
@@ -54,7 +51,24 @@ EVERY = [pytest.param(name, option, id=f"{name}-{key_of(option)}") for name, opt
 
 
 def needed(name: str) -> list[str]:
-    return NEEDED.get(name, [])
+    """What a command does not go without."""
+    words = []
+    for parameter in command_named(name).params:
+        if parameter.required:
+            words += parameter.opts if isinstance(parameter, click.Option) else []
+            words += [str(parameter.type.choices[0]) if isinstance(parameter.type, click.Choice) else "a"]
+    return words
+
+
+def source_of(name: str, option: click.Option, *arguments: str) -> ParameterSource | None:
+    """Where the command takes this option's value from, also where it is not what the option wants."""
+    try:
+        context = parse(name, *needed(name), *arguments)
+    except click.BadParameter as error:
+        if error.ctx is None or error.param is None or error.param.name != option.name:
+            raise
+        context = error.ctx
+    return context.get_parameter_source(option.name or "")
 
 
 @pytest.mark.parametrize(("name", "option"), EVERY)
@@ -63,7 +77,7 @@ def test_each_option_has_its_variables(name: str, option: click.Option, monkeypa
     for variable in (f"EMODETECT_{name.upper()}_{ending}", f"EMODETECT_{ending}"):
         with monkeypatch.context() as patch:
             patch.setenv(variable, str(sample(option)))
-            assert parse(name, *needed(name)).get_parameter_source(option.name or "") is ParameterSource.ENVIRONMENT
+            assert source_of(name, option) is ParameterSource.ENVIRONMENT
 
 
 @pytest.mark.parametrize(("name", "option"), EVERY)
@@ -72,9 +86,7 @@ def test_each_option_has_its_key_in_the_file(name: str, option: click.Option, sh
     line = f"{key_of(option)} = {json.dumps(sample(option))}\n"
     path = write(tmp_path / "my.toml", line if shared else f"[{name}]\n{line}")
 
-    context = parse(name, *needed(name), "--config", str(path))
-
-    assert context.get_parameter_source(option.name or "") is ParameterSource.DEFAULT_MAP
+    assert source_of(name, option, "--config", str(path)) is ParameterSource.DEFAULT_MAP
 
 
 def test_the_command_line_goes_before_variables_these_before_the_file_and_that_before_the_default(

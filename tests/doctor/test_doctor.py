@@ -19,6 +19,7 @@ import pytest
 from emodetect.backends.deepface_weights import WEIGHTS_NAME
 from emodetect.backends.onnx_session import EMBEDDED
 from emodetect.checksums import checksum, recorded_checksum
+from emodetect.cli.table import print_cures
 from emodetect.display import OPENCV_CURE
 from emodetect.doctor.opencv import library_cure
 from emodetect.faces.cascade import CASCADE_NAME, default_cascade
@@ -98,14 +99,14 @@ def test_no_display_is_a_fault(sound: dict[str, Any]) -> None:
     assert "--no-window" in sound["display"]["cure"]
 
 
-def test_the_table_says_the_same_and_lines_are_not_broken(tmp_path: Path) -> None:
+def test_the_table_says_the_same_and_what_helps_stands_below(tmp_path: Path) -> None:
     done = run("doctor", env={"DISPLAY": ":4711", "DEEPFACE_HOME": str(tmp_path)})
 
     assert done.returncode == 1
     lines = done.stdout.splitlines()
     assert "fault    display" in done.stdout
     assert any("the display :4711 does not answer" in line for line in lines)
-    assert any(line.strip().startswith("→ run it in a desktop session") for line in lines)
+    assert any(line.startswith("→ display: run it in a desktop session") for line in lines)
     assert any(f"{tmp_path / '.deepface' / 'weights' / WEIGHTS_NAME} is missing" in line for line in lines)
     assert lines[-1].startswith("1 fault, ")
 
@@ -219,3 +220,9 @@ def test_a_missing_network_and_an_opencv_that_was_taken_apart_are_faults(tmp_pat
 @pytest.mark.parametrize("path", [EMBEDDED, default_cascade()], ids=lambda path: path.name)
 def test_the_recorded_checksum_is_the_files_own(path: Path) -> None:
     assert recorded_checksum(path) == checksum(path), f"in {path.parent}: sha256sum {path.name} > {path.name}.sha256"
+
+
+def test_the_same_cure_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
+    print_cures([("wheels", "pip install x"), ("cameras", ""), ("windows", "pip install x")])
+
+    assert capsys.readouterr().out == "→ wheels, windows: pip install x\n"

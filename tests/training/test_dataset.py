@@ -335,7 +335,7 @@ def test_votes_of_nobody() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        pytest.param(None, "cannot be read as a vote table", id="missing"),
+        pytest.param(None, "no such file", id="missing"),
         pytest.param("", "no column 'image'", id="empty"),
         pytest.param("a,b\n1,2\n", "no column 'image'", id="another table"),
         pytest.param("image," + ",".join(COLUMNS[:-1]) + "\n", "no column 'NF'", id="a column is missing"),

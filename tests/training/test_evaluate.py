@@ -128,7 +128,7 @@ def test_what_cannot_be_judged_on_gives_one_line(data_set: Path, tmp_path: Path)
     done = run("evaluate", "--data", tmp_path / "nothing")
     assert_one_line(done, 1, "nothing: no such folder")
     done = run("evaluate", "--data", data_set / "test", "--votes", tmp_path / "votes.csv")
-    assert_one_line(done, 1, "votes.csv: cannot be read as a vote table")
+    assert_one_line(done, 1, "votes.csv: no such file")
 
 
 def test_votes_for_other_images_are_named(tmp_path: Path) -> None:

@@ -150,7 +150,18 @@ def _message(error: click.ClickException) -> str:
         return text + origin(error.ctx, error.param)
     if isinstance(error, click.NoSuchOption) and error.ctx is not None and error.ctx.command is cli:
         return f"{text.rstrip('.')}; options stand after the command, as in 'emodetect live {error.option_name}'"
+    if type(error) is click.UsageError and error.ctx is not None and "unexpected extra argument" in text:
+        return f"{text}; {_arguments(error.ctx)}"
     return text
+
+
+def _arguments(ctx: click.Context) -> str:
+    """What a command takes besides options."""
+    names = [parameter.human_readable_name for parameter in ctx.command.params if isinstance(parameter, click.Argument)]
+    if names:
+        return f"'{ctx.info_name}' takes {' '.join(names)} and options"
+    takes_source = any("--source" in parameter.opts for parameter in ctx.command.params)
+    return f"'{ctx.info_name}' takes options only{'; did you mean --source?' if takes_source else ''}"
 
 
 def _help_hint(ctx: click.Context) -> str:

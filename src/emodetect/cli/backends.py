@@ -21,15 +21,8 @@ def backends(output_format: str) -> None:
     if output_format == "json":
         click.echo(json.dumps([asdict(state) for state in states], indent=2))
         return
-    from emodetect.cli.table import print_table
+    from emodetect.cli.table import print_cures, print_table
 
-    rows = [
-        (
-            "ok" if state.available else "missing",
-            state.name,
-            state.reads,
-            state.detail + (f"\n→ {state.cure}" if state.cure else ""),
-        )
-        for state in states
-    ]
+    rows = [("ok" if state.available else "missing", state.name, state.reads, state.detail) for state in states]
     print_table(("state", "--backend", "reads emotions with", "what is there, or is missing"), rows)
+    print_cures((f"{state.name}, {state.reads}", state.cure) for state in states)

@@ -9,7 +9,7 @@ from emodetect.cli.options import common_options
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]), metavar="SHELL")
 @common_options
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:

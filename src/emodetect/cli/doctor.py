@@ -25,11 +25,13 @@ def doctor(output_format: str) -> int:
     if output_format == "json":
         click.echo(json.dumps({"checks": [check.as_dict() for check in checks]}, indent=2))
     else:
-        from emodetect.cli.table import print_table
+        from emodetect.cli.table import print_cures, print_table
 
-        rows = [(check.status.value, check.name, check.detail + (f"\n→ {check.cure}" if check.cure else "")) for check in checks]
-        print_table(("status", "check", "what was found, and what helps"), rows)
-        click.echo(f"\n{_summary(Counter(check.status.value for check in checks))}")
+        rows = [(check.status.value, check.name, check.detail) for check in checks]
+        print_table(("status", "check", "what was found"), rows)
+        click.echo()
+        print_cures((check.name, check.cure) for check in checks)
+        click.echo(_summary(Counter(check.status.value for check in checks)))
     return int(any(check.status is Status.FAULT for check in checks))
 
 

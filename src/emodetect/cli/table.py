@@ -19,15 +19,12 @@ _STYLES = {"ok": "green", "warning": "yellow", "fault": "bold red", "missing": "
 
 
 def print_table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print rows of texts; lines are folded on a terminal only, so that commands can be copied out of a file.
-
-    The last column may have several lines a row; states such as "fault" are coloured.
-    """
+    """Print rows of texts; lines are folded on a terminal only. States such as "fault" are coloured."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for position, header in enumerate(headers):
         table.add_column(header, no_wrap=position < len(headers) - 1, overflow="fold")
     for row in rows:
-        table.add_row(*(Text("\n".join(map(one_line, cell.split("\n"))), style=_STYLES.get(cell, "")) for cell in row))
+        table.add_row(*(Text(one_line(cell), style=_STYLES.get(cell, "")) for cell in row))
     if sys.stdout.isatty():
         Console().print(table)
         return
@@ -35,3 +32,16 @@ def print_table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     with console.capture() as written:
         console.print(table)
     click.echo("\n".join(line.rstrip() for line in written.get().splitlines()))
+
+
+def print_cures(cures: Iterable[tuple[str, str]]) -> None:
+    """Print what helps, below a table: names with their cures, empty ones left out, and the same cure once.
+
+    Each is one line however long, so that a command can be copied whole.
+    """
+    names: dict[str, list[str]] = {}
+    for name, cure in cures:
+        if cure:
+            names.setdefault(cure, []).append(name)
+    for cure, cured in names.items():
+        click.echo(one_line(f"→ {', '.join(cured)}: {cure}"))

@@ -14,7 +14,8 @@ from click.core import ParameterSource
 
 from emodetect.cli.messages import is_quiet, note
 from emodetect.cli.options import COMMON_OPTIONS, PICTURE_SUFFIXES, common_options, overwrite_option
-from emodetect.errors import UsageError
+from emodetect.errors import DatasetError, UsageError
+from emodetect.suggestions import did_you_mean_file
 from emodetect.text import one_line
 from emodetect.training.architectures import ARCHITECTURE_NAMES
 
@@ -82,6 +83,9 @@ def train(
     else:
         if data is None:
             raise UsageError("--data is missing: a folder with train/ and test/, or fer2013.csv (or --resume FOLDER)")
+        for given in (votes, negatives, start, *teachers):
+            if given is not None and not given.exists():
+                raise DatasetError(f"{given}: no such file or folder{did_you_mean_file(given)}")
         settings = Settings(
             data=str(data.absolute()),
             votes=_absolute(votes),

@@ -149,7 +149,7 @@ def read_crops(folder: Path, *, allow_missing: bool = False) -> LabelledCrops:
             keys.append("/".join(Path(os.path.abspath(path)).parts[-3:]))
     raise_faults(faults)
     if not crops:
-        raise DatasetError(f"{folder}: no images in any label's folder")
+        raise DatasetError(f"{folder}: no images in any label's folder; expected folders named {', '.join(EMOTIONS)} in it")
     return LabelledCrops(tuple(crops), np.asarray(labels, np.int64), tuple(keys))
 
 

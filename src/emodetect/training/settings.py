@@ -6,7 +6,8 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from emodetect.errors import DatasetError
+from emodetect.errors import DatasetError, first_line
+from emodetect.suggestions import did_you_mean_file
 
 _FILE = "settings.json"
 
@@ -58,5 +59,8 @@ class Settings:
         try:
             values = json.loads((folder / _FILE).read_text(encoding="utf-8"))
             return cls(**values | {"teachers": tuple(values.get("teachers", ()))})
-        except (OSError, ValueError, TypeError, AttributeError) as error:
-            raise DatasetError(f"{folder}: not the folder of a training run ({error})") from error
+        except OSError as error:
+            meant = "" if folder.is_dir() else did_you_mean_file(folder)
+            raise DatasetError(f"{folder}: not the folder of a training run (no {_FILE} can be read in it){meant}") from error
+        except (ValueError, TypeError, AttributeError) as error:
+            raise DatasetError(f"{folder}: not the folder of a training run ({_FILE}: {first_line(error)})") from error

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from emodetect.backends.labels import LabelMap
 from emodetect.errors import DatasetError
+from emodetect.suggestions import did_you_mean_file
 from emodetect.types import EMOTIONS
 
 FERPLUS_LABELS = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")
@@ -88,6 +89,8 @@ def _vote_rows(path: Path) -> Iterable[tuple[str, npt.NDArray[np.float32]]]:
             for row in reader:
                 key = "/".join(Path(row["image"]).parts[-3:])
                 yield key, np.asarray([float(row[name]) for name in _VOTE_COLUMNS], np.float32)
+    except FileNotFoundError:
+        raise DatasetError(f"{path}: no such file{did_you_mean_file(path)}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise DatasetError(f"{path}: cannot be read as a vote table ({error})") from error
     except (TypeError, ValueError) as error:
