@@ -23,16 +23,18 @@ from tests.cli.running import TIMEOUT, assert_one_line, command, environment, ru
 from tests.model_files import save_deepface_weights, tutorial_model
 
 SLOW_BACKEND = '''
+import os
 import time
 import numpy as np
 import numpy.typing as npt
 from emodetect.backends.base import EmotionBackend
 
 class SlowBackend(EmotionBackend):
-    """Loads for two seconds, then takes half a second for each batch."""
+    """Loads until a file is there, then takes half a second for each batch."""
     name = "slow"
     def load(self):
-        time.sleep(2)
+        while not os.path.exists(os.environ["SLOW_BACKEND_MAY_GO_ON"]):
+            time.sleep(0.05)
     def classify(self, crops):
         time.sleep(0.5)
         return np.tile(np.float32([0, 0, 0, 0, 0, 1, 0]), (len(crops), 1))
@@ -192,12 +194,14 @@ class TestWindow:
     def test_a_slow_backend_delays_neither_the_picture_nor_the_boxes(
         self, desktop: Desktop, still_clip: Path, tmp_path: Path, plugins: Path
     ) -> None:
-        log = tmp_path / "a.jsonl"
-        path = {"PYTHONPATH": f"{plugins}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"}
-        with live(desktop, "--source", still_clip, "--loop", "--backend", "slow", "--log", log, changes=path) as process:
+        log, mark = tmp_path / "a.jsonl", tmp_path / "go on"
+        path = f"{plugins}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
+        changes = {"PYTHONPATH": path, "SLOW_BACKEND_MAY_GO_ON": str(mark)}
+        with live(desktop, "--source", still_clip, "--loop", "--backend", "slow", "--log", log, changes=changes) as process:
             wait_until(lambda: len(read_log(log)) > 10 and desktop.window("emodetect"), "pictures while it loads")
             loading = desktop.screenshot("emodetect")
             assert not has_scores(log)
+            mark.touch()
             wait_until(lambda: has_scores(log), "the first answer")
             answered = len(read_log(log))
             wait_until(lambda: len(read_log(log)) > answered + 30, "more frames")
