@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
-import signal
 import socket
 import subprocess
 import sys
@@ -24,6 +24,9 @@ from emodetect.benchmark.made_clip import write_made_clip
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 SHOWN = {"memory_mb": "memory, MiB", "threads": "threads", "files": "open files", "frames_per_second": "frames tracked a second"}
+
+_PATIENCE = 60.0
+"""Seconds after its time within which a run must have ended."""
 
 
 def main() -> None:
@@ -67,7 +70,8 @@ def stream(folder: Path) -> Iterator[str]:
 
 def watch(address: str, log: Path, options: Sequence[str], seconds: float, every: float) -> tuple[list[dict[str, float]], str]:
     """Look at a live run again and again; returns what was seen, and what it said at its end."""
-    command = [sys.executable, "-m", "emodetect", "live", "--source", address, "--log", str(log), *options]
+    command = [sys.executable, "-m", "emodetect", "live", "--source", address, "--log", str(log)]
+    command += ["--duration", f"{seconds:g}", *options]
     with ExitStack() as stack:
         process = stack.enter_context(subprocess.Popen(command, stderr=subprocess.PIPE, text=True))
         stack.callback(process.kill)
@@ -78,17 +82,25 @@ def watch(address: str, log: Path, options: Sequence[str], seconds: float, every
         lines = stack.enter_context(log.open())
         samples: list[dict[str, float]] = []
         started = before = time.monotonic()
-        while time.monotonic() - started < seconds and process.poll() is None:
-            time.sleep(every)
+        while not _has_ended(process, every):
             now = time.monotonic()
+            if now - started > seconds + _PATIENCE:
+                raise SystemExit("it does not end")
             frames = sum(line.endswith("\n") for line in lines)
-            samples.append(
-                {"seconds": round(now - started, 1), **look(process.pid), "frames_per_second": frames / (now - before)}
-            )
+            with contextlib.suppress(KeyError):  # it has ended just now, and holds nothing
+                held = look(process.pid)
+                samples.append({"seconds": round(now - started, 1), **held, "frames_per_second": frames / (now - before)})
             before = now
-        process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=60)
-    return samples, said.strip()
+        _, said = process.communicate()
+    return samples[:-1], said.strip()  # the last may be of its end
+
+
+def _has_ended(process: subprocess.Popen[str], within: float) -> bool:
+    try:
+        process.wait(within)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
 
 
 def look(process: int) -> dict[str, float]:
