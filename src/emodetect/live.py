@@ -84,7 +84,7 @@ class LiveSession:
     """Shows a live source with the emotions of the faces in it, until the source or the user ends it.
 
     Args:
-        capture: where frames come from; not started yet.
+        capture: where frames come from; opened and not started yet.
         detector: finds faces.
         tracker: follows them.
         verifier: refuses what is no face, or None.
@@ -124,6 +124,8 @@ class LiveSession:
         # Replaced as a whole by the classifying thread, so that readers need no lock.
         self._scores: dict[int, EmotionScores] = {}
         self._threshold = uncertain_below or 0.0
+        self._shown: tuple[Frame, FrameResult, Sequence[str]] | None = None
+        self._waiting_for: str | None = None
         self._loading = threading.Event()
         self._stopping = threading.Event()
         self._errors: list[BaseException] = []
@@ -154,6 +156,8 @@ class LiveSession:
                 self.statistics.shown += 1
             elif self._tracked.finished:
                 break
+            elif self._waiting_for != self._capture.status and self._shown is not None:
+                self._display(*self._shown)
             if self._window is not None and self._window.wants_to_quit():
                 break
             if self._duration is not None and self._capture.elapsed >= self._duration:
@@ -167,8 +171,14 @@ class LiveSession:
     def _show(self, frame: Frame, result: FrameResult, status: Sequence[str]) -> None:
         if self._recording is not None:
             self._recording.write(frame, result)
+        self._shown = frame, result, status
+        self._display(*self._shown)
+
+    def _display(self, frame: Frame, result: FrameResult, status: Sequence[str]) -> None:
+        """Show a picture; the last one again when what is being waited for has changed."""
+        self._waiting_for = self._capture.status
         if self._window is not None:
-            banner = f"loading {self._backend.name} ..." if self._loading.is_set() else None
+            banner = self._waiting_for or (f"loading {self._backend.name} ..." if self._loading.is_set() else None)
             image, faces = frame.image, list(result.readings)
             if self._mirror:
                 image = np.ascontiguousarray(image[:, ::-1])

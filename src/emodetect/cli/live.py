@@ -32,6 +32,8 @@ from emodetect.cli.options import (
               help="Save the annotated pictures (H.264: .mp4, .mov or .mkv).")  # fmt: skip
 @click.option("--duration", type=click.FloatRange(0, min_open=True), metavar="SECONDS", help="End after this time.")
 @click.option("--loop", is_flag=True, help="Start a clip again at its end.")
+@click.option("--reconnect", type=click.FloatRange(0), default=0, show_default=True, metavar="SECONDS",
+              help="How long to try to get a camera or stream back that went away, or gave no picture for 2.5 s.")  # fmt: skip
 @click.option("--smoothing", type=click.FloatRange(0), default=0.5, show_default=True, metavar="SECONDS",
               help="Time over which scores are averaged; 0 is off.")  # fmt: skip
 @overwrite_option
@@ -41,7 +43,7 @@ from emodetect.cli.options import (
 @debug_option
 def live(
     source: str, mirror: bool | None, no_window: bool, log: Path | None, record: Path | None, duration: float | None,
-    loop: bool, smoothing: float, overwrite: bool,
+    loop: bool, reconnect: float, smoothing: float, overwrite: bool,
     backend: str, model: str | None, labels: list[str] | None, uncertain: float | None, verify: bool, **detector: Any,
 ) -> None:  # fmt: skip
     """Show the emotions of the faces before a camera; q or Esc ends it."""
@@ -64,7 +66,10 @@ def live(
     with ExitStack() as stack:
         window = None if no_window else stack.enter_context(Window("emodetect"))
         face_detector = make_detector(**detector)
-        capture = stack.enter_context(LiveCapture(parsed, loop=loop))
+        capture = stack.enter_context(LiveCapture(parsed, loop=loop, reconnect=reconnect))
+        while not capture.opened(timeout=0.02):
+            if window is not None and window.wants_to_quit():
+                return
         records: Sink | None = stack.enter_context(RecordWriter(log, overwrite=overwrite)) if log else None
         recording: Sink | None = None
         if record:
