@@ -314,10 +314,10 @@ def _open(source: LiveSource) -> cv2.VideoCapture:
         # More buffered frames would only be older ones.
         capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
         return capture
-    # FFmpeg looks at these only now and then; they end what a reader that was left still waits for.
+    # We wait no longer than half of this; it ends what a reader that was left still waits for.
     timeouts = [
         cv2.CAP_PROP_OPEN_TIMEOUT_MSEC,
-        round(1000 * FIRST_PICTURE_SECONDS),
+        round(2000 * FIRST_PICTURE_SECONDS),
         cv2.CAP_PROP_READ_TIMEOUT_MSEC,
         round(2000 * STALL_SECONDS),
     ]
