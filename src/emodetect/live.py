@@ -23,7 +23,8 @@ from emodetect.faces.tracker import FaceTracker
 from emodetect.faces.verifier import FaceVerifier
 from emodetect.latest import Latest
 from emodetect.overlay import draw, mirrored
-from emodetect.pipeline import locate, read, readings
+from emodetect.pipeline import locate, readings
+from emodetect.reader import EmotionReader
 from emodetect.sinks.base import Sink
 from emodetect.sinks.window import Window
 from emodetect.smoother import ScoreSmoother
@@ -41,6 +42,7 @@ class _Crops:
 
     faces: tuple[Face, ...]
     images: tuple[Image, ...]
+    index: int
     timestamp: float
 
 
@@ -196,7 +198,7 @@ class LiveSession:
             faces = locate(frame, self._search, self._tracker, self._verifier, watch)
             if faces and not self._loading.is_set():
                 images = tuple(crop(frame.image, face.box).copy() for face in faces)
-                self._crops.put(_Crops(faces, images, frame.timestamp))
+                self._crops.put(_Crops(faces, images, frame.index, frame.timestamp))
             found = readings(faces, self._scores, self._threshold)
             result = FrameResult(frame.index, frame.timestamp, found, watch.laps_ms)
             if self._records is not None:
@@ -211,11 +213,12 @@ class LiveSession:
             if self._uncertain_below is None:
                 self._threshold = backend.uncertain_below
             self._loading.clear()
+            reader = EmotionReader(backend, self._smoother)
             while not self._stopping.is_set():
                 crops = self._crops.take(timeout=0.1)
                 if crops is None:
                     continue
-                fresh = read(backend, crops.images, crops.faces, crops.timestamp, self._smoother)
+                fresh = reader.read(crops.images, crops.faces, crops.timestamp, frame=f"frame {crops.index}")
                 present = {face.track_id for face in crops.faces}
                 kept = {track: scores for track, scores in self._scores.items() if track in present}
                 self._scores = kept | fresh

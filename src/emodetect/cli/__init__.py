@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 import sys
 from typing import Any
@@ -63,6 +64,13 @@ def cli() -> None:
     """
 
 
+class _Lines(logging.Handler):
+    """Warnings as errors are shown: one line on standard error."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        click.echo(f"emodetect: {one_line(record.getMessage())}", err=True)
+
+
 def main() -> None:
     """Run the command line and exit with the documented code."""
     if "--debug" in sys.argv[1:]:
@@ -71,6 +79,7 @@ def main() -> None:
     silence_libraries()
     limit_pixels()
     handle_signals()
+    logging.getLogger("emodetect").addHandler(_Lines())
     try:
         code = _run()
         sys.stdout.flush()

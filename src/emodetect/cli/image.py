@@ -21,7 +21,7 @@ from emodetect.cli.options import (
     max_pixels_option,
     overwrite_option,
 )
-from emodetect.errors import EmodetectError, OutputError
+from emodetect.errors import BackendError, EmodetectError, OutputError
 from emodetect.text import one_line
 
 if TYPE_CHECKING:
@@ -66,9 +66,10 @@ def image(
         for path, target in zip(photos, targets, strict=True):
             try:
                 picture = read_image(path)
-                result = pipeline.analyze(Frame(picture))
+                result = pipeline.analyze(Frame(picture), name=str(path))
                 height, width = picture.shape[:2]
                 records.append(image_as_dict(str(path), (width, height), result.readings))
+                failed |= any(reading.scores is None for reading in result.readings)
                 if target is not None:
                     _save(picture, result, target, overwrite)
             except EmodetectError as error:
@@ -76,6 +77,8 @@ def image(
                 if not isinstance(error, OutputError):  # a copy that cannot be saved takes nothing from what was read
                     records.append({"path": str(path), "error": one_line(str(error))})
                 click.echo(f"emodetect: {one_line(str(error))}", err=True)
+                if isinstance(error, BackendError):
+                    break
     if output_format == "json":
         click.echo(json.dumps(records, indent=2))
     else:
@@ -139,11 +142,15 @@ def _print_table(records: Sequence[dict[str, Any]]) -> None:
         if not faces:
             table.add_row(name, "", Text("cannot be read" if "error" in record else "no face found", style="dim"))
         for number, face in enumerate(faces, start=1):
+            shown = name if number == 1 else ""
+            if face["scores"] is None:
+                table.add_row(shown, str(number), Text("not read", style="dim"))
+                continue
             second, score = sorted(face["scores"].items(), key=lambda item: -item[1])[1]
             emotion = face["emotion"] + ("?" if face["uncertain"] else "")
-            table.add_row(name if number == 1 else "", str(number), emotion, f"{face['confidence']:.0%}", f"{second} {score:.0%}")
+            table.add_row(shown, str(number), emotion, f"{face['confidence']:.0%}", f"{second} {score:.0%}")
     # A file or a pipe has no width to fold paths to.
     width = None if sys.stdout.isatty() else _OTHER_COLUMNS + max(len(one_line(record["path"])) for record in records)
     Console(width=width).print(table)
-    if any(face["uncertain"] for record in records for face in record.get("faces", [])):
+    if any(face["uncertain"] and face["scores"] for record in records for face in record.get("faces", [])):
         click.echo("? uncertain: do not rely on it")
