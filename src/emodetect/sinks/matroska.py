@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from emodetect.types import Image
-
 _UNKNOWN_SIZE = b"\x01" + 7 * b"\xff"
 
 
@@ -28,14 +26,24 @@ def head(size: tuple[int, int], frames_per_second: Fraction) -> bytes:
     return file + bytes.fromhex("18538067") + _UNKNOWN_SIZE + info + _element("1654AE6B", _element("AE", track))
 
 
-def picture(image: Image, timestamp: float) -> bytes:
-    """One picture, uint8 (height, width, 3) BGR, that is shown from this time on, seconds."""
-    block = _element("A3", b"\x81\x00\x00\x80" + image.tobytes())  # track 1, at the cluster's time, stands on its own
-    return _element("1F43B675", _number("E7", round(1e6 * timestamp)) + block)
+def picture_head(length: int, timestamp: float) -> bytes:
+    """What comes before each picture.
+
+    Args:
+        length: of the picture itself, bytes; uint8 (height, width, 3) BGR.
+        timestamp: from when on it is shown, seconds.
+    """
+    block = b"\x81\x00\x00\x80"  # track 1, at the cluster's time, stands on its own
+    inside = _number("E7", round(1e6 * timestamp)) + _start("A3", len(block) + length) + block
+    return _start("1F43B675", len(inside) + length) + inside
+
+
+def _start(identifier: str, length: int) -> bytes:
+    return bytes.fromhex(identifier) + (length | 1 << 56).to_bytes(8, "big")
 
 
 def _element(identifier: str, content: bytes) -> bytes:
-    return bytes.fromhex(identifier) + (len(content) | 1 << 56).to_bytes(8, "big") + content
+    return _start(identifier, len(content)) + content
 
 
 def _number(identifier: str, value: int) -> bytes:

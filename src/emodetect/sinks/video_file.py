@@ -77,7 +77,9 @@ class VideoEncoder:
             "-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2", "-c:v", "libx264", "-preset", "veryfast", "-crf", "20",
             "-pix_fmt", "yuv420p", "-fps_mode", "passthrough", "-enc_time_base", "1/90000",
         ]
-        if path.suffix.lower() != ".mkv":
+        if path.suffix.lower() == ".mkv":
+            command += ["-cluster_time_limit", str(round(1e3 * _FRAGMENT_SECONDS))]
+        else:
             command += ["-video_track_timescale", "90000", "-movflags", "+frag_keyframe+delay_moov+default_base_moof",
                         "-frag_duration", str(round(1e6 * _FRAGMENT_SECONDS))]
         command += ["-flush_packets", "1", str(path.absolute())]
@@ -103,9 +105,9 @@ class VideoEncoder:
         height, width = image.shape[:2]
         if (width, height) != self._size:
             raise OutputError(f"{self._path}: the picture's size changed from {self._size} to {(width, height)}")
-        data = b""
+        start = b""
         if self._timestamp is None:
-            data = matroska.head(self._size, self._rate)
+            start = matroska.head(self._size, self._rate)
             self._timestamp = timestamp or 0.0
         elif timestamp is not None and timestamp > self._timestamp:
             self._timestamp = timestamp
@@ -113,7 +115,8 @@ class VideoEncoder:
             self._timestamp += float(1 / self._rate)
         assert self._process.stdin is not None
         try:
-            self._process.stdin.write(data + matroska.picture(image, self._timestamp))
+            self._process.stdin.write(start + matroska.picture_head(image.nbytes, self._timestamp))
+            self._process.stdin.write(np.ascontiguousarray(image).data)
         except OSError as error:
             raise OutputError(f"{self._path}: cannot be written ({self._reason()})") from error
         check_still_there(self._path, self._file)
