@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -14,6 +16,8 @@ from emodetect.errors import SourceError
 from emodetect.quiet import quiet_native_output
 from emodetect.sources.pixels import check_pixels
 from emodetect.types import Frame
+
+_log = logging.getLogger(__name__)
 
 _DEFAULT_RATE = 25.0
 """Frames a second where a file does not say."""
@@ -53,7 +57,10 @@ class VideoFile:
         self.frame_count = max(0, int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT)))
 
     def __iter__(self) -> Iterator[Frame]:
-        """Read the frames once; timestamps are media time in seconds and never go back."""
+        """Read the frames once; timestamps are media time in seconds and never go back.
+
+        Where frames are missing since the file is damaged, the logger ``emodetect`` warns at the end.
+        """
         index, timestamp = 0, 0.0
         ok, image = self._first
         while ok:
@@ -64,6 +71,9 @@ class VideoFile:
             yield Frame(np.asarray(image, np.uint8), index, round(timestamp, 6))
             index += 1
             ok, image = self._capture.read()
+        # OpenCV takes damage for the end, or leaves frames out, without a word; but headers are wrong without damage, too.
+        if index < self.frame_count and not _decodes(self.path):
+            _log.warning("%s: is damaged; %d of the %d frames that it announces were read", self.path, index, self.frame_count)
 
     def close(self) -> None:
         """Let go of the file."""
@@ -74,3 +84,12 @@ class VideoFile:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
+
+
+def _decodes(path: Path) -> bool:
+    """Whether FFmpeg gets through all pictures of a clip without an error."""
+    import imageio_ffmpeg
+
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "error", "-nostdin", "-xerror", "-i", str(path.resolve())]
+    done = subprocess.run([*command, "-map", "0:v:0", "-f", "null", "-"], capture_output=True, check=False)
+    return done.returncode == 0 and not done.stderr
