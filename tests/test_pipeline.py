@@ -10,13 +10,13 @@ import numpy.typing as npt
 import pytest
 from typing_extensions import override
 
-from emodetect.errors import ModelError, SourceError
+from emodetect.errors import BackendError, ModelError, SourceError
 from emodetect.faces.boxes import intersection_over_union
 from emodetect.faces.haar import HaarDetector, MinFace
 from emodetect.faces.search import FaceSearch
 from emodetect.faces.tracker import FaceTracker
 from emodetect.faces.verifier import FaceVerifier
-from emodetect.pipeline import EmotionPipeline, locate, read, readings
+from emodetect.pipeline import EmotionPipeline, locate, readings
 from emodetect.smoother import ScoreSmoother
 from emodetect.sources.video import VideoFile
 from emodetect.types import EMOTIONS, Box, Detection, Emotion, EmotionScores, Face, Frame, FrameResult, Image
@@ -170,33 +170,18 @@ def test_scores_are_smoothed_over_media_time(rate: int) -> None:
     assert reading.scores.confidence == pytest.approx(1 - np.exp(-1), abs=1e-3)
 
 
-def test_read_keeps_scores_with_their_ids() -> None:
-    faces = [make_face(RED, 9), make_face(BLUE, 4)]
-    image = two_colors()
-    crops = [image[box.y : box.y + box.height, box.x : box.x + box.width] for box in (RED, BLUE)]
-    scores = read(ByColor(), crops, faces, 0.0, None)
-    assert {number: value.dominant for number, value in scores.items()} == {9: Emotion.SAD, 4: Emotion.HAPPY}
-    assert read(ByColor(), [], [], 0.0, None) == {}
-
-
-def test_a_backend_that_answers_for_another_number_of_faces_is_caught() -> None:
-    class Short(FakeBackend):
-        @override
-        def classify(self, crops: Sequence[Image]) -> npt.NDArray[np.float32]:
-            return super().classify(crops)[:-1]
-
-    with pytest.raises(ValueError, match="shorter"):
-        EmotionPipeline(Scripted(BLUE, RED), Short()).analyze(make_frame(two_colors()))
-
-
-def test_an_error_of_the_backend_comes_through() -> None:
+def test_a_picture_is_named_where_the_backend_fails(caplog: pytest.LogCaptureFixture) -> None:
     class Broken(FakeBackend):
         @override
         def classify(self, crops: Sequence[Image]) -> npt.NDArray[np.float32]:
             raise ModelError("broken")
 
-    with pytest.raises(ModelError, match="broken"):
-        EmotionPipeline(Scripted(BLUE), Broken()).analyze(make_frame(two_colors()))
+    pipeline = EmotionPipeline(Scripted(BLUE), Broken(), max_failures=3)
+    assert [reading.scores for reading in pipeline.analyze(make_frame(two_colors()), name="a.jpg").readings] == [None]
+    pipeline.analyze(make_frame(two_colors(), 7))
+    assert [message.partition(":")[0] for message in caplog.messages] == ["a.jpg", "frame 7"]
+    with pytest.raises(BackendError, match=r"b.jpg: the backend fake failed in 3 frames in a row \(ModelError: broken\)"):
+        pipeline.analyze(make_frame(two_colors()), name="b.jpg")
 
 
 def test_faces_without_scores_are_uncertain_and_keep_their_place() -> None:
@@ -286,7 +271,7 @@ class TestAnalyzeAll:
                 raise ModelError("broken")
 
         endless = (make_frame(two_colors(), index, index / 25) for index in count())
-        with pytest.raises(ModelError, match="broken"):
+        with pytest.raises(BackendError, match="broken"):
             list(EmotionPipeline(Scripted(BLUE), Broken()).analyze_all(endless))
         assert working() == 0
 

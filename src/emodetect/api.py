@@ -11,6 +11,7 @@ from emodetect.backends.verifier import EmbeddedVerifier
 from emodetect.faces.haar import HaarDetector, MinFace
 from emodetect.faces.tracker import FaceTracker
 from emodetect.pipeline import EmotionPipeline
+from emodetect.reader import MAX_FAILURES
 from emodetect.smoother import ScoreSmoother
 from emodetect.sources.images import read_image
 from emodetect.sources.video import VideoFile
@@ -28,6 +29,7 @@ def open_pipeline(
     labels: Sequence[str] | None = None,
     track: bool = False,
     smoothing: float = 0.3,
+    max_failures: int = MAX_FAILURES,
 ) -> Iterator[EmotionPipeline]:
     """A pipeline to analyse many pictures with; the backend is loaded once and closed at the end.
 
@@ -37,6 +39,8 @@ def open_pipeline(
         labels: what a model file's outputs mean, where it does not say so.
         track: whether frames come in order from one source, so that faces keep their ids and scores are smoothed.
         smoothing: with ``track``, seconds over which scores are averaged.
+        max_failures: in how many pictures in a row the backend may not fail; before that, their faces have no scores and
+            the logger ``emodetect`` warns.
 
     Raises:
         EmodetectError: the backend cannot be loaded.
@@ -49,6 +53,7 @@ def open_pipeline(
             verifier=EmbeddedVerifier(),
             tracker=FaceTracker() if track else None,
             smoother=ScoreSmoother(smoothing) if track else None,
+            max_failures=max_failures,
         )
 
 
@@ -61,10 +66,10 @@ def analyze(picture: str | Path | Image, *, backend: str = "cnn", model: str | P
         model: as for `open_pipeline`.
 
     Raises:
-        EmodetectError: the picture cannot be read or the backend cannot be loaded.
+        EmodetectError: the picture cannot be read, or the backend cannot be loaded or fails.
     """
     image = read_image(Path(picture)) if isinstance(picture, str | Path) else picture
-    with open_pipeline(backend=backend, model=model) as pipeline:
+    with open_pipeline(backend=backend, model=model, max_failures=1) as pipeline:
         return pipeline.analyze(Frame(image))
 
 

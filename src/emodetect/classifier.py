@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from emodetect.backends.base import EmotionBackend
 from emodetect.errors import EmodetectError
 from emodetect.latest import Latest
-from emodetect.pipeline import read
+from emodetect.reader import EmotionReader
 from emodetect.smoother import ScoreSmoother
 from emodetect.types import EmotionScores, Face, Image
 
@@ -20,15 +20,17 @@ class Crops:
 
     faces: tuple[Face, ...]
     images: tuple[Image, ...]
+    index: int
     timestamp: float
 
 
 @dataclass(frozen=True)
 class _Chosen:
-    """A backend, and its place among those that can be chosen."""
+    """A backend, what asks it, and its place among those that can be chosen."""
 
     position: int
     backend: EmotionBackend
+    reader: EmotionReader
 
 
 class Classifier:
@@ -105,7 +107,8 @@ class Classifier:
                 self._say(str(error))
 
     def _load_in_background(self, position: int) -> None:
-        chosen = _Chosen(position, self._choices[position]())
+        backend = self._choices[position]()
+        chosen = _Chosen(position, backend, EmotionReader(backend, self._smoother))
         with self._changing:
             given_up, self._pending = self._pending, chosen
         if given_up is not None:
@@ -138,7 +141,7 @@ class Classifier:
                 self._change(self._loaded.take(0.0 if self._active else 0.1))
                 crops = self.crops.take(0.1) if self._active else None
                 if self._active is not None and crops is not None:
-                    self._read(self._active.backend, crops)
+                    self._read(self._active.reader, crops)
         except BaseException as error:
             if not self._stopping.is_set():
                 self._fail(error)
@@ -159,8 +162,8 @@ class Classifier:
         if self._uncertain_below is None:
             self.threshold = loaded.backend.uncertain_below
 
-    def _read(self, backend: EmotionBackend, crops: Crops) -> None:
-        fresh = read(backend, crops.images, crops.faces, crops.timestamp, self._smoother)
+    def _read(self, reader: EmotionReader, crops: Crops) -> None:
+        fresh = reader.read(crops.images, crops.faces, crops.timestamp, frame=f"frame {crops.index}")
         present = {face.track_id for face in crops.faces}
         kept = {track: scores for track, scores in self.scores.items() if track in present}
         self.scores = kept | fresh

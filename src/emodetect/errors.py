@@ -5,6 +5,7 @@
     ├── SourceError                  a camera, file or stream that cannot be read
     ├── ModelError                   a model file that is missing, unreadable, of the wrong shape or unsafe
     ├── BackendUnavailableError      a package or weights file that a backend needs and does not have
+    ├── BackendError                 a backend that fails in frame after frame
     ├── DatasetError                 a data set that cannot be trained on or evaluated with
     └── OutputError                  an output that exists already or cannot be written
 
@@ -36,6 +37,10 @@ class ModelError(EmodetectError):
 
 class BackendUnavailableError(EmodetectError):
     """A backend needs a package or a weights file that is not there."""
+
+
+class BackendError(EmodetectError):
+    """A backend raises, or gives no scores, in frame after frame."""
 
 
 class DatasetError(EmodetectError):

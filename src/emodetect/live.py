@@ -107,7 +107,7 @@ class LiveSession:
     """Shows a live source with the emotions of the faces in it, until the source or the user ends it.
 
     Args:
-        capture: where frames come from; not started yet.
+        capture: where frames come from; opened and not started yet.
         detector: finds faces.
         tracker: follows them.
         backends: what makes each backend that can be chosen; the first is loaded at the start, in a thread of its own.
@@ -156,6 +156,7 @@ class LiveSession:
         self._savers = ThreadPoolExecutor(1, "save")
         self._pace = _Pace()
         self._picture: tuple[Frame, FrameResult] | None = None
+        self._waiting_for: str | None = None
         self.statistics = LiveStatistics()
 
     def run(self) -> LiveStatistics:
@@ -174,6 +175,8 @@ class LiveSession:
             elif self._capture.frames.finished:
                 self._tracking.join()
                 break
+            elif self._waiting_for != self._capture.status and self._window is not None and self._picture is not None:
+                self._window.show(self._decorated(*self._picture))
             if self._window is not None and not self._obey(self._window):
                 break
             if frame is not None:
@@ -232,7 +235,13 @@ class LiveSession:
     def _decorated(self, frame: Frame, result: FrameResult) -> Image:
         """The picture with its faces and what else there is to tell."""
         view, loading = self._view, self._classifier.loading
-        news = [f"loading {loading} ..." if loading else None, "paused" if view.paused else None, *view.notices]
+        self._waiting_for = self._capture.status
+        news = [
+            self._waiting_for,
+            f"loading {loading} ..." if loading else None,
+            "paused" if view.paused else None,
+            *view.notices,
+        ]
         banner = "  |  ".join(text for text in news if text)
         image = self._annotated(frame, result, self._pace.lines() if view.numbers else (), banner or None)
         recording = self._recorder is not None and self._recorder.path is not None
@@ -294,7 +303,7 @@ class LiveSession:
         faces = locate(frame, self._search, self._tracker, self._verifier, watch)
         if faces and self._classifier.ready:
             images = tuple(crop(frame.image, face.box).copy() for face in faces)
-            self._classifier.crops.put(Crops(faces, images, frame.timestamp))
+            self._classifier.crops.put(Crops(faces, images, frame.index, frame.timestamp))
         found = readings(faces, self._classifier.scores, self._classifier.threshold)
         result = FrameResult(frame.index, frame.timestamp, found, watch.laps_ms)
         self._tracked.put(_Tracked(result, self._tracker.outlook(frame.timestamp)))
@@ -321,3 +330,8 @@ class LiveSession:
 def time_stamped(suffix: str) -> Path:
     """A file name that says when: emodetect-20260131-235959 and the suffix."""
     return Path(f"emodetect-{datetime.now():%Y%m%d-%H%M%S}{suffix}")
+
+
+def wants_to_quit(window: Window) -> bool:
+    """Whether the user has closed a window in which nothing is shown yet, or pressed a key for it."""
+    return not window.is_open or Command.QUIT in map(command_of, window.keys())

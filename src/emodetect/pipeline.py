@@ -15,6 +15,7 @@ from emodetect.faces.haar import FaceDetector
 from emodetect.faces.search import SCAN_EVERY, FaceSearch
 from emodetect.faces.tracker import SAME_FACE, FaceTracker, Place, Standing
 from emodetect.faces.verifier import FaceVerifier
+from emodetect.reader import MAX_FAILURES, EmotionReader
 from emodetect.smoother import ScoreSmoother
 from emodetect.stopwatch import Stopwatch
 from emodetect.types import Box, Detection, EmotionScores, Face, FaceReading, Frame, FrameResult, Image
@@ -34,6 +35,7 @@ class EmotionPipeline:
         smoother: steadies scores, or None.
         uncertain_below: confidence under which a reading is marked uncertain; None for the backend's own threshold.
         region: the part of the picture in which faces are looked for, or None for all of it; boxes are the whole picture's.
+        max_failures: in how many frames in a row the backend may not fail; before that, their faces have no scores.
     """
 
     def __init__(
@@ -46,20 +48,25 @@ class EmotionPipeline:
         smoother: ScoreSmoother | None = None,
         uncertain_below: float | None = None,
         region: Box | None = None,
+        max_failures: int = MAX_FAILURES,
     ) -> None:
         self._search = FaceSearch(detector, every=SCAN_EVERY if tracker else 0)
-        self._backend = backend
-        self._verifier, self._tracker, self._smoother = verifier, tracker, smoother
+        self._verifier, self._tracker = verifier, tracker
+        self._reader = EmotionReader(backend, smoother, max_failures=max_failures)
         self._uncertain_below = backend.uncertain_below if uncertain_below is None else uncertain_below
         self._region = region
 
-    def analyze(self, frame: Frame) -> FrameResult:
+    def analyze(self, frame: Frame, *, name: str | None = None) -> FrameResult:
         """Find, follow and read all faces of a frame.
 
+        Args:
+            frame: the next one of its source, where there is a tracker.
+            name: what it is called in messages; None for its number.
+
         Raises:
-            EmodetectError: the backend failed.
+            EmodetectError: the backend failed too often.
         """
-        return self._read(self._locate(frame))
+        return self._read(self._locate(frame), name)
 
     def analyze_all(self, frames: Iterable[Frame]) -> Generator[tuple[Frame, FrameResult], None, None]:
         """Analyse frames in order, as `analyze` does one by one, with decoding and locating in threads of their own.
@@ -71,7 +78,7 @@ class EmotionPipeline:
             frames: read in a thread, a few ahead.
 
         Raises:
-            EmodetectError: the source or the backend failed; all threads have ended.
+            EmodetectError: the source failed, or the backend too often; all threads have ended.
         """
         with ahead(frames) as decoded, ahead(map(self._locate, decoded)) as located:
             for found in located:
@@ -87,11 +94,12 @@ class EmotionPipeline:
             faces = tuple(replace(face, box=replace(face.box, x=face.box.x + x, y=face.box.y + y)) for face in faces)
         return _Located(frame, faces, watch.laps_ms)
 
-    def _read(self, found: _Located) -> FrameResult:
+    def _read(self, found: _Located, name: str | None = None) -> FrameResult:
         frame, faces, watch = found.frame, found.faces, Stopwatch()
         crops = [crop(frame.image, face.box) for face in faces]
         watch.lap("crop")
-        scores = read(self._backend, crops, faces, frame.timestamp, self._smoother, watch)
+        name = name or f"frame {frame.index}"
+        scores = self._reader.read(crops, faces, frame.timestamp, frame=name, watch=watch)
         found_readings = readings(faces, scores, self._uncertain_below)
         return FrameResult(frame.index, frame.timestamp, found_readings, found.timings_ms | watch.laps_ms)
 
@@ -146,28 +154,6 @@ def _verified(image: Image, detections: Sequence[Detection], places: Sequence[Pl
     answers = verifier.are_faces([crop(image, found.box) for found in unknown])
     refused = {found.box for found, is_face in zip(unknown, answers, strict=True) if not is_face}
     return [found for found in detections if found.box not in refused]
-
-
-def read(
-    backend: EmotionBackend,
-    crops: Sequence[Image],
-    faces: Sequence[Face],
-    timestamp: float,
-    smoother: ScoreSmoother | None,
-    watch: Stopwatch | None = None,
-) -> dict[int, EmotionScores]:
-    """Scores of these faces by track id, all of them classified in one batch."""
-    if not faces:
-        return {}
-    watch = watch or Stopwatch()
-    answers = backend.classify(crops)
-    watch.lap("classify")
-    result = {}
-    for face, values in zip(faces, answers, strict=True):
-        scores = EmotionScores(values)
-        result[face.track_id] = smoother.update(face.track_id, scores, timestamp) if smoother else scores
-    watch.lap("smooth")
-    return result
 
 
 def readings(faces: Sequence[Face], scores: Mapping[int, EmotionScores], uncertain_below: float) -> tuple[FaceReading, ...]:

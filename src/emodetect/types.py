@@ -96,6 +96,8 @@ class EmotionScores:
     def __post_init__(self) -> None:
         if self.values.shape != (len(EMOTIONS),):
             raise ValueError(f"expected scores of shape ({len(EMOTIONS)},), got {self.values.shape}")
+        if self.values.min() < -1e-3:
+            raise ValueError(f"expected scores of at least 0, got {self.values.min():.4f}")
         if not np.isclose(self.values.sum(), 1.0, atol=1e-3):
             raise ValueError(f"expected scores that sum to 1, got {self.values.sum():.4f}")
 

@@ -38,9 +38,11 @@ class Desktop:
 
     Attributes:
         name: value for DISPLAY.
+        server: the X server's process.
     """
 
     name: str
+    server: subprocess.Popen[bytes]
 
     def screenshot(self, title: str) -> Image:
         """What a window shows on the screen, without its frame, uint8 (height, width, 3) BGR."""
@@ -76,6 +78,11 @@ class Desktop:
         display.sync()
         display.close()
 
+    def kill(self) -> None:
+        """End the display without warning, as a crash of the X server does."""
+        self.server.kill()
+        self.server.wait()
+
     def _run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[bytes]:
         environment = {**os.environ, "DISPLAY": self.name}
         return subprocess.run(command, env=environment, capture_output=True, check=check, timeout=60)
@@ -97,7 +104,7 @@ def open_desktop() -> Iterator[Desktop]:
         environment = {**os.environ, "DISPLAY": f":{number}"}
         with subprocess.Popen(["openbox"], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as manager:
             try:
-                yield Desktop(f":{number}")
+                yield Desktop(f":{number}", server)
             finally:
                 manager.terminate()
                 server.terminate()

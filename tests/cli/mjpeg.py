@@ -1,7 +1,8 @@
-"""A network camera on this machine: an HTTP server that sends JPEG after JPEG, as cheap cameras do."""
+"""A network camera on this machine: an HTTP server that sends JPEG after JPEG, as cheap cameras do, and can fail as they do."""
 
 from __future__ import annotations
 
+import random
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -13,36 +14,87 @@ import cv2
 from emodetect.types import Image
 
 
+class NetworkCamera:
+    """Serves pictures over and over, on one address, as long as it is started.
+
+    Attributes:
+        pictures: what it shows; may be changed while it runs.
+        silent: whether connections are kept open and get no more bytes; one that was silent once stays so.
+        garbage: whether random bytes are sent in place of pictures.
+    """
+
+    def __init__(self, pictures: Sequence[Image], frames_per_second: float = 25.0) -> None:
+        self.pictures = pictures
+        self.silent = False
+        self.garbage = False
+        self._rate = frames_per_second
+        self._port = 0
+        self._server: ThreadingHTTPServer | None = None
+        self._stopping = threading.Event()
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self._port}/video.mjpg"
+
+    def start(self) -> None:
+        camera, self._stopping = self, threading.Event()
+        stopping = self._stopping
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                try:
+                    camera.send(self, stopping)
+                except OSError:
+                    return  # the viewer has left
+
+            def log_message(self, format: str, *args: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", self._port), Handler)
+        self._port = self._server.server_address[1]
+        threading.Thread(target=self._server.serve_forever, args=(0.05,)).start()
+
+    def stop(self) -> None:
+        """Close all connections; new ones are refused."""
+        if self._server is not None:
+            self._stopping.set()
+            self._server.shutdown()
+            self._server.server_close()
+            self._server = None
+
+    def send(self, handler: BaseHTTPRequestHandler, stopping: threading.Event) -> None:
+        if self.silent:
+            stopping.wait()
+            return
+        handler.send_response(200)
+        handler.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
+        handler.end_headers()
+        started, sent = time.monotonic(), 0
+        while not stopping.wait(max(0.0, started + sent / self._rate - time.monotonic())):
+            if self.silent:
+                stopping.wait()
+                return
+            part = cv2.imencode(".jpg", self.pictures[sent % len(self.pictures)])[1].tobytes()
+            if self.garbage:
+                part = random.Random(sent).randbytes(len(part))
+            head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(part)}\r\n\r\n"
+            handler.wfile.write(head.encode() + part + b"\r\n")
+            sent += 1
+
+
 @contextmanager
-def serve_mjpeg(pictures: Sequence[Image], frames_per_second: float = 25.0) -> Iterator[str]:
+def network_camera(pictures: Sequence[Image]) -> Iterator[NetworkCamera]:
+    """A camera that runs."""
+    camera = NetworkCamera(pictures)
+    camera.start()
+    try:
+        yield camera
+    finally:
+        camera.stop()
+
+
+@contextmanager
+def serve_mjpeg(pictures: Sequence[Image]) -> Iterator[str]:
     """Serve the pictures over and over; yields the address."""
-    parts = [cv2.imencode(".jpg", picture)[1].tobytes() for picture in pictures]
-    stopping = threading.Event()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
-            self.end_headers()
-            started, sent = time.monotonic(), 0
-            try:
-                while not stopping.wait(max(0.0, started + sent / frames_per_second - time.monotonic())):
-                    part = parts[sent % len(parts)]
-                    head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(part)}\r\n\r\n"
-                    self.wfile.write(head.encode() + part + b"\r\n")
-                    sent += 1
-            except OSError:
-                return  # the viewer has left
-
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_address[1]}/video.mjpg"
-        finally:
-            stopping.set()
-            server.shutdown()
-            thread.join()
+    with network_camera(pictures) as camera:
+        yield camera.address

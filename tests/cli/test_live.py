@@ -286,12 +286,13 @@ class TestWithoutWindow:
         assert done.returncode == 0, done.stderr
         assert has_scores(log)
 
-    def test_a_backend_that_fails_ends_it_with_one_line(self, still_clip: Path, plugins: Path) -> None:
+    def test_a_backend_that_always_fails_ends_it(self, still_clip: Path, plugins: Path) -> None:
         path = {"PYTHONPATH": f"{plugins}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"}
 
         done = run("live", "--source", still_clip, "--no-window", "--backend", "broken", env=path)
 
-        assert_one_line(done, 1, "the broken backend broke")
+        assert done.returncode == 1
+        assert "the broken backend broke" in done.stderr.splitlines()[-1]
 
 
 class TestBadInput:

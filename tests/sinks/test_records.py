@@ -10,7 +10,7 @@ import pytest
 from emodetect.errors import OutputError
 from emodetect.sinks.records import RecordWriter, frame_as_dict, image_as_dict, reading_as_dict
 from emodetect.types import EMOTIONS, Box, Emotion, FaceReading, FrameResult
-from tests.builders import make_frame, make_reading, make_result, make_scores
+from tests.builders import make_frame, make_reading, make_result, make_scores, small_disk
 
 COLUMNS = (
     "frame,time,id,x,y,width,height,emotion,confidence,uncertain,angry,disgust,fear,happy,sad,surprise,neutral"  # the contract
@@ -161,3 +161,31 @@ def test_a_full_disk_is_an_error(tmp_path: Path, suffix: str) -> None:
 def test_closing_twice_is_no_error(tmp_path: Path) -> None:
     with RecordWriter(tmp_path / "log.csv") as writer:
         writer.close()
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.csv"])
+def test_a_full_disk_leaves_whole_lines(tmp_path: Path, name: str) -> None:
+    with small_disk(tmp_path / "disk", "size=8k") as disk:
+        with pytest.raises(OutputError, match=f"{name}: cannot be written .No space left"):
+            write_all(disk / name, *map(two_faces, range(1000)))
+        lines = (disk / name).read_text().splitlines()
+        assert len(lines) > 5
+        if name.endswith(".csv"):
+            assert {len(row) for row in csv.reader(lines)} == {17}
+        else:
+            assert [json.loads(line)["frame"] for line in lines] == list(range(len(lines)))
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.csv"])
+def test_a_disk_that_is_read_only(tmp_path: Path, name: str) -> None:
+    with small_disk(tmp_path / "disk", "ro") as disk, pytest.raises(OutputError, match="Read-only file system"):
+        RecordWriter(disk / name)
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.csv"])
+def test_a_deleted_file_is_noticed(tmp_path: Path, name: str) -> None:
+    with RecordWriter(tmp_path / name) as writer:
+        writer.write(make_frame(), two_faces())
+        (tmp_path / name).unlink()
+        with pytest.raises(OutputError, match=f"{name}: was deleted while it was being written"):
+            writer.write(make_frame(), two_faces())

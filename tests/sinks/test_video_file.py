@@ -14,8 +14,10 @@ import pytest
 from emodetect.errors import OutputError
 from emodetect.overlay import draw
 from emodetect.sinks.video_file import AnnotatedVideo, LiveRecording, VideoEncoder
+from emodetect.sources.video import VideoFile
 from emodetect.types import Box, Image
-from tests.builders import make_background, make_frame, make_image, make_reading, make_result, write_clip
+from tests.builders import make_background, make_frame, make_image, make_reading, make_result, small_disk, write_clip
+from tests.cli.desktop import wait_until
 
 RATE = 25.0
 
@@ -288,6 +290,77 @@ def test_a_recording_of_a_clip_at_its_own_rate_is_the_clip(tmp_path: Path) -> No
     # Thirtieths of a second, cut to microseconds, are all a little short.
     timestamps = [int(1e6 * index / 30) / 1e6 for index in range(11)]
     assert record(tmp_path / "live.mp4", timestamps, rate=30) == list(range(11))
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".mov"])
+def test_pictures_keep_the_times_they_come_with(tmp_path: Path, suffix: str) -> None:
+    path, times = tmp_path / f"out{suffix}", [0.0, 0.04, 0.44, 0.5, 0.9, 0.91]
+    with AnnotatedVideo(path, 7.0, sound_from=make_wav(tmp_path / "sound.wav", 3)) as video:
+        for index, timestamp in enumerate(times):
+            video.write(make_frame(make_image(color=(40 * index,) * 3), index, timestamp), make_result(index=index))
+    with VideoFile(path) as written:
+        frames = list(written)
+    np.testing.assert_allclose([frame.timestamp for frame in frames], times, atol=2e-3)
+    np.testing.assert_allclose([frame.image.mean() for frame in frames], 40 * np.arange(6), atol=3)
+    assert len(sound(path)) / 8000 == pytest.approx(1.05, abs=0.3)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".mov"])
+def test_only_the_end_is_missing_when_the_encoder_is_killed(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"out{suffix}"
+    encoder = VideoEncoder(path, (64, 48), RATE)
+    for index in range(300):
+        encoder.write(make_image(color=(index % 200, 0, 0)))
+    # Of the pictures that FFmpeg has, the encoder holds less than a second and the fragment another one.
+    wait_until(lambda: len(read_back(path)) >= 250, "all but the end")
+    encoder._process.kill()
+    with pytest.raises(OutputError, match="cannot be written"):
+        encoder.close()
+    assert len(read_back(path)) >= 250
+    assert [found.name for found in tmp_path.iterdir()] == [path.name]
+
+
+def test_a_deleted_file_is_noticed(tmp_path: Path) -> None:
+    encoder = VideoEncoder(tmp_path / "out.mp4", (64, 48), RATE)
+    encoder.write(make_image())
+    (tmp_path / "out.mp4").unlink()
+    with pytest.raises(OutputError, match=r"out.mp4: was deleted while it was being written"):
+        encoder.write(make_image())
+    with pytest.raises(OutputError, match="was deleted"):
+        encoder.close()
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_a_full_disk_leaves_what_was_written(tmp_path: Path, suffix: str) -> None:
+    pictures = [make_background((320, 240), seed=seed) for seed in range(5)]
+    with small_disk(tmp_path / "disk", "size=400k") as disk:
+        path = disk / f"out{suffix}"
+
+        def fill() -> None:
+            with AnnotatedVideo(path, RATE) as video:
+                for index in range(400):
+                    video.write(make_frame(pictures[index % 5], index, index / RATE), make_result(index=index))
+
+        with pytest.raises(OutputError, match=f"out{suffix}: cannot be written .*No space left"):
+            fill()
+        assert len(read_back(path)) > 5
+        assert [found.name for found in disk.iterdir()] == [path.name]
+
+
+def test_a_disk_that_is_read_only(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", "ro") as disk, pytest.raises(OutputError, match="Read-only file system"):
+        VideoEncoder(disk / "out.mp4", (64, 48), RATE)
+
+
+def test_where_the_size_changes_pictures_are_fitted(tmp_path: Path) -> None:
+    path = tmp_path / "out.mp4"
+    with AnnotatedVideo(path, RATE) as video:
+        for index, size in enumerate([(64, 48), (32, 48), (128, 96), (128, 48)]):
+            video.write(make_frame(make_image(*size, color=(200, 200, 200)), index, index / RATE), make_result(index=index))
+    pictures = read_back(path)
+    assert [picture.shape for picture in pictures] == [(48, 64, 3)] * 4
+    lit = [(picture.max(axis=2) > 100).mean() for picture in pictures]
+    np.testing.assert_allclose(lit, [1, 0.5, 1, 0.5], atol=0.05)
 
 
 @pytest.mark.parametrize("overwrite", [False, True])

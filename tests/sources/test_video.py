@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import struct
 import subprocess
+import weakref
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -12,7 +14,8 @@ import pytest
 
 from emodetect.errors import SourceError
 from emodetect.sources.video import ClipPart, VideoFile
-from tests.builders import PHOTO, MovingClip, make_image, shared_data, write_clip
+from emodetect.types import Frame
+from tests.builders import PHOTO, MovingClip, make_background, make_image, shared_data, write_clip
 
 
 def ffmpeg(*arguments: str | Path) -> None:
@@ -209,3 +212,68 @@ def test_a_part_without_frames_is_an_error_that_names_it(tmp_path: Path, part: C
     path = gray_clip(tmp_path / "clip.mp4", 30)
     with VideoFile(path, part) as video, pytest.raises(SourceError, match=f"has no frame from {part.start:g} s"):
         list(video)
+
+
+@pytest.fixture(scope="module")
+def noisy_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """75 frames that need their bytes."""
+    pictures = [make_background((160, 120), seed=index % 7) for index in range(75)]
+    return write_clip(tmp_path_factory.mktemp("noisy") / "clip.mp4", pictures)
+
+
+@pytest.mark.parametrize("damage", ["hole", "cut"])
+def test_damage_is_told(noisy_clip: Path, tmp_path: Path, damage: str, caplog: pytest.LogCaptureFixture) -> None:
+    data, path = bytearray(noisy_clip.read_bytes()), tmp_path / "clip.mp4"
+    middle = len(data) // 2
+    if damage == "hole":
+        data[middle : middle + 8000] = bytes(8000)
+    path.write_bytes(data if damage == "hole" else data[:middle])
+    with VideoFile(path) as video:
+        count = len(list(video))
+    assert 25 < count < 75
+    assert caplog.messages == [f"{path}: is damaged; {count} of the 75 frames that it announces were read"]
+
+
+@pytest.mark.parametrize("announced", [3, 30, 1000])
+def test_a_header_that_lies_about_the_number_of_frames(tmp_path: Path, announced: int, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "clip.avi"
+    ffmpeg("-i", gray_clip(tmp_path / "clip.mp4", 30), "-c:v", "mjpeg", path)
+    data = bytearray(path.read_bytes())
+    place = data.index(b"strh") + 40
+    assert struct.unpack_from("<I", data, place) == (30,)
+    struct.pack_into("<I", data, place, announced)
+    path.write_bytes(data)
+    with VideoFile(path) as video:
+        assert len(list(video)) == 30
+    assert caplog.messages == []
+
+
+def test_ten_bits_a_channel(tmp_path: Path) -> None:
+    path = tmp_path / "clip.mp4"
+    ffmpeg("-i", gray_clip(tmp_path / "eight.mp4", 5), "-pix_fmt", "yuv420p10le", "-c:v", "libx264", path)
+    with VideoFile(path) as video:
+        levels = [float(frame.image.mean()) for frame in video]
+    np.testing.assert_allclose(levels, [16 + 220 * index // 5 for index in range(5)], atol=3)
+
+
+def test_4k(tmp_path: Path) -> None:
+    path = tmp_path / "clip.mp4"
+    ffmpeg("-f", "lavfi", "-i", "testsrc=size=3840x2160:rate=25", "-frames:v", "2", "-preset", "ultrafast", path)
+    with VideoFile(path) as video:
+        assert video.size == (3840, 2160)
+        assert [frame.image.shape for frame in video] == [(2160, 3840, 3)] * 2
+
+
+def test_a_hundred_thousand_frames_are_never_in_memory_together(tmp_path: Path) -> None:
+    path = tmp_path / "clip.y4m"
+    path.write_bytes(b"YUV4MPEG2 W16 H16 F1000:1 Ip A1:1 C420jpeg\n" + 100_000 * (b"FRAME\n" + 384 * b"\x80"))
+    samples: list[weakref.ref[Frame]] = []
+    count = most = 0
+    with VideoFile(path) as video:
+        for frame in video:
+            if frame.index % 500 < 2:
+                samples.append(weakref.ref(frame))
+                most = max(most, sum(sample() is not None for sample in samples))
+            count += 1
+    assert count == 100_000
+    assert most <= 2

@@ -39,7 +39,8 @@ class EmotionBackend(ABC):
             crops: uint8 (height, width, 3) BGR, of any size, at least one pixel each; may be empty.
 
         Returns:
-            float32 (len(crops), 7) in the order of `EMOTIONS`; each row is at least 0 and sums to 1.
+            float32 (len(crops), 7) in the order of `EMOTIONS`; each row is at least 0 and sums to 1. Anything else, and any
+            exception, counts as a failure in this frame alone (see `emodetect.reader`).
         """
 
     def classify_eight(self, crops: Sequence[Image]) -> npt.NDArray[np.float32]:

@@ -27,7 +27,7 @@ from emodetect import errors
 from emodetect.backends.base import EmotionBackend
 from emodetect.backends.onnx_cnn import OnnxBackend
 from emodetect.backends.registry import backend_names, create_backend, is_built_in
-from emodetect.errors import EmodetectError, ModelError, UsageError
+from emodetect.errors import BackendError, EmodetectError, ModelError, UsageError
 from emodetect.quiet import is_debugging
 from emodetect.types import Image
 
@@ -116,7 +116,7 @@ class SeparateBackend(EmotionBackend):
         try:
             answer, error = self._connection.recv()
         except (EOFError, OSError):
-            raise ModelError(
+            raise BackendError(
                 f"the process of the backend {self.name} {self._how_it_ended()}; --debug shows what it said"
             ) from None
         if error is not None:
@@ -157,7 +157,11 @@ def _serve(connection: Connection, make: Callable[[], EmotionBackend]) -> None:
         with make() as backend:
             connection.send(((backend.name, backend.uncertain_below, backend.tells_contempt), None))
             for method, crops in _questions(connection):
-                connection.send((np.asarray(getattr(backend, method)(crops), np.float32), None))
+                try:
+                    answer = np.asarray(getattr(backend, method)(crops), np.float32), None
+                except Exception as error:  # may be this frame's alone
+                    answer = None, _as_message(error)
+                connection.send(answer)
     except Exception as error:
         if is_debugging():
             traceback.print_exc()

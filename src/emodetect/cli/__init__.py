@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 import sys
 from typing import Any
@@ -91,6 +92,13 @@ def cli() -> None:
     """
 
 
+class _Lines(logging.Handler):
+    """Warnings as errors are shown: one line on standard error."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        click.echo(f"emodetect: {one_line(record.getMessage())}", err=True)
+
+
 def main() -> None:
     """Run the command line and exit with the documented code."""
     if "--debug" in sys.argv[1:]:
@@ -98,6 +106,7 @@ def main() -> None:
     _open_standard_streams()
     limit_pixels()
     handle_signals()
+    logging.getLogger("emodetect").addHandler(_Lines())
     try:
         code = _run()
         sys.stdout.flush()

@@ -25,7 +25,7 @@ from emodetect.cli.options import (
     overwrite_option,
     style_options,
 )
-from emodetect.errors import EmodetectError, OutputError
+from emodetect.errors import BackendError, EmodetectError, OutputError
 from emodetect.text import csv_cell, one_line
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def image(
     style = None if output is None else make_style(language, font)
     face_detector = make_detector(**detector)
     records: list[dict[str, Any]] = []
-    failed = False
+    failed = is_given_up = False
     with make_backend(backend, model, labels) as emotion_backend, progress_bar() as progress:
         pipeline = EmotionPipeline(face_detector, emotion_backend, verifier=make_verifier(verify), uncertain_below=uncertain)
         task = progress.add_task("photos", total=len(photos), visible=len(photos) >= _MANY)
@@ -88,9 +88,10 @@ def image(
                     raise problem
                 picture = read_image(path)
                 detail(f"{path}: {picture.shape[1]}x{picture.shape[0]} pixels")
-                result = pipeline.analyze(Frame(picture))
+                result = pipeline.analyze(Frame(picture), name=str(path))
                 height, width = picture.shape[:2]
                 records.append(image_as_dict(str(path), (width, height), result.readings))
+                failed |= any(reading.scores is None for reading in result.readings)
                 if target is not None:
                     write_picture(draw(picture, result.readings, style=style), target, overwrite=overwrite)
             except EmodetectError as error:
@@ -98,9 +99,12 @@ def image(
                 if not isinstance(error, OutputError):  # a copy that cannot be saved takes nothing from what was read
                     records.append({"path": str(path), "error": one_line(str(error))})
                 click.echo(f"emodetect: {one_line(str(error))}", err=True)
+                is_given_up = isinstance(error, BackendError)
             if contact_sheet is not None and problem is None:
                 contact_sheet.add(path.name, picture if result else None, result.readings if result else ())
             progress.advance(task)
+            if is_given_up:
+                break
     if contact_sheet is not None and sheet is not None and not contact_sheet.is_empty:
         write_picture(contact_sheet.image(), sheet, overwrite=overwrite)
     _PRINTERS[output_format](records)
@@ -184,13 +188,17 @@ def _print_table(records: Sequence[dict[str, Any]]) -> None:
         if not faces:
             table.add_row(name, "", Text("cannot be read" if "error" in record else "no face found", style="dim"))
         for number, face in enumerate(faces, start=1):
+            shown = name if number == 1 else ""
+            if face["scores"] is None:
+                table.add_row(shown, str(number), Text("not read", style="dim"))
+                continue
             second, score = sorted(face["scores"].items(), key=lambda item: -item[1])[1]
             emotion = face["emotion"] + ("?" if face["uncertain"] else "")
-            table.add_row(name if number == 1 else "", str(number), emotion, f"{face['confidence']:.0%}", f"{second} {score:.0%}")
+            table.add_row(shown, str(number), emotion, f"{face['confidence']:.0%}", f"{second} {score:.0%}")
     # A file or a pipe has no width to fold paths to.
     width = None if sys.stdout.isatty() else _OTHER_COLUMNS + max(len(one_line(record["path"])) for record in records)
     Console(width=width).print(table)
-    if any(face["uncertain"] for record in records for face in record.get("faces", [])):
+    if any(face["uncertain"] and face["scores"] for record in records for face in record.get("faces", [])):
         click.echo("? uncertain: do not rely on it")
 
 

@@ -41,6 +41,8 @@ if TYPE_CHECKING:
               help="Folder for the pictures saved with the key s.  [default: the current one]")  # fmt: skip
 @click.option("--duration", type=click.FloatRange(0, min_open=True), metavar="SECONDS", help="End after this time.")
 @click.option("--loop", is_flag=True, help="Start a clip again at its end.")
+@click.option("--reconnect", type=click.FloatRange(0), default=0, show_default=True, metavar="SECONDS",
+              help="How long to try to get a camera or stream back that went away, or gave no picture for 2.5 s.")  # fmt: skip
 @click.option("--smoothing", type=click.FloatRange(0), default=0.5, show_default=True, metavar="SECONDS",
               help="Time over which scores are averaged; 0 is off.")  # fmt: skip
 @overwrite_option
@@ -51,14 +53,15 @@ if TYPE_CHECKING:
 @common_options
 def live(
     source: str, mirror: bool | None, no_window: bool, log: Path | None, record: Path | None, snapshots: Path,
-    duration: float | None, loop: bool, smoothing: float, overwrite: bool, language: str | None, font: Path | None,
+    duration: float | None, loop: bool, reconnect: float, smoothing: float, overwrite: bool,
+    language: str | None, font: Path | None,
     backend: str, model: str | None, labels: list[str] | None, uncertain: float | None, verify: bool, **detector: Any,
 ) -> None:  # fmt: skip
     """Show the emotions of the faces before a camera; in the window ? shows the keys, q or Esc ends it."""
     from emodetect.faces.haar import MinFace
     from emodetect.faces.tracker import FaceTracker
     from emodetect.files import check_output
-    from emodetect.live import LiveSession, time_stamped
+    from emodetect.live import LiveSession, time_stamped, wants_to_quit
     from emodetect.sinks.base import Sink
     from emodetect.sinks.recorder import Recorder
     from emodetect.sinks.records import RECORD_SUFFIXES, RecordWriter
@@ -76,7 +79,10 @@ def live(
     with ExitStack() as stack:
         window = None if no_window else stack.enter_context(Window("emodetect"))
         face_detector = make_detector(**detector)
-        capture = stack.enter_context(LiveCapture(parsed, loop=loop))
+        capture = stack.enter_context(LiveCapture(parsed, loop=loop, reconnect=reconnect))
+        while not capture.opened(timeout=0.02):
+            if window is not None and wants_to_quit(window):
+                return
         detail(f"source {parsed.name}: a {parsed.kind} with {capture.frames_per_second:g} frames a second")
         records: Sink | None = stack.enter_context(RecordWriter(log, overwrite=overwrite)) if log else None
         recorder = stack.enter_context(Recorder(lambda: record or time_stamped(".mp4"), capture.frames_per_second, style=style))

@@ -7,31 +7,39 @@ import os
 import re
 import subprocess
 import tempfile
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
+import cv2
 import imageio_ffmpeg
+import numpy as np
 from typing_extensions import override
 
 from emodetect.errors import OutputError
-from emodetect.files import open_output
+from emodetect.files import check_still_there, open_output, written_whole
 from emodetect.overlay import Style, draw
+from emodetect.sinks import matroska
 from emodetect.sinks.base import Sink
 from emodetect.steady import SteadyLabels
 from emodetect.types import Frame, FrameResult, Image
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv")
 
+_FRAGMENT_SECONDS = 1.0
+"""What of a recording may be missing at its end when the process is killed, beside what the encoder still holds."""
+
 
 class VideoEncoder:
     """Encodes pictures as H.264, yuv420p, which browsers and phones play.
 
-    Nothing is rescaled; an odd width or height, which yuv420p cannot have, is padded by one row or column.
+    Nothing is rescaled; an odd width or height, which yuv420p cannot have, is padded by one row or column. The file is
+    written in fragments, which can be played up to the last one whatever happens, and put in order when it is finished.
 
     Args:
         path: where to.
         size: width and height of every picture, pixels.
-        frames_per_second: the rate; constant.
+        frames_per_second: the rate; the average one where the pictures come with times.
         sound_from: a media file whose first sound track is taken along, if it has one.
         sound_start: where in it the pictures begin, seconds.
         overwrite: whether an existing file may be replaced.
@@ -52,12 +60,13 @@ class VideoEncoder:
     ) -> None:
         self._path, self._size = path, size
         # FFmpeg would follow a link and replace whatever is there; here the file is made, and only then handed over.
-        os.close(open_output(path, overwrite=overwrite))
-        rate = Fraction(frames_per_second).limit_denominator(1001)
+        self._file = open_output(path, overwrite=overwrite)
+        self._rate = Fraction(frames_per_second).limit_denominator(1001)
+        self._timestamp: float | None = None
         # fmt: off
         command = [
             imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-loglevel", "error", "-nostdin",
-            "-f", "rawvideo", "-pix_fmt", "bgr24", "-s", f"{size[0]}x{size[1]}", "-r", str(rate), "-i", "pipe:0",
+            "-f", "matroska", "-probesize", "32", "-analyzeduration", "0", "-i", "pipe:0",
         ]
         if sound_from is not None and _has_sound(sound_from):
             # Sound that is shorter is filled up with silence, sound that is longer is cut: the pictures decide.
@@ -70,8 +79,14 @@ class VideoEncoder:
         command += [
             "-sws_flags", "bicubic+accurate_rnd+full_chroma_int",
             "-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2", "-c:v", "libx264", "-preset", "veryfast", "-crf", "20",
-            "-pix_fmt", "yuv420p", "-movflags", "+faststart", str(path.absolute()),
+            "-pix_fmt", "yuv420p", "-fps_mode", "passthrough", "-enc_time_base", "1/90000",
         ]
+        if path.suffix.lower() == ".mkv":
+            command += ["-cluster_time_limit", str(round(1e3 * _FRAGMENT_SECONDS))]
+        else:
+            command += ["-video_track_timescale", "90000", "-movflags", "+frag_keyframe+delay_moov+default_base_moof",
+                        "-frag_duration", str(round(1e6 * _FRAGMENT_SECONDS))]
+        command += ["-flush_packets", "1", str(path.absolute())]
         # fmt: on
         self._messages = tempfile.TemporaryFile()
         # In a session of its own, so that Ctrl-C in the terminal does not end it before the file is finished.
@@ -80,20 +95,35 @@ class VideoEncoder:
         )
         self._open = True
 
-    def write(self, image: Image) -> None:
-        """Add uint8 (height, width, 3) BGR of the size announced.
+    def write(self, image: Image, timestamp: float | None = None) -> None:
+        """Add a picture.
+
+        Args:
+            image: uint8 (height, width, 3) BGR of the size announced.
+            timestamp: from when on it is shown, seconds; one picture's length after the one before it if not given, or not
+                later.
 
         Raises:
-            OutputError: FFmpeg has ended, for instance because the disk is full.
+            OutputError: FFmpeg has ended, for instance because the disk is full, or the file was deleted.
         """
         height, width = image.shape[:2]
         if (width, height) != self._size:
             raise OutputError(f"{self._path}: the picture's size changed from {self._size} to {(width, height)}")
+        start = b""
+        if self._timestamp is None:
+            start = matroska.head(self._size, self._rate)
+            self._timestamp = timestamp or 0.0
+        elif timestamp is not None and timestamp > self._timestamp:
+            self._timestamp = timestamp
+        else:
+            self._timestamp += float(1 / self._rate)
         assert self._process.stdin is not None
         try:
-            self._process.stdin.write(image.tobytes())
+            self._process.stdin.write(start + matroska.picture_head(image.nbytes, self._timestamp))
+            self._process.stdin.write(np.ascontiguousarray(image).data)
         except OSError as error:
             raise OutputError(f"{self._path}: cannot be written ({self._reason()})") from error
+        check_still_there(self._path, self._file)
 
     def close(self) -> None:
         """Finish the file; may be called twice.
@@ -110,8 +140,14 @@ class VideoEncoder:
         status = self._process.wait()
         reason = self._reason()
         self._messages.close()
+        try:
+            check_still_there(self._path, self._file)
+        finally:
+            os.close(self._file)
         if status != 0:
             raise OutputError(f"{self._path}: cannot be written ({reason})")
+        if self._path.suffix.lower() != ".mkv":
+            _put_in_order(self._path)
 
     def _reason(self) -> str:
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -122,11 +158,13 @@ class VideoEncoder:
 
 
 class AnnotatedVideo(Sink):
-    """Draws each result on its frame, with labels that do not flicker, and encodes it, one picture a frame.
+    """Draws each result on its frame, with steady labels, and encodes it, one picture a frame, at the frame's own time.
+
+    Where the source's size changes, pictures are brought to the first one's, with black bars where the shape differs.
 
     Args:
         path: where to.
-        frames_per_second: the rate.
+        frames_per_second: the average rate.
         sound_from: a media file whose sound is taken along, from the first frame's time on.
         overwrite: whether an existing file may be replaced.
         style: words and letters; None for English.
@@ -145,20 +183,22 @@ class AnnotatedVideo(Sink):
         self._sound_from, self._overwrite, self._style = sound_from, overwrite, style
         self._steady = SteadyLabels()
         self._encoder: VideoEncoder | None = None
+        self._size = 0, 0
 
     @override
     def write(self, frame: Frame, result: FrameResult) -> None:
         if self._encoder is None:
-            height, width = frame.image.shape[:2]
+            self._size = frame.image.shape[1], frame.image.shape[0]
             self._encoder = VideoEncoder(
                 self._path,
-                (width, height),
+                self._size,
                 self._rate,
                 sound_from=self._sound_from,
                 sound_start=frame.timestamp,
                 overwrite=self._overwrite,
             )
-        self._encoder.write(draw(frame.image, self._steady.update(result).readings, style=self._style))
+        picture = draw(frame.image, self._steady.update(result).readings, style=self._style)
+        self._encoder.write(_fitted(picture, self._size), frame.timestamp)
 
     @override
     def close(self) -> None:
@@ -197,12 +237,36 @@ class LiveRecording(Sink):
         self._last = frame, result
 
     def _write(self, frame: Frame, result: FrameResult) -> None:
-        self._video.write(frame, result)
+        self._video.write(replace(frame, timestamp=self._written / self._rate), result)
         self._written += 1
 
     @override
     def close(self) -> None:
         self._video.close()
+
+
+def _fitted(image: Image, size: tuple[int, int]) -> Image:
+    """The picture as large as it can be within width and height, in the middle, on black."""
+    height, width = image.shape[:2]
+    if (width, height) == size:
+        return image
+    scale = min(size[0] / width, size[1] / height)
+    scaled = cv2.resize(image, (max(1, round(scale * width)), max(1, round(scale * height))), interpolation=cv2.INTER_AREA)
+    top, left = (size[1] - scaled.shape[0]) // 2, (size[0] - scaled.shape[1]) // 2
+    canvas = np.zeros((size[1], size[0], 3), np.uint8)
+    canvas[top : top + scaled.shape[0], left : left + scaled.shape[1]] = scaled
+    return canvas
+
+
+def _put_in_order(path: Path) -> None:
+    """Turn a fragmented file into one with a single index at its start, which more players can seek in.
+
+    Where there is no room for a second file, the fragmented one stays: it plays as well.
+    """
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-loglevel", "quiet", "-nostdin", "-i", str(path.absolute())]
+    command += ["-map", "0", "-c", "copy", "-video_track_timescale", "90000", "-movflags", "+faststart"]
+    with contextlib.suppress(OutputError, subprocess.CalledProcessError), written_whole(path) as whole:
+        subprocess.run([*command, str(whole.absolute())], check=True, stdin=subprocess.DEVNULL, start_new_session=True)
 
 
 def _has_sound(path: Path) -> bool:

@@ -12,20 +12,28 @@ import cv2
 import numpy as np
 from typing_extensions import Self
 
-from emodetect.errors import SourceError
+from emodetect.errors import SourceError, first_line
 from emodetect.latest import Latest
-from emodetect.quiet import quiet_native_output
 from emodetect.sources.camera_list import cameras_named, list_cameras
 from emodetect.sources.pixels import check_pixels
 from emodetect.suggestions import did_you_mean, did_you_mean_file
 from emodetect.text import looks_like_address, public_address
-from emodetect.types import Frame
+from emodetect.types import Frame, Image
 
 _DEFAULT_RATE = 30.0
 """Frames a second where a source does not say."""
 
-_OPEN_TIMEOUT_MS = 10_000
-_READ_TIMEOUT_MS = 5_000
+FIRST_PICTURE_SECONDS = 10.0
+"""How long a source may take to give its first picture, and a clip to give its next one."""
+
+STALL_SECONDS = 2.5
+"""A camera or stream that has given no picture for so long counts as gone."""
+
+_SHORTEST_PAUSE, _LONGEST_PAUSE = 0.1, 1.0
+"""Seconds between two tries to open a source again: at first, and at most."""
+
+_TRIES_AT_ONCE = 3
+"""How many tries to open a source again may hang at the same time."""
 
 _STREAM_SCHEMES = ("rtsp://", "rtsps://", "rtmp://", "http://", "https://", "udp://", "tcp://")
 
@@ -87,44 +95,131 @@ class LiveSource:
         return cls(camera.number, "camera", f"{camera.index} ({camera.name})")
 
 
-class LiveCapture:
-    """Reads a live source in a thread of its own and keeps only the newest frame.
+class _Reader:
+    """A source that is opened and read in a thread of its own, which is left behind where a native call does not return.
 
-    A clip plays at its own rate; frames nobody takes in time are dropped, as they are with a camera.
+    One picture is read ahead. What a reader still gets after it was left goes nowhere, and it lets go of the source itself.
 
     Attributes:
-        frames_per_second: the rate that the source announces.
-        frames: where the newest frame is taken from; closed at the source's end.
-
-    Args:
-        source: what to open.
-        loop: start a clip again at its end.
-
-    Raises:
-        SourceError: the source cannot be opened or gives no picture.
+        started: when it began to open the source, as `time.monotonic` has it.
+        frames_per_second: the rate that the source announces; known with the first picture.
+        error: what was wrong with the source beyond having no picture; final once finished.
     """
 
     def __init__(self, source: LiveSource, *, loop: bool = False) -> None:
+        self.started = time.monotonic()
+        self.frames_per_second = _DEFAULT_RATE
+        self.error: SourceError | None = None
         self._source, self._loop = source, loop
-        with quiet_native_output():
-            self._capture = _open(source)
-            width, height = (self._capture.get(side) for side in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
-            check_pixels(source.name, width, height)
-            ok, image = self._capture.read() if self._capture.isOpened() else (False, None)
-        if not ok:
-            self._capture.release()
-            raise SourceError(_cannot_open(source))
-        self._first = np.asarray(image, np.uint8)
-        rate = float(self._capture.get(cv2.CAP_PROP_FPS))
-        self.frames_per_second = rate if 1 <= rate <= 240 else _DEFAULT_RATE
+        self._next: Latest[Image] = Latest()
+        self._wanted = threading.Semaphore(0)
+        self._left = False
+        threading.Thread(target=self._run, name="reader", daemon=True).start()
+
+    def take(self, timeout: float) -> Image | None:
+        """The next picture; None if there is none within this time, in seconds, or at the end."""
+        image = self._next.take(timeout)
+        if image is not None:
+            self._wanted.release()
+        return image
+
+    @property
+    def finished(self) -> bool:
+        """Whether the source has ended and everything was taken."""
+        return self._next.finished
+
+    def leave(self) -> None:
+        """Ask for no more; does not wait for the thread."""
+        self._left = True
+        self._wanted.release()
+
+    def _run(self) -> None:
+        try:
+            while self._play() and self._loop:
+                pass
+        except SourceError as error:
+            self.error = error
+        except cv2.error as error:
+            self.error = SourceError(f"{self._source.name}: cannot be read ({first_line(error)})")
+        finally:
+            self._next.close()
+
+    def _play(self) -> bool:
+        """Read from the beginning to the end; returns whether there was anything and more is wanted."""
+        capture = _open(self._source)
+        try:
+            width, height = (capture.get(side) for side in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
+            check_pixels(self._source.name, width, height)
+            rate = float(capture.get(cv2.CAP_PROP_FPS))
+            self.frames_per_second = rate if 1 <= rate <= 240 else _DEFAULT_RATE
+            count = 0
+            while not self._left:
+                ok, image = capture.read()
+                if not ok:
+                    break
+                count += 1
+                self._next.put(np.asarray(image, np.uint8))
+                self._wanted.acquire()
+            return count > 0 and not self._left
+        finally:
+            capture.release()
+
+
+class LiveCapture:
+    """Reads a live source and keeps only the newest frame.
+
+    A clip plays at its own rate; frames nobody takes in time are dropped, as they are with a camera. A camera or stream that
+    gives no picture for `STALL_SECONDS` counts as gone, as one that says so does. It is then opened again, if that is
+    wanted, and goes on where frame numbers and times are concerned as if nothing had happened.
+
+    No native call is waited for without limit: see `_Reader`.
+
+    Attributes:
+        frames: where the newest frame is taken from; closed at the source's end.
+        status: what is being waited for, to be shown; None while pictures come.
+
+    Args:
+        source: what to open; opening begins at once.
+        loop: start a clip again at its end.
+        reconnect: seconds for which a camera or stream that went away is tried again; 0 for not at all.
+    """
+
+    def __init__(self, source: LiveSource, *, loop: bool = False, reconnect: float = 0.0) -> None:
+        self._source, self._reconnect = source, reconnect
+        self._reader = _Reader(source, loop=loop)
+        self._first: Image | None = None
+        self._opening_seconds = 0.0
         self.frames: Latest[Frame] = Latest()
+        self.status: str | None = None
         self._stopping = threading.Event()
         self._error: SourceError | None = None
         self._started = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
 
+    def opened(self, timeout: float) -> bool:
+        """Wait this many seconds for the first picture; False if it has not come, so that the caller can look after others.
+
+        Raises:
+            SourceError: the source cannot be opened, or gives no picture within `FIRST_PICTURE_SECONDS` in all.
+        """
+        if self._first is None:
+            self._first = self._reader.take(timeout)
+            self._opening_seconds = time.monotonic() - self._reader.started
+        if self._first is not None:
+            return True
+        if self._reader.finished:
+            raise self._reader.error or SourceError(_cannot_open(self._source))
+        if self._opening_seconds > FIRST_PICTURE_SECONDS:
+            raise SourceError(f"{self._source.name}: gives no picture within {FIRST_PICTURE_SECONDS:g} s")
+        return False
+
+    @property
+    def frames_per_second(self) -> float:
+        """The rate that the source announces; known once it is opened."""
+        return self._reader.frames_per_second
+
     def start(self) -> None:
-        """Begin to read; the source's time starts now."""
+        """Begin to hand out frames of a source that is opened; its time starts now."""
         self._started = time.monotonic()
         self._thread.start()
 
@@ -148,39 +243,83 @@ class LiveCapture:
             raise self._error
 
     def _run(self) -> None:
+        index, image = 0, self._first
         try:
-            index, image = 0, self._first
-            while not self._stopping.is_set():
+            while image is not None:
                 if self._source.kind == "file" and self._stopping.wait(index / self.frames_per_second - self.elapsed):
                     break
                 self.frames.put(Frame(image, index, self.elapsed))
-                read = self._next()
-                if read is None:
-                    break
-                index, image = index + 1, read
+                index, image = index + 1, self._read()
+        except SourceError as error:
+            self._error = error
         finally:
-            self._capture.release()
+            self._reader.leave()
             self.frames.close()
 
-    def _next(self) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]] | None:
-        ok, image = self._capture.read()
-        if not ok and self._source.kind == "file" and self._loop:
-            self._capture.release()
-            self._capture = _open(self._source)
-            ok, image = self._capture.read()
-        if ok:
-            return np.asarray(image, np.uint8)
-        if self._source.kind != "file" and not self._stopping.is_set():
-            self._error = SourceError(f"{self._source.name}: the {self._source.kind} gives no more pictures")
+    def _read(self) -> Image | None:
+        """The next picture; None at a clip's end, and when this capture is closed."""
+        is_file = self._source.kind == "file"
+        limit = FIRST_PICTURE_SECONDS if is_file else STALL_SECONDS
+        image = self._wait_for_picture(limit)
+        if image is not None or self._stopping.is_set() or (is_file and self._reader.finished):
+            return image
+        gone = "gives no more pictures" if self._reader.finished else f"has given no picture for {limit:g} s"
+        if self._reconnect and not is_file:
+            self.status = "reconnecting ..."
+            image = self._reconnected()
+            self.status = None
+            if image is not None or self._stopping.is_set():
+                return image
+            gone += f", and none within {self._reconnect:g} s of trying to reconnect"
+        raise SourceError(f"{self._source.name}: the {self._source.kind} {gone}")
+
+    def _wait_for_picture(self, seconds: float) -> Image | None:
+        deadline = time.monotonic() + seconds
+        while not self._stopping.is_set() and not self._reader.finished and time.monotonic() < deadline:
+            image = self._reader.take(timeout=0.1)
+            if image is not None:
+                return image
         return None
+
+    def _reconnected(self) -> Image | None:
+        """Open the source again, by new tries at growing distances; a try that hangs does not hold up the next one.
+
+        Returns the first picture of the first that succeeds, or None after the time for it.
+        """
+        self._reader.leave()
+        # Sources that took long to open the first time are given as long again, so that tries do not pile up.
+        slowest = max(_LONGEST_PAUSE, self._opening_seconds)
+        now = time.monotonic()
+        deadline, due, pause = now + self._reconnect, now, _SHORTEST_PAUSE
+        tries: list[_Reader] = []
+        try:
+            while now < deadline and not self._stopping.wait(0.02):
+                now = time.monotonic()
+                if now >= due:
+                    tries.append(_Reader(self._source))
+                    due, pause = now + pause, min(2 * pause, slowest)
+                for reader in list(tries):
+                    image = reader.take(timeout=0)
+                    if image is not None:
+                        tries.remove(reader)
+                        self._reader = reader
+                        return image
+                    if reader.error is not None:
+                        raise reader.error
+                    if reader.finished or now - reader.started > _TRIES_AT_ONCE * slowest:
+                        reader.leave()
+                        tries.remove(reader)
+            return None
+        finally:
+            for reader in tries:
+                reader.leave()
 
     def close(self) -> None:
         """Stop reading; a read that never returns is left behind in its daemon thread."""
         self._stopping.set()
+        self._reader.leave()
         if self._thread.is_alive():
             self._thread.join(timeout=2.0)
-        elif not self._thread.ident:
-            self._capture.release()
 
     def __enter__(self) -> Self:
         return self
@@ -195,11 +334,12 @@ def _open(source: LiveSource) -> cv2.VideoCapture:
         # More buffered frames would only be older ones.
         capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
         return capture
+    # We wait no longer than half of this; it ends what a reader that was left still waits for.
     timeouts = [
         cv2.CAP_PROP_OPEN_TIMEOUT_MSEC,
-        _OPEN_TIMEOUT_MS,
+        round(2000 * FIRST_PICTURE_SECONDS),
         cv2.CAP_PROP_READ_TIMEOUT_MSEC,
-        _READ_TIMEOUT_MS,
+        round(2000 * STALL_SECONDS),
     ]
     return cv2.VideoCapture(str(source.target), cv2.CAP_FFMPEG, timeouts if source.kind == "stream" else [])
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import math
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +19,8 @@ from emodetect.quiet import quiet_native_output
 from emodetect.sources.pixels import check_pixels
 from emodetect.suggestions import did_you_mean_file
 from emodetect.types import Frame
+
+_log = logging.getLogger(__name__)
 
 _DEFAULT_RATE = 25.0
 """Frames a second where a file does not say."""
@@ -95,6 +99,8 @@ class VideoFile:
 
         What comes before the part is decoded and left out: seeking in a file is as exact as its index, this always is.
 
+        Where frames are missing since the file is damaged, the logger ``emodetect`` warns at the end.
+
         Raises:
             SourceError: the part holds no frame.
         """
@@ -114,6 +120,9 @@ class VideoFile:
             clock = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
             timestamp = clock if clock > timestamp else timestamp + 1 / self.frames_per_second
             time = round(timestamp, 6)
+        # OpenCV takes damage for the end, or leaves frames out, without a word; but headers are wrong without damage, too.
+        if not ok and index < self.frame_count and not _decodes(self.path):
+            _log.warning("%s: is damaged; %d of the %d frames that it announces were read", self.path, index, self.frame_count)
         if not reached:
             raise SourceError(f"{self.path}: has no frame {self._part}" + ("" if ok else f"; it ends at {time:g} s"))
 
@@ -126,3 +135,12 @@ class VideoFile:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
+
+
+def _decodes(path: Path) -> bool:
+    """Whether FFmpeg gets through all pictures of a clip without an error."""
+    import imageio_ffmpeg
+
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "error", "-nostdin", "-xerror", "-i", str(path.resolve())]
+    done = subprocess.run([*command, "-map", "0:v:0", "-f", "null", "-"], capture_output=True, check=False)
+    return done.returncode == 0 and not done.stderr

@@ -1,0 +1,276 @@
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from emodetect.errors import SourceError
+from emodetect.sources import camera
+from emodetect.sources.camera import FIRST_PICTURE_SECONDS, STALL_SECONDS, LiveCapture, LiveSource
+from emodetect.types import Frame, Image
+from tests.builders import make_image, write_clip
+from tests.cli.desktop import wait_until
+from tests.cli.mjpeg import NetworkCamera, network_camera
+from tests.cli.running import TIMEOUT
+
+RED, BLUE = (0, 0, 200), (200, 0, 0)
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tests wait a second where users wait 2.5."""
+    monkeypatch.setattr(camera, "STALL_SECONDS", 1.0)
+
+
+@contextmanager
+def opened(source: str, *, reconnect: float = 0.0, loop: bool = False) -> Iterator[LiveCapture]:
+    """A source that has given its first picture and runs."""
+    with LiveCapture(LiveSource.parse(source), loop=loop, reconnect=reconnect) as capture:
+        wait_until(lambda: capture.opened(0.1), "the first picture")
+        capture.start()
+        yield capture
+
+
+def take(capture: LiveCapture) -> Frame:
+    """The next frame, which must come."""
+    frame = capture.frames.take(TIMEOUT)
+    capture.raise_error()
+    assert frame is not None
+    return frame
+
+
+def take_until(capture: LiveCapture, condition: Callable[[Frame], bool]) -> Frame:
+    deadline = time.monotonic() + TIMEOUT
+    while not condition(frame := take(capture)):
+        assert time.monotonic() < deadline
+    return frame
+
+
+def is_blue(frame: Frame) -> bool:
+    return bool(frame.image[..., 0].mean() > 150)
+
+
+def assert_ends(capture: LiveCapture, message: str) -> None:
+    wait_until(lambda: capture.frames.take(0.1) is None and capture.frames.finished, "the end")
+    with pytest.raises(SourceError, match=message):
+        capture.raise_error()
+
+
+@pytest.fixture
+def server() -> Iterator[NetworkCamera]:
+    with network_camera([make_image(color=RED)]) as running:
+        yield running
+
+
+def stop(server: NetworkCamera) -> None:
+    server.stop()
+
+
+def hang(server: NetworkCamera) -> None:
+    server.silent = True
+
+
+def babble(server: NetworkCamera) -> None:
+    server.garbage = True
+
+
+def mend(server: NetworkCamera) -> None:
+    server.silent = server.garbage = False
+    server.stop()
+    server.start()
+
+
+FAILURES = pytest.mark.parametrize("fail", [stop, hang, babble])
+
+
+def test_what_is_promised_of_times() -> None:
+    assert STALL_SECONDS < 3
+    assert camera._LONGEST_PAUSE <= 1  # so that a picture is back two seconds after its source
+    assert FIRST_PICTURE_SECONDS <= 10
+
+
+class TestStream:
+    @FAILURES
+    def test_a_stream_that_fails_ends_with_one_line(self, server: NetworkCamera, fail: Callable[[NetworkCamera], None]) -> None:
+        with opened(server.address) as capture:
+            take(capture)
+            fail(server)
+            assert_ends(capture, "the stream (gives no more pictures|has given no picture for 1 s)$")
+
+    @FAILURES
+    def test_it_goes_on_when_the_stream_is_back(self, server: NetworkCamera, fail: Callable[[NetworkCamera], None]) -> None:
+        with opened(server.address, reconnect=TIMEOUT) as capture:
+            first = take(capture)
+            fail(server)
+            wait_until(lambda: capture.frames.take(0) is None and capture.status, "the loss")
+            assert capture.status == "reconnecting ..."
+            server.pictures = [make_image(96, 64, color=BLUE)]
+            mend(server)
+            later = take_until(capture, is_blue)
+            assert capture.status is None
+            assert later.image.shape == (64, 96, 3)
+            assert later.index > first.index
+            assert later.timestamp > first.timestamp
+
+    def test_connections_that_hang_do_not_hold_up_a_new_one(self, server: NetworkCamera) -> None:
+        with opened(server.address, reconnect=TIMEOUT) as capture:
+            take(capture)
+            server.silent = True
+            wait_until(lambda: capture.status, "the loss")
+            time.sleep(2)  # until all tries hang, whose connections stay silent for ever
+            server.pictures = [make_image(color=BLUE)]
+            server.silent = False
+            take_until(capture, is_blue)
+
+    @FAILURES
+    def test_without_success_it_ends_with_one_line(self, server: NetworkCamera, fail: Callable[[NetworkCamera], None]) -> None:
+        with opened(server.address, reconnect=1.5) as capture:
+            take(capture)
+            fail(server)
+            assert_ends(capture, r"http://127.0.0.1:\d+/...: the stream .*, and none within 1.5 s of trying to reconnect$")
+
+    def test_another_size_in_mid_stream(self, server: NetworkCamera) -> None:
+        with opened(server.address) as capture:
+            take(capture)
+            server.pictures = [make_image(96, 64, color=BLUE)]
+            take_until(capture, is_blue)  # OpenCV brings it to the first picture's size
+            assert capture.status is None
+
+    def test_a_stream_that_comes_back_too_large_is_refused(self, server: NetworkCamera, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("OPENCV_IO_MAX_IMAGE_PIXELS", "4000")
+        with opened(server.address, reconnect=TIMEOUT) as capture:
+            take(capture)
+            server.stop()
+            server.pictures = [make_image(96, 64)]
+            server.start()
+            assert_ends(capture, "pictures of 96 x 64 are more than 4000 pixels")
+
+    def test_the_time_to_the_first_picture_is_limited(self, server: NetworkCamera, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(camera, "FIRST_PICTURE_SECONDS", 0.5)
+        server.silent = True
+        with LiveCapture(LiveSource.parse(server.address)) as capture, pytest.raises(SourceError, match=r"picture within 0.5 s"):
+            wait_until(lambda: capture.opened(0.1), "the first picture")
+
+    def test_closing_waits_for_no_try_to_reconnect(self, server: NetworkCamera) -> None:
+        with opened(server.address, reconnect=TIMEOUT) as capture:
+            take(capture)
+            server.silent = True
+            wait_until(lambda: capture.frames.take(0) is None and capture.status, "the loss")
+        assert capture.frames.finished
+        capture.raise_error()
+
+
+class FakeCamera:
+    """Stands in for `cv2.VideoCapture` on a camera: gives some pictures, then hangs or fails."""
+
+    def __init__(self, color: tuple[int, int, int], count: int, *, hangs: bool) -> None:
+        self._image, self._count, self._hangs = make_image(color=color), count, hangs
+        self.wake, self.released = threading.Event(), threading.Event()
+
+    def get(self, number: int) -> float:
+        return 30.0 if number == cv2.CAP_PROP_FPS else 0.0
+
+    def read(self) -> tuple[bool, Image | None]:
+        time.sleep(0.005)
+        if self._count:
+            self._count -= 1
+            return True, self._image
+        if self._hangs:
+            assert self.wake.wait(TIMEOUT)
+            return True, make_image(color=(0, 255, 0))
+        return False, None
+
+    def release(self) -> None:
+        self.released.set()
+
+
+def plug_in(monkeypatch: pytest.MonkeyPatch, *cameras: FakeCamera) -> None:
+    """What opening the camera gives, time after time; nothing after the last."""
+    waiting = iter(cameras)
+    monkeypatch.setattr(camera, "_open", lambda source: next(waiting, FakeCamera(RED, 0, hangs=False)))
+
+
+class TestCamera:
+    @pytest.mark.parametrize("hangs", [False, True])
+    def test_a_camera_that_fails_ends_with_one_line(self, hangs: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+        plug_in(monkeypatch, FakeCamera(RED, 3, hangs=hangs))
+        with opened("0") as capture:
+            assert_ends(capture, "0: the camera (gives no more pictures|has given no picture for 1 s)$")
+
+    def test_it_goes_on_when_it_is_plugged_in_again(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        unplugged = [FakeCamera(RED, 0, hangs=False) for _ in range(3)]
+        plug_in(monkeypatch, FakeCamera(RED, 3, hangs=False), *unplugged, FakeCamera(BLUE, 1000, hangs=False))
+        with opened("0", reconnect=TIMEOUT) as capture:
+            assert is_blue(take_until(capture, is_blue))
+        assert all(one.released.is_set() for one in unplugged)
+
+    def test_a_read_that_returns_too_late_brings_no_picture_and_lets_go(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        stuck, good = FakeCamera(RED, 3, hangs=True), FakeCamera(BLUE, 100_000, hangs=False)
+        plug_in(monkeypatch, stuck, good)
+        with opened("0", reconnect=TIMEOUT) as capture:
+            take_until(capture, is_blue)
+            assert not stuck.released.is_set()
+            stuck.wake.set()
+            assert stuck.released.wait(TIMEOUT)
+            assert all(is_blue(take(capture)) for _ in range(20))
+        assert good.released.wait(TIMEOUT)
+
+    def test_closing_leaves_a_read_that_never_returns(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        stuck = FakeCamera(RED, 3, hangs=True)
+        plug_in(monkeypatch, stuck)
+        monkeypatch.setattr(camera, "STALL_SECONDS", TIMEOUT)
+        with opened("0") as capture:
+            wait_until(lambda: capture.frames.take(0.1) is None, "the camera's end")
+        assert capture.frames.finished
+        assert not stuck.released.is_set()
+        stuck.wake.set()
+        assert stuck.released.wait(TIMEOUT)
+
+
+class TestFile:
+    def test_a_clip_plays_to_its_end(self, tmp_path: Path) -> None:
+        clip = write_clip(tmp_path / "clip.mp4", [make_image()] * 5)
+        with opened(str(clip)) as capture:
+            wait_until(lambda: capture.frames.take(0.1) is None and capture.frames.finished, "the end")
+            capture.raise_error()
+
+    def test_a_clip_starts_again(self, tmp_path: Path) -> None:
+        clip = write_clip(tmp_path / "clip.mp4", [make_image()] * 3)
+        with opened(str(clip), loop=True) as capture:
+            assert take_until(capture, lambda frame: frame.index > 6).timestamp >= 7 / 25
+
+    def test_a_pipe_that_nobody_writes_to_holds_up_nobody(self, tmp_path: Path) -> None:
+        pipe = tmp_path / "pipe"
+        os.mkfifo(pipe)
+        with LiveCapture(LiveSource.parse(str(pipe))) as capture:
+            assert not capture.opened(0.2)
+        pipe.open("wb").close()  # wakes the reader, so that it ends before the tests do
+
+    def test_a_pipe_whose_writer_sleeps_ends_with_one_line(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(camera, "FIRST_PICTURE_SECONDS", 1.0)
+        pipe = tmp_path / "pipe"
+        os.mkfifo(pipe)
+        clip = write_clip(tmp_path / "clip.mkv", [np.asarray(make_image() + i, np.uint8) for i in range(100)])
+        sleeping = threading.Event()
+
+        def write() -> None:
+            with pipe.open("wb") as file:
+                file.write(clip.read_bytes()[:-200])
+                file.flush()
+                sleeping.wait(TIMEOUT)
+
+        writer = threading.Thread(target=write)
+        writer.start()
+        try:
+            with opened(str(pipe)) as capture:
+                assert_ends(capture, "pipe: the file has given no picture for 1 s")
+        finally:
+            sleeping.set()
+            writer.join()
