@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pytest
 
 from emodetect.cli import cli
-from emodetect.errors import DatasetError
+from emodetect.errors import DatasetError, SourceError
 from emodetect.training.negatives import displaced_faces, read_negatives
 from tests.cli.running import run
 from tests.training.data_sets import write_negatives
@@ -50,7 +50,7 @@ def test_a_folder_without_pictures_an_unreadable_one_and_none_are_named(tmp_path
         read_negatives(tmp_path, 0.1, 0)
     (tmp_path / "a-0.png").write_bytes(b"no picture")
     cv2.imwrite(str(tmp_path / "b-0.png"), np.zeros((48, 48), np.uint8))
-    with pytest.raises(DatasetError, match=r"a-0\.png: not a readable image"):
+    with pytest.raises(SourceError, match=r"a-0\.png: not an image that can be read"):
         read_negatives(tmp_path, 0.1, 0)
 
 

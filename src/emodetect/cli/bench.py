@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from emodetect.cli.options import debug_option
+from emodetect.cli.options import debug_option, max_pixels_option
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -28,6 +28,7 @@ from emodetect.cli.options import debug_option
                    "for each face of each frame.")  # fmt: skip
 @click.option("--format", "output_format", type=click.Choice(["table", "json"]), default="table", show_default=True,
               help="What is printed.")  # fmt: skip
+@max_pixels_option
 @debug_option
 def bench(
     source: Path | None, backends: Sequence[str], models: Sequence[str], frames: int, rounds: int, compare: str | None,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from emodetect.cli.options import comma_separated, debug_option, overwrite_option
+from emodetect.cli.options import comma_separated, debug_option, max_pixels_option, overwrite_option
 from emodetect.errors import ModelError
 from emodetect.text import one_line
 
@@ -20,6 +20,7 @@ from emodetect.text import one_line
 @click.option("--labels", callback=comma_separated, metavar="A,B,...",
               help="What the outputs mean, in order, where the file does not say so.")  # fmt: skip
 @overwrite_option
+@max_pixels_option
 @debug_option
 def export(source: Path, target: Path, data: Path | None, labels: list[str] | None, overwrite: bool) -> None:
     """Turn a Keras model (.h5, .keras), or the best weights of a training run, into ONNX.

@@ -8,7 +8,6 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-
 _WIDEST_BLUR = 0.06
 """Largest standard deviation of a blur, share of the width."""
 

@@ -14,7 +14,8 @@ import numpy.typing as npt
 from emodetect.backends.keras_cnn import face_input, load_keras_model, output_shapes
 from emodetect.backends.labels import TUTORIAL_LABELS, LabelMap
 from emodetect.backends.metadata import KEY, ModelMetadata, read_keras_metadata
-from emodetect.errors import BackendUnavailableError, ModelError, OutputError, first_line
+from emodetect.errors import BackendUnavailableError, ModelError, first_line
+from emodetect.files import written_whole
 from emodetect.quiet import quiet_native_output
 from emodetect.training.result import load_best
 from emodetect.types import Image
@@ -97,25 +98,19 @@ def write_onnx(model: keras.Model, path: Path, metadata: ModelMetadata, faces: F
         ModelError: Keras cannot export it, or the difference is above 1e-4; no file is left then.
         OutputError: the file cannot be written.
     """
-    partial = path.with_name(path.name + ".partial.onnx")
     expected = _outputs(model.predict(faces, batch_size=256, verbose=0))  # also the call without which Keras cannot export
-    try:
+    with written_whole(path) as partial:
         with quiet_native_output():
-            _convert(model, partial)
+            _convert(model, partial, path.name)
             names = _describe(partial, metadata)
         difference = _largest_difference(partial, names, faces, expected)
         # Not a number is no agreement either.
         if not difference <= _PARITY:
             raise ModelError(f"{path}: the exported network differs from Keras by {difference:.2g}, more than {_PARITY:g}")
-        partial.replace(path)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written ({error})") from error
-    finally:
-        partial.unlink(missing_ok=True)
     return difference
 
 
-def _convert(model: keras.Model, path: Path) -> None:
+def _convert(model: keras.Model, path: Path, name: str) -> None:
     try:
         import onnx  # noqa: F401
 
@@ -127,7 +122,7 @@ def _convert(model: keras.Model, path: Path) -> None:
     except Exception as error:  # each of Keras's backends has its own converter with its own errors
         reason = first_line(error)
         hint = "" if keras.backend.backend() == "tensorflow" else "; KERAS_BACKEND=tensorflow may"
-        raise ModelError(f"{path.name}: Keras on {keras.backend.backend()} cannot export it ({reason}){hint}") from error
+        raise ModelError(f"{name}: Keras on {keras.backend.backend()} cannot export it ({reason}){hint}") from error
 
 
 def _describe(path: Path, metadata: ModelMetadata) -> list[str]:
