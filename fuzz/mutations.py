@@ -28,6 +28,8 @@ WORDS = (
 )
 """What stands in a text where nobody expects it."""
 
+WORD = re.compile(rb"[\w.+-]+")
+
 TEXTS = (".csv", ".json", ".xml")
 
 
@@ -81,11 +83,10 @@ def mutate_text(data: bytes, chance: random.Random) -> bytes:
                 lines[place : place + 1] = chance.choice(([], [lines[place]] * 2, [lines[place][: len(lines[place]) // 2]]))
             data = b"".join(lines)
             continue
-        words = list(re.finditer(rb"[\w.+-]+", data))
-        if not words:
+        word, other = (WORD.search(data, chance.randrange(len(data) + 1)) or WORD.search(data) for _ in range(2))
+        if word is None or other is None:
             break
-        word = chance.choice(words)
-        new = chance.choice(words).group() if chance.random() < 0.3 else chance.choice(WORDS)
+        new = other.group() if chance.random() < 0.3 else chance.choice(WORDS)
         data = data[: word.start()] + new + data[word.end() :]
     return data
 

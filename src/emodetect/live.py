@@ -18,7 +18,7 @@ from typing_extensions import Self
 from emodetect.backends.base import EmotionBackend
 from emodetect.faces.boxes import crop
 from emodetect.faces.haar import FaceDetector
-from emodetect.faces.search import FaceSearch
+from emodetect.faces.search import SCAN_EVERY, FaceSearch
 from emodetect.faces.tracker import FaceTracker
 from emodetect.faces.verifier import FaceVerifier
 from emodetect.latest import Latest
@@ -88,6 +88,7 @@ class LiveSession:
         detector: finds faces.
         tracker: follows them.
         verifier: refuses what is no face, or None.
+        scan_every: seconds between two scans of the whole picture; 0 scans every frame, so that no face is found late.
         backend: reads emotions; loaded in the classifying thread, so that the picture does not wait.
         smoother: steadies scores.
         uncertain_below: confidence under which a reading is marked uncertain; None for the backend's own threshold.
@@ -106,6 +107,7 @@ class LiveSession:
         backend: EmotionBackend,
         *,
         verifier: FaceVerifier | None = None,
+        scan_every: float = SCAN_EVERY,
         smoother: ScoreSmoother,
         uncertain_below: float | None = None,
         records: Sink | None = None,
@@ -114,7 +116,7 @@ class LiveSession:
         mirror: bool = False,
         duration: float | None = None,
     ) -> None:
-        self._capture, self._search, self._tracker = capture, FaceSearch(detector), tracker
+        self._capture, self._search, self._tracker = capture, FaceSearch(detector, every=scan_every), tracker
         self._backend, self._verifier = backend, verifier
         self._smoother, self._uncertain_below = smoother, uncertain_below
         self._records, self._recording, self._window = records, recording, window
@@ -183,12 +185,13 @@ class LiveSession:
                     break
                 continue
             watch = Stopwatch()
-            faces = locate(frame, self._search, self._tracker, self._verifier, watch)
+            sighting = locate(frame, self._search, self._tracker, self._verifier, watch)
+            faces = sighting.faces
             if faces and not self._loading.is_set():
                 images = tuple(crop(frame.image, face.box).copy() for face in faces)
                 self._crops.put(_Crops(faces, images, frame.timestamp))
             found = readings(faces, self._scores, self._threshold)
-            result = FrameResult(frame.index, frame.timestamp, found, watch.laps_ms)
+            result = FrameResult(frame.index, frame.timestamp, found, sighting.seen, watch.laps_ms)
             if self._records is not None:
                 self._records.write(frame, result)
             self.statistics.captured = frame.index + 1

@@ -27,6 +27,7 @@ def test_both_layouts_hold_the_same_faces(data_set: Path, tmp_path: Path) -> Non
         ("9,{pixels},Training", r"line 2: unknown emotion '9'"),
         ("0,1 2 3,Training", r"line 2: expected 2304 pixels from 0 to 255, got 3 values"),
         ("0,a b,Training", r"line 2: the pixels are not all whole numbers"),
+        ("0,99999999999999999999,Training", r"line 2: the pixels are not all whole numbers"),
         ("0,{pixels},Holiday", r"line 2: unknown Usage 'Holiday'"),
         ("0,{pixels},Training", r"no training faces for the label disgust"),
     ],

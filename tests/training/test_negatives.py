@@ -106,7 +106,7 @@ def test_what_cannot_teach_or_start_is_named(data_set: Path, votes: Path, tmp_pa
     common = ["train", "--data", str(data_set), "--epochs", "1", "--run-dir", str(tmp_path / "run")]
     for extra, part in (
         (["--teacher", "broken.onnx"], "broken.onnx: not a model"),
-        (["--start", "broken.h5"], "broken.h5: cannot"),
+        (["--start", "broken.h5"], "broken.h5: not a Keras model file"),
     ):
         result = run(*common, extra[0], str(tmp_path / extra[1]))
         assert result.returncode == 1

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from emodetect.cli.options import (
+    anonymize_option,
     backend_options,
+    check_anonymize,
     debug_option,
     detector_options,
     make_backend,
@@ -39,14 +41,16 @@ IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
               help="What is printed.")  # fmt: skip
 @click.option("--output", metavar="FILE|FOLDER",
               help="Save an annotated copy: a file for one photo, a folder (ending in /) for one or several.")  # fmt: skip
+@anonymize_option
 @overwrite_option
 @backend_options
 @detector_options("5%")
 @max_pixels_option
 @debug_option
 def image(
-    photos: Sequence[Path], output_format: str, output: str | None, overwrite: bool,
-    backend: str, model: str | None, labels: list[str] | None, uncertain: float | None, verify: bool, **detector: Any,
+    photos: Sequence[Path], output_format: str, output: str | None, anonymize: str | None,
+    overwrite: bool, backend: str, model: str | None, labels: list[str] | None, uncertain: float | None, verify: bool,
+    **detector: Any,
 ) -> int:  # fmt: skip
     """Read the emotions off the faces in photos.
 
@@ -57,6 +61,7 @@ def image(
     from emodetect.sources.images import read_image
     from emodetect.types import Frame
 
+    check_anonymize(anonymize, output, "--output")
     targets = _targets(photos, output, overwrite)
     face_detector = make_detector(**detector)
     records: list[dict[str, Any]] = []
@@ -70,7 +75,7 @@ def image(
                 height, width = picture.shape[:2]
                 records.append(image_as_dict(str(path), (width, height), result.readings))
                 if target is not None:
-                    _save(picture, result, target, overwrite)
+                    _save(picture, result, target, anonymize, overwrite)
             except EmodetectError as error:
                 failed = True
                 if not isinstance(error, OutputError):  # a copy that cannot be saved takes nothing from what was read
@@ -109,12 +114,15 @@ def _targets(photos: Sequence[Path], named: str | None, overwrite: bool) -> list
     return list(targets)
 
 
-def _save(picture: Image, result: FrameResult, target: Path, overwrite: bool) -> None:
+def _save(picture: Image, result: FrameResult, target: Path, method: str | None, overwrite: bool) -> None:
     import cv2
 
+    from emodetect.anonymize import anonymize
     from emodetect.files import written_whole
     from emodetect.overlay import draw
 
+    if method is not None:
+        picture = anonymize(picture, result.seen, method)
     ok, data = cv2.imencode(target.suffix.lower(), draw(picture, result.readings))
     if not ok:
         raise OutputError(f"{target}: OpenCV cannot write such a file")

@@ -9,7 +9,9 @@ from typing import Any
 import click
 
 from emodetect.cli.options import (
+    anonymize_option,
     backend_options,
+    check_anonymize,
     debug_option,
     detector_options,
     make_backend,
@@ -34,6 +36,7 @@ from emodetect.cli.options import (
 @click.option("--loop", is_flag=True, help="Start a clip again at its end.")
 @click.option("--smoothing", type=click.FloatRange(0), default=0.5, show_default=True, metavar="SECONDS",
               help="Time over which scores are averaged; 0 is off.")  # fmt: skip
+@anonymize_option
 @overwrite_option
 @backend_options
 @detector_options("10%")
@@ -41,13 +44,15 @@ from emodetect.cli.options import (
 @debug_option
 def live(
     source: str, mirror: bool | None, no_window: bool, log: Path | None, record: Path | None, duration: float | None,
-    loop: bool, smoothing: float, overwrite: bool,
+    loop: bool, smoothing: float, anonymize: str | None, overwrite: bool,
     backend: str, model: str | None, labels: list[str] | None, uncertain: float | None, verify: bool, **detector: Any,
 ) -> None:  # fmt: skip
     """Show the emotions of the faces before a camera; q or Esc ends it."""
+    from emodetect.faces.search import SCAN_EVERY
     from emodetect.faces.tracker import FaceTracker
     from emodetect.files import check_output
     from emodetect.live import LiveSession
+    from emodetect.sinks.anonymized import AnonymizedSink
     from emodetect.sinks.background import BackgroundSink
     from emodetect.sinks.base import Sink
     from emodetect.sinks.records import RECORD_SUFFIXES, RecordWriter
@@ -56,6 +61,7 @@ def live(
     from emodetect.smoother import ScoreSmoother
     from emodetect.sources.camera import LiveCapture, LiveSource
 
+    check_anonymize(anonymize, record, "--record")
     emotion_backend = make_backend(backend, model, labels)
     for path, suffixes in ((log, RECORD_SUFFIXES), (record, VIDEO_SUFFIXES)):
         if path is not None:
@@ -68,7 +74,9 @@ def live(
         records: Sink | None = stack.enter_context(RecordWriter(log, overwrite=overwrite)) if log else None
         recording: Sink | None = None
         if record:
-            encoded = LiveRecording(record, capture.frames_per_second, overwrite=overwrite)
+            encoded: Sink = LiveRecording(record, capture.frames_per_second, overwrite=overwrite)
+            if anonymize is not None:
+                encoded = AnonymizedSink(encoded, anonymize)
             recording = stack.enter_context(BackgroundSink(encoded, capacity=30, drop=True))
         session = stack.enter_context(
             LiveSession(
@@ -77,6 +85,7 @@ def live(
                 FaceTracker(confirm=2 * detector["min_neighbors"]),
                 emotion_backend,
                 verifier=make_verifier(verify),
+                scan_every=SCAN_EVERY if anonymize is None else 0,
                 smoother=ScoreSmoother(smoothing),
                 uncertain_below=uncertain,
                 records=records,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from emodetect.errors import UsageError
 from emodetect.sources.pixels import MAX_PIXELS, limit_pixels
 
 if TYPE_CHECKING:
@@ -98,6 +99,25 @@ def max_pixels_option(function: Function) -> Function:
         help=f"Refuse pictures whose header announces more pixels.  [default: {MAX_PIXELS}]",
     )  # fmt: skip
     return option(function)
+
+
+def anonymize_option(function: Function) -> Function:
+    """``--anonymize``."""
+    option = click.option(
+        "--anonymize", type=click.Choice(["blur", "box"]),
+        help="Hide every face in the pictures that are saved, under a patch of a few blurred colours or a gray box.",
+    )  # fmt: skip
+    return option(function)
+
+
+def check_anonymize(method: str | None, saved: object, option: str) -> None:
+    """See that something is saved in which faces could be hidden.
+
+    Raises:
+        UsageError: nothing is; ``option`` would.
+    """
+    if method is not None and saved is None:
+        raise UsageError(f"--anonymize goes with {option}: it hides the faces in what is saved")
 
 
 def overwrite_option(function: Function) -> Function:

@@ -11,7 +11,9 @@ from typing import Any
 import click
 
 from emodetect.cli.options import (
+    anonymize_option,
     backend_options,
+    check_anonymize,
     debug_option,
     detector_options,
     make_backend,
@@ -32,22 +34,25 @@ from emodetect.text import one_line
               help="Save the readings of every frame: .jsonl, or .csv.")  # fmt: skip
 @click.option("--smoothing", type=click.FloatRange(0), default=0.3, show_default=True, metavar="SECONDS",
               help="Time over which scores are averaged; 0 is off.")  # fmt: skip
+@anonymize_option
 @overwrite_option
 @backend_options
 @detector_options("10%")
 @max_pixels_option
 @debug_option
 def video(
-    clip: Path, output: Path | None, log: Path | None, smoothing: float, overwrite: bool,
+    clip: Path, output: Path | None, log: Path | None, smoothing: float, anonymize: str | None, overwrite: bool,
     backend: str, model: str | None, labels: list[str] | None, uncertain: float | None, verify: bool, **detector: Any,
 ) -> None:  # fmt: skip
     """Read the emotions off every frame of a clip, in order; two runs give the same log."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+    from emodetect.faces.search import SCAN_EVERY
     from emodetect.faces.tracker import FaceTracker
     from emodetect.files import check_output
     from emodetect.pipeline import EmotionPipeline
+    from emodetect.sinks.anonymized import AnonymizedSink
     from emodetect.sinks.background import BackgroundSink
     from emodetect.sinks.base import Sink
     from emodetect.sinks.records import RECORD_SUFFIXES, RecordWriter
@@ -55,6 +60,7 @@ def video(
     from emodetect.smoother import ScoreSmoother
     from emodetect.sources.video import VideoFile
 
+    check_anonymize(anonymize, output, "--output")
     for path, suffixes in ((output, VIDEO_SUFFIXES), (log, RECORD_SUFFIXES)):
         if path is not None:
             if path.exists() and clip.exists() and path.samefile(clip):
@@ -74,6 +80,7 @@ def video(
             emotion_backend,
             verifier=make_verifier(verify),
             tracker=FaceTracker(confirm=2 * detector["min_neighbors"]),
+            scan_every=SCAN_EVERY if anonymize is None else 0,
             smoother=ScoreSmoother(smoothing),
             uncertain_below=uncertain,
         )
@@ -81,7 +88,9 @@ def video(
         if log is not None:
             sinks.append(stack.enter_context(RecordWriter(log, overwrite=overwrite)))
         if output is not None:
-            annotated = AnnotatedVideo(output, source.frames_per_second, sound_from=clip, overwrite=overwrite)
+            annotated: Sink = AnnotatedVideo(output, source.frames_per_second, sound_from=clip, overwrite=overwrite)
+            if anonymize is not None:
+                annotated = AnonymizedSink(annotated, anonymize)
             sinks.append(stack.enter_context(BackgroundSink(annotated)))
         progress = stack.enter_context(Progress(*columns, console=console, transient=True, disable=not sys.stderr.isatty()))
         task = progress.add_task(one_line(clip.name), total=source.frame_count or None)
