@@ -95,6 +95,14 @@ class TestOnnx:
         location = "w.bin" if linked == "file" else "parts/w.bin"
         assert_refused(save_external(folder / "m.onnx", location), "symbolic link")
 
+    def test_weights_that_are_another_file_too_are_refused(self, tmp_path: Path) -> None:
+        """An archive can bring a hard link along, as it can a symbolic one."""
+        (tmp_path / "secret.bin").write_bytes(self.WEIGHTS)
+        (tmp_path / "model").mkdir()
+        (tmp_path / "model" / "w.bin").hardlink_to(tmp_path / "secret.bin")
+
+        assert_refused(save_external(tmp_path / "model" / "m.onnx", "w.bin"), "another name")
+
     def test_weights_that_are_missing_are_named(self, tmp_path: Path) -> None:
         assert_refused(save_external(tmp_path / "m.onnx", "w.bin"), "weights are missing", "w.bin")
 

@@ -6,13 +6,18 @@ import json
 import shutil
 import subprocess
 import sys
+import threading
 from functools import lru_cache
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from emodetect.types import Image
 from tests.builders import PHOTO, MovingClip
-from tests.cli.running import TIMEOUT, command, environment
+from tests.cli.mjpeg import serve_mjpeg
+from tests.cli.running import TIMEOUT, assert_one_line, command, environment, run
 from tests.training.data_sets import write_data_set
 
 WATCHED = """
@@ -100,3 +105,40 @@ def test_the_namespace_has_no_way_out() -> None:
     script = "import socket; print([name for _, name in socket.if_nameindex() if name != 'lo'])"
     line = [*without_interfaces(), sys.executable, "-c", script]
     assert subprocess.run(line, capture_output=True, text=True, check=True).stdout.strip() == "[]"
+
+
+def test_the_password_of_a_stream_is_in_nothing_that_is_written(photo: Image, tmp_path: Path) -> None:
+    log, recording = tmp_path / "a.jsonl", tmp_path / "a.mp4"
+    with serve_mjpeg([np.ascontiguousarray(photo)]) as address:
+        source = address.replace("http://", "http://admin:s3cret@") + "?token=s3cret"
+        done = run("live", "--source", source, "--no-window", "--duration", "3", "--log", log, "--record", recording)
+
+    assert done.returncode == 0, done.stderr
+    assert log.stat().st_size > 0
+    assert recording.stat().st_size > 0
+    for written in (log.read_bytes(), recording.read_bytes(), done.stdout.encode(), done.stderr.encode()):
+        assert b"s3cret" not in written
+
+
+def test_what_ffmpeg_says_of_a_stream_shows_no_password(tmp_path: Path) -> None:
+    """A server that refuses: FFmpeg then has something to say, and would say it on its own."""
+
+    class Refusing(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_error(401)
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Refusing) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            source = f"http://admin:s3cret@127.0.0.1:{server.server_address[1]}/s3cret.mjpg"
+            done = run("live", "--source", source, "--no-window")
+        finally:
+            server.shutdown()
+            thread.join()
+
+    assert_one_line(done, 1, "the stream cannot be opened")
+    assert "s3cret" not in done.stderr

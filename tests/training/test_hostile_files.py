@@ -81,7 +81,7 @@ class TestCheckpoint:
 
     def test_a_pickle_is_not_loaded(self, tmp_path: Path) -> None:
         mark, path = tmp_path / "mark", tmp_path / "checkpoint.npz"
-        np.savez(path, **{"state-0": np.asarray([Payload(mark)], object)})
+        np.savez(path, **{"state-0": np.asarray([Payload(mark)], object)})  # type: ignore[arg-type]
 
         self.refuse(path, "allow_pickle")
         assert not mark.exists()

@@ -62,6 +62,8 @@ def _check_location(path: Path, location: str) -> None:
             raise ModelError(f"{path}: keeps weights behind a symbolic link ({location}), which is refused for safety")
     if not place.is_file():
         raise ModelError(f"{path}: its weights are missing ({place})")
+    if place.stat().st_nlink > 1:
+        raise ModelError(f"{path}: keeps weights in a file that has another name, too ({location}), which is refused for safety")
     check_size(place)
 
 
