@@ -125,7 +125,7 @@ def test_two_folders_for_one_label_are_an_error_and_none_is_lost(tmp_path: Path)
 def test_an_image_that_cannot_be_read_is_named(tmp_path: Path, content: bytes) -> None:
     folder = write_folders(tmp_path / "train", ALL)
     (folder / "fear" / "im0001.png").write_bytes(content)
-    with pytest.raises(DatasetError, match=r"fear/im0001\.png: not an image that can be read"):
+    with pytest.raises(DatasetError, match=r"fear/im0001\.png: (not an image that can be read|the file is empty)"):
         read_faces(folder)
 
 

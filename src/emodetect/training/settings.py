@@ -76,7 +76,8 @@ class Settings:
             raise ValueError("expected the name of a file")
         if self.architecture not in ARCHITECTURE_NAMES or self.precision not in PRECISIONS:
             raise ValueError(f"unknown network {self.architecture!r} or precision {self.precision!r}")
-        for name, number, least in (("epochs", self.epochs, 1), ("seed", self.seed, 0), ("batch_size", self.batch_size or 1, 1)):
+        batch_size = 1 if self.batch_size is None else self.batch_size
+        for name, number, least in (("epochs", self.epochs, 1), ("seed", self.seed, 0), ("batch_size", batch_size, 1)):
             if type(number) is not int or number < least:
                 raise ValueError(f"{name} must be a whole number from {least} on")
         if type(self.validation_share) not in (int, float) or not 0 < self.validation_share <= 0.5:
