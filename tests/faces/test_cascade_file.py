@@ -34,9 +34,7 @@ def write(path: Path, text: str) -> Path:
     return path
 
 
-@pytest.mark.parametrize(
-    "name", ["haarcascade_frontalface_alt2.xml", "haarcascade_lefteye_2splits.xml", "haarcascade_frontalcatface.xml"]
-)
+@pytest.mark.parametrize("kind", ["frontalface_alt2", "lefteye_2splits", "frontalcatface"])
 def test_cascades_of_opencv_find_what_opencv_finds(kind: str, photo: Image) -> None:
     gray = cv2.cvtColor(photo[20:220, 120:320], cv2.COLOR_BGR2GRAY)
 
