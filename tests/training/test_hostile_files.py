@@ -11,6 +11,7 @@ import h5py
 import numpy as np
 import pytest
 
+from emodetect.cli import cli
 from emodetect.errors import DatasetError, ModelError, OutputError
 from emodetect.training import checkpoint
 from emodetect.training.checkpoint import Checkpoint
@@ -167,3 +168,25 @@ def test_a_plot_appears_whole_or_not_at_all(tmp_path: Path) -> None:
         plot_confusion([np.ones((7, 7), np.int64)], ["a"], picture)
     plot_confusion([np.ones((7, 7), np.int64)], ["a"], tmp_path / "a.png")
     assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["train", "--data", "faces", "--output", "link.h5"],
+        ["evaluate", "--data", "faces", "--plot", "link.png"],
+        ["evaluate", "--data", "faces", "--plot-calibration", "link.png"],
+        ["export", "model.keras", "link.onnx"],
+    ],
+    ids=lambda arguments: f"{arguments[0]} {arguments[-2]}",
+)
+def test_a_link_is_not_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str]) -> None:
+    precious, link = tmp_path / "precious", tmp_path / arguments[-1]
+    precious.write_bytes(b"precious")
+    link.symlink_to(precious)
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(OutputError, match="is a symbolic link"):
+        cli.main([*arguments, "--overwrite"], standalone_mode=False)
+    assert precious.read_bytes() == b"precious"
+    assert link.is_symlink()
