@@ -55,7 +55,7 @@ def test_the_small_one_is_sound(tmp_path: Path) -> None:
         ("0 -1 0 0.5", "0 -1 99999999 0.5", "a feature is missing"),
         ("0 -1 0 0.5", "0 -1 -5 0.5", "a feature is missing"),
         ("0 -1 0 0.5", "0 -7 0 0.5", "leads nowhere"),
-        ("0 -1 0 0.5", "0 0 0 0.5", "leads nowhere"),
+        ("0 -1 0 0.5", "1 -1 0 0.5", "leads nowhere"),
         ("0 -1 0 0.5", "0 -1 0", "cut short"),
         ("0 -1 0 0.5", "", "cut short"),
         ("1. -1.", "1.", "cut short"),
