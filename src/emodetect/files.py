@@ -68,21 +68,6 @@ def open_output(path: Path, *, overwrite: bool) -> int:
         raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
 
 
-def check_still_there(path: Path, descriptor: int) -> None:
-    """See whether a file that is being written still has a name: the system goes on writing to one that was deleted.
-
-    Args:
-        path: what it was called, for the error.
-        descriptor: the open file; a pipe or device is not looked at.
-
-    Raises:
-        OutputError: it was deleted.
-    """
-    found = os.fstat(descriptor)
-    if stat.S_ISREG(found.st_mode) and found.st_nlink == 0:
-        raise OutputError(f"{path}: was deleted while it was being written")
-
-
 @contextlib.contextmanager
 def written_whole(path: Path, *, overwrite: bool = True, suffix: str | None = None) -> Iterator[Path]:
     """Write a file under a temporary name beside it, and give it its own name once it is whole.

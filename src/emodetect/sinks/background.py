@@ -14,8 +14,7 @@ from emodetect.types import Frame, FrameResult
 class BackgroundSink(Sink):
     """Passes frames to another sink in a thread of its own.
 
-    It also keeps Ctrl-C, which reaches the main thread alone, from tearing a write apart. After an error nothing more is
-    written, and each further write raises it again; closing raises what no write has raised.
+    It also keeps Ctrl-C, which reaches the main thread alone, from tearing a write apart.
 
     Args:
         sink: does the writing; closed with this one.
@@ -27,13 +26,12 @@ class BackgroundSink(Sink):
         self._sink, self._drop = sink, drop
         self._queue: queue.Queue[tuple[Frame, FrameResult] | None] = queue.Queue(capacity)
         self._error: BaseException | None = None
-        self._raised = False
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="sink", daemon=True)
         self._thread.start()
 
     def write(self, frame: Frame, result: FrameResult) -> None:
-        """Queue a frame; raises what an earlier one met, again and again."""
+        """Queue a frame; raises what an earlier one met."""
         self._raise_error()
         try:
             self._queue.put((frame, result), block=not self._drop)
@@ -46,23 +44,23 @@ class BackgroundSink(Sink):
             self._closed = True
             self._queue.put(None)
             self._thread.join()
-            if not self._raised:
-                self._raise_error()
+            self._raise_error()
 
     def _raise_error(self) -> None:
         if self._error is not None:
-            self._raised = True
-            raise self._error
+            error, self._error = self._error, None
+            raise error
 
     def _run(self) -> None:
+        failed = False
         # After an error the queue is still emptied, so that nobody waits for a place in it forever.
         while (item := self._queue.get()) is not None:
-            if self._error is not None:
+            if failed:
                 continue
             try:
                 self._sink.write(*item)
             except BaseException as error:
-                self._error = error
+                self._error, failed = error, True
         try:
             self._sink.close()
         except BaseException as error:

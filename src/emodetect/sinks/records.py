@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import csv
-import io
 import json
-import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from typing_extensions import override
 
 from emodetect.errors import OutputError
-from emodetect.files import check_still_there, open_output
+from emodetect.files import open_output
 from emodetect.sinks.base import Sink
 from emodetect.text import csv_cell
 from emodetect.types import EMOTIONS, FaceReading, Frame, FrameResult
@@ -60,8 +58,7 @@ def frame_as_dict(result: FrameResult) -> dict[str, Any]:
 class RecordWriter(Sink):
     """Writes a line of JSON for each frame, or, to a name ending in .csv, a row for each face.
 
-    Each frame is handed to the system at once and whole: a run that is cut off, also by SIGKILL, leaves whole lines, and so
-    does a full disk.
+    Each line is handed to the system as it is written, so that a run that is cut off leaves whole lines.
 
     Args:
         path: where to; may be a named pipe or a device.
@@ -73,45 +70,31 @@ class RecordWriter(Sink):
 
     def __init__(self, path: Path, *, overwrite: bool = False) -> None:
         self._path = path
-        self._is_csv = path.suffix.lower() == ".csv"
-        self._file: int | None = open_output(path, overwrite=overwrite)
+        self._file: TextIO = open(open_output(path, overwrite=overwrite), "w", encoding="utf-8", newline="", buffering=1)
         try:
-            if self._is_csv:
-                self._append(_as_csv([_CSV_COLUMNS]))
-        except OutputError:
-            self.close()
-            raise
+            if path.suffix.lower() == ".csv":
+                csv.writer(self._file, lineterminator="\n").writerow(_CSV_COLUMNS)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                self._file.close()
+            raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
 
     @override
     def write(self, frame: Frame, result: FrameResult) -> None:
-        self._append(_as_csv(_csv_rows(result)) if self._is_csv else json.dumps(frame_as_dict(result)) + "\n")
-
-    def _append(self, text: str) -> None:
-        assert self._file is not None
-        data, written = text.encode(), 0
         try:
-            while written < len(data):
-                written += os.write(self._file, data[written:])
+            if self._path.suffix.lower() == ".csv":
+                csv.writer(self._file, lineterminator="\n").writerows(_csv_rows(result))
+            else:
+                self._file.write(json.dumps(frame_as_dict(result)) + "\n")
         except OSError as error:
-            with contextlib.suppress(OSError):  # a pipe takes nothing back
-                os.ftruncate(self._file, os.lseek(self._file, 0, os.SEEK_CUR) - written)
             raise OutputError(f"{self._path}: cannot be written ({error.strerror or error})") from error
-        check_still_there(self._path, self._file)
 
     @override
     def close(self) -> None:
-        if self._file is not None:
-            file, self._file = self._file, None
-            try:
-                os.close(file)
-            except OSError as error:
-                raise OutputError(f"{self._path}: cannot be written ({error.strerror or error})") from error
-
-
-def _as_csv(rows: Iterable[Sequence[Any]]) -> str:
-    text = io.StringIO(newline="")
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue()
+        try:
+            self._file.close()
+        except OSError as error:
+            raise OutputError(f"{self._path}: cannot be written ({error.strerror or error})") from error
 
 
 def _csv_rows(result: FrameResult) -> list[list[Any]]:
