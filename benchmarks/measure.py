@@ -207,7 +207,7 @@ def follow(path: Path, truth: Sequence[Sequence[Box]], every: float) -> tuple[in
     found = false = 0
     with VideoFile(path) as clip:
         for frame, true in zip(clip, truth, strict=True):
-            hits = intersection_over_union(true, [face.box for face in locate(frame, search, tracker)]) >= 0.5
+            hits = intersection_over_union(true, [face.box for face in locate(frame, search, tracker).faces]) >= 0.5
             found += int(hits.any(axis=1).sum())
             false += int((~hits.any(axis=0)).sum())
     return found, false, search.full_scans

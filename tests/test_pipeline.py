@@ -310,13 +310,13 @@ class ByBrightness(FakeBackend):
 
 def test_locate_follows_faces_of_a_frame_to_the_picture_of_its_size() -> None:
     # The tracker clips to width and height, in this order.
-    [face] = locate(make_frame(make_image(400, 200)), FaceSearch(Scripted(Box(350, 150, 100, 100))), FaceTracker())
+    [face] = locate(make_frame(make_image(400, 200)), FaceSearch(Scripted(Box(350, 150, 100, 100))), FaceTracker()).faces
     assert face == Face(Box(350, 150, 50, 50), 1)
 
 
 def test_what_the_verifier_refuses_is_no_face() -> None:
     verifier = OnlyBlue()
-    [face] = locate(make_frame(two_colors()), FaceSearch(Scripted(BLUE, RED), every=0), None, verifier)
+    [face] = locate(make_frame(two_colors()), FaceSearch(Scripted(BLUE, RED), every=0), None, verifier).faces
     assert face.box == BLUE
     assert verifier.asked == 2
 
@@ -324,7 +324,7 @@ def test_what_the_verifier_refuses_is_no_face() -> None:
 def test_a_face_that_is_followed_is_not_verified_again() -> None:
     verifier, tracker, search = OnlyBlue(), FaceTracker(), FaceSearch(Scripted(BLUE))
     for index in range(20):
-        [face] = locate(make_frame(two_colors(), index, index / 25), search, tracker, verifier)
+        [face] = locate(make_frame(two_colors(), index, index / 25), search, tracker, verifier).faces
     assert face.track_id == 1
     assert verifier.asked == 1
 
@@ -332,5 +332,43 @@ def test_a_face_that_is_followed_is_not_verified_again() -> None:
 def test_a_false_face_is_verified_whenever_it_is_found() -> None:
     verifier, tracker, search = OnlyBlue(), FaceTracker(), FaceSearch(Scripted(RED))
     for index in range(20):
-        assert locate(make_frame(two_colors(), index, index / 25), search, tracker, verifier) == ()
+        assert locate(make_frame(two_colors(), index, index / 25), search, tracker, verifier).faces == ()
     assert verifier.asked == search.full_scans > 1
+
+
+def test_what_is_refused_or_not_believed_yet_is_still_a_place_that_may_hold_a_face() -> None:
+    sighting = locate(make_frame(two_colors()), FaceSearch(Scripted(BLUE, RED), every=0), None, OnlyBlue())
+    assert set(sighting.seen) == {BLUE, RED}
+
+    sighting = locate(make_frame(two_colors()), FaceSearch(Scripted(BLUE)), FaceTracker(confirm=1000))
+    assert sighting.faces == ()
+    assert BLUE in sighting.seen
+
+
+def test_a_face_that_is_lost_may_still_be_there() -> None:
+    detector, tracker = Scripted(BLUE), FaceTracker()
+    search = FaceSearch(detector, every=0)
+    pipeline = EmotionPipeline(detector, FakeBackend(), tracker=tracker, scan_every=0)
+    assert pipeline.analyze(make_frame(two_colors())).seen[0] == BLUE
+    locate(make_frame(two_colors(), 0, 0.0), search, tracker)
+    detector.detections = []
+
+    for timestamp in (0.2, 0.6, 0.9):
+        assert BLUE in locate(make_frame(two_colors(), 1, timestamp), search, tracker).seen
+    assert locate(make_frame(two_colors(), 1, 1.5), search, tracker).seen == ()
+
+
+def test_every_frame_can_be_scanned_so_that_no_face_is_found_late() -> None:
+    class Counting(Scripted):
+        scans = 0
+
+        @override
+        def detect(self, gray: npt.NDArray[np.uint8]) -> list[Detection]:
+            self.scans += 1
+            return super().detect(gray)
+
+    detector = Counting(BLUE)
+    pipeline = EmotionPipeline(detector, FakeBackend(), tracker=FaceTracker(), scan_every=0)
+    for index in range(20):
+        pipeline.analyze(make_frame(two_colors(), index, index / 25))
+    assert detector.scans == 20

@@ -93,7 +93,7 @@ def check_still_there(path: Path, descriptor: int) -> None:
 
 
 @contextlib.contextmanager
-def written_whole(path: Path, *, overwrite: bool = True) -> Iterator[Path]:
+def written_whole(path: Path, *, overwrite: bool = True, suffix: str | None = None) -> Iterator[Path]:
     """Write a file under a temporary name beside it, and give it its own name once it is whole.
 
     An error, or the end of the process, leaves what stood under the name before.
@@ -101,14 +101,15 @@ def written_whole(path: Path, *, overwrite: bool = True) -> Iterator[Path]:
     Args:
         path: the file's final name.
         overwrite: whether a file of that name may be replaced.
+        suffix: ending of the temporary name; None for that of the final one.
 
     Yields:
-        The name to write to, with the same ending; the file does not exist yet.
+        The name to write to; the file does not exist yet.
 
     Raises:
         OutputError: it exists and may not be overwritten, or cannot be written.
     """
-    partial = path.with_name(f".emodetect-{secrets.token_hex(4)}.partial{path.suffix}")
+    partial = path.with_name(f".emodetect-{secrets.token_hex(4)}.partial{suffix or path.suffix}")
     try:
         yield partial
         # Without this a power failure may leave the new name with nothing behind it.

@@ -19,12 +19,13 @@ from types import TracebackType
 import numpy as np
 from typing_extensions import Self
 
+from emodetect.anonymize import anonymize
 from emodetect.backends.base import EmotionBackend
 from emodetect.classifier import Classifier, Crops
 from emodetect.errors import OutputError
 from emodetect.faces.boxes import crop
 from emodetect.faces.haar import HaarDetector
-from emodetect.faces.search import FaceSearch
+from emodetect.faces.search import SCAN_EVERY, FaceSearch
 from emodetect.faces.tracker import FaceTracker, Outlook
 from emodetect.faces.verifier import FaceVerifier
 from emodetect.files import free_name
@@ -112,6 +113,8 @@ class LiveSession:
         tracker: follows them.
         backends: what makes each backend that can be chosen; the first is loaded at the start, in a thread of its own.
         verifier: refuses what is no face, or None.
+        scan_every: seconds between two scans of the whole picture; 0 scans every frame, so that no face is found late.
+        anonymize_by: how faces are hidden in pictures that the user saves, as for `emodetect.anonymize`; None for not at all.
         view: how the window looks at first, the smallest face and the smoothing.
         uncertain_below: confidence under which a reading is marked uncertain; None for the backend's own threshold.
         records: gets every tracked frame, in the tracking thread.
@@ -131,6 +134,8 @@ class LiveSession:
         *,
         view: View,
         verifier: FaceVerifier | None = None,
+        scan_every: float = SCAN_EVERY,
+        anonymize_by: str | None = None,
         uncertain_below: float | None = None,
         records: Sink | None = None,
         recorder: Recorder | None = None,
@@ -140,9 +145,10 @@ class LiveSession:
         style: Style | None = None,
     ) -> None:
         self._capture, self._detector, self._tracker, self._verifier = capture, detector, tracker, verifier
-        self._search, self._smoother = FaceSearch(detector), ScoreSmoother(view.smoothing)
+        self._search, self._smoother = FaceSearch(detector, every=scan_every), ScoreSmoother(view.smoothing)
         self._records, self._recorder, self._window = records, recorder, window
         self._view, self._snapshots, self._duration = view, snapshots, duration
+        self._anonymize_by = anonymize_by
         self._steady, self._strip, self._style = SteadyLabels(), Strip(), style
         self._to_track = capture.frames.branch()
         self._tracked: Latest[_Tracked] = Latest()
@@ -268,7 +274,11 @@ class LiveSession:
 
     def _save_picture(self) -> None:
         if self._picture is not None:
-            self._savers.submit(self._save, self._annotated(*self._picture), self._snapshots / time_stamped(".png"))
+            frame, result = self._picture
+            if self._anonymize_by is not None:
+                boxes = (*result.seen, *(reading.box for reading in result.readings))
+                frame = replace(frame, image=anonymize(frame.image, boxes, self._anonymize_by))
+            self._savers.submit(self._save, self._annotated(frame, result), self._snapshots / time_stamped(".png"))
 
     def _save(self, image: Image, path: Path) -> None:
         path = free_name(path)
@@ -300,12 +310,13 @@ class LiveSession:
 
     def _track_frame(self, frame: Frame) -> None:
         watch = Stopwatch()
-        faces = locate(frame, self._search, self._tracker, self._verifier, watch)
+        sighting = locate(frame, self._search, self._tracker, self._verifier, watch)
+        faces = sighting.faces
         if faces and self._classifier.ready:
             images = tuple(crop(frame.image, face.box).copy() for face in faces)
             self._classifier.crops.put(Crops(faces, images, frame.index, frame.timestamp))
         found = readings(faces, self._classifier.scores, self._classifier.threshold)
-        result = FrameResult(frame.index, frame.timestamp, found, watch.laps_ms)
+        result = FrameResult(frame.index, frame.timestamp, found, sighting.seen, watch.laps_ms)
         self._tracked.put(_Tracked(result, self._tracker.outlook(frame.timestamp)))
         if self._records is not None:
             self._records.write(frame, result)

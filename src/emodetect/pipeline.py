@@ -32,6 +32,8 @@ class EmotionPipeline:
         backend: reads emotions off them.
         verifier: refuses what the detector has found and is no face, or None.
         tracker: follows faces, or None.
+        scan_every: with a tracker, seconds between two scans of the whole picture; 0 scans every frame, so that no face is
+            found late.
         smoother: steadies scores, or None.
         uncertain_below: confidence under which a reading is marked uncertain; None for the backend's own threshold.
         region: the part of the picture in which faces are looked for, or None for all of it; boxes are the whole picture's.
@@ -45,12 +47,13 @@ class EmotionPipeline:
         *,
         verifier: FaceVerifier | None = None,
         tracker: FaceTracker | None = None,
+        scan_every: float = SCAN_EVERY,
         smoother: ScoreSmoother | None = None,
         uncertain_below: float | None = None,
         region: Box | None = None,
         max_failures: int = MAX_FAILURES,
     ) -> None:
-        self._search = FaceSearch(detector, every=SCAN_EVERY if tracker else 0)
+        self._search = FaceSearch(detector, every=scan_every if tracker else 0)
         self._verifier, self._tracker = verifier, tracker
         self._reader = EmotionReader(backend, smoother, max_failures=max_failures)
         self._uncertain_below = backend.uncertain_below if uncertain_below is None else uncertain_below
@@ -88,20 +91,37 @@ class EmotionPipeline:
         watch, part = Stopwatch(), frame
         if self._region is not None:
             part = replace(frame, image=crop(frame.image, self._region))
-        faces = locate(part, self._search, self._tracker, self._verifier, watch)
+        sighting = locate(part, self._search, self._tracker, self._verifier, watch)
         if self._region is not None:
-            x, y = self._region.x, self._region.y
-            faces = tuple(replace(face, box=replace(face.box, x=face.box.x + x, y=face.box.y + y)) for face in faces)
-        return _Located(frame, faces, watch.laps_ms)
+            sighting = sighting.moved(self._region.x, self._region.y)
+        return _Located(frame, sighting, watch.laps_ms)
 
     def _read(self, found: _Located, name: str | None = None) -> FrameResult:
-        frame, faces, watch = found.frame, found.faces, Stopwatch()
+        frame, faces, watch = found.frame, found.sighting.faces, Stopwatch()
         crops = [crop(frame.image, face.box) for face in faces]
         watch.lap("crop")
         name = name or f"frame {frame.index}"
         scores = self._reader.read(crops, faces, frame.timestamp, frame=name, watch=watch)
         found_readings = readings(faces, scores, self._uncertain_below)
-        return FrameResult(frame.index, frame.timestamp, found_readings, found.timings_ms | watch.laps_ms)
+        return FrameResult(frame.index, frame.timestamp, found_readings, found.sighting.seen, found.timings_ms | watch.laps_ms)
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """What a frame shows.
+
+    Attributes:
+        faces: those that are believed.
+        seen: every place that may hold a face, as in `FrameResult`.
+    """
+
+    faces: tuple[Face, ...]
+    seen: tuple[Box, ...]
+
+    def moved(self, x: int, y: int) -> Sighting:
+        """The same in a picture that has so many pixels more on the left and at the top."""
+        faces = (replace(face, box=replace(face.box, x=face.box.x + x, y=face.box.y + y)) for face in self.faces)
+        return Sighting(tuple(faces), tuple(replace(box, x=box.x + x, y=box.y + y) for box in self.seen))
 
 
 @dataclass(frozen=True)
@@ -109,7 +129,7 @@ class _Located:
     """A frame whose faces are known and not yet read."""
 
     frame: Frame
-    faces: tuple[Face, ...]
+    sighting: Sighting
     timings_ms: dict[str, float]
 
 
@@ -119,7 +139,7 @@ def locate(
     tracker: FaceTracker | None,
     verifier: FaceVerifier | None = None,
     watch: Stopwatch | None = None,
-) -> tuple[Face, ...]:
+) -> Sighting:
     """The faces of a frame: followed by the tracker, or, without one, numbered from 1 from left to right.
 
     A face that is shown already is not verified again.
@@ -130,20 +150,25 @@ def locate(
     if tracker is not None and not search.is_due(frame.timestamp, places):
         faces = tracker.faces(frame.timestamp, (width, height))
         watch.lap("track")
-        return faces
+        return Sighting(faces, _boxes(places))
     gray = np.asarray(cv2.cvtColor(frame.image, cv2.COLOR_BGR2GRAY), np.uint8)
     watch.lap("gray")
     detections = search.find(gray, frame.timestamp, places)
     watch.lap("find")
+    found = _boxes(detections)
     if verifier is not None:
         detections = _verified(frame.image, detections, places, verifier)
         watch.lap("verify")
     if tracker is None:
         boxes = sorted((detection.box for detection in detections), key=lambda box: (box.x, box.y))
-        return tuple(Face(box, number) for number, box in enumerate(boxes, start=1))
+        return Sighting(tuple(Face(box, number) for number, box in enumerate(boxes, start=1)), found)
     faces = tracker.update(detections, frame.timestamp, (width, height))
     watch.lap("track")
-    return faces
+    return Sighting(faces, (*found, *_boxes(tracker.places(frame.timestamp))))
+
+
+def _boxes(found: Sequence[Detection] | Sequence[Place]) -> tuple[Box, ...]:
+    return tuple(one.box for one in found)
 
 
 def _verified(image: Image, detections: Sequence[Detection], places: Sequence[Place], verifier: FaceVerifier) -> list[Detection]:

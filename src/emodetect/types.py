@@ -164,10 +164,13 @@ class FrameResult:
         index: number of the frame in its source.
         timestamp: seconds, as in `Frame`.
         readings: one for each face, by id.
+        seen: every place that may hold a face, for what must not show one: also what is not believed yet, was refused, or is lost
+            and would be there by now.
         timings_ms: what the stages cost, milliseconds by stage name.
     """
 
     index: int
     timestamp: float
     readings: tuple[FaceReading, ...]
+    seen: tuple[Box, ...] = ()
     timings_ms: Mapping[str, float] = field(default_factory=dict)

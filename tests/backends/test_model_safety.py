@@ -95,6 +95,14 @@ class TestOnnx:
         location = "w.bin" if linked == "file" else "parts/w.bin"
         assert_refused(save_external(folder / "m.onnx", location), "symbolic link")
 
+    def test_weights_that_are_another_file_too_are_refused(self, tmp_path: Path) -> None:
+        """An archive can bring a hard link along, as it can a symbolic one."""
+        (tmp_path / "secret.bin").write_bytes(self.WEIGHTS)
+        (tmp_path / "model").mkdir()
+        (tmp_path / "model" / "w.bin").hardlink_to(tmp_path / "secret.bin")
+
+        assert_refused(save_external(tmp_path / "model" / "m.onnx", "w.bin"), "another name")
+
     def test_weights_that_are_missing_are_named(self, tmp_path: Path) -> None:
         assert_refused(save_external(tmp_path / "m.onnx", "w.bin"), "weights are missing", "w.bin")
 
@@ -110,6 +118,22 @@ class TestOnnx:
 
         with pytest.raises(ModelError, match="outside its own folder"):
             check_onnx_file(path)
+
+    @pytest.mark.parametrize("depth", [4, 5, 20])
+    def test_graphs_that_stand_too_deep_in_each_other_are_refused(self, tmp_path: Path, depth: int) -> None:
+        """ONNX Runtime 1.26 takes a minute for twenty levels, and twice as long for each further one."""
+        graph = helper.make_graph([], "innermost", [], [])
+        for level in range(depth):
+            branch = helper.make_node("If", ["x"], ["y"], then_branch=graph, else_branch=graph if level < 3 else None)
+            graph = helper.make_graph([branch], f"level{level}", [], [])
+        path = tmp_path / "m.onnx"
+        path.write_bytes(helper.make_model(graph).SerializeToString())
+
+        if depth == 4:
+            assert check_onnx_file(path) is not None
+        else:
+            with pytest.raises(ModelError, match="too deep in each other"):
+                check_onnx_file(path)
 
     def test_another_format_does_not_pass_for_onnx(self, tmp_path: Path) -> None:
         path = tmp_path / "m.onnx"

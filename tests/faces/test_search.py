@@ -58,7 +58,7 @@ def follow(
     tracker = FaceTracker()
     shown = []
     for timestamp, image in frames:
-        shown.append([face.box for face in locate(Frame(image, timestamp=timestamp), search, tracker)])
+        shown.append([face.box for face in locate(Frame(image, timestamp=timestamp), search, tracker).faces])
     return shown, search.full_scans
 
 

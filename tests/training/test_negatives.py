@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pytest
 
 from emodetect.cli import cli
-from emodetect.errors import DatasetError
+from emodetect.errors import DatasetError, SourceError
 from emodetect.training.negatives import displaced_faces, read_negatives
 from tests.cli.running import run
 from tests.training.data_sets import write_negatives
@@ -50,7 +50,7 @@ def test_a_folder_without_pictures_an_unreadable_one_and_none_are_named(tmp_path
         read_negatives(tmp_path, 0.1, 0)
     (tmp_path / "a-0.png").write_bytes(b"no picture")
     cv2.imwrite(str(tmp_path / "b-0.png"), np.zeros((48, 48), np.uint8))
-    with pytest.raises(DatasetError, match=r"a-0\.png: not a readable image"):
+    with pytest.raises(SourceError, match=r"a-0\.png: not an image that can be read"):
         read_negatives(tmp_path, 0.1, 0)
 
 
@@ -106,7 +106,7 @@ def test_what_cannot_teach_or_start_is_named(data_set: Path, votes: Path, tmp_pa
     common = ["train", "--data", str(data_set), "--epochs", "1", "--run-dir", str(tmp_path / "run")]
     for extra, part in (
         (["--teacher", "broken.onnx"], "broken.onnx: not a model"),
-        (["--start", "broken.h5"], "broken.h5: cannot"),
+        (["--start", "broken.h5"], "broken.h5: not a Keras model file"),
     ):
         result = run(*common, extra[0], str(tmp_path / extra[1]))
         assert result.returncode == 1

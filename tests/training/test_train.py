@@ -196,7 +196,7 @@ def test_a_broken_data_set_gives_one_line(tmp_path: Path) -> None:
     data = write_data_set(tmp_path / "data", train=1, test=1)
     (data / "train" / "fear" / "im0000.png").write_bytes(b"x")
     done = run("train", "--data", data, "--arch", "baseline", "--epochs", "1", "--run-dir", tmp_path / "run")
-    assert_one_line(done, 1, "im0000.png: not a readable image")
+    assert_one_line(done, 1, "im0000.png: not an image that can be read")
     assert not (tmp_path / "run").exists()
 
 

@@ -27,9 +27,13 @@ _CHILDREN: dict[str, dict[int, str]] = {
 _MOST_FIELDS = 2_000_000
 """A file of more fields is no network but a way to keep us busy; a large transformer has some ten thousand."""
 
+_DEEPEST = 4
+"""How deep graphs may stand in each other: ONNX Runtime's time to load doubles with each level, and a file of a few kilobytes
+could keep it busy for ever. Networks that see have no branches or one level of them."""
+
 
 def check_onnx_file(path: Path) -> bytes | None:
-    """Refuse an ONNX file that is too large or keeps tensors anywhere but in plain files inside its own folder.
+    """Refuse an ONNX file that is too large, too deep, or keeps tensors anywhere but in plain files inside its own folder.
 
     Returns:
         The file's content where all of it is in there, so that what was checked is what is loaded; None where it has tensors in
@@ -62,15 +66,20 @@ def _check_location(path: Path, location: str) -> None:
             raise ModelError(f"{path}: keeps weights behind a symbolic link ({location}), which is refused for safety")
     if not place.is_file():
         raise ModelError(f"{path}: its weights are missing ({place})")
+    if place.stat().st_nlink > 1:
+        raise ModelError(f"{path}: keeps weights in a file that has another name, too ({location}), which is refused for safety")
     check_size(place)
 
 
 def _locations(data: memoryview) -> Iterator[str]:
     """Where tensors are kept outside the file."""
-    waiting = [("Model", data)]
+    waiting = [("Model", data, 0)]
     left = _MOST_FIELDS
     while waiting:
-        kind, content = waiting.pop()
+        kind, content, depth = waiting.pop()
+        depth += kind == "Graph"
+        if depth > 1 + _DEEPEST:
+            raise ValueError("its graphs stand too deep in each other")
         if kind == "Entry":
             fields = list(_fields(content))
             if any(number == 1 and bytes(value) == b"location" for number, value in fields):
@@ -82,7 +91,7 @@ def _locations(data: memoryview) -> Iterator[str]:
             if left < 0:
                 raise ValueError("too many parts")
             if number in children:
-                waiting.append((children[number], value))
+                waiting.append((children[number], value, depth))
 
 
 def _fields(data: memoryview) -> Iterator[tuple[int, memoryview]]:

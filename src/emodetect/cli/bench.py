@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from emodetect.cli.messages import shows_progress
-from emodetect.cli.options import common_options, format_option
+from emodetect.cli.options import common_options, format_option, max_pixels_option
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -27,6 +27,7 @@ from emodetect.cli.options import common_options, format_option
               help="Measure the tutorials' loop beside each: a full scan, and a call of DeepFace, or of the same Keras file, "
                    "for each face of each frame.")  # fmt: skip
 @format_option
+@max_pixels_option
 @common_options
 def bench(
     source: Path | None, backends: Sequence[str], models: Sequence[str], frames: int, rounds: int, compare: str | None,

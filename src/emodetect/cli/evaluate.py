@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from emodetect.cli.messages import shows_progress
-from emodetect.cli.options import PICTURE_SUFFIXES, comma_separated, common_options, format_option, make_backend, overwrite_option
+from emodetect.cli.options import (
+    PICTURE_SUFFIXES,
+    comma_separated,
+    common_options,
+    format_option,
+    make_backend,
+    max_pixels_option,
+    overwrite_option,
+)
 from emodetect.text import one_line
 
 if TYPE_CHECKING:
@@ -34,6 +42,7 @@ if TYPE_CHECKING:
 @click.option("--plot-calibration", type=click.Path(path_type=Path), metavar="FILE",
               help="Draw how often answers are right against how sure they are, by labels and by votes.")  # fmt: skip
 @overwrite_option
+@max_pixels_option
 @common_options
 def evaluate(
     data: Path, backend: str, models: Sequence[str], labels: list[str] | None, votes: Path | None, output_format: str,

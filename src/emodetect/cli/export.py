@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from emodetect.cli.messages import note
-from emodetect.cli.options import comma_separated, common_options, overwrite_option
+from emodetect.cli.options import comma_separated, common_options, max_pixels_option, overwrite_option
 from emodetect.errors import ModelError, UsageError
 from emodetect.suggestions import did_you_mean_file
 from emodetect.text import one_line
@@ -24,6 +24,7 @@ from emodetect.text import one_line
 @click.option("--int8", is_flag=True,
               help="Compute in 8 bits, on ranges measured on --data: a quarter of the size, up to twice as fast.")  # fmt: skip
 @overwrite_option
+@max_pixels_option
 @common_options
 def export(source: Path, target: Path, data: Path | None, labels: list[str] | None, int8: bool, overwrite: bool) -> None:
     """Turn a Keras model (.h5, .keras), or the best weights of a training run, into ONNX.

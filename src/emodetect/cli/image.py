@@ -14,7 +14,9 @@ import click
 
 from emodetect.cli.messages import detail, note
 from emodetect.cli.options import (
+    anonymize_option,
     backend_options,
+    check_anonymize,
     common_options,
     detector_options,
     make_backend,
@@ -46,6 +48,7 @@ _OTHER_COLUMNS = 72
               help="Save an annotated copy: a file for one photo, a folder (ending in /) for one or several.")  # fmt: skip
 @click.option("--sheet", type=click.Path(path_type=Path), metavar="FILE",
               help="Save a contact sheet: all photos small, with boxes, names and emotions.")  # fmt: skip
+@anonymize_option
 @overwrite_option
 @style_options
 @backend_options
@@ -53,8 +56,8 @@ _OTHER_COLUMNS = 72
 @max_pixels_option
 @common_options
 def image(
-    named: Sequence[Path], output_format: str, output: str | None, sheet: Path | None, overwrite: bool,
-    language: str | None, font: Path | None,
+    named: Sequence[Path], output_format: str, output: str | None, sheet: Path | None, anonymize: str | None,
+    overwrite: bool, language: str | None, font: Path | None,
     backend: str, model: str | None, labels: list[str] | None, uncertain: float | None, verify: bool, **detector: Any,
 ) -> int:  # fmt: skip
     """Read the emotions off the faces in photos.
@@ -63,6 +66,7 @@ def image(
 
     A photo that cannot be read is reported, the others are still done, and the exit code is then 1.
     """
+    from emodetect.anonymize import anonymize as hide_faces
     from emodetect.cli.progress import progress_bar
     from emodetect.overlay import draw
     from emodetect.pipeline import EmotionPipeline
@@ -71,6 +75,7 @@ def image(
     from emodetect.sources.images import find_images, read_image
     from emodetect.types import Frame
 
+    check_anonymize(anonymize, output or sheet, "--output or --sheet")
     photos = find_images(named)
     targets = _targets(list(photos), output, overwrite, alone=list(photos) == list(named[:1]))
     contact_sheet = None if sheet is None else _contact_sheet(sheet, list(photos), overwrite)
@@ -92,6 +97,8 @@ def image(
                 height, width = picture.shape[:2]
                 records.append(image_as_dict(str(path), (width, height), result.readings))
                 failed |= any(reading.scores is None for reading in result.readings)
+                if anonymize is not None:
+                    picture = hide_faces(picture, result.seen, anonymize)
                 if target is not None:
                     write_picture(draw(picture, result.readings, style=style), target, overwrite=overwrite)
             except EmodetectError as error:

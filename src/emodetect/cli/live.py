@@ -12,7 +12,9 @@ import click
 
 from emodetect.cli.messages import detail, note
 from emodetect.cli.options import (
+    anonymize_option,
     backend_options,
+    check_anonymize,
     common_options,
     detector_options,
     make_detector,
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
               help="How long to try to get a camera or stream back that went away, or gave no picture for 2.5 s.")  # fmt: skip
 @click.option("--smoothing", type=click.FloatRange(0), default=0.5, show_default=True, metavar="SECONDS",
               help="Time over which scores are averaged; 0 is off.")  # fmt: skip
+@anonymize_option
 @overwrite_option
 @style_options
 @backend_options
@@ -53,12 +56,13 @@ if TYPE_CHECKING:
 @common_options
 def live(
     source: str, mirror: bool | None, no_window: bool, log: Path | None, record: Path | None, snapshots: Path,
-    duration: float | None, loop: bool, reconnect: float, smoothing: float, overwrite: bool,
+    duration: float | None, loop: bool, reconnect: float, smoothing: float, anonymize: str | None, overwrite: bool,
     language: str | None, font: Path | None,
     backend: str, model: str | None, labels: list[str] | None, uncertain: float | None, verify: bool, **detector: Any,
 ) -> None:  # fmt: skip
     """Show the emotions of the faces before a camera; in the window ? shows the keys, q or Esc ends it."""
     from emodetect.faces.haar import MinFace
+    from emodetect.faces.search import SCAN_EVERY
     from emodetect.faces.tracker import FaceTracker
     from emodetect.files import check_output
     from emodetect.live import LiveSession, time_stamped, wants_to_quit
@@ -70,6 +74,7 @@ def live(
     from emodetect.sources.camera import LiveCapture, LiveSource
     from emodetect.view import View
 
+    check_anonymize(anonymize, record or not no_window or None, "--record")
     backends = _backends(backend, model, labels)
     for path, suffixes in ((log, RECORD_SUFFIXES), (record, VIDEO_SUFFIXES)):
         if path is not None:
@@ -85,7 +90,9 @@ def live(
                 return
         detail(f"source {parsed.name}: a {parsed.kind} with {capture.frames_per_second:g} frames a second")
         records: Sink | None = stack.enter_context(RecordWriter(log, overwrite=overwrite)) if log else None
-        recorder = stack.enter_context(Recorder(lambda: record or time_stamped(".mp4"), capture.frames_per_second, style=style))
+        recorder = stack.enter_context(
+            Recorder(lambda: record or time_stamped(".mp4"), capture.frames_per_second, style=style, anonymize=anonymize)
+        )
         if record:
             recorder.start(record, overwrite=overwrite)
         session = stack.enter_context(
@@ -100,6 +107,8 @@ def live(
                     smoothing=smoothing,
                 ),
                 verifier=make_verifier(verify),
+                scan_every=SCAN_EVERY if anonymize is None else 0,
+                anonymize_by=anonymize,
                 uncertain_below=uncertain,
                 records=records,
                 recorder=recorder,

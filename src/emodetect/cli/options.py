@@ -12,6 +12,7 @@ from click.shell_completion import CompletionItem
 from emodetect.cli.messages import detail, note, set_verbosity
 from emodetect.cli.settings import apply_configuration, given_elsewhere
 from emodetect.drawing.languages import NAMES, system_language
+from emodetect.errors import UsageError
 from emodetect.quiet import set_debugging, silence_libraries
 from emodetect.sources.pixels import MAX_PIXELS, limit_pixels
 from emodetect.text import one_line
@@ -155,6 +156,25 @@ def format_option(function: Function) -> Function:
         help="What is printed.",
     )  # fmt: skip
     return option(function)
+
+
+def anonymize_option(function: Function) -> Function:
+    """``--anonymize``."""
+    option = click.option(
+        "--anonymize", type=click.Choice(["blur", "box"]),
+        help="Hide every face in the pictures that are saved, under a patch of a few blurred colours or a gray box.",
+    )  # fmt: skip
+    return option(function)
+
+
+def check_anonymize(method: str | None, saved: object, option: str) -> None:
+    """See that something is saved in which faces could be hidden.
+
+    Raises:
+        UsageError: nothing is; ``option`` would.
+    """
+    if method is not None and saved is None:
+        raise UsageError(f"--anonymize goes with {option}: it hides the faces in what is saved")
 
 
 def overwrite_option(function: Function) -> Function:

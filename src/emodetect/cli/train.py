@@ -13,11 +13,12 @@ import click
 from click.core import ParameterSource
 
 from emodetect.cli.messages import is_quiet, note
-from emodetect.cli.options import COMMON_OPTIONS, PICTURE_SUFFIXES, common_options, overwrite_option
+from emodetect.cli.options import COMMON_OPTIONS, PICTURE_SUFFIXES, common_options, max_pixels_option, overwrite_option
 from emodetect.errors import DatasetError, UsageError
 from emodetect.suggestions import did_you_mean_file
 from emodetect.text import one_line
 from emodetect.training.architectures import ARCHITECTURE_NAMES
+from emodetect.training.settings import PRECISIONS
 
 if TYPE_CHECKING:
     from emodetect.training.parts import RunData
@@ -47,7 +48,7 @@ _GO_WITH_RESUME = {"--epochs", "--output", "--show-attention", "--overwrite", *(
 @click.option("--seed", type=click.IntRange(0), help="Of the split, the first weights and the augmentation.  [default: 0]")
 @click.option("--validation-share", type=click.FloatRange(0, 0.5, min_open=True), metavar="SHARE",
               help="Part of train that choices are made on.  [default: 0.1]")  # fmt: skip
-@click.option("--precision", type=click.Choice(["float32", "mixed_bfloat16"]),
+@click.option("--precision", type=click.Choice(PRECISIONS),
               help="Numbers computed with; mixed_bfloat16 is faster on processors that have it.  [default: float32]")  # fmt: skip
 @click.option("--output", type=click.Path(path_type=Path), metavar="FILE",
               help="Save the model that was best on validation: .h5 or .keras.")  # fmt: skip
@@ -58,6 +59,7 @@ _GO_WITH_RESUME = {"--epochs", "--output", "--show-attention", "--overwrite", *(
 @click.option("--show-attention", type=click.Path(path_type=Path), metavar="FILE",
               help="Draw faces beside what deep-emotion's spatial transformer makes of them.")  # fmt: skip
 @overwrite_option
+@max_pixels_option
 @common_options
 def train(
     data: Path | None, votes: Path | None, negatives: Path | None, teachers: tuple[Path, ...], start: Path | None,
@@ -101,8 +103,8 @@ def train(
             start=_absolute(start),
         )
         folder = run_dir or Path("runs") / f"{settings.architecture}-{datetime.now():%Y%m%d-%H%M%S}"
-    if output:
-        check_output(output, overwrite=overwrite, suffixes=MODEL_SUFFIXES)
+    if settings.output:  # also the one that the resumed run was given
+        check_output(Path(settings.output), overwrite=overwrite, suffixes=MODEL_SUFFIXES)
     if show_attention:
         if settings.architecture != "deep-emotion":
             raise UsageError("--show-attention goes with --arch deep-emotion, which has a spatial transformer")
@@ -143,7 +145,7 @@ def _run(settings: Settings, folder: Path, *, resume: bool, overwrite: bool, sho
         data = fit.train(settings, folder, resume=resume, overwrite=overwrite, console=console)
         trained, summary = finish(folder, data)
         if settings.output:
-            trained.save(Path(settings.output))
+            trained.save(Path(settings.output), overwrite=overwrite)
         if show_attention:
             _show_attention(trained, data, show_attention)
     except Exception:

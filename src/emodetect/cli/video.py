@@ -13,7 +13,9 @@ from emodetect.cli.messages import detail, note
 from emodetect.cli.options import (
     PICTURE_SUFFIXES,
     REPORT_SUFFIXES,
+    anonymize_option,
     backend_options,
+    check_anonymize,
     common_options,
     detector_options,
     make_backend,
@@ -25,7 +27,7 @@ from emodetect.cli.options import (
     style_options,
 )
 from emodetect.cli.parts import make_part, make_region, part_options
-from emodetect.errors import OutputError
+from emodetect.errors import OutputError, UsageError
 from emodetect.text import one_line
 
 
@@ -42,6 +44,7 @@ from emodetect.text import one_line
 @part_options
 @click.option("--smoothing", type=click.FloatRange(0), default=0.3, show_default=True, metavar="SECONDS",
               help="Time over which scores are averaged; 0 is off.")  # fmt: skip
+@anonymize_option
 @overwrite_option
 @style_options
 @backend_options
@@ -50,16 +53,19 @@ from emodetect.text import one_line
 @common_options
 def video(
     clip: Path, output: Path | None, log: Path | None, report: Path | None, plot: Path | None,
-    start: float | None, end: float | None, every: int, roi: tuple[list[float], bool] | None, smoothing: float, overwrite: bool,
+    start: float | None, end: float | None, every: int, roi: tuple[list[float], bool] | None, smoothing: float,
+    anonymize: str | None, overwrite: bool,
     language: str | None, font: Path | None,
     backend: str, model: str | None, labels: list[str] | None, uncertain: float | None, verify: bool, **detector: Any,
 ) -> None:  # fmt: skip
     """Read the emotions off every frame of a clip, or of a part of it, in order; two runs give the same log."""
     from emodetect.cli.progress import progress_bar
+    from emodetect.faces.search import SCAN_EVERY
     from emodetect.faces.tracker import FaceTracker
     from emodetect.files import check_output
     from emodetect.pipeline import EmotionPipeline
     from emodetect.report.timeline import Timeline
+    from emodetect.sinks.anonymized import AnonymizedSink
     from emodetect.sinks.background import BackgroundSink
     from emodetect.sinks.base import Sink
     from emodetect.sinks.records import RECORD_SUFFIXES, RecordWriter
@@ -67,6 +73,9 @@ def video(
     from emodetect.smoother import ScoreSmoother
     from emodetect.sources.video import WHOLE, VideoFile
 
+    check_anonymize(anonymize, output, "--output")
+    if anonymize is not None and report is not None:
+        raise UsageError("--anonymize does not go with --report, which shows the clip itself; make one of --output's clip")
     part = make_part(start, end, every)
     outputs = (output, VIDEO_SUFFIXES), (log, RECORD_SUFFIXES), (report, REPORT_SUFFIXES), (plot, PICTURE_SUFFIXES)
     for path, suffixes in outputs:
@@ -90,6 +99,7 @@ def video(
             emotion_backend,
             verifier=make_verifier(verify),
             tracker=FaceTracker(confirm=2 * detector["min_neighbors"]),
+            scan_every=SCAN_EVERY if anonymize is None else 0,
             smoother=ScoreSmoother(smoothing),
             uncertain_below=uncertain,
             region=region,
@@ -99,7 +109,9 @@ def video(
             sinks.append(stack.enter_context(RecordWriter(log, overwrite=overwrite)))
         if output is not None:
             rate = source.frames_per_second / every
-            annotated = AnnotatedVideo(output, rate, sound_from=clip, overwrite=overwrite, style=style)
+            annotated: Sink = AnnotatedVideo(output, rate, sound_from=clip, overwrite=overwrite, style=style)
+            if anonymize is not None:
+                annotated = AnonymizedSink(annotated, anonymize)
             sinks.append(stack.enter_context(BackgroundSink(annotated)))
         progress = stack.enter_context(progress_bar())
         task = progress.add_task(one_line(clip.name), total=source.expected_count or None)

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from emodetect.errors import BackendUnavailableError, ModelError
 from emodetect.faces.boxes import intersection_over_smaller
 from emodetect.faces.cascade import default_cascade
+from emodetect.faces.cascade_file import load_cascade
 from emodetect.suggestions import did_you_mean_file
 from emodetect.types import Box, Detection
 
@@ -103,15 +104,10 @@ class HaarDetector:
             raise BackendUnavailableError(
                 f"OpenCV {cv2.__version__} has no cascade classifier; install one that has: pip install 'opencv-python<5'"
             )
-        path = cascade or default_cascade()
-        if not path.is_file():
-            raise ModelError(f"{path}: no such cascade file{did_you_mean_file(path)}")
-        try:
-            self._cascade = cv2.CascadeClassifier(str(path))
-        except (cv2.error, SystemError):
-            self._cascade = cv2.CascadeClassifier()
-        if self._cascade.empty():
-            raise ModelError(f"{path}: not a cascade that OpenCV can read; it takes cascades trained by OpenCV, as XML")
+        if cascade is not None and not cascade.is_file():
+            raise ModelError(f"{cascade}: no such cascade file{did_you_mean_file(cascade)}")
+        # The one that comes with emodetect needs no second look, which takes as long as the loading.
+        self._cascade = load_cascade(cascade) if cascade else cv2.CascadeClassifier(str(default_cascade()))
         self._scale_factor = scale_factor
         self._min_neighbors = min_neighbors
         self.min_face = min_face

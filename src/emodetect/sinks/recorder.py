@@ -11,6 +11,7 @@ from typing_extensions import override
 from emodetect.drawing.style import Style
 from emodetect.errors import OutputError
 from emodetect.files import free_name
+from emodetect.sinks.anonymized import AnonymizedSink
 from emodetect.sinks.background import BackgroundSink
 from emodetect.sinks.base import Sink
 from emodetect.sinks.video_file import LiveRecording
@@ -27,13 +28,16 @@ class Recorder(Sink):
         name: says what a section that begins now is called; where there is such a file already, a number is added.
         frames_per_second: the files' constant rate.
         style: words and letters; None for English.
+        anonymize: how faces are hidden, as for `emodetect.anonymize`; None for not at all.
 
     Attributes:
         path: the file that is being written; None while it is off.
     """
 
-    def __init__(self, name: Callable[[], Path], frames_per_second: float, *, style: Style | None = None) -> None:
-        self._name, self._rate, self._style = name, frames_per_second, style
+    def __init__(
+        self, name: Callable[[], Path], frames_per_second: float, *, style: Style | None = None, anonymize: str | None = None
+    ) -> None:
+        self._name, self._rate, self._style, self._anonymize = name, frames_per_second, style, anonymize
         self.path: Path | None = None
         self._section: BackgroundSink | None = None
         self._finishing: list[threading.Thread] = []
@@ -47,7 +51,9 @@ class Recorder(Sink):
             overwrite: whether that file may exist.
         """
         self.path = path or free_name(self._name())
-        encoded = LiveRecording(self.path, self._rate, overwrite=overwrite, style=self._style)
+        encoded: Sink = LiveRecording(self.path, self._rate, overwrite=overwrite, style=self._style)
+        if self._anonymize is not None:
+            encoded = AnonymizedSink(encoded, self._anonymize)
         self._section = BackgroundSink(encoded, capacity=_WAITING, drop=True)
 
     def stop(self) -> None:

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from typing_extensions import override
 
+from emodetect.files import written_whole
 from emodetect.training.architectures.base import Head
 from emodetect.training.averaging import AveragedWeights
 from emodetect.training.batches import predict
@@ -78,9 +79,8 @@ class EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
         score = float(np.nanmean([value for head, value in zip(self._heads, accuracy, strict=True) if head.learns != "face"]))
         if score > self._best:
             self._best = score
-            partial = self._folder.path / "best.partial.weights.h5"
-            self.model.save_weights(partial)
-            partial.replace(self._folder.weights)
+            with written_whole(self._folder.weights, suffix=".weights.h5") as partial:
+                self.model.save_weights(partial)
         self.model.set_weights(last)
         self._log.add(row)
         checkpoint = Checkpoint(self._folder.checkpoint)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,9 +9,14 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from emodetect.errors import DatasetError
+from emodetect.backends.limits import MAX_MODEL_BYTES
+from emodetect.errors import DatasetError, first_line
+from emodetect.files import written_whole
 from emodetect.training.averaging import AveragedWeights
 from emodetect.training.parts import FloatArray
+
+_MAX_BYTES = 4 * MAX_MODEL_BYTES
+"""Of a checkpoint, unpacked: the weights, their averages, and the two that an optimizer keeps of each."""
 
 
 class Checkpoint:
@@ -26,9 +30,8 @@ class Checkpoint:
         arrays = {f"average-{i}": value for i, value in enumerate(average)}
         for i, variable in enumerate(_state(model)):
             arrays[f"state-{i}"] = keras.ops.convert_to_numpy(variable)
-        partial = self.path.with_suffix(".partial.npz")
-        np.savez(partial, epoch=np.asarray(epoch), best=np.asarray(best), **arrays)  # type: ignore[arg-type]
-        os.replace(partial, self.path)
+        with written_whole(self.path) as partial:
+            np.savez(partial, epoch=np.asarray(epoch), best=np.asarray(best), **arrays)  # type: ignore[arg-type]
 
     def restore(self, model: keras.Model, average: AveragedWeights | None) -> tuple[int, float]:
         """Load the state into a built and compiled model; returns the epochs done and the best validation score.
@@ -37,14 +40,24 @@ class Checkpoint:
             DatasetError: the file is damaged, or belongs to another network.
         """
         try:
-            with np.load(self.path) as saved:
+            _check_size(self.path)
+            with np.load(self.path, allow_pickle=False) as saved:
                 for i, variable in enumerate(_state(model)):
                     variable.assign(saved[f"state-{i}"])
                 if average:
                     average.values = [saved[f"average-{i}"] for i in range(len(model.weights)) if f"average-{i}" in saved]
                 return int(saved["epoch"]), float(saved["best"])
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-            raise DatasetError(f"{self.path}: cannot be resumed from ({error}); train again with --overwrite") from error
+        except Exception as error:  # a damaged archive makes its reader raise almost anything
+            raise DatasetError(
+                f"{self.path}: cannot be resumed from ({first_line(error)}); train again with --overwrite"
+            ) from error
+
+
+def _check_size(path: Path) -> None:
+    """Refuse a file that fills the memory once unpacked."""
+    with zipfile.ZipFile(path) as archive:
+        if sum(item.file_size for item in archive.infolist()) > _MAX_BYTES:
+            raise ValueError(f"would have more than {_MAX_BYTES // 2**20} MB once unpacked")
 
 
 def _state(model: keras.Model) -> list[keras.Variable]:

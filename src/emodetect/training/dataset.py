@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from emodetect.backends.faces_input import FaceInput
-from emodetect.errors import DatasetError
+from emodetect.errors import DatasetError, SourceError
+from emodetect.sources.images import read_image
 from emodetect.suggestions import did_you_mean, did_you_mean_file
 from emodetect.types import EMOTIONS, Emotion, Image
 
@@ -140,11 +140,11 @@ def read_crops(folder: Path, *, allow_missing: bool = False) -> LabelledCrops:
         if not paths and not allow_missing:
             faults.append(f"{child}: no images for the label {emotion}")
         for path in paths:
-            crop = read_crop(path)
-            if crop is None:
-                faults.append(f"{path}: not a readable image")
+            try:
+                crops.append(read_image(path))
+            except SourceError as error:
+                faults.append(str(error))
                 continue
-            crops.append(crop)
             labels.append(position)
             keys.append("/".join(Path(os.path.abspath(path)).parts[-3:]))
     raise_faults(faults)
@@ -168,13 +168,3 @@ def raise_faults(faults: Sequence[str]) -> None:
 def as_images(crops: Sequence[Image]) -> npt.NDArray[np.uint8]:
     """uint8 (h, w, 3) BGR crops as FER-2013 has them and as the backends will see them: uint8 (n, 48, 48), gray."""
     return FaceInput(FACE_SIZE, FACE_SIZE, scale=1.0).prepare(crops)[..., 0].astype(np.uint8)
-
-
-def read_crop(path: Path) -> Image | None:
-    """Read a picture file as uint8 (h, w, 3) BGR; None where it cannot be read."""
-    try:
-        data = np.frombuffer(path.read_bytes() or b"\0", np.uint8)
-    except OSError:
-        return None
-    crop = cv2.imdecode(data, cv2.IMREAD_COLOR)
-    return None if crop is None else np.asarray(crop, np.uint8)

@@ -14,7 +14,8 @@ import numpy.typing as npt
 from emodetect.backends.keras_cnn import face_input, load_keras_model, output_shapes
 from emodetect.backends.labels import TUTORIAL_LABELS, LabelMap
 from emodetect.backends.metadata import KEY, ModelMetadata, read_keras_metadata
-from emodetect.errors import BackendUnavailableError, ModelError, OutputError, first_line
+from emodetect.errors import BackendUnavailableError, ModelError, first_line
+from emodetect.files import written_whole
 from emodetect.quiet import quiet_native_output
 from emodetect.suggestions import did_you_mean_file
 from emodetect.training.result import load_best
@@ -120,11 +121,10 @@ def write_onnx(model: keras.Model, path: Path, metadata: ModelMetadata, faces: F
             file is left then.
         OutputError: the file cannot be written.
     """
-    partial = path.with_name(path.name + ".partial.onnx")
     expected = _outputs(model.predict(faces, batch_size=256, verbose=0))  # also the call without which Keras cannot export
-    try:
+    with written_whole(path) as partial:
         with quiet_native_output():
-            _convert(model, partial)
+            _convert(model, partial, path.name)
             names = _describe(partial, metadata)
         parity = _compare(partial, names, faces, expected)
         # Not a number is no agreement either.
@@ -137,15 +137,10 @@ def write_onnx(model: keras.Model, path: Path, metadata: ModelMetadata, faces: F
             parity = _compare(partial, names, faces, expected)
             if not parity.same_answers >= _SAME_ANSWERS:
                 raise ModelError(f"{path}: in 8 bits only {parity.same_answers:.0%} of the answers stay the same")
-        partial.replace(path)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written ({error})") from error
-    finally:
-        partial.unlink(missing_ok=True)
     return parity
 
 
-def _convert(model: keras.Model, path: Path) -> None:
+def _convert(model: keras.Model, path: Path, name: str) -> None:
     try:
         import onnx  # noqa: F401
 
@@ -157,7 +152,7 @@ def _convert(model: keras.Model, path: Path) -> None:
     except Exception as error:  # each of Keras's backends has its own converter with its own errors
         reason = first_line(error)
         hint = "" if keras.backend.backend() == "tensorflow" else "; KERAS_BACKEND=tensorflow may"
-        raise ModelError(f"{path.name}: Keras on {keras.backend.backend()} cannot export it ({reason}){hint}") from error
+        raise ModelError(f"{name}: Keras on {keras.backend.backend()} cannot export it ({reason}){hint}") from error
 
 
 def _describe(path: Path, metadata: ModelMetadata) -> list[str]:

@@ -67,8 +67,8 @@ def _label(text: str) -> int:
 def _pixels(text: str | None) -> npt.NDArray[np.uint8]:
     try:
         values = np.asarray((text or "").split(), np.int64)
-    except ValueError:
-        raise ValueError("the pixels are not all whole numbers") from None
+    except (ValueError, OverflowError):
+        raise ValueError("the pixels are not all whole numbers from 0 to 255") from None
     if values.shape != (FACE_SIZE**2,) or values.min() < 0 or values.max() > 255:
         raise ValueError(f"expected {FACE_SIZE**2} pixels from 0 to 255, got {values.size} values")
     return values.astype(np.uint8).reshape(FACE_SIZE, FACE_SIZE)

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 from rich.console import Console
 
+from emodetect.backends.keras_file import check_keras_file
 from emodetect.errors import DatasetError, first_line
 from emodetect.quiet import quiet_native_output
 from emodetect.training.architectures import architecture_named
@@ -87,8 +88,10 @@ def start_from(model: keras.Model, path: Path) -> None:
     """Give a network the weights of an earlier run; a head that the earlier one did not have keeps its own.
 
     Raises:
-        DatasetError: the file is no weights file, or of another network.
+        ModelError: the file cannot be read, or is refused for safety.
+        DatasetError: it holds no weights, or those of another network.
     """
+    check_keras_file(path)
     before = [weight.copy() for weight in model.get_weights()]
     try:
         with warnings.catch_warnings():

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import csv
-import os
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from typing_extensions import Self
 
+from emodetect.errors import DatasetError
+from emodetect.files import written_whole
 from emodetect.quiet import quiet_native_output
 
 
@@ -34,12 +35,10 @@ class TrainingLog:
         """Add the row of an epoch."""
         self.rows.append(row)
         names = list(dict.fromkeys(name for known in self.rows for name in known))
-        partial = self._path.with_suffix(".partial.csv")
-        with partial.open("w", newline="", encoding="utf-8") as file:
+        with written_whole(self._path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, names)
             writer.writeheader()
             writer.writerows(self.rows)
-        os.replace(partial, self._path)
         if self._writer:
             _write_event(self._writer, row)
 
@@ -52,12 +51,19 @@ class TrainingLog:
 
 
 def read_log(path: Path) -> list[dict[str, float]]:
-    """The rows of a run's ``log.csv``; none where it does not exist yet."""
+    """The rows of a run's ``log.csv``; none where it does not exist yet.
+
+    Raises:
+        DatasetError: it is something else.
+    """
     if not path.exists():
         return []
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)]
-    return [row | {"epoch": int(row["epoch"])} for row in rows]
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)]
+        return [row | {"epoch": int(row["epoch"])} for row in rows]
+    except (OSError, ValueError, TypeError, KeyError, OverflowError, csv.Error) as error:
+        raise DatasetError(f"{path}: not the log of a training run ({error})") from error
 
 
 def _event_writer(folder: Path) -> Any:

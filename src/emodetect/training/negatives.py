@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from emodetect.errors import DatasetError
-from emodetect.training.dataset import FACE_SIZE, IMAGE_SUFFIXES, as_images, read_crop
-from emodetect.types import Image
+from emodetect.sources.images import read_image
+from emodetect.training.dataset import FACE_SIZE, IMAGE_SUFFIXES, as_images
 
 FACE_LABELS = ("nothing", "face")
 """What the positions of an output mean that tells faces from everything else."""
@@ -30,7 +30,8 @@ def read_negatives(folder: Path, share: float, seed: int) -> tuple[GrayImages, G
         Crops to train on and crops for validation, uint8 (n, 48, 48) each, at least one.
 
     Raises:
-        DatasetError: the folder is missing, holds too few pictures, or a file cannot be read.
+        DatasetError: the folder is missing or holds too few pictures.
+        SourceError: a file cannot be read.
     """
     if not folder.is_dir():
         raise DatasetError(f"{folder}: no such folder; expected pictures of anything but faces, named <picture>-<number>.png")
@@ -40,8 +41,8 @@ def read_negatives(folder: Path, share: float, seed: int) -> tuple[GrayImages, G
         raise DatasetError(f"{folder}: crops of {len(pictures)} pictures; at least two are needed, one of them for validation")
     count = min(max(1, round(share * len(pictures))), len(pictures) - 1)
     held_back = set(np.random.default_rng(seed).permutation(pictures)[:count].tolist())
-    training = [_read(path) for path in paths if _picture(path) not in held_back]
-    validation = [_read(path) for path in paths if _picture(path) in held_back]
+    training = [read_image(path) for path in paths if _picture(path) not in held_back]
+    validation = [read_image(path) for path in paths if _picture(path) in held_back]
     return as_images(training), as_images(validation)
 
 
@@ -80,10 +81,3 @@ def displaced_faces(faces: GrayImages, backgrounds: GrayImages, generator: np.ra
 
 def _picture(path: Path) -> str:
     return path.stem.rpartition("-")[0] or path.stem
-
-
-def _read(path: Path) -> Image:
-    crop = read_crop(path)
-    if crop is None:
-        raise DatasetError(f"{path}: not a readable image")
-    return crop

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from emodetect.errors import OutputError
+from emodetect.files import written_whole
 from emodetect.training.metrics import calibration_error, reliability
 from emodetect.types import EMOTIONS
 
@@ -108,6 +109,7 @@ def plot_attention(faces: npt.NDArray[np.uint8], warped: npt.NDArray[np.float32]
 
 def _save(figure: Figure, path: Path) -> None:
     try:
-        figure.savefig(path)
-    except (OSError, ValueError) as error:
+        with written_whole(path) as partial:
+            figure.savefig(partial)
+    except ValueError as error:
         raise OutputError(f"{path}: cannot be written ({error})") from error

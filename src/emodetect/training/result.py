@@ -11,9 +11,11 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from emodetect.backends.keras_file import check_keras_file
 from emodetect.backends.labels import LabelMap
 from emodetect.backends.metadata import ModelMetadata, write_keras_metadata
-from emodetect.errors import DatasetError, OutputError
+from emodetect.errors import DatasetError
+from emodetect.files import written_whole
 from emodetect.quiet import quiet_native_output
 from emodetect.training.architectures import Head, architecture_named
 from emodetect.training.batches import predict
@@ -51,20 +53,16 @@ class TrainedModel:
         """Scores of the default output for uint8 (n, 48, 48) gray faces: float32 (n, 7) in the order of `EMOTIONS`."""
         return _by_output(self.heads, predict(self.model, images))[self.metadata.default or self.heads[0].name]
 
-    def save(self, path: Path) -> None:
+    def save(self, path: Path, *, overwrite: bool = True) -> None:
         """Write a whole Keras model with its metadata, ``.h5`` or ``.keras``, in one step.
 
         Raises:
-            OutputError: it cannot be written.
+            OutputError: it exists and may not be overwritten, or cannot be written.
         """
-        partial = path.with_name(f"{path.stem}.partial{path.suffix}")
-        try:
+        with written_whole(path, overwrite=overwrite) as partial:
             with quiet_native_output():  # Keras would rather not write HDF5, which the tutorial's script reads
                 self.model.save(partial)
             write_keras_metadata(partial, self.metadata)
-            partial.replace(path)
-        except OSError as error:
-            raise OutputError(f"{path}: cannot be written ({error})") from error
 
 
 def load_best(path: Path, data: RunData | None = None) -> TrainedModel:
@@ -80,12 +78,15 @@ def load_best(path: Path, data: RunData | None = None) -> TrainedModel:
 
     Raises:
         DatasetError: the folder holds no run with a finished epoch, or its data cannot be read.
+        ModelError: its weights are refused for safety.
     """
     settings, folder = Settings.load(path), RunFolder(path)
     architecture = architecture_named(settings.architecture)
     data = data or prepare(settings, architecture)
     keras.config.set_dtype_policy("float32")
     model = architecture.build(data.heads)
+    if folder.weights.exists():
+        check_keras_file(folder.weights)
     try:
         model.load_weights(folder.weights)
     except (OSError, ValueError) as error:
@@ -132,11 +133,13 @@ def finish(path: Path, data: RunData) -> tuple[TrainedModel, str]:
     trained = load_best(path, data)
     trained.save(folder.model)
     test = Metrics.of(trained.seven(data.test.images), data.test.labels)
-    folder.figures.write_text(json.dumps(test.as_dict(), indent=2) + "\n", encoding="utf-8")
+    with written_whole(folder.figures) as partial:
+        partial.write_text(json.dumps(test.as_dict(), indent=2) + "\n", encoding="utf-8")
     plot_curves(read_log(folder.log), folder.curves)
     plot_confusion([test.confusion], [settings.architecture], folder.confusion)
     summary = _summary(settings, folder, trained, data, test)
-    folder.summary.write_text(summary, encoding="utf-8")
+    with written_whole(folder.summary) as partial:
+        partial.write_text(summary, encoding="utf-8")
     return trained, summary
 
 

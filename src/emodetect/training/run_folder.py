@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from emodetect.errors import OutputError
+from emodetect.files import written_whole
 
 _PACKAGES = ("emodetect", "keras", "tensorflow", "torch", "jax", "numpy", "opencv-python")
 
@@ -68,4 +69,5 @@ class RunFolder:
                 versions[package] = version(package)
             except PackageNotFoundError:
                 continue
-        (self.path / "versions.json").write_text(json.dumps(versions, indent=2) + "\n", encoding="utf-8")
+        with written_whole(self.path / "versions.json") as partial:
+            partial.write_text(json.dumps(versions, indent=2) + "\n", encoding="utf-8")

@@ -7,9 +7,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from emodetect.errors import DatasetError, first_line
+from emodetect.files import written_whole
 from emodetect.suggestions import did_you_mean_file
+from emodetect.training.architectures import ARCHITECTURE_NAMES
 
 _FILE = "settings.json"
+
+PRECISIONS = ("float32", "mixed_bfloat16")
+"""Keras dtype policies to train with."""
 
 
 @dataclass(frozen=True)
@@ -47,20 +52,37 @@ class Settings:
 
     def save(self, folder: Path) -> None:
         """Write the settings into a run's folder."""
-        (folder / _FILE).write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
+        with written_whole(folder / _FILE) as partial:
+            partial.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
 
     @classmethod
     def load(cls, folder: Path) -> Settings:
         """Read the settings of an earlier run.
 
         Raises:
-            DatasetError: the folder holds no run.
+            DatasetError: the folder holds no run, or settings that no run has.
         """
         try:
             values = json.loads((folder / _FILE).read_text(encoding="utf-8"))
-            return cls(**values | {"teachers": tuple(values.get("teachers", ()))})
+            settings = cls(**values | {"teachers": tuple(values.get("teachers", ()))})
+            settings._check()
+            return settings
         except OSError as error:
             meant = "" if folder.is_dir() else did_you_mean_file(folder)
             raise DatasetError(f"{folder}: not the folder of a training run (no {_FILE} can be read in it){meant}") from error
-        except (ValueError, TypeError, AttributeError) as error:
+        except (ValueError, TypeError, AttributeError, RecursionError) as error:
             raise DatasetError(f"{folder}: not the folder of a training run ({_FILE}: {first_line(error)})") from error
+
+    def _check(self) -> None:
+        """See that a file, which anybody may have written, holds what the command line would have let through."""
+        texts = (self.data, self.votes or "", self.output or "", self.negatives or "", self.start or "", *self.teachers)
+        if not all(isinstance(text, str) and "\0" not in text for text in texts):
+            raise ValueError("expected the name of a file")
+        if self.architecture not in ARCHITECTURE_NAMES or self.precision not in PRECISIONS:
+            raise ValueError(f"unknown network {self.architecture!r} or precision {self.precision!r}")
+        batch_size = 1 if self.batch_size is None else self.batch_size
+        for name, number, least in (("epochs", self.epochs, 1), ("seed", self.seed, 0), ("batch_size", batch_size, 1)):
+            if type(number) is not int or number < least:
+                raise ValueError(f"{name} must be a whole number from {least} on")
+        if type(self.validation_share) not in (int, float) or not 0 < self.validation_share <= 0.5:
+            raise ValueError("validation_share must lie between 0 and 0.5")

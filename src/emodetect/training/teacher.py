@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from emodetect.errors import ModelError, first_line
+from emodetect.backends.onnx_session import open_session
+from emodetect.errors import ModelError
 from emodetect.training.architectures.base import Head
 from emodetect.training.dataset import as_input
 
@@ -38,7 +39,7 @@ def teach(
         The new targets; rows without a target (zeros) stay so.
 
     Raises:
-        ModelError: a teacher cannot be run, or has none of the outputs.
+        ModelError: a teacher cannot be run, is refused for safety, or has none of the outputs.
     """
     answers: dict[str, list[FloatArray]] = {head.name: [] for head in heads if head.learns != "face"}
     for path in paths:
@@ -55,12 +56,7 @@ def teach(
 
 
 def _ask(path: Path, images: npt.NDArray[np.uint8], names: Sequence[str]) -> dict[str, FloatArray]:
-    import onnxruntime
-
-    try:
-        session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    except Exception as error:  # ONNX Runtime has no common base class for what a bad file raises
-        raise ModelError(f"{path}: not a model that ONNX Runtime can load ({first_line(error)})") from error
+    session = open_session(path)
     wanted = [output.name for output in session.get_outputs() if output.name in names]
     if not wanted:
         raise ModelError(

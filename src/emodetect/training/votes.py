@@ -88,10 +88,13 @@ def _vote_rows(path: Path) -> Iterable[tuple[str, npt.NDArray[np.float32]]]:
                 raise DatasetError(f"{path}: no column {missing[0]!r}; expected image, {', '.join(_VOTE_COLUMNS)}")
             for row in reader:
                 key = "/".join(Path(row["image"]).parts[-3:])
-                yield key, np.asarray([float(row[name]) for name in _VOTE_COLUMNS], np.float32)
+                votes = np.asarray([float(row[name]) for name in _VOTE_COLUMNS], np.float32)
+                if not (np.isfinite(votes) & (votes >= 0)).all():
+                    raise ValueError
+                yield key, votes
     except FileNotFoundError:
         raise DatasetError(f"{path}: no such file{did_you_mean_file(path)}") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DatasetError(f"{path}: cannot be read as a vote table ({error})") from error
     except (TypeError, ValueError) as error:
         raise DatasetError(f"{path}: a row holds something that is not a number of votes") from error

@@ -1,0 +1,160 @@
+"""Reading a cascade of the user's: OpenCV checks no index in it, and one that leads nowhere ends the process.
+
+The file is parsed and checked here, and what was checked, written anew, is what OpenCV gets.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from pathlib import Path
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element
+
+import cv2
+
+from emodetect.errors import ModelError
+
+_MAX_BYTES = 64 * 2**20
+"""Of a cascade file; the largest that come with OpenCV have 3 MB."""
+
+_MAX_SIDE = 1000
+"""Of a cascade's window, pixels."""
+
+_KINDS = {"HAAR": 0, "LBP": 256}
+"""For each kind of feature how many values it has; 0 for any number."""
+
+_INTEGER = re.compile(r"-?(0|[1-9]\d{0,9})")
+
+
+def load_cascade(path: Path) -> cv2.CascadeClassifier:
+    """Load a cascade of Haar or LBP features that OpenCV 2.4 or newer has trained, as XML.
+
+    Raises:
+        ModelError: the file cannot be read, is something else, or would lead OpenCV astray.
+    """
+    try:
+        if path.stat().st_size > _MAX_BYTES:
+            raise ModelError(f"{path}: is larger than {_MAX_BYTES // 2**20} MB, and no cascade")
+        text = path.read_bytes().decode()
+        if "<!DOCTYPE" in text:
+            raise ValueError("it has a document type")
+        root = ElementTree.fromstring(text)
+        _check(_only(root, "cascade"))
+        # Only a single tag at the top is read; what else stands in the file goes.
+        storage = Element("opencv_storage")
+        storage.append(_only(root, "cascade"))
+        return _read(ElementTree.tostring(storage, encoding="unicode"))
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except (ElementTree.ParseError, ValueError, RecursionError) as error:
+        raise ModelError(
+            f"{path}: not a cascade that OpenCV can read; it takes cascades trained by OpenCV 2.4 or newer, as XML ({error})"
+        ) from error
+
+
+def _read(text: str) -> cv2.CascadeClassifier:
+    classifier = cv2.CascadeClassifier()
+    try:
+        storage = cv2.FileStorage(f'<?xml version="1.0"?>\n{text}\n', cv2.FILE_STORAGE_READ | cv2.FILE_STORAGE_MEMORY)
+        classifier.read(storage.getFirstTopLevelNode())
+    except (cv2.error, SystemError):
+        raise ValueError("OpenCV refuses it") from None
+    if classifier.empty():
+        raise ValueError("OpenCV refuses it")
+    return classifier
+
+
+def _check(cascade: Element) -> None:
+    """See that every index in a cascade leads somewhere: https://github.com/opencv/opencv, cascadedetect.cpp."""
+    if any(element.attrib for element in cascade.iter() if element is not cascade):
+        raise ValueError("a value is said to be of another type")
+    kind = _text(cascade, "featureType")
+    if cascade.get("type_id", "opencv-cascade-classifier") != "opencv-cascade-classifier" or kind not in _KINDS:
+        raise ValueError("expected Haar or LBP features")
+    width, height = (_integer(_text(cascade, name)) for name in ("width", "height"))
+    if not (0 < width <= _MAX_SIDE and 0 < height <= _MAX_SIDE):
+        raise ValueError("the window's size is out of range")
+    if _integer(_text(_only(cascade, "featureParams"), "maxCatCount")) != _KINDS[kind]:
+        raise ValueError("maxCatCount does not go with the features")
+    features = list(_only(cascade, "features"))
+    for feature in features:
+        _check_haar(feature, width, height) if kind == "HAAR" else _check_lbp(feature, width, height)
+    stages = list(_only(cascade, "stages"))
+    if not stages:
+        raise ValueError("it has no stages")
+    for stage in stages:
+        _number(_text(stage, "stageThreshold"))
+        trees = list(_only(stage, "weakClassifiers"))
+        if not trees:
+            raise ValueError("a stage is empty")
+        for tree in trees:
+            _check_tree(tree, len(features), subset=_KINDS[kind] // 32)
+
+
+def _check_tree(tree: Element, features: int, *, subset: int) -> None:
+    """Nodes of left, right, feature, then a threshold or a subset of the feature's values, in words of 32 bits."""
+    size = 3 + (subset or 1)
+    values, leaves = _text(tree, "internalNodes").split(), _text(tree, "leafValues").split()
+    count = len(values) // size
+    if not count or len(values) % size or len(leaves) != count + 1:
+        raise ValueError("a tree is cut short")
+    for leaf in leaves:
+        _number(leaf)
+    for node in range(count):
+        left, right, feature, *rest = values[node * size : (node + 1) * size]
+        for child in (_integer(left), _integer(right)):
+            # A node after this one, so that no way goes round, or the negative of a leaf.
+            if not (node < child < count or 0 <= -child < len(leaves)):
+                raise ValueError("a tree leads nowhere")
+        if not 0 <= _integer(feature) < features:
+            raise ValueError("a feature is missing")
+        for value in rest:
+            _integer(value) if subset else _number(value)
+
+
+def _check_haar(feature: Element, width: int, height: int) -> None:
+    tilted = any(_integer(element.text or "") for element in feature.findall("tilted"))
+    rectangles = list(_only(feature, "rects"))
+    if not 0 < len(rectangles) <= 3:
+        raise ValueError("a feature has no or too many rectangles")
+    for rectangle in rectangles:
+        *sides, weight = (rectangle.text or "").split()
+        _number(weight)
+        x, y, w, h = (_integer(side) for side in sides)
+        left, right, bottom = (x - h, x + w, y + w + h) if tilted else (x, x + w, y + h)
+        if min(left, y) < 0 or min(w, h) < 0 or right > width or bottom > height:
+            raise ValueError("a feature reaches out of the window")
+
+
+def _check_lbp(feature: Element, width: int, height: int) -> None:
+    x, y, w, h = (_integer(side) for side in _text(feature, "rect").split())
+    if min(x, y, w, h) < 0 or x + 3 * w > width or y + 3 * h > height:
+        raise ValueError("a feature reaches out of the window")
+
+
+def _only(parent: Element, tag: str) -> Element:
+    found = parent.findall(tag)
+    if len(found) != 1:
+        raise ValueError(f"expected one {tag}, got {len(found)}")
+    return found[0]
+
+
+def _text(parent: Element, tag: str) -> str:
+    element = _only(parent, tag)
+    if len(element):
+        raise ValueError(f"{tag} holds something else")
+    return (element.text or "").strip()
+
+
+def _integer(text: str) -> int:
+    if not _INTEGER.fullmatch(text.strip()) or not -(2**31) <= int(text) < 2**31:
+        raise ValueError(f"{text.strip()[:20]!r} is no whole number")
+    return int(text)
+
+
+def _number(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError("a number is not finite")
+    return value

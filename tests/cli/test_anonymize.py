@@ -1,0 +1,96 @@
+"""What is saved with ``--anonymize`` shows no face, in any frame."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from emodetect.faces.haar import HaarDetector
+from emodetect.sources.images import read_image
+from emodetect.types import Box
+from tests.builders import PHOTO, PHOTO_FACE, MovingClip
+from tests.cli.running import assert_one_line, run
+from tests.cli.test_video import read_video
+
+FILL = 64
+
+
+def middle(picture: np.ndarray[Any, Any], box: Box) -> np.ndarray[Any, Any]:
+    """The inner part of a face, where nothing is drawn over it: eyes, nose and mouth."""
+    left, top = box.x + box.width // 4, box.y + box.height // 4
+    return picture[top : top + box.height // 2, left : left + box.width // 2].astype(int)
+
+
+def count_faces(picture: np.ndarray[Any, Any]) -> int:
+    return len(HaarDetector().detect(np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), np.uint8)))
+
+
+@pytest.mark.parametrize("method", ["blur", "box"])
+def test_a_photo(tmp_path: Path, method: str) -> None:
+    copy = tmp_path / "copy.png"
+
+    done = run("image", PHOTO, "--output", copy, "--anonymize", method)
+
+    assert done.returncode == 0, done.stderr
+    assert "happy" in done.stdout
+    assert count_faces(read_image(PHOTO)) == 1
+    assert count_faces(read_image(copy)) == 0
+    if method == "box":
+        assert (middle(read_image(copy), PHOTO_FACE) == FILL).all()
+    else:
+        assert np.abs(np.diff(middle(read_image(copy), PHOTO_FACE), axis=0)).max() <= 4
+
+
+def test_nothing_beside_the_picture_is_taken_along(tmp_path: Path) -> None:
+    """A camera's thumbnail would show the face."""
+    photo, copy = tmp_path / "photo.jpg", tmp_path / "copy.jpg"
+    data = PHOTO.read_bytes()
+    mark = b"Exif\0\0MARK"
+    photo.write_bytes(data[:2] + b"\xff\xe1" + (len(mark) + 2).to_bytes(2, "big") + mark + data[2:])
+
+    assert run("image", photo, "--output", copy, "--anonymize", "box").returncode == 0
+    assert b"MARK" not in copy.read_bytes()
+
+
+def test_every_frame_of_a_clip(moving_clip: MovingClip, tmp_path: Path) -> None:
+    output = tmp_path / "a.mp4"
+
+    done = run("video", moving_clip.path, "--output", output, "--anonymize", "box")
+
+    assert done.returncode == 0, done.stderr
+    pictures = read_video(output)
+    assert len(pictures) == len(moving_clip.boxes)
+    for picture, box in zip(pictures, moving_clip.boxes, strict=True):
+        assert np.abs(middle(picture, box) - FILL).mean() < 4
+
+
+def test_every_frame_of_a_recording(moving_clip: MovingClip, tmp_path: Path) -> None:
+    recording = tmp_path / "a.mp4"
+
+    done = run(
+        "live", "--source", moving_clip.path, "--no-window", "--record", recording, "--anonymize", "blur", env={"DISPLAY": None}
+    )
+
+    assert done.returncode == 0, done.stderr
+    pictures = read_video(recording)
+    assert pictures
+    assert sum(count_faces(picture) for picture in pictures) == 0
+    # The same detector finds it in nearly every frame of the clip itself.
+    assert np.mean([count_faces(picture) for picture in read_video(moving_clip.path)[::8]]) > 0.8
+
+
+@pytest.mark.parametrize(
+    ("arguments", "option"),
+    [
+        (["image", PHOTO], "--output"),
+        (["video", "a.mp4", "--log", "a.csv"], "--output"),
+        (["live", "--no-window"], "--record"),
+    ],
+    ids=["image", "video", "live"],
+)
+def test_there_must_be_something_to_hide(arguments: list[str | Path], option: str) -> None:
+    assert_one_line(run(*arguments, "--anonymize", "box"), 2, f"--anonymize goes with {option}")
