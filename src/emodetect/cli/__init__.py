@@ -6,7 +6,8 @@ import importlib
 import logging
 import os
 import sys
-from typing import Any
+import threading
+from typing import Any, NoReturn
 
 import click
 
@@ -89,6 +90,17 @@ def main() -> None:
         os.dup2(nowhere, 1)
         os.dup2(nowhere, 2)
         code = 1
+    _leave(code)
+
+
+def _leave(code: int) -> NoReturn:
+    """End the process; outputs are closed by now.
+
+    A thread that was left behind in a native call would, if that returns while Python takes itself down, abort the process.
+    """
+    if any(thread.name in ("reader", "classify") for thread in threading.enumerate()):
+        sys.stderr.flush()
+        os._exit(code)
     sys.exit(code)
 
 
