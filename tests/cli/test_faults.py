@@ -309,7 +309,7 @@ class TestCamera:
             with started("live", "--source", address, "--no-window") as process:
                 wait_until(lambda: handles_signals(process.pid), "the handlers")
                 process.send_signal(signal.SIGINT)
-                assert end(process) == "emodetect: interrupted\n"
+                assert end(process).strip() == "emodetect: interrupted"
             assert process.returncode == 130
 
 

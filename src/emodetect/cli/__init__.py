@@ -79,7 +79,6 @@ def main() -> None:
     _open_standard_streams()
     silence_libraries()
     limit_pixels()
-    handle_signals()
     logging.getLogger("emodetect").addHandler(_Lines())
     try:
         code = _run()
@@ -117,6 +116,7 @@ def _run() -> int:
     """Run the command line and report what it raises; returns the exit code."""
     code: Any
     try:
+        handle_signals()  # in here, since a signal may come at once
         code = cli.main(standalone_mode=False)
     except EmodetectError as error:
         code = _report(error, str(error), error.exit_code)
