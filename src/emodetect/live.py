@@ -65,7 +65,8 @@ class _Tracked:
         height, width = frame.image.shape[:2]
         boxes = {face.track_id: face.box for face in self.outlook.faces(frame.timestamp, (width, height))}
         moved = tuple(replace(r, box=boxes[r.track_id]) for r in self.result.readings if r.track_id in boxes)
-        return FrameResult(frame.index, frame.timestamp, moved)
+        # What may be a face, too, must be hidden where that is asked for: where it was, and where a known one is now.
+        return FrameResult(frame.index, frame.timestamp, moved, self.result.seen)
 
 
 @dataclass

@@ -6,7 +6,8 @@ import importlib
 import logging
 import os
 import sys
-from typing import Any
+import threading
+from typing import Any, NoReturn
 
 import click
 
@@ -105,7 +106,6 @@ def main() -> None:
         set_debugging(True)  # before anything can fail; the option itself does so once it is read
     _open_standard_streams()
     limit_pixels()
-    handle_signals()
     logging.getLogger("emodetect").addHandler(_Lines())
     try:
         code = _run()
@@ -116,6 +116,17 @@ def main() -> None:
         os.dup2(nowhere, 1)
         os.dup2(nowhere, 2)
         code = 1
+    _leave(code)
+
+
+def _leave(code: int) -> NoReturn:
+    """End the process; outputs are closed by now.
+
+    A thread that was left behind in a native call would, if that returns while Python takes itself down, abort the process.
+    """
+    if any(thread.name in ("reader", "classify") for thread in threading.enumerate()):
+        sys.stderr.flush()
+        os._exit(code)
     sys.exit(code)
 
 
@@ -132,6 +143,7 @@ def _run() -> int:
     """Run the command line and report what it raises; returns the exit code."""
     code: Any
     try:
+        handle_signals()  # in here, since a signal may come at once
         code = cli.main(complete_var=COMPLETE_VARIABLE, standalone_mode=False)
     except EmodetectError as error:
         code = _report(error, str(error), error.exit_code)
