@@ -30,13 +30,16 @@ import numpy.typing as npt
 from emodetect.backends.base import EmotionBackend
 
 class SlowBackend(EmotionBackend):
-    """Loads until a file is there, then takes half a second for each batch."""
+    """Loads until a file is there, answers once, and is busy from then on."""
     name = "slow"
+    answered = False
     def load(self):
         while not os.path.exists(os.environ["SLOW_BACKEND_MAY_GO_ON"]):
             time.sleep(0.05)
     def classify(self, crops):
-        time.sleep(0.5)
+        if self.answered:
+            time.sleep(600)
+        self.answered = True
         return np.tile(np.float32([0, 0, 0, 0, 0, 1, 0]), (len(crops), 1))
 
 class BrokenBackend(EmotionBackend):
@@ -204,7 +207,7 @@ class TestWindow:
             mark.touch()
             wait_until(lambda: has_scores(log), "the first answer")
             answered = len(read_log(log))
-            wait_until(lambda: len(read_log(log)) > answered + 30, "more frames")
+            wait_until(lambda: len(read_log(log)) > answered + 30, "more frames, for which nobody waited")
             loaded = desktop.screenshot("emodetect")
             desktop.press("emodetect", "q")
             end(process)
@@ -213,8 +216,6 @@ class TestWindow:
         records = read_log(log)
         assert any(face["scores"] is None and face["uncertain"] for record in records for face in record["faces"])
         assert records[-1]["faces"][0]["emotion"] == "surprise"
-        # Nobody waited: far more frames were tracked than the backend can answer in the clip's time.
-        assert len(records) > 5 * records[-1]["time"]
         # While it loads, a banner near the lower edge says so.
         banner = np.abs(loading[310:350, 200:440].astype(int) - loaded[310:350, 200:440]).max(axis=2)
         assert (banner > 40).mean() > 0.2
@@ -289,7 +290,7 @@ class TestWithoutWindow:
     def test_a_backend_that_always_fails_ends_it(self, still_clip: Path, plugins: Path) -> None:
         path = {"PYTHONPATH": f"{plugins}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"}
 
-        done = run("live", "--source", still_clip, "--no-window", "--backend", "broken", env=path)
+        done = run("live", "--source", still_clip, "--loop", "--no-window", "--backend", "broken", env=path)
 
         assert done.returncode == 1
         assert "the broken backend broke" in done.stderr.splitlines()[-1]
