@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from emodetect.faces.boxes import intersection_over_union
 from emodetect.faces.haar import FaceDetector, without_nested
+from emodetect.faces.template import FaceTemplate
 from emodetect.faces.tracker import SAME_FACE, Place, Standing
 from emodetect.types import Box, Detection
 
@@ -21,7 +22,10 @@ _SOON = 0.1
 _LOOK_EVERY = 0.07
 """Seconds between two looks at the faces that are known; the tracker moves them on meanwhile."""
 
-_TOO_FAR = 0.07
+_DETECT_EVERY = 0.25
+"""Seconds for which a face that is known is followed by its looks alone, before the detector must find it again."""
+
+_TOO_FAR = 0.015
 """How far a face may move on between two looks, in its own widths: a fast one may turn round."""
 
 _SURPRISE = 2.0
@@ -44,12 +48,14 @@ class FaceSearch:
 
     Attributes:
         full_scans: how often the whole picture was scanned.
+        close_looks: how often the detector looked for a known face.
     """
 
     def __init__(self, detector: FaceDetector, *, every: float = SCAN_EVERY) -> None:
         self._detector, self._every = detector, every
         self._looked = self._scanned = float("-inf")
-        self.full_scans = 0
+        self._templates: dict[int, tuple[float, FaceTemplate]] = {}
+        self.full_scans = self.close_looks = 0
 
     def is_due(self, timestamp: float, places: Sequence[Place]) -> bool:
         """Whether to look at a frame of this time, seconds, at all: not while all faces were found a moment ago."""
@@ -75,13 +81,45 @@ class FaceSearch:
             return self._detector.detect(gray)
         margin = min(_MARGINS[0] + _SURPRISE * (timestamp - self._looked), _MARGINS[1])
         self._looked = timestamp
-        found = self._detector.detect_near(gray, [place.box for place in places], margin)
+        followed = self._follow(gray, timestamp, places, margin)
+        others = [place for place in places if place not in followed]
+        self.close_looks += len(others)
+        found = self._detector.detect_near(gray, [place.box for place in others], margin)
+        self._remember(gray, timestamp, others, found)
+        found = [*followed.values(), *found]
         if self._is_scan_due(timestamp, places) or _is_any_lost(places, found):
             self._scanned = timestamp
             self.full_scans += 1
             fresh = self._detector.glance(gray, [detection.box for detection in found])
             found = without_nested([*found, *self._detector.detect_near(gray, fresh, _MARGINS[0])])
         return found
+
+    def _follow(
+        self, gray: npt.NDArray[np.uint8], timestamp: float, places: Sequence[Place], margin: float
+    ) -> dict[Place, Detection]:
+        """The faces that look as they did when the detector found them a moment ago."""
+        present = {place.number for place in places}
+        self._templates = {number: known for number, known in self._templates.items() if number in present}
+        followed = {}
+        for place in places:
+            if place.standing is Standing.SEEN and place.number in self._templates:
+                found, template = self._templates[place.number]
+                box = template.find(gray, place.box, margin) if timestamp - found < _DETECT_EVERY else None
+                if box is not None:
+                    followed[place] = Detection(box, neighbors=1)
+        return followed
+
+    def _remember(
+        self, gray: npt.NDArray[np.uint8], timestamp: float, places: Sequence[Place], found: Sequence[Detection]
+    ) -> None:
+        """Keep what the faces that the detector has found look like now, and forget the others of these."""
+        overlaps = intersection_over_union([place.box for place in places], [detection.box for detection in found])
+        for place, row in zip(places, overlaps, strict=True):
+            if place.number is None:
+                continue
+            self._templates.pop(place.number, None)
+            if row.size and row.max() >= SAME_FACE:
+                self._templates[place.number] = timestamp, FaceTemplate.of(gray, found[int(row.argmax())].box)
 
     def _is_scan_due(self, timestamp: float, places: Sequence[Place]) -> bool:
         settled = any(place.standing is Standing.SEEN for place in places) and not any(

@@ -14,7 +14,7 @@ from emodetect.types import Box
 _SIDE = 32
 """Side that a face is reduced to, pixels."""
 
-_SIZES = (0.94, 1.0, 1.06)
+_SIZES = (0.9, 0.95, 1.0, 1.05, 1.1)
 """How much larger the face may have become."""
 
 _ALIKE = 0.8

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from enum import Enum, auto
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from emodetect.faces.boxes import intersection_over_smaller, intersection_over_union
 from emodetect.types import Box, Detection, Face
@@ -47,11 +46,13 @@ class Place:
         box: the place; it may reach out of the picture.
         standing: how well the face is known.
         speed: how fast it moves, in its own widths a second.
+        number: the face's own; None for a candidate.
     """
 
     box: Box
     standing: Standing
     speed: float = 0.0
+    number: int | None = None
 
 
 @dataclass
@@ -120,6 +121,10 @@ class FaceTracker:
         settle_speed: float = 0.15,
         settle_size: float = 0.1,
     ) -> None:
+        # Here and not above: its import takes longer than that of all else together, and photos need no tracker.
+        from scipy.optimize import linear_sum_assignment
+
+        self._assign = linear_sum_assignment
         self._confirm, self._hold, self._forget = confirm, hold, forget
         self._settle_position, self._settle_speed, self._settle_size = settle_position, settle_speed, settle_size
         self._tracks: list[_Track] = []
@@ -163,7 +168,12 @@ class FaceTracker:
     def places(self, timestamp: float) -> tuple[Place, ...]:
         """Where to look for faces at this time, seconds."""
         return tuple(
-            Place(track.box(timestamp), self._standing(track, timestamp), math.hypot(track.speed_x, track.speed_y) / track.width)
+            Place(
+                track.box(timestamp),
+                self._standing(track, timestamp),
+                math.hypot(track.speed_x, track.speed_y) / track.width,
+                track.number,
+            )
             for track in self._tracks
             if track.width > 0
         )
@@ -182,7 +192,7 @@ class FaceTracker:
         known = np.asarray([track.number is not None for track in self._tracks], float)
         claims = np.where(overlap >= SAME_FACE, overlap + 0.5 * known[:, np.newaxis], 0.0)
         taken = set()
-        for row, column in zip(*linear_sum_assignment(claims, maximize=True), strict=True):
+        for row, column in zip(*self._assign(claims, maximize=True), strict=True):
             if overlap[row, column] >= SAME_FACE:
                 self._move(self._tracks[row], detections[column], timestamp)
                 taken.add(int(column))
