@@ -86,7 +86,7 @@ def wait_for(condition: Callable[[], object]) -> None:
 def read(classifier: Watched) -> Emotion:
     """What the active backend says of a face."""
     before = classifier.classified
-    classifier.crops.put(Crops((make_face(),), (make_image(),), 0.0))
+    classifier.crops.put(Crops((make_face(),), (make_image(),), 0, 0.0))
     wait_for(lambda: classifier.classified > before)
     return classifier.scores[1].dominant
 

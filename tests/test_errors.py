@@ -25,6 +25,7 @@ def test_the_tree_is_complete() -> None:
         "UsageError",
         "SourceError",
         "ModelError",
+        "BackendError",
         "BackendUnavailableError",
         "DatasetError",
         "OutputError",

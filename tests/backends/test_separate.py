@@ -15,7 +15,7 @@ import pytest
 from emodetect.backends.keras_cnn import KerasBackend
 from emodetect.backends.onnx_cnn import OnnxBackend
 from emodetect.backends.separate import SeparateBackend, create_separate
-from emodetect.errors import BackendUnavailableError, ModelError, UsageError
+from emodetect.errors import BackendError, BackendUnavailableError, ModelError, UsageError
 from emodetect.types import Image
 from tests.builders import write_plugin
 
@@ -178,7 +178,7 @@ def test_a_keras_file_that_is_none_says_so(tmp_path: Path) -> None:
 )
 def test_its_end_is_one_line(model: str, message: str, gray_levels: list[Image]) -> None:
     backend = create_separate("odd", model)
-    with backend, pytest.raises(ModelError, match=message) as caught:
+    with backend, pytest.raises(BackendError, match=message) as caught:
         backend.classify(gray_levels)
     assert len(str(caught.value).splitlines()) == 1
 
@@ -192,7 +192,7 @@ def test_a_call_holds_up_nothing_here_and_can_be_broken_off(model: str, gray_lev
     def ask() -> None:
         try:
             backend.classify(gray_levels)
-        except ModelError as error:
+        except BackendError as error:
             errors.append(error)
 
     thread = threading.Thread(target=ask)
@@ -211,7 +211,7 @@ def test_loading_can_be_broken_off() -> None:
     backend = create_separate("odd", "slow to load")
     timer = threading.Timer(0.5, backend.cancel)
     timer.start()
-    with pytest.raises(ModelError):
+    with pytest.raises(BackendError):
         backend.load()
     backend.close()
 

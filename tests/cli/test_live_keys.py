@@ -138,7 +138,7 @@ def is_red(screen: Image) -> bool:
 
 def is_dark(area: Image) -> bool:
     """Whether a part of the picture, whose background is light, has a dark ground; letters may be on it."""
-    return bool((area.max(axis=2) < 60).mean() > 0.15)
+    return bool(area.size and (area.max(axis=2) < 60).mean() > 0.15)
 
 
 def test_what_is_seen_changes(desktop: Desktop, press: Callable[..., Image], still_clip: Path) -> None:

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from emodetect.errors import ModelError
+from emodetect.faces.cascade import default_cascade
 from emodetect.faces.cascade_file import load_cascade
-from emodetect.faces.haar import default_cascade
 from emodetect.types import Image
 
 FOLDER = Path(cv2.data.haarcascades)  # type: ignore[attr-defined]

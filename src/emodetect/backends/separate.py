@@ -157,6 +157,7 @@ def _serve(connection: Connection, make: Callable[[], EmotionBackend]) -> None:
         with make() as backend:
             connection.send(((backend.name, backend.uncertain_below, backend.tells_contempt), None))
             for method, crops in _questions(connection):
+                answer: tuple[npt.NDArray[np.float32] | None, tuple[str, str] | None]
                 try:
                     answer = np.asarray(getattr(backend, method)(crops), np.float32), None
                 except Exception as error:  # may be this frame's alone

@@ -122,9 +122,10 @@ def main() -> None:
 def _leave(code: int) -> NoReturn:
     """End the process; outputs are closed by now.
 
-    A thread that was left behind in a native call would, if that returns while Python takes itself down, abort the process.
+    A thread that was left behind in a native call would, if that returns while Python takes itself down, abort the process. And
+    where Ctrl-C came inside an `exec`, as there is in many an import, Python would end by the signal instead of this code.
     """
-    if any(thread.name in ("reader", "classify") for thread in threading.enumerate()):
+    if code == EXIT_INTERRUPTED or any(thread.name in ("reader", "classify") for thread in threading.enumerate()):
         sys.stderr.flush()
         os._exit(code)
     sys.exit(code)

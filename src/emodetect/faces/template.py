@@ -20,6 +20,9 @@ _SIZES = (0.9, 0.95, 1.0, 1.05, 1.1)
 _ALIKE = 0.8
 """Normalised correlation from which on it is the same face; below it the cascade should look again."""
 
+_PLAIN = 4.0
+"""Standard deviation of gray levels below which there is nothing to know a face by again."""
+
 _Gray = npt.NDArray[np.uint8]
 
 
@@ -52,8 +55,10 @@ class FaceTemplate:
             margin: how far from there it may be, as a share of its side.
 
         Returns:
-            Where it is; None where nothing looks like it, or where it reaches out of the picture.
+            Where it is; None where nothing looks like it, where it reaches out of the picture, or where it has no features.
         """
+        if self.image.std() < _PLAIN:
+            return None
         reach_x, reach_y = (round(side * (0.5 * _SIZES[-1] + margin)) for side in (self.width, self.height))
         left, top = near.x + near.width // 2 - reach_x, near.y + near.height // 2 - reach_y
         around = Box(left, top, 2 * reach_x, 2 * reach_y).clipped(gray.shape[1], gray.shape[0])

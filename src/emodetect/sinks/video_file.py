@@ -63,6 +63,7 @@ class VideoEncoder:
         self._file = open_output(path, overwrite=overwrite)
         self._rate = Fraction(frames_per_second).limit_denominator(1001)
         self._timestamp: float | None = None
+        self._begin = self._length = 0.0
         # fmt: off
         command = [
             imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-loglevel", "error", "-nostdin",
@@ -112,11 +113,12 @@ class VideoEncoder:
         start = b""
         if self._timestamp is None:
             start = matroska.head(self._size, self._rate)
-            self._timestamp = timestamp or 0.0
+            self._timestamp = self._begin = timestamp or 0.0
         elif timestamp is not None and timestamp > self._timestamp:
             self._timestamp = timestamp
         else:
             self._timestamp += float(1 / self._rate)
+        self._length = self._timestamp - self._begin + float(1 / self._rate)
         assert self._process.stdin is not None
         try:
             self._process.stdin.write(start + matroska.picture_head(image.nbytes, self._timestamp))
@@ -147,7 +149,7 @@ class VideoEncoder:
         if status != 0:
             raise OutputError(f"{self._path}: cannot be written ({reason})")
         if self._path.suffix.lower() != ".mkv":
-            _put_in_order(self._path)
+            _put_in_order(self._path, self._length)
 
     def _reason(self) -> str:
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -258,13 +260,15 @@ def _fitted(image: Image, size: tuple[int, int]) -> Image:
     return canvas
 
 
-def _put_in_order(path: Path) -> None:
+def _put_in_order(path: Path, seconds: float) -> None:
     """Turn a fragmented file into one with a single index at its start, which more players can seek in.
+
+    Sound that runs on after so many seconds is cut: FFmpeg sometimes notices the pictures' end late.
 
     Where there is no room for a second file, the fragmented one stays: it plays as well.
     """
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-loglevel", "quiet", "-nostdin", "-i", str(path.absolute())]
-    command += ["-map", "0", "-c", "copy", "-video_track_timescale", "90000", "-movflags", "+faststart"]
+    command += ["-map", "0", "-c", "copy", "-t", f"{seconds:.3f}", "-video_track_timescale", "90000", "-movflags", "+faststart"]
     with contextlib.suppress(OutputError, subprocess.CalledProcessError), written_whole(path) as whole:
         subprocess.run([*command, str(whole.absolute())], check=True, stdin=subprocess.DEVNULL, start_new_session=True)
 

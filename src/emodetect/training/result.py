@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -82,7 +82,8 @@ def load_best(path: Path, data: RunData | None = None) -> TrainedModel:
     """
     settings, folder = Settings.load(path), RunFolder(path)
     architecture = architecture_named(settings.architecture)
-    data = data or prepare(settings, architecture)
+    # Teachers have their say on the training part only, which is not needed here.
+    data = data or prepare(replace(settings, teachers=()), architecture)
     keras.config.set_dtype_policy("float32")
     model = architecture.build(data.heads)
     if folder.weights.exists():
