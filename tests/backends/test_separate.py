@@ -169,18 +169,25 @@ def test_a_keras_file_that_is_none_says_so(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("model", "message"),
+    ("model", "kind", "message"),
     [
-        ("dies", "the process of the backend odd one was ended by SIGKILL"),
-        ("leaves", "ended by itself .exit code 3."),
-        ("reads past an end", "unexpected EOFError: no more bytes"),
+        ("dies", BackendError, "the process of the backend odd one was ended by SIGKILL"),
+        ("leaves", BackendError, "ended by itself .exit code 3."),
+        ("reads past an end", ModelError, "unexpected EOFError: no more bytes"),
     ],
 )
-def test_its_end_is_one_line(model: str, message: str, gray_levels: list[Image]) -> None:
+def test_its_end_or_failure_is_one_line(model: str, kind: type[Exception], message: str, gray_levels: list[Image]) -> None:
     backend = create_separate("odd", model)
-    with backend, pytest.raises(BackendError, match=message) as caught:
+    with backend, pytest.raises(kind, match=message) as caught:
         backend.classify(gray_levels)
     assert len(str(caught.value).splitlines()) == 1
+
+
+def test_a_failure_in_one_call_leaves_the_next_ones_alone(gray_levels: list[Image]) -> None:
+    with create_separate("odd", "reads past an end") as backend:
+        for _ in range(2):
+            with pytest.raises(ModelError, match="no more bytes"):
+                backend.classify(gray_levels)
 
 
 @pytest.mark.parametrize("model", ["holds", "sleeps"])

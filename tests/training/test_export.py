@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -9,11 +10,14 @@ import pytest
 
 from emodetect.backends.cnn import create_cnn
 from emodetect.backends.metadata import ModelMetadata, write_keras_metadata
+from emodetect.backends.onnx_session import model_metadata, open_session
 from emodetect.cli import cli
 from emodetect.errors import ModelError, OutputError, UsageError
 from emodetect.training.architectures import architecture_named
-from emodetect.training.export import write_onnx
+from emodetect.training.dataset import as_input
+from emodetect.training.export import measure_face_threshold, write_onnx
 from emodetect.training.parity_faces import read_parity_faces
+from emodetect.training.result import TrainedModel, face_threshold
 from tests.cli.running import assert_one_line, run
 
 RUN = Path(__file__).parents[2] / "docs" / "runs" / "compact"
@@ -94,6 +98,23 @@ def test_a_network_in_8_bits_is_smaller_and_answers_the_same(tmp_path: Path, cap
         assert small.tells_contempt
         difference = np.abs(small.classify(crops) - plain.classify(crops))
         assert 0 < difference.max() < 0.1
+
+
+@pytest.mark.skipif(not RUN.is_dir(), reason="the embedded network's run lies beside src in a checkout only")
+def test_the_face_outputs_threshold_is_measured_again_in_8_bits(tmp_path: Path) -> None:
+    source, faces = shipped_network(tmp_path)
+    path = tmp_path / "small.onnx"
+    export(source, path, "--data", faces, "--int8")
+    before = model_metadata(open_session(path), path)
+    assert before is not None
+    crops = [cv2.cvtColor(cv2.resize(face, (48, 48)), cv2.COLOR_BGR2GRAY) for face in read_parity_faces(None)[0]]
+    trained = TrainedModel(None, architecture_named("compact").heads, before, np.asarray(crops, np.uint8))
+    measure_face_threshold(path, trained)
+    after = model_metadata(open_session(path), path)
+    assert after is not None
+    [scores] = open_session(path).run(["face"], {"faces": as_input(trained.small_faces)})
+    assert after.face_above == face_threshold(scores[:, 1]) != before.face_above
+    assert replace(after, face_above=before.face_above) == before
 
 
 @pytest.mark.skipif(not RUN.is_dir(), reason="the embedded network's run lies beside src in a checkout only")

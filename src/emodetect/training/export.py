@@ -18,7 +18,9 @@ from emodetect.errors import BackendUnavailableError, ModelError, first_line
 from emodetect.files import written_whole
 from emodetect.quiet import quiet_native_output
 from emodetect.suggestions import did_you_mean_file
-from emodetect.training.result import load_best
+from emodetect.training.dataset import as_input
+from emodetect.training.negatives import FACE
+from emodetect.training.result import TrainedModel, face_threshold, load_best
 from emodetect.types import Image
 
 _PARITY = 1e-4
@@ -61,7 +63,10 @@ def export_run(folder: Path, path: Path, faces: Sequence[Image], *, int8: bool =
     """
     trained = load_best(folder)
     takes = face_input(folder, trained.model, trained.metadata)
-    return write_onnx(trained.model, path, trained.metadata, takes.prepare(faces), int8=int8)
+    parity = write_onnx(trained.model, path, trained.metadata, takes.prepare(faces), int8=int8)
+    if int8 and trained.metadata.face is not None:
+        measure_face_threshold(path, trained)
+    return parity
 
 
 def export_file(
@@ -138,6 +143,28 @@ def write_onnx(model: keras.Model, path: Path, metadata: ModelMetadata, faces: F
             if not parity.same_answers >= _SAME_ANSWERS:
                 raise ModelError(f"{path}: in 8 bits only {parity.same_answers:.0%} of the answers stay the same")
     return parity
+
+
+def measure_face_threshold(path: Path, trained: TrainedModel) -> None:
+    """Measure the face output's threshold again, and write it into the file: in 8 bits the lowest scores are others.
+
+    Args:
+        path: the ONNX file of a network with a face output.
+        trained: what it was made of.
+    """
+    import onnx
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    batch = {session.get_inputs()[0].name: as_input(trained.small_faces)}
+    [scores] = session.run([trained.metadata.face], batch)
+    metadata = replace(trained.metadata, face_above=face_threshold(scores[:, FACE]))
+    graph = onnx.load(path)
+    for entry in graph.metadata_props:
+        if entry.key == KEY:
+            entry.value = metadata.to_json()
+    with written_whole(path, overwrite=True) as partial:
+        onnx.save(graph, partial)
 
 
 def _convert(model: keras.Model, path: Path, name: str) -> None:

@@ -15,6 +15,8 @@ from emodetect.training.dataset import FACE_SIZE, IMAGE_SUFFIXES, as_images
 FACE_LABELS = ("nothing", "face")
 """What the positions of an output mean that tells faces from everything else."""
 
+FACE = FACE_LABELS.index("face")
+
 GrayImages = npt.NDArray[np.uint8]
 
 

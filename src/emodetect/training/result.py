@@ -23,6 +23,7 @@ from emodetect.training.calibration import calibrate
 from emodetect.training.dataset import FACE_SIZE
 from emodetect.training.log import read_log
 from emodetect.training.metrics import Metrics, accuracy_where_known, uncertainty_threshold
+from emodetect.training.negatives import FACE
 from emodetect.training.parts import FloatArray, RunData, prepare
 from emodetect.training.plots import plot_confusion, plot_curves
 from emodetect.training.run_folder import RunFolder
@@ -43,11 +44,13 @@ class TrainedModel:
         model: the Keras model.
         heads: its outputs.
         metadata: what its files say of it.
+        small_faces: uint8 (n, 48, 48), validation faces of which 16 pixels are left; `face_threshold` is measured on them.
     """
 
     model: keras.Model
     heads: tuple[Head, ...]
     metadata: ModelMetadata
+    small_faces: npt.NDArray[np.uint8]
 
     def seven(self, images: npt.NDArray[np.uint8]) -> FloatArray:
         """Scores of the default output for uint8 (n, 48, 48) gray faces: float32 (n, 7) in the order of `EMOTIONS`."""
@@ -95,7 +98,7 @@ def load_best(path: Path, data: RunData | None = None) -> TrainedModel:
     images = data.validation.faces.images
     calibration = calibrate(model, data.heads, data.validation, predict(model, images))
     scores = predict(model, images)
-    truth = data.validation.agreed_labels()
+    truth, small = data.validation.agreed_labels(), _small_faces(data)
     seven = _by_output(data.heads, scores)
     agreed = {name: accuracy_where_known(score, truth) for name, score in seven.items()}
     default = max(agreed, key=lambda name: agreed[name])
@@ -105,7 +108,7 @@ def load_best(path: Path, data: RunData | None = None) -> TrainedModel:
         default=default,
         uncertain_below=uncertainty_threshold(seven[default], truth),
         face=next((head.name for head in data.heads if head.learns == "face"), None),
-        face_above=_face_threshold(model, data),
+        face_above=_face_threshold_of(model, data.heads, small),
         facts={
             "architecture": architecture.name,
             "data": Path(settings.data).name + (" with votes" if settings.votes else ""),
@@ -117,7 +120,7 @@ def load_best(path: Path, data: RunData | None = None) -> TrainedModel:
             "keras": keras.__version__,
         },
     )
-    return TrainedModel(model, data.heads, metadata)
+    return TrainedModel(model, data.heads, metadata, small)
 
 
 def finish(path: Path, data: RunData) -> tuple[TrainedModel, str]:
@@ -144,16 +147,24 @@ def finish(path: Path, data: RunData) -> tuple[TrainedModel, str]:
     return trained, summary
 
 
-def _face_threshold(model: keras.Model, data: RunData) -> float | None:
-    """The face score that nine in ten validation faces have when only 16 pixels are left of them; None without such a head."""
-    position = next((index for index, head in enumerate(data.heads) if head.learns == "face"), None)
-    if position is None:
-        return None
+def face_threshold(scores: FloatArray) -> float:
+    """The face score that nine in ten validation faces have when only 16 pixels are left of them.
+
+    Args:
+        scores: float32 (n,), face scores of `TrainedModel.small_faces`.
+    """
+    return round(float(np.quantile(scores, 1 - _FACES_KEPT)), 4)
+
+
+def _face_threshold_of(model: keras.Model, heads: tuple[Head, ...], small_faces: npt.NDArray[np.uint8]) -> float | None:
+    position = next((index for index, head in enumerate(heads) if head.learns == "face"), None)
+    return None if position is None else face_threshold(predict(model, small_faces)[position][:, FACE])
+
+
+def _small_faces(data: RunData) -> npt.NDArray[np.uint8]:
     faces = data.validation.faces
     small = [cv2.resize(image, (_SMALL, _SMALL), interpolation=cv2.INTER_AREA) for image in faces.images[faces.labels >= 0]]
-    images = np.asarray([cv2.resize(image, (FACE_SIZE, FACE_SIZE), interpolation=cv2.INTER_LINEAR) for image in small], np.uint8)
-    scores = predict(model, images)[position][:, data.heads[position].labels.index("face")]
-    return round(float(np.quantile(scores, 1 - _FACES_KEPT)), 4)
+    return np.asarray([cv2.resize(image, (FACE_SIZE, FACE_SIZE), interpolation=cv2.INTER_LINEAR) for image in small], np.uint8)
 
 
 def _by_output(heads: tuple[Head, ...], scores: list[FloatArray]) -> dict[str, FloatArray]:
