@@ -208,7 +208,7 @@ BOX = Box(100, 100, 80, 80)
     ("place", "due"),
     [
         (Place(BOX, Standing.SEEN), [False, False, True]),
-        (Place(BOX, Standing.SEEN, speed=0.5), [False, True, True]),
+        (Place(BOX, Standing.SEEN, speed=0.8), [False, True, True]),
         (Place(BOX, Standing.REMEMBERED), [False, True, True]),
         (Place(BOX, Standing.MISSED), [True, True, True]),
         (Place(BOX, Standing.CANDIDATE), [True, True, True]),

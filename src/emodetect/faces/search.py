@@ -25,7 +25,7 @@ _LOOK_EVERY = 0.07
 _DETECT_EVERY = 0.25
 """Seconds for which a face that is known is followed by its looks alone, before the detector must find it again."""
 
-_TOO_FAR = 0.015
+_TOO_FAR = 0.03
 """How far a face may move on between two looks, in its own widths: a fast one may turn round."""
 
 _SURPRISE = 2.0
@@ -53,7 +53,7 @@ class FaceSearch:
 
     def __init__(self, detector: FaceDetector, *, every: float = SCAN_EVERY) -> None:
         self._detector, self._every = detector, every
-        self._looked = self._scanned = float("-inf")
+        self._looked = self._scanned = self._followed = float("-inf")
         self._templates: dict[int, tuple[float, FaceTemplate]] = {}
         self.full_scans = self.close_looks = 0
 
@@ -81,7 +81,7 @@ class FaceSearch:
             return self._detector.detect(gray)
         margin = min(_MARGINS[0] + _SURPRISE * (timestamp - self._looked), _MARGINS[1])
         self._looked = timestamp
-        followed = self._follow(gray, timestamp, places, margin)
+        followed = self._follow(gray, timestamp, places)
         others = [place for place in places if place not in followed]
         self.close_looks += len(others)
         found = self._detector.detect_near(gray, [place.box for place in others], margin)
@@ -94,17 +94,17 @@ class FaceSearch:
             found = without_nested([*found, *self._detector.detect_near(gray, fresh, _MARGINS[0])])
         return found
 
-    def _follow(
-        self, gray: npt.NDArray[np.uint8], timestamp: float, places: Sequence[Place], margin: float
-    ) -> dict[Place, Detection]:
+    def _follow(self, gray: npt.NDArray[np.uint8], timestamp: float, places: Sequence[Place]) -> dict[Place, Detection]:
         """The faces that look as they did when the detector found them a moment ago."""
         present = {place.number for place in places}
         self._templates = {number: known for number, known in self._templates.items() if number in present}
         followed = {}
+        reach = min(_SURPRISE * (timestamp - self._followed), _MARGINS[1])
+        self._followed = timestamp
         for place in places:
             if place.standing is Standing.SEEN and place.number in self._templates:
                 found, template = self._templates[place.number]
-                box = template.find(gray, place.box, margin) if timestamp - found < _DETECT_EVERY else None
+                box = template.find(gray, place.box, reach) if timestamp - found < _DETECT_EVERY else None
                 if box is not None:
                     followed[place] = Detection(box, neighbors=1)
         return followed

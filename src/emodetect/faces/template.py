@@ -11,11 +11,16 @@ from typing_extensions import Self
 
 from emodetect.types import Box
 
-_SIDE = 32
+_SIDE = 24
 """Side that a face is reduced to, pixels."""
 
-_SIZES = (0.9, 0.95, 1.0, 1.05, 1.1)
-"""How much larger the face may have become."""
+_STEP = 0.05
+"""Between the sizes that are tried: how much larger the face has become."""
+
+_MOST_STEPS = 2
+"""How many larger or smaller sizes are tried at most, the second only where the first fits better."""
+
+_LARGEST = 1 + _MOST_STEPS * _STEP
 
 _ALIKE = 0.8
 """Normalised correlation from which on it is the same face; below it the cascade should look again."""
@@ -59,26 +64,40 @@ class FaceTemplate:
         """
         if self.image.std() < _PLAIN:
             return None
-        reach_x, reach_y = (round(side * (0.5 * _SIZES[-1] + margin)) for side in (self.width, self.height))
+        reach_x, reach_y = (round(side * (0.5 * _LARGEST + margin)) for side in (self.width, self.height))
         left, top = near.x + near.width // 2 - reach_x, near.y + near.height // 2 - reach_y
         around = Box(left, top, 2 * reach_x, 2 * reach_y).clipped(gray.shape[1], gray.shape[0])
-        if around.width < _SIZES[-1] * self.width + 1 or around.height < _SIZES[-1] * self.height + 1:
+        if around.width < _LARGEST * self.width + 1 or around.height < _LARGEST * self.height + 1:
             return None
         region = gray[around.y : around.y + around.height, around.x : around.x + around.width]
-        matches = [self._match(region, size) for size in _SIZES]
-        likeness = np.asarray([alike for alike, _, _ in matches], np.float32)
-        best = int(likeness.argmax())
-        if likeness[best] < _ALIKE:
-            return None
-        size = _SIZES[best] + _summit(likeness, best) * (_SIZES[1] - _SIZES[0])
-        _, x, y = matches[best]
-        width, height = size * self.width, size * self.height
-        return Box(round(around.x + x - width / 2), round(around.y + y - height / 2), round(width), round(height))
+        # Reduced once to what all sizes are made of: most of the work would be in reading a large face five times.
+        scale = min(1.0, 2 * _SIDE / min(self.width, self.height))
+        shape = round(around.width * scale), round(around.height * scale)
+        region = np.asarray(cv2.resize(region, shape, interpolation=cv2.INTER_AREA), np.uint8)
+        across, down = around.width / shape[0], around.height / shape[1]
 
-    def _match(self, region: _Gray, size: float) -> tuple[float, float, float]:
-        """How well the face fits at its best, so many times as large, and where its middle is then, pixels of the region."""
+        def match(steps: int) -> tuple[float, float, float]:
+            size = 1 + _STEP * steps
+            return self._match(region, size * self.width / across, size * self.height / down)
+
+        matches = {steps: match(steps) for steps in (-1, 0, 1)}
+        best = max(matches, key=lambda steps: matches[steps][0])
+        if best:
+            matches[2 * best] = match(2 * best)
+            best = max(matches, key=lambda steps: matches[steps][0])
+        alike, x, y = matches[best]
+        if alike < _ALIKE:
+            return None
+        around_best = [matches[steps][0] for steps in (best - 1, best, best + 1) if steps in matches]
+        size = 1 + _STEP * (best + (_summit(np.asarray(around_best, np.float32), 1) if len(around_best) == 3 else 0.0))
+        width, height = size * self.width, size * self.height
+        left, top = around.x + x * across - width / 2, around.y + y * down - height / 2
+        return Box(round(left), round(top), round(width), round(height))
+
+    def _match(self, region: _Gray, face_width: float, face_height: float) -> tuple[float, float, float]:
+        """How well the face fits at its best if it is so large, and where its middle is then, all in pixels of the region."""
         height, width = region.shape
-        shape = round(width * _SIDE / (size * self.width)), round(height * _SIDE / (size * self.height))
+        shape = round(width * _SIDE / face_width), round(height * _SIDE / face_height)
         reduced = cv2.resize(region, shape, interpolation=cv2.INTER_AREA)
         likeness = np.asarray(cv2.matchTemplate(reduced, self.image, cv2.TM_CCOEFF_NORMED), np.float32)
         _, alike, _, (column, row) = cv2.minMaxLoc(likeness)
