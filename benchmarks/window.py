@@ -125,6 +125,8 @@ def measure(clip: Path, truth: Sequence[Box], make: Callable[[], EmotionBackend]
     """Play the clip once."""
     boxes = Boxes()
     with LiveCapture(LiveSource.parse(str(clip))) as capture, TimedWindow(capture) as window:
+        while not capture.opened(timeout=0.1):
+            pass
         session = LiveSession(
             capture, HaarDetector(min_face=View().min_face), FaceTracker(), [make],
             view=View(), verifier=EmbeddedVerifier(), recorder=boxes, window=window,
