@@ -85,14 +85,15 @@ class FaceTemplate:
         if best:
             matches[2 * best] = match(2 * best)
             best = max(matches, key=lambda steps: matches[steps][0])
-        alike, x, y = matches[best]
+        alike, middle_x, middle_y = matches[best]
         if alike < _ALIKE:
             return None
-        around_best = [matches[steps][0] for steps in (best - 1, best, best + 1) if steps in matches]
-        size = 1 + _STEP * (best + (_summit(np.asarray(around_best, np.float32), 1) if len(around_best) == 3 else 0.0))
+        beside = [matches[steps][0] if steps in matches else 0.0 for steps in (best - 1, best, best + 1)]
+        between = _summit(np.asarray(beside, np.float32), 1) if all(beside) else 0.0
+        size = 1 + _STEP * (best + between)
         width, height = size * self.width, size * self.height
-        left, top = around.x + x * across - width / 2, around.y + y * down - height / 2
-        return Box(round(left), round(top), round(width), round(height))
+        x, y = around.x + middle_x * across - width / 2, around.y + middle_y * down - height / 2
+        return Box(round(x), round(y), round(width), round(height))
 
     def _match(self, region: _Gray, face_width: float, face_height: float) -> tuple[float, float, float]:
         """How well the face fits at its best if it is so large, and where its middle is then, all in pixels of the region."""
