@@ -4,7 +4,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import cv2
-import keras
 import numpy as np
 import pytest
 
@@ -118,19 +117,12 @@ def test_the_face_outputs_threshold_is_measured_again_in_8_bits(tmp_path: Path) 
 
 
 @pytest.mark.skipif(not RUN.is_dir(), reason="the embedded network's run lies beside src in a checkout only")
-def test_a_network_that_suffers_in_8_bits_leaves_no_file(tmp_path: Path) -> None:
+def test_a_network_that_suffers_in_8_bits_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source, faces = shipped_network(tmp_path)
-    model = keras.models.load_model(source)
-    # One filter a thousand times as loud as the others: its range leaves no steps for them. The first two layers keep 32 bits.
-    layer = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)][2]
-    scale = next(weight for weight in layer.weights if weight.path.endswith("beta"))
-    values = np.asarray(scale)
-    values[0] += 1e5
-    scale.assign(values)
-    model.save(source)
-    with pytest.raises(ModelError, match=r"small\.onnx: in 8 bits only \d+% of the answers stay the same"):
+    monkeypatch.setattr("emodetect.training.export._SAME_ANSWERS", 1.01)  # as if it had changed an answer
+    with pytest.raises(ModelError, match=r"small\.onnx: in 8 bits only 100% of the answers stay the same"):
         export(source, tmp_path / "small.onnx", "--data", faces, "--int8")
-    assert not list(tmp_path.glob("small*"))
+    assert not list(tmp_path.glob("*small*"))
 
 
 def test_8_bits_want_faces_to_measure_on(tmp_path: Path) -> None:
