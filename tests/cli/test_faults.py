@@ -227,7 +227,7 @@ class TestDisk:
     def test_live_on_a_full_disk(self, still_picture: Image, tmp_path: Path) -> None:
         clip = write_clip(tmp_path / "clip.mp4", [still_picture] * 50)
         log = tmp_path / "a.jsonl"
-        with small_disk(tmp_path / "disk", "size=100k") as disk:
+        with small_disk(tmp_path / "disk", "size=250k") as disk:
             done = run("live", "--source", clip, "--loop", "--no-window", "--record", disk / "a.mp4", "--log", log)
             assert_one_line(done, 1, "a.mp4: cannot be written", "No space left")
             assert count_frames(disk / "a.mp4") > 0
