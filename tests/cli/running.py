@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 TIMEOUT = 180
@@ -44,3 +45,22 @@ def assert_one_line(done: subprocess.CompletedProcess[str], code: int, *parts: s
     assert lines[0].startswith("emodetect: ")
     for part in parts:
         assert part in lines[0]
+
+
+@contextmanager
+def started(*arguments: str | Path, changes: Mapping[str, str | None] | None = None) -> Iterator[subprocess.Popen[str]]:
+    """A run that goes on, without a display but for these changes of the environment; killed if the test fails."""
+    env = environment({"DISPLAY": None, **(changes or {})})
+    with subprocess.Popen(command(*arguments), env=env, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.kill()
+
+
+def end(process: subprocess.Popen[str]) -> str:
+    """Wait for a run's end; what it said."""
+    _, errors = process.communicate(timeout=TIMEOUT)
+    assert "Traceback" not in errors
+    return errors

@@ -9,8 +9,6 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -22,7 +20,7 @@ from emodetect.types import Image
 from tests.builders import PHOTO, MovingClip, make_background, place_face, small_disk, write_clip, write_plugin
 from tests.cli.desktop import open_desktop, wait_until
 from tests.cli.mjpeg import network_camera
-from tests.cli.running import TIMEOUT, assert_one_line, command, environment, run
+from tests.cli.running import TIMEOUT, assert_one_line, end, run, started
 
 FAILING_BACKEND = '''
 import numpy as np
@@ -83,26 +81,6 @@ def count_frames(path: Path) -> int:
         count += 1
     capture.release()
     return count
-
-
-@contextmanager
-def started(*arguments: str | Path, display: str | None = None) -> Iterator[subprocess.Popen[str]]:
-    """A run that goes on; killed if the test fails."""
-    with subprocess.Popen(
-        command(*arguments), env=environment({"DISPLAY": display}), stderr=subprocess.PIPE, text=True
-    ) as process:
-        try:
-            yield process
-        finally:
-            if process.poll() is None:
-                process.kill()
-
-
-def end(process: subprocess.Popen[str]) -> str:
-    """Wait for a run's end; what it said."""
-    _, errors = process.communicate(timeout=TIMEOUT)
-    assert "Traceback" not in errors
-    return errors
 
 
 class TestBackend:
@@ -213,7 +191,7 @@ class TestKilled:
         clip = write_clip(tmp_path / "clip.mp4", [still_picture] * 50)
         log, output = tmp_path / "a.jsonl", tmp_path / "a.mp4"
         arguments: list[str | Path] = ["live", "--source", clip, "--loop", "--log", log, "--record", output]
-        with open_desktop() as desktop, started(*arguments, display=desktop.name) as process:
+        with open_desktop() as desktop, started(*arguments, changes={"DISPLAY": desktop.name}) as process:
             wait_until(lambda: log.exists() and len(log.read_text().splitlines()) > 60 and count_frames(output), "frames")
             seen = len(log.read_text().splitlines())
             desktop.kill()
@@ -257,7 +235,7 @@ class TestCamera:
         log = tmp_path / "a.jsonl"
         with network_camera([still_picture]) as camera, open_desktop() as desktop:
             arguments: list[str | Path] = ["live", "--source", camera.address, "--reconnect", "120", "--log", log]
-            with started(*arguments, display=desktop.name) as process:
+            with started(*arguments, changes={"DISPLAY": desktop.name}) as process:
                 wait_until(lambda: len(log_lines(log)) > 20 and desktop.window("emodetect"), "pictures")
                 playing = desktop.screenshot("emodetect")
                 camera.silent = True
@@ -301,7 +279,7 @@ class TestCamera:
         with network_camera([still_picture]) as camera, open_desktop() as desktop:
             camera.silent = True
             address = camera.address if source == "stream" else str(tmp_path / "pipe")
-            with started("live", "--source", address, display=desktop.name) as process:
+            with started("live", "--source", address, changes={"DISPLAY": desktop.name}) as process:
                 wait_until(lambda: desktop.window("emodetect"), "the window")
                 desktop.press("emodetect", "q")
                 assert end(process) == ""

@@ -19,7 +19,7 @@ from emodetect.types import Emotion, Image
 from tests.builders import make_background, place_face, write_clip, write_plugin
 from tests.cli.desktop import Desktop, open_desktop, wait_until
 from tests.cli.mjpeg import serve_mjpeg
-from tests.cli.running import TIMEOUT, assert_one_line, command, environment, run
+from tests.cli.running import assert_one_line, end, run, started
 from tests.model_files import save_deepface_weights, tutorial_model
 
 SLOW_BACKEND = '''
@@ -98,20 +98,8 @@ def live(
     desktop: Desktop | None, *arguments: str | Path, changes: Mapping[str, str | None] | None = None
 ) -> Iterator[subprocess.Popen[str]]:
     """A live run in a window; killed if the test fails."""
-    env = environment({"DISPLAY": desktop.name if desktop else None, **(changes or {})})
-    with subprocess.Popen(command("live", *arguments), env=env, stderr=subprocess.PIPE, text=True) as process:
-        try:
-            yield process
-        finally:
-            if process.poll() is None:
-                process.kill()
-
-
-def end(process: subprocess.Popen[str]) -> str:
-    """Wait for a run's end; what it said."""
-    _, errors = process.communicate(timeout=TIMEOUT)
-    assert "Traceback" not in errors
-    return errors
+    with started("live", *arguments, changes={"DISPLAY": desktop.name if desktop else None, **(changes or {})}) as process:
+        yield process
 
 
 def near(picture: Image, color: tuple[int, int, int]) -> npt.NDArray[np.bool_]:

@@ -16,7 +16,8 @@ from emodetect.overlay import COLORS
 from emodetect.types import Emotion, Image
 from tests.builders import make_background, place_face, write_clip, write_plugin
 from tests.cli.desktop import Desktop, open_desktop, wait_until
-from tests.cli.test_live import end, live, near, read_log
+from tests.cli.running import end
+from tests.cli.test_live import live, near, read_log
 
 BACKENDS = '''
 import ctypes
