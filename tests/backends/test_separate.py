@@ -59,7 +59,7 @@ class Odd(EmotionBackend):
         return np.asarray(scores, np.float32).reshape(-1, 7)
 
     def close(self):
-        if self.model:
+        if self.model.endswith("mark"):
             open(self.model, "w").write("closed")
 
 def create(model, labels):
