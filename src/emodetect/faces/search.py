@@ -22,8 +22,11 @@ _SOON = 0.1
 _LOOK_EVERY = 0.07
 """Seconds between two looks at the faces that are known; the tracker moves them on meanwhile."""
 
-_DETECT_EVERY = 0.25
-"""Seconds for which a face that is known is followed by its looks alone, before the detector must find it again."""
+_DETECT_EVERY = 0.35
+"""Seconds for which a face that is known is followed by its looks alone, before the detector looks for it again."""
+
+_FOLLOW_FOR = 1.0
+"""Seconds for which it may be followed so while the detector, which misses a face now and then, does not find it."""
 
 _TOO_FAR = 0.03
 """How far a face may move on between two looks, in its own widths: a fast one may turn round."""
@@ -53,7 +56,7 @@ class FaceSearch:
 
     def __init__(self, detector: FaceDetector, *, every: float = SCAN_EVERY) -> None:
         self._detector, self._every = detector, every
-        self._looked = self._scanned = self._followed = float("-inf")
+        self._looked = self._scanned = float("-inf")
         self._templates: dict[int, tuple[float, FaceTemplate]] = {}
         self.full_scans = self.close_looks = 0
 
@@ -79,13 +82,16 @@ class FaceSearch:
         if not self._every:
             self.full_scans += 1
             return self._detector.detect(gray)
-        margin = min(_MARGINS[0] + _SURPRISE * (timestamp - self._looked), _MARGINS[1])
+        reach = _SURPRISE * (timestamp - self._looked)
+        margin, reach = min(_MARGINS[0] + reach, _MARGINS[1]), min(reach, _MARGINS[1])
         self._looked = timestamp
-        followed = self._follow(gray, timestamp, places)
+        self._forget(places)
+        followed = self._follow(gray, timestamp, places, reach, _DETECT_EVERY)
         others = [place for place in places if place not in followed]
         self.close_looks += len(others)
         found = self._detector.detect_near(gray, [place.box for place in others], margin)
-        self._remember(gray, timestamp, others, found)
+        missed = self._remember(gray, timestamp, others, found)
+        followed |= self._follow(gray, timestamp, missed, reach, _FOLLOW_FOR)
         found = [*followed.values(), *found]
         if self._is_scan_due(timestamp, places) or _is_any_lost(places, found):
             self._scanned = timestamp
@@ -94,32 +100,36 @@ class FaceSearch:
             found = without_nested([*found, *self._detector.detect_near(gray, fresh, _MARGINS[0])])
         return found
 
-    def _follow(self, gray: npt.NDArray[np.uint8], timestamp: float, places: Sequence[Place]) -> dict[Place, Detection]:
-        """The faces that look as they did when the detector found them a moment ago."""
+    def _forget(self, places: Sequence[Place]) -> None:
+        """Keep the looks of those alone that are still known."""
         present = {place.number for place in places}
         self._templates = {number: known for number, known in self._templates.items() if number in present}
+
+    def _follow(
+        self, gray: npt.NDArray[np.uint8], timestamp: float, places: Sequence[Place], reach: float, seconds: float
+    ) -> dict[Place, Detection]:
+        """The faces that look as they did when the detector last found them, less than these seconds ago."""
         followed = {}
-        reach = min(_SURPRISE * (timestamp - self._followed), _MARGINS[1])
-        self._followed = timestamp
         for place in places:
             if place.standing is Standing.SEEN and place.number in self._templates:
                 found, template = self._templates[place.number]
-                box = template.find(gray, place.box, reach) if timestamp - found < _DETECT_EVERY else None
+                box = template.find(gray, place.box, reach) if timestamp - found < seconds else None
                 if box is not None:
                     followed[place] = Detection(box, neighbors=1)
         return followed
 
     def _remember(
         self, gray: npt.NDArray[np.uint8], timestamp: float, places: Sequence[Place], found: Sequence[Detection]
-    ) -> None:
-        """Keep what the faces that the detector has found look like now, and forget the others of these."""
+    ) -> list[Place]:
+        """Keep what the faces that the detector has found look like now; returns the others of these."""
         overlaps = intersection_over_union([place.box for place in places], [detection.box for detection in found])
+        missed = []
         for place, row in zip(places, overlaps, strict=True):
-            if place.number is None:
-                continue
-            self._templates.pop(place.number, None)
-            if row.size and row.max() >= SAME_FACE:
+            if not row.size or row.max() < SAME_FACE:
+                missed.append(place)
+            elif place.number is not None:
                 self._templates[place.number] = timestamp, FaceTemplate.of(gray, found[int(row.argmax())].box)
+        return missed
 
     def _is_scan_due(self, timestamp: float, places: Sequence[Place]) -> bool:
         settled = any(place.standing is Standing.SEEN for place in places) and not any(
