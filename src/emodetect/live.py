@@ -1,7 +1,7 @@
 """Live: capture, tracking and classifying in threads of their own, the picture on the main thread.
 
 Every captured picture is shown. A slow tracker makes boxes a little less exact, a slow backend makes labels late; neither delays
-the picture.
+the picture. Where faces are hidden in what is saved, only pictures in which they were looked for are shown.
 """
 
 from __future__ import annotations
@@ -59,6 +59,7 @@ class _Tracked:
 
     result: FrameResult
     outlook: Outlook = Outlook()
+    frame: Frame | None = None
 
     def at(self, frame: Frame) -> FrameResult:
         """The same faces where they should be in this frame."""
@@ -186,9 +187,9 @@ class LiveSession:
                 self._window.show(self._decorated(*self._picture))
             if self._window is not None and not self._obey(self._window):
                 break
-            if frame is not None:
+            if frame is not None and self._picture is not None:
                 now = self._capture.elapsed
-                self._pace.tick(now, now - frame.timestamp)
+                self._pace.tick(now, now - self._picture[0].timestamp)
             if self._duration is not None and self._capture.elapsed >= self._duration:
                 break
         self.close()
@@ -199,17 +200,23 @@ class LiveSession:
         return self.statistics
 
     def _show(self, frame: Frame) -> None:
+        self.statistics.captured = frame.index + 1
         if self._view.paused and self._picture is not None:
             still, result = self._picture
             self._picture = replace(still, timestamp=frame.timestamp), replace(result, timestamp=frame.timestamp)
         else:
-            self._picture = frame, self._steady.update(self._newest_result(frame).at(frame))
+            newest = self._newest_result(frame)
+            if self._anonymize_by is not None:
+                # What is saved must have been looked at: the picture that was tracked last takes the place of a newer one.
+                if newest.frame is None or (self._picture is not None and newest.frame.index <= self._picture[0].index):
+                    return
+                frame = newest.frame
+            self._picture = frame, self._steady.update(newest.at(frame))
             self._strip.update(self._picture[1])
         if self._recorder is not None:
             self._recorder.write(*self._picture)
         if self._window is not None:
             self._window.show(self._decorated(*self._picture))
-        self.statistics.captured = frame.index + 1
         self.statistics.shown += 1
 
     def _newest_result(self, frame: Frame) -> _Tracked:
@@ -318,7 +325,7 @@ class LiveSession:
             self._classifier.crops.put(Crops(faces, images, frame.index, frame.timestamp))
         found = readings(faces, self._classifier.scores, self._classifier.threshold)
         result = FrameResult(frame.index, frame.timestamp, found, sighting.seen, watch.laps_ms)
-        self._tracked.put(_Tracked(result, self._tracker.outlook(frame.timestamp)))
+        self._tracked.put(_Tracked(result, self._tracker.outlook(frame.timestamp), frame))
         if self._records is not None:
             self._records.write(frame, result)
         self.statistics.tracked += 1
