@@ -20,6 +20,7 @@ from emodetect.types import Image
 from tests.builders import PHOTO, MovingClip, make_background, place_face, small_disk, write_clip, write_plugin
 from tests.cli.desktop import open_desktop, wait_until
 from tests.cli.mjpeg import network_camera
+from tests.cli.rtsp import rtsp_camera
 from tests.cli.running import TIMEOUT, assert_one_line, end, run, started
 
 FAILING_BACKEND = '''
@@ -273,6 +274,28 @@ class TestCamera:
         assert len(whole_records(log)) > 20
         assert count_frames(output) > 10  # at times, not one by one: while FFmpeg starts, some are left out
 
+    def test_an_rtsp_camera_that_hangs_and_comes_back_with_smaller_pictures(self, still_picture: Image, tmp_path: Path) -> None:
+        log, output = tmp_path / "a.jsonl", tmp_path / "a.mp4"
+        with rtsp_camera(still_picture, "admin", "s3cret") as camera:
+            source = camera.address.replace("rtsp://", "rtsp://admin:s3cret@")
+            arguments: list[str | Path] = ["live", "--source", source, "--reconnect", "120", "--no-window"]
+            with started(*arguments, "--log", log, "--record", output) as process:
+                wait_until(lambda: widths(log), "a face")
+                assert widths(log)[-1] > 90
+                camera.silent = True
+                wait_until(lambda: stands_still(log), "the loss")
+                camera.show(cv2.resize(still_picture, (320, 180)))
+                camera.silent = False
+                wait_until(lambda: widths(log)[-1] < 90, "the face in the smaller picture")
+                process.send_signal(signal.SIGTERM)
+                errors = end(process)
+        assert process.returncode == 143
+        assert errors == ""
+        assert whole_records(log)
+        assert count_frames(output) > 10
+        for written in (log.read_bytes(), output.read_bytes()):
+            assert b"s3cret" not in written
+
     @pytest.mark.parametrize("source", ["stream", "pipe"])
     def test_while_a_source_hangs_the_window_and_ctrl_c_do_not(self, source: str, still_picture: Image, tmp_path: Path) -> None:
         os.mkfifo(tmp_path / "pipe")
@@ -293,6 +316,19 @@ class TestCamera:
 
 def log_lines(log: Path) -> list[str]:
     return log.read_text().splitlines() if log.exists() else []
+
+
+def stands_still(log: Path) -> bool:
+    """Whether nothing is added in half a second."""
+    before = len(log_lines(log))
+    time.sleep(0.5)
+    return len(log_lines(log)) == before
+
+
+def widths(log: Path) -> list[int]:
+    """How wide the faces are in a log whose last line may be half there."""
+    records = [json.loads(line) for line in (log.read_text() if log.exists() else "").split("\n")[:-1]]
+    return [face["box"]["width"] for record in records for face in record["faces"]]
 
 
 def banner(playing: Image, screen: Image) -> bool:
