@@ -21,7 +21,7 @@ from tests.builders import PHOTO, MovingClip, make_background, place_face, small
 from tests.cli.desktop import open_desktop, wait_until
 from tests.cli.mjpeg import network_camera
 from tests.cli.rtsp import rtsp_camera
-from tests.cli.running import TIMEOUT, assert_one_line, end, run, started
+from tests.cli.running import TIMEOUT, assert_one_line, end, handles_signals, log_lines, run, started
 
 FAILING_BACKEND = '''
 import numpy as np
@@ -142,16 +142,6 @@ class TestSignals:
         if output.exists():
             assert abs(count_frames(output) - len(records)) <= 1 or log.suffix == ".csv"
             assert count_frames(output) > 0
-
-
-def handles_signals(pid: int) -> bool:
-    """Whether the program has its handlers; Python brings one for SIGINT, but none for SIGTERM."""
-    try:
-        status = Path(f"/proc/{pid}/status").read_text()
-    except OSError:
-        pytest.skip("there is no /proc here")
-    (mask,) = [line.split()[1] for line in status.splitlines() if line.startswith("SigCgt")]
-    return bool(int(mask, 16) >> (signal.SIGTERM - 1) & 1)
 
 
 def kill_all(process: subprocess.Popen[str]) -> None:
@@ -312,10 +302,6 @@ class TestCamera:
                 process.send_signal(signal.SIGINT)
                 assert end(process).strip() == "emodetect: interrupted"
             assert process.returncode == 130
-
-
-def log_lines(log: Path) -> list[str]:
-    return log.read_text().splitlines() if log.exists() else []
 
 
 def stands_still(log: Path) -> bool:
