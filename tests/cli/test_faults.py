@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -142,6 +143,26 @@ class TestSignals:
         if output.exists():
             assert abs(count_frames(output) - len(records)) <= 1 or log.suffix == ".csv"
             assert count_frames(output) > 0
+
+    @pytest.mark.parametrize(("seed", "name", "shown"), [(5, "a.jsonl", False), (6, "a.csv", True), (7, "a.jsonl", True)])
+    def test_at_any_moment_of_live(self, seed: int, name: str, shown: bool, still_picture: Image, tmp_path: Path) -> None:
+        number, code = [(signal.SIGINT, 130), (signal.SIGTERM, 143)][seed % 2]
+        clip = write_clip(tmp_path / "clip.mp4", [still_picture] * 50)
+        log, output = tmp_path / name, tmp_path / "a.mp4"
+        arguments: list[str | Path] = ["live", "--source", clip, "--loop", "--log", log, "--record", output]
+        with ExitStack() as stack:
+            desktop = stack.enter_context(open_desktop()) if shown else None
+            changes = {"DISPLAY": desktop.name} if desktop else None
+            process = stack.enter_context(started(*arguments, *([] if desktop else ["--no-window"]), changes=changes))
+            wait_until(log.exists, "the log")
+            time.sleep(Random(seed).uniform(0, 1.5))
+            process.send_signal(number)
+            errors = end(process)
+        assert process.returncode == code
+        assert errors.strip() == ("emodetect: interrupted" if code == 130 else "")
+        records = whole_records(log)
+        assert output.exists() or not records
+        assert not output.exists() or count_frames(output) > 0
 
 
 def kill_all(process: subprocess.Popen[str]) -> None:
