@@ -122,6 +122,17 @@ def test_the_rate_is_kept(tmp_path: Path, rate: float, said: str) -> None:
     assert duration(path) == pytest.approx(30 / rate, abs=0.03)
 
 
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_a_picture_in_an_hour_is_a_rate_too(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"a{suffix}"
+    with AnnotatedVideo(path, 1 / 3600) as video:
+        for index in range(3):
+            frame = make_frame(index=index, timestamp=3600.0 * index)
+            video.write(frame, make_result(index=index))
+    assert len(read_back(path)) == 3
+    assert duration(path) > 7200
+
+
 def test_a_picture_of_another_size_is_an_error(tmp_path: Path) -> None:
     encoder = VideoEncoder(tmp_path / "out.mp4", (64, 48), RATE)
     encoder.write(make_image(64, 48))

@@ -61,7 +61,7 @@ class VideoEncoder:
         self._path, self._size = path, size
         # FFmpeg would follow a link and replace whatever is there; here the file is made, and only then handed over.
         self._file = open_output(path, overwrite=overwrite)
-        self._rate = Fraction(frames_per_second).limit_denominator(1001)
+        self._rate = max(Fraction(frames_per_second).limit_denominator(1001), Fraction(1, 1001))  # never 0: a picture has an end
         self._timestamp: float | None = None
         self._begin = self._length = 0.0
         # fmt: off
