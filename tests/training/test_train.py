@@ -18,7 +18,7 @@ from emodetect.training.architectures import ARCHITECTURE_NAMES, architecture_na
 from emodetect.training.log import read_log
 from emodetect.training.run_folder import RunFolder
 from emodetect.training.settings import Settings
-from tests.builders import PHOTO
+from tests.builders import PHOTO, small_disk
 from tests.cli.desktop import wait_until
 from tests.cli.running import TIMEOUT, assert_one_line, command, end, environment, handles_signals, log_lines, run, started
 
@@ -226,6 +226,17 @@ def test_an_interrupt_at_any_other_moment_leaves_a_run_that_resumes(
         call("train", "--resume", folder, "--epochs", logged)
         assert [row["epoch"] for row in read_log(folder / "log.csv")] == list(range(1, logged + 1))
         assert RunFolder(folder).summary.is_file()
+
+
+@pytest.mark.parametrize(("size", "name"), [("12m", "best.weights.h5"), ("33m", "checkpoint.npz")])
+def test_a_full_disk_is_one_line_and_leaves_nothing_half_written(size: str, name: str, data_set: Path, tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", f"size={size}") as disk:
+        done = run("train", "--data", data_set, "--arch", "baseline", "--epochs", "1", "--run-dir", disk / "run")
+        assert done.returncode == 1
+        _, message = done.stderr.splitlines()  # the first counts the faces
+        assert message.endswith(f"{name}: cannot be written (No space left on device)")
+        assert not list(disk.glob("run/.emodetect-*"))
+        assert not (disk / "run" / name).exists()
 
 
 def test_a_broken_data_set_gives_one_line(tmp_path: Path) -> None:
