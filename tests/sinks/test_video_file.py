@@ -297,6 +297,15 @@ def test_a_recording_keeps_time(tmp_path: Path, timestamps: list[float], expecte
     assert record(tmp_path / "live.mp4", timestamps) == expected
 
 
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_hours_without_pictures_are_not_filled_frame_by_frame(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"live{suffix}"
+    shown = record(path, [0.0, 0.1, *(7200 + index / 10 for index in range(8))])
+    assert (shown[:2], shown[-8:]) == ([0, 1], [2, 3, 4, 5, 6, 7, 8, 9])
+    assert 250 < shown.count(1) <= 301
+    assert duration(path) == pytest.approx(7200.8, abs=0.3)
+
+
 def test_a_recording_of_a_clip_at_its_own_rate_is_the_clip(tmp_path: Path) -> None:
     # Thirtieths of a second, cut to microseconds, are all a little short.
     timestamps = [int(1e6 * index / 30) / 1e6 for index in range(11)]
