@@ -253,6 +253,68 @@ def _detect_with(path: Path) -> Any:
     return _emodetect("image", ROOT / "examples" / "astronaut.jpg", "--no-verify", "--cascade", path)
 
 
+CONFIGURATIONS = {
+    "shared": r"""
+# 1979-05-27T07:32:00Z, 07:32:00, nan: what no option takes
+backend = "cnn"
+model = 'fer2013'
+labels = "happy,sad\u002cfear"
+max-pixels = 0x1000
+min_neighbors = +5
+seed = 1_000
+scale-factor = 1.1e0
+smoothing = inf
+verify = false
+""",
+    "tables": r'''
+[live]
+source = "rtsp://user:password@127.0.0.1/a"
+min-face = "10%"
+mirror = true
+duration = 2.5
+[video]
+start = "7:32"
+roi = """50%,0,
+50%,100%"""
+[train]
+epochs = 0o17
+teacher = ['a.onnx', "b.onnx",]
+''',
+    "odd": r"""
+live.source = 1
+live.smoothing = 1 # [[live]]
+bench = { rounds = 1, model = ["fer2013"] }
+"video"."\u0065very" = 3
+[train]
+teacher = []
+validation-share = 1e-1
+""",
+}
+"""Every kind of value and of table that TOML has."""
+
+
+def _make_configurations(folder: Path) -> list[Path]:
+    for name, text in CONFIGURATIONS.items():
+        (folder / f"{name}.toml").write_text(text)
+    return [folder / f"{name}.toml" for name in CONFIGURATIONS]
+
+
+def _configure(path: Path) -> int:
+    """What the commands make of a file, which none of them then does."""
+    import click
+
+    from emodetect.cli.settings import settings_of_all
+    from tests.cli.parsing import parse
+
+    try:
+        for arguments in (["live"], ["bench"], ["train"], ["video", "a.mp4"]):
+            parse(*arguments, "--config", str(path))
+        settings_of_all(parse("config", "--config", str(path)))
+    except click.ClickException:
+        return 1
+    return 0
+
+
 DOORS = {
     "image": Door(_make_pictures, lambda path: _emodetect("image", path, "--format", "json")),
     "crop": Door(_make_crops, _judge_crop),
@@ -265,4 +327,5 @@ DOORS = {
     "votes": Door(_make_votes, _read_votes),
     "run": Door(_make_run, _resume),
     "cascade": Door(_make_cascade, _detect_with),
+    "config": Door(_make_configurations, _configure),
 }

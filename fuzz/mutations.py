@@ -30,7 +30,7 @@ WORDS = (
 
 WORD = re.compile(rb"[\w.+-]+")
 
-TEXTS = (".csv", ".json", ".xml")
+TEXTS = (".csv", ".json", ".xml", ".toml")
 
 
 def mutate(path: Path, chance: random.Random) -> bytes:

@@ -62,7 +62,7 @@ def test_it_counts_what_must_not_happen_goes_on_and_keeps_it(tmp_path: Path) -> 
     assert "Aborted" in (tmp_path / "kept" / "image-0-0-crash.txt").read_text()
 
 
-@pytest.mark.parametrize("door", ["image", "crop", "onnx", "data"])
+@pytest.mark.parametrize("door", ["image", "crop", "onnx", "data", "config"])
 def test_a_short_run_finds_nothing_and_the_next_goes_on_from_it(tmp_path: Path, door: str) -> None:
     line = [sys.executable, str(ROOT / "fuzz" / "mutate"), door, "--keep", str(tmp_path)]
 

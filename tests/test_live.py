@@ -38,16 +38,19 @@ def test_no_face_is_saved_before_it_was_looked_for(moving_clip: MovingClip, tmp_
             pass
         recorder = Recorder(lambda: recording, capture.frames_per_second, anonymize="box")
         recorder.start(recording)
-        with LiveSession(
-            capture,
-            SlowDetector(min_face=MIN_FACE),
-            FaceTracker(),
-            [FakeBackend],
-            view=View(mirror=False, min_face=MIN_FACE, smoothing=0.5),
-            scan_every=0,
-            anonymize_by="box",
-            recorder=recorder,
-        ) as session, recorder:
+        with (
+            LiveSession(
+                capture,
+                SlowDetector(min_face=MIN_FACE),
+                FaceTracker(),
+                [FakeBackend],
+                view=View(mirror=False, min_face=MIN_FACE, smoothing=0.5),
+                scan_every=0,
+                anonymize_by="box",
+                recorder=recorder,
+            ) as session,
+            recorder,
+        ):
             statistics = session.run()
 
     pictures = read_video(recording)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
+import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -93,7 +95,7 @@ def check_still_there(path: Path, descriptor: int) -> None:
 
 
 @contextlib.contextmanager
-def written_whole(path: Path, *, overwrite: bool = True, suffix: str | None = None) -> Iterator[Path]:
+def written_whole(path: Path, *, overwrite: bool = True, suffix: str | None = None, room: int = 0) -> Iterator[Path]:
     """Write a file under a temporary name beside it, and give it its own name once it is whole.
 
     An error, or the end of the process, leaves what stood under the name before.
@@ -102,6 +104,7 @@ def written_whole(path: Path, *, overwrite: bool = True, suffix: str | None = No
         path: the file's final name.
         overwrite: whether a file of that name may be replaced.
         suffix: ending of the temporary name; None for that of the final one.
+        room: bytes that must be free on the disk; for writers that do not survive a full one, as HDF5, which ends the process.
 
     Yields:
         The name to write to; the file does not exist yet.
@@ -111,6 +114,8 @@ def written_whole(path: Path, *, overwrite: bool = True, suffix: str | None = No
     """
     partial = path.with_name(f".emodetect-{secrets.token_hex(4)}.partial{suffix or path.suffix}")
     try:
+        if room and shutil.disk_usage(path.parent).free < room:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         yield partial
         # Without this a power failure may leave the new name with nothing behind it.
         with partial.open("rb") as file:

@@ -18,15 +18,14 @@ class NetworkCamera:
     """Serves pictures over and over, on one address, as long as it is started.
 
     Attributes:
-        pictures: what it shows; may be changed while it runs.
         silent: whether connections are kept open and get no more bytes; one that was silent once stays so.
         garbage: whether random bytes are sent in place of pictures.
     """
 
     def __init__(self, pictures: Sequence[Image], frames_per_second: float = 25.0) -> None:
-        self.pictures = pictures
         self.silent = False
         self.garbage = False
+        self._pictures = pictures
         self._rate = frames_per_second
         self._port = 0
         self._server: ThreadingHTTPServer | None = None
@@ -35,6 +34,10 @@ class NetworkCamera:
     @property
     def address(self) -> str:
         return f"http://127.0.0.1:{self._port}/video.mjpg"
+
+    def show(self, picture: Image) -> None:
+        """Show this from now on; it may have another size."""
+        self._pictures = [picture]
 
     def start(self) -> None:
         camera, self._stopping = self, threading.Event()
@@ -74,7 +77,7 @@ class NetworkCamera:
             if self.silent:
                 stopping.wait()
                 return
-            part = cv2.imencode(".jpg", self.pictures[sent % len(self.pictures)])[1].tobytes()
+            part = cv2.imencode(".jpg", self._pictures[sent % len(self._pictures)])[1].tobytes()
             if self.garbage:
                 part = random.Random(sent).randbytes(len(part))
             head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(part)}\r\n\r\n"

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+
+import pytest
 
 TIMEOUT = 180
 """Seconds after which a hanging run fails its test; a loaded machine may take long."""
@@ -64,3 +67,18 @@ def end(process: subprocess.Popen[str]) -> str:
     _, errors = process.communicate(timeout=TIMEOUT)
     assert "Traceback" not in errors
     return errors
+
+
+def handles_signals(pid: int) -> bool:
+    """Whether the program has its handlers; Python brings one for SIGINT, but none for SIGTERM."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        pytest.skip("there is no /proc here")
+    (mask,) = [line.split()[1] for line in status.splitlines() if line.startswith("SigCgt")]
+    return bool(int(mask, 16) >> (signal.SIGTERM - 1) & 1)
+
+
+def log_lines(log: Path) -> list[str]:
+    """The lines of a log that may not be there yet."""
+    return log.read_text().splitlines() if log.exists() else []

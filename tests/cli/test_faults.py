@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -20,7 +21,8 @@ from emodetect.types import Image
 from tests.builders import PHOTO, MovingClip, make_background, place_face, small_disk, write_clip, write_plugin
 from tests.cli.desktop import open_desktop, wait_until
 from tests.cli.mjpeg import network_camera
-from tests.cli.running import TIMEOUT, assert_one_line, end, run, started
+from tests.cli.rtsp import rtsp_camera
+from tests.cli.running import TIMEOUT, assert_one_line, end, handles_signals, log_lines, run, started
 
 FAILING_BACKEND = '''
 import numpy as np
@@ -142,15 +144,25 @@ class TestSignals:
             assert abs(count_frames(output) - len(records)) <= 1 or log.suffix == ".csv"
             assert count_frames(output) > 0
 
-
-def handles_signals(pid: int) -> bool:
-    """Whether the program has its handlers; Python brings one for SIGINT, but none for SIGTERM."""
-    try:
-        status = Path(f"/proc/{pid}/status").read_text()
-    except OSError:
-        pytest.skip("there is no /proc here")
-    (mask,) = [line.split()[1] for line in status.splitlines() if line.startswith("SigCgt")]
-    return bool(int(mask, 16) >> (signal.SIGTERM - 1) & 1)
+    @pytest.mark.parametrize(("seed", "name", "shown"), [(5, "a.jsonl", False), (6, "a.csv", True), (7, "a.jsonl", True)])
+    def test_at_any_moment_of_live(self, seed: int, name: str, shown: bool, still_picture: Image, tmp_path: Path) -> None:
+        number, code = [(signal.SIGINT, 130), (signal.SIGTERM, 143)][seed % 2]
+        clip = write_clip(tmp_path / "clip.mp4", [still_picture] * 50)
+        log, output = tmp_path / name, tmp_path / "a.mp4"
+        arguments: list[str | Path] = ["live", "--source", clip, "--loop", "--log", log, "--record", output]
+        with ExitStack() as stack:
+            desktop = stack.enter_context(open_desktop()) if shown else None
+            changes = {"DISPLAY": desktop.name} if desktop else None
+            process = stack.enter_context(started(*arguments, *([] if desktop else ["--no-window"]), changes=changes))
+            wait_until(log.exists, "the log")
+            time.sleep(Random(seed).uniform(0, 1.5))
+            process.send_signal(number)
+            errors = end(process)
+        assert process.returncode == code
+        assert errors.strip() == ("emodetect: interrupted" if code == 130 else "")
+        records = whole_records(log)
+        assert output.exists() or not records
+        assert not output.exists() or count_frames(output) > 0
 
 
 def kill_all(process: subprocess.Popen[str]) -> None:
@@ -273,6 +285,28 @@ class TestCamera:
         assert len(whole_records(log)) > 20
         assert count_frames(output) > 10  # at times, not one by one: while FFmpeg starts, some are left out
 
+    def test_an_rtsp_camera_that_hangs_and_comes_back_with_smaller_pictures(self, still_picture: Image, tmp_path: Path) -> None:
+        log, output = tmp_path / "a.jsonl", tmp_path / "a.mp4"
+        with rtsp_camera(still_picture, "admin", "s3cret") as camera:
+            source = camera.address.replace("rtsp://", "rtsp://admin:s3cret@")
+            arguments: list[str | Path] = ["live", "--source", source, "--reconnect", "120", "--no-window"]
+            with started(*arguments, "--log", log, "--record", output) as process:
+                wait_until(lambda: widths(log), "a face")
+                assert widths(log)[-1] > 90
+                camera.silent = True
+                wait_until(lambda: stands_still(log), "the loss")
+                camera.show(cv2.resize(still_picture, (320, 180)))
+                camera.silent = False
+                wait_until(lambda: widths(log)[-1] < 90, "the face in the smaller picture")
+                process.send_signal(signal.SIGTERM)
+                errors = end(process)
+        assert process.returncode == 143
+        assert errors == ""
+        assert whole_records(log)
+        assert count_frames(output) > 10
+        for written in (log.read_bytes(), output.read_bytes()):
+            assert b"s3cret" not in written
+
     @pytest.mark.parametrize("source", ["stream", "pipe"])
     def test_while_a_source_hangs_the_window_and_ctrl_c_do_not(self, source: str, still_picture: Image, tmp_path: Path) -> None:
         os.mkfifo(tmp_path / "pipe")
@@ -291,8 +325,17 @@ class TestCamera:
             assert process.returncode == 130
 
 
-def log_lines(log: Path) -> list[str]:
-    return log.read_text().splitlines() if log.exists() else []
+def stands_still(log: Path) -> bool:
+    """Whether nothing is added in half a second."""
+    before = len(log_lines(log))
+    time.sleep(0.5)
+    return len(log_lines(log)) == before
+
+
+def widths(log: Path) -> list[int]:
+    """How wide the faces are in a log whose last line may be half there."""
+    records = [json.loads(line) for line in (log.read_text() if log.exists() else "").split("\n")[:-1]]
+    return [face["box"]["width"] for record in records for face in record["faces"]]
 
 
 def banner(playing: Image, screen: Image) -> bool:

@@ -18,6 +18,7 @@ from emodetect.types import Image
 from tests.builders import PHOTO, MovingClip
 from tests.cli.desktop import wait_until
 from tests.cli.mjpeg import serve_mjpeg
+from tests.cli.rtsp import rtsp_camera
 from tests.cli.running import TIMEOUT, assert_one_line, command, environment, run
 from tests.training.data_sets import write_data_set
 
@@ -145,3 +146,11 @@ def test_what_ffmpeg_says_of_a_stream_shows_no_password(tmp_path: Path) -> None:
 
     assert_one_line(done, 1, "the stream cannot be opened")
     assert "s3cret" not in done.stderr
+
+
+def test_a_wrong_password_for_rtsp_is_not_shown(photo: Image) -> None:
+    with rtsp_camera(photo, "admin", "s3cret") as camera:
+        done = run("live", "--source", camera.address.replace("rtsp://", "rtsp://admin:wr0ng@"), "--no-window")
+
+    assert_one_line(done, 1, "rtsp://127.0.0.1:", "the stream cannot be opened")
+    assert "wr0ng" not in done.stderr

@@ -153,6 +153,8 @@ def test_values_of_each_kind(home: Path) -> None:
         ("[live.source]\nname = 1", ["[live] source", "got a table"]),
         ("[live]\nsource = one", ["not a TOML file", "line 2", "in quotes"]),
         ("live = 1", ["live is no option of any command"]),
+        ("[live]\nsource = " + 5000 * "[", ["not a TOML file", "too deep"]),
+        ("[live]\nmin-neighbors = 0x" + 5000 * "f", ["[live] min-neighbors", "too large"]),
     ],
 )
 def test_what_is_wrong_in_the_file_is_said_with_its_place(text: str, parts: list[str], tmp_path: Path) -> None:

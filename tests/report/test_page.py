@@ -13,7 +13,7 @@ from emodetect.errors import OutputError, SourceError
 from emodetect.report.page import Report, clock, render, write_report
 from emodetect.report.timeline import Timeline
 from emodetect.types import Box, Emotion
-from tests.builders import MovingClip, make_reading, make_result
+from tests.builders import MovingClip, make_reading, make_result, small_disk
 
 NASTY = "</title><script>alert(1)</script>\"'&.mp4"
 
@@ -131,3 +131,15 @@ def test_an_older_file_is_kept_unless_it_may_be_replaced(tmp_path: Path) -> None
     with pytest.raises(OutputError, match="exists already"):
         write_report(Report("clip.mp4", make_timeline()), path)
     assert path.read_text() == "precious"
+
+
+def test_a_full_disk_leaves_no_half_page(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", "size=4k") as disk:
+        with pytest.raises(OutputError, match=r"cannot be written \(No space left on device\)"):
+            write_report(Report("clip.mp4", make_timeline()), disk / "page.html")
+        assert list(disk.iterdir()) == []
+
+
+def test_a_folder_that_was_deleted_meanwhile(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match=r"page.html: cannot be written \(No such file or directory\)"):
+        write_report(Report("clip.mp4", make_timeline()), tmp_path / "gone" / "page.html")

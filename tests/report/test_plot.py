@@ -5,12 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from emodetect.errors import OutputError
 from emodetect.overlay import COLORS
 from emodetect.report.plot import plot_timeline
 from emodetect.report.timeline import Timeline
 from emodetect.sources.images import read_image
 from emodetect.types import Emotion
-from tests.builders import make_reading, make_result
+from tests.builders import make_reading, make_result, small_disk
 
 
 def make_timeline(people: int) -> Timeline:
@@ -33,6 +34,19 @@ def test_bands_stand_where_the_emotions_were_read(tmp_path: Path) -> None:
         centres[emotion] = rows.mean(), columns.mean()
     assert centres[Emotion.HAPPY][0] < centres[Emotion.SAD][0], "happy stands over sad"
     assert centres[Emotion.HAPPY][1] < centres[Emotion.SAD][1] - 300, "happy comes before sad"
+
+
+@pytest.mark.parametrize("suffix", [".png", ".pdf", ".svg"])
+def test_a_full_disk_leaves_no_half_picture(tmp_path: Path, suffix: str) -> None:
+    with small_disk(tmp_path / "disk", "size=4k") as disk:
+        with pytest.raises(OutputError, match=r"cannot be written \(No space left on device\)"):
+            plot_timeline(make_timeline(1), "clip.mp4", disk / f"plot{suffix}")
+        assert list(disk.iterdir()) == []
+
+
+def test_a_folder_that_was_deleted_meanwhile(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match=r"plot.png: cannot be written \(No such file or directory\)"):
+        plot_timeline(make_timeline(1), "clip.mp4", tmp_path / "gone" / "plot.png")
 
 
 @pytest.mark.parametrize("people", [0, 3, 40])

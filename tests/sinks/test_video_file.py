@@ -122,6 +122,17 @@ def test_the_rate_is_kept(tmp_path: Path, rate: float, said: str) -> None:
     assert duration(path) == pytest.approx(30 / rate, abs=0.03)
 
 
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_a_picture_in_an_hour_is_a_rate_too(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"a{suffix}"
+    with AnnotatedVideo(path, 1 / 3600) as video:
+        for index in range(3):
+            frame = make_frame(index=index, timestamp=3600.0 * index)
+            video.write(frame, make_result(index=index))
+    assert len(read_back(path)) == 3
+    assert duration(path) > 7200
+
+
 def test_a_picture_of_another_size_is_an_error(tmp_path: Path) -> None:
     encoder = VideoEncoder(tmp_path / "out.mp4", (64, 48), RATE)
     encoder.write(make_image(64, 48))
@@ -284,6 +295,15 @@ def record(path: Path, timestamps: Iterable[float], rate: float = 10.0) -> list[
 )
 def test_a_recording_keeps_time(tmp_path: Path, timestamps: list[float], expected: list[int]) -> None:
     assert record(tmp_path / "live.mp4", timestamps) == expected
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_hours_without_pictures_are_not_filled_frame_by_frame(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"live{suffix}"
+    shown = record(path, [0.0, 0.1, *(7200 + index / 10 for index in range(8))])
+    assert (shown[:2], shown[-8:]) == ([0, 1], [2, 3, 4, 5, 6, 7, 8, 9])
+    assert 250 < shown.count(1) <= 301
+    assert duration(path) == pytest.approx(7200.8, abs=0.3)
 
 
 def test_a_recording_of_a_clip_at_its_own_rate_is_the_clip(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeAlias
 
 import cv2
 import numpy as np
@@ -13,20 +14,26 @@ import pytest
 
 from emodetect.errors import SourceError
 from emodetect.sources import camera
-from emodetect.sources.camera import FIRST_PICTURE_SECONDS, STALL_SECONDS, LiveCapture, LiveSource
+from emodetect.sources.camera import FIRST_PICTURE_SECONDS, RTSP_OPTIONS, STALL_SECONDS, LiveCapture, LiveSource
 from emodetect.types import Frame, Image
 from tests.builders import make_image, write_clip
 from tests.cli.desktop import wait_until
 from tests.cli.mjpeg import NetworkCamera, network_camera
+from tests.cli.rtsp import RtspCamera, rtsp_camera
 from tests.cli.running import TIMEOUT
+
+Camera: TypeAlias = NetworkCamera | RtspCamera
 
 RED, BLUE = (0, 0, 200), (200, 0, 0)
 
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The tests wait a second where users wait 2.5."""
+    """The tests wait a second where users wait 2.5; and what a source sets for the whole process ends with its test."""
     monkeypatch.setattr(camera, "STALL_SECONDS", 1.0)
+    variable, _ = RTSP_OPTIONS
+    monkeypatch.setenv(variable, "")
+    monkeypatch.delenv(variable)
 
 
 @contextmanager
@@ -63,25 +70,26 @@ def assert_ends(capture: LiveCapture, message: str) -> None:
         capture.raise_error()
 
 
-@pytest.fixture
-def server() -> Iterator[NetworkCamera]:
-    with network_camera([make_image(color=RED)]) as running:
+@pytest.fixture(params=["mjpeg", "rtsp"])
+def server(request: pytest.FixtureRequest) -> Iterator[Camera]:
+    picture = make_image(color=RED)
+    with network_camera([picture]) if request.param == "mjpeg" else rtsp_camera(picture) as running:
         yield running
 
 
-def stop(server: NetworkCamera) -> None:
+def stop(server: Camera) -> None:
     server.stop()
 
 
-def hang(server: NetworkCamera) -> None:
+def hang(server: Camera) -> None:
     server.silent = True
 
 
-def babble(server: NetworkCamera) -> None:
+def babble(server: Camera) -> None:
     server.garbage = True
 
 
-def mend(server: NetworkCamera) -> None:
+def mend(server: Camera) -> None:
     server.silent = server.garbage = False
     server.stop()
     server.start()
@@ -98,20 +106,20 @@ def test_what_is_promised_of_times() -> None:
 
 class TestStream:
     @FAILURES
-    def test_a_stream_that_fails_ends_with_one_line(self, server: NetworkCamera, fail: Callable[[NetworkCamera], None]) -> None:
+    def test_a_stream_that_fails_ends_with_one_line(self, server: Camera, fail: Callable[[Camera], None]) -> None:
         with opened(server.address) as capture:
             take(capture)
             fail(server)
             assert_ends(capture, "the stream (gives no more pictures|has given no picture for 1 s)$")
 
     @FAILURES
-    def test_it_goes_on_when_the_stream_is_back(self, server: NetworkCamera, fail: Callable[[NetworkCamera], None]) -> None:
+    def test_it_goes_on_when_the_stream_is_back(self, server: Camera, fail: Callable[[Camera], None]) -> None:
         with opened(server.address, reconnect=TIMEOUT) as capture:
             first = take(capture)
             fail(server)
             wait_until(lambda: capture.frames.take(0) is None and capture.status, "the loss")
             assert capture.status == "reconnecting ..."
-            server.pictures = [make_image(96, 64, color=BLUE)]
+            server.show(make_image(96, 64, color=BLUE))
             mend(server)
             later = take_until(capture, is_blue)
             assert capture.status is None
@@ -119,52 +127,72 @@ class TestStream:
             assert later.index > first.index
             assert later.timestamp > first.timestamp
 
-    def test_connections_that_hang_do_not_hold_up_a_new_one(self, server: NetworkCamera) -> None:
+    def test_connections_that_hang_do_not_hold_up_a_new_one(self, server: Camera) -> None:
         with opened(server.address, reconnect=TIMEOUT) as capture:
             take(capture)
             server.silent = True
             wait_until(lambda: capture.status, "the loss")
             time.sleep(2)  # until all tries hang, whose connections stay silent for ever
-            server.pictures = [make_image(color=BLUE)]
+            server.show(make_image(color=BLUE))
             server.silent = False
             take_until(capture, is_blue)
 
     @FAILURES
-    def test_without_success_it_ends_with_one_line(self, server: NetworkCamera, fail: Callable[[NetworkCamera], None]) -> None:
+    def test_without_success_it_ends_with_one_line(self, server: Camera, fail: Callable[[Camera], None]) -> None:
         with opened(server.address, reconnect=1.5) as capture:
             take(capture)
             fail(server)
-            assert_ends(capture, r"http://127.0.0.1:\d+/...: the stream .*, and none within 1.5 s of trying to reconnect$")
+            assert_ends(capture, r"(http|rtsp)://127.0.0.1:\d+/...: the stream .*, and none within 1.5 s of trying to reconnect$")
 
-    def test_another_size_in_mid_stream(self, server: NetworkCamera) -> None:
+    def test_another_size_in_mid_stream(self, server: Camera) -> None:
         with opened(server.address) as capture:
             take(capture)
-            server.pictures = [make_image(96, 64, color=BLUE)]
+            server.show(make_image(96, 64, color=BLUE))
             take_until(capture, is_blue)  # OpenCV brings it to the first picture's size
             assert capture.status is None
 
-    def test_a_stream_that_comes_back_too_large_is_refused(self, server: NetworkCamera, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_stream_that_comes_back_too_large_is_refused(self, server: Camera, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("OPENCV_IO_MAX_IMAGE_PIXELS", "4000")
         with opened(server.address, reconnect=TIMEOUT) as capture:
             take(capture)
             server.stop()
-            server.pictures = [make_image(96, 64)]
+            server.show(make_image(96, 64))
             server.start()
             assert_ends(capture, "pictures of 96 x 64 are more than 4000 pixels")
 
-    def test_the_time_to_the_first_picture_is_limited(self, server: NetworkCamera, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_the_time_to_the_first_picture_is_limited(self, server: Camera, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(camera, "FIRST_PICTURE_SECONDS", 0.5)
         server.silent = True
         with LiveCapture(LiveSource.parse(server.address)) as capture, pytest.raises(SourceError, match=r"picture within 0.5 s"):
             wait_until(lambda: capture.opened(0.1), "the first picture")
 
-    def test_closing_waits_for_no_try_to_reconnect(self, server: NetworkCamera) -> None:
+    def test_closing_waits_for_no_try_to_reconnect(self, server: Camera) -> None:
         with opened(server.address, reconnect=TIMEOUT) as capture:
             take(capture)
             server.silent = True
             wait_until(lambda: capture.frames.take(0) is None and capture.status, "the loss")
         assert capture.frames.finished
         capture.raise_error()
+
+
+@pytest.mark.parametrize(
+    ("address", "before", "after"),
+    [
+        ("rtsp://127.0.0.1:9/", None, RTSP_OPTIONS[1]),
+        ("RTSPS://127.0.0.1:9/", None, RTSP_OPTIONS[1]),
+        ("rtsp://127.0.0.1:9/", "rtsp_transport;udp", "rtsp_transport;udp"),
+        ("http://127.0.0.1:9/", None, None),
+    ],
+)
+def test_only_rtsp_is_opened_without_counting_pictures_first(
+    address: str, before: str | None, after: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    variable, _ = RTSP_OPTIONS
+    if before:
+        monkeypatch.setenv(variable, before)
+    with LiveCapture(LiveSource.parse(address)) as capture, pytest.raises(SourceError, match="cannot be opened"):
+        wait_until(lambda: capture.opened(0.1), "the refusal")
+    assert os.environ.get(variable) == after
 
 
 class FakeCamera:

@@ -28,7 +28,7 @@ SOUND: dict[str, Any] = {"data": "faces", "votes": None, "architecture": "baseli
     "change",
     [
         {"epochs": "3"}, {"epochs": 0}, {"epochs": 1.5}, {"epochs": True}, {"epochs": None}, {"epochs": [3]},
-        {"seed": -1}, {"seed": "x"}, {"batch_size": 0}, {"batch_size": "8"},
+        {"seed": -1}, {"seed": "x"}, {"seed": 2**32}, {"epochs": 10**30}, {"batch_size": 0}, {"batch_size": "8"},
         {"validation_share": 0}, {"validation_share": 7}, {"validation_share": float("nan")}, {"validation_share": "0.1"},
         {"data": 3}, {"data": None}, {"data": "a\0b"}, {"votes": 1}, {"output": ["a.h5"]}, {"teachers": [1]}, {"teachers": 5},
         {"architecture": "vgg"}, {"architecture": ["baseline"]}, {"precision": "float8"}, {"unknown": 1},

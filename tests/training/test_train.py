@@ -4,7 +4,9 @@ import json
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
+from random import Random
 
 import numpy as np
 import pytest
@@ -16,8 +18,9 @@ from emodetect.training.architectures import ARCHITECTURE_NAMES, architecture_na
 from emodetect.training.log import read_log
 from emodetect.training.run_folder import RunFolder
 from emodetect.training.settings import Settings
-from tests.builders import PHOTO
-from tests.cli.running import TIMEOUT, assert_one_line, command, environment, run
+from tests.builders import PHOTO, small_disk
+from tests.cli.desktop import wait_until
+from tests.cli.running import TIMEOUT, assert_one_line, command, end, environment, handles_signals, log_lines, run, started
 
 RUN_FILES = (
     *("settings.json", "versions.json", "log.csv", "checkpoint.npz", "best.weights.h5", "best.keras"),
@@ -188,6 +191,50 @@ def test_an_interrupt_in_mid_epoch_leaves_a_run_that_resumes(number: int, code: 
     assert f"epoch {done + 1}/{done + 1}" in resumed.stderr
     assert [row["epoch"] for row in read_log(folder / "log.csv")] == list(range(1, done + 2))
     assert RunFolder(folder).summary.is_file()
+
+
+@pytest.mark.parametrize(
+    ("moment", "seconds", "seed", "number", "code"),
+    [
+        ("the start", 6.0, 1, signal.SIGTERM, 143),
+        ("the start", 6.0, 2, signal.SIGINT, 130),
+        ("a checkpoint", 0.02, 3, signal.SIGTERM, 143),
+        ("the look at test", 0.3, 4, signal.SIGINT, 130),
+    ],
+)
+def test_an_interrupt_at_any_other_moment_leaves_a_run_that_resumes(
+    moment: str, seconds: float, seed: int, number: int, code: int, data_set: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "run"
+    epochs = 2 if moment == "the look at test" else 100_000
+    rows = {"the start": 0, "a checkpoint": 3, "the look at test": 2}[moment]  # one is written just before its checkpoint
+    arguments: list[str | Path] = ["--data", data_set, "--arch", "baseline", "--epochs", str(epochs), "--run-dir", folder]
+    with started("train", *arguments) as process:
+        wait_until(lambda: handles_signals(process.pid), "the handlers")
+        wait_until(lambda: rows == 0 or len(log_lines(folder / "log.csv")) > rows, moment, every=0.002)
+        time.sleep(Random(seed).uniform(0, seconds))
+        process.send_signal(number)
+        errors = end(process)
+    assert process.returncode == code, errors
+    said = [line for line in errors.splitlines() if line and not line.startswith(("epoch ", "35 faces "))]
+    resume, interrupted = f"emodetect: go on with: emodetect train --resume {folder}", "emodetect: interrupted"
+    assert said == [*([resume] if RunFolder(folder).holds_run() else []), *([interrupted] if code == 130 else [])]
+    if rows:
+        logged = len(read_log(folder / "log.csv"))
+        with np.load(folder / "checkpoint.npz") as checkpoint:
+            assert int(checkpoint["epoch"]) in (logged - 1, logged)
+        call("train", "--resume", folder, "--epochs", logged)
+        assert [row["epoch"] for row in read_log(folder / "log.csv")] == list(range(1, logged + 1))
+        assert RunFolder(folder).summary.is_file()
+
+
+def test_a_full_disk_is_one_line_and_leaves_nothing_half_written(data_set: Path, tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", "size=12m") as disk:
+        done = run("train", "--data", data_set, "--arch", "baseline", "--epochs", "1", "--run-dir", disk / "run")
+        assert done.returncode == 1
+        _, message = done.stderr.splitlines()  # the first counts the faces
+        assert message.endswith("best.weights.h5: cannot be written (No space left on device)")
+        assert sorted(file.name for file in (disk / "run").iterdir()) == ["settings.json", "tensorboard", "versions.json"]
 
 
 def test_a_broken_data_set_gives_one_line(tmp_path: Path) -> None:

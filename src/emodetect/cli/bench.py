@@ -21,8 +21,9 @@ from emodetect.cli.options import common_options, format_option, max_pixels_opti
               help="Another backend beside the embedded network: deepface, or a plug-in's name. May be repeated.")  # fmt: skip
 @click.option("--model", "models", multiple=True, metavar="NAME|FILE",
               help="Another network for cnn: fer2013, ferplus, or a .onnx, .h5 or .keras file. May be repeated.")  # fmt: skip
-@click.option("--frames", type=click.IntRange(1), default=250, show_default=True, help="At most so many frames of the clip.")
-@click.option("--rounds", type=click.IntRange(1), default=3, show_default=True, help="How many runs; the median counts.")
+@click.option("--frames", type=click.IntRange(1, 10**6), default=250, show_default=True,
+              help="At most so many frames of the clip.")  # fmt: skip
+@click.option("--rounds", type=click.IntRange(1, 10**6), default=3, show_default=True, help="How many runs; the median counts.")
 @click.option("--compare", type=click.Choice(["tutorial"]),
               help="Measure the tutorials' loop beside each: a full scan, and a call of DeepFace, or of the same Keras file, "
                    "for each face of each frame.")  # fmt: skip

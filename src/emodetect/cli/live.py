@@ -12,6 +12,7 @@ import click
 
 from emodetect.cli.messages import detail, note
 from emodetect.cli.options import (
+    NumberRange,
     anonymize_option,
     backend_options,
     check_anonymize,
@@ -41,11 +42,11 @@ if TYPE_CHECKING:
               help="Save the annotated pictures (H.264: .mp4, .mov or .mkv).")  # fmt: skip
 @click.option("--snapshots", type=click.Path(path_type=Path, exists=True, file_okay=False), metavar="FOLDER", default=".",
               help="Folder for the pictures saved with the key s.  [default: the current one]")  # fmt: skip
-@click.option("--duration", type=click.FloatRange(0, min_open=True), metavar="SECONDS", help="End after this time.")
+@click.option("--duration", type=NumberRange(0, min_open=True), metavar="SECONDS", help="End after this time.")
 @click.option("--loop", is_flag=True, help="Start a clip again at its end.")
-@click.option("--reconnect", type=click.FloatRange(0), default=0, show_default=True, metavar="SECONDS",
+@click.option("--reconnect", type=NumberRange(0), default=0, show_default=True, metavar="SECONDS",
               help="How long to try to get a camera or stream back that went away, or gave no picture for 2.5 s.")  # fmt: skip
-@click.option("--smoothing", type=click.FloatRange(0), default=0.5, show_default=True, metavar="SECONDS",
+@click.option("--smoothing", type=NumberRange(0), default=0.5, show_default=True, metavar="SECONDS",
               help="Time over which scores are averaged; 0 is off.")  # fmt: skip
 @anonymize_option
 @overwrite_option

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
+from typing_extensions import override
 
 from emodetect.cli.messages import detail, note, set_verbosity
 from emodetect.cli.settings import apply_configuration, given_elsewhere
@@ -24,6 +26,17 @@ if TYPE_CHECKING:
     from emodetect.faces.verifier import FaceVerifier
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class NumberRange(click.FloatRange):
+    """A range of numbers without NaN, which Click lets through since it is neither under nor over a limit."""
+
+    @override
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        number = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail(f"{value!r} is not a number.", param, ctx)
+        return number
 
 
 PICTURE_SUFFIXES = (".png", ".pdf", ".svg")
@@ -59,9 +72,9 @@ def detector_options(min_face: str) -> Callable[[Function], Function]:
                          help="Let the embedded network refuse what the detector has found and is no face."),
             click.option("--min-face", callback=_min_face, metavar="PIXELS|SHARE", default=min_face, show_default=True,
                          help="Smallest face to look for, in pixels or as a share of the picture's height."),
-            click.option("--min-neighbors", type=click.IntRange(1), default=5, show_default=True,
+            click.option("--min-neighbors", type=click.IntRange(1, 1000), default=5, show_default=True,
                          help="How many overlapping windows must agree on a face; more means fewer false and more missed faces."),
-            click.option("--scale-factor", type=click.FloatRange(1.01, 2.0), default=1.1, show_default=True,
+            click.option("--scale-factor", type=NumberRange(1.01, 2.0), default=1.1, show_default=True,
                          help="Step between the face sizes looked at; larger is faster and misses more."),
             click.option("--cascade", type=click.Path(path_type=Path), metavar="FILE",
                          help="Another Haar cascade (XML) than the frontal-face one."),
@@ -92,7 +105,7 @@ def backend_options(function: Function) -> Function:
     """``--backend``, ``--model``, ``--labels`` and ``--uncertain``."""
     # fmt: off
     for option in (
-        click.option("--uncertain", type=click.FloatRange(0, 1), metavar="CONFIDENCE",
+        click.option("--uncertain", type=NumberRange(0, 1), metavar="CONFIDENCE",
                      help="Confidence, 0 to 1, under which a reading is marked uncertain.  [default: the model's own]"),
         click.option("--labels", callback=comma_separated, metavar="A,B,...",
                      help="What the model file's outputs mean, in order, where the file does not say so."),
@@ -143,7 +156,7 @@ def _limit_pixels(ctx: click.Context, parameter: click.Parameter, value: int | N
 def max_pixels_option(function: Function) -> Function:
     """``--max-pixels``; set while options are parsed, before OpenCV is imported."""
     option = click.option(
-        "--max-pixels", type=click.IntRange(1), expose_value=False, callback=_limit_pixels, metavar="NUMBER",
+        "--max-pixels", type=click.IntRange(1, 10**12), expose_value=False, callback=_limit_pixels, metavar="NUMBER",
         help=f"Refuse pictures whose header announces more pixels.  [default: {MAX_PIXELS}]",
     )  # fmt: skip
     return option(function)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-_CLOCK = re.compile(r"(?:(?:(\d+):)?([0-5]?\d):)?(\d+(?:\.\d*)?|\.\d+)", re.ASCII)
+_CLOCK = re.compile(r"(?:(?:(\d{1,6}):)?([0-5]?\d):)?(\d{1,9}(?:\.\d*)?|\.\d+)", re.ASCII)
 
 
 def media_time(ctx: click.Context, parameter: click.Parameter, value: str | None) -> float | None:
@@ -54,7 +54,7 @@ def part_options(function: Function) -> Function:
     for option in (
         click.option("--roi", callback=_region, metavar="X,Y,W,H",
                      help="Look for faces only in this part of the picture: pixels, or shares such as 50%,0,50%,100%."),
-        click.option("--every", type=click.IntRange(1), default=1, show_default=True, metavar="N",
+        click.option("--every", type=click.IntRange(1, 10**6), default=1, show_default=True, metavar="N",
                      help="Read each N-th frame only."),
         click.option("--end", callback=media_time, metavar="TIME", help="End before this time."),
         click.option("--start", callback=media_time, metavar="TIME",

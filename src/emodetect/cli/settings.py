@@ -78,6 +78,8 @@ def read_configuration(path: Path) -> dict[str, Any]:
         raise SourceError(f"{path}: no such configuration file{did_you_mean_file(path)}") from None
     except OSError as error:
         raise SourceError(f"{path}: cannot be read as a configuration file ({error.strerror or error})") from error
+    except RecursionError:
+        raise UsageError(f"{path}: not a TOML file that can be read: lists or tables stand too deep in each other") from None
     except ValueError as error:  # also what is no UTF-8
         raise UsageError(f'{path}: not a TOML file ({first_line(error)}); texts stand in quotes: source = "1"') from error
     return tables
@@ -221,6 +223,8 @@ def _checked(where: str, option: click.Option, value: Any) -> Any:
     values = value if several and isinstance(value, list) else [value]
     types, expected = _types(option)
     for part in values:
+        if isinstance(part, int) and abs(part) >= 2**63:  # more than TOML has; Python may refuse to write it out
+            raise UsageError(f"{where}: the number is too large")
         if not isinstance(part, types) or (isinstance(part, bool) and bool not in types):
             raise UsageError(f"{where}: expected {expected}{' or a list of them' if several else ''}, got {_toml(part)}")
     return values if option.multiple else value

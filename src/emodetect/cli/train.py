@@ -13,12 +13,19 @@ import click
 from click.core import ParameterSource
 
 from emodetect.cli.messages import is_quiet, note
-from emodetect.cli.options import COMMON_OPTIONS, PICTURE_SUFFIXES, common_options, max_pixels_option, overwrite_option
+from emodetect.cli.options import (
+    COMMON_OPTIONS,
+    PICTURE_SUFFIXES,
+    NumberRange,
+    common_options,
+    max_pixels_option,
+    overwrite_option,
+)
 from emodetect.errors import DatasetError, UsageError
 from emodetect.suggestions import did_you_mean_file
 from emodetect.text import one_line
 from emodetect.training.architectures import ARCHITECTURE_NAMES
-from emodetect.training.settings import PRECISIONS
+from emodetect.training.settings import PRECISIONS, RANGES
 
 if TYPE_CHECKING:
     from emodetect.training.parts import RunData
@@ -43,10 +50,12 @@ _GO_WITH_RESUME = {"--epochs", "--output", "--show-attention", "--overwrite", *(
 @click.option("--start", type=click.Path(path_type=Path), metavar="FILE",
               help="Start from the weights of an earlier run (its best.weights.h5).")  # fmt: skip
 @click.option("--arch", "architecture", type=click.Choice(ARCHITECTURE_NAMES), help="The network.  [default: compact]")
-@click.option("--epochs", type=click.IntRange(1), help="Passes over the training faces.  [default: the network's own]")
-@click.option("--batch-size", type=click.IntRange(1), help="Faces a step.  [default: the network's own]")
-@click.option("--seed", type=click.IntRange(0), help="Of the split, the first weights and the augmentation.  [default: 0]")
-@click.option("--validation-share", type=click.FloatRange(0, 0.5, min_open=True), metavar="SHARE",
+@click.option("--epochs", type=click.IntRange(*RANGES["epochs"]),
+              help="Passes over the training faces.  [default: the network's own]")  # fmt: skip
+@click.option("--batch-size", type=click.IntRange(*RANGES["batch_size"]), help="Faces a step.  [default: the network's own]")
+@click.option("--seed", type=click.IntRange(*RANGES["seed"]),
+              help="Of the split, the first weights and the augmentation.  [default: 0]")  # fmt: skip
+@click.option("--validation-share", type=NumberRange(0, 0.5, min_open=True), metavar="SHARE",
               help="Part of train that choices are made on.  [default: 0.1]")  # fmt: skip
 @click.option("--precision", type=click.Choice(PRECISIONS),
               help="Numbers computed with; mixed_bfloat16 is faster on processors that have it.  [default: float32]")  # fmt: skip

@@ -13,6 +13,7 @@ from emodetect.cli.messages import detail, note
 from emodetect.cli.options import (
     PICTURE_SUFFIXES,
     REPORT_SUFFIXES,
+    NumberRange,
     anonymize_option,
     backend_options,
     check_anonymize,
@@ -42,7 +43,7 @@ from emodetect.text import one_line
 @click.option("--plot", type=click.Path(path_type=Path), metavar="FILE",
               help="Save a picture of each person's timeline: .png, .pdf or .svg.")  # fmt: skip
 @part_options
-@click.option("--smoothing", type=click.FloatRange(0), default=0.3, show_default=True, metavar="SECONDS",
+@click.option("--smoothing", type=NumberRange(0), default=0.3, show_default=True, metavar="SECONDS",
               help="Time over which scores are averaged; 0 is off.")  # fmt: skip
 @anonymize_option
 @overwrite_option

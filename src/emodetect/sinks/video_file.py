@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import re
 import subprocess
@@ -28,6 +29,10 @@ VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv")
 
 _FRAGMENT_SECONDS = 1.0
 """What of a recording may be missing at its end when the process is killed, beside what the encoder still holds."""
+
+_MOST_REPEATED = 300
+"""How many copies of a picture fill a gap at most. A camera may be away for hours: a copy for each frame of them would take
+minutes to encode, and what the camera shows meanwhile would be lost. Fewer copies stand longer."""
 
 
 class VideoEncoder:
@@ -61,7 +66,7 @@ class VideoEncoder:
         self._path, self._size = path, size
         # FFmpeg would follow a link and replace whatever is there; here the file is made, and only then handed over.
         self._file = open_output(path, overwrite=overwrite)
-        self._rate = Fraction(frames_per_second).limit_denominator(1001)
+        self._rate = max(Fraction(frames_per_second).limit_denominator(1001), Fraction(1, 1001))  # never 0: a picture has an end
         self._timestamp: float | None = None
         self._begin = self._length = 0.0
         # fmt: off
@@ -213,7 +218,7 @@ class LiveRecording(Sink):
 
     Args:
         path: where to.
-        frames_per_second: the file's constant rate.
+        frames_per_second: the file's rate; lower only while nothing comes for long.
         overwrite: whether an existing file may be replaced.
         style: words and letters; None for English.
     """
@@ -231,16 +236,17 @@ class LiveRecording(Sink):
             self._start = frame.timestamp
         # The nearest place and not the one before: a camera's frames come a little early and a little late.
         place = round((frame.timestamp - self._start) * self._rate)
-        if self._last is not None:
-            for _ in range(place - self._written):
-                self._write(*self._last)
+        if self._last is not None and place > self._written:
+            step = math.ceil((place - self._written) / _MOST_REPEATED)
+            for number in range(self._written, place, step):
+                self._write(number, *self._last)
         if place >= self._written:
-            self._write(frame, result)
+            self._write(place, frame, result)
         self._last = frame, result
 
-    def _write(self, frame: Frame, result: FrameResult) -> None:
-        self._video.write(replace(frame, timestamp=self._written / self._rate), result)
-        self._written += 1
+    def _write(self, place: int, frame: Frame, result: FrameResult) -> None:
+        self._video.write(replace(frame, timestamp=place / self._rate), result)
+        self._written = place + 1
 
     @override
     def close(self) -> None:

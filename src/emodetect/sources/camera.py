@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from dataclasses import dataclass
@@ -36,6 +37,11 @@ _TRIES_AT_ONCE = 3
 """How many tries to open a source again may hang at the same time."""
 
 _STREAM_SCHEMES = ("rtsp://", "rtsps://", "rtmp://", "http://", "https://", "udp://", "tcp://")
+
+RTSP_OPTIONS = ("OPENCV_FFMPEG_CAPTURE_OPTIONS", "rtsp_flags;prefer_tcp|fpsprobesize;0")
+"""The variable in which OpenCV looks for FFmpeg's options, and those for RTSP: by TCP, as OpenCV has it without the variable, and
+no 20 pictures only to measure their rate, which cost a second at 25 a second and show that second late. What a camera does not
+announce counts as `_DEFAULT_RATE`. Files have other ways to tell their rate, and some need to be measured."""
 
 
 @dataclass(frozen=True)
@@ -172,7 +178,7 @@ class LiveCapture:
     gives no picture for `STALL_SECONDS` counts as gone, as one that says so does. It is then opened again, if that is
     wanted, and goes on where frame numbers and times are concerned as if nothing had happened.
 
-    No native call is waited for without limit: see `_Reader`.
+    No native call is waited for without limit: see `_Reader`. RTSP sets `RTSP_OPTIONS` for the whole process.
 
     Attributes:
         frames: where the newest frame is taken from; closed at the source's end.
@@ -186,6 +192,8 @@ class LiveCapture:
 
     def __init__(self, source: LiveSource, *, loop: bool = False, reconnect: float = 0.0) -> None:
         self._source, self._reconnect = source, reconnect
+        if str(source.target).lower().startswith("rtsp"):
+            os.environ.setdefault(*RTSP_OPTIONS)
         self._reader = _Reader(source, loop=loop)
         self._first: Image | None = None
         self._opening_seconds = 0.0

@@ -7,6 +7,7 @@ picture's header before it decodes anything; it reads it once, when it is import
 from __future__ import annotations
 
 import os
+import re
 
 from emodetect.errors import SourceError
 
@@ -17,17 +18,17 @@ MAX_PIXELS = 200_000_000
 
 
 def limit_pixels(count: int | None = None) -> None:
-    """Set the limit; without a count the default, unless the user's environment has one. Call before OpenCV is imported."""
-    if count is not None:
-        os.environ[VARIABLE] = str(count)
-    else:
-        os.environ.setdefault(VARIABLE, str(MAX_PIXELS))
+    """Set the limit; without a count the default, unless the user's environment has one. Call before OpenCV is imported.
+
+    OpenCV ends the process if what stands in the environment is no number, or one of more than 64 bits.
+    """
+    os.environ[VARIABLE] = str(max_pixels() if count is None else count)
 
 
 def max_pixels() -> int:
     """The limit that holds."""
     text = os.environ.get(VARIABLE, "")
-    return int(text) if text.isdecimal() else MAX_PIXELS
+    return int(text) if re.fullmatch("[0-9]{1,19}", text) else MAX_PIXELS
 
 
 def check_pixels(name: object, width: float, height: float) -> None:

@@ -16,7 +16,7 @@ from emodetect.files import written_whole
 from emodetect.training.architectures.base import Head
 from emodetect.training.averaging import AveragedWeights
 from emodetect.training.batches import predict
-from emodetect.training.checkpoint import Checkpoint
+from emodetect.training.checkpoint import Checkpoint, room_for
 from emodetect.training.log import TrainingLog
 from emodetect.training.parts import Part
 from emodetect.training.run_folder import RunFolder
@@ -79,7 +79,7 @@ class EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
         score = float(np.nanmean([value for head, value in zip(self._heads, accuracy, strict=True) if head.learns != "face"]))
         if score > self._best:
             self._best = score
-            with written_whole(self._folder.weights, suffix=".weights.h5") as partial:
+            with written_whole(self._folder.weights, suffix=".weights.h5", room=room_for(self.model)) as partial:
                 self.model.save_weights(partial)
         self.model.set_weights(last)
         self._log.add(row)

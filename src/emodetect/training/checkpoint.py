@@ -53,6 +53,12 @@ class Checkpoint:
             ) from error
 
 
+def room_for(model: keras.Model) -> int:
+    """How many bytes a file with this model has at most, and with its optimizer's state if it is compiled."""
+    variables = _state(model) if model.compiled else model.variables
+    return 2**20 + sum(int(keras.ops.convert_to_numpy(variable).nbytes) for variable in variables)
+
+
 def _check_size(path: Path) -> None:
     """Refuse a file that fills the memory once unpacked."""
     with zipfile.ZipFile(path) as archive:

@@ -20,6 +20,7 @@ from emodetect.quiet import quiet_native_output
 from emodetect.training.architectures import Head, architecture_named
 from emodetect.training.batches import predict
 from emodetect.training.calibration import calibrate
+from emodetect.training.checkpoint import room_for
 from emodetect.training.dataset import FACE_SIZE
 from emodetect.training.log import read_log
 from emodetect.training.metrics import Metrics, accuracy_where_known, uncertainty_threshold
@@ -62,7 +63,7 @@ class TrainedModel:
         Raises:
             OutputError: it exists and may not be overwritten, or cannot be written.
         """
-        with written_whole(path, overwrite=overwrite) as partial:
+        with written_whole(path, overwrite=overwrite, room=room_for(self.model)) as partial:
             with quiet_native_output():  # Keras would rather not write HDF5, which the tutorial's script reads
                 self.model.save(partial)
             write_keras_metadata(partial, self.metadata)

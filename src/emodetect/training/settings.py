@@ -16,6 +16,9 @@ _FILE = "settings.json"
 PRECISIONS = ("float32", "mixed_bfloat16")
 """Keras dtype policies to train with."""
 
+RANGES = {"epochs": (1, 10**6), "seed": (0, 2**32 - 1), "batch_size": (1, 10**6)}
+"""The least and the most of each whole number; a seed is what NumPy takes for one."""
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -81,8 +84,9 @@ class Settings:
         if self.architecture not in ARCHITECTURE_NAMES or self.precision not in PRECISIONS:
             raise ValueError(f"unknown network {self.architecture!r} or precision {self.precision!r}")
         batch_size = 1 if self.batch_size is None else self.batch_size
-        for name, number, least in (("epochs", self.epochs, 1), ("seed", self.seed, 0), ("batch_size", batch_size, 1)):
-            if type(number) is not int or number < least:
-                raise ValueError(f"{name} must be a whole number from {least} on")
+        for name, number in (("epochs", self.epochs), ("seed", self.seed), ("batch_size", batch_size)):
+            least, most = RANGES[name]
+            if type(number) is not int or not least <= number <= most:
+                raise ValueError(f"{name} must be a whole number from {least} to {most}")
         if type(self.validation_share) not in (int, float) or not 0 < self.validation_share <= 0.5:
             raise ValueError("validation_share must lie between 0 and 0.5")
