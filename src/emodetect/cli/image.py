@@ -20,6 +20,7 @@ from emodetect.cli.options import (
     common_options,
     detector_options,
     make_backend,
+    make_caption_style,
     make_detector,
     make_style,
     make_verifier,
@@ -31,6 +32,7 @@ from emodetect.errors import BackendError, EmodetectError, OutputError
 from emodetect.text import csv_cell, one_line
 
 if TYPE_CHECKING:
+    from emodetect.drawing.style import Style
     from emodetect.sinks.contact_sheet import ContactSheet
 
 _MANY = 4
@@ -78,8 +80,11 @@ def image(
     check_anonymize(anonymize, output or sheet, "--output or --sheet")
     photos = find_images(named)
     targets = _targets(list(photos), output, overwrite, alone=list(photos) == list(named[:1]))
-    contact_sheet = None if sheet is None else _contact_sheet(sheet, list(photos), overwrite)
-    style = None if output is None else make_style(language, font)
+    style = None if output is None and sheet is None else make_style(language, font)
+    contact_sheet = None
+    if sheet is not None and style is not None:
+        captions = make_caption_style(style, language, (photo.name for photo in photos))
+        contact_sheet = _contact_sheet(sheet, list(photos), overwrite, captions)
     face_detector = make_detector(**detector)
     records: list[dict[str, Any]] = []
     failed = is_given_up = False
@@ -144,7 +149,7 @@ def _targets(photos: Sequence[Path], named: str | None, overwrite: bool, *, alon
     return list(targets)
 
 
-def _contact_sheet(path: Path, photos: Sequence[Path], overwrite: bool) -> ContactSheet:
+def _contact_sheet(path: Path, photos: Sequence[Path], overwrite: bool, style: Style) -> ContactSheet:
     from emodetect.files import check_output
     from emodetect.sinks.contact_sheet import MOST_PHOTOS, ContactSheet
     from emodetect.sources.images import IMAGE_SUFFIXES
@@ -153,7 +158,7 @@ def _contact_sheet(path: Path, photos: Sequence[Path], overwrite: bool) -> Conta
     check_output(path, overwrite=overwrite, suffixes=IMAGE_SUFFIXES)
     if len(photos) > MOST_PHOTOS:
         note(one_line(f"emodetect: {path}: holds {MOST_PHOTOS} photos; the other {len(photos) - MOST_PHOTOS} are left out"))
-    return ContactSheet(len(photos))
+    return ContactSheet(len(photos), style)
 
 
 def _refuse_photo(target: Path, photos: Sequence[Path]) -> None:

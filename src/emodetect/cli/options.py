@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -15,7 +15,7 @@ from emodetect.drawing.languages import NAMES, system_language
 from emodetect.errors import UsageError
 from emodetect.quiet import set_debugging, silence_libraries
 from emodetect.sources.pixels import MAX_PIXELS, limit_pixels
-from emodetect.text import one_line
+from emodetect.text import caption, one_line
 
 if TYPE_CHECKING:
     from emodetect.backends.base import EmotionBackend
@@ -187,9 +187,9 @@ def style_options(function: Function) -> Function:
     # fmt: off
     for option in (
         click.option("--font", type=click.Path(path_type=Path), metavar="FILE",
-                     help="Font for the labels.  [default: one that is found; English needs none]"),
+                     help="Font for what is written in pictures.  [default: one that is found; English labels need none]"),
         click.option("--language", type=click.Choice(list(NAMES)),
-                     help="Language of the labels in pictures; data stays English.  [default: the system's]"),
+                     help="Language of what is written in pictures; data stays English.  [default: the system's]"),
     ):
         function = option(function)
     # fmt: on
@@ -212,6 +212,19 @@ def make_style(language: str | None, font: Path | None) -> Style:
     message = f"{where} for {NAMES[language]}, so labels are English; --font FILE names another font"
     note(f"emodetect: {one_line(message)}")
     return Style()
+
+
+def make_caption_style(style: Style, language: str | None, names: Iterable[str]) -> Style:
+    """The same words, with letters for names of files as well.
+
+    Where fonts lack some of the letters a line says so, unless `make_style` had to say that much already.
+    """
+    from emodetect.drawing.style import with_letters_for
+
+    captions, missing = with_letters_for(style, map(caption, names))
+    if missing and style.language == (language or system_language()):
+        note(f"emodetect: no font on this system has the letters {missing[:20]} of the names; --font FILE names one that has")
+    return captions
 
 
 def make_detector(cascade: Path | None, scale_factor: float, min_neighbors: int, min_face: tuple[float, bool]) -> HaarDetector:

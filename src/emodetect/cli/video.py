@@ -19,6 +19,7 @@ from emodetect.cli.options import (
     common_options,
     detector_options,
     make_backend,
+    make_caption_style,
     make_detector,
     make_style,
     make_verifier,
@@ -83,7 +84,8 @@ def video(
             if path.exists() and clip.exists() and path.samefile(clip):
                 raise OutputError(f"{path}: is the clip itself; choose another name")
             check_output(path, overwrite=overwrite, suffixes=suffixes, streams=suffixes is RECORD_SUFFIXES)
-    style = None if output is None else make_style(language, font)
+    style = None if output is None and plot is None else make_style(language, font)
+    plot_style = None if plot is None or style is None else make_caption_style(style, language, [clip.name])
     summary, timeline = _Summary(), Timeline()
     with ExitStack() as stack:
         source = stack.enter_context(VideoFile(clip, part))
@@ -141,7 +143,7 @@ def video(
     if plot is not None:
         from emodetect.report.plot import plot_timeline
 
-        plot_timeline(timeline, clip.name, plot, overwrite=overwrite)
+        plot_timeline(timeline, clip.name, plot, style=plot_style, overwrite=overwrite)
     note(summary.text())
 
 

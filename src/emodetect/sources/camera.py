@@ -176,7 +176,7 @@ class LiveCapture:
 
     Attributes:
         frames: where the newest frame is taken from; closed at the source's end.
-        status: what is being waited for, to be shown; None while pictures come.
+        is_reconnecting: whether the source has gone away and is tried again.
 
     Args:
         source: what to open; opening begins at once.
@@ -190,7 +190,7 @@ class LiveCapture:
         self._first: Image | None = None
         self._opening_seconds = 0.0
         self.frames: Latest[Frame] = Latest()
-        self.status: str | None = None
+        self.is_reconnecting = False
         self._stopping = threading.Event()
         self._error: SourceError | None = None
         self._started = time.monotonic()
@@ -265,9 +265,9 @@ class LiveCapture:
             return image
         gone = "gives no more pictures" if self._reader.finished else f"has given no picture for {limit:g} s"
         if self._reconnect and not is_file:
-            self.status = "reconnecting ..."
+            self.is_reconnecting = True
             image = self._reconnected()
-            self.status = None
+            self.is_reconnecting = False
             if image is not None or self._stopping.is_set():
                 return image
             gone += f", and none within {self._reconnect:g} s of trying to reconnect"
