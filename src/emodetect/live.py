@@ -341,8 +341,9 @@ class LiveSession:
 
 
 def time_stamped(suffix: str) -> Path:
-    """A file name that says when: emodetect-20260131-235959 and the suffix."""
-    return Path(f"emodetect-{datetime.now():%Y%m%d-%H%M%S}{suffix}")
+    """A file name that says when, so exactly that names sort by time: emodetect-20260131-235959-123 and the suffix."""
+    now = datetime.now()
+    return Path(f"emodetect-{now:%Y%m%d-%H%M%S}-{now.microsecond // 1000:03}{suffix}")
 
 
 def wants_to_quit(window: Window) -> bool:

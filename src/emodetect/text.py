@@ -27,8 +27,8 @@ def caption(text: str) -> str:
 
 
 def counted(number: int, noun: str, several: str | None = None) -> str:
-    """A number of things: 1 frame, 3 frames; ``several`` where the plural takes more than an s: 2 people."""
-    return f"{number} {noun if number == 1 else several or noun + 's'}"
+    """A number of things: 1 frame, 3,000 frames; ``several`` where the plural takes more than an s: 2 people."""
+    return f"{number:,} {noun if number == 1 else several or noun + 's'}"
 
 
 def _escaped(character: str) -> str:

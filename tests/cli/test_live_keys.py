@@ -210,6 +210,7 @@ def test_pause_snapshot_and_recording(
         [first] = tmp_path.glob("emodetect-*.png")
         press("space", lambda s: np.abs(s[:280].astype(int) - still[:280]).max() > 60)
         press("s", lambda _: len(list(tmp_path.glob("emodetect-*.png"))) == 2)
+        assert min(tmp_path.glob("emodetect-*.png")) == first, "names sort by time"
         desktop.press("emodetect", "q")
         end(process)
     assert process.returncode == 0

@@ -29,7 +29,7 @@ from emodetect.cli.options import (
     style_options,
 )
 from emodetect.errors import BackendError, EmodetectError, OutputError
-from emodetect.text import csv_cell, one_line
+from emodetect.text import counted, csv_cell, one_line
 
 if TYPE_CHECKING:
     from emodetect.drawing.style import Style
@@ -157,7 +157,8 @@ def _contact_sheet(path: Path, photos: Sequence[Path], overwrite: bool, style: S
     _refuse_photo(path, photos)
     check_output(path, overwrite=overwrite, suffixes=IMAGE_SUFFIXES)
     if len(photos) > MOST_PHOTOS:
-        note(one_line(f"emodetect: {path}: holds {MOST_PHOTOS} photos; the other {len(photos) - MOST_PHOTOS} are left out"))
+        rest = counted(len(photos) - MOST_PHOTOS, "photo")
+        note(one_line(f"emodetect: {path}: holds {counted(MOST_PHOTOS, 'photo')}; the last of them go without: {rest}"))
     return ContactSheet(len(photos), style)
 
 

@@ -24,6 +24,7 @@ from emodetect.cli.options import (
     overwrite_option,
     style_options,
 )
+from emodetect.text import counted
 
 if TYPE_CHECKING:
     from emodetect.backends.base import EmotionBackend
@@ -119,7 +120,7 @@ def live(
             )
         )
         statistics = session.run()
-    note(f"{statistics.captured} frames captured, {statistics.tracked} tracked, {statistics.shown} shown")
+    note(f"{counted(statistics.captured, 'frame')} captured, {statistics.tracked} tracked, {statistics.shown} shown")
 
 
 def _backends(backend: str, model: str | None, labels: list[str] | None) -> Sequence[Callable[[], EmotionBackend]]:

@@ -29,7 +29,7 @@ from emodetect.cli.options import (
 )
 from emodetect.cli.parts import make_part, make_region, part_options
 from emodetect.errors import OutputError, UsageError
-from emodetect.text import one_line
+from emodetect.text import counted, one_line
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -91,7 +91,8 @@ def video(
         source = stack.enter_context(VideoFile(clip, part))
         region = make_region(roi, source.size)
         width, height = source.size
-        detail(f"{clip}: {width}x{height} pixels, {source.frames_per_second:g} frames a second, {source.frame_count} frames")
+        frames = counted(source.frame_count, "frame")
+        detail(f"{clip}: {width}x{height} pixels, {source.frames_per_second:g} frames a second, {frames}")
         if all(path is None for path, _ in outputs):
             note("emodetect: no --output, --log, --report or --plot is given; only a summary will be printed")
         face_detector = make_detector(**detector)
@@ -165,6 +166,4 @@ class _Summary:
     def text(self) -> str:
         total = sum(self._emotions.values())
         shares = ", ".join(f"{name} {count / total:.0%}" for name, count in self._emotions.most_common())
-        frames = f"{self._frames} frame{'' if self._frames == 1 else 's'}"
-        faces = f"{len(self._faces)} face{'' if len(self._faces) == 1 else 's'}"
-        return f"{frames}, {faces}" + (f": {shares}" if total else "")
+        return f"{counted(self._frames, 'frame')}, {counted(len(self._faces), 'face')}" + (f": {shares}" if total else "")

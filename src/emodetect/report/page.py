@@ -19,7 +19,7 @@ from emodetect.files import written_whole
 from emodetect.overlay import COLORS
 from emodetect.report.pictures import address, face, frames_at, playable_copy, still
 from emodetect.report.timeline import Person, Run, Timeline
-from emodetect.text import one_line
+from emodetect.text import counted, one_line
 from emodetect.types import EMOTIONS, Emotion
 
 MOST_CLIP_BYTES = 24_000_000
@@ -86,7 +86,7 @@ def write_report(report: Report, path: Path, *, overwrite: bool = False, most_cl
 def render(report: Report, most_clip_bytes: int = MOST_CLIP_BYTES) -> str:
     """A report as HTML; see `write_report`."""
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["clock"] = clock
+    environment.filters.update(clock=clock, counted=counted)
     timeline = report.timeline
     everybody = timeline.people()
     people = sorted(sorted(everybody, key=lambda person: -person.seconds)[:_MOST_PEOPLE], key=lambda person: person.track_id)
