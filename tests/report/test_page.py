@@ -3,10 +3,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import math
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import pytest
 
 from emodetect.errors import OutputError, SourceError
@@ -77,7 +81,7 @@ def test_what_the_script_gets() -> None:
 
     data = json.loads(page.blocks[1])
     assert (data["start"], data["end"]) == (0, 1)
-    assert data["people"] == [{"number": 3, "runs": [[0, 0.5, "happy", 70, False], [0.5, 1.0, "sad", 70, False]]}]
+    assert data["people"] == [{"number": 3, "runs": [[0, 0.5, "happy", 70, False], [0.5, 1.0, "sad", 70, False]], "boxes": []}]
 
 
 def test_the_words_stand_beside_the_colours() -> None:
@@ -107,6 +111,50 @@ def test_a_clip_is_shown_itself_or_in_stills(moving_clip: MovingClip) -> None:
     assert whole.count("data:image/jpeg") == 1, "the face"
     assert "<video" not in reduced
     assert reduced.count("data:image/jpeg") == 1 + 1 + 12, "the face, the still that is shown, and all of them"
+
+
+def boxes_in(text: str) -> list[npt.NDArray[np.int64]]:
+    """Where the first person is, by the page: each time that it is there as rows of milliseconds, x, y, width, height."""
+    data = json.loads(Page(text).blocks[1])
+    return [np.cumsum(np.reshape(path, (-1, 5)), axis=0) for path in data["people"][0]["boxes"]]
+
+
+def test_boxes_are_where_the_faces_are(moving_clip: MovingClip) -> None:
+    timeline = Timeline()
+    for index, box in enumerate(moving_clip.boxes):
+        readings = [] if 30 <= index < 40 else [make_reading(box)]
+        timeline.add(make_result(*readings, index=index, timestamp=index / 25))
+
+    paths = boxes_in(render(Report("clip.mp4", timeline, moving_clip.path)))
+
+    assert [(path[0, 0], path[-1, 0]) for path in paths] == [(0, 1200), (1600, 3000)]
+    for index, box in enumerate(moving_clip.boxes):
+        for path in paths:
+            if path[0, 0] <= 40 * index < path[-1, 0]:
+                place = [np.interp(40 * index, path[:, 0], path[:, column]) for column in range(1, 5)]
+                expected = 1000 * box.x / 640, 1000 * box.y / 360, 1000 * box.width / 640, 1000 * box.height / 360
+                np.testing.assert_allclose(place, expected, atol=6)
+
+
+def test_boxes_of_a_long_clip_take_little_room(moving_clip: MovingClip) -> None:
+    """Ten minutes at 30 frames a second, a face that never rests; the clip's copy has up to 32 MB as text."""
+    timeline = Timeline()
+    for index in range(18_000):
+        box = Box(300 + round(200 * math.sin(index / 20)), 150 + round(90 * math.cos(index / 33)), 80 + index % 7, 80 + index % 7)
+        timeline.add(make_result(make_reading(box), index=index, timestamp=index / 30))
+
+    text = render(replace(Report("clip.mp4", timeline), clip=moving_clip.path))
+
+    (path,) = boxes_in(text)
+    assert len(path) == pytest.approx(6000, abs=5)
+    assert len(re.search(r'"boxes":(.*?\]\])', text.replace(" ", "")).group(1)) < 100_000  # type: ignore[union-attr]
+
+
+def test_a_log_that_puts_a_face_anywhere_is_shown_all_the_same(moving_clip: MovingClip) -> None:
+    timeline = Timeline()
+    timeline.add(make_result(make_reading(Box(-(2**52), 2**52, 2**52, 1))))
+
+    assert boxes_in(render(Report("clip.mp4", timeline, moving_clip.path)))[0].tolist()[0] == [0, -1000, 2000, 2000, 3]
 
 
 def test_another_clip_is_an_error(moving_clip: MovingClip) -> None:
