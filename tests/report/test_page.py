@@ -9,6 +9,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -16,8 +17,9 @@ import pytest
 from emodetect.errors import OutputError, SourceError
 from emodetect.report.page import Report, clock, render, write_report
 from emodetect.report.timeline import Timeline
+from emodetect.sources.video import VideoFile
 from emodetect.types import Box, Emotion
-from tests.builders import MovingClip, make_reading, make_result
+from tests.builders import MovingClip, make_image, make_reading, make_result, write_clip
 
 NASTY = "</title><script>alert(1)</script>\"'&.mp4"
 
@@ -111,6 +113,38 @@ def test_a_clip_is_shown_itself_or_in_stills(moving_clip: MovingClip) -> None:
     assert whole.count("data:image/jpeg") == 1, "the face"
     assert "<video" not in reduced
     assert reduced.count("data:image/jpeg") == 1 + 1 + 12, "the face, the still that is shown, and all of them"
+
+
+@pytest.mark.parametrize("most_clip_bytes", [2000, 10**7])
+def test_a_cut_clip_holds_the_frames_that_were_read(tmp_path: Path, most_clip_bytes: int) -> None:
+    """Each is a little brighter than the one before; the log has every second one of a part, from 4 s on."""
+    grays = {number: 20 + 10 * place for place, number in enumerate(range(40, 80, 2))}
+    clip = write_clip(tmp_path / "cut.mp4", [make_image(64, 48, (gray, gray, gray)) for gray in grays.values()], 5.0)
+    timeline = Timeline()
+    for number in grays:
+        sure = 0.9 if number == 70 else 0.6
+        timeline.add(make_result(make_reading(Box(10, 10, 20, 20), confidence=sure), index=number, timestamp=number / 10))
+
+    page = render(Report("clip.mp4", timeline, clip, clip_is_cut=True), most_clip_bytes)
+
+    assert brightness(r'alt="Face of person 1"', page) == [pytest.approx(grays[70], abs=4)]
+    if most_clip_bytes == 2000:
+        times = [round(10 * float(time)) for time in re.findall(r'<li><button type="button" data-time="([^"]*)"', page)]
+        assert len(times) == 12
+        assert brightness(r'alt=""', page) == [pytest.approx(grays[number], abs=4) for number in times]
+    else:
+        (text,) = re.findall(r'src="data:video/mp4;base64,([^"]*)"', page)
+        (tmp_path / "shown.mp4").write_bytes(base64.b64decode(text))
+        with VideoFile(tmp_path / "shown.mp4") as frames:
+            shown = [float(frame.image.mean()) for frame in frames]
+        assert shown == [pytest.approx(gray, abs=4) for gray in grays.values()]
+
+
+def brightness(attribute: str, page: str) -> list[float]:
+    """The mean of each picture with this attribute."""
+    texts = re.findall(rf'<img [^>]*src="data:image/jpeg;base64,([^"]*)" {attribute}', page)
+    pictures = [cv2.imdecode(np.frombuffer(base64.b64decode(text), np.uint8), cv2.IMREAD_COLOR) for text in texts]
+    return [float(np.mean(np.asarray(picture))) for picture in pictures]
 
 
 def boxes_in(text: str) -> list[npt.NDArray[np.int64]]:
