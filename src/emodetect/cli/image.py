@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,7 +47,7 @@ _OTHER_COLUMNS = 72
 @click.argument("named", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PHOTO|FOLDER|PATTERN...")
 @click.option("--format", "output_format", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True,
               help="What is printed.")  # fmt: skip
-@click.option("--output", metavar="FILE|FOLDER",
+@click.option("-o", "--output", metavar="FILE|FOLDER",
               help="Save an annotated copy: a file for one photo, a folder (ending in /) for one or several.")  # fmt: skip
 @click.option("--sheet", type=click.Path(path_type=Path), metavar="FILE",
               help="Save a contact sheet: all photos small, with boxes, names and emotions.")  # fmt: skip
@@ -80,6 +81,8 @@ def image(
     check_anonymize(anonymize, output or sheet, "--output or --sheet")
     photos = find_images(named)
     targets = _targets(list(photos), output, overwrite, alone=list(photos) == list(named[:1]))
+    if sheet is not None and sheet.absolute() in [target.absolute() for target in targets if target]:
+        raise OutputError(f"{sheet}: is named by --output, too; choose another name for one of them")
     style = None if output is None and sheet is None else make_style(language, font)
     contact_sheet = None
     if sheet is not None and style is not None:
@@ -136,13 +139,15 @@ def _targets(photos: Sequence[Path], named: str | None, overwrite: bool, *, alon
     else:
         if output.exists() and not output.is_dir():
             raise OutputError(f"{output}: is a file; several photos need a folder")
+        if output.suffix.lower() in IMAGE_SUFFIXES and not output.is_dir() and not named.endswith(("/", os.sep)):
+            raise OutputError(f"{output}: is the name of one photo; several need a folder, whose name ends in /")
+        targets = [output / (p.name if p.suffix.lower() in IMAGE_SUFFIXES else f"{p.name}.png") for p in photos]
+        if twice := [target.name for target, count in Counter(targets).items() if count > 1]:
+            raise OutputError(f"{output}: several of the photos would be {twice[0]} there; annotate them one at a time")
         try:
             output.mkdir(exist_ok=True)
         except OSError as error:
             raise OutputError(f"{output}: cannot be made a folder ({error.strerror})") from error
-        targets = [output / (p.name if p.suffix.lower() in IMAGE_SUFFIXES else f"{p.name}.png") for p in photos]
-        if len(set(targets)) < len(targets):
-            raise OutputError(f"{output}: two of the photos have the same name; annotate them one at a time")
     for photo, target in zip(photos, targets, strict=True):
         _refuse_photo(target, [photo])
         check_output(target, overwrite=overwrite, suffixes=IMAGE_SUFFIXES)

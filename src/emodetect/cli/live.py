@@ -24,6 +24,7 @@ from emodetect.cli.options import (
     overwrite_option,
     style_options,
 )
+from emodetect.errors import OutputError
 from emodetect.text import counted
 
 if TYPE_CHECKING:
@@ -81,6 +82,9 @@ def live(
         if path is not None:
             check_output(path, overwrite=overwrite, suffixes=suffixes, streams=suffixes is RECORD_SUFFIXES)
     parsed = LiveSource.parse(source)
+    for path in (log, record):
+        if path is not None and path.exists() and parsed.kind == "file" and path.samefile(source):
+            raise OutputError(f"{path}: is the clip itself; choose another name")
     style = None if no_window and record is None else make_style(language, font)
     with ExitStack() as stack:
         window = None if no_window else stack.enter_context(Window("emodetect"))

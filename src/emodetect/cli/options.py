@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -42,6 +43,23 @@ def _min_face(ctx: click.Context, parameter: click.Parameter, value: str) -> tup
     if not number > 0 or (relative and number > 1) or number == float("inf"):
         raise click.BadParameter(f"{value!r} is out of range: at least 1 pixel, or a share up to 100%")
     return number, relative
+
+
+class _Confidence(click.FloatRange):
+    """A number from 0 to 1, or a percentage."""
+
+    def __init__(self) -> None:
+        super().__init__(0, 1)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        text = str(value).strip()
+        try:
+            number = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+        except ValueError:
+            number = math.nan
+        if not 0 <= number <= 1:
+            self.fail(f"{text!r} is no confidence: from 0 to 1, or from 0% to 100%", param, ctx)
+        return number
 
 
 def comma_separated(ctx: click.Context, parameter: click.Parameter, value: str | None) -> list[str] | None:
@@ -92,8 +110,8 @@ def backend_options(function: Function) -> Function:
     """``--backend``, ``--model``, ``--labels`` and ``--uncertain``."""
     # fmt: off
     for option in (
-        click.option("--uncertain", type=click.FloatRange(0, 1), metavar="CONFIDENCE",
-                     help="Confidence, 0 to 1, under which a reading is marked uncertain.  [default: the model's own]"),
+        click.option("--uncertain", type=_Confidence(), metavar="CONFIDENCE",
+                     help="Confidence, 0 to 1 or in %, under which a reading is marked uncertain.  [default: the model's own]"),
         click.option("--labels", callback=comma_separated, metavar="A,B,...",
                      help="What the model file's outputs mean, in order, where the file does not say so."),
         click.option("--model", metavar="NAME|FILE", shell_complete=complete_model,

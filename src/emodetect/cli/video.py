@@ -35,7 +35,7 @@ from emodetect.text import counted, one_line
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("clip", type=click.Path(path_type=Path))
-@click.option("--output", type=click.Path(path_type=Path), metavar="FILE",
+@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE",
               help="Save the annotated clip (H.264: .mp4, .mov or .mkv), with its sound.")  # fmt: skip
 @click.option("--log", type=click.Path(path_type=Path), metavar="FILE",
               help="Save the readings of every frame: .jsonl, or .csv.")  # fmt: skip

@@ -11,6 +11,7 @@ from emodetect.drawing.languages import UNCERTAIN, WORDS
 from emodetect.drawing.lettering import FallbackLettering, FontLettering, Lettering, StrokeLettering
 from emodetect.drawing.phrases import Phrase
 from emodetect.errors import SourceError
+from emodetect.suggestions import did_you_mean_file
 from emodetect.types import Emotion
 
 _ASCII = bytes(range(0x21, 0x7F)).decode()
@@ -57,7 +58,8 @@ def find_style(language: str, font: Path | None = None) -> Style | None:
         try:
             lettering = FontLettering(font)
         except OSError as error:
-            raise SourceError(f"{font}: cannot be read as a font; name a .ttf, .otf or .ttc file") from error
+            problem = "cannot be read as a font" if font.exists() else f"no such file{did_you_mean_file(font)}"
+            raise SourceError(f"{font}: {problem}; --font names a .ttf, .otf or .ttc file") from error
         if not lettering.covers(letters):
             lettering = None
     return None if lettering is None else Style(language, lettering)

@@ -71,6 +71,8 @@ class LiveSource:
         if looks_like_address(text):
             schemes = ", ".join(_STREAM_SCHEMES)
             raise SourceError(f"{public_address(text)}: unknown kind of address; --source takes {schemes}")
+        if not text.strip():
+            raise SourceError("--source is empty; it takes a camera's number or name, a device, a clip or a URL")
         path = Path(text)
         if path.is_dir():
             raise SourceError(f"{text}: is a folder, not a camera, clip or stream")
