@@ -67,7 +67,7 @@ class _Tracked:
         boxes = {face.track_id: face.box for face in self.outlook.faces(frame.timestamp, (width, height))}
         moved = tuple(replace(r, box=boxes[r.track_id]) for r in self.result.readings if r.track_id in boxes)
         # What may be a face, too, must be hidden where that is asked for: where it was, and where a known one is now.
-        return FrameResult(frame.index, frame.timestamp, moved, self.result.seen)
+        return FrameResult(frame.index, frame.timestamp, moved, self.result.seen, seen_at=self.result.timestamp)
 
 
 @dataclass
@@ -202,7 +202,8 @@ class LiveSession:
     def _show(self, frame: Frame) -> None:
         if self._view.paused and self._picture is not None:
             still, result = self._picture
-            self._picture = replace(still, timestamp=frame.timestamp), replace(result, timestamp=frame.timestamp)
+            now = frame.timestamp
+            self._picture = replace(still, timestamp=now), replace(result, timestamp=now, seen_at=now)
         else:
             self._picture = frame, self._steady.update(self._newest_result(frame).at(frame))
             self._strip.update(self._picture[1])
