@@ -12,6 +12,7 @@ from typing_extensions import override
 
 from emodetect.backends.base import EmotionBackend
 from emodetect.classifier import Classifier, Crops
+from emodetect.drawing.phrases import Phrase
 from emodetect.errors import ModelError
 from emodetect.smoother import ScoreSmoother
 from emodetect.types import Emotion
@@ -48,7 +49,7 @@ class Watched(Classifier):
 
     def __init__(self, backends: Sequence[FakeBackend], uncertain_below: float | None = None) -> None:
         self.errors: list[BaseException] = []
-        self.said: list[str] = []
+        self.said: list[Phrase | str] = []
         choices = [partial(_same, backend) for backend in backends]
         smoother = ScoreSmoother(0.0)
         super().__init__(choices, smoother, uncertain_below=uncertain_below, fail=self.errors.append, say=self.said.append)
@@ -161,7 +162,7 @@ def test_without_another_backend_a_line_says_so(start: Start) -> None:
     classifier = start(Loading("a", Emotion.SAD))
     wait_for(lambda: classifier.ready)
     classifier.switch()
-    assert classifier.said == ["there is no other backend"]
+    assert classifier.said == [Phrase.NO_OTHER_BACKEND]
 
 
 @pytest.mark.parametrize("error", [ModelError("no such thing"), ValueError("a bug")])

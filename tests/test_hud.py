@@ -1,16 +1,33 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import combinations
+
 import numpy as np
 import numpy.typing as npt
 import pytest
 
+from emodetect.drawing.languages import WORDS
+from emodetect.drawing.phrases import Phrase
+from emodetect.drawing.style import Style
+from emodetect.faces.boxes import intersections
 from emodetect.hud import draw_help, draw_marks
-from emodetect.types import Image
+from emodetect.overlay import draw
+from emodetect.types import Box, Image
 from emodetect.view import KEYS
 from tests.builders import make_image
+from tests.drawing.recording import Recorder
+from tests.drawing.test_lettering import style_for
 
 SIZES = [(320, 240), (360, 640), (640, 360), (3840, 2160)]
 GROUNDS = [(0, 0, 0), (255, 255, 255)]
+
+VALUES = {"path": "emodetect-20260131-235959-123.png", "backend": "deepface", "size": 0.125, "seconds": 0.5, "rate": 25}
+
+MESSAGES = [
+    Phrase.LOADING, Phrase.PAUSED, Phrase.RECONNECTING, Phrase.SAVED, Phrase.RECORDING, Phrase.RECORDED,
+    Phrase.SMALLEST_FACE_SHARE, Phrase.SMALLEST_FACE_PIXELS, Phrase.SMOOTHING, Phrase.NO_SMOOTHING, Phrase.NO_OTHER_BACKEND,
+]  # fmt: skip
 
 
 def rows_of_text(area: Image) -> int:
@@ -19,12 +36,17 @@ def rows_of_text(area: Image) -> int:
     return int((np.diff(bright.astype(int)) == 1).sum() + bright[0])
 
 
+def assert_lie_in(boxes: list[Box], size: tuple[int, int]) -> None:
+    assert all(box.lies_in(*size) for box in boxes)
+    assert not any(intersections([first], [second]).any() for first, second in combinations(boxes, 2))
+
+
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("ground", GROUNDS)
 def test_the_help_has_a_line_a_key_inside_the_picture(size: tuple[int, int], ground: tuple[int, int, int]) -> None:
     plain = make_image(*size, ground)
     canvas = plain.copy()
-    draw_help(canvas)
+    draw_help(canvas, Style())
     changed = (canvas != plain).any(axis=2)
     rows, columns = np.flatnonzero(changed.any(axis=1)), np.flatnonzero(changed.any(axis=0))
     # Nothing is cut off: it ends before the picture's edges.
@@ -35,12 +57,54 @@ def test_the_help_has_a_line_a_key_inside_the_picture(size: tuple[int, int], gro
     assert rows_of_text(canvas[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]) == len(KEYS)
 
 
+@pytest.mark.parametrize("size", [(320, 240), (640, 360)])
+@pytest.mark.parametrize("language", list(WORDS))
+def test_the_help_fits_in_every_language(language: str, size: tuple[int, int]) -> None:
+    style = style_for(language)
+    recorder = Recorder(style.lettering)
+    plain = make_image(*size, (255, 255, 255))
+    canvas = plain.copy()
+    draw_help(canvas, replace(style, lettering=recorder))
+    assert len(recorder.written) == 2 * len(KEYS)
+    assert_lie_in([box for _, box in recorder.written], size)
+    # The letters stay on their panel, whose rim is as dark as its ground, and are no smaller than can be read.
+    changed = (canvas != plain).any(axis=2)
+    rows, columns = np.flatnonzero(changed.any(axis=1)), np.flatnonzero(changed.any(axis=0))
+    panel = canvas[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    assert max(side.max() for side in (panel[0], panel[-1], panel[:, 0], panel[:, -1])) < 80
+    assert min(box.height for _, box in recorder.written) >= 9
+
+
+@pytest.mark.parametrize("size", [(320, 240), (640, 360)])
+@pytest.mark.parametrize("language", list(WORDS))
+def test_messages_fit_in_every_language(language: str, size: tuple[int, int]) -> None:
+    style = style_for(language)
+    status = [style.say(Phrase.FRAMES_A_SECOND, **VALUES), "23 ms"]
+    for message in MESSAGES:
+        recorder = Recorder(style.lettering)
+        banner = style.say(message, **VALUES)
+        draw(make_image(*size), [], status=status, banner=banner, style=replace(style, lettering=recorder))
+        assert_lie_in([box for _, box in recorder.written], size)
+        texts = [text for text, _ in recorder.written]
+        assert texts[:2] == status
+        # In a small picture the name of a file is shortened, and nothing else.
+        assert texts[2] == banner or (size[0] == 320 and "{path}" in message.text(language) and texts[2].endswith("..."))
+
+
+@pytest.mark.parametrize("size", [(1, 1), (16, 12), (40, 400)])
+def test_a_picture_without_room_for_help_is_no_error(size: tuple[int, int]) -> None:
+    for language in ("en", "de"):
+        canvas = make_image(*size)
+        draw_help(canvas, style_for(language))
+        draw_marks(canvas, style_for(language), recording=True, logging=True)
+
+
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize(("recording", "logging"), [(True, True), (True, False), (False, True), (False, False)])
 def test_marks_say_what_is_written(size: tuple[int, int], recording: bool, logging: bool) -> None:
     plain = make_image(*size, (255, 255, 255))
     canvas = plain.copy()
-    draw_marks(canvas, recording=recording, logging=logging)
+    draw_marks(canvas, Style(), recording=recording, logging=logging)
     blue, green, red = (canvas[..., channel].astype(int) for channel in range(3))
     assert bool(((red > 180) & (green < 100) & (blue < 100)).sum() > 10) is recording
     dark = (canvas.max(axis=2) < 60).any(axis=0)

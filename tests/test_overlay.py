@@ -1,20 +1,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import combinations, pairwise
 
 import numpy as np
 import numpy.typing as npt
 import pytest
-from typing_extensions import override
 
-from emodetect.drawing.lettering import BASELINE, LINE, StrokeLettering
 from emodetect.drawing.palette import BLACK, Color, contrast
 from emodetect.faces.boxes import intersections
 from emodetect.overlay import COLORS, UNKNOWN_COLOR, Strip, Style, draw, label, mirrored
 from emodetect.types import EMOTIONS, Box, Emotion, EmotionScores, FaceReading, Image
 from tests.builders import make_image, make_reading, make_result, make_scores
+from tests.drawing.recording import Recorder
 
 PLAIN = make_image(640, 360, (60, 60, 60))
 FACE = Box(240, 130, 100, 120)
@@ -230,19 +229,6 @@ def test_mirroring_twice_changes_nothing_and_nobody_is_mirrored_to_nobody() -> N
     readings = [make_reading(FACE)]
     assert [r.box for r in mirrored(mirrored(readings, 640), 640)] == [FACE]
     assert mirrored([], 640) == []
-
-
-@dataclass
-class Recorder(StrokeLettering):
-    """Writes as ever and remembers where."""
-
-    written: list[tuple[str, Box]] = field(default_factory=list)
-
-    @override
-    def write(self, canvas: Image, text: str, origin: tuple[int, int], unit: float, color: Color) -> None:
-        super().write(canvas, text, origin, unit, color)
-        top = origin[1] - round((BASELINE - 0.2) * unit)
-        self.written.append((text, Box(origin[0], top, self.width(text, unit), round((LINE - 0.4) * unit))))
 
 
 def crowd(count: int, size: tuple[int, int], seed: int) -> list[FaceReading]:

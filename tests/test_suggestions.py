@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from emodetect.suggestions import did_you_mean, did_you_mean_file
+from emodetect.suggestions import command_for, did_you_mean, did_you_mean_file, meant_for_another
 
 
 @pytest.mark.parametrize(
@@ -31,3 +31,17 @@ def test_what_stands_where_a_folder_should_is_no_reason_to_fail(tmp_path: Path) 
     (tmp_path / "file").touch()
 
     assert did_you_mean_file(tmp_path / "file" / "a.jpg") == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "command"),
+    [("a.JPG", "image"), ("a.mp4", "video"), ("a.b.jsonl", "report"), ("a.txt", None), ("a", None), ("song.mp3", None)],
+)
+def test_a_files_ending_tells_the_command(name: str, command: str | None) -> None:
+    assert command_for(name) == command
+
+
+def test_the_right_command_is_named() -> None:
+    assert meant_for_another(Path("a/b.mp4"), "image") == "; clips are for 'emodetect video'"
+    assert meant_for_another(Path("a/b.mp4"), "video") == ""
+    assert meant_for_another(Path("b.txt"), "image") == ""

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from emodetect.errors import SourceError
-from emodetect.text import csv_cell, one_line, public_address
+from emodetect.text import caption, counted, csv_cell, one_line, public_address
 
 SECRET = "s3cret"
 
@@ -81,3 +81,15 @@ def test_a_text_that_a_spreadsheet_would_run_is_neutralised(text: str) -> None:
 @pytest.mark.parametrize("value", ["happy", "a=b", "", "1-2", -1, -0.5, 0, None])
 def test_other_cells_stay_as_they_are(value: object) -> None:
     assert csv_cell(value) == value
+
+
+@pytest.mark.parametrize(
+    ("number", "several", "expected"),
+    [(0, None, "0 frames"), (1, None, "1 frame"), (2, None, "2 frames"), (1234, None, "1,234 frames"), (2, "people", "2 people")],
+)
+def test_things_are_counted_as_people_do(number: int, several: str | None, expected: str) -> None:
+    assert counted(number, "frame", several) == expected
+
+
+def test_a_caption_has_letters_and_marks_in_one() -> None:
+    assert caption("\u1100\u1161 u\u0308\n\x1b") == "가 ü \\x1b"

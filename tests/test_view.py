@@ -2,8 +2,11 @@ from __future__ import annotations
 
 import pytest
 
+from emodetect.drawing.style import Style
 from emodetect.faces.haar import MinFace
 from emodetect.view import KEYS, Command, View, command_of
+
+ENGLISH = Style()
 
 
 def test_no_key_means_two_things() -> None:
@@ -53,8 +56,8 @@ def test_the_smallest_face_grows_and_shrinks_within_bounds(start: MinFace, most:
     for _ in range(40):
         view.obey(Command.SMALLER_FACES)
     assert view.min_face.value == least
-    assert len(view.notices) == 1
-    assert ("%" in view.notices[0]) is start.relative
+    assert len(view.notices(ENGLISH)) == 1
+    assert ("%" in view.notices(ENGLISH)[0]) is start.relative
 
 
 def test_smoothing_goes_down_to_off() -> None:
@@ -64,7 +67,7 @@ def test_smoothing_goes_down_to_off() -> None:
     for _ in range(5):
         view.obey(Command.LESS_SMOOTHING)
     assert view.smoothing == 0
-    assert view.notices == ["smoothing: off"]
+    assert view.notices(ENGLISH) == ["smoothing: off"]
 
 
 def test_a_message_goes_after_some_seconds_and_makes_room_for_news_about_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,11 +77,11 @@ def test_a_message_goes_after_some_seconds_and_makes_room_for_news_about_the_sam
     view.say("recording a", "recording")
     now = 103.0
     view.say("saved b")
-    assert view.notices == ["recording a", "saved b"]
+    assert view.notices(ENGLISH) == ["recording a", "saved b"]
     now = 103.9
     view.say("recorded a", "recording")
-    assert set(view.notices) == {"recorded a", "saved b"}
+    assert set(view.notices(ENGLISH)) == {"recorded a", "saved b"}
     now = 107.5
-    assert view.notices == ["recorded a"]
+    assert view.notices(ENGLISH) == ["recorded a"]
     now = 108.0
-    assert view.notices == []
+    assert view.notices(ENGLISH) == []

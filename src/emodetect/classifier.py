@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from emodetect.backends.base import EmotionBackend
+from emodetect.drawing.phrases import Phrase
 from emodetect.errors import EmodetectError
 from emodetect.latest import Latest
 from emodetect.reader import EmotionReader
@@ -57,7 +58,7 @@ class Classifier:
         *,
         uncertain_below: float | None,
         fail: Callable[[BaseException], None],
-        say: Callable[[str], None],
+        say: Callable[[Phrase | str], None],
     ) -> None:
         self._choices, self._smoother, self._uncertain_below = choices, smoother, uncertain_below
         self._fail, self._say = fail, say
@@ -98,7 +99,7 @@ class Classifier:
         count = len(self._choices)
         others = [p % count for p in range(self._position + 1, self._position + 1 + count) if p % count != active]
         if active is None or not others:
-            self._say("there is no other backend")
+            self._say(Phrase.NO_OTHER_BACKEND)
         elif self._pending is None or self._pending.position != others[0]:
             self._position = others[0]
             try:

@@ -40,10 +40,10 @@ def check_output(path: Path, *, overwrite: bool, suffixes: tuple[str, ...] = (),
     """
     if streams and is_stream(path):
         return
-    if suffixes and path.suffix.lower() not in suffixes:
-        raise OutputError(f"{path}: unknown kind of file; expected a name ending in {', '.join(suffixes)}")
     if path.is_dir():
         raise OutputError(f"{path}: is a folder; expected a file name")
+    if suffixes and path.suffix.lower() not in suffixes:
+        raise OutputError(f"{path}: unknown kind of file; expected a name ending in {', '.join(suffixes)}")
     if not path.parent.is_dir():
         raise OutputError(f"{path}: the folder {path.parent} does not exist")
     if path.is_symlink():

@@ -22,6 +22,7 @@ from typing_extensions import Self
 from emodetect.anonymize import anonymize
 from emodetect.backends.base import EmotionBackend
 from emodetect.classifier import Classifier, Crops
+from emodetect.drawing.phrases import Phrase
 from emodetect.errors import OutputError
 from emodetect.faces.boxes import crop
 from emodetect.faces.haar import HaarDetector
@@ -67,7 +68,7 @@ class _Tracked:
         boxes = {face.track_id: face.box for face in self.outlook.faces(frame.timestamp, (width, height))}
         moved = tuple(replace(r, box=boxes[r.track_id]) for r in self.result.readings if r.track_id in boxes)
         # What may be a face, too, must be hidden where that is asked for: where it was, and where a known one is now.
-        return FrameResult(frame.index, frame.timestamp, moved, self.result.seen)
+        return FrameResult(frame.index, frame.timestamp, moved, self.result.seen, seen_at=self.result.timestamp)
 
 
 @dataclass
@@ -100,10 +101,10 @@ class _Pace:
             self.times.popleft()
         self.latency = latency
 
-    def lines(self) -> list[str]:
+    def lines(self, style: Style) -> list[str]:
         span = self.times[-1] - self.times[0] if len(self.times) > 1 else 0.0
         rate = (len(self.times) - 1) / span if span > 0 else 0.0
-        return [f"{rate:.0f} frames/s", f"{1000 * self.latency:.0f} ms"]
+        return [style.say(Phrase.FRAMES_A_SECOND, rate=rate), f"{1000 * self.latency:.0f} ms"]
 
 
 class LiveSession:
@@ -151,7 +152,7 @@ class LiveSession:
         self._records, self._recorder, self._window = records, recorder, window
         self._view, self._snapshots, self._duration = view, snapshots, duration
         self._anonymize_by = anonymize_by
-        self._steady, self._strip, self._style = SteadyLabels(), Strip(), style
+        self._steady, self._strip, self._style = SteadyLabels(), Strip(), style or Style()
         self._to_track = capture.frames.branch()
         self._tracked: Latest[_Tracked] = Latest()
         self._newest = _Tracked(FrameResult(-1, 0.0, ()))
@@ -164,7 +165,7 @@ class LiveSession:
         self._savers = ThreadPoolExecutor(1, "save")
         self._pace = _Pace()
         self._picture: tuple[Frame, FrameResult] | None = None
-        self._waiting_for: str | None = None
+        self._is_waiting = False
         self.statistics = LiveStatistics()
 
     def run(self) -> LiveStatistics:
@@ -183,7 +184,7 @@ class LiveSession:
             elif self._capture.frames.finished:
                 self._tracking.join()
                 break
-            elif self._waiting_for != self._capture.status and self._window is not None and self._picture is not None:
+            elif self._is_waiting != self._capture.is_reconnecting and self._window is not None and self._picture is not None:
                 self._window.show(self._decorated(*self._picture))
             if self._window is not None and not self._obey(self._window):
                 break
@@ -203,7 +204,8 @@ class LiveSession:
         self.statistics.captured = frame.index + 1
         if self._view.paused and self._picture is not None:
             still, result = self._picture
-            self._picture = replace(still, timestamp=frame.timestamp), replace(result, timestamp=frame.timestamp)
+            now = frame.timestamp
+            self._picture = replace(still, timestamp=now), replace(result, timestamp=now, seen_at=now)
         else:
             newest = self._newest_result(frame)
             if self._anonymize_by is not None:
@@ -248,20 +250,20 @@ class LiveSession:
 
     def _decorated(self, frame: Frame, result: FrameResult) -> Image:
         """The picture with its faces and what else there is to tell."""
-        view, loading = self._view, self._classifier.loading
-        self._waiting_for = self._capture.status
+        view, style, loading = self._view, self._style, self._classifier.loading
+        self._is_waiting = self._capture.is_reconnecting
         news = [
-            self._waiting_for,
-            f"loading {loading} ..." if loading else None,
-            "paused" if view.paused else None,
-            *view.notices,
+            style.say(Phrase.RECONNECTING) if self._is_waiting else None,
+            style.say(Phrase.LOADING, backend=loading) if loading else None,
+            style.say(Phrase.PAUSED) if view.paused else None,
+            *view.notices(style),
         ]
         banner = "  |  ".join(text for text in news if text)
-        image = self._annotated(frame, result, self._pace.lines() if view.numbers else (), banner or None)
+        image = self._annotated(frame, result, self._pace.lines(style) if view.numbers else (), banner or None)
         recording = self._recorder is not None and self._recorder.path is not None
-        draw_marks(image, recording=recording, logging=self._records is not None)
+        draw_marks(image, style, recording=recording, logging=self._records is not None)
         if view.help:
-            draw_help(image)
+            draw_help(image, style)
         return image
 
     def _obey(self, window: Window) -> bool:
@@ -292,7 +294,7 @@ class LiveSession:
         path = free_name(path)
         try:
             write_picture(image, path)
-            self._view.say(f"saved {path}")
+            self._view.say(Phrase.SAVED, path=path)
         except OutputError as error:
             self._view.say(str(error))
 
@@ -302,10 +304,10 @@ class LiveSession:
         path = self._recorder.path
         if path is not None:
             self._recorder.stop()
-            self._view.say(f"recorded {path}", "recording")
+            self._view.say(Phrase.RECORDED, "recording", path=path)
         else:
             self._recorder.start()
-            self._view.say(f"recording {self._recorder.path}", "recording")
+            self._view.say(Phrase.RECORDING, "recording", path=self._recorder.path)
 
     def _track(self) -> None:
         try:
@@ -347,8 +349,9 @@ class LiveSession:
 
 
 def time_stamped(suffix: str) -> Path:
-    """A file name that says when: emodetect-20260131-235959 and the suffix."""
-    return Path(f"emodetect-{datetime.now():%Y%m%d-%H%M%S}{suffix}")
+    """A file name that says when, so exactly that names sort by time: emodetect-20260131-235959-123 and the suffix."""
+    now = datetime.now()
+    return Path(f"emodetect-{now:%Y%m%d-%H%M%S}-{now.microsecond // 1000:03}{suffix}")
 
 
 def wants_to_quit(window: Window) -> bool:

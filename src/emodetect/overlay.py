@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from emodetect.drawing.lettering import LINE, Lettering, draw_tag, tag_size
+from emodetect.drawing.lettering import LINE, Lettering, draw_tag, tag_size, unit_for
 from emodetect.drawing.palette import BLACK, COLORS, UNKNOWN_COLOR, WHITE, Color, color_of
 from emodetect.drawing.places import place_labels
 from emodetect.drawing.strip import Strip
@@ -60,7 +60,7 @@ def draw(
     style = style or Style()
     canvas = image.copy()
     size = canvas.shape[1], canvas.shape[0]
-    unit = _unit(size)
+    unit = unit_for(size)
     taken = [strip.place(size, unit)] if strip else []
     notices = _place_notices(status, banner, size, unit, style.lettering, bottom=taken[0].y if taken else size[1])
     taken += [box for _, box in notices]
@@ -109,11 +109,6 @@ def _label_forms(reading: FaceReading, style: Style, *, numbered: bool) -> list[
     if reading.shown is not None:
         forms.append(number + style.name(reading.shown))
     return forms
-
-
-def _unit(size: tuple[int, int]) -> float:
-    """The size of text: grows with the picture, and stays readable on a small one unless that is no wider than a word."""
-    return min(max(13.0, min(size) / 42), max(8.0, size[0] / 9))
 
 
 def _place_notices(

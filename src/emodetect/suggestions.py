@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable
 from difflib import get_close_matches
 from itertools import islice
+from mimetypes import guess_type
 from pathlib import Path
 
 _NEAR = 0.6
@@ -13,6 +14,9 @@ _NEAR = 0.6
 
 _NEAR_FILE = 0.75
 """The same for file names, whose endings agree anyway."""
+
+_READ_BY = {"image": "photos", "video": "clips", "report": "logs"}
+"""What each command reads."""
 
 _MANY = 5000
 """So many names of a folder are looked at; more would take a second."""
@@ -33,6 +37,18 @@ def did_you_mean_file(path: Path) -> str:
     except OSError:
         return ""
     return _nearest(path.name, names, _NEAR_FILE)
+
+
+def command_for(name: str) -> str | None:
+    """The command that reads files with such an ending; None where it tells nothing."""
+    kind = "report" if name.lower().endswith(".jsonl") else (guess_type(name)[0] or "").partition("/")[0]
+    return kind if kind in _READ_BY else None
+
+
+def meant_for_another(path: Path, command: str) -> str:
+    """``; clips are for 'emodetect video'`` where a file's ending says that it is nothing for this command, else nothing."""
+    other = command_for(path.name)
+    return f"; {_READ_BY[other]} are for 'emodetect {other}'" if other not in (None, command) else ""
 
 
 def _nearest(name: str, known: Iterable[str], cutoff: float) -> str:

@@ -21,6 +21,16 @@ def one_line(text: str) -> str:
     return "".join(_escaped(c) if unicodedata.category(c) in _UNFIT else c for c in text)
 
 
+def caption(text: str) -> str:
+    """One line to be drawn: letters and their marks in one, as fonts have them; macOS takes them apart in names of files."""
+    return unicodedata.normalize("NFC", one_line(text))
+
+
+def counted(number: int, noun: str, several: str | None = None) -> str:
+    """A number of things: 1 frame, 3,000 frames; ``several`` where the plural takes more than an s: 2 people."""
+    return f"{number:,} {noun if number == 1 else several or noun + 's'}"
+
+
 def _escaped(character: str) -> str:
     return character.encode("unicode_escape").decode("ascii")
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
+from emodetect.drawing.phrases import Phrase
+from emodetect.drawing.style import Style
 from emodetect.faces.haar import MinFace
 
 _NOTICE_SECONDS = 4.0
@@ -23,26 +26,26 @@ _MOST_SMOOTHING = 3.0
 class Command(Enum):
     """What a key asks for; the value is what the help says of it."""
 
-    QUIT = "quit"
-    PAUSE = "let the picture stand still, or go on"
-    SNAPSHOT = "save the picture"
-    RECORD = "record, or stop recording"
-    MIRROR = "show the picture as a mirror does"
-    BARS = "the bars with all scores"
-    LABELS = "the labels"
-    NUMBERS = "the numbers: pictures a second, delay"
-    STRIP = "the last 30 seconds of each face"
-    LARGER_FACES = "look for larger faces only"
-    SMALLER_FACES = "look for smaller faces, too"
-    LESS_SMOOTHING = "smooth the scores less"
-    MORE_SMOOTHING = "smooth the scores more"
-    NEXT_BACKEND = "the next backend"
-    HELP = "these lines"
+    QUIT = Phrase.QUIT
+    PAUSE = Phrase.PAUSE
+    SNAPSHOT = Phrase.SNAPSHOT
+    RECORD = Phrase.RECORD
+    MIRROR = Phrase.MIRROR
+    BARS = Phrase.BARS
+    LABELS = Phrase.LABELS
+    NUMBERS = Phrase.NUMBERS
+    STRIP = Phrase.STRIP
+    LARGER_FACES = Phrase.LARGER_FACES
+    SMALLER_FACES = Phrase.SMALLER_FACES
+    LESS_SMOOTHING = Phrase.LESS_SMOOTHING
+    MORE_SMOOTHING = Phrase.MORE_SMOOTHING
+    NEXT_BACKEND = Phrase.NEXT_BACKEND
+    HELP = Phrase.HELP
 
 
-KEYS: dict[Command, tuple[str, str]] = {
+KEYS: dict[Command, tuple[str, str | Phrase]] = {
     Command.QUIT: ("qQ\x1b", "q Esc"),
-    Command.PAUSE: (" ", "space"),
+    Command.PAUSE: (" ", Phrase.SPACE_KEY),
     Command.SNAPSHOT: ("sS", "s"),
     Command.RECORD: ("rR", "r"),
     Command.MIRROR: ("mM", "m"),
@@ -65,6 +68,15 @@ _BY_CHARACTER = {character: command for command, (characters, _) in KEYS.items()
 def command_of(character: str) -> Command | None:
     """What a key asks for; None for a key without a meaning."""
     return _BY_CHARACTER.get(character)
+
+
+@dataclass(frozen=True)
+class _Notice:
+    """A message, and until when it stays, on the monotonic clock."""
+
+    phrase: Phrase | str
+    values: Mapping[str, object]
+    until: float
 
 
 @dataclass
@@ -92,7 +104,7 @@ class View:
     paused: bool = False
     min_face: MinFace = MinFace(0.1, relative=True)
     smoothing: float = 0.5
-    _notices: dict[str, tuple[str, float]] = field(default_factory=dict, init=False)
+    _notices: dict[object, _Notice] = field(default_factory=dict, init=False)
 
     def obey(self, command: Command) -> None:
         """Change what this command changes of the view; others change nothing."""
@@ -120,23 +132,30 @@ class View:
             case Command.MORE_SMOOTHING:
                 self._add_smoothing(_SMOOTHING_STEP)
 
-    def say(self, text: str, about: str = "") -> None:
-        """Show a message for some seconds; it takes the place of the last one about the same."""
-        self._notices = {**self._notices, about or text: (text, time.monotonic() + _NOTICE_SECONDS)}
+    def say(self, phrase: Phrase | str, about: str = "", **values: object) -> None:
+        """Show a message for some seconds; it takes the place of the last one about the same.
 
-    @property
-    def notices(self) -> list[str]:
-        """The messages, while they stay."""
+        Args:
+            phrase: the message; a text is shown as it is, whatever the language.
+            about: what it is about; itself if not given.
+            **values: what stands for each ``{...}`` of the phrase.
+        """
+        notice = _Notice(phrase, values, time.monotonic() + _NOTICE_SECONDS)
+        self._notices = {**self._notices, about or (phrase, *values.values()): notice}
+
+    def notices(self, style: Style) -> list[str]:
+        """The messages in the style's language, while they stay."""
         now = time.monotonic()
-        self._notices = {about: notice for about, notice in self._notices.items() if now < notice[1]}
-        return [text for text, _ in self._notices.values()]
+        self._notices = {about: notice for about, notice in self._notices.items() if now < notice.until}
+        return [style.say(notice.phrase, **notice.values) for notice in self._notices.values()]
 
     def _scale_min_face(self, factor: float) -> None:
         least, most = _MIN_FACE_SHARES if self.min_face.relative else _MIN_FACE_PIXELS
         value = min(max(self.min_face.value * factor, least), most)
         self.min_face = replace(self.min_face, value=value)
-        self.say(f"smallest face: {f'{value:.0%} of the height' if self.min_face.relative else f'{value:.0f} pixels'}", "face")
+        phrase = Phrase.SMALLEST_FACE_SHARE if self.min_face.relative else Phrase.SMALLEST_FACE_PIXELS
+        self.say(phrase, "face", size=value)
 
     def _add_smoothing(self, seconds: float) -> None:
         self.smoothing = round(min(max(self.smoothing + seconds, 0.0), _MOST_SMOOTHING), 3)
-        self.say(f"smoothing: {self.smoothing:g} s" if self.smoothing else "smoothing: off", "smoothing")
+        self.say(Phrase.SMOOTHING if self.smoothing else Phrase.NO_SMOOTHING, "smoothing", seconds=self.smoothing)

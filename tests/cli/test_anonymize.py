@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import re
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +70,49 @@ def test_every_frame_of_a_clip(moving_clip: MovingClip, tmp_path: Path) -> None:
         assert np.abs(middle(picture, box) - FILL).mean() < 4
 
 
+def pictures_in(page: str, kind: str) -> list[bytes]:
+    """The files of a kind that a page holds."""
+    return [base64.b64decode(text) for text in re.findall(f'"data:{kind};base64,([^"]*)"', page)]
+
+
+@pytest.mark.parametrize(
+    ("options", "frames"),
+    [
+        pytest.param([], range(75), id="whole"),
+        pytest.param(["--start", "1", "--end", "2.5", "--every", "2"], range(25, 63, 2), id="a part"),
+    ],
+)
+def test_everything_that_a_report_shows(moving_clip: MovingClip, tmp_path: Path, options: list[str], frames: range) -> None:
+    report, folder = tmp_path / "r.html", tmp_path / "temporary"
+    folder.mkdir()
+
+    done = run("video", moving_clip.path, *options, "--report", report, "--anonymize", "box", env={"TMPDIR": str(folder)})
+
+    assert done.returncode == 0, done.stderr
+    page = report.read_text()
+    kinds = re.findall(r'"data:([a-z]+/[a-z0-9]+);base64', page)
+    assert sorted(kinds) == ["image/jpeg", "video/mp4"], "the clip and a thumbnail"
+    (clip,) = pictures_in(page, "video/mp4")
+    (tmp_path / "shown.mp4").write_bytes(clip)
+    pictures = read_video(tmp_path / "shown.mp4")
+    assert len(pictures) == len(frames)
+    for picture, number in zip(pictures, frames, strict=True):
+        assert np.abs(middle(picture, moving_clip.boxes[number]) - FILL).mean() < 6
+    (face,) = pictures_in(page, "image/jpeg")
+    thumbnail = cv2.imdecode(np.frombuffer(face, np.uint8), cv2.IMREAD_COLOR)
+    assert thumbnail is not None
+    height, width = thumbnail.shape[:2]
+    assert np.abs(middle(np.asarray(thumbnail), Box(0, 0, width, height)) - FILL).mean() < 4
+    assert "yes (box)" in page
+    assert list(folder.glob("emodetect-*")) == [], "nothing of ours is left behind"
+
+
+def test_faces_outside_of_a_region_would_not_be_hidden(moving_clip: MovingClip, tmp_path: Path) -> None:
+    done = run("video", moving_clip.path, "--roi", "0,0,50%,100%", "--output", tmp_path / "a.mp4", "--anonymize", "box")
+
+    assert_one_line(done, 2, "--anonymize does not go with --roi", "outside")
+
+
 def test_every_frame_of_a_recording(moving_clip: MovingClip, tmp_path: Path) -> None:
     recording = tmp_path / "a.mp4"
 
@@ -87,7 +132,7 @@ def test_every_frame_of_a_recording(moving_clip: MovingClip, tmp_path: Path) -> 
     ("arguments", "option"),
     [
         (["image", PHOTO], "--output"),
-        (["video", "a.mp4", "--log", "a.csv"], "--output"),
+        (["video", "a.mp4", "--log", "a.csv"], "--output or --report"),
         (["live", "--no-window"], "--record"),
     ],
     ids=["image", "video", "live"],

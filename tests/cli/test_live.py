@@ -235,6 +235,13 @@ class TestWithoutWindow:
         assert times == sorted(times)
         assert times[-1] > 1.5
 
+    def test_one_frame_is_one_frame(self, still_picture: Image, tmp_path: Path) -> None:
+        clip = write_clip(tmp_path / "one.mp4", [still_picture])
+
+        done = run("live", "--source", clip, "--no-window", env={"DISPLAY": None})
+
+        assert done.stderr == "1 frame captured, 1 tracked, 1 shown\n"
+
     def test_duration_and_record(self, still_clip: Path, tmp_path: Path) -> None:
         recording = tmp_path / "a.mp4"
 

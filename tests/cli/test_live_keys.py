@@ -10,14 +10,18 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 import pytest
 
+from emodetect.drawing.palette import BLACK
+from emodetect.hud import draw_help
 from emodetect.overlay import COLORS
 from emodetect.types import Emotion, Image
-from tests.builders import make_background, place_face, write_clip, write_plugin
+from tests.builders import make_background, make_image, place_face, write_clip, write_plugin
 from tests.cli.desktop import Desktop, open_desktop, wait_until
 from tests.cli.running import end
 from tests.cli.test_live import live, near, read_log
+from tests.drawing.test_lettering import style_for
 
 BACKENDS = '''
 import ctypes
@@ -159,6 +163,22 @@ def test_what_is_seen_changes(desktop: Desktop, press: Callable[..., Image], sti
     assert process.returncode == 0
 
 
+def test_the_help_speaks_the_windows_language(desktop: Desktop, press: Callable[..., Image], still_clip: Path) -> None:
+    def letters(language: str) -> npt.NDArray[np.bool_]:
+        canvas = make_image(640, 360, BLACK)
+        draw_help(canvas, style_for(language))
+        return np.asarray(canvas.min(axis=2) > 190)
+
+    korean, english = letters("ko"), letters("en")
+    with live(desktop, "--source", still_clip, "--loop", "--language", "ko") as process:
+        wait_for_screen(desktop, frame_is(Emotion.HAPPY), "a face")
+        screen = press("h", lambda s: (s.min(axis=2)[korean] > 180).all())
+        assert (screen.min(axis=2)[english & ~korean] > 180).mean() < 0.5
+        desktop.press("emodetect", "q")
+        end(process)
+    assert process.returncode == 0
+
+
 def test_smaller_faces_can_be_left_out(press: Callable[..., Image], desktop: Desktop, still_clip: Path) -> None:
     found = frame_is(Emotion.HAPPY)
     with live(desktop, "--source", still_clip, "--loop", "--min-face", "30%") as process:
@@ -190,6 +210,7 @@ def test_pause_snapshot_and_recording(
         [first] = tmp_path.glob("emodetect-*.png")
         press("space", lambda s: np.abs(s[:280].astype(int) - still[:280]).max() > 60)
         press("s", lambda _: len(list(tmp_path.glob("emodetect-*.png"))) == 2)
+        assert min(tmp_path.glob("emodetect-*.png")) == first, "names sort by time"
         desktop.press("emodetect", "q")
         end(process)
     assert process.returncode == 0

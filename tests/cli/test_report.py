@@ -52,7 +52,7 @@ def test_the_clip_is_shown_where_it_is_given(log: Path, moving_clip: MovingClip,
 
 
 def test_what_cannot_be_done_is_one_line(log: Path, tmp_path: Path) -> None:
-    assert_one_line(run("report", tmp_path / "none.jsonl"), 1, "none.jsonl: cannot be read (No such file")
+    assert_one_line(run("report", tmp_path / "none.jsonl"), 1, "none.jsonl: no such file")
     assert_one_line(run("report", log, "-o", tmp_path / "page.txt"), 1, "page.txt: unknown kind of file", ".html")
     assert_one_line(run("report", log, "--clip", tmp_path / "none.mp4"), 1, "none.mp4: no such file")
     assert not log.with_suffix(".html").exists()

@@ -1,29 +1,38 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
+from emodetect.cli.options import make_caption_style, make_style
+from emodetect.drawing import fonts
 from emodetect.drawing.languages import NAMES, WORDS
 from emodetect.drawing.style import find_style
 from emodetect.overlay import Style, draw
+from emodetect.sinks.contact_sheet import ContactSheet
 from emodetect.types import Box, Emotion, EmotionScores, FaceReading, Image
-from tests.builders import PHOTO
+from tests.builders import PHOTO, MovingClip
 from tests.cli.running import assert_one_line, run
-from tests.drawing.test_lettering import latin_font
+from tests.drawing.test_lettering import NAME, captions_for, latin_font
 
 
-def redrawn(photo: Image, data: str, style: Style) -> Image:
-    """The photo with what the data says drawn on it."""
+def read_back(data: str) -> list[FaceReading]:
+    """What the data of one photo says."""
     [record] = json.loads(data)
     readings = []
     for number, face in enumerate(record["faces"], start=1):
         values = np.asarray([face["scores"][emotion.value] for emotion in Emotion], np.float32)
         readings.append(FaceReading(Box(**face["box"]), number, EmotionScores(values), face["uncertain"]))
-    return draw(photo, readings, style=style)
+    return readings
+
+
+def redrawn(photo: Image, data: str, style: Style) -> Image:
+    """The photo with what the data says drawn on it."""
+    return draw(photo, read_back(data), style=style)
 
 
 @pytest.mark.parametrize(
@@ -69,3 +78,48 @@ def test_a_font_that_is_not_there(tmp_path: Path) -> None:
 @pytest.mark.parametrize("command", ["image", "video", "live"])
 def test_the_help_names_all_languages(command: str) -> None:
     assert f"[{'|'.join(WORDS)}]" in run(command, "--help").stdout
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_a_contact_sheet_has_names_and_words_in_their_letters(photo: Image, tmp_path: Path, language: str) -> None:
+    style, _ = captions_for(language)
+    named, sheet = tmp_path / NAME, tmp_path / "sheet.png"
+    shutil.copy(PHOTO, named)
+
+    done = run("image", named, "--language", language, "--format", "json", "--sheet", sheet)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    expected = ContactSheet(1, style)
+    expected.add(NAME, photo, read_back(done.stdout))
+    np.testing.assert_array_equal(cv2.imread(str(sheet)), expected.image())
+
+
+def test_a_plot_has_names_and_words_in_their_letters(moving_clip: MovingClip, tmp_path: Path) -> None:
+    captions_for("zh")
+    clip, plot = tmp_path / "北京.mp4", tmp_path / "plot.svg"
+    shutil.copy(moving_clip.path, clip)
+
+    done = run("video", clip, "--end", "0.5", "--language", "zh", "--plot", plot)
+
+    assert (done.returncode, done.stderr.count("\n")) == (0, 1), done.stderr
+    for words in ("北京.mp4", "高兴 100%", "人物 1", "秒"):
+        assert f"<!-- {words} -->" in plot.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("en", "no font on this system has the letters 東 of the names"),
+        ("ko", "letters for Korean, so labels are English"),
+    ],
+)
+def test_without_the_letters_of_names_one_line_says_so(
+    language: str, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(fonts, "_folders", list)
+    monkeypatch.setattr(fonts, "_from_fontconfig", lambda pattern: [])
+
+    make_caption_style(make_style(language, None), language, ["a 東東.jpg", "b.jpg"])
+
+    [line] = capsys.readouterr().err.splitlines()
+    assert said in line

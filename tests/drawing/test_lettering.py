@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 from emodetect.drawing import fonts
-from emodetect.drawing.fonts import find_font
+from emodetect.drawing.fonts import find_font, find_fonts, shipped_font
 from emodetect.drawing.languages import NAMES, WORDS
-from emodetect.drawing.lettering import FontLettering, Lettering, StrokeLettering, draw_tag, tag_size
+from emodetect.drawing.lettering import FallbackLettering, FontLettering, Lettering, StrokeLettering, draw_tag, tag_size
 from emodetect.drawing.palette import BLACK, WHITE
-from emodetect.drawing.style import Style, find_style
+from emodetect.drawing.phrases import Phrase
+from emodetect.drawing.style import Style, find_style, with_letters_for
 from emodetect.errors import SourceError
 from emodetect.types import Emotion
 from tests.builders import PHOTO, make_image
@@ -40,7 +41,9 @@ def latin_font() -> Path:
 @pytest.mark.parametrize("language", list(WORDS))
 def test_letters_stay_on_their_tag(language: str, unit: float) -> None:
     style = style_for(language)
-    for word in style.words.values():
+    phrases = (phrase.text(language).translate({ord("{"): None, ord("}"): None}) for phrase in Phrase)
+    # The smallest letters are for pictures as wide as a word, in which there is nothing else to read.
+    for word in (*WORDS[language].values(), *(phrases if unit > 9 else ())):
         text = f"12: {word} 100%"
         width, height = tag_size(style.lettering, text, unit)
         canvas = make_image(width + 40, height + 40, GROUND)
@@ -138,3 +141,57 @@ def test_text_is_shortened_to_its_room(lettering: Lettering | None) -> None:
     assert short.endswith("...")
     assert lettering.width(short, 13) < whole
     assert lettering.shortened("loading the model", 13, 2) == ""
+
+
+NAME = "가족 東京の北京 Ωé.jpg"
+"""What no font that is made for one alphabet can write."""
+
+
+def captions_for(language: str, name: str = NAME) -> tuple[Style, str]:
+    """What writes captions; skips the test where no font has the letters."""
+    style, missing = with_letters_for(style_for(language), [name])
+    if missing:
+        pytest.skip(f"no font here has the letters {missing} (Debian: fonts-noto-cjk)")
+    return style, missing
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_captions_take_each_letter_from_a_font_that_has_it(language: str) -> None:
+    style, _ = captions_for(language)
+    assert isinstance(style.lettering, FallbackLettering)
+    assert len(style.lettering.fonts) > 1
+    assert style.language == language
+    width = style.lettering.width(NAME, 20)
+    canvas, box = make_image(width + 20, 40, WHITE), make_image(width + 20, 40, WHITE)
+    style.lettering.write(canvas, NAME, (10, 28), 20, BLACK)
+    shipped_font().write(box, NAME, (10, 28), 20, BLACK)
+    assert (canvas != box).any()
+    columns = np.flatnonzero((canvas < 128).any(axis=(0, 2)))
+    assert 10 <= columns[0] < 15
+    assert width + 5 < columns[-1] < width + 11
+
+
+def test_letters_that_no_font_has_are_named_and_drawn_as_boxes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fonts, "_folders", list)
+    monkeypatch.setattr(fonts, "_from_fontconfig", lambda pattern: [])
+    style, missing = with_letters_for(Style(), [NAME, "日本 한국"])
+    assert missing == "".join(sorted({*"가족東京の北日本한국"}))
+    canvas = make_image(300, 40, WHITE)
+    style.lettering.write(canvas, NAME, (10, 28), 20, BLACK)
+    assert (canvas < 128).any()
+
+
+def test_a_font_that_adds_nothing_is_not_taken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    path = latin_font()
+    monkeypatch.setattr(fonts, "_from_fontconfig", lambda pattern: [(tmp_path / "none.ttf", 0), (path, 0), (path, 0)])
+    monkeypatch.setattr(fonts, "_folders", list)
+    assert find_fonts("ko", "가") == []
+    assert [font.path for font in find_fonts("ko", "Ü가")] == [path]
+
+
+def test_space_needs_no_letter() -> None:
+    font = FontLettering(latin_font())
+    assert font.covers(" \u3000\u00a0")
+    canvas = make_image(100, 40, GROUND)
+    font.write(canvas, "   ", (10, 28), 20, WHITE)
+    assert (canvas == GROUND).all()

@@ -14,36 +14,48 @@ import pytest
 
 from emodetect.report.page import Report, write_report
 from emodetect.report.timeline import Timeline
-from emodetect.types import Emotion
+from emodetect.types import Box, Emotion
 from tests.builders import MovingClip, make_reading, make_result
 from tests.cli.running import TIMEOUT
 
 pytest.importorskip("playwright", reason="playwright is not installed")
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Locator, sync_playwright
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium to open reports with")
 
 
+CORNER = Box(600, 0, 40, 40)
+"""Where the second person is, in pictures of 640x360."""
+
+
 @dataclass(frozen=True)
 class Reports:
-    """The same run with the clip inside and in stills; three seconds, happy and from 1.6 s on sad."""
+    """The same run with the clip inside and in stills; three seconds, happy and from 1.6 s on sad.
+
+    And one with a second person in the upper right corner from 1 to 2 s, of whom nothing is certain.
+    """
 
     video: Path
     stills: Path
+    two_people: Path
 
 
 @pytest.fixture(scope="module")
 def reports(moving_clip: MovingClip, tmp_path_factory: pytest.TempPathFactory) -> Reports:
     folder = tmp_path_factory.mktemp("report")
-    timeline = Timeline()
+    timeline, two_people = Timeline(), Timeline()
     for index, box in enumerate(moving_clip.boxes):
         emotion = Emotion.HAPPY if index < 40 else Emotion.SAD
-        timeline.add(make_result(make_reading(box, dominant=emotion), index=index, timestamp=index / 25))
+        reading = make_reading(box, dominant=emotion)
+        second = [make_reading(CORNER, 2, Emotion.FEAR, uncertain=True)] if 25 <= index < 50 else []
+        timeline.add(make_result(reading, index=index, timestamp=index / 25))
+        two_people.add(make_result(reading, *second, index=index, timestamp=index / 25))
     report = Report("<script>alert(1)</script>.mp4", timeline, moving_clip.path, {"Network": "<b>bold</b>"}, ["Right."])
-    paths = Reports(folder / "video.html", folder / "stills.html")
+    paths = Reports(folder / "video.html", folder / "stills.html", folder / "two.html")
     write_report(report, paths.video)
     write_report(report, paths.stills, most_clip_bytes=2000)
+    write_report(Report("clip.mp4", two_people, moving_clip.path), paths.two_people)
     return paths
 
 
@@ -82,6 +94,26 @@ class Visit:
         """Where the clip stands, seconds, once it has the picture."""
         self.wait_until("(v => v.readyState >= 2 && !v.seeking)(document.querySelector('video'))")
         return float(self.page.evaluate("document.querySelector('video').currentTime"))
+
+    def picture(self) -> tuple[float, float, float, float]:
+        """Where the clip's picture is on the page: left, top, width and height; the player may be wider or higher."""
+        box = self.page.locator("video").bounding_box()
+        assert box is not None
+        left, top, width, height = box["x"], box["y"], box["width"], box["height"]
+        scale = min(width / 640, height / 360)
+        return left + (width - 640 * scale) / 2, top + (height - 360 * scale) / 2, 640 * scale, 360 * scale
+
+    def box(self, number: int) -> Locator:
+        """The box of the first or second person."""
+        return self.page.locator("#faces > div").nth(number - 1)
+
+    def place(self, element: Locator) -> tuple[float, float, float, float]:
+        """Left, top, width and height of an element in pixels of the clip."""
+        left, top, width, _ = self.picture()
+        box = element.bounding_box()
+        assert box is not None
+        scale = 640 / width
+        return scale * (box["x"] - left), scale * (box["y"] - top), scale * box["width"], scale * box["height"]
 
     def wait_until(self, condition: str) -> None:
         """Ask until it holds; Playwright's own way evaluates text inside the page, which the page's policy forbids."""
@@ -181,4 +213,82 @@ def test_it_can_be_read_without_scripts(browser: Browser, reports: Reports) -> N
 
     assert visit.page.get_by_role("row", name="happy").is_visible()
     assert visit.page.locator(".track path").count() == 2
+    assert not visit.page.locator("#boxes").is_visible()
     visit.page.close()
+
+
+@pytest.mark.parametrize("size", [(1200, 900), (1200, 500), (340, 700)], ids=["large", "beside black bars", "phone"])
+def test_boxes_lie_on_the_faces(browser: Browser, reports: Reports, moving_clip: MovingClip, size: tuple[int, int]) -> None:
+    visit = Visit(browser, reports.two_people, viewport={"width": size[0], "height": size[1]})
+    visit.page.set_viewport_size({"width": size[0], "height": size[1] + 1})  # and stay there when the window changes
+    visit.click_at(0.5)
+    visit.clip_time()
+
+    assert visit.place(visit.box(1)) == pytest.approx(as_numbers(moving_clip.boxes[37]), abs=4)
+    assert visit.place(visit.box(2)) == pytest.approx(as_numbers(CORNER), abs=4)
+    assert visit.box(1).text_content() == "1: happy, 70 %"
+    assert visit.box(2).text_content() == "2: fear, uncertain, 70 %"
+    for number in (1, 2):
+        x, y, width, height = visit.place(visit.box(number).locator("span"))
+        assert min(x, y) > -5
+        assert x + width < 645
+        assert y + height < 365
+    visit.click_at(0.8)
+    assert visit.box(1).text_content() == "1: sad, 70 %"
+    assert not visit.box(2).is_visible()
+    assert visit.messages == []
+    visit.page.close()
+
+
+def test_boxes_have_the_timelines_colours_and_dashes(browser: Browser, reports: Reports) -> None:
+    visit = Visit(browser, reports.two_people)
+    visit.click_at(0.5)
+    style = "(e, name) => getComputedStyle(e)[name]"
+
+    for number, emotion, line in ((1, "happy", "solid"), (2, "fear", "dashed")):
+        shade = visit.page.locator(f".track path.{emotion}").first.evaluate(style, "fill")
+        assert visit.box(number).evaluate(style, "borderTopColor") == shade
+        assert visit.box(number).locator("span").evaluate(style, "backgroundColor") == shade
+        assert visit.box(number).evaluate(style, "borderTopStyle") == line
+    assert visit.page.locator("#faces").get_attribute("aria-hidden") == "true", "the words stand below and in the timelines"
+    visit.page.close()
+
+
+def test_boxes_follow_the_clip_while_it_plays(visit: Visit, moving_clip: MovingClip) -> None:
+    visit.clip_time()
+    visit.track.focus()
+    visit.page.keyboard.press("Space")
+    visit.wait_until("document.querySelector('video').currentTime > 1")
+    visit.page.keyboard.press("Space")
+    visit.wait_until("document.querySelector('video').paused")
+
+    index = min(int(25 * visit.clip_time()), 74)
+    assert visit.place(visit.box(1)) == pytest.approx(as_numbers(moving_clip.boxes[index]), abs=8)
+
+
+def test_boxes_can_be_turned_off_with_the_keyboard_and_are_not_printed(visit: Visit) -> None:
+    switch = visit.page.get_by_role("checkbox", name="Boxes and labels on the clip")
+    visit.clip_time()
+    assert switch.is_checked()
+    assert visit.box(1).is_visible()
+    switch.focus()
+    visit.page.keyboard.press("Space")
+    assert not visit.box(1).is_visible()
+    visit.click_at(0.8)
+    assert not visit.box(1).is_visible()
+    switch.press("Space")
+    assert visit.box(1).is_visible()
+    visit.page.emulate_media(media="print")
+    assert not visit.box(1).is_visible()
+    assert not switch.is_visible()
+
+
+def test_stills_have_no_boxes(browser: Browser, reports: Reports) -> None:
+    visit = Visit(browser, reports.stills)
+
+    assert visit.page.locator("#boxes, #faces").count() == 0
+    visit.page.close()
+
+
+def as_numbers(box: Box) -> tuple[int, int, int, int]:
+    return box.x, box.y, box.width, box.height

@@ -3,17 +3,23 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import math
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
+import cv2
+import numpy as np
+import numpy.typing as npt
 import pytest
 
 from emodetect.errors import OutputError, SourceError
 from emodetect.report.page import Report, clock, render, write_report
 from emodetect.report.timeline import Timeline
+from emodetect.sources.video import VideoFile
 from emodetect.types import Box, Emotion
-from tests.builders import MovingClip, make_reading, make_result, small_disk
+from tests.builders import MovingClip, make_image, make_reading, make_result, small_disk, write_clip
 
 NASTY = "</title><script>alert(1)</script>\"'&.mp4"
 
@@ -77,7 +83,7 @@ def test_what_the_script_gets() -> None:
 
     data = json.loads(page.blocks[1])
     assert (data["start"], data["end"]) == (0, 1)
-    assert data["people"] == [{"number": 3, "runs": [[0, 0.5, "happy", 70, False], [0.5, 1.0, "sad", 70, False]]}]
+    assert data["people"] == [{"number": 3, "runs": [[0, 0.5, "happy", 70, False], [0.5, 1.0, "sad", 70, False]], "boxes": []}]
 
 
 def test_the_words_stand_beside_the_colours() -> None:
@@ -107,6 +113,82 @@ def test_a_clip_is_shown_itself_or_in_stills(moving_clip: MovingClip) -> None:
     assert whole.count("data:image/jpeg") == 1, "the face"
     assert "<video" not in reduced
     assert reduced.count("data:image/jpeg") == 1 + 1 + 12, "the face, the still that is shown, and all of them"
+
+
+@pytest.mark.parametrize("most_clip_bytes", [2000, 10**7])
+def test_a_cut_clip_holds_the_frames_that_were_read(tmp_path: Path, most_clip_bytes: int) -> None:
+    """Each is a little brighter than the one before; the log has every second one of a part, from 4 s on."""
+    grays = {number: 20 + 10 * place for place, number in enumerate(range(40, 80, 2))}
+    clip = write_clip(tmp_path / "cut.mp4", [make_image(64, 48, (gray, gray, gray)) for gray in grays.values()], 5.0)
+    timeline = Timeline()
+    for number in grays:
+        sure = 0.9 if number == 70 else 0.6
+        timeline.add(make_result(make_reading(Box(10, 10, 20, 20), confidence=sure), index=number, timestamp=number / 10))
+
+    page = render(Report("clip.mp4", timeline, clip, clip_is_cut=True), most_clip_bytes)
+
+    assert brightness(r'alt="Face of person 1"', page) == [pytest.approx(grays[70], abs=4)]
+    if most_clip_bytes == 2000:
+        times = [round(10 * float(time)) for time in re.findall(r'<li><button type="button" data-time="([^"]*)"', page)]
+        assert len(times) == 12
+        assert brightness(r'alt=""', page) == [pytest.approx(grays[number], abs=4) for number in times]
+    else:
+        (text,) = re.findall(r'src="data:video/mp4;base64,([^"]*)"', page)
+        (tmp_path / "shown.mp4").write_bytes(base64.b64decode(text))
+        with VideoFile(tmp_path / "shown.mp4") as frames:
+            shown = [float(frame.image.mean()) for frame in frames]
+        assert shown == [pytest.approx(gray, abs=4) for gray in grays.values()]
+
+
+def brightness(attribute: str, page: str) -> list[float]:
+    """The mean of each picture with this attribute."""
+    texts = re.findall(rf'<img [^>]*src="data:image/jpeg;base64,([^"]*)" {attribute}', page)
+    pictures = [cv2.imdecode(np.frombuffer(base64.b64decode(text), np.uint8), cv2.IMREAD_COLOR) for text in texts]
+    return [float(np.mean(np.asarray(picture))) for picture in pictures]
+
+
+def boxes_in(text: str) -> list[npt.NDArray[np.int64]]:
+    """Where the first person is, by the page: each time that it is there as rows of milliseconds, x, y, width, height."""
+    data = json.loads(Page(text).blocks[1])
+    return [np.cumsum(np.reshape(path, (-1, 5)), axis=0) for path in data["people"][0]["boxes"]]
+
+
+def test_boxes_are_where_the_faces_are(moving_clip: MovingClip) -> None:
+    timeline = Timeline()
+    for index, box in enumerate(moving_clip.boxes):
+        readings = [] if 30 <= index < 40 else [make_reading(box)]
+        timeline.add(make_result(*readings, index=index, timestamp=index / 25))
+
+    paths = boxes_in(render(Report("clip.mp4", timeline, moving_clip.path)))
+
+    assert [(path[0, 0], path[-1, 0]) for path in paths] == [(0, 1200), (1600, 3000)]
+    for index, box in enumerate(moving_clip.boxes):
+        for path in paths:
+            if path[0, 0] <= 40 * index < path[-1, 0]:
+                place = [np.interp(40 * index, path[:, 0], path[:, column]) for column in range(1, 5)]
+                expected = 1000 * box.x / 640, 1000 * box.y / 360, 1000 * box.width / 640, 1000 * box.height / 360
+                np.testing.assert_allclose(place, expected, atol=6)
+
+
+def test_boxes_of_a_long_clip_take_little_room(moving_clip: MovingClip) -> None:
+    """Ten minutes at 30 frames a second, a face that never rests; the clip's copy has up to 32 MB as text."""
+    timeline = Timeline()
+    for index in range(18_000):
+        box = Box(300 + round(200 * math.sin(index / 20)), 150 + round(90 * math.cos(index / 33)), 80 + index % 7, 80 + index % 7)
+        timeline.add(make_result(make_reading(box), index=index, timestamp=index / 30))
+
+    text = render(replace(Report("clip.mp4", timeline), clip=moving_clip.path))
+
+    (path,) = boxes_in(text)
+    assert len(path) == pytest.approx(6000, abs=5)
+    assert len(re.search(r'"boxes":(.*?\]\])', text.replace(" ", "")).group(1)) < 100_000  # type: ignore[union-attr]
+
+
+def test_a_log_that_puts_a_face_anywhere_is_shown_all_the_same(moving_clip: MovingClip) -> None:
+    timeline = Timeline()
+    timeline.add(make_result(make_reading(Box(-(2**52), 2**52, 2**52, 1))))
+
+    assert boxes_in(render(Report("clip.mp4", timeline, moving_clip.path)))[0].tolist()[0] == [0, -1000, 2000, 2000, 3]
 
 
 def test_another_clip_is_an_error(moving_clip: MovingClip) -> None:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from emodetect.report.timeline import Timeline
 from emodetect.sources.images import read_image
 from emodetect.types import Emotion
 from tests.builders import make_reading, make_result, small_disk
+from tests.drawing.test_lettering import NAME, captions_for
 
 
 def make_timeline(people: int) -> Timeline:
@@ -55,3 +58,38 @@ def test_nobody_many_and_odd_names(tmp_path: Path, people: int, name: str) -> No
     plot_timeline(make_timeline(people), name, tmp_path / "plot.png")
 
     assert read_image(tmp_path / "plot.png").shape[0] < 3000
+
+
+def title_of(path: Path) -> np.ndarray[Any, Any]:
+    """The plot's uppermost lines."""
+    return read_image(path)[:30]
+
+
+def test_the_name_is_written_in_its_own_letters(tmp_path: Path) -> None:
+    """Names of as many letters look alike where these are boxes."""
+    other = "나족 京東の北京 Ωé.jpg"
+    style, _ = captions_for("en", NAME + other)
+    for number, name in enumerate((NAME, other)):
+        plot_timeline(make_timeline(1), name, tmp_path / f"{number}.png", style=style)
+
+    assert (title_of(tmp_path / "0.png") != title_of(tmp_path / "1.png")).any()
+
+
+def test_the_words_are_those_of_the_language(tmp_path: Path) -> None:
+    style = captions_for("ko")[0]
+    for language in ("en", "ko"):
+        plot_timeline(make_timeline(2), "a.mp4", tmp_path / f"{language}.svg", style=replace(style, language=language))
+
+    texts = {language: (tmp_path / f"{language}.svg").read_text() for language in ("en", "ko")}
+    for korean, english in (("행복 50%", "happy 50%"), ("사람 2", "person 2"), ("초", "seconds")):
+        # Letters are drawn as outlines, before which the file says what they are.
+        assert f"<!-- {english} -->" in texts["en"]
+        assert f"<!-- {korean} -->" in texts["ko"]
+
+
+@pytest.mark.parametrize("kind", ["pdf", "svg"])
+def test_other_kinds_of_files_take_the_letters_too(tmp_path: Path, kind: str) -> None:
+    style, _ = captions_for("ja")
+    plot_timeline(make_timeline(0), NAME, tmp_path / f"a.{kind}", style=style)
+
+    assert (tmp_path / f"a.{kind}").stat().st_size > 3000

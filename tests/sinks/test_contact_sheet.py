@@ -1,12 +1,18 @@
 from __future__ import annotations
 
+from unicodedata import normalize
+
 import numpy as np
 import pytest
 
+from emodetect.drawing.fonts import shipped_font
+from emodetect.drawing.style import Style
 from emodetect.overlay import COLORS
 from emodetect.sinks.contact_sheet import MOST_PHOTOS, ContactSheet
-from emodetect.types import Box, Emotion
+from emodetect.types import Box, Emotion, FaceReading
 from tests.builders import make_image, make_reading
+from tests.drawing.recording import Recorder
+from tests.drawing.test_lettering import NAME, captions_for, style_for
 
 
 @pytest.mark.parametrize(("count", "columns", "rows"), [(1, 1, 1), (2, 2, 1), (7, 3, 3), (12, 4, 3)])
@@ -53,3 +59,35 @@ def test_a_sheet_without_photos_has_no_picture() -> None:
     assert ContactSheet(0).is_empty
     with pytest.raises(ValueError, match="at least one"):
         ContactSheet(0).image()
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_names_and_words_are_written_in_their_own_letters(language: str) -> None:
+    style, _ = captions_for(language)
+    boxes = Style(language, shipped_font())
+    readings = [make_reading(dominant=Emotion.SAD)]
+    pictures = {}
+    for name in (NAME, normalize("NFD", NAME)):
+        for letters in (style, boxes):
+            sheet = ContactSheet(1, letters)
+            sheet.add(name, make_image(), readings)
+            pictures[name, letters] = sheet.image()
+
+    # The name differs from boxes in every language, the words where they are not English.
+    rows = {part: slice(-12 - 36 + 18 * part, -12 - 36 + 18 * (part + 1)) for part in (0, 1)}
+    assert (pictures[NAME, style][rows[0]] != pictures[NAME, boxes][rows[0]]).any()
+    assert bool((pictures[NAME, style][rows[1]] != pictures[NAME, boxes][rows[1]]).any()) is (language != "en")
+    assert (pictures[NAME, style] == pictures[normalize("NFD", NAME), style]).all(), "macOS takes letters apart"
+
+
+def test_words_are_those_of_the_language() -> None:
+    recorder = Recorder(style_for("de").lettering)
+    sheet = ContactSheet(4, Style("de", recorder))
+    sheet.add("a.jpg", make_image(), [make_reading(dominant=Emotion.SAD)])
+    sheet.add("b.jpg", make_image(), [make_reading(uncertain=True), make_reading(), FaceReading(Box(0, 0, 9, 9), 3, None)])
+    sheet.add("c.jpg", make_image())
+    sheet.add("d.jpg", None)
+
+    texts = [text for text, _ in recorder.written]
+    assert texts[::2] == ["a.jpg", "b.jpg", "c.jpg", "d.jpg"]
+    assert texts[1::2] == ["Trauer 70%", "unsicher, Freude, ...", "kein Gesicht gefunden", "nicht lesbar"]

@@ -60,6 +60,6 @@ def test_what_is_no_log_is_an_error_that_names_the_line(tmp_path: Path, text: st
 def test_bytes_a_folder_a_missing_file_and_csv_are_errors(tmp_path: Path) -> None:
     (tmp_path / "bytes.jsonl").write_bytes(b"\xff\xfe\x00")
     (tmp_path / "log.csv").write_text("frame,time\n")
-    for name, message in (("bytes.jsonl", "not a text"), ("", "cannot be read"), ("none.jsonl", "No such"), ("log.csv", "jsonl")):
+    for name, message in (("bytes.jsonl", "not a log"), ("", "is a folder"), ("none.jsonl", "no such"), ("log.csv", "jsonl")):
         with pytest.raises(SourceError, match=message):
             list(read_log(tmp_path / name))

@@ -16,7 +16,7 @@ from emodetect.cli.signals import EXIT_INTERRUPTED, EXIT_TERMINATED, Terminated,
 from emodetect.errors import EmodetectError
 from emodetect.quiet import is_debugging, set_debugging
 from emodetect.sources.pixels import limit_pixels
-from emodetect.suggestions import did_you_mean
+from emodetect.suggestions import command_for, did_you_mean
 from emodetect.text import one_line
 
 _COMMANDS = {
@@ -36,8 +36,22 @@ _COMMANDS = {
 }
 """Where each command is, and its line in the overview, which is shown without importing it."""
 
+_LEFT_BEHIND = ("reader", "classify", "load")
+"""Threads that may still be inside a native call when all else has ended: reading a source, running a network, loading one."""
+
 COMPLETE_VARIABLE = "_EMODETECT_COMPLETE"
 """What a shell sets when it wants to know how a line could go on, however the program was started."""
+
+_SOURCES = {"--cam", "--camera", "--clip", "--device", "--file", "--input", "--stream", "--url", "--video", "--webcam"}
+"""What people write who mean ``--source``."""
+
+_PLAINER = {
+    "is not a valid float range": "is no number",
+    "is not a valid integer range": "is no whole number",
+    "is not a valid float": "is no number",
+    "is not a valid integer": "is no whole number",
+}
+"""What Click says of values, and how it is said here."""
 
 # What newer versions of Click raise for a command without arguments; older ones print the help themselves.
 _NoArguments: type[click.UsageError] | tuple[()] = getattr(click.exceptions, "NoArgsIsHelpError", ())
@@ -68,11 +82,11 @@ class _LazyGroup(click.Group):
 
 def _meant(name: str) -> str:
     """What somebody wanted who wrote this where a command belongs: a command, or a file's own one."""
-    from mimetypes import guess_type
-
     if os.path.exists(name):
-        command = "video" if (guess_type(name)[0] or "").startswith("video/") else "image"
+        command = command_for(name) or "image"
         return f", but there is a file of that name; did you mean 'emodetect {command} {name}'?"
+    if name in ("help", "version"):
+        return f"; did you mean 'emodetect --{name}'?"
     return did_you_mean(name, _COMMANDS) or f"; there are {', '.join(_COMMANDS)}"
 
 
@@ -125,7 +139,7 @@ def _leave(code: int) -> NoReturn:
     A thread that was left behind in a native call would, if that returns while Python takes itself down, abort the process. And
     where Ctrl-C came inside an `exec`, as there is in many an import, Python would end by the signal instead of this code.
     """
-    if code == EXIT_INTERRUPTED or any(thread.name in ("reader", "classify") for thread in threading.enumerate()):
+    if code == EXIT_INTERRUPTED or any(thread.name in _LEFT_BEHIND for thread in threading.enumerate()):
         sys.stderr.flush()
         os._exit(code)
     sys.exit(code)
@@ -169,7 +183,16 @@ def _message(error: click.ClickException) -> str:
     """What Click says, and where a value comes from that is not on the command line."""
     text = error.format_message()
     if isinstance(error, click.BadParameter):
+        for theirs, ours in _PLAINER.items():
+            text = text.replace(theirs, ours)
         return text + origin(error.ctx, error.param)
+    if (
+        isinstance(error, click.NoSuchOption)
+        and error.option_name in _SOURCES
+        and error.ctx is not None
+        and _takes_source(error.ctx)
+    ):
+        return f"No such option '{error.option_name}'; did you mean --source?"
     if isinstance(error, click.NoSuchOption) and error.ctx is not None and error.ctx.command is cli:
         return f"{text.rstrip('.')}; options stand after the command, as in 'emodetect live {error.option_name}'"
     if type(error) is click.UsageError and error.ctx is not None and "unexpected extra argument" in text:
@@ -182,8 +205,11 @@ def _arguments(ctx: click.Context) -> str:
     names = [parameter.human_readable_name for parameter in ctx.command.params if isinstance(parameter, click.Argument)]
     if names:
         return f"'{ctx.info_name}' takes {' '.join(names)} and options"
-    takes_source = any("--source" in parameter.opts for parameter in ctx.command.params)
-    return f"'{ctx.info_name}' takes options only{'; did you mean --source?' if takes_source else ''}"
+    return f"'{ctx.info_name}' takes options only{'; did you mean --source?' if _takes_source(ctx) else ''}"
+
+
+def _takes_source(ctx: click.Context) -> bool:
+    return any("--source" in parameter.opts for parameter in ctx.command.params)
 
 
 def _help_hint(ctx: click.Context) -> str:

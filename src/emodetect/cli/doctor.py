@@ -8,6 +8,7 @@ from collections import Counter
 import click
 
 from emodetect.cli.options import common_options, format_option
+from emodetect.text import counted
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -36,5 +37,4 @@ def doctor(output_format: str) -> int:
 
 
 def _summary(counts: Counter[str]) -> str:
-    parts = [f"{counts[kind]} {kind}{'' if counts[kind] == 1 else 's'}" for kind in ("fault", "warning") if counts[kind]]
-    return ", ".join(parts) or "All is well."
+    return ", ".join(counted(counts[kind], kind) for kind in ("fault", "warning") if counts[kind]) or "All is well."

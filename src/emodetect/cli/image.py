@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ from emodetect.cli.options import (
     common_options,
     detector_options,
     make_backend,
+    make_caption_style,
     make_detector,
     make_style,
     make_verifier,
@@ -28,9 +30,10 @@ from emodetect.cli.options import (
     style_options,
 )
 from emodetect.errors import BackendError, EmodetectError, OutputError
-from emodetect.text import csv_cell, one_line
+from emodetect.text import counted, csv_cell, one_line
 
 if TYPE_CHECKING:
+    from emodetect.drawing.style import Style
     from emodetect.sinks.contact_sheet import ContactSheet
 
 _MANY = 4
@@ -44,7 +47,7 @@ _OTHER_COLUMNS = 72
 @click.argument("named", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PHOTO|FOLDER|PATTERN...")
 @click.option("--format", "output_format", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True,
               help="What is printed.")  # fmt: skip
-@click.option("--output", metavar="FILE|FOLDER",
+@click.option("-o", "--output", metavar="FILE|FOLDER",
               help="Save an annotated copy: a file for one photo, a folder (ending in /) for one or several.")  # fmt: skip
 @click.option("--sheet", type=click.Path(path_type=Path), metavar="FILE",
               help="Save a contact sheet: all photos small, with boxes, names and emotions.")  # fmt: skip
@@ -78,8 +81,13 @@ def image(
     check_anonymize(anonymize, output or sheet, "--output or --sheet")
     photos = find_images(named)
     targets = _targets(list(photos), output, overwrite, alone=list(photos) == list(named[:1]))
-    contact_sheet = None if sheet is None else _contact_sheet(sheet, list(photos), overwrite)
-    style = None if output is None else make_style(language, font)
+    if sheet is not None and sheet.absolute() in [target.absolute() for target in targets if target]:
+        raise OutputError(f"{sheet}: is named by --output, too; choose another name for one of them")
+    style = None if output is None and sheet is None else make_style(language, font)
+    contact_sheet = None
+    if sheet is not None and style is not None:
+        captions = make_caption_style(style, language, (photo.name for photo in photos))
+        contact_sheet = _contact_sheet(sheet, list(photos), overwrite, captions)
     face_detector = make_detector(**detector)
     records: list[dict[str, Any]] = []
     failed = is_given_up = False
@@ -131,20 +139,22 @@ def _targets(photos: Sequence[Path], named: str | None, overwrite: bool, *, alon
     else:
         if output.exists() and not output.is_dir():
             raise OutputError(f"{output}: is a file; several photos need a folder")
+        if output.suffix.lower() in IMAGE_SUFFIXES and not output.is_dir() and not named.endswith(("/", os.sep)):
+            raise OutputError(f"{output}: is the name of one photo; several need a folder, whose name ends in /")
+        targets = [output / (p.name if p.suffix.lower() in IMAGE_SUFFIXES else f"{p.name}.png") for p in photos]
+        if twice := [target.name for target, count in Counter(targets).items() if count > 1]:
+            raise OutputError(f"{output}: several of the photos would be {twice[0]} there; annotate them one at a time")
         try:
             output.mkdir(exist_ok=True)
         except OSError as error:
             raise OutputError(f"{output}: cannot be made a folder ({error.strerror})") from error
-        targets = [output / (p.name if p.suffix.lower() in IMAGE_SUFFIXES else f"{p.name}.png") for p in photos]
-        if len(set(targets)) < len(targets):
-            raise OutputError(f"{output}: two of the photos have the same name; annotate them one at a time")
     for photo, target in zip(photos, targets, strict=True):
         _refuse_photo(target, [photo])
         check_output(target, overwrite=overwrite, suffixes=IMAGE_SUFFIXES)
     return list(targets)
 
 
-def _contact_sheet(path: Path, photos: Sequence[Path], overwrite: bool) -> ContactSheet:
+def _contact_sheet(path: Path, photos: Sequence[Path], overwrite: bool, style: Style) -> ContactSheet:
     from emodetect.files import check_output
     from emodetect.sinks.contact_sheet import MOST_PHOTOS, ContactSheet
     from emodetect.sources.images import IMAGE_SUFFIXES
@@ -152,8 +162,9 @@ def _contact_sheet(path: Path, photos: Sequence[Path], overwrite: bool) -> Conta
     _refuse_photo(path, photos)
     check_output(path, overwrite=overwrite, suffixes=IMAGE_SUFFIXES)
     if len(photos) > MOST_PHOTOS:
-        note(one_line(f"emodetect: {path}: holds {MOST_PHOTOS} photos; the other {len(photos) - MOST_PHOTOS} are left out"))
-    return ContactSheet(len(photos))
+        rest = counted(len(photos) - MOST_PHOTOS, "photo")
+        note(one_line(f"emodetect: {path}: holds {counted(MOST_PHOTOS, 'photo')}; the last of them go without: {rest}"))
+    return ContactSheet(len(photos), style)
 
 
 def _refuse_photo(target: Path, photos: Sequence[Path]) -> None:

@@ -25,6 +25,8 @@ from emodetect.cli.options import (
     overwrite_option,
     style_options,
 )
+from emodetect.errors import OutputError
+from emodetect.text import counted
 
 if TYPE_CHECKING:
     from emodetect.backends.base import EmotionBackend
@@ -81,6 +83,9 @@ def live(
         if path is not None:
             check_output(path, overwrite=overwrite, suffixes=suffixes, streams=suffixes is RECORD_SUFFIXES)
     parsed = LiveSource.parse(source)
+    for path in (log, record):
+        if path is not None and path.exists() and parsed.kind == "file" and path.samefile(source):
+            raise OutputError(f"{path}: is the clip itself; choose another name")
     style = None if no_window and record is None else make_style(language, font)
     with ExitStack() as stack:
         window = None if no_window else stack.enter_context(Window("emodetect"))
@@ -120,7 +125,7 @@ def live(
             )
         )
         statistics = session.run()
-    note(f"{statistics.captured} frames captured, {statistics.tracked} tracked, {statistics.shown} shown")
+    note(f"{counted(statistics.captured, 'frame')} captured, {statistics.tracked} tracked, {statistics.shown} shown")
 
 
 def _backends(backend: str, model: str | None, labels: list[str] | None) -> Sequence[Callable[[], EmotionBackend]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -17,7 +17,7 @@ from emodetect.drawing.languages import NAMES, system_language
 from emodetect.errors import UsageError
 from emodetect.quiet import set_debugging, silence_libraries
 from emodetect.sources.pixels import MAX_PIXELS, limit_pixels
-from emodetect.text import one_line
+from emodetect.text import caption, one_line
 
 if TYPE_CHECKING:
     from emodetect.backends.base import EmotionBackend
@@ -55,6 +55,23 @@ def _min_face(ctx: click.Context, parameter: click.Parameter, value: str) -> tup
     if not number > 0 or (relative and number > 1) or number == float("inf"):
         raise click.BadParameter(f"{value!r} is out of range: at least 1 pixel, or a share up to 100%")
     return number, relative
+
+
+class _Confidence(click.FloatRange):
+    """A number from 0 to 1, or a percentage."""
+
+    def __init__(self) -> None:
+        super().__init__(0, 1)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        text = str(value).strip()
+        try:
+            number = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+        except ValueError:
+            number = math.nan
+        if not 0 <= number <= 1:
+            self.fail(f"{text!r} is no confidence: from 0 to 1, or from 0% to 100%", param, ctx)
+        return number
 
 
 def comma_separated(ctx: click.Context, parameter: click.Parameter, value: str | None) -> list[str] | None:
@@ -105,8 +122,8 @@ def backend_options(function: Function) -> Function:
     """``--backend``, ``--model``, ``--labels`` and ``--uncertain``."""
     # fmt: off
     for option in (
-        click.option("--uncertain", type=NumberRange(0, 1), metavar="CONFIDENCE",
-                     help="Confidence, 0 to 1, under which a reading is marked uncertain.  [default: the model's own]"),
+        click.option("--uncertain", type=_Confidence(), metavar="CONFIDENCE",
+                     help="Confidence, 0 to 1 or in %, under which a reading is marked uncertain.  [default: the model's own]"),
         click.option("--labels", callback=comma_separated, metavar="A,B,...",
                      help="What the model file's outputs mean, in order, where the file does not say so."),
         click.option("--model", metavar="NAME|FILE", shell_complete=complete_model,
@@ -200,9 +217,9 @@ def style_options(function: Function) -> Function:
     # fmt: off
     for option in (
         click.option("--font", type=click.Path(path_type=Path), metavar="FILE",
-                     help="Font for the labels.  [default: one that is found; English needs none]"),
+                     help="Font for what is written in pictures.  [default: one that is found; English labels need none]"),
         click.option("--language", type=click.Choice(list(NAMES)),
-                     help="Language of the labels in pictures; data stays English.  [default: the system's]"),
+                     help="Language of what is written in pictures; data stays English.  [default: the system's]"),
     ):
         function = option(function)
     # fmt: on
@@ -225,6 +242,19 @@ def make_style(language: str | None, font: Path | None) -> Style:
     message = f"{where} for {NAMES[language]}, so labels are English; --font FILE names another font"
     note(f"emodetect: {one_line(message)}")
     return Style()
+
+
+def make_caption_style(style: Style, language: str | None, names: Iterable[str]) -> Style:
+    """The same words, with letters for names of files as well.
+
+    Where fonts lack some of the letters a line says so, unless `make_style` had to say that much already.
+    """
+    from emodetect.drawing.style import with_letters_for
+
+    captions, missing = with_letters_for(style, map(caption, names))
+    if missing and style.language == (language or system_language()):
+        note(f"emodetect: no font on this system has the letters {missing[:20]} of the names; --font FILE names one that has")
+    return captions
 
 
 def make_detector(cascade: Path | None, scale_factor: float, min_neighbors: int, min_face: tuple[float, bool]) -> HaarDetector:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from contextlib import ExitStack, closing
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
@@ -20,6 +21,7 @@ from emodetect.cli.options import (
     common_options,
     detector_options,
     make_backend,
+    make_caption_style,
     make_detector,
     make_style,
     make_verifier,
@@ -29,12 +31,12 @@ from emodetect.cli.options import (
 )
 from emodetect.cli.parts import make_part, make_region, part_options
 from emodetect.errors import OutputError, UsageError
-from emodetect.text import one_line
+from emodetect.text import counted, one_line
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("clip", type=click.Path(path_type=Path))
-@click.option("--output", type=click.Path(path_type=Path), metavar="FILE",
+@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE",
               help="Save the annotated clip (H.264: .mp4, .mov or .mkv), with its sound.")  # fmt: skip
 @click.option("--log", type=click.Path(path_type=Path), metavar="FILE",
               help="Save the readings of every frame: .jsonl, or .csv.")  # fmt: skip
@@ -70,13 +72,13 @@ def video(
     from emodetect.sinks.background import BackgroundSink
     from emodetect.sinks.base import Sink
     from emodetect.sinks.records import RECORD_SUFFIXES, RecordWriter
-    from emodetect.sinks.video_file import VIDEO_SUFFIXES, AnnotatedVideo
+    from emodetect.sinks.video_file import VIDEO_SUFFIXES, AnnotatedVideo, PlainVideo
     from emodetect.smoother import ScoreSmoother
     from emodetect.sources.video import WHOLE, VideoFile
 
-    check_anonymize(anonymize, output, "--output")
-    if anonymize is not None and report is not None:
-        raise UsageError("--anonymize does not go with --report, which shows the clip itself; make one of --output's clip")
+    check_anonymize(anonymize, output or report, "--output or --report")
+    if anonymize is not None and roi is not None:
+        raise UsageError("--anonymize does not go with --roi: faces outside of the region would be neither found nor hidden")
     part = make_part(start, end, every)
     outputs = (output, VIDEO_SUFFIXES), (log, RECORD_SUFFIXES), (report, REPORT_SUFFIXES), (plot, PICTURE_SUFFIXES)
     for path, suffixes in outputs:
@@ -84,13 +86,15 @@ def video(
             if path.exists() and clip.exists() and path.samefile(clip):
                 raise OutputError(f"{path}: is the clip itself; choose another name")
             check_output(path, overwrite=overwrite, suffixes=suffixes, streams=suffixes is RECORD_SUFFIXES)
-    style = None if output is None else make_style(language, font)
+    style = None if output is None and plot is None else make_style(language, font)
+    plot_style = None if plot is None or style is None else make_caption_style(style, language, [clip.name])
     summary, timeline = _Summary(), Timeline()
-    with ExitStack() as stack:
+    with ExitStack() as kept, ExitStack() as stack:
         source = stack.enter_context(VideoFile(clip, part))
         region = make_region(roi, source.size)
         width, height = source.size
-        detail(f"{clip}: {width}x{height} pixels, {source.frames_per_second:g} frames a second, {source.frame_count} frames")
+        frames = counted(source.frame_count, "frame")
+        detail(f"{clip}: {width}x{height} pixels, {source.frames_per_second:g} frames a second, {frames}")
         if all(path is None for path, _ in outputs):
             note("emodetect: no --output, --log, --report or --plot is given; only a summary will be printed")
         face_detector = make_detector(**detector)
@@ -108,12 +112,17 @@ def video(
         sinks: list[Sink] = []
         if log is not None:
             sinks.append(stack.enter_context(RecordWriter(log, overwrite=overwrite)))
+        rate = source.frames_per_second / every
+        videos: list[Sink] = []
         if output is not None:
-            rate = source.frames_per_second / every
-            annotated: Sink = AnnotatedVideo(output, rate, sound_from=clip, overwrite=overwrite, style=style)
-            if anonymize is not None:
-                annotated = AnonymizedSink(annotated, anonymize)
-            sinks.append(stack.enter_context(BackgroundSink(annotated)))
+            videos.append(AnnotatedVideo(output, rate, sound_from=clip, overwrite=overwrite, style=style))
+        shown = clip
+        if report is not None and anonymize is not None:
+            # All that the report gets to see is a clip in which the faces are hidden already.
+            shown = Path(kept.enter_context(TemporaryDirectory(prefix="emodetect-"))) / "clip.mp4"
+            videos.append(PlainVideo(shown, rate, sound_from=clip))
+        for sink in videos:
+            sinks.append(stack.enter_context(BackgroundSink(AnonymizedSink(sink, anonymize) if anonymize else sink)))
         progress = stack.enter_context(progress_bar())
         task = progress.add_task(one_line(clip.name), total=source.expected_count or None)
         for frame, result in stack.enter_context(closing(pipeline.analyze_all(source))):
@@ -123,26 +132,29 @@ def video(
             if report is not None or plot is not None:
                 timeline.add(result)
             progress.advance(task)
-    if report is not None:
-        from emodetect.report.accuracy import accuracy_in_words
-        from emodetect.report.page import Report, write_report
+        stack.close()
+        if report is not None:
+            from emodetect.report.accuracy import accuracy_in_words
+            from emodetect.report.page import Report, write_report
 
-        threshold = emotion_backend.uncertain_below if uncertain is None else uncertain
-        settings = {
-            "Clip": clip.name,
-            "Time": "all of it" if part == WHOLE else str(part),
-            "Picture": f"{region.width} x {region.height} at {region.x}, {region.y}" if region else "all of it",
-            "Network": f"{emotion_backend.name} ({backend})",
-            "Uncertain below": f"{threshold:.0%} confidence",
-            "Smoothing": f"{smoothing:g} s" if smoothing else "off",
-            "Faces verified": "yes" if verify else "no",
-        }
-        facts = Report(clip.name, timeline, clip, settings, accuracy_in_words(emotion_backend))
-        write_report(facts, report, overwrite=overwrite)
+            threshold = emotion_backend.uncertain_below if uncertain is None else uncertain
+            settings = {
+                "Clip": clip.name,
+                "Time": "all of it" if part == WHOLE else str(part),
+                "Picture": f"{region.width} x {region.height} at {region.x}, {region.y}" if region else "all of it",
+                "Network": f"{emotion_backend.name} ({backend})",
+                "Uncertain below": f"{threshold:.0%} confidence",
+                "Smoothing": f"{smoothing:g} s" if smoothing else "off",
+                "Faces verified": "yes" if verify else "no",
+                "Faces hidden": f"yes ({anonymize})" if anonymize else "no",
+            }
+            accuracy = accuracy_in_words(emotion_backend)
+            facts = Report(clip.name, timeline, shown, settings, accuracy, clip_is_cut=anonymize is not None)
+            write_report(facts, report, overwrite=overwrite)
     if plot is not None:
         from emodetect.report.plot import plot_timeline
 
-        plot_timeline(timeline, clip.name, plot, overwrite=overwrite)
+        plot_timeline(timeline, clip.name, plot, style=plot_style, overwrite=overwrite)
     note(summary.text())
 
 
@@ -164,6 +176,4 @@ class _Summary:
     def text(self) -> str:
         total = sum(self._emotions.values())
         shares = ", ".join(f"{name} {count / total:.0%}" for name, count in self._emotions.most_common())
-        frames = f"{self._frames} frame{'' if self._frames == 1 else 's'}"
-        faces = f"{len(self._faces)} face{'' if len(self._faces) == 1 else 's'}"
-        return f"{frames}, {faces}" + (f": {shares}" if total else "")
+        return f"{counted(self._frames, 'frame')}, {counted(len(self._faces), 'face')}" + (f": {shares}" if total else "")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from unicodedata import normalize
 
@@ -20,6 +22,9 @@ _KNOWN: dict[str, tuple[str, ...]] = {
 }
 """Fonts that systems bring or people install, by language, those made for it first; the other languages have `_LATIN`."""
 
+_MOST_ASKED = 1000
+"""Letters that Fontconfig is asked for at most: a command line has its limits."""
+
 
 def find_font(language: str, letters: str) -> FontLettering | None:
     """A font for a language, if there is one here that has all of the letters.
@@ -30,30 +35,60 @@ def find_font(language: str, letters: str) -> FontLettering | None:
         language: as ISO 639-1 has it.
         letters: what is to be written.
     """
-    for path, index in (*_from_fontconfig(language), *_from_folders(language)):
-        try:
-            font = FontLettering(path, index)
-        except OSError:
-            continue
-        if font.covers(letters):
-            return font
-    return None
+    candidates = _opened([*_from_fontconfig(f"sans-serif:lang={language}"), *_from_folders(language)])
+    return next((font for font in candidates if font.covers(letters)), None)
 
 
-def _from_fontconfig(language: str) -> list[tuple[Path, int]]:
-    command = ["fc-match", "-f", "%{file}\n%{index}\n", f"sans-serif:lang={language}"]
+def find_fonts(language: str, letters: str) -> list[FontLettering]:
+    """Fonts that have these letters between them, as far as any here have; none that adds nothing.
+
+    Args:
+        language: whose shapes are preferred where languages write the same letter differently.
+        letters: what is to be written, in any script.
+    """
+    missing, fonts = {*letters}, []
+    codes = " ".join(f"{ord(letter):x}" for letter in sorted(missing)[:_MOST_ASKED])
+    patterns = (f"sans-serif:lang={language}", f"sans-serif:lang={language}:charset={codes}")
+    places = [place for pattern in patterns for place in _from_fontconfig(pattern)]
+    for font in _opened([*places, *_from_folders(language, *_KNOWN)]):
+        if not missing:
+            break
+        if found := {letter for letter in missing if font.covers(letter)}:
+            fonts.append(font)
+            missing -= found
+    return fonts
+
+
+@cache
+def shipped_font() -> FontLettering:
+    """The font that Matplotlib brings along: it has the letters of most alphabets, and is the same everywhere."""
+    import matplotlib
+
+    return FontLettering(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf")
+
+
+def _opened(places: Iterable[tuple[Path, int]]) -> Iterator[FontLettering]:
+    """The fonts at these places, each once; what is none is passed over."""
+    for path, index in dict.fromkeys(places):
+        with contextlib.suppress(OSError):
+            yield FontLettering(path, index)
+
+
+def _from_fontconfig(pattern: str) -> list[tuple[Path, int]]:
+    """The fonts that fit a pattern, the best first."""
+    command = ["fc-match", "--sort", "-f", "%{file}\n%{index}\n", pattern]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return []
-    path, _, index = done.stdout.strip().partition("\n")
-    return [(Path(path), int(index))] if index.isdecimal() else []
+    lines = done.stdout.splitlines()
+    return [(Path(path), int(index)) for path, index in zip(lines[::2], lines[1::2], strict=False) if index.isdecimal()]
 
 
-def _from_folders(language: str) -> Iterator[tuple[Path, int]]:
+def _from_folders(*languages: str) -> list[tuple[Path, int]]:
     # macOS hands out names in decomposed characters.
     files = {normalize("NFC", path.name).lower(): path for folder in _folders() for path in folder.rglob("*.[to]t[cf]")}
-    return ((files[name], 0) for name in _KNOWN.get(language, _LATIN) if name in files)
+    return [(files[name], 0) for language in languages for name in _KNOWN.get(language, _LATIN) if name in files]
 
 
 def _folders() -> list[Path]:

@@ -7,7 +7,9 @@ stand on a line `BASELINE` units below its top.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from itertools import groupby
 from pathlib import Path
 
 import cv2
@@ -85,22 +87,27 @@ class FontLettering(Lettering):
 
     Raises:
         OSError: it is no such file.
+
+    Attributes:
+        path: the font file.
+        family: what the font is called.
     """
 
     def __init__(self, path: Path, index: int = 0) -> None:
         from PIL import ImageFont
 
+        self.path = path
         self._font = lru_cache(maxsize=16)(
             lambda size: ImageFont.truetype(str(path), size, index=index, layout_engine=ImageFont.Layout.BASIC)
         )
-        self._font(16)
+        self.family = self._font(16).getname()[0] or ""
         self._rendered = lru_cache(maxsize=1024)(self._render)
         self._length = lru_cache(maxsize=1024)(lambda text, em: round(self._font(em).getlength(text)))
 
     def covers(self, text: str) -> bool:
-        """Whether the font has a letter for each character but the space."""
+        """Whether the font has a letter for each character but white space."""
         missing = self._shape("\U0010ffff")  # no font has this one: it shows what stands for those that are missing
-        return all(any(shape := self._shape(letter)) and shape != missing for letter in {*text} - {" "})
+        return all(letter.isspace() or (any(shape := self._shape(letter)) and shape != missing) for letter in {*text})
 
     def _shape(self, letter: str) -> bytes:
         return bytes(self._font(16).getmask(letter))
@@ -127,8 +134,49 @@ class FontLettering(Lettering):
         return coverage, (round(offset[0]), round(offset[1]))
 
 
+class FallbackLettering(Lettering):
+    """The letters of several fonts: each is taken from the first font that has it, and from the first of all if none has.
+
+    Args:
+        fonts: the one that is preferred first; at least one.
+    """
+
+    def __init__(self, fonts: Sequence[FontLettering]) -> None:
+        self.fonts = tuple(fonts)
+        self._font_for = lru_cache(maxsize=4096)(self._find_font)
+
+    def missing(self, text: str) -> str:
+        """The letters of a text that no font has, each once."""
+        return "".join(letter for letter in sorted({*text}) if self._font_for(letter) is None)
+
+    @override
+    def width(self, text: str, unit: float) -> int:
+        return sum(font.width(part, unit) for font, part in self._parts(text))
+
+    @override
+    def write(self, canvas: Image, text: str, origin: tuple[int, int], unit: float, color: Color) -> None:
+        x, y = origin
+        for font, part in self._parts(text):
+            font.write(canvas, part, (x, y), unit, color)
+            x += font.width(part, unit)
+
+    def _parts(self, text: str) -> Iterator[tuple[FontLettering, str]]:
+        """The stretches of a text that are written with one font."""
+        for font, letters in groupby(text, key=lambda letter: self._font_for(letter) or self.fonts[0]):
+            yield font, "".join(letters)
+
+    def _find_font(self, letter: str) -> FontLettering | None:
+        return next((font for font in self.fonts if font.covers(letter)), None)
+
+
 def _em(unit: float) -> int:
-    return round(1.05 * unit)
+    return max(1, round(1.05 * unit))
+
+
+def unit_for(size: tuple[int, int]) -> float:
+    """The size of text in a picture of this width and height: grows with it, and stays readable on a small one unless that is
+    no wider than a word."""
+    return min(max(13.0, min(size) / 42), max(8.0, size[0] / 9))
 
 
 def tag_size(lettering: Lettering, text: str, unit: float) -> tuple[int, int]:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from emodetect.drawing.fonts import find_font
+from emodetect.drawing.fonts import find_font, find_fonts, shipped_font
 from emodetect.drawing.languages import UNCERTAIN, WORDS
-from emodetect.drawing.lettering import FontLettering, Lettering, StrokeLettering
+from emodetect.drawing.lettering import FallbackLettering, FontLettering, Lettering, StrokeLettering
+from emodetect.drawing.phrases import Phrase
 from emodetect.errors import SourceError
+from emodetect.suggestions import did_you_mean_file
 from emodetect.types import Emotion
+
+_ASCII = bytes(range(0x21, 0x7F)).decode()
 
 
 @dataclass(frozen=True)
@@ -18,16 +22,20 @@ class Style:
     """Words and letters; English in OpenCV's letters unless told otherwise.
 
     Attributes:
-        words: what stands for each label of the data, and for `UNCERTAIN`.
+        language: one of `WORDS`.
         lettering: how it is written.
     """
 
-    words: Mapping[str, str] = field(default_factory=lambda: WORDS["en"])
+    language: str = "en"
     lettering: Lettering = field(default_factory=StrokeLettering)
 
     def name(self, emotion: Emotion | None) -> str:
         """What an emotion is called; None is one that is not sure enough."""
-        return self.words[UNCERTAIN if emotion is None else emotion.value]
+        return WORDS[self.language][UNCERTAIN if emotion is None else emotion.value]
+
+    def say(self, phrase: Phrase | str, **values: object) -> str:
+        """A phrase in this language, with its values in; what is text already stays as it is."""
+        return phrase if isinstance(phrase, str) else phrase.text(self.language, **values)
 
 
 def find_style(language: str, font: Path | None = None) -> Style | None:
@@ -40,18 +48,35 @@ def find_style(language: str, font: Path | None = None) -> Style | None:
     Raises:
         SourceError: the font file cannot be read.
     """
-    words = WORDS[language]
     if font is None and language == "en":
-        return Style(words)
-    # Besides the labels there are numbers, and English words of the window.
-    letters = "".join(words.values()) + "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789%#./-:()"
+        return Style(language)
+    # Besides words there are numbers, names of files, and errors, which are English.
+    letters = "".join([*WORDS[language].values(), *(phrase.text(language) for phrase in Phrase), _ASCII])
     if font is None:
         lettering = find_font(language, letters)
     else:
         try:
             lettering = FontLettering(font)
         except OSError as error:
-            raise SourceError(f"{font}: cannot be read as a font; name a .ttf, .otf or .ttc file") from error
+            problem = "cannot be read as a font" if font.exists() else f"no such file{did_you_mean_file(font)}"
+            raise SourceError(f"{font}: {problem}; --font names a .ttf, .otf or .ttc file") from error
         if not lettering.covers(letters):
             lettering = None
-    return None if lettering is None else Style(words, lettering)
+    return None if lettering is None else Style(language, lettering)
+
+
+def with_letters_for(style: Style, texts: Iterable[str]) -> tuple[Style, str]:
+    """A style that writes whatever these texts hold, such as names of files, as far as fonts here have the letters.
+
+    Args:
+        style: its own font goes before the others.
+        texts: what is to be written.
+
+    Returns:
+        The style, its lettering a `FallbackLettering`, and the letters that no font here has.
+    """
+    fonts = [style.lettering] if isinstance(style.lettering, FontLettering) else []
+    lettering = FallbackLettering([*fonts, shipped_font()])
+    if missing := lettering.missing("".join(texts)):
+        lettering = FallbackLettering([*lettering.fonts, *find_fonts(style.language, missing)])
+    return replace(style, lettering=lettering), lettering.missing(missing)

@@ -15,12 +15,12 @@ import jinja2
 import numpy as np
 from markupsafe import Markup
 
+from emodetect.drawing.palette import COLORS, Color, ink_on
 from emodetect.files import written_whole
-from emodetect.overlay import COLORS
-from emodetect.report.pictures import address, face, frames_at, playable_copy, still
+from emodetect.report.pictures import address, face, frames_at, picture_size, playable_copy, still
 from emodetect.report.timeline import Person, Run, Timeline
-from emodetect.text import one_line
-from emodetect.types import EMOTIONS, Emotion
+from emodetect.text import counted, one_line
+from emodetect.types import EMOTIONS
 
 MOST_CLIP_BYTES = 24_000_000
 """Of the copy of a clip inside a report; a longer clip is shown in stills. About ten minutes."""
@@ -28,6 +28,12 @@ MOST_CLIP_BYTES = 24_000_000
 _MOST_STILLS = 12
 _MOST_PEOPLE = 30
 _MOST_CHANGES = 40
+_GRID = 1000
+"""Steps in which a picture's width, and its height, are divided to say where a face is."""
+
+_BOX_SECONDS = 0.1
+"""From one place of a face to the next; between them the page moves the box evenly."""
+
 _MOST_POINTS = 3000
 """Of the outlines of a person's timeline; more could not be told apart."""
 
@@ -56,6 +62,7 @@ class Report:
         clip: the clip itself, for pictures; None for a report without.
         settings: how it was read, by name.
         accuracy: sentences on how often the network is right.
+        clip_is_cut: whether the clip holds the frames that were read and no others, as one in which faces are hidden does.
     """
 
     name: str
@@ -63,6 +70,7 @@ class Report:
     clip: Path | None = None
     settings: Mapping[str, str] = field(default_factory=dict)
     accuracy: Sequence[str] = ()
+    clip_is_cut: bool = False
 
 
 def write_report(report: Report, path: Path, *, overwrite: bool = False, most_clip_bytes: int = MOST_CLIP_BYTES) -> None:
@@ -86,7 +94,7 @@ def write_report(report: Report, path: Path, *, overwrite: bool = False, most_cl
 def render(report: Report, most_clip_bytes: int = MOST_CLIP_BYTES) -> str:
     """A report as HTML; see `write_report`."""
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["clock"] = clock
+    environment.filters.update(clock=clock, counted=counted)
     timeline = report.timeline
     everybody = timeline.people()
     people = sorted(sorted(everybody, key=lambda person: -person.seconds)[:_MOST_PEOPLE], key=lambda person: person.track_id)
@@ -107,7 +115,7 @@ def render(report: Report, most_clip_bytes: int = MOST_CLIP_BYTES) -> str:
         script=Markup(script),
         style_hash=_hash(style),
         script_hash=_hash(script),
-        data=_data(timeline, people),
+        data=_data(timeline, people, picture_size(report.clip) if video and report.clip else None),
     )
 
 
@@ -127,14 +135,21 @@ def _pictures(
     timeline, clip = report.timeline, report.clip
     if clip is None:
         return None, [], {}
-    copy = playable_copy(clip, timeline.start, timeline.end, most_clip_bytes)
+    start = 0.0 if report.clip_is_cut else timeline.start
+    copy = playable_copy(clip, start, start + timeline.end - timeline.start, most_clip_bytes)
     shown = {} if copy else dict(_moments(timeline, people))
+    wanted = {*shown, *(person.best_frame for person in people)}
+    # By their places in this clip, which are other ones than in the whole clip if it was cut.
+    numbers = {
+        place if report.clip_is_cut else number: number for place, number in enumerate(timeline.frames) if number in wanted
+    }
     stills, faces = [], {}
-    for frame in frames_at(clip, {*shown, *(person.best_frame for person in people)}):
-        if frame.index in shown:
-            stills.append({"time": shown[frame.index], "source": still(frame.image)})
+    for frame in frames_at(clip, numbers):
+        number = numbers[frame.index]
+        if number in shown:
+            stills.append({"time": shown[number], "source": still(frame.image)})
         for person in people:
-            if person.best_frame == frame.index and (picture := face(frame.image, person.best_box)):
+            if person.best_frame == number and (picture := face(frame.image, person.best_box)):
                 faces[person.track_id] = picture
     return address("video/mp4", copy) if copy else None, stills, faces
 
@@ -185,8 +200,14 @@ def _bar(run: Run, person: Person, timeline: Timeline, lane: int, every: int) ->
     return {"run": run, "confidence": float(confidences.mean()), "outline": "".join(outline)}
 
 
-def _data(timeline: Timeline, people: Sequence[Person]) -> dict[str, Any]:
-    """What the script needs: for each person the runs as start, end, emotion, percent, certain or not."""
+def _data(timeline: Timeline, people: Sequence[Person], size: tuple[int, int] | None) -> dict[str, Any]:
+    """What the script needs: for each person the runs as start, end, emotion, percent, certain or not, and where the face is.
+
+    Args:
+        timeline: what was read.
+        people: who is shown.
+        size: width and height of the picture that boxes are drawn on, pixels; None for no boxes.
+    """
     return {
         "start": round(timeline.start, 3),
         "end": round(timeline.end, 3),
@@ -204,19 +225,45 @@ def _data(timeline: Timeline, people: Sequence[Person]) -> dict[str, Any]:
                     ]
                     for run in person.runs()
                 ],
+                "boxes": _boxes(person, timeline.start, size) if size else [],
             }
             for person in people
         ],
     }
 
 
+def _boxes(person: Person, start: float, size: tuple[int, int]) -> list[list[int]]:
+    """Where a face is, as a list a time that it is there: milliseconds, x, y, width and height again and again.
+
+    The first five are counted from the report's start and the picture's corner, each later one from its forerunner: most of these
+    are small, and ten minutes of a face take about 70 KB.
+    """
+    places = np.rint(_GRID * person.boxes / np.asarray([*size, *size])).clip(-_GRID, 2 * _GRID)
+    paths = []
+    for samples in person.appearances():
+        times = person.starts[samples]
+        kept = [0]
+        for number, time in enumerate(times.tolist()):
+            if time - times[kept[-1]] >= _BOX_SECONDS - 1e-6:
+                kept.append(number)
+        ends = person.ends[samples.stop - 1], *places[samples.stop - 1]
+        rows = np.asarray([*((times[number], *places[samples][number]) for number in kept), ends])
+        rows[:, 0] = np.rint(1000 * (rows[:, 0] - start))
+        paths.append(np.diff(rows, axis=0, prepend=0).astype(int).ravel().tolist())
+    return paths
+
+
 def _colors() -> str:
-    """The colours of the annotated clips."""
-    return "\n".join(f".{emotion} {{ fill: {_hex(emotion)}; }}" for emotion in EMOTIONS)
+    """The colours of the annotated clips, and of letters on them."""
+    rules = []
+    for emotion, color in COLORS.items():
+        shade, letters = _hex(color), _hex(ink_on(color))
+        rules.append(f".{emotion} {{ fill: {shade}; --shade: {shade}; --letters: {letters}; }}")
+    return "\n".join(rules)
 
 
-def _hex(emotion: Emotion) -> str:
-    return "#" + bytes(reversed(COLORS[emotion])).hex()
+def _hex(color: Color) -> str:
+    return "#" + bytes(reversed(color)).hex()
 
 
 def _part(name: str) -> str:

@@ -75,6 +75,16 @@ def frames_at(clip: Path, numbers: Collection[int]) -> Iterator[Frame]:
     raise SourceError(f"{clip}: has no frame {min(missing)}; is it the clip that the log was made of?")
 
 
+def picture_size(clip: Path) -> tuple[int, int]:
+    """Width and height of a clip's pictures, pixels.
+
+    Raises:
+        SourceError: the clip cannot be read.
+    """
+    with VideoFile(clip) as frames:
+        return frames.size
+
+
 def still(image: Image) -> str:
     """A reduced picture as a data address."""
     return data_address(_reduced(image, _STILL_WIDTH))

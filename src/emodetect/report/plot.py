@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
+import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.font_manager import fontManager
 
+from emodetect.drawing.lettering import FallbackLettering, FontLettering
+from emodetect.drawing.phrases import Phrase
+from emodetect.drawing.style import Style
 from emodetect.errors import OutputError
 from emodetect.files import written_whole
 from emodetect.overlay import COLORS
 from emodetect.report.timeline import Person, Timeline
-from emodetect.text import one_line
+from emodetect.text import caption
 from emodetect.types import EMOTIONS
 
 _MOST_PEOPLE = 12
@@ -23,31 +29,43 @@ _WIDTH, _LANE, _MARGINS = 10.0, 0.28, 0.75
 """Inches: of the picture, of an emotion's lane, and around the lanes of a person."""
 
 
-def plot_timeline(timeline: Timeline, name: str, path: Path, *, overwrite: bool = False) -> None:
+def plot_timeline(timeline: Timeline, name: str, path: Path, *, style: Style | None = None, overwrite: bool = False) -> None:
     """Draw a band an emotion and person: where it is filled, the emotion was read; its height is the confidence.
 
     Args:
         timeline: what was read.
         name: what it was read off, for the title.
         path: picture file to write.
+        style: words and letters, as `with_letters_for` gives it for the name; None for English and Matplotlib's own font.
         overwrite: whether it may be replaced.
 
     Raises:
         OutputError: it cannot be written.
     """
+    style = style or Style()
+    with mpl.rc_context({"font.family": list(_families(style))}):
+        _save(_figure(timeline, name, style), path, overwrite=overwrite)
+
+
+def _figure(timeline: Timeline, name: str, style: Style) -> Figure:
     everybody = timeline.people()
     people = sorted(sorted(everybody, key=lambda person: -person.seconds)[:_MOST_PEOPLE], key=lambda person: person.track_id)
     heights = [_MARGINS + _LANE * len(person.shares()) for person in people] or [1.5]
     figure = Figure(figsize=(_WIDTH, 0.5 + sum(heights)), dpi=110, layout="constrained")
-    rest = f" ({len(people)} of {len(everybody)} people)" if len(people) < len(everybody) else ""
-    figure.suptitle(one_line(name) + rest, parse_math=False)
+    rest = f" ({style.say(Phrase.SOME_PEOPLE, shown=len(people), all=len(everybody))})" if len(people) < len(everybody) else ""
+    figure.suptitle(caption(name) + rest, parse_math=False)
     rows = np.ravel(figure.subplots(len(heights), 1, sharex=True, gridspec_kw={"height_ratios": heights}))
     for axes, person in zip(rows, people, strict=False):
-        _draw_person(axes, person)
+        _draw_person(axes, person, style)
     if not people:
         rows[0].set_yticks([])
-        rows[0].text(0.5, 0.5, "no face found", ha="center", va="center", transform=rows[0].transAxes)
-    rows[-1].set(xlim=(timeline.start, max(timeline.end, timeline.start + timeline.step)), xlabel="seconds")
+        rows[0].text(0.5, 0.5, style.say(Phrase.NO_FACE), ha="center", va="center", transform=rows[0].transAxes)
+    ends = timeline.start, max(timeline.end, timeline.start + timeline.step)
+    rows[-1].set(xlim=ends, xlabel=style.say(Phrase.SECONDS))
+    return figure
+
+
+def _save(figure: Figure, path: Path, *, overwrite: bool) -> None:
     with written_whole(path, overwrite=overwrite) as partial, warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph")  # of a name in letters that the font lacks
         try:
@@ -56,7 +74,25 @@ def plot_timeline(timeline: Timeline, name: str, path: Path, *, overwrite: bool 
             raise OutputError(f"{path}: cannot be written ({error})") from error
 
 
-def _draw_person(axes: Axes, person: Person) -> None:
+def _families(style: Style) -> Iterator[str]:
+    """What Matplotlib calls the fonts that the style writes with, the one that is preferred first; then its own."""
+    if isinstance(style.lettering, FallbackLettering):
+        for font in style.lettering.fonts:
+            yield _family(font)
+    yield "sans-serif"
+
+
+def _family(font: FontLettering) -> str:
+    """What Matplotlib calls a font, which it is told of if it does not know it."""
+    path = str(font.path)
+    if all(entry.fname != path for entry in fontManager.ttflist):
+        fontManager.addfont(path)
+    names = [entry.name for entry in fontManager.ttflist if entry.fname == path]
+    # Versions before 3.11 know only the first font of a collection; its fonts mostly have the same letters in other shapes.
+    return font.family if font.family in names else names[0]
+
+
+def _draw_person(axes: Axes, person: Person, style: Style) -> None:
     shown = {share.emotion: share.share for share in person.shares()}
     # From below upwards, so that the first label stands at the top.
     lanes = {emotion: number for number, emotion in enumerate(reversed([emotion for emotion in EMOTIONS if emotion in shown]))}
@@ -74,8 +110,9 @@ def _draw_person(axes: Axes, person: Person) -> None:
             hatch="////" if run.uncertain else None,
             linewidth=0.4,
         )
-    axes.set_yticks([lane + 0.45 for lane in lanes.values()], [f"{emotion} {shown[emotion]:.0%}" for emotion in lanes])
-    axes.set(ylim=(0, len(lanes)), title=f"person {person.track_id}")
+    labels = [f"{style.name(emotion)} {shown[emotion]:.0%}" for emotion in lanes]
+    axes.set_yticks([lane + 0.45 for lane in lanes.values()], labels)
+    axes.set(ylim=(0, len(lanes)), title=style.say(Phrase.PERSON, number=person.track_id))
     axes.title.set_fontsize("medium")
     for lane in range(1, len(lanes)):
         axes.axhline(lane, color="0.85", linewidth=0.6, zorder=0)

@@ -81,6 +81,7 @@ class Person:
         emotions: int8 (n,), positions in `EMOTIONS`.
         confidences: float32 (n,), 0 to 1.
         uncertain: bool (n,).
+        boxes: int64 (n, 4), where the face was: x, y, width and height in pixels of the whole picture.
         best_frame: number of the frame that shows the face best.
         best_box: where it is there.
     """
@@ -91,6 +92,7 @@ class Person:
     emotions: npt.NDArray[np.int8]
     confidences: npt.NDArray[np.float32]
     uncertain: npt.NDArray[np.bool_]
+    boxes: npt.NDArray[np.int64]
     best_frame: int
     best_box: Box
 
@@ -101,12 +103,19 @@ class Person:
 
     def runs(self) -> Iterator[Run]:
         """The stretches, in order."""
-        new = (np.diff(self.emotions) != 0) | (np.diff(self.uncertain) != 0) | (self.starts[1:] != self.ends[:-1])
-        edges = [0, *(np.flatnonzero(new) + 1).tolist(), len(self.starts)]
-        for first, last in pairwise(edges):
-            emotion = EMOTIONS[self.emotions[first]]
-            bounds = float(self.starts[first]), float(self.ends[last - 1])
-            yield Run(*bounds, emotion, bool(self.uncertain[first]), slice(first, last))
+        new = (np.diff(self.emotions) != 0) | (np.diff(self.uncertain) != 0) | self._gaps()
+        for samples in _slices(new):
+            first = samples.start
+            bounds = float(self.starts[first]), float(self.ends[samples.stop - 1])
+            yield Run(*bounds, EMOTIONS[self.emotions[first]], bool(self.uncertain[first]), samples)
+
+    def appearances(self) -> Iterator[slice]:
+        """The samples from each time the face comes until it goes."""
+        return _slices(self._gaps())
+
+    def _gaps(self) -> npt.NDArray[np.bool_]:
+        """After which samples the face was away for a while, bool (n - 1,)."""
+        return np.asarray(self.starts[1:] != self.ends[:-1])
 
     def shares(self) -> list[Share]:
         """The emotions that were read, the most frequent first."""
@@ -132,6 +141,12 @@ class Person:
                 stretches.append((run.emotion, run.start, run.end - run.start))
         lasting = [(emotion, start) for emotion, start, seconds in stretches if round(seconds, 6) >= _LASTING]
         return [Change(start, before, after) for (before, _), (after, start) in pairwise(lasting) if before is not after]
+
+
+def _slices(new: npt.NDArray[np.bool_]) -> Iterator[slice]:
+    """The samples cut after those where ``new`` is true; bool, one shorter than the samples."""
+    edges = [0, *(np.flatnonzero(new) + 1).tolist(), len(new) + 1]
+    return (slice(first, last) for first, last in pairwise(edges))
 
 
 class Timeline:
@@ -181,6 +196,7 @@ class _Track:
     def __init__(self) -> None:
         self._places, self._emotions = array("q"), array("b")
         self._confidences, self._uncertain = array("f"), array("b")
+        self._boxes = array("q")
         self._best: tuple[bool, float, int, Box] | None = None
 
     def add(self, place: int, frame: int, reading: FaceReading) -> None:
@@ -191,6 +207,8 @@ class _Track:
         self._emotions.append(EMOTIONS.index(reading.scores.dominant))
         self._confidences.append(confidence)
         self._uncertain.append(reading.uncertain)
+        box = reading.box
+        self._boxes.extend((box.x, box.y, box.width, box.height))
         merit = not reading.uncertain, confidence * reading.box.width * reading.box.height
         if self._best is None or merit > self._best[:2]:
             self._best = (*merit, frame, reading.box)
@@ -206,5 +224,6 @@ class _Track:
             np.asarray(self._emotions, np.int8),
             np.asarray(self._confidences, np.float32),
             np.asarray(self._uncertain, np.bool_),
+            np.asarray(self._boxes, np.int64).reshape(-1, 4),
             *self._best[2:],
         )

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import cache
-from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image as Pillow
-from PIL import ImageDraw, ImageFont
 
+from emodetect.drawing.lettering import BASELINE, Lettering
+from emodetect.drawing.palette import Color
+from emodetect.drawing.phrases import Phrase
+from emodetect.drawing.style import Style, with_letters_for
 from emodetect.overlay import COLORS, UNKNOWN_COLOR, label
-from emodetect.text import one_line
+from emodetect.text import caption
 from emodetect.types import Box, FaceReading, Image
 
 MOST_PHOTOS = 2000
@@ -24,7 +24,9 @@ _SIDES = (200, 240), (MOST_PHOTOS, 160)
 
 _GAP = 12
 _LINE = 18
-_FONT_SIZE = 13
+_UNIT = 12.5
+"""The size of the letters, see `emodetect.drawing.lettering`."""
+
 _PAPER, _INK, _FAINT = (255, 255, 255), (20, 20, 20), (110, 110, 110)
 _WIDER = 1.4
 """A sheet's width as a multiple of its height, as far as the number of photos allows."""
@@ -35,9 +37,12 @@ class ContactSheet:
 
     Args:
         count: how many photos will come; at most `MOST_PHOTOS` are shown.
+        style: words and letters, as `with_letters_for` gives it for the names; None for English and the letters of most
+            alphabets.
     """
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, style: Style | None = None) -> None:
+        self._style = style or with_letters_for(Style(), ())[0]
         self._side = next(side for most, side in _SIDES if min(count, MOST_PHOTOS) <= most)
         self._cells: list[Image] = []
 
@@ -53,15 +58,17 @@ class ContactSheet:
             return
         cell = np.full((self._side + 2 * _LINE + 4, self._side, 3), _PAPER, np.uint8)
         if picture is None:
-            words = "cannot be read"
+            words = self._style.say(Phrase.UNREADABLE)
             cv2.rectangle(cell, (0, 0), (self._side - 1, self._side - 1), _FAINT, 1)
         else:
             thumbnail = _thumbnail(picture, readings, self._side)
             height, width = thumbnail.shape[:2]
             top, left = (self._side - height) // 2, (self._side - width) // 2
             cell[top : top + height, left : left + width] = thumbnail
-            words = _words(readings)
-        self._cells.append(_captioned(cell, one_line(name), words))
+            words = self._words(readings)
+        self._write(cell, caption(name), 2, _INK)
+        self._write(cell, words, 1, _FAINT)
+        self._cells.append(cell)
 
     @property
     def is_empty(self) -> bool:
@@ -85,6 +92,19 @@ class ContactSheet:
             sheet[top : top + cell.shape[0], left : left + cell.shape[1]] = cell
         return sheet
 
+    def _words(self, readings: Sequence[FaceReading]) -> str:
+        """What was read, from left to right; without figures where there are several faces."""
+        if len(readings) == 1:
+            return label(readings[0], self._style)
+        names = [label(reading) if reading.scores is None else self._style.name(reading.shown) for reading in readings]
+        return ", ".join(names) or self._style.say(Phrase.NO_FACE)
+
+    def _write(self, cell: Image, text: str, line: int, color: Color) -> None:
+        """Write in one of the lines of a cell, which are counted from below."""
+        lettering = self._style.lettering
+        origin = 0, cell.shape[0] - line * _LINE + round(BASELINE * _UNIT)
+        lettering.write(cell, _shortened(lettering, text, cell.shape[1]), origin, _UNIT, color)
+
 
 def _thumbnail(picture: Image, readings: Sequence[FaceReading], side: int) -> Image:
     """The picture within a square, with boxes whose lines are as thick on small and on large pictures."""
@@ -101,39 +121,15 @@ def _thumbnail(picture: Image, readings: Sequence[FaceReading], side: int) -> Im
     return small
 
 
-def _words(readings: Sequence[FaceReading]) -> str:
-    """What was read, from left to right; without figures where there are several faces."""
-    if len(readings) == 1:
-        return label(readings[0])
-    return ", ".join(label(reading).split()[0] for reading in readings) or "no face found"
-
-
 def _scaled(box: Box, scale: float) -> Box:
     return Box(*(round(number * scale) for number in (box.x, box.y, box.width, box.height)))
 
 
-def _captioned(cell: Image, name: str, words: str) -> Image:
-    paper = Pillow.fromarray(cell[..., ::-1])
-    pen = ImageDraw.Draw(paper)
-    width, height = paper.size
-    pen.text((0, height - 2 * _LINE), _shortened(name, width), fill=_INK, font=_font())
-    pen.text((0, height - _LINE), _shortened(words, width), fill=_FAINT, font=_font())
-    return np.ascontiguousarray(np.asarray(paper, np.uint8)[..., ::-1])
-
-
-def _shortened(text: str, width: int) -> str:
+def _shortened(lettering: Lettering, text: str, width: int) -> str:
     """The text, its middle left out where it is wider than so many pixels: names often differ at their ends."""
     kept = len(text)
     short = text
-    while kept > 2 and _font().getlength(short) > width:
+    while kept > 2 and lettering.width(short, _UNIT) > width:
         kept -= 1
         short = text[: (kept + 1) // 2] + "…" + text[len(text) - kept // 2 :]
     return short
-
-
-@cache
-def _font() -> ImageFont.FreeTypeFont:
-    """The font that Matplotlib brings along: it has the letters of most alphabets."""
-    import matplotlib
-
-    return ImageFont.truetype(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf", _FONT_SIZE)

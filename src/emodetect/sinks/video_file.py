@@ -164,10 +164,46 @@ class VideoEncoder:
         return lines[-1].replace(str(self._path.absolute()), "").strip(": ")[:160] if lines else "FFmpeg failed"
 
 
-class AnnotatedVideo(Sink):
-    """Draws each result on its frame, with steady labels, and encodes it, one picture a frame, at the frame's own time.
+class PlainVideo(Sink):
+    """Encodes frames as they are, one picture a frame, at the frame's own time.
 
     Where the source's size changes, pictures are brought to the first one's, with black bars where the shape differs.
+
+    Args:
+        path: where to.
+        frames_per_second: the average rate.
+        sound_from: a media file whose sound is taken along, from the first frame's time on.
+        overwrite: whether an existing file may be replaced.
+    """
+
+    def __init__(self, path: Path, frames_per_second: float, *, sound_from: Path | None = None, overwrite: bool = False) -> None:
+        self._path, self._rate = path, frames_per_second
+        self._sound_from, self._overwrite = sound_from, overwrite
+        self._encoder: VideoEncoder | None = None
+        self._size = 0, 0
+
+    @override
+    def write(self, frame: Frame, result: FrameResult) -> None:
+        if self._encoder is None:
+            self._size = frame.image.shape[1], frame.image.shape[0]
+            self._encoder = VideoEncoder(
+                self._path,
+                self._size,
+                self._rate,
+                sound_from=self._sound_from,
+                sound_start=frame.timestamp,
+                overwrite=self._overwrite,
+            )
+        self._encoder.write(_fitted(frame.image, self._size), frame.timestamp)
+
+    @override
+    def close(self) -> None:
+        if self._encoder is not None:
+            self._encoder.close()
+
+
+class AnnotatedVideo(Sink):
+    """Like `PlainVideo`, but draws each result on its frame, with steady labels.
 
     Args:
         path: where to.
@@ -186,31 +222,17 @@ class AnnotatedVideo(Sink):
         overwrite: bool = False,
         style: Style | None = None,
     ) -> None:
-        self._path, self._rate = path, frames_per_second
-        self._sound_from, self._overwrite, self._style = sound_from, overwrite, style
-        self._steady = SteadyLabels()
-        self._encoder: VideoEncoder | None = None
-        self._size = 0, 0
+        self._video = PlainVideo(path, frames_per_second, sound_from=sound_from, overwrite=overwrite)
+        self._style, self._steady = style, SteadyLabels()
 
     @override
     def write(self, frame: Frame, result: FrameResult) -> None:
-        if self._encoder is None:
-            self._size = frame.image.shape[1], frame.image.shape[0]
-            self._encoder = VideoEncoder(
-                self._path,
-                self._size,
-                self._rate,
-                sound_from=self._sound_from,
-                sound_start=frame.timestamp,
-                overwrite=self._overwrite,
-            )
         picture = draw(frame.image, self._steady.update(result).readings, style=self._style)
-        self._encoder.write(_fitted(picture, self._size), frame.timestamp)
+        self._video.write(replace(frame, image=picture), result)
 
     @override
     def close(self) -> None:
-        if self._encoder is not None:
-            self._encoder.close()
+        self._video.close()
 
 
 class LiveRecording(Sink):

@@ -77,6 +77,8 @@ class LiveSource:
         if looks_like_address(text):
             schemes = ", ".join(_STREAM_SCHEMES)
             raise SourceError(f"{public_address(text)}: unknown kind of address; --source takes {schemes}")
+        if not text.strip():
+            raise SourceError("--source is empty; it takes a camera's number or name, a device, a clip or a URL")
         path = Path(text)
         if path.is_dir():
             raise SourceError(f"{text}: is a folder, not a camera, clip or stream")
@@ -182,7 +184,7 @@ class LiveCapture:
 
     Attributes:
         frames: where the newest frame is taken from; closed at the source's end.
-        status: what is being waited for, to be shown; None while pictures come.
+        is_reconnecting: whether the source has gone away and is tried again.
 
     Args:
         source: what to open; opening begins at once.
@@ -198,7 +200,7 @@ class LiveCapture:
         self._first: Image | None = None
         self._opening_seconds = 0.0
         self.frames: Latest[Frame] = Latest()
-        self.status: str | None = None
+        self.is_reconnecting = False
         self._stopping = threading.Event()
         self._error: SourceError | None = None
         self._started = time.monotonic()
@@ -273,9 +275,9 @@ class LiveCapture:
             return image
         gone = "gives no more pictures" if self._reader.finished else f"has given no picture for {limit:g} s"
         if self._reconnect and not is_file:
-            self.status = "reconnecting ..."
+            self.is_reconnecting = True
             image = self._reconnected()
-            self.status = None
+            self.is_reconnecting = False
             if image is not None or self._stopping.is_set():
                 return image
             gone += f", and none within {self._reconnect:g} s of trying to reconnect"

@@ -12,7 +12,8 @@ import numpy as np
 
 from emodetect.errors import SourceError
 from emodetect.sources.pixels import max_pixels
-from emodetect.suggestions import did_you_mean_file
+from emodetect.suggestions import did_you_mean_file, meant_for_another
+from emodetect.text import looks_like_address
 from emodetect.types import Image
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
@@ -73,6 +74,8 @@ def read_image(path: Path) -> Image:
     try:
         data = np.fromfile(path, np.uint8)
     except FileNotFoundError:
+        if looks_like_address(str(path)):
+            raise SourceError(f"{path}: is an address, not a file; download the photo first") from None
         raise SourceError(f"{path}: no such file{did_you_mean_file(path)}") from None
     except OSError as error:
         raise SourceError(f"{path}: cannot be read ({error.strerror or error})") from error
@@ -85,5 +88,5 @@ def read_image(path: Path) -> Image:
             raise SourceError(f"{path}: announces more than {max_pixels()} pixels (--max-pixels)") from error
         raise SourceError(f"{path}: cannot be decoded ({error.err})") from error
     if image is None:
-        raise SourceError(f"{path}: not an image that can be read, or cut short")
+        raise SourceError(f"{path}: not an image that can be read, or cut short{meant_for_another(path, 'image')}")
     return np.asarray(image, np.uint8)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from emodetect.errors import SourceError, first_line
+from emodetect.suggestions import did_you_mean_file, meant_for_another
 from emodetect.types import EMOTIONS, Box, EmotionScores, FaceReading, FrameResult
 
 
@@ -31,12 +32,18 @@ def read_log(path: Path) -> Iterator[FrameResult]:
                     result = _result(json.loads(line))
                     if not before < result.timestamp < math.inf:
                         raise ValueError("its time is not after that of the line before")
+                except json.JSONDecodeError as error:
+                    raise SourceError(f"{path}, line {number}: not a frame of an emodetect log (no JSON)") from error
                 except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
                     raise SourceError(f"{path}, line {number}: not a frame of an emodetect log ({first_line(error)})") from error
                 before = result.timestamp
                 yield result
     except UnicodeDecodeError:
-        raise SourceError(f"{path}: not a text file") from None
+        raise SourceError(f"{path}: not a log{meant_for_another(path, 'report')}") from None
+    except FileNotFoundError:
+        raise SourceError(f"{path}: no such file{did_you_mean_file(path)}") from None
+    except IsADirectoryError:
+        raise SourceError(f"{path}: is a folder, not a log") from None
     except OSError as error:
         raise SourceError(f"{path}: cannot be read ({error.strerror or error})") from error
     if not number:

@@ -17,7 +17,8 @@ from typing_extensions import Self
 from emodetect.errors import SourceError
 from emodetect.quiet import quiet_native_output
 from emodetect.sources.pixels import check_pixels
-from emodetect.suggestions import did_you_mean_file
+from emodetect.suggestions import did_you_mean_file, meant_for_another
+from emodetect.text import looks_like_address
 from emodetect.types import Frame
 
 _log = logging.getLogger(__name__)
@@ -70,6 +71,8 @@ class VideoFile:
         if path.is_dir():
             raise SourceError(f"{path}: is a folder, not a video")
         if not path.exists():
+            if str(path).isdecimal() or looks_like_address(str(path)):
+                raise SourceError(f"{path}: no such file; cameras and streams are for 'emodetect live --source'")
             raise SourceError(f"{path}: no such file{did_you_mean_file(path)}")
         self.path, self._part = path, part
         with quiet_native_output():
@@ -79,7 +82,7 @@ class VideoFile:
             self._first = self._capture.read() if self._capture.isOpened() else (False, None)
         if not self._first[0]:
             self.close()
-            raise SourceError(f"{path}: not a video that can be read, or without frames")
+            raise SourceError(f"{path}: not a video that can be read, or without frames{meant_for_another(path, 'video')}")
         rate = float(self._capture.get(cv2.CAP_PROP_FPS))
         self.frames_per_second = rate if 0 < rate <= 1000 else _DEFAULT_RATE
         height, width = np.asarray(self._first[1]).shape[:2]

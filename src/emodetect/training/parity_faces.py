@@ -9,6 +9,7 @@ import numpy as np
 
 from emodetect.faces.boxes import crop
 from emodetect.faces.haar import HaarDetector
+from emodetect.text import counted
 from emodetect.training.dataset import read_crops
 from emodetect.types import Box, Image
 
@@ -30,7 +31,7 @@ def read_parity_faces(data: Path | None) -> tuple[list[Image], str]:
     folder = data / "test" if (data / "test").is_dir() else data
     crops = read_crops(folder, allow_missing=True).crops
     chosen = np.unique(np.linspace(0, len(crops) - 1, _WANTED).astype(int))
-    return [crops[i] for i in chosen], f"{len(chosen)} faces of {folder}"
+    return [crops[i] for i in chosen], f"{counted(len(chosen), 'face')} of {folder}"
 
 
 def _portrait_crops() -> list[Image]:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from emodetect.errors import DatasetError
+from emodetect.text import counted
 from emodetect.training.architectures.base import Architecture, Head
 from emodetect.training.dataset import LabelledFaces, read_data_set
 from emodetect.training.negatives import displaced_faces, read_negatives
@@ -146,20 +147,20 @@ def prepare(settings: Settings, architecture: Architecture) -> RunData:
     seen = {image.tobytes() for image in train.images}
     leaked = sum(image.tobytes() in seen for image in test.images)
     if leaked:
-        notes.append(f"{leaked:,} images of test stand also in train, pixel for pixel; train goes without them.")
+        notes.append(f"Copies of {counted(leaked, 'image')} of test are in train, pixel for pixel; train goes without them.")
     extra = len(train) - len(np.unique(group_copies(train.images)))
     if extra:
-        notes.append(f"{extra:,} images of train are copies of another one; copies stay on one side of the split.")
+        notes.append(f"Train holds {counted(extra, 'copy', 'copies')} of its own images; all stay on their side of the split.")
     no_faces = train.images[:0]
     if settings.votes:
         nobody = read_votes(Path(settings.votes), faces.keys).not_a_face()
         no_faces, faces = faces.images[nobody], faces.take(np.flatnonzero(~nobody))
-        notes.append(f"{int(nobody.sum()):,} images of train are no faces by the votes and are left out.")
+        notes.append(f"No faces by the votes, and left out: {counted(int(nobody.sum()), 'image')} of train.")
     training, validation = split_validation(faces, settings.validation_share, settings.seed)
     emptied = [emotion.value for label, emotion in enumerate(EMOTIONS) if label not in training.labels]
     if emptied:
         raise DatasetError(f"{settings.data}: too few faces for {', '.join(emptied)}: none is left to train on beside validation")
-    notes.append(f"{len(training):,} faces to train on, {len(validation):,} for validation, {len(test):,} for the test.")
+    notes.append(f"{counted(len(training), 'face')} to train on, {len(validation):,} for validation, {len(test):,} for the test.")
     absent = [emotion.value for i, emotion in enumerate(EMOTIONS) if i not in test.labels]
     if absent:
         notes.append(f"test has no images for {', '.join(absent)}; its means leave these labels out.")
@@ -179,8 +180,9 @@ def prepare(settings: Settings, architecture: Architecture) -> RunData:
         learned = with_negatives(learned, np.concatenate([backgrounds, displaced, no_faces]), heads)
         judged = with_negatives(judged, held_back, heads)
         notes.append(
-            f"{len(backgrounds):,} pictures of something else, {len(displaced):,} displaced faces and {len(no_faces):,} images "
-            f"that are no faces by the votes teach what is none; {len(held_back):,} more for validation."
+            f"{counted(len(backgrounds), 'picture')} of something else, {counted(len(displaced), 'displaced face')} and "
+            f"{counted(len(no_faces), 'image')} without a face by the votes teach what is none; {len(held_back):,} more are for "
+            "validation."
         )
     if settings.teachers:
         targets = teach(learned.targets, heads, learned.faces.images, [Path(path) for path in settings.teachers])

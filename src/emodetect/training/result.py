@@ -17,6 +17,7 @@ from emodetect.backends.metadata import ModelMetadata, write_keras_metadata
 from emodetect.errors import DatasetError
 from emodetect.files import written_whole
 from emodetect.quiet import quiet_native_output
+from emodetect.text import counted
 from emodetect.training.architectures import Head, architecture_named
 from emodetect.training.batches import predict
 from emodetect.training.calibration import calibrate
@@ -188,13 +189,13 @@ def _summary(settings: Settings, folder: RunFolder, trained: TrainedModel, data:
     )
     return "\n".join(
         [
-            f"{settings.architecture}: {trained.model.count_params():,} weights, {settings.epochs} epochs of "
+            f"{settings.architecture}: {trained.model.count_params():,} weights, {counted(settings.epochs, 'epoch')} of "
             f"{Path(settings.data).name}{' with votes' if settings.votes else ''}, seed {settings.seed}, "
-            f"Keras {keras.__version__} on {keras.backend.backend()}, {minutes:.0f} minutes.",
+            f"Keras {keras.__version__} on {keras.backend.backend()}, {counted(round(minutes), 'minute')}.",
             *data.notes,
             f"Best epoch by validation: {int(best['epoch'])}, accuracy {validation}; default output: {trained.metadata.default}.",
-            f"Test, {test.count:,} faces, looked at once: accuracy {test.accuracy:.1%}, balanced {test.balanced_accuracy:.1%}, "
-            f"macro F1 {test.macro_f1:.3f}, calibration error {test.ece:.3f}.",
+            f"Test, {counted(test.count, 'face')}, looked at once: accuracy {test.accuracy:.1%}, balanced "
+            f"{test.balanced_accuracy:.1%}, macro F1 {test.macro_f1:.3f}, calibration error {test.ece:.3f}.",
             f"Weakest label: {weakest}, of which {test.per_class[weakest]['recall']:.0%} are found.",
             f"A reading under {trained.metadata.uncertain_below:.2f} is uncertain: above it 90 % are right on validation.",
             "",
