@@ -68,7 +68,7 @@ class _Tracked:
         boxes = {face.track_id: face.box for face in self.outlook.faces(frame.timestamp, (width, height))}
         moved = tuple(replace(r, box=boxes[r.track_id]) for r in self.result.readings if r.track_id in boxes)
         # What may be a face, too, must be hidden where that is asked for: where it was, and where a known one is now.
-        return FrameResult(frame.index, frame.timestamp, moved, self.result.seen, seen_at=self.result.timestamp)
+        return FrameResult(frame.index, frame.timestamp, moved, self.result.seen)
 
 
 @dataclass
@@ -204,8 +204,7 @@ class LiveSession:
         self.statistics.captured = frame.index + 1
         if self._view.paused and self._picture is not None:
             still, result = self._picture
-            now = frame.timestamp
-            self._picture = replace(still, timestamp=now), replace(result, timestamp=now, seen_at=now)
+            self._picture = replace(still, timestamp=frame.timestamp), replace(result, timestamp=frame.timestamp)
         else:
             newest = self._newest_result(frame)
             if self._anonymize_by is not None:

@@ -167,7 +167,6 @@ class FrameResult:
         seen: every place that may hold a face, for what must not show one: also what is not believed yet, was refused, or is lost
             and would be there by now.
         timings_ms: what the stages cost, milliseconds by stage name.
-        seen_at: when ``seen`` was so, seconds; None for the frame's own time. A live picture does not wait for it.
     """
 
     index: int
@@ -175,4 +174,3 @@ class FrameResult:
     readings: tuple[FaceReading, ...]
     seen: tuple[Box, ...] = ()
     timings_ms: Mapping[str, float] = field(default_factory=dict)
-    seen_at: float | None = None

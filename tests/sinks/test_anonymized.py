@@ -70,24 +70,6 @@ def test_no_more_than_a_moment_waits() -> None:
     assert 40 - 9 <= len(kept.frames) < 40
 
 
-@pytest.mark.parametrize(("lag", "distance"), [(0.0, 1.0), (0.8, 0.04), (1.2, 0.5)])
-def test_a_frame_waits_for_late_looks(lag: float, distance: float) -> None:
-    """In live the picture does not wait: looks at the scene come late and far apart, each with the time that it was taken at."""
-    kept = Kept()
-    appears = 1.0
-    with AnonymizedSink(kept, "box") as sink:
-        for index in range(75):
-            now = index / RATE
-            looked = max(0.0, (now - lag) // distance * distance)
-            seen = (PLACE,) if looked >= appears else ()
-            sink.write(Frame(make_image(), index, now), FrameResult(index, now, (), seen, seen_at=looked))
-
-    hidden = hidden_frames(kept)
-    assert [frame.index for frame in kept.frames] == list(range(75))
-    assert set(range(round(RATE * appears), 75)) <= set(hidden), "from when it was there, also before the first look that saw it"
-    assert min(hidden) >= RATE * (appears - max(0.3, distance)) - 1
-
-
 def test_the_first_and_the_last_frame_are_hidden_too() -> None:
     kept = Kept()
     with AnonymizedSink(kept, "blur") as sink:
