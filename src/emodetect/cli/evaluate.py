@@ -122,8 +122,8 @@ def _print_tables(records: Sequence[dict[str, Any]]) -> None:
         if difference := record.get("difference"):
             low, high = difference["interval_95"]
             console.print(
-                one_line(f"{record['model']} against {difference['to']}: ")
-                + f"{100 * difference['accuracy']:+.1f} points of accuracy, "
+                one_line(f"{record['model']} against {difference['to']}:")
+                + f" {100 * difference['accuracy']:+.1f} points of accuracy, "
                 f"95 % interval {100 * low:+.1f} to {100 * high:+.1f}",
                 highlight=False,
                 markup=False,

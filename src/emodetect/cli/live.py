@@ -17,6 +17,7 @@ from emodetect.cli.options import (
     backend_options,
     check_anonymize,
     common_options,
+    describe_backend,
     detector_options,
     make_detector,
     make_style,
@@ -134,7 +135,8 @@ def _backends(backend: str, model: str | None, labels: list[str] | None) -> Sequ
 
     from emodetect.backends.separate import create_separate
 
-    create_separate(backend, model, labels)  # now, so that what is wrong with the options is said before a window opens
+    # Now, so that what is wrong with the options is said before a window opens.
+    describe_backend(create_separate(backend, model, labels), backend, model, labels)
     chosen = backend, None if model == "embedded" else model
     others = [name for name in ("cnn", "deepface") if (name, None) != chosen and (name == "cnn" or find_spec(name))]
     return [partial(create_separate, backend, model, labels), *(partial(create_separate, name) for name in others)]

@@ -282,8 +282,13 @@ def make_backend(backend: str, model: str | None, labels: list[str] | None) -> E
     """The backend that the options describe."""
     from emodetect.backends.registry import create_backend
 
+    made = create_backend(backend, model, labels)
+    describe_backend(made, backend, model, labels)
+    return made
+
+
+def describe_backend(made: EmotionBackend, backend: str, model: str | None, labels: list[str] | None) -> None:
+    """Tell, where details are wanted, which options come from elsewhere, and which backend they make."""
     for setting in given_elsewhere(click.get_current_context()):
         detail(setting)
-    made = create_backend(backend, model, labels)
     detail(f"backend {backend}: {model or made.name}{', labels ' + ', '.join(labels) if labels else ''}")
-    return made

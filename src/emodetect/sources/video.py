@@ -44,7 +44,7 @@ class ClipPart:
     def __str__(self) -> str:
         """The part in words."""
         end = "" if math.isinf(self.end) else f" to {self.end:g} s"
-        return f"from {self.start:g} s{end}" + (f", each {self.every}. frame" if self.every > 1 else "")
+        return f"from {self.start:g} s{end}" + (f", one frame in {self.every}" if self.every > 1 else "")
 
 
 WHOLE = ClipPart()
@@ -127,7 +127,7 @@ class VideoFile:
         if not ok and index < self.frame_count and not _decodes(self.path):
             _log.warning("%s: is damaged; %d of the %d frames that it announces were read", self.path, index, self.frame_count)
         if not reached:
-            raise SourceError(f"{self.path}: has no frame {self._part}" + ("" if ok else f"; it ends at {time:g} s"))
+            raise SourceError(f"{self.path}: has no frame {self._part}" + ("" if ok else f"; it ends at {time:.2f} s"))
 
     def close(self) -> None:
         """Let go of the file."""

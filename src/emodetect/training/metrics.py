@@ -17,6 +17,9 @@ _BINS = 15
 _CERTAIN_SHARE = 0.9
 """Share of right answers that those above the uncertainty threshold must reach on validation."""
 
+NEVER_CERTAIN = 0.99
+"""The threshold where none lets through so many right answers."""
+
 _RESAMPLES = 10_000
 
 FloatArray = npt.NDArray[np.float32]
@@ -140,7 +143,7 @@ def uncertainty_threshold(scores: FloatArray, truth: IntArray) -> float:
         truth: int64 (n,), positions in `EMOTIONS`; -1 where there is no agreed label.
 
     Returns:
-        The threshold, 0 to 1, rounded to two digits.
+        The threshold, 0 to 1, rounded to two digits; `NEVER_CERTAIN` where there is none.
     """
     known = truth >= 0
     confidence, right = scores[known].max(axis=1), scores[known].argmax(axis=1) == truth[known]
@@ -148,7 +151,7 @@ def uncertainty_threshold(scores: FloatArray, truth: IntArray) -> float:
         kept = confidence >= threshold
         if kept.any() and right[kept].mean() >= _CERTAIN_SHARE:
             return round(float(threshold), 2)
-    return 0.99
+    return NEVER_CERTAIN
 
 
 def accuracy_where_known(scores: FloatArray, truth: IntArray) -> float:

@@ -34,9 +34,9 @@ def plot_curves(rows: Sequence[Mapping[str, float]], path: Path) -> None:
         for name in wanted:
             points = [(row["epoch"], row[name]) for row in rows if name in row]
             label = name.replace("val_", "validation ") if name.startswith("val_") else "training, augmented"
-            axes.plot(*zip(*points, strict=True), label=label) if points else None
+            axes.plot(*zip(*points, strict=True), label=label, marker="o" if len(points) == 1 else None) if points else None
         axes.set(title=title, xlabel="epoch")
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axes.grid(alpha=0.3)
         axes.legend()
     _save(figure, path)

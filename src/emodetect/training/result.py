@@ -24,7 +24,7 @@ from emodetect.training.calibration import calibrate
 from emodetect.training.checkpoint import room_for
 from emodetect.training.dataset import FACE_SIZE
 from emodetect.training.log import read_log
-from emodetect.training.metrics import Metrics, accuracy_where_known, uncertainty_threshold
+from emodetect.training.metrics import NEVER_CERTAIN, Metrics, accuracy_where_known, uncertainty_threshold
 from emodetect.training.negatives import FACE
 from emodetect.training.parts import FloatArray, RunData, prepare
 from emodetect.training.plots import plot_confusion, plot_curves
@@ -197,7 +197,13 @@ def _summary(settings: Settings, folder: RunFolder, trained: TrainedModel, data:
             f"Test, {counted(test.count, 'face')}, looked at once: accuracy {test.accuracy:.1%}, balanced "
             f"{test.balanced_accuracy:.1%}, macro F1 {test.macro_f1:.3f}, calibration error {test.ece:.3f}.",
             f"Weakest label: {weakest}, of which {test.per_class[weakest]['recall']:.0%} are found.",
-            f"A reading under {trained.metadata.uncertain_below:.2f} is uncertain: above it 90 % are right on validation.",
+            _certainty(trained.metadata.uncertain_below or NEVER_CERTAIN),
             "",
         ]
     )
+
+
+def _certainty(threshold: float) -> str:
+    if threshold >= NEVER_CERTAIN:
+        return f"No confidence makes 90 % of the answers right on validation: every reading under {threshold:.2f} is uncertain."
+    return f"A reading under {threshold:.2f} is uncertain: above it 90 % are right on validation."
