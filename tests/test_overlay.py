@@ -204,6 +204,13 @@ def test_status_stands_top_left_and_the_banner_at_the_bottom(
     assert inside == mask.sum()
 
 
+def test_a_banner_of_two_lines_stands_over_itself() -> None:
+    one, two = (bounds(changed(draw(PLAIN, [], banner=text))) for text in ("saved", "loading\nsaved"))
+
+    assert two.y + two.height == one.y + one.height
+    assert two.height == pytest.approx(2 * one.height, abs=2)
+
+
 def test_the_banner_is_in_the_middle() -> None:
     place = bounds(changed(draw(PLAIN, [], banner="loading the model")))
     assert place.x + place.width / 2 == pytest.approx(320, abs=1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import cv2
-import numpy as np
 
 from emodetect.drawing.lettering import BASELINE, LINE, unit_for
 from emodetect.drawing.palette import WHITE, Color
@@ -14,7 +13,6 @@ from emodetect.view import KEYS
 _GRAY: Color = (215, 215, 215)
 _RED: Color = (60, 60, 230)
 _DARK: Color = (40, 40, 40)
-_OPACITY = 0.88
 _FILLS = 0.94
 """Share of the picture's width and height that the help takes at most."""
 
@@ -44,7 +42,7 @@ def draw_help(canvas: Image, style: Style) -> None:
     panel_height = round(lines * unit)
     left, top = max(0, (width - panel_width) // 2), (height - panel_height) // 2
     area = canvas[top : top + panel_height, left : left + panel_width]
-    area[:] = np.asarray(area * (1 - _OPACITY), np.uint8)
+    area[:] = _DARK
     for row, (shown, meaning) in enumerate(rows):
         baseline = top + round((_GAP / 2 + _HELP_LINE * row + BASELINE) * unit)
         lettering.write(canvas, shown, (left + round(_GAP * unit), baseline), unit, WHITE)

@@ -257,8 +257,10 @@ class LiveSession:
             style.say(Phrase.PAUSED) if view.paused else None,
             *view.notices(style),
         ]
-        banner = "  |  ".join(text for text in news if text)
-        image = self._annotated(frame, result, self._pace.lines(style) if view.numbers else (), banner or None)
+        numbers = self._pace.lines(style) if view.numbers else ()
+        banner = "\n".join(text for text in news if text)
+        # The help stands over all of it.
+        image = self._annotated(frame, result) if view.help else self._annotated(frame, result, numbers, banner)
         recording = self._recorder is not None and self._recorder.path is not None
         draw_marks(image, style, recording=recording, logging=self._records is not None)
         if view.help:

@@ -48,7 +48,7 @@ def draw(
         image: uint8 (height, width, 3) BGR; left as it is.
         readings: what to draw, as `emodetect.steady` gives them if the picture is one of many.
         status: lines for the top left corner.
-        banner: a line near the bottom, such as what is being waited for.
+        banner: lines near the bottom, such as what is being waited for.
         bars: whether each face has a panel with its seven scores.
         labels: whether each face has a label.
         strip: what the last seconds have shown, along the bottom; faces are then numbered as in its rows.
@@ -114,15 +114,15 @@ def _label_forms(reading: FaceReading, style: Style, *, numbered: bool) -> list[
 def _place_notices(
     status: Sequence[str], banner: str | None, size: tuple[int, int], unit: float, lettering: Lettering, *, bottom: int
 ) -> list[tuple[str, Box]]:
-    """Where the lines of the window itself go, shortened to what fits."""
+    """Where the lines of the window itself go, shortened to what fits; the banner's last line stands lowest."""
     places: list[tuple[str, Box]] = []
     room = size[0] - tag_size(lettering, "", unit)[0]
-    for text in (*status, *([banner] if banner else ())):
+    lines = banner.splitlines() if banner else []
+    for number, text in enumerate((*status, *lines)):
         short = lettering.shortened(text, unit, room)
         width, height = tag_size(lettering, short, unit)
-        corner = (size[0] - width) // 2, bottom - 2 * height
-        if len(places) < len(status):
-            corner = 0, len(places) * (height - 1)
+        below = len(status) + len(lines) - number
+        corner = (0, number * (height - 1)) if number < len(status) else ((size[0] - width) // 2, bottom - (1 + below) * height)
         places.append((short, Box(*corner, width, height)))
     return [(text, box) for text, box in places if text and box.lies_in(size[0], bottom)]
 
