@@ -114,6 +114,7 @@ def _draw_person(axes: Axes, person: Person, style: Style) -> None:
     axes.set_yticks([lane + 0.45 for lane in lanes.values()], labels)
     axes.set(ylim=(0, len(lanes)), title=style.say(Phrase.PERSON, number=person.track_id))
     axes.title.set_fontsize("medium")
+    axes.set_facecolor("0.93")  # neutral is white
     for lane in range(1, len(lanes)):
-        axes.axhline(lane, color="0.85", linewidth=0.6, zorder=0)
+        axes.axhline(lane, color="0.8", linewidth=0.6, zorder=0)
     axes.spines[["top", "right"]].set_visible(False)
