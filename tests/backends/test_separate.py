@@ -183,6 +183,34 @@ def test_its_end_or_failure_is_one_line(model: str, kind: type[Exception], messa
     assert len(str(caught.value).splitlines()) == 1
 
 
+START = """
+import signal
+from multiprocessing import util
+from emodetect.backends.separate import create_separate
+
+start = util.spawnv_passfds
+
+def watched(path, arguments, files):
+    if "spawn_main" in str(arguments):
+        print(signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, ()))
+    return start(path, arguments, files)
+
+util.spawnv_passfds = watched
+with create_separate("odd", None):
+    pass
+"""
+
+
+def test_no_interrupt_reaches_a_process_that_begins(plugin: Path) -> None:
+    """Not even the first one, with which Python starts a helper of its own."""
+    path = os.pathsep.join([str(plugin), *filter(None, [os.environ.get("PYTHONPATH")])])
+    done = subprocess.run(
+        [sys.executable, "-c", START], env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, check=False
+    )
+
+    assert done.stdout.split() == ["True"], done.stderr
+
+
 def test_a_failure_in_one_call_leaves_the_next_ones_alone(gray_levels: list[Image]) -> None:
     with create_separate("odd", "reads past an end") as backend:
         for _ in range(2):
