@@ -225,6 +225,23 @@ def test_pause_snapshot_and_recording(
         capture.release()
 
 
+def test_a_saved_picture_shows_no_face_where_faces_are_hidden(
+    press: Callable[..., Image], desktop: Desktop, still_clip: Path, tmp_path: Path
+) -> None:
+    arguments: list[str | Path] = ["--source", still_clip, "--loop", "--anonymize", "box", "--snapshots", tmp_path]
+    with live(desktop, *arguments) as process:
+        wait_for_screen(desktop, frame_is(Emotion.HAPPY), "a labelled face, which the window shows")
+        press("s", lambda _: list(tmp_path.glob("emodetect-*.png")))
+        desktop.press("emodetect", "q")
+        end(process)
+
+    [path] = tmp_path.glob("emodetect-*.png")
+    snapshot = cv2.imread(str(path))
+    assert snapshot is not None
+    inside = snapshot[FACE[1] + 20 : FACE[3] - 20, FACE[0] + 20 : FACE[2] - 20]
+    assert (inside == inside[0, 0]).mean() > 0.9
+
+
 @pytest.fixture(scope="module")
 def moving_clip_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A second in which a face walks to the right."""
