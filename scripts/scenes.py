@@ -1,0 +1,55 @@
+"""What the pictures of the documents show: two portraits that are in the public domain."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from emodetect.benchmark.made_clip import portrait_path
+from emodetect.types import Image
+from tests.builders import PHOTO, write_clip
+
+RATE = 25
+
+_TILE = 476, 480
+"""Width and height of one person's picture in a call, pixels."""
+
+_GAP = 8
+"""Between two of them."""
+
+_AWAY = RATE * 3 // 5
+"""Frames for which somebody is away."""
+
+_MOST_BLUR = 14
+"""Of a picture that is out of focus, one sigma, pixels."""
+
+
+def write_call(path: Path, seconds: float) -> Path:
+    """Encode a call of two people, 960x480, before hand-held cameras: one goes for a moment, the other gets out of focus."""
+    return write_clip(path, call(round(seconds * RATE)), RATE)
+
+
+def call(frames: int) -> Iterator[Image]:
+    """The pictures of `write_call`."""
+    people = [(cv2.imread(str(PHOTO)), (60, 0, 352, 355)), (cv2.imread(str(portrait_path())), (0, 40, 512, 516))]
+    for index in range(frames):
+        part, turn = index / frames, 2 * np.pi * index / (4 * RATE)
+        picture = np.full((_TILE[1], 2 * _TILE[0] + _GAP, 3), 24, np.uint8)
+        for place, (photo, (x, y, width, height)) in enumerate(people):
+            if place == 1 and 0 <= index - 3 * frames // 8 < _AWAY:
+                continue
+            zoom = 0.95 + 0.03 * np.sin(turn + place)
+            size = round(zoom * width), round(zoom * height)
+            middle = x + width / 2 + 0.012 * width * np.cos(turn), y + height / 2 + 0.012 * height * np.sin(2 * turn)
+            patch = cv2.resize(cv2.getRectSubPix(photo, size, middle), _TILE, interpolation=cv2.INTER_CUBIC)
+            if place == 0 and (blur := _MOST_BLUR * np.sin(2 * np.pi * (part - 0.45))) > 0.5:
+                patch = cv2.GaussianBlur(patch, None, blur)
+            left = place * (_TILE[0] + _GAP)
+            picture[:, left : left + _TILE[0]] = patch
+        yield picture
