@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
+import pty
 import signal
+import struct
 import subprocess
 import sys
+import termios
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,6 +43,23 @@ def run(*arguments: str | Path, env: Mapping[str, str | None] | None = None) -> 
         timeout=TIMEOUT,
         check=False,
     )
+
+
+def run_on_terminal(*arguments: str | Path) -> str:
+    """Run with standard error on a terminal; everything that is written there, with the codes that move its cursor."""
+    ours, its = pty.openpty()
+    fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    shown = b""
+    with subprocess.Popen(
+        command(*arguments), env=environment({"TERM": "xterm"}), stdout=subprocess.DEVNULL, stderr=its
+    ) as process:
+        os.close(its)
+        with contextlib.suppress(OSError):  # the terminal is closed when the process ends
+            while part := os.read(ours, 4096):
+                shown += part
+        process.wait(timeout=TIMEOUT)
+    os.close(ours)
+    return shown.decode()
 
 
 def assert_one_line(done: subprocess.CompletedProcess[str], code: int, *parts: str) -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import csv
 import json
 import os
-import pty
+import re
 import struct
 import subprocess
 import zlib
@@ -17,7 +17,7 @@ import pytest
 from emodetect.sources.images import read_image
 from emodetect.types import EMOTIONS
 from tests.builders import PHOTO, PHOTO_FACE, shared_data
-from tests.cli.running import TIMEOUT, assert_one_line, command, environment, run
+from tests.cli.running import TIMEOUT, assert_one_line, command, environment, run, run_on_terminal
 
 
 def analyzed(*arguments: str | Path, code: int = 0) -> list[dict[str, Any]]:
@@ -269,28 +269,20 @@ class TestFolders:
 
         assert analyzed(path)[0]["path"] == str(path)
 
-    def test_progress_is_shown_on_a_terminal(self, album: Path) -> None:
+    def test_progress_is_shown_on_a_terminal_and_messages_above_it(self, album: Path) -> None:
         for number in range(4):
             (album / f"{number}.png").write_bytes((album / "wall.png").read_bytes())
-        ours, its = pty.openpty()
-        with subprocess.Popen(
-            command("image", album), env=environment({"TERM": "xterm"}), stdout=subprocess.DEVNULL, stderr=its
-        ) as process:
-            os.close(its)
-            shown = b""
-            while True:
-                try:
-                    part = os.read(ours, 4096)
-                except OSError:  # the terminal is closed when the process ends
-                    break
-                if not part:
-                    break
-                shown += part
-            process.wait(timeout=TIMEOUT)
-        os.close(ours)
 
-        assert b"/6" in shown
-        assert b"photos" in shown
+        (album / "bad.png").touch()
+
+        shown = run_on_terminal("image", album)
+
+        assert "photos" in shown
+        assert "/7" in shown
+        before, message, _ = shown.partition("emodetect: ")
+        assert message, shown
+        # The bar's line is taken away before, and nothing else has been written since.
+        assert re.search(r"\x1b\[2K(\x1b\[[0-9;]*m)*$", before), repr(before[-80:])
 
 
 def test_csv_has_a_row_a_face_and_no_formula(album: Path) -> None:

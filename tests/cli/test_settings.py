@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import click
@@ -208,9 +209,11 @@ def test_the_config_command_shows_what_is_set_and_where(tmp_path: Path) -> None:
     assert shown.returncode == 0, shown.stderr
     lines = shown.stdout.splitlines()
     assert lines[0] == str(path)
-    assert "live: --source 2 (from EMODETECT_LIVE_SOURCE)" in lines
-    assert f"live: --mirror false (from {path})" in lines
-    assert f"live, image, video, bench, evaluate: --backend deepface (from {path})" in lines
+    rows = [re.split(r"  +", line.rstrip()) for line in lines[2:]]
+    assert rows[0] == ["option", "value", "from", "commands"]
+    assert ["--source", "2", "EMODETECT_LIVE_SOURCE", "live"] in rows
+    assert ["--mirror", "false", "the file", "live"] in rows
+    assert ["--backend", "deepface", "the file", "live, image, video, bench, evaluate"] in rows
     assert "did you mean 'EMODETECT_LIVE_SOURCE'?" in shown.stderr
     record = json.loads(data.stdout)
     assert record["exists"] is True

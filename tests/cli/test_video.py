@@ -3,7 +3,6 @@ from __future__ import annotations
 import csv
 import json
 import os
-import pty
 import signal
 import subprocess
 import time
@@ -18,7 +17,7 @@ from emodetect.faces.boxes import intersection_over_union
 from emodetect.sources.images import read_image
 from emodetect.types import EMOTIONS, Box
 from tests.builders import PHOTO, MovingClip, make_image, shared_data, write_clip
-from tests.cli.running import TIMEOUT, assert_one_line, command, environment, run
+from tests.cli.running import TIMEOUT, assert_one_line, command, environment, run, run_on_terminal
 
 
 def read_log(path: Path) -> list[dict[str, Any]]:
@@ -119,26 +118,11 @@ def test_the_development_clip(tmp_path: Path) -> None:
 
 
 def test_progress_is_shown_on_a_terminal(moving_clip: MovingClip, tmp_path: Path) -> None:
-    ours, its = pty.openpty()
-    with subprocess.Popen(
-        command("video", moving_clip.path, "--log", tmp_path / "a.jsonl"), env=environment({"TERM": "xterm"}), stderr=its
-    ) as process:
-        os.close(its)
-        shown = b""
-        while True:
-            try:
-                part = os.read(ours, 4096)
-            except OSError:  # the terminal is closed when the process ends
-                break
-            if not part:
-                break
-            shown += part
-        process.wait(timeout=TIMEOUT)
-    os.close(ours)
+    shown = run_on_terminal("video", moving_clip.path, "--log", tmp_path / "a.jsonl")
 
-    assert b"/75" in shown
-    assert b"moving.mp4" in shown
-    assert b"75 frames, 1 face" in shown
+    assert "/75" in shown
+    assert "moving.mp4" in shown
+    assert "75 frames, 1 face" in shown
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

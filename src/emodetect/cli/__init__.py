@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 import click
 
+from emodetect.cli.messages import say
 from emodetect.cli.settings import name_variables, origin
 from emodetect.cli.signals import EXIT_INTERRUPTED, EXIT_TERMINATED, Terminated, handle_signals
 from emodetect.errors import EmodetectError
@@ -66,6 +67,7 @@ class _LazyGroup(click.Group):
             return None
         module, _, attribute = _COMMANDS[cmd_name][0].partition(":")
         command: click.Command = getattr(importlib.import_module(module), attribute)
+        command.short_help = _COMMANDS[cmd_name][1]  # for shells that show it; of the help itself they would cut off the end
         name_variables(cmd_name, command)
         return command
 
@@ -111,7 +113,7 @@ class _Lines(logging.Handler):
     """Warnings as errors are shown: one line on standard error."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        click.echo(f"emodetect: {one_line(record.getMessage())}", err=True)
+        say(f"emodetect: {one_line(record.getMessage())}")
 
 
 def main() -> None:
@@ -167,10 +169,10 @@ def _run() -> int:
         code = error.exit_code
     except click.ClickException as error:
         if isinstance(error, click.UsageError) and error.ctx is not None:
-            click.echo(f"{error.ctx.get_usage()}\n{_help_hint(error.ctx)}", err=True)
+            say(f"{error.ctx.get_usage()}\n{_help_hint(error.ctx)}")
         code = _report(error, _message(error), error.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        click.echo("emodetect: interrupted", err=True)
+        say("emodetect: interrupted")
         code = EXIT_INTERRUPTED
     except Terminated:
         code = EXIT_TERMINATED
@@ -222,6 +224,6 @@ def _report(error: Exception, message: str, code: int) -> int:
 
         for line in "".join(traceback.format_exception(error)).splitlines():
             indent = len(line) - len(line.lstrip())
-            click.echo(indent * " " + one_line(line), err=True)
-    click.echo(f"emodetect: {one_line(message)}", err=True)
+            say(indent * " " + one_line(line))
+    say(f"emodetect: {one_line(message)}")
     return code

@@ -34,10 +34,14 @@ def config(ctx: click.Context, output_format: str) -> None:
         click.echo(json.dumps(record, indent=2))
         return
     click.echo(one_line(f"{path}{'' if path.is_file() else ' (does not exist)'}"))
-    commands: dict[str, list[str]] = {}  # what is set for all commands makes one line
-    for setting in settings:
-        commands.setdefault(f"--{setting.option} {setting.value} (from {setting.origin})", []).append(setting.command)
-    for line, names in commands.items():
-        click.echo(one_line(f"{', '.join(names)}: {line}"))
+    if settings:
+        from emodetect.cli.table import print_table
+
+        commands: dict[tuple[str, str, str], list[str]] = {}  # what is set for all commands makes one row
+        for setting in settings:
+            where = "the file" if setting.origin == str(path) else setting.origin
+            commands.setdefault((f"--{setting.option}", setting.value, where), []).append(setting.command)
+        click.echo()
+        print_table(("option", "value", "from", "commands"), [(*row, ", ".join(names)) for row, names in commands.items()])
     for message in unknown.values():
         note(f"emodetect: {one_line(message)}")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from emodetect.cli.messages import detail, note
+from emodetect.cli.messages import detail, note, say
 from emodetect.cli.options import (
     anonymize_option,
     backend_options,
@@ -113,7 +113,7 @@ def image(
                 failed = True
                 if not isinstance(error, OutputError):  # a copy that cannot be saved takes nothing from what was read
                     records.append({"path": str(path), "error": one_line(str(error))})
-                click.echo(f"emodetect: {one_line(str(error))}", err=True)
+                say(f"emodetect: {one_line(str(error))}")
                 is_given_up = isinstance(error, BackendError)
             if contact_sheet is not None and problem is None:
                 contact_sheet.add(path.name, picture if result else None, result.readings if result else ())

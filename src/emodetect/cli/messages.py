@@ -36,16 +36,24 @@ def shows_progress() -> bool:
     return sys.stderr.isatty() and not is_quiet()
 
 
+def say(text: str) -> None:
+    """Say something on standard error, above a progress bar if there is one.
+
+    `click.echo` would write past Rich, which keeps the bar below, and leave the text on the bar's line.
+    """
+    click.echo(text, file=sys.stderr)
+
+
 def note(text: str) -> None:
     """Say something that is no error, unless quiet."""
     if not is_quiet():
-        click.echo(text, err=True)
+        say(text)
 
 
 def detail(text: str) -> None:
     """Say what is used, if ``--verbose`` asks for it."""
     if _meta().get(_VERBOSE):
-        click.echo(one_line(f"emodetect: {text}"), err=True)
+        say(one_line(f"emodetect: {text}"))
 
 
 def _meta() -> dict[str, Any]:
