@@ -192,11 +192,11 @@ class TestBadInput:
         assert process.returncode == 0, errors
         assert [json.loads(line)["frame"] for line in lines] == [0, 1, 2]
 
-    def test_a_pipe_that_nobody_reads_any_more_is_one_line(self, still_clip: Path, tmp_path: Path) -> None:
+    def test_a_pipe_that_nobody_reads_any_more_is_one_line(self, moving_clip: MovingClip, tmp_path: Path) -> None:
         pipe = tmp_path / "log"
         os.mkfifo(pipe)
         with subprocess.Popen(
-            command("video", still_clip, "--log", pipe), env=environment(), stderr=subprocess.PIPE, text=True
+            command("video", moving_clip.path, "--log", pipe), env=environment(), stderr=subprocess.PIPE, text=True
         ) as process:
             pipe.open("rb").close()
             _, errors = process.communicate(timeout=TIMEOUT)
@@ -270,9 +270,15 @@ class TestParts:
         ],
     )
     def test_a_part_that_is_none(self, still_clip: Path, tmp_path: Path, options: list[str], code: int, parts: list[str]) -> None:
-        done = run("video", still_clip, *options, "--log", tmp_path / "a.jsonl")
+        new, old = tmp_path / "new.jsonl", tmp_path / "old.jsonl"
+        old.write_text("of an earlier run\n")
 
-        assert done.returncode == code
+        done = run("video", still_clip, *options, "--log", new)
+        again = run("video", still_clip, *options, "--log", old, "--overwrite")
+
+        assert (done.returncode, again.returncode) == (code, code)
+        assert not new.exists()
+        assert old.read_text() == "of an earlier run\n"
         for part in parts:
             assert part in done.stderr.splitlines()[-1]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import ExitStack, closing
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -109,6 +110,10 @@ def video(
             uncertain_below=uncertain,
             region=region,
         )
+        progress = stack.enter_context(progress_bar())
+        task = progress.add_task(one_line(clip.name), total=source.expected_count or None)
+        results = stack.enter_context(closing(pipeline.analyze_all(source)))
+        first = next(results)  # a part without frames is told before any output is made, or an older one emptied
         sinks: list[Sink] = []
         if log is not None:
             sinks.append(stack.enter_context(RecordWriter(log, overwrite=overwrite)))
@@ -123,9 +128,7 @@ def video(
             videos.append(PlainVideo(shown, rate, sound_from=clip))
         for sink in videos:
             sinks.append(stack.enter_context(BackgroundSink(AnonymizedSink(sink, anonymize) if anonymize else sink)))
-        progress = stack.enter_context(progress_bar())
-        task = progress.add_task(one_line(clip.name), total=source.expected_count or None)
-        for frame, result in stack.enter_context(closing(pipeline.analyze_all(source))):
+        for frame, result in chain([first], results):
             for sink in sinks:
                 sink.write(frame, result)
             summary.add(result.readings)
