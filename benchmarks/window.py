@@ -92,8 +92,8 @@ class TimedWindow(Window):
         self._waits = True
 
     @override
-    def keys(self) -> Iterator[str]:
-        yield from super().keys()
+    def pressed(self) -> Iterator[str]:
+        yield from super().pressed()
         if self._waits:
             self.times.append(self._capture.elapsed)
         self._waits = False

@@ -49,10 +49,13 @@ class Watched(Classifier):
 
     def __init__(self, backends: Sequence[FakeBackend], uncertain_below: float | None = None) -> None:
         self.errors: list[BaseException] = []
-        self.said: list[Phrase | str] = []
+        self.said: list[tuple[Phrase, object]] = []
         choices = [partial(_same, backend) for backend in backends]
         smoother = ScoreSmoother(0.0)
-        super().__init__(choices, smoother, uncertain_below=uncertain_below, fail=self.errors.append, say=self.said.append)
+        super().__init__(choices, smoother, uncertain_below=uncertain_below, fail=self.errors.append, say=self._hear)
+
+    def _hear(self, phrase: Phrase, about: str = "", **values: object) -> None:
+        self.said.append((phrase, values.get("backend")))
 
 
 def _same(backend: EmotionBackend) -> EmotionBackend:
@@ -124,16 +127,19 @@ def test_the_old_backend_reads_until_the_next_is_loaded(start: Start) -> None:
     wait_for(lambda: classifier.loading is None)
     assert read(classifier) is Emotion.HAPPY
     assert (first.closed, second.closed) == (1, 0)
+    assert classifier.said == [(Phrase.NOW, "b")]
+    assert classifier.name == "b"
 
 
-def test_a_backend_that_cannot_be_loaded_leaves_the_old_one_and_a_line(start: Start) -> None:
+def test_a_backend_that_cannot_be_loaded_leaves_the_old_one_and_a_line(start: Start, caplog: pytest.LogCaptureFixture) -> None:
     first, second = Loading("a", Emotion.SAD), Loading("b", Emotion.HAPPY, error=ModelError("no such thing"))
     classifier = start(first, second, Loading("c", Emotion.FEAR))
     wait_for(lambda: classifier.ready)
 
     classifier.switch()
     wait_for(lambda: classifier.said)
-    assert classifier.said == ["no such thing"]
+    assert classifier.said == [(Phrase.CANNOT_LOAD, "b")]
+    assert [record.getMessage() for record in caplog.records] == ["no such thing"]
     assert classifier.errors == []
     assert classifier.loading is None
     assert read(classifier) is Emotion.SAD
@@ -155,14 +161,24 @@ def test_a_slow_load_can_be_left_for_the_next_backend(start: Start) -> None:
     wait_for(lambda: classifier.loading is None)
     assert second.cancelled
     assert read(classifier) is Emotion.FEAR
-    assert classifier.said == []
+    assert classifier.said == [(Phrase.NOW, "c")]
 
 
 def test_without_another_backend_a_line_says_so(start: Start) -> None:
     classifier = start(Loading("a", Emotion.SAD))
     wait_for(lambda: classifier.ready)
     classifier.switch()
-    assert classifier.said == [Phrase.NO_OTHER_BACKEND]
+    assert classifier.said == [(Phrase.NO_OTHER_BACKEND, None)]
+
+
+def test_another_backend_can_be_chosen_while_the_first_is_still_loading(start: Start) -> None:
+    first = Loading("a", Emotion.SAD, wait=True)
+    classifier = start(first, Loading("b", Emotion.HAPPY))
+    classifier.switch()
+    wait_for(lambda: classifier.ready)
+    assert first.cancelled
+    assert read(classifier) is Emotion.HAPPY
+    assert classifier.errors == []
 
 
 @pytest.mark.parametrize("error", [ModelError("no such thing"), ValueError("a bug")])

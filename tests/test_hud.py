@@ -11,7 +11,7 @@ from emodetect.drawing.languages import WORDS
 from emodetect.drawing.phrases import Phrase
 from emodetect.drawing.style import Style
 from emodetect.faces.boxes import intersections
-from emodetect.hud import draw_help, draw_marks
+from emodetect.hud import draw_help, draw_marks, place_marks, waiting_picture
 from emodetect.overlay import draw
 from emodetect.types import Box, Image
 from emodetect.view import KEYS
@@ -22,11 +22,15 @@ from tests.drawing.test_lettering import style_for
 SIZES = [(320, 240), (360, 640), (640, 360), (3840, 2160)]
 GROUNDS = [(0, 0, 0), (255, 255, 255)]
 
-VALUES = {"path": "emodetect-20260131-235959-123.png", "backend": "deepface", "size": 0.125, "seconds": 0.5, "rate": 25}
+VALUES = {
+    "path": "emodetect-20260131-235959-123.png", "backend": "deepface", "source": "camera 0",
+    "percent": 12, "pixels": 64, "seconds": 0.5, "rate": 25,
+}  # fmt: skip
 
 MESSAGES = [
     Phrase.LOADING, Phrase.PAUSED, Phrase.RECONNECTING, Phrase.SAVED, Phrase.RECORDING, Phrase.RECORDED,
     Phrase.SMALLEST_FACE_SHARE, Phrase.SMALLEST_FACE_PIXELS, Phrase.SMOOTHING, Phrase.NO_SMOOTHING, Phrase.NO_OTHER_BACKEND,
+    Phrase.NOW, Phrase.CANNOT_LOAD, Phrase.CANNOT_SAVE,
 ]  # fmt: skip
 
 
@@ -79,16 +83,28 @@ def test_the_help_fits_in_every_language(language: str, size: tuple[int, int]) -
 @pytest.mark.parametrize("language", list(WORDS))
 def test_messages_fit_in_every_language(language: str, size: tuple[int, int]) -> None:
     style = style_for(language)
-    status = [style.say(Phrase.FRAMES_A_SECOND, **VALUES), "23 ms"]
+    status = [style.say(Phrase.FRAMES_A_SECOND, **VALUES), "23 ms", style.say(Phrase.NO_FACE), style.say(Phrase.FACES_HIDDEN)]
     for message in MESSAGES:
         recorder = Recorder(style.lettering)
         banner = style.say(message, **VALUES)
-        draw(make_image(*size), [], status=status, banner=banner, style=replace(style, lettering=recorder))
+        draw(make_image(*size), [], status=status, banner=[banner], style=replace(style, lettering=recorder))
         assert_lie_in([box for _, box in recorder.written], size)
         texts = [text for text, _ in recorder.written]
-        assert texts[:2] == status
-        # In a small picture the name of a file is shortened, and nothing else.
-        assert texts[2] == banner or (size[0] == 320 and "{path}" in message.text(language) and texts[2].endswith("..."))
+        assert texts[:4] == status
+        # In a small picture the name of a file is shortened in its middle, and nothing else.
+        shown = " ".join(texts[4:])
+        assert shown == banner or (size[0] == 320 and "{path}" in message.text(language) and shown.startswith(banner[:12]))
+        assert shown[-4:] == banner[-4:]
+
+
+@pytest.mark.parametrize("language", list(WORDS))
+def test_before_the_first_picture_the_window_says_what_it_waits_for(language: str) -> None:
+    style = style_for(language)
+    recorder = Recorder(style.lettering)
+    source = "rtsp://192.168.100.200:8554/..."
+    picture = waiting_picture(replace(style, lettering=recorder), style.say(Phrase.OPENING, source=source))
+    assert_lie_in([box for _, box in recorder.written], (picture.shape[1], picture.shape[0]))
+    assert recorder.written[0][0] == style.say(Phrase.OPENING, source=source)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (16, 12), (40, 400)])
@@ -96,7 +112,7 @@ def test_a_picture_without_room_for_help_is_no_error(size: tuple[int, int]) -> N
     for language in ("en", "de"):
         canvas = make_image(*size)
         draw_help(canvas, style_for(language))
-        draw_marks(canvas, style_for(language), recording=True, logging=True)
+        draw_marks(canvas, style_for(language), place_marks(size, style_for(language), recording=True, logging=True))
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -104,7 +120,7 @@ def test_a_picture_without_room_for_help_is_no_error(size: tuple[int, int]) -> N
 def test_marks_say_what_is_written(size: tuple[int, int], recording: bool, logging: bool) -> None:
     plain = make_image(*size, (255, 255, 255))
     canvas = plain.copy()
-    draw_marks(canvas, Style(), recording=recording, logging=logging)
+    draw_marks(canvas, Style(), place_marks(size, Style(), recording=recording, logging=logging))
     blue, green, red = (canvas[..., channel].astype(int) for channel in range(3))
     assert bool(((red > 180) & (green < 100) & (blue < 100)).sum() > 10) is recording
     dark = (canvas.max(axis=2) < 60).any(axis=0)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import combinations, pairwise
@@ -10,7 +11,7 @@ import pytest
 
 from emodetect.drawing.palette import BLACK, Color, contrast
 from emodetect.faces.boxes import intersections
-from emodetect.overlay import COLORS, UNKNOWN_COLOR, Strip, Style, draw, label, mirrored
+from emodetect.overlay import COLORS, UNKNOWN_COLOR, Layout, Strip, Style, draw, label, mirrored
 from emodetect.types import EMOTIONS, Box, Emotion, EmotionScores, FaceReading, Image
 from tests.builders import make_image, make_reading, make_result, make_scores
 from tests.drawing.recording import Recorder
@@ -97,10 +98,10 @@ def test_doubt_is_seen_in_the_picture() -> None:
     assert not any(where(doubtful, color).any() for emotion, color in COLORS.items() if emotion is not Emotion.NEUTRAL)
 
 
-def test_an_emotion_that_is_held_is_shown_with_its_own_score() -> None:
+def test_an_emotion_that_is_held_is_shown_without_the_score_that_belies_it() -> None:
     held = replace(make_reading(FACE, dominant=Emotion.SAD, confidence=0.5), held=Emotion.HAPPY)
     assert held.scores is not None
-    assert label(held) == f"happy {held.scores[Emotion.HAPPY]:.0%}"
+    assert label(held) == "happy"
     assert where(draw(PLAIN, [held]), COLORS[Emotion.HAPPY])[FACE.y : FACE.y + FACE.height, FACE.x].all()
 
 
@@ -183,20 +184,20 @@ def test_where_no_panel_fits_box_and_label_are_drawn_still() -> None:
 def test_any_size_of_picture_and_number_of_faces_can_be_drawn(size: tuple[int, int], count: int) -> None:
     width, height = size
     box = Box(0, 0, max(1, width // 2), max(1, height // 2))
-    result = draw(make_image(*size), [make_reading(box, i) for i in range(count)], status=["30 fps"], banner="loading")
+    result = draw(make_image(*size), [make_reading(box, i) for i in range(count)], status=["30 fps"], banner=["loading"])
     assert result.shape == (height, width, 3)
 
 
 @pytest.mark.parametrize(
     ("status", "banner", "region"),
     [
-        (["30 frames/s"], None, (slice(0, 40), slice(0, 200))),
-        (["30 frames/s", "cnn"], None, (slice(0, 60), slice(0, 200))),
-        ((), "loading the model", (slice(300, 360), slice(100, 540))),
+        (["30 frames/s"], (), (slice(0, 40), slice(0, 200))),
+        (["30 frames/s", "cnn"], (), (slice(0, 60), slice(0, 200))),
+        ((), ["loading the model"], (slice(300, 360), slice(100, 540))),
     ],
 )
 def test_status_stands_top_left_and_the_banner_at_the_bottom(
-    status: Sequence[str], banner: str | None, region: tuple[slice, slice]
+    status: Sequence[str], banner: Sequence[str], region: tuple[slice, slice]
 ) -> None:
     mask = changed(draw(PLAIN, [], status=status, banner=banner))
     assert mask.any()
@@ -205,14 +206,14 @@ def test_status_stands_top_left_and_the_banner_at_the_bottom(
 
 
 def test_a_banner_of_two_lines_stands_over_itself() -> None:
-    one, two = (bounds(changed(draw(PLAIN, [], banner=text))) for text in ("saved", "loading\nsaved"))
+    one, two = (bounds(changed(draw(PLAIN, [], banner=text))) for text in (["saved"], ["loading", "saved"]))
 
     assert two.y + two.height == one.y + one.height
     assert two.height == pytest.approx(2 * one.height, abs=2)
 
 
 def test_the_banner_is_in_the_middle() -> None:
-    place = bounds(changed(draw(PLAIN, [], banner="loading the model")))
+    place = bounds(changed(draw(PLAIN, [], banner=["loading the model"])))
     assert place.x + place.width / 2 == pytest.approx(320, abs=1)
 
 
@@ -262,7 +263,7 @@ def test_no_text_is_written_over_another_or_beyond_the_picture(size: tuple[int, 
     banner = "loading a network with a long name that is longer than any window is wide, as can be seen ..."
     status = ["25 frames/s", "23 ms"]
     style = Style(lettering=recorder)
-    draw(make_image(*size), readings, status=status, banner=banner, strip=strip, style=style)
+    draw(make_image(*size), readings, status=status, banner=[banner], strip=strip, style=style)
     assert {"25 frames/s", "23 ms"} <= {text for text, _ in recorder.written}
     boxes = [box for _, box in recorder.written]
     assert all(box.lies_in(*size) for box in boxes)
@@ -274,11 +275,27 @@ def test_no_text_is_written_over_another_or_beyond_the_picture(size: tuple[int, 
 
 def test_what_is_too_long_for_the_picture_is_shortened() -> None:
     recorder = Recorder()
-    draw(make_image(320, 240), [], banner="loading " + 80 * "x", style=Style(lettering=recorder))
-    [(text, box)] = recorder.written
-    assert text.startswith("loading xxx")
-    assert text.endswith("...")
+    draw(make_image(320, 240), [], banner=["loading " + 40 * "x" + 40 * "y"], style=Style(lettering=recorder))
+    [(first, _), (second, box)] = recorder.written
+    assert first == "loading"
+    assert re.fullmatch(r"x{10,}\.\.\.y{10,}", second)
     assert box.width > 250
+
+
+def test_a_long_message_is_broken_into_three_lines_at_most() -> None:
+    recorder = Recorder()
+    draw(make_image(320, 240), [], banner=[" ".join(20 * ["loading"])], style=Style(lettering=recorder))
+    lines = [text for text, _ in recorder.written]
+    assert len(lines) == 3
+    assert lines[2].endswith("...")
+
+
+def test_the_latest_messages_stay_where_there_are_too_many() -> None:
+    recorder = Recorder()
+    draw(make_image(320, 240), [], banner=[f"saved {number}" for number in range(30)], style=Style(lettering=recorder))
+    lines = [text for text, _ in recorder.written]
+    assert 3 < len(lines) < 10
+    assert lines[-1] == "saved 29"
 
 
 @pytest.mark.parametrize("ground", [0, 128, 255])
@@ -309,3 +326,27 @@ def test_faces_are_numbered_as_in_the_strip() -> None:
     texts = [text for text, _ in recorder.written]
     assert "7: happy 70%" in texts
     assert "7" in texts
+
+
+def test_a_panel_stays_on_its_side_and_a_label_in_its_place_while_they_can() -> None:
+    """A face that wanders to the right edge and back: what had to go to its left stays there."""
+    layout, panels, labels = Layout(), [], []
+    for x in (300, 520, 300):
+        recorder = Recorder(Style().lettering)
+        draw(PLAIN, [make_reading(Box(x, 100, 100, 100))], style=Style("en", recorder), layout=layout)
+        written = dict(recorder.written)
+        panels.append(written["fear"].x > x)
+        labels.append(written["happy 70%"].y)
+    assert panels == [True, False, False]
+    assert len(set(labels)) == 1
+
+    draw(PLAIN, [], layout=layout)
+    assert layout == Layout()
+
+
+def test_labels_keep_off_the_marks_in_the_corner() -> None:
+    recorder = Recorder(Style().lettering)
+    mark = Box(540, 0, 100, 30)
+    draw(PLAIN, [make_reading(Box(540, 30, 90, 90))], bars=False, style=Style("en", recorder), marks=[mark])
+    [(_, box)] = recorder.written
+    assert intersections([box], [mark]).sum() == 0

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from emodetect.drawing.phrases import Phrase
 from emodetect.drawing.style import Style
 from emodetect.faces.haar import MinFace
 from emodetect.view import KEYS, Command, View, command_of
@@ -74,14 +75,27 @@ def test_a_message_goes_after_some_seconds_and_makes_room_for_news_about_the_sam
     now = 100.0
     monkeypatch.setattr("time.monotonic", lambda: now)
     view = View()
-    view.say("recording a", "recording")
+    view.say(Phrase.RECORDING, "recording", path="a")
     now = 103.0
-    view.say("saved b")
+    view.say(Phrase.SAVED, path="b")
     assert view.notices(ENGLISH) == ["recording a", "saved b"]
     now = 103.9
-    view.say("recorded a", "recording")
-    assert set(view.notices(ENGLISH)) == {"recorded a", "saved b"}
+    view.say(Phrase.RECORDED, "recording", path="a")
+    assert view.notices(ENGLISH) == ["saved b", "recorded a"]
     now = 107.5
     assert view.notices(ENGLISH) == ["recorded a"]
     now = 108.0
     assert view.notices(ENGLISH) == []
+
+
+def test_a_message_waits_for_the_end_of_the_help(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    view = View()
+    view.say(Phrase.SAVED, path="a")
+    view.obey(Command.HELP)
+    for seconds in (1.0, 3.0, 6.0):
+        now = 100.0 + seconds
+        assert view.notices(ENGLISH) == []
+    view.obey(Command.HELP)
+    assert view.notices(ENGLISH) == ["saved a"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from emodetect.latest import Latest
 from emodetect.reader import EmotionReader
 from emodetect.smoother import ScoreSmoother
 from emodetect.types import EmotionScores, Face, Image
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ class Classifier:
         smoother: steadies scores.
         uncertain_below: confidence under which a reading is marked uncertain; None for the backend's own threshold.
         fail: called, in any thread, with the error that ended the work.
-        say: called, in any thread, with what went wrong where the work goes on.
+        say: called, in any thread, with what there is to tell of backends, and the values that belong to it.
 
     Attributes:
         crops: where the newest faces are put.
@@ -58,7 +61,7 @@ class Classifier:
         *,
         uncertain_below: float | None,
         fail: Callable[[BaseException], None],
-        say: Callable[[Phrase | str], None],
+        say: Callable[..., None],
     ) -> None:
         self._choices, self._smoother, self._uncertain_below = choices, smoother, uncertain_below
         self._fail, self._say = fail, say
@@ -73,6 +76,12 @@ class Classifier:
         self._loaded: Latest[_Chosen] = Latest()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="classify", daemon=True)
+
+    @property
+    def name(self) -> str | None:
+        """What the backend is called that reads the faces."""
+        active = self._active
+        return active.backend.name if active else None
 
     @property
     def loading(self) -> str | None:
@@ -98,14 +107,14 @@ class Classifier:
         active = self._active.position if self._active else None
         count = len(self._choices)
         others = [p % count for p in range(self._position + 1, self._position + 1 + count) if p % count != active]
-        if active is None or not others:
+        if count < 2:
             self._say(Phrase.NO_OTHER_BACKEND)
         elif self._pending is None or self._pending.position != others[0]:
             self._position = others[0]
             try:
                 self._load_in_background(others[0])
             except EmodetectError as error:
-                self._say(str(error))
+                self._complain(f"backend {others[0] + 1}", error)
 
     def _load_in_background(self, position: int) -> None:
         backend = self._choices[position]()
@@ -132,9 +141,14 @@ class Classifier:
         chosen.backend.close()
         if wanted and failure is not None:
             if self.ready and isinstance(failure, EmodetectError):
-                self._say(str(failure))
+                self._complain(chosen.backend.name, failure)
             else:
                 self._fail(failure)
+
+    def _complain(self, name: str, error: EmodetectError) -> None:
+        """Tell that a backend cannot be loaded: in short where there is little room, and why in the log."""
+        self._say(Phrase.CANNOT_LOAD, "backend", backend=name)
+        _log.warning("%s", error)
 
     def _run(self) -> None:
         try:
@@ -156,6 +170,7 @@ class Classifier:
             return
         if self._active is not None:
             self._active.backend.close()
+            self._say(Phrase.NOW, "backend", backend=loaded.backend.name)
         with self._changing:
             self._active = loaded
             if self._pending is loaded:

@@ -7,6 +7,8 @@ import ctypes.util
 import os
 import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 OPENCV_CURE = (
     "pip uninstall -y opencv-python opencv-python-headless opencv-contrib-python opencv-contrib-python-headless && "
@@ -29,17 +31,39 @@ def display_problem() -> str | None:
     return f"the display {name} does not answer" if name else "there is no display (DISPLAY is not set)"
 
 
+def screen_size() -> tuple[int, int] | None:
+    """Width and height of the screen, pixels; of several beside each other all of them. None where it cannot be asked."""
+    if sys.platform == "win32":
+        metrics = ctypes.windll.user32.GetSystemMetrics
+        return metrics(0), metrics(1)
+    if not sys.platform.startswith("linux"):
+        return None
+    with _open_display() as (x11, display):
+        if x11 is None or not display:
+            return None
+        number = x11.XDefaultScreen(display)
+        return x11.XDisplayWidth(display, number), x11.XDisplayHeight(display, number)
+
+
 def _display_answers() -> bool:
     if not os.environ.get("DISPLAY"):
         return False
-    library = ctypes.util.find_library("X11") or "libX11.so.6"
+    with _open_display() as (x11, display):
+        return x11 is None or bool(display)  # without Xlib nothing can be asked; Qt will tell
+
+
+@contextmanager
+def _open_display() -> Iterator[tuple[ctypes.CDLL | None, ctypes.c_void_p]]:
+    """Xlib and the X display that the environment names; None without Xlib, and a null pointer without a display."""
     try:
-        x11 = ctypes.CDLL(library)
+        x11 = ctypes.CDLL(ctypes.util.find_library("X11") or "libX11.so.6")
     except OSError:
-        return True  # without Xlib nothing can be asked; Qt will tell
+        yield None, ctypes.c_void_p()
+        return
     x11.XOpenDisplay.restype = ctypes.c_void_p
-    display = x11.XOpenDisplay(None)
-    if not display:
-        return False
-    x11.XCloseDisplay(ctypes.c_void_p(display))
-    return True
+    display = ctypes.c_void_p(x11.XOpenDisplay(None))
+    try:
+        yield x11, display
+    finally:
+        if display:
+            x11.XCloseDisplay(display)

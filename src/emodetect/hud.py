@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import cv2
+import numpy as np
 
 from emodetect.drawing.lettering import BASELINE, LINE, unit_for
 from emodetect.drawing.palette import WHITE, Color
+from emodetect.drawing.phrases import Phrase
 from emodetect.drawing.style import Style
-from emodetect.types import Image
+from emodetect.types import Box, Image
 from emodetect.view import KEYS
 
 _GRAY: Color = (215, 215, 215)
@@ -21,6 +25,9 @@ _HELP_LINE = 1.55
 
 _GAP = 1.2
 """Between the help's columns and round them, units."""
+
+_WAITING_SIZE = 640, 360
+"""Width and height of the picture that is shown before there is one, pixels."""
 
 _SHRINK = 0.97
 """Step in which the help's letters become smaller until its lines fit."""
@@ -49,17 +56,49 @@ def draw_help(canvas: Image, style: Style) -> None:
         lettering.write(canvas, meaning, (left + round(2 * _GAP * unit) + keys, baseline), unit, _GRAY)
 
 
-def draw_marks(canvas: Image, style: Style, *, recording: bool, logging: bool) -> None:
-    """Draw in the top right corner what is being written: REC with a red dot, LOG."""
-    height, width = canvas.shape[:2]
-    unit = unit_for((width, height))
-    line, gap = round(LINE * unit), round(0.5 * unit)
-    right = width - gap
+def place_marks(size: tuple[int, int], style: Style, *, recording: bool, logging: bool) -> dict[str, Box]:
+    """Where the marks of what is being written go, in the top right corner, by their names: REC and LOG.
+
+    Args:
+        size: width and height of the picture, pixels.
+        style: words and letters.
+        recording: whether the picture is being recorded.
+        logging: whether a log is being written.
+    """
+    unit = unit_for(size)
+    gap, right = round(0.5 * unit), size[0] - round(0.5 * unit)
+    places = {}
     for name in [name for name, on in (("LOG", logging), ("REC", recording)) if on]:
-        dot = round(unit) if name == "REC" else 0
-        left = right - style.lettering.width(name, unit) - dot - 2 * gap
-        cv2.rectangle(canvas, (left, gap), (right - 1, gap + line - 1), _DARK, cv2.FILLED)
-        if dot:
-            cv2.circle(canvas, (left + gap + dot // 3, gap + line // 2), max(3, dot // 3), _RED, cv2.FILLED, cv2.LINE_AA)
-        style.lettering.write(canvas, name, (left + gap + dot, gap + round(BASELINE * unit)), unit, WHITE)
-        right = left - gap
+        width = style.lettering.width(name, unit) + _dot(name, unit) + 2 * gap
+        places[name] = Box(right - width, gap, width, round(LINE * unit))
+        right -= width + gap
+    return places
+
+
+def draw_marks(canvas: Image, style: Style, places: Mapping[str, Box]) -> None:
+    """Draw the marks that `place_marks` has placed; REC has a red dot."""
+    unit = unit_for((canvas.shape[1], canvas.shape[0]))
+    gap = round(0.5 * unit)
+    for name, box in places.items():
+        cv2.rectangle(canvas, (box.x, box.y), (box.x + box.width - 1, box.y + box.height - 1), _DARK, cv2.FILLED)
+        if dot := _dot(name, unit):
+            middle = box.x + gap + dot // 3, box.y + box.height // 2
+            cv2.circle(canvas, middle, max(3, dot // 3), _RED, cv2.FILLED, cv2.LINE_AA)
+        style.lettering.write(canvas, name, (box.x + gap + dot, box.y + round(BASELINE * unit)), unit, WHITE)
+
+
+def _dot(name: str, unit: float) -> int:
+    """Room for the dot of a mark, pixels."""
+    return round(unit) if name == "REC" else 0
+
+
+def waiting_picture(style: Style, text: str) -> Image:
+    """What the window shows before the source's first picture: what it waits for, and the keys to know."""
+    canvas = np.full((*reversed(_WAITING_SIZE), 3), _DARK, np.uint8)
+    unit, middle = unit_for(_WAITING_SIZE), _WAITING_SIZE[1] // 2
+    lines = style.lettering.wrapped(text, unit, round(_FILLS * _WAITING_SIZE[0]), 3)
+    hint = f"?  {style.say(Phrase.KEYS)}    q  {style.say(Phrase.QUIT)}"
+    for number, (line, color) in enumerate([*((line, WHITE) for line in lines), (hint, _GRAY)]):
+        left = (_WAITING_SIZE[0] - style.lettering.width(line, unit)) // 2
+        style.lettering.write(canvas, line, (left, round(middle + _HELP_LINE * (number - len(lines) / 2) * unit)), unit, color)
+    return canvas

@@ -6,6 +6,8 @@ the picture. Where faces are hidden in what is saved, only pictures in which the
 
 from __future__ import annotations
 
+import logging
+import math
 import threading
 import time
 from collections import deque
@@ -13,6 +15,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 
@@ -30,9 +33,9 @@ from emodetect.faces.search import SCAN_EVERY, FaceSearch
 from emodetect.faces.tracker import FaceTracker, Outlook
 from emodetect.faces.verifier import FaceVerifier
 from emodetect.files import free_name
-from emodetect.hud import draw_help, draw_marks
+from emodetect.hud import draw_help, draw_marks, place_marks
 from emodetect.latest import Latest
-from emodetect.overlay import Strip, Style, draw, mirrored
+from emodetect.overlay import Layout, Strip, Style, draw, mirrored
 from emodetect.pipeline import locate, readings
 from emodetect.sinks.base import Sink
 from emodetect.sinks.picture import write_picture
@@ -42,11 +45,27 @@ from emodetect.smoother import ScoreSmoother
 from emodetect.sources.camera import LiveCapture
 from emodetect.steady import SteadyLabels
 from emodetect.stopwatch import Stopwatch
-from emodetect.types import Frame, FrameResult, Image
-from emodetect.view import Command, View, command_of
+from emodetect.types import Box, Frame, FrameResult, Image
+from emodetect.view import ESCAPE, Command, View, command_of
+
+_log = logging.getLogger(__name__)
 
 _POLL_SECONDS = 0.01
 """How long the main thread waits for a picture before it looks at keys and signals again."""
+
+_REDRAW_SECONDS = 0.25
+"""How often the picture is drawn again while no new one comes: messages come and go."""
+
+_REPEAT_SECONDS = 0.15
+"""A key that comes again within this time is held down, and obeyed once, unless it changes a number step by step."""
+
+_HINT_SECONDS = 6.0
+"""How long the window says at first which key shows the keys."""
+
+_NOBODY_SECONDS = 2.0
+"""How long nobody is in the picture before the window says so."""
+
+_STEPWISE = {Command.LARGER_FACES, Command.SMALLER_FACES, Command.LESS_SMOOTHING, Command.MORE_SMOOTHING}
 
 _TRACKING_SECONDS = 0.008
 """How long a picture waits for its own faces: most are looked for in less, and a quarter of a frame's time is not seen as
@@ -80,12 +99,18 @@ class LiveStatistics:
         tracked: frames in which faces were looked for.
         shown: frames handed to the window, or to the recording where there is no window.
         classified: batches that the backends answered.
+        pictures: pictures that the user has saved.
+        faces: faces that were followed, frame by frame.
+        seconds: how long it took.
     """
 
     captured: int = 0
     tracked: int = 0
     shown: int = 0
     classified: int = 0
+    pictures: int = 0
+    faces: int = 0
+    seconds: float = 0.0
 
 
 @dataclass
@@ -102,9 +127,10 @@ class _Pace:
         self.latency = latency
 
     def lines(self, style: Style) -> list[str]:
+        """What there is to say of it."""
         span = self.times[-1] - self.times[0] if len(self.times) > 1 else 0.0
         rate = (len(self.times) - 1) / span if span > 0 else 0.0
-        return [style.say(Phrase.FRAMES_A_SECOND, rate=rate), f"{1000 * self.latency:.0f} ms"]
+        return [style.say(Phrase.FRAMES_A_SECOND, rate=round(rate)), f"{1000 * self.latency:.0f} ms"]
 
 
 class LiveSession:
@@ -151,8 +177,10 @@ class LiveSession:
         self._search, self._smoother = FaceSearch(detector, every=scan_every), ScoreSmoother(view.smoothing)
         self._records, self._recorder, self._window = records, recorder, window
         self._view, self._snapshots, self._duration = view, snapshots, duration
+        if recorder is not None:
+            recorder.complain = partial(self._complain, "recording")
         self._anonymize_by = anonymize_by
-        self._steady, self._strip, self._style = SteadyLabels(), Strip(), style or Style()
+        self._steady, self._strip, self._layout, self._style = SteadyLabels(), Strip(), Layout(), style or Style()
         self._to_track = capture.frames.branch()
         self._tracked: Latest[_Tracked] = Latest()
         self._newest = _Tracked(FrameResult(-1, 0.0, ()))
@@ -165,7 +193,9 @@ class LiveSession:
         self._savers = ThreadPoolExecutor(1, "save")
         self._pace = _Pace()
         self._picture: tuple[Frame, FrameResult] | None = None
-        self._is_waiting = False
+        self._drawn = 0.0
+        self._somebody = 0.0
+        self._pressed: dict[Command, float] = {}
         self.statistics = LiveStatistics()
 
     def run(self) -> LiveStatistics:
@@ -184,8 +214,8 @@ class LiveSession:
             elif self._capture.frames.finished:
                 self._tracking.join()
                 break
-            elif self._is_waiting != self._capture.is_reconnecting and self._window is not None and self._picture is not None:
-                self._window.show(self._decorated(*self._picture))
+            elif time.monotonic() - self._drawn >= _REDRAW_SECONDS:
+                self._draw()
             if self._window is not None and not self._obey(self._window):
                 break
             if frame is not None and self._picture is not None:
@@ -193,6 +223,7 @@ class LiveSession:
                 self._pace.tick(now, now - self._picture[0].timestamp)
             if self._duration is not None and self._capture.elapsed >= self._duration:
                 break
+        self.statistics.seconds = self._capture.elapsed
         self.close()
         for error in self._errors:
             raise error
@@ -214,11 +245,18 @@ class LiveSession:
                 frame = newest.frame
             self._picture = frame, self._steady.update(newest.at(frame))
             self._strip.update(self._picture[1])
+            if self._picture[1].readings:
+                self._somebody = frame.timestamp
         if self._recorder is not None:
             self._recorder.write(*self._picture)
-        if self._window is not None:
-            self._window.show(self._decorated(*self._picture))
+        self._draw()
         self.statistics.shown += 1
+
+    def _draw(self) -> None:
+        """Show the picture with all there is to tell now."""
+        self._drawn = time.monotonic()
+        if self._window is not None and self._picture is not None:
+            self._window.show(self._decorated(*self._picture))
 
     def _newest_result(self, frame: Frame) -> _Tracked:
         """What was tracked last: this very frame's faces, if they come at once."""
@@ -230,7 +268,15 @@ class LiveSession:
             self._newest = tracked
         return self._newest
 
-    def _annotated(self, frame: Frame, result: FrameResult, status: Sequence[str] = (), banner: str | None = None) -> Image:
+    def _annotated(
+        self,
+        frame: Frame,
+        result: FrameResult,
+        *,
+        status: Sequence[str] = (),
+        banner: Sequence[str] = (),
+        marks: Sequence[Box] = (),
+    ) -> Image:
         """The picture with its faces, as the user wants to see them."""
         view, image, faces = self._view, frame.image, list(result.readings)
         if view.mirror:
@@ -245,31 +291,57 @@ class LiveSession:
             banner=banner,
             strip=self._strip if view.strip else None,
             style=self._style,
+            layout=self._layout,
+            marks=marks,
         )
 
     def _decorated(self, frame: Frame, result: FrameResult) -> Image:
         """The picture with its faces and what else there is to tell."""
         view, style, loading = self._view, self._style, self._classifier.loading
-        self._is_waiting = self._capture.is_reconnecting
+        is_away = self._capture.is_reconnecting
         news = [
-            style.say(Phrase.RECONNECTING) if self._is_waiting else None,
-            style.say(Phrase.LOADING, backend=loading) if loading else None,
-            style.say(Phrase.PAUSED) if view.paused else None,
+            style.say(Phrase.RECONNECTING) if is_away else "",
+            style.say(Phrase.LOADING, backend=loading) if loading else "",
+            style.say(Phrase.PAUSED) if view.paused else "",
             *view.notices(style),
         ]
-        numbers = self._pace.lines(style) if view.numbers else ()
-        banner = "\n".join(text for text in news if text)
-        # The help stands over all of it.
-        image = self._annotated(frame, result) if view.help else self._annotated(frame, result, numbers, banner)
-        recording = self._recorder is not None and self._recorder.path is not None
-        draw_marks(image, style, recording=recording, logging=self._records is not None)
+        is_recording = self._recorder is not None and self._recorder.path is not None
+        size = frame.image.shape[1], frame.image.shape[0]
+        marks = place_marks(size, style, recording=is_recording, logging=self._records is not None)
+        if view.help:  # which stands over all of it
+            image = self._annotated(frame, result)
+        else:
+            status = self._status(frame.timestamp, is_away=is_away)
+            image = self._annotated(frame, result, status=status, banner=[text for text in news if text], marks=[*marks.values()])
+        draw_marks(image, style, marks)
         if view.help:
             draw_help(image, style)
         return image
 
+    def _status(self, now: float, *, is_away: bool) -> list[str]:
+        """The lines in the corner: the numbers and what they are of, and for a while how to see the keys."""
+        view, style = self._view, self._style
+        lines = []
+        if view.numbers and not is_away:
+            lines += self._pace.lines(style)
+        if view.numbers and self._classifier.name:
+            lines.append(self._classifier.name)
+        if view.numbers and now - self._somebody > _NOBODY_SECONDS:
+            lines.append(style.say(Phrase.NO_FACE))
+        if self._anonymize_by is not None:
+            lines.append(style.say(Phrase.FACES_HIDDEN))
+        if self._capture.elapsed < _HINT_SECONDS:
+            lines.append(f"?  {style.say(Phrase.KEYS)}")
+        return lines
+
     def _obey(self, window: Window) -> bool:
         """Do what the keys ask for; False if that is to end."""
-        for command in map(command_of, window.keys()):
+        for key in window.pressed():
+            command = command_of(key)
+            if command is None or self._is_held_down(command):
+                continue
+            if key == ESCAPE and self._view.help:
+                command = Command.HELP  # what is open is closed first
             if command is Command.QUIT:
                 return False
             if command is Command.SNAPSHOT:
@@ -278,10 +350,17 @@ class LiveSession:
                 self._switch_recording()
             elif command is Command.NEXT_BACKEND:
                 self._classifier.switch()
-            elif command is not None:
+            else:
                 self._view.obey(command)
                 self._detector.min_face, self._smoother.seconds = self._view.min_face, self._view.smoothing
+            self._drawn = 0.0  # to be seen at once, also while no picture comes
         return window.is_open
+
+    def _is_held_down(self, command: Command) -> bool:
+        """Whether the key came a moment ago, too, and once is enough."""
+        now = time.monotonic()
+        before, self._pressed[command] = self._pressed.get(command, -math.inf), now
+        return now - before < _REPEAT_SECONDS and command not in _STEPWISE
 
     def _save_picture(self) -> None:
         if self._picture is not None:
@@ -295,9 +374,15 @@ class LiveSession:
         path = free_name(path)
         try:
             write_picture(image, path)
-            self._view.say(Phrase.SAVED, path=path)
+            self._view.say(Phrase.SAVED, "picture", path=path.name)
+            self.statistics.pictures += 1
         except OutputError as error:
-            self._view.say(str(error))
+            self._complain("picture", path, error)
+
+    def _complain(self, about: str, path: Path, error: OutputError) -> None:
+        """Tell that a file cannot be written: in short in the window, and why in the log."""
+        self._view.say(Phrase.CANNOT_SAVE, about, path=path.name)
+        _log.warning("%s", error)
 
     def _switch_recording(self) -> None:
         if self._recorder is None:
@@ -305,10 +390,9 @@ class LiveSession:
         path = self._recorder.path
         if path is not None:
             self._recorder.stop()
-            self._view.say(Phrase.RECORDED, "recording", path=path)
+            self._view.say(Phrase.RECORDED, "recording", path=path.name)
         else:
-            self._recorder.start()
-            self._view.say(Phrase.RECORDING, "recording", path=self._recorder.path)
+            self._view.say(Phrase.RECORDING, "recording", path=self._recorder.start().name)
 
     def _track(self) -> None:
         try:
@@ -332,6 +416,7 @@ class LiveSession:
         if self._records is not None:
             self._records.write(frame, result)
         self.statistics.tracked += 1
+        self.statistics.faces += len(faces)
 
     def close(self) -> None:
         """Stop all threads; the one that is inside a backend's call is left behind if it does not return."""
@@ -357,4 +442,4 @@ def time_stamped(suffix: str) -> Path:
 
 def wants_to_quit(window: Window) -> bool:
     """Whether the user has closed a window in which nothing is shown yet, or pressed a key for it."""
-    return not window.is_open or Command.QUIT in map(command_of, window.keys())
+    return not window.is_open or Command.QUIT in map(command_of, window.pressed())

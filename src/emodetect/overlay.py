@@ -2,31 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
 
 from emodetect.drawing.lettering import LINE, Lettering, draw_tag, tag_size, unit_for
 from emodetect.drawing.palette import BLACK, COLORS, UNKNOWN_COLOR, WHITE, Color, color_of
-from emodetect.drawing.places import place_labels
+from emodetect.drawing.places import SLOTS_BESIDE, place_labels
 from emodetect.drawing.strip import Strip
 from emodetect.drawing.style import Style
 from emodetect.faces.boxes import intersections
 from emodetect.types import EMOTIONS, Box, EmotionScores, FaceReading, Image
 
-__all__ = ["COLORS", "UNKNOWN_COLOR", "Strip", "Style", "draw", "label", "mirrored"]
+__all__ = ["COLORS", "UNKNOWN_COLOR", "Layout", "Strip", "Style", "draw", "label", "mirrored"]
 
 _STATUS_COLOR: Color = (40, 40, 40)
 _FRAME_COLOR: Color = (90, 90, 90)
 """What the bars of a panel are framed with."""
 
+_MOST_LINES = 3
+"""Lines that a message is broken into at most."""
+
 _PANEL_SHADE = 0.25
 """How much of the picture is still seen behind a panel."""
 
-_SMALLEST_LINE = 12
-"""Height of a line of the panel that can still be read, pixels."""
+
+@dataclass
+class Layout:
+    """Where the labels and panels of the faces stood in the picture before; they stay there while they can, and do not hop.
+
+    Attributes:
+        labels: the slot of each face's label that stands beside it, by track id.
+        panels: the side of each face's panel, by track id.
+    """
+
+    labels: dict[int, int] = field(default_factory=dict)
+    panels: dict[int, int] = field(default_factory=dict)
 
 
 def draw(
@@ -34,11 +47,13 @@ def draw(
     readings: Sequence[FaceReading],
     *,
     status: Sequence[str] = (),
-    banner: str | None = None,
+    banner: Sequence[str] = (),
     bars: bool = True,
     labels: bool = True,
     strip: Strip | None = None,
     style: Style | None = None,
+    layout: Layout | None = None,
+    marks: Sequence[Box] = (),
 ) -> Image:
     """Draw boxes, labels and score panels.
 
@@ -48,38 +63,44 @@ def draw(
         image: uint8 (height, width, 3) BGR; left as it is.
         readings: what to draw, as `emodetect.steady` gives them if the picture is one of many.
         status: lines for the top left corner.
-        banner: lines near the bottom, such as what is being waited for.
+        banner: messages near the bottom, such as what is being waited for; the last stands lowest.
         bars: whether each face has a panel with its seven scores.
         labels: whether each face has a label.
         strip: what the last seconds have shown, along the bottom; faces are then numbered as in its rows.
         style: words and letters; None for English.
+        layout: remembers where labels and panels are from one picture to the next; None for a picture that stands alone.
+        marks: where something else will be drawn.
 
     Returns:
         A new picture of the same size.
     """
-    style = style or Style()
+    style, layout = style or Style(), layout or Layout()
     canvas = image.copy()
     size = canvas.shape[1], canvas.shape[0]
     unit = unit_for(size)
     taken = [strip.place(size, unit)] if strip else []
     notices = _place_notices(status, banner, size, unit, style.lettering, bottom=taken[0].y if taken else size[1])
-    taken += [box for _, box in notices]
+    taken += [*marks, *(box for _, box in notices)]
     boxes = [reading.box for reading in readings]
     texts = [_label_forms(reading, style, numbered=strip is not None) if labels else [] for reading in readings]
     forms = [[tag_size(style.lettering, text, unit) for text in forms] for forms in texts]
-    places = place_labels(boxes, forms, size, taken)
+    places = place_labels(boxes, forms, size, taken, [layout.labels.get(reading.track_id) for reading in readings])
     taken += [place.box for place in places if place]
-    panels = _place_panels(readings, size, unit, style, taken) if bars else [None] * len(readings)
+    panels = _place_panels(readings, size, unit, style, taken, layout.panels) if bars else [None] * len(readings)
+    # A place inside the face is left as soon as there is a better one.
+    slots = {r.track_id: p.slot for r, p in zip(readings, places, strict=True) if p and p.slot is not None}
+    layout.labels = {number: slot for number, slot in slots.items() if slot in SLOTS_BESIDE}
+    layout.panels = {r.track_id: p[2] for r, p in zip(readings, panels, strict=True) if p}
     for reading, panel in zip(readings, panels, strict=True):
         if reading.scores is not None and panel is not None:
-            _draw_panel(canvas, reading.scores, *panel, style)
+            _draw_panel(canvas, reading.scores, *panel[:2], style)
     for reading in readings:
         _draw_box(canvas, reading, unit)
+    for reading, place in zip(readings, places, strict=True):
+        if place is not None and place.slot is None:
+            _draw_leader(canvas, reading, place.box, unit)
     if strip:
         strip.draw(canvas, unit, style)
-    for reading, place in zip(readings, places, strict=True):
-        if place is not None and not place.beside:
-            _draw_leader(canvas, reading, place.box, unit)
     for reading, place, choice in zip(readings, places, texts, strict=True):
         if place is not None:
             corner = place.box.x, place.box.y
@@ -99,7 +120,8 @@ def label(reading: FaceReading, style: Style | None = None) -> str:
     if reading.scores is None:
         return "..."
     name = (style or Style()).name(reading.shown)
-    return name if reading.shown is None else f"{name} {reading.scores[reading.shown]:.0%}"
+    # While a label is held on to though another emotion leads, its score would belie it.
+    return f"{name} {reading.scores.confidence:.0%}" if reading.shown is reading.scores.dominant else name
 
 
 def _label_forms(reading: FaceReading, style: Style, *, numbered: bool) -> list[str]:
@@ -112,18 +134,19 @@ def _label_forms(reading: FaceReading, style: Style, *, numbered: bool) -> list[
 
 
 def _place_notices(
-    status: Sequence[str], banner: str | None, size: tuple[int, int], unit: float, lettering: Lettering, *, bottom: int
+    status: Sequence[str], banner: Sequence[str], size: tuple[int, int], unit: float, lettering: Lettering, *, bottom: int
 ) -> list[tuple[str, Box]]:
-    """Where the lines of the window itself go, shortened to what fits; the banner's last line stands lowest."""
+    """Where the lines of the window itself go, shortened or broken to what fits; the banner's last line stands lowest."""
     places: list[tuple[str, Box]] = []
     room = size[0] - tag_size(lettering, "", unit)[0]
-    lines = banner.splitlines() if banner else []
-    for number, text in enumerate((*status, *lines)):
-        short = lettering.shortened(text, unit, room)
-        width, height = tag_size(lettering, short, unit)
+    lines = [part for text in banner for part in lettering.wrapped(text, unit, room, _MOST_LINES)]
+    # What was said last stays, where there is too much for half of the picture.
+    lines = lines[-max(1, round(size[1] / 2 / (LINE * unit))) :]
+    for number, text in enumerate((*(lettering.shortened(text, unit, room) for text in status), *lines)):
+        width, height = tag_size(lettering, text, unit)
         below = len(status) + len(lines) - number
         corner = (0, number * (height - 1)) if number < len(status) else ((size[0] - width) // 2, bottom - (1 + below) * height)
-        places.append((short, Box(*corner, width, height)))
+        places.append((text, Box(*corner, width, height)))
     return [(text, box) for text, box in places if text and box.lies_in(size[0], bottom)]
 
 
@@ -177,27 +200,38 @@ class _Panel:
 
 def _panel_for(box: Box, unit: float, style: Style) -> _Panel:
     """As high as the face, within what can be read and what the picture's size suggests."""
-    line = round(min(max(box.height / (len(EMOTIONS) + 1), _SMALLEST_LINE), max(unit, _SMALLEST_LINE)))
+    least = style.smallest_line
+    line = round(min(max(box.height / (len(EMOTIONS) + 1), least), max(unit, least)))
     panel = _Panel(line, 0, 3 * line)
     return replace(panel, text_width=max(style.lettering.width(style.name(emotion), panel.unit) for emotion in EMOTIONS))
 
 
 def _place_panels(
-    readings: Sequence[FaceReading], size: tuple[int, int], unit: float, style: Style, taken: Sequence[Box]
-) -> list[tuple[_Panel, Box] | None]:
-    """A place for each panel beside its face, over no other face, panel or text; None where there is no such place."""
+    readings: Sequence[FaceReading],
+    size: tuple[int, int],
+    unit: float,
+    style: Style,
+    taken: Sequence[Box],
+    before: Mapping[int, int],
+) -> list[tuple[_Panel, Box, int] | None]:
+    """A place for each panel beside its face, over no other face, panel or text, and which side that is; None for no place.
+
+    A panel keeps the side that it had before, while it can.
+    """
     occupied = [*taken, *(reading.box for reading in readings)]
-    places: list[tuple[_Panel, Box] | None] = []
+    places: list[tuple[_Panel, Box, int] | None] = []
     for reading in readings:
         panel = _panel_for(reading.box, unit, style)
-        sides = [place for place in _sides(reading.box, panel, unit) if place.lies_in(*size)]
-        free = intersections(sides, occupied).sum(axis=1) == 0
-        if reading.scores is None or not free.any():
+        boxes = _sides(reading.box, panel, unit)
+        within = np.asarray([box.lies_in(*size) for box in boxes])
+        free = np.flatnonzero(within & (intersections(boxes, occupied).sum(axis=1) == 0))
+        if reading.scores is None or not free.size:
             places.append(None)
             continue
-        place = sides[int(free.argmax())]
-        occupied.append(place)
-        places.append((panel, place))
+        kept = before.get(reading.track_id, -1)
+        side = kept if kept in free else int(free[0])
+        occupied.append(boxes[side])
+        places.append((panel, boxes[side], side))
     return places
 
 

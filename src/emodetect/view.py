@@ -43,8 +43,10 @@ class Command(Enum):
     HELP = Phrase.HELP
 
 
+ESCAPE = "\x1b"
+
 KEYS: dict[Command, tuple[str, str | Phrase]] = {
-    Command.QUIT: ("qQ\x1b", "q Esc"),
+    Command.QUIT: (f"qQ{ESCAPE}", "q Esc"),
     Command.PAUSE: (" ", Phrase.SPACE_KEY),
     Command.SNAPSHOT: ("sS", "s"),
     Command.RECORD: ("rR", "r"),
@@ -74,7 +76,7 @@ def command_of(character: str) -> Command | None:
 class _Notice:
     """A message, and until when it stays, on the monotonic clock."""
 
-    phrase: Phrase | str
+    phrase: Phrase
     values: Mapping[str, object]
     until: float
 
@@ -132,20 +134,24 @@ class View:
             case Command.MORE_SMOOTHING:
                 self._add_smoothing(_SMOOTHING_STEP)
 
-    def say(self, phrase: Phrase | str, about: str = "", **values: object) -> None:
+    def say(self, phrase: Phrase, about: str = "", **values: object) -> None:
         """Show a message for some seconds; it takes the place of the last one about the same.
 
         Args:
-            phrase: the message; a text is shown as it is, whatever the language.
+            phrase: the message.
             about: what it is about; itself if not given.
             **values: what stands for each ``{...}`` of the phrase.
         """
-        notice = _Notice(phrase, values, time.monotonic() + _NOTICE_SECONDS)
-        self._notices = {**self._notices, about or (phrase, *values.values()): notice}
+        about_what = about or (phrase, *values.values())
+        others = {key: notice for key, notice in self._notices.items() if key != about_what}
+        self._notices = {**others, about_what: _Notice(phrase, values, time.monotonic() + _NOTICE_SECONDS)}
 
     def notices(self, style: Style) -> list[str]:
-        """The messages in the style's language, while they stay."""
+        """The messages in the style's language, while they stay; none while the help lies over them, which they wait for."""
         now = time.monotonic()
+        if self.help:
+            self._notices = {about: replace(notice, until=now + _NOTICE_SECONDS) for about, notice in self._notices.items()}
+            return []
         self._notices = {about: notice for about, notice in self._notices.items() if now < notice.until}
         return [style.say(notice.phrase, **notice.values) for notice in self._notices.values()]
 
@@ -154,7 +160,7 @@ class View:
         value = min(max(self.min_face.value * factor, least), most)
         self.min_face = replace(self.min_face, value=value)
         phrase = Phrase.SMALLEST_FACE_SHARE if self.min_face.relative else Phrase.SMALLEST_FACE_PIXELS
-        self.say(phrase, "face", size=value)
+        self.say(phrase, "face", percent=round(100 * value), pixels=round(value))
 
     def _add_smoothing(self, seconds: float) -> None:
         self.smoothing = round(min(max(self.smoothing + seconds, 0.0), _MOST_SMOOTHING), 3)

@@ -65,6 +65,13 @@ class Desktop:
         self._run("xdotool", "windowfocus", "--sync", window)
         self._run("xdotool", "key", key)
 
+    def hold(self, title: str, key: str, seconds: float) -> None:
+        """Hold a key down in a window for so long."""
+        window = self.window(title)
+        assert window is not None
+        self._run("xdotool", "windowfocus", "--sync", window)
+        self._run("xdotool", "keydown", key, "sleep", str(seconds), "keyup", key)
+
     def close(self, title: str) -> None:
         """Ask a window to close, as its close button does (xdotool learned that only in 2021)."""
         number = self.window(title)

@@ -73,10 +73,12 @@ def assert_one_line(done: subprocess.CompletedProcess[str], code: int, *parts: s
 
 
 @contextmanager
-def started(*arguments: str | Path, changes: Mapping[str, str | None] | None = None) -> Iterator[subprocess.Popen[str]]:
+def started(
+    *arguments: str | Path, changes: Mapping[str, str | None] | None = None, folder: Path | None = None
+) -> Iterator[subprocess.Popen[str]]:
     """A run that goes on, without a display but for these changes of the environment; killed if the test fails."""
     env = environment({"DISPLAY": None, **(changes or {})})
-    with subprocess.Popen(command(*arguments), env=env, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command(*arguments), env=env, stderr=subprocess.PIPE, text=True, cwd=folder) as process:
         try:
             yield process
         finally:

@@ -252,6 +252,12 @@ class TestCamera:
                 playing = desktop.screenshot("emodetect")
                 camera.silent = True
                 wait_until(lambda: banner(playing, desktop.screenshot("emodetect")), "the banner")
+                # Keys are obeyed at once although no picture comes.
+                away = desktop.screenshot("emodetect")
+                desktop.press("emodetect", "h")
+                wait_until(lambda: differs(away, desktop.screenshot("emodetect")), "the help")
+                desktop.press("emodetect", "h")
+                wait_until(lambda: not differs(away, desktop.screenshot("emodetect")), "the end of the help")
                 seen = len(log_lines(log))
                 camera.silent = False
                 wait_until(lambda: len(log_lines(log)) > seen + 20, "more pictures")
@@ -336,6 +342,11 @@ def widths(log: Path) -> list[int]:
     """How wide the faces are in a log whose last line may be half there."""
     records = [json.loads(line) for line in (log.read_text() if log.exists() else "").split("\n")[:-1]]
     return [face["box"]["width"] for record in records for face in record["faces"]]
+
+
+def differs(first: Image, second: Image) -> bool:
+    """Whether the middle of the window shows something else."""
+    return first.shape != second.shape or bool((first[60:200, 150:450] != second[60:200, 150:450]).mean() > 0.2)
 
 
 def banner(playing: Image, screen: Image) -> bool:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -24,6 +25,7 @@ from tests.model_files import save_deepface_weights, tutorial_model
 
 SLOW_BACKEND = '''
 import os
+import re
 import time
 import numpy as np
 import numpy.typing as npt
@@ -95,10 +97,14 @@ def has_scores(log: Path) -> bool:
 
 @contextmanager
 def live(
-    desktop: Desktop | None, *arguments: str | Path, changes: Mapping[str, str | None] | None = None
+    desktop: Desktop | None,
+    *arguments: str | Path,
+    changes: Mapping[str, str | None] | None = None,
+    folder: Path | None = None,
 ) -> Iterator[subprocess.Popen[str]]:
     """A live run in a window; killed if the test fails."""
-    with started("live", *arguments, changes={"DISPLAY": desktop.name if desktop else None, **(changes or {})}) as process:
+    display = {"DISPLAY": desktop.name if desktop else None}
+    with started("live", *arguments, changes={**display, **(changes or {})}, folder=folder) as process:
         yield process
 
 
@@ -140,7 +146,7 @@ class TestWindow:
             # The log may be a frame ahead of the screen, and a box settles only with time.
             wait_until(lambda: is_framed(desktop.screenshot("emodetect"), last_face(log)), "the face's frame and label")
             desktop.press("emodetect", "q")
-            assert "shown" in end(process)
+            assert f"saved {log}" in end(process)
         assert process.returncode == 0
 
     def test_the_mirror_shows_the_face_on_the_other_side(self, desktop: Desktop, still_clip: Path, tmp_path: Path) -> None:
@@ -231,6 +237,7 @@ class TestWithoutWindow:
         assert done.returncode == 0, done.stderr
         rows = log.read_text().splitlines()
         assert rows[0].startswith("frame,time,id,x,y,width,height,emotion")
+        assert re.fullmatch(rf"\d+ frames in \d+\.\d s; saved {re.escape(str(log))}\n", done.stderr)
         times = [float(row.split(",")[1]) for row in rows[1:]]
         assert times == sorted(times)
         assert times[-1] > 1.5
@@ -240,7 +247,9 @@ class TestWithoutWindow:
 
         done = run("live", "--source", clip, "--no-window", env={"DISPLAY": None})
 
-        assert done.stderr == "1 frame captured, 1 tracked, 1 shown\n"
+        note, summary = done.stderr.splitlines()
+        assert "no --log or --record is given" in note
+        assert re.fullmatch(r"1 frame in \d+\.\d s", summary)
 
     def test_duration_and_record(self, still_clip: Path, tmp_path: Path) -> None:
         recording = tmp_path / "a.mp4"
@@ -322,4 +331,6 @@ class TestBadInput:
         path = tmp_path / "model.onnx"
         path.write_text("no network")
 
-        assert_one_line(run("live", "--source", still_clip, "--no-window", "--model", path), 1, "model.onnx: not a model")
+        done = run("live", "--source", still_clip, "--no-window", "--model", path, "--log", tmp_path / "a.jsonl")
+
+        assert_one_line(done, 1, "model.onnx: not a model")

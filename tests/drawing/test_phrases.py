@@ -38,7 +38,9 @@ def test_languages_differ() -> None:
 
 
 def test_values_are_put_in_and_other_text_is_left_alone() -> None:
-    assert Style("de").say(Phrase.SMALLEST_FACE_SHARE, size=0.125) == "kleinstes Gesicht: 12% der Höhe"
+    assert Style("de").say(Phrase.SMALLEST_FACE_SHARE, percent=12) == "kleinstes Gesicht: 12 % der Bildhöhe"
+    assert Style("de").say(Phrase.SMOOTHING, seconds=0.6) == "Glättung: 0,6 s"
+    assert Style("ja").say(Phrase.SMOOTHING, seconds=1.0) == "平滑化: 1秒"
     assert Style("ko").say("a {b} c") == "a {b} c"
     assert Phrase.QUIT.text("fr") == "quitter"
     assert fields(Phrase.QUIT.value)[0].name == "en"

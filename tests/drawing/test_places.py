@@ -52,12 +52,32 @@ def test_thirty_labels_overlap_never_and_stay_in_the_picture(picture: tuple[int,
     [
         pytest.param(Box(200, 200, 100, 100), Box(200, 180, 90, 20), id="over the face"),
         pytest.param(Box(600, 200, 40, 40), Box(550, 180, 90, 20), id="over it and moved into the picture"),
-        pytest.param(Box(200, 5, 100, 100), Box(200, 105, 90, 20), id="under it, at the upper edge"),
+        pytest.param(Box(200, 12, 100, 100), Box(200, 0, 90, 20), id="over it and moved down a little, at the upper edge"),
+        pytest.param(Box(200, 5, 100, 100), Box(200, 105, 90, 20), id="under it, nearer to the upper edge"),
+        pytest.param(Box(200, 5, 100, 460), Box(200, 460, 90, 20), id="under it and moved up a little, at the lower edge"),
         pytest.param(Box(200, 5, 100, 470), Box(200, 5, 90, 20), id="inside, from edge to edge"),
     ],
 )
 def test_a_label_stands_over_under_or_in_its_face(face: Box, expected: Box) -> None:
-    assert place_labels([face], [[SIZE]], PICTURE) == [LabelPlace(0, expected)]
+    [place] = place_labels([face], [[SIZE]], PICTURE)
+    assert place is not None
+    assert (place.form, place.box) == (0, expected)
+
+
+def test_a_label_stays_where_it_was_while_it_can() -> None:
+    face = Box(200, 200, 100, 100)
+    for slot, (x, y) in enumerate([(200, 180), (210, 180), (200, 300), (210, 300)]):
+        [place] = place_labels([face], [[SIZE]], PICTURE, before=[slot])
+        assert place == LabelPlace(0, Box(x, y, 90, 20), slot)
+        [place] = place_labels([face], [[SIZE]], PICTURE, [Box(x, y, 30, 20)], before=[slot])
+        assert place is not None
+        assert place.slot != slot
+
+
+def test_a_shorter_form_beside_the_face_is_better_than_a_longer_one_in_it() -> None:
+    taken = [Box(160, 170, 400, 30), Box(265, 300, 300, 30)]
+    [place] = place_labels([Box(200, 200, 100, 100)], [[SIZE, (60, 20)]], PICTURE, taken)
+    assert place == LabelPlace(1, Box(200, 300, 60, 20), 2)
 
 
 def test_a_label_keeps_off_other_faces_while_it_can() -> None:
@@ -69,13 +89,14 @@ def test_a_label_keeps_off_other_faces_while_it_can() -> None:
 
 def test_a_shorter_form_is_taken_where_the_longer_has_no_room() -> None:
     face = Box(0, 30, 60, 60)
-    assert place_labels([face], [[(90, 20), (60, 20)]], (80, 200)) == [LabelPlace(1, Box(0, 10, 60, 20))]
+    assert place_labels([face], [[(90, 20), (60, 20)]], (80, 200)) == [LabelPlace(1, Box(0, 10, 60, 20), 0)]
 
 
 def test_without_room_at_the_face_the_nearest_free_place_is_found() -> None:
     face = Box(0, 0, 200, 200)
     [place] = place_labels([face], [[(90, 20)]], (400, 220), [Box(0, 0, 250, 200), Box(0, 200, 400, 10)])
-    assert place == LabelPlace(0, Box(250, 90, 90, 20), beside=False) or (place is not None and not place.beside)
+    assert place is not None
+    assert place.slot is None
     assert place.box.x == 250
     assert place.box.y + place.box.height <= 200
 

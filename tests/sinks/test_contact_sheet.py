@@ -90,4 +90,4 @@ def test_words_are_those_of_the_language() -> None:
 
     texts = [text for text, _ in recorder.written]
     assert texts[::2] == ["a.jpg", "b.jpg", "c.jpg", "d.jpg"]
-    assert texts[1::2] == ["Trauer 70%", "unsicher, Freude, ...", "kein Gesicht gefunden", "nicht lesbar"]
+    assert texts[1::2] == ["Trauer 70%", "unklar, Freude, ...", "kein Gesicht gefunden", "nicht lesbar"]

@@ -26,11 +26,13 @@ from emodetect.cli.options import (
     overwrite_option,
     style_options,
 )
+from emodetect.drawing.phrases import Phrase
 from emodetect.errors import OutputError
-from emodetect.text import counted
+from emodetect.text import counted, one_line
 
 if TYPE_CHECKING:
     from emodetect.backends.base import EmotionBackend
+    from emodetect.live import LiveStatistics
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
               help="Camera's number or name, device, clip, or address of a stream (rtsp://, http://).")  # fmt: skip
 @click.option("--mirror/--no-mirror", default=None,
               help="Show the picture as a mirror does.  [default: on for cameras]")  # fmt: skip
-@click.option("--no-window", is_flag=True, help="Show nothing; use with --log or --record.")
+@click.option("--no-window", is_flag=True, help="Show nothing; goes with --log or --record.")
 @click.option("--log", type=click.Path(path_type=Path), metavar="FILE",
               help="Save the readings of every tracked frame: .jsonl, or .csv.")  # fmt: skip
 @click.option("--record", type=click.Path(path_type=Path), metavar="FILE",
@@ -69,6 +71,7 @@ def live(
     from emodetect.faces.search import SCAN_EVERY
     from emodetect.faces.tracker import FaceTracker
     from emodetect.files import check_output
+    from emodetect.hud import waiting_picture
     from emodetect.live import LiveSession, time_stamped, wants_to_quit
     from emodetect.sinks.base import Sink
     from emodetect.sinks.recorder import Recorder
@@ -92,9 +95,14 @@ def live(
         window = None if no_window else stack.enter_context(Window("emodetect"))
         face_detector = make_detector(**detector)
         capture = stack.enter_context(LiveCapture(parsed, loop=loop, reconnect=reconnect))
+        if window is not None and style is not None:
+            window.entitle(parsed.title)
+            window.show(waiting_picture(style, style.say(Phrase.OPENING, source=parsed.title)))
         while not capture.opened(timeout=0.02):
             if window is not None and wants_to_quit(window):
                 return
+        if no_window and log is None and record is None:
+            note("emodetect: no --log or --record is given; nothing will be shown or kept")
         detail(f"source {parsed.name}: a {parsed.kind} with {capture.frames_per_second:g} frames a second")
         records: Sink | None = stack.enter_context(RecordWriter(log, overwrite=overwrite)) if log else None
         recorder = stack.enter_context(
@@ -126,7 +134,19 @@ def live(
             )
         )
         statistics = session.run()
-    note(f"{counted(statistics.captured, 'frame')} captured, {statistics.tracked} tracked, {statistics.shown} shown")
+    note(_summary(statistics, [path for path in (log, *recorder.files) if path], snapshots))
+    if statistics.faces and not statistics.classified:
+        note("emodetect: no face was read: it ended before the backend was loaded")
+
+
+def _summary(statistics: LiveStatistics, files: Sequence[Path], snapshots: Path) -> str:
+    """What a session did, for people."""
+    parts = [f"{counted(statistics.captured, 'frame')} in {statistics.seconds:.1f} s"]
+    if files:
+        parts.append(f"saved {', '.join(map(str, files))}")
+    if statistics.pictures:
+        parts.append(f"{counted(statistics.pictures, 'picture')} in {snapshots.resolve()}")
+    return one_line("; ".join(parts))
 
 
 def _backends(backend: str, model: str | None, labels: list[str] | None) -> Sequence[Callable[[], EmotionBackend]]:

@@ -19,24 +19,24 @@ WORDS: dict[str, dict[str, str]] = {
         "neutral": "무표정", UNCERTAIN: "불확실",
     },
     "ja": {
-        "angry": "怒り", "disgust": "嫌悪", "fear": "恐れ", "happy": "喜び", "sad": "悲しみ", "surprise": "驚き",
-        "neutral": "無表情", UNCERTAIN: "不確か",
+        "angry": "怒り", "disgust": "嫌悪", "fear": "恐怖", "happy": "喜び", "sad": "悲しみ", "surprise": "驚き",
+        "neutral": "無表情", UNCERTAIN: "判定不能",
     },
     "zh": {
         "angry": "愤怒", "disgust": "厌恶", "fear": "恐惧", "happy": "高兴", "sad": "悲伤", "surprise": "惊讶",
-        "neutral": "平静", UNCERTAIN: "不确定",
+        "neutral": "中性", UNCERTAIN: "不确定",
     },
     "es": {
-        "angry": "enfado", "disgust": "asco", "fear": "miedo", "happy": "alegría", "sad": "tristeza", "surprise": "sorpresa",
-        "neutral": "neutral", UNCERTAIN: "incierto",
+        "angry": "ira", "disgust": "asco", "fear": "miedo", "happy": "alegría", "sad": "tristeza", "surprise": "sorpresa",
+        "neutral": "neutral", UNCERTAIN: "dudoso",
     },
     "de": {
         "angry": "Wut", "disgust": "Ekel", "fear": "Angst", "happy": "Freude", "sad": "Trauer", "surprise": "Überraschung",
-        "neutral": "neutral", UNCERTAIN: "unsicher",
+        "neutral": "neutral", UNCERTAIN: "unklar",
     },
     "fr": {
         "angry": "colère", "disgust": "dégoût", "fear": "peur", "happy": "joie", "sad": "tristesse", "surprise": "surprise",
-        "neutral": "neutre", UNCERTAIN: "incertain",
+        "neutral": "neutre", UNCERTAIN: "indéterminé",
     },
 }  # fmt: skip
 """By language (ISO 639-1): what stands for each label of the data, and for a face that is not sure enough."""

@@ -55,6 +55,25 @@ class Lettering(ABC):
         cut = (f"{text[:length].rstrip()}..." for length in range(len(text) - 1, 0, -1))
         return next((part for part in cut if self.width(part, unit) <= room), "")
 
+    def wrapped(self, text: str, unit: float, room: int, most: int) -> list[str]:
+        """The text in lines that fit into a width in pixels, broken at spaces, so many at most; what is too long is shortened."""
+        lines: list[str] = []
+        words = text.split(" ")
+        while words and len(lines) < most - 1:
+            taken = 1
+            while taken < len(words) and self.width(" ".join(words[: taken + 1]), unit) <= room:
+                taken += 1
+            lines.append(self._elided(words[0], unit, room) if taken == 1 else " ".join(words[:taken]))
+            words = words[taken:]
+        return [*lines, self.shortened(" ".join(words), unit, room)] if words else lines
+
+    def _elided(self, word: str, unit: float, room: int) -> str:
+        """A word, or as much of its beginning and end as fits: both tell more of a file's name than its middle."""
+        if self.width(word, unit) <= room:
+            return word
+        cut = (f"{word[: (length + 1) // 2]}...{word[len(word) - length // 2 :]}" for length in range(len(word) - 1, 0, -1))
+        return next((part for part in cut if self.width(part, unit) <= room), "")
+
 
 class StrokeLettering(Lettering):
     """OpenCV's own letters, ASCII only: fast, the same on every machine."""

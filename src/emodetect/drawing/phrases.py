@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+_DECIMAL_COMMA = ("de", "es", "fr")
+
 
 @dataclass(frozen=True)
 class _Text:
@@ -27,13 +29,13 @@ class Phrase(Enum):
 
     QUIT = _Text(en="quit", ko="끝내기", ja="終了", zh="退出", es="salir", de="beenden", fr="quitter")
     PAUSE = _Text(
-        en="let the picture stand still, or go on",
-        ko="화면 멈춤 또는 계속",
-        ja="一時停止、または再開",
+        en="pause, or go on",
+        ko="일시 정지 또는 계속",
+        ja="一時停止/再開",
         zh="暂停或继续",
-        es="detener la imagen, o seguir",
-        de="Bild anhalten oder weiter",
-        fr="figer l'image, ou continuer",
+        es="pausar o reanudar",
+        de="Pause oder weiter",
+        fr="pause ou reprise",
     )
     SNAPSHOT = _Text(
         en="save the picture",
@@ -47,84 +49,92 @@ class Phrase(Enum):
     RECORD = _Text(
         en="record, or stop recording",
         ko="녹화 시작 또는 중지",
-        ja="録画の開始、または停止",
+        ja="録画の開始/停止",
         zh="开始或停止录制",
-        es="grabar, o dejar de grabar",
+        es="iniciar o detener la grabación",
         de="Aufnahme starten oder beenden",
-        fr="filmer, ou arrêter",
+        fr="démarrer ou arrêter la vidéo",
     )
     MIRROR = _Text(
-        en="show the picture as a mirror does",
-        ko="거울처럼 보기",
-        ja="鏡のように表示",
-        zh="镜像显示",
-        es="la imagen como en un espejo",
-        de="Bild wie im Spiegel",
-        fr="l'image comme dans un miroir",
+        en="mirror the picture, or not",
+        ko="좌우 반전 켜기/끄기",
+        ja="左右反転の入/切",
+        zh="镜像显示开/关",
+        es="imagen en espejo, sí o no",
+        de="Bild spiegeln oder nicht",
+        fr="effet miroir, oui ou non",
     )
     BARS = _Text(
-        en="the bars with all scores",
-        ko="모든 점수의 막대",
-        ja="すべてのスコアの棒",
-        zh="全部得分的条形图",
-        es="barras con todos los valores",
-        de="Balken mit allen Werten",
-        fr="barres de tous les scores",
+        en="show or hide the bars",
+        ko="점수 막대 켜기/끄기",
+        ja="スコアのバーの表示/非表示",
+        zh="显示或隐藏得分条",
+        es="mostrar u ocultar las barras",
+        de="Balken zeigen oder nicht",
+        fr="montrer ou cacher les barres",
     )
-    LABELS = _Text(en="the labels", ko="이름표", ja="ラベル", zh="标签", es="etiquetas", de="Beschriftungen", fr="étiquettes")
+    LABELS = _Text(
+        en="show or hide the labels",
+        ko="감정 라벨 켜기/끄기",
+        ja="ラベルの表示/非表示",
+        zh="显示或隐藏标签",
+        es="mostrar u ocultar las etiquetas",
+        de="Beschriftung zeigen oder nicht",
+        fr="montrer ou cacher les étiquettes",
+    )
     NUMBERS = _Text(
-        en="the numbers: pictures a second, delay",
-        ko="수치: 초당 프레임, 지연",
-        ja="数値: 毎秒のフレーム数、遅れ",
-        zh="数字: 每秒帧数、延迟",
-        es="cifras: imágenes/s, retraso",
+        en="numbers: frames a second, delay",
+        ko="수치: 초당 프레임 수, 지연",
+        ja="数値: フレームレート、遅延",
+        zh="数据: 帧率、延迟",
+        es="datos: fotogramas/s, retardo",
         de="Zahlen: Bilder/s, Verzögerung",
-        fr="chiffres : images/s, retard",
+        fr="infos : images/s, latence",
     )
     STRIP = _Text(
         en="the last 30 seconds of each face",
-        ko="얼굴마다 지난 30초",
-        ja="それぞれの顔の直近30秒",
-        zh="每张脸的最近 30 秒",
+        ko="얼굴별 최근 30초",
+        ja="各顔の直近30秒",
+        zh="每张人脸的最近 30 秒",
         es="los últimos 30 s de cada cara",
         de="die letzten 30 s jedes Gesichts",
-        fr="les 30 dernières s de chaque visage",
+        fr="30 dernières secondes par visage",
     )
     LARGER_FACES = _Text(
         en="look for larger faces only",
         ko="더 큰 얼굴만 찾기",
-        ja="大きい顔だけを探す",
-        zh="只找较大的脸",
+        ja="より大きい顔だけ検出",
+        zh="只检测较大的人脸",
         es="buscar solo caras más grandes",
         de="nur größere Gesichter suchen",
-        fr="seulement de plus grands visages",
+        fr="ignorer les petits visages",
     )
     SMALLER_FACES = _Text(
         en="look for smaller faces, too",
         ko="더 작은 얼굴도 찾기",
-        ja="小さい顔も探す",
-        zh="也找较小的脸",
+        ja="より小さい顔も検出",
+        zh="也检测较小的人脸",
         es="buscar también caras más pequeñas",
         de="auch kleinere Gesichter suchen",
-        fr="aussi de plus petits visages",
+        fr="chercher aussi les petits visages",
     )
     LESS_SMOOTHING = _Text(
         en="smooth the scores less",
-        ko="점수를 덜 고르게",
+        ko="점수 평활화 약하게",
         ja="スコアの平滑化を弱く",
-        zh="减少得分平滑",
+        zh="减弱得分平滑",
         es="suavizar menos los valores",
         de="Werte weniger glätten",
-        fr="moins lisser les scores",
+        fr="lisser moins les scores",
     )
     MORE_SMOOTHING = _Text(
         en="smooth the scores more",
-        ko="점수를 더 고르게",
+        ko="점수 평활화 강하게",
         ja="スコアの平滑化を強く",
-        zh="增加得分平滑",
+        zh="增强得分平滑",
         es="suavizar más los valores",
         de="Werte stärker glätten",
-        fr="plus lisser les scores",
+        fr="lisser davantage les scores",
     )
     NEXT_BACKEND = _Text(
         en="the next backend",
@@ -135,9 +145,7 @@ class Phrase(Enum):
         de="das nächste Backend",
         fr="le backend suivant",
     )
-    HELP = _Text(
-        en="these lines", ko="이 도움말", ja="このヘルプ", zh="本帮助", es="esta ayuda", de="diese Hilfe", fr="cette aide"
-    )
+    HELP = _Text(en="this help", ko="도움말", ja="ヘルプ", zh="帮助", es="esta ayuda", de="diese Hilfe", fr="cette aide")
     SPACE_KEY = _Text(en="space", ko="스페이스", ja="スペース", zh="空格", es="espacio", de="Leertaste", fr="espace")
 
     LOADING = _Text(
@@ -149,21 +157,40 @@ class Phrase(Enum):
         de="{backend} wird geladen ...",
         fr="chargement de {backend} ...",
     )
-    PAUSED = _Text(en="paused", ko="일시 정지", ja="一時停止中", zh="已暂停", es="en pausa", de="angehalten", fr="en pause")
+    PAUSED = _Text(en="paused", ko="일시 정지", ja="一時停止中", zh="已暂停", es="en pausa", de="Pause", fr="en pause")
     RECONNECTING = _Text(
         en="reconnecting ...",
         ko="다시 연결하는 중 ...",
         ja="再接続中 ...",
         zh="正在重新连接 ...",
-        es="conectando de nuevo ...",
-        de="neue Verbindung wird gesucht ...",
+        es="reconectando ...",
+        de="Verbindung wird wiederhergestellt ...",
         fr="reconnexion ...",
+    )
+    OPENING = _Text(
+        en="opening {source} ...",
+        ko="{source} 여는 중 ...",
+        ja="{source} を開いています ...",
+        zh="正在打开 {source} ...",
+        es="abriendo {source} ...",
+        de="{source} wird geöffnet ...",
+        fr="ouverture de {source} ...",
+    )
+    KEYS = _Text(en="keys", ko="단축키", ja="キー操作", zh="按键说明", es="teclas", de="Tasten", fr="touches")
+    FACES_HIDDEN = _Text(
+        en="faces are hidden in what is saved",
+        ko="저장할 때 얼굴을 가림",
+        ja="保存時に顔を隠します",
+        zh="保存时会遮住人脸",
+        es="las caras se ocultan al guardar",
+        de="Gesichter werden beim Speichern verdeckt",
+        fr="visages masqués à l'enregistrement",
     )
     SAVED = _Text(
         en="saved {path}",
-        ko="저장했습니다: {path}",
+        ko="저장됨: {path}",
         ja="保存しました: {path}",
-        zh="已保存 {path}",
+        zh="已保存: {path}",
         es="guardado: {path}",
         de="gespeichert: {path}",
         fr="enregistré : {path}",
@@ -172,55 +199,55 @@ class Phrase(Enum):
         en="recording {path}",
         ko="녹화 중: {path}",
         ja="録画中: {path}",
-        zh="正在录制 {path}",
-        es="grabando {path}",
+        zh="正在录制: {path}",
+        es="grabando: {path}",
         de="Aufnahme läuft: {path}",
-        fr="on filme : {path}",
+        fr="enregistrement : {path}",
     )
     RECORDED = _Text(
         en="recorded {path}",
-        ko="녹화했습니다: {path}",
+        ko="녹화됨: {path}",
         ja="録画しました: {path}",
-        zh="已录制 {path}",
+        zh="已录制: {path}",
         es="grabado: {path}",
-        de="aufgenommen: {path}",
-        fr="filmé : {path}",
+        de="Aufnahme gespeichert: {path}",
+        fr="vidéo enregistrée : {path}",
     )
     SMALLEST_FACE_SHARE = _Text(
-        en="smallest face: {size:.0%} of the height",
-        ko="가장 작은 얼굴: 높이의 {size:.0%}",
-        ja="最小の顔: 高さの {size:.0%}",
-        zh="最小的脸: 高度的 {size:.0%}",
-        es="cara más pequeña: {size:.0%} de la altura",
-        de="kleinstes Gesicht: {size:.0%} der Höhe",
-        fr="plus petit visage : {size:.0%} de la hauteur",
+        en="smallest face: {percent}% of the height",
+        ko="최소 얼굴 크기: 화면 높이의 {percent}%",
+        ja="最小の顔: 画面の高さの {percent}%",
+        zh="最小人脸: 画面高度的 {percent}%",
+        es="cara mínima: {percent} % de la altura",
+        de="kleinstes Gesicht: {percent} % der Bildhöhe",
+        fr="visage minimal : {percent} % de la hauteur",
     )
     SMALLEST_FACE_PIXELS = _Text(
-        en="smallest face: {size:.0f} pixels",
-        ko="가장 작은 얼굴: {size:.0f}픽셀",
-        ja="最小の顔: {size:.0f} ピクセル",
-        zh="最小的脸: {size:.0f} 像素",
-        es="cara más pequeña: {size:.0f} píxeles",
-        de="kleinstes Gesicht: {size:.0f} Pixel",
-        fr="plus petit visage : {size:.0f} pixels",
+        en="smallest face: {pixels} pixels",
+        ko="최소 얼굴 크기: {pixels}픽셀",
+        ja="最小の顔: {pixels} ピクセル",
+        zh="最小人脸: {pixels} 像素",
+        es="cara mínima: {pixels} píxeles",
+        de="kleinstes Gesicht: {pixels} Pixel",
+        fr="visage minimal : {pixels} pixels",
     )
     SMOOTHING = _Text(
-        en="smoothing: {seconds:g} s",
-        ko="평활화: {seconds:g}초",
-        ja="平滑化: {seconds:g} 秒",
-        zh="平滑: {seconds:g} 秒",
-        es="suavizado: {seconds:g} s",
-        de="Glättung: {seconds:g} s",
-        fr="lissage : {seconds:g} s",
+        en="smoothing: {seconds} s",
+        ko="평활화: {seconds}초",
+        ja="平滑化: {seconds}秒",
+        zh="平滑: {seconds} 秒",
+        es="suavizado: {seconds} s",
+        de="Glättung: {seconds} s",
+        fr="lissage : {seconds} s",
     )
     NO_SMOOTHING = _Text(
         en="smoothing: off",
         ko="평활화: 끔",
         ja="平滑化: オフ",
-        zh="平滑: 关",
-        es="suavizado: no",
+        zh="平滑: 关闭",
+        es="suavizado: desactivado",
         de="Glättung: aus",
-        fr="lissage : non",
+        fr="lissage : désactivé",
     )
     NO_OTHER_BACKEND = _Text(
         en="there is no other backend",
@@ -228,25 +255,52 @@ class Phrase(Enum):
         ja="ほかのバックエンドはありません",
         zh="没有其他后端",
         es="no hay otro backend",
-        de="es gibt kein anderes Backend",
+        de="kein anderes Backend vorhanden",
         fr="il n'y a pas d'autre backend",
     )
+    NOW = _Text(
+        en="now: {backend}",
+        ko="현재: {backend}",
+        ja="現在: {backend}",
+        zh="现在: {backend}",
+        es="ahora: {backend}",
+        de="jetzt: {backend}",
+        fr="maintenant : {backend}",
+    )
+    CANNOT_LOAD = _Text(
+        en="{backend} cannot be loaded; the terminal says why",
+        ko="{backend}을(를) 불러올 수 없습니다. 이유는 터미널에 있습니다",
+        ja="{backend} を読み込めません。理由は端末に表示されます",
+        zh="无法加载 {backend}, 原因见终端",
+        es="no se puede cargar {backend}; la terminal dice por qué",
+        de="{backend} lässt sich nicht laden; das Terminal sagt, warum",
+        fr="{backend} ne peut être chargé ; le terminal dit pourquoi",
+    )
+    CANNOT_SAVE = _Text(
+        en="{path} cannot be written; the terminal says why",
+        ko="{path}에 쓸 수 없습니다. 이유는 터미널에 있습니다",
+        ja="{path} に書き込めません。理由は端末に表示されます",
+        zh="无法写入 {path}, 原因见终端",
+        es="no se puede escribir {path}; la terminal dice por qué",
+        de="{path} lässt sich nicht schreiben; das Terminal sagt, warum",
+        fr="{path} ne peut être écrit ; le terminal dit pourquoi",
+    )
     FRAMES_A_SECOND = _Text(
-        en="{rate:.0f} frames/s",
-        ko="{rate:.0f} 프레임/초",
-        ja="{rate:.0f} フレーム/秒",
-        zh="{rate:.0f} 帧/秒",
-        es="{rate:.0f} imágenes/s",
-        de="{rate:.0f} Bilder/s",
-        fr="{rate:.0f} images/s",
+        en="{rate} frames/s",
+        ko="초당 {rate}프레임",
+        ja="{rate} フレーム/秒",
+        zh="{rate} 帧/秒",
+        es="{rate} fotogramas/s",
+        de="{rate} Bilder/s",
+        fr="{rate} images/s",
     )
 
     NO_FACE = _Text(
         en="no face found",
         ko="얼굴을 찾지 못함",
-        ja="顔は見つかりません",
+        ja="顔が見つかりません",
         zh="未找到人脸",
-        es="ninguna cara encontrada",
+        es="no se encontró ninguna cara",
         de="kein Gesicht gefunden",
         fr="aucun visage trouvé",
     )
@@ -261,7 +315,7 @@ class Phrase(Enum):
     )
     PERSON = _Text(
         en="person {number}",
-        ko="사람 {number}",
+        ko="인물 {number}",
         ja="人物 {number}",
         zh="人物 {number}",
         es="persona {number}",
@@ -272,7 +326,7 @@ class Phrase(Enum):
         en="{shown} of {all} people",
         ko="{all}명 중 {shown}명",
         ja="{all}人中 {shown}人",
-        zh="{all} 人中的 {shown} 人",
+        zh="共 {all} 人, 显示 {shown} 人",
         es="{shown} de {all} personas",
         de="{shown} von {all} Personen",
         fr="{shown} personnes sur {all}",
@@ -287,4 +341,11 @@ class Phrase(Enum):
             **values: what stands for each ``{...}``.
         """
         text: str = getattr(self.value, language)
-        return text.format(**values) if values else text
+        return text.format(**{name: _written(value, language) for name, value in values.items()}) if values else text
+
+
+def _written(value: object, language: str) -> object:
+    """A number with the decimal sign of the language; other values as they are."""
+    if not isinstance(value, float):
+        return value
+    return f"{value:g}".replace(".", ",") if language in _DECIMAL_COMMA else f"{value:g}"

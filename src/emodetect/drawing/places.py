@@ -12,6 +12,9 @@ from emodetect.types import Box
 
 Size = tuple[int, int]
 
+SLOTS_BESIDE = range(4)
+"""The slots over and under a face; those inside it come after them."""
+
 
 @dataclass(frozen=True)
 class LabelPlace:
@@ -20,59 +23,85 @@ class LabelPlace:
     Attributes:
         form: which of the forms that were offered.
         box: where it goes.
-        beside: whether it touches its face; if not, something must show whose it is.
+        slot: which of the places at a face it is; None away from it, where something must show whose it is.
     """
 
     form: int
     box: Box
-    beside: bool = True
+    slot: int | None
 
 
 def place_labels(
-    faces: Sequence[Box], forms: Sequence[Sequence[Size]], picture: Size, taken: Sequence[Box] = ()
+    faces: Sequence[Box],
+    forms: Sequence[Sequence[Size]],
+    picture: Size,
+    taken: Sequence[Box] = (),
+    before: Sequence[int | None] = (),
 ) -> list[LabelPlace | None]:
     """A place for each face's label: over it, under it, inside, or else the nearest that is free.
 
-    A place that covers no other face is better than one that does, and the first form better than the others.
+    A place that covers no other face is better than one that does, one beside the face better than one inside, whatever the form,
+    and the first form better than the others.
 
     Args:
         faces: where the faces are.
         forms: for each face the sizes that its label could have, the best first; none for no label.
         picture: width and height, pixels.
         taken: where no label may go.
+        before: for each face the slot beside it that its label had in the picture before, which it keeps while it can; nothing
+            where there is no such picture.
 
     Returns:
         For each face a place that lies in the picture and overlaps no other and nothing of ``taken``; None where no room is left.
     """
     labels: list[Box] = list(taken)
     places: list[LabelPlace | None] = []
-    for number, (face, sizes) in enumerate(zip(faces, forms, strict=True)):
+    for number, (face, sizes, kept) in enumerate(zip(faces, forms, before or [None] * len(faces), strict=True)):
         others = [*faces[:number], *faces[number + 1 :]]
-        place = (_near(face, sizes, picture, labels, others) or _anywhere(face, sizes, picture, labels)) if sizes else None
+        place = (_near(face, sizes, picture, labels, others, kept) or _anywhere(face, sizes, picture, labels)) if sizes else None
         places.append(place)
         if place is not None:
             labels.append(place.box)
     return places
 
 
-def _near(face: Box, sizes: Sequence[Size], picture: Size, labels: Sequence[Box], others: Sequence[Box]) -> LabelPlace | None:
-    places = [LabelPlace(form, box) for form, size in enumerate(sizes) for box in _round(face, size, picture)]
+def _near(
+    face: Box, sizes: Sequence[Size], picture: Size, labels: Sequence[Box], others: Sequence[Box], kept: int | None
+) -> LabelPlace | None:
+    places = [LabelPlace(form, *slot) for form, size in enumerate(sizes) for slot in _beside(face, size, picture)]
+    places += [LabelPlace(form, *slot) for form, size in enumerate(sizes) for slot in _inside(face, size, picture)]
     places = [place for place in places if place.box.lies_in(*picture)]
     boxes = [place.box for place in places]
     free = intersections(boxes, labels).sum(axis=1) == 0
     alone = free & (intersections(boxes, others).sum(axis=1) == 0)
-    return next((places[int(np.argmax(good))] for good in (alone, free) if good.any()), None)
+    same = alone & np.asarray([place.slot == kept for place in places], bool)
+    return next((places[int(np.argmax(good))] for good in (same, alone, free) if good.any()), None)
 
 
-def _round(face: Box, size: Size, picture: Size) -> Iterator[Box]:
-    """The places at a face, the best first; a label that is wider than the picture's edge allows moves inwards."""
+def _beside(face: Box, size: Size, picture: Size) -> Iterator[tuple[Box, int]]:
+    """The places over and under a face, the best first, and their slots.
+
+    A label for which the picture ends too early moves inwards: up and down by at most half its height, so that it covers no more
+    of the face than hair or chin.
+    """
+    height = size[1]
+    over, under = face.y - height, face.y + face.height
+    tops = max(over, min(0, over + height // 2)), min(under, max(picture[1] - height, under - height // 2))
+    return zip(_corners(face, size, picture, tops), SLOTS_BESIDE, strict=True)
+
+
+def _inside(face: Box, size: Size, picture: Size) -> Iterator[tuple[Box, int]]:
+    """The places in a face, the best first, and their slots."""
+    corners = _corners(face, size, picture, (max(0, face.y), face.y + face.height - size[1]))
+    return zip(corners, range(len(SLOTS_BESIDE), 2 * len(SLOTS_BESIDE)), strict=True)
+
+
+def _corners(face: Box, size: Size, picture: Size, tops: Sequence[int]) -> Iterator[Box]:
+    """For each height the places at a face's left and right edge, moved into the picture."""
     width, height = size
-    bottom = face.y + face.height
-    left, right = (min(max(0, x), max(0, picture[0] - width)) for x in (face.x, face.x + face.width - width))
-    for y in (face.y - height, bottom, face.y, bottom - height):
-        yield Box(left, y, width, height)
-        if right != left:
-            yield Box(right, y, width, height)
+    for top in tops:
+        for x in (face.x, face.x + face.width - width):
+            yield Box(min(max(0, x), max(0, picture[0] - width)), top, width, height)
 
 
 def _anywhere(face: Box, sizes: Sequence[Size], picture: Size, labels: Sequence[Box]) -> LabelPlace | None:
@@ -86,7 +115,7 @@ def _anywhere(face: Box, sizes: Sequence[Size], picture: Size, labels: Sequence[
     free = [box for box, covered in zip(boxes, intersections(boxes, labels).sum(axis=1), strict=True) if covered == 0]
     if not free:
         return None
-    return LabelPlace(form, min(free, key=lambda box: _distance(box, face)), beside=False)
+    return LabelPlace(form, min(free, key=lambda box: _distance(box, face)), None)
 
 
 def _distance(first: Box, second: Box) -> float:

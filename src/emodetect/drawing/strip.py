@@ -35,8 +35,9 @@ class _Band:
 class Strip:
     """Remembers what each face has shown, and draws it as coloured bands.
 
-    Each face has a row, in which time runs from left to right and now is on the right, in a mirrored picture as well. A band has
-    its name inside where there is room, and otherwise in the line above the rows, so that nobody has to know the colours.
+    Each face has a row, as far as there is room (`+2` says that there are two more), in which time runs from left to right and
+    now is on the right, in a mirrored picture as well. A band has its name inside where there is room, and otherwise in the line
+    above the rows, so that nobody has to know the colours.
 
     Args:
         seconds: how far back it reaches.
@@ -105,7 +106,8 @@ class Strip:
             track = Box(left, top + 1, place.width - left - 1, line - 2)
             for emotion, seconds in self._draw_bands(canvas, self._faces[number], track, small, style).items():
                 unnamed[emotion] = unnamed.get(emotion, 0.0) + seconds
-        self._draw_heading(canvas, place.y, left, small, style, sorted(unnamed, key=lambda emotion: -unnamed[emotion]))
+        end = f"+{len(self._faces) - rows}    0 s" if len(self._faces) > rows else "0 s"
+        self._draw_heading(canvas, place.y, left, small, style, end, sorted(unnamed, key=lambda emotion: -unnamed[emotion]))
 
     def _draw_bands(
         self, canvas: Image, bands: Iterable[_Band], track: Box, unit: float, style: Style
@@ -131,11 +133,11 @@ class Strip:
         return track.x + round(max(0.0, share) * (track.width - 1))
 
     def _draw_heading(
-        self, canvas: Image, top: int, left: int, unit: float, style: Style, legend: Sequence[Emotion | None]
+        self, canvas: Image, top: int, left: int, unit: float, style: Style, end: str, legend: Sequence[Emotion | None]
     ) -> None:
         """The line above the rows: the time at both ends, and between them the colours that no band explains."""
         lettering, line = style.lettering, _line(unit / 0.85)
-        start, end = f"-{self._seconds:.0f} s", "0 s"
+        start = f"-{self._seconds:.0f} s"
         _write(canvas, lettering, start, left, top, line, unit)
         right = canvas.shape[1] - lettering.width(end, unit) - round(0.35 * unit)
         _write(canvas, lettering, end, right, top, line, unit)

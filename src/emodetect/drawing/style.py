@@ -29,12 +29,17 @@ class Style:
     language: str = "en"
     lettering: Lettering = field(default_factory=StrokeLettering)
 
+    @property
+    def smallest_line(self) -> int:
+        """Height of a line of small text that can still be read, pixels: letters of many strokes need more."""
+        return 16 if self.language in ("ja", "ko", "zh") else 12
+
     def name(self, emotion: Emotion | None) -> str:
         """What an emotion is called; None is one that is not sure enough."""
         return WORDS[self.language][UNCERTAIN if emotion is None else emotion.value]
 
     def say(self, phrase: Phrase | str, **values: object) -> str:
-        """A phrase in this language, with its values in; what is text already stays as it is."""
+        """A phrase in this language, with its values in; what is text already, such as the name of a key, stays as it is."""
         return phrase if isinstance(phrase, str) else phrase.text(self.language, **values)
 
 

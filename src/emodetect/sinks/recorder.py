@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from typing_extensions import override
@@ -21,6 +22,15 @@ _WAITING = 30
 """Pictures that may wait to be encoded; after that some are left out."""
 
 
+@dataclass(frozen=True)
+class _Section:
+    """A part that is recorded: its file, what writes it, and whether somebody has asked for that name."""
+
+    path: Path
+    sink: BackgroundSink
+    was_asked_for: bool
+
+
 class Recorder(Sink):
     """Records what it is given while it is on, and nothing at first.
 
@@ -32,6 +42,9 @@ class Recorder(Sink):
 
     Attributes:
         path: the file that is being written; None while it is off.
+        files: those that were begun and have not failed.
+        complain: called, in any thread, with a section's file and what ended it, if its name was not asked for; None raises
+            the error, as for a name that was.
     """
 
     def __init__(
@@ -39,22 +52,26 @@ class Recorder(Sink):
     ) -> None:
         self._name, self._rate, self._style, self._anonymize = name, frames_per_second, style, anonymize
         self.path: Path | None = None
-        self._section: BackgroundSink | None = None
+        self.files: list[Path] = []
+        self.complain: Callable[[Path, OutputError], None] | None = None
+        self._section: _Section | None = None
         self._finishing: list[threading.Thread] = []
         self._errors: list[OutputError] = []
 
-    def start(self, path: Path | None = None, *, overwrite: bool = False) -> None:
-        """Begin a section.
+    def start(self, path: Path | None = None, *, overwrite: bool = False) -> Path:
+        """Begin a section; returns its file.
 
         Args:
             path: what to call it; None for a free name.
             overwrite: whether that file may exist.
         """
-        self.path = path or free_name(self._name())
-        encoded: Sink = LiveRecording(self.path, self._rate, overwrite=overwrite, style=self._style)
+        name = self.path = path or free_name(self._name())
+        encoded: Sink = LiveRecording(name, self._rate, overwrite=overwrite, style=self._style)
         if self._anonymize is not None:
             encoded = AnonymizedSink(encoded, self._anonymize)
-        self._section = BackgroundSink(encoded, capacity=_WAITING, drop=True)
+        self._section = _Section(name, BackgroundSink(encoded, capacity=_WAITING, drop=True), was_asked_for=path is not None)
+        self.files.append(name)
+        return name
 
     def stop(self) -> None:
         """End the section; the file is finished in the background."""
@@ -67,7 +84,12 @@ class Recorder(Sink):
     @override
     def write(self, frame: Frame, result: FrameResult) -> None:
         if self._section is not None:
-            self._section.write(frame, result)
+            try:
+                self._section.sink.write(frame, result)
+            except OutputError as error:
+                if not self._has_complained(self._section, error):
+                    raise
+                self.stop()
 
     @override
     def close(self) -> None:
@@ -77,8 +99,17 @@ class Recorder(Sink):
         if self._errors:
             raise self._errors.pop()
 
-    def _finish(self, section: BackgroundSink) -> None:
+    def _finish(self, section: _Section) -> None:
         try:
-            section.close()
+            section.sink.close()
         except OutputError as error:
-            self._errors.append(error)
+            if not self._has_complained(section, error):
+                self._errors.append(error)
+
+    def _has_complained(self, section: _Section, error: OutputError) -> bool:
+        """Drop what has failed; whether somebody was told, so that the work can go on."""
+        self.files = [path for path in self.files if path != section.path]
+        if self.complain is None or section.was_asked_for:
+            return False
+        self.complain(section.path, error)
+        return True

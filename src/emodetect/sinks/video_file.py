@@ -19,7 +19,7 @@ from typing_extensions import override
 
 from emodetect.errors import OutputError
 from emodetect.files import check_still_there, open_output, written_whole
-from emodetect.overlay import Style, draw
+from emodetect.overlay import Layout, Style, draw
 from emodetect.sinks import matroska
 from emodetect.sinks.base import Sink
 from emodetect.steady import SteadyLabels
@@ -223,11 +223,11 @@ class AnnotatedVideo(Sink):
         style: Style | None = None,
     ) -> None:
         self._video = PlainVideo(path, frames_per_second, sound_from=sound_from, overwrite=overwrite)
-        self._style, self._steady = style, SteadyLabels()
+        self._style, self._steady, self._layout = style, SteadyLabels(), Layout()
 
     @override
     def write(self, frame: Frame, result: FrameResult) -> None:
-        picture = draw(frame.image, self._steady.update(result).readings, style=self._style)
+        picture = draw(frame.image, self._steady.update(result).readings, style=self._style, layout=self._layout)
         self._video.write(replace(frame, image=picture), result)
 
     @override

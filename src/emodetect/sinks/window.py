@@ -8,10 +8,16 @@ from types import TracebackType
 import cv2
 from typing_extensions import Self
 
-from emodetect.display import OPENCV_CURE, display_problem, window_toolkit
+from emodetect.display import OPENCV_CURE, display_problem, screen_size, window_toolkit
 from emodetect.errors import OutputError
 from emodetect.quiet import quiet_native_output
 from emodetect.types import Image
+
+_USUAL_SCREEN = 1440, 900
+"""Width and height that a screen is taken to have which cannot be asked, pixels."""
+
+_SCREEN_SHARE = 0.85
+"""How much of the screen's width and height a window takes at first: title and panels of the desktop need some."""
 
 
 class Window:
@@ -27,21 +33,27 @@ class Window:
     def __init__(self, title: str) -> None:
         check_display()
         self._title = title
-        self._shown = False
+        self._size: tuple[int, int] | None = None
         with quiet_native_output():
             cv2.namedWindow(title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
 
     def show(self, image: Image) -> None:
-        """Show uint8 (height, width, 3) BGR; the first picture sets the window's size."""
-        if not self._shown:
-            cv2.resizeWindow(self._title, image.shape[1], image.shape[0])
-            self._shown = True
+        """Show uint8 (height, width, 3) BGR; one of another size than the one before sets the window's, within the screen."""
+        size = image.shape[1], image.shape[0]
+        if size != self._size:
+            cv2.resizeWindow(self._title, *fitted(size, screen_size() or _USUAL_SCREEN))
+            self._size = size
         cv2.imshow(self._title, image)
 
-    def keys(self) -> Iterator[str]:
+    def entitle(self, text: str) -> None:
+        """Say in the title bar what is shown."""
+        cv2.setWindowTitle(self._title, f"{self._title} - {text}")
+
+    def pressed(self) -> Iterator[str]:
         """Handle what the user did; the characters of the keys pressed since the last call, those of others left out."""
         while (code := cv2.pollKey()) != -1:
-            if code < 128:  # arrows and the like have larger ones, and their lowest bytes mean nothing
+            # Arrows and the like have larger codes, and their lowest bytes mean nothing; é and the like have negative ones.
+            if 0 <= code < 128:
                 yield chr(code)
 
     @property
@@ -62,6 +74,12 @@ class Window:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
+
+
+def fitted(size: tuple[int, int], screen: tuple[int, int]) -> tuple[int, int]:
+    """The size at which a picture is shown: its own, or as large as the screen lets a window be; width and height, pixels."""
+    scale = min(1.0, *(_SCREEN_SHARE * most / side for side, most in zip(size, screen, strict=True)))
+    return max(1, round(scale * size[0])), max(1, round(scale * size[1]))
 
 
 def check_display() -> None:

@@ -63,6 +63,13 @@ class LiveSource:
         """What may be shown of it: of a stream not the user, the password and what else may open it."""
         return public_address(str(self.target)) if self.kind == "stream" else self.label or str(self.target)
 
+    @property
+    def title(self) -> str:
+        """What people call it, without the folder of a file."""
+        if self.kind == "camera":
+            return self.name if isinstance(self.target, str) or self.label else f"camera {self.target}"
+        return Path(self.name).name if self.kind == "file" else self.name
+
     @classmethod
     def parse(cls, text: str) -> LiveSource:
         """Tell a camera's number, a device, a URL, a file and a camera's name apart.
