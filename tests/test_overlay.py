@@ -11,7 +11,7 @@ import pytest
 
 from emodetect.drawing.palette import BLACK, Color, contrast
 from emodetect.faces.boxes import intersections
-from emodetect.overlay import COLORS, UNKNOWN_COLOR, Layout, Strip, Style, draw, label, mirrored
+from emodetect.overlay import COLORS, UNKNOWN_COLOR, Layout, Strip, Style, draw, label, mirrored, resized
 from emodetect.types import EMOTIONS, Box, Emotion, EmotionScores, FaceReading, Image
 from tests.builders import make_image, make_reading, make_result, make_scores
 from tests.drawing.recording import Recorder
@@ -237,6 +237,11 @@ def test_mirroring_twice_changes_nothing_and_nobody_is_mirrored_to_nobody() -> N
     readings = [make_reading(FACE)]
     assert [r.box for r in mirrored(mirrored(readings, 640), 640)] == [FACE]
     assert mirrored([], 640) == []
+
+
+def test_boxes_fit_on_the_picture_made_smaller() -> None:
+    [small] = resized([make_reading(Box(100, 60, 80, 90))], 0.5)
+    assert small == make_reading(Box(50, 30, 40, 45))
 
 
 def crowd(count: int, size: tuple[int, int], seed: int) -> list[FaceReading]:

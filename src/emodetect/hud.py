@@ -93,11 +93,11 @@ def _dot(name: str, unit: float) -> int:
 
 
 def waiting_picture(style: Style, text: str) -> Image:
-    """What the window shows before the source's first picture: what it waits for, and the keys to know."""
+    """What the window shows before the source's first picture: what it waits for, and how to end that."""
     canvas = np.full((*reversed(_WAITING_SIZE), 3), _DARK, np.uint8)
     unit, middle = unit_for(_WAITING_SIZE), _WAITING_SIZE[1] // 2
     lines = style.lettering.wrapped(text, unit, round(_FILLS * _WAITING_SIZE[0]), 3)
-    hint = f"?  {style.say(Phrase.KEYS)}    q  {style.say(Phrase.QUIT)}"
+    hint = f"q  {style.say(Phrase.QUIT)}"
     for number, (line, color) in enumerate([*((line, WHITE) for line in lines), (hint, _GRAY)]):
         left = (_WAITING_SIZE[0] - style.lettering.width(line, unit)) // 2
         style.lettering.write(canvas, line, (left, round(middle + _HELP_LINE * (number - len(lines) / 2) * unit)), unit, color)

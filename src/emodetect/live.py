@@ -19,6 +19,7 @@ from functools import partial
 from pathlib import Path
 from types import TracebackType
 
+import cv2
 import numpy as np
 from typing_extensions import Self
 
@@ -35,7 +36,7 @@ from emodetect.faces.verifier import FaceVerifier
 from emodetect.files import free_name
 from emodetect.hud import draw_help, draw_marks, place_marks
 from emodetect.latest import Latest
-from emodetect.overlay import Layout, Strip, Style, draw, mirrored
+from emodetect.overlay import Layout, Strip, Style, draw, mirrored, resized
 from emodetect.pipeline import locate, readings
 from emodetect.sinks.base import Sink
 from emodetect.sinks.picture import write_picture
@@ -126,11 +127,11 @@ class _Pace:
             self.times.popleft()
         self.latency = latency
 
-    def lines(self, style: Style) -> list[str]:
+    def in_words(self, style: Style) -> str:
         """What there is to say of it."""
         span = self.times[-1] - self.times[0] if len(self.times) > 1 else 0.0
         rate = (len(self.times) - 1) / span if span > 0 else 0.0
-        return [style.say(Phrase.FRAMES_A_SECOND, rate=round(rate)), f"{1000 * self.latency:.0f} ms"]
+        return f"{style.say(Phrase.FRAMES_A_SECOND, rate=round(rate))}, {1000 * self.latency:.0f} ms"
 
 
 class LiveSession:
@@ -297,6 +298,7 @@ class LiveSession:
 
     def _decorated(self, frame: Frame, result: FrameResult) -> Image:
         """The picture with its faces and what else there is to tell."""
+        frame, result = self._fitted(frame, result)
         view, style, loading = self._view, self._style, self._classifier.loading
         is_away = self._capture.is_reconnecting
         news = [
@@ -318,12 +320,21 @@ class LiveSession:
             draw_help(image, style)
         return image
 
+    def _fitted(self, frame: Frame, result: FrameResult) -> tuple[Frame, FrameResult]:
+        """The same as large as the window shows it, so that letters have the size on the screen that they are drawn in."""
+        size = frame.image.shape[1], frame.image.shape[0]
+        room = self._window.room_for(size) if self._window is not None else size
+        if room == size:
+            return frame, result
+        image = np.asarray(cv2.resize(frame.image, room, interpolation=cv2.INTER_AREA), np.uint8)
+        return replace(frame, image=image), replace(result, readings=tuple(resized(result.readings, room[0] / size[0])))
+
     def _status(self, now: float, *, is_away: bool) -> list[str]:
         """The lines in the corner: the numbers and what they are of, and for a while how to see the keys."""
         view, style = self._view, self._style
         lines = []
         if view.numbers and not is_away:
-            lines += self._pace.lines(style)
+            lines.append(self._pace.in_words(style))
         if view.numbers and self._classifier.name:
             lines.append(self._classifier.name)
         if view.numbers and now - self._somebody > _NOBODY_SECONDS:

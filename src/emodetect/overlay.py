@@ -16,7 +16,7 @@ from emodetect.drawing.style import Style
 from emodetect.faces.boxes import intersections
 from emodetect.types import EMOTIONS, Box, EmotionScores, FaceReading, Image
 
-__all__ = ["COLORS", "UNKNOWN_COLOR", "Layout", "Strip", "Style", "draw", "label", "mirrored"]
+__all__ = ["COLORS", "UNKNOWN_COLOR", "Layout", "Strip", "Style", "draw", "label", "mirrored", "resized"]
 
 _STATUS_COLOR: Color = (40, 40, 40)
 _FRAME_COLOR: Color = (90, 90, 90)
@@ -113,6 +113,11 @@ def draw(
 def mirrored(readings: Sequence[FaceReading], width: int) -> list[FaceReading]:
     """The same readings for the picture's mirror image; width in pixels."""
     return [replace(r, box=replace(r.box, x=width - r.box.x - r.box.width)) for r in readings]
+
+
+def resized(readings: Sequence[FaceReading], scale: float) -> list[FaceReading]:
+    """The same readings for the picture made so many times as large."""
+    return [replace(r, box=Box(*(round(scale * side) for side in r.box.as_dict().values()))) for r in readings]
 
 
 def label(reading: FaceReading, style: Style | None = None) -> str:

@@ -202,8 +202,9 @@ def test_a_picture_larger_than_the_screen_is_seen_whole(desktop: Desktop, tmp_pa
     clip = write_clip(tmp_path / "large.mp4", [make_background(size)] * 25)
     with live(desktop, "--source", clip, "--loop", "--no-verify") as process:
         screen = wait_for_screen(desktop, lambda s: abs(s.shape[1] / s.shape[0] - size[0] / size[1]) < 0.02, "the picture")
-        assert screen.shape[0] < 0.9 * 700
+        assert screen.shape[0] < 0.9 * 700  # of the screen's 1000 x 700
         assert screen.shape[1] < 0.9 * 1000
+        assert has_numbers(screen)  # whose letters are as large as always
         desktop.press("emodetect", "q")
         end(process)
     assert process.returncode == 0

@@ -34,6 +34,7 @@ class Window:
         check_display()
         self._title = title
         self._size: tuple[int, int] | None = None
+        self._screen = screen_size() or _USUAL_SCREEN
         with quiet_native_output():
             cv2.namedWindow(title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
 
@@ -41,9 +42,16 @@ class Window:
         """Show uint8 (height, width, 3) BGR; one of another size than the one before sets the window's, within the screen."""
         size = image.shape[1], image.shape[0]
         if size != self._size:
-            cv2.resizeWindow(self._title, *fitted(size, screen_size() or _USUAL_SCREEN))
+            cv2.resizeWindow(self._title, *self.room_for(size))
             self._size = size
         cv2.imshow(self._title, image)
+
+    def room_for(self, size: tuple[int, int]) -> tuple[int, int]:
+        """The size at which a picture of this width and height is shown at first, pixels: its own, or what the screen can hold.
+
+        Whoever draws on the picture does so best at this size: Qt makes a larger one smaller, with its letters.
+        """
+        return fitted(size, self._screen)
 
     def entitle(self, text: str) -> None:
         """Say in the title bar what is shown."""
