@@ -117,6 +117,12 @@ def test_the_development_clip(tmp_path: Path) -> None:
     assert sum(bool(record["faces"]) for record in records) >= 112
 
 
+def test_the_summary_tells_how_much_of_it_is_uncertain(moving_clip: MovingClip) -> None:
+    done = run("video", moving_clip.path, "--end", "0.4", "--uncertain", "100%")
+
+    assert done.stderr.splitlines()[-1] == "10 frames, 1 face: happy 100%; 100% uncertain"
+
+
 def test_progress_is_shown_on_a_terminal(moving_clip: MovingClip, tmp_path: Path) -> None:
     shown = run_on_terminal("video", moving_clip.path, "--log", tmp_path / "a.jsonl")
 

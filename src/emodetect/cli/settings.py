@@ -183,7 +183,8 @@ def given_elsewhere(ctx: click.Context) -> list[str]:
     found = []
     for option in _options(ctx.command):
         if (where := origin(ctx, option)) and option.name in ctx.params:
-            found.append(f"--{key_of(option)} {ctx.params[option.name]}{where}")
+            value = os.environ.get(variable_in_use(option)) or _as_variable((ctx.default_map or {}).get(option.name))
+            found.append(f"--{key_of(option)} {value}{where}")
     return found
 
 

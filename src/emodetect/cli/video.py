@@ -168,6 +168,7 @@ class _Summary:
         self._frames = 0
         self._faces: set[int] = set()
         self._emotions: Counter[str] = Counter()
+        self._uncertain = 0
 
     def add(self, found: Any) -> None:
         self._frames += 1
@@ -175,8 +176,10 @@ class _Summary:
             self._faces.add(reading.track_id)
             if reading.scores is not None:
                 self._emotions[reading.scores.dominant.value] += 1
+                self._uncertain += reading.uncertain
 
     def text(self) -> str:
         total = sum(self._emotions.values())
         shares = ", ".join(f"{name} {count / total:.0%}" for name, count in self._emotions.most_common())
-        return f"{counted(self._frames, 'frame')}, {counted(len(self._faces), 'face')}" + (f": {shares}" if total else "")
+        doubt = f"; {self._uncertain / total:.0%} uncertain" if self._uncertain else ""
+        return f"{counted(self._frames, 'frame')}, {counted(len(self._faces), 'face')}" + (f": {shares}{doubt}" if total else "")
