@@ -11,15 +11,15 @@ from typing import Any
 import click
 
 from emodetect.cli.messages import shows_progress
-from emodetect.cli.options import common_options, format_option, max_pixels_option
+from emodetect.cli.options import common_options, complete_backend, complete_model, format_option, max_pixels_option
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--source", type=click.Path(path_type=Path), metavar="CLIP",
               help="The clip to measure on.  [default: a made one, 640x360, one face]")  # fmt: skip
-@click.option("--backend", "backends", multiple=True, metavar="NAME",
+@click.option("--backend", "backends", multiple=True, metavar="NAME", shell_complete=complete_backend,
               help="Another backend beside the embedded network: deepface, or a plug-in's name. May be repeated.")  # fmt: skip
-@click.option("--model", "models", multiple=True, metavar="NAME|FILE",
+@click.option("--model", "models", multiple=True, metavar="NAME|FILE", shell_complete=complete_model,
               help="Another network for cnn: fer2013, ferplus, or a .onnx, .h5 or .keras file. May be repeated.")  # fmt: skip
 @click.option("--frames", type=click.IntRange(1, 10**6), default=250, show_default=True,
               help="At most so many frames of the clip.")  # fmt: skip

@@ -14,6 +14,8 @@ from emodetect.cli.options import (
     PICTURE_SUFFIXES,
     comma_separated,
     common_options,
+    complete_backend,
+    complete_model,
     format_option,
     make_backend,
     max_pixels_option,
@@ -28,9 +30,9 @@ if TYPE_CHECKING:
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--data", type=click.Path(path_type=Path), required=True, metavar="FOLDER",
               help="Labelled face crops: FOLDER/<label>/*.")  # fmt: skip
-@click.option("--backend", default="cnn", show_default=True,
+@click.option("--backend", default="cnn", show_default=True, metavar="NAME", shell_complete=complete_backend,
               help="What reads the emotions: cnn (embedded, or --model), deepface, or a plug-in's name.")  # fmt: skip
-@click.option("--model", "models", multiple=True, metavar="NAME|FILE",
+@click.option("--model", "models", multiple=True, metavar="NAME|FILE", shell_complete=complete_model,
               help="For cnn: embedded, fer2013 or ferplus, or a .onnx, .h5 or .keras file. "
                    "Several are compared with the first.")  # fmt: skip
 @click.option("--labels", callback=comma_separated, metavar="A,B,...",

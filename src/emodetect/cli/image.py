@@ -19,6 +19,7 @@ from emodetect.cli.options import (
     backend_options,
     check_anonymize,
     common_options,
+    complete_file,
     detector_options,
     make_backend,
     make_caption_style,
@@ -47,7 +48,7 @@ _OTHER_COLUMNS = 72
 @click.argument("named", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PHOTO|FOLDER|PATTERN...")
 @click.option("--format", "output_format", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True,
               help="What is printed.")  # fmt: skip
-@click.option("-o", "--output", metavar="FILE|FOLDER",
+@click.option("-o", "--output", metavar="FILE|FOLDER", shell_complete=complete_file,
               help="Save an annotated copy: a file for one photo, a folder (ending in /) for one or several.")  # fmt: skip
 @click.option("--sheet", type=click.Path(path_type=Path), metavar="FILE",
               help="Save a contact sheet: all photos small, with boxes, names and emotions.")  # fmt: skip

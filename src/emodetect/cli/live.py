@@ -17,6 +17,7 @@ from emodetect.cli.options import (
     backend_options,
     check_anonymize,
     common_options,
+    complete_source,
     describe_backend,
     detector_options,
     make_detector,
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--source", default="0", show_default=True,
+@click.option("--source", default="0", show_default=True, shell_complete=complete_source,
               help="Camera's number or name, device, clip, or address of a stream (rtsp://, http://).")  # fmt: skip
 @click.option("--mirror/--no-mirror", default=None,
               help="Show the picture as a mirror does.  [default: on for cameras]")  # fmt: skip

@@ -111,11 +111,28 @@ def complete_backend(ctx: click.Context, parameter: click.Parameter, incomplete:
 
 
 def complete_model(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """The names of the embedded network, or else files, for the shell."""
+    """The names of the embedded network, and files, for the shell."""
     from emodetect.backends.registry import RESERVED
 
-    names = [name for name in RESERVED if name.startswith(incomplete)]
-    return [CompletionItem(name) for name in names] if names else [CompletionItem(incomplete, type="file")]
+    return _or_file(incomplete, RESERVED)
+
+
+def complete_source(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The numbers and names of the cameras, and files, for the shell."""
+    from emodetect.sources.camera_list import list_cameras
+
+    cameras = list_cameras()
+    return _or_file(incomplete, [str(camera.index) for camera in cameras] + [camera.name for camera in cameras])
+
+
+def complete_file(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Files, for the shell."""
+    return _or_file(incomplete, ())
+
+
+def _or_file(incomplete: str, names: Iterable[str]) -> list[CompletionItem]:
+    # Bash forgets what comes before a file.
+    return [CompletionItem(incomplete, type="file"), *(CompletionItem(name) for name in names if name.startswith(incomplete))]
 
 
 def backend_options(function: Function) -> Function:
@@ -128,7 +145,7 @@ def backend_options(function: Function) -> Function:
                      help="What the model file's outputs mean, in order, where the file does not say so."),
         click.option("--model", metavar="NAME|FILE", shell_complete=complete_model,
                      help="For cnn: embedded, or one of its heads, fer2013 and ferplus, or a .onnx, .h5 or .keras file."),
-        click.option("--backend", default="cnn", show_default=True, shell_complete=complete_backend,
+        click.option("--backend", default="cnn", show_default=True, metavar="NAME", shell_complete=complete_backend,
                      help="What reads the emotions: cnn (embedded, or --model), deepface, or a plug-in's name."),
     ):
         function = option(function)
