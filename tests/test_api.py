@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 from types import GeneratorType
 
+import numpy as np
 import pytest
 
 import emodetect
 from emodetect.api import analyze, open_pipeline, stream
 from emodetect.backends import registry
+from emodetect.backends.verifier import EmbeddedVerifier
 from emodetect.errors import ModelError, SourceError, UsageError
 from emodetect.faces.boxes import intersection_over_union
 from emodetect.types import Emotion, Image
@@ -84,7 +87,7 @@ def test_only_a_tracking_pipeline_remembers_a_face(track: bool, fake: list[FakeB
     assert len(result.readings) == (1 if track else 0)
 
 
-@pytest.mark.parametrize(("smoothing", "confidence"), [(0.0, 0.9), (10.0, 0.0)])
+@pytest.mark.parametrize(("smoothing", "confidence"), [(0.0, 0.9), (10.0, 0.45)])
 def test_a_tracking_pipeline_smooths_over_so_many_seconds(
     smoothing: float, confidence: float, fake: list[FakeBackend], photo: Image
 ) -> None:
@@ -145,3 +148,22 @@ def test_what_the_package_offers_is_there(name: str) -> None:
 def test_what_it_does_not_offer_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         emodetect.nothing  # noqa: B018
+
+
+def test_the_options_of_the_commands(fake: list[FakeBackend]) -> None:
+    assert not analyze(PHOTO, backend="fake", uncertain_below=0.8).readings[0].uncertain
+    assert analyze(PHOTO, backend="fake", uncertain_below=0.95).readings[0].uncertain
+    assert len(analyze(PHOTO, backend="fake", min_face=0.15).readings) == 1  # the face has 18 % of the height
+    assert len(analyze(PHOTO, backend="fake", min_face=0.3).readings) == 0
+    assert len(analyze(PHOTO, backend="fake", min_face=200).readings) == 0
+    assert len(analyze(PHOTO, backend="fake", min_neighbors=1000).readings) == 0
+
+
+def test_faces_that_are_none_can_be_kept(fake: list[FakeBackend], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(EmbeddedVerifier, "are_faces", lambda self, crops: np.zeros(len(crops), bool))
+    assert analyze(PHOTO, backend="fake").readings == ()
+    assert len(analyze(PHOTO, backend="fake", verify=False).readings) == 1
+
+
+def test_the_version_is_the_packages() -> None:
+    assert emodetect.__version__ == version("emodetect")

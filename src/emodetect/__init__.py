@@ -55,6 +55,8 @@ def __dir__() -> list[str]:
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return importlib.import_module("importlib.metadata").version("emodetect")
     if name not in _WHERE:
         raise AttributeError(f"module 'emodetect' has no attribute {name!r}")
     return getattr(importlib.import_module(_WHERE[name]), name)

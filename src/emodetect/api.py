@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from typing_extensions import TypedDict, Unpack
+
 from emodetect.backends.registry import create_backend
 from emodetect.backends.verifier import EmbeddedVerifier
 from emodetect.faces.haar import HaarDetector, MinFace
@@ -21,12 +23,28 @@ _MIN_FACE_PHOTO = MinFace(0.05, relative=True)
 _MIN_FACE_CLIP = MinFace(0.1, relative=True)
 
 
+class Options(TypedDict, total=False):
+    """What `analyze` and `stream` pass on to `open_pipeline`."""
+
+    backend: str
+    model: str | Path | None
+    labels: Sequence[str] | None
+    uncertain_below: float | None
+    verify: bool
+    min_face: float | None
+    min_neighbors: int
+
+
 @contextmanager
 def open_pipeline(
     *,
     backend: str = "cnn",
     model: str | Path | None = None,
     labels: Sequence[str] | None = None,
+    uncertain_below: float | None = None,
+    verify: bool = True,
+    min_face: float | None = None,
+    min_neighbors: int = 5,
     track: bool = False,
     smoothing: float = 0.3,
     max_failures: int = MAX_FAILURES,
@@ -37,58 +55,63 @@ def open_pipeline(
         backend: "cnn", "deepface", or a plug-in's name.
         model: for cnn the name of a head or a model file; None for the embedded network.
         labels: what a model file's outputs mean, where it does not say so.
+        uncertain_below: confidence, 0 to 1, under which a reading is marked uncertain; None for the backend's own.
+        verify: whether the embedded network may refuse what the detector has found and is no face.
+        min_face: the smallest face to look for: from 1 on pixels, below a share of the picture's height; None for 5 %, or 10 % of
+            frames that are tracked.
+        min_neighbors: how many overlapping windows must agree on a face.
         track: whether frames come in order from one source, so that faces keep their ids and scores are smoothed.
-        smoothing: with ``track``, seconds over which scores are averaged.
+        smoothing: with ``track``, seconds after which 63 % of a change is seen in the scores; 0 for none.
         max_failures: in how many pictures in a row the backend may not fail; before that, their faces have no scores and
             the logger ``emodetect`` warns.
 
     Raises:
         EmodetectError: the backend cannot be loaded.
     """
-    detector = HaarDetector(min_face=_MIN_FACE_CLIP if track else _MIN_FACE_PHOTO)
+    smallest = _MIN_FACE_CLIP if track else _MIN_FACE_PHOTO
+    if min_face is not None:
+        smallest = MinFace(min_face, relative=min_face < 1)
+    detector = HaarDetector(min_face=smallest, min_neighbors=min_neighbors)
     with create_backend(backend, None if model is None else str(model), labels) as loaded:
         yield EmotionPipeline(
             detector,
             loaded,
-            verifier=EmbeddedVerifier(),
-            tracker=FaceTracker() if track else None,
+            verifier=EmbeddedVerifier() if verify else None,
+            tracker=FaceTracker(confirm=2 * min_neighbors) if track else None,
             smoother=ScoreSmoother(smoothing) if track else None,
+            uncertain_below=uncertain_below,
             max_failures=max_failures,
         )
 
 
-def analyze(picture: str | Path | Image, *, backend: str = "cnn", model: str | Path | None = None) -> FrameResult:
+def analyze(picture: str | Path | Image, **options: Unpack[Options]) -> FrameResult:
     """Read the emotions off the faces in one picture.
 
     Args:
         picture: a file, or uint8 (height, width, 3) BGR.
-        backend: as for `open_pipeline`.
-        model: as for `open_pipeline`.
+        **options: as for `open_pipeline`: backend, model, labels, uncertain_below, verify, min_face, min_neighbors.
 
     Raises:
         EmodetectError: the picture cannot be read, or the backend cannot be loaded or fails.
     """
     image = read_image(Path(picture)) if isinstance(picture, str | Path) else picture
-    with open_pipeline(backend=backend, model=model, max_failures=1) as pipeline:
+    with open_pipeline(max_failures=1, **options) as pipeline:
         return pipeline.analyze(Frame(image))
 
 
-def stream(
-    clip: str | Path, *, backend: str = "cnn", model: str | Path | None = None, smoothing: float = 0.3
-) -> Iterator[tuple[Frame, FrameResult]]:
+def stream(clip: str | Path, *, smoothing: float = 0.3, **options: Unpack[Options]) -> Iterator[tuple[Frame, FrameResult]]:
     """Read the emotions off every frame of a clip, in order, one frame in memory at a time.
 
     Args:
         clip: a video file.
-        backend: as for `open_pipeline`.
-        model: as for `open_pipeline`.
-        smoothing: seconds over which scores are averaged.
+        smoothing: as for `open_pipeline`.
+        **options: as for `analyze`.
 
     Raises:
         EmodetectError: the clip cannot be read or the backend cannot be loaded.
     """
     with (
         VideoFile(Path(clip)) as frames,
-        open_pipeline(backend=backend, model=model, track=True, smoothing=smoothing) as pipeline,
+        open_pipeline(track=True, smoothing=smoothing, **options) as pipeline,
     ):
         yield from pipeline.analyze_all(frames)
