@@ -49,6 +49,40 @@ def test_each_command_has_a_page_that_names_its_options(name: str) -> None:
     assert [option for option in command_options(name) if not names_option(text, option)] == []
 
 
+@pytest.mark.parametrize("name", command_names())
+def test_each_command_has_a_picture(name: str) -> None:
+    pictures = re.findall(r"!\[[^\]]{20,}\]\(([^)]+)\)", page(name).read_text(encoding="utf-8"))
+
+    assert pictures, f"{page(name)} shows no picture"
+
+
+@pytest.mark.parametrize("path", [ROOT / "README.md", *sorted(DOCS.glob("*.md"))], ids=lambda path: path.name)
+def test_each_link_leads_to_a_file_and_a_heading(path: Path) -> None:
+    missing = []
+    for target in re.findall(r"\]\(([^)\s]+)\)", path.read_text(encoding="utf-8")):
+        name, _, anchor = target.partition("#")
+        if "://" in target:
+            continue
+        there = path.parent / name if name else path
+        if not there.exists() or (anchor and anchor not in headings(there)):
+            missing.append(target)
+
+    assert missing == []
+
+
+def headings(path: Path) -> set[str]:
+    """The headings of a page as links name them."""
+    titles = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def test_each_picture_is_shown_somewhere() -> None:
+    """None is left over."""
+    text = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "README.md", *DOCS.glob("*.md")))
+
+    assert [path.name for kind in ("png", "jpg", "svg") for path in DOCS.glob(f"*.{kind}") if path.name not in text] == []
+
+
 def test_the_common_options_are_explained_once_for_all() -> None:
     text = page("config").read_text(encoding="utf-8")
 

@@ -247,9 +247,11 @@ class TestWithoutWindow:
 
         done = run("live", "--source", clip, "--no-window", env={"DISPLAY": None})
 
-        note, summary = done.stderr.splitlines()
+        note, summary, hint, *unread = done.stderr.splitlines()
         assert "no --log or --record is given" in note
         assert re.fullmatch(r"1 frame in \d+\.\d s", summary)
+        assert "one.mp4: holds one picture; --loop shows it for longer" in hint
+        assert unread in ([], ["emodetect: no face was read: it ended before the backend was loaded"])
 
     def test_duration_and_record(self, still_clip: Path, tmp_path: Path) -> None:
         recording = tmp_path / "a.mp4"
