@@ -1,15 +1,19 @@
 from __future__ import annotations
 
 import csv
+import fcntl
 import json
 import os
+import pty
 import re
 import struct
 import subprocess
+import termios
 import zlib
 from pathlib import Path
 from typing import Any
 
+import click
 import cv2
 import numpy as np
 import pytest
@@ -44,6 +48,32 @@ def test_a_long_path_is_whole_in_a_pipe(tmp_path: Path) -> None:
 
     assert len(lines) == 3
     assert lines[1].startswith(f"{photo} ")
+    assert all(line == line.rstrip() for line in lines)
+
+
+def test_a_narrow_terminal_goes_without_the_second_emotion(tmp_path: Path) -> None:
+    photo = tmp_path / "photo.jpg"
+    photo.write_bytes(PHOTO.read_bytes())
+
+    narrow, wide = (table_on_terminal(tmp_path, photo.name, columns) for columns in (40, 80))
+
+    assert [line.split() for line in narrow] == [["photo", "face", "emotion", "confidence"], ["photo.jpg", "1", "happy", "100%"]]
+    assert [line.split() for line in wide] == [[*narrow[0].split(), "then"], [*narrow[1].split(), "neutral", "0%"]]
+
+
+def table_on_terminal(folder: Path, photo: str, columns: int) -> list[str]:
+    """What a run prints on a terminal that is so wide, without colours."""
+    ours, its = pty.openpty()
+    fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    changes = {"TERM": "xterm", "COLUMNS": None}
+    done = subprocess.run(
+        command("image", photo), cwd=folder, env=environment(changes), stdin=its, stdout=its, timeout=TIMEOUT, check=True
+    )
+    assert done.returncode == 0
+    os.close(its)
+    shown = click.unstyle(os.read(ours, 4096).decode())
+    os.close(ours)
+    return shown.splitlines()
 
 
 def test_json_follows_the_contract() -> None:
@@ -155,6 +185,17 @@ class TestOutput:
         assert run("image", PHOTO, "--output", f"{tmp_path / 'annotated'}/").returncode == 0
         assert [path.name for path in (tmp_path / "annotated").iterdir()] == ["astronaut.jpg"]
 
+    def test_folders_are_kept_where_names_repeat(self, tmp_path: Path) -> None:
+        for folder in ("trip/monday/a", "trip/tuesday"):
+            (tmp_path / folder).mkdir(parents=True)
+            (tmp_path / folder / "photo.jpg").write_bytes(PHOTO.read_bytes())
+        arguments = "image", f"{tmp_path}/trip/**/*.jpg", "--output", f"{tmp_path / 'out'}/"
+
+        assert run(*arguments).returncode == 0
+        copies = sorted(str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*.jpg"))
+        assert copies == ["monday/a/photo.jpg", "tuesday/photo.jpg"]
+        assert_one_line(run(*arguments), 1, "out/monday/a/photo.jpg: exists already")
+
     def test_a_folder_that_holds_the_photo_itself(self, tmp_path: Path) -> None:
         (tmp_path / "p.jpg").write_bytes(PHOTO.read_bytes())
 
@@ -175,8 +216,28 @@ def test_bad_files_are_reported_and_the_others_done(tmp_path: Path) -> None:
     assert [record["path"] for record in records] == [str(path) for path in (*bad[:2], PHOTO, *bad[2:])]
     assert [list(record) for record in records if record["path"] != str(PHOTO)] == [["path", "error"]] * 5
     assert records[2]["faces"][0]["emotion"] == "happy"
-    lines = done.stderr.splitlines()
+    *lines, last = done.stderr.splitlines()
     assert [line.split(": ")[1] for line in lines] == [str(path) for path in bad]
+    assert last == "emodetect: 4 of 5 photos could not be read", "the folder is none"
+
+
+def test_what_is_not_there_is_not_in_the_table(tmp_path: Path) -> None:
+    (tmp_path / "text.jpg").write_text("no picture")
+
+    done = run("image", tmp_path / "nowhere", f"{tmp_path}/*.png", tmp_path / "text.jpg", PHOTO)
+
+    assert done.returncode == 1
+    assert [line.split()[0] for line in done.stdout.splitlines()] == ["photo", str(tmp_path / "text.jpg"), str(PHOTO)]
+    assert run("image", tmp_path / "nowhere").stdout == ""
+
+
+def test_pictures_that_are_left_out_are_counted(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(PHOTO.read_bytes())
+    for name in ("b.heic", "c.HEIC", "d.dng"):
+        (tmp_path / name).write_bytes(bytes(9))
+
+    assert_one_line(run("image", tmp_path), 0, "3 pictures left out: .dng, .heic cannot be read here; export as JPEG")
+    assert run("image", tmp_path, "--quiet").stderr == ""
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
@@ -261,7 +322,7 @@ class TestFolders:
         assert len(lines) == 2
         assert f"{bare}: is a folder without pictures" in lines[0]
         assert f"{nothing}: no picture has such a name" in lines[1]
-        assert read_image(tmp_path / "sheet.png").shape[1] < 300, "one thumbnail: only photos are on the sheet"
+        assert read_image(tmp_path / "sheet.png").shape[1] == 600 + 24, "one thumbnail: only photos are on the sheet"
 
     def test_a_file_whose_name_looks_like_a_pattern_is_that_file(self, tmp_path: Path) -> None:
         path = tmp_path / "photo[1].png"
@@ -313,5 +374,11 @@ class TestSheet:
 
         assert run("image", album, "--sheet", tmp_path / "sheet.png").returncode == 1
         sheet = read_image(tmp_path / "sheet.png")
-        cells = [sheet[y : y + 280, x : x + 240] for y in (12, 304) for x in (12, 264)]
-        assert [bool((cell[240:] < 128).any()) for cell in cells] == [True, True, True, False], "captions"
+        captions = [sheet[y : y + 40, x : x + 420] for y in (432, sheet.shape[0] - 52) for x in (12, 444)]
+        assert [bool((caption < 128).any()) for caption in captions] == [True, True, True, False]
+
+    def test_there_is_none_where_no_photo_can_be_read(self, tmp_path: Path) -> None:
+        (tmp_path / "broken.png").write_text("no picture")
+
+        assert run("image", tmp_path / "broken.png", "--sheet", tmp_path / "sheet.png").returncode == 1
+        assert not (tmp_path / "sheet.png").exists()

@@ -84,7 +84,7 @@ def test_the_clip_that_is_played_is_never_written_to(folder: Path, option: str, 
     ("arguments", "code", "parts"),
     [
         (["image", "a.jpg", "t.txt", "--output", "o.png"], 1, ["o.png: is the name of one photo", "ends in /"]),
-        (["image", "a.jpg", "d", "--output", "o"], 1, ["o: several of the photos would be a.jpg there"]),
+        (["image", "a.jpg", "a", "a.png", "--output", "o"], 1, ["o: several of the photos would be a.png there"]),
         (["image", "a.jpg", "-o", "o.png", "--sheet", "o.png"], 1, ["o.png: is named by --output, too"]),
         (["image", "a.jpg", "--font", "d/b.ttf", "-o", "o.png"], 1, ["d/b.ttf: no such file", "--font"]),
         (["version"], 2, ["no command 'version'; did you mean 'emodetect --version'?"]),

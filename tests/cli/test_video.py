@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import base64
 import csv
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -10,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import imageio_ffmpeg
 import numpy as np
 import pytest
 
@@ -273,6 +276,9 @@ class TestParts:
             (["--roi", "0,0,100,20"], 2, ["--roi: 100 x 20 pixels at 0, 0 do not lie in the picture of 64 x 48"]),
             (["--roi", "1,2,3"], 2, ["--roi", "expected X,Y,WIDTH,HEIGHT"]),
             (["--roi", "10%,0,20,50%"], 2, ["--roi", "cannot be mixed"]),
+            (["--roi", "0.5,0,0.5,48"], 2, ["--roi", "cannot be mixed"]),
+            (["--roi", "0,0,40,2"], 2, ["--roi: 40 x 2 pixels hold no face; the smallest that is looked for there has 24"]),
+            (["--roi", "0,0,30,48", "--min-face", "32"], 2, ["there has 32 (--min-face)"]),
         ],
     )
     def test_a_part_that_is_none(self, still_clip: Path, tmp_path: Path, options: list[str], code: int, parts: list[str]) -> None:
@@ -287,6 +293,69 @@ class TestParts:
         assert old.read_text() == "of an earlier run\n"
         for part in parts:
             assert part in done.stderr.splitlines()[-1]
+
+
+class TestPicturesThatStartLater:
+    @pytest.fixture(scope="class")
+    def late_clip(self, tmp_path_factory: pytest.TempPathFactory) -> Path:
+        """A clip with a second of sound before its pictures, which turn bright 3 s after its start."""
+        folder = tmp_path_factory.mktemp("late")
+        levels = [20] * 50 + [220] * 25
+        pictures = write_clip(folder / "pictures.mp4", [make_image(color=(level, level, level)) for level in levels])
+        command = [imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "error", "-itsoffset", "1", "-i", str(pictures)]
+        command += ["-f", "lavfi", "-i", "sine=duration=4", "-c:v", "copy", str(folder / "late.mp4")]
+        subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+        return folder / "late.mp4"
+
+    def test_log_and_report_have_the_times_of_the_clip(self, late_clip: Path, tmp_path: Path) -> None:
+        done = run("video", late_clip, "--log", tmp_path / "a.jsonl", "--report", tmp_path / "a.html")
+
+        assert done.returncode == 0, done.stderr
+        np.testing.assert_allclose(
+            [record["time"] for record in read_log(tmp_path / "a.jsonl")], 1 + np.arange(75) / 25, atol=1e-3
+        )
+        shown = read_video(copy_in(tmp_path / "a.html"))
+        assert [frame.mean() > 128 for frame in shown] == [False] * 50 + [True] * 25
+
+    def test_a_copy_that_holds_only_sound_is_none(self, late_clip: Path, tmp_path: Path) -> None:
+        """What an older version logged counts from the first picture."""
+        log = tmp_path / "a.jsonl"
+        log.write_text("".join(json.dumps({"frame": n, "time": n / 25, "faces": []}) + "\n" for n in range(20)))
+
+        assert run("report", log, "--clip", late_clip, "--output", tmp_path / "a.html").returncode == 0
+        page = (tmp_path / "a.html").read_text()
+        assert "data:video/mp4" not in page
+        assert "data:image/jpeg" in page
+
+
+def test_pixels_that_are_not_square_are_shown_as_they_are_meant(moving_clip: MovingClip, tmp_path: Path) -> None:
+    clip = tmp_path / "narrow.mp4"
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "error", "-i", str(moving_clip.path), "-frames:v", "20"]
+    subprocess.run([*command, "-vf", "scale=320:360,setsar=2", str(clip)], check=True, stdin=subprocess.DEVNULL)
+
+    outputs = {"--log": "a.jsonl", "--output": "a.mp4", "--report": "a.html"}
+    done = run("video", clip, *(part for option, name in outputs.items() for part in (option, tmp_path / name)))
+
+    assert done.returncode == 0, done.stderr
+    overlaps = [
+        intersection_over_union([Box(**face["box"])], [truth])[0, 0]
+        for record, truth in zip(read_log(tmp_path / "a.jsonl"), moving_clip.boxes, strict=False)
+        for face in record["faces"]
+    ]
+    assert len(overlaps) >= 18
+    assert min(overlaps) > 0.5
+    for path in (tmp_path / "a.mp4", copy_in(tmp_path / "a.html")):
+        capture = cv2.VideoCapture(str(path))
+        assert capture.read()[1].shape == (360, 640, 3)
+        assert capture.get(cv2.CAP_PROP_SAR_NUM) == capture.get(cv2.CAP_PROP_SAR_DEN)
+
+
+def copy_in(page: Path) -> Path:
+    """The clip's copy in a report, as a file."""
+    (text,) = re.findall(r'"data:video/mp4;base64,([^"]*)"', page.read_text())
+    path = page.with_suffix(".copy.mp4")
+    path.write_bytes(base64.b64decode(text))
+    return path
 
 
 def test_the_report_and_the_plot(moving_clip: MovingClip, tmp_path: Path) -> None:

@@ -15,25 +15,47 @@ from tests.drawing.recording import Recorder
 from tests.drawing.test_lettering import NAME, captions_for, style_for
 
 
-@pytest.mark.parametrize(("count", "columns", "rows"), [(1, 1, 1), (2, 2, 1), (7, 3, 3), (12, 4, 3)])
-def test_photos_stand_in_rows(count: int, columns: int, rows: int) -> None:
+@pytest.mark.parametrize(
+    ("count", "side", "columns", "rows"), [(1, 600, 1, 1), (2, 600, 2, 1), (5, 420, 3, 2), (30, 300, 7, 5), (60, 240, 10, 6)]
+)
+def test_photos_stand_in_rows_the_larger_the_fewer_there_are(count: int, side: int, columns: int, rows: int) -> None:
     sheet = ContactSheet(count)
     for number in range(count):
-        sheet.add(f"{number}.jpg", make_image())
-    height, width = sheet.image().shape[:2]
+        sheet.add(f"{number}.jpg", make_image(48, 48))
 
-    assert (width - 12) // (240 + 12) == columns
-    assert (height - 12) // (280 + 12) == rows
+    assert sheet.image().shape[:2] == (12 + rows * (side + 40 + 12), 12 + columns * (side + 12))
+
+
+def test_a_row_is_as_high_as_its_highest_photo() -> None:
+    sheet = ContactSheet(3)
+    for height in (40, 20, 10):
+        sheet.add("a.jpg", make_image(40, height, (200, 100, 0)))
+    picture = sheet.image()
+
+    assert picture.shape[0] == 12 + (420 + 40 + 12) + (105 + 40 + 12)
+    lit = (picture == (200, 100, 0)).all(axis=2)
+    assert [lit[:, 12 + 432 * column + 210].sum() for column in (0, 1)] == [420 + 105, 210]
+    assert lit[431, [222, 654]].all(), "both stand on their captions"
 
 
 def test_a_box_stands_where_the_face_is_on_the_thumbnail() -> None:
     sheet = ContactSheet(1)
-    sheet.add("a.jpg", make_image(480, 240), [make_reading(Box(200, 40, 80, 160), dominant=Emotion.SAD)])
-    picture = sheet.image()[12 + 60 :, 12:]
+    sheet.add("a.jpg", make_image(1200, 600), [make_reading(Box(500, 100, 200, 400), dominant=Emotion.SAD)])
+    picture = sheet.image()[12:, 12:]
 
-    colored = (picture[:120, :240] == COLORS[Emotion.SAD]).all(axis=2)
+    colored = (picture[:300, :600] == COLORS[Emotion.SAD]).all(axis=2)
     rows, columns = np.flatnonzero(colored.any(axis=1)), np.flatnonzero(colored.any(axis=0))
-    assert (rows[0], rows[-1], columns[0], columns[-1]) == pytest.approx((20, 100, 100, 140), abs=2)
+    assert (rows[0], rows[-1], columns[0], columns[-1]) == pytest.approx((50, 250, 250, 350), abs=2)
+
+
+def test_a_caption_is_in_the_middle_below_its_photo() -> None:
+    sheet = ContactSheet(1)
+    sheet.add("portrait.jpg", make_image(30, 60))
+    picture = sheet.image()
+
+    for part in (slice(12, 612), slice(616, 634), slice(634, 652)):
+        columns = np.flatnonzero((picture[part] < 200).any(axis=(0, 2)))
+        assert (columns[0] + columns[-1]) / 2 == pytest.approx(312, abs=2)
 
 
 def test_a_long_name_stays_within_its_column() -> None:
@@ -41,7 +63,7 @@ def test_a_long_name_stays_within_its_column() -> None:
     sheet.add("long" * 60 + ".jpg", None)
     picture = sheet.image()
 
-    assert picture.shape[1] == 240 + 2 * 12
+    assert picture.shape[1] == 600 + 2 * 12
     assert (picture[-50:, 12:-12] < 128).any()
     assert (picture[-50:, -12:] > 250).all()
 

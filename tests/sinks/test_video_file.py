@@ -49,6 +49,15 @@ def sound(path: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.int16]]:
     return np.frombuffer(subprocess.run(command, capture_output=True, check=True).stdout, np.int16)
 
 
+def heard(path: Path) -> float:
+    """When the first sound is heard, seconds."""
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "error", "-nostdin", "-i", str(path)]
+    # Silence fills the time before a track that starts later.
+    command += ["-map", "0:a:0", "-af", "aresample=8000:async=1:first_pts=0", "-ac", "1", "-f", "s16le", "-"]
+    samples = np.frombuffer(subprocess.run(command, capture_output=True, check=True).stdout, np.int16)
+    return float(np.argmax(np.abs(samples.astype(int)) > 3000)) / 8000
+
+
 def make_wav(path: Path, seconds: float, hertz: float = 440.0, silence: float = 0.0) -> Path:
     """A tone after a silence, both in seconds."""
     times = np.arange(int(16_000 * (silence + seconds))) / 16_000
@@ -200,6 +209,27 @@ def test_the_sound_begins_where_the_pictures_do(tmp_path: Path) -> None:
 
     first, last = np.abs(sound(path).astype(int)[:8000].reshape(2, -1)).mean(axis=1)
     assert min(first, last) > 3000
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".ts"])
+@pytest.mark.parametrize(("pictures_late", "sound_late"), [(0, 0), (1, 0), (0, 1)])
+def test_sound_and_pictures_stay_together(tmp_path: Path, pictures_late: int, sound_late: int, suffix: str) -> None:
+    """Picture and tone come two seconds after the clip's start, whichever of the tracks starts later."""
+    levels = [20] * (50 - 25 * pictures_late) + [220] * 25
+    flash = write_clip(tmp_path / "flash.mp4", [make_image(color=(level, level, level)) for level in levels])
+    tone = make_wav(tmp_path / "tone.wav", 1, silence=2 - sound_late)
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "error", "-itsoffset", pictures_late, "-i", flash]
+    command += ["-itsoffset", sound_late, "-i", tone, "-map", "0:v", "-map", "1:a", "-c:v", "copy", tmp_path / f"in{suffix}"]
+    subprocess.run(list(map(str, command)), check=True, stdin=subprocess.DEVNULL)
+
+    with VideoFile(tmp_path / f"in{suffix}") as clip, AnnotatedVideo(tmp_path / "out.mkv", RATE, sound_from=clip.path) as video:
+        for frame in clip:
+            video.write(frame, make_result(index=frame.index, timestamp=frame.timestamp))
+
+    with VideoFile(tmp_path / "out.mkv") as written:
+        shown = next(frame.timestamp for frame in written if frame.image.mean() > 128)
+    assert shown == pytest.approx(2 - pictures_late, abs=0.01)
+    assert heard(tmp_path / "out.mkv") == pytest.approx(shown, abs=0.05)
 
 
 def test_the_sound_of_a_clip_is_the_first_of_its_tracks(tmp_path: Path) -> None:

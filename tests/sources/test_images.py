@@ -13,11 +13,23 @@ import pytest
 from PIL import Image as Pillow
 
 from emodetect.errors import SourceError
-from emodetect.sources.images import read_image
+from emodetect.sources.images import READ_SUFFIXES, find_images, read_image
 from emodetect.types import Image
 from tests.builders import PHOTO
 
 EXIF_ORIENTATION = 0x0112
+
+UPRIGHT: dict[int, Callable[[Image], Image]] = {
+    1: lambda image: image,
+    2: lambda image: image[:, ::-1],
+    3: lambda image: image[::-1, ::-1],
+    4: lambda image: image[::-1],
+    5: lambda image: image.transpose(1, 0, 2),
+    6: lambda image: np.rot90(image, -1),
+    7: lambda image: np.rot90(image, 2).transpose(1, 0, 2),
+    8: lambda image: np.rot90(image, 1),
+}
+"""What makes a picture of each orientation upright."""
 
 
 @pytest.fixture
@@ -74,16 +86,52 @@ def test_gray_becomes_three_equal_channels(tmp_path: Path, picture: Image, depth
     assert_close(read_image(path), np.repeat(picture[..., :1], 3, axis=2), 1)
 
 
-@pytest.mark.parametrize("alpha", [0, 128, 255])
-def test_alpha_is_dropped(tmp_path: Path, picture: Image, alpha: int) -> None:
-    path = tmp_path / "alpha.png"
-    assert cv2.imwrite(str(path), np.dstack([picture, np.full(picture.shape[:2], alpha, np.uint8)]))
-    assert_close(read_image(path), picture, 0)
+@pytest.mark.parametrize(("kind", "limit"), [("10 bits", 1023), ("12 bits", 4095), ("14 bits", 16383)])
+def test_fewer_bits_in_16_are_stretched(tmp_path: Path, picture: Image, kind: str, limit: int) -> None:
+    path = tmp_path / "sensor.png"
+    assert cv2.imwrite(str(path), np.rint(picture / 255.0 * limit).astype(np.uint16))
+    assert_close(read_image(path), picture, 1)
+
+
+@pytest.mark.parametrize(("scale", "offset"), [(1 / 255, 0.0), (1.0, 0.0), (1000 / 255, -300.0)])
+def test_numbers_that_are_not_whole_are_brought_to_8_bits(tmp_path: Path, picture: Image, scale: float, offset: float) -> None:
+    path = tmp_path / "float.tiff"
+    picture[0, 0], picture[0, 1] = 0, 255
+    values = (scale * picture + offset).astype(np.float32)
+    values[5, 5] = np.nan
+    assert cv2.imwrite(str(path), values)
+    result = read_image(path)
+    result[5, 5] = picture[5, 5]
+    assert_close(result, picture, 1)
+
+
+@pytest.mark.parametrize("depth", [np.uint8, np.uint16])
+def test_what_is_transparent_shows_white(tmp_path: Path, picture: Image, depth: type[np.uint8] | type[np.uint16]) -> None:
+    path, unit = tmp_path / "alpha.png", 257 if depth is np.uint16 else 1
+    alpha = np.full(picture.shape[:2], 255, np.uint8)
+    alpha[:20], alpha[20:30] = 0, 51
+    assert cv2.imwrite(str(path), np.dstack([picture, alpha]).astype(depth) * unit)
+    expected = picture.copy()
+    expected[:20], expected[20:30] = 255, np.rint(204 + 0.2 * picture[20:30])
+    assert_close(read_image(path), expected, 1)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".webp", ".tiff"])
+@pytest.mark.parametrize("orientation", [3, 6, 7])
+def test_what_is_transparent_is_turned_with_the_picture(tmp_path: Path, picture: Image, orientation: int, suffix: str) -> None:
+    alpha = np.full(picture.shape[:2], 255, np.uint8)
+    alpha[:10, :20] = 0
+    exif = Pillow.Exif()
+    exif[EXIF_ORIENTATION] = orientation
+    path = tmp_path / f"turned{suffix}"
+    Pillow.fromarray(np.dstack([picture[..., ::-1], alpha])).save(path, exif=exif, lossless=True)
+    expected = np.where(alpha[..., np.newaxis] == 0, np.uint8(255), picture)
+    assert_close(read_image(path), UPRIGHT[orientation](expected), 1)
 
 
 @pytest.mark.parametrize(
     ("mode", "color", "expected"),
-    [("LA", (90, 10), (90, 90, 90)), ("1", 1, (255, 255, 255)), ("P", 0, (0, 0, 0)), ("L", 17, (17, 17, 17))],
+    [("LA", (90, 10), (249, 249, 249)), ("1", 1, (255, 255, 255)), ("P", 0, (0, 0, 0)), ("L", 17, (17, 17, 17))],
 )
 def test_other_modes_of_png(tmp_path: Path, mode: str, color: int | tuple[int, int], expected: tuple[int, int, int]) -> None:
     path = tmp_path / "mode.png"
@@ -101,19 +149,7 @@ def test_cmyk_is_converted(tmp_path: Path, picture: Image, name: str) -> None:
     assert_close(read_image(path), picture, 6)
 
 
-@pytest.mark.parametrize(
-    ("orientation", "upright"),
-    [
-        (1, lambda image: image),
-        (2, lambda image: image[:, ::-1]),
-        (3, lambda image: image[::-1, ::-1]),
-        (4, lambda image: image[::-1]),
-        (5, lambda image: image.transpose(1, 0, 2)),
-        (6, lambda image: np.rot90(image, -1)),
-        (7, lambda image: np.rot90(image, 2).transpose(1, 0, 2)),
-        (8, lambda image: np.rot90(image, 1)),
-    ],
-)
+@pytest.mark.parametrize(("orientation", "upright"), UPRIGHT.items())
 def test_the_rotation_in_exif_is_applied(
     tmp_path: Path, picture: Image, orientation: int, upright: Callable[[Image], Image]
 ) -> None:
@@ -180,6 +216,40 @@ def test_what_is_no_picture_is_an_error_that_names_the_file(tmp_path: Path, cont
         read_image(path)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(200)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("photo.HEIC", HEIC, "photo.HEIC: HEIC cannot be read here; export it as JPEG"),
+        ("named.jpg", HEIC, "named.jpg: HEIC cannot be read here; export it as JPEG"),
+        ("a.nef", bytes(200), r"a.nef: a camera's raw picture \(.nef\) cannot be read here; export it as JPEG"),
+        ("a.jxl", bytes(200), "a.jxl: JXL cannot be read here"),
+        ("a.avif", b"\0\0\0\x1cftypavif\0\0\0\0" + bytes(200), "a.avif: AVIF, or one that is cut short, cannot be read here"),
+    ],
+)
+def test_kinds_that_cannot_be_read_are_named(tmp_path: Path, name: str, content: bytes, message: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(SourceError, match=message):
+        read_image(tmp_path / name)
+
+
+def test_all_that_can_be_read_is_found_in_folders_and_patterns(tmp_path: Path, picture: Image) -> None:
+    for suffix in READ_SUFFIXES:
+        Pillow.fromarray(picture).save(tmp_path / f"a{suffix}")
+        assert read_image(tmp_path / f"a{suffix}").shape == picture.shape
+    for name in ("b.heic", "c.NEF", "d.txt"):
+        (tmp_path / name).write_bytes(bytes(9))
+    read = [tmp_path / f"a{suffix}" for suffix in sorted(READ_SUFFIXES)]
+    for named in (tmp_path, tmp_path / "*"):
+        assert find_images([named]) == (dict.fromkeys(read), [tmp_path / "b.heic", tmp_path / "c.NEF"])
+    assert find_images([tmp_path, tmp_path / "b.heic"]) == (
+        dict.fromkeys([*read, tmp_path / "b.heic"]),
+        [tmp_path / "c.NEF"],
+    )
 
 
 def test_a_folder_is_no_picture(tmp_path: Path) -> None:

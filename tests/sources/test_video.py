@@ -107,6 +107,70 @@ def test_timestamps_start_at_zero_and_never_go_back_in_odd_containers(tmp_path: 
     assert timestamps[-1] == pytest.approx(29 / 25, abs=0.05)
 
 
+LATE = [("late.mp4", 1.0), ("late.mkv", 1.0), ("late.ts", 1.02)]
+"""Containers, and when the first picture is shown: a transport stream keeps the silence that AAC starts with."""
+
+
+def with_sound(clip: Path, path: Path, pictures_late: float = 0.0, seconds: float = 3.0) -> Path:
+    """The clip with a tone, which starts before the pictures."""
+    ffmpeg("-itsoffset", str(pictures_late), "-i", clip, "-f", "lavfi", "-i", f"sine=duration={seconds}",
+           "-map", "0:v", "-map", "1:a", "-c:v", "copy", "-c:a", "aac", path)  # fmt: skip
+    return path
+
+
+@pytest.mark.parametrize(("name", "first"), LATE)
+def test_times_count_from_where_the_sound_starts_if_the_pictures_start_later(tmp_path: Path, name: str, first: float) -> None:
+    path = with_sound(gray_clip(tmp_path / "clip.mp4", 30), tmp_path / name, 1)
+    with VideoFile(path) as video:
+        frames = list(video)
+    np.testing.assert_allclose([frame.timestamp for frame in frames], first + np.arange(30) / 25, atol=4e-3)
+    with VideoFile(path, ClipPart(start=1.39, end=1.79)) as video:
+        assert [frame.index for frame in video] == list(range(10, 20)) if first == 1 else list(range(9, 19))
+    with VideoFile(path, ClipPart(end=0.5)) as video, pytest.raises(SourceError, match=r"it begins at 1\.0"):
+        list(video)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".mov", ".ts", ".flv"])
+def test_the_delay_of_an_encoder_is_no_later_start(tmp_path: Path, suffix: str) -> None:
+    with VideoFile(with_sound(gray_clip(tmp_path / "clip.mp4", 30), tmp_path / f"sound{suffix}")) as video:
+        timestamps = [frame.timestamp for frame in video]
+    np.testing.assert_allclose(timestamps, np.arange(30) / 25, atol=4e-3)
+
+
+def test_a_stream_that_is_cut_anywhere_starts_with_the_first_picture_that_can_be_shown(tmp_path: Path) -> None:
+    path = tmp_path / "clip.ts"
+    pictures = [make_background((160, 120), seed=index % 7) for index in range(60)]
+    ffmpeg("-i", write_clip(tmp_path / "clip.mp4", pictures), "-g", "20", "-bf", "0", path)
+    path.write_bytes(path.read_bytes()[188 * 40 :])
+    with VideoFile(path) as video:
+        timestamps = [frame.timestamp for frame in video]
+    assert timestamps[0] > 0.1
+    np.testing.assert_allclose(np.diff(timestamps), 1 / 25, atol=4e-3)
+
+
+@pytest.mark.parametrize(
+    ("shape", "size"), [("4/3", (85, 48)), ("1/2", (64, 96)), ("1/1", (64, 48)), ("1280/1281", (64, 48)), ("0", (64, 48))]
+)
+def test_pixels_that_are_not_square_are_stretched(tmp_path: Path, shape: str, size: tuple[int, int]) -> None:
+    path = tmp_path / "clip.mp4"
+    ffmpeg("-i", gray_clip(tmp_path / "square.mp4", 3), "-vf", f"setsar={shape}", path)
+    with VideoFile(path) as video:
+        assert video.size == size
+        assert [frame.image.shape[1::-1] for frame in video] == [size] * 3
+    ffmpeg("-display_rotation", "90", "-i", path, "-c", "copy", tmp_path / "turned.mp4")
+    with VideoFile(tmp_path / "turned.mp4") as video:
+        assert video.size == size[::-1]
+        assert next(iter(video)).image.shape[:2] == size
+
+
+def test_pixels_of_a_shape_that_makes_pictures_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "clip.mp4"
+    ffmpeg("-i", gray_clip(tmp_path / "square.mp4", 3), "-vf", "setsar=20", path)
+    monkeypatch.setenv("OPENCV_IO_MAX_IMAGE_PIXELS", "60000")
+    with pytest.raises(SourceError, match="pictures of 1280 x 48 are more than 60000 pixels"):
+        VideoFile(path)
+
+
 def test_a_clip_from_a_turned_telephone_is_upright(tmp_path: Path) -> None:
     source = gray_clip(tmp_path / "clip.mp4", 3)
     ffmpeg("-display_rotation", "90", "-i", source, "-c", "copy", tmp_path / "turned.mp4")
@@ -232,6 +296,15 @@ def test_damage_is_told(noisy_clip: Path, tmp_path: Path, damage: str, caplog: p
         count = len(list(video))
     assert 25 < count < 75
     assert caplog.messages == [f"{path}: is damaged; {count} of the 75 frames that it announces were read"]
+
+
+def test_sound_that_is_longer_is_no_damage(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    # Matroska announces the whole length's frames, and the rate that follows from it fits none of the times.
+    source = shared_data("media/clip-596x336.mp4")
+    with VideoFile(with_sound(source, tmp_path / "clip.mkv", seconds=9)) as video:
+        count = len(list(video))
+        assert video.frame_count > count == 115
+    assert caplog.messages == []
 
 
 @pytest.mark.parametrize("announced", [3, 30, 1000])

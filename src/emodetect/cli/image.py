@@ -34,14 +34,13 @@ from emodetect.errors import BackendError, EmodetectError, OutputError
 from emodetect.text import counted, csv_cell, one_line
 
 if TYPE_CHECKING:
+    from rich.console import JustifyMethod
+
     from emodetect.drawing.style import Style
     from emodetect.sinks.contact_sheet import ContactSheet
 
 _MANY = 4
 """Photos from which on progress is shown."""
-
-_OTHER_COLUMNS = 72
-"""Room for all of the table but the paths, characters."""
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -80,22 +79,26 @@ def image(
     from emodetect.types import Frame
 
     check_anonymize(anonymize, output or sheet, "--output or --sheet")
-    photos = find_images(named)
-    targets = _targets(list(photos), output, overwrite, alone=list(photos) == list(named[:1]))
-    if sheet is not None and sheet.absolute() in [target.absolute() for target in targets if target]:
+    found, left_out = find_images(named)
+    if left_out:
+        kinds = ", ".join(sorted({picture.suffix.lower() for picture in left_out}))
+        note(f"emodetect: {counted(len(left_out), 'picture')} left out: {kinds} cannot be read here; export as JPEG")
+    photos = [path for path, problem in found.items() if problem is None]
+    targets = _targets(photos, output, overwrite, alone=list(found) == list(named[:1]))
+    if sheet is not None and sheet.absolute() in [target.absolute() for target in targets.values()]:
         raise OutputError(f"{sheet}: is named by --output, too; choose another name for one of them")
     style = None if output is None and sheet is None else make_style(language, font)
     contact_sheet = None
     if sheet is not None and style is not None:
         captions = make_caption_style(style, language, (photo.name for photo in photos))
-        contact_sheet = _contact_sheet(sheet, list(photos), overwrite, captions)
+        contact_sheet = _contact_sheet(sheet, photos, overwrite, captions)
     face_detector = make_detector(**detector)
     records: list[dict[str, Any]] = []
     failed = is_given_up = False
     with make_backend(backend, model, labels) as emotion_backend, progress_bar() as progress:
         pipeline = EmotionPipeline(face_detector, emotion_backend, verifier=make_verifier(verify), uncertain_below=uncertain)
-        task = progress.add_task("photos", total=len(photos), visible=len(photos) >= _MANY)
-        for (path, problem), target in zip(photos.items(), targets, strict=True):
+        task = progress.add_task("photos", total=len(found), visible=len(found) >= _MANY)
+        for path, problem in found.items():
             picture, result = None, None
             try:
                 if problem is not None:
@@ -108,51 +111,68 @@ def image(
                 failed |= any(reading.scores is None for reading in result.readings)
                 if anonymize is not None:
                     picture = hide_faces(picture, result.seen, anonymize)
-                if target is not None:
-                    write_picture(draw(picture, result.readings, style=style), target, overwrite=overwrite)
+                if path in targets:
+                    write_picture(draw(picture, result.readings, style=style), targets[path], overwrite=overwrite)
             except EmodetectError as error:
                 failed = True
                 if not isinstance(error, OutputError):  # a copy that cannot be saved takes nothing from what was read
                     records.append({"path": str(path), "error": one_line(str(error))})
                 say(f"emodetect: {one_line(str(error))}")
                 is_given_up = isinstance(error, BackendError)
-            if contact_sheet is not None and problem is None:
+            if contact_sheet is not None and path.is_file():
                 contact_sheet.add(path.name, picture if result else None, result.readings if result else ())
             progress.advance(task)
             if is_given_up:
                 break
-    if contact_sheet is not None and sheet is not None and not contact_sheet.is_empty:
+    unread = sum("error" in record for record in records) - (len(found) - len(photos))
+    if contact_sheet is not None and sheet is not None and any("faces" in record for record in records):
         write_picture(contact_sheet.image(), sheet, overwrite=overwrite)
+    if unread and len(photos) > 1 and not is_given_up:
+        note(f"emodetect: {unread:,} of {counted(len(photos), 'photo')} could not be read")
     _PRINTERS[output_format](records)
     return 1 if failed else 0
 
 
-def _targets(photos: Sequence[Path], named: str | None, overwrite: bool, *, alone: bool) -> list[Path | None]:
+def _targets(photos: Sequence[Path], named: str | None, overwrite: bool, *, alone: bool) -> dict[Path, Path]:
     """Where each annotated copy goes, seen to be writable before the work starts; ``alone``: a single photo was named."""
     from emodetect.files import check_output
     from emodetect.sources.images import IMAGE_SUFFIXES
 
-    if named is None:
-        return [None] * len(photos)
+    if named is None or not photos:
+        return {}
     output = Path(named)
     if alone and not output.is_dir() and not named.endswith(("/", os.sep)):
-        targets = [output]
+        targets = {photos[0]: output}
     else:
         if output.exists() and not output.is_dir():
             raise OutputError(f"{output}: is a file; several photos need a folder")
         if output.suffix.lower() in IMAGE_SUFFIXES and not output.is_dir() and not named.endswith(("/", os.sep)):
             raise OutputError(f"{output}: is the name of one photo; several need a folder, whose name ends in /")
-        targets = [output / (p.name if p.suffix.lower() in IMAGE_SUFFIXES else f"{p.name}.png") for p in photos]
-        if twice := [target.name for target, count in Counter(targets).items() if count > 1]:
+        targets = {photo: output / name for photo, name in _copy_names(photos).items()}
+        if twice := [target.name for target, count in Counter(targets.values()).items() if count > 1]:
             raise OutputError(f"{output}: several of the photos would be {twice[0]} there; annotate them one at a time")
         try:
             output.mkdir(exist_ok=True)
+            for target in targets.values():
+                target.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise OutputError(f"{output}: cannot be made a folder ({error.strerror})") from error
-    for photo, target in zip(photos, targets, strict=True):
+            raise OutputError(f"{error.filename}: cannot be made a folder ({error.strerror})") from error
+    for photo, target in targets.items():
         _refuse_photo(target, [photo])
         check_output(target, overwrite=overwrite, suffixes=IMAGE_SUFFIXES)
-    return list(targets)
+    return targets
+
+
+def _copy_names(photos: Sequence[Path]) -> dict[Path, Path]:
+    """What the copies are called in their folder: with the folders below what all photos have in common if names repeat."""
+    from emodetect.sources.images import IMAGE_SUFFIXES
+
+    names = {p: Path(p.name if p.suffix.lower() in IMAGE_SUFFIXES else f"{p.name}.png") for p in photos}
+    if len(set(names.values())) == len(names):
+        return names
+    folders = {photo: os.path.abspath(photo.parent) for photo in photos}
+    common = os.path.commonpath(folders.values())
+    return {photo: Path(os.path.relpath(folders[photo], common)) / name for photo, name in names.items()}
 
 
 def _contact_sheet(path: Path, photos: Sequence[Path], overwrite: bool, style: Style) -> ContactSheet:
@@ -191,34 +211,53 @@ def _print_csv(records: Sequence[dict[str, Any]]) -> None:
 
 
 def _print_table(records: Sequence[dict[str, Any]]) -> None:
+    from rich.cells import cell_len
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("photo", overflow="fold")
-    table.add_column("face", justify="right")
-    table.add_column("emotion", no_wrap=True)
-    table.add_column("confidence", justify="right", no_wrap=True)
-    table.add_column("then", style="dim", no_wrap=True)
-    for record in records:
-        faces = record.get("faces", [])
-        name = Text(one_line(record["path"]))
-        if not faces:
-            table.add_row(name, "", Text("cannot be read" if "error" in record else "no face found", style="dim"))
-        for number, face in enumerate(faces, start=1):
-            shown = name if number == 1 else ""
-            if face["scores"] is None:
-                table.add_row(shown, str(number), Text("not read", style="dim"))
-                continue
-            second, score = sorted(face["scores"].items(), key=lambda item: -item[1])[1]
-            emotion = face["emotion"] + ("?" if face["uncertain"] else "")
-            table.add_row(shown, str(number), emotion, f"{face['confidence']:.0%}", f"{second} {score:.0%}")
+    # What is not there is no photo; it was said on standard error.
+    rows = [row for record in records if Path(record["path"]).is_file() for row in _rows(record)]
+    if not rows:
+        return
+    headers = ["photo", "face", "emotion", "confidence", "then"]
+    widths = [max(cell_len(cell) for cell in column) for column in zip(headers, *rows, strict=True)]
+    natural = sum(widths) + 2 * (len(widths) - 1)
     # A file or a pipe has no width to fold paths to.
-    width = None if sys.stdout.isatty() else _OTHER_COLUMNS + max(len(one_line(record["path"])) for record in records)
-    Console(width=width).print(table)
+    console = Console() if sys.stdout.isatty() else Console(width=natural)
+    shown = headers if natural <= console.width else headers[:-1]
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for header in shown:
+        justify: JustifyMethod = "right" if header in ("face", "confidence") else "left"
+        style = "dim" if header == "then" else ""
+        table.add_column(header, justify=justify, style=style, no_wrap=header != "photo", overflow="fold")
+    for row in rows:
+        cells = [Text(cell) for cell in row[: len(shown)]]
+        if not row[3]:
+            cells[2].stylize("dim")
+        table.add_row(*cells)
+    with console.capture() as written:
+        console.print(table)
+    click.echo("\n".join(line.rstrip() for line in written.get().splitlines()))
     if any(face["uncertain"] and face["scores"] for record in records for face in record.get("faces", [])):
         click.echo("? uncertain: do not rely on it")
+
+
+def _rows(record: dict[str, Any]) -> list[list[str]]:
+    """What the table shows of a photo, a row a face."""
+    name, faces = one_line(record["path"]), record.get("faces", [])
+    if not faces:
+        return [[name, "", "cannot be read" if "error" in record else "no face found", "", ""]]
+    rows = []
+    for number, face in enumerate(faces, start=1):
+        shown = name if number == 1 else ""
+        if face["scores"] is None:
+            rows.append([shown, str(number), "not read", "", ""])
+            continue
+        second, score = sorted(face["scores"].items(), key=lambda item: -item[1])[1]
+        emotion = face["emotion"] + ("?" if face["uncertain"] else "")
+        rows.append([shown, str(number), emotion, f"{face['confidence']:.0%}", f"{second} {score:.0%}"])
+    return rows
 
 
 _PRINTERS = {"table": _print_table, "json": _print_json, "csv": _print_csv}

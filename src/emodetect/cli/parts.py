@@ -43,9 +43,12 @@ def _region(ctx: click.Context, parameter: click.Parameter, value: str | None) -
         numbers = []
     if len(numbers) != 4 or not all(math.isfinite(number) and number >= 0 for number in numbers):
         raise click.BadParameter(f"{value!r}: expected X,Y,WIDTH,HEIGHT in pixels or shares, such as 50%,0,50%,100%")
-    if any(percent) and any(number for number, is_percent in zip(numbers, percent, strict=True) if not is_percent):
+    relative = any(percent) or max(numbers) <= 1
+    plain = [number for number, is_percent in zip(numbers, percent, strict=True) if not is_percent]
+    mixed = any(plain) if any(percent) else not relative and any(0 < number < 1 for number in plain)
+    if mixed:
         raise click.BadParameter(f"{value!r}: pixels and shares cannot be mixed")
-    return numbers, any(percent) or max(numbers) <= 1
+    return numbers, relative
 
 
 def part_options(function: Function) -> Function:
@@ -79,15 +82,26 @@ def make_part(start: float | None, end: float | None, every: int) -> ClipPart:
     return part
 
 
-def make_region(roi: tuple[list[float], bool] | None, size: tuple[int, int]) -> Box | None:
+def make_region(roi: tuple[list[float], bool] | None, size: tuple[int, int], min_face: tuple[float, bool]) -> Box | None:
     """The part of a picture of this width and height that the option describes.
 
+    Args:
+        roi: what `part_options` makes of the option.
+        size: width and height of the picture, pixels.
+        min_face: the smallest face that is looked for, as `detector_options` makes it.
+
     Raises:
-        UsageError: it does not lie in the picture.
+        UsageError: it does not lie in the picture, or no face fits in it.
     """
+    from emodetect.faces.haar import MinFace
     from emodetect.faces.region import Region
 
     if roi is None:
         return None
     (x, y, width, height), relative = roi
-    return Region(x, y, width, height, relative).box(size)
+    region = Region(x, y, width, height, relative).box(size)
+    smallest = MinFace(*min_face).found_from(region.height)
+    if min(region.width, region.height) < smallest:
+        found = f"{region.width} x {region.height} pixels hold no face; the smallest that is looked for there has {smallest:g}"
+        raise UsageError(f"--roi: {found} (--min-face)")
+    return region

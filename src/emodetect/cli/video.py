@@ -92,7 +92,7 @@ def video(
     summary, timeline = _Summary(), Timeline()
     with ExitStack() as kept, ExitStack() as stack:
         source = stack.enter_context(VideoFile(clip, part))
-        region = make_region(roi, source.size)
+        region = make_region(roi, source.size, detector["min_face"])
         width, height = source.size
         frames = counted(source.frame_count, "frame")
         detail(f"{clip}: {width}x{height} pixels, {source.frames_per_second:g} frames a second, {frames}")

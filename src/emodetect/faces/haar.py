@@ -70,6 +70,10 @@ class MinFace:
         """The smallest face's height in a picture of this height, pixels."""
         return self.value * height if self.relative else self.value
 
+    def found_from(self, height: int) -> float:
+        """The smallest face's height that is found in a picture of this height, which is never enlarged, pixels."""
+        return max(_WINDOW, self.pixels(height))
+
 
 class HaarDetector:
     """Scans a picture that is reduced so far that the smallest wanted face just fills the cascade's window.

@@ -36,8 +36,14 @@ def playable_copy(clip: Path, start: float, end: float, most_bytes: int) -> byte
         most_bytes: size from which on there is no copy.
 
     Returns:
-        An MP4 file; None where it would be too large or FFmpeg cannot make it.
+        An MP4 file; None where it would be too large, FFmpeg cannot make it, or the part holds no pictures.
+
+    Raises:
+        SourceError: the clip cannot be read.
     """
+    width, height = picture_size(clip)
+    across = 2 * max(1, min(_CLIP_WIDTH, width) // 2)
+    down = 2 * max(1, round(across * height / width / 2))
     with tempfile.TemporaryDirectory(prefix="emodetect-") as folder:
         path = Path(folder) / "copy.mp4"
         # fmt: off
@@ -45,7 +51,7 @@ def playable_copy(clip: Path, start: float, end: float, most_bytes: int) -> byte
             # Timestamps are rounded; without the millisecond the first frame may be left out.
             imageio_ffmpeg.get_ffmpeg_exe(), "-nostdin", "-loglevel", "error", "-ss", str(max(0.0, start - 0.001)),
             "-i", str(clip.resolve()), "-t", str(end - start), "-map", "0:v:0", "-map", "0:a:0?", "-map_metadata", "-1",
-            "-map_chapters", "-1", "-vf", f"scale=w='trunc(min({_CLIP_WIDTH},iw)/2)*2':h=-2", "-c:v", "libx264",
+            "-map_chapters", "-1", "-vf", f"scale={across}:{down},setsar=1", "-c:v", "libx264",
             "-preset", "veryfast", "-crf", "26", "-pix_fmt", "yuv420p", "-g", "25", "-c:a", "aac", "-b:a", "96k",
             "-movflags", "+faststart", "-fs", str(most_bytes), str(path),
         ]
@@ -53,7 +59,7 @@ def playable_copy(clip: Path, start: float, end: float, most_bytes: int) -> byte
         done = subprocess.run(command, capture_output=True, check=False)
         if done.returncode or not path.exists() or not 0 < path.stat().st_size < 0.98 * most_bytes:
             return None
-        return path.read_bytes()
+        return path.read_bytes() if _has_pictures(path) else None
 
 
 def frames_at(clip: Path, numbers: Collection[int]) -> Iterator[Frame]:
@@ -106,6 +112,15 @@ def data_address(image: Image) -> str:
 def address(kind: str, content: bytes) -> str:
     """Bytes of a media type as a ``data:`` address."""
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+
+
+def _has_pictures(clip: Path) -> bool:
+    """Whether a clip that can be played holds more than sound."""
+    try:
+        picture_size(clip)
+    except SourceError:
+        return False
+    return True
 
 
 def _reduced(image: Image, most: int) -> Image:

@@ -19,7 +19,7 @@ from emodetect.types import Box, FaceReading, Image
 MOST_PHOTOS = 2000
 """Of a sheet; more would make it larger than programs open."""
 
-_SIDES = (200, 240), (MOST_PHOTOS, 160)
+_SIDES = (2, 600), (6, 420), (40, 300), (200, 240), (MOST_PHOTOS, 160)
 """Side of a thumbnail, pixels, up to a number of photos."""
 
 _GAP = 12
@@ -56,16 +56,17 @@ class ContactSheet:
         """
         if len(self._cells) == MOST_PHOTOS:
             return
-        cell = np.full((self._side + 2 * _LINE + 4, self._side, 3), _PAPER, np.uint8)
         if picture is None:
             words = self._style.say(Phrase.UNREADABLE)
-            cv2.rectangle(cell, (0, 0), (self._side - 1, self._side - 1), _FAINT, 1)
+            thumbnail = np.full((self._side // 2, self._side, 3), _PAPER, np.uint8)
+            cv2.rectangle(thumbnail, (0, 0), (self._side - 1, self._side // 2 - 1), _FAINT, 1)
         else:
             thumbnail = _thumbnail(picture, readings, self._side)
-            height, width = thumbnail.shape[:2]
-            top, left = (self._side - height) // 2, (self._side - width) // 2
-            cell[top : top + height, left : left + width] = thumbnail
             words = self._words(readings)
+        height, width = thumbnail.shape[:2]
+        cell = np.full((height + 2 * _LINE + 4, self._side, 3), _PAPER, np.uint8)
+        left = (self._side - width) // 2
+        cell[:height, left : left + width] = thumbnail
         self._write(cell, caption(name), 2, _INK)
         self._write(cell, words, 1, _FAINT)
         self._cells.append(cell)
@@ -83,13 +84,16 @@ class ContactSheet:
         """
         if self.is_empty:
             raise ValueError("expected at least one photo")
-        height, width = (side + _GAP for side in self._cells[0].shape[:2])
+        width, height = self._side + _GAP, _GAP + max(cell.shape[0] for cell in self._cells)
         count = len(self._cells)
         columns = min(count, max(1, round(math.sqrt(_WIDER * count * height / width))))
-        sheet = np.full((_GAP + math.ceil(count / columns) * height, _GAP + columns * width, 3), _PAPER, np.uint8)
-        for index, cell in enumerate(self._cells):
-            top, left = _GAP + index // columns * height, _GAP + index % columns * width
-            sheet[top : top + cell.shape[0], left : left + cell.shape[1]] = cell
+        rows = [self._cells[start : start + columns] for start in range(0, count, columns)]
+        bottoms = np.cumsum([_GAP + max(cell.shape[0] for cell in row) for row in rows]).tolist()
+        sheet = np.full((bottoms[-1] + _GAP, _GAP + columns * width, 3), _PAPER, np.uint8)
+        for row, bottom in zip(rows, bottoms, strict=True):
+            for column, cell in enumerate(row):
+                left = _GAP + column * width
+                sheet[bottom - cell.shape[0] : bottom, left : left + cell.shape[1]] = cell
         return sheet
 
     def _words(self, readings: Sequence[FaceReading]) -> str:
@@ -100,10 +104,11 @@ class ContactSheet:
         return ", ".join(names) or self._style.say(Phrase.NO_FACE)
 
     def _write(self, cell: Image, text: str, line: int, color: Color) -> None:
-        """Write in one of the lines of a cell, which are counted from below."""
+        """Write in the middle of one of the lines of a cell, which are counted from below."""
         lettering = self._style.lettering
-        origin = 0, cell.shape[0] - line * _LINE + round(BASELINE * _UNIT)
-        lettering.write(cell, _shortened(lettering, text, cell.shape[1]), origin, _UNIT, color)
+        short = _shortened(lettering, text, cell.shape[1])
+        left = max(0, (cell.shape[1] - math.ceil(lettering.width(short, _UNIT))) // 2)
+        lettering.write(cell, short, (left, cell.shape[0] - line * _LINE + round(BASELINE * _UNIT)), _UNIT, color)
 
 
 def _thumbnail(picture: Image, readings: Sequence[FaceReading], side: int) -> Image:

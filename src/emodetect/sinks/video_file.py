@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import math
 import os
-import re
 import subprocess
 import tempfile
 from dataclasses import replace
@@ -20,6 +19,7 @@ from typing_extensions import override
 from emodetect.errors import OutputError
 from emodetect.files import check_still_there, open_output, written_whole
 from emodetect.overlay import Layout, Style, draw
+from emodetect.probe import first_time
 from emodetect.sinks import matroska
 from emodetect.sinks.base import Sink
 from emodetect.steady import SteadyLabels
@@ -64,6 +64,7 @@ class VideoEncoder:
         overwrite: bool = False,
     ) -> None:
         self._path, self._size = path, size
+        first_sound = None if sound_from is None else first_time(sound_from, "a")
         # FFmpeg would follow a link and replace whatever is there; here the file is made, and only then handed over.
         self._file = open_output(path, overwrite=overwrite)
         self._rate = max(Fraction(frames_per_second).limit_denominator(1001), Fraction(1, 1001))  # never 0: a picture has an end
@@ -74,11 +75,15 @@ class VideoEncoder:
             imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-loglevel", "error", "-nostdin",
             "-f", "matroska", "-probesize", "32", "-analyzeduration", "0", "-i", "pipe:0",
         ]
-        if sound_from is not None and _has_sound(sound_from):
+        if sound_from is not None and first_sound is not None:
             # Sound that is shorter is filled up with silence, sound that is longer is cut: the pictures decide.
+            sound = "apad"
+            if first_sound > sound_start:
+                # Said and not left to its times: FFmpeg would count those of a transport stream from where the sound starts.
+                sound = f"asetpts=PTS-STARTPTS,adelay={1000 * (first_sound - sound_start):.3f}:all=1,apad"
             command += ["-ss", str(sound_start)] if sound_start else []
             command += ["-i", str(sound_from.resolve()), "-map", "0:v:0", "-map", "1:a:0",
-                        "-c:a", "aac", "-af", "apad", "-shortest",
+                        "-c:a", "aac", "-af", sound, "-shortest",
                         # With the default of ten seconds the sound sometimes runs on for up to a second.
                         "-shortest_buf_duration", "0.2"]
         # Without accurate rounding gray comes out darker and a little green.
@@ -299,12 +304,3 @@ def _put_in_order(path: Path, seconds: float) -> None:
     command += ["-map", "0", "-c", "copy", "-t", f"{seconds:.3f}", "-video_track_timescale", "90000", "-movflags", "+faststart"]
     with contextlib.suppress(OutputError, subprocess.CalledProcessError), written_whole(path) as whole:
         subprocess.run([*command, str(whole.absolute())], check=True, stdin=subprocess.DEVNULL, start_new_session=True)
-
-
-def _has_sound(path: Path) -> bool:
-    probe = subprocess.run(
-        [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-nostdin", "-i", str(path.resolve())],
-        capture_output=True,
-        check=False,
-    )
-    return re.search(rb"^\s*Stream #.*: Audio:", probe.stderr, re.MULTILINE) is not None

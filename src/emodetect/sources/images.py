@@ -6,9 +6,11 @@ import glob
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from emodetect.errors import SourceError
 from emodetect.sources.pixels import max_pixels
@@ -17,10 +19,23 @@ from emodetect.text import looks_like_address
 from emodetect.types import Image
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
-"""Endings that make a file of a folder a picture, and of the pictures that are written."""
+"""Endings of the pictures that are written."""
+
+READ_SUFFIXES = (*IMAGE_SUFFIXES, ".gif", ".avif")
+"""Endings that make a file of a folder a picture."""
+
+_RAW_SUFFIXES = (".arw", ".cr2", ".cr3", ".dng", ".nef", ".orf", ".pef", ".raf", ".raw", ".rw2", ".srw")
+_UNREAD_SUFFIXES = (".heic", ".heif", ".hif", ".jxl", *_RAW_SUFFIXES)
+"""Endings of pictures that OpenCV does not read."""
+
+_HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
+"""What such a file says that it is, in its bytes 8 to 11; cameras also name it .jpg."""
+
+_DEPTHS = 2**10 - 1, 2**12 - 1, 2**14 - 1, 2**16 - 1
+"""Largest values of sensors' pictures, which stand in files of 16 bits as they are."""
 
 
-def find_images(named: Sequence[Path]) -> dict[Path, SourceError | None]:
+def find_images(named: Sequence[Path]) -> tuple[dict[Path, SourceError | None], list[Path]]:
     """The pictures that paths, folders and patterns stand for.
 
     A folder stands for the pictures right in it, a pattern (``*``, ``?``, ``[...]``, and ``**`` for any folders) for those that
@@ -32,39 +47,41 @@ def find_images(named: Sequence[Path]) -> dict[Path, SourceError | None]:
     Returns:
         Each picture once, whatever names lead to it: in the order of ``named``, those of a folder or pattern sorted. A folder
         or pattern that holds none stands there itself, with the error that says so.
+        Pictures in folders and patterns that are left out, since their kind cannot be read.
     """
     found: dict[Path, SourceError | None] = {}
+    left_out: dict[str, Path] = {}
     seen: set[str] = set()
     for path in named:
-        pictures, error = _expanded(path)
+        pictures, unread, error = _expanded(path)
+        left_out.update((os.path.realpath(picture), picture) for picture in unread)
         for picture in pictures:
             if (place := os.path.realpath(picture)) not in seen:
                 seen.add(place)
                 found[picture] = error
-    return found
+    return found, [picture for place, picture in left_out.items() if place not in seen]
 
 
-def _expanded(path: Path) -> tuple[list[Path], SourceError | None]:
-    if path.is_dir():
-        pictures = _matching(os.path.join(glob.escape(str(path)), "*"))
-        if not pictures:
-            return [path], SourceError(f"{path}: is a folder without pictures ({', '.join(IMAGE_SUFFIXES)})")
-        return pictures, None
-    if glob.has_magic(str(path)) and not path.exists():
-        pictures = _matching(str(path))
-        return (pictures, None) if pictures else ([path], SourceError(f"{path}: no picture has such a name"))
-    return [path], None
-
-
-def _matching(pattern: str) -> list[Path]:
-    paths = map(Path, glob.iglob(pattern, recursive=True))
-    return sorted(path for path in paths if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file())
+def _expanded(path: Path) -> tuple[list[Path], list[Path], SourceError | None]:
+    """The pictures that a name stands for, those that are left out, and what is wrong."""
+    is_folder = path.is_dir()
+    if not is_folder and (path.exists() or not glob.has_magic(str(path))):
+        return [path], [], None
+    pattern = os.path.join(glob.escape(str(path)), "*") if is_folder else str(path)
+    files = sorted(file for file in map(Path, glob.iglob(pattern, recursive=True)) if file.is_file())
+    pictures = [file for file in files if file.suffix.lower() in READ_SUFFIXES]
+    unread = [file for file in files if file.suffix.lower() in _UNREAD_SUFFIXES]
+    if pictures:
+        return pictures, unread, None
+    problem = f"is a folder without pictures ({', '.join(READ_SUFFIXES)})" if is_folder else "no picture has such a name"
+    return [path], unread, SourceError(f"{path}: {problem}")
 
 
 def read_image(path: Path) -> Image:
     """Read a picture as uint8 (height, width, 3) BGR.
 
-    Gray, 16-bit and CMYK pictures are converted, an alpha channel is dropped, and the rotation in EXIF is applied.
+    Gray and CMYK pictures are converted, the rotation in EXIF is applied, and what is transparent shows white. Of 16 bits, 10, 12
+    or 14 are taken for all if the values need no more; other numbers are taken to reach from 0 to 1, or as far as they do.
 
     Raises:
         SourceError: the file is missing, not a picture, or cut short.
@@ -82,11 +99,65 @@ def read_image(path: Path) -> Image:
     if not data.size:
         raise SourceError(f"{path}: the file is empty")
     try:
-        image = cv2.imdecode(data, cv2.IMREAD_COLOR)
+        image = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
+        is_jpeg = data[:2].tobytes() == b"\xff\xd8"
+        whole = None if image is None or is_jpeg else cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
     except cv2.error as error:
         if "CV_IO_MAX_IMAGE" in str(error):
             raise SourceError(f"{path}: announces more than {max_pixels()} pixels (--max-pixels)") from error
         raise SourceError(f"{path}: cannot be decoded ({error.err})") from error
     if image is None:
+        if kind := _unread_kind(path, data[:64].tobytes()):
+            raise SourceError(f"{path}: {kind} cannot be read here; export it as JPEG")
         raise SourceError(f"{path}: not an image that can be read, or cut short{meant_for_another(path, 'image')}")
-    return np.asarray(image, np.uint8)
+    alpha = None if whole is None else _alpha(whole, image)
+    return _eight_bits(image) if alpha is None else _on_white(_eight_bits(image), alpha)
+
+
+def _unread_kind(path: Path, start: bytes) -> str | None:
+    """What kind of picture a file is by its first bytes or its ending, if OpenCV, or this build of it, cannot read that."""
+    suffix = path.suffix.lower()
+    if start[4:8] == b"ftyp":
+        if b"avif" in start[8:]:
+            return "AVIF, or one that is cut short,"
+        if start[8:12] in _HEIF_BRANDS:
+            return "HEIC"
+    if suffix in _RAW_SUFFIXES:
+        return f"a camera's raw picture ({suffix})"
+    return suffix[1:].upper() if suffix in _UNREAD_SUFFIXES else None
+
+
+def _eight_bits(image: npt.NDArray[Any]) -> Image:
+    """Values of any kind as uint8."""
+    if image.dtype == np.uint8:
+        return image
+    if image.dtype == np.uint16:
+        peak = int(image.max())
+        low, high = 0.0, float(next(most for most in _DEPTHS if peak <= most))
+    else:
+        image = np.nan_to_num(image.astype(np.float32), posinf=0, neginf=0)
+        low, high = min(0.0, float(image.min())), max(1.0, float(image.max()))
+    return np.asarray(cv2.convertScaleAbs(image - np.float32(low), alpha=255 / (high - low)), np.uint8)
+
+
+def _alpha(whole: npt.NDArray[Any], image: npt.NDArray[Any]) -> npt.NDArray[np.float32] | None:
+    """How opaque each pixel is, float32 (height, width, 1) from 0 to 1; None where all are.
+
+    Args:
+        whole: the picture as it is stored, with a channel for it if there is one.
+        image: its colours, turned upright by its EXIF data; with four channels OpenCV does not do that.
+    """
+    if whole.ndim < 3 or whole.shape[2] != 4 or whole.dtype not in (np.uint8, np.uint16):
+        return None
+    for mirrored in (whole, whole[:, ::-1]):
+        for quarters in range(4):
+            turned = np.rot90(mirrored, quarters)
+            # Where none of the eight ways fits, the fourth channel is something else, black ink for instance.
+            if np.array_equal(turned[..., :3], image):
+                alpha = turned[..., 3:].astype(np.float32) / np.float32(np.iinfo(whole.dtype).max)
+                return None if alpha.min() == 1 else alpha
+    return None
+
+
+def _on_white(image: Image, alpha: npt.NDArray[np.float32]) -> Image:
+    return np.asarray(np.rint(255 + alpha * (image.astype(np.float32) - 255)), np.uint8)
