@@ -20,7 +20,7 @@ from emodetect.backends.deepface_weights import WEIGHTS_NAME
 from emodetect.backends.onnx_session import EMBEDDED
 from emodetect.checksums import checksum, recorded_checksum
 from emodetect.cli.table import print_cures
-from emodetect.display import OPENCV_CURE
+from emodetect.cures import OPENCV_CURE
 from emodetect.doctor.opencv import library_cure
 from emodetect.faces.cascade import CASCADE_NAME, default_cascade
 from tests.builders import ROOT

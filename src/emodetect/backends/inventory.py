@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, PackageNotFoundError, version
 
-from emodetect.backends.deepface_weights import PACKAGES_CURE, weights_cure, weights_path
+from emodetect.backends.deepface_weights import weights_cure, weights_path
 from emodetect.backends.registry import backend_factory, plugins
+from emodetect.cures import DEEPFACE_CURE
 from emodetect.errors import BackendUnavailableError
 from emodetect.quiet import quiet_native_output
 
@@ -52,7 +53,7 @@ def _by_packages(name: str, reads: str, packages: tuple[str, ...], cure: str = "
 
 def _deepface() -> BackendState:
     packages = ("deepface", "tf-keras", "tensorflow")
-    state = _by_packages("deepface", "DeepFace's own model", packages, PACKAGES_CURE)
+    state = _by_packages("deepface", "DeepFace's own model", packages, DEEPFACE_CURE)
     if state.available and not weights_path().is_file():
         cure = f"the first use downloads them; without a network {weights_cure()}"
         return BackendState(state.name, state.reads, False, f"{state.detail}; its weights are missing", cure)

@@ -68,6 +68,7 @@ def live(
     from emodetect.faces.haar import MinFace
     from emodetect.faces.search import SCAN_EVERY
     from emodetect.faces.tracker import FaceTracker
+    from emodetect.ffmpeg import ffmpeg_program
     from emodetect.files import check_output
     from emodetect.live import LiveSession, time_stamped, wants_to_quit
     from emodetect.sinks.base import Sink
@@ -87,6 +88,8 @@ def live(
     for path in (log, record):
         if path is not None and path.exists() and parsed.kind == "file" and path.samefile(source):
             raise OutputError(f"{path}: is the clip itself; choose another name")
+    if record is not None:
+        ffmpeg_program()
     style = None if no_window and record is None else make_style(language, font)
     with ExitStack() as stack:
         window = None if no_window else stack.enter_context(Window("emodetect"))

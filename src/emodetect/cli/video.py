@@ -66,6 +66,7 @@ def video(
     from emodetect.cli.progress import progress_bar
     from emodetect.faces.search import SCAN_EVERY
     from emodetect.faces.tracker import FaceTracker
+    from emodetect.ffmpeg import ffmpeg_program
     from emodetect.files import check_output
     from emodetect.pipeline import EmotionPipeline
     from emodetect.report.timeline import Timeline
@@ -87,6 +88,8 @@ def video(
             if path.exists() and clip.exists() and path.samefile(clip):
                 raise OutputError(f"{path}: is the clip itself; choose another name")
             check_output(path, overwrite=overwrite, suffixes=suffixes, streams=suffixes is RECORD_SUFFIXES)
+    if output is not None or report is not None:
+        ffmpeg_program()
     style = None if output is None and plot is None else make_style(language, font)
     plot_style = None if plot is None or style is None else make_caption_style(style, language, [clip.name])
     summary, timeline = _Summary(), Timeline()

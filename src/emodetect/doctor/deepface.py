@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 
-from emodetect.backends.deepface_weights import PACKAGES_CURE, are_weights_damaged, weights_cure, weights_path
+from emodetect.backends.deepface_weights import are_weights_damaged, weights_cure, weights_path
+from emodetect.cures import DEEPFACE_CURE
 from emodetect.doctor.check import Check, Status
 
 _PACKAGES = ("deepface", "tf-keras", "tensorflow")
@@ -15,7 +16,7 @@ def check_deepface() -> Iterator[Check]:
     """Whether ``--backend deepface`` has all it needs; nothing of it is imported, which would take seconds."""
     missing = [name for name in _PACKAGES if not _is_installed(name)]
     if missing:
-        yield Check("DeepFace", Status.WARNING, f"{', '.join(missing)} not installed", PACKAGES_CURE)
+        yield Check("DeepFace", Status.WARNING, f"{', '.join(missing)} not installed", DEEPFACE_CURE)
     else:
         yield Check("DeepFace", Status.OK, ", ".join(f"{name} {version(name)}" for name in _PACKAGES))
     path = weights_path()

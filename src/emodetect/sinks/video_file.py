@@ -13,11 +13,11 @@ from fractions import Fraction
 from pathlib import Path
 
 import cv2
-import imageio_ffmpeg
 import numpy as np
 from typing_extensions import override
 
 from emodetect.errors import OutputError
+from emodetect.ffmpeg import ffmpeg_program
 from emodetect.files import check_still_there, open_output, written_whole
 from emodetect.overlay import Style, draw
 from emodetect.sinks import matroska
@@ -50,7 +50,7 @@ class VideoEncoder:
         overwrite: whether an existing file may be replaced.
 
     Raises:
-        OutputError: the file exists and may not be replaced, or cannot be written.
+        OutputError: the file exists and may not be replaced, or cannot be written, or FFmpeg cannot be used.
     """
 
     def __init__(
@@ -64,6 +64,7 @@ class VideoEncoder:
         overwrite: bool = False,
     ) -> None:
         self._path, self._size = path, size
+        ffmpeg = ffmpeg_program()
         # FFmpeg would follow a link and replace whatever is there; here the file is made, and only then handed over.
         self._file = open_output(path, overwrite=overwrite)
         self._rate = max(Fraction(frames_per_second).limit_denominator(1001), Fraction(1, 1001))  # never 0: a picture has an end
@@ -71,7 +72,7 @@ class VideoEncoder:
         self._begin = self._length = 0.0
         # fmt: off
         command = [
-            imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-loglevel", "error", "-nostdin",
+            ffmpeg, "-y", "-loglevel", "error", "-nostdin",
             "-f", "matroska", "-probesize", "32", "-analyzeduration", "0", "-i", "pipe:0",
         ]
         if sound_from is not None and _has_sound(sound_from):
@@ -161,7 +162,9 @@ class VideoEncoder:
             self._process.wait(timeout=5)
         self._messages.seek(0)
         lines = self._messages.read().decode(errors="replace").strip().splitlines()
-        return lines[-1].replace(str(self._path.absolute()), "").strip(": ")[:160] if lines else "FFmpeg failed"
+        # "[out#0/mp4 @ 0x55d0c8] Error closing file: No space left on device", of which the end says why.
+        reason = lines[-1].replace(str(self._path.absolute()), "").strip(": ").rpartition(": ")[2] if lines else "FFmpeg failed"
+        return reason[:160]
 
 
 class PlainVideo(Sink):
@@ -295,7 +298,7 @@ def _put_in_order(path: Path, seconds: float) -> None:
 
     Where there is no room for a second file, the fragmented one stays: it plays as well.
     """
-    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-loglevel", "quiet", "-nostdin", "-i", str(path.absolute())]
+    command = [ffmpeg_program(), "-y", "-loglevel", "quiet", "-nostdin", "-i", str(path.absolute())]
     command += ["-map", "0", "-c", "copy", "-t", f"{seconds:.3f}", "-video_track_timescale", "90000", "-movflags", "+faststart"]
     with contextlib.suppress(OutputError, subprocess.CalledProcessError), written_whole(path) as whole:
         subprocess.run([*command, str(whole.absolute())], check=True, stdin=subprocess.DEVNULL, start_new_session=True)
@@ -303,7 +306,7 @@ def _put_in_order(path: Path, seconds: float) -> None:
 
 def _has_sound(path: Path) -> bool:
     probe = subprocess.run(
-        [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-nostdin", "-i", str(path.resolve())],
+        [ffmpeg_program(), "-hide_banner", "-nostdin", "-i", str(path.resolve())],
         capture_output=True,
         check=False,
     )

@@ -14,7 +14,8 @@ import cv2
 import numpy as np
 from typing_extensions import Self
 
-from emodetect.errors import SourceError
+from emodetect.errors import OutputError, SourceError
+from emodetect.ffmpeg import ffmpeg_program
 from emodetect.quiet import quiet_native_output
 from emodetect.sources.pixels import check_pixels
 from emodetect.suggestions import did_you_mean_file, meant_for_another
@@ -141,9 +142,11 @@ class VideoFile:
 
 
 def _decodes(path: Path) -> bool:
-    """Whether FFmpeg gets through all pictures of a clip without an error."""
-    import imageio_ffmpeg
-
-    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "error", "-nostdin", "-xerror", "-i", str(path.resolve())]
+    """Whether FFmpeg, if it can be used, gets through all pictures of a clip without an error."""
+    try:
+        ffmpeg = ffmpeg_program()
+    except OutputError:
+        return True  # nothing can be told, and nothing is to be written
+    command = [ffmpeg, "-loglevel", "error", "-nostdin", "-xerror", "-i", str(path.resolve())]
     done = subprocess.run([*command, "-map", "0:v:0", "-f", "null", "-"], capture_output=True, check=False)
     return done.returncode == 0 and not done.stderr

@@ -1,0 +1,28 @@
+"""Commands that mend an installation, fit to be pasted: a command stands at the end of its line, and is for this Python."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import sys
+from pathlib import Path
+
+
+def pip(arguments: str) -> str:
+    """A pip command for the Python that runs here, which is named where another one's pip would be found first."""
+    found = shutil.which("pip")
+    is_ours = found is not None and Path(found).parent == Path(sys.executable).parent
+    return f"{'pip' if is_ours else f'{shlex.quote(sys.executable)} -m pip'} {arguments}"
+
+
+OPENCV_CURE = (
+    f"{pip('uninstall -y opencv-python opencv-python-headless opencv-contrib-python opencv-contrib-python-headless')} && "
+    + pip('install "opencv-python>=4.13,<5"')
+)
+"""Leaves the one wheel that can open windows: they all write the same files, and removing one breaks the others."""
+
+FFMPEG_CURE = pip("install --force-reinstall --no-deps imageio-ffmpeg")
+
+EMODETECT_CURE = f"in the folder of emodetect: {pip('install --force-reinstall --no-deps .')}"
+
+DEEPFACE_CURE = pip('install "deepface>=0.0.99,<0.0.102" "retina-face<0.0.19" tf-keras')
