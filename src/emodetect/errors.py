@@ -14,6 +14,8 @@ A message is one line that says what happened, to which file, and what to do abo
 
 from __future__ import annotations
 
+from types import ModuleType
+
 
 class EmodetectError(Exception):
     """Base of all errors that emodetect raises on purpose; ``exit_code`` is what the process ends with."""
@@ -54,3 +56,17 @@ class OutputError(EmodetectError):
 def first_line(error: BaseException) -> str:
     """What another library's error says, as part of one line: its first line, at most 160 characters, or its type."""
     return (str(error).strip() or type(error).__name__).splitlines()[0][:160]
+
+
+def broken_package(error: BaseException) -> str | None:
+    """The package that an error shows to be missing or broken: it cannot be imported, or lacks a part; None for other errors."""
+    if isinstance(error, ImportError) and error.name:
+        return error.name.partition(".")[0]
+    names = [error.obj.__name__] if isinstance(error, AttributeError) and isinstance(error.obj, ModuleType) else []
+    trace = error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_name == "<module>":  # it was being imported
+            names.append(trace.tb_frame.f_globals["__name__"])
+        trace = trace.tb_next
+    packages = (name.partition(".")[0] for name in names)
+    return next((package for package in packages if package not in ("__main__", "emodetect")), None)

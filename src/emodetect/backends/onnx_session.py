@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from emodetect.backends.metadata import KEY, ModelMetadata
 from emodetect.backends.onnx_file import check_onnx_file
 from emodetect.errors import ModelError, first_line
+from emodetect.quiet import quiet_native_output
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -36,7 +37,8 @@ def _embedded_session() -> onnxruntime.InferenceSession:
 
 
 def _load(path: Path) -> onnxruntime.InferenceSession:
-    import onnxruntime
+    with quiet_native_output():  # where NumPy does not fit, it prints of its own
+        import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = _THREADS

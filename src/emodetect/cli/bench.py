@@ -11,11 +11,11 @@ from typing import Any
 import click
 
 from emodetect.cli.messages import shows_progress
-from emodetect.cli.options import common_options, format_option, max_pixels_option
+from emodetect.cli.options import PATH, common_options, format_option, max_pixels_option
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--source", type=click.Path(path_type=Path), metavar="CLIP",
+@click.option("--source", type=PATH, metavar="CLIP",
               help="The clip to measure on.  [default: a made one, 640x360, one face]")  # fmt: skip
 @click.option("--backend", "backends", multiple=True, metavar="NAME",
               help="Another backend beside the embedded network: deepface, or a plug-in's name. May be repeated.")  # fmt: skip

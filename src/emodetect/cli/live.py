@@ -12,6 +12,7 @@ import click
 
 from emodetect.cli.messages import detail, note
 from emodetect.cli.options import (
+    PATH,
     NumberRange,
     anonymize_option,
     backend_options,
@@ -39,12 +40,12 @@ if TYPE_CHECKING:
 @click.option("--mirror/--no-mirror", default=None,
               help="Show the picture as a mirror does.  [default: on for cameras]")  # fmt: skip
 @click.option("--no-window", is_flag=True, help="Show nothing; use with --log or --record.")
-@click.option("--log", type=click.Path(path_type=Path), metavar="FILE",
+@click.option("--log", type=PATH, metavar="FILE",
               help="Save the readings of every tracked frame: .jsonl, or .csv.")  # fmt: skip
-@click.option("--record", type=click.Path(path_type=Path), metavar="FILE",
+@click.option("--record", type=PATH, metavar="FILE",
               help="Save the annotated pictures (H.264: .mp4, .mov or .mkv).")  # fmt: skip
-@click.option("--snapshots", type=click.Path(path_type=Path, exists=True, file_okay=False), metavar="FOLDER", default=".",
-              help="Folder for the pictures saved with the key s.  [default: the current one]")  # fmt: skip
+@click.option("--snapshots", type=click.Path(path_type=Path, exists=True, file_okay=False, readable=False), metavar="FOLDER",
+              default=".", help="Folder for the pictures saved with the key s.  [default: the current one]")  # fmt: skip
 @click.option("--duration", type=NumberRange(0, min_open=True), metavar="SECONDS", help="End after this time.")
 @click.option("--loop", is_flag=True, help="Start a clip again at its end.")
 @click.option("--reconnect", type=NumberRange(0), default=0, show_default=True, metavar="SECONDS",

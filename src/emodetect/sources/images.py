@@ -45,12 +45,16 @@ def find_images(named: Sequence[Path]) -> dict[Path, SourceError | None]:
 
 
 def _expanded(path: Path) -> tuple[list[Path], SourceError | None]:
-    if path.is_dir():
+    if os.path.isdir(path):
+        try:
+            os.scandir(path).close()
+        except OSError as error:
+            return [path], SourceError(f"{path}: cannot be read ({error.strerror or error})")
         pictures = _matching(os.path.join(glob.escape(str(path)), "*"))
         if not pictures:
             return [path], SourceError(f"{path}: is a folder without pictures ({', '.join(IMAGE_SUFFIXES)})")
         return pictures, None
-    if glob.has_magic(str(path)) and not path.exists():
+    if glob.has_magic(str(path)) and not os.path.exists(path):
         pictures = _matching(str(path))
         return (pictures, None) if pictures else ([path], SourceError(f"{path}: no picture has such a name"))
     return [path], None
@@ -58,7 +62,7 @@ def _expanded(path: Path) -> tuple[list[Path], SourceError | None]:
 
 def _matching(pattern: str) -> list[Path]:
     paths = map(Path, glob.iglob(pattern, recursive=True))
-    return sorted(path for path in paths if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file())
+    return sorted(path for path in paths if path.suffix.lower() in IMAGE_SUFFIXES and os.path.isfile(path))
 
 
 def read_image(path: Path) -> Image:
@@ -69,7 +73,7 @@ def read_image(path: Path) -> Image:
     Raises:
         SourceError: the file is missing, not a picture, or cut short.
     """
-    if path.is_dir():
+    if os.path.isdir(path):  # unlike the path's own `is_dir`, not stopped by a folder that may not be entered
         raise SourceError(f"{path}: is a folder, not an image")
     try:
         data = np.fromfile(path, np.uint8)
