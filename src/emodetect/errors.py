@@ -62,11 +62,13 @@ def broken_package(error: BaseException) -> str | None:
     """The package that an error shows to be missing or broken: it cannot be imported, or lacks a part; None for other errors."""
     if isinstance(error, ImportError) and error.name:
         return error.name.partition(".")[0]
-    names = [error.obj.__name__] if isinstance(error, AttributeError) and isinstance(error.obj, ModuleType) else []
+    names = []
     trace = error.__traceback__
     while trace is not None:
         if trace.tb_frame.f_code.co_name == "<module>":  # it was being imported
             names.append(trace.tb_frame.f_globals["__name__"])
         trace = trace.tb_next
-    packages = (name.partition(".")[0] for name in names)
+    if isinstance(error, AttributeError) and isinstance(error.obj, ModuleType):
+        names.append(error.obj.__name__)
+    packages = (name.partition(".")[0] for name in reversed(names))
     return next((package for package in packages if package not in ("__main__", "emodetect")), None)

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
+import click
 import cv2
 import imageio_ffmpeg
 import pytest
 
-from emodetect.cures import OPENCV_CURE
-from tests.builders import ROOT, MovingClip
+from emodetect.cures import OPENCV_CURE, pip
+from tests.builders import PHOTO, ROOT, MovingClip
 from tests.cli.desktop import open_desktop
-from tests.cli.running import assert_one_line, run
+from tests.cli.running import TIMEOUT, assert_one_line, environment, run
 
 
 @pytest.fixture
@@ -24,6 +27,78 @@ def without_ffmpeg(tmp_path: Path) -> dict[str, str | None]:
     (package / "binaries" / Path(imageio_ffmpeg.get_ffmpeg_exe()).name).touch(0o644)
     path = os.pathsep.join([str(package.parent), str(ROOT / "src")])
     return {"PYTHONPATH": path, "PATH": str(tmp_path), "IMAGEIO_FFMPEG_EXE": None}
+
+
+def overlay(folder: Path, **modules: str) -> dict[str, str | None]:
+    """The environment of a run that finds modules with these texts in place of the installed ones."""
+    for name, text in modules.items():
+        (folder / f"{name}.py").write_text(text)
+    return {"PYTHONPATH": os.pathsep.join([str(folder), str(ROOT / "src")])}
+
+
+def absent(name: str) -> str:
+    """The text of a module that is as good as not installed."""
+    return f"raise ModuleNotFoundError(\"No module named '{name}'\", name={name!r})"
+
+
+COMMANDS: dict[str, list[str | Path]] = {
+    "image": ["image", PHOTO],
+    "video": ["video", "c.mp4"],
+    "live": ["live", "--no-window"],
+    "cameras": ["cameras"],
+}
+
+
+class TestPackages:
+    @pytest.mark.parametrize("arguments", COMMANDS.values(), ids=COMMANDS)
+    @pytest.mark.parametrize(
+        ("module", "text", "said"),
+        [
+            ("cv2", "print('x'); raise ImportError('libGL.so.1: not there', name='cv2')", "libGL.so.1: not there"),
+            ("cv2", "", "module 'cv2' has no attribute '"),
+            ("cv2", "print('x'); import numpy.nonsense", "No module named 'numpy.nonsense'"),
+            ("numpy", absent("numpy"), "No module named 'numpy'"),
+            ("numpy", "import sys; print('x', file=sys.stderr); raise ValueError('dtype size changed')", "dtype size changed"),
+        ],
+        ids=["a library", "taken apart", "without numpy", "no numpy", "another numpy"],
+    )
+    def test_one_line_names_the_package_and_what_helps(
+        self, arguments: list[str | Path], module: str, text: str, said: str, tmp_path: Path
+    ) -> None:
+        done = run(*arguments, env=overlay(tmp_path, **{module: text}))
+
+        name = "numpy" if "numpy" in text else module
+        assert_one_line(done, 1, f"the package {name} is missing or broken ({said}", "'emodetect doctor' says what helps")
+        assert done.stdout == ""
+
+    @pytest.mark.parametrize("module", ["rich", "onnxruntime", "typing_extensions"])
+    def test_every_package_is_named(self, module: str, tmp_path: Path) -> None:
+        done = run("image", PHOTO, env=overlay(tmp_path, **{module: absent(module)}))
+
+        assert_one_line(done, 1, f"the package {module} is missing or broken", "'emodetect doctor' says what helps")
+
+    def test_debug_shows_where_and_what_it_prints(self, tmp_path: Path) -> None:
+        done = run(
+            "image", PHOTO, "--debug", env=overlay(tmp_path, cv2="print('of its own'); raise ImportError('no', name='cv2')")
+        )
+
+        assert "of its own" in done.stdout
+        assert "Traceback" in done.stderr
+
+    @pytest.mark.parametrize("arguments", [["image", PHOTO], ["--version"], ["doctor"]], ids=lambda words: words[0])
+    def test_without_click_the_one_line_is_a_command(self, arguments: list[str | Path], tmp_path: Path) -> None:
+        done = run(*arguments, env=overlay(tmp_path, click=absent("click")))
+
+        assert_one_line(done, 1, "the package click is missing or broken", pip("install --force-reinstall click"))
+
+    def test_a_version_that_is_not_known(self, tmp_path: Path) -> None:
+        shutil.copytree(Path(click.__file__).parent, tmp_path / "click")
+        done = subprocess.run(
+            [sys.executable, "-S", "-m", "emodetect", "--version"], env=environment(overlay(tmp_path)),
+            capture_output=True, text=True, timeout=TIMEOUT, check=False,
+        )  # fmt: skip
+
+        assert_one_line(done, 1, "the package emodetect is missing or broken", "'emodetect doctor' says what helps")
 
 
 class TestFFmpeg:
