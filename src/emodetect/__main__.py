@@ -16,12 +16,11 @@ def main() -> None:
         print("emodetect: interrupted", file=sys.stderr, flush=True)
         os._exit(130)
     except ImportError as error:
-        from emodetect.cures import pip
+        from emodetect.cures import package_cure
         from emodetect.errors import broken_package, first_line
 
         name = broken_package(error) or "emodetect"
-        cure = pip(f"install --force-reinstall {name}")
-        sys.exit(f"emodetect: the package {name} is missing or broken ({first_line(error)}): {cure}")
+        sys.exit(f"emodetect: the package {name} is missing or broken ({first_line(error)}): {package_cure(name)}")
 
 
 if __name__ == "__main__":

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import shutil
 import sys
+from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
 
@@ -26,3 +28,31 @@ FFMPEG_CURE = pip("install --force-reinstall --no-deps imageio-ffmpeg")
 EMODETECT_CURE = f"in the folder of emodetect: {pip('install --force-reinstall --no-deps .')}"
 
 DEEPFACE_CURE = pip('install "deepface>=0.0.99,<0.0.102" "retina-face<0.0.19" tf-keras')
+
+KERAS_CURE = pip('install "keras>=3"')
+
+
+def package_cure(module: str) -> str:
+    """How to get the package that brings this module: anew where it is there, in a version that emodetect can use."""
+    if module == "cv2":
+        return OPENCV_CURE
+    name = module.replace("_", "-")
+    wanted = next((text for text in _requirements() if re.match(rf"{re.escape(name)}(?![\w.-])", text)), name)
+    return pip(f"install {'--force-reinstall --no-deps ' if is_installed(name) else ''}{shlex.quote(wanted)}")
+
+
+def is_installed(name: str) -> bool:
+    """Whether a package of this name was installed, whatever state it is in."""
+    try:
+        version(name)
+    except PackageNotFoundError:
+        return False
+    return True
+
+
+def _requirements() -> list[str]:
+    """What emodetect requires, without the conditions."""
+    try:
+        return [text.partition(";")[0].strip() for text in requires("emodetect") or ()]
+    except PackageNotFoundError:
+        return []

@@ -54,8 +54,12 @@ class OutputError(EmodetectError):
 
 
 def first_line(error: BaseException) -> str:
-    """What another library's error says, as part of one line: its first line, at most 160 characters, or its type."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:160]
+    """What another library's error says, as part of one line: its first line, at most 160 characters, or its type.
+
+    TensorFlow puts a traceback into its own; of that it is the end.
+    """
+    lines = (str(error).strip() or type(error).__name__).splitlines()
+    return next((line for line in lines if not line.startswith(("Traceback ", " "))), lines[0])[:160]
 
 
 def broken_package(error: BaseException) -> str | None:
@@ -71,4 +75,5 @@ def broken_package(error: BaseException) -> str | None:
     if isinstance(error, AttributeError) and isinstance(error.obj, ModuleType):
         names.append(error.obj.__name__)
     packages = (name.partition(".")[0] for name in reversed(names))
-    return next((package for package in packages if package not in ("__main__", "emodetect")), None)
+    package = next((package for package in packages if package not in ("__main__", "emodetect")), None)
+    return broken_package(error.__cause__) if package is None and error.__cause__ else package

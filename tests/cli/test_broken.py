@@ -13,8 +13,8 @@ import cv2
 import imageio_ffmpeg
 import pytest
 
-from emodetect.cures import OPENCV_CURE, pip
-from tests.builders import PHOTO, ROOT, MovingClip
+from emodetect.cures import OPENCV_CURE, package_cure
+from tests.builders import PHOTO, ROOT, MovingClip, absent, overlay
 from tests.cli.desktop import open_desktop
 from tests.cli.running import TIMEOUT, assert_one_line, environment, run
 
@@ -27,18 +27,6 @@ def without_ffmpeg(tmp_path: Path) -> dict[str, str | None]:
     (package / "binaries" / Path(imageio_ffmpeg.get_ffmpeg_exe()).name).touch(0o644)
     path = os.pathsep.join([str(package.parent), str(ROOT / "src")])
     return {"PYTHONPATH": path, "PATH": str(tmp_path), "IMAGEIO_FFMPEG_EXE": None}
-
-
-def overlay(folder: Path, **modules: str) -> dict[str, str | None]:
-    """The environment of a run that finds modules with these texts in place of the installed ones."""
-    for name, text in modules.items():
-        (folder / f"{name}.py").write_text(text)
-    return {"PYTHONPATH": os.pathsep.join([str(folder), str(ROOT / "src")])}
-
-
-def absent(name: str) -> str:
-    """The text of a module that is as good as not installed."""
-    return f"raise ModuleNotFoundError(\"No module named '{name}'\", name={name!r})"
 
 
 COMMANDS: dict[str, list[str | Path]] = {
@@ -89,7 +77,7 @@ class TestPackages:
     def test_without_click_the_one_line_is_a_command(self, arguments: list[str | Path], tmp_path: Path) -> None:
         done = run(*arguments, env=overlay(tmp_path, click=absent("click")))
 
-        assert_one_line(done, 1, "the package click is missing or broken", pip("install --force-reinstall click"))
+        assert_one_line(done, 1, "the package click is missing or broken", package_cure("click"))
 
     def test_a_version_that_is_not_known(self, tmp_path: Path) -> None:
         shutil.copytree(Path(click.__file__).parent, tmp_path / "click")

@@ -33,7 +33,10 @@ def open_session(path: Path) -> onnxruntime.InferenceSession:
 @functools.cache
 def _embedded_session() -> onnxruntime.InferenceSession:
     """One for all: it reads emotions and tells faces, and may be run from several threads."""
-    return _load(EMBEDDED)
+    try:
+        return _load(EMBEDDED)
+    except ModelError as error:
+        raise ModelError(f"{EMBEDDED}: missing or damaged; install emodetect again") from error
 
 
 def _load(path: Path) -> onnxruntime.InferenceSession:

@@ -20,8 +20,14 @@ class _StandardOutput(io.TextIOWrapper):
 
     @classmethod
     def instead_of(cls, stream: io.TextIOWrapper) -> _StandardOutput:
-        encoding, lines, unbuffered = stream.encoding, stream.line_buffering, stream.write_through
-        return cls(stream.detach(), encoding, "backslashreplace", line_buffering=lines, write_through=unbuffered)
+        stream.flush()
+        return cls(
+            stream.buffer,  # not detached: where the terminal's size is asked for, the old stream is
+            stream.encoding,
+            "backslashreplace",
+            line_buffering=stream.line_buffering,
+            write_through=stream.write_through,
+        )
 
     def write(self, text: str) -> int:
         with _named():

@@ -107,7 +107,8 @@ def _cannot_be_imported(error: Exception, folder: Path | None) -> Check:
     missing = _missing_libraries(folder)
     if not missing:
         return Check("OpenCV", Status.FAULT, f"cv2 cannot be imported: {first_line(error)}", OPENCV_CURE)
-    detail = f"cv2 cannot be imported: the system libraries {', '.join(missing)} are missing"
+    are = "library {} is" if len(missing) == 1 else "libraries {} are"
+    detail = f"cv2 cannot be imported: the system {are.format(', '.join(missing))} missing"
     return Check("OpenCV", Status.FAULT, detail, library_cure(missing))
 
 
