@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -218,3 +219,15 @@ def small_disk(folder: Path, options: str) -> Iterator[Path]:
         yield folder
     finally:
         subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def overlay(folder: Path, **modules: str) -> dict[str, str | None]:
+    """The environment of a run that finds modules with these texts in place of the installed ones."""
+    for name, text in modules.items():
+        (folder / f"{name}.py").write_text(text)
+    return {"PYTHONPATH": os.pathsep.join([str(folder), str(ROOT / "src")])}
+
+
+def absent(name: str) -> str:
+    """The text of a module that is as good as not installed."""
+    return f"raise ModuleNotFoundError(\"No module named '{name}'\", name={name!r})"

@@ -1,5 +1,27 @@
-"""``python -m emodetect``."""
+"""The program: ``emodetect``, or ``python -m emodetect``. Imports nothing that may be missing before it can say so."""
 
-from emodetect.cli import main
+from __future__ import annotations
 
-main()
+import os
+import sys
+
+
+def main() -> None:
+    """Run the command line, if it can be imported."""
+    try:
+        from emodetect.cli import main as run
+
+        run()
+    except KeyboardInterrupt:  # before the command line handles signals
+        print("emodetect: interrupted", file=sys.stderr, flush=True)
+        os._exit(130)
+    except ImportError as error:
+        from emodetect.cures import package_cure
+        from emodetect.errors import broken_package, first_line
+
+        name = broken_package(error) or "emodetect"
+        sys.exit(f"emodetect: the package {name} is missing or broken ({first_line(error)}): {package_cure(name)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 
 
@@ -11,8 +12,12 @@ def recorded_checksum(path: Path) -> str:
 
     Raises:
         OSError: the record is missing.
+        ValueError: it is damaged.
     """
-    return path.with_name(path.name + ".sha256").read_text(encoding="ascii").split()[0]
+    words = path.with_name(path.name + ".sha256").read_text(encoding="ascii").split()
+    if not words or not re.fullmatch("[0-9a-f]{64}", words[0]):
+        raise ValueError("not a SHA-256")
+    return words[0]
 
 
 def checksum(path: Path) -> str:

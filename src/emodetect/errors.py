@@ -14,6 +14,8 @@ A message is one line that says what happened, to which file, and what to do abo
 
 from __future__ import annotations
 
+from types import ModuleType
+
 
 class EmodetectError(Exception):
     """Base of all errors that emodetect raises on purpose; ``exit_code`` is what the process ends with."""
@@ -52,5 +54,26 @@ class OutputError(EmodetectError):
 
 
 def first_line(error: BaseException) -> str:
-    """What another library's error says, as part of one line: its first line, at most 160 characters, or its type."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:160]
+    """What another library's error says, as part of one line: its first line, at most 160 characters, or its type.
+
+    TensorFlow puts a traceback into its own; of that it is the end.
+    """
+    lines = (str(error).strip() or type(error).__name__).splitlines()
+    return next((line for line in lines if not line.startswith(("Traceback ", " "))), lines[0])[:160]
+
+
+def broken_package(error: BaseException) -> str | None:
+    """The package that an error shows to be missing or broken: it cannot be imported, or lacks a part; None for other errors."""
+    if isinstance(error, ImportError) and error.name:
+        return error.name.partition(".")[0]
+    names = []
+    trace = error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_name == "<module>":  # it was being imported
+            names.append(trace.tb_frame.f_globals["__name__"])
+        trace = trace.tb_next
+    if isinstance(error, AttributeError) and isinstance(error.obj, ModuleType):
+        names.append(error.obj.__name__)
+    packages = (name.partition(".")[0] for name in reversed(names))
+    package = next((package for package in packages if package not in ("__main__", "emodetect")), None)
+    return broken_package(error.__cause__) if package is None and error.__cause__ else package

@@ -36,10 +36,18 @@ def check_output(path: Path, *, overwrite: bool, suffixes: tuple[str, ...] = (),
         streams: whether a named pipe or a device will do as well, whatever its name.
 
     Raises:
-        OutputError: it exists already, is a symbolic link or no file, its folder does not exist, or its ending says nothing.
+        OutputError: it exists already, is a symbolic link or no file, its folder does not exist or may not be entered, or its
+            ending says nothing.
     """
     if streams and is_stream(path):
         return
+    try:
+        _check_place(path, overwrite, suffixes)
+    except OSError as error:  # a folder on the way may not be entered, or a name is too long
+        raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
+
+
+def _check_place(path: Path, overwrite: bool, suffixes: tuple[str, ...]) -> None:
     if path.is_dir():
         raise OutputError(f"{path}: is a folder; expected a file name")
     if suffixes and path.suffix.lower() not in suffixes:

@@ -7,6 +7,9 @@ import subprocess
 from pathlib import Path
 from typing import Literal
 
+from emodetect.errors import OutputError
+from emodetect.ffmpeg import ffmpeg_program
+
 
 def first_time(path: Path, track: Literal["v", "a"]) -> float | None:
     """When the first picture or sound that can be decoded comes, seconds after the file's start, which is that of both together.
@@ -41,10 +44,8 @@ def decodes(path: Path) -> bool:
 
 
 def _run(path: Path, *output: str, messages: str = "info") -> subprocess.CompletedProcess[str] | None:
-    import imageio_ffmpeg
-
     try:
-        command = [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-nostdin", "-loglevel", messages, "-i", str(path.resolve())]
+        command = [ffmpeg_program(), "-hide_banner", "-nostdin", "-loglevel", messages, "-i", str(path.resolve())]
         return subprocess.run([*command, *output], capture_output=True, check=False, encoding="utf-8", errors="replace")
-    except (RuntimeError, OSError):  # there is no FFmpeg, or none that runs
+    except (OutputError, OSError):  # there is no FFmpeg, or none that runs
         return None

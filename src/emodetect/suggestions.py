@@ -29,6 +29,8 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
 def did_you_mean_file(path: Path) -> str:
     """The same for a file or folder that is not there, among those beside it; names a folder that does not exist."""
+    if os.path.lexists(path):
+        return "; it is a link to nowhere" if path.is_symlink() else ""
     try:
         with os.scandir(path.parent) as entries:
             names = [entry.name for entry in islice(entries, _MANY)]

@@ -21,6 +21,11 @@ def one_line(text: str) -> str:
     return "".join(_escaped(c) if unicodedata.category(c) in _UNFIT else c for c in text)
 
 
+def width(text: str) -> int:
+    """How many columns of a terminal a line takes: two for each letter of East Asia, none for marks on others."""
+    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+
+
 def caption(text: str) -> str:
     """One line to be drawn: letters and their marks in one, as fonts have them; macOS takes them apart in names of files."""
     return unicodedata.normalize("NFC", one_line(text))

@@ -2,14 +2,18 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from pathlib import Path
 
 import pytest
 
-from emodetect.backends import inventory
+from emodetect.backends import onnx_session
 from emodetect.backends.deepface_weights import WEIGHTS_NAME
 from emodetect.backends.inventory import list_backends
-from tests.builders import write_plugin
+from emodetect.backends.onnx_session import EMBEDDED
+from emodetect.cures import EMODETECT_CURE, package_cure
+from emodetect.doctor import deepface, keras
+from tests.builders import absent, overlay, write_plugin
 from tests.cli.running import run
 
 SOURCES = {
@@ -43,25 +47,58 @@ def test_plug_ins_are_listed_with_their_packages_and_what_they_lack() -> None:
 
 
 def test_what_is_not_installed_is_named_with_the_command_that_gets_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    known = inventory._version
-    absent = {"onnxruntime", "tensorflow"}
-    monkeypatch.setattr(inventory, "_version", lambda package: None if package in absent else known(package))
+    for module in (keras, deepface):
+        monkeypatch.setattr(module, "is_installed", lambda package: package != "tensorflow")
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
     monkeypatch.delenv("KERAS_BACKEND", raising=False)
 
-    embedded, keras, deepface = list(list_backends())[:3]
+    embedded, of_keras, of_deepface = list(list_backends())[:3]
 
-    assert (embedded.available, embedded.detail, embedded.cure) == (False, "onnxruntime not installed", "pip install onnxruntime")
-    assert (keras.available, keras.cure) == (False, "pip install tensorflow")
-    assert (deepface.available, deepface.detail) == (False, "tensorflow not installed")
-    assert "deepface>=" in deepface.cure
+    assert not embedded.available
+    assert "the package onnxruntime is missing or broken" in embedded.detail
+    assert embedded.cure == package_cure("onnxruntime")
+    assert (of_keras.available, of_keras.cure) == (False, package_cure("tensorflow"))
+    assert not of_deepface.available
+    assert of_deepface.detail.startswith("tensorflow not installed")
+    assert "deepface>=" in of_deepface.cure
+
+
+@pytest.mark.parametrize(("broken", "unavailable"), [("cv2", [0, 1, 2]), ("numpy", [0, 1, 2]), ("onnxruntime", [0])])
+def test_what_cannot_work_is_not_ok(broken: str, unavailable: list[int], tmp_path: Path) -> None:
+    environment = {**overlay(tmp_path, **{broken: absent(broken)}), **with_weights(tmp_path)}
+    states = json.loads(run("backends", "--format", "json", env=environment).stdout)
+
+    assert [index for index, state in enumerate(states) if not state["available"]] == unavailable
+    for index in unavailable:
+        assert broken in states[index]["detail"]
+        assert states[index]["cure"]
+
+
+def test_damaged_files_are_not_ok_either(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in with_weights(tmp_path, b"an error page").items():
+        monkeypatch.setenv(name, value)
+    network = tmp_path / EMBEDDED.name
+    monkeypatch.setattr(onnx_session, "EMBEDDED", network)
+
+    states = list(list_backends())
+
+    assert [state.available for state in states[:3]] == [False, True, False]
+    assert (states[0].detail, states[0].cure) == (f"{network} is missing", EMODETECT_CURE)
+    assert states[2].detail.endswith("is damaged")
+
+
+def with_weights(folder: Path, content: bytes = b"\x89HDF\r\n\x1a\n") -> dict[str, str]:
+    """The environment of a run that finds DeepFace's weights here, or what else has this content."""
+    path = folder / ".deepface" / "weights" / WEIGHTS_NAME
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return {"DEEPFACE_HOME": str(folder)}
 
 
 def test_deepface_without_and_with_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DEEPFACE_HOME", str(tmp_path))
     without = list(list_backends())[2]
-    path = tmp_path / ".deepface" / "weights" / WEIGHTS_NAME
-    path.parent.mkdir(parents=True)
-    path.touch()
+    with_weights(tmp_path)
 
     assert not without.available
     assert WEIGHTS_NAME in without.cure

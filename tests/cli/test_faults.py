@@ -219,9 +219,14 @@ class TestDisk:
         log = tmp_path / "a.jsonl"
         with small_disk(tmp_path / "disk", "size=250k") as disk:
             done = run("live", "--source", clip, "--loop", "--no-window", "--record", disk / "a.mp4", "--log", log)
-            assert_one_line(done, 1, "a.mp4: cannot be written", "No space left")
+            assert_one_line(done, 1, "a.mp4: cannot be written (No space left on device)")
             assert count_frames(disk / "a.mp4") > 0
         assert whole_records(log)
+
+    def test_a_clip_on_a_full_disk(self, moving_clip: MovingClip, tmp_path: Path) -> None:
+        with small_disk(tmp_path / "disk", "size=40k") as disk:
+            done = run("video", moving_clip.path, "--output", disk / "a.mp4")
+            assert_one_line(done, 1, "a.mp4: cannot be written (No space left on device)")
 
     def test_a_photo_on_a_full_disk(self, tmp_path: Path) -> None:
         with small_disk(tmp_path / "disk", "size=16k") as disk:

@@ -67,8 +67,9 @@ def test_without_a_command_the_overview_is_shown_as_it_is_laid_out() -> None:
     assert "emodetect: Usage" not in done.stderr
 
 
-def test_version() -> None:
-    done = run("--version")
+@pytest.mark.parametrize("option", ["--version", "-V"])
+def test_version(option: str) -> None:
+    done = run(option)
 
     assert done.returncode == 0
     assert done.stdout.startswith("emodetect 0.")
@@ -107,6 +108,11 @@ def test_misuse_ends_with_2_and_says_why(arguments: list[str]) -> None:
         (["imge", "a.jpg"], 2, "did you mean 'image'?"),
         ([str(PHOTO)], 2, f"did you mean 'emodetect image {PHOTO}'?"),
         (["--source", "1"], 2, "options stand after the command, as in 'emodetect live --source'"),
+        (["--verbose", "doctor"], 2, "options stand after the command, as in 'emodetect doctor --verbose'"),
+        (["--verison"], 2, "emodetect: No such option '--verison'. Did you mean '--version'?"),
+        (["--verison", "doctor"], 2, "emodetect: No such option '--verison'. Did you mean '--version'?"),
+        (["--nonsense"], 2, "emodetect: No such option '--nonsense'."),
+        ([str(PHOTO.parent)], 2, f"there is a folder of that name; did you mean 'emodetect image {PHOTO.parent}'?"),
         (["live", "1"], 2, "'live' takes options only; did you mean --source?"),
         (["video", "a.mp4", "b.mp4"], 2, "'video' takes CLIP and options"),
         (["image", str(PHOTO), "--bakend", "cnn"], 2, "'--backend'"),
@@ -131,6 +137,14 @@ def test_near_misses_of_names_get_did_you_mean(arguments: list[str], code: int, 
 
     assert done.returncode == code, done.stderr
     assert meant in done.stderr.splitlines()[-1]
+    assert "Did you mean" not in meant or done.stderr.endswith(f"{meant}\n")  # and nothing else
+
+
+def test_a_variable_that_is_neither_true_nor_false() -> None:
+    done = run("image", PHOTO, env={"EMODETECT_QUIET": "maybe"})
+
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].endswith("'maybe' is neither true nor false. (from the variable EMODETECT_QUIET)")
 
 
 def test_debug_shows_where() -> None:

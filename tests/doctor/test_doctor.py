@@ -9,21 +9,24 @@ import subprocess
 import sys
 import venv
 from collections.abc import Mapping
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import cv2
 import pytest
 
+from emodetect.backends import cnn, onnx_session
 from emodetect.backends.deepface_weights import WEIGHTS_NAME
 from emodetect.backends.onnx_session import EMBEDDED
 from emodetect.checksums import checksum, recorded_checksum
 from emodetect.cli.table import print_cures
-from emodetect.display import OPENCV_CURE
+from emodetect.cures import EMODETECT_CURE, FFMPEG_CURE, KERAS_CURE, OPENCV_CURE, package_cure, pip
+from emodetect.doctor import Status, cameras, deepface, files, network, opencv, packages
 from emodetect.doctor.opencv import library_cure
 from emodetect.faces.cascade import CASCADE_NAME, default_cascade
-from tests.builders import ROOT
+from tests.builders import ROOT, absent, overlay
 from tests.cli.running import TIMEOUT, environment, run
 
 SITE = Path(cv2.__file__).parents[1]
@@ -136,7 +139,8 @@ def test_a_headless_wheel_on_top_is_found_with_the_command_that_mends_it(tmp_pat
     assert checks["OpenCV"]["status"] == "ok"
     assert checks["windows"]["status"] == "fault"
     for name in ("OpenCV wheels", "windows"):
-        assert checks[name]["cure"] == OPENCV_CURE
+        assert checks[name]["cure"].endswith('pip install "opencv-python>=4.13,<5"')
+        assert str(python) in checks[name]["cure"]  # whose pip it is, since another environment is active
 
 
 def test_a_missing_library_of_opencv_is_named_and_all_other_checks_are_made(tmp_path: Path) -> None:
@@ -226,3 +230,205 @@ def test_the_same_cure_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
     print_cures([("wheels", "pip install x"), ("cameras", ""), ("windows", "pip install x")])
 
     assert capsys.readouterr().out == "→ wheels, windows: pip install x\n"
+
+
+@pytest.mark.parametrize(
+    ("module", "checks"),
+    [
+        ("packaging", ["packages"]),
+        ("typing_extensions", ["speed"]),
+        ("cv2_enumerate_cameras", ["cameras"]),
+        ("imageio_ffmpeg", ["FFmpeg"]),
+        ("numpy", ["OpenCV", "speed"]),
+        ("onnxruntime", ["ONNX Runtime", "speed"]),
+    ],
+)
+def test_a_package_that_is_missing_is_named_where_it_is_needed(module: str, checks: list[str], tmp_path: Path) -> None:
+    code, found = examine(env=overlay(tmp_path, **{module: absent(module)}))
+
+    assert code == 1
+    assert len(found) >= 16
+    for name in checks:
+        if found[name]["status"] == "warning":
+            assert "OpenCV cannot be imported" in found[name]["detail"]
+            continue
+        assert found[name]["status"] == "fault", found[name]
+        assert module in found[name]["detail"]
+        assert found[name]["cure"] in (package_cure(module), FFMPEG_CURE, OPENCV_CURE)
+
+
+def test_what_nobody_foresaw_can_be_looked_into(tmp_path: Path) -> None:
+    env = {**overlay(tmp_path, packaging="def __getattr__(name): raise RuntimeError('out of luck')"), "DISPLAY": None}
+
+    quiet, loud = run("doctor", env=env), run("doctor", "--debug", env=env)
+
+    assert "emodetect doctor --debug shows where" in quiet.stdout
+    assert "cannot be looked at: " in quiet.stdout
+    assert quiet.stderr == ""
+    assert "Traceback" in loud.stderr
+
+
+@pytest.mark.parametrize("content", [None, b"", b"\xff\xfe", b"0123 emodetect.onnx"], ids=["deleted", "empty", "bytes", "text"])
+def test_a_checksum_that_is_none(content: bytes | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    network = tmp_path / EMBEDDED.name
+    shutil.copy(EMBEDDED, network)
+    record = tmp_path / f"{network.name}.sha256"
+    if content is not None:
+        record.write_bytes(content)
+    monkeypatch.setattr(onnx_session, "EMBEDDED", network)
+
+    [check] = files.check_network()
+
+    assert (check.status, check.detail) == (Status.FAULT, f"{record}, its checksum, is missing or damaged")
+    assert check.cure == EMODETECT_CURE
+
+
+def test_a_network_that_is_missing_is_not_the_runtimes_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cnn, "EMBEDDED", tmp_path / "emodetect.onnx")
+    monkeypatch.setattr(onnx_session, "EMBEDDED", tmp_path / "emodetect.onnx")
+    onnx_session._embedded_session.cache_clear()
+
+    [check] = network.check_speed()
+
+    onnx_session._embedded_session.cache_clear()
+    assert check.status is Status.FAULT
+    assert "missing or damaged; install emodetect again" in check.detail
+    assert check.cure == EMODETECT_CURE
+
+
+def test_a_slow_machine_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(network, "_SLOW_MS", 0)
+    [check] = network.check_speed()
+    assert check.status is Status.WARNING
+
+
+@pytest.mark.parametrize(("program", "said"), [("emodetect-nowhere", "is no program"), ("false", "returned non-zero")])
+def test_an_ffmpeg_that_is_none(program: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", shutil.which(program) or program)
+    [check] = files.check_ffmpeg()
+    assert (check.status, check.cure) == (Status.FAULT, FFMPEG_CURE)
+    assert said in check.detail
+
+
+def test_ffmpegs_package_without_its_program(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    shutil.copytree(SITE / "imageio_ffmpeg", tmp_path / "imageio_ffmpeg", ignore=shutil.ignore_patterns("binaries"))
+
+    _, checks = examine(env={**overlay(tmp_path), "PATH": str(tmp_path), "IMAGEIO_FFMPEG_EXE": None})
+
+    assert checks["FFmpeg"]["status"] == "fault"
+    assert "clips cannot be written" in checks["FFmpeg"]["detail"]
+    assert checks["FFmpeg"]["cure"].endswith("install --force-reinstall --no-deps imageio-ffmpeg")
+
+
+def test_weights_that_cannot_be_read_are_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".deepface").touch()  # no folder, so that even root cannot enter it
+    monkeypatch.setenv("DEEPFACE_HOME", str(tmp_path))
+
+    [check] = deepface.check_weights()
+
+    assert check.status is Status.WARNING
+    assert "cannot be read (Not a directory)" in check.detail
+    assert "DEEPFACE_HOME" in check.cure
+
+
+def write_metadata(folder: Path, name: str, text: str) -> None:
+    """Lay what pip wrote of a package over what it really wrote."""
+    place = folder / f"{name}.dist-info"
+    place.mkdir()
+    (place / "METADATA").write_text(text)
+
+
+@pytest.mark.parametrize(
+    ("backend", "metadata", "detail", "cure"),
+    [
+        ("nonsense", "", "nonsense not installed", "unset KERAS_BACKEND, or set it to one of tensorflow, jax, torch"),
+        ("jax", "", "jax not installed", pip("install jax")),
+        (None, "Name: keras\nVersion: 2.15.0\n", "keras 2.15.0 is too old; 3 is needed", KERAS_CURE),
+    ],
+    ids=["nonsense", "absent", "old"],
+)
+def test_a_keras_that_cannot_work(backend: str | None, metadata: str, detail: str, cure: str, tmp_path: Path) -> None:
+    if backend == "jax" and find_spec("jax"):
+        pytest.skip("JAX is installed")
+    if metadata:
+        write_metadata(tmp_path, "keras-2.15.0", metadata)
+
+    env = {**overlay(tmp_path), "KERAS_BACKEND": backend}
+    for checks in (examine(env=env)[1], {"Keras": json.loads(run("backends", "--format", "json", env=env).stdout)[1]}):
+        assert detail in checks["Keras"]["detail"]
+        assert checks["Keras"]["cure"] == cure
+
+
+def test_a_package_whose_metadata_is_gone_is_broken(tmp_path: Path) -> None:
+    write_metadata(tmp_path, "rich-15.0.0", "")
+
+    _, checks = examine(env=overlay(tmp_path))
+
+    assert checks["packages"]["detail"] == "rich is broken"
+    assert checks["packages"]["cure"] == pip("install --force-reinstall --no-deps 'rich>=13.7'")
+
+
+def test_a_missing_opencv_gets_the_one_cure_that_makes_no_new_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+
+    def version_of(name: str) -> str:
+        if name in ("opencv-python", "scipy"):
+            raise PackageNotFoundError(name)
+        return version(name)
+
+    monkeypatch.setattr("emodetect.doctor.packages.version", version_of)
+
+    [check] = packages.check_packages()
+
+    assert check.detail == "opencv-python is missing, scipy is missing"
+    assert check.cure == f"{OPENCV_CURE} && " + pip("install 'scipy>=1.13'")
+
+
+def test_without_metadata_the_requirements_are_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(name: str) -> list[str]:
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr(packages, "requires", unknown)
+    [check] = packages.check_packages()
+    assert (check.status, check.cure) == (Status.WARNING, EMODETECT_CURE)
+
+
+def test_a_newer_python_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packages, "_NEWEST", (3, 9))
+    [check] = packages.check_python()
+    assert (check.status, check.cure) == (Status.WARNING, "use Python 3.9 where something fails")
+
+
+def test_one_library_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    for missing, words in ((["libGL.so.1"], "library libGL.so.1 is"), (["libX.so", "libY.so"], "libraries libX.so, libY.so are")):
+        monkeypatch.setattr(opencv, "_missing_libraries", lambda folder, missing=missing: missing)
+        assert opencv._cannot_be_imported(ImportError(), None).detail.endswith(f"the system {words} missing")
+
+
+def test_a_platform_that_qt_has_no_plugin_for() -> None:
+    _, checks = examine(env={"QT_QPA_PLATFORM": "wayland"})
+
+    assert checks["windows"]["status"] == "fault"
+    assert checks["windows"]["cure"] == "unset QT_QPA_PLATFORM"
+
+
+@pytest.mark.parametrize("content", ["x = [", "nonsense = 1", None], ids=["no TOML", "no option", "unreadable"])
+def test_a_configuration_file_that_is_wrong_is_a_fault_and_stops_no_shell(content: str | None, tmp_path: Path) -> None:
+    path = tmp_path / "emodetect" / "config.toml"
+    path.parent.mkdir()
+    path.write_bytes(b"\xff\xff" if content is None else content.encode())
+    env: dict[str, str | None] = {"XDG_CONFIG_HOME": str(tmp_path), "DISPLAY": None}
+
+    _, checks = examine(env=env)
+    completion, config = run("completion", "bash", env=env), run("config", env=env)
+
+    assert checks["configuration"]["status"] == "fault"
+    assert str(path) in checks["configuration"]["detail"]
+    assert (completion.returncode, completion.stderr) == (0, "")
+    assert (config.returncode, config.stdout) == (2, f"{path}\n")
+    assert run("cameras", env=env).returncode == 2
+
+
+@pytest.mark.parametrize(("platform", "word"), [("darwin", "System Settings"), ("win32", "Settings"), ("linux", "group video")])
+def test_the_cure_for_no_camera_is_the_systems(platform: str, word: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", platform)
+    assert word in cameras._cure()

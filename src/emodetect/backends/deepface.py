@@ -16,8 +16,9 @@ import numpy.typing as npt
 from typing_extensions import override
 
 from emodetect.backends.base import EmotionBackend
-from emodetect.backends.deepface_weights import PACKAGES_CURE, weights_cure, weights_path
+from emodetect.backends.deepface_weights import weights_cure, weights_path
 from emodetect.backends.labels import LabelMap
+from emodetect.cures import DEEPFACE_CURE
 from emodetect.errors import BackendUnavailableError, UsageError, first_line
 from emodetect.quiet import is_debugging, quiet_native_output
 from emodetect.types import EMOTIONS, Image
@@ -80,7 +81,7 @@ def _load() -> tuple[Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]
         from deepface import DeepFace  # first: it selects the legacy Keras that its models need
         from deepface.models.demography.DemographyUtils import EMOTION_LABELS
     except (ImportError, ValueError) as error:
-        raise BackendUnavailableError(f"DeepFace cannot be imported ({first_line(error)}); {PACKAGES_CURE}") from error
+        raise BackendUnavailableError(f"DeepFace cannot be imported ({first_line(error)}); {DEEPFACE_CURE}") from error
     import tensorflow
 
     try:

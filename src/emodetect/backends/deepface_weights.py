@@ -7,8 +7,6 @@ from pathlib import Path
 
 WEIGHTS_NAME = "facial_expression_model_weights.h5"
 
-PACKAGES_CURE = 'pip install "deepface>=0.0.99,<0.0.102" "retina-face<0.0.19" tf-keras'
-
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 
 

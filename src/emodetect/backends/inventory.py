@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint, PackageNotFoundError, version
+from importlib.metadata import EntryPoint
 
-from emodetect.backends.deepface_weights import PACKAGES_CURE, weights_cure, weights_path
 from emodetect.backends.registry import backend_factory, plugins
+from emodetect.doctor import Check, Status, deepface, files, keras, look_safely, network, opencv
 from emodetect.errors import BackendUnavailableError
 from emodetect.quiet import quiet_native_output
 
@@ -34,29 +33,20 @@ class BackendState:
 
 def list_backends() -> Iterator[BackendState]:
     """The built-in backends, then the plug-ins; only these are imported, since nothing else says whether they work."""
-    yield _by_packages("cnn", "the embedded network, .onnx files", ("onnxruntime",))
-    keras = os.environ.get("KERAS_BACKEND", "tensorflow")
-    yield _by_packages("cnn", ".h5 and .keras files", ("keras", keras))
-    yield _deepface()
+    yield _state("cnn", "the embedded network, .onnx files", network.check_runtime, opencv.check_import, files.check_network)
+    yield _state("cnn", ".h5 and .keras files", keras.check_keras, opencv.check_import)
+    yield _state("deepface", "DeepFace's own model", deepface.check_deepface, opencv.check_import)
     for name, point in plugins().items():
         yield _plugin(name, point)
 
 
-def _by_packages(name: str, reads: str, packages: tuple[str, ...], cure: str = "") -> BackendState:
-    versions = {package: _version(package) for package in packages}
-    missing = [package for package, found in versions.items() if found is None]
-    if missing:
-        return BackendState(name, reads, False, f"{', '.join(missing)} not installed", cure or f"pip install {' '.join(missing)}")
-    return BackendState(name, reads, True, ", ".join(f"{package} {found}" for package, found in versions.items()))
-
-
-def _deepface() -> BackendState:
-    packages = ("deepface", "tf-keras", "tensorflow")
-    state = _by_packages("deepface", "DeepFace's own model", packages, PACKAGES_CURE)
-    if state.available and not weights_path().is_file():
-        cure = f"the first use downloads them; without a network {weights_cure()}"
-        return BackendState(state.name, state.reads, False, f"{state.detail}; its weights are missing", cure)
-    return state
+def _state(name: str, reads: str, *looks: Callable[[], Iterator[Check]]) -> BackendState:
+    """What the doctor finds of all that a backend needs; the first look gives the versions."""
+    checks = [check for look in looks for check in look_safely(name, look)]
+    wrong = [check for check in checks if check.status is not Status.OK]
+    if not wrong:
+        return BackendState(name, reads, True, checks[0].detail)
+    return BackendState(name, reads, False, "; ".join(check.detail for check in wrong), wrong[0].cure)
 
 
 def _plugin(name: str, point: EntryPoint) -> BackendState:
@@ -69,10 +59,3 @@ def _plugin(name: str, point: EntryPoint) -> BackendState:
     except Exception as error:  # another project's code may raise anything
         return BackendState(name, f"a plug-in of {origin}", False, f"{type(error).__name__}: {error}", "tell its authors")
     return BackendState(name, f"a plug-in of {origin}", True, point.value)
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None

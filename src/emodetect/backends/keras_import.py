@@ -5,15 +5,19 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from emodetect.errors import BackendUnavailableError, first_line
+from emodetect.cures import KERAS_CURE, package_cure
+from emodetect.errors import BackendUnavailableError, broken_package, first_line
 from emodetect.quiet import quiet_native_output
+
+_RUN_ON = ("tensorflow", "jax", "torch")
+"""What Keras trains on, by the names of its backends, which are those of the packages."""
 
 
 def import_keras() -> Any:
     """Import Keras on the backend that ``KERAS_BACKEND`` names, TensorFlow where it names none.
 
     Raises:
-        BackendUnavailableError: Keras or its backend cannot be imported.
+        BackendUnavailableError: Keras or its backend cannot be imported, or is too old.
     """
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     # Keras 3 does not care, but DeepFace's models, if they are wanted in the same process, need the legacy Keras behind
@@ -22,10 +26,19 @@ def import_keras() -> Any:
     try:
         with quiet_native_output():
             import keras
-    except (ImportError, ValueError) as error:
+
+            number = str(keras.__version__)
+    except (ImportError, ValueError, AttributeError) as error:
         name = os.environ["KERAS_BACKEND"]
+        cure = KERAS_CURE if broken_package(error) == "keras" and name in _RUN_ON else backend_cure(name)
         raise BackendUnavailableError(
-            f"Keras cannot be imported with KERAS_BACKEND={name} ({first_line(error)}); "
-            f"pip install {name}, or choose another backend"
+            f"Keras cannot be imported with KERAS_BACKEND={name} ({first_line(error)}): {cure}"
         ) from error
+    if int(number.partition(".")[0]) < 3:
+        raise BackendUnavailableError(f"Keras {number} is too old; 3 is needed: {KERAS_CURE}")
     return keras
+
+
+def backend_cure(name: str) -> str:
+    """How to get what ``KERAS_BACKEND`` names."""
+    return package_cure(name) if name in _RUN_ON else f"unset KERAS_BACKEND, or set it to one of {', '.join(_RUN_ON)}"

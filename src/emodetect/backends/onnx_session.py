@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from emodetect.backends.metadata import KEY, ModelMetadata
 from emodetect.backends.onnx_file import check_onnx_file
 from emodetect.errors import ModelError, first_line
+from emodetect.quiet import quiet_native_output
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -32,11 +33,15 @@ def open_session(path: Path) -> onnxruntime.InferenceSession:
 @functools.cache
 def _embedded_session() -> onnxruntime.InferenceSession:
     """One for all: it reads emotions and tells faces, and may be run from several threads."""
-    return _load(EMBEDDED)
+    try:
+        return _load(EMBEDDED)
+    except ModelError as error:
+        raise ModelError(f"{EMBEDDED}: missing or damaged; install emodetect again") from error
 
 
 def _load(path: Path) -> onnxruntime.InferenceSession:
-    import onnxruntime
+    with quiet_native_output():  # where NumPy does not fit, it prints of its own
+        import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = _THREADS

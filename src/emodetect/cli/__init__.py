@@ -14,7 +14,8 @@ import click
 from emodetect.cli.messages import say
 from emodetect.cli.settings import name_variables, origin
 from emodetect.cli.signals import EXIT_INTERRUPTED, EXIT_TERMINATED, Terminated, handle_signals
-from emodetect.errors import EmodetectError
+from emodetect.cli.streams import STANDARD_OUTPUT, give_up, open_standard_streams
+from emodetect.errors import EmodetectError, broken_package, first_line
 from emodetect.quiet import is_debugging, set_debugging
 from emodetect.sources.pixels import limit_pixels
 from emodetect.suggestions import command_for, did_you_mean
@@ -51,6 +52,7 @@ _PLAINER = {
     "is not a valid integer range": "is no whole number",
     "is not a valid float": "is no number",
     "is not a valid integer": "is no whole number",
+    "is not a valid boolean": "is neither true nor false",
 }
 """What Click says of values, and how it is said here."""
 
@@ -86,7 +88,8 @@ def _meant(name: str) -> str:
     """What somebody wanted who wrote this where a command belongs: a command, or a file's own one."""
     if os.path.exists(name):
         command = command_for(name) or "image"
-        return f", but there is a file of that name; did you mean 'emodetect {command} {name}'?"
+        kind = "folder" if os.path.isdir(name) else "file"
+        return f", but there is a {kind} of that name; did you mean 'emodetect {command} {name}'?"
     if name in ("help", "version"):
         return f"; did you mean 'emodetect --{name}'?"
     return did_you_mean(name, _COMMANDS) or f"; there are {', '.join(_COMMANDS)}"
@@ -101,7 +104,8 @@ def _show_version(ctx: click.Context, parameter: click.Parameter, value: bool) -
 
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--version", is_flag=True, expose_value=False, is_eager=True, callback=_show_version, help="Show the version.")
+@click.option("-V", "--version", is_flag=True, expose_value=False, is_eager=True, callback=_show_version,
+              help="Show the version.")  # fmt: skip
 def cli() -> None:
     """Read emotions off faces: in photos, in clips, and live from a camera.
 
@@ -120,18 +124,18 @@ def main() -> None:
     """Run the command line and exit with the documented code."""
     if "--debug" in sys.argv[1:]:
         set_debugging(True)  # before anything can fail; the option itself does so once it is read
-    _open_standard_streams()
+    open_standard_streams()
     limit_pixels()
     logging.getLogger("emodetect").addHandler(_Lines())
     try:
         code = _run()
         sys.stdout.flush()
     except BrokenPipeError:  # whoever reads our output has seen enough, as in `emodetect image ... | head -1`
-        # Python would flush once more at its end, and complain.
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, 1)
-        os.dup2(nowhere, 2)
+        give_up(1, 2)
         code = 1
+    except OSError as error:  # of standard output; `_run` lets no other through
+        give_up(1)
+        code = _report(error, f"standard output cannot be written ({error.strerror or error})", 1)
     _leave(code)
 
 
@@ -145,15 +149,6 @@ def _leave(code: int) -> NoReturn:
         sys.stderr.flush()
         os._exit(code)
     sys.exit(code)
-
-
-def _open_standard_streams() -> None:
-    """Open what was closed (`>&-`): the next file opened would get its number, and with it what libraries print."""
-    while (number := os.open(os.devnull, os.O_RDWR)) < 3:
-        os.set_inheritable(number, True)
-    os.close(number)
-    sys.stdout = sys.stdout or open(1, "w", closefd=False)
-    sys.stderr = sys.stderr or open(2, "w", closefd=False)
 
 
 def _run() -> int:
@@ -179,8 +174,23 @@ def _run() -> int:
     except Terminated:
         code = EXIT_TERMINATED
     except Exception as error:
-        code = _report(error, f"unexpected {type(error).__name__}: {error} (--debug shows where)", 1)
+        if isinstance(error, OSError) and error.filename == STANDARD_OUTPUT:
+            raise
+        code = _report(error, _unexpected(error), 1)
     return code if isinstance(code, int) else 0
+
+
+def _unexpected(error: Exception) -> str:
+    """What to say of an error that is none of ours: what the system refuses, and packages that are broken, have their reasons."""
+    if isinstance(error, OSError) and error.strerror:
+        if error.filename is not None:
+            return f"{error.filename}: {error.strerror}"
+        if isinstance(error, FileNotFoundError):  # what is asked for without a name is the current folder
+            return "the current folder does not exist any more"
+        return f"{error.strerror} (--debug shows where)"
+    if package := broken_package(error):
+        return f"the package {package} is missing or broken ({first_line(error)}); 'emodetect doctor' says what helps"
+    return f"unexpected {type(error).__name__}: {error} (--debug shows where)"
 
 
 def _message(error: click.ClickException) -> str:
@@ -189,7 +199,7 @@ def _message(error: click.ClickException) -> str:
     if isinstance(error, click.BadParameter):
         for theirs, ours in _PLAINER.items():
             text = text.replace(theirs, ours)
-        return text + origin(error.ctx, error.param)
+        return text.partition(" Recognized values")[0] + origin(error.ctx, error.param)
     if (
         isinstance(error, click.NoSuchOption)
         and error.option_name in _SOURCES
@@ -198,10 +208,20 @@ def _message(error: click.ClickException) -> str:
     ):
         return f"No such option '{error.option_name}'; did you mean --source?"
     if isinstance(error, click.NoSuchOption) and error.ctx is not None and error.ctx.command is cli:
-        return f"{text.rstrip('.')}; options stand after the command, as in 'emodetect live {error.option_name}'"
+        return _misplaced(error.option_name, error.ctx) or text
     if type(error) is click.UsageError and error.ctx is not None and "unexpected extra argument" in text:
         return f"{text}; {_arguments(error.ctx)}"
     return text
+
+
+def _misplaced(option: str, ctx: click.Context) -> str:
+    """Where an option belongs that stands before the command: after the named one, else after the first that has it."""
+    named = [word for word in sys.argv[1:] if word in _COMMANDS][:1]
+    for name in named or _COMMANDS:
+        command = cli.get_command(ctx, name)
+        if command is not None and any(option in (*other.opts, *other.secondary_opts) for other in command.params):
+            return f"No such option '{option}'; options stand after the command, as in 'emodetect {name} {option}'"
+    return ""
 
 
 def _arguments(ctx: click.Context) -> str:

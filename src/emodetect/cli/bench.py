@@ -11,11 +11,12 @@ from typing import Any
 import click
 
 from emodetect.cli.messages import shows_progress
-from emodetect.cli.options import common_options, complete_backend, complete_model, format_option, max_pixels_option
+from emodetect.cli.options import PATH, common_options, complete_backend, complete_model, format_option, max_pixels_option
+from emodetect.text import one_line
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--source", type=click.Path(path_type=Path), metavar="CLIP",
+@click.option("--source", type=PATH, metavar="CLIP",
               help="The clip to measure on.  [default: a made one, 640x360, one face]")  # fmt: skip
 @click.option("--backend", "backends", multiple=True, metavar="NAME", shell_complete=complete_backend,
               help="Another backend beside the embedded network: deepface, or a plug-in's name. May be repeated.")  # fmt: skip
@@ -83,11 +84,12 @@ def _print_table(records: Sequence[dict[str, Any]]) -> None:
     """Figures as rows, configurations side by side as columns."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("", no_wrap=True)
     for record in records:
-        table.add_column(Path(record["model"] or record["backend"]).name, justify="right", overflow="fold")
+        table.add_column(Text(one_line(Path(record["model"] or record["backend"]).name)), justify="right", overflow="fold")
 
     def row(name: str, value: Callable[[dict[str, Any]], float | None], digits: int = 1, *, style: str | None = None) -> None:
         values = [value(record) for record in records]

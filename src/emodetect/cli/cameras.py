@@ -7,6 +7,7 @@ import json
 import click
 
 from emodetect.cli.options import common_options, format_option
+from emodetect.quiet import quiet_native_output
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -17,7 +18,8 @@ def cameras(output_format: str) -> None:
 
     Each camera is opened for a moment. Its number or its name is what 'live --source' takes.
     """
-    from emodetect.sources.camera_list import camera_sizes, list_cameras
+    with quiet_native_output():  # where OpenCV cannot be imported, it prints of its own
+        from emodetect.sources.camera_list import camera_sizes, list_cameras
 
     found = [(camera, camera_sizes(camera)) for camera in list_cameras()]
     if output_format == "json":

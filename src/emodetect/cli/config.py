@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 
 import click
 
 from emodetect.cli.messages import note
 from emodetect.cli.options import common_options, format_option
-from emodetect.cli.settings import configuration_in_use, settings_of_all, unknown_variables
+from emodetect.cli.settings import configuration_in_use, configuration_problem, settings_of_all, unknown_variables
 from emodetect.text import one_line
 
 
@@ -22,18 +23,21 @@ def config(ctx: click.Context, output_format: str) -> None:
     The command line goes before variables, variables before the file, and the file before the defaults.
     """
     path = configuration_in_use(ctx)
+    if output_format == "table":
+        click.echo(one_line(f"{path}{'' if os.path.lexists(path) else ' (does not exist)'}"))
+    if problem := configuration_problem(ctx):
+        raise problem
     settings = settings_of_all(ctx)
     unknown = unknown_variables(ctx)
     if output_format == "json":
         record = {
             "file": str(path),
-            "exists": path.is_file(),
+            "exists": os.path.isfile(path),
             "settings": [setting._asdict() for setting in settings],
             "unknown_variables": unknown,
         }
         click.echo(json.dumps(record, indent=2))
         return
-    click.echo(one_line(f"{path}{'' if path.is_file() else ' (does not exist)'}"))
     if settings:
         from emodetect.cli.table import print_table
 

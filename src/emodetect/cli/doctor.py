@@ -3,26 +3,34 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 
 import click
 
 from emodetect.cli.options import common_options, format_option
+from emodetect.cli.settings import configuration_in_use, configuration_problem
 from emodetect.text import counted
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @format_option
 @common_options
-def doctor(output_format: str) -> int:
+@click.pass_context
+def doctor(ctx: click.Context, output_format: str) -> int:
     """Find out what is wrong here, and what helps.
 
     Looks at Python, packages, OpenCV, the display, cameras, the files of emodetect and DeepFace's, and measures what a face
     costs. The exit code is 1 where there is a fault. Nothing is changed.
     """
-    from emodetect.doctor import Status, examine
+    from emodetect.doctor import Check, Status, examine
 
-    checks = list(examine())
+    path = configuration_in_use(ctx)
+    if problem := configuration_problem(ctx):
+        settings = Check("configuration", Status.FAULT, str(problem), "mend the file, or move it away")
+    else:
+        settings = Check("configuration", Status.OK, f"{path}{'' if os.path.isfile(path) else ' (does not exist)'}")
+    checks = [settings, *examine()]
     if output_format == "json":
         click.echo(json.dumps({"checks": [check.as_dict() for check in checks]}, indent=2))
     else:

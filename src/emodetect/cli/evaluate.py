@@ -11,6 +11,7 @@ import click
 
 from emodetect.cli.messages import shows_progress
 from emodetect.cli.options import (
+    PATH,
     PICTURE_SUFFIXES,
     comma_separated,
     common_options,
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--data", type=click.Path(path_type=Path), required=True, metavar="FOLDER",
+@click.option("--data", type=PATH, required=True, metavar="FOLDER",
               help="Labelled face crops: FOLDER/<label>/*.")  # fmt: skip
 @click.option("--backend", default="cnn", show_default=True, metavar="NAME", shell_complete=complete_backend,
               help="What reads the emotions: cnn (embedded, or --model), deepface, or a plug-in's name.")  # fmt: skip
@@ -37,11 +38,11 @@ if TYPE_CHECKING:
                    "Several are compared with the first.")  # fmt: skip
 @click.option("--labels", callback=comma_separated, metavar="A,B,...",
               help="What the model files' outputs mean, in order, where the files do not say so.")  # fmt: skip
-@click.option("--votes", type=click.Path(path_type=Path), metavar="FILE",
+@click.option("--votes", type=PATH, metavar="FILE",
               help="FER+ votes for these images (CSV): judge by what most people see, too.")  # fmt: skip
 @format_option
-@click.option("--plot", type=click.Path(path_type=Path), metavar="FILE", help="Draw the confusion matrices.")
-@click.option("--plot-calibration", type=click.Path(path_type=Path), metavar="FILE",
+@click.option("--plot", type=PATH, metavar="FILE", help="Draw the confusion matrices.")
+@click.option("--plot-calibration", type=PATH, metavar="FILE",
               help="Draw how often answers are right against how sure they are, by labels and by votes.")  # fmt: skip
 @overwrite_option
 @max_pixels_option

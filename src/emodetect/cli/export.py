@@ -8,16 +8,16 @@ from pathlib import Path
 import click
 
 from emodetect.cli.messages import note
-from emodetect.cli.options import comma_separated, common_options, max_pixels_option, overwrite_option
+from emodetect.cli.options import PATH, comma_separated, common_options, max_pixels_option, overwrite_option
 from emodetect.errors import ModelError, UsageError
 from emodetect.suggestions import did_you_mean_file
 from emodetect.text import one_line
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("source", type=click.Path(path_type=Path), metavar="MODEL|RUN")
-@click.argument("target", type=click.Path(path_type=Path), metavar="FILE.onnx")
-@click.option("--data", type=click.Path(path_type=Path), metavar="FOLDER",
+@click.argument("source", type=PATH, metavar="MODEL|RUN")
+@click.argument("target", type=PATH, metavar="FILE.onnx")
+@click.option("--data", type=PATH, metavar="FOLDER",
               help="Faces to compare the two on: <label>/*, or a data set with test/.  [default: a portrait]")  # fmt: skip
 @click.option("--labels", callback=comma_separated, metavar="A,B,...",
               help="What the outputs mean, in order, where the file does not say so.")  # fmt: skip

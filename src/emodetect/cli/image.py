@@ -15,6 +15,7 @@ import click
 
 from emodetect.cli.messages import detail, note, say
 from emodetect.cli.options import (
+    PATH,
     anonymize_option,
     backend_options,
     check_anonymize,
@@ -44,12 +45,12 @@ _MANY = 4
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("named", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PHOTO|FOLDER|PATTERN...")
+@click.argument("named", nargs=-1, required=True, type=PATH, metavar="PHOTO|FOLDER|PATTERN...")
 @click.option("--format", "output_format", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True,
               help="What is printed.")  # fmt: skip
 @click.option("-o", "--output", metavar="FILE|FOLDER", shell_complete=complete_file,
               help="Save an annotated copy: a file for one photo, a folder (ending in /) for one or several.")  # fmt: skip
-@click.option("--sheet", type=click.Path(path_type=Path), metavar="FILE",
+@click.option("--sheet", type=PATH, metavar="FILE",
               help="Save a contact sheet: all photos small, with boxes, names and emotions.")  # fmt: skip
 @anonymize_option
 @overwrite_option
@@ -141,12 +142,12 @@ def _targets(photos: Sequence[Path], named: str | None, overwrite: bool, *, alon
     if named is None or not photos:
         return {}
     output = Path(named)
-    if alone and not output.is_dir() and not named.endswith(("/", os.sep)):
+    if alone and not os.path.isdir(output) and not named.endswith(("/", os.sep)):
         targets = {photos[0]: output}
     else:
-        if output.exists() and not output.is_dir():
+        if os.path.exists(output) and not os.path.isdir(output):
             raise OutputError(f"{output}: is a file; several photos need a folder")
-        if output.suffix.lower() in IMAGE_SUFFIXES and not output.is_dir() and not named.endswith(("/", os.sep)):
+        if output.suffix.lower() in IMAGE_SUFFIXES and not os.path.isdir(output) and not named.endswith(("/", os.sep)):
             raise OutputError(f"{output}: is the name of one photo; several need a folder, whose name ends in /")
         targets = {photo: output / name for photo, name in _copy_names(photos).items()}
         if twice := [target.name for target, count in Counter(targets.values()).items() if count > 1]:
@@ -190,7 +191,7 @@ def _contact_sheet(path: Path, photos: Sequence[Path], overwrite: bool, style: S
 
 def _refuse_photo(target: Path, photos: Sequence[Path]) -> None:
     """See that an output is none of the photos."""
-    if target.exists() and any(photo.exists() and target.samefile(photo) for photo in photos):
+    if os.path.exists(target) and any(os.path.exists(photo) and target.samefile(photo) for photo in photos):
         raise OutputError(f"{target}: is the photo itself; choose another name")
 
 

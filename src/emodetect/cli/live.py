@@ -12,6 +12,7 @@ import click
 
 from emodetect.cli.messages import detail, note
 from emodetect.cli.options import (
+    PATH,
     NumberRange,
     anonymize_option,
     backend_options,
@@ -42,12 +43,12 @@ if TYPE_CHECKING:
 @click.option("--mirror/--no-mirror", default=None,
               help="Show the picture as a mirror does.  [default: on for cameras]")  # fmt: skip
 @click.option("--no-window", is_flag=True, help="Show nothing; goes with --log or --record.")
-@click.option("--log", type=click.Path(path_type=Path), metavar="FILE",
+@click.option("--log", type=PATH, metavar="FILE",
               help="Save the readings of every tracked frame: .jsonl, or .csv.")  # fmt: skip
-@click.option("--record", type=click.Path(path_type=Path), metavar="FILE",
+@click.option("--record", type=PATH, metavar="FILE",
               help="Save the annotated pictures (H.264: .mp4, .mov or .mkv).")  # fmt: skip
-@click.option("--snapshots", type=click.Path(path_type=Path, exists=True, file_okay=False), metavar="FOLDER", default=".",
-              help="Folder for the pictures saved with the key s.  [default: the current one]")  # fmt: skip
+@click.option("--snapshots", type=click.Path(path_type=Path, exists=True, file_okay=False, readable=False), metavar="FOLDER",
+              default=".", help="Folder for the pictures saved with the key s.  [default: the current one]")  # fmt: skip
 @click.option("--duration", type=NumberRange(0, min_open=True), metavar="SECONDS", help="End after this time.")
 @click.option("--loop", is_flag=True, help="Start a clip again at its end.")
 @click.option("--reconnect", type=NumberRange(0), default=0, show_default=True, metavar="SECONDS",
@@ -71,6 +72,7 @@ def live(
     from emodetect.faces.haar import MinFace
     from emodetect.faces.search import SCAN_EVERY
     from emodetect.faces.tracker import FaceTracker
+    from emodetect.ffmpeg import ffmpeg_program
     from emodetect.files import check_output
     from emodetect.hud import waiting_picture
     from emodetect.live import LiveSession, time_stamped, wants_to_quit
@@ -91,6 +93,8 @@ def live(
     for path in (log, record):
         if path is not None and path.exists() and parsed.kind == "file" and path.samefile(source):
             raise OutputError(f"{path}: is the clip itself; choose another name")
+    if record is not None:
+        ffmpeg_program()
     style = None if no_window and record is None else make_style(language, font)
     with ExitStack() as stack:
         window = None if no_window else stack.enter_context(Window("emodetect"))

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import functools
+import importlib
 import math
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 from click.shell_completion import CompletionItem
-from typing_extensions import override
 
 from emodetect.cli.messages import detail, note, set_verbosity
 from emodetect.cli.settings import apply_configuration, given_elsewhere
 from emodetect.drawing.languages import NAMES, system_language
 from emodetect.errors import UsageError
-from emodetect.quiet import set_debugging, silence_libraries
+from emodetect.quiet import quiet_native_output, set_debugging, silence_libraries
 from emodetect.sources.pixels import MAX_PIXELS, limit_pixels
 from emodetect.text import caption, one_line
 
@@ -25,14 +26,17 @@ if TYPE_CHECKING:
     from emodetect.faces.haar import HaarDetector
     from emodetect.faces.verifier import FaceVerifier
 
+PATH = click.Path(path_type=Path, readable=False)
+"""A path that Click asks nothing about: a file that may not be read is no misuse, and the other inputs are done."""
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class NumberRange(click.FloatRange):
     """A range of numbers without NaN, which Click lets through since it is neither under nor over a limit."""
 
-    @override
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The number, if it is one."""
         number = super().convert(value, param, ctx)
         if math.isnan(number):
             self.fail(f"{value!r} is not a number.", param, ctx)
@@ -93,7 +97,7 @@ def detector_options(min_face: str) -> Callable[[Function], Function]:
                          help="How many overlapping windows must agree on a face; more means fewer false and more missed faces."),
             click.option("--scale-factor", type=NumberRange(1.01, 2.0), default=1.1, show_default=True,
                          help="Step between the face sizes looked at; larger is faster and misses more."),
-            click.option("--cascade", type=click.Path(path_type=Path), metavar="FILE",
+            click.option("--cascade", type=PATH, metavar="FILE",
                          help="Another Haar cascade (XML) than the frontal-face one."),
         ):
             function = option(function)
@@ -166,7 +170,7 @@ def common_options(function: Function) -> Function:
                      help="Say nothing but errors."),
         click.option("--verbose", is_flag=True, is_eager=True, expose_value=False, callback=set_verbosity,
                      help="Say what is used: backend, network, detector, sizes, settings."),
-        click.option("--config", type=click.Path(path_type=Path), is_eager=True, expose_value=False, metavar="FILE",
+        click.option("--config", type=PATH, is_eager=True, expose_value=False, metavar="FILE",
                      callback=apply_configuration, help="Take options from this TOML file.  [default: see emodetect config]"),
     ):
         function = option(function)
@@ -188,12 +192,22 @@ def _limit_pixels(ctx: click.Context, parameter: click.Parameter, value: int | N
 
 
 def max_pixels_option(function: Function) -> Function:
-    """``--max-pixels``; set while options are parsed, before OpenCV is imported."""
+    """``--max-pixels``, for commands that use OpenCV; set while options are parsed, before that is imported.
+
+    Where it cannot be imported, it and NumPy print of their own, also to standard output.
+    """
+
+    @functools.wraps(function)
+    def with_opencv(*arguments: Any, **named: Any) -> Any:
+        with quiet_native_output():
+            importlib.import_module("cv2")
+        return function(*arguments, **named)
+
     option = click.option(
         "--max-pixels", type=click.IntRange(1, 10**12), expose_value=False, callback=_limit_pixels, metavar="NUMBER",
         help=f"Refuse pictures whose header announces more pixels.  [default: {MAX_PIXELS}]",
     )  # fmt: skip
-    return option(function)
+    return option(cast("Function", with_opencv))
 
 
 def format_option(function: Function) -> Function:
@@ -233,7 +247,7 @@ def style_options(function: Function) -> Function:
     """``--language`` and ``--font``."""
     # fmt: off
     for option in (
-        click.option("--font", type=click.Path(path_type=Path), metavar="FILE",
+        click.option("--font", type=PATH, metavar="FILE",
                      help="Font for what is written in pictures.  [default: one that is found; English labels need none]"),
         click.option("--language", type=click.Choice(list(NAMES)),
                      help="Language of what is written in pictures; data stays English.  [default: the system's]"),

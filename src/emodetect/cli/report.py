@@ -7,16 +7,16 @@ from pathlib import Path
 import click
 
 from emodetect.cli.messages import note
-from emodetect.cli.options import REPORT_SUFFIXES, common_options, max_pixels_option, overwrite_option
+from emodetect.cli.options import PATH, REPORT_SUFFIXES, common_options, max_pixels_option, overwrite_option
 from emodetect.errors import OutputError
 from emodetect.text import one_line
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("log", type=click.Path(path_type=Path))
-@click.option("--clip", type=click.Path(path_type=Path), metavar="FILE",
+@click.argument("log", type=PATH)
+@click.option("--clip", type=PATH, metavar="FILE",
               help="The clip that the log was made of, to show it in the report.")  # fmt: skip
-@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE",
+@click.option("-o", "--output", type=PATH, metavar="FILE",
               help="The report, .html.  [default: the log's name, ending in .html]")  # fmt: skip
 @overwrite_option
 @max_pixels_option

@@ -17,19 +17,17 @@ from typing import Any, NamedTuple
 
 import click
 
-from emodetect.errors import SourceError, UsageError, first_line
+from emodetect.errors import EmodetectError, SourceError, UsageError, first_line
 from emodetect.suggestions import did_you_mean, did_you_mean_file
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 PREFIX = "EMODETECT_"
 
 _NOT_IN_A_FILE = {"help", "config", "version"}
 
-_ORIGIN = "emodetect.configuration"
+_WITH_A_BROKEN_FILE = {"completion", "config", "doctor"}
+"""Commands that run with a file that is wrong: a shell starts with the first, and the others are asked what it is."""
+
+_ORIGIN, _PROBLEM = "emodetect.configuration", "emodetect.configuration.problem"
 
 
 class Setting(NamedTuple):
@@ -72,6 +70,11 @@ def read_configuration(path: Path) -> dict[str, Any]:
         SourceError: it is missing or cannot be read.
         UsageError: it is not TOML.
     """
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+
     try:
         tables: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
@@ -98,7 +101,7 @@ def settings_of_all(ctx: click.Context) -> list[Setting]:
         UsageError: any part of the file is wrong.
     """
     path = configuration_in_use(ctx)
-    tables = read_configuration(path) if path.is_file() else {}
+    tables = read_configuration(path) if os.path.isfile(path) else {}
     found = []
     for name, command in _commands(ctx).items():
         values = dict(_values(path, tables, name, command))
@@ -126,12 +129,23 @@ def apply_configuration(ctx: click.Context, parameter: click.Parameter, value: P
         UsageError: a key is unknown, or a value of the wrong type.
     """
     path = value or configuration_path()
-    if ctx.resilient_parsing or (value is None and not path.is_file()):
+    if ctx.resilient_parsing or (value is None and not os.path.isfile(path)):
         return
-    tables = read_configuration(path)
-    _check_tables(path, tables, ctx)
-    ctx.default_map = dict(_values(path, tables, ctx.info_name or "", ctx.command))
     ctx.meta[_ORIGIN] = path
+    try:
+        tables = read_configuration(path)
+        _check_tables(path, tables, ctx)
+        ctx.default_map = dict(_values(path, tables, ctx.info_name or "", ctx.command))
+    except EmodetectError as error:
+        if ctx.info_name not in _WITH_A_BROKEN_FILE:
+            raise
+        ctx.meta[_PROBLEM] = error
+
+
+def configuration_problem(ctx: click.Context) -> EmodetectError | None:
+    """What is wrong with the file, for the commands that run all the same."""
+    problem: EmodetectError | None = ctx.meta.get(_PROBLEM)
+    return problem
 
 
 def _commands(ctx: click.Context) -> dict[str, click.Command]:

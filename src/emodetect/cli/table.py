@@ -2,36 +2,64 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Iterable, Sequence
 
 import click
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
-from emodetect.text import one_line
+from emodetect.text import one_line, width
 
-_WIDE = 10_000
-"""A file or a pipe has no width to fold lines to, characters."""
+_GAP = "  "
+
+_NARROW = 20
+"""Of a terminal's columns the last of a table gets at least so many; where there are fewer, each row becomes a block."""
 
 _STYLES = {"ok": "green", "warning": "yellow", "fault": "bold red", "missing": "yellow"}
 
 
 def print_table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print rows of texts; lines are folded on a terminal only. States such as "fault" are coloured."""
+    """Print rows of texts; on a terminal the last column is folded, and states such as "fault" are coloured."""
+    texts = [[one_line(cell) for cell in row] for row in rows]
+    widths = [max(map(width, column)) for column in zip(headers, *texts, strict=True)]
+    if not sys.stdout.isatty():
+        _print_lines([headers, *texts], widths)
+    elif sum(widths[:-1]) + len(_GAP) * len(widths[:-1]) + min(widths[-1], _NARROW) > shutil.get_terminal_size().columns:
+        _print_blocks(headers, texts)
+    else:
+        _print_folded(headers, texts, widths)
+
+
+def _print_lines(rows: Iterable[Sequence[str]], widths: Sequence[int]) -> None:
+    """A line a row, however long: a file or a pipe has no width."""
+    for row in rows:
+        padded = (cell + " " * (column - width(cell)) for cell, column in zip(row, widths, strict=True))
+        click.echo(_GAP.join(padded).rstrip())
+
+
+def _print_blocks(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """A line a cell, with its header before it."""
+    for number, row in enumerate(rows):
+        if number:
+            click.echo()
+        for header, cell in zip(headers, row, strict=True):
+            click.echo(f"{header}: {cell}")
+
+
+def _print_folded(headers: Sequence[str], rows: Sequence[Sequence[str]], widths: Sequence[int]) -> None:
+    try:
+        from rich.console import Console
+        from rich.table import Table
+        from rich.text import Text
+    except ImportError:  # `emodetect doctor` is to say so
+        _print_lines([headers, *rows], widths)
+        return
     table = Table(box=None, pad_edge=False, header_style="bold")
     for position, header in enumerate(headers):
         table.add_column(header, no_wrap=position < len(headers) - 1, overflow="fold")
     for row in rows:
-        table.add_row(*(Text(one_line(cell), style=_STYLES.get(cell, "")) for cell in row))
-    if sys.stdout.isatty():
-        Console().print(table)
-        return
-    console = Console(width=_WIDE)
-    with console.capture() as written:
-        console.print(table)
-    click.echo("\n".join(line.rstrip() for line in written.get().splitlines()))
+        table.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in row))
+    Console().print(table)
 
 
 def print_cures(cures: Iterable[tuple[str, str]]) -> None:

@@ -15,6 +15,7 @@ from click.core import ParameterSource
 from emodetect.cli.messages import is_quiet, note
 from emodetect.cli.options import (
     COMMON_OPTIONS,
+    PATH,
     PICTURE_SUFFIXES,
     NumberRange,
     common_options,
@@ -39,15 +40,15 @@ _GO_WITH_RESUME = {"--epochs", "--output", "--show-attention", "--overwrite", *(
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--data", type=click.Path(path_type=Path), metavar="FOLDER|CSV",
+@click.option("--data", type=PATH, metavar="FOLDER|CSV",
               help="Folder with train/<label>/ and test/<label>/, or the original fer2013.csv.")  # fmt: skip
-@click.option("--votes", type=click.Path(path_type=Path), metavar="FILE",
+@click.option("--votes", type=PATH, metavar="FILE",
               help="FER+ votes for these images (CSV); compact learns them with a second output.")  # fmt: skip
-@click.option("--negatives", type=click.Path(path_type=Path), metavar="FOLDER",
+@click.option("--negatives", type=PATH, metavar="FOLDER",
               help="Crops that are no faces; compact learns to tell them with a further output.")  # fmt: skip
-@click.option("--teacher", "teachers", multiple=True, type=click.Path(path_type=Path), metavar="FILE",
+@click.option("--teacher", "teachers", multiple=True, type=PATH, metavar="FILE",
               help="An exported .onnx network whose answers are mixed into the labels; may be given several times.")  # fmt: skip
-@click.option("--start", type=click.Path(path_type=Path), metavar="FILE",
+@click.option("--start", type=PATH, metavar="FILE",
               help="Start from the weights of an earlier run (its best.weights.h5).")  # fmt: skip
 @click.option("--arch", "architecture", type=click.Choice(ARCHITECTURE_NAMES), help="The network.  [default: compact]")
 @click.option("--epochs", type=click.IntRange(*RANGES["epochs"]),
@@ -59,13 +60,13 @@ _GO_WITH_RESUME = {"--epochs", "--output", "--show-attention", "--overwrite", *(
               help="Part of train that choices are made on.  [default: 0.1]")  # fmt: skip
 @click.option("--precision", type=click.Choice(PRECISIONS),
               help="Numbers computed with; mixed_bfloat16 is faster on processors that have it.  [default: float32]")  # fmt: skip
-@click.option("--output", type=click.Path(path_type=Path), metavar="FILE",
+@click.option("--output", type=PATH, metavar="FILE",
               help="Save the model that was best on validation: .h5 or .keras.")  # fmt: skip
-@click.option("--run-dir", type=click.Path(path_type=Path), metavar="FOLDER",
+@click.option("--run-dir", type=PATH, metavar="FOLDER",
               help="Where log, checkpoint, curves and summary go.  [default: runs/ARCH-TIME]")  # fmt: skip
-@click.option("--resume", type=click.Path(path_type=Path), metavar="FOLDER",
+@click.option("--resume", type=PATH, metavar="FOLDER",
               help="Go on with the run in this folder, after its last finished epoch; --epochs may raise its end.")  # fmt: skip
-@click.option("--show-attention", type=click.Path(path_type=Path), metavar="FILE",
+@click.option("--show-attention", type=PATH, metavar="FILE",
               help="Draw faces beside what deep-emotion's spatial transformer makes of them.")  # fmt: skip
 @overwrite_option
 @max_pixels_option

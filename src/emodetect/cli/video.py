@@ -13,6 +13,7 @@ import click
 
 from emodetect.cli.messages import detail, note
 from emodetect.cli.options import (
+    PATH,
     PICTURE_SUFFIXES,
     REPORT_SUFFIXES,
     NumberRange,
@@ -36,14 +37,14 @@ from emodetect.text import counted, one_line
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("clip", type=click.Path(path_type=Path))
-@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE",
+@click.argument("clip", type=PATH)
+@click.option("-o", "--output", type=PATH, metavar="FILE",
               help="Save the annotated clip (H.264: .mp4, .mov or .mkv), with its sound.")  # fmt: skip
-@click.option("--log", type=click.Path(path_type=Path), metavar="FILE",
+@click.option("--log", type=PATH, metavar="FILE",
               help="Save the readings of every frame: .jsonl, or .csv.")  # fmt: skip
-@click.option("--report", type=click.Path(path_type=Path), metavar="FILE",
+@click.option("--report", type=PATH, metavar="FILE",
               help="Save a page with the clip, each person's timeline, shares and changes: one .html file.")  # fmt: skip
-@click.option("--plot", type=click.Path(path_type=Path), metavar="FILE",
+@click.option("--plot", type=PATH, metavar="FILE",
               help="Save a picture of each person's timeline: .png, .pdf or .svg.")  # fmt: skip
 @part_options
 @click.option("--smoothing", type=NumberRange(0), default=0.3, show_default=True, metavar="SECONDS",
@@ -66,6 +67,7 @@ def video(
     from emodetect.cli.progress import progress_bar
     from emodetect.faces.search import SCAN_EVERY
     from emodetect.faces.tracker import FaceTracker
+    from emodetect.ffmpeg import ffmpeg_program
     from emodetect.files import check_output
     from emodetect.pipeline import EmotionPipeline
     from emodetect.report.timeline import Timeline
@@ -87,6 +89,8 @@ def video(
             if path.exists() and clip.exists() and path.samefile(clip):
                 raise OutputError(f"{path}: is the clip itself; choose another name")
             check_output(path, overwrite=overwrite, suffixes=suffixes, streams=suffixes is RECORD_SUFFIXES)
+    if output is not None or report is not None:
+        ffmpeg_program()
     style = None if output is None and plot is None else make_style(language, font)
     plot_style = None if plot is None or style is None else make_caption_style(style, language, [clip.name])
     summary, timeline = _Summary(), Timeline()

@@ -6,12 +6,15 @@ a fault of its own.
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from emodetect.doctor import cameras, deepface, files, network, opencv, packages, screen
+from emodetect.cures import package_cure
+from emodetect.doctor import cameras, deepface, files, keras, network, opencv, packages, screen
 from emodetect.doctor.check import Check, Status
-from emodetect.errors import first_line
+from emodetect.errors import broken_package, first_line
+from emodetect.quiet import is_debugging
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,9 @@ _EXAMINATIONS = (
     _Examination("FFmpeg", files.check_ffmpeg),
     _Examination("cascade", files.check_cascade),
     _Examination("network", files.check_network),
+    _Examination("ONNX Runtime", network.check_runtime),
     _Examination("speed", network.check_speed, needs_opencv=True),
+    _Examination("Keras", keras.check_keras),
     _Examination("DeepFace", deepface.check_deepface),
 )
 
@@ -46,14 +51,24 @@ def examine() -> Iterator[Check]:
         if examination.needs_opencv and not has_opencv:
             yield Check(examination.name, Status.WARNING, "not looked at, since OpenCV cannot be imported", "mend OpenCV first")
             continue
-        try:
-            found = list(examination.look())
-        except Exception as error:
-            cure = "emodetect doctor --debug shows where"
-            found = [Check(examination.name, Status.FAULT, f"cannot be looked at: {first_line(error)}", cure)]
+        found = look_safely(examination.name, examination.look)
         if examination.look is opencv.check_import:
             has_opencv = all(check.status is not Status.FAULT for check in found)
         yield from found
 
 
-__all__ = ["Check", "Status", "examine"]
+def look_safely(name: str, look: Callable[[], Iterator[Check]]) -> list[Check]:
+    """Make checks; what they raise is a fault of this name."""
+    try:
+        return list(look())
+    except Exception as error:
+        if is_debugging():
+            traceback.print_exc()
+        if package := broken_package(error):
+            detail = f"the package {package} is missing or broken ({first_line(error)})"
+            return [Check(name, Status.FAULT, detail, package_cure(package))]
+        detail = f"cannot be looked at: {type(error).__name__}: {first_line(error)}"
+        return [Check(name, Status.FAULT, detail, "emodetect doctor --debug shows where")]
+
+
+__all__ = ["Check", "Status", "examine", "look_safely"]

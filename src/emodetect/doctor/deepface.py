@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 
-from emodetect.backends.deepface_weights import PACKAGES_CURE, are_weights_damaged, weights_cure, weights_path
+from emodetect.backends.deepface_weights import are_weights_damaged, weights_cure, weights_path
+from emodetect.cures import DEEPFACE_CURE, is_installed
 from emodetect.doctor.check import Check, Status
 
 _PACKAGES = ("deepface", "tf-keras", "tensorflow")
@@ -13,24 +14,29 @@ _PACKAGES = ("deepface", "tf-keras", "tensorflow")
 
 def check_deepface() -> Iterator[Check]:
     """Whether ``--backend deepface`` has all it needs; nothing of it is imported, which would take seconds."""
-    missing = [name for name in _PACKAGES if not _is_installed(name)]
+    missing = [name for name in _PACKAGES if not is_installed(name)]
     if missing:
-        yield Check("DeepFace", Status.WARNING, f"{', '.join(missing)} not installed", PACKAGES_CURE)
+        yield Check("DeepFace", Status.WARNING, f"{', '.join(missing)} not installed", DEEPFACE_CURE)
     else:
         yield Check("DeepFace", Status.OK, ", ".join(f"{name} {version(name)}" for name in _PACKAGES))
+    yield from check_weights()
+
+
+def check_weights() -> Iterator[Check]:
+    """Whether the file is there and whole."""
     path = weights_path()
-    if not path.is_file():
+    try:
+        damaged = are_weights_damaged()
+    except FileNotFoundError:
         cure = f"the first use downloads them; without a network {weights_cure()}"
         yield Check("DeepFace's weights", Status.WARNING, f"{path} is missing", cure)
-    elif are_weights_damaged():
-        yield Check("DeepFace's weights", Status.WARNING, f"{path} is damaged", "delete it and let it be downloaded again")
+    except OSError as error:
+        detail = f"{path} cannot be read ({error.strerror or error})"
+        yield Check(
+            "DeepFace's weights", Status.WARNING, detail, "let your user read it, or name another folder in DEEPFACE_HOME"
+        )
     else:
-        yield Check("DeepFace's weights", Status.OK, str(path))
-
-
-def _is_installed(name: str) -> bool:
-    try:
-        version(name)
-    except PackageNotFoundError:
-        return False
-    return True
+        if damaged:
+            yield Check("DeepFace's weights", Status.WARNING, f"{path} is damaged", "delete it and let it be downloaded again")
+        else:
+            yield Check("DeepFace's weights", Status.OK, str(path))

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 from emodetect.checksums import checksum, recorded_checksum
+from emodetect.cures import EMODETECT_CURE, FFMPEG_CURE
 from emodetect.doctor.check import Check, Status
-from emodetect.errors import ModelError
-
-_REINSTALL = "install emodetect again: pip install --force-reinstall --no-deps . in its folder"
+from emodetect.errors import ModelError, first_line
+from emodetect.ffmpeg import find_ffmpeg
 
 
 def check_cascade() -> Iterator[Check]:
@@ -19,7 +20,7 @@ def check_cascade() -> Iterator[Check]:
     try:
         yield _checked("cascade", default_cascade())
     except ModelError as error:
-        yield Check("cascade", Status.FAULT, str(error), _REINSTALL)
+        yield Check("cascade", Status.FAULT, str(error), EMODETECT_CURE)
 
 
 def check_network() -> Iterator[Check]:
@@ -31,21 +32,28 @@ def check_network() -> Iterator[Check]:
 
 def check_ffmpeg() -> Iterator[Check]:
     """The program that writes annotated clips."""
-    from imageio_ffmpeg import get_ffmpeg_exe, get_ffmpeg_version
-
     try:
-        path = get_ffmpeg_exe()
-    except RuntimeError:
-        cure = "pip install --force-reinstall imageio-ffmpeg, which brings it along"
-        yield Check("FFmpeg", Status.FAULT, "not found; clips cannot be written", cure)
+        path = find_ffmpeg()
+        done = subprocess.run([path, "-version"], capture_output=True, check=True)
+    except (LookupError, OSError, subprocess.CalledProcessError) as error:
+        yield Check("FFmpeg", Status.FAULT, f"clips cannot be written: {first_line(error)}", FFMPEG_CURE)
         return
-    yield Check("FFmpeg", Status.OK, f"{get_ffmpeg_version()}, {path}")
+    # "ffmpeg version 7.0.2-static https://..."
+    number = done.stdout.decode(errors="replace").partition("version ")[2].partition(" ")[0]
+    yield Check("FFmpeg", Status.OK, f"{number or 'of no known version'}, {path}")
 
 
 def _checked(name: str, path: Path) -> Check:
     if not path.is_file():
-        return Check(name, Status.FAULT, f"{path} is missing", _REINSTALL)
-    found, recorded = checksum(path), recorded_checksum(path)
+        return Check(name, Status.FAULT, f"{path} is missing", EMODETECT_CURE)
+    try:
+        recorded = recorded_checksum(path)
+    except (OSError, ValueError):
+        return Check(name, Status.FAULT, f"{path}.sha256, its checksum, is missing or damaged", EMODETECT_CURE)
+    try:
+        found = checksum(path)
+    except OSError as error:
+        return Check(name, Status.FAULT, f"{path} cannot be read ({error.strerror or error})", EMODETECT_CURE)
     if found != recorded:
-        return Check(name, Status.FAULT, f"{path} is damaged: SHA-256 {found[:12]}..., not {recorded[:12]}...", _REINSTALL)
+        return Check(name, Status.FAULT, f"{path} is damaged: SHA-256 {found[:12]}..., not {recorded[:12]}...", EMODETECT_CURE)
     return Check(name, Status.OK, f"{path}, SHA-256 {found[:12]}...")

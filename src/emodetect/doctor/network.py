@@ -1,4 +1,4 @@
-"""The embedded network at work."""
+"""ONNX Runtime, and the embedded network at work."""
 
 from __future__ import annotations
 
@@ -6,13 +6,22 @@ import time
 from collections.abc import Iterator
 from statistics import median
 
+from emodetect.cures import EMODETECT_CURE
 from emodetect.doctor.check import Check, Status
-from emodetect.errors import EmodetectError
+from emodetect.errors import ModelError
+from emodetect.quiet import quiet_native_output
 
 _WARM_UP, _RUNS = 3, 20
 
 _SLOW_MS = 33.0
 """A face that takes longer than a frame of a camera makes labels late."""
+
+
+def check_runtime() -> Iterator[Check]:
+    """What runs the embedded network and .onnx files."""
+    with quiet_native_output():
+        import onnxruntime
+    yield Check("ONNX Runtime", Status.OK, f"onnxruntime {onnxruntime.__version__}")
 
 
 def check_speed() -> Iterator[Check]:
@@ -29,9 +38,8 @@ def check_speed() -> Iterator[Check]:
                 started = time.perf_counter()
                 backend.classify([face])
                 times.append(1000 * (time.perf_counter() - started))
-    except (EmodetectError, ImportError) as error:
-        cure = "mend the network or ONNX Runtime first: pip install --force-reinstall onnxruntime"
-        yield Check("speed", Status.FAULT, f"the embedded network cannot be used: {error}", cure)
+    except ModelError as error:
+        yield Check("speed", Status.FAULT, f"the embedded network cannot be used: {error}", EMODETECT_CURE)
         return
     cost = median(times[_WARM_UP:])
     detail = f"{cost:.1f} ms a face with the embedded network"

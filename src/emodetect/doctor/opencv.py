@@ -13,7 +13,8 @@ from importlib.metadata import Distribution, PackageNotFoundError, PackagePath, 
 from importlib.util import find_spec
 from pathlib import Path
 
-from emodetect.display import OPENCV_CURE, window_toolkit
+from emodetect.cures import OPENCV_CURE
+from emodetect.display import window_problem, window_toolkit
 from emodetect.doctor.check import Check, Status
 from emodetect.errors import first_line
 from emodetect.quiet import quiet_native_output
@@ -81,15 +82,14 @@ def check_import() -> Iterator[Check]:
 
 
 def check_windows() -> Iterator[Check]:
-    """Whether this build of OpenCV can open windows."""
+    """Whether this build of OpenCV can open windows, with the plugin of Qt that it is asked for."""
     import cv2
 
-    toolkit = window_toolkit(cv2.getBuildInformation())
-    if toolkit is None:
-        detail = "this build of OpenCV is headless, so that 'live' can only run with --no-window"
-        yield Check("windows", Status.FAULT, detail, OPENCV_CURE)
+    built = cv2.getBuildInformation()
+    if problem := window_problem(built):
+        yield Check("windows", Status.FAULT, problem.what, problem.cure)
     else:
-        yield Check("windows", Status.OK, f"OpenCV opens them with {toolkit}")
+        yield Check("windows", Status.OK, f"OpenCV opens them with {window_toolkit(built)}")
 
 
 def library_cure(missing: list[str]) -> str:
@@ -107,7 +107,8 @@ def _cannot_be_imported(error: Exception, folder: Path | None) -> Check:
     missing = _missing_libraries(folder)
     if not missing:
         return Check("OpenCV", Status.FAULT, f"cv2 cannot be imported: {first_line(error)}", OPENCV_CURE)
-    detail = f"cv2 cannot be imported: the system libraries {', '.join(missing)} are missing"
+    are = "library {} is" if len(missing) == 1 else "libraries {} are"
+    detail = f"cv2 cannot be imported: the system {are.format(', '.join(missing))} missing"
     return Check("OpenCV", Status.FAULT, detail, library_cure(missing))
 
 

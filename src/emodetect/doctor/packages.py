@@ -5,12 +5,15 @@ from __future__ import annotations
 import platform
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, requires, version
+from typing import TYPE_CHECKING
 
-from packaging.requirements import Requirement
-
+from emodetect.cures import EMODETECT_CURE, OPENCV_CURE, pip
 from emodetect.doctor.check import Check, Status
+
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
 
 _NEWEST = (3, 13)
 """The newest Python that the tests run on."""
@@ -28,29 +31,46 @@ def check_python() -> Iterator[Check]:
 
 def check_packages() -> Iterator[Check]:
     """The installed versions, against what emodetect's own metadata requires."""
+    from packaging.requirements import Requirement
+    from packaging.version import InvalidVersion, Version
+
     try:
         needed = [Requirement(text) for text in requires("emodetect") or ()]
     except PackageNotFoundError:
-        cure = "pip install . in the folder of emodetect"
-        yield Check("packages", Status.WARNING, "emodetect itself is not installed, so its requirements are not known", cure)
+        detail = "emodetect itself is not installed, so its requirements are not known"
+        yield Check("packages", Status.WARNING, detail, EMODETECT_CURE)
         return
-    fitting, wrong, details = [], [], []
+    fitting, details = [], []
+    unfit, broken = [], []
     for requirement in needed:
         if requirement.marker and not requirement.marker.evaluate({"extra": ""}):
             continue
+        name = requirement.name
         try:
-            found = version(requirement.name)
+            found = Version(version(name))
         except PackageNotFoundError:
-            wrong.append(requirement)
-            details.append(f"{requirement.name} is missing")
-            continue
-        if requirement.specifier.contains(found, prereleases=True):
-            fitting.append(f"{requirement.name} {found}")
+            details.append(f"{name} is missing")
+            unfit.append(requirement)
+        except (InvalidVersion, KeyError, TypeError):  # what is left of its metadata has no version
+            details.append(f"{name} is broken")
+            broken.append(requirement)
         else:
-            wrong.append(requirement)
-            details.append(f"{requirement.name} {found} is not {requirement.specifier}")
-    if wrong:
-        names = " ".join(shlex.quote(f"{requirement.name}{requirement.specifier}") for requirement in wrong)
-        yield Check("packages", Status.FAULT, ", ".join(details), f"pip install {names}")
+            if requirement.specifier.contains(found, prereleases=True):
+                fitting.append(f"{name} {found}")
+            else:
+                details.append(f"{name} {found} is not {requirement.specifier}")
+                unfit.append(requirement)
+    if details:
+        yield Check("packages", Status.FAULT, ", ".join(details), " && ".join(_cures(unfit, broken)))
     else:
         yield Check("packages", Status.OK, ", ".join([f"emodetect {version('emodetect')}", *fitting]))
+
+
+def _cures(unfit: Sequence[Requirement], broken: Sequence[Requirement]) -> Iterator[str]:
+    """Commands that get packages, and others anew; OpenCV has a cure of its own, since its wheels overwrite each other."""
+    if any(requirement.name == "opencv-python" for requirement in (*unfit, *broken)):
+        yield OPENCV_CURE
+    for options, requirements in (("", unfit), ("--force-reinstall --no-deps ", broken)):
+        names = [f"{other.name}{other.specifier}" for other in requirements if other.name != "opencv-python"]
+        if names:
+            yield pip(f"install {options}{' '.join(map(shlex.quote, names))}")

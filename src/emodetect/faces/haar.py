@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from emodetect.cures import OPENCV_CURE
 from emodetect.errors import BackendUnavailableError, ModelError
 from emodetect.faces.boxes import intersection_over_smaller
 from emodetect.faces.cascade import default_cascade
@@ -105,13 +106,10 @@ class HaarDetector:
         min_face: MinFace = MinFace(0.05, relative=True),
     ) -> None:
         if not hasattr(cv2, "CascadeClassifier"):
-            raise BackendUnavailableError(
-                f"OpenCV {cv2.__version__} has no cascade classifier; install one that has: pip install 'opencv-python<5'"
-            )
+            raise BackendUnavailableError(f"OpenCV {cv2.__version__} has no cascade classifier: {OPENCV_CURE}")
         if cascade is not None and not cascade.is_file():
             raise ModelError(f"{cascade}: no such cascade file{did_you_mean_file(cascade)}")
-        # The one that comes with emodetect needs no second look, which takes as long as the loading.
-        self._cascade = load_cascade(cascade) if cascade else cv2.CascadeClassifier(str(default_cascade()))
+        self._cascade = load_cascade(cascade) if cascade else _own_cascade()
         self._scale_factor = scale_factor
         self._min_neighbors = min_neighbors
         self.min_face = min_face
@@ -180,6 +178,18 @@ class HaarDetector:
             picture, factor, neighbors, minSize=(smallest, smallest), maxSize=(largest, largest)
         )
         return np.column_stack([np.reshape(boxes, (-1, 4)), np.reshape(counts, -1)]).astype(np.float64)
+
+
+def _own_cascade() -> cv2.CascadeClassifier:
+    """The one that comes with emodetect; it needs no second look, which takes as long as the loading."""
+    path = default_cascade()
+    try:
+        cascade = cv2.CascadeClassifier(str(path))
+    except (cv2.error, SystemError):
+        cascade = cv2.CascadeClassifier()
+    if cascade.empty():
+        raise ModelError(f"{path}: damaged; install emodetect again")
+    return cascade
 
 
 def without_nested(detections: Sequence[Detection]) -> list[Detection]:

@@ -9,11 +9,11 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import cv2
-import imageio_ffmpeg
 import numpy as np
 
 from emodetect.errors import SourceError
 from emodetect.faces.boxes import crop
+from emodetect.ffmpeg import ffmpeg_program
 from emodetect.sources.video import VideoFile
 from emodetect.types import Box, Frame, Image
 
@@ -40,6 +40,7 @@ def playable_copy(clip: Path, start: float, end: float, most_bytes: int) -> byte
 
     Raises:
         SourceError: the clip cannot be read.
+        OutputError: FFmpeg cannot be used.
     """
     width, height = picture_size(clip)
     across = 2 * max(1, min(_CLIP_WIDTH, width) // 2)
@@ -49,7 +50,7 @@ def playable_copy(clip: Path, start: float, end: float, most_bytes: int) -> byte
         # fmt: off
         command = [
             # Timestamps are rounded; without the millisecond the first frame may be left out.
-            imageio_ffmpeg.get_ffmpeg_exe(), "-nostdin", "-loglevel", "error", "-ss", str(max(0.0, start - 0.001)),
+            ffmpeg_program(), "-nostdin", "-loglevel", "error", "-ss", str(max(0.0, start - 0.001)),
             "-i", str(clip.resolve()), "-t", str(end - start), "-map", "0:v:0", "-map", "0:a:0?", "-map_metadata", "-1",
             "-map_chapters", "-1", "-vf", f"scale={across}:{down},setsar=1", "-c:v", "libx264",
             "-preset", "veryfast", "-crf", "26", "-pix_fmt", "yuv420p", "-g", "25", "-c:a", "aac", "-b:a", "96k",

@@ -12,11 +12,11 @@ from fractions import Fraction
 from pathlib import Path
 
 import cv2
-import imageio_ffmpeg
 import numpy as np
 from typing_extensions import override
 
 from emodetect.errors import OutputError
+from emodetect.ffmpeg import ffmpeg_program
 from emodetect.files import check_still_there, open_output, written_whole
 from emodetect.overlay import Layout, Style, draw
 from emodetect.probe import first_time
@@ -50,7 +50,7 @@ class VideoEncoder:
         overwrite: whether an existing file may be replaced.
 
     Raises:
-        OutputError: the file exists and may not be replaced, or cannot be written.
+        OutputError: the file exists and may not be replaced, or cannot be written, or FFmpeg cannot be used.
     """
 
     def __init__(
@@ -64,6 +64,7 @@ class VideoEncoder:
         overwrite: bool = False,
     ) -> None:
         self._path, self._size = path, size
+        ffmpeg = ffmpeg_program()
         first_sound = None if sound_from is None else first_time(sound_from, "a")
         # FFmpeg would follow a link and replace whatever is there; here the file is made, and only then handed over.
         self._file = open_output(path, overwrite=overwrite)
@@ -72,7 +73,7 @@ class VideoEncoder:
         self._begin = self._length = 0.0
         # fmt: off
         command = [
-            imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-loglevel", "error", "-nostdin",
+            ffmpeg, "-y", "-loglevel", "error", "-nostdin",
             "-f", "matroska", "-probesize", "32", "-analyzeduration", "0", "-i", "pipe:0",
         ]
         if sound_from is not None and first_sound is not None:
@@ -166,7 +167,9 @@ class VideoEncoder:
             self._process.wait(timeout=5)
         self._messages.seek(0)
         lines = self._messages.read().decode(errors="replace").strip().splitlines()
-        return lines[-1].replace(str(self._path.absolute()), "").strip(": ")[:160] if lines else "FFmpeg failed"
+        # "[out#0/mp4 @ 0x55d0c8] Error closing file: No space left on device", of which the end says why.
+        reason = lines[-1].replace(str(self._path.absolute()), "").strip(": ").rpartition(": ")[2] if lines else "FFmpeg failed"
+        return reason[:160]
 
 
 class PlainVideo(Sink):
@@ -300,7 +303,7 @@ def _put_in_order(path: Path, seconds: float) -> None:
 
     Where there is no room for a second file, the fragmented one stays: it plays as well.
     """
-    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-loglevel", "quiet", "-nostdin", "-i", str(path.absolute())]
+    command = [ffmpeg_program(), "-y", "-loglevel", "quiet", "-nostdin", "-i", str(path.absolute())]
     command += ["-map", "0", "-c", "copy", "-t", f"{seconds:.3f}", "-video_track_timescale", "90000", "-movflags", "+faststart"]
     with contextlib.suppress(OutputError, subprocess.CalledProcessError), written_whole(path) as whole:
         subprocess.run([*command, str(whole.absolute())], check=True, stdin=subprocess.DEVNULL, start_new_session=True)

@@ -8,7 +8,7 @@ from types import TracebackType
 import cv2
 from typing_extensions import Self
 
-from emodetect.display import OPENCV_CURE, display_problem, screen_size, window_toolkit
+from emodetect.display import display_problem, screen_size, window_problem
 from emodetect.errors import OutputError
 from emodetect.quiet import quiet_native_output
 from emodetect.types import Image
@@ -94,12 +94,9 @@ def check_display() -> None:
     """See whether a window can be opened, before Qt finds out and aborts the interpreter.
 
     Raises:
-        OutputError: OpenCV has no window support, or there is no display to draw on.
+        OutputError: OpenCV can open no window, or there is no display to draw on.
     """
-    if window_toolkit(cv2.getBuildInformation()) is None:
-        raise OutputError(
-            "the installed OpenCV cannot open windows (a headless build has replaced it): "
-            f"{OPENCV_CURE}; or use --no-window with --log or --record"
-        )
-    if problem := display_problem():
-        raise OutputError(f"{problem}; use --no-window with --log or --record, or run it in a desktop session")
+    if problem := window_problem(cv2.getBuildInformation()):
+        raise OutputError(f"{problem.what}: {problem.cure}; or use --no-window with --log or --record")
+    if missing := display_problem():
+        raise OutputError(f"{missing}; use --no-window with --log or --record, or run it in a desktop session")

@@ -64,11 +64,16 @@ def find_images(named: Sequence[Path]) -> tuple[dict[Path, SourceError | None], 
 
 def _expanded(path: Path) -> tuple[list[Path], list[Path], SourceError | None]:
     """The pictures that a name stands for, those that are left out, and what is wrong."""
-    is_folder = path.is_dir()
-    if not is_folder and (path.exists() or not glob.has_magic(str(path))):
+    is_folder = os.path.isdir(path)
+    if not is_folder and (os.path.exists(path) or not glob.has_magic(str(path))):
         return [path], [], None
+    if is_folder:
+        try:
+            os.scandir(path).close()
+        except OSError as error:
+            return [path], [], SourceError(f"{path}: cannot be read ({error.strerror or error})")
     pattern = os.path.join(glob.escape(str(path)), "*") if is_folder else str(path)
-    files = sorted(file for file in map(Path, glob.iglob(pattern, recursive=True)) if file.is_file())
+    files = sorted(file for file in map(Path, glob.iglob(pattern, recursive=True)) if os.path.isfile(file))
     pictures = [file for file in files if file.suffix.lower() in READ_SUFFIXES]
     unread = [file for file in files if file.suffix.lower() in _UNREAD_SUFFIXES]
     if pictures:
@@ -86,7 +91,7 @@ def read_image(path: Path) -> Image:
     Raises:
         SourceError: the file is missing, not a picture, or cut short.
     """
-    if path.is_dir():
+    if os.path.isdir(path):  # unlike the path's own `is_dir`, not stopped by a folder that may not be entered
         raise SourceError(f"{path}: is a folder, not an image")
     try:
         data = np.fromfile(path, np.uint8)

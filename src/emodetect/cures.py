@@ -1,0 +1,58 @@
+"""Commands that mend an installation, fit to be pasted: a command stands at the end of its line, and is for this Python."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import sys
+from importlib.metadata import PackageNotFoundError, requires, version
+from pathlib import Path
+
+
+def pip(arguments: str) -> str:
+    """A pip command for the Python that runs here, which is named where another one's pip would be found first."""
+    found = shutil.which("pip")
+    is_ours = found is not None and Path(found).parent == Path(sys.executable).parent
+    return f"{'pip' if is_ours else f'{shlex.quote(sys.executable)} -m pip'} {arguments}"
+
+
+OPENCV_CURE = (
+    f"{pip('uninstall -y opencv-python opencv-python-headless opencv-contrib-python opencv-contrib-python-headless')} && "
+    + pip('install "opencv-python>=4.13,<5"')
+)
+"""Leaves the one wheel that can open windows: they all write the same files, and removing one breaks the others."""
+
+FFMPEG_CURE = pip("install --force-reinstall --no-deps imageio-ffmpeg")
+
+EMODETECT_CURE = f"in the folder of emodetect: {pip('install --force-reinstall --no-deps .')}"
+
+DEEPFACE_CURE = pip('install "deepface>=0.0.99,<0.0.102" "retina-face<0.0.19" tf-keras')
+
+KERAS_CURE = pip('install "keras>=3"')
+
+
+def package_cure(module: str) -> str:
+    """How to get the package that brings this module: anew where it is there, in a version that emodetect can use."""
+    if module == "cv2":
+        return OPENCV_CURE
+    name = module.replace("_", "-")
+    wanted = next((text for text in _requirements() if re.match(rf"{re.escape(name)}(?![\w.-])", text)), name)
+    return pip(f"install {'--force-reinstall --no-deps ' if is_installed(name) else ''}{shlex.quote(wanted)}")
+
+
+def is_installed(name: str) -> bool:
+    """Whether a package of this name was installed, whatever state it is in."""
+    try:
+        version(name)
+    except PackageNotFoundError:
+        return False
+    return True
+
+
+def _requirements() -> list[str]:
+    """What emodetect requires, without the conditions."""
+    try:
+        return [text.partition(";")[0].strip() for text in requires("emodetect") or ()]
+    except PackageNotFoundError:
+        return []

@@ -1,0 +1,29 @@
+"""Keras, which training and models in .h5 and .keras files need."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from importlib.metadata import version
+from importlib.util import find_spec
+
+from emodetect.backends.keras_import import backend_cure
+from emodetect.cures import KERAS_CURE, is_installed, package_cure
+from emodetect.doctor.check import Check, Status
+
+
+def check_keras() -> Iterator[Check]:
+    """Its version, and whether what it runs on is there; neither is imported, which would take seconds."""
+    backend = os.environ.get("KERAS_BACKEND") or "tensorflow"
+    if not is_installed("keras"):
+        yield Check("Keras", Status.FAULT, "keras not installed", KERAS_CURE)
+    elif not find_spec("keras"):
+        yield Check("Keras", Status.FAULT, "keras is broken", package_cure("keras"))
+    elif int(version("keras").partition(".")[0]) < 3:
+        yield Check("Keras", Status.FAULT, f"keras {version('keras')} is too old; 3 is needed", KERAS_CURE)
+    elif not is_installed(backend):
+        yield Check("Keras", Status.FAULT, f"{backend} not installed, which KERAS_BACKEND names", backend_cure(backend))
+    elif not find_spec(backend):
+        yield Check("Keras", Status.FAULT, f"{backend} is broken", backend_cure(backend))
+    else:
+        yield Check("Keras", Status.OK, f"keras {version('keras')}, {backend} {version(backend)}")

@@ -1,0 +1,163 @@
+"""Installations that are broken: packages that are missing, taken apart or damaged, laid over those of this environment."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import cv2
+import imageio_ffmpeg
+import pytest
+
+from emodetect.cures import OPENCV_CURE, package_cure
+from tests.builders import PHOTO, ROOT, MovingClip, absent, overlay
+from tests.cli.desktop import open_desktop
+from tests.cli.running import TIMEOUT, assert_one_line, environment, run
+
+
+@pytest.fixture
+def without_ffmpeg(tmp_path: Path) -> dict[str, str | None]:
+    """The environment of a run whose FFmpeg may not be executed."""
+    package = tmp_path / "overlay" / "imageio_ffmpeg"
+    shutil.copytree(Path(imageio_ffmpeg.__file__).parent, package, ignore=shutil.ignore_patterns("ffmpeg-*", "__pycache__"))
+    (package / "binaries" / Path(imageio_ffmpeg.get_ffmpeg_exe()).name).touch(0o644)
+    path = os.pathsep.join([str(package.parent), str(ROOT / "src")])
+    return {"PYTHONPATH": path, "PATH": str(tmp_path), "IMAGEIO_FFMPEG_EXE": None}
+
+
+COMMANDS: dict[str, list[str | Path]] = {
+    "image": ["image", PHOTO],
+    "video": ["video", "c.mp4"],
+    "live": ["live", "--no-window"],
+    "cameras": ["cameras"],
+}
+
+
+class TestPackages:
+    @pytest.mark.parametrize("arguments", COMMANDS.values(), ids=COMMANDS)
+    @pytest.mark.parametrize(
+        ("module", "text", "said"),
+        [
+            ("cv2", "print('x'); raise ImportError('libGL.so.1: not there', name='cv2')", "libGL.so.1: not there"),
+            ("cv2", "", "module 'cv2' has no attribute '"),
+            ("cv2", "print('x'); import numpy.nonsense", "No module named 'numpy.nonsense'"),
+            ("numpy", absent("numpy"), "No module named 'numpy'"),
+            ("numpy", "import sys; print('x', file=sys.stderr); raise ValueError('dtype size changed')", "dtype size changed"),
+        ],
+        ids=["a library", "taken apart", "without numpy", "no numpy", "another numpy"],
+    )
+    def test_one_line_names_the_package_and_what_helps(
+        self, arguments: list[str | Path], module: str, text: str, said: str, tmp_path: Path
+    ) -> None:
+        done = run(*arguments, env=overlay(tmp_path, **{module: text}))
+
+        name = "numpy" if "numpy" in text else module
+        assert_one_line(done, 1, f"the package {name} is missing or broken ({said}", "'emodetect doctor' says what helps")
+        assert done.stdout == ""
+
+    @pytest.mark.parametrize("module", ["rich", "onnxruntime", "typing_extensions"])
+    def test_every_package_is_named(self, module: str, tmp_path: Path) -> None:
+        done = run("image", PHOTO, env=overlay(tmp_path, **{module: absent(module)}))
+
+        assert_one_line(done, 1, f"the package {module} is missing or broken", "'emodetect doctor' says what helps")
+
+    def test_debug_shows_where_and_what_it_prints(self, tmp_path: Path) -> None:
+        done = run(
+            "image", PHOTO, "--debug", env=overlay(tmp_path, cv2="print('of its own'); raise ImportError('no', name='cv2')")
+        )
+
+        assert "of its own" in done.stdout
+        assert "Traceback" in done.stderr
+
+    @pytest.mark.parametrize("arguments", [["image", PHOTO], ["--version"], ["doctor"]], ids=lambda words: words[0])
+    def test_without_click_the_one_line_is_a_command(self, arguments: list[str | Path], tmp_path: Path) -> None:
+        done = run(*arguments, env=overlay(tmp_path, click=absent("click")))
+
+        assert_one_line(done, 1, "the package click is missing or broken", package_cure("click"))
+
+    def test_a_version_that_is_not_known(self, tmp_path: Path) -> None:
+        shutil.copytree(Path(click.__file__).parent, tmp_path / "click")
+        done = subprocess.run(
+            [sys.executable, "-S", "-m", "emodetect", "--version"], env=environment(overlay(tmp_path)),
+            capture_output=True, text=True, timeout=TIMEOUT, check=False,
+        )  # fmt: skip
+
+        assert_one_line(done, 1, "the package emodetect is missing or broken", "'emodetect doctor' says what helps")
+
+
+class TestFFmpeg:
+    def test_without_it_nothing_that_exists_is_lost(
+        self, without_ffmpeg: dict[str, str | None], moving_clip: MovingClip, tmp_path: Path
+    ) -> None:
+        precious = {name: tmp_path / name for name in ("a.mp4", "a.jsonl")}
+        for path in precious.values():
+            path.write_text("precious")
+
+        done = run(
+            "video", moving_clip.path, "--end", "0.2", "-o", precious["a.mp4"], "--log", precious["a.jsonl"], "--overwrite",
+            env=without_ffmpeg,
+        )  # fmt: skip
+
+        assert_one_line(
+            done, 1, "FFmpeg, which writes clips, cannot be used", "install --force-reinstall --no-deps imageio-ffmpeg"
+        )
+        assert [path.read_text() for path in precious.values()] == ["precious"] * 2
+
+    def test_without_it_no_empty_files_are_left(
+        self, without_ffmpeg: dict[str, str | None], moving_clip: MovingClip, tmp_path: Path
+    ) -> None:
+        before = set(tmp_path.iterdir())
+
+        for done in (
+            run("video", moving_clip.path, "--report", tmp_path / "a.html", env=without_ffmpeg),
+            run("live", "--source", moving_clip.path, "--no-window", "--record", tmp_path / "a.mp4", env=without_ffmpeg),
+        ):
+            assert_one_line(done, 1, "FFmpeg, which writes clips, cannot be used")
+        assert set(tmp_path.iterdir()) == before
+
+    def test_what_the_variable_names_need_not_be_a_program(self, moving_clip: MovingClip, tmp_path: Path) -> None:
+        output = tmp_path / "a.mp4"
+
+        done = run("video", moving_clip.path, "-o", output, env={"IMAGEIO_FFMPEG_EXE": str(tmp_path / "ffmpeg")})
+
+        assert_one_line(done, 1, f"{tmp_path / 'ffmpeg'} is no program")
+        assert not output.exists()
+
+
+@pytest.fixture
+def without_plugins(tmp_path: Path) -> dict[str, str | None]:
+    """The environment of a run whose OpenCV lacks Qt's plugins."""
+    shutil.copytree(Path(cv2.__file__).parent, tmp_path / "cv2", copy_function=os.link)
+    libraries = next(Path(cv2.__file__).parents[1].glob("opencv_python.libs"))
+    shutil.copytree(libraries, tmp_path / libraries.name, copy_function=os.link)
+    shutil.rmtree(tmp_path / "cv2" / "qt" / "plugins")
+    return {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT / "src")])}
+
+
+class TestQt:
+    @pytest.mark.parametrize("platform", ["wayland", "offscreen", "nonsense:option"])
+    def test_a_platform_that_opencv_has_no_plugin_for(self, platform: str, moving_clip: MovingClip) -> None:
+        with open_desktop() as desktop:
+            done = run("live", "--source", moving_clip.path, env={"DISPLAY": desktop.name, "QT_QPA_PLATFORM": platform})
+
+        assert_one_line(done, 1, f"QT_QPA_PLATFORM={platform} (it has xcb): unset QT_QPA_PLATFORM")
+
+    @pytest.mark.parametrize("platform", ["xcb", "wayland;xcb:native_painting"])
+    def test_one_that_it_has_will_do(self, platform: str, moving_clip: MovingClip) -> None:
+        with open_desktop() as desktop:
+            done = run(
+                "live", "--source", moving_clip.path, "--duration", "0.5",
+                env={"DISPLAY": desktop.name, "QT_QPA_PLATFORM": platform},
+            )  # fmt: skip
+
+        assert done.returncode == 0, done.stderr
+
+    def test_an_opencv_without_plugins(self, without_plugins: dict[str, str | None], moving_clip: MovingClip) -> None:
+        with open_desktop() as desktop:
+            done = run("live", "--source", moving_clip.path, env={"DISPLAY": desktop.name, **without_plugins})
+
+        assert_one_line(done, 1, "there is no plugin of Qt in", OPENCV_CURE)
