@@ -25,6 +25,11 @@ def print_table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         table.add_column(header, no_wrap=position < len(headers) - 1, overflow="fold")
     for row in rows:
         table.add_row(*(Text(one_line(cell), style=_STYLES.get(cell, "")) for cell in row))
+    show_table(table)
+
+
+def show_table(table: Table) -> None:
+    """Print a table of Rich's, folded to the width of a terminal only."""
     if sys.stdout.isatty():
         Console().print(table)
         return
