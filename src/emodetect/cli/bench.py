@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from emodetect.cli.messages import detail, shows_progress
-from emodetect.cli.options import common_options, format_option, max_pixels_option
-from emodetect.cli.settings import given_elsewhere
+from emodetect.cli.options import common_options, describe_settings, format_option, max_pixels_option
 from emodetect.text import counted, one_line
 
 if TYPE_CHECKING:
@@ -62,8 +61,7 @@ def _describe(source: Path | None, frames: int, rounds: int, measured: Sequence[
     """Tell, where details are wanted, what is measured on what."""
     from importlib.metadata import version
 
-    for setting in given_elsewhere(click.get_current_context()):
-        detail(setting)
+    describe_settings()
     detail(f"clip: {source or 'a made one, 640x360, one face'}; {counted(frames, 'frame')} at most, {counted(rounds, 'round')}")
     for one in measured:
         detail(f"backend {one.backend}: {one.name}")
