@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Measures what docs/benchmarks.md shows, and writes its table and plot. One command, some minutes; see README.md."""
+"""Measures what docs/benchmarks.md shows, and prints its tables. One command, some minutes; see README.md."""
 
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import platform
 import subprocess
@@ -19,6 +20,8 @@ from typing import Any
 from emodetect.benchmark.made_clip import portrait_path, write_made_clip
 from emodetect.benchmark.measure import Bench, Configuration
 from emodetect.benchmark.start import measure_start
+from emodetect.benchmark.tutorial import ensure_deepface_weights
+from emodetect.errors import BackendUnavailableError, EmodetectError
 from emodetect.faces.boxes import intersection_over_union
 from emodetect.faces.haar import HaarDetector, MinFace
 from emodetect.faces.search import SCAN_EVERY, FaceSearch
@@ -26,6 +29,7 @@ from emodetect.faces.tracker import FaceTracker
 from emodetect.pipeline import locate
 from emodetect.quiet import silence_libraries
 from emodetect.sources.video import VideoFile
+from emodetect.text import counted
 from emodetect.types import Box
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -49,10 +53,24 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=250)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--no-deepface", action="store_true", help="leave out what needs DeepFace's weights")
+    parser.add_argument("--write-docs", action="store_true", help="write docs/benchmarks.md and docs/benchmarks.png, too")
     arguments = parser.parse_args()
+    for path in (arguments.source, arguments.model):
+        if path and not Path(path).is_file():
+            parser.error(f"{path}: no such file")
 
     silence_libraries()
+    logging.basicConfig(format="%(message)s")
+    try:
+        measure(arguments)
+    except EmodetectError as error:
+        sys.exit(str(error))
+
+
+def measure(arguments: argparse.Namespace) -> None:
+    """Measure everything, and print each table once it is there."""
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
+    deepface = not arguments.no_deepface and has_deepface()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         source = arguments.source
@@ -60,32 +78,49 @@ def main() -> None:
             source = folder / "made.mp4"
             write_made_clip(source, frames=arguments.frames)
         # First, while this process is small: TensorFlow comes with what follows.
-        starts = compare_starts(arguments.rounds, deepface=not arguments.no_deepface)
-        eight = compare_eight_faces(folder, arguments.rounds)
-        found = count_faces(folder)
-        others = [] if arguments.no_deepface else [Configuration("deepface")]
-        others += [Configuration("cnn", arguments.model)] if arguments.model else []
+        starts = shown(compare_starts(arguments.rounds, deepface=deepface))
+        eight = shown(compare_eight_faces(folder, arguments.rounds))
+        found = shown(count_faces(folder))
+        measured = [Configuration(), *([Configuration("deepface")] if deepface else [])]
+        measured += [Configuration("cnn", arguments.model)] if arguments.model else []
         bench = Bench(
             source,
             frames=arguments.frames,
             rounds=arguments.rounds,
-            compare=not arguments.no_deepface,
-            progress=lambda text: print(text, file=sys.stderr),
+            compare=deepface or arguments.model is not None,
+            progress=progress,
         )
-        records = bench.measure([Configuration(), *others])
-
-    clip = "a made clip" if arguments.source is None else f"`{arguments.source.name}`"
-    sections = [
+        records = bench.measure(measured)
+    rates, stages = shown(throughput_table(records)), shown(stage_table(records))
+    clip = "a made clip, 640x360 with one face" if arguments.source is None else f"`{arguments.source.name}`"
+    conditions = shown(
         f"{machine()}; load {load:.1f} at the start. {records[0]['frames']} frames of {clip}, "
-        f"{arguments.rounds} rounds in turn after a warm-up, medians.",
-        throughput_table(records),
-        stage_table(records),
-        starts,
-        eight,
-        found,
-    ]
-    write("\n\n".join(sections))
-    plot(records, DOCS / "benchmarks.png")
+        f"{counted(arguments.rounds, 'round')} in turn after a warm-up, medians."
+    )
+    if arguments.write_docs:
+        write("\n\n".join([conditions, rates, stages, starts, eight, found]))
+        plot(records, DOCS / "benchmarks.png")
+        progress(f"written: {DOCS / 'benchmarks.md'} and benchmarks.png")
+
+
+def has_deepface() -> bool:
+    """Whether DeepFace has its weights, or gets them now; says so if not."""
+    try:
+        ensure_deepface_weights()
+    except BackendUnavailableError as error:
+        print(f"without DeepFace: {error}", file=sys.stderr)
+        return False
+    return True
+
+
+def progress(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
+def shown(text: str) -> str:
+    """Print a section as soon as it is measured: what comes after it may fail."""
+    print(f"{text}\n", flush=True)
+    return text
 
 
 def machine() -> str:
@@ -100,9 +135,11 @@ def machine() -> str:
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table in Markdown."""
-    lines = ["| " + " | ".join(cells) + " |" for cells in (header, ["---"] * len(header), *rows)]
-    return "\n".join(lines)
+    """A table in Markdown, its columns in line."""
+    widths = [max(3, *map(len, column)) for column in zip(header, *rows, strict=True)]
+    filled = [[cell.ljust(width) for cell, width in zip(cells, widths, strict=True)] for cells in (header, *rows)]
+    filled.insert(1, ["-" * width for width in widths])
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in filled)
 
 
 def label(record: dict[str, Any]) -> str:
@@ -140,6 +177,7 @@ def compare_starts(rounds: int, *, deepface: bool) -> str:
     seconds: dict[str, list[float]] = {name: [] for name in ("`emodetect image`", *commands)}
     peaks = []
     for number in range(rounds + 1):
+        progress(f"starts, round {number} of {rounds}" if number else "starts, to warm up")
         start = measure_start("emodetect", "image", portrait_path())
         times = {"`emodetect image`": start.seconds} | {name: run(command) for name, command in commands.items()}
         if number:  # the first round only warms the disk's cache up
@@ -164,6 +202,7 @@ def run(command: Sequence[str]) -> float:
 def compare_eight_faces(folder: Path, rounds: int) -> str:
     """Frames a second with one face and with eight."""
     rates: dict[int, list[float]] = {1: [], 8: []}
+    progress("one face and eight, 1280x720")
     for faces in rates:
         write_made_clip(folder / f"{faces}.mp4", frames=100, size=(1280, 720), faces=faces)
     for _ in range(rounds):
@@ -180,7 +219,8 @@ def compare_eight_faces(folder: Path, rounds: int) -> str:
 def count_faces(folder: Path) -> str:
     """True faces with a box, and boxes without one, beside a plain scan of every frame."""
     rows = []
-    for number, (size, faces, speed) in enumerate(MADE):
+    for number, (size, faces, speed) in enumerate(MADE, start=1):
+        progress(f"faces shown, clip {number} of {len(MADE)}")
         path = folder / f"found-{number}.mp4"
         truth = write_made_clip(path, frames=100, size=size, faces=faces, speed=speed)
         (found, false, scans), (all_found, all_false, _) = (follow(path, truth, every) for every in (SCAN_EVERY, 0.0))

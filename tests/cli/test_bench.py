@@ -46,10 +46,49 @@ def test_the_table_of_a_made_clip_is_for_people() -> None:
     assert done.stderr == ""
     lines = done.stdout.splitlines()
     assert lines[0].split() == ["embedded"]
-    rows = [line.split("  ")[0] for line in lines[1:]]
-    assert rows[0] == "frames a second"
-    assert [f"{stage}, ms (95th percentile)" for stage in STAGES] == rows[1 : 1 + len(STAGES)]
-    assert rows[1 + len(STAGES) :] == ["seconds to the first result", "peak memory, MiB", "frames", "faces read"]
+    rows = [line[:18].rstrip() for line in lines[1:]]
+    assert rows[:2] == ["frames a second", "ms a frame (p95)"]
+    assert [f"  {stage}" for stage in STAGES] == rows[2 : 2 + len(STAGES)]
+    assert rows[2 + len(STAGES) :] == ["start, seconds", "most memory, MiB", "frames", "faces read"]
+
+
+def test_verbose_says_what_is_measured_and_on_what(moving_clip: MovingClip) -> None:
+    done = run("bench", "--source", moving_clip.path, "--frames", "12", "--rounds", "1", "--model", "ferplus", "--verbose")
+
+    assert done.returncode == 0, done.stderr
+    said = done.stderr.splitlines()
+    assert f"emodetect: clip: {moving_clip.path}; 12 frames at most, 1 round" in said
+    assert "emodetect: backend cnn: embedded" in said
+    assert "emodetect: backend cnn: ferplus" in said
+    assert any("core" in line and "opencv-python" in line for line in said)
+    assert "emodetect: round 1 of 1: ferplus" in said
+
+
+@pytest.fixture
+def no_weights(tmp_path: Path) -> dict[str, str]:
+    """An environment in which DeepFace has no weights and gets none."""
+    dead = "http://127.0.0.1:9"
+    return {"DEEPFACE_HOME": str(tmp_path), "https_proxy": dead, "http_proxy": dead}
+
+
+def test_without_deepfaces_weights_one_line_says_how_to_get_them(moving_clip: MovingClip, no_weights: dict[str, str]) -> None:
+    done = run("bench", "--source", moving_clip.path, "--compare", "tutorial", env=no_weights)
+
+    assert_one_line(done, 1, "DeepFace's weights are missing", "put facial_expression_model_weights.h5 into")
+    assert "ValueError" not in done.stderr
+
+
+def test_a_keras_file_is_compared_without_deepfaces_weights(
+    moving_clip: MovingClip, tmp_path: Path, no_weights: dict[str, str]
+) -> None:
+    model = tmp_path / "model.keras"
+    tutorial_model().save(model)
+    arguments = ("--source", moving_clip.path, "--frames", "12", "--rounds", "1", "--model", model, "--compare", "tutorial")
+    done = run("bench", *arguments, env=no_weights)
+
+    assert_one_line(done, 0, "DeepFace's weights are missing", "only the Keras file is compared")
+    (loop,) = [line.split() for line in done.stdout.splitlines() if line.startswith("  times faster")]
+    assert len(loop) == 3  # two words, and one figure for two models
 
 
 def test_the_tutorials_loops_are_measured_beside(

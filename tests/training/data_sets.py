@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from emodetect.types import EMOTIONS
+from emodetect.types import EMOTIONS, Emotion
 
 
 def make_face(label: int, number: int) -> npt.NDArray[np.uint8]:
@@ -42,20 +42,42 @@ def write_fer2013_csv(path: Path, *, train: int = 6, test: int = 3) -> Path:
     return path
 
 
+VOTE_COLUMNS = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt", "unknown", "NF")
+
+
+def votes_for(label: int, *, contempt: bool) -> list[int]:
+    """Nine votes for this label, or for contempt, and one for neutral."""
+    counts = [0] * len(VOTE_COLUMNS)
+    counts[7 if contempt else (4, 5, 6, 1, 3, 2, 0)[label]] += 9
+    counts[0] += 1
+    return counts
+
+
 def write_votes(path: Path, data: Path) -> Path:
     """FER+ votes for every picture: nine for its label and one for neutral, contempt for the first angry one of each part."""
-    columns = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt", "unknown", "NF")
-    of_label = (4, 5, 6, 1, 3, 2, 0)
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(["image", *columns])
+        writer.writerow(["image", *VOTE_COLUMNS])
         for label, emotion in enumerate(EMOTIONS):
             for picture in sorted(data.glob(f"*/{emotion.value}/*.png")):
-                counts = [0] * len(columns)
                 contempt = emotion.value == "angry" and picture.name == "im0000.png"
-                counts[7 if contempt else of_label[label]] += 9
-                counts[0] += 1
-                writer.writerow([Path("somewhere", *picture.parts[-3:]).as_posix(), *counts])
+                writer.writerow([Path("somewhere", *picture.parts[-3:]).as_posix(), *votes_for(label, contempt=contempt)])
+    return path
+
+
+def write_fer2013new_csv(path: Path, table: Path) -> Path:
+    """The same votes as the FER+ authors publish them, for `write_fer2013_csv`; the last sad training row is removed."""
+    with table.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    of_part = [(row["Usage"], int(row["emotion"])) for row in rows]
+    removed = max(n for n, row in enumerate(of_part) if row == ("Training", EMOTIONS.index(Emotion.SAD)))
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["Usage", "Image name", *VOTE_COLUMNS])
+        for number, (usage, label) in enumerate(of_part):
+            contempt = label == 0 and of_part.index((usage, 0)) == number
+            name = "" if number == removed else f"fer{number:07d}.png"
+            writer.writerow([usage, name, *votes_for(label, contempt=contempt)])
     return path
 
 

@@ -9,8 +9,9 @@ import pytest
 
 from emodetect.errors import DatasetError
 from emodetect.training.dataset import read_crops, read_data_set
+from emodetect.training.votes import read_votes
 from tests.builders import shared_data
-from tests.training.data_sets import make_face, write_data_set, write_fer2013_csv
+from tests.training.data_sets import make_face, write_data_set, write_fer2013_csv, write_fer2013new_csv
 
 
 def test_both_layouts_hold_the_same_faces(data_set: Path, tmp_path: Path) -> None:
@@ -19,6 +20,36 @@ def test_both_layouts_hold_the_same_faces(data_set: Path, tmp_path: Path) -> Non
         assert len(in_folders) > 0
         np.testing.assert_array_equal(in_folders.labels, in_table.labels)
         np.testing.assert_array_equal(in_folders.images, in_table.images)
+
+
+def test_votes_as_their_authors_publish_them_go_with_the_original_table(data_set: Path, votes: Path, tmp_path: Path) -> None:
+    table = write_fer2013_csv(tmp_path / "fer2013.csv")
+    published = write_fer2013new_csv(tmp_path / "fer2013new.csv", table)
+    for part, (in_folders, in_table) in enumerate(zip(read_data_set(data_set), read_data_set(table), strict=True)):
+        by_path, by_row = read_votes(votes, in_folders.keys), read_votes(published, in_table.keys)
+        removed = np.flatnonzero(by_row.not_a_face())
+        assert len(removed) == (1 if part == 0 else 0)
+        kept = np.setdiff1d(np.arange(len(in_table)), removed)
+        np.testing.assert_array_equal(by_row.counts[kept], by_path.counts[kept])
+
+
+def test_votes_of_another_table_are_refused(data_set: Path, votes: Path, tmp_path: Path) -> None:
+    table = write_fer2013_csv(tmp_path / "fer2013.csv")
+    published = write_fer2013new_csv(tmp_path / "fer2013new.csv", table)
+    lines = published.read_text().splitlines()
+    shuffled, short = tmp_path / "shuffled.csv", tmp_path / "short.csv"
+    shuffled.write_text("\n".join([lines[0], *lines[:0:-1]]) + "\n")
+    short.write_text("\n".join(lines[:-1]) + "\n")
+    _, rows = read_data_set(table)
+    _, paths = read_data_set(data_set)
+    for file, faces, message in (
+        (shuffled, rows, r"shuffled.csv: has 70 rows and no 'PublicTest row 43 of 70'.*in the same order"),
+        (short, rows, r"short.csv: has 69 rows and no 'PublicTest row 43 of 70'.*in the same order"),
+        (published, paths, r"fer2013new.csv: its rows are those of the original fer2013.csv, which --data must name"),
+        (votes, rows, r"votes.csv: names images by path; .*fer2013new.csv"),
+    ):
+        with pytest.raises(DatasetError, match=message):
+            read_votes(file, faces.keys)
 
 
 @pytest.mark.parametrize(

@@ -103,7 +103,19 @@ def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     assert str(tmp_path / "train") in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["contempt", "happiness", "train"])
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("fearful", "fear"), ("Disgusted", "disgust"), ("surprised", "surprise"), ("happiness", "happy"), ("sadness", "sad"),
+     ("anger", "angry"), ("neutrall", "neutral")],
+)  # fmt: skip
+def test_a_name_near_a_label_or_another_word_for_it_gets_a_suggestion(tmp_path: Path, name: str, meant: str) -> None:
+    folder = write_folders(tmp_path / "train", ALL)
+    (folder / name).mkdir()
+    with pytest.raises(DatasetError, match=rf"unknown label '{name}'; did you mean '{meant}'\?$"):
+        read_faces(folder)
+
+
+@pytest.mark.parametrize("name", ["contempt", "train"])
 def test_an_unknown_label_is_an_error_that_lists_the_known_ones(tmp_path: Path, name: str) -> None:
     folder = write_folders(tmp_path / "train", ALL)
     (folder / name).mkdir()

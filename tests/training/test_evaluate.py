@@ -15,7 +15,7 @@ from emodetect.training.evaluation import Exam, judge
 from emodetect.types import EMOTIONS
 from tests.builders import shared_data
 from tests.cli.running import assert_one_line, run
-from tests.training.data_sets import write_data_set, write_votes
+from tests.training.data_sets import write_data_set, write_fer2013_csv, write_fer2013new_csv, write_votes
 
 CONTRACT = {
     *("model", "accuracy", "balanced_accuracy", "macro_f1", "ece", "count", "per_class", "confusion", "labels"),
@@ -122,6 +122,35 @@ def test_the_table_shows_all_models_and_fits_a_narrow_terminal(
     for part in ("balanced accuracy", "accuracy by votes", "without copies of train", "fer2013 against embedded", "surprise"):
         assert part in text
     assert "…" not in text
+    names = [line.partition("  ")[0] for line in text.split("\n\n")[0].splitlines()]
+    assert len(set(names)) == len(names)
+
+
+def test_the_original_table_is_judged_as_the_same_faces_in_folders(
+    data_set: Path, votes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = write_fer2013_csv(tmp_path / "fer2013.csv")
+    published = write_fer2013new_csv(tmp_path / "fer2013new.csv", table)
+    (in_table,) = evaluate(capsys, "--data", table, "--votes", published)
+    (in_folders,) = evaluate(capsys, "--data", data_set / "test", "--votes", votes)
+    for record in (in_table, in_folders):
+        record.pop("seconds_per_1000")
+    assert in_table == in_folders
+
+
+def test_a_table_with_a_test_part_alone_is_enough(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = write_fer2013_csv(tmp_path / "fer2013.csv", train=0)
+    (record,) = evaluate(capsys, "--data", table)
+    assert record["count"] == 21
+    assert "without_train_copies" not in record
+
+
+def test_what_is_no_part_of_a_data_set_is_told_what_to_name(data_set: Path, tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match=r"holds parts of a data set; name the one to judge on, such as .*test$"):
+        Exam.read(data_set, None)
+    (tmp_path / "faces.txt").write_text("")
+    with pytest.raises(DatasetError, match=r"faces.txt: is a file; expected a folder"):
+        Exam.read(tmp_path / "faces.txt", None)
 
 
 def test_what_cannot_be_judged_on_gives_one_line(data_set: Path, tmp_path: Path) -> None:

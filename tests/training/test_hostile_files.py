@@ -58,7 +58,9 @@ def test_the_output_of_a_run_that_is_resumed_is_not_overwritten_unasked(tmp_path
     precious.write_bytes(b"precious")
     Settings(str(tmp_path), None, "baseline", 1, output=str(precious)).save(tmp_path)
 
-    assert_one_line(run("train", "--resume", tmp_path), 1, "precious.h5: exists already", "--overwrite")
+    assert_one_line(
+        run("train", "--resume", tmp_path), 1, "precious.h5: exists already", "--overwrite replaces it and keeps the run"
+    )
     assert precious.read_bytes() == b"precious"
 
 

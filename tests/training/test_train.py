@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from io import StringIO
 from pathlib import Path
 from random import Random
 
@@ -81,6 +82,8 @@ def test_each_network_trains_and_its_file_comes_back_through_every_command(
     assert output.out == ""
     assert "epoch 2/2  loss" in output.err
     assert "looked at once" in output.err
+    assert output.err.count("42 faces to train on") + output.err.count("35 faces to train on") == 1
+    assert " seconds.\n" in output.err
 
     call("export", model, onnx)
     assert "largest difference" in capsys.readouterr().err
@@ -123,13 +126,17 @@ def test_the_tutorials_own_lines_give_the_accuracy_that_evaluate_prints(
     assert record["accuracy"] == np.mean(right)
 
 
-def test_deep_emotion_shows_where_it_looks(data_set: Path, tmp_path: Path) -> None:
+def test_deep_emotion_shows_where_it_looks(data_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     picture = tmp_path / "faces.png"
     call(
         *("train", "--data", data_set, "--arch", "deep-emotion", "--epochs", 1, "--batch-size", 8),
-        *("--run-dir", tmp_path / "run", "--show-attention", picture),
+        *("--run-dir", tmp_path / "run", "--show-attention", picture, "--verbose"),
     )
     assert picture.stat().st_size > 1000
+    said = capsys.readouterr().err.splitlines()
+    assert f"emodetect: data: {data_set}" in said
+    assert "emodetect: network: deep-emotion, 1 epoch, batches of 8, seed 0" in said
+    assert any(line.startswith("emodetect: computed in float32 by Keras 3.") for line in said)
 
 
 def test_a_network_learns_what_can_be_learned(tmp_path: Path) -> None:
@@ -145,11 +152,41 @@ def test_a_network_learns_what_can_be_learned(tmp_path: Path) -> None:
 
 
 def test_the_original_csv_trains(tmp_path: Path) -> None:
-    from tests.training.data_sets import write_fer2013_csv
+    from tests.training.data_sets import write_fer2013_csv, write_fer2013new_csv
 
     table = write_fer2013_csv(tmp_path / "fer2013.csv")
-    call("train", "--data", table, "--arch", "deep-emotion", "--epochs", 1, "--run-dir", tmp_path / "run")
+    votes = write_fer2013new_csv(tmp_path / "fer2013new.csv", table)
+    call("train", "--data", table, "--votes", votes, "--epochs", 1, "--run-dir", tmp_path / "run")
+    assert "left out: 1 image of train." in (tmp_path / "run" / "summary.txt").read_text()
     assert (tmp_path / "run" / "best.keras").is_file()
+
+
+def test_lines_are_folded_between_words_on_a_terminal_and_kept_whole_elsewhere() -> None:
+    from emodetect.training.console import tell
+
+    text = "epoch 1/3  loss 1.972  accuracy 0.089  val_loss 1.947 [angry]"
+    for terminal, expected in ((True, ["epoch 1/3  loss 1.972", "accuracy 0.089  val_loss", "1.947 [angry]"]), (False, [text])):
+        shown = StringIO()
+        tell(Console(file=shown, force_terminal=terminal, width=24), text)
+        assert [line.strip() for line in shown.getvalue().splitlines()] == expected
+
+
+def test_the_bar_leaves_room_for_what_a_terminal_shows_of_an_interrupt() -> None:
+    from emodetect.backends.keras_import import import_keras
+
+    import_keras()
+    from emodetect.training.callbacks import ProgressBar
+
+    shown = StringIO()
+    bar = ProgressBar(Console(file=shown, force_terminal=True, color_system=None, width=80), 900, 100, 98)
+    bar.on_train_begin()
+    bar.on_epoch_begin(99)
+    bar.on_train_batch_end(0, {"loss": 1.9, "accuracy": 0.5})
+    bar.close()
+    rows = [part.split("\x1b")[0].rstrip() for part in shown.getvalue().replace("\x1b[2K", "\r").split("\r")]
+    (*_, last) = (row for row in rows if row.startswith("epoch 100/100"))
+    assert "accuracy 0.500" in last
+    assert len(last) <= 78
 
 
 @pytest.mark.parametrize("architecture", ["baseline", "compact"])
@@ -172,8 +209,10 @@ def test_two_and_two_epochs_equal_four(architecture: str, data_set: Path, votes:
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interrupt_in_mid_epoch_leaves_a_run_that_resumes(number: int, code: int, data_set: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "run"
+    folder, output = tmp_path / "run", tmp_path / "model.keras"
+    output.write_bytes(b"an older model")
     arguments = command("train", "--data", data_set, "--arch", "baseline", "--epochs", "100000", "--run-dir", folder)
+    arguments += ["--output", str(output), "--overwrite"]
     with subprocess.Popen(arguments, env=environment(), stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         while not (line := process.stderr.readline()).startswith("epoch 2/"):
@@ -181,12 +220,12 @@ def test_an_interrupt_in_mid_epoch_leaves_a_run_that_resumes(number: int, code: 
         process.send_signal(number)
         message = process.stderr.read()
         assert process.wait(TIMEOUT) == code
-    assert f"emodetect train --resume {folder}" in message
+    assert f"emodetect train --resume {folder} --overwrite\n" in message
     done = len(read_log(folder / "log.csv"))
     with np.load(folder / "checkpoint.npz") as checkpoint:
         assert done - 1 <= int(checkpoint["epoch"]) <= done
         done = int(checkpoint["epoch"])
-    resumed = run("train", "--resume", folder, "--epochs", str(done + 1))
+    resumed = run("train", "--resume", folder, "--overwrite", "--epochs", str(done + 1))
     assert resumed.returncode == 0, resumed.stderr
     assert f"epoch {done + 1}/{done + 1}" in resumed.stderr
     assert [row["epoch"] for row in read_log(folder / "log.csv")] == list(range(1, done + 2))

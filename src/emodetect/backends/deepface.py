@@ -73,25 +73,34 @@ def _prepare(crop: Image) -> npt.NDArray[np.float32]:
     return np.asarray(cv2.resize(padded, (_SIZE, _SIZE)), np.float32)
 
 
-def _load() -> tuple[Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]], Sequence[str]]:
+def build_deepface() -> Any:
+    """Build DeepFace's emotion model, which DeepFace keeps: its own calls use it from then on.
+
+    Raises:
+        BackendUnavailableError: a package or the weights are missing, and cannot be downloaded.
+    """
     path = weights_path()
     if not is_debugging():
         os.environ.setdefault("DEEPFACE_LOG_LEVEL", "50")
     try:
         from deepface import DeepFace  # first: it selects the legacy Keras that its models need
-        from deepface.models.demography.DemographyUtils import EMOTION_LABELS
     except (ImportError, ValueError) as error:
         raise BackendUnavailableError(f"DeepFace cannot be imported ({first_line(error)}); {DEEPFACE_CURE}") from error
-    import tensorflow
-
     try:
-        client: Any = DeepFace.build_model(task="facial_attribute", model_name="Emotion")
+        return DeepFace.build_model(task="facial_attribute", model_name="Emotion")
     except Exception as error:  # gdown, requests and h5py each raise their own
         if path.is_file():
             raise BackendUnavailableError(
                 f"{path}: DeepFace cannot read its weights; delete the file and let it be downloaded again"
             ) from error
         raise BackendUnavailableError(f"DeepFace's weights are missing and cannot be downloaded: {weights_cure()}") from error
+
+
+def _load() -> tuple[Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]], Sequence[str]]:
+    client = build_deepface()
+    import tensorflow
+    from deepface.models.demography.DemographyUtils import EMOTION_LABELS
+
     signature = tensorflow.TensorSpec((None, _SIZE, _SIZE, 1), tensorflow.float32)
     compiled = tensorflow.function(lambda batch: client.model(batch, training=False), input_signature=[signature])
 

@@ -31,6 +31,13 @@ _SYNONYMS = {
 }
 
 
+def meant_label(name: str) -> str:
+    """``; did you mean 'fear'?`` where a name is near a label of `EMOTIONS`, or near another word for one; else nothing."""
+    name = name.strip().lower()
+    labels = [emotion.value for emotion in EMOTIONS]
+    return f"; did you mean {_SYNONYMS[name]!r}?" if name in _SYNONYMS else did_you_mean(name, labels)
+
+
 class LabelMap:
     """Moves scores from a model's label order to `EMOTIONS`.
 

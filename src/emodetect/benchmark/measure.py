@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
@@ -19,7 +20,8 @@ from emodetect.backends.registry import create_backend
 from emodetect.backends.verifier import EmbeddedVerifier
 from emodetect.benchmark.made_clip import portrait_path
 from emodetect.benchmark.start import Start, measure_start
-from emodetect.benchmark.tutorial import Loop, open_tutorial
+from emodetect.benchmark.tutorial import Loop, ensure_deepface_weights, open_tutorial, start_tutorial
+from emodetect.errors import BackendUnavailableError
 from emodetect.faces.haar import HaarDetector, MinFace
 from emodetect.faces.tracker import FaceTracker
 from emodetect.pipeline import EmotionPipeline
@@ -27,6 +29,8 @@ from emodetect.quiet import quiet_native_output
 from emodetect.smoother import ScoreSmoother
 from emodetect.sources.video import VideoFile
 from emodetect.types import Frame
+
+_log = logging.getLogger(__name__)
 
 _WARM_UP = 10
 """Frames that each configuration analyses before anything is timed."""
@@ -45,9 +49,14 @@ class Configuration:
     model: str | None = None
 
     @property
-    def is_keras(self) -> bool:
-        """Whether the model is a file that the tutorial's loop could load, too."""
-        return self.model is not None and Path(self.model).suffix.lower() in {".h5", ".hdf5", ".keras"}
+    def name(self) -> str:
+        """What a person calls it."""
+        return self.model or ("embedded" if self.backend == "cnn" else self.backend)
+
+    @property
+    def peer(self) -> str | None:
+        """The Keras file, which the tutorial's loop can load, too; None where it is compared with DeepFace's."""
+        return self.model if Path(self.model or "").suffix.lower() in {".h5", ".hdf5", ".keras"} else None
 
     @property
     def options(self) -> list[str]:
@@ -98,7 +107,8 @@ class Bench:
         clip: a video file.
         frames: at most so many of its frames.
         rounds: how many runs; the median counts.
-        compare: measure the tutorial's loop beside each: with the same file for a Keras model, with DeepFace otherwise.
+        compare: measure the tutorial's loop beside each: with the same file for a Keras model, with DeepFace otherwise. Where
+            DeepFace lacks its weights and there is a Keras model, that one alone has a loop beside it.
         progress: called with what is being done.
     """
 
@@ -116,8 +126,8 @@ class Bench:
         """
         with VideoFile(self._clip):
             backends = [create_backend(c.backend, c.model, None) for c in configurations]
-        ours = [Runs(self._start("emodetect", *c.options)) for c in configurations]
-        peers = dict.fromkeys(c.model if c.is_keras else None for c in configurations) if self._compare else {}
+        peers = self._peers(configurations)
+        ours = [Runs(self._start(c)) for c in configurations]
         theirs = {model: Runs(self._start_tutorial(model)) for model in peers}
         with ExitStack() as stack:
             for backend in backends:
@@ -137,20 +147,35 @@ class Bench:
                     self._progress(f"round {number} of {self._rounds}: {backend.name}")
                     runs.time(partial(self._run, backend))
                 for model, loop in loops.items():
-                    self._progress(f"round {number} of {self._rounds}: tutorial")
+                    self._progress(f"round {number} of {self._rounds}: {_loop_name(model)}")
                     theirs[model].time(partial(self._run_tutorial, loop))
         return [
-            _record(configuration, runs, theirs.get(configuration.model if configuration.is_keras else None))
+            _record(configuration, runs, theirs.get(configuration.peer))
             for configuration, runs in zip(configurations, ours, strict=True)
         ]
 
-    def _start(self, module: str, *options: str) -> Start:
-        self._progress(f"start of {' '.join(options)}")
-        return measure_start(module, "image", portrait_path(), "--format", "json", *options)
+    def _peers(self, configurations: Sequence[Configuration]) -> list[str | None]:
+        """The models of the loops to measure, None for DeepFace's, whose weights are seen to."""
+        peers = list(dict.fromkeys(c.peer for c in configurations)) if self._compare else []
+        needed = any(c.backend == "deepface" for c in configurations)
+        if needed or None in peers:
+            self._progress("DeepFace's weights")
+            try:
+                ensure_deepface_weights()
+            except BackendUnavailableError as error:
+                if needed or peers == [None]:
+                    raise
+                _log.warning("%s; without them only the Keras file is compared", error)
+                peers.remove(None)
+        return peers
+
+    def _start(self, configuration: Configuration) -> Start:
+        self._progress(f"start of {configuration.name}")
+        return measure_start("emodetect", "image", portrait_path(), "--format", "json", *configuration.options)
 
     def _start_tutorial(self, model: str | None) -> Start:
-        self._progress("start of the tutorial")
-        return measure_start("emodetect.benchmark.tutorial", model or "deepface", portrait_path())
+        self._progress(f"start of {_loop_name(model)}")
+        return start_tutorial(model)
 
     def _read(self, frames: int) -> Iterator[Frame]:
         with VideoFile(self._clip) as clip:
@@ -193,6 +218,10 @@ def _pipeline(backend: EmotionBackend) -> EmotionPipeline:
     )
 
 
+def _loop_name(model: str | None) -> str:
+    return f"the tutorial's loop with {model or 'DeepFace'}"
+
+
 def _record(configuration: Configuration, runs: Runs, tutorial: Runs | None) -> dict[str, Any]:
     figures = runs.as_dict()
     stages = {
@@ -213,7 +242,7 @@ def _record(configuration: Configuration, runs: Runs, tutorial: Runs | None) -> 
     if tutorial is not None:
         theirs = tutorial.as_dict()
         record["tutorial"] = {
-            "loop": "keras" if configuration.is_keras else "deepface",
+            "loop": "keras" if configuration.peer else "deepface",
             **theirs,
             "times_faster": round(figures["frames_per_second"] / theirs["frames_per_second"], 2),
         }

@@ -67,7 +67,7 @@ def measure_start(module: str, *arguments: str | Path) -> Start:
         errors.seek(0)
         said = errors.read().strip().splitlines()
     if done.returncode:
-        raise BackendUnavailableError(f"{module}: {said[-1] if said else 'failed'}".replace("emodetect: emodetect: ", ""))
+        raise BackendUnavailableError(said[-1].removeprefix("emodetect: ") if said else f"{module}: failed")
     peak = int(done.stdout.splitlines()[-1])
     return Start(seconds, peak / 1024 if peak else None)
 

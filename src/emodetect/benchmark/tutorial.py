@@ -5,13 +5,16 @@ Run as a module it does for one photo what a tutorial's script does: ``tutorial 
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
 
 import cv2
 import numpy as np
 
+from emodetect.backends.deepface_weights import weights_path
+from emodetect.benchmark.made_clip import portrait_path
+from emodetect.benchmark.start import Start, measure_start
+from emodetect.errors import EmodetectError
 from emodetect.types import Image
 
 Loop = Callable[[Image], int]
@@ -23,12 +26,36 @@ def open_tutorial(model: str | None) -> Loop:
 
     Args:
         model: a .h5 or .keras file that takes 48x48 gray, x/255; None for DeepFace.
+
+    Raises:
+        BackendUnavailableError: DeepFace, or its weights, are missing.
     """
     return _keras_loop(model) if model else _deepface_loop()
 
 
+def start_tutorial(model: str | None) -> Start:
+    """What the start of a tutorial's script costs; ``model`` as for `open_tutorial`.
+
+    Raises:
+        BackendUnavailableError: it failed.
+    """
+    return measure_start("emodetect.benchmark.tutorial", model or "deepface", portrait_path())
+
+
+def ensure_deepface_weights() -> None:
+    """Let DeepFace download its weights if they are missing, before anything is measured.
+
+    Raises:
+        BackendUnavailableError: they cannot be downloaded.
+    """
+    if not weights_path().is_file():
+        start_tutorial(None)
+
+
 def _deepface_loop() -> Loop:
-    os.environ.setdefault("DEEPFACE_LOG_LEVEL", "50")
+    from emodetect.backends.deepface import build_deepface
+
+    build_deepface()  # as its first call would do
     from deepface import DeepFace
 
     cascade = _cascade()
@@ -67,4 +94,8 @@ def _cascade() -> cv2.CascadeClassifier:
 
 
 if __name__ == "__main__":
-    print(open_tutorial(None if sys.argv[1] == "deepface" else sys.argv[1])(np.asarray(cv2.imread(sys.argv[2]), np.uint8)))
+    try:
+        loop = open_tutorial(None if sys.argv[1] == "deepface" else sys.argv[1])
+    except EmodetectError as error:
+        sys.exit(str(error))
+    print(loop(np.asarray(cv2.imread(sys.argv[2]), np.uint8)))

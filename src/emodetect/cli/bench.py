@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 import json
+import os
+import platform
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from emodetect.cli.messages import shows_progress
-from emodetect.cli.options import PATH, common_options, complete_backend, complete_model, format_option, max_pixels_option
-from emodetect.text import one_line
+from emodetect.cli.messages import detail, shows_progress
+from emodetect.cli.options import (
+    PATH,
+    common_options,
+    complete_backend,
+    complete_model,
+    describe_settings,
+    format_option,
+    max_pixels_option,
+)
+from emodetect.text import counted, one_line
+
+if TYPE_CHECKING:
+    from emodetect.benchmark.measure import Configuration
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -41,27 +54,44 @@ def bench(
     """
     from emodetect.benchmark.measure import Bench, Configuration
 
-    others = [Configuration(name) for name in backends if name != "cnn"]
-    others += [Configuration("cnn", model) for model in models if model != "embedded"]
+    measured = [Configuration(), *(Configuration(name) for name in backends if name != "cnn")]
+    measured += [Configuration("cnn", model) for model in models if model != "embedded"]
+    _describe(source, frames, rounds, measured)
     with _progress() as progress, _clip(source, frames) as clip:
-        measuring = Bench(clip, frames=frames, rounds=rounds, compare=compare is not None, progress=progress)
-        records = measuring.measure([Configuration(), *others])
+        records = Bench(clip, frames=frames, rounds=rounds, compare=compare is not None, progress=progress).measure(measured)
     if output_format == "json":
         click.echo(json.dumps(records, indent=2))
     else:
         _print_table(records)
 
 
+def _describe(source: Path | None, frames: int, rounds: int, measured: Sequence[Configuration]) -> None:
+    """Tell, where details are wanted, what is measured on what."""
+    from importlib.metadata import version
+
+    describe_settings()
+    detail(f"clip: {source or 'a made one, 640x360, one face'}; {counted(frames, 'frame')} at most, {counted(rounds, 'round')}")
+    for one in measured:
+        detail(f"backend {one.backend}: {one.name}")
+    packages = ", ".join(f"{name} {version(name)}" for name in ("opencv-python", "onnxruntime", "tensorflow"))
+    detail(f"{counted(os.cpu_count() or 1, 'core')}, Python {platform.python_version()}, {packages}")
+
+
 @contextmanager
 def _progress() -> Iterator[Callable[[str], None]]:
-    """Says on a terminal what is being done."""
+    """Says what is being done: on a terminal, and where details are wanted."""
     if not shows_progress():
-        yield lambda _: None
+        yield detail
         return
     from rich.console import Console
 
     with Console(stderr=True).status("starting") as status:
-        yield status.update
+
+        def show(text: str) -> None:
+            detail(text)
+            status.update(one_line(text))
+
+        yield show
 
 
 @contextmanager
@@ -82,32 +112,35 @@ def _clip(source: Path | None, frames: int) -> Iterator[Path]:
 
 def _print_table(records: Sequence[dict[str, Any]]) -> None:
     """Figures as rows, configurations side by side as columns."""
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
+
+    from emodetect.cli.table import show_table
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("", no_wrap=True)
     for record in records:
-        table.add_column(Text(one_line(Path(record["model"] or record["backend"]).name)), justify="right", overflow="fold")
+        name = one_line(Path(record["model"] or record["backend"]).name)
+        table.add_column(Text(name), justify="right", overflow="fold")
+    loops = [record.get("tutorial", {}) for record in records]
 
-    def row(name: str, value: Callable[[dict[str, Any]], float | None], digits: int = 1, *, style: str | None = None) -> None:
-        values = [value(record) for record in records]
-        table.add_row(name, *("" if v is None else f"{v:,.{digits}f}" for v in values), style=style)
+    def row(name: str, figures: Sequence[dict[str, Any]], key: str, digits: int, *, style: str | None = None) -> None:
+        values = [one.get(key) for one in figures]
+        if any(value is not None for value in values):
+            table.add_row(name, *("" if value is None else f"{value:,.{digits}f}" for value in values), style=style)
 
-    row("frames a second", lambda r: r["frames_per_second"])
-    if "tutorial" in records[0]:
-        row("tutorial's loop", lambda r: r["tutorial"]["frames_per_second"], style="dim")
-        row("times faster", lambda r: r["tutorial"]["times_faster"])
+    row("frames a second", records, "frames_per_second", 1)
+    row("  tutorial's loop", loops, "frames_per_second", 1, style="dim")
+    row("  times faster", loops, "times_faster", 1)
+    table.add_row("ms a frame (p95)")
     for stage in dict.fromkeys(stage for record in records for stage in record["stages_ms"]):
         costs = [record["stages_ms"].get(stage) for record in records]
-        table.add_row(f"{stage}, ms (95th percentile)", *(f"{c['median']:.2f} ({c['p95']:.2f})" if c else "" for c in costs))
-    row("seconds to the first result", lambda r: r["startup_seconds"], 2)
-    if "tutorial" in records[0]:
-        row("tutorial's", lambda r: r["tutorial"]["startup_seconds"], 2, style="dim")
-    row("peak memory, MiB", lambda r: r["peak_memory_mb"], 0)
-    if "tutorial" in records[0]:
-        row("tutorial's", lambda r: r["tutorial"]["peak_memory_mb"], 0, style="dim")
-    row("frames", lambda r: r["frames"], 0, style="dim")
-    row("faces read", lambda r: r["faces"], 0, style="dim")
-    Console().print(table)
+        table.add_row(f"  {stage}", *(f"{c['median']:.2f} ({c['p95']:.2f})" if c else "" for c in costs))
+    row("start, seconds", records, "startup_seconds", 2)
+    row("  tutorial's loop", loops, "startup_seconds", 2, style="dim")
+    row("most memory, MiB", records, "peak_memory_mb", 0)
+    row("  tutorial's loop", loops, "peak_memory_mb", 0, style="dim")
+    row("frames", records, "frames", 0, style="dim")
+    row("faces read", records, "faces", 0, style="dim")
+    row("  by the loop", loops, "faces", 0, style="dim")
+    show_table(table)

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--data", type=PATH, required=True, metavar="FOLDER",
-              help="Labelled face crops: FOLDER/<label>/*.")  # fmt: skip
+@click.option("--data", type=PATH, required=True, metavar="FOLDER|CSV",
+              help="Labelled face crops, FOLDER/<label>/*, or the original fer2013.csv, of which PublicTest counts.")  # fmt: skip
 @click.option("--backend", default="cnn", show_default=True, metavar="NAME", shell_complete=complete_backend,
               help="What reads the emotions: cnn (embedded, or --model), deepface, or a plug-in's name.")  # fmt: skip
 @click.option("--model", "models", multiple=True, metavar="NAME|FILE", shell_complete=complete_model,
@@ -115,23 +115,19 @@ def _short_names(records: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def _print_tables(records: Sequence[dict[str, Any]]) -> None:
-    from rich.console import Console
+    from emodetect.cli.table import show_table
 
-    console = Console()
-    console.print(_figures(records))
+    show_table(_figures(records))
     for record in records:
-        console.print(_classes(record))
-    for record in records:
-        if difference := record.get("difference"):
-            low, high = difference["interval_95"]
-            console.print(
-                one_line(f"{record['model']} against {difference['to']}:")
-                + f" {100 * difference['accuracy']:+.1f} points of accuracy, "
-                f"95 % interval {100 * low:+.1f} to {100 * high:+.1f}",
-                highlight=False,
-                markup=False,
-                soft_wrap=True,
-            )
+        show_table(_classes(record))
+    for position, record in enumerate(record for record in records if "difference" in record):
+        difference = record["difference"]
+        low, high = difference["interval_95"]
+        click.echo(
+            ("" if position else "\n")
+            + one_line(f"{record['model']} against {difference['to']}:")
+            + f" {100 * difference['accuracy']:+.1f} points of accuracy, 95 % interval {100 * low:+.1f} to {100 * high:+.1f}"
+        )
 
 
 def _figures(records: Sequence[dict[str, Any]]) -> Any:
@@ -156,20 +152,20 @@ def _figures(records: Sequence[dict[str, Any]]) -> Any:
     if "votes" in records[0]:
         rows += [
             ("accuracy by votes", [percent(r["votes"]["accuracy"]) for r in records]),
-            ("images", [f"{r['votes']['count']:,}" for r in records]),
+            ("images with a majority", [f"{r['votes']['count']:,}" for r in records]),
             ("calibration error by votes", [percent(r["votes"]["ece"]) for r in records]),
             ("accuracy by votes, seven labels", [percent(r["votes"]["accuracy_7"]) for r in records]),
-            ("images", [f"{r['votes']['count_7']:,}" for r in records]),
+            ("images with one of the seven", [f"{r['votes']['count_7']:,}" for r in records]),
         ]
     if "without_train_copies" in records[0]:
         parts = [r["without_train_copies"] for r in records]
         rows.append(("accuracy without copies of train", [percent(part["accuracy"]) for part in parts]))
         if "votes" in parts[0]:
             rows.append(("accuracy by votes without copies", [percent(part["votes"]["accuracy"]) for part in parts]))
-        rows.append(("images", [f"{part['count']:,}" for part in parts]))
+        rows.append(("images without copies", [f"{part['count']:,}" for part in parts]))
     rows.append(("seconds for 1000 faces", [f"{r['seconds_per_1000']:.2f}" for r in records]))
     for name, values in rows:
-        table.add_row(name, *values, style="dim" if name == "images" else None)
+        table.add_row(name, *values, style="dim" if name.startswith("images") else None)
     return table
 
 

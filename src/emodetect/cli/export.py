@@ -7,8 +7,15 @@ from pathlib import Path
 
 import click
 
-from emodetect.cli.messages import note
-from emodetect.cli.options import PATH, comma_separated, common_options, max_pixels_option, overwrite_option
+from emodetect.cli.messages import detail, note
+from emodetect.cli.options import (
+    PATH,
+    comma_separated,
+    common_options,
+    describe_settings,
+    max_pixels_option,
+    overwrite_option,
+)
 from emodetect.errors import ModelError, UsageError
 from emodetect.suggestions import did_you_mean_file
 from emodetect.text import one_line
@@ -42,8 +49,10 @@ def export(source: Path, target: Path, data: Path | None, labels: list[str] | No
     if int8 and data is None:
         raise UsageError("--int8 goes with --data: ranges measured on one portrait would not do for other faces")
     faces, origin = read_parity_faces(data)
+    describe_settings()
     os.environ["KERAS_BACKEND"] = "tensorflow"  # the one whose converter comes with emodetect[train]
-    import_keras()
+    keras = import_keras()
+    detail(f"{'run' if source.is_dir() else 'model'}: {source}, by Keras {keras.__version__} on {keras.backend.backend()}")
     from emodetect.training.export import export_file, export_run
 
     if source.is_dir():

@@ -320,6 +320,11 @@ def make_backend(backend: str, model: str | None, labels: list[str] | None) -> E
 
 def describe_backend(made: EmotionBackend, backend: str, model: str | None, labels: list[str] | None) -> None:
     """Tell, where details are wanted, which options come from elsewhere, and which backend they make."""
+    describe_settings()
+    detail(f"backend {backend}: {model or made.name}{', labels ' + ', '.join(labels) if labels else ''}")
+
+
+def describe_settings() -> None:
+    """Tell, where details are wanted, which options come from variables or the configuration file."""
     for setting in given_elsewhere(click.get_current_context()):
         detail(setting)
-    detail(f"backend {backend}: {model or made.name}{', labels ' + ', '.join(labels) if labels else ''}")

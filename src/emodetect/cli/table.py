@@ -5,15 +5,22 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import click
 
 from emodetect.text import one_line, width
 
+if TYPE_CHECKING:
+    from rich.table import Table
+
 _GAP = "  "
 
 _NARROW = 20
 """Of a terminal's columns the last of a table gets at least so many; where there are fewer, each row becomes a block."""
+
+_WIDE = 10_000
+"""A file or a pipe has no width to fold lines to, characters."""
 
 _STYLES = {"ok": "green", "warning": "yellow", "fault": "bold red", "missing": "yellow"}
 
@@ -48,7 +55,6 @@ def _print_blocks(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> None
 
 def _print_folded(headers: Sequence[str], rows: Sequence[Sequence[str]], widths: Sequence[int]) -> None:
     try:
-        from rich.console import Console
         from rich.table import Table
         from rich.text import Text
     except ImportError:  # `emodetect doctor` is to say so
@@ -59,7 +65,20 @@ def _print_folded(headers: Sequence[str], rows: Sequence[Sequence[str]], widths:
         table.add_column(header, no_wrap=position < len(headers) - 1, overflow="fold")
     for row in rows:
         table.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in row))
-    Console().print(table)
+    show_table(table)
+
+
+def show_table(table: Table) -> None:
+    """Print a table of Rich's, folded to the width of a terminal only."""
+    from rich.console import Console
+
+    if sys.stdout.isatty():
+        Console().print(table)
+        return
+    console = Console(width=_WIDE)
+    with console.capture() as written:
+        console.print(table)
+    click.echo("\n".join(line.rstrip() for line in written.get().splitlines()))
 
 
 def print_cures(cures: Iterable[tuple[str, str]]) -> None:

@@ -12,19 +12,20 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
-from emodetect.cli.messages import is_quiet, note
+from emodetect.cli.messages import detail, is_quiet, note
 from emodetect.cli.options import (
     COMMON_OPTIONS,
     PATH,
     PICTURE_SUFFIXES,
     NumberRange,
     common_options,
+    describe_settings,
     max_pixels_option,
     overwrite_option,
 )
-from emodetect.errors import DatasetError, UsageError
+from emodetect.errors import DatasetError, OutputError, UsageError
 from emodetect.suggestions import did_you_mean_file
-from emodetect.text import one_line
+from emodetect.text import counted, one_line
 from emodetect.training.architectures import ARCHITECTURE_NAMES
 from emodetect.training.settings import PRECISIONS, RANGES
 
@@ -114,6 +115,11 @@ def train(
         )
         folder = run_dir or Path("runs") / f"{settings.architecture}-{datetime.now():%Y%m%d-%H%M%S}"
     if settings.output:  # also the one that the resumed run was given
+        if resume and not overwrite and Path(settings.output).exists():
+            raise OutputError(
+                f"{settings.output}: exists already; with --resume, --overwrite replaces it and keeps the run, and --output FILE "
+                "writes another"
+            )
         check_output(Path(settings.output), overwrite=overwrite, suffixes=MODEL_SUFFIXES)
     if show_attention:
         if settings.architecture != "deep-emotion":
@@ -144,14 +150,23 @@ def _usual_epochs(architecture: str) -> int:
 
 
 def _run(settings: Settings, folder: Path, *, resume: bool, overwrite: bool, show_attention: Path | None) -> None:
+    import keras
     from rich.console import Console
 
     from emodetect.training import fit
+    from emodetect.training.architectures import architecture_named
+    from emodetect.training.console import tell
     from emodetect.training.result import finish
     from emodetect.training.run_folder import RunFolder
 
+    describe_settings()
+    batch = settings.batch_size or architecture_named(settings.architecture).batch_size
+    detail(f"data: {settings.data}{f', votes {settings.votes}' if settings.votes else ''}")
+    detail(f"network: {settings.architecture}, {counted(settings.epochs, 'epoch')}, batches of {batch}, seed {settings.seed}")
+    detail(f"computed in {settings.precision} by Keras {keras.__version__} on {keras.backend.backend()}")
+    detail(f"run: {folder}")
+    console = Console(stderr=True, quiet=is_quiet())
     try:
-        console = Console(stderr=True, quiet=is_quiet())
         data = fit.train(settings, folder, resume=resume, overwrite=overwrite, console=console)
         trained, summary = finish(folder, data)
         if settings.output:
@@ -162,9 +177,11 @@ def _run(settings: Settings, folder: Path, *, resume: bool, overwrite: bool, sho
         raise
     except BaseException:  # SIGINT or SIGTERM
         if RunFolder(folder).holds_run():
-            note(f"emodetect: go on with: emodetect train --resume {one_line(shlex.quote(str(folder)))}")
+            replace = " --overwrite" if settings.output and Path(settings.output).exists() else ""
+            note(f"emodetect: go on with: emodetect train --resume {one_line(shlex.quote(str(folder)))}{replace}")
         raise
-    note(f"\n{summary}\nAll of it: {one_line(str(folder))}")
+    tell(console, f"\n{summary}")
+    note(f"All of it: {one_line(str(folder))}")
 
 
 def _show_attention(trained: TrainedModel, data: RunData, path: Path) -> None:

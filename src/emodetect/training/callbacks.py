@@ -17,6 +17,7 @@ from emodetect.training.architectures.base import Head
 from emodetect.training.averaging import AveragedWeights
 from emodetect.training.batches import predict
 from emodetect.training.checkpoint import Checkpoint, room_for
+from emodetect.training.console import tell
 from emodetect.training.log import TrainingLog
 from emodetect.training.parts import Part
 from emodetect.training.run_folder import RunFolder
@@ -94,7 +95,8 @@ class ProgressBar(keras.callbacks.Callback):  # type: ignore[misc]
     def __init__(self, console: Console, steps: int, epochs: int, done: int) -> None:
         super().__init__()
         self._console, self._steps, self._epochs, self._epoch = console, steps, epochs, done
-        columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[figures]}"), TimeRemainingColumn()
+        # The terminal's ^C of an interrupt must find room behind the bar, or the bar could not be taken away.
+        columns = TextColumn("{task.description}"), BarColumn(20), TextColumn("{task.fields[figures]}"), TimeRemainingColumn()
         self._progress = Progress(
             *columns, console=console, transient=True, disable=not console.is_terminal, speed_estimate_period=_SPEED_PERIOD
         )
@@ -102,9 +104,8 @@ class ProgressBar(keras.callbacks.Callback):  # type: ignore[misc]
 
     def show(self, row: dict[str, float]) -> None:
         """Print the line of a finished epoch."""
-        figures = "  ".join(f"{name} {value:.4g}" for name, value in row.items() if name not in ("epoch", "seconds"))
-        line = f"epoch {int(row['epoch'])}/{self._epochs}  {figures}  ({row['seconds']:.0f} s)"
-        self._console.print(line, highlight=False, soft_wrap=True)
+        figures = "  ".join(f"{name} {value:.3f}" for name, value in row.items() if name not in ("epoch", "seconds"))
+        tell(self._console, f"epoch {int(row['epoch'])}/{self._epochs}  {figures}  {row['seconds']:.0f} s")
 
     @override
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:

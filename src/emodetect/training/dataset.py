@@ -15,9 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from emodetect.backends.faces_input import FaceInput
+from emodetect.backends.labels import meant_label
 from emodetect.errors import DatasetError, SourceError
 from emodetect.sources.images import read_image
-from emodetect.suggestions import did_you_mean, did_you_mean_file
+from emodetect.suggestions import did_you_mean_file
 from emodetect.types import EMOTIONS, Emotion, Image
 
 FACE_SIZE = 48
@@ -36,7 +37,8 @@ class LabelledFaces:
     Attributes:
         images: uint8 (n, 48, 48), gray.
         labels: int64 (n,), positions in `EMOTIONS`.
-        keys: for each image its last three path parts, ``train/angry/im0000.png``: how votes are matched.
+        keys: for each image its last three path parts, ``train/angry/im0000.png``, or its row (`fer_csv.row_key`): how votes are
+            matched.
     """
 
     images: npt.NDArray[np.uint8]
@@ -116,19 +118,20 @@ def read_crops(folder: Path, *, allow_missing: bool = False) -> LabelledCrops:
         DatasetError: the folder is missing, a label is unknown, empty or stands twice, or an image cannot be read; all
             faults are named.
     """
+    if folder.exists() and not folder.is_dir():
+        raise DatasetError(f"{folder}: is a file; expected a folder with one folder an emotion in it")
     if not folder.is_dir():
         raise DatasetError(
             f"{folder}: no such folder; expected {folder.name}/<label>/ with one folder an emotion{did_you_mean_file(folder)}"
         )
     faults: list[str] = []
     folders: dict[Emotion, Path] = {}
+    known = ", ".join(EMOTIONS)
     for child in sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")):
         try:
             emotion = Emotion(child.name.lower())
         except ValueError:
-            faults.append(
-                f"{child}: unknown label {child.name!r}; the labels are {', '.join(EMOTIONS)}{did_you_mean(child.name, EMOTIONS)}"
-            )
+            faults.append(f"{child}: unknown label {child.name!r}{meant_label(child.name) or f'; the labels are {known}'}")
             continue
         if emotion in folders:
             faults.append(f"{child}: a second folder for the label {emotion}, beside {folders[emotion].name}")
@@ -149,7 +152,7 @@ def read_crops(folder: Path, *, allow_missing: bool = False) -> LabelledCrops:
             keys.append("/".join(Path(os.path.abspath(path)).parts[-3:]))
     raise_faults(faults)
     if not crops:
-        raise DatasetError(f"{folder}: no images in any label's folder; expected folders named {', '.join(EMOTIONS)} in it")
+        raise DatasetError(f"{folder}: no images in any label's folder; expected folders named {known} in it")
     return LabelledCrops(tuple(crops), np.asarray(labels, np.int64), tuple(keys))
 
 

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
 from emodetect.backends.base import EmotionBackend
 from emodetect.errors import DatasetError
 from emodetect.training.dataset import LabelledCrops, read_crops, read_faces
+from emodetect.training.fer_csv import read_csv
 from emodetect.training.metrics import Metrics, calibration_error, paired_difference
 from emodetect.training.votes import Votes, read_votes
 from emodetect.types import EMOTIONS
@@ -37,11 +39,15 @@ class Exam:
 
     @classmethod
     def read(cls, folder: Path, votes: Path | None) -> Exam:
-        """Read ``folder/<label>/*``, the votes for it, and, to find copies, ``train`` beside it.
+        """Read ``folder/<label>/*``, the votes for it, and, to find copies, ``train`` beside it; or all of that of fer2013.csv.
 
         Raises:
             DatasetError: something in it is missing or cannot be read.
         """
+        if folder.suffix.lower() == ".csv" and folder.is_file():
+            return cls._read_table(folder, votes)
+        if (folder / "test").is_dir():
+            raise DatasetError(f"{folder}: holds parts of a data set; name the one to judge on, such as {folder / 'test'}")
         faces = read_crops(folder, allow_missing=True)
         found = None if votes is None else read_votes(votes, faces.keys)
         train = folder.absolute().parent / "train"
@@ -53,6 +59,15 @@ class Exam:
             return cls(faces, found, None)
         copies = np.asarray([image.tobytes() in seen for image in faces.as_faces().images])
         return cls(faces, found, copies)
+
+    @classmethod
+    def _read_table(cls, path: Path, votes: Path | None) -> Exam:
+        train, test = read_csv(path, allow_missing=True)
+        crops = tuple(np.asarray(cv2.cvtColor(image, cv2.COLOR_GRAY2BGR), np.uint8) for image in test.images)
+        found = None if votes is None else read_votes(votes, test.keys)
+        seen = {image.tobytes() for image in train.images}
+        copies = np.asarray([image.tobytes() in seen for image in test.images]) if seen else None
+        return cls(LabelledCrops(crops, test.labels, test.keys), found, copies)
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from emodetect.training.averaging import AveragedWeights
 from emodetect.training.batches import AugmentedBatches
 from emodetect.training.callbacks import EpochEnd, EpochSeed, ProgressBar
 from emodetect.training.checkpoint import Checkpoint
+from emodetect.training.console import tell
 from emodetect.training.log import TrainingLog
 from emodetect.training.parts import RunData, prepare
 from emodetect.training.run_folder import RunFolder
@@ -49,7 +50,7 @@ def train(
         architecture = dataclasses.replace(architecture, batch_size=settings.batch_size)
     data = prepare(settings, architecture)
     for note in data.notes:
-        console.print(note, highlight=False, soft_wrap=True)
+        tell(console, note)
     folder = RunFolder(path)
     if not resume:
         folder.start(overwrite=overwrite)

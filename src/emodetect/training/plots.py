@@ -56,8 +56,12 @@ def _draw_confusion(axes: Axes, name: str, confusion: npt.NDArray[np.int64]) -> 
     labels = [emotion.value for emotion in EMOTIONS]
     axes.set_xticks(range(len(labels)), labels, rotation=45, ha="right")
     axes.set_yticks(range(len(labels)), labels)
-    accuracy = np.trace(confusion) / max(int(confusion.sum()), 1)
-    axes.set(title=f"{name}: {accuracy:.1%} of {confusion.sum():,}", xlabel="answer", ylabel="label")
+    right = 100 * np.trace(confusion) / max(int(confusion.sum()), 1)
+    axes.set(
+        title=f"{name}: {right:.1f} % of {confusion.sum():,} right",
+        xlabel="answer, % of the label's faces",
+        ylabel="label",
+    )
     for (row, column), share in np.ndenumerate(shares):
         axes.text(column, row, f"{100 * share:.0f}", ha="center", va="center", color="white" if share > 0.5 else "black")
 

@@ -133,7 +133,7 @@ def finish(path: Path, data: RunData) -> tuple[TrainedModel, str]:
         data: the run's data; its test part is looked at here and nowhere else.
 
     Returns:
-        The best model, and the summary in words.
+        The best model, and the summary in words, without the notes on the data, which the run has told before it began.
     """
     settings, folder = Settings.load(path), RunFolder(path)
     trained = load_best(path, data)
@@ -143,9 +143,9 @@ def finish(path: Path, data: RunData) -> tuple[TrainedModel, str]:
         partial.write_text(json.dumps(test.as_dict(), indent=2) + "\n", encoding="utf-8")
     plot_curves(read_log(folder.log), folder.curves)
     plot_confusion([test.confusion], [settings.architecture], folder.confusion)
-    summary = _summary(settings, folder, trained, data, test)
+    summary = _summary(settings, folder, trained, test)
     with written_whole(folder.summary) as partial:
-        partial.write_text(summary, encoding="utf-8")
+        partial.write_text("\n".join([summary, *data.notes, ""]), encoding="utf-8")
     return trained, summary
 
 
@@ -178,12 +178,13 @@ def _by_output(heads: tuple[Head, ...], scores: list[FloatArray]) -> dict[str, F
     return seven
 
 
-def _summary(settings: Settings, folder: RunFolder, trained: TrainedModel, data: RunData, test: Metrics) -> str:
+def _summary(settings: Settings, folder: RunFolder, trained: TrainedModel, test: Metrics) -> str:
     rows = read_log(folder.log)
     names = [f"val_{head.name}" for head in trained.heads]
     best = max(rows, key=lambda row: float(np.nanmean([row[name] for name in names])))
     validation = ", ".join(f"{head.name} {best[name]:.1%}" for head, name in zip(trained.heads, names, strict=True))
-    minutes = sum(row.get("seconds", 0.0) for row in rows) / 60
+    seconds = sum(row.get("seconds", 0.0) for row in rows)
+    took = counted(round(seconds), "second") if seconds < 120 else counted(round(seconds / 60), "minute")
     weakest = min(
         (name for name, figures in test.per_class.items() if figures["support"]), key=lambda name: test.per_class[name]["recall"]
     )
@@ -191,14 +192,12 @@ def _summary(settings: Settings, folder: RunFolder, trained: TrainedModel, data:
         [
             f"{settings.architecture}: {trained.model.count_params():,} weights, {counted(settings.epochs, 'epoch')} of "
             f"{Path(settings.data).name}{' with votes' if settings.votes else ''}, seed {settings.seed}, "
-            f"Keras {keras.__version__} on {keras.backend.backend()}, {counted(round(minutes), 'minute')}.",
-            *data.notes,
+            f"Keras {keras.__version__} on {keras.backend.backend()}, {took}.",
             f"Best epoch by validation: {int(best['epoch'])}, accuracy {validation}; default output: {trained.metadata.default}.",
             f"Test, {counted(test.count, 'face')}, looked at once: accuracy {test.accuracy:.1%}, balanced "
             f"{test.balanced_accuracy:.1%}, macro F1 {test.macro_f1:.3f}, calibration error {test.ece:.3f}.",
             f"Weakest label: {weakest}, of which {test.per_class[weakest]['recall']:.0%} are found.",
             _certainty(trained.metadata.uncertain_below or NEVER_CERTAIN),
-            "",
         ]
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,12 +13,19 @@ import numpy.typing as npt
 from emodetect.backends.labels import LabelMap
 from emodetect.errors import DatasetError
 from emodetect.suggestions import did_you_mean_file
+from emodetect.training.fer_csv import is_row_key, row_key
 from emodetect.types import EMOTIONS
 
 FERPLUS_LABELS = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")
 """The eight emotions of FER+ in the order of its own file."""
 
 _VOTE_COLUMNS = (*FERPLUS_LABELS, "unknown", "NF")
+
+_ROW_COLUMNS = ("Usage", "Image name")
+"""What ``fer2013new.csv`` has instead of paths."""
+
+_REMOVED = np.asarray([10.0 if name == "NF" else 0.0 for name in _VOTE_COLUMNS], np.float32)
+"""Votes for an image that the FER+ authors have removed."""
 
 
 @dataclass(frozen=True)
@@ -67,34 +74,62 @@ class Votes:
 def read_votes(path: Path, keys: Sequence[str]) -> Votes:
     """Read a FER+ vote table for the faces with these keys.
 
+    Either it has a column ``image`` with their paths, or it is ``fer2013new.csv`` as the FER+ authors publish it: a row for each
+    row of the original ``fer2013.csv``, in the same order. What they have removed, which has no name there, counts as no face.
+
     Raises:
-        DatasetError: the file is missing, lacks a column, or names none of the faces.
+        DatasetError: the file is missing, lacks a column, or names none of the faces; or its rows are not those of the faces.
     """
-    table = dict(_vote_rows(path))
+    table = _read_table(path)
     nothing = np.zeros(len(_VOTE_COLUMNS), np.float32)
-    if not any(key in table for key in keys):
+    missing = [key for key in keys if key not in table]
+    if keys and table:
+        if is_row_key(next(iter(table))):
+            if not is_row_key(keys[0]):
+                raise DatasetError(
+                    f"{path}: its rows are those of the original fer2013.csv, which --data must name; for a folder of images it "
+                    "takes a column 'image' with their paths (docs/train.md)"
+                )
+            if missing:
+                found = f"{path}: has {len(table):,} rows and no {missing[0]!r}"
+                raise DatasetError(f"{found}; it must have the rows of the faces' own table, in the same order")
+        elif is_row_key(keys[0]):
+            raise DatasetError(f"{path}: names images by path; fer2013.csv has none, and goes with FER+'s own fer2013new.csv")
+    if len(missing) == len(keys):
         example = keys[0] if keys else "nothing"
         raise DatasetError(f"{path}: has votes for none of the images; they are matched by paths such as {example}")
     counts = np.stack([table.get(key, nothing) for key in keys])
     return Votes(np.where(counts > 1, counts, 0).astype(np.float32))
 
 
-def _vote_rows(path: Path) -> Iterable[tuple[str, npt.NDArray[np.float32]]]:
+def _read_table(path: Path) -> dict[str, npt.NDArray[np.float32]]:
+    """The votes by path, or by row."""
     try:
         with path.open(newline="", encoding="utf-8") as file:
             reader = csv.DictReader(file)
-            missing = [name for name in ("image", *_VOTE_COLUMNS) if name not in (reader.fieldnames or ())]
+            columns = reader.fieldnames or ()
+            by_row = set(_ROW_COLUMNS) <= set(columns)
+            missing = [name for name in ("image", *_VOTE_COLUMNS) if name not in columns and not (by_row and name == "image")]
             if missing:
                 raise DatasetError(f"{path}: no column {missing[0]!r}; expected image, {', '.join(_VOTE_COLUMNS)}")
-            for row in reader:
-                key = "/".join(Path(row["image"]).parts[-3:])
-                votes = np.asarray([float(row[name]) for name in _VOTE_COLUMNS], np.float32)
-                if not (np.isfinite(votes) & (votes >= 0)).all():
-                    raise ValueError
-                yield key, votes
+            rows = list(reader)
+            if by_row:
+                return {row_key(row["Usage"].strip(), n, len(rows)): _row_votes(row) for n, row in enumerate(rows, start=1)}
+            return {"/".join(Path(row["image"]).parts[-3:]): _votes(row) for row in rows}
     except FileNotFoundError:
         raise DatasetError(f"{path}: no such file{did_you_mean_file(path)}") from None
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DatasetError(f"{path}: cannot be read as a vote table ({error})") from error
     except (TypeError, ValueError) as error:
         raise DatasetError(f"{path}: a row holds something that is not a number of votes") from error
+
+
+def _votes(row: Mapping[str, str]) -> npt.NDArray[np.float32]:
+    votes = np.asarray([float(row[name]) for name in _VOTE_COLUMNS], np.float32)
+    if not (np.isfinite(votes) & (votes >= 0)).all():
+        raise ValueError
+    return votes
+
+
+def _row_votes(row: Mapping[str, str]) -> npt.NDArray[np.float32]:
+    return _votes(row) if row["Image name"].strip() else _REMOVED
