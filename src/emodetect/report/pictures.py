@@ -24,7 +24,11 @@ _AROUND_FACE = 0.25
 """How far a thumbnail reaches beyond the face's box, as a share of its side."""
 
 
-def playable_copy(clip: Path, start: float, end: float, most_bytes: int) -> bytes | None:
+class CopyError(Exception):
+    """There is no small copy of a clip; says why, as a clause."""
+
+
+def playable_copy(clip: Path, start: float, end: float, most_bytes: int) -> bytes:
     """A part of a clip as a small H.264 file that begins at its start and holds nothing but picture and sound.
 
     A telephone's clip also says where and when it was made; the copy does not.
@@ -36,7 +40,10 @@ def playable_copy(clip: Path, start: float, end: float, most_bytes: int) -> byte
         most_bytes: size from which on there is no copy.
 
     Returns:
-        An MP4 file; None where it would be too large or FFmpeg cannot make it.
+        An MP4 file.
+
+    Raises:
+        CopyError: it would be too large, or FFmpeg cannot make it.
     """
     with tempfile.TemporaryDirectory(prefix="emodetect-") as folder:
         path = Path(folder) / "copy.mp4"
@@ -51,9 +58,12 @@ def playable_copy(clip: Path, start: float, end: float, most_bytes: int) -> byte
         ]
         # fmt: on
         done = subprocess.run(command, capture_output=True, check=False)
-        if done.returncode or not path.exists() or not 0 < path.stat().st_size < 0.98 * most_bytes:
-            return None
-        return path.read_bytes()
+        copy = path.read_bytes() if path.exists() and not done.returncode else b""
+        if not copy:
+            raise CopyError("FFmpeg cannot make a small copy of the clip")
+        if len(copy) >= 0.98 * most_bytes:
+            raise CopyError(f"a small copy of the clip would be larger than {most_bytes / 1e6:g} MB")
+        return copy
 
 
 def frames_at(clip: Path, numbers: Collection[int]) -> Iterator[Frame]:

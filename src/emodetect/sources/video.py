@@ -90,6 +90,11 @@ class VideoFile:
         self.frame_count = max(0, int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT)))
 
     @property
+    def seconds(self) -> float:
+        """How long the clip is by what the file announces; 0 where it does not know."""
+        return self.frame_count / self.frames_per_second
+
+    @property
     def expected_count(self) -> int:
         """How many frames the part should have, by what the file announces; 0 where it does not know."""
         first, last = (
