@@ -29,18 +29,22 @@ function boxesOver(video, layer) {
     return [1, 2, 3, 4].map((column) => before[column] + share * (after[column] - before[column]));
   }
 
-  // Where a label goes: over the face or, where that is taken, under it, in it, or beside other labels; never beyond a side.
-  function free(label, [x, y, w, h], taken, width, height) {
+  const overlap = (a, b) =>
+    a.left < b.left + b.wide && b.left < a.left + a.wide && a.top < b.top + b.high && b.top < a.top + a.high;
+
+  // Where a label goes: over its face or, where that is taken, under it, beside other labels, or on it; never beyond a side.
+  function free(label, face, others, labels, width, height) {
     const [wide, high] = [label.offsetWidth, label.offsetHeight];
-    const left = Math.max(0, Math.min(x - 3, width - wide));
-    const lowest = height - high - (height > 4 * CONTROLS ? CONTROLS : 0);
-    const hits = (top) => taken.some((other) =>
-      left < other.left + other.wide && other.left < left + wide && top < other.top + other.high && other.top < top + high);
-    const beside = taken.flatMap((other) => [other.top - high, other.top + other.high]);
-    const tops = [y - high - 3, y + h + 3, y, ...beside.sort((a, b) => Math.abs(a - y) - Math.abs(b - y))];
-    const top = tops.find((top) => 0 <= top && top <= lowest && !hits(top)) ?? Math.max(0, Math.min(y, lowest));
-    taken.push({ left, top, wide, high });
-    return { left, top };
+    const lefts = [face.left - 3, face.left + face.wide + 3 - wide].map((left) => Math.max(0, Math.min(left, width - wide)));
+    const lowest = height - high - (height > 2 * CONTROLS ? CONTROLS : 0);
+    const near = labels.flatMap((other) => [other.top - high, other.top + other.high]);
+    near.sort((a, b) => Math.abs(a - face.top) - Math.abs(b - face.top));
+    const spots = [face.top - high - 3, face.top + face.high + 3, ...near, face.top]
+      .filter((top) => 0 <= top && top <= lowest)
+      .flatMap((top) => lefts.map((left) => ({ left, top, wide, high })));
+    const clear = (spot, taken) => !taken.some((other) => overlap(spot, other));
+    return spots.find((spot) => clear(spot, [...labels, ...others])) ?? spots.find((spot) => clear(spot, labels))
+      ?? { left: lefts[0], top: Math.max(0, Math.min(face.top, lowest)), wide, high };
   }
 
   return (time, readings, shown) => {
@@ -55,21 +59,30 @@ function boxesOver(video, layer) {
       width: `${width}px`,
       height: `${height}px`,
     });
-    const taken = [];
-    faces.forEach(({ paths, frame, label }, index) => {
+    const places = faces.map(({ paths }, index) => {
+      const place = readings[index] && placeAt(paths, 1000 * (time - data.start));
+      if (!place) return undefined;
+      const [x, y, w, h] = place;
+      return { left: (x * width) / 1000, top: (y * height) / 1000, wide: (w * width) / 1000, high: (h * height) / 1000 };
+    });
+    const labels = [];
+    faces.forEach(({ frame, label }, index) => {
+      const face = places[index];
+      frame.hidden = !face;
+      if (!face) return;
       const reading = readings[index];
-      const place = reading && placeAt(paths, 1000 * (time - data.start));
-      frame.hidden = !place;
-      if (!place) return;
-      const box = place.map((value, column) => (value / 1000) * (column % 2 ? height : width));
-      const [x, y, w, h] = box;
-      Object.assign(frame.style, { left: `${x}px`, top: `${y}px`, width: `${w}px`, height: `${h}px` });
+      Object.assign(frame.style, {
+        left: `${face.left}px`, top: `${face.top}px`, width: `${face.wide}px`, height: `${face.high}px`,
+      });
       frame.className = `box ${reading.emotion}${reading.uncertain ? " uncertain" : ""}`;
       const short = `${reading.emotion}${reading.uncertain ? "?" : ""}`;
       label.textContent = `${data.people[index].number}: ${width < NARROW ? short : reading.words}`;
-      const spot = free(label, box, taken, width, height);
-      label.style.left = `${spot.left - x - 3}px`;
-      label.style.top = `${spot.top - y - 3}px`;
+      const others = places.filter((place) => place && place !== face);
+      const spot = free(label, face, others, labels, width, height);
+      labels.push(spot);
+      // Counted from the inner edge of the frame's border.
+      label.style.left = `${spot.left - face.left - 3}px`;
+      label.style.top = `${spot.top - face.top - 3}px`;
     });
   };
 }
