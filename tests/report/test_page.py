@@ -6,7 +6,9 @@ import json
 import math
 import re
 from dataclasses import replace
+from datetime import date
 from html.parser import HTMLParser
+from importlib.metadata import version
 from pathlib import Path
 
 import cv2
@@ -14,11 +16,13 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from emodetect.backends.registry import create_backend
 from emodetect.errors import OutputError, SourceError
-from emodetect.report.page import Report, clock, render, write_report
+from emodetect.report.accuracy import accuracy_in_words
+from emodetect.report.page import MOST_CLIP_BYTES, Report, render, write_report
 from emodetect.report.timeline import Timeline
 from emodetect.sources.video import VideoFile
-from emodetect.types import Box, Emotion
+from emodetect.types import EMOTIONS, Box, Emotion
 from tests.builders import MovingClip, make_image, make_reading, make_result, small_disk, write_clip
 
 NASTY = "</title><script>alert(1)</script>\"'&.mp4"
@@ -41,6 +45,10 @@ class Page(HTMLParser):
             self.blocks.append(data)
 
 
+def html(report: Report, most_clip_bytes: int = MOST_CLIP_BYTES) -> str:
+    return render(report, most_clip_bytes)[0]
+
+
 def make_timeline(frames: int = 10) -> Timeline:
     timeline = Timeline()
     for index in range(frames):
@@ -49,15 +57,8 @@ def make_timeline(frames: int = 10) -> Timeline:
     return timeline
 
 
-@pytest.mark.parametrize(
-    ("seconds", "shown"), [(0, "0:00.0"), (9.96, "0:10.0"), (62.5, "1:02.5"), (3599.99, "1:00:00.0"), (3723.4, "1:02:03.4")]
-)
-def test_times_are_written_as_people_do(seconds: float, shown: str) -> None:
-    assert clock(seconds) == shown
-
-
 def test_whatever_a_name_holds_stays_text() -> None:
-    text = render(Report(NASTY, make_timeline(), settings={NASTY: NASTY}, accuracy=[NASTY]))
+    text = html(Report(NASTY, make_timeline(), settings={NASTY: NASTY}, accuracy=[NASTY]))
 
     assert [tag for tag, _ in Page(text).elements].count("script") == 2
     assert "<script>alert" not in text
@@ -65,7 +66,7 @@ def test_whatever_a_name_holds_stays_text() -> None:
 
 
 def test_only_the_pages_own_script_and_style_may_run_and_nothing_may_be_asked_for() -> None:
-    page = Page(render(Report("clip.mp4", make_timeline())))
+    page = Page(html(Report("clip.mp4", make_timeline())))
 
     (policy,) = [a["content"] or "" for tag, a in page.elements if a.get("http-equiv") == "Content-Security-Policy"]
     assert policy.startswith("default-src 'none'; img-src data:; media-src data:;")
@@ -79,26 +80,136 @@ def test_only_the_pages_own_script_and_style_may_run_and_nothing_may_be_asked_fo
 
 
 def test_what_the_script_gets() -> None:
-    page = Page(render(Report("clip.mp4", make_timeline())))
+    page = Page(html(Report("clip.mp4", make_timeline())))
 
     data = json.loads(page.blocks[1])
     assert (data["start"], data["end"]) == (0, 1)
-    assert data["people"] == [{"number": 3, "runs": [[0, 0.5, "happy", 70, False], [0.5, 1.0, "sad", 70, False]], "boxes": []}]
+    assert data["people"] == [
+        {"number": 3, "runs": [[0, 0.5, "happy", 0, [70] * 5], [0.5, 1.0, "sad", 0, [70] * 5]], "boxes": []}
+    ]
 
 
 def test_the_words_stand_beside_the_colours() -> None:
-    text = render(Report("clip.mp4", make_timeline()))
+    text = html(Report("clip.mp4", make_timeline()))
 
     assert re.findall(r"<li>(\w+)</li>", text)[:2] == ["happy", "sad"]
     assert "Mostly happy" in text
     assert re.search(r'data-time="0.5".*?happy.*?sad', text, re.DOTALL)
 
 
-def test_nobody_and_nothing_are_shown_too() -> None:
+def test_nobody_and_nothing_are_shown_too(moving_clip: MovingClip) -> None:
     timeline = Timeline()
     timeline.add(make_result())
+    report = Report("clip.mp4", timeline, moving_clip.path)
 
-    assert "No face was found" in render(Report("clip.mp4", timeline))
+    assert "No face was found by the log." in html(replace(report, clip=None))
+    assert "No face was found." in html(report)
+    assert "No face was found in that region." in html(replace(report, part_of_picture=True))
+    assert 'id="boxes"' not in html(report), "there is nothing to switch"
+
+
+def test_confidences_are_those_of_the_moment() -> None:
+    timeline = Timeline()
+    for index in range(50):
+        timeline.add(make_result(make_reading(confidence=0.5 + index / 100), index=index, timestamp=index / 25))
+
+    ((_, _, _, _, percents),) = json.loads(Page(html(Report("clip.mp4", timeline))).blocks[1])["people"][0]["runs"]
+    assert len(percents) == 20
+    for place, shown in enumerate(percents):
+        assert shown == pytest.approx(50 + 25 * place / 10, abs=1.01)
+
+
+def test_times_of_a_log_that_lie_far_apart_make_no_large_page() -> None:
+    timeline = Timeline()
+    for index in range(4):
+        timeline.add(make_result(make_reading(), index=index, timestamp=index * 1e9))
+
+    assert len(html(Report("log.jsonl", timeline))) < 100_000
+
+
+def test_what_is_all_uncertain_is_not_called_an_emotion() -> None:
+    timeline = Timeline()
+    timeline.add(make_result(make_reading(uncertain=True)))
+
+    page = html(Report("clip.mp4", timeline))
+    assert "Nothing was read with certainty." in page
+    assert "Mostly happy" not in page
+    assert "Seen for 0.04 s" in page
+
+
+def test_who_was_seen_longest_comes_first_and_who_was_seen_briefly_is_folded_away() -> None:
+    timeline = Timeline()
+    for index in range(40):
+        readings = [make_reading(track_id=number) for number, first in ((1, 35), (2, 0), (3, 20), (4, 36)) if index >= first]
+        timeline.add(make_result(*readings, index=index, timestamp=index / 10))
+
+    page = html(Report("clip.mp4", timeline))
+    at_once, folded = page.split("Seen for less than a second: 2 people")
+    heading = r'<h2 id="person-(\d)"'
+    assert (re.findall(heading, at_once), re.findall(heading, folded)) == (["2", "3"], ["1", "4"])
+    assert [person["number"] for person in json.loads(Page(page).blocks[1])["people"]] == [2, 3, 1, 4]
+
+
+def make_long_timeline(seconds: int) -> Timeline:
+    """One frame a second; another emotion every three seconds, for half a minute, and then every two minutes."""
+    timeline = Timeline()
+    for index in range(seconds):
+        emotion = EMOTIONS[(index // (3 if index < 90 else 120)) % 7]
+        timeline.add(make_result(make_reading(dominant=emotion), index=index, timestamp=float(index)))
+    return timeline
+
+
+def test_all_changes_can_be_reached() -> None:
+    page = html(Report("clip.mp4", make_long_timeline(3600)))
+
+    (count,) = re.findall(r"<summary>All (\d+) changes</summary>", page)
+    assert int(count) > 50
+    assert len(re.findall(r'<li><span class="moment" data-time="[^"]*">[^<]*</span> from \w+ to \w+</li>', page)) == int(count)
+
+
+def test_long_clips_have_legible_times_and_outlines() -> None:
+    page = html(Report("clip.mp4", make_long_timeline(3600)))
+
+    axis = page[page.index('<div class="axis"') :]
+    assert re.findall(r"<span>([^<]*)</span>", axis)[:5] == ["0:00", "15:00", "30:00", "45:00", "1:00:00"]
+    assert "Seen for 1 h 0 min between 0:00.0 and 1:00:00.0." in page
+    outlined, summed = (re.findall(rf'<path class="\w+{kind}" d="([^"]*)"', page) for kind in ("", " sum"))
+    assert len(outlined) == pytest.approx(30, abs=2)
+    assert 1 < len(summed) <= 7, "what is too short to have an outline"
+    assert "for each 7.2 s" in page
+
+
+def test_the_page_says_where_the_player_begins(moving_clip: MovingClip) -> None:
+    timeline = Timeline()
+    for index in range(50, 75):
+        timeline.add(make_result(make_reading(moving_clip.boxes[index]), index=index, timestamp=index / 25))
+
+    assert "The player counts from 0:00, which is 0:02.0 here." in html(Report("clip.mp4", timeline, moving_clip.path))
+
+
+def test_why_there_are_stills_is_said(tmp_path: Path, moving_clip: MovingClip) -> None:
+    report = Report("clip.mp4", make_timeline(), moving_clip.path)
+
+    said = write_report(report, tmp_path / "stills.html", most_clip_bytes=2000)
+
+    assert said == "The page shows stills, since a small copy of the clip would be larger than 0.002 MB."
+    assert said in (tmp_path / "stills.html").read_text()
+    assert write_report(report, tmp_path / "clip.html") is None
+
+
+def test_the_page_says_when_and_by_which_version_it_was_made() -> None:
+    text = html(Report("clip.mp4", make_timeline()))
+
+    assert f"<dd>{date.today()}, emodetect {version('emodetect')}</dd>" in text
+
+
+def test_percent_signs_have_one_form(moving_clip: MovingClip) -> None:
+    with create_backend("cnn") as backend:
+        text = html(Report("clip.mp4", make_timeline(), moving_clip.path, {}, accuracy_in_words(backend)))
+
+    text = text[text.index("<body>") : text.index("<script")]
+    assert re.search(r"\d%", text)
+    assert not re.search(r"\d\s%", text)
 
 
 def test_a_clip_is_shown_itself_or_in_stills(moving_clip: MovingClip) -> None:
@@ -107,7 +218,7 @@ def test_a_clip_is_shown_itself_or_in_stills(moving_clip: MovingClip) -> None:
         timeline.add(make_result(make_reading(box), index=index, timestamp=index / 25))
     report = Report("clip.mp4", timeline, moving_clip.path)
 
-    whole, reduced = render(report), render(report, most_clip_bytes=2000)
+    whole, reduced = html(report), html(report, most_clip_bytes=2000)
 
     assert 'src="data:video/mp4;base64,' in whole
     assert whole.count("data:image/jpeg") == 1, "the face"
@@ -125,11 +236,11 @@ def test_a_cut_clip_holds_the_frames_that_were_read(tmp_path: Path, most_clip_by
         sure = 0.9 if number == 70 else 0.6
         timeline.add(make_result(make_reading(Box(10, 10, 20, 20), confidence=sure), index=number, timestamp=number / 10))
 
-    page = render(Report("clip.mp4", timeline, clip, clip_is_cut=True), most_clip_bytes)
+    page = html(Report("clip.mp4", timeline, clip, clip_is_cut=True), most_clip_bytes)
 
     assert brightness(r'alt="Face of person 1"', page) == [pytest.approx(grays[70], abs=4)]
     if most_clip_bytes == 2000:
-        times = [round(10 * float(time)) for time in re.findall(r'<li><button type="button" data-time="([^"]*)"', page)]
+        times = [round(10 * float(time)) for time in re.findall(r'<li><span class="moment" data-time="([^"]*)"', page)]
         assert len(times) == 12
         assert brightness(r'alt=""', page) == [pytest.approx(grays[number], abs=4) for number in times]
     else:
@@ -159,7 +270,7 @@ def test_boxes_are_where_the_faces_are(moving_clip: MovingClip) -> None:
         readings = [] if 30 <= index < 40 else [make_reading(box)]
         timeline.add(make_result(*readings, index=index, timestamp=index / 25))
 
-    paths = boxes_in(render(Report("clip.mp4", timeline, moving_clip.path)))
+    paths = boxes_in(html(Report("clip.mp4", timeline, moving_clip.path)))
 
     assert [(path[0, 0], path[-1, 0]) for path in paths] == [(0, 1200), (1600, 3000)]
     for index, box in enumerate(moving_clip.boxes):
@@ -177,7 +288,7 @@ def test_boxes_of_a_long_clip_take_little_room(moving_clip: MovingClip) -> None:
         box = Box(300 + round(200 * math.sin(index / 20)), 150 + round(90 * math.cos(index / 33)), 80 + index % 7, 80 + index % 7)
         timeline.add(make_result(make_reading(box), index=index, timestamp=index / 30))
 
-    text = render(replace(Report("clip.mp4", timeline), clip=moving_clip.path))
+    text = html(replace(Report("clip.mp4", timeline), clip=moving_clip.path))
 
     (path,) = boxes_in(text)
     assert len(path) == pytest.approx(6000, abs=5)
@@ -188,7 +299,7 @@ def test_a_log_that_puts_a_face_anywhere_is_shown_all_the_same(moving_clip: Movi
     timeline = Timeline()
     timeline.add(make_result(make_reading(Box(-(2**52), 2**52, 2**52, 1))))
 
-    assert boxes_in(render(Report("clip.mp4", timeline, moving_clip.path)))[0].tolist()[0] == [0, -1000, 2000, 2000, 3]
+    assert boxes_in(html(Report("clip.mp4", timeline, moving_clip.path)))[0].tolist()[0] == [0, -1000, 2000, 2000, 3]
 
 
 def test_another_clip_is_an_error(moving_clip: MovingClip) -> None:
@@ -196,14 +307,14 @@ def test_another_clip_is_an_error(moving_clip: MovingClip) -> None:
     timeline.add(make_result(make_reading(), index=500, timestamp=20.0))
 
     with pytest.raises(SourceError, match="has no frame 500; is it the clip"):
-        render(Report("clip.mp4", timeline, moving_clip.path))
+        html(Report("clip.mp4", timeline, moving_clip.path))
 
 
 def test_a_box_outside_the_picture_has_no_thumbnail(moving_clip: MovingClip) -> None:
     timeline = Timeline()
     timeline.add(make_result(make_reading(Box(9000, 9000, 50, 50))))
 
-    assert "Face of person" not in render(Report("clip.mp4", timeline, moving_clip.path))
+    assert "Face of person" not in html(Report("clip.mp4", timeline, moving_clip.path))
 
 
 def test_an_older_file_is_kept_unless_it_may_be_replaced(tmp_path: Path) -> None:

@@ -39,6 +39,20 @@ def test_bands_stand_where_the_emotions_were_read(tmp_path: Path) -> None:
     assert centres[Emotion.HAPPY][1] < centres[Emotion.SAD][1] - 300, "happy comes before sad"
 
 
+def test_an_hour_has_minutes_below_and_says_how_to_read_it(tmp_path: Path) -> None:
+    timeline = Timeline()
+    for index in range(3600):
+        reading = make_reading(dominant=Emotion.HAPPY if index % 4 < 2 else Emotion.SAD, uncertain=index % 3 == 0)
+        timeline.add(make_result(reading, index=index, timestamp=float(index)))
+    plot_timeline(timeline, "clip.mp4", tmp_path / "plot.svg")
+
+    text = (tmp_path / "plot.svg").read_text()
+    for label in ("10:00", "50:00", "1:00:00", "height: confidence; hatched: uncertain"):
+        assert f"<!-- {label}" in text
+    assert "<!-- seconds -->" not in text
+    assert text.count('id="FillBetweenPolyCollection') + text.count('id="PolyCollection') <= 4, "short runs are summed up"
+
+
 @pytest.mark.parametrize("suffix", [".png", ".pdf", ".svg"])
 def test_a_full_disk_leaves_no_half_picture(tmp_path: Path, suffix: str) -> None:
     with small_disk(tmp_path / "disk", "size=4k") as disk:

@@ -45,30 +45,40 @@ def test_shares_say_how_much_is_uncertain() -> None:
     assert (share.share, share.uncertain) == pytest.approx((1, 0.25))
 
 
-@pytest.mark.parametrize(
-    ("emotions", "uncertain", "changes"),
-    [
-        pytest.param([H] * 5, set(), [], id="none"),
-        pytest.param([H, H, H, A, A, A], set(), [(0.6, H, A)], id="one"),
-        pytest.param([H, H, H, A, H, H, H], set(), [], id="a flicker"),
-        pytest.param([H, H, H, A, A, A, H, H, H], {3, 4, 5}, [], id="uncertain"),
-        pytest.param([H, H, None, N, N], set(), [(0.6, H, N)], id="after a gap"),
-        pytest.param([H, A, H, A, A], set(), [], id="too short to come from"),
-    ],
-)
-def test_a_change_is_certain_and_lasts(
-    emotions: list[Emotion | None], uncertain: set[int], changes: list[tuple[float, Emotion, Emotion]]
-) -> None:
-    (person,) = timeline_of(emotions, uncertain).people()
-
-    assert [(round(change.time, 6), change.before, change.after) for change in person.changes()] == changes
+def test_mostly_counts_certain_time_only() -> None:
+    (person,) = timeline_of([H, H, H, A], uncertain={0, 1, 2}).people()
+    assert person.mostly() is A
+    (person,) = timeline_of([H, H], uncertain={0, 1}).people()
+    assert person.mostly() is None
 
 
-def test_people_are_kept_apart_and_who_was_never_read_is_left_out() -> None:
+@pytest.mark.parametrize(("clip_end", "end"), [(0.0, 0.84), (0.92, 0.92), (9.0, 1.0), (0.5, 0.84)])
+def test_the_end_does_not_overshoot_where_frames_were_left_out(clip_end: float, end: float) -> None:
+    """Every fifth frame of a clip of 25 a second; the last one that was read is at 0.8 s."""
+    timeline = Timeline(clip_end)
+    for index in range(0, 25, 5):
+        timeline.add(make_result(make_reading(), index=index, timestamp=index / 25))
+
+    assert timeline.end == pytest.approx(end)
+
+
+def test_a_hole_in_a_log_is_no_emotion() -> None:
     timeline = Timeline()
-    timeline.add(make_result(make_reading(track_id=5), make_reading(track_id=2), FaceReading(Box(0, 0, 9, 9), 7, None)))
+    for index, time in enumerate([0.0, 0.1, 0.2, 600.0, 600.1]):
+        timeline.add(make_result(make_reading(), index=index, timestamp=time))
+    (person,) = timeline.people()
 
-    assert [person.track_id for person in timeline.people()] == [2, 5]
+    assert person.seconds == pytest.approx(0.2 + 1.0 + 0.2)
+    assert [time for run in person.runs() for time in (run.start, run.end)] == pytest.approx([0, 1.2, 600, 600.2])
+
+
+def test_people_come_longest_first_and_who_was_never_read_is_left_out() -> None:
+    timeline = Timeline()
+    never = FaceReading(Box(0, 0, 9, 9), 7, None)
+    timeline.add(make_result(make_reading(track_id=5), make_reading(track_id=2), make_reading(track_id=1), never))
+    timeline.add(make_result(make_reading(track_id=5), index=1, timestamp=0.1))
+
+    assert [person.track_id for person in timeline.people()] == [5, 1, 2]
     assert timeline.end > timeline.start
 
 

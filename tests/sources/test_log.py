@@ -41,7 +41,9 @@ def line(**changes: Any) -> str:
         pytest.param("", "holds no frame", id="empty"),
         pytest.param("hello\n", "line 1: not a frame", id="text"),
         pytest.param("[1]\n", "line 1: not a frame", id="list"),
-        pytest.param(line() + line()[:40], "line 2: not a frame", id="cut"),
+        pytest.param(line()[:40], "line 1: not a frame", id="only a part of a line"),
+        pytest.param(line() + line()[:40] + "\n", "line 2: not a frame", id="a part of a line and a whole one's end"),
+        pytest.param(line() + "{}", "line 2: not a frame", id="another object at the end"),
         pytest.param(line() + line(), "line 2: .*not after", id="time stands still"),
         pytest.param(line(time=float("nan")), "line 1: .*not after", id="no number"),
         pytest.param(line(frame="<script>"), "line 1: .*whole number", id="frame"),
@@ -55,6 +57,28 @@ def test_what_is_no_log_is_an_error_that_names_the_line(tmp_path: Path, text: st
     with pytest.raises(SourceError, match=message) as caught:
         list(read_log(path))
     assert str(path) in str(caught.value)
+
+
+def test_what_is_whole_of_a_cut_log_is_read(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "log.jsonl"
+    path.write_text(line() + line(time=0.3)[:-30])
+
+    assert [result.timestamp for result in read_log(path)] == [0.2]
+    assert caplog.messages == [f"{path}: the last line is cut off; what is whole was read, 1 frame"]
+
+    path.write_text(line() + line(time=0.3).rstrip())
+    assert [result.timestamp for result in read_log(path)] == [0.2, 0.3], "nothing but the line's end is missing"
+    assert len(caplog.messages) == 1
+
+
+def test_progress_counts_bytes(tmp_path: Path) -> None:
+    path = tmp_path / "log.jsonl"
+    path.write_text(line() + line(time=0.3))
+    sizes: list[int] = []
+
+    list(read_log(path, sizes.append))
+
+    assert (len(sizes), sum(sizes)) == (2, path.stat().st_size)
 
 
 def test_bytes_a_folder_a_missing_file_and_csv_are_errors(tmp_path: Path) -> None:

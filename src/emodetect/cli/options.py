@@ -288,16 +288,21 @@ def make_caption_style(style: Style, language: str | None, names: Iterable[str])
     return captions
 
 
+def detector_in_words(cascade: Path | None, scale_factor: float, min_neighbors: int, min_face: tuple[float, bool]) -> str:
+    """The detector that the options describe, as one line."""
+    number, relative = min_face
+    smallest = f"{100 * number:g}% of the height" if relative else f"{number:g} pixels"
+    return (
+        f"{cascade or 'the cascade that comes with emodetect'}, scale factor {scale_factor:g}, {min_neighbors} neighbours, "
+        f"smallest face {smallest}"
+    )
+
+
 def make_detector(cascade: Path | None, scale_factor: float, min_neighbors: int, min_face: tuple[float, bool]) -> HaarDetector:
     """The detector that the options describe."""
     from emodetect.faces.haar import HaarDetector, MinFace
 
-    number, relative = min_face
-    smallest = f"{100 * number:g} % of the height" if relative else f"{number:g} pixels"
-    detail(
-        f"detector: {cascade or 'the cascade that comes with emodetect'}, scale factor {scale_factor:g}, {min_neighbors} "
-        f"neighbours, smallest face {smallest}"
-    )
+    detail(f"detector: {detector_in_words(cascade, scale_factor, min_neighbors, min_face)}")
     return HaarDetector(cascade, scale_factor=scale_factor, min_neighbors=min_neighbors, min_face=MinFace(*min_face))
 
 

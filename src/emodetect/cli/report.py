@@ -6,10 +6,11 @@ from pathlib import Path
 
 import click
 
-from emodetect.cli.messages import note
+from emodetect.cli.messages import detail, note
 from emodetect.cli.options import PATH, REPORT_SUFFIXES, common_options, max_pixels_option, overwrite_option
+from emodetect.cli.settings import given_elsewhere
 from emodetect.errors import OutputError
-from emodetect.text import one_line
+from emodetect.text import counted, one_line
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -22,24 +23,47 @@ from emodetect.text import one_line
 @max_pixels_option
 @common_options
 def report(log: Path, clip: Path | None, output: Path | None, overwrite: bool) -> None:
-    """Make a page of a log (.jsonl) that `video` or `live` has written: one file that opens offline in any browser."""
+    """Make a page of a log that `video` or `live` has written (.jsonl; a .csv lacks the frames without faces).
+
+    One file that opens offline in any browser: each person's timeline, the shares of each emotion and the moments of change, and
+    how far to trust them. With --clip also the clip, or stills of a long one, and each person's face; without it there are
+    timelines and figures only.
+    """
     from emodetect.backends.registry import create_backend
+    from emodetect.cli.progress import progress_bar
     from emodetect.files import check_output
     from emodetect.report.accuracy import accuracy_in_words
     from emodetect.report.page import Report, write_report
     from emodetect.report.timeline import Timeline
     from emodetect.sources.log import read_log
+    from emodetect.sources.video import VideoFile
 
     path = output or log.with_suffix(REPORT_SUFFIXES[0])
     for name, source in (("log", log), ("clip", clip)):
         if source is not None and path.exists() and source.exists() and path.samefile(source):
             raise OutputError(f"{path}: is the {name} itself; choose another name")
     check_output(path, overwrite=overwrite, suffixes=REPORT_SUFFIXES)
-    timeline = Timeline()
-    for result in read_log(log):
-        timeline.add(result)
+    for setting in given_elsewhere(click.get_current_context()):
+        detail(setting)
+    clip_end = 0.0
+    if clip is not None:
+        with VideoFile(clip) as frames:
+            clip_end = frames.seconds
+            detail(f"{clip}: {frames.size[0]}x{frames.size[1]} pixels, {counted(frames.frame_count, 'frame')}")
+    timeline = Timeline(clip_end)
+    with progress_bar(of_bytes=True) as progress:
+        task = progress.add_task(one_line(log.name), total=log.stat().st_size if log.is_file() else None)
+        for result in read_log(log, lambda size: progress.advance(task, size)):
+            timeline.add(result)
+    count = counted(len(timeline.times), "frame")
+    detail(
+        f"{log}: {count} from {timeline.start:g} s to {timeline.end:g} s, {counted(len(timeline.people()), 'person', 'people')}"
+    )
     with create_backend("cnn") as embedded:
         accuracy = ["A log does not say which network wrote it. If it was the embedded one:", *accuracy_in_words(embedded)]
-    settings = {"Log": log.name, "Frames": str(len(timeline.times))}
-    write_report(Report(clip.name if clip else log.name, timeline, clip, settings, accuracy), path, overwrite=overwrite)
+    settings = {"Log": log.name, "Frames": f"{len(timeline.times):,}"}
+    facts = Report(clip.name if clip else log.name, timeline, clip, settings, accuracy)
+    why_stills = write_report(facts, path, overwrite=overwrite)
     note(one_line(f"emodetect: {path}: written"))
+    if why_stills:
+        note(one_line(f"emodetect: {path}: {why_stills}"))

@@ -21,6 +21,7 @@ from emodetect.cli.options import (
     backend_options,
     check_anonymize,
     common_options,
+    detector_in_words,
     detector_options,
     make_backend,
     make_caption_style,
@@ -93,9 +94,10 @@ def video(
         ffmpeg_program()
     style = None if output is None and plot is None else make_style(language, font)
     plot_style = None if plot is None or style is None else make_caption_style(style, language, [clip.name])
-    summary, timeline = _Summary(), Timeline()
+    summary = _Summary()
     with ExitStack() as kept, ExitStack() as stack:
         source = stack.enter_context(VideoFile(clip, part))
+        timeline = Timeline(min(part.end, source.seconds))
         region = make_region(roi, source.size, detector["min_face"])
         width, height = source.size
         frames = counted(source.frame_count, "frame")
@@ -149,15 +151,21 @@ def video(
                 "Clip": clip.name,
                 "Time": "all of it" if part == WHOLE else str(part),
                 "Picture": f"{region.width} x {region.height} at {region.x}, {region.y}" if region else "all of it",
-                "Network": f"{emotion_backend.name} ({backend})",
+                "Detector": one_line(detector_in_words(**detector)),
+                "Network": one_line(f"{emotion_backend.name} ({backend}{f': {model}' if model else ''})"),
                 "Uncertain below": f"{threshold:.0%} confidence",
                 "Smoothing": f"{smoothing:g} s" if smoothing else "off",
                 "Faces verified": "yes" if verify else "no",
                 "Faces hidden": f"yes ({anonymize})" if anonymize else "no",
             }
             accuracy = accuracy_in_words(emotion_backend)
-            facts = Report(clip.name, timeline, shown, settings, accuracy, clip_is_cut=anonymize is not None)
-            write_report(facts, report, overwrite=overwrite)
+            facts = Report(
+                clip.name, timeline, shown, settings, accuracy,
+                part_of_picture=region is not None, clip_is_cut=anonymize is not None,
+            )  # fmt: skip
+            why_stills = write_report(facts, report, overwrite=overwrite)
+            if why_stills:
+                note(one_line(f"emodetect: {report}: {why_stills}"))
     if plot is not None:
         from emodetect.report.plot import plot_timeline
 

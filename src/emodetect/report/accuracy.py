@@ -7,7 +7,7 @@ from emodetect.backends.registry import RESERVED
 
 _EMBEDDED = (
     "It learned from FER-2013, pictures found by web searches in 2013, in which children, old people and darker skin are rarer "
-    "than in life and 1.5 % of the faces show disgust."
+    "than in life and 1.5% of the faces show disgust."
 )
 
 

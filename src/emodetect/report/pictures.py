@@ -24,7 +24,11 @@ _AROUND_FACE = 0.25
 """How far a thumbnail reaches beyond the face's box, as a share of its side."""
 
 
-def playable_copy(clip: Path, start: float, end: float, most_bytes: int) -> bytes | None:
+class CopyError(Exception):
+    """There is no small copy of a clip; says why, as a clause."""
+
+
+def playable_copy(clip: Path, start: float, end: float, most_bytes: int) -> bytes:
     """A part of a clip as a small H.264 file that begins at its start and holds nothing but picture and sound.
 
     A telephone's clip also says where and when it was made; the copy does not.
@@ -36,11 +40,12 @@ def playable_copy(clip: Path, start: float, end: float, most_bytes: int) -> byte
         most_bytes: size from which on there is no copy.
 
     Returns:
-        An MP4 file; None where it would be too large, FFmpeg cannot make it, or the part holds no pictures.
+        An MP4 file.
 
     Raises:
         SourceError: the clip cannot be read.
         OutputError: FFmpeg cannot be used.
+        CopyError: it would be too large, FFmpeg cannot make it, or the part holds no pictures.
     """
     width, height = picture_size(clip)
     across = 2 * max(1, min(_CLIP_WIDTH, width) // 2)
@@ -58,9 +63,12 @@ def playable_copy(clip: Path, start: float, end: float, most_bytes: int) -> byte
         ]
         # fmt: on
         done = subprocess.run(command, capture_output=True, check=False)
-        if done.returncode or not path.exists() or not 0 < path.stat().st_size < 0.98 * most_bytes:
-            return None
-        return path.read_bytes() if _has_pictures(path) else None
+        copy = path.read_bytes() if path.exists() and not done.returncode else b""
+        if len(copy) >= 0.98 * most_bytes:
+            raise CopyError(f"a small copy of the clip would be larger than {most_bytes / 1e6:g} MB")
+        if not copy or not _has_pictures(path):
+            raise CopyError("FFmpeg cannot make a small copy of the clip")
+        return copy
 
 
 def frames_at(clip: Path, numbers: Collection[int]) -> Iterator[Frame]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 
 import matplotlib as mpl
@@ -11,6 +12,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.font_manager import fontManager
+from matplotlib.ticker import MultipleLocator
 
 from emodetect.drawing.lettering import FallbackLettering, FontLettering
 from emodetect.drawing.phrases import Phrase
@@ -18,7 +20,9 @@ from emodetect.drawing.style import Style
 from emodetect.errors import OutputError
 from emodetect.files import written_whole
 from emodetect.overlay import COLORS
+from emodetect.report.lanes import shapes
 from emodetect.report.timeline import Person, Timeline
+from emodetect.report.words import clock
 from emodetect.text import caption
 from emodetect.types import EMOTIONS
 
@@ -27,6 +31,14 @@ _MOST_PEOPLE = 12
 
 _WIDTH, _LANE, _MARGINS = 10.0, 0.28, 0.75
 """Inches: of the picture, of an emotion's lane, and around the lanes of a person."""
+
+_GROUND = "#0e1013"
+"""Of the lanes, as on the page: all the emotions' colours stand out from it by 3 to 1."""
+
+_MINUTES = 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400
+"""Seconds from one label of a long timeline to the next: the first that gives no more than `_MOST_TICKS`."""
+
+_MOST_TICKS = 10
 
 
 def plot_timeline(timeline: Timeline, name: str, path: Path, *, style: Style | None = None, overwrite: bool = False) -> None:
@@ -49,29 +61,44 @@ def plot_timeline(timeline: Timeline, name: str, path: Path, *, style: Style | N
 
 def _figure(timeline: Timeline, name: str, style: Style) -> Figure:
     everybody = timeline.people()
-    people = sorted(sorted(everybody, key=lambda person: -person.seconds)[:_MOST_PEOPLE], key=lambda person: person.track_id)
+    people = everybody[:_MOST_PEOPLE]
     heights = [_MARGINS + _LANE * len(person.shares()) for person in people] or [1.5]
     figure = Figure(figsize=(_WIDTH, 0.5 + sum(heights)), dpi=110, layout="constrained")
     rest = f" ({style.say(Phrase.SOME_PEOPLE, shown=len(people), all=len(everybody))})" if len(people) < len(everybody) else ""
     figure.suptitle(caption(name) + rest, parse_math=False)
     rows = np.ravel(figure.subplots(len(heights), 1, sharex=True, gridspec_kw={"height_ratios": heights}))
+    ends = timeline.start, max(timeline.end, timeline.start + timeline.step)
     for axes, person in zip(rows, people, strict=False):
-        _draw_person(axes, person, style)
+        _draw_person(axes, person, ends, style)
     if not people:
         rows[0].set_yticks([])
         rows[0].text(0.5, 0.5, style.say(Phrase.NO_FACE), ha="center", va="center", transform=rows[0].transAxes)
-    ends = timeline.start, max(timeline.end, timeline.start + timeline.step)
-    rows[-1].set(xlim=ends, xlabel=style.say(Phrase.SECONDS))
+    _draw_times(rows[-1], ends, style)
+    if people:
+        figure.supxlabel(style.say(Phrase.PLOT_EXPLAINED), fontsize="small", color="0.35")
     return figure
 
 
+def _draw_times(axes: Axes, ends: tuple[float, float], style: Style) -> None:
+    """Seconds below the lowest timeline, or minutes and hours below a long one."""
+    axes.set(xlim=ends)
+    steps = [step for step in _MINUTES if (ends[1] - ends[0]) / step <= _MOST_TICKS]
+    if ends[1] - ends[0] < 60:
+        axes.set(xlabel=style.say(Phrase.SECONDS))
+    elif steps:
+        axes.xaxis.set_major_locator(MultipleLocator(steps[0]))
+        axes.xaxis.set_major_formatter(lambda time, position: clock(time, tenths=False))
+
+
 def _save(figure: Figure, path: Path, *, overwrite: bool) -> None:
+    picture = BytesIO()  # Matplotlib leaves files open where the disk is full
     with written_whole(path, overwrite=overwrite) as partial, warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph")  # of a name in letters that the font lacks
         try:
-            figure.savefig(partial)
+            figure.savefig(picture, format=path.suffix[1:])
         except ValueError as error:
             raise OutputError(f"{path}: cannot be written ({error})") from error
+        partial.write_bytes(picture.getvalue())
 
 
 def _families(style: Style) -> Iterator[str]:
@@ -92,29 +119,28 @@ def _family(font: FontLettering) -> str:
     return font.family if font.family in names else names[0]
 
 
-def _draw_person(axes: Axes, person: Person, style: Style) -> None:
+def _draw_person(axes: Axes, person: Person, ends: tuple[float, float], style: Style) -> None:
     shown = {share.emotion: share.share for share in person.shares()}
     # From below upwards, so that the first label stands at the top.
     lanes = {emotion: number for number, emotion in enumerate(reversed([emotion for emotion in EMOTIONS if emotion in shown]))}
-    for run in person.runs():
-        blue, green, red = COLORS[run.emotion]
-        confidences = person.confidences[run.samples]
-        lane = lanes[run.emotion]
+    for shape in shapes(person, *ends):
+        blue, green, red = COLORS[shape.emotion]
+        lane = lanes[shape.emotion]
         axes.fill_between(
-            [*person.starts[run.samples], run.end],
+            shape.edges,
             lane,
-            lane + 0.9 * np.append(confidences, confidences[-1]),
+            lane + 0.9 * np.append(shape.heights, shape.heights[-1]),
             step="post",
-            facecolor=(red / 255, green / 255, blue / 255, 0.35 if run.uncertain else 1),
-            edgecolor=(0.3, 0.3, 0.3),
-            hatch="////" if run.uncertain else None,
-            linewidth=0.4,
+            facecolor=(red / 255, green / 255, blue / 255, 0.35 if shape.uncertain else 1),
+            edgecolor="0.9" if shape.run else "none",
+            hatch="////" if shape.uncertain and shape.run else None,
+            linewidth=0.4 if shape.run else 0,
         )
     labels = [f"{style.name(emotion)} {shown[emotion]:.0%}" for emotion in lanes]
     axes.set_yticks([lane + 0.45 for lane in lanes.values()], labels)
     axes.set(ylim=(0, len(lanes)), title=style.say(Phrase.PERSON, number=person.track_id))
     axes.title.set_fontsize("medium")
-    axes.set_facecolor("0.93")  # neutral is white
+    axes.set_facecolor(_GROUND)
     for lane in range(1, len(lanes)):
-        axes.axhline(lane, color="0.8", linewidth=0.6, zorder=0)
+        axes.axhline(lane, color="0.4", linewidth=0.6, zorder=0)
     axes.spines[["top", "right"]].set_visible(False)

@@ -12,11 +12,11 @@ import numpy.typing as npt
 
 from emodetect.types import EMOTIONS, Box, Emotion, FaceReading, FrameResult
 
-_LASTING = 0.4
-"""Seconds that an emotion must be read with certainty to count as a change: shorter ones are mostly flicker."""
-
 _ONE_FRAME = 0.04
 """Seconds that the only frame of a clip is taken to last."""
+
+_LONGEST_STEPS, _LONGEST = 5, 1.0
+"""A frame lasts until the next one, but no more than so many usual steps or so many seconds: a log may have holes."""
 
 
 @dataclass(frozen=True)
@@ -53,21 +53,6 @@ class Share:
     seconds: float
     share: float
     uncertain: float
-
-
-@dataclass(frozen=True)
-class Change:
-    """A moment from which on another emotion was read, and kept for a while.
-
-    Attributes:
-        time: seconds.
-        before: the emotion until then.
-        after: the emotion from then on.
-    """
-
-    time: float
-    before: Emotion
-    after: Emotion
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,19 +113,11 @@ class Person:
                 shares.append(Share(emotion, seconds, seconds / self.seconds, doubtful / seconds))
         return sorted(shares, key=lambda share: -share.seconds)
 
-    def changes(self) -> list[Change]:
-        """When the emotion changed; uncertain readings and what lasted under 0.4 seconds are passed over."""
-        stretches: list[tuple[Emotion, float, float]] = []
-        for run in self.runs():
-            if run.uncertain:
-                continue
-            if stretches and stretches[-1][0] is run.emotion:
-                emotion, start, seconds = stretches.pop()
-                stretches.append((emotion, start, seconds + run.end - run.start))
-            else:
-                stretches.append((run.emotion, run.start, run.end - run.start))
-        lasting = [(emotion, start) for emotion, start, seconds in stretches if round(seconds, 6) >= _LASTING]
-        return [Change(start, before, after) for (before, _), (after, start) in pairwise(lasting) if before is not after]
+    def mostly(self) -> Emotion | None:
+        """What was read for the longest time with certainty; None where nothing was."""
+        certain = [(share.seconds * (1 - share.uncertain), share.emotion) for share in self.shares()]
+        seconds, emotion = max(certain, key=lambda pair: pair[0])
+        return emotion if seconds > 0 else None
 
 
 def _slices(new: npt.NDArray[np.bool_]) -> Iterator[slice]:
@@ -152,13 +129,17 @@ def _slices(new: npt.NDArray[np.bool_]) -> Iterator[slice]:
 class Timeline:
     """Gathers results, in order; what it keeps of each is a few numbers a face.
 
+    Args:
+        clip_end: when the clip, or the part of it that is read, ends by what its header says, seconds; 0 where that is not known.
+
     Attributes:
         frames: the number of each frame.
         times: when each begins, seconds.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clip_end: float = 0.0) -> None:
         self.frames, self.times = array("q"), array("d")
+        self._clip_end = clip_end
         self._tracks: dict[int, _Track] = {}
 
     def add(self, result: FrameResult) -> None:
@@ -181,13 +162,21 @@ class Timeline:
 
     @property
     def end(self) -> float:
-        """When the last frame ends, seconds."""
-        return self.times[-1] + self.step if self.times else 0.0
+        """When the last frame ends, seconds: with the clip, if frames were left out; where that is not known, after one frame."""
+        if not self.times:
+            return 0.0
+        last = self.times[-1]
+        numbers = self.frames[-1] - self.frames[0]
+        one_frame = (last - self.times[0]) / numbers if numbers > 0 else self.step
+        return min(max(self._clip_end, last + one_frame), last + self.step)
 
     def people(self) -> list[Person]:
-        """Everybody who was read, by number."""
-        bounds = np.asarray([*self.times, self.end])
-        return [track.person(number, bounds) for number, track in sorted(self._tracks.items())]
+        """Everybody who was read, those who were seen longest first."""
+        starts = np.asarray(self.times)
+        longest = max(_LONGEST_STEPS * self.step, _LONGEST)
+        ends = np.minimum(np.append(starts[1:], self.end), starts + longest)
+        people = [track.person(number, starts, ends) for number, track in sorted(self._tracks.items())]
+        return sorted(people, key=lambda person: -person.seconds)
 
 
 class _Track:
@@ -213,14 +202,14 @@ class _Track:
         if self._best is None or merit > self._best[:2]:
             self._best = (*merit, frame, reading.box)
 
-    def person(self, track_id: int, bounds: npt.NDArray[np.float64]) -> Person:
-        """The face as a person; ``bounds`` are the times at which results begin, and the end of the last."""
+    def person(self, track_id: int, starts: npt.NDArray[np.float64], ends: npt.NDArray[np.float64]) -> Person:
+        """The face as a person; ``starts`` and ``ends`` are those of all results, seconds."""
         assert self._best is not None
         places = np.asarray(self._places)
         return Person(
             track_id,
-            bounds[places],
-            bounds[places + 1],
+            starts[places],
+            ends[places],
             np.asarray(self._emotions, np.int8),
             np.asarray(self._confidences, np.float32),
             np.asarray(self._uncertain, np.bool_),

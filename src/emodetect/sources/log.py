@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,20 @@ import numpy as np
 
 from emodetect.errors import SourceError, first_line
 from emodetect.suggestions import did_you_mean_file, meant_for_another
+from emodetect.text import counted
 from emodetect.types import EMOTIONS, Box, EmotionScores, FaceReading, FrameResult
 
+_log = logging.getLogger(__name__)
 
-def read_log(path: Path) -> Iterator[FrameResult]:
+
+def read_log(path: Path, advance: Callable[[int], object] | None = None) -> Iterator[FrameResult]:
     """The results in a log of JSON lines, in order, one in memory at a time.
+
+    Where the last line is cut off, as a crash leaves it, the logger ``emodetect`` warns, and what comes before is read.
+
+    Args:
+        path: the file.
+        advance: is told how many bytes each line has, for a progress bar.
 
     Raises:
         SourceError: the file cannot be read, holds no frame, or a line is not what emodetect writes.
@@ -26,13 +36,20 @@ def read_log(path: Path) -> Iterator[FrameResult]:
     before = -math.inf
     number = 0
     try:
-        with path.open(encoding="utf-8") as file:
+        with path.open("rb") as file:
             for number, line in enumerate(file, start=1):
+                if advance is not None:
+                    advance(len(line))
+                text = line.decode()
                 try:
-                    result = _result(json.loads(line))
+                    result = _result(json.loads(text))
                     if not before < result.timestamp < math.inf:
                         raise ValueError("its time is not after that of the line before")
                 except json.JSONDecodeError as error:
+                    if number > 1 and not text.endswith("\n"):
+                        whole = counted(number - 1, "frame")
+                        _log.warning("%s: the last line is cut off; what is whole was read, %s", path, whole)
+                        return
                     raise SourceError(f"{path}, line {number}: not a frame of an emodetect log (no JSON)") from error
                 except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
                     raise SourceError(f"{path}, line {number}: not a frame of an emodetect log ({first_line(error)})") from error

@@ -100,6 +100,11 @@ class VideoFile:
         self.frame_count = max(0, int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT)))
 
     @property
+    def seconds(self) -> float:
+        """When the pictures end by what the file announces, in its time; 0 where it does not know."""
+        return self._start + self.frame_count / self.frames_per_second if self.frame_count else 0.0
+
+    @property
     def expected_count(self) -> int:
         """How many frames the part should have, by what the file announces; 0 where it does not know."""
         first, last = (

@@ -1,0 +1,77 @@
+"""When what was read off a face changed, and stayed so for a while."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from emodetect.report.timeline import Person, Run
+from emodetect.types import Emotion
+
+LASTING = 0.4
+"""Seconds that an emotion must be read with certainty to count, and a face be away for an absence: less is mostly flicker."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """A moment from which on another emotion was read, and kept for a while.
+
+    Attributes:
+        time: seconds.
+        before: the last emotion that had been kept for a while; None where there was none.
+        after: the emotion from then on.
+        absent: whether the face was away between the two.
+    """
+
+    time: float
+    before: Emotion | None
+    after: Emotion
+    absent: bool = False
+
+
+def changes(person: Person) -> list[Change]:
+    """When the emotion changed; uncertain readings and what lasted under 0.4 seconds are passed over.
+
+    The first emotion that lasted counts as well, unless it was there from the beginning.
+    """
+    found = []
+    before: _Stretch | None = None
+    for stretch in _stretches(person):
+        if round(stretch.seconds, 6) < LASTING:
+            continue
+        if before is None and stretch.start > person.starts[0]:
+            found.append(Change(stretch.start, None, stretch.emotion))
+        elif before is not None and before.emotion is not stretch.emotion:
+            found.append(Change(stretch.start, before.emotion, stretch.emotion, before.appearance != stretch.appearance))
+        before = stretch
+    return found
+
+
+@dataclass
+class _Stretch:
+    """One emotion, read with certainty: from when on, for how long, and how many absences came before it."""
+
+    emotion: Emotion
+    start: float
+    seconds: float
+    appearance: int
+
+
+def _stretches(person: Person) -> Iterator[_Stretch]:
+    """The certain runs; those of one emotion without another one or an absence between them are one."""
+    stretch: _Stretch | None = None
+    last: Run | None = None
+    appearance = 0
+    for run in person.runs():
+        appearance += last is not None and round(run.start - last.end, 6) >= LASTING
+        last = run
+        if run.uncertain:
+            continue
+        if stretch is not None and (stretch.emotion, stretch.appearance) == (run.emotion, appearance):
+            stretch.seconds += run.end - run.start
+            continue
+        if stretch is not None:
+            yield stretch
+        stretch = _Stretch(run.emotion, run.start, run.end - run.start, appearance)
+    if stretch is not None:
+        yield stretch
