@@ -95,7 +95,7 @@ def test_the_words_are_those_of_the_language(tmp_path: Path) -> None:
         plot_timeline(make_timeline(2), "a.mp4", tmp_path / f"{language}.svg", style=replace(style, language=language))
 
     texts = {language: (tmp_path / f"{language}.svg").read_text() for language in ("en", "ko")}
-    for korean, english in (("행복 50%", "happy 50%"), ("사람 2", "person 2"), ("초", "seconds")):
+    for korean, english in (("행복 50%", "happy 50%"), ("인물 2", "person 2"), ("초", "seconds")):
         # Letters are drawn as outlines, before which the file says what they are.
         assert f"<!-- {english} -->" in texts["en"]
         assert f"<!-- {korean} -->" in texts["ko"]

@@ -218,7 +218,7 @@ def _print_table(records: Sequence[dict[str, Any]]) -> None:
     from rich.text import Text
 
     # What is not there is no photo; it was said on standard error.
-    rows = [row for record in records if Path(record["path"]).is_file() for row in _rows(record)]
+    rows = [row for record in records if os.path.isfile(record["path"]) for row in _rows(record)]
     if not rows:
         return
     headers = ["photo", "face", "emotion", "confidence", "then"]
@@ -257,7 +257,8 @@ def _rows(record: dict[str, Any]) -> list[list[str]]:
             continue
         second, score = sorted(face["scores"].items(), key=lambda item: -item[1])[1]
         emotion = face["emotion"] + ("?" if face["uncertain"] else "")
-        rows.append([shown, str(number), emotion, f"{face['confidence']:.0%}", f"{second} {score:.0%}"])
+        then = f"{second} {score:.0%}" if score >= 0.005 else ""
+        rows.append([shown, str(number), emotion, f"{face['confidence']:.0%}", then])
     return rows
 
 
