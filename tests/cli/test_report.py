@@ -12,7 +12,7 @@ from emodetect.cli import cli
 from emodetect.report.pictures import CopyError
 from emodetect.sinks.records import frame_as_dict
 from tests.builders import MovingClip, make_reading, make_result
-from tests.cli.running import assert_one_line, run
+from tests.cli.running import assert_one_line, run, run_on_terminal
 
 
 @pytest.fixture
@@ -59,6 +59,13 @@ def test_details_say_what_is_used(log: Path, moving_clip: MovingClip, tmp_path: 
 
     assert f"{moving_clip.path}: 640x360 pixels, 75 frames" in done.stderr
     assert f"{log}: 10 frames from 0 s to 0.4 s, 1 person" in done.stderr
+
+
+def test_progress_over_the_log_is_shown_on_a_terminal(log: Path) -> None:
+    shown = run_on_terminal("report", log)
+
+    assert "log.jsonl" in shown.split("written")[0]
+    assert "kB" in shown or "bytes" in shown
 
 
 def test_a_log_that_was_cut_off_is_used_as_far_as_it_goes(log: Path) -> None:

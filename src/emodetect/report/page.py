@@ -110,20 +110,22 @@ def render(report: Report, most_clip_bytes: int = MOST_CLIP_BYTES) -> tuple[str,
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters.update(clock=clock, counted=counted, duration=duration, percent=percent)
     timeline = report.timeline
+    start, end = timeline.start, timeline.end
     everybody = timeline.people()
     people = everybody[:_MOST_PEOPLE]
     pictures = _pictures(report, people, most_clip_bytes)
     size = picture_size(report.clip) if report.clip else None
-    shown = [_shown(person, timeline, pictures.faces.get(person.track_id)) for person in people]
+    shown = [_shown(person, start, end, pictures.faces.get(person.track_id)) for person in people]
     lasting = sum(person.seconds >= _BRIEFLY for person in people) or len(people)
     # Their hashes are all that may run here and style the page: whatever a file's name holds, it stays text.
     style, script = _part("report.css") + _colors(), "(() => {\n" + "".join(map(_part, _SCRIPTS)) + "})();\n"
     text = environment.from_string(_part("report.html")).render(
         name=one_line(report.name),
-        timeline=timeline,
-        span=timeline.end - timeline.start,
-        is_long=timeline.end - timeline.start >= _LONG,
-        column=(timeline.end - timeline.start) / COLUMNS,
+        frames=len(timeline.times),
+        start=start,
+        end=end,
+        is_long=end - start >= _LONG,
+        column=(end - start) / COLUMNS,
         pictures=pictures,
         is_upright=size is not None and size[1] > size[0],
         people=shown[:lasting],
@@ -192,8 +194,8 @@ def _moments(timeline: Timeline, people: Sequence[Person]) -> list[tuple[int, fl
     return [(timeline.frames[place], timeline.times[place]) for place in sorted(places)]
 
 
-def _shown(person: Person, timeline: Timeline, picture: str | None) -> dict[str, Any]:
-    """A person as the template wants it."""
+def _shown(person: Person, start: float, end: float, picture: str | None) -> dict[str, Any]:
+    """A person as the template wants it, on a timeline of these seconds."""
     shares = person.shares()
     lanes = [emotion for emotion in EMOTIONS if any(share.emotion is emotion for share in shares)]
     return {
@@ -206,15 +208,15 @@ def _shown(person: Person, timeline: Timeline, picture: str | None) -> dict[str,
         "shares": shares,
         "lanes": lanes,
         "height": _LANE * len(lanes),
-        "bars": [_bar(shape, timeline, lanes.index(shape.emotion)) for shape in shapes(person, timeline.start, timeline.end)],
+        "bars": [_bar(shape, start, end, lanes.index(shape.emotion)) for shape in shapes(person, start, end)],
         "changes": changes(person),
     }
 
 
-def _bar(shape: Shape, timeline: Timeline, lane: int) -> dict[str, Any]:
+def _bar(shape: Shape, start: float, end: float, lane: int) -> dict[str, Any]:
     """A shape's outline in its lane."""
     floor = _LANE * (lane + 1) - 2
-    across = np.round(_SCALE * (shape.edges - timeline.start) / (timeline.end - timeline.start), 2)
+    across = np.round(_SCALE * (shape.edges - start) / (end - start), 2)
     tops = np.round(floor - (_LANE - 4) * shape.heights, 1)
     outline = [f"M{across[0]:g} {floor}"]
     before = floor
