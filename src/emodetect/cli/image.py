@@ -189,7 +189,7 @@ def _contact_sheet(path: Path, photos: Sequence[Path], overwrite: bool, style: S
 
 def _refuse_photo(target: Path, photos: Sequence[Path]) -> None:
     """See that an output is none of the photos."""
-    if target.exists() and any(photo.exists() and target.samefile(photo) for photo in photos):
+    if target.exists() and any(os.path.exists(photo) and target.samefile(photo) for photo in photos):
         raise OutputError(f"{target}: is the photo itself; choose another name")
 
 

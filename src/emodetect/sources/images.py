@@ -64,8 +64,8 @@ def find_images(named: Sequence[Path]) -> tuple[dict[Path, SourceError | None], 
 
 def _expanded(path: Path) -> tuple[list[Path], list[Path], SourceError | None]:
     """The pictures that a name stands for, those that are left out, and what is wrong."""
-    is_folder = path.is_dir()
-    if not is_folder and (path.exists() or not glob.has_magic(str(path))):
+    is_folder = os.path.isdir(path)  # unlike the path's own, these do not raise an error where a name is too long
+    if not is_folder and (os.path.exists(path) or not glob.has_magic(str(path))):
         return [path], [], None
     pattern = os.path.join(glob.escape(str(path)), "*") if is_folder else str(path)
     files = sorted(file for file in map(Path, glob.iglob(pattern, recursive=True)) if file.is_file())
@@ -86,7 +86,7 @@ def read_image(path: Path) -> Image:
     Raises:
         SourceError: the file is missing, not a picture, or cut short.
     """
-    if path.is_dir():
+    if os.path.isdir(path):
         raise SourceError(f"{path}: is a folder, not an image")
     try:
         data = np.fromfile(path, np.uint8)
