@@ -207,7 +207,7 @@ def test_bad_files_are_reported_and_the_others_done(tmp_path: Path) -> None:
     (tmp_path / "empty.jpg").touch()
     (tmp_path / "cut.jpg").write_bytes(PHOTO.read_bytes()[:40_000])
     (tmp_path / "folder.jpg").mkdir()
-    bad = [tmp_path / name for name in ("text.jpg", "missing.jpg", "empty.jpg", "cut.jpg", "folder.jpg")]
+    bad = [tmp_path / name for name in ("text.jpg", "x" * 300 + ".jpg", "empty.jpg", "cut.jpg", "folder.jpg")]
 
     done = run("image", *bad[:2], PHOTO, *bad[2:], "--format", "json")
 

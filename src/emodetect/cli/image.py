@@ -120,7 +120,7 @@ def image(
                     records.append({"path": str(path), "error": one_line(str(error))})
                 say(f"emodetect: {one_line(str(error))}")
                 is_given_up = isinstance(error, BackendError)
-            if contact_sheet is not None and path.is_file():
+            if contact_sheet is not None and os.path.isfile(path):
                 contact_sheet.add(path.name, picture if result else None, result.readings if result else ())
             progress.advance(task)
             if is_given_up:
@@ -231,7 +231,8 @@ def _print_table(records: Sequence[dict[str, Any]]) -> None:
     for header in shown:
         justify: JustifyMethod = "right" if header in ("face", "confidence") else "left"
         style = "dim" if header == "then" else ""
-        table.add_column(header, justify=justify, style=style, no_wrap=header != "photo", overflow="fold")
+        is_folded = header in ("photo", "emotion")
+        table.add_column(header, justify=justify, style=style, no_wrap=not is_folded, overflow="fold")
     for row in rows:
         cells = [Text(cell) for cell in row[: len(shown)]]
         if not row[3]:

@@ -64,7 +64,7 @@ def find_images(named: Sequence[Path]) -> tuple[dict[Path, SourceError | None], 
 
 def _expanded(path: Path) -> tuple[list[Path], list[Path], SourceError | None]:
     """The pictures that a name stands for, those that are left out, and what is wrong."""
-    is_folder = os.path.isdir(path)
+    is_folder = os.path.isdir(path)  # unlike the path's own, these do not raise an error where a name is too long
     if not is_folder and (os.path.exists(path) or not glob.has_magic(str(path))):
         return [path], [], None
     if is_folder:
