@@ -26,7 +26,7 @@ from emodetect.cures import EMODETECT_CURE, FFMPEG_CURE, KERAS_CURE, OPENCV_CURE
 from emodetect.doctor import Status, cameras, deepface, files, network, opencv, packages
 from emodetect.doctor.opencv import library_cure
 from emodetect.faces.cascade import CASCADE_NAME, default_cascade
-from tests.builders import ROOT, absent, overlay
+from tests.builders import ROOT, absent, copy_package, link_or_copy, overlay
 from tests.cli.running import TIMEOUT, environment, run
 
 SITE = Path(cv2.__file__).parents[1]
@@ -43,26 +43,11 @@ def examine(python: str | Path = sys.executable, env: Mapping[str, str | None] |
     return done.returncode, {check["name"]: check for check in json.loads(done.stdout)["checks"]}
 
 
-def link_or_copy(source: str, target: str) -> None:
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copy2(source, target)
-
-
 def copy_opencv(target: Path) -> None:
     """A copy of this environment's OpenCV wheel, as pip left it."""
     for name in ("cv2", "opencv_python.libs", f"opencv_python-{version('opencv-python')}.dist-info"):
         if (SITE / name).exists():
             shutil.copytree(SITE / name, target / name, copy_function=link_or_copy)
-
-
-def copy_package(target: Path) -> Path:
-    """A copy of emodetect's checkout; its source folder, to be put on the path."""
-    ignored = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(ROOT / "src", target / "src", copy_function=link_or_copy, ignore=ignored)
-    shutil.copytree(ROOT / "haarcascades", target / "haarcascades", copy_function=link_or_copy)
-    return target / "src"
 
 
 def damage(path: Path) -> None:
