@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -231,3 +232,19 @@ def overlay(folder: Path, **modules: str) -> dict[str, str | None]:
 def absent(name: str) -> str:
     """The text of a module that is as good as not installed."""
     return f"raise ModuleNotFoundError(\"No module named '{name}'\", name={name!r})"
+
+
+def link_or_copy(source: str, target: str) -> None:
+    """As `shutil.copytree` wants it."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+
+
+def copy_package(target: Path) -> Path:
+    """A copy of emodetect's checkout; its source folder, to be put on the path."""
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "src", target / "src", copy_function=link_or_copy, ignore=ignored)
+    shutil.copytree(ROOT / "haarcascades", target / "haarcascades", copy_function=link_or_copy)
+    return target / "src"

@@ -13,10 +13,12 @@ import cv2
 import imageio_ffmpeg
 import pytest
 
-from emodetect.cures import OPENCV_CURE, package_cure
-from tests.builders import PHOTO, ROOT, MovingClip, absent, overlay
+from emodetect.backends.onnx_session import EMBEDDED
+from emodetect.cures import KERAS_CURE, OPENCV_CURE, package_cure
+from emodetect.faces.cascade import CASCADE_NAME
+from tests.builders import PHOTO, ROOT, MovingClip, absent, copy_package, overlay
 from tests.cli.desktop import open_desktop
-from tests.cli.running import TIMEOUT, assert_one_line, environment, run
+from tests.cli.running import TIMEOUT, assert_one_line, command, environment, run
 
 
 @pytest.fixture
@@ -78,6 +80,34 @@ class TestPackages:
         done = run(*arguments, env=overlay(tmp_path, click=absent("click")))
 
         assert_one_line(done, 1, "the package click is missing or broken", package_cure("click"))
+
+    @pytest.mark.parametrize(
+        ("backend", "module", "text", "said", "cure"),
+        [
+            (
+                "tensorflow", "tensorflow",
+                "raise ImportError('Traceback (most recent call last):\\n  File \"x\"\\nImportError: libx.so: no\\n\\nFailed')",
+                "(ImportError: libx.so: no)", package_cure("tensorflow"),
+            ),
+            ("tensorflow", "keras", absent("keras"), "(No module named 'keras')", KERAS_CURE),
+            ("tensorflow", "keras", "__version__ = '2.15.0'", "Keras 2.15.0 is too old; 3 is needed", KERAS_CURE),
+            ("nonsense", "unused", "", "KERAS_BACKEND=nonsense", "unset KERAS_BACKEND, or set it to one of tensorflow, jax,"),
+            ("torch", "torch", absent("torch"), "(No module named 'torch')", package_cure("torch")),
+        ],
+        ids=["tensorflow", "keras", "old keras", "nonsense", "torch"],
+    )  # fmt: skip
+    def test_keras_and_what_it_runs_on(self, backend: str, module: str, text: str, said: str, cure: str, tmp_path: Path) -> None:
+        script = "from emodetect.backends.keras_import import import_keras; from emodetect.errors import EmodetectError\n"
+        script += "try: import_keras()\nexcept EmodetectError as error: print(error)"
+        env = environment({**overlay(tmp_path, **{module: text}), "KERAS_BACKEND": backend})
+
+        done = subprocess.run(
+            [sys.executable, "-c", script], env=env, capture_output=True, text=True, timeout=TIMEOUT, check=False
+        )
+
+        [line] = done.stdout.splitlines()
+        assert said in line
+        assert cure in line
 
     def test_a_version_that_is_not_known(self, tmp_path: Path) -> None:
         shutil.copytree(Path(click.__file__).parent, tmp_path / "click")
@@ -161,3 +191,39 @@ class TestQt:
             done = run("live", "--source", moving_clip.path, env={"DISPLAY": desktop.name, **without_plugins})
 
         assert_one_line(done, 1, "there is no plugin of Qt in", OPENCV_CURE)
+
+
+class TestFiles:
+    """What travels in the package."""
+
+    @pytest.mark.parametrize("content", [b"", b"<opencv_storage>", b"\xff"], ids=["empty", "cut short", "bytes"])
+    def test_a_damaged_cascade(self, content: bytes, tmp_path: Path) -> None:
+        source = copy_package(tmp_path)
+        cascade = tmp_path / "haarcascades" / CASCADE_NAME
+        cascade.unlink()
+        cascade.write_bytes(content)
+
+        done = run("image", PHOTO, env={"PYTHONPATH": str(source)})
+
+        assert_one_line(done, 1, f"{cascade}: damaged; install emodetect again")
+
+    @pytest.mark.parametrize("content", [None, b"no network"], ids=["missing", "damaged"])
+    def test_a_network_that_is_missing_or_damaged(self, content: bytes | None, tmp_path: Path) -> None:
+        source = copy_package(tmp_path)
+        network = source / "emodetect" / "backends" / "models" / EMBEDDED.name
+        network.unlink()
+        if content is not None:
+            network.write_bytes(content)
+
+        done = run("image", PHOTO, env={"PYTHONPATH": str(source)})
+
+        assert_one_line(done, 1, f"{network}: missing or damaged; install emodetect again")
+
+
+def test_ctrl_c_before_the_command_line_is_there(tmp_path: Path) -> None:
+    """Whenever it comes once Python runs the program."""
+    env = environment(overlay(tmp_path, click="import os, signal, time; os.kill(os.getpid(), signal.SIGINT); time.sleep(9)"))
+
+    done = subprocess.run(command("--help"), env=env, capture_output=True, text=True, timeout=TIMEOUT, check=False)
+
+    assert_one_line(done, 130, "emodetect: interrupted")

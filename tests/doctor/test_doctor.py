@@ -23,10 +23,11 @@ from emodetect.backends.onnx_session import EMBEDDED
 from emodetect.checksums import checksum, recorded_checksum
 from emodetect.cli.table import print_cures
 from emodetect.cures import EMODETECT_CURE, FFMPEG_CURE, KERAS_CURE, OPENCV_CURE, package_cure, pip
-from emodetect.doctor import Status, cameras, deepface, files, network, opencv, packages
+from emodetect.doctor import Status, cameras, deepface, files, keras, network, opencv, packages, screen
 from emodetect.doctor.opencv import library_cure
 from emodetect.faces.cascade import CASCADE_NAME, default_cascade
-from tests.builders import ROOT, absent, overlay
+from emodetect.sources import camera_list
+from tests.builders import ROOT, absent, copy_package, link_or_copy, overlay
 from tests.cli.running import TIMEOUT, environment, run
 
 SITE = Path(cv2.__file__).parents[1]
@@ -43,26 +44,11 @@ def examine(python: str | Path = sys.executable, env: Mapping[str, str | None] |
     return done.returncode, {check["name"]: check for check in json.loads(done.stdout)["checks"]}
 
 
-def link_or_copy(source: str, target: str) -> None:
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copy2(source, target)
-
-
 def copy_opencv(target: Path) -> None:
     """A copy of this environment's OpenCV wheel, as pip left it."""
     for name in ("cv2", "opencv_python.libs", f"opencv_python-{version('opencv-python')}.dist-info"):
         if (SITE / name).exists():
             shutil.copytree(SITE / name, target / name, copy_function=link_or_copy)
-
-
-def copy_package(target: Path) -> Path:
-    """A copy of emodetect's checkout; its source folder, to be put on the path."""
-    ignored = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(ROOT / "src", target / "src", copy_function=link_or_copy, ignore=ignored)
-    shutil.copytree(ROOT / "haarcascades", target / "haarcascades", copy_function=link_or_copy)
-    return target / "src"
 
 
 def damage(path: Path) -> None:
@@ -432,3 +418,64 @@ def test_a_configuration_file_that_is_wrong_is_a_fault_and_stops_no_shell(conten
 def test_the_cure_for_no_camera_is_the_systems(platform: str, word: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", platform)
     assert word in cameras._cure()
+
+
+class TestWheels:
+    def test_none(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(opencv, "_installed", lambda name: None)
+        [by_another_way] = opencv.check_wheels()
+        monkeypatch.setattr("emodetect.doctor.opencv.find_spec", lambda name: None)
+        [none] = opencv.check_wheels()
+
+        assert by_another_way.status is Status.OK
+        assert (none.status, none.cure) == (Status.FAULT, OPENCV_CURE)
+
+    def test_two_of_which_one_is_whole(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        wheel = opencv._installed("opencv-python")
+        monkeypatch.setattr(opencv, "_installed", lambda name: wheel if name.startswith("opencv-python") else None)
+
+        [check] = opencv.check_wheels()
+
+        assert (check.status, check.cure) == (Status.WARNING, OPENCV_CURE)
+        assert "overwrite each other's files" in check.detail
+
+    def test_one_whose_files_are_others(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(opencv, "_is_whole", lambda path: False)
+        [check] = opencv.check_wheels()
+        assert (check.status, check.cure) == (Status.FAULT, OPENCV_CURE)
+
+
+def test_an_opencv_that_has_no_cascades_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(cv2, "CascadeClassifier")
+    [check] = opencv.check_import()
+    assert (check.status, check.cure) == (Status.FAULT, OPENCV_CURE)
+
+
+@pytest.mark.parametrize(("package", "said"), [("keras", "keras is broken"), ("tensorflow", "tensorflow is broken")])
+def test_a_package_of_which_nothing_but_the_metadata_is_left(package: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("emodetect.doctor.keras.find_spec", lambda name: name != package)
+    monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
+    [check] = keras.check_keras()
+    assert (check.status, check.detail, check.cure) == (Status.FAULT, said, package_cure(package))
+    assert "--force-reinstall" in check.cure
+
+
+def test_cameras_and_a_display_that_are_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(camera_list, "list_cameras", lambda: [camera_list.Camera(0, "Integrated Camera", "V4L2", 200)])
+    monkeypatch.setattr(screen, "display_problem", lambda: None)
+    monkeypatch.setenv("DISPLAY", ":7")
+
+    [camera], [display] = cameras.check_cameras(), screen.check_display()
+
+    assert (camera.status, camera.detail) == (Status.OK, "0: Integrated Camera (V4L2)")
+    assert (display.status, display.detail) == (Status.OK, ":7")
+
+
+def test_a_cascade_or_network_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path) -> str:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(files, "checksum", refuse)
+    for [check] in (files.check_cascade(), files.check_network()):
+        assert check.status is Status.FAULT
+        assert check.detail.endswith("cannot be read (Permission denied)")

@@ -32,7 +32,7 @@ class BackendState:
 
 
 def list_backends() -> Iterator[BackendState]:
-    """The built-in backends, then the plug-ins; only these are imported, since nothing else says whether they work."""
+    """The built-in backends, by the doctor's checks, then the plug-ins, which are imported to see whether they work."""
     yield _state("cnn", "the embedded network, .onnx files", network.check_runtime, opencv.check_import, files.check_network)
     yield _state("cnn", ".h5 and .keras files", keras.check_keras, opencv.check_import)
     yield _state("deepface", "DeepFace's own model", deepface.check_deepface, opencv.check_import)

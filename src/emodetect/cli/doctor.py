@@ -29,7 +29,7 @@ def doctor(ctx: click.Context, output_format: str) -> int:
     if problem := configuration_problem(ctx):
         settings = Check("configuration", Status.FAULT, str(problem), "mend the file, or move it away")
     else:
-        settings = Check("configuration", Status.OK, f"{path}{'' if os.path.isfile(path) else ' (does not exist)'}")
+        settings = Check("configuration", Status.OK, f"{path}{'' if os.path.lexists(path) else ' (does not exist)'}")
     checks = [settings, *examine()]
     if output_format == "json":
         click.echo(json.dumps({"checks": [check.as_dict() for check in checks]}, indent=2))
