@@ -171,6 +171,16 @@ def test_lines_are_folded_between_words_on_a_terminal_and_kept_whole_elsewhere()
         assert [line.strip() for line in shown.getvalue().splitlines()] == expected
 
 
+def test_the_summary_names_the_epoch_that_was_kept() -> None:
+    from emodetect.training.result import best_epoch
+
+    heads = architecture_named("compact").heads
+    assert [head.learns for head in heads] == ["label", "votes", "face"]
+    scores = [(0.60, 0.80, 0.99), (0.62, 0.80, 0.90)]  # what tells faces does not count
+    rows = [{f"val_{head.name}": value for head, value in zip(heads, row, strict=True)} for row in scores]
+    assert best_epoch(rows, heads) is rows[1]
+
+
 def test_the_bar_leaves_room_for_what_a_terminal_shows_of_an_interrupt() -> None:
     from emodetect.backends.keras_import import import_keras
 

@@ -155,7 +155,8 @@ def prepare(settings: Settings, architecture: Architecture) -> RunData:
     if settings.votes:
         nobody = read_votes(Path(settings.votes), faces.keys).not_a_face()
         no_faces, faces = faces.images[nobody], faces.take(np.flatnonzero(~nobody))
-        notes.append(f"No faces by the votes, and left out: {counted(int(nobody.sum()), 'image')} of train.")
+        if nobody.any():
+            notes.append(f"No faces by the votes, and left out: {counted(int(nobody.sum()), 'image')} of train.")
     training, validation = split_validation(faces, settings.validation_share, settings.seed)
     emptied = [emotion.value for label, emotion in enumerate(EMOTIONS) if label not in training.labels]
     if emptied:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -178,11 +179,16 @@ def _by_output(heads: tuple[Head, ...], scores: list[FloatArray]) -> dict[str, F
     return seven
 
 
+def best_epoch(rows: Sequence[dict[str, float]], heads: Sequence[Head]) -> dict[str, float]:
+    """The row of a log whose weights were kept: the best by validation, over the heads that tell emotions (see `EpochEnd`)."""
+    names = [f"val_{head.name}" for head in heads if head.learns != "face"]
+    return max(rows, key=lambda row: float(np.nanmean([row[name] for name in names])))
+
+
 def _summary(settings: Settings, folder: RunFolder, trained: TrainedModel, test: Metrics) -> str:
     rows = read_log(folder.log)
-    names = [f"val_{head.name}" for head in trained.heads]
-    best = max(rows, key=lambda row: float(np.nanmean([row[name] for name in names])))
-    validation = ", ".join(f"{head.name} {best[name]:.1%}" for head, name in zip(trained.heads, names, strict=True))
+    best = best_epoch(rows, trained.heads)
+    validation = ", ".join(f"{head.name} {100 * best[f'val_{head.name}']:.1f} %" for head in trained.heads)
     seconds = sum(row.get("seconds", 0.0) for row in rows)
     took = counted(round(seconds), "second") if seconds < 120 else counted(round(seconds / 60), "minute")
     weakest = min(
@@ -194,9 +200,9 @@ def _summary(settings: Settings, folder: RunFolder, trained: TrainedModel, test:
             f"{Path(settings.data).name}{' with votes' if settings.votes else ''}, seed {settings.seed}, "
             f"Keras {keras.__version__} on {keras.backend.backend()}, {took}.",
             f"Best epoch by validation: {int(best['epoch'])}, accuracy {validation}; default output: {trained.metadata.default}.",
-            f"Test, {counted(test.count, 'face')}, looked at once: accuracy {test.accuracy:.1%}, balanced "
-            f"{test.balanced_accuracy:.1%}, macro F1 {test.macro_f1:.3f}, calibration error {test.ece:.3f}.",
-            f"Weakest label: {weakest}, of which {test.per_class[weakest]['recall']:.0%} are found.",
+            f"Test, {counted(test.count, 'face')}, looked at once: accuracy {100 * test.accuracy:.1f} %, balanced "
+            f"{100 * test.balanced_accuracy:.1f} %, macro F1 {test.macro_f1:.3f}, calibration error {test.ece:.3f}.",
+            f"Weakest label: {weakest}, of which {100 * test.per_class[weakest]['recall']:.0f} % are found.",
             _certainty(trained.metadata.uncertain_below or NEVER_CERTAIN),
         ]
     )
