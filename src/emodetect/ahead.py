@@ -11,6 +11,9 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
+_LOOK_SECONDS = 1.0
+"""How often the thread looks by itself whether there is a place in the queue."""
+
 
 @dataclass(frozen=True)
 class _End:
@@ -33,16 +36,23 @@ def ahead(items: Iterable[T], *, capacity: int = 4) -> Iterator[Iterator[T]]:
     waiting: queue.Queue[T | _End] = queue.Queue(capacity)
     stopping = threading.Event()
 
+    def put(item: T | _End) -> None:
+        while True:
+            # A signal in the main thread may tear a get apart before it has woken whom it should.
+            with suppress(queue.Full):
+                waiting.put(item, timeout=_LOOK_SECONDS)
+                return
+
     def produce() -> None:
         end = _End()
         try:
             for item in items:
-                waiting.put(item)
+                put(item)
                 if stopping.is_set():
                     break
         except BaseException as error:
             end = _End(error)
-        waiting.put(end)
+        put(end)
 
     def take() -> Iterator[T]:
         while not isinstance(item := waiting.get(), _End):

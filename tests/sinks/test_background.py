@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 
 import pytest
@@ -220,3 +221,15 @@ def test_the_inner_sink_is_closed_when_the_block_is_interrupted() -> None:
         work()
     assert memory.written == [0]
     assert memory.closed == 1
+
+
+def test_a_wake_up_that_a_signal_swallowed_is_made_up_for() -> None:
+    memory = Memory()
+    sink = BackgroundSink(memory)
+    waiting = sink._queue.not_empty._waiters  # type: ignore[attr-defined]  # as after an exception inside of Condition.notify
+    while not waiting:
+        time.sleep(0.001)
+    waiting.clear()
+    sink.write(make_frame(index=0), make_result(index=0))
+    sink.close()
+    assert memory.written == [0]

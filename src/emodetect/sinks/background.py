@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 
@@ -9,6 +10,10 @@ from typing_extensions import override
 
 from emodetect.sinks.base import Sink
 from emodetect.types import Frame, FrameResult
+
+
+_LOOK_SECONDS = 1.0
+"""How often the thread looks by itself whether there is something to write."""
 
 
 class BackgroundSink(Sink):
@@ -54,9 +59,15 @@ class BackgroundSink(Sink):
             self._raised = True
             raise self._error
 
+    def _next(self) -> tuple[Frame, FrameResult] | None:
+        while True:
+            # A signal in the main thread may tear a put apart before it has woken whom it should.
+            with contextlib.suppress(queue.Empty):
+                return self._queue.get(timeout=_LOOK_SECONDS)
+
     def _run(self) -> None:
         # After an error the queue is still emptied, so that nobody waits for a place in it forever.
-        while (item := self._queue.get()) is not None:
+        while (item := self._next()) is not None:
             if self._error is not None:
                 continue
             try:
