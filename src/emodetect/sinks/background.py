@@ -11,7 +11,6 @@ from typing_extensions import override
 from emodetect.sinks.base import Sink
 from emodetect.types import Frame, FrameResult
 
-
 _LOOK_SECONDS = 1.0
 """How often the thread looks by itself whether there is something to write."""
 
