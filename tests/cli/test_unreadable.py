@@ -72,6 +72,8 @@ def test_what_may_not_be_read_does_not_keep_others_from_being_read(stranger: Str
     "arguments",
     [
         ["video", "locked/c.mp4"],
+        ["video", "secret.jpg"],
+        ["live", "--no-window", "--source", "secret.jpg"],
         ["report", "locked/a.jsonl"],
         ["live", "--no-window", "--source", "locked/c.mp4"],
         ["image", "a.jpg", "-o", "locked/b.png"],

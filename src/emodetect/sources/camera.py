@@ -369,4 +369,6 @@ def _cannot_open(source: LiveSource) -> str:
         )
     if source.kind == "stream":
         return f"{source.name}: the stream cannot be opened; is the address right and the server running?"
+    if not os.access(source.target, os.R_OK):
+        return f"{source.target}: cannot be read (Permission denied)"
     return f"{source.target}: not a video that can be read, or without frames"

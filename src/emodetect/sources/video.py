@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,6 +81,8 @@ class VideoFile:
             if str(path).isdecimal() or looks_like_address(str(path)):
                 raise SourceError(f"{path}: no such file; cameras and streams are for 'emodetect live --source'")
             raise SourceError(f"{path}: no such file{did_you_mean_file(path)}")
+        if not os.access(path, os.R_OK):
+            raise SourceError(f"{path}: cannot be read (Permission denied)")
         self.path, self._part = path, part
         with quiet_native_output():
             self._capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
