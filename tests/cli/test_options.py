@@ -42,3 +42,13 @@ def test_a_limit_in_the_environment_that_would_end_opencv(limit: str) -> None:
     done = run("image", PHOTO, "--format", "json", env={"OPENCV_IO_MAX_IMAGE_PIXELS": limit})
 
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["image", ""], ["image", "a.jpg", "--output", ""], ["image", "a.jpg", "--model", ""], ["video", ""], ["report", ""],
+     ["evaluate", "--data", ""], ["evaluate", "--data", "a", "--model", ""], ["live", "--log", ""]],
+)  # fmt: skip
+def test_an_empty_name_is_not_the_current_folder(arguments: list[str]) -> None:
+    with pytest.raises(click.BadParameter, match="is empty"):
+        parse(*arguments)

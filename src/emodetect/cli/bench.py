@@ -14,6 +14,7 @@ import click
 
 from emodetect.cli.messages import detail, shows_progress
 from emodetect.cli.options import (
+    NAME,
     PATH,
     common_options,
     complete_backend,
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
               help="The clip to measure on.  [default: a made one, 640x360, one face]")  # fmt: skip
 @click.option("--backend", "backends", multiple=True, metavar="NAME", shell_complete=complete_backend,
               help="Another backend beside the embedded network: deepface, or a plug-in's name. May be repeated.")  # fmt: skip
-@click.option("--model", "models", multiple=True, metavar="NAME|FILE", shell_complete=complete_model,
+@click.option("--model", "models", type=NAME, multiple=True, metavar="NAME|FILE", shell_complete=complete_model,
               help="Another network for cnn: fer2013, ferplus, or a .onnx, .h5 or .keras file. May be repeated.")  # fmt: skip
 @click.option("--frames", type=click.IntRange(1, 10**6), default=250, show_default=True,
               help="At most so many frames of the clip.")  # fmt: skip

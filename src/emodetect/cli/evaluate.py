@@ -11,6 +11,7 @@ import click
 
 from emodetect.cli.messages import shows_progress
 from emodetect.cli.options import (
+    NAME,
     PATH,
     PICTURE_SUFFIXES,
     comma_separated,
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
               help="Labelled face crops, FOLDER/<label>/*, or the original fer2013.csv, of which PublicTest counts.")  # fmt: skip
 @click.option("--backend", default="cnn", show_default=True, metavar="NAME", shell_complete=complete_backend,
               help="What reads the emotions: cnn (embedded, or --model), deepface, or a plug-in's name.")  # fmt: skip
-@click.option("--model", "models", multiple=True, metavar="NAME|FILE", shell_complete=complete_model,
+@click.option("--model", "models", type=NAME, multiple=True, metavar="NAME|FILE", shell_complete=complete_model,
               help="For cnn: embedded, fer2013 or ferplus, or a .onnx, .h5 or .keras file. "
                    "Several are compared with the first.")  # fmt: skip
 @click.option("--labels", callback=comma_separated, metavar="A,B,...",

@@ -15,6 +15,7 @@ import click
 
 from emodetect.cli.messages import detail, note, say
 from emodetect.cli.options import (
+    NAME,
     PATH,
     anonymize_option,
     backend_options,
@@ -48,7 +49,7 @@ _MANY = 4
 @click.argument("named", nargs=-1, required=True, type=PATH, metavar="PHOTO|FOLDER|PATTERN...")
 @click.option("--format", "output_format", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True,
               help="What is printed.")  # fmt: skip
-@click.option("-o", "--output", metavar="FILE|FOLDER", shell_complete=complete_file,
+@click.option("-o", "--output", type=NAME, metavar="FILE|FOLDER", shell_complete=complete_file,
               help="Save an annotated copy: a file for one photo, a folder (ending in /) for one or several.")  # fmt: skip
 @click.option("--sheet", type=PATH, metavar="FILE",
               help="Save a contact sheet: all photos small, with boxes, names and emotions.")  # fmt: skip

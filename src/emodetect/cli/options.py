@@ -26,8 +26,32 @@ if TYPE_CHECKING:
     from emodetect.faces.haar import HaarDetector
     from emodetect.faces.verifier import FaceVerifier
 
-PATH = click.Path(path_type=Path, readable=False)
-"""A path that Click asks nothing about: a file that may not be read is no misuse, and the other inputs are done."""
+
+class _FilePath(click.Path):
+    """A path of which Click asks only that it is not empty, as a variable that is not set makes it in a shell.
+
+    `Path("")` is the current folder, which nobody has named. A file that may not be read is no misuse, and other inputs are done.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path, readable=False)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "":
+            self.fail("is empty; expected the name of a file or folder", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+class _Name(click.types.StringParamType):
+    """A text that is not empty."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "":
+            self.fail("is empty; expected a name", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+PATH, NAME = _FilePath(), _Name()
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -147,7 +171,7 @@ def backend_options(function: Function) -> Function:
                      help="Confidence, 0 to 1 or in %, under which a reading is marked uncertain.  [default: the model's own]"),
         click.option("--labels", callback=comma_separated, metavar="A,B,...",
                      help="What the model file's outputs mean, in order, where the file does not say so."),
-        click.option("--model", metavar="NAME|FILE", shell_complete=complete_model,
+        click.option("--model", type=NAME, metavar="NAME|FILE", shell_complete=complete_model,
                      help="For cnn: embedded, or one of its heads, fer2013 and ferplus, or a .onnx, .h5 or .keras file."),
         click.option("--backend", default="cnn", show_default=True, metavar="NAME", shell_complete=complete_backend,
                      help="What reads the emotions: cnn (embedded, or --model), deepface, or a plug-in's name."),
