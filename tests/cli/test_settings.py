@@ -200,6 +200,18 @@ def test_a_run_that_goes_on_does_not_mind_what_is_set_for_new_ones(tmp_path: Pat
     assert_one_line(with_option, 2, "--arch does not go with --resume")
 
 
+def test_an_error_says_where_the_value_comes_from(tmp_path: Path) -> None:
+    path = write(tmp_path / "my.toml", 'model = "none.onnx"\n')
+
+    from_variable = run("image", PHOTO, env={"EMODETECT_BACKEND": "deepfce"})
+    from_file = run("image", PHOTO, "--config", path)
+    typed = run("image", PHOTO, "--backend", "deepfce", "--config", path)
+
+    assert_one_line(from_variable, 2, "no backend 'deepfce'", "(from the variable EMODETECT_BACKEND)")
+    assert_one_line(from_file, 1, "none.onnx: no such model file", f"(from {path})")
+    assert "(from" not in typed.stderr
+
+
 def test_the_config_command_shows_what_is_set_and_where(tmp_path: Path) -> None:
     path = write(tmp_path / "my.toml", "backend = 'deepface'\n[live]\nmirror = false\n")
     env = {"EMODETECT_LIVE_SOURCE": "2", "EMODETECT_LIVE_SORCE": "3"}

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 import click
 
 from emodetect.cli.messages import say
-from emodetect.cli.settings import name_variables, origin
+from emodetect.cli.settings import name_variables, origin, with_origins
 from emodetect.cli.signals import EXIT_INTERRUPTED, EXIT_TERMINATED, Terminated, handle_signals
 from emodetect.cli.streams import STANDARD_OUTPUT, give_up, open_standard_streams
 from emodetect.errors import EmodetectError, broken_package, first_line
@@ -78,6 +78,13 @@ class _LazyGroup(click.Group):
         if name not in _COMMANDS and not name.startswith("-") and not ctx.resilient_parsing:
             raise click.UsageError(f"no command {name!r}{_meant(name)}", ctx)
         return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except EmodetectError as error:
+            error.args = (with_origins(str(error), ctx),)
+            raise
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

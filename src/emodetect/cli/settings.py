@@ -10,6 +10,7 @@ A command's own key or variable goes before the one for all commands, and variab
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -28,6 +29,8 @@ _WITH_A_BROKEN_FILE = {"completion", "config", "doctor"}
 """Commands that run with a file that is wrong: a shell starts with the first, and the others are asked what it is."""
 
 _ORIGIN, _PROBLEM = "emodetect.configuration", "emodetect.configuration.problem"
+
+_COMMAND = "emodetect.command"
 
 
 class Setting(NamedTuple):
@@ -128,6 +131,7 @@ def apply_configuration(ctx: click.Context, parameter: click.Parameter, value: P
         SourceError: the file that was named cannot be read.
         UsageError: a key is unknown, or a value of the wrong type.
     """
+    ctx.meta[_COMMAND] = ctx
     path = value or configuration_path()
     if ctx.resilient_parsing or (value is None and not os.path.isfile(path)):
         return
@@ -194,12 +198,27 @@ def variable_in_use(parameter: click.Parameter) -> str:
 
 def given_elsewhere(ctx: click.Context) -> list[str]:
     """Each option of this run that comes from a variable or the file, with its value and where it comes from."""
-    found = []
+    return [f"--{key} {value}{where}" for key, value, where in _given_elsewhere(ctx)]
+
+
+def with_origins(message: str, ctx: click.Context) -> str:
+    """What went wrong, and where the values in it come from that the command line did not give.
+
+    Args:
+        message: what is to be said.
+        ctx: the group's context, after the run of a command.
+    """
+    command = ctx.meta.get(_COMMAND)
+    words = set(re.split(r"[\s:;,'\"()]+", message))
+    return message + "".join(where for _, value, where in (_given_elsewhere(command) if command else ()) if value in words)
+
+
+def _given_elsewhere(ctx: click.Context) -> Iterator[tuple[str, str, str]]:
+    """The options of this run that come from elsewhere: key, value as it was written, and where from."""
     for option in _options(ctx.command):
         if (where := origin(ctx, option)) and option.name in ctx.params:
             value = os.environ.get(variable_in_use(option)) or _as_variable((ctx.default_map or {}).get(option.name))
-            found.append(f"--{key_of(option)} {value}{where}")
-    return found
+            yield key_of(option), value, where
 
 
 def _options(command: click.Command) -> Iterator[click.Option]:
