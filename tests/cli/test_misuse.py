@@ -109,6 +109,11 @@ def test_one_line_says_it_all(arguments: list[str], code: int, parts: list[str])
         (["video", "c.mp4", "--every", "1.5"], "Invalid value for '--every': '1.5' is no whole number."),
         (["video", "c.mp4", "--smoothing", "much"], "Invalid value for '--smoothing': 'much' is no number."),
         (["live", "--camera", "1"], "No such option '--camera'; did you mean --source?"),
+        (["video", "--source", "a.mp4"], "No such option '--source'; CLIP is named without an option"),
+        (["image", "a.jpg", "--json"], "No such option '--json'; did you mean --format json?"),
+        (["live", "--json"], "No such option '--json'; did you mean --log?"),
+        (["live", "--headless"], "No such option '--headless'; did you mean --no-window?"),
+        (["train", "--epoch", "3"], "No such option '--epoch'; did you mean '--epochs'?"),
     ],
 )
 def test_values_and_options_that_are_none(arguments: list[str], said: str) -> None:

@@ -44,8 +44,24 @@ _LEFT_BEHIND = ("reader", "classify", "load")
 COMPLETE_VARIABLE = "_EMODETECT_COMPLETE"
 """What a shell sets when it wants to know how a line could go on, however the program was started."""
 
-_SOURCES = {"--cam", "--camera", "--clip", "--device", "--file", "--input", "--stream", "--url", "--video", "--webcam"}
-"""What people write who mean ``--source``."""
+_SOURCES = ("--cam", "--camera", "--clip", "--device", "--file", "--input", "--stream", "--url", "--video", "--webcam")
+
+_MEANT = {
+    **dict.fromkeys(_SOURCES, "--source"),
+    **dict.fromkeys(("--confidence", "--min-confidence", "--threshold"), "--uncertain"),
+    **dict.fromkeys(("--csv", "--json"), "--log"),
+    **dict.fromkeys(("--folder", "--out", "--outfile", "--save"), "--output"),
+    **dict.fromkeys(("--headless", "--no-display", "--no-gui"), "--no-window"),
+    **dict.fromkeys(("--flip", "--selfie"), "--mirror"),
+    **dict.fromkeys(("--force", "--yes"), "--overwrite"),
+    **dict.fromkeys(("--lang", "--locale"), "--language"),
+    **dict.fromkeys(("--skip", "--stride"), "--every"),
+    **dict.fromkeys(("--weights", "--network"), "--model"),
+}
+"""What people write who know other programs, and what it is called here."""
+
+_FORMATS = ("--csv", "--json", "--table")
+"""What people write who mean ``--format`` with this name."""
 
 _PLAINER = {
     "is not a valid float range": "is no number",
@@ -207,18 +223,26 @@ def _message(error: click.ClickException) -> str:
         for theirs, ours in _PLAINER.items():
             text = text.replace(theirs, ours)
         return text.partition(" Recognized values")[0] + origin(error.ctx, error.param)
-    if (
-        isinstance(error, click.NoSuchOption)
-        and error.option_name in _SOURCES
-        and error.ctx is not None
-        and _takes_source(error.ctx)
-    ):
-        return f"No such option '{error.option_name}'; did you mean --source?"
-    if isinstance(error, click.NoSuchOption) and error.ctx is not None and error.ctx.command is cli:
-        return _misplaced(error.option_name, error.ctx) or text
+    if isinstance(error, click.NoSuchOption) and error.ctx is not None:
+        if error.ctx.command is cli and (hint := _misplaced(error.option_name, error.ctx)):
+            return hint
+        return f"No such option '{error.option_name}'{_meant_option(error.option_name, error.ctx)}"
     if type(error) is click.UsageError and error.ctx is not None and "unexpected extra argument" in text:
         return f"{text}; {_arguments(error.ctx)}"
     return text
+
+
+def _meant_option(option: str, ctx: click.Context) -> str:
+    """What somebody wanted who wrote this as an option of a command."""
+    known = {name: parameter for parameter in ctx.command.params for name in (*parameter.opts, *parameter.secondary_opts)}
+    if option in _FORMATS and isinstance(choice := getattr(known.get("--format"), "type", None), click.Choice):
+        if option[2:] in choice.choices:
+            return f"; did you mean --format {option[2:]}?"
+    elif _MEANT.get(option) in known:
+        return f"; did you mean {_MEANT[option]}?"
+    if option in (*_SOURCES, "--source") and (names := _argument_names(ctx)):
+        return f"; {' '.join(names)} is named without an option"
+    return did_you_mean(option, [name for name in known if name.startswith("--")])
 
 
 def _misplaced(option: str, ctx: click.Context) -> str:
@@ -233,10 +257,13 @@ def _misplaced(option: str, ctx: click.Context) -> str:
 
 def _arguments(ctx: click.Context) -> str:
     """What a command takes besides options."""
-    names = [parameter.human_readable_name for parameter in ctx.command.params if isinstance(parameter, click.Argument)]
-    if names:
+    if names := _argument_names(ctx):
         return f"'{ctx.info_name}' takes {' '.join(names)} and options"
     return f"'{ctx.info_name}' takes options only{'; did you mean --source?' if _takes_source(ctx) else ''}"
+
+
+def _argument_names(ctx: click.Context) -> list[str]:
+    return [parameter.human_readable_name for parameter in ctx.command.params if isinstance(parameter, click.Argument)]
 
 
 def _takes_source(ctx: click.Context) -> bool:
