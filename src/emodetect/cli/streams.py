@@ -18,16 +18,12 @@ class _StandardOutput(io.TextIOWrapper):
     A cure or a result must not be lost for an arrow.
     """
 
-    @classmethod
-    def instead_of(cls, stream: io.TextIOWrapper) -> _StandardOutput:
+    def __init__(self, stream: io.TextIOWrapper) -> None:
         stream.flush()
-        return cls(
-            stream.buffer,  # not detached: where the terminal's size is asked for, the old stream is
-            stream.encoding,
-            "backslashreplace",
-            line_buffering=stream.line_buffering,
-            write_through=stream.write_through,
-        )
+        lines, unbuffered = stream.line_buffering, stream.write_through
+        super().__init__(stream.buffer, stream.encoding, "backslashreplace", line_buffering=lines, write_through=unbuffered)
+        # Not detached, since it is asked for the terminal's size, and kept, since it closes the buffer when it goes.
+        self._replaced = stream
 
     def write(self, text: str) -> int:
         with _named():
@@ -55,7 +51,7 @@ def open_standard_streams() -> None:
     sys.stdout = sys.stdout or open(1, "w", closefd=False)
     sys.stderr = sys.stderr or open(2, "w", closefd=False)
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout = _StandardOutput.instead_of(sys.stdout)
+        sys.stdout = _StandardOutput(sys.stdout)
 
 
 def give_up(*descriptors: int) -> None:
