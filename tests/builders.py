@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 import cv2
@@ -21,6 +22,9 @@ from emodetect.sinks.video_file import VideoEncoder
 from emodetect.types import EMOTIONS, Box, Detection, Emotion, EmotionScores, Face, FaceReading, Frame, FrameResult, Image
 
 ROOT = Path(__file__).resolve().parents[1]
+SITE = Path(cv2.__file__).parents[1]
+"""Where the packages of this environment are."""
+
 PHOTO = ROOT / "examples" / "astronaut.jpg"
 PHOTO_FACE = Box(177, 66, 94, 94)
 """Where the one face of `PHOTO` (512x512) is; the cascade agrees within a few pixels at every reduction."""
@@ -248,3 +252,10 @@ def copy_package(target: Path) -> Path:
     shutil.copytree(ROOT / "src", target / "src", copy_function=link_or_copy, ignore=ignored)
     shutil.copytree(ROOT / "haarcascades", target / "haarcascades", copy_function=link_or_copy)
     return target / "src"
+
+
+def copy_opencv(target: Path) -> None:
+    """A copy of this environment's OpenCV wheel, as pip left it."""
+    for name in ("cv2", "opencv_python.libs", f"opencv_python-{version('opencv-python')}.dist-info"):
+        if (SITE / name).exists():
+            shutil.copytree(SITE / name, target / name, copy_function=link_or_copy)

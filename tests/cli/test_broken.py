@@ -9,14 +9,13 @@ import sys
 from pathlib import Path
 
 import click
-import cv2
 import imageio_ffmpeg
 import pytest
 
 from emodetect.backends.onnx_session import EMBEDDED
 from emodetect.cures import KERAS_CURE, OPENCV_CURE, package_cure
 from emodetect.faces.cascade import CASCADE_NAME
-from tests.builders import PHOTO, ROOT, MovingClip, absent, copy_package, overlay
+from tests.builders import PHOTO, ROOT, MovingClip, absent, copy_opencv, copy_package, overlay
 from tests.cli.desktop import open_desktop
 from tests.cli.running import TIMEOUT, assert_one_line, command, environment, run
 
@@ -161,9 +160,7 @@ class TestFFmpeg:
 @pytest.fixture
 def without_plugins(tmp_path: Path) -> dict[str, str | None]:
     """The environment of a run whose OpenCV lacks Qt's plugins."""
-    shutil.copytree(Path(cv2.__file__).parent, tmp_path / "cv2", copy_function=os.link)
-    libraries = next(Path(cv2.__file__).parents[1].glob("opencv_python.libs"))
-    shutil.copytree(libraries, tmp_path / libraries.name, copy_function=os.link)
+    copy_opencv(tmp_path)
     shutil.rmtree(tmp_path / "cv2" / "qt" / "plugins")
     return {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT / "src")])}
 

@@ -88,7 +88,10 @@ def test_what_may_not_be_read_does_not_keep_others_from_being_read(stranger: Str
     ids=" ".join,
 )
 def test_one_line_says_what_may_not_be_used(stranger: Stranger, arguments: list[str]) -> None:
-    assert_one_line(stranger.run(*arguments), 1, "Permission denied")
+    done = stranger.run(*arguments)
+
+    assert_one_line(done, 1, "Permission denied")
+    assert "unexpected" not in done.stderr
 
 
 def test_an_output_that_may_not_be_looked_at_is_refused(stranger: Stranger) -> None:
@@ -133,7 +136,10 @@ def test_what_an_encoding_lacks_is_escaped(encoding: str, tmp_path: Path) -> Non
     ids=["photo", "clip", "copy", "model"],
 )
 def test_a_name_that_is_too_long(arguments: list[str]) -> None:
-    assert_one_line(run(*arguments), 1, f"{LONG}.", "File name too long")
+    done = run(*arguments)
+
+    assert_one_line(done, 1, f"{LONG}.", "File name too long")
+    assert "unexpected" not in done.stderr
 
 
 def test_a_current_folder_that_was_deleted(tmp_path: Path) -> None:

@@ -27,11 +27,8 @@ from emodetect.doctor import Status, cameras, deepface, files, keras, network, o
 from emodetect.doctor.opencv import library_cure
 from emodetect.faces.cascade import CASCADE_NAME, default_cascade
 from emodetect.sources import camera_list
-from tests.builders import ROOT, absent, copy_package, link_or_copy, overlay
+from tests.builders import ROOT, SITE, absent, copy_opencv, copy_package, overlay
 from tests.cli.running import TIMEOUT, environment, run
-
-SITE = Path(cv2.__file__).parents[1]
-"""Where the packages of this environment are."""
 
 
 def examine(python: str | Path = sys.executable, env: Mapping[str, str | None] | None = None) -> tuple[int, dict[str, Any]]:
@@ -42,13 +39,6 @@ def examine(python: str | Path = sys.executable, env: Mapping[str, str | None] |
     )  # fmt: skip
     assert done.stderr == ""
     return done.returncode, {check["name"]: check for check in json.loads(done.stdout)["checks"]}
-
-
-def copy_opencv(target: Path) -> None:
-    """A copy of this environment's OpenCV wheel, as pip left it."""
-    for name in ("cv2", "opencv_python.libs", f"opencv_python-{version('opencv-python')}.dist-info"):
-        if (SITE / name).exists():
-            shutil.copytree(SITE / name, target / name, copy_function=link_or_copy)
 
 
 def damage(path: Path) -> None:
