@@ -161,9 +161,10 @@ def test_with_a_tracker_ids_last_and_doubtful_boxes_are_left_out() -> None:
 def test_scores_are_smoothed_over_media_time(rate: int) -> None:
     backend = FakeBackend(Emotion.HAPPY, 1.0)
     pipeline = EmotionPipeline(Scripted(BLUE), backend, tracker=FaceTracker(), smoother=ScoreSmoother(0.5))
-    pipeline.analyze(make_frame(two_colors(), 0, 0.0))
+    for index in range(-10 * rate, 1):
+        pipeline.analyze(make_frame(two_colors(), index + 10 * rate, index / rate + 10))
     backend.dominant = Emotion.SAD
-    for index in range(1, rate // 2 + 1):
+    for index in range(10 * rate + 1, 10 * rate + rate // 2 + 1):
         [reading] = pipeline.analyze(make_frame(two_colors(), index, index / rate)).readings
     assert reading.scores is not None
     assert reading.scores.dominant is Emotion.SAD
