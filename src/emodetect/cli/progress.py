@@ -11,5 +11,5 @@ from emodetect.cli.messages import shows_progress
 def progress_bar(*, of_bytes: bool = False) -> Progress:
     """A bar that vanishes when its block ends; nothing where standard error is no terminal, or with ``--quiet``."""
     count = DownloadColumn() if of_bytes else MofNCompleteColumn()
-    columns = TextColumn("{task.description}", markup=False), BarColumn(), count, TimeRemainingColumn()
+    columns = TextColumn("{task.description}", markup=False), BarColumn(20), count, TimeRemainingColumn()
     return Progress(*columns, console=Console(stderr=True), transient=True, disable=not shows_progress())
