@@ -83,7 +83,6 @@ def test_each_network_trains_and_its_file_comes_back_through_every_command(
     assert "epoch 2/2  loss" in output.err
     assert "looked at once" in output.err
     assert output.err.count("42 faces to train on") + output.err.count("35 faces to train on") == 1
-    assert " seconds.\n" in output.err
 
     call("export", model, onnx)
     assert "largest difference" in capsys.readouterr().err
@@ -179,6 +178,13 @@ def test_the_summary_names_the_epoch_that_was_kept() -> None:
     scores = [(0.60, 0.80, 0.99), (0.62, 0.80, 0.90)]  # what tells faces does not count
     rows = [{f"val_{head.name}": value for head, value in zip(heads, row, strict=True)} for row in scores]
     assert best_epoch(rows, heads) is rows[1]
+
+
+@pytest.mark.parametrize(("seconds", "words"), [(0.8, "1 second"), (21.4, "21 seconds"), (121, "2 minutes")])
+def test_a_short_run_took_seconds(seconds: float, words: str) -> None:
+    from emodetect.training.result import duration
+
+    assert duration(seconds) == words
 
 
 def test_the_bar_leaves_room_for_what_a_terminal_shows_of_an_interrupt() -> None:

@@ -185,12 +185,15 @@ def best_epoch(rows: Sequence[dict[str, float]], heads: Sequence[Head]) -> dict[
     return max(rows, key=lambda row: float(np.nanmean([row[name] for name in names])))
 
 
+def duration(seconds: float) -> str:
+    """A time in words: seconds where it is short, else minutes."""
+    return counted(round(seconds), "second") if seconds < 120 else counted(round(seconds / 60), "minute")
+
+
 def _summary(settings: Settings, folder: RunFolder, trained: TrainedModel, test: Metrics) -> str:
     rows = read_log(folder.log)
     best = best_epoch(rows, trained.heads)
     validation = ", ".join(f"{head.name} {100 * best[f'val_{head.name}']:.1f} %" for head in trained.heads)
-    seconds = sum(row.get("seconds", 0.0) for row in rows)
-    took = counted(round(seconds), "second") if seconds < 120 else counted(round(seconds / 60), "minute")
     weakest = min(
         (name for name, figures in test.per_class.items() if figures["support"]), key=lambda name: test.per_class[name]["recall"]
     )
@@ -198,7 +201,7 @@ def _summary(settings: Settings, folder: RunFolder, trained: TrainedModel, test:
         [
             f"{settings.architecture}: {trained.model.count_params():,} weights, {counted(settings.epochs, 'epoch')} of "
             f"{Path(settings.data).name}{' with votes' if settings.votes else ''}, seed {settings.seed}, "
-            f"Keras {keras.__version__} on {keras.backend.backend()}, {took}.",
+            f"Keras {keras.__version__} on {keras.backend.backend()}, {duration(sum(row.get('seconds', 0.0) for row in rows))}.",
             f"Best epoch by validation: {int(best['epoch'])}, accuracy {validation}; default output: {trained.metadata.default}.",
             f"Test, {counted(test.count, 'face')}, looked at once: accuracy {100 * test.accuracy:.1f} %, balanced "
             f"{100 * test.balanced_accuracy:.1f} %, macro F1 {test.macro_f1:.3f}, calibration error {test.ece:.3f}.",
