@@ -334,11 +334,11 @@ class Phrase(Enum):
     PLOT_EXPLAINED = _Text(
         en="height: confidence; hatched: uncertain; no outline: many short readings, summed up",
         ko="높이: 신뢰도, 빗금: 불확실, 윤곽선 없음: 짧은 판독 여러 개의 합",
-        ja="高さ: 信頼度、斜線: 不確か、輪郭なし: 短い読み取りのまとめ",
+        ja="高さ: 信頼度、斜線: 判定不能、輪郭なし: 短い読み取りのまとめ",
         zh="高度: 置信度、斜线: 不确定、无轮廓: 多个短时读数的汇总",
-        es="altura: confianza; rayado: incierto; sin contorno: suma de muchas lecturas breves",
-        de="Höhe: Konfidenz; schraffiert: unsicher; ohne Umriss: viele kurze Werte zusammengefasst",
-        fr="hauteur : confiance ; hachuré : incertain ; sans contour : somme de nombreuses lectures brèves",
+        es="altura: confianza; rayado: dudoso; sin contorno: suma de muchas lecturas breves",
+        de="Höhe: Konfidenz; schraffiert: unklar; ohne Umriss: viele kurze Werte zusammengefasst",
+        fr="hauteur : confiance ; hachuré : indéterminé ; sans contour : somme de nombreuses lectures brèves",
     )
     SECONDS = _Text(en="seconds", ko="초", ja="秒", zh="秒", es="segundos", de="Sekunden", fr="secondes")
 
