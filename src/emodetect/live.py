@@ -246,8 +246,8 @@ class LiveSession:
                 frame = newest.frame
             self._picture = frame, self._steady.update(newest.at(frame))
             self._strip.update(self._picture[1])
-            if self._picture[1].readings:
-                self._somebody = frame.timestamp
+        if self._picture[1].readings:
+            self._somebody = self._picture[0].timestamp
         if self._recorder is not None:
             self._recorder.write(*self._picture)
         self._draw()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -127,6 +128,11 @@ def has_numbers(screen: Image) -> bool:
     return is_dark(screen[2:10, 2:40])
 
 
+def has_third_line(screen: Image) -> bool:
+    """Whether something stands under the numbers and the backend's name."""
+    return is_dark(screen[41:56, 2:60])
+
+
 def has_banner(screen: Image) -> bool:
     return is_dark(screen[300:355, 300:340])
 
@@ -230,10 +236,16 @@ def test_smaller_faces_can_be_left_out(press: Callable[..., Image], desktop: Des
     found = frame_is(Emotion.HAPPY)
     with live(desktop, "--source", still_clip, "--loop", "--min-face", "30%") as process:
         wait_for_screen(desktop, found, "a labelled face")
+        wait_for_screen(desktop, lambda s: not has_third_line(s), "the end of the hint at the keys")
         press("plus", has_banner)
         press("plus", lambda s: not found(s))  # 47 % of the height, and the face has 31 %
+        wait_for_screen(desktop, has_third_line, "that nobody is found")
         press("minus", has_banner)
         press("minus", found)
+        wait_for_screen(desktop, lambda s: not has_third_line(s), "that somebody is found")
+        press("space", has_banner)
+        time.sleep(3)  # nobody is missed while the picture stands still
+        assert not has_third_line(desktop.screenshot("emodetect"))
         desktop.press("emodetect", "q")
         end(process)
     assert process.returncode == 0
