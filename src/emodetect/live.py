@@ -196,7 +196,7 @@ class LiveSession:
         self._picture: tuple[Frame, FrameResult] | None = None
         self._drawn = 0.0
         self._somebody = 0.0
-        self._pressed: dict[Command, float] = {}
+        self._pressed: dict[str, float] = {}
         self.statistics = LiveStatistics()
 
     def run(self) -> LiveStatistics:
@@ -349,7 +349,7 @@ class LiveSession:
         """Do what the keys ask for; False if that is to end."""
         for key in window.pressed():
             command = command_of(key)
-            if command is None or self._is_held_down(command):
+            if command is None or (self._is_held_down(key) and command not in _STEPWISE):
                 continue
             if key == ESCAPE and self._view.help:
                 command = Command.HELP  # what is open is closed first
@@ -367,11 +367,11 @@ class LiveSession:
             self._drawn = 0.0  # to be seen at once, also while no picture comes
         return window.is_open
 
-    def _is_held_down(self, command: Command) -> bool:
-        """Whether the key came a moment ago, too, and once is enough."""
+    def _is_held_down(self, key: str) -> bool:
+        """Whether the key came a moment ago, too."""
         now = time.monotonic()
-        before, self._pressed[command] = self._pressed.get(command, -math.inf), now
-        return now - before < _REPEAT_SECONDS and command not in _STEPWISE
+        before, self._pressed[key] = self._pressed.get(key, -math.inf), now
+        return now - before < _REPEAT_SECONDS
 
     def _save_picture(self) -> None:
         if self._picture is not None:

@@ -64,7 +64,8 @@ def stranger(moving_clip: MovingClip) -> Iterator[Stranger]:
 def test_what_may_not_be_read_does_not_keep_others_from_being_read(stranger: Stranger, name: str) -> None:
     done = stranger.run("image", name, "a.jpg", "--format", "json")
 
-    assert_one_line(done, 1, f"{name}: cannot be read (Permission denied)")
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[0] == f"emodetect: {name}: cannot be read (Permission denied)"
     assert [record.get("error", "") for record in json.loads(done.stdout)] == [f"{name}: cannot be read (Permission denied)", ""]
 
 

@@ -241,7 +241,8 @@ def _print_table(records: Sequence[dict[str, Any]]) -> None:
         table.add_row(*cells)
     with console.capture() as written:
         console.print(table)
-    click.echo("\n".join(line.rstrip() for line in written.get().splitlines()))
+    # Not Click's own stream, which takes ASCII for a mistake and writes UTF-8 all the same.
+    click.echo("\n".join(line.rstrip() for line in written.get().splitlines()), file=sys.stdout)
     if any(face["uncertain"] and face["scores"] for record in records for face in record.get("faces", [])):
         click.echo("? uncertain: do not rely on it")
 
