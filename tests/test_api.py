@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from types import GeneratorType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -163,6 +164,23 @@ def test_faces_that_are_none_can_be_kept(fake: list[FakeBackend], monkeypatch: p
     monkeypatch.setattr(EmbeddedVerifier, "are_faces", lambda self, crops: np.zeros(len(crops), bool))
     assert analyze(PHOTO, backend="fake").readings == ()
     assert len(analyze(PHOTO, backend="fake", verify=False).readings) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("uncertain_below", 7),
+        ("min_face", 0),
+        ("min_face", -1),
+        ("min_face", float("nan")),
+        ("min_neighbors", 0),
+        ("smoothing", -1),
+    ],
+)
+def test_numbers_out_of_range_are_refused(name: str, value: float) -> None:
+    options: dict[str, Any] = {name: value}
+    with pytest.raises(UsageError, match=name), open_pipeline(**options):
+        pass
 
 
 def test_the_version_is_the_packages() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing_extensions import TypedDict, Unpack
 
 from emodetect.backends.registry import create_backend
 from emodetect.backends.verifier import EmbeddedVerifier
+from emodetect.errors import UsageError
 from emodetect.faces.haar import HaarDetector, MinFace
 from emodetect.faces.tracker import FaceTracker
 from emodetect.pipeline import EmotionPipeline
@@ -66,8 +68,16 @@ def open_pipeline(
             the logger ``emodetect`` warns.
 
     Raises:
-        EmodetectError: the backend cannot be loaded.
+        EmodetectError: the backend cannot be loaded, or a number is out of range.
     """
+    for name, number, least, most in (
+        ("uncertain_below", uncertain_below, 0, 1),
+        ("min_face", min_face, 1e-3, math.inf),
+        ("min_neighbors", min_neighbors, 1, 1000),
+        ("smoothing", smoothing, 0, math.inf),
+    ):
+        if number is not None and not least <= number <= most:
+            raise UsageError(f"{name}: {number} is out of range, {least:g} to {most:g}")
     smallest = _MIN_FACE_CLIP if track else _MIN_FACE_PHOTO
     if min_face is not None:
         smallest = MinFace(min_face, relative=min_face < 1)

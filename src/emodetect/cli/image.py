@@ -144,6 +144,8 @@ def _targets(photos: Sequence[Path], named: str | None, overwrite: bool, *, alon
         return {}
     output = Path(named)
     if alone and not os.path.isdir(output) and not named.endswith(("/", os.sep)):
+        if not output.suffix:
+            raise OutputError(f"{output}: a file's name ends in {', '.join(IMAGE_SUFFIXES)}, and a folder's in /")
         targets = {photos[0]: output}
     else:
         if os.path.exists(output) and not os.path.isdir(output):
