@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -33,7 +34,7 @@ from emodetect.cli.options import (
     style_options,
 )
 from emodetect.errors import BackendError, EmodetectError, OutputError
-from emodetect.text import counted, csv_cell, one_line
+from emodetect.text import counted, csv_cell, one_line, width
 
 if TYPE_CHECKING:
     from rich.console import JustifyMethod
@@ -215,21 +216,19 @@ def _print_csv(records: Sequence[dict[str, Any]]) -> None:
 
 
 def _print_table(records: Sequence[dict[str, Any]]) -> None:
-    from rich.cells import cell_len
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
+
+    from emodetect.cli.table import show_table
 
     # What is not there is no photo; it was said on standard error.
     rows = [row for record in records if os.path.isfile(record["path"]) for row in _rows(record)]
     if not rows:
         return
     headers = ["photo", "face", "emotion", "confidence", "then"]
-    widths = [max(cell_len(cell) for cell in column) for column in zip(headers, *rows, strict=True)]
-    natural = sum(widths) + 2 * (len(widths) - 1)
-    # A file or a pipe has no width to fold paths to.
-    console = Console() if sys.stdout.isatty() else Console(width=natural)
-    shown = headers if natural <= console.width else headers[:-1]
+    widths = [max(map(width, column)) for column in zip(headers, *rows, strict=True)]
+    is_narrow = sys.stdout.isatty() and sum(widths) + 2 * (len(widths) - 1) > shutil.get_terminal_size().columns
+    shown = headers[:-1] if is_narrow else headers
     table = Table(box=None, pad_edge=False, header_style="bold")
     for header in shown:
         justify: JustifyMethod = "right" if header in ("face", "confidence") else "left"
@@ -241,10 +240,7 @@ def _print_table(records: Sequence[dict[str, Any]]) -> None:
         if not row[3]:
             cells[2].stylize("dim")
         table.add_row(*cells)
-    with console.capture() as written:
-        console.print(table)
-    # Not Click's own stream, which takes ASCII for a mistake and writes UTF-8 all the same.
-    click.echo("\n".join(line.rstrip() for line in written.get().splitlines()), file=sys.stdout)
+    show_table(table)
     if any(face["uncertain"] and face["scores"] for record in records for face in record.get("faces", [])):
         click.echo("? uncertain: do not rely on it")
 

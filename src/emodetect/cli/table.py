@@ -78,7 +78,8 @@ def show_table(table: Table) -> None:
     console = Console(width=_WIDE)
     with console.capture() as written:
         console.print(table)
-    click.echo("\n".join(line.rstrip() for line in written.get().splitlines()))
+    # Not Click's own stream, which takes ASCII for a mistake and writes UTF-8 all the same.
+    click.echo("\n".join(line.rstrip() for line in written.get().splitlines()), file=sys.stdout)
 
 
 def print_cures(cures: Iterable[tuple[str, str]]) -> None:
