@@ -18,7 +18,6 @@ from emodetect.cli.options import (
 )
 from emodetect.errors import ModelError, UsageError
 from emodetect.suggestions import did_you_mean_file
-from emodetect.text import one_line
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -60,4 +59,4 @@ def export(source: Path, target: Path, data: Path | None, labels: list[str] | No
     else:
         parity = export_file(source, target, faces, labels, int8=int8)
     same = f", {parity.same_answers:.1%} of the answers the same" if int8 else ""
-    note(one_line(f"{target}: largest difference to Keras {parity.difference:.2g}{same} on {origin}"))
+    note(f"{target}: largest difference to Keras {parity.difference:.2g}{same} on {origin}")

@@ -30,7 +30,7 @@ from emodetect.cli.options import (
 )
 from emodetect.drawing.phrases import Phrase
 from emodetect.errors import OutputError
-from emodetect.text import counted, one_line
+from emodetect.text import counted
 
 if TYPE_CHECKING:
     from emodetect.backends.base import EmotionBackend
@@ -141,7 +141,7 @@ def live(
         statistics = session.run()
     note(_summary(statistics, [path for path in (log, *recorder.files) if path], snapshots))
     if parsed.kind == "file" and statistics.captured == 1 and duration is None:
-        note(one_line(f"emodetect: {parsed.name}: holds one picture; --loop shows it for longer, 'emodetect image' reads photos"))
+        note(f"emodetect: {parsed.name}: holds one picture; --loop shows it for longer, 'emodetect image' reads photos")
     if statistics.faces and not statistics.classified:
         note("emodetect: no face was read: it ended before the backend was loaded")
 
@@ -153,7 +153,7 @@ def _summary(statistics: LiveStatistics, files: Sequence[Path], snapshots: Path)
         parts.append(f"saved {', '.join(map(str, files))}")
     if statistics.pictures:
         parts.append(f"{counted(statistics.pictures, 'picture')} in {snapshots.resolve()}")
-    return one_line("; ".join(parts))
+    return "; ".join(parts)
 
 
 def _backends(backend: str, model: str | None, labels: list[str] | None) -> Sequence[Callable[[], EmotionBackend]]:

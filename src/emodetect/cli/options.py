@@ -15,10 +15,11 @@ from click.shell_completion import CompletionItem
 from emodetect.cli.messages import detail, note, set_verbosity
 from emodetect.cli.settings import apply_configuration, given_elsewhere
 from emodetect.drawing.languages import NAMES, system_language
+from emodetect.environment import ignored_variables
 from emodetect.errors import UsageError
 from emodetect.quiet import quiet_native_output, set_debugging, silence_libraries
 from emodetect.sources.pixels import MAX_PIXELS, limit_pixels
-from emodetect.text import caption, one_line
+from emodetect.text import caption
 
 if TYPE_CHECKING:
     from emodetect.backends.base import EmotionBackend
@@ -209,6 +210,8 @@ COMMON_OPTIONS = ("config", "verbose", "quiet", "debug")
 def _set_debugging(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
     set_debugging(value)
     silence_libraries()
+    for line in ignored_variables():  # here, since only now it is known whether notes are wanted
+        note(f"emodetect: {line}")
 
 
 def _limit_pixels(ctx: click.Context, parameter: click.Parameter, value: int | None) -> None:
@@ -295,7 +298,7 @@ def make_style(language: str | None, font: Path | None) -> Style:
         return style
     where = f"{font} lacks letters" if font else "no font on this system has the letters"
     message = f"{where} for {NAMES[language]}, so labels are English; --font FILE names another font"
-    note(f"emodetect: {one_line(message)}")
+    note(f"emodetect: {message}")
     return Style()
 
 

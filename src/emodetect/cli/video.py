@@ -151,8 +151,8 @@ def video(
                 "Clip": clip.name,
                 "Time": "all of it" if part == WHOLE else str(part),
                 "Picture": f"{region.width} x {region.height} at {region.x}, {region.y}" if region else "all of it",
-                "Detector": one_line(detector_in_words(**detector)),
-                "Network": one_line(f"{emotion_backend.name} ({backend}{f': {model}' if model else ''})"),
+                "Detector": detector_in_words(**detector),
+                "Network": f"{emotion_backend.name} ({backend}{f': {model}' if model else ''})",
                 "Uncertain below": f"{threshold:.0%} confidence",
                 "Smoothing": f"{smoothing:g} s" if smoothing else "off",
                 "Faces verified": "yes" if verify else "no",
@@ -165,7 +165,7 @@ def video(
             )  # fmt: skip
             why_stills = write_report(facts, report, overwrite=overwrite)
             if why_stills:
-                note(one_line(f"emodetect: {report}: {why_stills}"))
+                note(f"emodetect: {report}: {why_stills}")
     if plot is not None:
         from emodetect.report.plot import plot_timeline
 

@@ -18,7 +18,7 @@ from emodetect.latest import Latest
 from emodetect.sources.camera_list import cameras_named, list_cameras
 from emodetect.sources.pixels import check_pixels
 from emodetect.suggestions import did_you_mean, did_you_mean_file
-from emodetect.text import looks_like_address, public_address
+from emodetect.text import looks_like_address, public_address, public_name
 from emodetect.types import Frame, Image
 
 _DEFAULT_RATE = 30.0
@@ -103,8 +103,8 @@ class LiveSource:
         if not matches:
             meant = did_you_mean(text, [camera.name for camera in cameras]) or did_you_mean_file(Path(text))
             raise SourceError(
-                f"{text}: no such file or device, nor the name of a camera; --source takes a camera's number or name "
-                f"({known or 'none found'}), a device, a clip or a URL{meant}"
+                f"{public_name(text)}: no such file or device, nor the name of a camera; --source takes a camera's number or "
+                f"name ({known or 'none found'}), a device, a clip or a URL{meant}"
             )
         [camera] = matches
         return cls(camera.number, "camera", f"{camera.index} ({camera.name})")

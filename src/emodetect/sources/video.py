@@ -19,7 +19,7 @@ from emodetect.probe import decodes, first_time
 from emodetect.quiet import quiet_native_output
 from emodetect.sources.pixels import check_pixels
 from emodetect.suggestions import did_you_mean_file, meant_for_another
-from emodetect.text import looks_like_address
+from emodetect.text import looks_like_address, public_name
 from emodetect.types import Frame, Image
 
 _log = logging.getLogger(__name__)
@@ -79,7 +79,9 @@ class VideoFile:
             raise SourceError(f"{path}: is a folder, not a video")
         if not path.exists():
             if str(path).isdecimal() or looks_like_address(str(path)):
-                raise SourceError(f"{path}: no such file; cameras and streams are for 'emodetect live --source'")
+                raise SourceError(
+                    f"{public_name(str(path))}: no such file; cameras and streams are for 'emodetect live --source'"
+                )
             raise SourceError(f"{path}: no such file{did_you_mean_file(path)}")
         if not os.access(path, os.R_OK):
             raise SourceError(f"{path}: cannot be read (Permission denied)")
