@@ -215,6 +215,8 @@ def _unexpected(error: Exception) -> str:
         return f"{error.strerror} (--debug shows where)"
     if package := broken_package(error):
         return f"the package {package} is missing or broken ({first_line(error)}); 'emodetect doctor' says what helps"
+    if isinstance(error, MemoryError):
+        return "there is not enough memory (--debug shows where)"
     return f"unexpected {type(error).__name__}: {error} (--debug shows where)"
 
 

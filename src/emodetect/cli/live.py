@@ -26,6 +26,7 @@ from emodetect.cli.options import (
     make_verifier,
     max_pixels_option,
     overwrite_option,
+    smoothing_option,
     style_options,
 )
 from emodetect.drawing.phrases import Phrase
@@ -53,8 +54,7 @@ if TYPE_CHECKING:
 @click.option("--loop", is_flag=True, help="Start a clip again at its end.")
 @click.option("--reconnect", type=NumberRange(0), default=0, show_default=True, metavar="SECONDS",
               help="How long to try to get a camera or stream back that went away, or gave no picture for 2.5 s.")  # fmt: skip
-@click.option("--smoothing", type=NumberRange(0), default=0.5, show_default=True, metavar="SECONDS",
-              help="Time over which scores are averaged; 0 is off.")  # fmt: skip
+@smoothing_option(0.5)
 @anonymize_option
 @overwrite_option
 @style_options

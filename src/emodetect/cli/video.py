@@ -16,7 +16,6 @@ from emodetect.cli.options import (
     PATH,
     PICTURE_SUFFIXES,
     REPORT_SUFFIXES,
-    NumberRange,
     anonymize_option,
     backend_options,
     check_anonymize,
@@ -30,6 +29,7 @@ from emodetect.cli.options import (
     make_verifier,
     max_pixels_option,
     overwrite_option,
+    smoothing_option,
     style_options,
 )
 from emodetect.cli.parts import make_part, make_region, part_options
@@ -48,8 +48,7 @@ from emodetect.text import counted, one_line
 @click.option("--plot", type=PATH, metavar="FILE",
               help="Save a picture of each person's timeline: .png, .pdf or .svg.")  # fmt: skip
 @part_options
-@click.option("--smoothing", type=NumberRange(0), default=0.3, show_default=True, metavar="SECONDS",
-              help="Time over which scores are averaged; 0 is off.")  # fmt: skip
+@smoothing_option(0.3)
 @anonymize_option
 @overwrite_option
 @style_options
