@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from emodetect.cli.messages import shows_progress
+from emodetect.cli.messages import note, shows_progress
 from emodetect.cli.options import (
     NAME,
     PATH,
@@ -18,6 +18,7 @@ from emodetect.cli.options import (
     common_options,
     complete_backend,
     complete_model,
+    folder_labels_option,
     format_option,
     make_backend,
     max_pixels_option,
@@ -27,6 +28,7 @@ from emodetect.text import one_line
 
 if TYPE_CHECKING:
     from emodetect.training.evaluation import Exam, Result
+    from emodetect.training.label_names import LabelNames
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
               help="What the model files' outputs mean, in order, where the files do not say so.")  # fmt: skip
 @click.option("--votes", type=PATH, metavar="FILE",
               help="FER+ votes for these images (CSV): judge by what most people see, too.")  # fmt: skip
+@folder_labels_option
 @format_option
 @click.option("--plot", type=PATH, metavar="FILE", help="Draw the confusion matrices.")
 @click.option("--plot-calibration", type=PATH, metavar="FILE",
@@ -49,8 +52,9 @@ if TYPE_CHECKING:
 @max_pixels_option
 @common_options
 def evaluate(
-    data: Path, backend: str, models: Sequence[str], labels: list[str] | None, votes: Path | None, output_format: str,
-    plot: Path | None, plot_calibration: Path | None, overwrite: bool,
+    data: Path, backend: str, models: Sequence[str], labels: list[str] | None, votes: Path | None,
+    folder_labels: LabelNames, output_format: str, plot: Path | None, plot_calibration: Path | None,
+    overwrite: bool,
 ) -> None:  # fmt: skip
     """Judge models on labelled face crops, without face detection."""
     from emodetect.backends.registry import RESERVED
@@ -60,7 +64,9 @@ def evaluate(
     for picture in (plot, plot_calibration):
         if picture:
             check_output(picture, overwrite=overwrite, suffixes=PICTURE_SUFFIXES)
-    exam = Exam.read(data, votes)
+    exam = Exam.read(data, votes, folder_labels)
+    for text in exam.faces.notes:
+        note(one_line(f"emodetect: {text}"))
     # Beside files that need --labels the embedded network, which knows its own, may stand for comparison.
     several = len(models) > 1
     results = [_judge(exam, backend, model, None if several and model in RESERVED else labels) for model in models or (None,)]

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from emodetect.drawing.style import Style
     from emodetect.faces.haar import HaarDetector
     from emodetect.faces.verifier import FaceVerifier
+    from emodetect.training.label_names import LabelNames
 
 
 class _FilePath(click.Path):
@@ -129,6 +130,22 @@ def detector_options(min_face: str) -> Callable[[Function], Function]:
         return function
 
     return decorate
+
+
+def _folder_labels(ctx: click.Context, parameter: click.Parameter, value: str | None) -> LabelNames:
+    from emodetect.training.label_names import WORDS, LabelNames
+
+    return WORDS if value is None else LabelNames.parse(value)
+
+
+def folder_labels_option(function: Function) -> Function:
+    """``--folder-labels``."""
+    option = click.option(
+        "--folder-labels", callback=_folder_labels, metavar="DATA SET|A=LABEL,...",
+        help="What the data's folders mean where their names are no words for labels: raf-db, affectnet or fer2013 for "
+             "numbers, or 1=surprise,2=fear,...",
+    )  # fmt: skip
+    return option(function)
 
 
 def complete_backend(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:

@@ -38,6 +38,7 @@ class Settings:
         negatives: folder of crops that are no faces, or None.
         teachers: ONNX files whose answers are mixed into the labels.
         start: weights file of an earlier run to start from, or None.
+        folder_labels: what the names of the data's folders mean, as for `LabelNames.parse`, or None.
     """
 
     data: str
@@ -52,6 +53,7 @@ class Settings:
     negatives: str | None = None
     teachers: tuple[str, ...] = ()
     start: str | None = None
+    folder_labels: str | None = None
 
     def save(self, folder: Path) -> None:
         """Write the settings into a run's folder."""
@@ -78,7 +80,15 @@ class Settings:
 
     def _check(self) -> None:
         """See that a file, which anybody may have written, holds what the command line would have let through."""
-        texts = (self.data, self.votes or "", self.output or "", self.negatives or "", self.start or "", *self.teachers)
+        texts = (
+            self.data,
+            self.votes or "",
+            self.output or "",
+            self.negatives or "",
+            self.start or "",
+            self.folder_labels or "",
+            *self.teachers,
+        )
         if not all(isinstance(text, str) and "\0" not in text for text in texts):
             raise ValueError("expected the name of a file")
         if self.architecture not in ARCHITECTURE_NAMES or self.precision not in PRECISIONS:
