@@ -86,7 +86,11 @@ def test_all_faults_of_a_folder_are_named_at_once(tmp_path: Path) -> None:
     (data / "train" / "sad" / "im0000.png").write_bytes(b"no picture")
     with pytest.raises(DatasetError) as caught:
         read_data_set(data)
-    for part in ("no images for the label fear", "unknown label 'sadd'; did you mean 'sad'?", "im0000.png: not an image that can be read"):
+    for part in (
+        "no images for the label fear",
+        "unknown label 'sadd'; did you mean 'sad'?",
+        "im0000.png: not an image that can be read",
+    ):
         assert part in str(caught.value)
     assert "\n" not in str(caught.value)
 

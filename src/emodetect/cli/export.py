@@ -11,8 +11,8 @@ import click
 from emodetect.cli.messages import detail, note
 from emodetect.cli.options import (
     PATH,
-    comma_separated,
     common_options,
+    conventions_options,
     describe_settings,
     folder_labels_option,
     max_pixels_option,
@@ -23,6 +23,7 @@ from emodetect.suggestions import did_you_mean_file
 from emodetect.text import one_line
 
 if TYPE_CHECKING:
+    from emodetect.backends.conventions import ModelConventions
     from emodetect.training.label_names import LabelNames
 
 
@@ -31,8 +32,7 @@ if TYPE_CHECKING:
 @click.argument("target", type=PATH, metavar="FILE.onnx")
 @click.option("--data", type=PATH, metavar="FOLDER",
               help="Faces to compare the two on: <label>/*, or a data set with test/.  [default: a portrait]")  # fmt: skip
-@click.option("--labels", callback=comma_separated, metavar="A,B,...",
-              help="What the outputs mean, in order, where the file does not say so.")  # fmt: skip
+@conventions_options
 @click.option("--int8", is_flag=True,
               help="Compute in 8 bits, on ranges measured on --data: a quarter of the size, up to twice as fast.")  # fmt: skip
 @folder_labels_option
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 @max_pixels_option
 @common_options
 def export(
-    source: Path, target: Path, data: Path | None, labels: list[str] | None, int8: bool, folder_labels: LabelNames,
+    source: Path, target: Path, data: Path | None, conventions: ModelConventions, int8: bool, folder_labels: LabelNames,
     overwrite: bool,
 ) -> None:  # fmt: skip
     """Turn a Keras model (.h5, .keras), or the best weights of a training run, into ONNX.
@@ -69,6 +69,6 @@ def export(
     if source.is_dir():
         parity = export_run(source, target, faces.crops, int8=int8)
     else:
-        parity = export_file(source, target, faces.crops, labels, int8=int8)
+        parity = export_file(source, target, faces.crops, conventions, int8=int8)
     same = f", {parity.same_answers:.1%} of the answers the same" if int8 else ""
     note(one_line(f"{target}: largest difference to Keras {parity.difference:.2g}{same} on {faces.origin}"))
