@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--data", type=PATH, required=True, metavar="FOLDER|CSV",
-              help="Labelled face crops, FOLDER/<label>/*, or the original fer2013.csv, of which PublicTest counts.")  # fmt: skip
+              help="Labelled face crops, FOLDER/<label>/*, or fer2013.csv, of which PublicTest counts.")  # fmt: skip
 @click.option("--backend", default="cnn", show_default=True, metavar="NAME", shell_complete=complete_backend,
               help="What reads the emotions: cnn (embedded, or --model), deepface, or a plug-in's name.")  # fmt: skip
 @click.option("--model", "models", type=NAME, multiple=True, metavar="NAME|FILE", shell_complete=complete_model,

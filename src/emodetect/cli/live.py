@@ -73,7 +73,6 @@ def live(
     """Show the emotions of the faces before a camera; in the window ? shows the keys, q or Esc ends it."""
     from emodetect.faces.haar import MinFace
     from emodetect.faces.search import SCAN_EVERY
-    from emodetect.faces.tracker import FaceTracker
     from emodetect.ffmpeg import ffmpeg_program
     from emodetect.files import check_output
     from emodetect.hud import waiting_picture
@@ -121,14 +120,14 @@ def live(
             LiveSession(
                 capture,
                 face_detector,
-                FaceTracker(confirm=2 * detector["min_neighbors"]),
+                face_detector.tracker(),
                 backends,
                 view=View(
                     mirror=parsed.kind == "camera" if mirror is None else mirror,
                     min_face=MinFace(*detector["min_face"]),
                     smoothing=smoothing,
                 ),
-                verifier=make_verifier(verify),
+                verifier=make_verifier(verify, face_detector),
                 scan_every=SCAN_EVERY if anonymize is None else 0,
                 anonymize_by=anonymize,
                 uncertain_below=uncertain,

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
+from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
 from emodetect.backends.conventions import CHANNELS, SCALING_FORMS, ModelConventions, Scaling
@@ -17,6 +18,7 @@ from emodetect.cli.messages import detail, note, set_verbosity
 from emodetect.cli.settings import apply_configuration, given_elsewhere
 from emodetect.drawing.languages import NAMES, system_language
 from emodetect.errors import UsageError
+from emodetect.faces.detectors import DETECTORS
 from emodetect.quiet import quiet_native_output, set_debugging, silence_libraries
 from emodetect.sources.pixels import MAX_PIXELS, limit_pixels
 from emodetect.text import caption, one_line
@@ -24,7 +26,7 @@ from emodetect.text import caption, one_line
 if TYPE_CHECKING:
     from emodetect.backends.base import EmotionBackend
     from emodetect.drawing.style import Style
-    from emodetect.faces.haar import HaarDetector
+    from emodetect.faces.haar import FaceDetector
     from emodetect.faces.verifier import FaceVerifier
     from emodetect.training.label_names import LabelNames
 
@@ -110,7 +112,7 @@ def comma_separated(ctx: click.Context, parameter: click.Parameter, value: str |
 
 
 def detector_options(min_face: str) -> Callable[[Function], Function]:
-    """``--cascade``, ``--scale-factor``, ``--min-neighbors``, ``--min-face`` with this default, and ``--verify``."""
+    """``--detector``, its options (``--min-face`` with this default), and ``--verify``."""
 
     def decorate(function: Function) -> Function:
         # fmt: off
@@ -128,9 +130,18 @@ def detector_options(min_face: str) -> Callable[[Function], Function]:
         ):
             function = option(function)
         # fmt: on
-        return function
+        return detector_option(function)
 
     return decorate
+
+
+def detector_option(function: Function) -> Function:
+    """``--detector``, given to the command as ``kind``."""
+    option = click.option(
+        "--detector", "kind", type=click.Choice(DETECTORS), default=DETECTORS[0], show_default=True,
+        help="What finds faces: haar, a cascade; none takes each whole picture for one face, as for cropped faces.",
+    )  # fmt: skip
+    return option(function)
 
 
 def _folder_labels(ctx: click.Context, parameter: click.Parameter, value: str | None) -> LabelNames:
@@ -370,8 +381,12 @@ def make_caption_style(style: Style, language: str | None, names: Iterable[str])
     return captions
 
 
-def detector_in_words(cascade: Path | None, scale_factor: float, min_neighbors: int, min_face: tuple[float, bool]) -> str:
+def detector_in_words(
+    kind: str, cascade: Path | None, scale_factor: float, min_neighbors: int, min_face: tuple[float, bool]
+) -> str:
     """The detector that the options describe, as one line."""
+    if kind == "none":
+        return "none: each whole picture is taken for one face"
     number, relative = min_face
     smallest = f"{100 * number:g}% of the height" if relative else f"{number:g} pixels"
     return (
@@ -380,18 +395,44 @@ def detector_in_words(cascade: Path | None, scale_factor: float, min_neighbors: 
     )
 
 
-def make_detector(cascade: Path | None, scale_factor: float, min_neighbors: int, min_face: tuple[float, bool]) -> HaarDetector:
-    """The detector that the options describe."""
-    from emodetect.faces.haar import HaarDetector, MinFace
+def make_detector(
+    kind: str, cascade: Path | None, scale_factor: float, min_neighbors: int, min_face: tuple[float, bool]
+) -> FaceDetector:
+    """The detector that the options describe.
 
-    detail(f"detector: {detector_in_words(cascade, scale_factor, min_neighbors, min_face)}")
-    return HaarDetector(cascade, scale_factor=scale_factor, min_neighbors=min_neighbors, min_face=MinFace(*min_face))
+    Raises:
+        UsageError: the command line has options that this detector does not use.
+    """
+    from emodetect.faces.detectors import create_detector
+    from emodetect.faces.haar import MinFace
+
+    if kind == "none":
+        _refuse_options("cascade", "scale_factor", "min_neighbors", "min_face", "verify", beside="--detector none")
+    detail(f"detector: {detector_in_words(kind, cascade, scale_factor, min_neighbors, min_face)}")
+    smallest = MinFace(*min_face)
+    return create_detector(kind, cascade=cascade, scale_factor=scale_factor, min_neighbors=min_neighbors, min_face=smallest)
 
 
-def make_verifier(verify: bool) -> FaceVerifier | None:
-    """The second opinion that the options ask for."""
+def _refuse_options(*names: str, beside: str) -> None:
+    """See that the command line has none of these options, which another one makes useless; ``--no-...`` may be there.
+
+    Variables and the configuration file may have them: they are for other runs as well.
+
+    Raises:
+        UsageError: it has one.
+    """
+    ctx = click.get_current_context()
+    for option in ctx.command.params:
+        given = ctx.get_parameter_source(option.name or "") is ParameterSource.COMMANDLINE
+        if option.name in names and given and ctx.params.get(option.name) is not False:
+            raise UsageError(f"{option.opts[0]} does not go with {beside}: no face is looked for")
+
+
+def make_verifier(verify: bool, detector: FaceDetector) -> FaceVerifier | None:
+    """The verifier that the options ask for; None for a detector that is certain of its faces."""
     from emodetect.backends.verifier import EmbeddedVerifier
 
+    verify = verify and not detector.is_certain
     detail(f"verifier: {'the embedded network' if verify else 'none'}")
     return EmbeddedVerifier() if verify else None
 

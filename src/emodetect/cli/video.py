@@ -71,7 +71,6 @@ def video(
     """Read the emotions off every frame of a clip, or of a part of it, in order; two runs give the same log."""
     from emodetect.cli.progress import progress_bar
     from emodetect.faces.search import SCAN_EVERY
-    from emodetect.faces.tracker import FaceTracker
     from emodetect.ffmpeg import ffmpeg_program
     from emodetect.files import check_output
     from emodetect.pipeline import EmotionPipeline
@@ -102,7 +101,7 @@ def video(
     with ExitStack() as kept, ExitStack() as stack:
         source = stack.enter_context(VideoFile(clip, part))
         timeline = Timeline(min(part.end, source.seconds))
-        region = make_region(roi, source.size, detector["min_face"])
+        region = make_region(roi, source.size, None if detector["kind"] == "none" else detector["min_face"])
         width, height = source.size
         frames = counted(source.frame_count, "frame")
         detail(f"{clip}: {width}x{height} pixels, {source.frames_per_second:g} frames a second, {frames}")
@@ -113,8 +112,8 @@ def video(
         pipeline = EmotionPipeline(
             face_detector,
             emotion_backend,
-            verifier=make_verifier(verify),
-            tracker=FaceTracker(confirm=2 * detector["min_neighbors"]),
+            verifier=make_verifier(verify, face_detector),
+            tracker=face_detector.tracker(),
             scan_every=SCAN_EVERY if anonymize is None else 0,
             smoother=ScoreSmoother(smoothing),
             uncertain_below=uncertain,
@@ -159,7 +158,7 @@ def video(
                 "Network": one_line(f"{emotion_backend.name} ({backend}{f': {model}' if model else ''})"),
                 "Uncertain below": f"{threshold:.0%} confidence",
                 "Smoothing": f"{smoothing:g} s" if smoothing else "off",
-                "Faces verified": "yes" if verify else "no",
+                "Faces verified": "yes" if verify and not face_detector.is_certain else "no",
                 "Faces hidden": f"yes ({anonymize})" if anonymize else "no",
             }
             accuracy = accuracy_in_words(emotion_backend)
