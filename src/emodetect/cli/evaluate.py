@@ -53,18 +53,19 @@ if TYPE_CHECKING:
 @common_options
 def evaluate(
     data: Path, backend: str, models: Sequence[str], conventions: ModelConventions, votes: Path | None,
-    folder_labels: LabelNames, output_format: str, plot: Path | None, plot_calibration: Path | None, overwrite: bool,
+    folder_labels: LabelNames | None, output_format: str, plot: Path | None, plot_calibration: Path | None, overwrite: bool,
 ) -> None:  # fmt: skip
     """Judge models on labelled face crops, without face detection."""
     from emodetect.backends.conventions import UNSTATED
     from emodetect.backends.registry import RESERVED
     from emodetect.files import check_output
     from emodetect.training.evaluation import Exam
+    from emodetect.training.label_names import WORDS
 
     for picture in (plot, plot_calibration):
         if picture:
             check_output(picture, overwrite=overwrite, suffixes=PICTURE_SUFFIXES)
-    exam = Exam.read(data, votes, folder_labels)
+    exam = Exam.read(data, votes, folder_labels or WORDS)
     for text in exam.faces.notes:
         note(one_line(f"emodetect: {text}"))
     # Beside files that need conventions the embedded network, which knows its own, may stand for comparison.

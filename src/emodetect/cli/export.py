@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 @max_pixels_option
 @common_options
 def export(
-    source: Path, target: Path, data: Path | None, conventions: ModelConventions, int8: bool, folder_labels: LabelNames,
+    source: Path, target: Path, data: Path | None, conventions: ModelConventions, int8: bool, folder_labels: LabelNames | None,
     overwrite: bool,
 ) -> None:  # fmt: skip
     """Turn a Keras model (.h5, .keras), or the best weights of a training run, into ONNX.
@@ -50,6 +50,7 @@ def export(
     """
     from emodetect.backends.keras_import import import_keras
     from emodetect.files import check_output
+    from emodetect.training.label_names import WORDS
     from emodetect.training.parity_faces import read_parity_faces
 
     check_output(target, overwrite=overwrite, suffixes=(".onnx",))
@@ -57,7 +58,7 @@ def export(
         raise ModelError(f"{source}: no such model file or run{did_you_mean_file(source)}")
     if int8 and data is None:
         raise UsageError("--int8 goes with --data: ranges measured on one portrait would not do for other faces")
-    faces = read_parity_faces(data, folder_labels)
+    faces = read_parity_faces(data, folder_labels or WORDS)
     describe_settings()
     for text in faces.notes:
         note(one_line(f"emodetect: {text}"))

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from emodetect.drawing.style import Style
     from emodetect.faces.haar import FaceDetector
     from emodetect.faces.verifier import FaceVerifier
-    from emodetect.training.label_names import LabelNames
 
 
 class _FilePath(click.Path):
@@ -144,16 +143,29 @@ def detector_option(function: Function) -> Function:
     return option(function)
 
 
-def _folder_labels(ctx: click.Context, parameter: click.Parameter, value: str | None) -> LabelNames:
-    from emodetect.training.label_names import WORDS, LabelNames
+class _LabelNamesType(click.types.StringParamType):
+    """A text that `LabelNames.parse` takes."""
 
-    return WORDS if value is None else LabelNames.parse(value)
+    name = "folder-labels"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        from emodetect.training.label_names import LabelNames
+
+        try:
+            return LabelNames.parse(str(value))
+        except UsageError as error:
+            self.fail(str(error), param, ctx)
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        from emodetect.training.label_names import NUMBERED
+
+        return [CompletionItem(name) for name in NUMBERED if name.startswith(incomplete)]
 
 
 def folder_labels_option(function: Function) -> Function:
     """``--folder-labels``."""
     option = click.option(
-        "--folder-labels", callback=_folder_labels, metavar="DATA SET|A=LABEL,...",
+        "--folder-labels", type=_LabelNamesType(), metavar="DATA SET|A=LABEL,...",
         help="What the data's folders mean where their names are no words for labels: raf-db, affectnet or fer2013 for "
              "numbers, or 1=surprise,2=fear,...",
     )  # fmt: skip

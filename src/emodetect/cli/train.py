@@ -76,7 +76,7 @@ _GO_WITH_RESUME = {"--epochs", "--output", "--show-attention", "--overwrite", *(
 @max_pixels_option
 @common_options
 def train(
-    data: Path | None, folder_labels: LabelNames, votes: Path | None, negatives: Path | None, teachers: tuple[Path, ...],
+    data: Path | None, folder_labels: LabelNames | None, votes: Path | None, negatives: Path | None, teachers: tuple[Path, ...],
     start: Path | None,
     architecture: str | None, epochs: int | None, batch_size: int | None, seed: int | None,
     validation_share: float | None, precision: str | None, output: Path | None, run_dir: Path | None, resume: Path | None,
@@ -116,7 +116,7 @@ def train(
             negatives=_absolute(negatives),
             teachers=tuple(str(path.absolute()) for path in teachers),
             start=_absolute(start),
-            folder_labels=folder_labels.name or None,
+            folder_labels=folder_labels.name if folder_labels else None,
         )
         folder = run_dir or Path("runs") / f"{settings.architecture}-{datetime.now():%Y%m%d-%H%M%S}"
     if settings.output:  # also the one that the resumed run was given

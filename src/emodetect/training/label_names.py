@@ -67,7 +67,7 @@ class LabelNames:
             if text.lower() in NUMBERED:
                 return cls(text.lower(), NUMBERED[text.lower()])
             raise UsageError(
-                f"--folder-labels: no data set {text!r}; there are {', '.join(NUMBERED)}, or 1=surprise,2=fear,..."
+                f"{text!r} is no data set whose numbers are known; there are {', '.join(NUMBERED)}, or 1=surprise,2=fear,..."
                 f"{did_you_mean(text, NUMBERED)}"
             )
         meanings: dict[str, str] = {}
@@ -76,10 +76,12 @@ class LabelNames:
             label = NONE if word.lower() == NONE else known_label(word)
             if label is None or not name:
                 known = ", ".join((*EIGHT_LABELS, NONE))
-                raise UsageError(f"--folder-labels: {part!r} names no label{meant_label(word) or f'; expected NAME={known}'}")
+                raise UsageError(f"{part!r} names no label{meant_label(word) or f'; expected NAME={known}'}")
             if _plain(name) in meanings:
-                raise UsageError(f"--folder-labels: {name!r} stands twice")
+                raise UsageError(f"{name!r} stands twice")
             meanings[_plain(name)] = label
+        if not meanings:
+            raise UsageError(f"{text!r} names no label; expected 1=surprise,2=fear,...")
         return cls(text, meanings)
 
     def label_of(self, name: str) -> str | None:

@@ -51,12 +51,12 @@ def open_table(path: Path, known: Sequence[str], kind: str) -> Iterator[Table]:
     if special := special_kind(path):
         raise DatasetError(f"{path}: is a {special}; expected {kind}")
     try:
+        if command := unpacking_command(path):
+            raise DatasetError(f"{path}: is an archive; unpack it ({command}) and name what comes out of it")
         with path.open("rb") as file:
             start = file.read(4)
         if start.startswith(_UTF_16) or b"\0" in start:
             raise DatasetError(f"{path}: cannot be read as {kind} (it is UTF-16, or no text); save it as UTF-8")
-        if command := unpacking_command(path):
-            raise DatasetError(f"{path}: is an archive; unpack it ({command}) and name what comes out of it")
         with path.open(newline="", encoding="utf-8-sig") as text:
             yield _open(path, text, known)
     except FileNotFoundError:
