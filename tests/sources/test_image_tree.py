@@ -30,7 +30,7 @@ def test_what_is_left_out_is_counted_by_kind(tmp_path: Path) -> None:
     assert in_words(list_images(tmp_path).left_out) == (
         "8 hidden files, 2 .txt files, 1 file without an ending, 1 .heic picture (not read here; export as JPEG)"
     )
-    assert in_words(list_images(tmp_path, sub_folders=False).left_out).startswith("7 hidden files, 1 .txt file,")
+    assert "7 hidden files, 1 file without an ending, 1 .txt file" in in_words(list_images(tmp_path, sub_folders=False).left_out)
 
 
 def test_many_kinds_are_summed_up(tmp_path: Path) -> None:
