@@ -24,6 +24,7 @@ from emodetect.cli.options import (
     detector_option,
     format_option,
     max_pixels_option,
+    playlists_option,
 )
 from emodetect.errors import UsageError
 from emodetect.text import counted, one_line
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
               help="Measure the tutorials' loop beside each: a full scan, and a call of DeepFace, or of the same Keras file, "
                    "for each face of each frame.")  # fmt: skip
 @format_option
+@playlists_option
 @max_pixels_option
 @common_options
 def bench(

@@ -26,6 +26,7 @@ from emodetect.cli.options import (
     make_verifier,
     max_pixels_option,
     overwrite_option,
+    playlists_option,
     style_options,
 )
 from emodetect.drawing.phrases import Phrase
@@ -61,6 +62,7 @@ if TYPE_CHECKING:
 @style_options
 @backend_options
 @detector_options("10%")
+@playlists_option
 @max_pixels_option
 @common_options
 def live(
@@ -94,7 +96,7 @@ def live(
     for path in (log, record):
         if path is not None and path.exists() and parsed.kind == "file" and path.samefile(source):
             raise OutputError(f"{path}: is the clip itself; choose another name")
-    if record is not None:
+    if record is not None or parsed.kind == "file":
         ffmpeg_program()
     style = None if no_window and record is None else make_style(language, font)
     with ExitStack() as stack:

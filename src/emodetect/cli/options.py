@@ -19,6 +19,7 @@ from emodetect.cli.settings import apply_configuration, given_elsewhere
 from emodetect.drawing.languages import NAMES, system_language
 from emodetect.errors import UsageError
 from emodetect.faces.detectors import DETECTORS
+from emodetect.media import allow_playlists
 from emodetect.quiet import quiet_native_output, set_debugging, silence_libraries
 from emodetect.sources.pixels import MAX_PIXELS, limit_pixels
 from emodetect.text import caption, one_line
@@ -313,6 +314,19 @@ def max_pixels_option(function: Function) -> Function:
         help=f"Refuse pictures whose header announces more pixels.  [default: {MAX_PIXELS}]",
     )  # fmt: skip
     return option(cast("Function", with_opencv))
+
+
+def playlists_option(function: Function) -> Function:
+    """``--allow-playlists``, for commands that open clips."""
+    option = click.option(
+        "--allow-playlists", is_flag=True, expose_value=False, callback=_allow_playlists,
+        help="Read a clip that is a playlist, or a list of clips, with the files of this machine that it names.",
+    )  # fmt: skip
+    return option(function)
+
+
+def _allow_playlists(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
+    allow_playlists(value)
 
 
 def format_option(function: Function) -> Function:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from emodetect.cli.messages import detail, note
-from emodetect.cli.options import PATH, REPORT_SUFFIXES, common_options, max_pixels_option, overwrite_option
+from emodetect.cli.options import PATH, REPORT_SUFFIXES, common_options, max_pixels_option, overwrite_option, playlists_option
 from emodetect.cli.settings import given_elsewhere
 from emodetect.errors import OutputError
 from emodetect.text import counted, one_line
@@ -20,6 +20,7 @@ from emodetect.text import counted, one_line
 @click.option("-o", "--output", type=PATH, metavar="FILE",
               help="The report, .html.  [default: the log's name, ending in .html]")  # fmt: skip
 @overwrite_option
+@playlists_option
 @max_pixels_option
 @common_options
 def report(log: Path, clip: Path | None, output: Path | None, overwrite: bool) -> None:

@@ -30,6 +30,7 @@ from emodetect.cli.options import (
     make_verifier,
     max_pixels_option,
     overwrite_option,
+    playlists_option,
     style_options,
 )
 from emodetect.cli.parts import make_part, make_region, part_options
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
 @style_options
 @backend_options
 @detector_options("10%")
+@playlists_option
 @max_pixels_option
 @common_options
 def video(
@@ -93,8 +95,7 @@ def video(
             if path.exists() and clip.exists() and path.samefile(clip):
                 raise OutputError(f"{path}: is the clip itself; choose another name")
             check_output(path, overwrite=overwrite, suffixes=suffixes, streams=suffixes is RECORD_SUFFIXES)
-    if output is not None or report is not None:
-        ffmpeg_program()
+    ffmpeg_program()
     style = None if output is None and plot is None else make_style(language, font)
     plot_style = None if plot is None or style is None else make_caption_style(style, language, [clip.name])
     summary = _Summary()
