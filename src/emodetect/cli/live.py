@@ -55,6 +55,8 @@ if TYPE_CHECKING:
 @click.option("--loop", is_flag=True, help="Start a clip again at its end.")
 @click.option("--reconnect", type=NumberRange(0), default=0, show_default=True, metavar="SECONDS",
               help="How long to try to get a camera or stream back that went away, or gave no picture for 2.5 s.")  # fmt: skip
+@click.option("--follow-redirects", is_flag=True,
+              help="Let a stream lead to other hosts than the one named: by redirects and playlists (HLS).")  # fmt: skip
 @click.option("--smoothing", type=NumberRange(0), default=0.5, show_default=True, metavar="SECONDS",
               help="Time over which scores are averaged; 0 is off.")  # fmt: skip
 @anonymize_option
@@ -67,7 +69,8 @@ if TYPE_CHECKING:
 @common_options
 def live(
     source: str, mirror: bool | None, no_window: bool, log: Path | None, record: Path | None, snapshots: Path,
-    duration: float | None, loop: bool, reconnect: float, smoothing: float, anonymize: str | None, overwrite: bool,
+    duration: float | None, loop: bool, reconnect: float, follow_redirects: bool, smoothing: float,
+    anonymize: str | None, overwrite: bool,
     language: str | None, font: Path | None,
     backend: str, model: str | None, conventions: ModelConventions, uncertain: float | None, verify: bool,
     **detector: Any,
@@ -102,7 +105,7 @@ def live(
     with ExitStack() as stack:
         window = None if no_window else stack.enter_context(Window("emodetect"))
         face_detector = make_detector(**detector)
-        capture = stack.enter_context(LiveCapture(parsed, loop=loop, reconnect=reconnect))
+        capture = stack.enter_context(LiveCapture(parsed, loop=loop, reconnect=reconnect, follow_redirects=follow_redirects))
         if window is not None and style is not None:
             window.entitle(parsed.title)
             window.show(waiting_picture(style, style.say(Phrase.OPENING, source=parsed.title)))
