@@ -9,6 +9,7 @@ from pathlib import Path
 
 from typing_extensions import TypedDict, Unpack
 
+from emodetect.backends.conventions import ModelConventions
 from emodetect.backends.registry import create_backend
 from emodetect.backends.verifier import EmbeddedVerifier
 from emodetect.errors import UsageError
@@ -31,6 +32,9 @@ class Options(TypedDict, total=False):
     backend: str
     model: str | Path | None
     labels: Sequence[str] | None
+    scaling: str | tuple[float, float] | None
+    channels: str | None
+    output_name: str | None
     uncertain_below: float | None
     verify: bool
     min_face: float | None
@@ -43,6 +47,9 @@ def open_pipeline(
     backend: str = "cnn",
     model: str | Path | None = None,
     labels: Sequence[str] | None = None,
+    scaling: str | tuple[float, float] | None = None,
+    channels: str | None = None,
+    output_name: str | None = None,
     uncertain_below: float | None = None,
     verify: bool = True,
     min_face: float | None = None,
@@ -56,7 +63,11 @@ def open_pipeline(
     Args:
         backend: "cnn", "deepface", or a plug-in's name.
         model: for cnn the name of a head or a model file; None for the embedded network.
-        labels: what a model file's outputs mean, where it does not say so.
+        labels: what a model file's outputs mean, in order, where it does not say so.
+        scaling: what a model file makes of pixels from 0 to 255, where it does not say so: "0..1", "-1..1", "0..255" or any other
+            range, "imagenet", or a factor and what is added after that.
+        channels: the colors that a model file was trained on, where it does not say so: "gray", "rgb" or "bgr".
+        output_name: the output of a model file to read, where it has several.
         uncertain_below: confidence, 0 to 1, under which a reading is marked uncertain; None for the backend's own.
         verify: whether the embedded network may refuse what the detector has found and is no face.
         min_face: the smallest face to look for: from 1 on pixels, below a share of the picture's height; None for 5 %, or 10 % of
@@ -82,7 +93,8 @@ def open_pipeline(
     if min_face is not None:
         smallest = MinFace(min_face, relative=min_face < 1)
     detector = HaarDetector(min_face=smallest, min_neighbors=min_neighbors)
-    with create_backend(backend, None if model is None else str(model), labels) as loaded:
+    conventions = ModelConventions.of(labels, scaling, channels, output_name)
+    with create_backend(backend, None if model is None else str(model), conventions) as loaded:
         yield EmotionPipeline(
             detector,
             loaded,
@@ -99,7 +111,8 @@ def analyze(picture: str | Path | Image, **options: Unpack[Options]) -> FrameRes
 
     Args:
         picture: a file, or uint8 (height, width, 3) BGR.
-        **options: as for `open_pipeline`: backend, model, labels, uncertain_below, verify, min_face, min_neighbors.
+        **options: as for `open_pipeline`: backend, model, labels, scaling, channels, output_name, uncertain_below, verify,
+            min_face, min_neighbors.
 
     Raises:
         EmodetectError: the picture cannot be read, or the backend cannot be loaded or fails.

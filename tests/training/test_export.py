@@ -42,7 +42,7 @@ def test_labels_scaling_and_threshold_travel_along(tmp_path: Path, capsys: pytes
     export(source, tmp_path / "model.onnx")
     assert "Grace Hopper" in capsys.readouterr().err
     faces, _ = read_parity_faces(None)
-    with create_cnn(str(source), None) as keras_model, create_cnn(str(tmp_path / "model.onnx"), None) as onnx_model:
+    with create_cnn(str(source)) as keras_model, create_cnn(str(tmp_path / "model.onnx")) as onnx_model:
         assert onnx_model.uncertain_below == keras_model.uncertain_below == 0.42
         assert onnx_model.tells_contempt
         assert keras_model.tells_contempt
@@ -92,7 +92,7 @@ def test_a_network_in_8_bits_is_smaller_and_answers_the_same(tmp_path: Path, cap
     assert "100.0% of the answers the same on 54 faces" in capsys.readouterr().err
     assert (tmp_path / "small.onnx").stat().st_size < 0.4 * (tmp_path / "plain.onnx").stat().st_size
     crops, _ = read_parity_faces(None)
-    with create_cnn(str(tmp_path / "plain.onnx"), None) as plain, create_cnn(str(tmp_path / "small.onnx"), None) as small:
+    with create_cnn(str(tmp_path / "plain.onnx")) as plain, create_cnn(str(tmp_path / "small.onnx")) as small:
         assert small.uncertain_below == plain.uncertain_below == 0.42
         assert small.tells_contempt
         difference = np.abs(small.classify(crops) - plain.classify(crops))

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from emodetect.backends.base import EmotionBackend
+from emodetect.backends.conventions import UNSTATED, ModelConventions
 from emodetect.backends.registry import create_backend
 from emodetect.backends.verifier import EmbeddedVerifier
 from emodetect.benchmark.made_clip import portrait_path
@@ -43,10 +44,12 @@ class Configuration:
     Attributes:
         backend: as for `create_backend`.
         model: as for `create_backend`.
+        conventions: as for `create_backend`.
     """
 
     backend: str = "cnn"
     model: str | None = None
+    conventions: ModelConventions = UNSTATED
 
     @property
     def name(self) -> str:
@@ -61,7 +64,7 @@ class Configuration:
     @property
     def options(self) -> list[str]:
         """The options of the command line that choose it."""
-        return ["--backend", self.backend, *(["--model", self.model] if self.model else [])]
+        return ["--backend", self.backend, *(["--model", self.model] if self.model else []), *self.conventions.as_options()]
 
 
 @dataclass
@@ -125,7 +128,7 @@ class Bench:
             EmodetectError: the clip cannot be read, or a backend cannot be loaded.
         """
         with VideoFile(self._clip):
-            backends = [create_backend(c.backend, c.model, None) for c in configurations]
+            backends = [create_backend(c.backend, c.model, c.conventions) for c in configurations]
         peers = self._peers(configurations)
         ours = [Runs(self._start(c)) for c in configurations]
         theirs = {model: Runs(self._start_tutorial(model)) for model in peers}

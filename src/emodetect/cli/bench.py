@@ -19,13 +19,16 @@ from emodetect.cli.options import (
     common_options,
     complete_backend,
     complete_model,
+    conventions_options,
     describe_settings,
     format_option,
     max_pixels_option,
 )
+from emodetect.errors import UsageError
 from emodetect.text import counted, one_line
 
 if TYPE_CHECKING:
+    from emodetect.backends.conventions import ModelConventions
     from emodetect.benchmark.measure import Configuration
 
 
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
               help="Another backend beside the embedded network: deepface, or a plug-in's name. May be repeated.")  # fmt: skip
 @click.option("--model", "models", type=NAME, multiple=True, metavar="NAME|FILE", shell_complete=complete_model,
               help="Another network for cnn: fer2013, ferplus, or a .onnx, .h5 or .keras file. May be repeated.")  # fmt: skip
+@conventions_options
 @click.option("--frames", type=click.IntRange(1, 10**6), default=250, show_default=True,
               help="At most so many frames of the clip.")  # fmt: skip
 @click.option("--rounds", type=click.IntRange(1, 10**6), default=3, show_default=True, help="How many runs; the median counts.")
@@ -46,17 +50,23 @@ if TYPE_CHECKING:
 @max_pixels_option
 @common_options
 def bench(
-    source: Path | None, backends: Sequence[str], models: Sequence[str], frames: int, rounds: int, compare: str | None,
-    output_format: str,
+    source: Path | None, backends: Sequence[str], models: Sequence[str], conventions: ModelConventions, frames: int, rounds: int,
+    compare: str | None, output_format: str,
 ) -> None:  # fmt: skip
     """Measure how fast this machine finds and reads faces.
 
     The embedded network comes first; everything is measured in turn, on the same clip, after a warm-up.
     """
+    from emodetect.backends.conventions import UNSTATED
+    from emodetect.backends.registry import RESERVED
     from emodetect.benchmark.measure import Bench, Configuration
 
     measured = [Configuration(), *(Configuration(name) for name in backends if name != "cnn")]
-    measured += [Configuration("cnn", model) for model in models if model != "embedded"]
+    if conventions.given and all(model in RESERVED for model in models):
+        raise UsageError(f"{', '.join(conventions.given)}: no model file is measured; name one with --model FILE")
+    for model in models:
+        if model != "embedded":
+            measured.append(Configuration("cnn", model, UNSTATED if model in RESERVED else conventions))
     _describe(source, frames, rounds, measured)
     with _progress() as progress, _clip(source, frames) as clip:
         records = Bench(clip, frames=frames, rounds=rounds, compare=compare is not None, progress=progress).measure(measured)

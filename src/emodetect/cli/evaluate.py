@@ -14,10 +14,10 @@ from emodetect.cli.options import (
     NAME,
     PATH,
     PICTURE_SUFFIXES,
-    comma_separated,
     common_options,
     complete_backend,
     complete_model,
+    conventions_options,
     format_option,
     make_backend,
     max_pixels_option,
@@ -26,6 +26,7 @@ from emodetect.cli.options import (
 from emodetect.text import one_line
 
 if TYPE_CHECKING:
+    from emodetect.backends.conventions import ModelConventions
     from emodetect.training.evaluation import Exam, Result
 
 
@@ -37,8 +38,7 @@ if TYPE_CHECKING:
 @click.option("--model", "models", type=NAME, multiple=True, metavar="NAME|FILE", shell_complete=complete_model,
               help="For cnn: embedded, fer2013 or ferplus, or a .onnx, .h5 or .keras file. "
                    "Several are compared with the first.")  # fmt: skip
-@click.option("--labels", callback=comma_separated, metavar="A,B,...",
-              help="What the model files' outputs mean, in order, where the files do not say so.")  # fmt: skip
+@conventions_options
 @click.option("--votes", type=PATH, metavar="FILE",
               help="FER+ votes for these images (CSV): judge by what most people see, too.")  # fmt: skip
 @format_option
@@ -49,10 +49,11 @@ if TYPE_CHECKING:
 @max_pixels_option
 @common_options
 def evaluate(
-    data: Path, backend: str, models: Sequence[str], labels: list[str] | None, votes: Path | None, output_format: str,
+    data: Path, backend: str, models: Sequence[str], conventions: ModelConventions, votes: Path | None, output_format: str,
     plot: Path | None, plot_calibration: Path | None, overwrite: bool,
 ) -> None:  # fmt: skip
     """Judge models on labelled face crops, without face detection."""
+    from emodetect.backends.conventions import UNSTATED
     from emodetect.backends.registry import RESERVED
     from emodetect.files import check_output
     from emodetect.training.evaluation import Exam
@@ -61,9 +62,10 @@ def evaluate(
         if picture:
             check_output(picture, overwrite=overwrite, suffixes=PICTURE_SUFFIXES)
     exam = Exam.read(data, votes)
-    # Beside files that need --labels the embedded network, which knows its own, may stand for comparison.
+    # Beside files that need conventions the embedded network, which knows its own, may stand for comparison.
     several = len(models) > 1
-    results = [_judge(exam, backend, model, None if several and model in RESERVED else labels) for model in models or (None,)]
+    said = [UNSTATED if several and model in RESERVED else conventions for model in models or (None,)]
+    results = [_judge(exam, backend, model, one) for model, one in zip(models or (None,), said, strict=True)]
     records = [result.as_dict(exam, results[0] if position else None) for position, result in enumerate(results)]
     if plot:
         import numpy as np
@@ -86,14 +88,14 @@ def evaluate(
         _print_tables(records)
 
 
-def _judge(exam: Exam, backend: str, model: str | None, labels: list[str] | None) -> Result:
+def _judge(exam: Exam, backend: str, model: str | None, conventions: ModelConventions) -> Result:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
     from emodetect.training.evaluation import judge
 
     with (
-        make_backend(backend, model, labels) as loaded,
+        make_backend(backend, model, conventions) as loaded,
         Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(),

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from emodetect.cli.messages import detail, note
 from emodetect.cli.options import (
     PATH,
-    comma_separated,
     common_options,
+    conventions_options,
     describe_settings,
     max_pixels_option,
     overwrite_option,
@@ -20,20 +21,22 @@ from emodetect.errors import ModelError, UsageError
 from emodetect.suggestions import did_you_mean_file
 from emodetect.text import one_line
 
+if TYPE_CHECKING:
+    from emodetect.backends.conventions import ModelConventions
+
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("source", type=PATH, metavar="MODEL|RUN")
 @click.argument("target", type=PATH, metavar="FILE.onnx")
 @click.option("--data", type=PATH, metavar="FOLDER",
               help="Faces to compare the two on: <label>/*, or a data set with test/.  [default: a portrait]")  # fmt: skip
-@click.option("--labels", callback=comma_separated, metavar="A,B,...",
-              help="What the outputs mean, in order, where the file does not say so.")  # fmt: skip
+@conventions_options
 @click.option("--int8", is_flag=True,
               help="Compute in 8 bits, on ranges measured on --data: a quarter of the size, up to twice as fast.")  # fmt: skip
 @overwrite_option
 @max_pixels_option
 @common_options
-def export(source: Path, target: Path, data: Path | None, labels: list[str] | None, int8: bool, overwrite: bool) -> None:
+def export(source: Path, target: Path, data: Path | None, conventions: ModelConventions, int8: bool, overwrite: bool) -> None:
     """Turn a Keras model (.h5, .keras), or the best weights of a training run, into ONNX.
 
     The two are compared on real faces; where they differ by more than 0.0001, or in 8 bits give other answers for more than one
@@ -58,6 +61,6 @@ def export(source: Path, target: Path, data: Path | None, labels: list[str] | No
     if source.is_dir():
         parity = export_run(source, target, faces, int8=int8)
     else:
-        parity = export_file(source, target, faces, labels, int8=int8)
+        parity = export_file(source, target, faces, conventions, int8=int8)
     same = f", {parity.same_answers:.1%} of the answers the same" if int8 else ""
     note(one_line(f"{target}: largest difference to Keras {parity.difference:.2g}{same} on {origin}"))

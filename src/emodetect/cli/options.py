@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import click
 from click.shell_completion import CompletionItem
 
+from emodetect.backends.conventions import CHANNELS, SCALING_FORMS, ModelConventions, Scaling
 from emodetect.cli.messages import detail, note, set_verbosity
 from emodetect.cli.settings import apply_configuration, given_elsewhere
 from emodetect.drawing.languages import NAMES, system_language
@@ -164,13 +165,12 @@ def _or_file(incomplete: str, names: Iterable[str]) -> list[CompletionItem]:
 
 
 def backend_options(function: Function) -> Function:
-    """``--backend``, ``--model``, ``--labels`` and ``--uncertain``."""
+    """``--backend``, ``--model``, ``--uncertain``, and what `conventions_options` adds."""
+    function = conventions_options(function)
     # fmt: off
     for option in (
         click.option("--uncertain", type=_Confidence(), metavar="CONFIDENCE",
                      help="Confidence, 0 to 1 or in %, under which a reading is marked uncertain.  [default: the model's own]"),
-        click.option("--labels", callback=comma_separated, metavar="A,B,...",
-                     help="What the model file's outputs mean, in order, where the file does not say so."),
         click.option("--model", type=NAME, metavar="NAME|FILE", shell_complete=complete_model,
                      help="For cnn: embedded, or one of its heads, fer2013 and ferplus, or a .onnx, .h5 or .keras file."),
         click.option("--backend", default="cnn", show_default=True, metavar="NAME", shell_complete=complete_backend,
@@ -179,6 +179,47 @@ def backend_options(function: Function) -> Function:
         function = option(function)
     # fmt: on
     return function
+
+
+class _ScalingType(click.types.StringParamType):
+    """A text that `Scaling.parse` takes."""
+
+    name = "scaling"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            return Scaling.parse(str(value))
+        except UsageError as error:
+            self.fail(str(error), param, ctx)
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        return [CompletionItem(name) for name in ("0..1", "-1..1", "0..255", "imagenet") if name.startswith(incomplete)]
+
+
+def conventions_options(function: Function) -> Function:
+    """``--labels``, ``--scaling``, ``--channels`` and ``--output-name``, given to the command as ``conventions``."""
+
+    @functools.wraps(function)
+    def with_conventions(
+        *arguments: Any, labels: list[str] | None, scaling: Any, channels: str | None, output_name: str | None, **named: Any
+    ) -> Any:
+        return function(*arguments, conventions=ModelConventions.of(labels, scaling, channels, output_name), **named)
+
+    decorated = cast("Function", with_conventions)
+    # fmt: off
+    for option in (
+        click.option("--output-name", type=NAME, metavar="NAME",
+                     help="The output of the model file to read, where it has several."),
+        click.option("--channels", type=click.Choice(CHANNELS),
+                     help="The colors that the model file was trained on, in order, where the file does not say so."),
+        click.option("--scaling", type=_ScalingType(), metavar="RANGE|SCALE,OFFSET",
+                     help=f"What the model file makes of pixels: {SCALING_FORMS}, where the file does not say so."),
+        click.option("--labels", callback=comma_separated, metavar="A,B,...",
+                     help="What the model file's outputs mean, in order, where the file does not say so."),
+    ):
+        decorated = option(decorated)
+    # fmt: on
+    return decorated
 
 
 def common_options(function: Function) -> Function:
@@ -338,19 +379,19 @@ def make_verifier(verify: bool) -> FaceVerifier | None:
     return EmbeddedVerifier() if verify else None
 
 
-def make_backend(backend: str, model: str | None, labels: list[str] | None) -> EmotionBackend:
+def make_backend(backend: str, model: str | None, conventions: ModelConventions) -> EmotionBackend:
     """The backend that the options describe."""
     from emodetect.backends.registry import create_backend
 
-    made = create_backend(backend, model, labels)
-    describe_backend(made, backend, model, labels)
+    made = create_backend(backend, model, conventions)
+    describe_backend(made, backend, model, conventions)
     return made
 
 
-def describe_backend(made: EmotionBackend, backend: str, model: str | None, labels: list[str] | None) -> None:
+def describe_backend(made: EmotionBackend, backend: str, model: str | None, conventions: ModelConventions) -> None:
     """Tell, where details are wanted, which options come from elsewhere, and which backend they make."""
     describe_settings()
-    detail(f"backend {backend}: {model or made.name}{', labels ' + ', '.join(labels) if labels else ''}")
+    detail(f"backend {backend}: {' '.join([model or made.name, *conventions.as_options()])}")
 
 
 def describe_settings() -> None:

@@ -7,7 +7,7 @@ from contextlib import ExitStack, closing
 from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -36,6 +36,9 @@ from emodetect.cli.parts import make_part, make_region, part_options
 from emodetect.errors import OutputError, UsageError
 from emodetect.text import counted, one_line
 
+if TYPE_CHECKING:
+    from emodetect.backends.conventions import ModelConventions
+
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("clip", type=PATH)
@@ -62,7 +65,8 @@ def video(
     start: float | None, end: float | None, every: int, roi: tuple[list[float], bool] | None, smoothing: float,
     anonymize: str | None, overwrite: bool,
     language: str | None, font: Path | None,
-    backend: str, model: str | None, labels: list[str] | None, uncertain: float | None, verify: bool, **detector: Any,
+    backend: str, model: str | None, conventions: ModelConventions, uncertain: float | None, verify: bool,
+    **detector: Any,
 ) -> None:  # fmt: skip
     """Read the emotions off every frame of a clip, or of a part of it, in order; two runs give the same log."""
     from emodetect.cli.progress import progress_bar
@@ -105,7 +109,7 @@ def video(
         if all(path is None for path, _ in outputs):
             note("emodetect: no --output, --log, --report or --plot is given; only a summary will be printed")
         face_detector = make_detector(**detector)
-        emotion_backend = stack.enter_context(make_backend(backend, model, labels))
+        emotion_backend = stack.enter_context(make_backend(backend, model, conventions))
         pipeline = EmotionPipeline(
             face_detector,
             emotion_backend,

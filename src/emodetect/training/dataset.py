@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from emodetect.backends.conventions import Scaling
 from emodetect.backends.faces_input import FaceInput
 from emodetect.backends.labels import meant_label
 from emodetect.errors import DatasetError, SourceError
@@ -170,4 +171,4 @@ def raise_faults(faults: Sequence[str]) -> None:
 
 def as_images(crops: Sequence[Image]) -> npt.NDArray[np.uint8]:
     """uint8 (h, w, 3) BGR crops as FER-2013 has them and as the backends will see them: uint8 (n, 48, 48), gray."""
-    return FaceInput(FACE_SIZE, FACE_SIZE, scale=1.0).prepare(crops)[..., 0].astype(np.uint8)
+    return FaceInput(FACE_SIZE, FACE_SIZE, scaling=Scaling.parse("0..255")).prepare(crops)[..., 0].astype(np.uint8)
