@@ -20,7 +20,6 @@ from emodetect.cli.options import (
 )
 from emodetect.errors import ModelError, UsageError
 from emodetect.suggestions import did_you_mean_file
-from emodetect.text import one_line
 
 if TYPE_CHECKING:
     from emodetect.backends.conventions import ModelConventions
@@ -61,7 +60,7 @@ def export(
     faces = read_parity_faces(data, folder_labels or WORDS)
     describe_settings()
     for text in faces.notes:
-        note(one_line(f"emodetect: {text}"))
+        note(f"emodetect: {text}")
     os.environ["KERAS_BACKEND"] = "tensorflow"  # the one whose converter comes with emodetect[train]
     keras = import_keras()
     detail(f"{'run' if source.is_dir() else 'model'}: {source}, by Keras {keras.__version__} on {keras.backend.backend()}")
@@ -72,4 +71,4 @@ def export(
     else:
         parity = export_file(source, target, faces.crops, conventions, int8=int8)
     same = f", {parity.same_answers:.1%} of the answers the same" if int8 else ""
-    note(one_line(f"{target}: largest difference to Keras {parity.difference:.2g}{same} on {faces.origin}"))
+    note(f"{target}: largest difference to Keras {parity.difference:.2g}{same} on {faces.origin}")

@@ -27,11 +27,12 @@ from emodetect.cli.options import (
     max_pixels_option,
     overwrite_option,
     playlists_option,
+    smoothing_option,
     style_options,
 )
 from emodetect.drawing.phrases import Phrase
 from emodetect.errors import OutputError
-from emodetect.text import counted, one_line
+from emodetect.text import counted
 
 if TYPE_CHECKING:
     from emodetect.backends.base import EmotionBackend
@@ -57,8 +58,7 @@ if TYPE_CHECKING:
               help="How long to try to get a camera or stream back that went away, or gave no picture for 2.5 s.")  # fmt: skip
 @click.option("--follow-redirects", is_flag=True,
               help="Let a stream lead to other hosts than the one named: by redirects and playlists (HLS).")  # fmt: skip
-@click.option("--smoothing", type=NumberRange(0), default=0.5, show_default=True, metavar="SECONDS",
-              help="Time over which scores are averaged; 0 is off.")  # fmt: skip
+@smoothing_option(0.5)
 @anonymize_option
 @overwrite_option
 @style_options
@@ -147,7 +147,7 @@ def live(
         statistics = session.run()
     note(_summary(statistics, [path for path in (log, *recorder.files) if path], snapshots))
     if parsed.kind == "file" and statistics.captured == 1 and duration is None:
-        note(one_line(f"emodetect: {parsed.name}: holds one picture; --loop shows it for longer, 'emodetect image' reads photos"))
+        note(f"emodetect: {parsed.name}: holds one picture; --loop shows it for longer, 'emodetect image' reads photos")
     if statistics.faces and not statistics.classified:
         note("emodetect: no face was read: it ended before the backend was loaded")
 
@@ -159,7 +159,7 @@ def _summary(statistics: LiveStatistics, files: Sequence[Path], snapshots: Path)
         parts.append(f"saved {', '.join(map(str, files))}")
     if statistics.pictures:
         parts.append(f"{counted(statistics.pictures, 'picture')} in {snapshots.resolve()}")
-    return one_line("; ".join(parts))
+    return "; ".join(parts)
 
 
 def _backends(backend: str, model: str | None, conventions: ModelConventions) -> Sequence[Callable[[], EmotionBackend]]:

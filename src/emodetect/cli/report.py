@@ -65,6 +65,6 @@ def report(log: Path, clip: Path | None, output: Path | None, overwrite: bool) -
     settings = {"Log": log.name, "Frames": f"{len(timeline.times):,}"}
     facts = Report(clip.name if clip else log.name, timeline, clip, settings, accuracy)
     why_stills = write_report(facts, path, overwrite=overwrite)
-    note(one_line(f"emodetect: {path}: written"))
+    note(f"emodetect: {path}: written")
     if why_stills:
-        note(one_line(f"emodetect: {path}: {why_stills}"))
+        note(f"emodetect: {path}: {why_stills}")

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from emodetect.errors import SourceError
 from emodetect.sources.pixels import max_pixels
 from emodetect.suggestions import did_you_mean_file, meant_for_another
-from emodetect.text import looks_like_address
+from emodetect.text import looks_like_address, public_name
 from emodetect.types import Image
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
@@ -97,7 +97,7 @@ def read_image(path: Path) -> Image:
         data = np.fromfile(path, np.uint8)
     except FileNotFoundError:
         if looks_like_address(str(path)):
-            raise SourceError(f"{path}: is an address, not a file; download the photo first") from None
+            raise SourceError(f"{public_name(str(path))}: is an address, not a file; download the photo first") from None
         raise SourceError(f"{path}: no such file{did_you_mean_file(path)}") from None
     except OSError as error:
         raise SourceError(f"{path}: cannot be read ({error.strerror or error})") from error

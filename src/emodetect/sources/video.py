@@ -34,8 +34,8 @@ _DELAY = 0.05
 """Pictures that start no more seconds after the sound start with it: its encoder delays sound, that of AAC by 0.02 s."""
 
 _LONGEST_STEP = 6 * 3600.0
-"""Seconds from a picture to the next, beyond which a container's clock is not believed. At the resolution that is written, MP4 holds
-no more than 6.6 hours."""
+"""Seconds from a picture to the next, beyond which a container's clock is not believed. At the resolution that is written, MP4
+holds no more than 6.6 hours."""
 
 _LONGEST_BACK = 1.0
 """Seconds that the clock may go back between pictures before it counts as set anew; less comes of pictures out of order."""
@@ -164,9 +164,7 @@ class VideoFile:
         if facts.start is None:
             warn_once(f"{self.path}: FFmpeg does not say when its first picture is shown; times count from that picture")
         elif facts.start > _LONGEST_STEP:
-            warn_once(
-                f"{self.path}: its first picture is announced for {facts.start:g} s; times count from that picture"
-            )
+            warn_once(f"{self.path}: its first picture is announced for {facts.start:g} s; times count from that picture")
         elif facts.start > _DELAY:
             return facts.start
         return 0.0

@@ -15,6 +15,7 @@ from emodetect.backends.conventions import UNSTATED, ModelConventions
 from emodetect.backends.keras_cnn import face_input, load_keras_model, output_shapes
 from emodetect.backends.labels import TUTORIAL_LABELS, LabelMap
 from emodetect.backends.metadata import KEY, ModelMetadata, read_keras_metadata
+from emodetect.backends.onnx_session import import_onnxruntime
 from emodetect.errors import BackendUnavailableError, ModelError, first_line
 from emodetect.files import written_whole
 from emodetect.quiet import quiet_native_output
@@ -154,9 +155,8 @@ def measure_face_threshold(path: Path, trained: TrainedModel) -> None:
         trained: what it was made of.
     """
     import onnx
-    import onnxruntime
 
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    session = import_onnxruntime().InferenceSession(str(path), providers=["CPUExecutionProvider"])
     batch = {session.get_inputs()[0].name: as_input(trained.small_faces)}
     [scores] = session.run([trained.metadata.face], batch)
     metadata = replace(trained.metadata, face_above=face_threshold(scores[:, FACE]))
@@ -208,9 +208,7 @@ def _name_outputs(graph: Any, names: Sequence[str]) -> None:
 
 
 def _compare(path: Path, names: Sequence[str], faces: FloatArray, expected: Sequence[FloatArray]) -> Parity:
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    session = import_onnxruntime().InferenceSession(str(path), providers=["CPUExecutionProvider"])
     found = session.run(list(names), {session.get_inputs()[0].name: faces})
     pairs = list(zip(expected, found, strict=False))
     same = np.all([a.argmax(axis=1) == b.argmax(axis=1) for a, b in pairs], axis=0)
