@@ -39,6 +39,11 @@ _MOST_REPEATED = 300
 minutes to encode, and what the camera shows meanwhile would be lost. Fewer copies stand longer."""
 
 
+_MOST_SILENCE = 600.0
+"""Seconds of silence after sound that ends before the pictures do: for players that would stop there. They are limited, since
+pictures may last for days."""
+
+
 class VideoEncoder:
     """Encodes pictures as H.264, yuv420p, which browsers and phones play.
 
@@ -50,7 +55,7 @@ class VideoEncoder:
         size: width and height of every picture, pixels.
         frames_per_second: the rate; the average one where the pictures come with times.
         sound_from: a media file whose first sound track is taken along, if it has one. It is added when the file is finished, cut
-            where the pictures end; where it ends before them, the rest is without sound.
+            where the pictures end, or filled up with silence for ten minutes at most.
         sound_start: where in it the pictures begin, seconds.
         overwrite: whether an existing file may be replaced.
 
@@ -345,9 +350,9 @@ def _rewrite(path: Path, seconds: float, sound: _Sound | None) -> None:
     command = [ffmpeg_program(), "-y", "-loglevel", "error", "-nostdin", "-i", f"file:{path.absolute()}"]
     if sound is not None:
         command += sound.file.input(*(["-ss", f"{sound.start:.6f}"] if sound.start else []))
-        if sound.delay:
-            # Said and not left to its times: FFmpeg would count those of a transport stream from where the sound starts.
-            command += ["-af", f"asetpts=PTS-STARTPTS+{sound.delay:.6f}/TB"]
+        # Said and not left to its times: FFmpeg would count those of a transport stream from where the sound starts.
+        late = f"asetpts=PTS-STARTPTS+{sound.delay:.6f}/TB," if sound.delay else ""
+        command += ["-af", f"{late}apad=pad_dur={_MOST_SILENCE:g}"]
         command += ["-map", "1:a:0", "-c:a", "aac"]
     command += ["-map", "0:v:0", "-c:v", "copy", "-t", f"{seconds:.6f}"]
     if path.suffix.lower() != ".mkv":
