@@ -15,7 +15,7 @@ from emodetect.cli.messages import say, say_lines, show
 from emodetect.cli.settings import name_variables, origin, with_origins
 from emodetect.cli.signals import EXIT_INTERRUPTED, EXIT_TERMINATED, Terminated, handle_signals
 from emodetect.cli.streams import STANDARD_OUTPUT, give_up, open_standard_streams
-from emodetect.environment import prepare_own_process, remove_caches
+from emodetect.environment import prepare_own_process, remove_caches, temporary_folder
 from emodetect.errors import EmodetectError, broken_package, first_line
 from emodetect.quiet import is_debugging, set_debugging
 from emodetect.sources.pixels import limit_pixels
@@ -207,13 +207,17 @@ def _run() -> int:
 
 def _unexpected(error: Exception) -> str:
     """What to say of an error that is none of ours: what the system refuses, and packages that are broken, have their reasons."""
+    package = broken_package(error)
+    is_about_no_file = isinstance(error, OSError) and error.filename is None
+    if (is_about_no_file or package) and temporary_folder() is None:  # libraries say this in many ways, or not at all
+        return "no folder for temporary files can be written to; name one in the variable TMPDIR"
     if isinstance(error, OSError) and error.strerror:
         if error.filename is not None:
             return f"{error.filename}: {error.strerror}"
         if isinstance(error, FileNotFoundError):  # what is asked for without a name is the current folder
             return "the current folder does not exist any more"
         return f"{error.strerror} (--debug shows where)"
-    if package := broken_package(error):
+    if package:
         return f"the package {package} is missing or broken ({first_line(error)}); 'emodetect doctor' says what helps"
     if isinstance(error, MemoryError):
         return "there is not enough memory (--debug shows where)"

@@ -99,11 +99,15 @@ class VideoEncoder:
                         "-frag_duration", str(round(1e6 * _FRAGMENT_SECONDS))]
         command += ["-flush_packets", "1", f"file:{path.absolute()}"]
         # fmt: on
-        self._messages = tempfile.TemporaryFile()
-        # In a session of its own, so that Ctrl-C in the terminal does not end it before the file is finished.
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=self._messages, start_new_session=True
-        )
+        try:
+            self._messages = tempfile.TemporaryFile()
+            # In a session of its own, so that Ctrl-C in the terminal does not end it before the file is finished.
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=self._messages, start_new_session=True
+            )
+        except OSError as error:
+            os.close(self._file)
+            raise OutputError(f"{path}: cannot be written: FFmpeg cannot be started ({error.strerror or error})") from error
         self._open = True
 
     def write(self, image: Image, timestamp: float | None = None) -> None:
