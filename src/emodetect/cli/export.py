@@ -9,6 +9,7 @@ import click
 
 from emodetect.cli.messages import detail, note
 from emodetect.cli.options import (
+    OUTPUT,
     PATH,
     comma_separated,
     common_options,
@@ -16,6 +17,7 @@ from emodetect.cli.options import (
     max_pixels_option,
     overwrite_option,
 )
+from emodetect.cli.outputs import check_outputs
 from emodetect.errors import ModelError, UsageError
 from emodetect.suggestions import did_you_mean_file
 from emodetect.text import one_line
@@ -23,7 +25,7 @@ from emodetect.text import one_line
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("source", type=PATH, metavar="MODEL|RUN")
-@click.argument("target", type=PATH, metavar="FILE.onnx")
+@click.argument("target", type=OUTPUT, metavar="FILE.onnx")
 @click.option("--data", type=PATH, metavar="FOLDER",
               help="Faces to compare the two on: <label>/*, or a data set with test/.  [default: a portrait]")  # fmt: skip
 @click.option("--labels", callback=comma_separated, metavar="A,B,...",
@@ -40,10 +42,9 @@ def export(source: Path, target: Path, data: Path | None, labels: list[str] | No
     face in 20, nothing is written.
     """
     from emodetect.backends.keras_import import import_keras
-    from emodetect.files import check_output
     from emodetect.training.parity_faces import read_parity_faces
 
-    check_output(target, overwrite=overwrite, suffixes=(".onnx",))
+    check_outputs([(target, (".onnx",))], overwrite=overwrite)
     if not source.exists():
         raise ModelError(f"{source}: no such model file or run{did_you_mean_file(source)}")
     if int8 and data is None:
@@ -56,8 +57,8 @@ def export(source: Path, target: Path, data: Path | None, labels: list[str] | No
     from emodetect.training.export import export_file, export_run
 
     if source.is_dir():
-        parity = export_run(source, target, faces, int8=int8)
+        parity = export_run(source, target, faces, int8=int8, overwrite=overwrite)
     else:
-        parity = export_file(source, target, faces, labels, int8=int8)
+        parity = export_file(source, target, faces, labels, int8=int8, overwrite=overwrite)
     same = f", {parity.same_answers:.1%} of the answers the same" if int8 else ""
     note(one_line(f"{target}: largest difference to Keras {parity.difference:.2g}{same} on {origin}"))

@@ -155,12 +155,12 @@ class VideoEncoder:
         self._messages.close()
         try:
             check_still_there(self._path, self._file)
+            if status != 0:
+                raise OutputError(f"{self._path}: cannot be written ({reason})")
+            if self._path.suffix.lower() != ".mkv":
+                _put_in_order(self._path, self._file, self._length)
         finally:
-            os.close(self._file)
-        if status != 0:
-            raise OutputError(f"{self._path}: cannot be written ({reason})")
-        if self._path.suffix.lower() != ".mkv":
-            _put_in_order(self._path, self._length)
+            os.close(self._file)  # not before: it keeps other runs from writing there
 
     def _reason(self) -> str:
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -296,7 +296,7 @@ def _fitted(image: Image, size: tuple[int, int]) -> Image:
     return canvas
 
 
-def _put_in_order(path: Path, seconds: float) -> None:
+def _put_in_order(path: Path, descriptor: int, seconds: float) -> None:
     """Turn a fragmented file into one with a single index at its start, which more players can seek in.
 
     Sound that runs on after so many seconds is cut: FFmpeg sometimes notices the pictures' end late.
@@ -305,5 +305,9 @@ def _put_in_order(path: Path, seconds: float) -> None:
     """
     command = [ffmpeg_program(), "-y", "-loglevel", "quiet", "-nostdin", "-i", str(path.absolute())]
     command += ["-map", "0", "-c", "copy", "-t", f"{seconds:.3f}", "-video_track_timescale", "90000", "-movflags", "+faststart"]
-    with contextlib.suppress(OutputError, subprocess.CalledProcessError), written_whole(path) as whole:
-        subprocess.run([*command, str(whole.absolute())], check=True, stdin=subprocess.DEVNULL, start_new_session=True)
+    try:
+        with written_whole(path) as whole:
+            subprocess.run([*command, str(whole.absolute())], check=True, stdin=subprocess.DEVNULL, start_new_session=True)
+            check_still_there(path, descriptor)
+    except (OutputError, subprocess.CalledProcessError):
+        check_still_there(path, descriptor)

@@ -45,7 +45,7 @@ class Parity:
     same_answers: float
 
 
-def export_run(folder: Path, path: Path, faces: Sequence[Image], *, int8: bool = False) -> Parity:
+def export_run(folder: Path, path: Path, faces: Sequence[Image], *, int8: bool = False, overwrite: bool = True) -> Parity:
     """Export the best weights of a run.
 
     Args:
@@ -53,6 +53,7 @@ def export_run(folder: Path, path: Path, faces: Sequence[Image], *, int8: bool =
         path: the ONNX file to write.
         faces: uint8 (height, width, 3) BGR, to compare the two on.
         int8: write a network that computes in 8 bits; see `quantize`.
+        overwrite: whether the ONNX file may be replaced.
 
     Returns:
         How much the file is like the network in Keras.
@@ -63,14 +64,20 @@ def export_run(folder: Path, path: Path, faces: Sequence[Image], *, int8: bool =
     """
     trained = load_best(folder)
     takes = face_input(folder, trained.model, trained.metadata)
-    parity = write_onnx(trained.model, path, trained.metadata, takes.prepare(faces), int8=int8)
+    parity = write_onnx(trained.model, path, trained.metadata, takes.prepare(faces), int8=int8, overwrite=overwrite)
     if int8 and trained.metadata.face is not None:
         measure_face_threshold(path, trained)
     return parity
 
 
 def export_file(
-    source: Path, path: Path, faces: Sequence[Image], labels: Sequence[str] | None = None, *, int8: bool = False
+    source: Path,
+    path: Path,
+    faces: Sequence[Image],
+    labels: Sequence[str] | None = None,
+    *,
+    int8: bool = False,
+    overwrite: bool = True,
 ) -> Parity:
     """Export a Keras file.
 
@@ -80,6 +87,7 @@ def export_file(
         faces: uint8 (height, width, 3) BGR, to compare the two on.
         labels: what the outputs mean; None for the file's own metadata, or else the tutorial's seven in alphabetical order.
         int8: write a network that computes in 8 bits; see `quantize`.
+        overwrite: whether the ONNX file may be replaced.
 
     Returns:
         How much the file is like the network in Keras.
@@ -104,10 +112,12 @@ def export_file(
         LabelMap(names)
         if len(shape) != 2 or shape[1] != len(names):
             raise ModelError(f"{source}: expected an output (n, {len(names)}), got {shape}; --labels names the outputs")
-    return write_onnx(model, path, metadata, takes.prepare(faces), int8=int8)
+    return write_onnx(model, path, metadata, takes.prepare(faces), int8=int8, overwrite=overwrite)
 
 
-def write_onnx(model: keras.Model, path: Path, metadata: ModelMetadata, faces: FloatArray, *, int8: bool = False) -> Parity:
+def write_onnx(
+    model: keras.Model, path: Path, metadata: ModelMetadata, faces: FloatArray, *, int8: bool = False, overwrite: bool = True
+) -> Parity:
     """Write a Keras model as ONNX, its outputs named as in the metadata, and compare the two on real faces.
 
     Args:
@@ -116,6 +126,7 @@ def write_onnx(model: keras.Model, path: Path, metadata: ModelMetadata, faces: F
         metadata: what the file shall say of itself; names the outputs in the model's order.
         faces: a batch as the model takes it, (n, height, width, channels).
         int8: write a network that computes in 8 bits, on ranges measured on these faces; see `quantize`.
+        overwrite: whether the ONNX file may be replaced.
 
     Returns:
         How much the file is like the network in Keras.
@@ -127,7 +138,7 @@ def write_onnx(model: keras.Model, path: Path, metadata: ModelMetadata, faces: F
         OutputError: the file cannot be written.
     """
     expected = _outputs(model.predict(faces, batch_size=256, verbose=0))  # also the call without which Keras cannot export
-    with written_whole(path) as partial:
+    with written_whole(path, overwrite=overwrite) as partial:
         with quiet_native_output():
             _convert(model, partial, path.name)
             names = _describe(partial, metadata)
