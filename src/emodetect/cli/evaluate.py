@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from emodetect.cli.messages import shows_progress
+from emodetect.cli.messages import note, shows_progress
 from emodetect.cli.options import (
     NAME,
     OUTPUT,
     PATH,
     PICTURE_SUFFIXES,
-    comma_separated,
     common_options,
     complete_backend,
     complete_model,
+    conventions_options,
+    folder_labels_option,
     format_option,
     make_backend,
     max_pixels_option,
@@ -28,21 +29,23 @@ from emodetect.cli.outputs import check_outputs
 from emodetect.text import one_line
 
 if TYPE_CHECKING:
+    from emodetect.backends.conventions import ModelConventions
     from emodetect.training.evaluation import Exam, Result
+    from emodetect.training.label_names import LabelNames
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--data", type=PATH, required=True, metavar="FOLDER|CSV",
-              help="Labelled face crops, FOLDER/<label>/*, or the original fer2013.csv, of which PublicTest counts.")  # fmt: skip
+              help="Labelled face crops, FOLDER/<label>/*, or fer2013.csv, of which PublicTest counts.")  # fmt: skip
 @click.option("--backend", default="cnn", show_default=True, metavar="NAME", shell_complete=complete_backend,
               help="What reads the emotions: cnn (embedded, or --model), deepface, or a plug-in's name.")  # fmt: skip
 @click.option("--model", "models", type=NAME, multiple=True, metavar="NAME|FILE", shell_complete=complete_model,
               help="For cnn: embedded, fer2013 or ferplus, or a .onnx, .h5 or .keras file. "
                    "Several are compared with the first.")  # fmt: skip
-@click.option("--labels", callback=comma_separated, metavar="A,B,...",
-              help="What the model files' outputs mean, in order, where the files do not say so.")  # fmt: skip
+@conventions_options
 @click.option("--votes", type=PATH, metavar="FILE",
               help="FER+ votes for these images (CSV): judge by what most people see, too.")  # fmt: skip
+@folder_labels_option
 @format_option
 @click.option("--plot", type=OUTPUT, metavar="FILE", help="Draw the confusion matrices.")
 @click.option("--plot-calibration", type=OUTPUT, metavar="FILE",
@@ -51,18 +54,23 @@ if TYPE_CHECKING:
 @max_pixels_option
 @common_options
 def evaluate(
-    data: Path, backend: str, models: Sequence[str], labels: list[str] | None, votes: Path | None, output_format: str,
-    plot: Path | None, plot_calibration: Path | None, overwrite: bool,
+    data: Path, backend: str, models: Sequence[str], conventions: ModelConventions, votes: Path | None,
+    folder_labels: LabelNames | None, output_format: str, plot: Path | None, plot_calibration: Path | None, overwrite: bool,
 ) -> None:  # fmt: skip
     """Judge models on labelled face crops, without face detection."""
+    from emodetect.backends.conventions import UNSTATED
     from emodetect.backends.registry import RESERVED
     from emodetect.training.evaluation import Exam
+    from emodetect.training.label_names import WORDS
 
     check_outputs([(plot, PICTURE_SUFFIXES), (plot_calibration, PICTURE_SUFFIXES)], overwrite=overwrite)
-    exam = Exam.read(data, votes)
-    # Beside files that need --labels the embedded network, which knows its own, may stand for comparison.
+    exam = Exam.read(data, votes, folder_labels or WORDS)
+    for text in exam.faces.notes:
+        note(one_line(f"emodetect: {text}"))
+    # Beside files that need conventions the embedded network, which knows its own, may stand for comparison.
     several = len(models) > 1
-    results = [_judge(exam, backend, model, None if several and model in RESERVED else labels) for model in models or (None,)]
+    said = [UNSTATED if several and model in RESERVED else conventions for model in models or (None,)]
+    results = [_judge(exam, backend, model, one) for model, one in zip(models or (None,), said, strict=True)]
     records = [result.as_dict(exam, results[0] if position else None) for position, result in enumerate(results)]
     if plot:
         import numpy as np
@@ -85,14 +93,14 @@ def evaluate(
         _print_tables(records)
 
 
-def _judge(exam: Exam, backend: str, model: str | None, labels: list[str] | None) -> Result:
+def _judge(exam: Exam, backend: str, model: str | None, conventions: ModelConventions) -> Result:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
     from emodetect.training.evaluation import judge
 
     with (
-        make_backend(backend, model, labels) as loaded,
+        make_backend(backend, model, conventions) as loaded,
         Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(),

@@ -27,6 +27,7 @@ from emodetect.cli.options import (
     make_verifier,
     max_pixels_option,
     overwrite_option,
+    playlists_option,
     style_options,
 )
 from emodetect.cli.outputs import check_outputs
@@ -35,6 +36,7 @@ from emodetect.text import counted, one_line
 
 if TYPE_CHECKING:
     from emodetect.backends.base import EmotionBackend
+    from emodetect.backends.conventions import ModelConventions
     from emodetect.live import LiveStatistics
 
 
@@ -61,18 +63,19 @@ if TYPE_CHECKING:
 @style_options
 @backend_options
 @detector_options("10%")
+@playlists_option
 @max_pixels_option
 @common_options
 def live(
     source: str, mirror: bool | None, no_window: bool, log: Path | None, record: Path | None, snapshots: Path,
     duration: float | None, loop: bool, reconnect: float, smoothing: float, anonymize: str | None, overwrite: bool,
     language: str | None, font: Path | None,
-    backend: str, model: str | None, labels: list[str] | None, uncertain: float | None, verify: bool, **detector: Any,
+    backend: str, model: str | None, conventions: ModelConventions, uncertain: float | None, verify: bool,
+    **detector: Any,
 ) -> None:  # fmt: skip
     """Show the emotions of the faces before a camera; in the window ? shows the keys, q or Esc ends it."""
     from emodetect.faces.haar import MinFace
     from emodetect.faces.search import SCAN_EVERY
-    from emodetect.faces.tracker import FaceTracker
     from emodetect.ffmpeg import ffmpeg_program
     from emodetect.hud import waiting_picture
     from emodetect.live import LiveSession, time_stamped, wants_to_quit
@@ -85,10 +88,10 @@ def live(
     from emodetect.view import View
 
     check_anonymize(anonymize, record or not no_window or None, "--record")
-    backends = _backends(backend, model, labels)
+    backends = _backends(backend, model, conventions)
     check_outputs([(log, RECORD_SUFFIXES), (record, VIDEO_SUFFIXES)], overwrite=overwrite, streams=RECORD_SUFFIXES)
     parsed = LiveSource.parse(source)
-    if record is not None:
+    if record is not None or parsed.kind == "file":
         ffmpeg_program()
     style = None if no_window and record is None else make_style(language, font)
     with ExitStack() as stack:
@@ -114,14 +117,14 @@ def live(
             LiveSession(
                 capture,
                 face_detector,
-                FaceTracker(confirm=2 * detector["min_neighbors"]),
+                face_detector.tracker(),
                 backends,
                 view=View(
                     mirror=parsed.kind == "camera" if mirror is None else mirror,
                     min_face=MinFace(*detector["min_face"]),
                     smoothing=smoothing,
                 ),
-                verifier=make_verifier(verify),
+                verifier=make_verifier(verify, face_detector),
                 scan_every=SCAN_EVERY if anonymize is None else 0,
                 anonymize_by=anonymize,
                 uncertain_below=uncertain,
@@ -151,14 +154,14 @@ def _summary(statistics: LiveStatistics, files: Sequence[Path], snapshots: Path)
     return one_line("; ".join(parts))
 
 
-def _backends(backend: str, model: str | None, labels: list[str] | None) -> Sequence[Callable[[], EmotionBackend]]:
+def _backends(backend: str, model: str | None, conventions: ModelConventions) -> Sequence[Callable[[], EmotionBackend]]:
     """What makes the backend that the options describe, and then the others that a key leads to."""
     from importlib.util import find_spec
 
     from emodetect.backends.separate import create_separate
 
     # Now, so that what is wrong with the options is said before a window opens.
-    describe_backend(create_separate(backend, model, labels), backend, model, labels)
+    describe_backend(create_separate(backend, model, conventions), backend, model, conventions)
     chosen = backend, None if model == "embedded" else model
     others = [name for name in ("cnn", "deepface") if (name, None) != chosen and (name == "cnn" or find_spec(name))]
-    return [partial(create_separate, backend, model, labels), *(partial(create_separate, name) for name in others)]
+    return [partial(create_separate, backend, model, conventions), *(partial(create_separate, name) for name in others)]

@@ -7,7 +7,15 @@ from pathlib import Path
 import click
 
 from emodetect.cli.messages import detail, note
-from emodetect.cli.options import OUTPUT, PATH, REPORT_SUFFIXES, common_options, max_pixels_option, overwrite_option
+from emodetect.cli.options import (
+    OUTPUT,
+    PATH,
+    REPORT_SUFFIXES,
+    common_options,
+    max_pixels_option,
+    overwrite_option,
+    playlists_option,
+)
 from emodetect.cli.outputs import check_outputs
 from emodetect.cli.settings import given_elsewhere
 from emodetect.text import counted, one_line
@@ -20,6 +28,7 @@ from emodetect.text import counted, one_line
 @click.option("-o", "--output", type=OUTPUT, metavar="FILE",
               help="The report, .html.  [default: the log's name, ending in .html]")  # fmt: skip
 @overwrite_option
+@playlists_option
 @max_pixels_option
 @common_options
 def report(log: Path, clip: Path | None, output: Path | None, overwrite: bool) -> None:

@@ -21,6 +21,7 @@ from emodetect.cli.options import (
     NumberRange,
     common_options,
     describe_settings,
+    folder_labels_option,
     max_pixels_option,
     overwrite_option,
 )
@@ -32,6 +33,7 @@ from emodetect.training.architectures import ARCHITECTURE_NAMES
 from emodetect.training.settings import PRECISIONS, RANGES
 
 if TYPE_CHECKING:
+    from emodetect.training.label_names import LabelNames
     from emodetect.training.parts import RunData
     from emodetect.training.result import TrainedModel
     from emodetect.training.run_folder import RunFolder
@@ -46,6 +48,7 @@ _GO_WITH_RESUME = {"--epochs", "--output", "--show-attention", "--overwrite", *(
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--data", type=PATH, metavar="FOLDER|CSV",
               help="Folder with train/<label>/ and test/<label>/, or the original fer2013.csv.")  # fmt: skip
+@folder_labels_option
 @click.option("--votes", type=PATH, metavar="FILE",
               help="FER+ votes for these images (CSV); compact learns them with a second output.")  # fmt: skip
 @click.option("--negatives", type=PATH, metavar="FOLDER",
@@ -76,7 +79,8 @@ _GO_WITH_RESUME = {"--epochs", "--output", "--show-attention", "--overwrite", *(
 @max_pixels_option
 @common_options
 def train(
-    data: Path | None, votes: Path | None, negatives: Path | None, teachers: tuple[Path, ...], start: Path | None,
+    data: Path | None, folder_labels: LabelNames | None, votes: Path | None, negatives: Path | None, teachers: tuple[Path, ...],
+    start: Path | None,
     architecture: str | None, epochs: int | None, batch_size: int | None, seed: int | None,
     validation_share: float | None, precision: str | None, output: Path | None, run_dir: Path | None, resume: Path | None,
     show_attention: Path | None, overwrite: bool,
@@ -115,6 +119,7 @@ def train(
             negatives=_absolute(negatives),
             teachers=tuple(str(path.absolute()) for path in teachers),
             start=_absolute(start),
+            folder_labels=folder_labels.name if folder_labels else None,
         )
         folder = run_dir or Path("runs") / f"{settings.architecture}-{datetime.now():%Y%m%d-%H%M%S}"
     model = None if settings.output is None else Path(settings.output)  # also the one that the resumed run was given

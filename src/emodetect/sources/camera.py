@@ -17,6 +17,7 @@ from emodetect.errors import SourceError, first_line
 from emodetect.latest import Latest
 from emodetect.sources.camera_list import cameras_named, list_cameras
 from emodetect.sources.pixels import check_pixels
+from emodetect.sources.video import VideoFile
 from emodetect.suggestions import did_you_mean, did_you_mean_file
 from emodetect.text import looks_like_address, public_address
 from emodetect.types import Frame, Image
@@ -161,6 +162,8 @@ class _Reader:
 
     def _play(self) -> bool:
         """Read from the beginning to the end; returns whether there was anything and more is wanted."""
+        if self._source.kind == "file":
+            return self._play_file(Path(str(self._source.target)))
         capture = _open(self._source)
         try:
             width, height = (capture.get(side) for side in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
@@ -173,11 +176,24 @@ class _Reader:
                 if not ok:
                     break
                 count += 1
-                self._next.put(np.asarray(image, np.uint8))
-                self._wanted.acquire()
+                self._hand_out(np.asarray(image, np.uint8))
             return count > 0 and not self._left
         finally:
             capture.release()
+
+    def _play_file(self, path: Path) -> bool:
+        with VideoFile(path) as clip:
+            self.frames_per_second = clip.frames_per_second
+            for frame in clip.frames():
+                self._hand_out(frame.image)
+                if self._left:
+                    return False
+        return True
+
+    def _hand_out(self, image: Image) -> None:
+        """Have a picture taken; returns once the next one is wanted, or none."""
+        self._next.put(image)
+        self._wanted.acquire()
 
 
 class LiveCapture:
@@ -358,7 +374,7 @@ def _open(source: LiveSource) -> cv2.VideoCapture:
         cv2.CAP_PROP_READ_TIMEOUT_MSEC,
         round(2000 * STALL_SECONDS),
     ]
-    return cv2.VideoCapture(str(source.target), cv2.CAP_FFMPEG, timeouts if source.kind == "stream" else [])
+    return cv2.VideoCapture(str(source.target), cv2.CAP_FFMPEG, timeouts)
 
 
 def _cannot_open(source: LiveSource) -> str:
@@ -369,6 +385,4 @@ def _cannot_open(source: LiveSource) -> str:
         )
     if source.kind == "stream":
         return f"{source.name}: the stream cannot be opened; is the address right and the server running?"
-    if not os.access(source.target, os.R_OK):
-        return f"{source.target}: cannot be read (Permission denied)"
-    return f"{source.target}: not a video that can be read, or without frames"
+    return f"{source.name}: gives no picture"

@@ -25,7 +25,7 @@ READ_SUFFIXES = (*IMAGE_SUFFIXES, ".gif", ".avif")
 """Endings that make a file of a folder a picture."""
 
 _RAW_SUFFIXES = (".arw", ".cr2", ".cr3", ".dng", ".nef", ".orf", ".pef", ".raf", ".raw", ".rw2", ".srw")
-_UNREAD_SUFFIXES = (".heic", ".heif", ".hif", ".jxl", *_RAW_SUFFIXES)
+UNREAD_SUFFIXES = (".heic", ".heif", ".hif", ".jxl", *_RAW_SUFFIXES)
 """Endings of pictures that OpenCV does not read."""
 
 _HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
@@ -75,7 +75,7 @@ def _expanded(path: Path) -> tuple[list[Path], list[Path], SourceError | None]:
     pattern = os.path.join(glob.escape(str(path)), "*") if is_folder else str(path)
     files = sorted(file for file in map(Path, glob.iglob(pattern, recursive=True)) if os.path.isfile(file))
     pictures = [file for file in files if file.suffix.lower() in READ_SUFFIXES]
-    unread = [file for file in files if file.suffix.lower() in _UNREAD_SUFFIXES]
+    unread = [file for file in files if file.suffix.lower() in UNREAD_SUFFIXES]
     if pictures:
         return pictures, unread, None
     problem = f"is a folder without pictures ({', '.join(READ_SUFFIXES)})" if is_folder else "no picture has such a name"
@@ -129,7 +129,7 @@ def _unread_kind(path: Path, start: bytes) -> str | None:
             return "HEIC"
     if suffix in _RAW_SUFFIXES:
         return f"a camera's raw picture ({suffix})"
-    return suffix[1:].upper() if suffix in _UNREAD_SUFFIXES else None
+    return suffix[1:].upper() if suffix in UNREAD_SUFFIXES else None
 
 
 def _eight_bits(image: npt.NDArray[Any]) -> Image:

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from emodetect.backends.conventions import UNSTATED, ModelConventions
 from emodetect.backends.keras_cnn import face_input, load_keras_model, output_shapes
 from emodetect.backends.labels import TUTORIAL_LABELS, LabelMap
 from emodetect.backends.metadata import KEY, ModelMetadata, read_keras_metadata
@@ -74,7 +75,7 @@ def export_file(
     source: Path,
     path: Path,
     faces: Sequence[Image],
-    labels: Sequence[str] | None = None,
+    conventions: ModelConventions = UNSTATED,
     *,
     int8: bool = False,
     overwrite: bool = True,
@@ -85,7 +86,7 @@ def export_file(
         source: ``.h5`` or ``.keras``.
         path: the ONNX file to write.
         faces: uint8 (height, width, 3) BGR, to compare the two on.
-        labels: what the outputs mean; None for the file's own metadata, or else the tutorial's seven in alphabetical order.
+        conventions: what the user says of it, overriding the file's metadata.
         int8: write a network that computes in 8 bits; see `quantize`.
         overwrite: whether the ONNX file may be replaced.
 
@@ -104,10 +105,10 @@ def export_file(
         raise ModelError(f"{source}: not a Keras model file (neither HDF5 nor a .keras archive)") from error
     with quiet_native_output():
         model = load_keras_model(source)
-        takes = face_input(source, model, known)
+        takes = face_input(source, model, known, conventions)
     metadata = known or ModelMetadata(labels={"scores": TUTORIAL_LABELS})
-    if labels:
-        metadata = replace(metadata, labels=dict.fromkeys(metadata.labels, tuple(labels)))
+    if conventions.labels:
+        metadata = replace(metadata, labels=dict.fromkeys(metadata.labels, conventions.labels))
     for shape, names in zip(output_shapes(model), metadata.labels.values(), strict=False):
         LabelMap(names)
         if len(shape) != 2 or shape[1] != len(names):
