@@ -39,8 +39,8 @@ class _FilePath(click.Path):
     `Path("")` is the current folder, which nobody has named. A file that may not be read is no misuse, and other inputs are done.
     """
 
-    def __init__(self) -> None:
-        super().__init__(path_type=Path, readable=False)
+    def __init__(self, **limits: bool) -> None:
+        super().__init__(path_type=Path, readable=False, **limits)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if value == "":
@@ -57,7 +57,16 @@ class _Name(click.types.StringParamType):
         return super().convert(value, param, ctx)
 
 
+class OutputPath(_FilePath):
+    """A file that the command writes; every other path is one that it reads."""
+
+
+class OutputName(_Name):
+    """The name of a file or folder that the command writes, as it was typed: a / at its end tells that it is a folder."""
+
+
 PATH, NAME = _FilePath(), _Name()
+OUTPUT, OUTPUT_NAME = OutputPath(), OutputName()
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

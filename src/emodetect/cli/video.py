@@ -13,6 +13,7 @@ import click
 
 from emodetect.cli.messages import detail, note
 from emodetect.cli.options import (
+    OUTPUT,
     PATH,
     PICTURE_SUFFIXES,
     REPORT_SUFFIXES,
@@ -33,8 +34,9 @@ from emodetect.cli.options import (
     smoothing_option,
     style_options,
 )
+from emodetect.cli.outputs import check_outputs
 from emodetect.cli.parts import make_part, make_region, part_options
-from emodetect.errors import OutputError, UsageError
+from emodetect.errors import UsageError
 from emodetect.text import counted, one_line
 
 if TYPE_CHECKING:
@@ -43,13 +45,13 @@ if TYPE_CHECKING:
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("clip", type=PATH)
-@click.option("-o", "--output", type=PATH, metavar="FILE",
+@click.option("-o", "--output", type=OUTPUT, metavar="FILE",
               help="Save the annotated clip (H.264: .mp4, .mov or .mkv), with its sound.")  # fmt: skip
-@click.option("--log", type=PATH, metavar="FILE",
+@click.option("--log", type=OUTPUT, metavar="FILE",
               help="Save the readings of every frame: .jsonl, or .csv.")  # fmt: skip
-@click.option("--report", type=PATH, metavar="FILE",
+@click.option("--report", type=OUTPUT, metavar="FILE",
               help="Save a page with the clip, each person's timeline, shares and changes: one .html file.")  # fmt: skip
-@click.option("--plot", type=PATH, metavar="FILE",
+@click.option("--plot", type=OUTPUT, metavar="FILE",
               help="Save a picture of each person's timeline: .png, .pdf or .svg.")  # fmt: skip
 @part_options
 @smoothing_option(0.3)
@@ -73,7 +75,6 @@ def video(
     from emodetect.cli.progress import progress_bar
     from emodetect.faces.search import SCAN_EVERY
     from emodetect.ffmpeg import ffmpeg_program
-    from emodetect.files import check_output
     from emodetect.pipeline import EmotionPipeline
     from emodetect.report.timeline import Timeline
     from emodetect.sinks.anonymized import AnonymizedSink
@@ -89,11 +90,7 @@ def video(
         raise UsageError("--anonymize does not go with --roi: faces outside of the region would be neither found nor hidden")
     part = make_part(start, end, every)
     outputs = (output, VIDEO_SUFFIXES), (log, RECORD_SUFFIXES), (report, REPORT_SUFFIXES), (plot, PICTURE_SUFFIXES)
-    for path, suffixes in outputs:
-        if path is not None:
-            if path.exists() and clip.exists() and path.samefile(clip):
-                raise OutputError(f"{path}: is the clip itself; choose another name")
-            check_output(path, overwrite=overwrite, suffixes=suffixes, streams=suffixes is RECORD_SUFFIXES)
+    check_outputs(outputs, overwrite=overwrite, streams=RECORD_SUFFIXES)
     ffmpeg_program()
     style = None if output is None and plot is None else make_style(language, font)
     plot_style = None if plot is None or style is None else make_caption_style(style, language, [clip.name])

@@ -158,13 +158,13 @@ class VideoEncoder:
         self._messages.close()
         try:
             check_still_there(self._path, self._file)
+            if status != 0:
+                raise OutputError(f"{self._path}: cannot be written ({reason})")
+            _finish(self._path, self._file, self._length, self._sound)
         finally:
-            os.close(self._file)
-            if self._sound is not None and status != 0:
+            os.close(self._file)  # not before: it keeps other runs from writing there
+            if self._sound is not None:
                 self._sound.file.close()
-        if status != 0:
-            raise OutputError(f"{self._path}: cannot be written ({reason})")
-        _finish(self._path, self._length, self._sound)
 
     def _reason(self) -> str:
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -325,7 +325,7 @@ def _open_sound(path: Path, start: float) -> _Sound | None:
     return _Sound(file, start, max(0.0, first - start))
 
 
-def _finish(path: Path, seconds: float, sound: _Sound | None) -> None:
+def _finish(path: Path, descriptor: int, seconds: float, sound: _Sound | None) -> None:
     """Add the sound, and make of a fragmented MP4 file one with a single index at its start, which more players can seek in.
 
     Where there is no room for a second file, the first one stays: it plays as well, but without sound.
@@ -336,16 +336,19 @@ def _finish(path: Path, seconds: float, sound: _Sound | None) -> None:
                 sound = None
             else:
                 try:
-                    _rewrite(path, seconds, sound)
+                    _rewrite(path, descriptor, seconds, sound)
                     return
                 except OutputError as error:
+                    check_still_there(path, descriptor)
                     _log.warning("%s; it is left without sound", error)
     if path.suffix.lower() != ".mkv":
-        with contextlib.suppress(OutputError):
-            _rewrite(path, seconds, None)
+        try:
+            _rewrite(path, descriptor, seconds, None)
+        except OutputError:
+            check_still_there(path, descriptor)
 
 
-def _rewrite(path: Path, seconds: float, sound: _Sound | None) -> None:
+def _rewrite(path: Path, descriptor: int, seconds: float, sound: _Sound | None) -> None:
     """Write a clip anew without encoding its pictures again.
 
     Raises:
@@ -369,6 +372,7 @@ def _rewrite(path: Path, seconds: float, sound: _Sound | None) -> None:
             raise OutputError(f"{path}: cannot be finished ({error.strerror or error})") from error
         if done.returncode:
             raise OutputError(f"{path}: cannot be finished ({_reason(done.stderr, whole)})")
+        check_still_there(path, descriptor)
 
 
 def _reason(messages: bytes, path: Path) -> str:

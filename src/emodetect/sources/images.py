@@ -88,9 +88,9 @@ def _expanded(path: Path) -> tuple[list[Path], list[Path], SourceError | None]:
 def read_image(path: Path) -> Image:
     """Read a picture as uint8 (height, width, 3) BGR.
 
-    Gray and CMYK pictures are converted, the orientation in EXIF or in the boxes of AVIF is applied, and what is transparent shows
-    white. Of 16 bits, 10, 12 or 14 are taken for all if the values need no more; other numbers are taken to reach from 0 to 1, or
-    as far as they do.
+    Gray and CMYK pictures are converted, the orientation in EXIF or in the boxes of AVIF is applied, and what is transparent
+    shows white. Of 16 bits, 10, 12 or 14 are taken for all if the values need no more; other numbers are taken to reach from 0
+    to 1, or as far as they do.
 
     Raises:
         SourceError: the file is missing, not a picture, or cut short.
