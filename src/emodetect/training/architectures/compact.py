@@ -9,11 +9,11 @@ from __future__ import annotations
 import keras
 from keras import layers
 
+from emodetect.backends.labels import FERPLUS_LABELS
 from emodetect.training.architectures.base import Architecture, Head
 from emodetect.training.augment import Augmentation
 from emodetect.training.dataset import FACE_SIZE
 from emodetect.training.negatives import FACE_LABELS
-from emodetect.training.votes import FERPLUS_LABELS
 from emodetect.types import EMOTIONS
 
 _BLOCKS = ((32, 1), (32, 1), (64, 2), (64, 1), (128, 2), (128, 1), (256, 2))
