@@ -36,9 +36,11 @@ def report(log: Path, clip: Path | None, output: Path | None, overwrite: bool) -
     from emodetect.report.accuracy import accuracy_in_words
     from emodetect.report.page import Report, write_report
     from emodetect.report.timeline import Timeline
+    from emodetect.scratch import sweep
     from emodetect.sources.log import read_log
     from emodetect.sources.video import VideoFile
 
+    sweep()
     path = output or log.with_suffix(REPORT_SUFFIXES[0])
     for name, source in (("log", log), ("clip", clip)):
         if source is not None and path.exists() and source.exists() and path.samefile(source):
