@@ -43,9 +43,11 @@ def report(log: Path, clip: Path | None, output: Path | None, overwrite: bool) -
     from emodetect.report.accuracy import accuracy_in_words
     from emodetect.report.page import Report, write_report
     from emodetect.report.timeline import Timeline
+    from emodetect.scratch import sweep
     from emodetect.sources.log import read_log
     from emodetect.sources.video import VideoFile
 
+    sweep()
     path = output or log.with_suffix(REPORT_SUFFIXES[0])
     check_outputs([(path, REPORT_SUFFIXES)], overwrite=overwrite)
     for setting in given_elsewhere(click.get_current_context()):

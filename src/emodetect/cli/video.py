@@ -6,7 +6,6 @@ from collections import Counter
 from contextlib import ExitStack, closing
 from itertools import chain
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -77,6 +76,7 @@ def video(
     from emodetect.ffmpeg import ffmpeg_program
     from emodetect.pipeline import EmotionPipeline
     from emodetect.report.timeline import Timeline
+    from emodetect.scratch import scratch_folder, sweep
     from emodetect.sinks.anonymized import AnonymizedSink
     from emodetect.sinks.background import BackgroundSink
     from emodetect.sinks.base import Sink
@@ -88,6 +88,7 @@ def video(
     check_anonymize(anonymize, output or report, "--output or --report")
     if anonymize is not None and roi is not None:
         raise UsageError("--anonymize does not go with --roi: faces outside of the region would be neither found nor hidden")
+    sweep()
     part = make_part(start, end, every)
     outputs = (output, VIDEO_SUFFIXES), (log, RECORD_SUFFIXES), (report, REPORT_SUFFIXES), (plot, PICTURE_SUFFIXES)
     check_outputs(outputs, overwrite=overwrite, streams=RECORD_SUFFIXES)
@@ -130,7 +131,7 @@ def video(
         shown = clip
         if report is not None and anonymize is not None:
             # All that the report gets to see is a clip in which the faces are hidden already.
-            shown = Path(kept.enter_context(TemporaryDirectory(prefix="emodetect-"))) / "clip.mp4"
+            shown = Path(kept.enter_context(scratch_folder())) / "clip.mp4"
             videos.append(PlainVideo(shown, rate, sound_from=clip))
         for sink in videos:
             sinks.append(stack.enter_context(BackgroundSink(AnonymizedSink(sink, anonymize) if anonymize else sink)))

@@ -6,6 +6,7 @@ import contextlib
 import logging
 import math
 import os
+import signal
 import subprocess
 import tempfile
 from dataclasses import dataclass, replace
@@ -16,9 +17,11 @@ import cv2
 import numpy as np
 from typing_extensions import override
 
+from emodetect.children import run_child, start_child
 from emodetect.errors import OutputError, SourceError
-from emodetect.ffmpeg import ffmpeg_program, run_ffmpeg
+from emodetect.ffmpeg import ffmpeg_program
 from emodetect.files import check_still_there, open_output, written_whole
+from emodetect.interruption import past_one_interruption
 from emodetect.media import MediaFile
 from emodetect.overlay import Layout, Style, draw
 from emodetect.probe import first_sound
@@ -101,9 +104,9 @@ class VideoEncoder:
         # fmt: on
         try:
             self._messages = tempfile.TemporaryFile()
-            # In a session of its own, so that Ctrl-C in the terminal does not end it before the file is finished.
-            self._process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=self._messages, start_new_session=True
+            # When this process is killed, it still writes what it holds, and ends.
+            self._process = start_child(
+                command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=self._messages, last_signal=signal.SIGTERM
             )
         except OSError as error:
             os.close(self._file)
@@ -153,7 +156,8 @@ class VideoEncoder:
         assert self._process.stdin is not None
         with contextlib.suppress(OSError):
             self._process.stdin.close()
-        status = self._process.wait()
+        past_one_interruption(self._process.wait)
+        status = self._process.returncode
         reason = self._reason()
         self._messages.close()
         try:
@@ -367,7 +371,7 @@ def _rewrite(path: Path, descriptor: int, seconds: float, sound: _Sound | None) 
     with written_whole(path) as whole:
         try:
             descriptors = sound.file.descriptors if sound is not None else ()
-            done = run_ffmpeg([*command, f"file:{whole.absolute()}"], descriptors=descriptors)
+            done = run_child([*command, f"file:{whole.absolute()}"], descriptors=descriptors)
         except OSError as error:
             raise OutputError(f"{path}: cannot be finished ({error.strerror or error})") from error
         if done.returncode:
