@@ -1,6 +1,7 @@
 """How `train_on_gpu` trains: batches made on the device, teachers asked about the very crops that the student sees.
 
-"Patient and consistent" distillation after Beyer et al. 2022 (arXiv 2106.05237), mixup after Zhang et al. 2018 (arXiv 1710.09412).
+"Patient and consistent" distillation after Beyer et al. 2022 (arXiv 2106.05237), mixup after Zhang et al. 2018
+(arXiv 1710.09412).
 """
 
 from __future__ import annotations
@@ -140,7 +141,7 @@ def as_input(images: Tensor) -> Tensor:
 
 
 def ask(teachers: Sequence[Network], images: Tensor) -> Tensor:
-    """What the teachers say of float32 (n, 1, 48, 48) crops: probabilities of the emotion outputs, the mean of all and both views.
+    """What the teachers say of float32 (n, 1, 48, 48) crops: the mean probabilities of all, of a crop and its mirror image.
 
     Returns:
         float32 (n, 17), zeros for the output that tells faces.
