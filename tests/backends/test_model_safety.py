@@ -51,7 +51,7 @@ def save_external(path: Path, location: str) -> Path:
 
 def assert_refused(path: Path, *parts: str) -> None:
     with pytest.raises(ModelError) as caught:
-        create_cnn(str(path), None).load()
+        create_cnn(str(path)).load()
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
     for part in parts:
@@ -67,7 +67,7 @@ class TestOnnx:
         place.parent.mkdir(exist_ok=True)
         place.write_bytes(self.WEIGHTS)
 
-        with create_cnn(str(save_external(tmp_path / "m.onnx", location)), None) as backend:
+        with create_cnn(str(save_external(tmp_path / "m.onnx", location))) as backend:
             scores = backend.classify([np.full((48, 48, 3), 255, np.uint8)])
 
         assert scores.argmax() == 5  # the last in alphabetical order is surprise

@@ -10,6 +10,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from emodetect.backends.cnn import create_cnn
+from emodetect.backends.conventions import ModelConventions
 from emodetect.backends.metadata import KEY, ModelMetadata
 from emodetect.backends.onnx_cnn import OnnxBackend
 from emodetect.backends.onnx_session import EMBEDDED
@@ -54,7 +55,7 @@ def save_network(
 
 
 def loaded(path: Path, labels: list[str] | None = None) -> OnnxBackend:
-    backend = OnnxBackend(path, labels=labels)
+    backend = OnnxBackend(path, conventions=ModelConventions.of(labels))
     backend.load()
     return backend
 
@@ -144,7 +145,7 @@ class TestEmbedded:
 
     @pytest.mark.parametrize("head", [None, "fer2013", "ferplus"])
     def test_every_head_sees_the_smile(self, head: str | None, face_crops: list[Image]) -> None:
-        with create_cnn(head, None) as backend:
+        with create_cnn(head) as backend:
             scores = backend.classify(face_crops)
 
         assert scores.shape == (len(face_crops), 7)
@@ -152,7 +153,7 @@ class TestEmbedded:
         assert EMOTIONS[int(scores[0].argmax())] is Emotion.HAPPY
 
     def test_a_batch_gives_what_single_faces_give(self, face_crops: list[Image]) -> None:
-        with create_cnn(None, None) as backend:
+        with create_cnn(None) as backend:
             together = backend.classify(face_crops)
             alone = np.concatenate([backend.classify([crop]) for crop in face_crops])
 
@@ -160,7 +161,7 @@ class TestEmbedded:
 
     def test_it_takes_no_labels(self) -> None:
         with pytest.raises(UsageError, match="--labels"):
-            create_cnn("fer2013", ["a"])
+            create_cnn("fer2013", ModelConventions(("a",)))
 
 
 @pytest.mark.parametrize(
@@ -172,4 +173,4 @@ def test_a_model_that_is_not_there(tmp_path: Path, name: str, message: str) -> N
     (tmp_path / "folder.h5").mkdir()
 
     with pytest.raises(ModelError, match=message):
-        create_cnn(str(tmp_path / name), None)
+        create_cnn(str(tmp_path / name))

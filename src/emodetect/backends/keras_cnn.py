@@ -11,6 +11,7 @@ import numpy.typing as npt
 from typing_extensions import override
 
 from emodetect.backends.base import EmotionBackend
+from emodetect.backends.conventions import ASSUMED_SCALING, UNSTATED, ModelConventions
 from emodetect.backends.faces_input import FaceInput
 from emodetect.backends.keras_file import check_keras_file
 from emodetect.backends.keras_import import import_keras
@@ -30,12 +31,12 @@ class KerasBackend(EmotionBackend):
 
     Args:
         path: the file.
-        labels: what the outputs mean, overriding the file.
+        conventions: what the user says of it, overriding the file.
     """
 
-    def __init__(self, path: Path, *, labels: Sequence[str] | None = None) -> None:
+    def __init__(self, path: Path, *, conventions: ModelConventions = UNSTATED) -> None:
         self.name = path.name
-        self._path, self._names = path, labels
+        self._path, self._conventions = path, conventions
 
     @override
     def load(self) -> None:
@@ -44,9 +45,9 @@ class KerasBackend(EmotionBackend):
         metadata = _metadata(path)
         with quiet_native_output():
             model = load_keras_model(path)
-            self._input = face_input(path, model, metadata)
+            self._input = face_input(path, model, metadata, self._conventions)
             chosen = _choose_outputs(metadata)
-            self._maps = [_label_map(path, model, position, self._names, metadata) for position in chosen]
+            self._maps = [_label_map(path, model, position, self._conventions.labels, metadata) for position in chosen]
             self._call = _compile(model, self._input, chosen)
         self.tells_contempt = any(labels.has_contempt for labels in self._maps)
         if metadata:
@@ -99,7 +100,7 @@ def load_keras_model(path: Path) -> Any:
         raise ModelError(f"{path}: Keras cannot load it: {reason}") from error
 
 
-def face_input(path: Path, model: Any, metadata: ModelMetadata | None) -> FaceInput:
+def face_input(path: Path, model: Any, metadata: ModelMetadata | None, conventions: ModelConventions = UNSTATED) -> FaceInput:
     """What a Keras model takes: its size from the model, its scaling from the metadata, else x/255.
 
     Raises:
@@ -109,9 +110,9 @@ def face_input(path: Path, model: Any, metadata: ModelMetadata | None) -> FaceIn
     # A list or dictionary of shapes is a model with several inputs.
     if not isinstance(shape, tuple) or len(shape) != 4 or shape[3] not in (1, 3):
         raise ModelError(f"{path}: expected one input (n, height, width, 1 or 3), got {shape}")
-    scaling = (metadata.scale, metadata.offset) if metadata else (1 / 255, 0.0)
+    scaling = conventions.scaling or (metadata.scaling if metadata else ASSUMED_SCALING)
     check_sides(path, shape[1] or 48, shape[2] or 48)
-    return FaceInput(shape[1] or 48, shape[2] or 48, shape[3], False, *scaling)
+    return FaceInput(shape[1] or 48, shape[2] or 48, shape[3], False, scaling, conventions.channels)
 
 
 def output_shapes(model: Any) -> list[tuple[int | None, ...]]:

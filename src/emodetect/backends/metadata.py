@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from emodetect.backends.conventions import Scaling
 from emodetect.errors import ModelError
 
 KEY = "emodetect"
@@ -46,6 +47,11 @@ class ModelMetadata:
     face: str | None = None
     face_above: float | None = None
     facts: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def scaling(self) -> Scaling:
+        """From pixels to what the network takes."""
+        return Scaling((self.scale,), (self.offset,))
 
     def validation_accuracy(self, output: str | None) -> float | None:
         """Share of right answers of an output (or "mean"), as in `EmotionBackend.validation_accuracy`; None where not said."""

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from typing_extensions import override
 
 from emodetect.backends.base import EmotionBackend
+from emodetect.backends.conventions import ASSUMED_SCALING, UNSTATED, ModelConventions
 from emodetect.backends.faces_input import FaceInput
 from emodetect.backends.labels import EIGHT_LABELS, TUTORIAL_LABELS, LabelMap, mean_scores, mean_scores_eight
 from emodetect.backends.limits import check_sides
@@ -28,15 +29,15 @@ class OnnxBackend(EmotionBackend):
     Args:
         path: the file.
         head: which output to use; None for the file's default.
-        labels: what the outputs mean, overriding the file.
+        conventions: what the user says of it, overriding the file.
         name: what to call it; None for the file's name.
     """
 
     def __init__(
-        self, path: Path, *, head: str | None = None, labels: Sequence[str] | None = None, name: str | None = None
+        self, path: Path, *, head: str | None = None, conventions: ModelConventions = UNSTATED, name: str | None = None
     ) -> None:
         self.name = name or path.name
-        self._path, self._head, self._names = path, head, labels
+        self._path, self._head, self._conventions = path, head or conventions.output_name, conventions
 
     @override
     def load(self) -> None:
@@ -63,8 +64,9 @@ class OnnxBackend(EmotionBackend):
             raise ModelError(f"{self._path}: expected 1 or 3 input channels, got an input of shape {shape}")
         rows, columns = (side if isinstance(side, int) and side > 0 else 48 for side in (height, width))
         check_sides(self._path, rows, columns)
-        scaling = (metadata.scale, metadata.offset) if metadata else (1 / 255, 0.0)
-        return inputs[0].name, FaceInput(rows, columns, channels, channels_first, *scaling), shape[0] == 1
+        scaling = self._conventions.scaling or (metadata.scaling if metadata else ASSUMED_SCALING)
+        takes = FaceInput(rows, columns, channels, channels_first, scaling, self._conventions.channels)
+        return inputs[0].name, takes, shape[0] == 1
 
     def _choose_outputs(self, metadata: ModelMetadata | None) -> list[str]:
         names = [output.name for output in self._session.get_outputs()]
@@ -80,7 +82,7 @@ class OnnxBackend(EmotionBackend):
     def _label_map(self, output: str, metadata: ModelMetadata | None) -> LabelMap:
         shape = next(found.shape for found in self._session.get_outputs() if found.name == output)
         count = shape[-1]
-        names = self._names or (metadata.labels.get(output) if metadata else None) or TUTORIAL_LABELS
+        names = self._conventions.labels or (metadata.labels.get(output) if metadata else None) or TUTORIAL_LABELS
         if len(shape) != 2 or (isinstance(count, int) and count != len(names)):
             raise ModelError(
                 f"{self._path}: expected an output (n, {len(names)}), got {shape}; "

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from emodetect.cli.messages import detail, note
-from emodetect.cli.options import PATH, REPORT_SUFFIXES, common_options, max_pixels_option, overwrite_option
+from emodetect.cli.options import PATH, REPORT_SUFFIXES, common_options, max_pixels_option, overwrite_option, playlists_option
 from emodetect.cli.settings import given_elsewhere
 from emodetect.errors import OutputError
 from emodetect.text import counted, one_line
@@ -20,6 +20,7 @@ from emodetect.text import counted, one_line
 @click.option("-o", "--output", type=PATH, metavar="FILE",
               help="The report, .html.  [default: the log's name, ending in .html]")  # fmt: skip
 @overwrite_option
+@playlists_option
 @max_pixels_option
 @common_options
 def report(log: Path, clip: Path | None, output: Path | None, overwrite: bool) -> None:
@@ -64,6 +65,6 @@ def report(log: Path, clip: Path | None, output: Path | None, overwrite: bool) -
     settings = {"Log": log.name, "Frames": f"{len(timeline.times):,}"}
     facts = Report(clip.name if clip else log.name, timeline, clip, settings, accuracy)
     why_stills = write_report(facts, path, overwrite=overwrite)
-    note(one_line(f"emodetect: {path}: written"))
+    note(f"emodetect: {path}: written")
     if why_stills:
-        note(one_line(f"emodetect: {path}: {why_stills}"))
+        note(f"emodetect: {path}: {why_stills}")

@@ -20,16 +20,18 @@ from emodetect.cli.options import (
     NumberRange,
     common_options,
     describe_settings,
+    folder_labels_option,
     max_pixels_option,
     overwrite_option,
 )
 from emodetect.errors import DatasetError, OutputError, UsageError
 from emodetect.suggestions import did_you_mean_file
-from emodetect.text import counted, one_line
+from emodetect.text import counted
 from emodetect.training.architectures import ARCHITECTURE_NAMES
 from emodetect.training.settings import PRECISIONS, RANGES
 
 if TYPE_CHECKING:
+    from emodetect.training.label_names import LabelNames
     from emodetect.training.parts import RunData
     from emodetect.training.result import TrainedModel
     from emodetect.training.settings import Settings
@@ -43,6 +45,7 @@ _GO_WITH_RESUME = {"--epochs", "--output", "--show-attention", "--overwrite", *(
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--data", type=PATH, metavar="FOLDER|CSV",
               help="Folder with train/<label>/ and test/<label>/, or the original fer2013.csv.")  # fmt: skip
+@folder_labels_option
 @click.option("--votes", type=PATH, metavar="FILE",
               help="FER+ votes for these images (CSV); compact learns them with a second output.")  # fmt: skip
 @click.option("--negatives", type=PATH, metavar="FOLDER",
@@ -73,7 +76,8 @@ _GO_WITH_RESUME = {"--epochs", "--output", "--show-attention", "--overwrite", *(
 @max_pixels_option
 @common_options
 def train(
-    data: Path | None, votes: Path | None, negatives: Path | None, teachers: tuple[Path, ...], start: Path | None,
+    data: Path | None, folder_labels: LabelNames | None, votes: Path | None, negatives: Path | None, teachers: tuple[Path, ...],
+    start: Path | None,
     architecture: str | None, epochs: int | None, batch_size: int | None, seed: int | None,
     validation_share: float | None, precision: str | None, output: Path | None, run_dir: Path | None, resume: Path | None,
     show_attention: Path | None, overwrite: bool,
@@ -112,6 +116,7 @@ def train(
             negatives=_absolute(negatives),
             teachers=tuple(str(path.absolute()) for path in teachers),
             start=_absolute(start),
+            folder_labels=folder_labels.name if folder_labels else None,
         )
         folder = run_dir or Path("runs") / f"{settings.architecture}-{datetime.now():%Y%m%d-%H%M%S}"
     if settings.output:  # also the one that the resumed run was given
@@ -151,8 +156,8 @@ def _usual_epochs(architecture: str) -> int:
 
 def _run(settings: Settings, folder: Path, *, resume: bool, overwrite: bool, show_attention: Path | None) -> None:
     import keras
-    from rich.console import Console
 
+    from emodetect.cli.progress import messages_console
     from emodetect.training import fit
     from emodetect.training.architectures import architecture_named
     from emodetect.training.console import tell
@@ -165,7 +170,7 @@ def _run(settings: Settings, folder: Path, *, resume: bool, overwrite: bool, sho
     detail(f"network: {settings.architecture}, {counted(settings.epochs, 'epoch')}, batches of {batch}, seed {settings.seed}")
     detail(f"computed in {settings.precision} by Keras {keras.__version__} on {keras.backend.backend()}")
     detail(f"run: {folder}")
-    console = Console(stderr=True, quiet=is_quiet())
+    console = messages_console(quiet=is_quiet())
     try:
         data = fit.train(settings, folder, resume=resume, overwrite=overwrite, console=console)
         trained, summary = finish(folder, data)
@@ -178,10 +183,10 @@ def _run(settings: Settings, folder: Path, *, resume: bool, overwrite: bool, sho
     except BaseException:  # SIGINT or SIGTERM
         if RunFolder(folder).holds_run():
             replace = " --overwrite" if settings.output and Path(settings.output).exists() else ""
-            note(f"emodetect: go on with: emodetect train --resume {one_line(shlex.quote(str(folder)))}{replace}")
+            note(f"emodetect: go on with: emodetect train --resume {shlex.quote(str(folder))}{replace}")
         raise
     tell(console, f"\n{summary}")
-    note(f"All of it: {one_line(str(folder))}")
+    note(f"All of it: {folder}")
 
 
 def _show_attention(trained: TrainedModel, data: RunData, path: Path) -> None:

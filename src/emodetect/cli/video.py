@@ -7,7 +7,7 @@ from contextlib import ExitStack, closing
 from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,7 +16,6 @@ from emodetect.cli.options import (
     PATH,
     PICTURE_SUFFIXES,
     REPORT_SUFFIXES,
-    NumberRange,
     anonymize_option,
     backend_options,
     check_anonymize,
@@ -30,11 +29,16 @@ from emodetect.cli.options import (
     make_verifier,
     max_pixels_option,
     overwrite_option,
+    playlists_option,
+    smoothing_option,
     style_options,
 )
 from emodetect.cli.parts import make_part, make_region, part_options
 from emodetect.errors import OutputError, UsageError
 from emodetect.text import counted, one_line
+
+if TYPE_CHECKING:
+    from emodetect.backends.conventions import ModelConventions
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -48,13 +52,13 @@ from emodetect.text import counted, one_line
 @click.option("--plot", type=PATH, metavar="FILE",
               help="Save a picture of each person's timeline: .png, .pdf or .svg.")  # fmt: skip
 @part_options
-@click.option("--smoothing", type=NumberRange(0), default=0.3, show_default=True, metavar="SECONDS",
-              help="Time over which scores are averaged; 0 is off.")  # fmt: skip
+@smoothing_option(0.3)
 @anonymize_option
 @overwrite_option
 @style_options
 @backend_options
 @detector_options("10%")
+@playlists_option
 @max_pixels_option
 @common_options
 def video(
@@ -62,12 +66,12 @@ def video(
     start: float | None, end: float | None, every: int, roi: tuple[list[float], bool] | None, smoothing: float,
     anonymize: str | None, overwrite: bool,
     language: str | None, font: Path | None,
-    backend: str, model: str | None, labels: list[str] | None, uncertain: float | None, verify: bool, **detector: Any,
+    backend: str, model: str | None, conventions: ModelConventions, uncertain: float | None, verify: bool,
+    **detector: Any,
 ) -> None:  # fmt: skip
     """Read the emotions off every frame of a clip, or of a part of it, in order; two runs give the same log."""
     from emodetect.cli.progress import progress_bar
     from emodetect.faces.search import SCAN_EVERY
-    from emodetect.faces.tracker import FaceTracker
     from emodetect.ffmpeg import ffmpeg_program
     from emodetect.files import check_output
     from emodetect.pipeline import EmotionPipeline
@@ -90,27 +94,26 @@ def video(
             if path.exists() and clip.exists() and path.samefile(clip):
                 raise OutputError(f"{path}: is the clip itself; choose another name")
             check_output(path, overwrite=overwrite, suffixes=suffixes, streams=suffixes is RECORD_SUFFIXES)
-    if output is not None or report is not None:
-        ffmpeg_program()
+    ffmpeg_program()
     style = None if output is None and plot is None else make_style(language, font)
     plot_style = None if plot is None or style is None else make_caption_style(style, language, [clip.name])
     summary = _Summary()
     with ExitStack() as kept, ExitStack() as stack:
         source = stack.enter_context(VideoFile(clip, part))
         timeline = Timeline(min(part.end, source.seconds))
-        region = make_region(roi, source.size, detector["min_face"])
+        region = make_region(roi, source.size, None if detector["kind"] == "none" else detector["min_face"])
         width, height = source.size
         frames = counted(source.frame_count, "frame")
         detail(f"{clip}: {width}x{height} pixels, {source.frames_per_second:g} frames a second, {frames}")
         if all(path is None for path, _ in outputs):
             note("emodetect: no --output, --log, --report or --plot is given; only a summary will be printed")
         face_detector = make_detector(**detector)
-        emotion_backend = stack.enter_context(make_backend(backend, model, labels))
+        emotion_backend = stack.enter_context(make_backend(backend, model, conventions))
         pipeline = EmotionPipeline(
             face_detector,
             emotion_backend,
-            verifier=make_verifier(verify),
-            tracker=FaceTracker(confirm=2 * detector["min_neighbors"]),
+            verifier=make_verifier(verify, face_detector),
+            tracker=face_detector.tracker(),
             scan_every=SCAN_EVERY if anonymize is None else 0,
             smoother=ScoreSmoother(smoothing),
             uncertain_below=uncertain,
@@ -151,11 +154,11 @@ def video(
                 "Clip": clip.name,
                 "Time": "all of it" if part == WHOLE else str(part),
                 "Picture": f"{region.width} x {region.height} at {region.x}, {region.y}" if region else "all of it",
-                "Detector": one_line(detector_in_words(**detector)),
-                "Network": one_line(f"{emotion_backend.name} ({backend}{f': {model}' if model else ''})"),
+                "Detector": detector_in_words(**detector),
+                "Network": f"{emotion_backend.name} ({backend}{f': {model}' if model else ''})",
                 "Uncertain below": f"{threshold:.0%} confidence",
                 "Smoothing": f"{smoothing:g} s" if smoothing else "off",
-                "Faces verified": "yes" if verify else "no",
+                "Faces verified": "yes" if verify and not face_detector.is_certain else "no",
                 "Faces hidden": f"yes ({anonymize})" if anonymize else "no",
             }
             accuracy = accuracy_in_words(emotion_backend)
@@ -165,7 +168,7 @@ def video(
             )  # fmt: skip
             why_stills = write_report(facts, report, overwrite=overwrite)
             if why_stills:
-                note(one_line(f"emodetect: {report}: {why_stills}"))
+                note(f"emodetect: {report}: {why_stills}")
     if plot is not None:
         from emodetect.report.plot import plot_timeline
 

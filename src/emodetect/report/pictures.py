@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import subprocess
 import tempfile
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -13,7 +12,7 @@ import numpy as np
 
 from emodetect.errors import SourceError
 from emodetect.faces.boxes import crop
-from emodetect.ffmpeg import ffmpeg_program
+from emodetect.ffmpeg import ffmpeg_program, run_ffmpeg
 from emodetect.sources.video import VideoFile
 from emodetect.types import Box, Frame, Image
 
@@ -47,7 +46,14 @@ def playable_copy(clip: Path, start: float, end: float, most_bytes: int) -> byte
         OutputError: FFmpeg cannot be used.
         CopyError: it would be too large, FFmpeg cannot make it, or the part holds no pictures.
     """
-    width, height = picture_size(clip)
+    with VideoFile(clip) as source:
+        return _copied(source, start, end, most_bytes)
+
+
+def _copied(source: VideoFile, start: float, end: float, most_bytes: int) -> bytes:
+    if source.is_turned_oddly:
+        raise CopyError("FFmpeg would turn the pictures of this clip in another way")
+    width, height = source.size
     across = 2 * max(1, min(_CLIP_WIDTH, width) // 2)
     down = 2 * max(1, round(across * height / width / 2))
     with tempfile.TemporaryDirectory(prefix="emodetect-") as folder:
@@ -55,14 +61,15 @@ def playable_copy(clip: Path, start: float, end: float, most_bytes: int) -> byte
         # fmt: off
         command = [
             # Timestamps are rounded; without the millisecond the first frame may be left out.
-            ffmpeg_program(), "-nostdin", "-loglevel", "error", "-ss", str(max(0.0, start - 0.001)),
-            "-i", str(clip.resolve()), "-t", str(end - start), "-map", "0:v:0", "-map", "0:a:0?", "-map_metadata", "-1",
+            ffmpeg_program(), "-nostdin", "-loglevel", "error",
+            *source.file.input(*source.input_options, "-ss", str(max(0.0, start - 0.001))),
+            "-t", str(end - start), "-map", "0:v:0", "-map", "0:a:0?", "-map_metadata", "-1",
             "-map_chapters", "-1", "-vf", f"scale={across}:{down},setsar=1", "-c:v", "libx264",
             "-preset", "veryfast", "-crf", "26", "-pix_fmt", "yuv420p", "-g", "25", "-c:a", "aac", "-b:a", "96k",
             "-movflags", "+faststart", "-fs", str(most_bytes), str(path),
         ]
         # fmt: on
-        done = subprocess.run(command, capture_output=True, check=False)
+        done = run_ffmpeg(command, descriptors=source.file.descriptors)
         copy = path.read_bytes() if path.exists() and not done.returncode else b""
         if len(copy) >= 0.98 * most_bytes:
             raise CopyError(f"a small copy of the clip would be larger than {most_bytes / 1e6:g} MB")

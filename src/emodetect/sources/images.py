@@ -15,7 +15,7 @@ import numpy.typing as npt
 from emodetect.errors import SourceError
 from emodetect.sources.pixels import max_pixels
 from emodetect.suggestions import did_you_mean_file, meant_for_another
-from emodetect.text import looks_like_address
+from emodetect.text import looks_like_address, public_name
 from emodetect.types import Image
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
@@ -25,7 +25,7 @@ READ_SUFFIXES = (*IMAGE_SUFFIXES, ".gif", ".avif")
 """Endings that make a file of a folder a picture."""
 
 _RAW_SUFFIXES = (".arw", ".cr2", ".cr3", ".dng", ".nef", ".orf", ".pef", ".raf", ".raw", ".rw2", ".srw")
-_UNREAD_SUFFIXES = (".heic", ".heif", ".hif", ".jxl", *_RAW_SUFFIXES)
+UNREAD_SUFFIXES = (".heic", ".heif", ".hif", ".jxl", *_RAW_SUFFIXES)
 """Endings of pictures that OpenCV does not read."""
 
 _HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
@@ -75,7 +75,7 @@ def _expanded(path: Path) -> tuple[list[Path], list[Path], SourceError | None]:
     pattern = os.path.join(glob.escape(str(path)), "*") if is_folder else str(path)
     files = sorted(file for file in map(Path, glob.iglob(pattern, recursive=True)) if os.path.isfile(file))
     pictures = [file for file in files if file.suffix.lower() in READ_SUFFIXES]
-    unread = [file for file in files if file.suffix.lower() in _UNREAD_SUFFIXES]
+    unread = [file for file in files if file.suffix.lower() in UNREAD_SUFFIXES]
     if pictures:
         return pictures, unread, None
     problem = f"is a folder without pictures ({', '.join(READ_SUFFIXES)})" if is_folder else "no picture has such a name"
@@ -97,7 +97,7 @@ def read_image(path: Path) -> Image:
         data = np.fromfile(path, np.uint8)
     except FileNotFoundError:
         if looks_like_address(str(path)):
-            raise SourceError(f"{path}: is an address, not a file; download the photo first") from None
+            raise SourceError(f"{public_name(str(path))}: is an address, not a file; download the photo first") from None
         raise SourceError(f"{path}: no such file{did_you_mean_file(path)}") from None
     except OSError as error:
         raise SourceError(f"{path}: cannot be read ({error.strerror or error})") from error
@@ -129,7 +129,7 @@ def _unread_kind(path: Path, start: bytes) -> str | None:
             return "HEIC"
     if suffix in _RAW_SUFFIXES:
         return f"a camera's raw picture ({suffix})"
-    return suffix[1:].upper() if suffix in _UNREAD_SUFFIXES else None
+    return suffix[1:].upper() if suffix in UNREAD_SUFFIXES else None
 
 
 def _eight_bits(image: npt.NDArray[Any]) -> Image:

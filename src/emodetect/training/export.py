@@ -11,9 +11,11 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from emodetect.backends.conventions import UNSTATED, ModelConventions
 from emodetect.backends.keras_cnn import face_input, load_keras_model, output_shapes
 from emodetect.backends.labels import TUTORIAL_LABELS, LabelMap
 from emodetect.backends.metadata import KEY, ModelMetadata, read_keras_metadata
+from emodetect.backends.onnx_session import import_onnxruntime
 from emodetect.errors import BackendUnavailableError, ModelError, first_line
 from emodetect.files import written_whole
 from emodetect.quiet import quiet_native_output
@@ -70,7 +72,7 @@ def export_run(folder: Path, path: Path, faces: Sequence[Image], *, int8: bool =
 
 
 def export_file(
-    source: Path, path: Path, faces: Sequence[Image], labels: Sequence[str] | None = None, *, int8: bool = False
+    source: Path, path: Path, faces: Sequence[Image], conventions: ModelConventions = UNSTATED, *, int8: bool = False
 ) -> Parity:
     """Export a Keras file.
 
@@ -78,7 +80,7 @@ def export_file(
         source: ``.h5`` or ``.keras``.
         path: the ONNX file to write.
         faces: uint8 (height, width, 3) BGR, to compare the two on.
-        labels: what the outputs mean; None for the file's own metadata, or else the tutorial's seven in alphabetical order.
+        conventions: what the user says of it, overriding the file's metadata.
         int8: write a network that computes in 8 bits; see `quantize`.
 
     Returns:
@@ -96,10 +98,10 @@ def export_file(
         raise ModelError(f"{source}: not a Keras model file (neither HDF5 nor a .keras archive)") from error
     with quiet_native_output():
         model = load_keras_model(source)
-        takes = face_input(source, model, known)
+        takes = face_input(source, model, known, conventions)
     metadata = known or ModelMetadata(labels={"scores": TUTORIAL_LABELS})
-    if labels:
-        metadata = replace(metadata, labels=dict.fromkeys(metadata.labels, tuple(labels)))
+    if conventions.labels:
+        metadata = replace(metadata, labels=dict.fromkeys(metadata.labels, conventions.labels))
     for shape, names in zip(output_shapes(model), metadata.labels.values(), strict=False):
         LabelMap(names)
         if len(shape) != 2 or shape[1] != len(names):
@@ -153,9 +155,8 @@ def measure_face_threshold(path: Path, trained: TrainedModel) -> None:
         trained: what it was made of.
     """
     import onnx
-    import onnxruntime
 
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    session = import_onnxruntime().InferenceSession(str(path), providers=["CPUExecutionProvider"])
     batch = {session.get_inputs()[0].name: as_input(trained.small_faces)}
     [scores] = session.run([trained.metadata.face], batch)
     metadata = replace(trained.metadata, face_above=face_threshold(scores[:, FACE]))
@@ -207,9 +208,7 @@ def _name_outputs(graph: Any, names: Sequence[str]) -> None:
 
 
 def _compare(path: Path, names: Sequence[str], faces: FloatArray, expected: Sequence[FloatArray]) -> Parity:
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    session = import_onnxruntime().InferenceSession(str(path), providers=["CPUExecutionProvider"])
     found = session.run(list(names), {session.get_inputs()[0].name: faces})
     pairs = list(zip(expected, found, strict=False))
     same = np.all([a.argmax(axis=1) == b.argmax(axis=1) for a, b in pairs], axis=0)

@@ -13,6 +13,7 @@ from rich.console import Console
 from emodetect.backends.keras_file import check_keras_file
 from emodetect.errors import DatasetError, first_line
 from emodetect.quiet import quiet_native_output
+from emodetect.text import one_line
 from emodetect.training.architectures import architecture_named
 from emodetect.training.averaging import AveragedWeights
 from emodetect.training.batches import AugmentedBatches
@@ -50,7 +51,7 @@ def train(
         architecture = dataclasses.replace(architecture, batch_size=settings.batch_size)
     data = prepare(settings, architecture)
     for note in data.notes:
-        tell(console, note)
+        tell(console, one_line(note))
     folder = RunFolder(path)
     if not resume:
         folder.start(overwrite=overwrite)

@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from emodetect.errors import DatasetError, first_line
+from emodetect.errors import DatasetError, UsageError, first_line
 from emodetect.files import written_whole
 from emodetect.suggestions import did_you_mean_file
 from emodetect.training.architectures import ARCHITECTURE_NAMES
@@ -38,6 +38,7 @@ class Settings:
         negatives: folder of crops that are no faces, or None.
         teachers: ONNX files whose answers are mixed into the labels.
         start: weights file of an earlier run to start from, or None.
+        folder_labels: what the names of the data's folders mean, as for `LabelNames.parse`, or None.
     """
 
     data: str
@@ -52,6 +53,7 @@ class Settings:
     negatives: str | None = None
     teachers: tuple[str, ...] = ()
     start: str | None = None
+    folder_labels: str | None = None
 
     def save(self, folder: Path) -> None:
         """Write the settings into a run's folder."""
@@ -73,14 +75,26 @@ class Settings:
         except OSError as error:
             meant = "" if folder.is_dir() else did_you_mean_file(folder)
             raise DatasetError(f"{folder}: not the folder of a training run (no {_FILE} can be read in it){meant}") from error
-        except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        except (ValueError, TypeError, AttributeError, RecursionError, UsageError) as error:
             raise DatasetError(f"{folder}: not the folder of a training run ({_FILE}: {first_line(error)})") from error
 
     def _check(self) -> None:
         """See that a file, which anybody may have written, holds what the command line would have let through."""
-        texts = (self.data, self.votes or "", self.output or "", self.negatives or "", self.start or "", *self.teachers)
+        texts = (
+            self.data,
+            self.votes or "",
+            self.output or "",
+            self.negatives or "",
+            self.start or "",
+            self.folder_labels or "",
+            *self.teachers,
+        )
         if not all(isinstance(text, str) and "\0" not in text for text in texts):
             raise ValueError("expected the name of a file")
+        if self.folder_labels is not None:
+            from emodetect.training.label_names import LabelNames  # needs NumPy, without which a command line is parsed
+
+            LabelNames.parse(self.folder_labels)
         if self.architecture not in ARCHITECTURE_NAMES or self.precision not in PRECISIONS:
             raise ValueError(f"unknown network {self.architecture!r} or precision {self.precision!r}")
         batch_size = 1 if self.batch_size is None else self.batch_size
