@@ -13,7 +13,7 @@ import click
 
 from emodetect.cli.messages import say, say_lines, show
 from emodetect.cli.settings import name_variables, origin, with_origins
-from emodetect.cli.signals import EXIT_INTERRUPTED, EXIT_TERMINATED, Terminated, handle_signals
+from emodetect.cli.signals import EXIT_INTERRUPTED, Terminated, handle_signals
 from emodetect.cli.streams import STANDARD_OUTPUT, give_up, open_standard_streams
 from emodetect.environment import prepare_own_process, remove_caches, temporary_folder
 from emodetect.errors import EmodetectError, broken_package, first_line
@@ -196,8 +196,8 @@ def _run() -> int:
     except (click.Abort, KeyboardInterrupt):
         say("emodetect: interrupted")
         code = EXIT_INTERRUPTED
-    except Terminated:
-        code = EXIT_TERMINATED
+    except Terminated as error:
+        code = error.exit_code
     except Exception as error:
         if isinstance(error, OSError) and error.filename == STANDARD_OUTPUT:
             raise

@@ -8,30 +8,34 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from emodetect.cli.messages import show, show_json, shows_progress
+from emodetect.cli.messages import note, show, show_json, shows_progress
 from emodetect.cli.options import (
     NAME,
+    OUTPUT,
     PATH,
     PICTURE_SUFFIXES,
     common_options,
     complete_backend,
     complete_model,
     conventions_options,
+    folder_labels_option,
     format_option,
     make_backend,
     max_pixels_option,
     overwrite_option,
 )
+from emodetect.cli.outputs import check_outputs
 from emodetect.text import one_line
 
 if TYPE_CHECKING:
     from emodetect.backends.conventions import ModelConventions
     from emodetect.training.evaluation import Exam, Result
+    from emodetect.training.label_names import LabelNames
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--data", type=PATH, required=True, metavar="FOLDER|CSV",
-              help="Labelled face crops, FOLDER/<label>/*, or the original fer2013.csv, of which PublicTest counts.")  # fmt: skip
+              help="Labelled face crops, FOLDER/<label>/*, or fer2013.csv, of which PublicTest counts.")  # fmt: skip
 @click.option("--backend", default="cnn", show_default=True, metavar="NAME", shell_complete=complete_backend,
               help="What reads the emotions: cnn (embedded, or --model), deepface, or a plug-in's name.")  # fmt: skip
 @click.option("--model", "models", type=NAME, multiple=True, metavar="NAME|FILE", shell_complete=complete_model,
@@ -40,27 +44,28 @@ if TYPE_CHECKING:
 @conventions_options
 @click.option("--votes", type=PATH, metavar="FILE",
               help="FER+ votes for these images (CSV): judge by what most people see, too.")  # fmt: skip
+@folder_labels_option
 @format_option
-@click.option("--plot", type=PATH, metavar="FILE", help="Draw the confusion matrices.")
-@click.option("--plot-calibration", type=PATH, metavar="FILE",
+@click.option("--plot", type=OUTPUT, metavar="FILE", help="Draw the confusion matrices.")
+@click.option("--plot-calibration", type=OUTPUT, metavar="FILE",
               help="Draw how often answers are right against how sure they are, by labels and by votes.")  # fmt: skip
 @overwrite_option
 @max_pixels_option
 @common_options
 def evaluate(
-    data: Path, backend: str, models: Sequence[str], conventions: ModelConventions, votes: Path | None, output_format: str,
-    plot: Path | None, plot_calibration: Path | None, overwrite: bool,
+    data: Path, backend: str, models: Sequence[str], conventions: ModelConventions, votes: Path | None,
+    folder_labels: LabelNames | None, output_format: str, plot: Path | None, plot_calibration: Path | None, overwrite: bool,
 ) -> None:  # fmt: skip
     """Judge models on labelled face crops, without face detection."""
     from emodetect.backends.conventions import UNSTATED
     from emodetect.backends.registry import RESERVED
-    from emodetect.files import check_output
     from emodetect.training.evaluation import Exam
+    from emodetect.training.label_names import WORDS
 
-    for picture in (plot, plot_calibration):
-        if picture:
-            check_output(picture, overwrite=overwrite, suffixes=PICTURE_SUFFIXES)
-    exam = Exam.read(data, votes)
+    check_outputs([(plot, PICTURE_SUFFIXES), (plot_calibration, PICTURE_SUFFIXES)], overwrite=overwrite)
+    exam = Exam.read(data, votes, folder_labels or WORDS)
+    for text in exam.faces.notes:
+        note(f"emodetect: {text}")
     # Beside files that need conventions the embedded network, which knows its own, may stand for comparison.
     several = len(models) > 1
     said = [UNSTATED if several and model in RESERVED else conventions for model in models or (None,)]
@@ -71,7 +76,7 @@ def evaluate(
 
         from emodetect.training.plots import plot_confusion
 
-        plot_confusion([np.asarray(record["confusion"]) for record in records], _short_names(records), plot)
+        plot_confusion([np.asarray(record["confusion"]) for record in records], _short_names(records), plot, overwrite=overwrite)
     if plot_calibration:
         from emodetect.training import plots
 
@@ -80,7 +85,7 @@ def evaluate(
             answers[f"{name}, labels"] = result.scores, exam.faces.labels
             if exam.votes is not None:
                 answers[f"{name}, votes"] = result.by_votes(exam.votes.majority_eight())
-        plots.plot_calibration(answers, plot_calibration)
+        plots.plot_calibration(answers, plot_calibration, overwrite=overwrite)
     if output_format == "json":
         show_json(records)
     else:

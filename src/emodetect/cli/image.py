@@ -75,6 +75,7 @@ def image(
     """
     from emodetect.anonymize import anonymize as hide_faces
     from emodetect.cli.progress import progress_bar
+    from emodetect.faces.whole_picture import look_like_crops
     from emodetect.overlay import draw
     from emodetect.pipeline import EmotionPipeline
     from emodetect.sinks.picture import write_picture
@@ -98,9 +99,12 @@ def image(
         contact_sheet = _contact_sheet(sheet, photos, overwrite, captions)
     face_detector = make_detector(**detector)
     records: list[dict[str, Any]] = []
+    faceless: list[tuple[int, int]] = []
     failed = is_given_up = False
     with make_backend(backend, model, conventions) as emotion_backend, progress_bar() as progress:
-        pipeline = EmotionPipeline(face_detector, emotion_backend, verifier=make_verifier(verify), uncertain_below=uncertain)
+        pipeline = EmotionPipeline(
+            face_detector, emotion_backend, verifier=make_verifier(verify, face_detector), uncertain_below=uncertain
+        )
         task = progress.add_task("photos", total=len(found), visible=len(found) >= _MANY)
         for path, problem in found.items():
             picture, result = None, None
@@ -112,6 +116,8 @@ def image(
                 result = pipeline.analyze(Frame(picture), name=str(path))
                 height, width = picture.shape[:2]
                 records.append(image_as_dict(str(path), (width, height), result.readings))
+                if not result.readings:
+                    faceless.append((width, height))
                 failed |= any(reading.scores is None for reading in result.readings)
                 if anonymize is not None:
                     picture = hide_faces(picture, result.seen, anonymize)
@@ -134,6 +140,9 @@ def image(
     if unread and len(photos) > 1 and not is_given_up:
         note(f"emodetect: {unread:,} of {counted(len(photos), 'photo')} could not be read")
     _PRINTERS[output_format](records)
+    if look_like_crops(faceless):
+        hint = f"no face was found in {counted(len(faceless), 'picture')}, many of them small and square"
+        note(f"emodetect: {hint}; --detector none takes each whole picture for a face")
     return 1 if failed else 0
 
 
