@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,8 +15,9 @@ import pytest
 
 from emodetect import cli as program
 from tests.builders import PHOTO, MovingClip
+from tests.cli.desktop import open_desktop, wait_until
 from tests.cli.parsing import command_named, command_names
-from tests.cli.running import run, run_on_terminal
+from tests.cli.running import command, environment, run, run_on_terminal
 
 ADDRESSES = [
     "rtsp://admin:S3CRET@127.0.0.1:1/live",
@@ -142,6 +144,18 @@ def test_names_that_a_terminal_would_obey_on_a_terminal(folder: Path) -> None:
 
     for part in ("\x1b[31m", "\x1b]0;", "\x07", "\u202e", "\x9b"):
         assert part not in shown
+
+
+def test_a_window_is_not_named_by_what_a_system_would_obey(folder: Path, moving_clip: MovingClip) -> None:
+    shutil.copy(moving_clip.path, "e\x1bx.mp4")
+
+    with open_desktop() as desktop:
+        line = command("live", "--source", "e\x1bx.mp4", "--loop")
+        with subprocess.Popen(line, env=environment({"DISPLAY": desktop.name}), stderr=subprocess.DEVNULL) as process:
+            try:
+                wait_until(lambda: desktop.window(r"emodetect - e\\x1bx\.mp4"), "the window")
+            finally:
+                process.terminate()
 
 
 def test_a_traceback_shows_no_secret() -> None:
