@@ -47,6 +47,7 @@ class HttpStream(io.BufferedIOBase):
 
     def __init__(self, address: str, sockets: Sockets, *, follow_redirects: bool, most_bytes: int) -> None:
         self.error: SourceError | None = None
+        self._body: Any = None
         self.most_bytes, self._read_bytes = most_bytes, 0
         self._name = public_address(address)
         parts = urlsplit(address)
@@ -136,7 +137,7 @@ class HttpStream(io.BufferedIOBase):
 
     def close(self) -> None:
         """Let go of the connection."""
-        if not self.closed:
+        if self._body is not None:
             self._body.close()
         super().close()
 
