@@ -21,7 +21,7 @@ from emodetect.capture_options import capture_options
 from emodetect.errors import SourceError
 from emodetect.sources.pixels import max_pixels
 from emodetect.suggestions import did_you_mean_file
-from emodetect.text import looks_like_address
+from emodetect.text import looks_like_address, public_name
 
 _CONTAINERS = (
     "3dostr,4xm,aac,ac3,aiff,amr,amv,apng,apv,asf,asf_o,au,av1,avi,avs,avs2,avs3,bink,caf,cavsvideo,dav,dhav,dirac,dnxhd,dv,dxa,"
@@ -70,7 +70,9 @@ class MediaFile:
             self._descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
         except FileNotFoundError:
             if str(path).isdecimal() or looks_like_address(str(path)):
-                raise SourceError(f"{path}: no such file; cameras and streams are for 'emodetect live --source'") from None
+                raise SourceError(
+                    f"{public_name(str(path))}: no such file; cameras and streams are for 'emodetect live --source'"
+                ) from None
             raise SourceError(f"{path}: no such file{did_you_mean_file(path)}") from None
         except OSError as error:
             raise SourceError(f"{path}: cannot be read ({error.strerror or error})") from error

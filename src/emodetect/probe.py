@@ -16,8 +16,8 @@ _SECONDS = 60.0
 """How long FFmpeg may take to find the first picture or sound. It takes 0.1 s."""
 
 _UNTIMED = {
-    "apv", "av1", "avs2", "avs3", "cavsvideo", "dirac", "dnxhd", "evc", "h261", "h263", "h264", "hevc", "jpeg_pipe", "m4v", "mjpeg",
-    "mpegvideo", "obu", "vc1", "vvc",
+    "apv", "av1", "avs2", "avs3", "cavsvideo", "dirac", "dnxhd", "evc", "h261", "h263", "h264", "hevc", "jpeg_pipe", "m4v",
+    "mjpeg", "mpegvideo", "obu", "vc1", "vvc",
 }  # fmt: skip
 """Kinds of files that are bare pictures one after the other, without times."""
 

@@ -17,12 +17,14 @@ from emodetect.backends.conventions import CHANNELS, SCALING_FORMS, ModelConvent
 from emodetect.cli.messages import detail, note, set_verbosity
 from emodetect.cli.settings import apply_configuration, given_elsewhere
 from emodetect.drawing.languages import NAMES, system_language
+from emodetect.environment import ignored_variables
 from emodetect.errors import UsageError
 from emodetect.faces.detectors import DETECTORS
+from emodetect.limits import MOST_NUMBER
 from emodetect.media import allow_playlists
 from emodetect.quiet import quiet_native_output, set_debugging, silence_libraries
 from emodetect.sources.pixels import MAX_PIXELS, limit_pixels
-from emodetect.text import caption, one_line
+from emodetect.text import caption
 
 if TYPE_CHECKING:
     from emodetect.backends.base import EmotionBackend
@@ -37,8 +39,8 @@ class _FilePath(click.Path):
     `Path("")` is the current folder, which nobody has named. A file that may not be read is no misuse, and other inputs are done.
     """
 
-    def __init__(self) -> None:
-        super().__init__(path_type=Path, readable=False)
+    def __init__(self, **limits: bool) -> None:
+        super().__init__(path_type=Path, readable=False, **limits)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if value == "":
@@ -55,20 +57,42 @@ class _Name(click.types.StringParamType):
         return super().convert(value, param, ctx)
 
 
+class OutputPath(_FilePath):
+    """A file that the command writes; every other path is one that it reads."""
+
+
+class OutputName(_Name):
+    """The name of a file or folder that the command writes, as it was typed: a / at its end tells that it is a folder."""
+
+
 PATH, NAME = _FilePath(), _Name()
+OUTPUT, OUTPUT_NAME = OutputPath(), OutputName()
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class NumberRange(click.FloatRange):
-    """A range of numbers without NaN, which Click lets through since it is neither under nor over a limit."""
+    """A range of finite numbers, up to `MOST_NUMBER` where it has no maximum of its own.
+
+    Click lets NaN through, which is neither under nor over a limit, and infinity where there is no limit.
+    """
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """The number, if it is one."""
         number = super().convert(value, param, ctx)
         if math.isnan(number):
             self.fail(f"{value!r} is not a number.", param, ctx)
+        if abs(number) > MOST_NUMBER:
+            self.fail(f"{value} is more than {MOST_NUMBER:,.0f}.", param, ctx)
         return number
+
+
+def smoothing_option(default: float) -> Callable[[Function], Function]:
+    """``--smoothing`` with this default, seconds."""
+    return click.option(
+        "--smoothing", type=NumberRange(0), default=default, show_default=True, metavar="SECONDS",
+        help="Time over which scores are averaged; 0 is off.",
+    )  # fmt: skip
 
 
 PICTURE_SUFFIXES = (".png", ".pdf", ".svg")
@@ -84,7 +108,7 @@ def _min_face(ctx: click.Context, parameter: click.Parameter, value: str) -> tup
     except ValueError:
         raise click.BadParameter(f"{value!r} is neither a number of pixels nor a share such as 0.1 or 10%") from None
     relative = value.endswith("%") or 0 < number < 1
-    if not number > 0 or (relative and number > 1) or number == float("inf"):
+    if not 0 < number <= (1 if relative else MOST_NUMBER):
         raise click.BadParameter(f"{value!r} is out of range: at least 1 pixel, or a share up to 100%")
     return number, relative
 
@@ -291,6 +315,8 @@ COMMON_OPTIONS = ("config", "verbose", "quiet", "debug")
 def _set_debugging(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
     set_debugging(value)
     silence_libraries()
+    for line in ignored_variables():  # here, since only now it is known whether notes are wanted
+        note(f"emodetect: {line}")
 
 
 def _limit_pixels(ctx: click.Context, parameter: click.Parameter, value: int | None) -> None:
@@ -390,7 +416,7 @@ def make_style(language: str | None, font: Path | None) -> Style:
         return style
     where = f"{font} lacks letters" if font else "no font on this system has the letters"
     message = f"{where} for {NAMES[language]}, so labels are English; --font FILE names another font"
-    note(f"emodetect: {one_line(message)}")
+    note(f"emodetect: {message}")
     return Style()
 
 

@@ -12,10 +12,10 @@ import click
 
 from emodetect.cli.messages import detail, note
 from emodetect.cli.options import (
+    OUTPUT,
     PATH,
     PICTURE_SUFFIXES,
     REPORT_SUFFIXES,
-    NumberRange,
     anonymize_option,
     backend_options,
     check_anonymize,
@@ -30,10 +30,12 @@ from emodetect.cli.options import (
     max_pixels_option,
     overwrite_option,
     playlists_option,
+    smoothing_option,
     style_options,
 )
+from emodetect.cli.outputs import check_outputs
 from emodetect.cli.parts import make_part, make_region, part_options
-from emodetect.errors import OutputError, UsageError
+from emodetect.errors import UsageError
 from emodetect.text import counted, one_line
 
 if TYPE_CHECKING:
@@ -42,17 +44,16 @@ if TYPE_CHECKING:
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("clip", type=PATH)
-@click.option("-o", "--output", type=PATH, metavar="FILE",
+@click.option("-o", "--output", type=OUTPUT, metavar="FILE",
               help="Save the annotated clip (H.264: .mp4, .mov or .mkv), with its sound.")  # fmt: skip
-@click.option("--log", type=PATH, metavar="FILE",
+@click.option("--log", type=OUTPUT, metavar="FILE",
               help="Save the readings of every frame: .jsonl, or .csv.")  # fmt: skip
-@click.option("--report", type=PATH, metavar="FILE",
+@click.option("--report", type=OUTPUT, metavar="FILE",
               help="Save a page with the clip, each person's timeline, shares and changes: one .html file.")  # fmt: skip
-@click.option("--plot", type=PATH, metavar="FILE",
+@click.option("--plot", type=OUTPUT, metavar="FILE",
               help="Save a picture of each person's timeline: .png, .pdf or .svg.")  # fmt: skip
 @part_options
-@click.option("--smoothing", type=NumberRange(0), default=0.3, show_default=True, metavar="SECONDS",
-              help="Time over which scores are averaged; 0 is off.")  # fmt: skip
+@smoothing_option(0.3)
 @anonymize_option
 @overwrite_option
 @style_options
@@ -73,7 +74,6 @@ def video(
     from emodetect.cli.progress import progress_bar
     from emodetect.faces.search import SCAN_EVERY
     from emodetect.ffmpeg import ffmpeg_program
-    from emodetect.files import check_output
     from emodetect.pipeline import EmotionPipeline
     from emodetect.report.timeline import Timeline
     from emodetect.scratch import scratch_folder, sweep
@@ -91,11 +91,7 @@ def video(
     sweep()
     part = make_part(start, end, every)
     outputs = (output, VIDEO_SUFFIXES), (log, RECORD_SUFFIXES), (report, REPORT_SUFFIXES), (plot, PICTURE_SUFFIXES)
-    for path, suffixes in outputs:
-        if path is not None:
-            if path.exists() and clip.exists() and path.samefile(clip):
-                raise OutputError(f"{path}: is the clip itself; choose another name")
-            check_output(path, overwrite=overwrite, suffixes=suffixes, streams=suffixes is RECORD_SUFFIXES)
+    check_outputs(outputs, overwrite=overwrite, streams=RECORD_SUFFIXES)
     ffmpeg_program()
     style = None if output is None and plot is None else make_style(language, font)
     plot_style = None if plot is None or style is None else make_caption_style(style, language, [clip.name])
@@ -156,8 +152,8 @@ def video(
                 "Clip": clip.name,
                 "Time": "all of it" if part == WHOLE else str(part),
                 "Picture": f"{region.width} x {region.height} at {region.x}, {region.y}" if region else "all of it",
-                "Detector": one_line(detector_in_words(**detector)),
-                "Network": one_line(f"{emotion_backend.name} ({backend}{f': {model}' if model else ''})"),
+                "Detector": detector_in_words(**detector),
+                "Network": f"{emotion_backend.name} ({backend}{f': {model}' if model else ''})",
                 "Uncertain below": f"{threshold:.0%} confidence",
                 "Smoothing": f"{smoothing:g} s" if smoothing else "off",
                 "Faces verified": "yes" if verify and not face_detector.is_certain else "no",
@@ -170,7 +166,7 @@ def video(
             )  # fmt: skip
             why_stills = write_report(facts, report, overwrite=overwrite)
             if why_stills:
-                note(one_line(f"emodetect: {report}: {why_stills}"))
+                note(f"emodetect: {report}: {why_stills}")
     if plot is not None:
         from emodetect.report.plot import plot_timeline
 

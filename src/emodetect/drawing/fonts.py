@@ -93,7 +93,7 @@ def _from_folders(*languages: str) -> list[tuple[Path, int]]:
 
 
 def _folders() -> list[Path]:
-    home = Path.home()
+    home = Path(os.path.expanduser("~"))  # as it stands where there is none
     if sys.platform == "win32":
         return [Path(os.environ.get("WINDIR", "C:/Windows")) / "Fonts", home / "AppData/Local/Microsoft/Windows/Fonts"]
     if sys.platform == "darwin":

@@ -66,7 +66,7 @@ class Recorder(Sink):
             path: what to call it; None for a free name.
             overwrite: whether that file may exist.
         """
-        name = self.path = path or free_name(self._name())
+        name = self.path = path or free_name(self._name(), self.files)  # an earlier one may not be begun yet
         encoded: Sink = LiveRecording(name, self._rate, overwrite=overwrite, style=self._style)
         if self._anonymize is not None:
             encoded = AnonymizedSink(encoded, self._anonymize)

@@ -20,7 +20,7 @@ from emodetect.sources.sockets import Sockets
 from emodetect.sources.stream import STREAM_SCHEMES, Capture, StreamUnavailable, open_stream
 from emodetect.sources.video import VideoFile
 from emodetect.suggestions import did_you_mean, did_you_mean_file
-from emodetect.text import looks_like_address, public_address
+from emodetect.text import looks_like_address, public_address, public_name
 from emodetect.types import Frame, Image
 
 _DEFAULT_RATE = 30.0
@@ -101,8 +101,8 @@ class LiveSource:
         if not matches:
             meant = did_you_mean(text, [camera.name for camera in cameras]) or did_you_mean_file(Path(text))
             raise SourceError(
-                f"{text}: no such file or device, nor the name of a camera; --source takes a camera's number or name "
-                f"({known or 'none found'}), a device, a clip or a URL{meant}"
+                f"{public_name(text)}: no such file or device, nor the name of a camera; --source takes a camera's number or "
+                f"name ({known or 'none found'}), a device, a clip or a URL{meant}"
             )
         [camera] = matches
         return cls(camera.number, "camera", f"{camera.index} ({camera.name})")

@@ -27,6 +27,9 @@ from emodetect.types import Frame, Image
 
 _log = logging.getLogger(__name__)
 
+_PLAYLISTS = {".concat", ".ffconcat", ".m3u", ".m3u8", ".mpd", ".pls", ".sdp"}
+"""Endings of files that name others. FFmpeg knows some of them by nothing else."""
+
 _DEFAULT_RATE = 25.0
 """Frames a second where a file does not say."""
 
@@ -34,8 +37,8 @@ _DELAY = 0.05
 """Pictures that start no more seconds after the sound start with it: its encoder delays sound, that of AAC by 0.02 s."""
 
 _LONGEST_STEP = 6 * 3600.0
-"""Seconds from a picture to the next, beyond which a container's clock is not believed. At the resolution that is written, MP4 holds
-no more than 6.6 hours."""
+"""Seconds from a picture to the next, beyond which a container's clock is not believed. At the resolution that is written, MP4
+holds no more than 6.6 hours."""
 
 _LONGEST_BACK = 1.0
 """Seconds that the clock may go back between pictures before it counts as set anew; less comes of pictures out of order."""
@@ -125,7 +128,7 @@ class VideoFile:
             self._first = self._capture.read() if self._capture.isOpened() else (False, None)
         if not self._first[0]:
             hint = meant_for_another(path, "video")
-            if self.file.is_regular and is_refused(self.file):
+            if path.suffix.lower() in _PLAYLISTS or (self.file.is_regular and is_refused(self.file)):
                 hint = "; if it is a playlist, --allow-playlists reads the files that it names"
             raise SourceError(f"{path}: not a video that can be read, or without frames{hint}")
         facts = clip_facts(self.file) if self.file.is_regular else self._facts_of_pipe()
@@ -167,9 +170,7 @@ class VideoFile:
         if facts.start is None:
             warn_once(f"{self.path}: FFmpeg does not say when its first picture is shown; times count from that picture")
         elif facts.start > _LONGEST_STEP:
-            warn_once(
-                f"{self.path}: its first picture is announced for {facts.start:g} s; times count from that picture"
-            )
+            warn_once(f"{self.path}: its first picture is announced for {facts.start:g} s; times count from that picture")
         elif facts.start > _DELAY:
             return facts.start
         return 0.0
