@@ -119,7 +119,7 @@ class ModelFileBackend(EmotionBackend):
             channels=channels,
             output=output,
             outputs=tuple(OutputDescription(n, shape, n in self._outputs) for n, shape in network.outputs.items()),
-            scores=Finding(" and ".join(dict.fromkeys(self._kinds)), "model"),
+            scores=" and ".join(dict.fromkeys(self._kinds)),
             notes=tuple(f"{text}, which is ignored" for text in metadata.ignored) if metadata else (),
             facts=metadata.facts if metadata else {},
         )
