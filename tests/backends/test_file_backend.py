@@ -10,23 +10,24 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 
 import emodetect
 from emodetect.backends.cnn import create_cnn
 from emodetect.backends.conventions import UNSTATED, ModelConventions
 from emodetect.backends.file_backend import ModelFileBackend
-from emodetect.backends.metadata import KEY, ModelMetadata
+from emodetect.backends.metadata import ModelMetadata
 from emodetect.errors import ModelError
 from emodetect.types import EMOTIONS, Emotion, Image
 from tests.builders import PHOTO, ROOT
+from tests.onnx_files import constant, node, save_means
 
 MODELS = ROOT / "tests" / "data" / "models"
 
 ALPHABETICAL = ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")
 
 GRAY = np.full((60, 50, 3), 100, np.uint8)
-"""A crop that the networks of `save` take for happy, if it comes to them scaled as it should."""
+"""A crop that the networks of `save_means` take for happy, if it comes to them scaled as it should."""
 
 
 def loaded(path: Path, conventions: ModelConventions = UNSTATED) -> ModelFileBackend:
@@ -39,63 +40,6 @@ def loaded(path: Path, conventions: ModelConventions = UNSTATED) -> ModelFileBac
 def answer(backend: ModelFileBackend, crop: Image = GRAY) -> tuple[Emotion, float]:
     [scores] = backend.classify([crop])
     return EMOTIONS[int(scores.argmax())], float(scores.max())
-
-
-def constant(name: str, value: Any, kind: Any = np.float32) -> onnx.TensorProto:
-    return numpy_helper.from_array(np.asarray(value, kind), name)
-
-
-def node(operator: str, *inputs: str, output: str, **attributes: Any) -> onnx.NodeProto:
-    return helper.make_node(operator, list(inputs), [output], name=f"{operator} {output}", **attributes)
-
-
-def save(
-    path: Path,
-    before: Sequence[onnx.NodeProto] = (),
-    after: Sequence[onnx.NodeProto] = (),
-    constants: Sequence[onnx.TensorProto] = (),
-    *,
-    shape: Sequence[Any] = ("n", 1, 48, 48),
-    kind: int = TensorProto.FLOAT,
-    outputs: Sequence[tuple[str, Sequence[Any] | None, int]] = (("y", ("n", 7), TensorProto.FLOAT),),
-    metadata: str | None = None,
-    axes: Sequence[int] = (1, 2, 3),
-) -> Path:
-    """A network that takes a mean of 0.2 to 0.8 for happy, below for sad and above for angry.
-
-    Nodes before go from "x" to "scaled", those after from "logits" (n, 7) to the outputs; without any, the names stay.
-    """
-    first, last = ("scaled" if before else "x"), ("logits" if after else "y")
-    weights = np.zeros((1, 7), np.float32)
-    bias = np.full(7, -50, np.float32)
-    for place, factor, term in ((0, 40, -32), (3, 0, 0), (5, -40, 8)):
-        weights[0, place], bias[place] = factor, term
-    nodes = [
-        *before,
-        node("ReduceMean", first, "axes", output="mean", keepdims=0),
-        node("Unsqueeze", "mean", "one", output="column"),
-        node("Gemm", "column", "W", "B", output=last),
-        *after,
-    ]
-    graph = helper.make_graph(
-        nodes,
-        "means",
-        [helper.make_tensor_value_info("x", kind, list(shape))],
-        [helper.make_tensor_value_info(name, number, None if size is None else list(size)) for name, size, number in outputs],
-        [
-            constant("W", weights),
-            constant("B", bias),
-            constant("axes", list(axes), np.int64),
-            constant("one", [1], np.int64),
-            *constants,
-        ],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
-    if metadata is not None:
-        entry = model.metadata_props.add()
-        entry.key, entry.value = KEY, metadata
-    path.write_bytes(model.SerializeToString())
-    return path
 
 
 class TestHandedFiles:
@@ -171,7 +115,7 @@ class TestOwnScaling:
     def test_arithmetic_after_the_input_tells_what_it_wants(
         self, tmp_path: Path, steps: list[tuple[str, Any]], scaling: str
     ) -> None:
-        backend = loaded(save(tmp_path / "m.onnx", **arithmetic(*steps)))
+        backend = loaded(save_means(tmp_path / "m.onnx", **arithmetic(*steps)))
 
         assert backend.description is not None
         assert str(backend.description.scaling.value) == scaling
@@ -180,7 +124,7 @@ class TestOwnScaling:
 
     def test_mean_and_deviation_of_bytes(self, tmp_path: Path) -> None:
         steps = arithmetic(("Sub", 129), ("Div", 65), ("Mul", 65 / 255), ("Add", 129 / 255))
-        backend = loaded(save(tmp_path / "m.onnx", **steps))
+        backend = loaded(save_means(tmp_path / "m.onnx", **steps))
 
         assert answer(backend)[0] is Emotion.HAPPY
 
@@ -193,28 +137,28 @@ class TestOwnScaling:
             node("Cast", "x", output="numbers", to=TensorProto.FLOAT),
             node("Mul", "numbers", "factor", output="scaled"),
         ]
-        backend = loaded(save(tmp_path / "m.onnx", before))
+        backend = loaded(save_means(tmp_path / "m.onnx", before))
 
         assert backend.description is not None
         assert str(backend.description.scaling.value) == "0..255"
         assert answer(backend)[0] is Emotion.HAPPY
 
     def test_channels_have_scalings_of_their_own(self, tmp_path: Path) -> None:
-        backend = loaded(save(tmp_path / "m.onnx", **IMAGENET_UNDONE, shape=("n", 3, 64, 64)))
+        backend = loaded(save_means(tmp_path / "m.onnx", **IMAGENET_UNDONE, shape=("n", 3, 64, 64)))
 
         assert backend.description is not None
         assert str(backend.description.scaling.value) == "imagenet"
         assert answer(backend)[0] is Emotion.HAPPY
 
     def test_numbers_that_fit_nothing_are_said(self, tmp_path: Path) -> None:
-        description = loaded(save(tmp_path / "m.onnx", **arithmetic(("Mul", 1e-5)))).description
+        description = loaded(save_means(tmp_path / "m.onnx", **arithmetic(("Mul", 1e-5)))).description
 
         assert description is not None
         assert (description.scaling.origin, str(description.scaling.value)) == ("assumed", "0..1")
         assert "scaling 0..1 (its own Mul (Mul scaled) fits no usual range)" in description.note
 
     def test_the_user_and_the_metadata_know_better(self, tmp_path: Path) -> None:
-        path = save(tmp_path / "m.onnx", **arithmetic(("Div", 255)), metadata='{"labels": {}, "scale": 2.0}')
+        path = save_means(tmp_path / "m.onnx", **arithmetic(("Div", 255)), metadata='{"labels": {}, "scale": 2.0}')
         by_file = loaded(path).description
         by_user = loaded(path, ModelConventions.of(scaling="0..1")).description
 
@@ -235,7 +179,7 @@ class TestShapesAndTypes:
         ids=str,
     )  # fmt: skip
     def test_layouts_that_can_be_nothing_else(self, tmp_path: Path, shape: Sequence[Any], axes: Sequence[int]) -> None:
-        backend = loaded(save(tmp_path / "m.onnx", shape=shape, axes=axes))
+        backend = loaded(save_means(tmp_path / "m.onnx", shape=shape, axes=axes))
         many = [GRAY, np.zeros_like(GRAY), GRAY, np.full_like(GRAY, 255), GRAY, GRAY]
 
         found = [EMOTIONS[place] for place in backend.classify(many).argmax(axis=1)]
@@ -245,12 +189,12 @@ class TestShapesAndTypes:
 
     def test_a_picture_without_an_axis_for_the_batch(self, tmp_path: Path) -> None:
         before = [node("Unsqueeze", "x", "zero", output="scaled")]
-        path = save(tmp_path / "m.onnx", before, constants=[constant("zero", [0], np.int64)], shape=(48, 40, 3))
+        path = save_means(tmp_path / "m.onnx", before, constants=[constant("zero", [0], np.int64)], shape=(48, 40, 3))
 
         assert loaded(path).classify([GRAY, np.zeros_like(GRAY)]).argmax(axis=1).tolist() == [3, 4]
 
     def test_the_open_size_is_told(self, tmp_path: Path) -> None:
-        description = loaded(save(tmp_path / "m.onnx", shape=("n", 1, "height", "width"))).description
+        description = loaded(save_means(tmp_path / "m.onnx", shape=("n", 1, "height", "width"))).description
 
         assert description is not None
         assert "size 48x48" in description.note
@@ -263,7 +207,7 @@ class TestShapesAndTypes:
         ]
         constants = [constant("row", [0, -1], np.int64), constant("picture", [0, 1, 1, 1], np.int64)]
         constants.append(constant("means", np.full((96 * 96, 1), 1 / 96**2)))
-        backend = loaded(save(tmp_path / "m.onnx", before, constants=constants, shape=("n", 1, "h", "w")))
+        backend = loaded(save_means(tmp_path / "m.onnx", before, constants=constants, shape=("n", 1, "h", "w")))
 
         assert backend.description is not None
         assert backend.description.size.value == (96, 96)
@@ -276,7 +220,7 @@ class TestShapesAndTypes:
         ids=str,
     )  # fmt: skip
     def test_layouts_that_may_be_several_things_are_refused(self, tmp_path: Path, shape: Sequence[Any], found: str) -> None:
-        path = save(tmp_path / "m.onnx", shape=shape, axes=range(1, len(shape)))
+        path = save_means(tmp_path / "m.onnx", shape=shape, axes=range(1, len(shape)))
 
         with pytest.raises(ModelError, match=r"expected one input \(n, height, width, 1 or 3\)") as caught:
             loaded(path)
@@ -295,7 +239,7 @@ class TestShapesAndTypes:
         steps = [("Cast", None)] if scaling == "0..1" else [("Cast", None), ("Div", 255)]
         after = [node("Cast", "logits", output="y", to=TensorProto.FLOAT16)]
         outputs = [("y", ("n", 7), TensorProto.FLOAT16)]
-        backend = loaded(save(tmp_path / "m.onnx", **arithmetic(*steps), after=after, kind=kind, outputs=outputs))
+        backend = loaded(save_means(tmp_path / "m.onnx", **arithmetic(*steps), after=after, kind=kind, outputs=outputs))
 
         assert backend.description is not None
         assert str(backend.description.scaling.value) == scaling
@@ -303,7 +247,7 @@ class TestShapesAndTypes:
         assert backend.classify([GRAY]).dtype == np.float32
 
     def test_whole_numbers_take_no_other_scaling(self, tmp_path: Path) -> None:
-        path = save(tmp_path / "m.onnx", **arithmetic(("Cast", None), ("Div", 255)), kind=TensorProto.UINT8)
+        path = save_means(tmp_path / "m.onnx", **arithmetic(("Cast", None), ("Div", 255)), kind=TensorProto.UINT8)
 
         with pytest.raises(ModelError, match=r"takes pixels as they are \(uint8\)"):
             loaded(path, ModelConventions.of(scaling="-1..1"))
@@ -321,20 +265,20 @@ class TestShapesAndTypes:
         self, tmp_path: Path, nodes: list[onnx.NodeProto], size: Sequence[Any] | None
     ) -> None:
         constants = [constant("last two", [2, 3], np.int64), constant("zero", [0], np.int64)]
-        path = save(tmp_path / "m.onnx", after=nodes, constants=constants, outputs=[("y", size, TensorProto.FLOAT)])
+        path = save_means(tmp_path / "m.onnx", after=nodes, constants=constants, outputs=[("y", size, TensorProto.FLOAT)])
 
         assert loaded(path).classify([GRAY, GRAY]).argmax(axis=1).tolist() == [3, 3]
 
     def test_an_output_that_is_no_list_of_scores_is_refused(self, tmp_path: Path) -> None:
         nodes = [node("Shape", "x", output="s"), node("ConstantOfShape", "s", output="y")]
-        path = save(tmp_path / "m.onnx", after=nodes)
+        path = save_means(tmp_path / "m.onnx", after=nodes)
 
         with pytest.raises(ModelError, match=r"m\.onnx: expected the output y to be \(n, labels\), got \(5, 1, 48, 48\)"):
             loaded(path)
 
     def test_a_network_that_fails_when_it_runs_is_refused(self, tmp_path: Path) -> None:
         nodes = [node("Reshape", "logits", "wrong", output="y")]
-        path = save(tmp_path / "m.onnx", after=nodes, constants=[constant("wrong", [-1, 11], np.int64)])
+        path = save_means(tmp_path / "m.onnx", after=nodes, constants=[constant("wrong", [-1, 11], np.int64)])
 
         with pytest.raises(ModelError, match=r"m\.onnx: the network cannot be run \("):
             loaded(path)
@@ -359,7 +303,7 @@ class TestScores:
     )
     def test_what_the_last_operators_make_of_scores(self, tmp_path: Path, after: list[onnx.NodeProto], kind: str) -> None:
         constants = [constant("hundred", 100.0), constant("same", [-1, 7], np.int64)]
-        backend = loaded(save(tmp_path / "m.onnx", after=after, constants=constants))
+        backend = loaded(save_means(tmp_path / "m.onnx", after=after, constants=constants))
 
         assert backend.description is not None
         assert backend.description.scores == kind
@@ -379,7 +323,7 @@ class TestScores:
 
     def test_the_decision_is_the_same_for_all_frames(self, tmp_path: Path) -> None:
         """Logits that happen to be shares, or from 0 to 1, in one frame are read as logits all the same."""
-        backend = loaded(save(tmp_path / "m.onnx", shape=("n", 1, 48, 48)))
+        backend = loaded(save_means(tmp_path / "m.onnx", shape=("n", 1, 48, 48)))
         [alone] = backend.classify([GRAY])
         together = backend.classify([np.zeros_like(GRAY), GRAY])
 
@@ -387,14 +331,14 @@ class TestScores:
 
 
 def two_outputs(path: Path, names: Sequence[str], counts: Sequence[int] = (7, 7)) -> Path:
-    """The first output is always angry, the second what `save` says."""
+    """The first output is always angry, the second what `save_means` says."""
     zeros = [
         constant("no", np.zeros((7, counts[0]), np.float32)),
         constant("angry", np.eye(1, counts[0], dtype=np.float32)[0] * 9),
     ]
     nodes = [node("Gemm", "logits", "no", "angry", output=names[0]), node("Identity", "logits", output=names[1])]
     outputs = [(name, ("n", count), TensorProto.FLOAT) for name, count in zip(names, counts, strict=True)]
-    return save(path, after=nodes, constants=zeros, outputs=outputs)
+    return save_means(path, after=nodes, constants=zeros, outputs=outputs)
 
 
 class TestSeveralOutputs:
@@ -442,7 +386,7 @@ class TestLabels:
         after = [node("Concat", "logits", "none", output="y", axis=1)]
         constants = [constant("none", np.full((5, 1), -60))]
         outputs = [("y", ("n", 8), TensorProto.FLOAT)]
-        path = save(tmp_path / "m.onnx", after=after, constants=constants, outputs=outputs, shape=(5, *shape[1:]))
+        path = save_means(tmp_path / "m.onnx", after=after, constants=constants, outputs=outputs, shape=(5, *shape[1:]))
 
         description = loaded(path).description
 
@@ -452,7 +396,7 @@ class TestLabels:
     def test_another_number_of_values_must_be_named(self, tmp_path: Path) -> None:
         after = [node("Slice", "logits", "from", "to", "one", output="y")]
         constants = [constant("from", [0], np.int64), constant("to", [6], np.int64)]
-        path = save(tmp_path / "m.onnx", after=after, constants=constants, outputs=[("y", ("n", 6), TensorProto.FLOAT)])
+        path = save_means(tmp_path / "m.onnx", after=after, constants=constants, outputs=[("y", ("n", 6), TensorProto.FLOAT)])
 
         with pytest.raises(
             ModelError, match="output y has 6 values and the file does not say what they mean; --labels names them"
@@ -468,7 +412,7 @@ class TestChannels:
         """The network sees the first channel alone."""
         before = [node("Slice", "x", "from", "to", "one", output="scaled")]
         constants = [constant("from", [0], np.int64), constant("to", [1], np.int64)]
-        path = save(tmp_path / "m.onnx", before, constants=constants, shape=("n", 3, 48, 48))
+        path = save_means(tmp_path / "m.onnx", before, constants=constants, shape=("n", 3, 48, 48))
         blue = np.zeros((48, 48, 3), np.uint8)
         blue[..., 0] = 100
 
@@ -480,7 +424,7 @@ class TestChannels:
         assert answer(loaded(path, ModelConventions.of(channels="gray")), np.full_like(blue, 100))[0] is Emotion.HAPPY
 
     def test_one_channel_is_gray(self, tmp_path: Path) -> None:
-        path = save(tmp_path / "m.onnx")
+        path = save_means(tmp_path / "m.onnx")
 
         with pytest.raises(ModelError, match="takes one channel, which is gray, not bgr"):
             loaded(path, ModelConventions.of(channels="bgr"))
@@ -490,8 +434,8 @@ class TestChannels:
 
 class TestMetadata:
     def test_a_file_that_says_all_needs_no_note(self, tmp_path: Path) -> None:
-        said = ModelMetadata({"y": ALPHABETICAL}, loaded(save(tmp_path / "plain.onnx")).metadata.scaling, "bgr").to_json()
-        description = loaded(save(tmp_path / "m.onnx", shape=("n", 3, 48, 48), metadata=said)).description
+        said = ModelMetadata({"y": ALPHABETICAL}, loaded(save_means(tmp_path / "plain.onnx")).metadata.scaling, "bgr").to_json()
+        description = loaded(save_means(tmp_path / "m.onnx", shape=("n", 3, 48, 48), metadata=said)).description
 
         assert description is not None
         assert description.note == ""
@@ -499,7 +443,7 @@ class TestMetadata:
 
     def test_mean_and_deviation_by_channel(self, tmp_path: Path) -> None:
         said = '{"labels": {}, "mean": [0.485, 0.456, 0.406], "deviation": [0.229, 0.224, 0.225], "channels": "rgb"}'
-        description = loaded(save(tmp_path / "m.onnx", shape=("n", 3, 48, 48), metadata=said)).description
+        description = loaded(save_means(tmp_path / "m.onnx", shape=("n", 3, 48, 48), metadata=said)).description
 
         assert description is not None
         assert (str(description.scaling.value), description.scaling.origin) == ("imagenet", "metadata")
@@ -507,7 +451,7 @@ class TestMetadata:
 
     @pytest.mark.parametrize("value", ["-5", "1e300", "1.5"])
     def test_an_impossible_threshold_is_ignored_aloud(self, tmp_path: Path, value: str) -> None:
-        backend = loaded(save(tmp_path / "m.onnx", metadata=f'{{"labels": {{}}, "uncertain_below": {value}}}'))
+        backend = loaded(save_means(tmp_path / "m.onnx", metadata=f'{{"labels": {{}}, "uncertain_below": {value}}}'))
 
         assert backend.uncertain_below == 0.5
         assert backend.description is not None
@@ -520,11 +464,11 @@ class TestMetadata:
     )  # fmt: skip
     def test_impossible_conventions_are_refused(self, tmp_path: Path, said: str) -> None:
         with pytest.raises(ModelError, match=r"m\.onnx: its emodetect metadata cannot be read"):
-            loaded(save(tmp_path / "m.onnx", metadata=f'{{"labels": {{}}, {said}}}'))
+            loaded(save_means(tmp_path / "m.onnx", metadata=f'{{"labels": {{}}, {said}}}'))
 
 
 def test_what_is_assumed_is_logged_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    path = save(tmp_path / "once.onnx")
+    path = save_means(tmp_path / "once.onnx")
     with caplog.at_level(logging.INFO, "emodetect"):
         for _ in range(3):
             emodetect.analyze(PHOTO, model=path)
@@ -539,7 +483,7 @@ def test_what_is_assumed_is_logged_once(tmp_path: Path, caplog: pytest.LogCaptur
 
 
 def test_a_caller_may_say_all(tmp_path: Path) -> None:
-    path = save(tmp_path / "m.onnx", shape=("n", 3, 48, 48))
+    path = save_means(tmp_path / "m.onnx", shape=("n", 3, 48, 48))
     description = loaded(path, ModelConventions.of(ALPHABETICAL, "0..1", "rgb")).description
 
     assert description is not None

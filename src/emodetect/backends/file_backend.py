@@ -186,8 +186,11 @@ class ModelFileBackend(EmotionBackend):
     @property
     def output_names(self) -> list[str]:
         """What to call the outputs, in order: as in the metadata, else as in the network; for a backend that is loaded."""
+        known, names = self.network.metadata, list(self.network.outputs)
         labelled = {name: label for label, name in self._labelled().items()}
-        return [labelled.get(name, name) for name in self.network.outputs]
+        if known and known.face and known.face not in names and len(known.labels) < len(names):
+            labelled[names[len(known.labels)]] = known.face
+        return [labelled.get(name, name) for name in names]
 
     @property
     def metadata(self) -> ModelMetadata:

@@ -97,9 +97,9 @@ def _wanted(affine: Affine) -> Scaling | None:
                 return Scaling.to_range(low, high)
         step = step.before
     for fits in (_is_unit, _is_byte):
-        found = [(abs(sum(affine.ends(*ends))), ends) for ends in _RANGES if fits(*affine.ends(*ends))]
-        if found:
-            return Scaling.to_range(*min(found)[1])  # among several, the one that is centered best
+        found = [ends for ends in _RANGES if fits(*affine.ends(*ends))]
+        if found:  # among several, the one that is centered best
+            return Scaling.to_range(*min(found, key=lambda ends: abs(sum(affine.ends(*ends)))))
     return None
 
 

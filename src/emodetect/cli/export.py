@@ -37,7 +37,9 @@ if TYPE_CHECKING:
 @max_pixels_option
 @common_options
 def export(source: Path, target: Path, data: Path | None, conventions: ModelConventions, int8: bool, overwrite: bool) -> None:
-    """Turn a Keras model (.h5, .keras), or the best weights of a training run, into ONNX.
+    """Turn a Keras model (.h5, .keras), or the best weights of a training run, into ONNX; or describe a .onnx file.
+
+    What is known of the model (labels, scaling, channels, output) is written into the file, so that no option need say it again.
 
     The two are compared on real faces; where they differ by more than 0.0001, or in 8 bits give other answers for more than one
     face in 20, nothing is written.
@@ -62,5 +64,6 @@ def export(source: Path, target: Path, data: Path | None, conventions: ModelConv
         parity = export_run(source, target, faces, int8=int8)
     else:
         parity = export_file(source, target, faces, conventions, int8=int8)
+    other = source if source.suffix.lower() == ".onnx" else "Keras"
     same = f", {parity.same_answers:.1%} of the answers the same" if int8 else ""
-    note(one_line(f"{target}: largest difference to Keras {parity.difference:.2g}{same} on {origin}"))
+    note(one_line(f"{target}: largest difference to {other} {parity.difference:.2g}{same} on {origin}"))
