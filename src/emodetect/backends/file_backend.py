@@ -99,7 +99,9 @@ class ModelFileBackend(EmotionBackend):
             size, output, values = self._try_out(scaling.value, channels.value)
         labels, self._outputs = self._find_labels(output, values)
         self._maps = [LabelMap(names) for names in labels.value]
-        self._kinds = [self._find_kind(name, values[name]) for name in self._outputs]
+        self._kinds = [
+            self._find_kind(name, one.scores_of(values[name])) for name, one in zip(self._outputs, self._maps, strict=True)
+        ]
         self.tells_contempt = any(one.has_contempt for one in self._maps)
         metadata = network.metadata
         if metadata:
@@ -139,7 +141,7 @@ class ModelFileBackend(EmotionBackend):
     def _score(self, crops: Sequence[Image]) -> list[npt.NDArray[np.float32]]:
         values = self._run(self._input, crops, self._outputs)
         for place, scores in enumerate(values):
-            if may_not_be(scores, self._kinds[place]):  # it was taken for something else by the first pictures
+            if may_not_be(self._maps[place].scores_of(scores), self._kinds[place]):  # it was taken for something else by the first pictures
                 self._kinds[place] = "logits"
         return values
 
