@@ -141,7 +141,9 @@ class ModelFileBackend(EmotionBackend):
     def _score(self, crops: Sequence[Image]) -> list[npt.NDArray[np.float32]]:
         values = self._run(self._input, crops, self._outputs)
         for place, scores in enumerate(values):
-            if may_not_be(self._maps[place].scores_of(scores), self._kinds[place]):  # it was taken for something else by the first pictures
+            if may_not_be(
+                self._maps[place].scores_of(scores), self._kinds[place]
+            ):  # it was taken for something else by the first pictures
                 self._kinds[place] = "logits"
         return values
 

@@ -38,7 +38,15 @@ _SYNONYMS = {
     "sadness": "sad",
     "surprised": "surprise",
     "calm": "neutral",
+    "contemptuous": "contempt",
 }
+
+
+def known_label(name: str) -> str | None:
+    """The label of `EIGHT_LABELS` that a word stands for, whatever its case; None where it stands for none."""
+    name = name.strip().lower()
+    name = _SYNONYMS.get(name, name)
+    return name if name in EIGHT_LABELS else None
 
 
 def assumed_labels(count: int, *, is_gray_64: bool) -> tuple[tuple[str, ...], str] | None:
