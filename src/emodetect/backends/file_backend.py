@@ -31,7 +31,7 @@ from emodetect.types import EMOTIONS, Image
 _SIDES = (48, 64, 96, 112, 128, 160, 224, 256, 299)
 """Sides that networks whose size is open are tried with, pixels."""
 
-_EMOTION_OUTPUT = re.compile(r"emotion|expression|feeling|mood|(?<![a-z])fer(?![a-z])", re.IGNORECASE)
+_EMOTION_OUTPUT = re.compile(r"emotion|expression|feeling|mood|(?<![a-z])(fer|emo)(?![a-z])", re.IGNORECASE)
 """Names of outputs that tell emotions."""
 
 
