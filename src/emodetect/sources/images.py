@@ -16,6 +16,7 @@ from emodetect.errors import SourceError
 from emodetect.once import warn_once
 from emodetect.orientation import Orientation
 from emodetect.sources.avif import is_avif, stored_orientations
+from emodetect.sources.exif import exif_orientation
 from emodetect.sources.pixels import max_pixels
 from emodetect.suggestions import did_you_mean_file, meant_for_another
 from emodetect.text import looks_like_address
@@ -88,9 +89,9 @@ def _expanded(path: Path) -> tuple[list[Path], list[Path], SourceError | None]:
 def read_image(path: Path) -> Image:
     """Read a picture as uint8 (height, width, 3) BGR.
 
-    Gray and CMYK pictures are converted, the orientation in EXIF or in the boxes of AVIF is applied, and what is transparent shows
-    white. Of 16 bits, 10, 12 or 14 are taken for all if the values need no more; other numbers are taken to reach from 0 to 1, or
-    as far as they do.
+    Gray and CMYK pictures are converted, the orientation in EXIF or AVIF's boxes is applied, and what is transparent shows white.
+    Of 16 bits, 10, 12 or 14 are taken for all if the values need no more; other numbers are taken to reach from 0 to 1, or as far
+    as they do.
 
     Raises:
         SourceError: the file is missing, not a picture, or cut short.
@@ -107,8 +108,8 @@ def read_image(path: Path) -> Image:
         raise SourceError(f"{path}: cannot be read ({error.strerror or error})") from error
     if not data.size:
         raise SourceError(f"{path}: the file is empty")
-    orientations = _box_orientations(path, data.tobytes()) if is_avif(data[:64].tobytes()) else None
-    # Where the file's own boxes say how the picture lies, what EXIF says counts for nothing.
+    orientations = _box_orientations(path, data.tobytes())
+    # In AVIF only the file's own boxes count.
     as_stored = 0 if orientations is None else cv2.IMREAD_IGNORE_ORIENTATION
     try:
         image = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH | as_stored)
@@ -130,12 +131,23 @@ def read_image(path: Path) -> Image:
 
 
 def _box_orientations(path: Path, data: bytes) -> list[Orientation] | None:
-    """What the boxes of an AVIF file say of how its picture lies."""
+    """What the boxes of an AVIF file say of how its picture lies; None for files of other kinds, in which EXIF says it.
+
+    Warns of what says otherwise, or cannot be understood, since faces are not found in pictures that lie on their side.
+    """
+    number = exif_orientation(data)
+    if not is_avif(data):
+        if number is not None and number > 8:
+            warn_once(f"{path}: the orientation {number} in its EXIF data is unknown; it is read as it is stored")
+        return None
     try:
-        return stored_orientations(data)
+        found = stored_orientations(data)
     except ValueError:
         warn_once(f"{path}: how its picture is to be turned cannot be understood; it is read as it is stored")
         return []
+    if found is None and number is not None and number != 1:
+        warn_once(f"{path}: only its EXIF data say that it is turned, which AVIF does not go by; it is read as it is stored")
+    return found or []
 
 
 def _unread_kind(path: Path, start: bytes) -> str | None:
