@@ -362,9 +362,9 @@ def test_a_hundred_thousand_frames_are_never_in_memory_together(tmp_path: Path) 
 
 
 NAMES = [
-    "2024-05-01T10:30:00.mp4", "100%03d.mp4", "%d%s.mp4", "-dash.mp4", "-", "file:a.mp4", "concat:a.mp4|b.mp4", "tcp:127.0.0.1:9",
-    "pipe:0", "data:x,", "subfile,,start,0,end,0,,:x", "cache:x", "line\nbreak.mp4", "'quotes\" ü 字.mp4", "back\\slash*?[a].mp4", "a|b;c",
-    os.fsdecode(b"caf\xe9.mp4"), "no ending", "sound.wav", "list.m3u8", "text.txt", "x" * 250,
+    "2024-05-01T10:30:00.mp4", "100%03d.mp4", "%d%s.mp4", "-dash.mp4", "-", "file:a.mp4", "concat:a.mp4|b.mp4", "pipe:0",
+    "tcp:127.0.0.1:9", "data:x,", "subfile,,start,0,end,0,,:x", "cache:x", "line\nbreak.mp4", "'quotes\" ü 字.mp4", "a|b;c",
+    "back\\slash*?[a].mp4", os.fsdecode(b"caf\xe9.mp4"), "no ending", "sound.wav", "list.m3u8", "text.txt", "x" * 250,
 ]  # fmt: skip
 """Names that FFmpeg, or OpenCV, would take for something else than a file's, or could not open."""
 
@@ -423,8 +423,8 @@ OTHERS = {
     "m3u8.mp4": PLAYLISTS["holiday.m3u8"],
     "a.sdp": "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=video 5004 RTP/AVP 96\na=rtpmap:96 H264/90000\n",
     "a.mpd": '<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static" mediaPresentationDuration="PT2S">'
-    '<Period><AdaptationSet mimeType="video/mp4"><Representation id="1" bandwidth="1"><BaseURL>private.ts</BaseURL></Representation>'
-    "</AdaptationSet></Period></MPD>",
+    '<Period><AdaptationSet mimeType="video/mp4"><Representation id="1" bandwidth="1"><BaseURL>private.ts</BaseURL>'
+    "</Representation></AdaptationSet></Period></MPD>",
     "a.pls": "[playlist]\nFile1=private.ts\n",
     "a.svg": '<svg xmlns="http://www.w3.org/2000/svg" width="64" height="48"><image href="private.png" width="9"/></svg>',
     "a.idx": "# VobSub index file, v7 (do not modify this line!)\nid: en, index: 0\ntimestamp: 00:00:00:000, filepos: 0\n",
@@ -664,11 +664,11 @@ def test_times_go_on_whatever_the_clock_does(tmp_path: Path, clock: list[float],
     np.testing.assert_allclose([counted.next(time) for time in clock[1:]], expected, atol=1e-6)
 
 
-@pytest.mark.parametrize("shape", ["1900", "1/1900", "20"])
+@pytest.mark.parametrize("shape", ["1900", "1/1900", "20", "1/20"])
 def test_pixels_that_cannot_be_so_long_count_as_square(tmp_path: Path, shape: str, caplog: pytest.LogCaptureFixture) -> None:
     path = tmp_path / "clip.mp4"
     ffmpeg("-i", gray_clip(tmp_path / "square.mp4", 3), "-vf", f"setsar={shape}", path)
     with VideoFile(path) as video:
         assert video.size == (64, 48)
-    assert len(caplog.messages) == 1
-    assert "they count as square" in caplog.messages[0]
+    # FFmpeg itself takes no notice of the longest.
+    assert ["they count as square" in message for message in caplog.messages] == ([True] if "1900" not in shape else [])
