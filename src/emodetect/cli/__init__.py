@@ -29,6 +29,7 @@ _COMMANDS = {
     "bench": ("emodetect.cli.bench:bench", "Measure how fast this machine is."),
     "train": ("emodetect.cli.train:train", "Train a network on labelled faces."),
     "evaluate": ("emodetect.cli.evaluate:evaluate", "Judge models on labelled face crops."),
+    "inspect": ("emodetect.cli.inspect:inspect", "Show what a model file says of itself, and what is assumed."),
     "export": ("emodetect.cli.export:export", "Turn a trained network into ONNX."),
     "doctor": ("emodetect.cli.doctor:doctor", "Find out what is wrong here, and what helps."),
     "cameras": ("emodetect.cli.cameras:cameras", "List the cameras."),

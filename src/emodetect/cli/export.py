@@ -44,7 +44,9 @@ def export(
     source: Path, target: Path, data: Path | None, conventions: ModelConventions, int8: bool, folder_labels: LabelNames | None,
     overwrite: bool,
 ) -> None:  # fmt: skip
-    """Turn a Keras model (.h5, .keras), or the best weights of a training run, into ONNX.
+    """Turn a Keras model (.h5, .keras), or the best weights of a training run, into ONNX; or describe a .onnx file.
+
+    What is known of the model (labels, scaling, channels, output) is written into the file, so that no option need say it again.
 
     The two are compared on real faces; where they differ by more than 0.0001, or in 8 bits give other answers for more than one
     face in 20, nothing is written.
@@ -71,5 +73,6 @@ def export(
         parity = export_run(source, target, faces.crops, int8=int8, overwrite=overwrite)
     else:
         parity = export_file(source, target, faces.crops, conventions, int8=int8, overwrite=overwrite)
+    other = source if source.suffix.lower() == ".onnx" else "Keras"
     same = f", {parity.same_answers:.1%} of the answers the same" if int8 else ""
-    note(f"{target}: largest difference to Keras {parity.difference:.2g}{same} on {faces.origin}")
+    note(f"{target}: largest difference to {other} {parity.difference:.2g}{same} on {faces.origin}")
