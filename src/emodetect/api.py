@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from emodetect.backends.verifier import EmbeddedVerifier
 from emodetect.errors import UsageError
 from emodetect.faces.detectors import DETECTORS, create_detector
 from emodetect.faces.haar import MinFace
+from emodetect.limits import MOST_NUMBER
 from emodetect.pipeline import EmotionPipeline
 from emodetect.reader import MAX_FAILURES
 from emodetect.smoother import ScoreSmoother
@@ -87,9 +87,9 @@ def open_pipeline(
     """
     for name, number, least, most in (
         ("uncertain_below", uncertain_below, 0, 1),
-        ("min_face", min_face, 1e-3, math.inf),
+        ("min_face", min_face, 1e-3, MOST_NUMBER),
         ("min_neighbors", min_neighbors, 1, 1000),
-        ("smoothing", smoothing, 0, math.inf),
+        ("smoothing", smoothing, 0, MOST_NUMBER),
     ):
         if number is not None and not least <= number <= most:
             raise UsageError(f"{name}: {number} is out of range, {least:g} to {most:g}")

@@ -28,6 +28,7 @@ from emodetect.backends.base import EmotionBackend
 from emodetect.backends.conventions import UNSTATED, ModelConventions
 from emodetect.backends.onnx_cnn import OnnxBackend
 from emodetect.backends.registry import backend_names, create_backend, is_built_in
+from emodetect.environment import prepare_own_process, remove_caches
 from emodetect.errors import BackendError, EmodetectError, ModelError, UsageError
 from emodetect.quiet import is_debugging
 from emodetect.types import Image
@@ -80,7 +81,7 @@ class SeparateBackend(EmotionBackend):
         theirs.close()
         if self._cancelled:
             process.kill()
-        self.name, self.uncertain_below, self.tells_contempt = self._receive()
+        self.name, self.uncertain_below, self.tells_contempt, self.description = self._receive()
 
     @override
     def classify(self, crops: Sequence[Image]) -> npt.NDArray[np.float32]:
@@ -153,6 +154,7 @@ def _without_interrupts() -> Iterator[None]:
 
 def _serve(connection: Connection, make: Callable[[], EmotionBackend]) -> None:
     """What the process does: load, then answer until the connection is closed."""
+    prepare_own_process()  # also where the parent is a program of the user's
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(os, "setsid"):
         os.setsid()  # nor does what ends a whole group of processes end it before its parent
@@ -160,7 +162,8 @@ def _serve(connection: Connection, make: Callable[[], EmotionBackend]) -> None:
     try:
         with contextlib.closing(make()) as backend:
             backend.load()
-            connection.send(((backend.name, backend.uncertain_below, backend.tells_contempt), None))
+            facts = backend.name, backend.uncertain_below, backend.tells_contempt, backend.description
+            connection.send((facts, None))
             for method, crops in _questions(connection):
                 answer: tuple[npt.NDArray[np.float32] | None, tuple[str, str] | None]
                 try:
@@ -176,6 +179,7 @@ def _serve(connection: Connection, make: Callable[[], EmotionBackend]) -> None:
     # TensorFlow takes a second to be torn down in order, and there is nothing to keep.
     sys.stdout.flush()
     sys.stderr.flush()
+    remove_caches()
     os._exit(0)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 from collections.abc import Callable, Iterator, Sequence
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from emodetect.cli.messages import detail, shows_progress
+from emodetect.cli.messages import detail, show_json, shows_progress
 from emodetect.cli.options import (
     NAME,
     PATH,
@@ -76,7 +75,7 @@ def bench(
         measuring = Bench(clip, frames=frames, rounds=rounds, compare=compare is not None, detector=kind, progress=progress)
         records = measuring.measure(measured)
     if output_format == "json":
-        click.echo(json.dumps(records, indent=2))
+        show_json(records)
     else:
         _print_table(records)
 
@@ -100,15 +99,15 @@ def _progress() -> Iterator[Callable[[str], None]]:
     if not shows_progress():
         yield detail
         return
-    from rich.console import Console
+    from emodetect.cli.progress import messages_console
 
-    with Console(stderr=True).status("starting") as status:
+    with messages_console().status("starting") as status:
 
-        def show(text: str) -> None:
+        def tell(text: str) -> None:
             detail(text)
             status.update(one_line(text))
 
-        yield show
+        yield tell
 
 
 @contextmanager
@@ -130,15 +129,13 @@ def _clip(source: Path | None, frames: int) -> Iterator[Path]:
 def _print_table(records: Sequence[dict[str, Any]]) -> None:
     """Figures as rows, configurations side by side as columns."""
     from rich.table import Table
-    from rich.text import Text
 
-    from emodetect.cli.table import show_table
+    from emodetect.cli.table import cell, show_table
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("", no_wrap=True)
     for record in records:
-        name = one_line(Path(record["model"] or record["backend"]).name)
-        table.add_column(Text(name), justify="right", overflow="fold")
+        table.add_column(cell(Path(record["model"] or record["backend"]).name), justify="right", overflow="fold")
     loops = [record.get("tutorial", {}) for record in records]
 
     def row(name: str, figures: Sequence[dict[str, Any]], key: str, digits: int, *, style: str | None = None) -> None:

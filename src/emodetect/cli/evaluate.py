@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from emodetect.cli.messages import note, shows_progress
+from emodetect.cli.messages import note, show, show_json, shows_progress
 from emodetect.cli.options import (
     NAME,
     OUTPUT,
@@ -66,7 +65,7 @@ def evaluate(
     check_outputs([(plot, PICTURE_SUFFIXES), (plot_calibration, PICTURE_SUFFIXES)], overwrite=overwrite)
     exam = Exam.read(data, votes, folder_labels or WORDS)
     for text in exam.faces.notes:
-        note(one_line(f"emodetect: {text}"))
+        note(f"emodetect: {text}")
     # Beside files that need conventions the embedded network, which knows its own, may stand for comparison.
     several = len(models) > 1
     said = [UNSTATED if several and model in RESERVED else conventions for model in models or (None,)]
@@ -88,15 +87,15 @@ def evaluate(
                 answers[f"{name}, votes"] = result.by_votes(exam.votes.majority_eight())
         plots.plot_calibration(answers, plot_calibration, overwrite=overwrite)
     if output_format == "json":
-        click.echo(json.dumps(records, indent=2))
+        show_json(records)
     else:
         _print_tables(records)
 
 
 def _judge(exam: Exam, backend: str, model: str | None, conventions: ModelConventions) -> Result:
-    from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+    from emodetect.cli.progress import messages_console
     from emodetect.training.evaluation import judge
 
     with (
@@ -106,7 +105,7 @@ def _judge(exam: Exam, backend: str, model: str | None, conventions: ModelConven
             BarColumn(),
             TaskProgressColumn(),
             TimeRemainingColumn(),
-            console=Console(stderr=True),
+            console=messages_console(),
             transient=True,
             disable=not shows_progress(),
         ) as progress,
@@ -131,17 +130,17 @@ def _print_tables(records: Sequence[dict[str, Any]]) -> None:
     for position, record in enumerate(record for record in records if "difference" in record):
         difference = record["difference"]
         low, high = difference["interval_95"]
-        click.echo(
-            ("" if position else "\n")
-            + one_line(f"{record['model']} against {difference['to']}:")
-            + f" {100 * difference['accuracy']:+.1f} points of accuracy, 95 % interval {100 * low:+.1f} to {100 * high:+.1f}"
-        )
+        if not position:
+            show()
+        gained = f"{100 * difference['accuracy']:+.1f} points of accuracy, 95 % interval {100 * low:+.1f} to {100 * high:+.1f}"
+        show(f"{record['model']} against {difference['to']}: {gained}")
 
 
 def _figures(records: Sequence[dict[str, Any]]) -> Any:
     """Figures as rows, models side by side as columns."""
     from rich.table import Table
-    from rich.text import Text
+
+    from emodetect.cli.table import cell
 
     def percent(value: float | None) -> str:
         return "" if value is None else f"{100 * value:.1f} %"
@@ -149,7 +148,7 @@ def _figures(records: Sequence[dict[str, Any]]) -> Any:
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("")
     for name in _short_names(records):
-        table.add_column(Text(one_line(name)), justify="right", overflow="fold")
+        table.add_column(cell(name), justify="right", overflow="fold")
     rows: list[tuple[str, list[str]]] = [
         ("accuracy", [percent(r["accuracy"]) for r in records]),
         ("balanced accuracy", [percent(r["balanced_accuracy"]) for r in records]),
@@ -182,7 +181,9 @@ def _classes(record: dict[str, Any]) -> Any:
     from rich.table import Table
     from rich.text import Text
 
-    title = Text(f"\n{one_line(record['model'])}; rows are labels, columns answers")
+    from emodetect.cli.table import cell
+
+    title = Text("\n").append_text(cell(f"{record['model']}; rows are labels, columns answers"))
     table = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 1, 0, 0), header_style="dim")
     table.add_column("label", no_wrap=True)
     for name in ("precision", "recall", "F1", "images"):

@@ -35,7 +35,7 @@ from emodetect.cli.options import (
 from emodetect.cli.outputs import check_outputs
 from emodetect.cli.results import FORMATS, open_results
 from emodetect.errors import BackendError, EmodetectError, OutputError, SourceError
-from emodetect.text import counted, one_line, public_address
+from emodetect.text import counted, one_line, public_address, public_name
 
 if TYPE_CHECKING:
     from emodetect.backends.conventions import ModelConventions
@@ -113,7 +113,7 @@ def image(
         for address, error in addresses.items():
             failed = True
             results.add({"path": public_address(address), "error": one_line(str(error))})
-            say(f"emodetect: {one_line(str(error))}")
+            say(f"emodetect: {error}")
         # Rows that come one by one on a terminal would tear the bar apart.
         is_visible = len(found) >= _MANY and (output_format == "table" or not sys.stdout.isatty())
         task = progress.add_task("photos", total=len(found), visible=is_visible)
@@ -141,8 +141,8 @@ def image(
                 failed = True
                 if result is None:  # a copy that cannot be saved takes nothing from what was read
                     unread += problem is None
-                    results.add({"path": str(path), "error": one_line(str(error))})
-                say(f"emodetect: {one_line(str(error))}")
+                    results.add({"path": public_name(str(path)), "error": one_line(str(error))})
+                say(f"emodetect: {error}")
                 is_given_up = isinstance(error, BackendError)
             if contact_sheet is not None and os.path.isfile(path):
                 contact_sheet.add(path.name, picture if result else None, result.readings if result else ())
@@ -234,5 +234,5 @@ def _contact_sheet(path: Path, count: int, style: Style) -> ContactSheet:
 
     if count > MOST_PHOTOS:
         rest = counted(count - MOST_PHOTOS, "photo")
-        note(one_line(f"emodetect: {path}: holds {counted(MOST_PHOTOS, 'photo')}; the last of them go without: {rest}"))
+        note(f"emodetect: {path}: holds {counted(MOST_PHOTOS, 'photo')}; the last of them go without: {rest}")
     return ContactSheet(count, style)

@@ -28,11 +28,12 @@ from emodetect.cli.options import (
     max_pixels_option,
     overwrite_option,
     playlists_option,
+    smoothing_option,
     style_options,
 )
 from emodetect.cli.outputs import check_outputs
 from emodetect.drawing.phrases import Phrase
-from emodetect.text import counted, one_line
+from emodetect.text import counted
 
 if TYPE_CHECKING:
     from emodetect.backends.base import EmotionBackend
@@ -56,8 +57,9 @@ if TYPE_CHECKING:
 @click.option("--loop", is_flag=True, help="Start a clip again at its end.")
 @click.option("--reconnect", type=NumberRange(0), default=0, show_default=True, metavar="SECONDS",
               help="How long to try to get a camera or stream back that went away, or gave no picture for 2.5 s.")  # fmt: skip
-@click.option("--smoothing", type=NumberRange(0), default=0.5, show_default=True, metavar="SECONDS",
-              help="Time over which scores are averaged; 0 is off.")  # fmt: skip
+@click.option("--follow-redirects", is_flag=True,
+              help="Let a stream lead to other hosts than the one named: by redirects and playlists (HLS).")  # fmt: skip
+@smoothing_option(0.5)
 @anonymize_option
 @overwrite_option
 @style_options
@@ -68,7 +70,8 @@ if TYPE_CHECKING:
 @common_options
 def live(
     source: str, mirror: bool | None, no_window: bool, log: Path | None, record: Path | None, snapshots: Path,
-    duration: float | None, loop: bool, reconnect: float, smoothing: float, anonymize: str | None, overwrite: bool,
+    duration: float | None, loop: bool, reconnect: float, follow_redirects: bool, smoothing: float,
+    anonymize: str | None, overwrite: bool,
     language: str | None, font: Path | None,
     backend: str, model: str | None, conventions: ModelConventions, uncertain: float | None, verify: bool,
     **detector: Any,
@@ -97,7 +100,7 @@ def live(
     with ExitStack() as stack:
         window = None if no_window else stack.enter_context(Window("emodetect"))
         face_detector = make_detector(**detector)
-        capture = stack.enter_context(LiveCapture(parsed, loop=loop, reconnect=reconnect))
+        capture = stack.enter_context(LiveCapture(parsed, loop=loop, reconnect=reconnect, follow_redirects=follow_redirects))
         if window is not None and style is not None:
             window.entitle(parsed.title)
             window.show(waiting_picture(style, style.say(Phrase.OPENING, source=parsed.title)))
@@ -139,7 +142,7 @@ def live(
         statistics = session.run()
     note(_summary(statistics, [path for path in (log, *recorder.files) if path], snapshots))
     if parsed.kind == "file" and statistics.captured == 1 and duration is None:
-        note(one_line(f"emodetect: {parsed.name}: holds one picture; --loop shows it for longer, 'emodetect image' reads photos"))
+        note(f"emodetect: {parsed.name}: holds one picture; --loop shows it for longer, 'emodetect image' reads photos")
     if statistics.faces and not statistics.classified:
         note("emodetect: no face was read: it ended before the backend was loaded")
 
@@ -151,7 +154,7 @@ def _summary(statistics: LiveStatistics, files: Sequence[Path], snapshots: Path)
         parts.append(f"saved {', '.join(map(str, files))}")
     if statistics.pictures:
         parts.append(f"{counted(statistics.pictures, 'picture')} in {snapshots.resolve()}")
-    return one_line("; ".join(parts))
+    return "; ".join(parts)
 
 
 def _backends(backend: str, model: str | None, conventions: ModelConventions) -> Sequence[Callable[[], EmotionBackend]]:

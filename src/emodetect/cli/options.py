@@ -17,12 +17,14 @@ from emodetect.backends.conventions import CHANNELS, SCALING_FORMS, ModelConvent
 from emodetect.cli.messages import detail, note, set_verbosity
 from emodetect.cli.settings import apply_configuration, given_elsewhere
 from emodetect.drawing.languages import NAMES, system_language
+from emodetect.environment import ignored_variables
 from emodetect.errors import UsageError
 from emodetect.faces.detectors import DETECTORS
+from emodetect.limits import MOST_NUMBER
 from emodetect.media import allow_playlists
 from emodetect.quiet import quiet_native_output, set_debugging, silence_libraries
 from emodetect.sources.pixels import MAX_PIXELS, limit_pixels
-from emodetect.text import caption, looks_like_address, one_line
+from emodetect.text import caption, looks_like_address
 
 if TYPE_CHECKING:
     from emodetect.backends.base import EmotionBackend
@@ -77,14 +79,27 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class NumberRange(click.FloatRange):
-    """A range of numbers without NaN, which Click lets through since it is neither under nor over a limit."""
+    """A range of finite numbers, up to `MOST_NUMBER` where it has no maximum of its own.
+
+    Click lets NaN through, which is neither under nor over a limit, and infinity where there is no limit.
+    """
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """The number, if it is one."""
         number = super().convert(value, param, ctx)
         if math.isnan(number):
             self.fail(f"{value!r} is not a number.", param, ctx)
+        if abs(number) > MOST_NUMBER:
+            self.fail(f"{value} is more than {MOST_NUMBER:,.0f}.", param, ctx)
         return number
+
+
+def smoothing_option(default: float) -> Callable[[Function], Function]:
+    """``--smoothing`` with this default, seconds."""
+    return click.option(
+        "--smoothing", type=NumberRange(0), default=default, show_default=True, metavar="SECONDS",
+        help="Time over which scores are averaged; 0 is off.",
+    )  # fmt: skip
 
 
 PICTURE_SUFFIXES = (".png", ".pdf", ".svg")
@@ -100,7 +115,7 @@ def _min_face(ctx: click.Context, parameter: click.Parameter, value: str) -> tup
     except ValueError:
         raise click.BadParameter(f"{value!r} is neither a number of pixels nor a share such as 0.1 or 10%") from None
     relative = value.endswith("%") or 0 < number < 1
-    if not number > 0 or (relative and number > 1) or number == float("inf"):
+    if not 0 < number <= (1 if relative else MOST_NUMBER):
         raise click.BadParameter(f"{value!r} is out of range: at least 1 pixel, or a share up to 100%")
     return number, relative
 
@@ -307,6 +322,8 @@ COMMON_OPTIONS = ("config", "verbose", "quiet", "debug")
 def _set_debugging(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
     set_debugging(value)
     silence_libraries()
+    for line in ignored_variables():  # here, since only now it is known whether notes are wanted
+        note(f"emodetect: {line}")
 
 
 def _limit_pixels(ctx: click.Context, parameter: click.Parameter, value: int | None) -> None:
@@ -406,7 +423,7 @@ def make_style(language: str | None, font: Path | None) -> Style:
         return style
     where = f"{font} lacks letters" if font else "no font on this system has the letters"
     message = f"{where} for {NAMES[language]}, so labels are English; --font FILE names another font"
-    note(f"emodetect: {one_line(message)}")
+    note(f"emodetect: {message}")
     return Style()
 
 

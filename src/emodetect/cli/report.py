@@ -43,9 +43,11 @@ def report(log: Path, clip: Path | None, output: Path | None, overwrite: bool) -
     from emodetect.report.accuracy import accuracy_in_words
     from emodetect.report.page import Report, write_report
     from emodetect.report.timeline import Timeline
+    from emodetect.scratch import sweep
     from emodetect.sources.log import read_log
     from emodetect.sources.video import VideoFile
 
+    sweep()
     path = output or log.with_suffix(REPORT_SUFFIXES[0])
     check_outputs([(path, REPORT_SUFFIXES)], overwrite=overwrite)
     for setting in given_elsewhere(click.get_current_context()):
@@ -69,6 +71,6 @@ def report(log: Path, clip: Path | None, output: Path | None, overwrite: bool) -
     settings = {"Log": log.name, "Frames": f"{len(timeline.times):,}"}
     facts = Report(clip.name if clip else log.name, timeline, clip, settings, accuracy)
     why_stills = write_report(facts, path, overwrite=overwrite)
-    note(one_line(f"emodetect: {path}: written"))
+    note(f"emodetect: {path}: written")
     if why_stills:
-        note(one_line(f"emodetect: {path}: {why_stills}"))
+        note(f"emodetect: {path}: {why_stills}")

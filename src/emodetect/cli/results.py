@@ -15,9 +15,9 @@ from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TextIO
 
-import click
 from typing_extensions import Self, override
 
+from emodetect.cli.messages import show
 from emodetect.cli.streams import STANDARD_OUTPUT
 from emodetect.files import append_whole
 from emodetect.text import csv_cell, one_line, width
@@ -141,8 +141,7 @@ class _Csv(_Stream):
         from emodetect.sinks.records import csv_rows
 
         faces = [{"id": number, **face} for number, face in enumerate(record.get("faces", []), start=1)]
-        path = csv_cell(record["path"].encode(errors="backslashreplace").decode())  # names need not be UTF-8
-        return _as_csv([path, *row] for row in csv_rows({"frame": 0, "time": 0.0, "faces": faces}))
+        return _as_csv([csv_cell(record["path"]), *row] for row in csv_rows({"frame": 0, "time": 0.0, "faces": faces}))
 
 
 class _Table(Results):
@@ -194,9 +193,8 @@ def _as_csv(rows: Iterable[Sequence[Any]]) -> str:
 
 def _print_table(records: Sequence[Record]) -> None:
     from rich.table import Table
-    from rich.text import Text
 
-    from emodetect.cli.table import show_table
+    from emodetect.cli.table import cell, show_table
 
     # What is not there is no photo; it was said on standard error.
     rows = [row for record in records if os.path.isfile(record["path"]) for row in _rows(record)]
@@ -213,13 +211,13 @@ def _print_table(records: Sequence[Record]) -> None:
         is_folded = header in ("photo", "emotion")
         table.add_column(header, justify=justify, style=style, no_wrap=not is_folded, overflow="fold")
     for row in rows:
-        cells = [Text(cell) for cell in row[: len(shown)]]
+        cells = [cell(text) for text in row[: len(shown)]]
         if not row[3]:
             cells[2].stylize("dim")
         table.add_row(*cells)
     show_table(table)
     if any(face["uncertain"] and face["scores"] for record in records for face in record.get("faces", [])):
-        click.echo("? uncertain: do not rely on it")
+        show("? uncertain: do not rely on it")
 
 
 def _rows(record: Record) -> list[list[str]]:

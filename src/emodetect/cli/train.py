@@ -28,7 +28,7 @@ from emodetect.cli.options import (
 from emodetect.cli.outputs import check_outputs
 from emodetect.errors import DatasetError, OutputError, UsageError
 from emodetect.suggestions import did_you_mean_file
-from emodetect.text import counted, one_line
+from emodetect.text import counted
 from emodetect.training.architectures import ARCHITECTURE_NAMES
 from emodetect.training.settings import PRECISIONS, RANGES
 
@@ -187,8 +187,8 @@ def _usual_epochs(architecture: str) -> int:
 
 def _run(settings: Settings, folder: Path, *, resume: bool, overwrite: bool, show_attention: Path | None) -> None:
     import keras
-    from rich.console import Console
 
+    from emodetect.cli.progress import messages_console
     from emodetect.training import fit
     from emodetect.training.architectures import architecture_named
     from emodetect.training.console import tell
@@ -201,7 +201,7 @@ def _run(settings: Settings, folder: Path, *, resume: bool, overwrite: bool, sho
     detail(f"network: {settings.architecture}, {counted(settings.epochs, 'epoch')}, batches of {batch}, seed {settings.seed}")
     detail(f"computed in {settings.precision} by Keras {keras.__version__} on {keras.backend.backend()}")
     detail(f"run: {folder}")
-    console = Console(stderr=True, quiet=is_quiet())
+    console = messages_console(quiet=is_quiet())
     try:
         data = fit.train(settings, folder, resume=resume, overwrite=overwrite, console=console)
         trained, summary = finish(folder, data)
@@ -214,10 +214,10 @@ def _run(settings: Settings, folder: Path, *, resume: bool, overwrite: bool, sho
     except BaseException:  # SIGINT or SIGTERM
         if RunFolder(folder).holds_run():
             replace = " --overwrite" if settings.output and Path(settings.output).exists() else ""
-            note(f"emodetect: go on with: emodetect train --resume {one_line(shlex.quote(str(folder)))}{replace}")
+            note(f"emodetect: go on with: emodetect train --resume {shlex.quote(str(folder))}{replace}")
         raise
     tell(console, f"\n{summary}")
-    note(f"All of it: {one_line(str(folder))}")
+    note(f"All of it: {folder}")
 
 
 def _show_attention(trained: TrainedModel, data: RunData, path: Path, *, overwrite: bool) -> None:

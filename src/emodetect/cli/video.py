@@ -6,7 +6,6 @@ from collections import Counter
 from contextlib import ExitStack, closing
 from itertools import chain
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,7 +16,6 @@ from emodetect.cli.options import (
     PATH,
     PICTURE_SUFFIXES,
     REPORT_SUFFIXES,
-    NumberRange,
     anonymize_option,
     backend_options,
     check_anonymize,
@@ -32,6 +30,7 @@ from emodetect.cli.options import (
     max_pixels_option,
     overwrite_option,
     playlists_option,
+    smoothing_option,
     style_options,
 )
 from emodetect.cli.outputs import check_outputs
@@ -54,8 +53,7 @@ if TYPE_CHECKING:
 @click.option("--plot", type=OUTPUT, metavar="FILE",
               help="Save a picture of each person's timeline: .png, .pdf or .svg.")  # fmt: skip
 @part_options
-@click.option("--smoothing", type=NumberRange(0), default=0.3, show_default=True, metavar="SECONDS",
-              help="Time over which scores are averaged; 0 is off.")  # fmt: skip
+@smoothing_option(0.3)
 @anonymize_option
 @overwrite_option
 @style_options
@@ -78,6 +76,7 @@ def video(
     from emodetect.ffmpeg import ffmpeg_program
     from emodetect.pipeline import EmotionPipeline
     from emodetect.report.timeline import Timeline
+    from emodetect.scratch import scratch_folder, sweep
     from emodetect.sinks.anonymized import AnonymizedSink
     from emodetect.sinks.background import BackgroundSink
     from emodetect.sinks.base import Sink
@@ -89,6 +88,7 @@ def video(
     check_anonymize(anonymize, output or report, "--output or --report")
     if anonymize is not None and roi is not None:
         raise UsageError("--anonymize does not go with --roi: faces outside of the region would be neither found nor hidden")
+    sweep()
     part = make_part(start, end, every)
     outputs = (output, VIDEO_SUFFIXES), (log, RECORD_SUFFIXES), (report, REPORT_SUFFIXES), (plot, PICTURE_SUFFIXES)
     check_outputs(outputs, overwrite=overwrite, streams=RECORD_SUFFIXES)
@@ -131,7 +131,7 @@ def video(
         shown = clip
         if report is not None and anonymize is not None:
             # All that the report gets to see is a clip in which the faces are hidden already.
-            shown = Path(kept.enter_context(TemporaryDirectory(prefix="emodetect-"))) / "clip.mp4"
+            shown = Path(kept.enter_context(scratch_folder())) / "clip.mp4"
             videos.append(PlainVideo(shown, rate, sound_from=clip))
         for sink in videos:
             sinks.append(stack.enter_context(BackgroundSink(AnonymizedSink(sink, anonymize) if anonymize else sink)))
@@ -152,8 +152,8 @@ def video(
                 "Clip": clip.name,
                 "Time": "all of it" if part == WHOLE else str(part),
                 "Picture": f"{region.width} x {region.height} at {region.x}, {region.y}" if region else "all of it",
-                "Detector": one_line(detector_in_words(**detector)),
-                "Network": one_line(f"{emotion_backend.name} ({backend}{f': {model}' if model else ''})"),
+                "Detector": detector_in_words(**detector),
+                "Network": f"{emotion_backend.name} ({backend}{f': {model}' if model else ''})",
                 "Uncertain below": f"{threshold:.0%} confidence",
                 "Smoothing": f"{smoothing:g} s" if smoothing else "off",
                 "Faces verified": "yes" if verify and not face_detector.is_certain else "no",
@@ -166,7 +166,7 @@ def video(
             )  # fmt: skip
             why_stills = write_report(facts, report, overwrite=overwrite)
             if why_stills:
-                note(one_line(f"emodetect: {report}: {why_stills}"))
+                note(f"emodetect: {report}: {why_stills}")
     if plot is not None:
         from emodetect.report.plot import plot_timeline
 

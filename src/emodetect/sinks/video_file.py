@@ -6,6 +6,7 @@ import contextlib
 import logging
 import math
 import os
+import signal
 import subprocess
 import tempfile
 from dataclasses import dataclass, replace
@@ -16,9 +17,11 @@ import cv2
 import numpy as np
 from typing_extensions import override
 
+from emodetect.children import run_child, start_child
 from emodetect.errors import OutputError, SourceError
-from emodetect.ffmpeg import ffmpeg_program, run_ffmpeg
+from emodetect.ffmpeg import ffmpeg_program
 from emodetect.files import check_still_there, open_output, written_whole
+from emodetect.interruption import past_one_interruption
 from emodetect.media import MediaFile
 from emodetect.overlay import Layout, Style, draw
 from emodetect.probe import first_sound
@@ -39,6 +42,11 @@ _MOST_REPEATED = 300
 minutes to encode, and what the camera shows meanwhile would be lost. Fewer copies stand longer."""
 
 
+_MOST_SILENCE = 600.0
+"""Seconds of silence after sound that ends before the pictures do: for players that would stop there. They are limited, since
+pictures may last for days."""
+
+
 class VideoEncoder:
     """Encodes pictures as H.264, yuv420p, which browsers and phones play.
 
@@ -50,7 +58,7 @@ class VideoEncoder:
         size: width and height of every picture, pixels.
         frames_per_second: the rate; the average one where the pictures come with times.
         sound_from: a media file whose first sound track is taken along, if it has one. It is added when the file is finished, cut
-            where the pictures end; where it ends before them, the rest is without sound.
+            where the pictures end, or filled up with silence for ten minutes at most.
         sound_start: where in it the pictures begin, seconds.
         overwrite: whether an existing file may be replaced.
 
@@ -94,11 +102,15 @@ class VideoEncoder:
                         "-frag_duration", str(round(1e6 * _FRAGMENT_SECONDS))]
         command += ["-flush_packets", "1", f"file:{path.absolute()}"]
         # fmt: on
-        self._messages = tempfile.TemporaryFile()
-        # In a session of its own, so that Ctrl-C in the terminal does not end it before the file is finished.
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=self._messages, start_new_session=True
-        )
+        try:
+            self._messages = tempfile.TemporaryFile()
+            # When this process is killed, it still writes what it holds, and ends.
+            self._process = start_child(
+                command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=self._messages, last_signal=signal.SIGTERM
+            )
+        except OSError as error:
+            os.close(self._file)
+            raise OutputError(f"{path}: cannot be written: FFmpeg cannot be started ({error.strerror or error})") from error
         self._open = True
 
     def write(self, image: Image, timestamp: float | None = None) -> None:
@@ -144,7 +156,8 @@ class VideoEncoder:
         assert self._process.stdin is not None
         with contextlib.suppress(OSError):
             self._process.stdin.close()
-        status = self._process.wait()
+        past_one_interruption(self._process.wait)
+        status = self._process.returncode
         reason = self._reason()
         self._messages.close()
         try:
@@ -348,9 +361,9 @@ def _rewrite(path: Path, descriptor: int, seconds: float, sound: _Sound | None) 
     command = [ffmpeg_program(), "-y", "-loglevel", "error", "-nostdin", "-i", f"file:{path.absolute()}"]
     if sound is not None:
         command += sound.file.input(*(["-ss", f"{sound.start:.6f}"] if sound.start else []))
-        if sound.delay:
-            # Said and not left to its times: FFmpeg would count those of a transport stream from where the sound starts.
-            command += ["-af", f"asetpts=PTS-STARTPTS+{sound.delay:.6f}/TB"]
+        # Said and not left to its times: FFmpeg would count those of a transport stream from where the sound starts.
+        late = f"asetpts=PTS-STARTPTS+{sound.delay:.6f}/TB," if sound.delay else ""
+        command += ["-af", f"{late}apad=pad_dur={_MOST_SILENCE:g}"]
         command += ["-map", "1:a:0", "-c:a", "aac"]
     command += ["-map", "0:v:0", "-c:v", "copy", "-t", f"{seconds:.6f}"]
     if path.suffix.lower() != ".mkv":
@@ -358,7 +371,7 @@ def _rewrite(path: Path, descriptor: int, seconds: float, sound: _Sound | None) 
     with written_whole(path) as whole:
         try:
             descriptors = sound.file.descriptors if sound is not None else ()
-            done = run_ffmpeg([*command, f"file:{whole.absolute()}"], descriptors=descriptors)
+            done = run_child([*command, f"file:{whole.absolute()}"], descriptors=descriptors)
         except OSError as error:
             raise OutputError(f"{path}: cannot be finished ({error.strerror or error})") from error
         if done.returncode:

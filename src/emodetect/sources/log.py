@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from emodetect.errors import SourceError, first_line
+from emodetect.limits import MOST_NUMBER
 from emodetect.suggestions import did_you_mean_file, meant_for_another
 from emodetect.text import counted
 from emodetect.types import EMOTIONS, Box, EmotionScores, FaceReading, FrameResult
@@ -22,9 +23,6 @@ MAX_LOG_BYTES = 2**32
 
 _MAX_LINE_BYTES = 2**22
 """Of a frame's line; a face takes some 350 bytes."""
-
-_MAX_SECONDS = 1e9
-"""Of a frame's time, 30 years: beyond this, times of two frames cannot be told apart to the microsecond."""
 
 _MOST_PEOPLE = 100_000
 """Of a log, faces with a number of their own: each takes memory for as long as the log is read."""
@@ -65,6 +63,8 @@ def read_log(path: Path, advance: Callable[[int], object] | None = None) -> Iter
                 text = line.decode()
                 try:
                     result = _result(json.loads(text))
+                    if not abs(result.timestamp) <= MOST_NUMBER:
+                        raise ValueError(f"its time is no number of seconds up to {MOST_NUMBER:,.0f}")
                     if not before < result.timestamp:
                         raise ValueError("its time is not after that of the line before")
                 except json.JSONDecodeError as error:
@@ -99,8 +99,8 @@ def _too_large(path: Path) -> SourceError:
 def _result(record: Mapping[str, Any]) -> FrameResult:
     readings = tuple(_reading(face) for face in record["faces"])
     time = record["time"]
-    if not isinstance(time, int | float) or isinstance(time, bool) or abs(time) > _MAX_SECONDS:
-        raise ValueError(f"expected a time of at most {_MAX_SECONDS:,.0f} seconds, got {str(time)[:40]}")
+    if not isinstance(time, int | float) or isinstance(time, bool):
+        raise ValueError(f"expected a time in seconds, got {str(time)[:40]}")
     return FrameResult(_whole(record["frame"]), float(time), readings)
 
 

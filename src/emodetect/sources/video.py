@@ -27,6 +27,9 @@ from emodetect.types import Frame, Image
 
 _log = logging.getLogger(__name__)
 
+_PLAYLISTS = {".concat", ".ffconcat", ".m3u", ".m3u8", ".mpd", ".pls", ".sdp"}
+"""Endings of files that name others. FFmpeg knows some of them by nothing else."""
+
 _DEFAULT_RATE = 25.0
 """Frames a second where a file does not say."""
 
@@ -34,8 +37,8 @@ _DELAY = 0.05
 """Pictures that start no more seconds after the sound start with it: its encoder delays sound, that of AAC by 0.02 s."""
 
 _LONGEST_STEP = 6 * 3600.0
-"""Seconds from a picture to the next, beyond which a container's clock is not believed. At the resolution that is written, MP4 holds
-no more than 6.6 hours."""
+"""Seconds from a picture to the next, beyond which a container's clock is not believed. At the resolution that is written, MP4
+holds no more than 6.6 hours."""
 
 _LONGEST_BACK = 1.0
 """Seconds that the clock may go back between pictures before it counts as set anew; less comes of pictures out of order."""
@@ -45,6 +48,9 @@ _NO_TIME = 1e9
 
 _MOST_STRETCHED = 8.0
 """How many times as wide as high, or as high as wide, pixels may be. The most that is in use is about 4."""
+
+_NO_TIME_LIMITS = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, 0, cv2.CAP_PROP_READ_TIMEOUT_MSEC, 0]
+"""OpenCV's time limits go on while the process is stopped (Ctrl-Z), and would then end the clip early, without a word."""
 
 _SQUARE = 0.02
 """Pixels that are wider than high, or the other way, by less than this share count as square: they often come of rounding."""
@@ -114,7 +120,7 @@ class VideoFile:
             raise SourceError(f"{path}: cannot be read: {error}") from error
         # A pipe may keep us waiting for long, and everything that others say would be lost.
         with quiet_native_output() if self.file.is_regular else nullcontext(), self.file.for_opencv() as address:
-            self._capture = cv2.VideoCapture(address, cv2.CAP_FFMPEG)
+            self._capture = cv2.VideoCapture(address, cv2.CAP_FFMPEG, _NO_TIME_LIMITS)
         self._capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 0)  # it knows no mirrored pictures
         width, height = (self._capture.get(side) for side in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
         check_pixels(path, width, height)
@@ -122,7 +128,7 @@ class VideoFile:
             self._first = self._capture.read() if self._capture.isOpened() else (False, None)
         if not self._first[0]:
             hint = meant_for_another(path, "video")
-            if self.file.is_regular and is_refused(self.file):
+            if path.suffix.lower() in _PLAYLISTS or (self.file.is_regular and is_refused(self.file)):
                 hint = "; if it is a playlist, --allow-playlists reads the files that it names"
             raise SourceError(f"{path}: not a video that can be read, or without frames{hint}")
         facts = clip_facts(self.file) if self.file.is_regular else self._facts_of_pipe()

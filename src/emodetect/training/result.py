@@ -12,6 +12,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from emodetect.backends.conventions import Scaling
 from emodetect.backends.keras_file import check_keras_file
 from emodetect.backends.labels import LabelMap
 from emodetect.backends.metadata import ModelMetadata, write_keras_metadata
@@ -108,6 +109,8 @@ def load_best(path: Path, data: RunData | None = None) -> TrainedModel:
     accuracy = dict(zip((head.name for head in data.heads), data.validation.accuracy(scores), strict=True))
     metadata = ModelMetadata(
         labels={head.name: head.labels for head in data.heads if head.learns != "face"},
+        scaling=Scaling.to_range(0, 1),  # `as_input` makes it so
+        channels="gray",
         default=default,
         uncertain_below=uncertainty_threshold(seven[default], truth),
         face=next((head.name for head in data.heads if head.learns == "face"), None),
