@@ -64,7 +64,7 @@ _MANY = 4
 def image(
     named: Sequence[Path], output_format: str, output: str | None, sheet: Path | None, anonymize: str | None,
     overwrite: bool, language: str | None, font: Path | None,
-    backend: str, model: str | None, conventions: ModelConventions, uncertain: float | None, verify: bool,
+    backend: str, model: str | None, conventions: ModelConventions, uncertain: float | None, views: int, verify: bool,
     **detector: Any,
 ) -> int:  # fmt: skip
     """Read the emotions off the faces in photos.
@@ -101,7 +101,7 @@ def image(
     records: list[dict[str, Any]] = []
     faceless: list[tuple[int, int]] = []
     failed = is_given_up = False
-    with make_backend(backend, model, conventions) as emotion_backend, progress_bar() as progress:
+    with make_backend(backend, model, conventions, views) as emotion_backend, progress_bar() as progress:
         pipeline = EmotionPipeline(
             face_detector, emotion_backend, verifier=make_verifier(verify, face_detector), uncertain_below=uncertain
         )
