@@ -142,12 +142,12 @@ def test_every_command_reads_a_face_and_its_mirror_image_alike(
         assert plain == pytest.approx(mirrored, abs=0.03)  # the encoder sees another picture
     assert answers["2"]["plain"][0] == pytest.approx(answers["2"]["mirrored"][0], abs=1e-4)
     assert answers["1"]["plain"][0] != pytest.approx(answers["1"]["mirrored"][0], abs=0.01)
-    confidences = []
+    errors: list[float] = []
     for name in ("plain", "mirrored"):
         call(["evaluate", "--data", str(tmp_path / "faces" / name), "--views", "2", "--format", "json"])
         [record] = json.loads(capsys.readouterr().out)
-        confidences.append(record["ece"])
-    assert confidences[0] == pytest.approx(confidences[1], abs=1e-4)
+        errors.append(record["ece"])
+    assert errors[0] == pytest.approx(errors[1], abs=1e-4)
 
 
 def test_bench_measures_the_views() -> None:

@@ -84,7 +84,7 @@ def test_teachers_and_student_train_go_on_and_become_a_run_that_keras_reads(data
     assert "teacher-0 epoch" not in again  # it has its weights already
     assert "student epoch 1/" not in again
     assert "student epoch 2/2" in again
-    log = json.loads((output / "student.json").read_text())
+    log = json.loads((output / "log.json").read_text())["student"]
     assert [row["epoch"] for row in log["epochs"]] == [1, 2]
     assert all(np.isfinite(row["loss"]) for row in log["epochs"])
 
@@ -106,7 +106,7 @@ def test_the_time_ends_a_training(data: dict[str, Path], tmp_path: Path) -> None
     said = run(
         script, "train", packed, "--output", output, "--device", "cpu", "--teachers", "none", "--minutes", 0.01, "--epochs", 10**6
     )
-    log = json.loads((output / "student.json").read_text())
+    log = json.loads((output / "log.json").read_text())["student"]
     assert len(log["epochs"]) < 10**5
     assert "best on validation" in said
 

@@ -57,4 +57,4 @@ def _mean_of_halves(scores: npt.NDArray[np.float32], count: int) -> npt.NDArray[
     scores = np.asarray(scores, np.float32)
     if len(scores) != 2 * count:
         raise ValueError(f"expected scores of {2 * count} crops, got {len(scores)}")
-    return (scores[:count] + scores[count:]) / 2
+    return np.asarray((scores[:count] + scores[count:]) / 2, np.float32)
