@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +19,7 @@ from emodetect.limits import MOST_NUMBER
 from emodetect.pipeline import EmotionPipeline
 from emodetect.reader import MAX_FAILURES
 from emodetect.smoother import ScoreSmoother
-from emodetect.sources.images import read_image
+from emodetect.sources.images import address_error, read_image
 from emodetect.sources.video import VideoFile
 from emodetect.types import Frame, FrameResult, Image
 
@@ -114,7 +115,7 @@ def open_pipeline(
         )
 
 
-def analyze(picture: str | Path | Image, **options: Unpack[Options]) -> FrameResult:
+def analyze(picture: str | os.PathLike[str] | Image, **options: Unpack[Options]) -> FrameResult:
     """Read the emotions off the faces in one picture.
 
     Args:
@@ -124,13 +125,19 @@ def analyze(picture: str | Path | Image, **options: Unpack[Options]) -> FrameRes
 
     Raises:
         EmodetectError: the picture cannot be read, or the backend cannot be loaded or fails.
+        TypeError: it is neither a name nor an array.
+        ValueError: it is an array of another shape or type, or has no pixels.
     """
-    image = read_image(Path(picture)) if isinstance(picture, str | Path) else picture
+    if isinstance(picture, str) and (error := address_error(picture)):
+        raise error
+    frame = Frame(read_image(Path(picture)) if isinstance(picture, str | os.PathLike) else picture)
     with open_pipeline(max_failures=1, **options) as pipeline:
-        return pipeline.analyze(Frame(image))
+        return pipeline.analyze(frame)
 
 
-def stream(clip: str | Path, *, smoothing: float = 0.3, **options: Unpack[Options]) -> Iterator[tuple[Frame, FrameResult]]:
+def stream(
+    clip: str | os.PathLike[str], *, smoothing: float = 0.3, **options: Unpack[Options]
+) -> Iterator[tuple[Frame, FrameResult]]:
     """Read the emotions off every frame of a clip, in order, one frame in memory at a time.
 
     Args:
@@ -140,7 +147,10 @@ def stream(clip: str | Path, *, smoothing: float = 0.3, **options: Unpack[Option
 
     Raises:
         EmodetectError: the clip cannot be read or the backend cannot be loaded.
+        TypeError: the clip is not the name of a file.
     """
+    if not isinstance(clip, str | os.PathLike):
+        raise TypeError(f"expected the name of a video file, got {type(clip).__name__}; open_pipeline reads pictures in memory")
     with (
         VideoFile(Path(clip)) as frames,
         open_pipeline(track=True, smoothing=smoothing, **options) as pipeline,

@@ -18,6 +18,12 @@ _ALWAYS = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
 }
 
+_OWN = {
+    "MPLBACKEND": "agg",
+    # Scikit-learn's joblib complains where there is no shared memory (/dev/shm); nothing here needs its processes.
+    "JOBLIB_MULTIPROCESSING": "0",
+}
+
 _UNLESS_SET = {
     # OpenCV opens and closes one source at a time otherwise, and so none while a network camera keeps the first one waiting;
     # FFmpeg itself needs no such lock.
@@ -49,6 +55,8 @@ _XLA = {"XLA_FLAGS", "TF_XLA_FLAGS"}
 _CACHES = {"XDG_CACHE_HOME": "", "MPLCONFIGDIR": "matplotlib", "KERAS_HOME": "keras"}
 """Variables that say where libraries keep caches and their own settings, and the folder that each gets in the process's own."""
 
+_OURS = re.compile(r"emodetect-[0-9a-f]{16}.keras$")
+
 _ignored: list[str] = []
 _folder: str | None = None
 
@@ -74,15 +82,15 @@ def prepare_own_process() -> None:
     """
     global _folder
     prepare()
-    os.environ["MPLBACKEND"] = "agg"
+    os.environ.update(_OWN)
     for name, value in list(os.environ.items()):
         is_wrong_number = _THREADS.fullmatch(name) and not re.fullmatch(r"[1-9][0-9]{0,3}(?:,[1-9][0-9]{0,3})*", value.strip())
         is_no_flag = name in _XLA and not all(flag.startswith(("--xla_", "--tf_xla_")) for flag in value.split())
         if is_wrong_number or is_no_flag:
             _leave_out(name)
-    if _folder is None:
+    if _folder is None and not _OURS.search(os.environ.get("KERAS_HOME", "")):  # else the parent's, which removes it
         # Not made yet, and of a name that nobody can guess.
-        _folder = os.path.join(_temporary_folder(), f"emodetect-{secrets.token_hex(8)}")
+        _folder = os.path.join(temporary_folder() or os.devnull, f"emodetect-{secrets.token_hex(8)}")
         atexit.register(remove_caches)
         for name, part in _CACHES.items():
             os.environ[name] = os.path.join(_folder, part) if part else _folder
@@ -120,10 +128,11 @@ def _exists(module: str) -> bool:
         return False
 
 
-def _temporary_folder() -> str:
+def temporary_folder() -> str | None:
+    """The folder for temporary files; None where there is none that can be written to."""
     import tempfile
 
     try:
         return tempfile.gettempdir()
-    except OSError:  # there is none that can be written to; what needs one says so
-        return os.path.join(os.devnull, "none")
+    except OSError:
+        return None

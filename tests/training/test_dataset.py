@@ -10,10 +10,11 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from emodetect.backends.labels import FERPLUS_LABELS
 from emodetect.errors import DatasetError
 from emodetect.training.dataset import LabelledFaces, read_faces
 from emodetect.training.split import group_copies, split_validation, without_copies_of
-from emodetect.training.votes import FERPLUS_LABELS, Votes, read_votes
+from emodetect.training.votes import Votes, read_votes
 from emodetect.types import EMOTIONS, Emotion
 from tests.builders import shared_data
 

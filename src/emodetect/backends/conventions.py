@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Literal, TypeAlias, get_args
-
-from typing_extensions import Self
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 from emodetect.errors import UsageError
+
+if TYPE_CHECKING:  # the command line reads this module, and must run without packages that are missing
+    from typing_extensions import Self
 
 Channels: TypeAlias = Literal["gray", "rgb", "bgr"]
 
@@ -75,7 +76,7 @@ class Scaling:
         """
         text = text.strip().lower()
         if text == "imagenet":
-            return cls.of_mean(_IMAGENET_MEAN, _IMAGENET_DEVIATION)
+            return cls(IMAGENET.scale, IMAGENET.offset)
         low, range_sign, high = text.partition("..")
         try:
             if range_sign:
@@ -103,6 +104,8 @@ class Scaling:
 
 _IMAGENET_MEAN, _IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Of red, green and blue from 0 to 1, as torchvision documents them."""
+
+IMAGENET = Scaling.of_mean(_IMAGENET_MEAN, _IMAGENET_DEVIATION)
 
 ASSUMED_SCALING = Scaling.to_range(0, 1)
 """What the tutorials divide by 255 for."""

@@ -83,7 +83,7 @@ class SeparateBackend(EmotionBackend):
         theirs.close()
         if self._cancelled:
             process.kill()
-        self.name, self.uncertain_below, self.tells_contempt = self._receive()
+        self.name, self.uncertain_below, self.tells_contempt, self.description = self._receive()
 
     @override
     def classify(self, crops: Sequence[Image]) -> npt.NDArray[np.float32]:
@@ -164,7 +164,8 @@ def _serve(connection: Connection, make: Callable[[], EmotionBackend]) -> None:
     try:
         with contextlib.closing(make()) as backend:
             backend.load()
-            connection.send(((backend.name, backend.uncertain_below, backend.tells_contempt), None))
+            facts = backend.name, backend.uncertain_below, backend.tells_contempt, backend.description
+            connection.send((facts, None))
             for method, crops in _questions(connection):
                 answer: tuple[npt.NDArray[np.float32] | None, tuple[str, str] | None]
                 try:

@@ -13,9 +13,9 @@ import click
 
 from emodetect.cli.messages import say, say_lines, show
 from emodetect.cli.settings import name_variables, origin, with_origins
-from emodetect.cli.signals import EXIT_INTERRUPTED, EXIT_TERMINATED, Terminated, handle_signals
+from emodetect.cli.signals import EXIT_INTERRUPTED, Terminated, handle_signals
 from emodetect.cli.streams import STANDARD_OUTPUT, give_up, open_standard_streams
-from emodetect.environment import prepare_own_process, remove_caches
+from emodetect.environment import prepare_own_process, remove_caches, temporary_folder
 from emodetect.errors import EmodetectError, broken_package, first_line
 from emodetect.quiet import is_debugging, set_debugging
 from emodetect.sources.pixels import limit_pixels
@@ -29,6 +29,7 @@ _COMMANDS = {
     "bench": ("emodetect.cli.bench:bench", "Measure how fast this machine is."),
     "train": ("emodetect.cli.train:train", "Train a network on labelled faces."),
     "evaluate": ("emodetect.cli.evaluate:evaluate", "Judge models on labelled face crops."),
+    "inspect": ("emodetect.cli.inspect:inspect", "Show what a model file says of itself, and what is assumed."),
     "export": ("emodetect.cli.export:export", "Turn a trained network into ONNX."),
     "doctor": ("emodetect.cli.doctor:doctor", "Find out what is wrong here, and what helps."),
     "cameras": ("emodetect.cli.cameras:cameras", "List the cameras."),
@@ -163,13 +164,18 @@ def main() -> None:
     _leave(code)
 
 
+_SIGNALLED = 128
+"""Exit codes above this are those of signals."""
+
+
 def _leave(code: int) -> NoReturn:
     """End the process; outputs are closed by now.
 
     A thread that was left behind in a native call would, if that returns while Python takes itself down, abort the process. And
-    where Ctrl-C came inside an `exec`, as there is in many an import, Python would end by the signal instead of this code.
+    where Ctrl-C came inside an `exec`, as there is in many an import, or a further signal comes while Python takes itself down,
+    the process would end by the signal instead of this code.
     """
-    if code == EXIT_INTERRUPTED or any(thread.name in _LEFT_BEHIND for thread in threading.enumerate()):
+    if code > _SIGNALLED or any(thread.name in _LEFT_BEHIND for thread in threading.enumerate()):
         sys.stderr.flush()
         remove_caches()
         os._exit(code)
@@ -196,8 +202,8 @@ def _run() -> int:
     except (click.Abort, KeyboardInterrupt):
         say("emodetect: interrupted")
         code = EXIT_INTERRUPTED
-    except Terminated:
-        code = EXIT_TERMINATED
+    except Terminated as error:
+        code = error.exit_code
     except Exception as error:
         if isinstance(error, OSError) and error.filename == STANDARD_OUTPUT:
             raise
@@ -207,13 +213,17 @@ def _run() -> int:
 
 def _unexpected(error: Exception) -> str:
     """What to say of an error that is none of ours: what the system refuses, and packages that are broken, have their reasons."""
+    package = broken_package(error)
+    is_about_no_file = isinstance(error, OSError) and error.filename is None
+    if (is_about_no_file or package) and temporary_folder() is None:  # libraries say this in many ways, or not at all
+        return "no folder for temporary files can be written to; name one in the variable TMPDIR"
     if isinstance(error, OSError) and error.strerror:
         if error.filename is not None:
             return f"{error.filename}: {error.strerror}"
         if isinstance(error, FileNotFoundError):  # what is asked for without a name is the current folder
             return "the current folder does not exist any more"
         return f"{error.strerror} (--debug shows where)"
-    if package := broken_package(error):
+    if package:
         return f"the package {package} is missing or broken ({first_line(error)}); 'emodetect doctor' says what helps"
     if isinstance(error, MemoryError):
         return "there is not enough memory (--debug shows where)"

@@ -11,6 +11,7 @@ import click
 from emodetect.cli.messages import note, show, show_json, shows_progress
 from emodetect.cli.options import (
     NAME,
+    OUTPUT,
     PATH,
     PICTURE_SUFFIXES,
     common_options,
@@ -24,6 +25,7 @@ from emodetect.cli.options import (
     overwrite_option,
     views_option,
 )
+from emodetect.cli.outputs import check_outputs
 from emodetect.text import one_line
 
 if TYPE_CHECKING:
@@ -46,8 +48,8 @@ if TYPE_CHECKING:
               help="FER+ votes for these images (CSV): judge by what most people see, too.")  # fmt: skip
 @folder_labels_option
 @format_option
-@click.option("--plot", type=PATH, metavar="FILE", help="Draw the confusion matrices.")
-@click.option("--plot-calibration", type=PATH, metavar="FILE",
+@click.option("--plot", type=OUTPUT, metavar="FILE", help="Draw the confusion matrices.")
+@click.option("--plot-calibration", type=OUTPUT, metavar="FILE",
               help="Draw how often answers are right against how sure they are, by labels and by votes.")  # fmt: skip
 @overwrite_option
 @max_pixels_option
@@ -59,13 +61,10 @@ def evaluate(
     """Judge models on labelled face crops, without face detection."""
     from emodetect.backends.conventions import UNSTATED
     from emodetect.backends.registry import RESERVED
-    from emodetect.files import check_output
     from emodetect.training.evaluation import Exam
     from emodetect.training.label_names import WORDS
 
-    for picture in (plot, plot_calibration):
-        if picture:
-            check_output(picture, overwrite=overwrite, suffixes=PICTURE_SUFFIXES)
+    check_outputs([(plot, PICTURE_SUFFIXES), (plot_calibration, PICTURE_SUFFIXES)], overwrite=overwrite)
     exam = Exam.read(data, votes, folder_labels or WORDS)
     for text in exam.faces.notes:
         note(f"emodetect: {text}")
@@ -79,7 +78,7 @@ def evaluate(
 
         from emodetect.training.plots import plot_confusion
 
-        plot_confusion([np.asarray(record["confusion"]) for record in records], _short_names(records), plot)
+        plot_confusion([np.asarray(record["confusion"]) for record in records], _short_names(records), plot, overwrite=overwrite)
     if plot_calibration:
         from emodetect.training import plots
 
@@ -88,7 +87,7 @@ def evaluate(
             answers[f"{name}, labels"] = result.scores, exam.faces.labels
             if exam.votes is not None:
                 answers[f"{name}, votes"] = result.by_votes(exam.votes.majority_eight())
-        plots.plot_calibration(answers, plot_calibration)
+        plots.plot_calibration(answers, plot_calibration, overwrite=overwrite)
     if output_format == "json":
         show_json(records)
     else:

@@ -12,8 +12,9 @@ import click
 
 from emodetect.cli.messages import detail, note
 from emodetect.cli.options import (
-    PATH,
+    OUTPUT,
     NumberRange,
+    OutputPath,
     anonymize_option,
     backend_options,
     check_anonymize,
@@ -30,8 +31,8 @@ from emodetect.cli.options import (
     smoothing_option,
     style_options,
 )
+from emodetect.cli.outputs import check_outputs
 from emodetect.drawing.phrases import Phrase
-from emodetect.errors import OutputError
 from emodetect.text import counted
 
 if TYPE_CHECKING:
@@ -46,11 +47,11 @@ if TYPE_CHECKING:
 @click.option("--mirror/--no-mirror", default=None,
               help="Show the picture as a mirror does.  [default: on for cameras]")  # fmt: skip
 @click.option("--no-window", is_flag=True, help="Show nothing; goes with --log or --record.")
-@click.option("--log", type=PATH, metavar="FILE",
+@click.option("--log", type=OUTPUT, metavar="FILE",
               help="Save the readings of every tracked frame: .jsonl, or .csv.")  # fmt: skip
-@click.option("--record", type=PATH, metavar="FILE",
+@click.option("--record", type=OUTPUT, metavar="FILE",
               help="Save the annotated pictures (H.264: .mp4, .mov or .mkv).")  # fmt: skip
-@click.option("--snapshots", type=click.Path(path_type=Path, exists=True, file_okay=False, readable=False), metavar="FOLDER",
+@click.option("--snapshots", type=OutputPath(exists=True, file_okay=False), metavar="FOLDER",
               default=".", help="Folder for the pictures saved with the key s.  [default: the current one]")  # fmt: skip
 @click.option("--duration", type=NumberRange(0, min_open=True), metavar="SECONDS", help="End after this time.")
 @click.option("--loop", is_flag=True, help="Start a clip again at its end.")
@@ -79,7 +80,6 @@ def live(
     from emodetect.faces.haar import MinFace
     from emodetect.faces.search import SCAN_EVERY
     from emodetect.ffmpeg import ffmpeg_program
-    from emodetect.files import check_output
     from emodetect.hud import waiting_picture
     from emodetect.live import LiveSession, time_stamped, wants_to_quit
     from emodetect.sinks.base import Sink
@@ -92,13 +92,8 @@ def live(
 
     check_anonymize(anonymize, record or not no_window or None, "--record")
     backends = _backends(backend, model, conventions, views)
-    for path, suffixes in ((log, RECORD_SUFFIXES), (record, VIDEO_SUFFIXES)):
-        if path is not None:
-            check_output(path, overwrite=overwrite, suffixes=suffixes, streams=suffixes is RECORD_SUFFIXES)
+    check_outputs([(log, RECORD_SUFFIXES), (record, VIDEO_SUFFIXES)], overwrite=overwrite, streams=RECORD_SUFFIXES)
     parsed = LiveSource.parse(source)
-    for path in (log, record):
-        if path is not None and path.exists() and parsed.kind == "file" and path.samefile(source):
-            raise OutputError(f"{path}: is the clip itself; choose another name")
     if record is not None or parsed.kind == "file":
         ffmpeg_program()
     style = None if no_window and record is None else make_style(language, font)

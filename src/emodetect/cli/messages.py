@@ -7,6 +7,7 @@ with control characters or credentials in it. ``--quiet`` says less, ``--verbose
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from typing import Any
 
@@ -29,6 +30,8 @@ def set_verbosity(ctx: click.Context, parameter: click.Parameter, value: bool) -
         raise click.UsageError("--quiet and --verbose contradict each other; give one of them", ctx)
     winner = max(asked, key=lambda name: asked[name], default=None)
     ctx.meta[_QUIET], ctx.meta[_VERBOSE] = winner == "quiet", winner == "verbose"
+    # By the logger, since a model may be loaded in a thread, which knows nothing of this run's options.
+    logging.getLogger("emodetect.assumptions").setLevel(logging.ERROR if winner == "quiet" else logging.NOTSET)
 
 
 def is_quiet() -> bool:

@@ -6,13 +6,13 @@ from collections import Counter
 from contextlib import ExitStack, closing
 from itertools import chain
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from emodetect.cli.messages import detail, note
 from emodetect.cli.options import (
+    OUTPUT,
     PATH,
     PICTURE_SUFFIXES,
     REPORT_SUFFIXES,
@@ -33,8 +33,9 @@ from emodetect.cli.options import (
     smoothing_option,
     style_options,
 )
+from emodetect.cli.outputs import check_outputs
 from emodetect.cli.parts import make_part, make_region, part_options
-from emodetect.errors import OutputError, UsageError
+from emodetect.errors import UsageError
 from emodetect.text import counted, one_line
 
 if TYPE_CHECKING:
@@ -43,13 +44,13 @@ if TYPE_CHECKING:
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("clip", type=PATH)
-@click.option("-o", "--output", type=PATH, metavar="FILE",
+@click.option("-o", "--output", type=OUTPUT, metavar="FILE",
               help="Save the annotated clip (H.264: .mp4, .mov or .mkv), with its sound.")  # fmt: skip
-@click.option("--log", type=PATH, metavar="FILE",
+@click.option("--log", type=OUTPUT, metavar="FILE",
               help="Save the readings of every frame: .jsonl, or .csv.")  # fmt: skip
-@click.option("--report", type=PATH, metavar="FILE",
+@click.option("--report", type=OUTPUT, metavar="FILE",
               help="Save a page with the clip, each person's timeline, shares and changes: one .html file.")  # fmt: skip
-@click.option("--plot", type=PATH, metavar="FILE",
+@click.option("--plot", type=OUTPUT, metavar="FILE",
               help="Save a picture of each person's timeline: .png, .pdf or .svg.")  # fmt: skip
 @part_options
 @smoothing_option(0.3)
@@ -73,9 +74,9 @@ def video(
     from emodetect.cli.progress import progress_bar
     from emodetect.faces.search import SCAN_EVERY
     from emodetect.ffmpeg import ffmpeg_program
-    from emodetect.files import check_output
     from emodetect.pipeline import EmotionPipeline
     from emodetect.report.timeline import Timeline
+    from emodetect.scratch import scratch_folder, sweep
     from emodetect.sinks.anonymized import AnonymizedSink
     from emodetect.sinks.background import BackgroundSink
     from emodetect.sinks.base import Sink
@@ -87,13 +88,10 @@ def video(
     check_anonymize(anonymize, output or report, "--output or --report")
     if anonymize is not None and roi is not None:
         raise UsageError("--anonymize does not go with --roi: faces outside of the region would be neither found nor hidden")
+    sweep()
     part = make_part(start, end, every)
     outputs = (output, VIDEO_SUFFIXES), (log, RECORD_SUFFIXES), (report, REPORT_SUFFIXES), (plot, PICTURE_SUFFIXES)
-    for path, suffixes in outputs:
-        if path is not None:
-            if path.exists() and clip.exists() and path.samefile(clip):
-                raise OutputError(f"{path}: is the clip itself; choose another name")
-            check_output(path, overwrite=overwrite, suffixes=suffixes, streams=suffixes is RECORD_SUFFIXES)
+    check_outputs(outputs, overwrite=overwrite, streams=RECORD_SUFFIXES)
     ffmpeg_program()
     style = None if output is None and plot is None else make_style(language, font)
     plot_style = None if plot is None or style is None else make_caption_style(style, language, [clip.name])
@@ -133,7 +131,7 @@ def video(
         shown = clip
         if report is not None and anonymize is not None:
             # All that the report gets to see is a clip in which the faces are hidden already.
-            shown = Path(kept.enter_context(TemporaryDirectory(prefix="emodetect-"))) / "clip.mp4"
+            shown = Path(kept.enter_context(scratch_folder())) / "clip.mp4"
             videos.append(PlainVideo(shown, rate, sound_from=clip))
         for sink in videos:
             sinks.append(stack.enter_context(BackgroundSink(AnonymizedSink(sink, anonymize) if anonymize else sink)))

@@ -6,6 +6,7 @@ import contextlib
 import logging
 import math
 import os
+import signal
 import subprocess
 import tempfile
 from dataclasses import dataclass, replace
@@ -16,9 +17,11 @@ import cv2
 import numpy as np
 from typing_extensions import override
 
+from emodetect.children import run_child, start_child
 from emodetect.errors import OutputError, SourceError
-from emodetect.ffmpeg import ffmpeg_program, run_ffmpeg
+from emodetect.ffmpeg import ffmpeg_program
 from emodetect.files import check_still_there, open_output, written_whole
+from emodetect.interruption import past_one_interruption
 from emodetect.media import MediaFile
 from emodetect.overlay import Layout, Style, draw
 from emodetect.probe import first_sound
@@ -39,6 +42,11 @@ _MOST_REPEATED = 300
 minutes to encode, and what the camera shows meanwhile would be lost. Fewer copies stand longer."""
 
 
+_MOST_SILENCE = 600.0
+"""Seconds of silence after sound that ends before the pictures do: for players that would stop there. They are limited, since
+pictures may last for days."""
+
+
 class VideoEncoder:
     """Encodes pictures as H.264, yuv420p, which browsers and phones play.
 
@@ -50,7 +58,7 @@ class VideoEncoder:
         size: width and height of every picture, pixels.
         frames_per_second: the rate; the average one where the pictures come with times.
         sound_from: a media file whose first sound track is taken along, if it has one. It is added when the file is finished, cut
-            where the pictures end; where it ends before them, the rest is without sound.
+            where the pictures end, or filled up with silence for ten minutes at most.
         sound_start: where in it the pictures begin, seconds.
         overwrite: whether an existing file may be replaced.
 
@@ -94,11 +102,15 @@ class VideoEncoder:
                         "-frag_duration", str(round(1e6 * _FRAGMENT_SECONDS))]
         command += ["-flush_packets", "1", f"file:{path.absolute()}"]
         # fmt: on
-        self._messages = tempfile.TemporaryFile()
-        # In a session of its own, so that Ctrl-C in the terminal does not end it before the file is finished.
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=self._messages, start_new_session=True
-        )
+        try:
+            self._messages = tempfile.TemporaryFile()
+            # When this process is killed, it still writes what it holds, and ends.
+            self._process = start_child(
+                command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=self._messages, last_signal=signal.SIGTERM
+            )
+        except OSError as error:
+            os.close(self._file)
+            raise OutputError(f"{path}: cannot be written: FFmpeg cannot be started ({error.strerror or error})") from error
         self._open = True
 
     def write(self, image: Image, timestamp: float | None = None) -> None:
@@ -144,18 +156,19 @@ class VideoEncoder:
         assert self._process.stdin is not None
         with contextlib.suppress(OSError):
             self._process.stdin.close()
-        status = self._process.wait()
+        past_one_interruption(self._process.wait)
+        status = self._process.returncode
         reason = self._reason()
         self._messages.close()
         try:
             check_still_there(self._path, self._file)
+            if status != 0:
+                raise OutputError(f"{self._path}: cannot be written ({reason})")
+            _finish(self._path, self._file, self._length, self._sound)
         finally:
-            os.close(self._file)
-            if self._sound is not None and status != 0:
+            os.close(self._file)  # not before: it keeps other runs from writing there
+            if self._sound is not None:
                 self._sound.file.close()
-        if status != 0:
-            raise OutputError(f"{self._path}: cannot be written ({reason})")
-        _finish(self._path, self._length, self._sound)
 
     def _reason(self) -> str:
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -305,18 +318,20 @@ class _Sound:
 
 def _open_sound(path: Path, start: float) -> _Sound | None:
     """Open a file for its sound; None where it has none or is gone."""
+    if not os.path.isfile(path):  # a pipe can be read only once
+        return None
     try:
         file = MediaFile(path)
     except SourceError:
         return None
-    first = first_sound(file) if file.is_regular else None
+    first = first_sound(file)
     if first is None:
         file.close()
         return None
     return _Sound(file, start, max(0.0, first - start))
 
 
-def _finish(path: Path, seconds: float, sound: _Sound | None) -> None:
+def _finish(path: Path, descriptor: int, seconds: float, sound: _Sound | None) -> None:
     """Add the sound, and make of a fragmented MP4 file one with a single index at its start, which more players can seek in.
 
     Where there is no room for a second file, the first one stays: it plays as well, but without sound.
@@ -327,16 +342,19 @@ def _finish(path: Path, seconds: float, sound: _Sound | None) -> None:
                 sound = None
             else:
                 try:
-                    _rewrite(path, seconds, sound)
+                    _rewrite(path, descriptor, seconds, sound)
                     return
                 except OutputError as error:
+                    check_still_there(path, descriptor)
                     _log.warning("%s; it is left without sound", error)
     if path.suffix.lower() != ".mkv":
-        with contextlib.suppress(OutputError):
-            _rewrite(path, seconds, None)
+        try:
+            _rewrite(path, descriptor, seconds, None)
+        except OutputError:
+            check_still_there(path, descriptor)
 
 
-def _rewrite(path: Path, seconds: float, sound: _Sound | None) -> None:
+def _rewrite(path: Path, descriptor: int, seconds: float, sound: _Sound | None) -> None:
     """Write a clip anew without encoding its pictures again.
 
     Raises:
@@ -345,9 +363,9 @@ def _rewrite(path: Path, seconds: float, sound: _Sound | None) -> None:
     command = [ffmpeg_program(), "-y", "-loglevel", "error", "-nostdin", "-i", f"file:{path.absolute()}"]
     if sound is not None:
         command += sound.file.input(*(["-ss", f"{sound.start:.6f}"] if sound.start else []))
-        if sound.delay:
-            # Said and not left to its times: FFmpeg would count those of a transport stream from where the sound starts.
-            command += ["-af", f"asetpts=PTS-STARTPTS+{sound.delay:.6f}/TB"]
+        # Said and not left to its times: FFmpeg would count those of a transport stream from where the sound starts.
+        late = f"asetpts=PTS-STARTPTS+{sound.delay:.6f}/TB," if sound.delay else ""
+        command += ["-af", f"{late}apad=pad_dur={_MOST_SILENCE:g}"]
         command += ["-map", "1:a:0", "-c:a", "aac"]
     command += ["-map", "0:v:0", "-c:v", "copy", "-t", f"{seconds:.6f}"]
     if path.suffix.lower() != ".mkv":
@@ -355,11 +373,12 @@ def _rewrite(path: Path, seconds: float, sound: _Sound | None) -> None:
     with written_whole(path) as whole:
         try:
             descriptors = sound.file.descriptors if sound is not None else ()
-            done = run_ffmpeg([*command, f"file:{whole.absolute()}"], descriptors=descriptors)
+            done = run_child([*command, f"file:{whole.absolute()}"], descriptors=descriptors)
         except OSError as error:
             raise OutputError(f"{path}: cannot be finished ({error.strerror or error})") from error
         if done.returncode:
             raise OutputError(f"{path}: cannot be finished ({_reason(done.stderr, whole)})")
+        check_still_there(path, descriptor)
 
 
 def _reason(messages: bytes, path: Path) -> str:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import threading
-from collections.abc import Iterator
 from typing import Protocol
 from urllib.parse import urlsplit, urlunsplit
 
 import cv2
 import numpy as np
 
+from emodetect.capture_options import capture_options
 from emodetect.errors import SourceError
 from emodetect.sources.http import HttpStream
 from emodetect.sources.mjpeg import JpegScanner
@@ -21,9 +18,6 @@ from emodetect.text import public_address
 from emodetect.types import Image
 
 STREAM_SCHEMES = ("rtsp://", "rtsps://", "rtmp://", "http://", "https://", "udp://", "tcp://")
-
-OPTIONS_VARIABLE = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
-"""The variable in which OpenCV looks for FFmpeg's options."""
 
 RTSP_OPTIONS = "rtsp_flags;prefer_tcp|fpsprobesize;0"
 """Options for RTSP: by TCP, as OpenCV has it without the variable, and no 20 pictures only to measure their rate, which cost a
@@ -190,46 +184,6 @@ def _open_ffmpeg(name: str, target: str | HttpStream, protocols: str, formats: s
     if not capture.isOpened():
         raise _unavailable(name)
     return capture
-
-
-class _CaptureOptions:
-    """FFmpeg's options for captures that are opened.
-
-    Args:
-        options: what must hold, whatever the user's own options say.
-        usually: what holds where the user has none.
-
-    The variable holds for the whole process: openings with the same options may overlap, others wait for their end.
-    """
-
-    def __init__(self) -> None:
-        self._changed = threading.Condition()
-        self._users = 0
-        self._held = "", ""
-        self._before: str | None = None
-
-    @contextlib.contextmanager
-    def __call__(self, options: str, *, usually: str = "") -> Iterator[None]:
-        with self._changed:
-            self._changed.wait_for(lambda: not self._users or self._held == (options, usually))
-            if not self._users:
-                self._before, self._held = os.environ.get(OPTIONS_VARIABLE), (options, usually)
-                os.environ[OPTIONS_VARIABLE] = "|".join(part for part in (self._before or usually, options) if part)
-            self._users += 1
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._users -= 1
-                if not self._users:
-                    if self._before is None:
-                        del os.environ[OPTIONS_VARIABLE]
-                    else:
-                        os.environ[OPTIONS_VARIABLE] = self._before
-                self._changed.notify_all()
-
-
-capture_options = _CaptureOptions()
 
 
 def _unavailable(name: str, why: str = "") -> StreamUnavailable:

@@ -27,6 +27,9 @@ from emodetect.types import Frame, Image
 
 _log = logging.getLogger(__name__)
 
+_PLAYLISTS = {".concat", ".ffconcat", ".m3u", ".m3u8", ".mpd", ".pls", ".sdp"}
+"""Endings of files that name others. FFmpeg knows some of them by nothing else."""
+
 _DEFAULT_RATE = 25.0
 """Frames a second where a file does not say."""
 
@@ -45,6 +48,9 @@ _NO_TIME = 1e9
 
 _MOST_STRETCHED = 8.0
 """How many times as wide as high, or as high as wide, pixels may be. The most that is in use is about 4."""
+
+_NO_TIME_LIMITS = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, 0, cv2.CAP_PROP_READ_TIMEOUT_MSEC, 0]
+"""OpenCV's time limits go on while the process is stopped (Ctrl-Z), and would then end the clip early, without a word."""
 
 _SQUARE = 0.02
 """Pixels that are wider than high, or the other way, by less than this share count as square: they often come of rounding."""
@@ -85,7 +91,7 @@ class VideoFile:
     Attributes:
         path: the file.
         file: the same, for FFmpeg, until this is closed.
-        input_options: what FFmpeg must be told to find the same times.
+        is_untimed: whether the file is bare pictures, whose times follow from their rate.
         orientation: how the pictures lie in the file.
         is_turned_oddly: whether that is only the nearest to what the file says.
         frames_per_second: the file's average rate.
@@ -114,7 +120,7 @@ class VideoFile:
             raise SourceError(f"{path}: cannot be read: {error}") from error
         # A pipe may keep us waiting for long, and everything that others say would be lost.
         with quiet_native_output() if self.file.is_regular else nullcontext(), self.file.for_opencv() as address:
-            self._capture = cv2.VideoCapture(address, cv2.CAP_FFMPEG)
+            self._capture = cv2.VideoCapture(address, cv2.CAP_FFMPEG, _NO_TIME_LIMITS)
         self._capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 0)  # it knows no mirrored pictures
         width, height = (self._capture.get(side) for side in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
         check_pixels(path, width, height)
@@ -122,15 +128,14 @@ class VideoFile:
             self._first = self._capture.read() if self._capture.isOpened() else (False, None)
         if not self._first[0]:
             hint = meant_for_another(path, "video")
-            if self.file.is_regular and is_refused(self.file):
+            if path.suffix.lower() in _PLAYLISTS or (self.file.is_regular and is_refused(self.file)):
                 hint = "; if it is a playlist, --allow-playlists reads the files that it names"
             raise SourceError(f"{path}: not a video that can be read, or without frames{hint}")
         facts = clip_facts(self.file) if self.file.is_regular else self._facts_of_pipe()
-        self._is_untimed = facts.is_untimed
+        self.is_untimed = facts.is_untimed
         self._knows_rate = not facts.is_untimed or facts.rate is not None
         rate = float(facts.rate or 0 if facts.is_untimed else self._capture.get(cv2.CAP_PROP_FPS))
         self.frames_per_second = rate if 0 < rate <= 1000 else _DEFAULT_RATE
-        self.input_options = ["-framerate", f"{self.frames_per_second:.6f}"] if facts.is_untimed else []
         self.orientation, self.is_turned_oddly = self._find_orientation(facts.matrix)
         height, width = np.asarray(self._first[1]).shape[:2]
         self.size = _shown_size(*self.orientation.size(width, height), self._pixel_shape())
@@ -231,7 +236,7 @@ class VideoFile:
 
     def _container_time(self, index: int) -> float:
         """When the picture that was decoded last is shown by the container's clock, seconds."""
-        return index / self.frames_per_second if self._is_untimed else self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+        return index / self.frames_per_second if self.is_untimed else self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
 
     def _pixel_shape(self) -> float:
         """The width of the shown pictures' pixels as a multiple of their height."""

@@ -9,14 +9,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from emodetect.backends.labels import LabelMap
+from emodetect.backends.labels import FERPLUS_LABELS, LabelMap
 from emodetect.errors import DatasetError
 from emodetect.training.fer_csv import is_row_key, row_key
 from emodetect.training.tables import open_table
 from emodetect.types import EMOTIONS
-
-FERPLUS_LABELS = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")
-"""The eight emotions of FER+ in the order of its own file."""
 
 _VOTE_COLUMNS = (*FERPLUS_LABELS, "unknown", "NF")
 

@@ -13,11 +13,11 @@ import functools
 import keras
 from keras import layers
 
+from emodetect.backends.labels import FERPLUS_LABELS
 from emodetect.training.architectures.base import Architecture, Head
 from emodetect.training.augment import Augmentation
 from emodetect.training.dataset import FACE_SIZE
 from emodetect.training.negatives import FACE_LABELS
-from emodetect.training.votes import FERPLUS_LABELS
 from emodetect.types import EMOTIONS
 
 Blocks = tuple[tuple[int, int], ...]
