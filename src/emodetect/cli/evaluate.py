@@ -23,6 +23,7 @@ from emodetect.cli.options import (
     make_backend,
     max_pixels_option,
     overwrite_option,
+    views_option,
 )
 from emodetect.cli.outputs import check_outputs
 from emodetect.errors import UsageError
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
               help="For cnn: embedded, fer2013 or ferplus, or a .onnx, .h5 or .keras file. "
                    "Several are compared with the first.")  # fmt: skip
 @conventions_options
+@views_option
 @click.option("--votes", type=PATH, metavar="FILE",
               help="FER+ votes for these images (CSV): judge by what most people see, too.")  # fmt: skip
 @folder_labels_option
@@ -58,7 +60,7 @@ if TYPE_CHECKING:
 @max_pixels_option
 @common_options
 def evaluate(
-    data: Path, backend: str, models: Sequence[str], conventions: ModelConventions, votes: Path | None,
+    data: Path, backend: str, models: Sequence[str], conventions: ModelConventions, views: int, votes: Path | None,
     folder_labels: LabelNames | None, try_conventions: bool, sample: int, output_format: str, plot: Path | None,
     plot_calibration: Path | None, overwrite: bool,
 ) -> None:  # fmt: skip
@@ -87,7 +89,7 @@ def evaluate(
     # Beside files that need conventions the embedded network, which knows its own, may stand for comparison.
     several = len(models) > 1
     said = [UNSTATED if several and model in RESERVED else conventions for model in models or (None,)]
-    results = [_judge(exam, backend, model, one) for model, one in zip(models or (None,), said, strict=True)]
+    results = [_judge(exam, backend, model, one, views) for model, one in zip(models or (None,), said, strict=True)]
     records = [result.as_dict(exam, results[0] if position else None) for position, result in enumerate(results)]
     if plot:
         import numpy as np
@@ -110,14 +112,14 @@ def evaluate(
         _print_tables(records)
 
 
-def _judge(exam: Exam, backend: str, model: str | None, conventions: ModelConventions) -> Result:
+def _judge(exam: Exam, backend: str, model: str | None, conventions: ModelConventions, views: int) -> Result:
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
     from emodetect.cli.progress import messages_console
     from emodetect.training.evaluation import judge
 
     with (
-        make_backend(backend, model, conventions) as loaded,
+        make_backend(backend, model, conventions, views) as loaded,
         Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(),
