@@ -182,7 +182,7 @@ def output_shapes(model: Any) -> list[Shape | None]:
 
 def _output_names(model: Any) -> list[str]:
     """The names of the outputs, each once."""
-    structure = getattr(model, "_outputs_struct", None) or getattr(model, "_nested_outputs", None)  # of Keras 3, and 2
+    structure = getattr(model, "_outputs_struct", getattr(model, "_nested_outputs", None))  # of Keras 3, and 2
     names = sorted(structure) if isinstance(structure, dict) else list(getattr(model, "output_names", None) or ())
     count = len(output_shapes(model))
     if len(names) != count or len(set(names)) != count:
