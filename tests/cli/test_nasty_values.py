@@ -26,7 +26,8 @@ NASTY = [
 ]  # fmt: skip
 """What is tried for every option of every command."""
 
-ARGUMENTS = {"image": ["a.jpg"], "video": ["c.mp4"], "report": ["l.jsonl"], "export": ["m.h5", "m.onnx"], "completion": ["bash"]}
+ARGUMENTS = {"image": ["a.jpg"], "video": ["c.mp4"], "report": ["l.jsonl"], "export": ["m.h5", "m.onnx"], "completion": ["bash"],
+             "inspect": ["m.h5"]}  # fmt: skip
 
 REFUSED = (click.ClickException, click.exceptions.Exit, EmodetectError)
 
