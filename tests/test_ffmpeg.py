@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import time
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from emodetect import ffmpeg
 from emodetect.ffmpeg import VARIABLE, ffmpeg_program, find_ffmpeg
+from tests.builders import MovingClip
 from tests.cli.running import assert_one_line, run
 
 CASES = [
@@ -82,13 +84,13 @@ def test_a_clip_is_written_and_its_times_are_right_though_an_old_one_is_named(tm
     assert output.stat().st_size > 1000
 
 
-def test_without_any_nothing_is_opened_or_created(tmp_path: Path, moving_clip: object) -> None:
+def test_without_any_nothing_is_opened_or_created(tmp_path: Path, moving_clip: MovingClip) -> None:
     folder = tmp_path / "imageio_ffmpeg"
     folder.mkdir()
     (folder / "__init__.py").write_text("def get_ffmpeg_exe():\n    raise RuntimeError\n")
     log = tmp_path / "log.jsonl"
     path = os.pathsep.join([str(tmp_path), str(Path(ffmpeg.__file__).parents[1])])
-    done = run("video", moving_clip.path, "--log", log, env={"PYTHONPATH": path, VARIABLE: "/nowhere"})  # type: ignore[attr-defined]
+    done = run("video", moving_clip.path, "--log", log, env={"PYTHONPATH": path, VARIABLE: "/nowhere"})
     assert_one_line(done, 1, "IMAGEIO_FFMPEG_EXE names /nowhere, which is no program; it is missing", "pip")
     assert not log.exists()
 
@@ -96,7 +98,7 @@ def test_without_any_nothing_is_opened_or_created(tmp_path: Path, moving_clip: o
 def test_a_program_that_does_not_end_is_ended_with_what_it_started(tmp_path: Path) -> None:
     mark = tmp_path / "mark"
     started = time.monotonic()
-    with pytest.raises(ffmpeg.subprocess.TimeoutExpired):
+    with pytest.raises(subprocess.TimeoutExpired):
         ffmpeg.run_ffmpeg([script(tmp_path, f"(sleep 3; touch {mark}) & sleep 60")], seconds=0.2)
     assert time.monotonic() - started < 50
     time.sleep(3.5)

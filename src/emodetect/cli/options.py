@@ -16,9 +16,9 @@ from emodetect.cli.messages import detail, note, set_verbosity
 from emodetect.cli.settings import apply_configuration, given_elsewhere
 from emodetect.drawing.languages import NAMES, system_language
 from emodetect.errors import UsageError
-from emodetect.media import allow_playlists
 from emodetect.quiet import quiet_native_output, set_debugging, silence_libraries
 from emodetect.sources.pixels import MAX_PIXELS, limit_pixels
+from emodetect.sources.playlists import allow_playlists
 from emodetect.text import caption, one_line
 
 if TYPE_CHECKING:
