@@ -18,9 +18,10 @@ import numpy as np
 import pytest
 
 from emodetect.errors import SourceError
-from emodetect.media import MediaFile, allow_playlists
+from emodetect.media import MediaFile
 from emodetect.probe import clip_facts
 from emodetect.report.pictures import CopyError, playable_copy
+from emodetect.sources.playlists import allow_playlists
 from emodetect.sources.video import ClipPart, VideoFile, _Clock
 from emodetect.types import Frame, Image
 from tests.builders import PHOTO, MovingClip, make_background, make_image, shared_data, write_clip
