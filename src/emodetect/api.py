@@ -36,6 +36,7 @@ class Options(TypedDict, total=False):
     scaling: str | tuple[float, float] | None
     channels: str | None
     output_name: str | None
+    views: int
     uncertain_below: float | None
     detector: str
     verify: bool
@@ -52,6 +53,7 @@ def open_pipeline(
     scaling: str | tuple[float, float] | None = None,
     channels: str | None = None,
     output_name: str | None = None,
+    views: int = 1,
     uncertain_below: float | None = None,
     detector: str = DETECTORS[0],
     verify: bool = True,
@@ -71,6 +73,7 @@ def open_pipeline(
             range, "imagenet", or a factor and what is added after that.
         channels: the colors that a model file was trained on, where it does not say so: "gray", "rgb" or "bgr".
         output_name: the output of a model file to read, where it has several.
+        views: 2 to average the scores of each face and its mirror image, for twice the time; 1 for the face alone.
         uncertain_below: confidence, 0 to 1, under which a reading is marked uncertain; None for the backend's own.
         detector: "haar", or "none", which takes each whole picture for one face, as for cropped faces.
         verify: whether the embedded network may refuse what the detector has found and is no face.
@@ -100,7 +103,7 @@ def open_pipeline(
         raise UsageError("min_face does not go with detector='none': no face is looked for")
     finder = create_detector(detector, min_face=smallest, min_neighbors=min_neighbors)
     conventions = ModelConventions.of(labels, scaling, channels, output_name)
-    with create_backend(backend, None if model is None else str(model), conventions) as loaded:
+    with create_backend(backend, None if model is None else str(model), conventions, views) as loaded:
         yield EmotionPipeline(
             finder,
             loaded,
@@ -117,8 +120,8 @@ def analyze(picture: str | os.PathLike[str] | Image, **options: Unpack[Options])
 
     Args:
         picture: a file, or uint8 (height, width, 3) BGR.
-        **options: as for `open_pipeline`: backend, model, labels, scaling, channels, output_name, uncertain_below, verify,
-            min_face, min_neighbors.
+        **options: as for `open_pipeline`: backend, model, labels, scaling, channels, output_name, views, uncertain_below,
+            verify, min_face, min_neighbors.
 
     Raises:
         EmodetectError: the picture cannot be read, or the backend cannot be loaded or fails.
