@@ -14,6 +14,8 @@ import pytest
 from emodetect.cli import cli
 from emodetect.errors import EmodetectError, OutputError
 from emodetect.files import open_output
+from emodetect.sources.images import read_image
+from emodetect.types import Image
 from tests.builders import PHOTO, MovingClip
 from tests.cli.running import TIMEOUT, assert_one_line, command, environment, run
 
@@ -198,3 +200,21 @@ def test_results_do_not_wait_for_a_standard_error_that_is_full() -> None:
         )
     assert done.returncode == 1
     assert "happy" in done.stdout
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_photo_that_takes_more_memory_than_there_is_costs_no_other_one(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def read(path: Path) -> Image:
+        if path.name == "b.jpg":
+            raise MemoryError
+        return read_image(path)
+
+    for name in ("b.jpg", "c.jpg"):
+        shutil.copy(PHOTO, name)
+    monkeypatch.setattr("emodetect.sources.images.read_image", read)
+    assert cli.main(["image", "a.jpg", "b.jpg", "c.jpg", "--format", "jsonl"], standalone_mode=False) == 1
+    printed = capsys.readouterr()
+    assert ["faces" in json.loads(line) for line in printed.out.splitlines()] == [True, False, True]
+    assert "b.jpg: there is not enough memory for it" in printed.err
