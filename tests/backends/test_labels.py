@@ -61,6 +61,13 @@ def test_contempt_is_folded_out_by_renormalising() -> None:
     assert scores[EMOTIONS.index(Emotion.HAPPY)] == pytest.approx(0.6)
 
 
+def test_a_value_that_is_no_emotions_is_left_out_first() -> None:
+    logits = np.asarray([[1.0, 2.0, 40.0, -3.0]], np.float32)
+    [scores] = LabelMap(["happy", "sad", "-", " - "]).apply(logits, "logits")
+
+    assert scores[EMOTIONS.index(Emotion.SAD)] == pytest.approx(1 / (1 + np.exp(-1)))
+
+
 def test_contempt_alone_says_nothing_about_the_seven() -> None:
     [scores] = LabelMap(FERPLUS).apply(one_hot(8, 7))
     np.testing.assert_allclose(scores, np.full(7, 1 / 7), atol=1e-6)

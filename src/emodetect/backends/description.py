@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
 from emodetect.backends.conventions import Channels, Scaling
@@ -82,26 +82,67 @@ class ModelDescription:
     channels: Finding[Channels]
     output: Finding[str]
     outputs: tuple[OutputDescription, ...]
-    scores: Finding[str]
+    scores: str
     notes: tuple[str, ...] = ()
     facts: dict[str, Any] = field(default_factory=dict)
 
     @property
+    def input_has_colors(self) -> bool:
+        """Whether the network takes three channels."""
+        return 3 in self.input_shape[1:] or self.input_shape[0] == 3
+
+    @property
     def note(self) -> str:
         """One line of what the file does not say and was therefore assumed; empty where it says all."""
-        told: dict[str, tuple[Finding[Any], str]] = {
-            "--labels": (self.labels, "; ".join(", ".join(names) for names in self.labels.value)),
-            "--scaling": (self.scaling, str(self.scaling.value)),
-            "--channels": (self.channels, self.channels.value),
-            "--output-name": (self.output, self.output.value),
-            "size": (self.size, f"{self.size.value[1]}x{self.size.value[0]}"),
-        }
-        assumed = {option: entry for option, entry in told.items() if entry[0].origin == "assumed"}
+        assumed = {name: entry for name, entry in self._told.items() if entry[0].origin == "assumed"}
         if not assumed:
             return f"{self.name}: {'; '.join(self.notes)}" if self.notes else ""
-        # What the network itself shows stands beside it: it may be wrong, too.
-        shown = {option: entry for option, entry in told.items() if entry[0].origin == "model" and entry[0].reason}
-        parts = [f"{option.lstrip('-')} {text}{found.in_brackets}" for option, (found, text) in {**assumed, **shown}.items()]
-        options = ", ".join(option for option in assumed if option.startswith("--"))
-        changed = f" ({options} change that)" if options else ""
-        return "; ".join([f"{self.name}: assumed, as the file does not say: {'; '.join(parts)}{changed}", *self.notes])
+        options = ", ".join(f"--{name}" for name in assumed if name != "size")
+        parts = [_in_words(assumed) + (f" ({options} {'change' if ',' in options else 'changes'} that)" if options else "")]
+        # What the network itself shows may be misleading, too.
+        if shown := {name: entry for name, entry in self._told.items() if entry[0].origin == "model" and entry[0].reason}:
+            parts.append(f"found in it: {_in_words(shown)}")
+        return "; ".join([f"{self.name}: assumed, as the file does not say: {parts[0]}", *parts[1:], *self.notes])
+
+    @property
+    def _told(self) -> dict[str, tuple[Finding[Any], str]]:
+        """What must be known, by the option that sets it, and its value in words."""
+        return {
+            "labels": (self.labels, "; ".join(", ".join(names) for names in self.labels.value)),
+            "scaling": (self.scaling, str(self.scaling.value)),
+            "channels": (self.channels, self.channels.value),
+            "output-name": (self.output, self.output.value),
+            "size": (self.size, f"{self.size.value[1]}x{self.size.value[0]}"),
+        }
+
+    def as_dict(self) -> dict[str, Any]:
+        """All of it, as ``emodetect inspect --format json`` has it."""
+        found: dict[str, Finding[Any]] = {
+            "labels": self.labels,
+            "scaling": self.scaling,
+            "channels": self.channels,
+            "output": self.output,
+            "size": self.size,
+        }
+        values: dict[str, Any] = {
+            "labels": [list(names) for names in self.labels.value],
+            "scaling": {"name": str(self.scaling.value), **asdict(self.scaling.value)},
+            "channels": self.channels.value,
+            "output": self.output.value,
+            "size": {"height": self.size.value[0], "width": self.size.value[1]},
+        }
+        return {
+            "name": self.name,
+            "format": self.format,
+            "parameters": self.parameters,
+            "input": {"name": self.input_name, "shape": self.input_shape, "type": self.input_type},
+            "outputs": [asdict(output) for output in self.outputs],
+            **{name: {"value": values[name], "from": one.origin, "reason": one.reason} for name, one in found.items()},
+            "scores": self.scores,
+            "notes": list(self.notes),
+            "facts": self.facts,
+        }
+
+
+def _in_words(entries: dict[str, tuple[Finding[Any], str]]) -> str:
+    return "; ".join(f"{name} {text}{found.in_brackets}" for name, (found, text) in entries.items())

@@ -31,7 +31,7 @@ from emodetect.types import EMOTIONS, Image
 _SIDES = (48, 64, 96, 112, 128, 160, 224, 256, 299)
 """Sides that networks whose size is open are tried with, pixels."""
 
-_EMOTION_OUTPUT = re.compile(r"emotion|expression|feeling|mood|(?<![a-z])fer(?![a-z])", re.IGNORECASE)
+_EMOTION_OUTPUT = re.compile(r"emotion|expression|feeling|mood|(?<![a-z])(fer|emo)(?![a-z])", re.IGNORECASE)
 """Names of outputs that tell emotions."""
 
 
@@ -110,7 +110,9 @@ class ModelFileBackend(EmotionBackend):
             size, output, values = self._try_out(scaling.value, channels.value)
         labels, self._outputs = self._find_labels(output, values)
         self._maps = [LabelMap(names) for names in labels.value]
-        self._kinds = [self._find_kind(name, values[name]) for name in self._outputs]
+        self._kinds = [
+            self._find_kind(name, one.scores_of(values[name])) for name, one in zip(self._outputs, self._maps, strict=True)
+        ]
         self.tells_contempt = any(one.has_contempt for one in self._maps)
         metadata = network.metadata
         if metadata:
@@ -130,7 +132,7 @@ class ModelFileBackend(EmotionBackend):
             channels=channels,
             output=output,
             outputs=tuple(OutputDescription(n, shape, n in self._outputs) for n, shape in network.outputs.items()),
-            scores=Finding(" and ".join(dict.fromkeys(self._kinds)), "model"),
+            scores=" and ".join(dict.fromkeys(self._kinds)),
             notes=tuple(f"{text}, which is ignored" for text in metadata.ignored) if metadata else (),
             facts=metadata.facts if metadata else {},
         )
@@ -150,7 +152,9 @@ class ModelFileBackend(EmotionBackend):
     def _score(self, crops: Sequence[Image]) -> list[npt.NDArray[np.float32]]:
         values = self._run(self._input, crops, self._outputs)
         for place, scores in enumerate(values):
-            if may_not_be(scores, self._kinds[place]):  # it was taken for something else by the first pictures
+            if may_not_be(
+                self._maps[place].scores_of(scores), self._kinds[place]
+            ):  # it was taken for something else by the first pictures
                 self._kinds[place] = "logits"
         return values
 
@@ -197,8 +201,11 @@ class ModelFileBackend(EmotionBackend):
     @property
     def output_names(self) -> list[str]:
         """What to call the outputs, in order: as in the metadata, else as in the network; for a backend that is loaded."""
+        known, names = self.network.metadata, list(self.network.outputs)
         labelled = {name: label for label, name in self._labelled().items()}
-        return [labelled.get(name, name) for name in self.network.outputs]
+        if known and known.face and known.face not in names and len(known.labels) < len(names):
+            labelled[names[len(known.labels)]] = known.face
+        return [labelled.get(name, name) for name in names]
 
     @property
     def metadata(self) -> ModelMetadata:

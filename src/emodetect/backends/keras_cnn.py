@@ -170,16 +170,20 @@ def _reason(error: Exception) -> str:
 
 
 def output_shapes(model: Any) -> list[Shape | None]:
-    """The shapes of a model's outputs, in order, also where there is only one."""
+    """The shapes of a model's outputs, in order, also where there is only one; of a dictionary in the order of its keys.
+
+    That is the order in which Keras keeps them itself.
+    """
     shapes = model.output_shape
     if isinstance(shapes, dict):
-        shapes = list(shapes.values())
+        shapes = [shapes[key] for key in sorted(shapes)]
     return [tuple(shape) for shape in shapes] if isinstance(shapes, list) else [tuple(shapes)]
 
 
 def _output_names(model: Any) -> list[str]:
     """The names of the outputs, each once."""
-    names = list(model.output_shape) if isinstance(model.output_shape, dict) else list(getattr(model, "output_names", None) or ())
+    structure = getattr(model, "_outputs_struct", None) or getattr(model, "_nested_outputs", None)  # of Keras 3, and 2
+    names = sorted(structure) if isinstance(structure, dict) else list(getattr(model, "output_names", None) or ())
     count = len(output_shapes(model))
     if len(names) != count or len(set(names)) != count:
         return [f"output_{place}" for place in range(count)]
@@ -192,7 +196,7 @@ def _compile(model: Any, shape: Shape, kind: str, chosen: Sequence[int]) -> Call
     def call(batch: Any) -> Any:
         outputs = model(batch, training=False)
         if isinstance(outputs, dict):
-            outputs = list(outputs.values())
+            outputs = [outputs[key] for key in sorted(outputs)]
         outputs = outputs if isinstance(outputs, list | tuple) else [outputs]
         return [outputs[position] for position in chosen]
 

@@ -24,6 +24,9 @@ FERPLUS_LABELS = ("neutral", "happiness", "surprise", "sadness", "anger", "disgu
 AFFECTNET_LABELS = ("anger", "contempt", "disgust", "fear", "happiness", "neutral", "sadness", "surprise")
 """The eight in alphabetical order, as folders of AffectNet give them."""
 
+NO_LABEL = "-"
+"""Among labels: a value of the output that is no emotion's."""
+
 _SYNONYMS = {
     "anger": "angry",
     "disgusted": "disgust",
@@ -72,7 +75,8 @@ class LabelMap:
 
     Args:
         labels: what each output means; case does not matter, the nouns of FER+ (anger, happiness, ...) are known too. A label
-            without a counterpart among the seven (contempt) is folded out by renormalising.
+            without a counterpart among the seven (contempt) is folded out by renormalising. `NO_LABEL` stands for a value that
+            is none, such as valence; it is left out before anything is computed.
 
     Attributes:
         count: number of the model's outputs.
@@ -84,15 +88,19 @@ class LabelMap:
 
     def __init__(self, labels: Sequence[str]) -> None:
         self._columns: list[tuple[int, int]] = []
+        self._kept: list[int] = []
         seen: set[str] = set()
         for position, label in enumerate(labels):
             name = label.strip().lower()
             name = _SYNONYMS.get(name, name)
+            if name == NO_LABEL:
+                continue
             if name in seen:
                 raise ModelError(f"the label {label!r} stands twice among {', '.join(labels)}")
             seen.add(name)
             try:
-                self._columns.append((EIGHT_LABELS.index(name), position))
+                self._columns.append((EIGHT_LABELS.index(name), len(self._kept)))
+                self._kept.append(position)
             except ValueError:
                 known = f"emodetect knows {', '.join(EIGHT_LABELS)}{did_you_mean(name, [*EIGHT_LABELS, *_SYNONYMS])}"
                 raise ModelError(f"unknown label {label!r}; {known}") from None
@@ -100,6 +108,10 @@ class LabelMap:
         if len(self._columns) == self.has_contempt:
             raise ModelError(f"none of the labels {', '.join(labels)} is one of {', '.join(EMOTIONS)}")
         self.count = len(labels)
+
+    def scores_of(self, outputs: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """The values (n, kept) of a model's outputs (n, labels) that belong to emotions."""
+        return outputs[:, self._kept]
 
     def apply(self, outputs: npt.NDArray[np.float32], kind: ScoreKind = "shares") -> npt.NDArray[np.float32]:
         """Scores (n, 7) in the order of `EMOTIONS`, rows summing to 1, from a model's outputs (n, labels).
@@ -123,7 +135,7 @@ class LabelMap:
     def _eight(self, outputs: npt.NDArray[np.float32], kind: ScoreKind) -> npt.NDArray[np.float64]:
         if not np.isfinite(outputs).all():
             raise ModelError("the model's outputs are not finite numbers; it was saved broken, or its input is scaled otherwise")
-        values = outputs.astype(np.float64)
+        values = self.scores_of(outputs).astype(np.float64)
         if kind == "logits":
             values = np.exp(values - values.max(axis=1, keepdims=True))
         result = np.zeros((len(values), len(EIGHT_LABELS)))

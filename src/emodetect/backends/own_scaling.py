@@ -16,24 +16,36 @@ _RANGES = ((0.0, 255.0), (0.0, 1.0), (-1.0, 1.0))
 """Ranges in which networks are given their pixels, the likeliest first."""
 
 
+_EXACT = ((0.0, 1.0), (-1.0, 1.0), (-0.5, 0.5), (0.0, 255.0))
+"""Ranges that people bring them to."""
+
+
 @dataclass(frozen=True)
 class Affine:
     """What the layers up to some point make of the input: ``input * scale + offset``, each a number or one per channel.
 
     Attributes:
         layers: the layers or operators that do so, in order, in words; those that change nothing are left out.
+        before: the same without the last of them; None where there is none.
     """
 
     scale: FloatArray
     offset: FloatArray
     layers: tuple[str, ...] = ()
+    before: Affine | None = None
 
     def then(self, scale: npt.ArrayLike, offset: npt.ArrayLike, layer: str) -> Affine:
         """This, and after it one more layer."""
         factor, term = (np.asarray(value, np.float64).ravel() for value in (scale, offset))
         if np.allclose(factor, 1, atol=1e-3) and np.allclose(term, 0, atol=1e-3):
             return self
-        return Affine(self.scale * factor, self.offset * factor + term, (*self.layers, layer))
+        return Affine(self.scale * factor, self.offset * factor + term, (*self.layers, layer), self)
+
+    def ends(self, low: float, high: float) -> tuple[float, float]:
+        """Where an input from ``low`` to ``high`` lies afterwards, over all channels."""
+        scale, offset = float(np.mean(self.scale)), float(np.mean(self.offset))
+        first, second = scale * low + offset, scale * high + offset
+        return min(first, second), max(first, second)
 
 
 IDENTITY = Affine(np.ones(1), np.zeros(1))
@@ -76,15 +88,18 @@ def _wanted(affine: Affine) -> Scaling | None:
         mapped = mapped + affine.scale * np.asarray(IMAGENET.offset) + affine.offset
         if np.allclose(mapped, [[0] * 3, [1] * 3], atol=0.03):  # it undoes what is done to ImageNet's pixels
             return IMAGENET
-    scale, offset = float(np.mean(affine.scale)), float(np.mean(affine.offset))
-    found: list[tuple[float, tuple[float, float]]] = []
-    for fits in (_is_unit, _is_byte):
+    step: Affine | None = affine
+    while step is not None and step.layers:  # what the last layer makes of it says most
         for low, high in _RANGES:
-            ends = sorted((scale * low + offset, scale * high + offset))
-            if fits(*ends):
-                found.append((abs(ends[0] + ends[1]), (low, high)))
-        if found:
-            return Scaling.to_range(*min(found)[1])  # among several, the one that is centered best
+            if not np.allclose(step.ends(0, 1), (0, 1), atol=1e-3) and any(
+                np.allclose(step.ends(low, high), exact, atol=0.02 * (exact[1] - exact[0])) for exact in _EXACT
+            ):
+                return Scaling.to_range(low, high)
+        step = step.before
+    for fits in (_is_unit, _is_byte):
+        found = [ends for ends in _RANGES if fits(*affine.ends(*ends))]
+        if found:  # among several, the one that is centered best
+            return Scaling.to_range(*min(found, key=lambda ends: abs(sum(affine.ends(*ends)))))
     return None
 
 

@@ -14,14 +14,18 @@ from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
 from emodetect.backends.conventions import CHANNELS, SCALING_FORMS, ModelConventions, Scaling
+from emodetect.backends.registry import MOST_VIEWS
 from emodetect.cli.messages import detail, note, set_verbosity
 from emodetect.cli.settings import apply_configuration, given_elsewhere
 from emodetect.drawing.languages import NAMES, system_language
+from emodetect.environment import ignored_variables
 from emodetect.errors import UsageError
 from emodetect.faces.detectors import DETECTORS
+from emodetect.limits import MOST_NUMBER
+from emodetect.media import allow_playlists
 from emodetect.quiet import quiet_native_output, set_debugging, silence_libraries
 from emodetect.sources.pixels import MAX_PIXELS, limit_pixels
-from emodetect.text import caption, one_line
+from emodetect.text import caption, looks_like_address
 
 if TYPE_CHECKING:
     from emodetect.backends.base import EmotionBackend
@@ -36,8 +40,8 @@ class _FilePath(click.Path):
     `Path("")` is the current folder, which nobody has named. A file that may not be read is no misuse, and other inputs are done.
     """
 
-    def __init__(self) -> None:
-        super().__init__(path_type=Path, readable=False)
+    def __init__(self, **limits: bool) -> None:
+        super().__init__(path_type=Path, readable=False, **limits)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if value == "":
@@ -54,20 +58,49 @@ class _Name(click.types.StringParamType):
         return super().convert(value, param, ctx)
 
 
-PATH, NAME = _FilePath(), _Name()
+class OutputPath(_FilePath):
+    """A file that the command writes; every other path is one that it reads."""
+
+
+class OutputName(_Name):
+    """The name of a file or folder that the command writes, as it was typed: a / at its end tells that it is a folder."""
+
+
+class _Photo(_FilePath):
+    """A path, or an address as it was typed, of which a path would lose a slash."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return value if isinstance(value, str) and looks_like_address(value) else super().convert(value, param, ctx)
+
+
+PATH, NAME, PHOTO = _FilePath(), _Name(), _Photo()
+OUTPUT, OUTPUT_NAME = OutputPath(), OutputName()
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class NumberRange(click.FloatRange):
-    """A range of numbers without NaN, which Click lets through since it is neither under nor over a limit."""
+    """A range of finite numbers, up to `MOST_NUMBER` where it has no maximum of its own.
+
+    Click lets NaN through, which is neither under nor over a limit, and infinity where there is no limit.
+    """
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """The number, if it is one."""
         number = super().convert(value, param, ctx)
         if math.isnan(number):
             self.fail(f"{value!r} is not a number.", param, ctx)
+        if abs(number) > MOST_NUMBER:
+            self.fail(f"{value} is more than {MOST_NUMBER:,.0f}.", param, ctx)
         return number
+
+
+def smoothing_option(default: float) -> Callable[[Function], Function]:
+    """``--smoothing`` with this default, seconds."""
+    return click.option(
+        "--smoothing", type=NumberRange(0), default=default, show_default=True, metavar="SECONDS",
+        help="Time over which scores are averaged; 0 is off.",
+    )  # fmt: skip
 
 
 PICTURE_SUFFIXES = (".png", ".pdf", ".svg")
@@ -83,7 +116,7 @@ def _min_face(ctx: click.Context, parameter: click.Parameter, value: str) -> tup
     except ValueError:
         raise click.BadParameter(f"{value!r} is neither a number of pixels nor a share such as 0.1 or 10%") from None
     relative = value.endswith("%") or 0 < number < 1
-    if not number > 0 or (relative and number > 1) or number == float("inf"):
+    if not 0 < number <= (1 if relative else MOST_NUMBER):
         raise click.BadParameter(f"{value!r} is out of range: at least 1 pixel, or a share up to 100%")
     return number, relative
 
@@ -205,8 +238,8 @@ def _or_file(incomplete: str, names: Iterable[str]) -> list[CompletionItem]:
 
 
 def backend_options(function: Function) -> Function:
-    """``--backend``, ``--model``, ``--uncertain``, and what `conventions_options` adds."""
-    function = conventions_options(function)
+    """``--backend``, ``--model``, ``--uncertain``, ``--views``, and what `conventions_options` adds."""
+    function = views_option(conventions_options(function))
     # fmt: off
     for option in (
         click.option("--uncertain", type=_Confidence(), metavar="CONFIDENCE",
@@ -219,6 +252,15 @@ def backend_options(function: Function) -> Function:
         function = option(function)
     # fmt: on
     return function
+
+
+def views_option(function: Function) -> Function:
+    """``--views``."""
+    option = click.option(
+        "--views", type=click.IntRange(1, MOST_VIEWS), default=1, show_default=True,
+        help="Crops that are read of each face: 2 averages the scores of the face and its mirror image, for twice the time.",
+    )  # fmt: skip
+    return option(function)
 
 
 class _ScalingType(click.types.StringParamType):
@@ -290,6 +332,8 @@ COMMON_OPTIONS = ("config", "verbose", "quiet", "debug")
 def _set_debugging(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
     set_debugging(value)
     silence_libraries()
+    for line in ignored_variables():  # here, since only now it is known whether notes are wanted
+        note(f"emodetect: {line}")
 
 
 def _limit_pixels(ctx: click.Context, parameter: click.Parameter, value: int | None) -> None:
@@ -313,6 +357,19 @@ def max_pixels_option(function: Function) -> Function:
         help=f"Refuse pictures whose header announces more pixels.  [default: {MAX_PIXELS}]",
     )  # fmt: skip
     return option(cast("Function", with_opencv))
+
+
+def playlists_option(function: Function) -> Function:
+    """``--allow-playlists``, for commands that open clips."""
+    option = click.option(
+        "--allow-playlists", is_flag=True, expose_value=False, callback=_allow_playlists,
+        help="Read a clip that is a playlist, or a list of clips, with the files of this machine that it names.",
+    )  # fmt: skip
+    return option(function)
+
+
+def _allow_playlists(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
+    allow_playlists(value)
 
 
 def format_option(function: Function) -> Function:
@@ -376,7 +433,7 @@ def make_style(language: str | None, font: Path | None) -> Style:
         return style
     where = f"{font} lacks letters" if font else "no font on this system has the letters"
     message = f"{where} for {NAMES[language]}, so labels are English; --font FILE names another font"
-    note(f"emodetect: {one_line(message)}")
+    note(f"emodetect: {message}")
     return Style()
 
 
@@ -449,19 +506,20 @@ def make_verifier(verify: bool, detector: FaceDetector) -> FaceVerifier | None:
     return EmbeddedVerifier() if verify else None
 
 
-def make_backend(backend: str, model: str | None, conventions: ModelConventions) -> EmotionBackend:
+def make_backend(backend: str, model: str | None, conventions: ModelConventions, views: int) -> EmotionBackend:
     """The backend that the options describe."""
     from emodetect.backends.registry import create_backend
 
-    made = create_backend(backend, model, conventions)
-    describe_backend(made, backend, model, conventions)
+    made = create_backend(backend, model, conventions, views)
+    describe_backend(made, backend, model, conventions, views)
     return made
 
 
-def describe_backend(made: EmotionBackend, backend: str, model: str | None, conventions: ModelConventions) -> None:
+def describe_backend(made: EmotionBackend, backend: str, model: str | None, conventions: ModelConventions, views: int) -> None:
     """Tell, where details are wanted, which options come from elsewhere, and which backend they make."""
     describe_settings()
-    detail(f"backend {backend}: {' '.join([model or made.name, *conventions.as_options()])}")
+    mirrored = ["--views", str(views)] if views > 1 else []
+    detail(f"backend {backend}: {' '.join([model or made.name, *conventions.as_options(), *mirrored])}")
 
 
 def describe_settings() -> None:

@@ -17,6 +17,7 @@ from emodetect.backends.file_backend import ModelFileBackend
 from emodetect.backends.keras_cnn import KerasBackend, is_keras2
 from emodetect.backends.metadata import KEY, ModelMetadata
 from emodetect.backends.onnx_cnn import OnnxBackend
+from emodetect.backends.onnx_session import import_onnxruntime
 from emodetect.errors import BackendUnavailableError, EmodetectError, ModelError, first_line
 from emodetect.files import written_whole
 from emodetect.quiet import quiet_native_output
@@ -50,7 +51,7 @@ class Parity:
     same_answers: float
 
 
-def export_run(folder: Path, path: Path, faces: Sequence[Image], *, int8: bool = False) -> Parity:
+def export_run(folder: Path, path: Path, faces: Sequence[Image], *, int8: bool = False, overwrite: bool = True) -> Parity:
     """Export the best weights of a run.
 
     Args:
@@ -58,6 +59,7 @@ def export_run(folder: Path, path: Path, faces: Sequence[Image], *, int8: bool =
         path: the ONNX file to write.
         faces: uint8 (height, width, 3) BGR, to compare the two on.
         int8: write a network that computes in 8 bits; see `quantize`.
+        overwrite: whether the ONNX file may be replaced.
 
     Returns:
         How much the file is like the network in Keras.
@@ -67,14 +69,20 @@ def export_run(folder: Path, path: Path, faces: Sequence[Image], *, int8: bool =
         ModelError: the exported network does not compute what Keras computes; no file is left then.
     """
     trained = load_best(folder)
-    parity = write_onnx(trained.model, path, trained.metadata, as_input(as_images(faces)), int8=int8)
+    parity = write_onnx(trained.model, path, trained.metadata, as_input(as_images(faces)), int8=int8, overwrite=overwrite)
     if int8 and trained.metadata.face is not None:
         measure_face_threshold(path, trained)
     return parity
 
 
 def export_file(
-    source: Path, path: Path, faces: Sequence[Image], conventions: ModelConventions = UNSTATED, *, int8: bool = False
+    source: Path,
+    path: Path,
+    faces: Sequence[Image],
+    conventions: ModelConventions = UNSTATED,
+    *,
+    int8: bool = False,
+    overwrite: bool = True,
 ) -> Parity:
     """Export a model file to ONNX, with all that is known of it in the metadata.
 
@@ -84,6 +92,7 @@ def export_file(
         faces: uint8 (height, width, 3) BGR, to compare the two on.
         conventions: what the user says of it, overriding the file's metadata; what nobody says is assumed as in use.
         int8: write a network that computes in 8 bits; see `quantize`.
+        overwrite: whether the ONNX file may be replaced.
 
     Returns:
         How much the file is like the one it was made of.
@@ -98,18 +107,21 @@ def export_file(
             raise ModelError(f"{source}: 8 bits need a network that takes any number of faces, as 32-bit numbers")
         if isinstance(backend, KerasBackend):
             model = backend.keras_model
-            return write_onnx(model, path, backend.metadata, backend.prepare(faces), backend.output_names, int8=int8)
-        return _describe_onnx(backend, source, path, faces, int8=int8)
+            names = backend.output_names
+            return write_onnx(model, path, backend.metadata, backend.prepare(faces), names, int8=int8, overwrite=overwrite)
+        return _describe_onnx(backend, source, path, faces, int8=int8, overwrite=overwrite)
 
 
-def _describe_onnx(backend: ModelFileBackend, source: Path, path: Path, faces: Sequence[Image], *, int8: bool) -> Parity:
+def _describe_onnx(
+    backend: ModelFileBackend, source: Path, path: Path, faces: Sequence[Image], *, int8: bool, overwrite: bool
+) -> Parity:
     """Write an ONNX file anew with its metadata, and see that it gives the same scores without being told anything."""
     import onnx
 
     graph = onnx.load(source)
     set_metadata(graph, backend.metadata)
     expected = backend.classify(faces)
-    with written_whole(path) as partial:
+    with written_whole(path, overwrite=overwrite) as partial:
         onnx.save(graph, partial)
         if int8:
             _quantize(partial, path, backend.prepare(faces))
@@ -128,6 +140,7 @@ def write_onnx(
     names: Sequence[str] | None = None,
     *,
     int8: bool = False,
+    overwrite: bool = True,
 ) -> Parity:
     """Write a Keras model as ONNX, its outputs named as in the metadata, and compare the two on real faces.
 
@@ -138,6 +151,7 @@ def write_onnx(
         names: what to call the outputs, in order; None for the names of those with labels, and of the face output.
         faces: a batch as the model takes it.
         int8: write a network that computes in 8 bits, on ranges measured on these faces; see `quantize`.
+        overwrite: whether the ONNX file may be replaced.
 
     Returns:
         How much the file is like the network in Keras.
@@ -149,7 +163,7 @@ def write_onnx(
         OutputError: the file cannot be written.
     """
     expected = _outputs(model.predict(faces, batch_size=256, verbose=0))  # also the call without which Keras cannot export
-    with written_whole(path) as partial:
+    with written_whole(path, overwrite=overwrite) as partial:
         with quiet_native_output():
             _convert(model, partial, path.name)
             names = names or [*metadata.labels, *([metadata.face] if metadata.face else [])]
@@ -197,9 +211,8 @@ def measure_face_threshold(path: Path, trained: TrainedModel) -> None:
         trained: what it was made of.
     """
     import onnx
-    import onnxruntime
 
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    session = import_onnxruntime().InferenceSession(str(path), providers=["CPUExecutionProvider"])
     batch = {session.get_inputs()[0].name: as_input(trained.small_faces)}
     [scores] = session.run([trained.metadata.face], batch)
     metadata = replace(trained.metadata, face_above=face_threshold(scores[:, FACE]))
@@ -269,9 +282,7 @@ def _name_outputs(graph: Any, names: Sequence[str]) -> None:
 
 
 def _compare(path: Path, names: Sequence[str], faces: FloatArray, expected: Sequence[FloatArray]) -> Parity:
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    session = import_onnxruntime().InferenceSession(str(path), providers=["CPUExecutionProvider"])
     found = session.run(list(names), {session.get_inputs()[0].name: faces})
     pairs = list(zip(expected, found, strict=False))
     same = np.all([a.argmax(axis=1) == b.argmax(axis=1) for a, b in pairs], axis=0)

@@ -141,16 +141,21 @@ def finish(path: Path, data: RunData) -> tuple[TrainedModel, str]:
     """
     settings, folder = Settings.load(path), RunFolder(path)
     trained = load_best(path, data)
-    trained.save(folder.model)
+    with folder.locked():
+        return trained, _finish(settings, folder, trained, data)
+
+
+def _finish(settings: Settings, folder: RunFolder, trained: TrainedModel, data: RunData) -> str:
+    trained.save(folder.claim(folder.model))
     test = Metrics.of(trained.seven(data.test.images), data.test.labels)
-    with written_whole(folder.figures) as partial:
+    with written_whole(folder.claim(folder.figures)) as partial:
         partial.write_text(json.dumps(test.as_dict(), indent=2) + "\n", encoding="utf-8")
-    plot_curves(read_log(folder.log), folder.curves)
-    plot_confusion([test.confusion], [settings.architecture], folder.confusion)
+    plot_curves(read_log(folder.log), folder.claim(folder.curves))
+    plot_confusion([test.confusion], [settings.architecture], folder.claim(folder.confusion))
     summary = _summary(settings, folder, trained, test)
-    with written_whole(folder.summary) as partial:
+    with written_whole(folder.claim(folder.summary)) as partial:
         partial.write_text("\n".join([summary, *data.notes, ""]), encoding="utf-8")
-    return trained, summary
+    return summary
 
 
 def face_threshold(scores: FloatArray) -> float:
