@@ -73,8 +73,8 @@ def evaluate(
     from emodetect.training.label_names import WORDS
 
     if try_conventions:
-        if votes or plot or plot_calibration:
-            raise UsageError("--try-conventions does not go with --votes, --plot or --plot-calibration")
+        if votes or plot or plot_calibration or views > 1:
+            raise UsageError("--try-conventions does not go with --votes, --views, --plot or --plot-calibration")
         if not models or any(model in RESERVED for model in models):
             raise UsageError("--try-conventions goes with --model FILE: the embedded network knows its own conventions")
         faces = read_exam_faces(data, folder_labels or WORDS)
