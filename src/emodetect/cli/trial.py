@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
 
-import click
-
 from emodetect.backends.conventions import ModelConventions
+from emodetect.cli.messages import show, show_json
 from emodetect.cli.options import make_backend
 from emodetect.cli.progress import progress_bar
 from emodetect.cli.table import print_table
@@ -34,11 +32,11 @@ def show_trials(
             update = partial(progress.update, progress.add_task(one_line(Path(model).name), total=None))
             trials[model] = try_conventions(loaded, conventions, faces, update)
     if output_format == "json":
-        click.echo(json.dumps([{"model": model, **trial.as_dict()} for model, trial in trials.items()], indent=2))
+        show_json([{"model": model, **trial.as_dict()} for model, trial in trials.items()])
         return
     for number, (model, trial) in enumerate(trials.items()):
         if number:
-            click.echo()
+            show()
         _print_trial(model, trial)
 
 
@@ -56,17 +54,18 @@ def _print_trial(model: str, trial: Trial) -> None:
     print_table(list(columns), list(zip(*columns.values(), strict=True)))
     rest = len(trial.tried) - len(shown)
     others = f"; {counted(rest, 'more combination')} did no better" if rest else ""
-    click.echo(f"\n{counted(trial.count, 'face')}; guessing is right for {trial.chance:.1%}{others}")
+    show()
+    show(f"{counted(trial.count, 'face')}; guessing is right for {trial.chance:.1%}{others}")
     best = trial.best
     if best is None:
         why = "it was trained for something else, or on other crops, or there are too few faces"
-        click.echo(one_line(f"{model}: no combination is better than chance; {why}"))
+        show(f"{model}: no combination is better than chance; {why}")
         return
-    click.echo(one_line(f"best for {model}: {' '.join(best.options)}"))
+    show(f"best for {model}: {' '.join(best.options)}")
     for margin in trial.margins:
-        click.echo(_in_words(margin))
+        show(_in_words(margin))
     if trial.channels_are_open:
-        click.echo("channels: unknown, since all faces are gray; --channels bgr for a model that was trained on BGR")
+        show("channels: unknown, since all faces are gray; --channels bgr for a model that was trained on BGR")
 
 
 def _in_words(margin: Margin) -> str:
