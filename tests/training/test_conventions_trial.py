@@ -229,13 +229,13 @@ def test_what_cannot_be_tried_is_refused(faces: Path, tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def fer2013(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Seventy real test faces of each label."""
+    """Real test faces, up to 250 of each label."""
     folder = tmp_path_factory.mktemp("fer")
     wanted: dict[str, int] = {}
     with tarfile.open(shared_data("fer2013/fer2013.tar.gz")) as archive:
         for member in archive:
             parts = member.name.split("/")
-            if member.name.endswith(".png") and parts[1] == "test" and wanted.setdefault(parts[2], 0) < 70:
+            if member.name.endswith(".png") and parts[1] == "test" and wanted.setdefault(parts[2], 0) < 250:
                 wanted[parts[2]] += 1
                 archive.extract(member, folder, filter="data")
     return folder / "fer2013" / "test"

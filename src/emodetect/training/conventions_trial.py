@@ -26,6 +26,7 @@ from emodetect.training.label_names import NUMBERED
 from emodetect.types import EMOTIONS, Image
 
 Orders = dict[str, tuple[str, ...]]
+Way = tuple[Scaling | None, Channels | None]
 
 
 def _plain(labels: Sequence[str]) -> tuple[str, ...]:
@@ -75,6 +76,12 @@ _TEMPERATURES = np.geomspace(0.2, 200, 60)
 
 _LEAST_SCORE = 1e-7
 """Of a label, so that its logarithm is finite."""
+
+_FEW = 210
+"""Faces on which everything is tried first; the ways that are not clearly worse are tried on all of them."""
+
+_CLEARLY, _LIKELY = 4.0, 1.96
+"""Standard errors of a difference that is clear, and of a 95 % interval."""
 
 _BATCH = 64
 
@@ -233,31 +240,54 @@ def try_conventions(
         raise UsageError(f"{backend.name}: reads no model file, whose conventions could be tried")
     count = len(known.labels.value[0])
     orders = ORDERS.get(count, {}) if known.labels.origin in ("assumed", "model") else {}
-    scalings: list[Scaling | None] = [None]
+    scalings: list[Scaling | None] = [given.scaling]
     if known.scaling.origin in ("assumed", "model") and known.input_type.startswith("float"):
         names = (*_SCALINGS, *(_GRAY_SCALINGS if known.channels.origin == "model" else _COLOR_SCALINGS))
         scalings = list(dict.fromkeys([known.scaling.value, *map(Scaling.parse, names)]))
-    channels: list[Channels | None] = [None]
+    channels: list[Channels | None] = [given.channels]
     is_open = known.channels.origin == "assumed"
     if is_open and not all(_is_gray(crop) for crop in faces.crops):
         channels, is_open = ["rgb", "bgr", "gray"], False
     if not orders and len(scalings) == len(channels) == 1:
         raise UsageError(f"{backend.name}: nothing is left to try; options or the file say its labels, scaling and channels")
     ways = list(product(scalings, channels))
+    few = take_sample(faces, _FEW)
+    first = _try_all(backend, given, ways, orders, few, progress)
+    best = first[0]
+    promising = {_way(one) for one in first if _compare(best, one, reach=_CLEARLY)[1] <= 0}
+    tried, dropped = first, list[Combination]()
+    if len(few.keys) < len(faces.keys):
+        tried = _try_all(backend, given, [way for way in ways if way in promising], orders, faces, progress)
+        dropped = [one for one in first if _way(one) not in promising]
+    chance = 1 / len(np.unique(faces.labels))
+    return Trial((*tried, *dropped), len(faces.keys), chance, tuple(_margins(tried, first)), is_open)
+
+
+def _way(one: Combination) -> Way:
+    return one.conventions.scaling, one.conventions.channels
+
+
+def _try_all(
+    backend: EmotionBackend,
+    given: ModelConventions,
+    ways: Sequence[Way],
+    orders: Orders,
+    faces: LabelledCrops,
+    progress: Callable[..., object],
+) -> list[Combination]:
+    """Every order of labels in each of these ways, the best combination first."""
     tried: list[Combination] = []
-    for number, (scaling, colors) in enumerate(ways):
-        said = replace(given, scaling=scaling or given.scaling, channels=colors or given.channels)
-        tried += _try(backend, said, orders, count, faces)
-        progress(completed=number + 1, total=len(ways))
+    for number, (scaling, channels) in enumerate(ways, start=1):
+        tried += _try(backend, replace(given, scaling=scaling, channels=channels), orders, faces)
+        progress(completed=number, total=len(ways))
     if not tried:
         raise ModelError(f"{backend.name}: gives no finite numbers in any scaling; it was saved broken")
-    tried = _without_luck(sorted(tried, key=lambda one: one.loss))
-    chance = 1 / len(np.unique(faces.labels))
-    return Trial(tuple(tried), len(faces.keys), chance, tuple(_margins(tried)), is_open)
+    return _without_luck(sorted(tried, key=lambda one: one.loss))
 
 
-def _try(backend: EmotionBackend, said: ModelConventions, orders: Orders, count: int, faces: LabelledCrops) -> list[Combination]:
+def _try(backend: EmotionBackend, said: ModelConventions, orders: Orders, faces: LabelledCrops) -> list[Combination]:
     """One run over the faces, judged by each order of labels; nothing where the model gives no finite numbers."""
+    count = len(next(iter(orders.values()), ()))
     # By this order the place of each output is its place among the eight.
     backend.restate(replace(said, labels=EIGHT_LABELS[:count]) if orders else said)
     classify = backend.classify_eight if orders else backend.classify
@@ -295,11 +325,17 @@ def _cross_entropy(logits: npt.NDArray[Any], labels: npt.NDArray[np.int64]) -> n
     return np.asarray(np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(labels)), labels], np.float64)
 
 
-def _compare(best: Combination, other: Combination) -> tuple[float, float, float]:
-    """By how much the cross-entropy of the one is lower than that of the other on the same faces, and the 95 % interval."""
+def _compare(best: Combination, other: Combination, reach: float = _LIKELY) -> tuple[float, float, float]:
+    """By how much the cross-entropy of the one is lower than that of the other on the same faces, and an interval.
+
+    Args:
+        best: the one.
+        other: the other one.
+        reach: half the width of the interval, in standard errors.
+    """
     differences = other.losses - best.losses
-    mean, reach = float(differences.mean()), 1.96 * float(differences.std()) / math.sqrt(len(differences))
-    return mean, mean - reach, mean + reach
+    mean, error = float(differences.mean()), float(differences.std()) / math.sqrt(len(differences))
+    return mean, mean - reach * error, mean + reach * error
 
 
 def _measure_order(outputs: npt.NDArray[np.float32], labels: npt.NDArray[np.int64]) -> tuple[str, ...] | None:
@@ -335,18 +371,25 @@ def _without_luck(tried: list[Combination]) -> list[Combination]:
     return known
 
 
-def _margins(tried: Sequence[Combination]) -> Iterator[Margin]:
-    """For each part that was tried the distance to the best combination that has another one."""
-    best = tried[0]
+def _margins(tried: Sequence[Combination], first: Sequence[Combination]) -> Iterator[Margin]:
+    """For each part that was tried the distance to the best combination that has another one.
+
+    Args:
+        tried: those that were tried on all faces, the best first.
+        first: those that were tried on few of them; what was dropped after that is compared on these.
+    """
     parts: dict[str, Callable[[Combination], object]] = {
         "labels": lambda one: one.conventions.labels,
         "scaling": lambda one: one.conventions.scaling,
         "channels": lambda one: one.conventions.channels,
     }
+    on_few = next((one for one in first if one.conventions == tried[0].conventions), None)
     for name, part in parts.items():
-        other = next((one for one in tried if part(one) != part(best)), None)
-        if other is not None:
-            yield Margin(name, other, *_compare(best, other))
+        for best, others in ((tried[0], tried), (on_few, first)):
+            other = next((one for one in others if best is not None and part(one) != part(best)), None)
+            if best is not None and other is not None:
+                yield Margin(name, other, *_compare(best, other))
+                break
 
 
 def _is_gray(crop: Image) -> bool:
