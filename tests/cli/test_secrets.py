@@ -60,7 +60,7 @@ def text_options(name: str) -> Iterator[click.Option]:
 
 
 REQUIRED = {"video": ["none.mp4"], "image": ["none.jpg"], "report": ["none.jsonl"], "export": ["none.h5", "none.onnx"],
-            "completion": ["bash"], "evaluate": ["--data", "none"], "bench": ["--source", "none.mp4"],
+            "completion": ["bash"], "inspect": ["none.h5"], "evaluate": ["--data", "none"], "bench": ["--source", "none.mp4"],
             "live": ["--source", "none.mp4", "--no-window"]}  # fmt: skip
 
 
