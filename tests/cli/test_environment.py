@@ -10,6 +10,7 @@ import subprocess
 import sys
 from functools import lru_cache
 from pathlib import Path
+from unittest.mock import patch
 
 import cv2
 import pytest
@@ -231,7 +232,8 @@ def test_a_configuration_of_any_kind_is_refused_in_a_line(
     monkeypatch.setattr(cli, "handle_signals", lambda: None)
     for arguments in (["video", str(moving_clip.path)], ["config"]):
         monkeypatch.setattr("sys.argv", ["emodetect", *arguments, "--config", str(path)])
-        code = cli._run()
+        with patch.dict(os.environ):
+            code = cli._run()
         printed = capsys.readouterr()
         if arguments[0] == "video":
             assert code in (1, 2)
@@ -265,7 +267,8 @@ def test_a_log_with_any_value_is_refused_or_read(
     monkeypatch.setattr(cli, "handle_signals", lambda: None)
     monkeypatch.setattr("sys.argv", ["emodetect", "report", str(log)])
 
-    code = cli._run()
+    with patch.dict(os.environ):
+        code = cli._run()
 
     said = capsys.readouterr().err
     assert code in (0, 1)
