@@ -236,6 +236,19 @@ class TestSafety:
         with pytest.raises(ModelError, match=r"strange\.h5: needs mine>Strange, which is none of Keras's own layers"):
             create_cnn(str(path)).load()
 
+    @pytest.mark.parametrize("version", ["2.15.0", "3.4.1"])
+    def test_an_unknown_class_is_named(self, tmp_path: Path, keras2: Any, version: str) -> None:
+        path = tmp_path / "own.h5"
+        build(keras2, lambda keras, x: head(keras, keras.layers.ReLU(name="mine")(x))).save(path)
+        with h5py.File(path, "r+") as file:
+            file.attrs["model_config"] = file.attrs["model_config"].replace('"ReLU"', '"SqueezeBlock"')
+            file.attrs["keras_version"] = version
+
+        with pytest.raises(
+            ModelError, match=r"own\.h5: Keras cannot load it: it needs SqueezeBlock, which is none of Keras's own layers"
+        ):
+            create_cnn(str(path)).load()
+
 
 def rescaling(scale: float, offset: float = 0.0) -> Build:
     return lambda keras, x: keras.layers.Rescaling(scale, offset)(x)

@@ -21,6 +21,7 @@ from tests.cli.desktop import wait_until
 from tests.cli.mjpeg import serve_mjpeg
 from tests.cli.rtsp import rtsp_camera
 from tests.cli.running import TIMEOUT, assert_one_line, command, environment, run
+from tests.sources.servers import answering, redirect, saying
 from tests.training.data_sets import write_data_set
 
 WATCHED = """
@@ -133,6 +134,20 @@ def test_the_password_of_a_stream_is_in_nothing_that_is_written(photo: Image, tm
     assert any(b"libx264" in line for line in commands)
     for written in (log.read_bytes(), recording.read_bytes(), errors, *commands):
         assert b"s3cret" not in written
+
+
+def test_a_stream_leads_to_another_host_only_where_that_is_allowed(photo: Image, tmp_path: Path) -> None:
+    log = tmp_path / "a.jsonl"
+    options = ("--no-window", "--duration", "2", "--log", log)
+    with serve_mjpeg([np.ascontiguousarray(photo)]) as elsewhere, answering(saying(redirect(elsewhere))) as server:
+        refused = run("live", "--source", server.address("/?token=s3cret"), *options)
+        assert not log.exists()
+        followed = run("live", "--source", server.address(), "--follow-redirects", *options)
+
+    assert_one_line(refused, 1, f"the server sends viewers on to {elsewhere.rpartition('/')[0]}/...", "--follow-redirects")
+    assert "s3cret" not in refused.stderr
+    assert followed.returncode == 0, followed.stderr
+    assert log.read_text()
 
 
 def test_what_ffmpeg_says_of_a_stream_shows_no_password(tmp_path: Path) -> None:
