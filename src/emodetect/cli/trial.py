@@ -27,7 +27,7 @@ def show_trials(
     trials = {}
     for model in models:
         # Not entered, since it would tell what it assumes.
-        with closing(make_backend(backend, model, conventions)) as loaded, progress_bar() as progress:
+        with closing(make_backend(backend, model, conventions, views=1)) as loaded, progress_bar() as progress:
             loaded.load()
             update = partial(progress.update, progress.add_task(one_line(Path(model).name), total=None))
             trials[model] = try_conventions(loaded, conventions, faces, update)
