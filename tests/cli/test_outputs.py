@@ -188,8 +188,8 @@ def test_the_table_shows_what_was_read_before_an_interrupt(photos: Path) -> None
 
 def test_an_address_is_shown_without_its_secrets() -> None:
     done = run("image", "https://me:secret@host.example/a.jpg?token=abc", "--format", "json")
-    assert_one_line(done, 1, "https://host.example/...: is an address, not a file; download the photo first")
-    assert json.loads(done.stdout)[0]["path"] == "https://host.example/..."
+    assert_one_line(done, 1, "https://***@host.example/a.jpg?***: is an address, not a file; download the photo first")
+    assert json.loads(done.stdout)[0]["path"] == "https://***@host.example/a.jpg?***"
     assert "secret" not in done.stdout + done.stderr
 
 
