@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +19,7 @@ from emodetect.limits import MOST_NUMBER
 from emodetect.pipeline import EmotionPipeline
 from emodetect.reader import MAX_FAILURES
 from emodetect.smoother import ScoreSmoother
-from emodetect.sources.images import read_image
+from emodetect.sources.images import address_error, read_image
 from emodetect.sources.video import VideoFile
 from emodetect.types import Frame, FrameResult, Image
 
@@ -35,6 +36,7 @@ class Options(TypedDict, total=False):
     scaling: str | tuple[float, float] | None
     channels: str | None
     output_name: str | None
+    views: int
     uncertain_below: float | None
     detector: str
     verify: bool
@@ -51,6 +53,7 @@ def open_pipeline(
     scaling: str | tuple[float, float] | None = None,
     channels: str | None = None,
     output_name: str | None = None,
+    views: int = 1,
     uncertain_below: float | None = None,
     detector: str = DETECTORS[0],
     verify: bool = True,
@@ -70,6 +73,7 @@ def open_pipeline(
             range, "imagenet", or a factor and what is added after that.
         channels: the colors that a model file was trained on, where it does not say so: "gray", "rgb" or "bgr".
         output_name: the output of a model file to read, where it has several.
+        views: 2 to average the scores of each face and its mirror image, for twice the time; 1 for the face alone.
         uncertain_below: confidence, 0 to 1, under which a reading is marked uncertain; None for the backend's own.
         detector: "haar", or "none", which takes each whole picture for one face, as for cropped faces.
         verify: whether the embedded network may refuse what the detector has found and is no face.
@@ -99,7 +103,7 @@ def open_pipeline(
         raise UsageError("min_face does not go with detector='none': no face is looked for")
     finder = create_detector(detector, min_face=smallest, min_neighbors=min_neighbors)
     conventions = ModelConventions.of(labels, scaling, channels, output_name)
-    with create_backend(backend, None if model is None else str(model), conventions) as loaded:
+    with create_backend(backend, None if model is None else str(model), conventions, views) as loaded:
         yield EmotionPipeline(
             finder,
             loaded,
@@ -111,23 +115,29 @@ def open_pipeline(
         )
 
 
-def analyze(picture: str | Path | Image, **options: Unpack[Options]) -> FrameResult:
+def analyze(picture: str | os.PathLike[str] | Image, **options: Unpack[Options]) -> FrameResult:
     """Read the emotions off the faces in one picture.
 
     Args:
         picture: a file, or uint8 (height, width, 3) BGR.
-        **options: as for `open_pipeline`: backend, model, labels, scaling, channels, output_name, uncertain_below, verify,
-            min_face, min_neighbors.
+        **options: as for `open_pipeline`: backend, model, labels, scaling, channels, output_name, views, uncertain_below,
+            verify, min_face, min_neighbors.
 
     Raises:
         EmodetectError: the picture cannot be read, or the backend cannot be loaded or fails.
+        TypeError: it is neither a name nor an array.
+        ValueError: it is an array of another shape or type, or has no pixels.
     """
-    image = read_image(Path(picture)) if isinstance(picture, str | Path) else picture
+    if isinstance(picture, str) and (error := address_error(picture)):
+        raise error
+    frame = Frame(read_image(Path(picture)) if isinstance(picture, str | os.PathLike) else picture)
     with open_pipeline(max_failures=1, **options) as pipeline:
-        return pipeline.analyze(Frame(image))
+        return pipeline.analyze(frame)
 
 
-def stream(clip: str | Path, *, smoothing: float = 0.3, **options: Unpack[Options]) -> Iterator[tuple[Frame, FrameResult]]:
+def stream(
+    clip: str | os.PathLike[str], *, smoothing: float = 0.3, **options: Unpack[Options]
+) -> Iterator[tuple[Frame, FrameResult]]:
     """Read the emotions off every frame of a clip, in order, one frame in memory at a time.
 
     Args:
@@ -137,7 +147,10 @@ def stream(clip: str | Path, *, smoothing: float = 0.3, **options: Unpack[Option
 
     Raises:
         EmodetectError: the clip cannot be read or the backend cannot be loaded.
+        TypeError: the clip is not the name of a file.
     """
+    if not isinstance(clip, str | os.PathLike):
+        raise TypeError(f"expected the name of a video file, got {type(clip).__name__}; open_pipeline reads pictures in memory")
     with (
         VideoFile(Path(clip)) as frames,
         open_pipeline(track=True, smoothing=smoothing, **options) as pipeline,

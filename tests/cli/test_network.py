@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from functools import lru_cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -110,6 +111,14 @@ def test_the_namespace_has_no_way_out() -> None:
     assert subprocess.run(line, capture_output=True, text=True, check=True).stdout.strip() == "[]"
 
 
+def commands_below(pid: int) -> Iterator[bytes]:
+    """The command lines of a process's children and theirs, as `ps` shows them to everybody."""
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in map(int, task.read_text().split()):
+            yield Path(f"/proc/{child}/cmdline").read_bytes()
+            yield from commands_below(child)
+
+
 def test_the_password_of_a_stream_is_in_nothing_that_is_written(photo: Image, tmp_path: Path) -> None:
     log, recording = tmp_path / "a.jsonl", tmp_path / "a.mp4"
     with serve_mjpeg([np.ascontiguousarray(photo)]) as address:
@@ -117,11 +126,13 @@ def test_the_password_of_a_stream_is_in_nothing_that_is_written(photo: Image, tm
         line = command("live", "--source", source, "--no-window", "--log", log, "--record", recording)
         with subprocess.Popen(line, env=environment(), stderr=subprocess.PIPE) as process:
             wait_until(lambda: recording.exists() and log.exists() and log.stat().st_size > 0, "pictures and readings")
+            commands = list(commands_below(process.pid))
             process.terminate()
             _, errors = process.communicate(timeout=TIMEOUT)
 
     assert process.returncode == 143, errors
-    for written in (log.read_bytes(), recording.read_bytes(), errors):
+    assert any(b"libx264" in line for line in commands)
+    for written in (log.read_bytes(), recording.read_bytes(), errors, *commands):
         assert b"s3cret" not in written
 
 

@@ -26,6 +26,9 @@ HEADS = ("fer2013", "ferplus")
 RESERVED = ("embedded", *HEADS)
 """Names that ``--model`` takes for the embedded network as it is, or one output of it."""
 
+MOST_VIEWS = 2
+"""A crop, and the crop mirrored."""
+
 _BUILT_IN = {
     "cnn": "emodetect.backends.cnn:create_cnn",
     "deepface": "emodetect.backends.deepface:create_deepface",
@@ -48,26 +51,48 @@ def is_built_in(name: str) -> bool:
     return name in _BUILT_IN
 
 
-def create_backend(name: str, model: str | None = None, conventions: ModelConventions = UNSTATED) -> EmotionBackend:
+def create_backend(
+    name: str, model: str | None = None, conventions: ModelConventions = UNSTATED, views: int = 1
+) -> EmotionBackend:
     """Make a backend; entering it, as a context manager, loads it.
 
     Args:
         name: one of `backend_names`.
         model: a model file, or a name that the backend knows.
         conventions: what the user says of the model; a plug-in is told the labels alone.
+        views: as for `with_views`.
 
     Raises:
-        UsageError: there is no backend of that name, or it does not take these options.
+        UsageError: there is no backend of that name, it does not take these options, or `views` is out of range.
         BackendUnavailableError: the backend itself cannot be imported.
         ModelError: there is no such model file.
     """
     factory = backend_factory(name)
     if is_built_in(name):
-        return cast("EmotionBackend", factory(model, conventions))
+        return with_views(cast("EmotionBackend", factory(model, conventions)), views)
     if others := [option for option in conventions.given if option != "--labels"]:
         raise UsageError(f"{' and '.join(others)} do not go with --backend {name}: a plug-in reads its model by itself")
     labels = None if conventions.labels is None else list(conventions.labels)
-    return cast("EmotionBackend", factory(model, labels))
+    return with_views(cast("EmotionBackend", factory(model, labels)), views)
+
+
+def with_views(backend: EmotionBackend, views: int) -> EmotionBackend:
+    """Have a backend asked about several views of each crop.
+
+    Args:
+        backend: reads the emotions.
+        views: 1 for the crop alone; 2 for the mean of the crop and its mirror image.
+
+    Raises:
+        UsageError: it is another number.
+    """
+    if views == 1:
+        return backend
+    if views != MOST_VIEWS:
+        raise UsageError(f"views: {views} is out of range, 1 to {MOST_VIEWS}")
+    from emodetect.backends.mirrored import MirroredBackend
+
+    return MirroredBackend(backend)
 
 
 def backend_factory(name: str) -> Callable[..., object]:

@@ -27,7 +27,7 @@ from emodetect import errors
 from emodetect.backends.base import EmotionBackend
 from emodetect.backends.conventions import UNSTATED, ModelConventions
 from emodetect.backends.onnx_cnn import OnnxBackend
-from emodetect.backends.registry import backend_names, create_backend, is_built_in
+from emodetect.backends.registry import backend_names, create_backend, is_built_in, with_views
 from emodetect.environment import prepare_own_process, remove_caches
 from emodetect.errors import BackendError, EmodetectError, ModelError, UsageError
 from emodetect.quiet import is_debugging
@@ -37,7 +37,9 @@ _PATIENCE = 1.0
 """Seconds that an idle process has to end by itself."""
 
 
-def create_separate(name: str, model: str | None = None, conventions: ModelConventions = UNSTATED) -> EmotionBackend:
+def create_separate(
+    name: str, model: str | None = None, conventions: ModelConventions = UNSTATED, views: int = 1
+) -> EmotionBackend:
     """Make a backend as `create_backend` does, in a process of its own where it may hold the interpreter's lock.
 
     ONNX Runtime lets go of the lock, so its networks stay in this process. A plug-in is imported in its process alone, so that
@@ -50,10 +52,10 @@ def create_separate(name: str, model: str | None = None, conventions: ModelConve
     make = partial(create_backend, name, model, conventions)
     if is_built_in(name):
         backend = make()
-        return backend if isinstance(backend, OnnxBackend) else SeparateBackend(make, title=backend.name)
+        return with_views(backend if isinstance(backend, OnnxBackend) else SeparateBackend(make, title=backend.name), views)
     if name not in backend_names():
         raise UsageError(f"no backend {name!r}; there are {', '.join(backend_names())}")
-    return SeparateBackend(make, title=name)
+    return with_views(SeparateBackend(make, title=name), views)
 
 
 class SeparateBackend(EmotionBackend):

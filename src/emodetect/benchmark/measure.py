@@ -45,11 +45,13 @@ class Configuration:
         backend: as for `create_backend`.
         model: as for `create_backend`.
         conventions: as for `create_backend`.
+        views: as for `create_backend`.
     """
 
     backend: str = "cnn"
     model: str | None = None
     conventions: ModelConventions = UNSTATED
+    views: int = 1
 
     @property
     def name(self) -> str:
@@ -64,7 +66,9 @@ class Configuration:
     @property
     def options(self) -> list[str]:
         """The options of the command line that choose it."""
-        return ["--backend", self.backend, *(["--model", self.model] if self.model else []), *self.conventions.as_options()]
+        model = ["--model", self.model] if self.model else []
+        views = ["--views", str(self.views)] if self.views > 1 else []
+        return ["--backend", self.backend, *model, *self.conventions.as_options(), *views]
 
 
 @dataclass
@@ -136,7 +140,7 @@ class Bench:
             EmodetectError: the clip cannot be read, or a backend cannot be loaded.
         """
         with VideoFile(self._clip):
-            backends = [create_backend(c.backend, c.model, c.conventions) for c in configurations]
+            backends = [create_backend(c.backend, c.model, c.conventions, c.views) for c in configurations]
         peers = self._peers(configurations)
         ours = [Runs(self._start(c)) for c in configurations]
         theirs = {model: Runs(self._start_tutorial(model)) for model in peers}

@@ -188,7 +188,7 @@ def _run() -> int:
     try:
         handle_signals()  # in here, since a signal may come at once
         if COMPLETE_VARIABLE in os.environ:
-            importlib.import_module("emodetect.cli.shells")
+            importlib.import_module("emodetect.cli.shells").check_words(os.environ[COMPLETE_VARIABLE])
         code = cli.main(complete_var=COMPLETE_VARIABLE, standalone_mode=False)
     except EmodetectError as error:
         code = _report(error, str(error), error.exit_code)

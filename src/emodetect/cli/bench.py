@@ -24,6 +24,7 @@ from emodetect.cli.options import (
     format_option,
     max_pixels_option,
     playlists_option,
+    views_option,
 )
 from emodetect.errors import UsageError
 from emodetect.text import counted, one_line
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 @click.option("--model", "models", type=NAME, multiple=True, metavar="NAME|FILE", shell_complete=complete_model,
               help="Another network for cnn: fer2013, ferplus, or a .onnx, .h5 or .keras file. May be repeated.")  # fmt: skip
 @conventions_options
+@views_option
 @detector_option
 @click.option("--frames", type=click.IntRange(1, 10**6), default=250, show_default=True,
               help="At most so many frames of the clip.")  # fmt: skip
@@ -53,7 +55,7 @@ if TYPE_CHECKING:
 @max_pixels_option
 @common_options
 def bench(
-    source: Path | None, backends: Sequence[str], models: Sequence[str], conventions: ModelConventions, kind: str,
+    source: Path | None, backends: Sequence[str], models: Sequence[str], conventions: ModelConventions, views: int, kind: str,
     frames: int, rounds: int, compare: str | None, output_format: str,
 ) -> None:  # fmt: skip
     """Measure how fast this machine finds and reads faces.
@@ -64,12 +66,12 @@ def bench(
     from emodetect.backends.registry import RESERVED
     from emodetect.benchmark.measure import Bench, Configuration
 
-    measured = [Configuration(), *(Configuration(name) for name in backends if name != "cnn")]
+    measured = [Configuration(views=views), *(Configuration(name, views=views) for name in backends if name != "cnn")]
     if conventions.given and all(model in RESERVED for model in models):
         raise UsageError(f"{', '.join(conventions.given)}: no model file is measured; name one with --model FILE")
     for model in models:
         if model != "embedded":
-            measured.append(Configuration("cnn", model, UNSTATED if model in RESERVED else conventions))
+            measured.append(Configuration("cnn", model, UNSTATED if model in RESERVED else conventions, views))
     _describe(source, kind, frames, rounds, measured)
     with _progress() as progress, _clip(source, frames) as clip:
         measuring = Bench(clip, frames=frames, rounds=rounds, compare=compare is not None, detector=kind, progress=progress)
