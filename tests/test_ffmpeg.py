@@ -9,6 +9,7 @@ import imageio_ffmpeg
 import pytest
 
 from emodetect import ffmpeg
+from emodetect.children import run_child
 from emodetect.ffmpeg import VARIABLE, ffmpeg_program, find_ffmpeg
 from tests.builders import MovingClip
 from tests.cli.running import assert_one_line, run
@@ -75,7 +76,7 @@ def test_a_clip_is_written_and_its_times_are_right_though_an_old_one_is_named(tm
     clip, output, log = tmp_path / "late.mp4", tmp_path / "keep.mp4", tmp_path / "log.jsonl"
     command = [packaged, "-loglevel", "error", "-itsoffset", "1", "-f", "lavfi", "-i", "testsrc=size=64x48:duration=0.2",
                "-f", "lavfi", "-i", "sine=duration=1.5", "-pix_fmt", "yuv420p", str(clip)]  # fmt: skip
-    ffmpeg.run_ffmpeg(command)
+    run_child(command)
     output.write_text("keep")
     done = run("video", clip, "--output", output, "--log", log, "--overwrite", env={VARIABLE: script(tmp_path, text)})
     assert done.returncode == 0, done.stderr
@@ -99,7 +100,7 @@ def test_a_program_that_does_not_end_is_ended_with_what_it_started(tmp_path: Pat
     mark = tmp_path / "mark"
     started = time.monotonic()
     with pytest.raises(subprocess.TimeoutExpired):
-        ffmpeg.run_ffmpeg([script(tmp_path, f"(sleep 3; touch {mark}) & sleep 60")], seconds=0.2)
+        run_child([script(tmp_path, f"(sleep 3; touch {mark}) & sleep 60")], seconds=0.2)
     assert time.monotonic() - started < 50
     time.sleep(3.5)
     assert not mark.exists()

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import math
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from typing_extensions import TypedDict, Unpack
 
+from emodetect.backends.conventions import ModelConventions
 from emodetect.backends.registry import create_backend
 from emodetect.backends.verifier import EmbeddedVerifier
 from emodetect.errors import UsageError
-from emodetect.faces.haar import HaarDetector, MinFace
-from emodetect.faces.tracker import FaceTracker
+from emodetect.faces.detectors import DETECTORS, create_detector
+from emodetect.faces.haar import MinFace
+from emodetect.limits import MOST_NUMBER
 from emodetect.pipeline import EmotionPipeline
 from emodetect.reader import MAX_FAILURES
 from emodetect.smoother import ScoreSmoother
-from emodetect.sources.images import read_image
+from emodetect.sources.images import address_error, read_image
 from emodetect.sources.video import VideoFile
 from emodetect.types import Frame, FrameResult, Image
 
@@ -31,7 +33,12 @@ class Options(TypedDict, total=False):
     backend: str
     model: str | Path | None
     labels: Sequence[str] | None
+    scaling: str | tuple[float, float] | None
+    channels: str | None
+    output_name: str | None
+    views: int
     uncertain_below: float | None
+    detector: str
     verify: bool
     min_face: float | None
     min_neighbors: int
@@ -43,7 +50,12 @@ def open_pipeline(
     backend: str = "cnn",
     model: str | Path | None = None,
     labels: Sequence[str] | None = None,
+    scaling: str | tuple[float, float] | None = None,
+    channels: str | None = None,
+    output_name: str | None = None,
+    views: int = 1,
     uncertain_below: float | None = None,
+    detector: str = DETECTORS[0],
     verify: bool = True,
     min_face: float | None = None,
     min_neighbors: int = 5,
@@ -56,8 +68,14 @@ def open_pipeline(
     Args:
         backend: "cnn", "deepface", or a plug-in's name.
         model: for cnn the name of a head or a model file; None for the embedded network.
-        labels: what a model file's outputs mean, where it does not say so.
+        labels: what a model file's outputs mean, in order, where it does not say so.
+        scaling: what a model file makes of pixels from 0 to 255, where it does not say so: "0..1", "-1..1", "0..255" or any other
+            range, "imagenet", or a factor and what is added after that.
+        channels: the colors that a model file was trained on, where it does not say so: "gray", "rgb" or "bgr".
+        output_name: the output of a model file to read, where it has several.
+        views: 2 to average the scores of each face and its mirror image, for twice the time; 1 for the face alone.
         uncertain_below: confidence, 0 to 1, under which a reading is marked uncertain; None for the backend's own.
+        detector: "haar", or "none", which takes each whole picture for one face, as for cropped faces.
         verify: whether the embedded network may refuse what the detector has found and is no face.
         min_face: the smallest face to look for: from 1 on pixels, below a share of the picture's height; None for 5 %, or 10 % of
             frames that are tracked.
@@ -68,48 +86,58 @@ def open_pipeline(
             the logger ``emodetect`` warns.
 
     Raises:
-        EmodetectError: the backend cannot be loaded, or a number is out of range.
+        EmodetectError: the backend cannot be loaded, there is no such detector, or a number is out of range.
     """
     for name, number, least, most in (
         ("uncertain_below", uncertain_below, 0, 1),
-        ("min_face", min_face, 1e-3, math.inf),
+        ("min_face", min_face, 1e-3, MOST_NUMBER),
         ("min_neighbors", min_neighbors, 1, 1000),
-        ("smoothing", smoothing, 0, math.inf),
+        ("smoothing", smoothing, 0, MOST_NUMBER),
     ):
         if number is not None and not least <= number <= most:
             raise UsageError(f"{name}: {number} is out of range, {least:g} to {most:g}")
     smallest = _MIN_FACE_CLIP if track else _MIN_FACE_PHOTO
     if min_face is not None:
         smallest = MinFace(min_face, relative=min_face < 1)
-    detector = HaarDetector(min_face=smallest, min_neighbors=min_neighbors)
-    with create_backend(backend, None if model is None else str(model), labels) as loaded:
+    if detector == "none" and min_face is not None:
+        raise UsageError("min_face does not go with detector='none': no face is looked for")
+    finder = create_detector(detector, min_face=smallest, min_neighbors=min_neighbors)
+    conventions = ModelConventions.of(labels, scaling, channels, output_name)
+    with create_backend(backend, None if model is None else str(model), conventions, views) as loaded:
         yield EmotionPipeline(
-            detector,
+            finder,
             loaded,
-            verifier=EmbeddedVerifier() if verify else None,
-            tracker=FaceTracker(confirm=2 * min_neighbors) if track else None,
+            verifier=EmbeddedVerifier() if verify and not finder.is_certain else None,
+            tracker=finder.tracker() if track else None,
             smoother=ScoreSmoother(smoothing) if track else None,
             uncertain_below=uncertain_below,
             max_failures=max_failures,
         )
 
 
-def analyze(picture: str | Path | Image, **options: Unpack[Options]) -> FrameResult:
+def analyze(picture: str | os.PathLike[str] | Image, **options: Unpack[Options]) -> FrameResult:
     """Read the emotions off the faces in one picture.
 
     Args:
         picture: a file, or uint8 (height, width, 3) BGR.
-        **options: as for `open_pipeline`: backend, model, labels, uncertain_below, verify, min_face, min_neighbors.
+        **options: as for `open_pipeline`: backend, model, labels, scaling, channels, output_name, views, uncertain_below,
+            verify, min_face, min_neighbors.
 
     Raises:
         EmodetectError: the picture cannot be read, or the backend cannot be loaded or fails.
+        TypeError: it is neither a name nor an array.
+        ValueError: it is an array of another shape or type, or has no pixels.
     """
-    image = read_image(Path(picture)) if isinstance(picture, str | Path) else picture
+    if isinstance(picture, str) and (error := address_error(picture)):
+        raise error
+    frame = Frame(read_image(Path(picture)) if isinstance(picture, str | os.PathLike) else picture)
     with open_pipeline(max_failures=1, **options) as pipeline:
-        return pipeline.analyze(Frame(image))
+        return pipeline.analyze(frame)
 
 
-def stream(clip: str | Path, *, smoothing: float = 0.3, **options: Unpack[Options]) -> Iterator[tuple[Frame, FrameResult]]:
+def stream(
+    clip: str | os.PathLike[str], *, smoothing: float = 0.3, **options: Unpack[Options]
+) -> Iterator[tuple[Frame, FrameResult]]:
     """Read the emotions off every frame of a clip, in order, one frame in memory at a time.
 
     Args:
@@ -119,7 +147,10 @@ def stream(clip: str | Path, *, smoothing: float = 0.3, **options: Unpack[Option
 
     Raises:
         EmodetectError: the clip cannot be read or the backend cannot be loaded.
+        TypeError: the clip is not the name of a file.
     """
+    if not isinstance(clip, str | os.PathLike):
+        raise TypeError(f"expected the name of a video file, got {type(clip).__name__}; open_pipeline reads pictures in memory")
     with (
         VideoFile(Path(clip)) as frames,
         open_pipeline(track=True, smoothing=smoothing, **options) as pipeline,

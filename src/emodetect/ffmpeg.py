@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import os
 import re
 import shutil
-import signal
 import subprocess
 from dataclasses import dataclass
 
+from emodetect.children import run_child
 from emodetect.cures import FFMPEG_CURE
 from emodetect.errors import OutputError, first_line
 from emodetect.once import warn_once
@@ -102,7 +101,7 @@ def _examined(program: str) -> tuple[str, str]:
     if not shutil.which(program):
         return "", "is no program"
     try:
-        done = run_ffmpeg([program, "-version"], seconds=_VERSION_SECONDS)
+        done = run_child([program, "-version"], seconds=_VERSION_SECONDS)
     except subprocess.TimeoutExpired:
         return "", f"did not say its version within {_VERSION_SECONDS:g} s"
     except OSError as error:
@@ -119,32 +118,3 @@ def _examined(program: str) -> tuple[str, str]:
         is_new_enough = library is not None and (int(library[1]), int(library[2])) >= _OLDEST_LIBAVFORMAT
     oldest = ".".join(map(str, OLDEST))
     return version[1], "" if is_new_enough else f"is FFmpeg {version[1]}; {oldest} or newer is needed"
-
-
-def run_ffmpeg(
-    command: list[str], *, seconds: float | None = None, descriptors: tuple[int, ...] = ()
-) -> subprocess.CompletedProcess[bytes]:
-    """Run FFmpeg to its end, its outputs caught.
-
-    Args:
-        command: the program and its arguments.
-        seconds: how long it may take; then it is ended, with what it has started.
-        descriptors: open files that it inherits.
-
-    Raises:
-        OSError: it cannot be run.
-        subprocess.TimeoutExpired: it takes longer.
-    """
-    with subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        pass_fds=descriptors, start_new_session=True,
-    ) as process:  # fmt: skip
-        try:
-            output, messages = process.communicate(timeout=seconds)
-        except BaseException:
-            process.kill()
-            if os.name == "posix":  # a script that was named as FFmpeg has started others
-                with contextlib.suppress(OSError):
-                    os.killpg(process.pid, signal.SIGKILL)
-            raise
-    return subprocess.CompletedProcess(command, process.returncode, output, messages)

@@ -11,20 +11,18 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 
 from typing_extensions import Self
 
+from emodetect.capture_options import capture_options
 from emodetect.errors import SourceError
 from emodetect.sources.pixels import max_pixels
 from emodetect.sources.playlists import allows_playlists
 from emodetect.suggestions import did_you_mean_file
-from emodetect.text import looks_like_address
-
-_OPENCV_VARIABLE = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
+from emodetect.text import looks_like_address, public_name
 
 _CONTAINERS = (
     "3dostr,4xm,aac,ac3,aiff,amr,amv,apng,apv,asf,asf_o,au,av1,avi,avs,avs2,avs3,bink,caf,cavsvideo,dav,dhav,dirac,dnxhd,dv,dxa,"
@@ -39,8 +37,6 @@ _CONTAINERS = (
 
 _PLAYLIST_PROTOCOLS = "file,crypto,data"
 """Playlists of a file may name other files of this machine, but no addresses."""
-
-_lock = threading.Lock()
 
 
 class MediaFile:
@@ -66,7 +62,9 @@ class MediaFile:
             self._descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
         except FileNotFoundError:
             if str(path).isdecimal() or looks_like_address(str(path)):
-                raise SourceError(f"{path}: no such file; cameras and streams are for 'emodetect live --source'") from None
+                raise SourceError(
+                    f"{public_name(str(path))}: no such file; cameras and streams are for 'emodetect live --source'"
+                ) from None
             raise SourceError(f"{path}: no such file{did_you_mean_file(path)}") from None
         except OSError as error:
             raise SourceError(f"{path}: cannot be read ({error.strerror or error})") from error
@@ -99,17 +97,8 @@ class MediaFile:
         """
         if not _is_unicode(self.address):  # OpenCV crashes at it
             raise SourceError(f"{self.path}: cannot be opened by this name, which is not Unicode; rename it")
-        own = "|".join(f"{name};{value}" for name, value in self._restrictions().items())
-        with _lock:  # OpenCV looks for options in the environment
-            before = os.environ.get(_OPENCV_VARIABLE)
-            os.environ[_OPENCV_VARIABLE] = f"{before}|{own}" if before else own
-            try:
-                yield self.address
-            finally:
-                if before is None:
-                    del os.environ[_OPENCV_VARIABLE]
-                else:
-                    os.environ[_OPENCV_VARIABLE] = before
+        with capture_options("|".join(f"{name};{value}" for name, value in self._restrictions().items())):
+            yield self.address
 
     def _restrictions(self) -> dict[str, str]:
         """FFmpeg's options that keep it to the file."""

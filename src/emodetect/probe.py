@@ -8,7 +8,8 @@ import subprocess
 from dataclasses import dataclass
 from fractions import Fraction
 
-from emodetect.ffmpeg import ffmpeg_program, run_ffmpeg
+from emodetect.children import run_child
+from emodetect.ffmpeg import ffmpeg_program
 from emodetect.media import MediaFile
 
 _SECONDS = 60.0
@@ -138,6 +139,6 @@ def _run(
     """Run FFmpeg on a file; None if it cannot be run, or takes too long."""
     command = [ffmpeg_program(), "-hide_banner", "-nostdin", "-loglevel", messages, *file.input(*options), *output]
     try:
-        return run_ffmpeg(command, seconds=seconds, descriptors=file.descriptors)
+        return run_child(command, seconds=seconds, descriptors=file.descriptors)
     except (OSError, subprocess.TimeoutExpired):
         return None

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from emodetect.backends.conventions import ModelConventions
 from emodetect.backends.registry import create_backend
 from emodetect.errors import UsageError
 from emodetect.types import EMOTIONS, Image
@@ -46,8 +47,8 @@ def test_a_mistake_in_the_preparation_would_show(home: Path, face_crops: list[Im
 
 @pytest.mark.parametrize(("model", "labels"), [("model.h5", None), (None, ["happy"])])
 def test_it_takes_neither_a_model_nor_labels(model: str | None, labels: list[str] | None) -> None:
-    with pytest.raises(UsageError, match="do not go with --backend deepface"):
-        create_backend("deepface", model, labels)
+    with pytest.raises(UsageError, match="not go with --backend deepface"):
+        create_backend("deepface", model, ModelConventions.of(labels))
 
 
 def run_emodetect(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

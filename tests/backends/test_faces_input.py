@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from emodetect.backends.conventions import Scaling
 from emodetect.backends.faces_input import FaceInput
 from tests.builders import make_image
 
@@ -22,19 +23,19 @@ def test_the_batch_has_the_networks_shape(count: int, channels: int, first: bool
 @pytest.mark.parametrize("size", [(1, 1), (1, 90), (90, 1), (20, 24), (48, 48), (48, 96), (500, 700)])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_crops_of_any_size_fill_the_input(size: tuple[int, int], channels: int) -> None:
-    batch = FaceInput(channels=channels, scale=1.0).prepare([make_image(*size, color=(90, 90, 90))])
+    batch = FaceInput(channels=channels, scaling=Scaling.parse("0..255")).prepare([make_image(*size, color=(90, 90, 90))])
     np.testing.assert_allclose(batch, np.full((1, 48, 48, channels), 90), atol=1)
 
 
 @pytest.mark.parametrize("first", [False, True])
 def test_colour_networks_get_red_first(first: bool) -> None:
-    batch = FaceInput(4, 4, 3, channels_first=first, scale=1.0).prepare([make_image(color=(10, 20, 30))])
+    batch = FaceInput(4, 4, 3, channels_first=first, scaling=Scaling.parse("0..255")).prepare([make_image(color=(10, 20, 30))])
     pixel = batch[0, :, 0, 0] if first else batch[0, 0, 0]
     assert pixel.tolist() == [30, 20, 10]
 
 
 def test_gray_is_weighted_as_eyes_see_it() -> None:
-    batch = FaceInput(scale=1.0).prepare([make_image(color=(0, 0, 255)), make_image(color=(255, 0, 0))])
+    batch = FaceInput(scaling=Scaling.parse("0..255")).prepare([make_image(color=(0, 0, 255)), make_image(color=(255, 0, 0))])
     assert batch[0, 0, 0, 0] == pytest.approx(0.299 * 255, abs=1)
     assert batch[1, 0, 0, 0] == pytest.approx(0.114 * 255, abs=1)
 
@@ -45,7 +46,7 @@ def test_gray_is_weighted_as_eyes_see_it() -> None:
 )
 def test_pixels_are_scaled_and_then_moved(scale: float, offset: float, black: float, white: float) -> None:
     crops = [make_image(color=(0, 0, 0)), make_image(color=(255, 255, 255))]
-    batch = FaceInput(scale=scale, offset=offset).prepare(crops)
+    batch = FaceInput(scaling=Scaling((scale,), (offset,))).prepare(crops)
     np.testing.assert_allclose(batch[0], black, atol=1e-6)
     np.testing.assert_allclose(batch[1], white, atol=1e-6)
 
@@ -53,7 +54,7 @@ def test_pixels_are_scaled_and_then_moved(scale: float, offset: float, black: fl
 def test_rows_stay_rows_and_columns_columns() -> None:
     crop = make_image(96, 96, (0, 0, 0))
     crop[:48] = 255  # the upper half is white
-    [result] = FaceInput(scale=1.0).prepare([crop])
+    [result] = FaceInput(scaling=Scaling.parse("0..255")).prepare([crop])
     assert result[:23].min() == 255
     assert result[25:].max() == 0
 
@@ -61,21 +62,23 @@ def test_rows_stay_rows_and_columns_columns() -> None:
 def test_an_input_that_is_not_square_keeps_its_columns() -> None:
     crop = make_image(80, 80, (0, 0, 0))
     crop[:, :40] = 255  # the left half is white
-    [result] = FaceInput(20, 60, scale=1.0).prepare([crop])
+    [result] = FaceInput(20, 60, scaling=Scaling.parse("0..255")).prepare([crop])
     assert result[:, :29].min() == 255
     assert result[:, 31:].max() == 0
 
 
 def test_crops_keep_their_order() -> None:
     levels = [10, 200, 90]
-    batch = FaceInput(scale=1.0).prepare([make_image(30 + 40 * i, 50, (v, v, v)) for i, v in enumerate(levels)])
+    batch = FaceInput(scaling=Scaling.parse("0..255")).prepare(
+        [make_image(30 + 40 * i, 50, (v, v, v)) for i, v in enumerate(levels)]
+    )
     np.testing.assert_allclose(batch.mean(axis=(1, 2, 3)), levels, atol=1)
 
 
 def test_large_crops_are_averaged_and_not_sampled() -> None:
     # A fine chessboard is gray from afar; picking single pixels would leave it black and white.
     board = np.indices((480, 480)).sum(axis=0) % 2 * 255
-    [result] = FaceInput(scale=1.0).prepare([np.repeat(board[..., np.newaxis], 3, axis=2).astype(np.uint8)])
+    [result] = FaceInput(scaling=Scaling.parse("0..255")).prepare([np.repeat(board[..., np.newaxis], 3, axis=2).astype(np.uint8)])
     np.testing.assert_allclose(result, 127.5, atol=1)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from emodetect.backends.cnn import create_cnn
+from emodetect.backends.conventions import ModelConventions
 from emodetect.backends.labels import TUTORIAL_LABELS
 from emodetect.backends.metadata import ModelMetadata, write_keras_metadata
 from emodetect.errors import ModelError
@@ -23,7 +24,7 @@ def test_the_tutorials_file_scores_as_the_tutorial_scores_it(
 
     path = tutorial_h5 if kind == "h5" else tutorial_keras
     model = keras.models.load_model(path, compile=False)
-    with create_cnn(str(path), None) as backend:
+    with create_cnn(str(path)) as backend:
         found = backend.classify(face_crops)
 
     for crop, scores in zip(face_crops, found, strict=True):
@@ -38,9 +39,11 @@ def test_the_tutorials_file_scores_as_the_tutorial_scores_it(
 
 
 def test_labels_are_mapped_by_name(happy_when_bright: Path, gray_levels: list[Image]) -> None:
-    with create_cnn(str(happy_when_bright), None) as backend:
+    labels = ("angry", "disgust", "fear", "neutral", "sad", "happy", "surprise")
+
+    with create_cnn(str(happy_when_bright)) as backend:
         scores = backend.classify(gray_levels)
-    with create_cnn(str(happy_when_bright), ["angry", "disgust", "fear", "neutral", "sad", "happy", "surprise"]) as backend:
+    with create_cnn(str(happy_when_bright), ModelConventions(labels)) as backend:
         renamed = backend.classify(gray_levels)
 
     assert EMOTIONS[int(scores[1].argmax())] is Emotion.HAPPY
@@ -54,7 +57,7 @@ def test_metadata_of_our_training_is_followed(tmp_path: Path, suffix: str, gray_
     labels = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")
     write_keras_metadata(path, ModelMetadata(labels={"ferplus": labels}, uncertain_below=0.61))
 
-    with create_cnn(str(path), None) as backend:
+    with create_cnn(str(path)) as backend:
         scores = backend.classify(gray_levels)
 
     assert EMOTIONS[int(scores[1].argmax())] is Emotion.SURPRISE
@@ -71,7 +74,7 @@ def test_size_and_channels_come_from_the_model(tmp_path: Path) -> None:
     red, blue = np.zeros((2, 50, 50, 3), np.uint8)
     red[..., 2], blue[..., 0] = 255, 255
 
-    with create_cnn(str(path), None) as backend:
+    with create_cnn(str(path)) as backend:
         scores = backend.classify([red, blue])
 
     happy = EMOTIONS.index(Emotion.HAPPY)
@@ -80,14 +83,12 @@ def test_size_and_channels_come_from_the_model(tmp_path: Path) -> None:
 
 
 def test_the_network_is_traced_once(happy_when_bright: Path, gray_levels: list[Image]) -> None:
-    with create_cnn(str(happy_when_bright), None) as backend:
+    with create_cnn(str(happy_when_bright)) as backend:
         for count in (1, 2, 5, 3, 1):
             assert backend.classify(gray_levels[:1] * count).shape == (count, 7)
         assert backend.classify([]).shape == (0, 7)
         # One traced function for batches of every size: retracing would cost hundreds of milliseconds a face count.
-        assert backend._call.__closure__ is not None  # type: ignore[attr-defined]
-        functions = [cell.cell_contents for cell in backend._call.__closure__]  # type: ignore[attr-defined]
-        traced = [function for function in functions if hasattr(function, "experimental_get_tracing_count")]
+        traced = backend.network._calls.values()  # type: ignore[attr-defined]
         assert [function.experimental_get_tracing_count() for function in traced] == [1]
 
 
@@ -98,7 +99,7 @@ def test_a_file_that_is_no_model_is_refused(tmp_path: Path, suffix: str, content
     path.write_bytes(content)
 
     with pytest.raises(ModelError) as caught:
-        create_cnn(str(path), None).load()
+        create_cnn(str(path)).load()
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -108,16 +109,16 @@ def test_weights_without_a_model_are_refused(tmp_path: Path) -> None:
     known_order_model(7).save_weights(path)
 
     with pytest.raises(ModelError, match="weights only"):
-        create_cnn(str(path), None).load()
+        create_cnn(str(path)).load()
 
 
 def test_the_number_of_outputs_must_fit_the_labels(tmp_path: Path) -> None:
     path = tmp_path / "five.keras"
     known_order_model(5).save(path)
 
-    with pytest.raises(ModelError, match="expected 7 outputs, got 5; --labels"):
-        create_cnn(str(path), None).load()
-    with create_cnn(str(path), ["happy", "sad", "angry", "fear", "neutral"]) as backend:
+    with pytest.raises(ModelError, match="has 5 values and the file does not say what they mean; --labels"):
+        create_cnn(str(path)).load()
+    with create_cnn(str(path), ModelConventions(("happy", "sad", "angry", "fear", "neutral"))) as backend:
         assert backend.name == "five.keras"
 
 
@@ -129,7 +130,7 @@ def test_the_input_must_be_a_picture(tmp_path: Path) -> None:
     keras.Model(inputs, keras.layers.Dense(7)(inputs)).save(path)
 
     with pytest.raises(ModelError, match="expected one input"):
-        create_cnn(str(path), None).load()
+        create_cnn(str(path)).load()
 
 
 @pytest.mark.parametrize("suffix", [".h5", ".keras"])
@@ -145,5 +146,5 @@ def test_a_model_that_carries_code_is_not_run(tmp_path: Path, suffix: str) -> No
     Path(marker).unlink(missing_ok=True)
 
     with pytest.raises(ModelError, match="Lambda"):
-        create_cnn(str(path), None).load()
+        create_cnn(str(path)).load()
     assert not Path(marker).exists()

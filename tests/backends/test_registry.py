@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from emodetect.backends.base import EmotionBackend
+from emodetect.backends.conventions import ModelConventions
 from emodetect.backends.registry import backend_names, create_backend
 from emodetect.errors import BackendUnavailableError, UsageError
 from tests.builders import ROOT, FakeBackend, write_plugin
@@ -52,12 +53,18 @@ def test_plug_ins_follow_the_built_in_ones_in_order_and_cannot_replace_them() ->
 
 @pytest.mark.usefixtures("plugins")
 def test_a_plug_in_gets_model_and_labels() -> None:
-    with create_backend("zebra", "model.bin", ["happy", "sad"]) as backend:
+    with create_backend("zebra", "model.bin", ModelConventions.of(["happy", "sad"])) as backend:
         assert isinstance(backend, EmotionBackend)
         assert isinstance(backend, FakeBackend)
         assert getattr(backend, "model", None) == "model.bin"
         assert getattr(backend, "labels", None) == ["happy", "sad"]
     assert backend.closed == 1
+
+
+@pytest.mark.usefixtures("plugins")
+def test_a_plug_in_is_told_nothing_but_the_labels() -> None:
+    with pytest.raises(UsageError, match=r"--scaling and --channels do not go with --backend zebra"):
+        create_backend("zebra", "model.bin", ModelConventions.of(["happy"], "0..1", "bgr"))
 
 
 @pytest.mark.usefixtures("plugins")

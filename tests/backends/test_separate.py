@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from emodetect.backends.conventions import ModelConventions
 from emodetect.backends.keras_cnn import KerasBackend
 from emodetect.backends.onnx_cnn import OnnxBackend
 from emodetect.backends.separate import SeparateBackend, create_separate
@@ -132,14 +133,14 @@ def test_what_leaves_the_interpreter_alone_stays_in_this_process() -> None:
     [
         ("none", None, None, UsageError, "no backend 'none'; there are cnn, deepface, odd"),
         ("cnn", "none.h5", None, ModelError, "none.h5: no such model file"),
-        ("deepface", "a.h5", None, UsageError, "do not go with --backend deepface"),
+        ("deepface", "a.h5", None, UsageError, "not go with --backend deepface"),
     ],
 )
 def test_wrong_options_are_refused_before_anything_is_started(
     name: str, model: str | None, labels: list[str] | None, kind: type[Exception], message: str
 ) -> None:
     with pytest.raises(kind, match=message):
-        create_separate(name, model, labels)
+        create_separate(name, model, ModelConventions.of(labels))
 
 
 @pytest.mark.parametrize(
@@ -153,7 +154,7 @@ def test_wrong_options_are_refused_before_anything_is_started(
 def test_errors_in_loading_arrive_as_they_are(
     model: str | None, labels: list[str] | None, kind: type[Exception], message: str
 ) -> None:
-    backend = create_separate("odd", model, labels)
+    backend = create_separate("odd", model, ModelConventions.of(labels))
     with pytest.raises(kind, match=message):
         backend.load()
     backend.close()

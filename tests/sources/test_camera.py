@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import os
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeAlias
@@ -14,13 +16,14 @@ import pytest
 
 from emodetect.errors import SourceError
 from emodetect.sources import camera
-from emodetect.sources.camera import FIRST_PICTURE_SECONDS, RTSP_OPTIONS, STALL_SECONDS, LiveCapture, LiveSource
+from emodetect.sources.camera import FIRST_PICTURE_SECONDS, STALL_SECONDS, LiveCapture, LiveSource
 from emodetect.types import Frame, Image
 from tests.builders import make_image, write_clip
 from tests.cli.desktop import wait_until
 from tests.cli.mjpeg import NetworkCamera, network_camera
 from tests.cli.rtsp import RtspCamera, rtsp_camera
 from tests.cli.running import TIMEOUT
+from tests.sources.servers import answering
 
 Camera: TypeAlias = NetworkCamera | RtspCamera
 
@@ -29,11 +32,8 @@ RED, BLUE = (0, 0, 200), (200, 0, 0)
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The tests wait a second where users wait 2.5; and what a source sets for the whole process ends with its test."""
+    """The tests wait a second where users wait 2.5."""
     monkeypatch.setattr(camera, "STALL_SECONDS", 1.0)
-    variable, _ = RTSP_OPTIONS
-    monkeypatch.setenv(variable, "")
-    monkeypatch.delenv(variable)
 
 
 @contextmanager
@@ -175,24 +175,34 @@ class TestStream:
         capture.raise_error()
 
 
-@pytest.mark.parametrize(
-    ("address", "before", "after"),
-    [
-        ("rtsp://127.0.0.1:9/", None, RTSP_OPTIONS[1]),
-        ("RTSPS://127.0.0.1:9/", None, RTSP_OPTIONS[1]),
-        ("rtsp://127.0.0.1:9/", "rtsp_transport;udp", "rtsp_transport;udp"),
-        ("http://127.0.0.1:9/", None, None),
-    ],
-)
-def test_only_rtsp_is_opened_without_counting_pictures_first(
-    address: str, before: str | None, after: str | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    variable, _ = RTSP_OPTIONS
-    if before:
-        monkeypatch.setenv(variable, before)
-    with LiveCapture(LiveSource.parse(address)) as capture, pytest.raises(SourceError, match="cannot be opened"):
-        wait_until(lambda: capture.opened(0.1), "the refusal")
-    assert os.environ.get(variable) == after
+@pytest.mark.parametrize("scheme", ["http", "rtsp"])
+def test_never_more_than_three_tries_at_once(scheme: str) -> None:
+    """Of a camera that takes connections and says nothing more: what was given up is let go of."""
+    picture = cv2.imencode(".jpg", make_image())[1].tobytes()
+    connections: list[int] = []
+
+    def answer(request: bytes, viewer: socket.socket) -> None:
+        connections.append(len(connections))
+        if len(connections) == 1 and scheme == "http":
+            viewer.sendall(b"HTTP/1.0 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=b\r\n\r\n" + picture)
+        else:
+            viewer.recv(1)  # until the viewer hangs up
+
+    with answering(answer) as server:
+        if scheme == "http":
+            with opened(server.address(), reconnect=12) as capture:
+                wait_until(lambda: capture.is_reconnecting, "the loss")
+                wait_until(lambda: len(connections) > 6, "more tries")
+        else:
+            source = LiveSource.parse(server.address("/", "rtsp"))
+            capture = LiveCapture(source, reconnect=12)
+            with capture, ThreadPoolExecutor(1) as pool:
+                tries = pool.submit(capture._reconnected, 12.0)
+                wait_until(lambda: len(connections) > 6, "more tries")
+                capture._stopping.set()
+                tries.result(TIMEOUT)
+        assert server.most_open <= 4  # the first one may still be hanging up
+        wait_until(lambda: server.open_now == 0, "the end of all connections")
 
 
 class FakeCamera:
@@ -222,7 +232,7 @@ class FakeCamera:
 def plug_in(monkeypatch: pytest.MonkeyPatch, *cameras: FakeCamera) -> None:
     """What opening the camera gives, time after time; nothing after the last."""
     waiting = iter(cameras)
-    monkeypatch.setattr(camera, "_open", lambda source: next(waiting, FakeCamera(RED, 0, hangs=False)))
+    monkeypatch.setattr(camera, "_open_camera", lambda target: next(waiting, FakeCamera(RED, 0, hangs=False)))
 
 
 class TestCamera:

@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from emodetect.backends.base import EmotionBackend
+from emodetect.backends.conventions import UNSTATED, ModelConventions
 from emodetect.backends.onnx_session import EMBEDDED
 from emodetect.backends.registry import HEADS, RESERVED
 from emodetect.errors import ModelError, UsageError
 from emodetect.suggestions import did_you_mean, did_you_mean_file
 
 
-def create_cnn(model: str | None, labels: Sequence[str] | None) -> EmotionBackend:
+def create_cnn(model: str | None, conventions: ModelConventions = UNSTATED) -> EmotionBackend:
     """Choose the embedded network (no model, "embedded", or the name of a head) or a file ending in .onnx, .h5 or .keras.
 
     Raises:
-        UsageError: labels are given for the embedded network, which has its own.
+        UsageError: conventions are given for the embedded network, which has its own.
         ModelError: there is no such file, or it is of another kind.
     """
     if model is None or model in RESERVED:
         from emodetect.backends.onnx_cnn import OnnxBackend
 
-        if labels:
-            raise UsageError("--labels goes with --model FILE; the embedded network knows its own labels")
-        return OnnxBackend(EMBEDDED, head=model if model in HEADS else None, name=model or "embedded")
+        if given := conventions.given:
+            what = f"{', '.join(given)} {'goes' if len(given) == 1 else 'go'}"
+            raise UsageError(f"{what} with --model FILE; the embedded network knows its own conventions")
+        head = ModelConventions(output_name=model) if model in HEADS else UNSTATED
+        return OnnxBackend(EMBEDDED, conventions=head, name=model or "embedded")
     path = Path(model)
     if path.is_dir():
         raise ModelError(f"{path}: is a folder; expected a model file ending in .onnx, .h5 or .keras")
@@ -35,9 +37,9 @@ def create_cnn(model: str | None, labels: Sequence[str] | None) -> EmotionBacken
     if suffix == ".onnx":
         from emodetect.backends.onnx_cnn import OnnxBackend
 
-        return OnnxBackend(path, labels=labels)
+        return OnnxBackend(path, conventions=conventions)
     if suffix in {".h5", ".hdf5", ".keras"}:
         from emodetect.backends.keras_cnn import KerasBackend
 
-        return KerasBackend(path, labels=labels)
+        return KerasBackend(path, conventions=conventions)
     raise ModelError(f"{path}: unknown kind of model file; expected one ending in .onnx, .h5 or .keras")

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from typing_extensions import override
 
 from emodetect.backends.base import EmotionBackend
+from emodetect.backends.conventions import UNSTATED, ModelConventions
 from emodetect.backends.deepface_weights import weights_cure, weights_path
 from emodetect.backends.labels import LabelMap
 from emodetect.cures import DEEPFACE_CURE
@@ -48,14 +49,16 @@ class DeepFaceBackend(EmotionBackend):
         return self._labels.apply(self._call(np.stack([_prepare(crop) for crop in crops])[..., np.newaxis]))
 
 
-def create_deepface(model: str | None, labels: Sequence[str] | None) -> EmotionBackend:
-    """Make the backend; it has one model, so neither a model nor labels can be given.
+def create_deepface(model: str | None, conventions: ModelConventions = UNSTATED) -> EmotionBackend:
+    """Make the backend; it has one model, so neither a model nor conventions can be given.
 
     Raises:
-        UsageError: a model or labels are given.
+        UsageError: a model or conventions are given.
     """
-    if model is not None or labels:
-        raise UsageError("--model and --labels do not go with --backend deepface, which has its own model")
+    given = [*(["--model"] if model is not None else []), *conventions.given]
+    if given:
+        does = "does" if len(given) == 1 else "do"
+        raise UsageError(f"{' and '.join(given)} {does} not go with --backend deepface, which has its own model")
     return DeepFaceBackend()
 
 

@@ -25,8 +25,10 @@ from typing_extensions import override
 
 from emodetect import errors
 from emodetect.backends.base import EmotionBackend
+from emodetect.backends.conventions import UNSTATED, ModelConventions
 from emodetect.backends.onnx_cnn import OnnxBackend
-from emodetect.backends.registry import backend_names, create_backend, is_built_in
+from emodetect.backends.registry import backend_names, create_backend, is_built_in, with_views
+from emodetect.environment import prepare_own_process, remove_caches
 from emodetect.errors import BackendError, EmodetectError, ModelError, UsageError
 from emodetect.quiet import is_debugging
 from emodetect.types import Image
@@ -35,7 +37,9 @@ _PATIENCE = 1.0
 """Seconds that an idle process has to end by itself."""
 
 
-def create_separate(name: str, model: str | None = None, labels: Sequence[str] | None = None) -> EmotionBackend:
+def create_separate(
+    name: str, model: str | None = None, conventions: ModelConventions = UNSTATED, views: int = 1
+) -> EmotionBackend:
     """Make a backend as `create_backend` does, in a process of its own where it may hold the interpreter's lock.
 
     ONNX Runtime lets go of the lock, so its networks stay in this process. A plug-in is imported in its process alone, so that
@@ -45,13 +49,13 @@ def create_separate(name: str, model: str | None = None, labels: Sequence[str] |
         UsageError: there is no backend of that name, or it does not take these options.
         ModelError: there is no such model file.
     """
-    make = partial(create_backend, name, model, labels)
+    make = partial(create_backend, name, model, conventions)
     if is_built_in(name):
         backend = make()
-        return backend if isinstance(backend, OnnxBackend) else SeparateBackend(make, title=backend.name)
+        return with_views(backend if isinstance(backend, OnnxBackend) else SeparateBackend(make, title=backend.name), views)
     if name not in backend_names():
         raise UsageError(f"no backend {name!r}; there are {', '.join(backend_names())}")
-    return SeparateBackend(make, title=name)
+    return with_views(SeparateBackend(make, title=name), views)
 
 
 class SeparateBackend(EmotionBackend):
@@ -79,7 +83,7 @@ class SeparateBackend(EmotionBackend):
         theirs.close()
         if self._cancelled:
             process.kill()
-        self.name, self.uncertain_below, self.tells_contempt = self._receive()
+        self.name, self.uncertain_below, self.tells_contempt, self.description = self._receive()
 
     @override
     def classify(self, crops: Sequence[Image]) -> npt.NDArray[np.float32]:
@@ -152,13 +156,16 @@ def _without_interrupts() -> Iterator[None]:
 
 def _serve(connection: Connection, make: Callable[[], EmotionBackend]) -> None:
     """What the process does: load, then answer until the connection is closed."""
+    prepare_own_process()  # also where the parent is a program of the user's
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(os, "setsid"):
         os.setsid()  # nor does what ends a whole group of processes end it before its parent
     _end_with_parent()
     try:
-        with make() as backend:
-            connection.send(((backend.name, backend.uncertain_below, backend.tells_contempt), None))
+        with contextlib.closing(make()) as backend:
+            backend.load()
+            facts = backend.name, backend.uncertain_below, backend.tells_contempt, backend.description
+            connection.send((facts, None))
             for method, crops in _questions(connection):
                 answer: tuple[npt.NDArray[np.float32] | None, tuple[str, str] | None]
                 try:
@@ -174,6 +181,7 @@ def _serve(connection: Connection, make: Callable[[], EmotionBackend]) -> None:
     # TensorFlow takes a second to be torn down in order, and there is nothing to keep.
     sys.stdout.flush()
     sys.stderr.flush()
+    remove_caches()
     os._exit(0)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 from collections.abc import Callable, Iterator, Sequence
@@ -12,21 +11,26 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from emodetect.cli.messages import detail, shows_progress
+from emodetect.cli.messages import detail, show_json, shows_progress
 from emodetect.cli.options import (
     NAME,
     PATH,
     common_options,
     complete_backend,
     complete_model,
+    conventions_options,
     describe_settings,
+    detector_option,
     format_option,
     max_pixels_option,
     playlists_option,
+    views_option,
 )
+from emodetect.errors import UsageError
 from emodetect.text import counted, one_line
 
 if TYPE_CHECKING:
+    from emodetect.backends.conventions import ModelConventions
     from emodetect.benchmark.measure import Configuration
 
 
@@ -37,6 +41,9 @@ if TYPE_CHECKING:
               help="Another backend beside the embedded network: deepface, or a plug-in's name. May be repeated.")  # fmt: skip
 @click.option("--model", "models", type=NAME, multiple=True, metavar="NAME|FILE", shell_complete=complete_model,
               help="Another network for cnn: fer2013, ferplus, or a .onnx, .h5 or .keras file. May be repeated.")  # fmt: skip
+@conventions_options
+@views_option
+@detector_option
 @click.option("--frames", type=click.IntRange(1, 10**6), default=250, show_default=True,
               help="At most so many frames of the clip.")  # fmt: skip
 @click.option("--rounds", type=click.IntRange(1, 10**6), default=3, show_default=True, help="How many runs; the median counts.")
@@ -48,31 +55,39 @@ if TYPE_CHECKING:
 @max_pixels_option
 @common_options
 def bench(
-    source: Path | None, backends: Sequence[str], models: Sequence[str], frames: int, rounds: int, compare: str | None,
-    output_format: str,
+    source: Path | None, backends: Sequence[str], models: Sequence[str], conventions: ModelConventions, views: int, kind: str,
+    frames: int, rounds: int, compare: str | None, output_format: str,
 ) -> None:  # fmt: skip
     """Measure how fast this machine finds and reads faces.
 
     The embedded network comes first; everything is measured in turn, on the same clip, after a warm-up.
     """
+    from emodetect.backends.conventions import UNSTATED
+    from emodetect.backends.registry import RESERVED
     from emodetect.benchmark.measure import Bench, Configuration
 
-    measured = [Configuration(), *(Configuration(name) for name in backends if name != "cnn")]
-    measured += [Configuration("cnn", model) for model in models if model != "embedded"]
-    _describe(source, frames, rounds, measured)
+    measured = [Configuration(views=views), *(Configuration(name, views=views) for name in backends if name != "cnn")]
+    if conventions.given and all(model in RESERVED for model in models):
+        raise UsageError(f"{', '.join(conventions.given)}: no model file is measured; name one with --model FILE")
+    for model in models:
+        if model != "embedded":
+            measured.append(Configuration("cnn", model, UNSTATED if model in RESERVED else conventions, views))
+    _describe(source, kind, frames, rounds, measured)
     with _progress() as progress, _clip(source, frames) as clip:
-        records = Bench(clip, frames=frames, rounds=rounds, compare=compare is not None, progress=progress).measure(measured)
+        measuring = Bench(clip, frames=frames, rounds=rounds, compare=compare is not None, detector=kind, progress=progress)
+        records = measuring.measure(measured)
     if output_format == "json":
-        click.echo(json.dumps(records, indent=2))
+        show_json(records)
     else:
         _print_table(records)
 
 
-def _describe(source: Path | None, frames: int, rounds: int, measured: Sequence[Configuration]) -> None:
+def _describe(source: Path | None, kind: str, frames: int, rounds: int, measured: Sequence[Configuration]) -> None:
     """Tell, where details are wanted, what is measured on what."""
     from importlib.metadata import version
 
     describe_settings()
+    detail(f"detector: {kind}")
     detail(f"clip: {source or 'a made one, 640x360, one face'}; {counted(frames, 'frame')} at most, {counted(rounds, 'round')}")
     for one in measured:
         detail(f"backend {one.backend}: {one.name}")
@@ -86,15 +101,15 @@ def _progress() -> Iterator[Callable[[str], None]]:
     if not shows_progress():
         yield detail
         return
-    from rich.console import Console
+    from emodetect.cli.progress import messages_console
 
-    with Console(stderr=True).status("starting") as status:
+    with messages_console().status("starting") as status:
 
-        def show(text: str) -> None:
+        def tell(text: str) -> None:
             detail(text)
             status.update(one_line(text))
 
-        yield show
+        yield tell
 
 
 @contextmanager
@@ -116,15 +131,13 @@ def _clip(source: Path | None, frames: int) -> Iterator[Path]:
 def _print_table(records: Sequence[dict[str, Any]]) -> None:
     """Figures as rows, configurations side by side as columns."""
     from rich.table import Table
-    from rich.text import Text
 
-    from emodetect.cli.table import show_table
+    from emodetect.cli.table import cell, show_table
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("", no_wrap=True)
     for record in records:
-        name = one_line(Path(record["model"] or record["backend"]).name)
-        table.add_column(Text(name), justify="right", overflow="fold")
+        table.add_column(cell(Path(record["model"] or record["backend"]).name), justify="right", overflow="fold")
     loops = [record.get("tutorial", {}) for record in records]
 
     def row(name: str, figures: Sequence[dict[str, Any]], key: str, digits: int, *, style: str | None = None) -> None:

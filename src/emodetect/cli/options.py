@@ -10,21 +10,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
+from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
+from emodetect.backends.conventions import CHANNELS, SCALING_FORMS, ModelConventions, Scaling
+from emodetect.backends.registry import MOST_VIEWS
 from emodetect.cli.messages import detail, note, set_verbosity
 from emodetect.cli.settings import apply_configuration, given_elsewhere
 from emodetect.drawing.languages import NAMES, system_language
+from emodetect.environment import ignored_variables
 from emodetect.errors import UsageError
+from emodetect.faces.detectors import DETECTORS
+from emodetect.limits import MOST_NUMBER
 from emodetect.quiet import quiet_native_output, set_debugging, silence_libraries
 from emodetect.sources.pixels import MAX_PIXELS, limit_pixels
 from emodetect.sources.playlists import allow_playlists
-from emodetect.text import caption, one_line
+from emodetect.text import caption, looks_like_address
 
 if TYPE_CHECKING:
     from emodetect.backends.base import EmotionBackend
     from emodetect.drawing.style import Style
-    from emodetect.faces.haar import HaarDetector
+    from emodetect.faces.haar import FaceDetector
     from emodetect.faces.verifier import FaceVerifier
 
 
@@ -34,8 +40,8 @@ class _FilePath(click.Path):
     `Path("")` is the current folder, which nobody has named. A file that may not be read is no misuse, and other inputs are done.
     """
 
-    def __init__(self) -> None:
-        super().__init__(path_type=Path, readable=False)
+    def __init__(self, **limits: bool) -> None:
+        super().__init__(path_type=Path, readable=False, **limits)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if value == "":
@@ -52,20 +58,49 @@ class _Name(click.types.StringParamType):
         return super().convert(value, param, ctx)
 
 
-PATH, NAME = _FilePath(), _Name()
+class OutputPath(_FilePath):
+    """A file that the command writes; every other path is one that it reads."""
+
+
+class OutputName(_Name):
+    """The name of a file or folder that the command writes, as it was typed: a / at its end tells that it is a folder."""
+
+
+class _Photo(_FilePath):
+    """A path, or an address as it was typed, of which a path would lose a slash."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return value if isinstance(value, str) and looks_like_address(value) else super().convert(value, param, ctx)
+
+
+PATH, NAME, PHOTO = _FilePath(), _Name(), _Photo()
+OUTPUT, OUTPUT_NAME = OutputPath(), OutputName()
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class NumberRange(click.FloatRange):
-    """A range of numbers without NaN, which Click lets through since it is neither under nor over a limit."""
+    """A range of finite numbers, up to `MOST_NUMBER` where it has no maximum of its own.
+
+    Click lets NaN through, which is neither under nor over a limit, and infinity where there is no limit.
+    """
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """The number, if it is one."""
         number = super().convert(value, param, ctx)
         if math.isnan(number):
             self.fail(f"{value!r} is not a number.", param, ctx)
+        if abs(number) > MOST_NUMBER:
+            self.fail(f"{value} is more than {MOST_NUMBER:,.0f}.", param, ctx)
         return number
+
+
+def smoothing_option(default: float) -> Callable[[Function], Function]:
+    """``--smoothing`` with this default, seconds."""
+    return click.option(
+        "--smoothing", type=NumberRange(0), default=default, show_default=True, metavar="SECONDS",
+        help="Time over which scores are averaged; 0 is off.",
+    )  # fmt: skip
 
 
 PICTURE_SUFFIXES = (".png", ".pdf", ".svg")
@@ -81,7 +116,7 @@ def _min_face(ctx: click.Context, parameter: click.Parameter, value: str) -> tup
     except ValueError:
         raise click.BadParameter(f"{value!r} is neither a number of pixels nor a share such as 0.1 or 10%") from None
     relative = value.endswith("%") or 0 < number < 1
-    if not number > 0 or (relative and number > 1) or number == float("inf"):
+    if not 0 < number <= (1 if relative else MOST_NUMBER):
         raise click.BadParameter(f"{value!r} is out of range: at least 1 pixel, or a share up to 100%")
     return number, relative
 
@@ -109,7 +144,7 @@ def comma_separated(ctx: click.Context, parameter: click.Parameter, value: str |
 
 
 def detector_options(min_face: str) -> Callable[[Function], Function]:
-    """``--cascade``, ``--scale-factor``, ``--min-neighbors``, ``--min-face`` with this default, and ``--verify``."""
+    """``--detector``, its options (``--min-face`` with this default), and ``--verify``."""
 
     def decorate(function: Function) -> Function:
         # fmt: off
@@ -127,9 +162,47 @@ def detector_options(min_face: str) -> Callable[[Function], Function]:
         ):
             function = option(function)
         # fmt: on
-        return function
+        return detector_option(function)
 
     return decorate
+
+
+def detector_option(function: Function) -> Function:
+    """``--detector``, given to the command as ``kind``."""
+    option = click.option(
+        "--detector", "kind", type=click.Choice(DETECTORS), default=DETECTORS[0], show_default=True,
+        help="What finds faces: haar, a cascade; none takes each whole picture for one face, as for cropped faces.",
+    )  # fmt: skip
+    return option(function)
+
+
+class _LabelNamesType(click.types.StringParamType):
+    """A text that `LabelNames.parse` takes."""
+
+    name = "folder-labels"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        from emodetect.training.label_names import LabelNames
+
+        try:
+            return LabelNames.parse(str(value))
+        except UsageError as error:
+            self.fail(str(error), param, ctx)
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        from emodetect.training.label_names import NUMBERED
+
+        return [CompletionItem(name) for name in NUMBERED if name.startswith(incomplete)]
+
+
+def folder_labels_option(function: Function) -> Function:
+    """``--folder-labels``."""
+    option = click.option(
+        "--folder-labels", type=_LabelNamesType(), metavar="DATA SET|A=LABEL,...",
+        help="What the data's folders mean where their names are no words for labels: raf-db, affectnet or fer2013 for "
+             "numbers, or 1=surprise,2=fear,...",
+    )  # fmt: skip
+    return option(function)
 
 
 def complete_backend(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
@@ -165,13 +238,12 @@ def _or_file(incomplete: str, names: Iterable[str]) -> list[CompletionItem]:
 
 
 def backend_options(function: Function) -> Function:
-    """``--backend``, ``--model``, ``--labels`` and ``--uncertain``."""
+    """``--backend``, ``--model``, ``--uncertain``, ``--views``, and what `conventions_options` adds."""
+    function = views_option(conventions_options(function))
     # fmt: off
     for option in (
         click.option("--uncertain", type=_Confidence(), metavar="CONFIDENCE",
                      help="Confidence, 0 to 1 or in %, under which a reading is marked uncertain.  [default: the model's own]"),
-        click.option("--labels", callback=comma_separated, metavar="A,B,...",
-                     help="What the model file's outputs mean, in order, where the file does not say so."),
         click.option("--model", type=NAME, metavar="NAME|FILE", shell_complete=complete_model,
                      help="For cnn: embedded, or one of its heads, fer2013 and ferplus, or a .onnx, .h5 or .keras file."),
         click.option("--backend", default="cnn", show_default=True, metavar="NAME", shell_complete=complete_backend,
@@ -180,6 +252,56 @@ def backend_options(function: Function) -> Function:
         function = option(function)
     # fmt: on
     return function
+
+
+def views_option(function: Function) -> Function:
+    """``--views``."""
+    option = click.option(
+        "--views", type=click.IntRange(1, MOST_VIEWS), default=1, show_default=True,
+        help="Crops that are read of each face: 2 averages the scores of the face and its mirror image, for twice the time.",
+    )  # fmt: skip
+    return option(function)
+
+
+class _ScalingType(click.types.StringParamType):
+    """A text that `Scaling.parse` takes."""
+
+    name = "scaling"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            return Scaling.parse(str(value))
+        except UsageError as error:
+            self.fail(str(error), param, ctx)
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        return [CompletionItem(name) for name in ("0..1", "-1..1", "0..255", "imagenet") if name.startswith(incomplete)]
+
+
+def conventions_options(function: Function) -> Function:
+    """``--labels``, ``--scaling``, ``--channels`` and ``--output-name``, given to the command as ``conventions``."""
+
+    @functools.wraps(function)
+    def with_conventions(
+        *arguments: Any, labels: list[str] | None, scaling: Any, channels: str | None, output_name: str | None, **named: Any
+    ) -> Any:
+        return function(*arguments, conventions=ModelConventions.of(labels, scaling, channels, output_name), **named)
+
+    decorated = cast("Function", with_conventions)
+    # fmt: off
+    for option in (
+        click.option("--output-name", type=NAME, metavar="NAME",
+                     help="The output of the model file to read, where it has several."),
+        click.option("--channels", type=click.Choice(CHANNELS),
+                     help="The colors that the model file was trained on, in order, where the file does not say so."),
+        click.option("--scaling", type=_ScalingType(), metavar="RANGE|SCALE,OFFSET",
+                     help=f"What the model file makes of pixels: {SCALING_FORMS}, where the file does not say so."),
+        click.option("--labels", callback=comma_separated, metavar="A,B,...",
+                     help="What the model file's outputs mean, in order, where the file does not say so."),
+    ):
+        decorated = option(decorated)
+    # fmt: on
+    return decorated
 
 
 def common_options(function: Function) -> Function:
@@ -210,6 +332,8 @@ COMMON_OPTIONS = ("config", "verbose", "quiet", "debug")
 def _set_debugging(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
     set_debugging(value)
     silence_libraries()
+    for line in ignored_variables():  # here, since only now it is known whether notes are wanted
+        note(f"emodetect: {line}")
 
 
 def _limit_pixels(ctx: click.Context, parameter: click.Parameter, value: int | None) -> None:
@@ -309,7 +433,7 @@ def make_style(language: str | None, font: Path | None) -> Style:
         return style
     where = f"{font} lacks letters" if font else "no font on this system has the letters"
     message = f"{where} for {NAMES[language]}, so labels are English; --font FILE names another font"
-    note(f"emodetect: {one_line(message)}")
+    note(f"emodetect: {message}")
     return Style()
 
 
@@ -326,8 +450,12 @@ def make_caption_style(style: Style, language: str | None, names: Iterable[str])
     return captions
 
 
-def detector_in_words(cascade: Path | None, scale_factor: float, min_neighbors: int, min_face: tuple[float, bool]) -> str:
+def detector_in_words(
+    kind: str, cascade: Path | None, scale_factor: float, min_neighbors: int, min_face: tuple[float, bool]
+) -> str:
     """The detector that the options describe, as one line."""
+    if kind == "none":
+        return "none: each whole picture is taken for one face"
     number, relative = min_face
     smallest = f"{100 * number:g}% of the height" if relative else f"{number:g} pixels"
     return (
@@ -336,35 +464,62 @@ def detector_in_words(cascade: Path | None, scale_factor: float, min_neighbors: 
     )
 
 
-def make_detector(cascade: Path | None, scale_factor: float, min_neighbors: int, min_face: tuple[float, bool]) -> HaarDetector:
-    """The detector that the options describe."""
-    from emodetect.faces.haar import HaarDetector, MinFace
+def make_detector(
+    kind: str, cascade: Path | None, scale_factor: float, min_neighbors: int, min_face: tuple[float, bool]
+) -> FaceDetector:
+    """The detector that the options describe.
 
-    detail(f"detector: {detector_in_words(cascade, scale_factor, min_neighbors, min_face)}")
-    return HaarDetector(cascade, scale_factor=scale_factor, min_neighbors=min_neighbors, min_face=MinFace(*min_face))
+    Raises:
+        UsageError: the command line has options that this detector does not use.
+    """
+    from emodetect.faces.detectors import create_detector
+    from emodetect.faces.haar import MinFace
+
+    if kind == "none":
+        _refuse_options("cascade", "scale_factor", "min_neighbors", "min_face", "verify", beside="--detector none")
+    detail(f"detector: {detector_in_words(kind, cascade, scale_factor, min_neighbors, min_face)}")
+    smallest = MinFace(*min_face)
+    return create_detector(kind, cascade=cascade, scale_factor=scale_factor, min_neighbors=min_neighbors, min_face=smallest)
 
 
-def make_verifier(verify: bool) -> FaceVerifier | None:
-    """The second opinion that the options ask for."""
+def _refuse_options(*names: str, beside: str) -> None:
+    """See that the command line has none of these options, which another one makes useless; ``--no-...`` may be there.
+
+    Variables and the configuration file may have them: they are for other runs as well.
+
+    Raises:
+        UsageError: it has one.
+    """
+    ctx = click.get_current_context()
+    for option in ctx.command.params:
+        given = ctx.get_parameter_source(option.name or "") is ParameterSource.COMMANDLINE
+        if option.name in names and given and ctx.params.get(option.name) is not False:
+            raise UsageError(f"{option.opts[0]} does not go with {beside}: no face is looked for")
+
+
+def make_verifier(verify: bool, detector: FaceDetector) -> FaceVerifier | None:
+    """The verifier that the options ask for; None for a detector that is certain of its faces."""
     from emodetect.backends.verifier import EmbeddedVerifier
 
+    verify = verify and not detector.is_certain
     detail(f"verifier: {'the embedded network' if verify else 'none'}")
     return EmbeddedVerifier() if verify else None
 
 
-def make_backend(backend: str, model: str | None, labels: list[str] | None) -> EmotionBackend:
+def make_backend(backend: str, model: str | None, conventions: ModelConventions, views: int) -> EmotionBackend:
     """The backend that the options describe."""
     from emodetect.backends.registry import create_backend
 
-    made = create_backend(backend, model, labels)
-    describe_backend(made, backend, model, labels)
+    made = create_backend(backend, model, conventions, views)
+    describe_backend(made, backend, model, conventions, views)
     return made
 
 
-def describe_backend(made: EmotionBackend, backend: str, model: str | None, labels: list[str] | None) -> None:
+def describe_backend(made: EmotionBackend, backend: str, model: str | None, conventions: ModelConventions, views: int) -> None:
     """Tell, where details are wanted, which options come from elsewhere, and which backend they make."""
     describe_settings()
-    detail(f"backend {backend}: {model or made.name}{', labels ' + ', '.join(labels) if labels else ''}")
+    mirrored = ["--views", str(views)] if views > 1 else []
+    detail(f"backend {backend}: {' '.join([model or made.name, *conventions.as_options(), *mirrored])}")
 
 
 def describe_settings() -> None:

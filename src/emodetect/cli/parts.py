@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from emodetect.errors import UsageError
+from emodetect.limits import MOST_NUMBER
 
 if TYPE_CHECKING:
     from emodetect.sources.video import ClipPart
@@ -41,7 +42,7 @@ def _region(ctx: click.Context, parameter: click.Parameter, value: str | None) -
         numbers = [float(part.removesuffix("%")) / (100 if part.endswith("%") else 1) for part in parts]
     except ValueError:
         numbers = []
-    if len(numbers) != 4 or not all(math.isfinite(number) and number >= 0 for number in numbers):
+    if len(numbers) != 4 or not all(0 <= number <= MOST_NUMBER for number in numbers):
         raise click.BadParameter(f"{value!r}: expected X,Y,WIDTH,HEIGHT in pixels or shares, such as 50%,0,50%,100%")
     relative = any(percent) or max(numbers) <= 1
     plain = [number for number, is_percent in zip(numbers, percent, strict=True) if not is_percent]
@@ -82,13 +83,13 @@ def make_part(start: float | None, end: float | None, every: int) -> ClipPart:
     return part
 
 
-def make_region(roi: tuple[list[float], bool] | None, size: tuple[int, int], min_face: tuple[float, bool]) -> Box | None:
+def make_region(roi: tuple[list[float], bool] | None, size: tuple[int, int], min_face: tuple[float, bool] | None) -> Box | None:
     """The part of a picture of this width and height that the option describes.
 
     Args:
         roi: what `part_options` makes of the option.
         size: width and height of the picture, pixels.
-        min_face: the smallest face that is looked for, as `detector_options` makes it.
+        min_face: the smallest face that is looked for, as `detector_options` makes it; None where no face is looked for.
 
     Raises:
         UsageError: it does not lie in the picture, or no face fits in it.
@@ -100,7 +101,7 @@ def make_region(roi: tuple[list[float], bool] | None, size: tuple[int, int], min
         return None
     (x, y, width, height), relative = roi
     region = Region(x, y, width, height, relative).box(size)
-    smallest = MinFace(*min_face).found_from(region.height)
+    smallest = MinFace(*min_face).found_from(region.height) if min_face is not None else 1
     if min(region.width, region.height) < smallest:
         found = f"{region.width} x {region.height} pixels hold no face; the smallest that is looked for there has {smallest:g}"
         raise UsageError(f"--roi: {found} (--min-face)")

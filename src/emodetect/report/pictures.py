@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import base64
-import tempfile
+import re
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from emodetect.children import run_child
 from emodetect.errors import SourceError
 from emodetect.faces.boxes import crop
-from emodetect.ffmpeg import ffmpeg_program, run_ffmpeg
+from emodetect.ffmpeg import ffmpeg_program
+from emodetect.scratch import scratch_file
 from emodetect.sources.video import VideoFile
 from emodetect.types import Box, Frame, Image
 
@@ -63,21 +65,21 @@ def _copied(source: VideoFile, start: float, end: float, most_bytes: int) -> byt
         part = f"setpts=N/({source.frames_per_second:.6f}*TB),trim={begin}:{end},setpts=PTS-STARTPTS,"
     else:
         inputs, part = [*source.file.input("-ss", str(begin)), "-t", str(end - start)], ""
-    with tempfile.TemporaryDirectory(prefix="emodetect-") as folder:
-        path = Path(folder) / "copy.mp4"
+    with scratch_file("copy.mp4") as file:
         # fmt: off
         command = [
             ffmpeg_program(), "-nostdin", "-loglevel", "error", *inputs, "-map", "0:v:0", "-map", "0:a:0?", "-map_metadata", "-1",
             "-map_chapters", "-1", "-vf", f"{part}scale={across}:{down},setsar=1", "-c:v", "libx264",
             "-preset", "veryfast", "-crf", "26", "-pix_fmt", "yuv420p", "-g", "25", "-c:a", "aac", "-b:a", "96k",
-            "-movflags", "+faststart", "-fs", str(most_bytes), str(path),
+            "-movflags", "+faststart", "-fs", str(most_bytes), "-progress", "pipe:1", "-f", "mp4", "-y", f"file:{file.path}",
         ]
         # fmt: on
-        done = run_ffmpeg(command, descriptors=source.file.descriptors)
-        copy = path.read_bytes() if path.exists() and not done.returncode else b""
+        done = run_child(command, descriptors=(*source.file.descriptors, *file.descriptors))
+        copy = b"" if done.returncode else file.read()
         if len(copy) >= 0.98 * most_bytes:
             raise CopyError(f"a small copy of the clip would be larger than {most_bytes / 1e6:g} MB")
-        if not copy or not _has_pictures(path):
+        counts = re.findall(rb"^frame=(\d+)", done.stdout, re.MULTILINE)
+        if not copy or not counts or not int(counts[-1]):  # what has no pictures may still have sound
             raise CopyError("FFmpeg cannot make a small copy of the clip")
         return copy
 
@@ -132,15 +134,6 @@ def data_address(image: Image) -> str:
 def address(kind: str, content: bytes) -> str:
     """Bytes of a media type as a ``data:`` address."""
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"
-
-
-def _has_pictures(clip: Path) -> bool:
-    """Whether a clip that can be played holds more than sound."""
-    try:
-        picture_size(clip)
-    except SourceError:
-        return False
-    return True
 
 
 def _reduced(image: Image, most: int) -> Image:

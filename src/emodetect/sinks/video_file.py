@@ -6,6 +6,7 @@ import contextlib
 import logging
 import math
 import os
+import signal
 import subprocess
 import tempfile
 from dataclasses import dataclass, replace
@@ -16,9 +17,11 @@ import cv2
 import numpy as np
 from typing_extensions import override
 
+from emodetect.children import run_child, start_child
 from emodetect.errors import OutputError, SourceError
-from emodetect.ffmpeg import ffmpeg_program, run_ffmpeg
+from emodetect.ffmpeg import ffmpeg_program
 from emodetect.files import check_still_there, open_output, written_whole
+from emodetect.interruption import past_one_interruption
 from emodetect.media import MediaFile
 from emodetect.overlay import Layout, Style, draw
 from emodetect.probe import first_sound
@@ -99,11 +102,15 @@ class VideoEncoder:
                         "-frag_duration", str(round(1e6 * _FRAGMENT_SECONDS))]
         command += ["-flush_packets", "1", f"file:{path.absolute()}"]
         # fmt: on
-        self._messages = tempfile.TemporaryFile()
-        # In a session of its own, so that Ctrl-C in the terminal does not end it before the file is finished.
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=self._messages, start_new_session=True
-        )
+        try:
+            self._messages = tempfile.TemporaryFile()
+            # When this process is killed, it still writes what it holds, and ends.
+            self._process = start_child(
+                command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=self._messages, last_signal=signal.SIGTERM
+            )
+        except OSError as error:
+            os.close(self._file)
+            raise OutputError(f"{path}: cannot be written: FFmpeg cannot be started ({error.strerror or error})") from error
         self._open = True
 
     def write(self, image: Image, timestamp: float | None = None) -> None:
@@ -149,18 +156,19 @@ class VideoEncoder:
         assert self._process.stdin is not None
         with contextlib.suppress(OSError):
             self._process.stdin.close()
-        status = self._process.wait()
+        past_one_interruption(self._process.wait)
+        status = self._process.returncode
         reason = self._reason()
         self._messages.close()
         try:
             check_still_there(self._path, self._file)
+            if status != 0:
+                raise OutputError(f"{self._path}: cannot be written ({reason})")
+            _finish(self._path, self._file, self._length, self._sound)
         finally:
-            os.close(self._file)
-            if self._sound is not None and status != 0:
+            os.close(self._file)  # not before: it keeps other runs from writing there
+            if self._sound is not None:
                 self._sound.file.close()
-        if status != 0:
-            raise OutputError(f"{self._path}: cannot be written ({reason})")
-        _finish(self._path, self._length, self._sound)
 
     def _reason(self) -> str:
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -323,7 +331,7 @@ def _open_sound(path: Path, start: float) -> _Sound | None:
     return _Sound(file, start, max(0.0, first - start))
 
 
-def _finish(path: Path, seconds: float, sound: _Sound | None) -> None:
+def _finish(path: Path, descriptor: int, seconds: float, sound: _Sound | None) -> None:
     """Add the sound, and make of a fragmented MP4 file one with a single index at its start, which more players can seek in.
 
     Where there is no room for a second file, the first one stays: it plays as well, but without sound.
@@ -334,16 +342,19 @@ def _finish(path: Path, seconds: float, sound: _Sound | None) -> None:
                 sound = None
             else:
                 try:
-                    _rewrite(path, seconds, sound)
+                    _rewrite(path, descriptor, seconds, sound)
                     return
                 except OutputError as error:
+                    check_still_there(path, descriptor)
                     _log.warning("%s; it is left without sound", error)
     if path.suffix.lower() != ".mkv":
-        with contextlib.suppress(OutputError):
-            _rewrite(path, seconds, None)
+        try:
+            _rewrite(path, descriptor, seconds, None)
+        except OutputError:
+            check_still_there(path, descriptor)
 
 
-def _rewrite(path: Path, seconds: float, sound: _Sound | None) -> None:
+def _rewrite(path: Path, descriptor: int, seconds: float, sound: _Sound | None) -> None:
     """Write a clip anew without encoding its pictures again.
 
     Raises:
@@ -362,11 +373,12 @@ def _rewrite(path: Path, seconds: float, sound: _Sound | None) -> None:
     with written_whole(path) as whole:
         try:
             descriptors = sound.file.descriptors if sound is not None else ()
-            done = run_ffmpeg([*command, f"file:{whole.absolute()}"], descriptors=descriptors)
+            done = run_child([*command, f"file:{whole.absolute()}"], descriptors=descriptors)
         except OSError as error:
             raise OutputError(f"{path}: cannot be finished ({error.strerror or error})") from error
         if done.returncode:
             raise OutputError(f"{path}: cannot be finished ({_reason(done.stderr, whole)})")
+        check_still_there(path, descriptor)
 
 
 def _reason(messages: bytes, path: Path) -> str:

@@ -49,6 +49,9 @@ _NO_TIME = 1e9
 _MOST_STRETCHED = 8.0
 """How many times as wide as high, or as high as wide, pixels may be. The most that is in use is about 4."""
 
+_NO_TIME_LIMITS = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, 0, cv2.CAP_PROP_READ_TIMEOUT_MSEC, 0]
+"""OpenCV's time limits go on while the process is stopped (Ctrl-Z), and would then end the clip early, without a word."""
+
 _SQUARE = 0.02
 """Pixels that are wider than high, or the other way, by less than this share count as square: they often come of rounding."""
 
@@ -117,7 +120,7 @@ class VideoFile:
             raise SourceError(f"{path}: cannot be read: {error}") from error
         # A pipe may keep us waiting for long, and everything that others say would be lost.
         with quiet_native_output() if self.file.is_regular else nullcontext(), self.file.for_opencv() as address:
-            self._capture = cv2.VideoCapture(address, cv2.CAP_FFMPEG)
+            self._capture = cv2.VideoCapture(address, cv2.CAP_FFMPEG, _NO_TIME_LIMITS)
         self._capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 0)  # it knows no mirrored pictures
         width, height = (self._capture.get(side) for side in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
         check_pixels(path, width, height)

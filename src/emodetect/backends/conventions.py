@@ -1,0 +1,200 @@
+"""What a model file often does not say of itself: labels, scaling, channels, and which output to read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
+
+from emodetect.errors import UsageError
+
+if TYPE_CHECKING:  # the command line reads this module, and must run without packages that are missing
+    from typing_extensions import Self
+
+Channels: TypeAlias = Literal["gray", "rgb", "bgr"]
+
+CHANNELS: tuple[Channels, ...] = get_args(Channels)
+
+SCALING_FORMS = "0..1, -1..1, 0..255, imagenet or SCALE,OFFSET"
+"""What `Scaling.parse` takes, for messages and help."""
+
+_SMALLEST, _LARGEST = 1e-6, 1e6
+"""Of scale and offset; networks take pixels from about -3 to 3, or from 0 to 255."""
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """What a network's input is made of pixels by: ``pixel * scale + offset``, with pixels from 0 to 255.
+
+    Attributes:
+        scale: one factor for all channels, or one per channel in the order in which the network takes them.
+        offset: as many terms.
+
+    Raises:
+        UsageError: a number is not finite, zero where it may not be, or out of all bounds.
+    """
+
+    scale: tuple[float, ...]
+    offset: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.scale) != len(self.offset) or len(self.scale) not in (1, 3):
+            raise UsageError(f"expected one scale and one offset, or three each; got {len(self.scale)} and {len(self.offset)}")
+        for factor in self.scale:
+            if not _SMALLEST <= abs(factor) <= _LARGEST:
+                raise UsageError(f"the scale {factor:g} is out of range, {_SMALLEST:g} to {_LARGEST:g}")
+        for term in self.offset:
+            if not abs(term) <= _LARGEST:
+                raise UsageError(f"the offset {term:g} is out of range, {-_LARGEST:g} to {_LARGEST:g}")
+
+    @classmethod
+    def to_range(cls, low: float, high: float) -> Self:
+        """The scaling that maps pixels from 0 to 255 to ``low`` to ``high``."""
+        return cls(((high - low) / 255,), (low,))
+
+    @classmethod
+    def of_mean(cls, mean: Sequence[float], deviation: Sequence[float], *, largest: float = 1.0) -> Self:
+        """The scaling ``(x - mean) / deviation``, where ``x`` is the pixel mapped to the range from 0 to ``largest``.
+
+        Raises:
+            UsageError: a deviation is zero, or there are not as many of both.
+        """
+        if 0 in deviation:
+            raise UsageError("the deviation 0 is out of range")
+        scale = tuple(largest / 255 / width for width in deviation)
+        return cls(scale, tuple(-center / width for center, width in zip(mean, deviation, strict=False)))
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read a preset, a range such as ``-1..1``, or ``SCALE,OFFSET``, or three scales and then three offsets.
+
+        Numbers may be fractions, such as ``1/127.5``.
+
+        Raises:
+            UsageError: it is none of them.
+        """
+        text = text.strip().lower()
+        if text == "imagenet":
+            return cls(IMAGENET.scale, IMAGENET.offset)
+        low, range_sign, high = text.partition("..")
+        try:
+            if range_sign:
+                return cls.to_range(_number(low), _number(high))
+            numbers = tuple(map(_number, text.split(",")))
+        except ValueError:
+            numbers = ()
+        if len(numbers) not in (2, 6):
+            raise UsageError(f"{text!r} is no scaling: expected {SCALING_FORMS}, such as 1/127.5,-1")
+        if numbers in ((-1, 1), (0, 1), (0, 255)):
+            raise UsageError(f"{text!r} is a scale and an offset; did you mean {numbers[0]:g}..{numbers[1]:g}?")
+        return cls(numbers[: len(numbers) // 2], numbers[len(numbers) // 2 :])
+
+    def __str__(self) -> str:
+        """What `parse` takes for it: the name of a preset where there is one."""
+        for name in ("0..1", "-1..1", "0..255", "imagenet"):
+            preset = Scaling.parse(name)
+            if len(preset.scale) == len(self.scale) and all(
+                math.isclose(a, b, rel_tol=1e-4, abs_tol=1e-4)
+                for a, b in zip((*preset.scale, *preset.offset), (*self.scale, *self.offset), strict=True)
+            ):
+                return name
+        return ",".join(f"{number:.6g}" for number in (*self.scale, *self.offset))
+
+
+_IMAGENET_MEAN, _IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""Of red, green and blue from 0 to 1, as torchvision documents them."""
+
+IMAGENET = Scaling.of_mean(_IMAGENET_MEAN, _IMAGENET_DEVIATION)
+
+ASSUMED_SCALING = Scaling.to_range(0, 1)
+"""What the tutorials divide by 255 for."""
+
+
+def _number(text: str) -> float:
+    """A number, or a fraction such as ``1/255``.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    above, sign, below = text.partition("/")
+    try:
+        return float(above) / float(below) if sign else float(above)
+    except ZeroDivisionError:
+        raise ValueError(text) from None
+
+
+@dataclass(frozen=True)
+class ModelConventions:
+    """What the user says of a model file; whatever is None is looked for in the file, and assumed where that does not say it.
+
+    Can be pickled.
+
+    Attributes:
+        labels: what each output means, in order.
+        scaling: what pixels are multiplied by, and what is added.
+        channels: "gray", "rgb" or "bgr": the order of colors that the network was trained on.
+        output_name: the output to read, of a model that has several.
+    """
+
+    labels: tuple[str, ...] | None = None
+    scaling: Scaling | None = None
+    channels: Channels | None = None
+    output_name: str | None = None
+
+    @classmethod
+    def of(
+        cls,
+        labels: Sequence[str] | None = None,
+        scaling: str | Scaling | tuple[float, float] | None = None,
+        channels: str | None = None,
+        output_name: str | None = None,
+    ) -> Self:
+        """Make conventions of values as a caller writes them.
+
+        Args:
+            labels: any sequence of names; an empty one says nothing.
+            scaling: as `Scaling.parse` takes it, or one scale and one offset.
+            channels: one of `CHANNELS`.
+            output_name: as it is.
+
+        Raises:
+            UsageError: the scaling or the channels are none.
+        """
+        if isinstance(labels, str):
+            raise UsageError(f"labels: expected a sequence of names, got {labels!r}")
+        if channels is not None and channels not in CHANNELS:
+            raise UsageError(f"channels: expected one of {', '.join(CHANNELS)}, got {channels!r}")
+        if isinstance(scaling, str):
+            scaling = Scaling.parse(scaling)
+        elif scaling is not None and not isinstance(scaling, Scaling):
+            try:
+                scale, offset = map(float, scaling)
+            except (TypeError, ValueError):
+                raise UsageError(f"scaling: expected {SCALING_FORMS}, got {scaling!r}") from None
+            scaling = Scaling((scale,), (offset,))
+        return cls(
+            tuple(labels) if labels else None,
+            scaling,
+            channels,
+            output_name,
+        )
+
+    @property
+    def given(self) -> list[str]:
+        """The options of the command line that stand for what is said here."""
+        return ["--" + part.name.replace("_", "-") for part in fields(self) if getattr(self, part.name) is not None]
+
+    def as_options(self) -> list[str]:
+        """The options of the command line, with their values, that say the same."""
+        values = (
+            ("--labels", self.labels and ",".join(self.labels)),
+            ("--scaling", self.scaling and ",".join(map(repr, (*self.scaling.scale, *self.scaling.offset)))),
+            ("--channels", self.channels),
+            ("--output-name", self.output_name),
+        )
+        return [f"{option}={value}" for option, value in values if value]
+
+
+UNSTATED = ModelConventions()
+"""Nothing is said of the model."""

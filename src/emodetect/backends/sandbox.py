@@ -1,0 +1,222 @@
+"""What a process that runs a foreign model gives up, for good: files, network, other programs, memory without end.
+
+Of all systems Linux alone lets a program without privileges forbid itself these things; elsewhere `enter_sandbox` does nothing.
+
+- Landlock (Linux 5.13, https://docs.kernel.org/userspace-api/landlock.html): no file is opened but for reading, and only where
+  Python and the system keep their libraries.
+- seccomp (https://docs.kernel.org/userspace-api/seccomp_filter.html): no socket, no further process, no other program.
+- Resource limits: memory, size of files, open files, core dumps.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import os
+import platform
+import struct
+import sys
+import sysconfig
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import emodetect
+
+MB = 2**20
+
+_SPARE_BYTES = 512 * MB
+"""What may be reserved beyond the memory limit: the stacks of idle threads are, and are never used."""
+
+_OPEN_FILES = 256
+
+_SYSTEM_FOLDERS = ("/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/local/lib", "/lib", "/lib64", "/opt/rocm/lib", "/nix/store",
+                   "/sys/devices/system/cpu", "/sys/devices/system/node")  # fmt: skip
+_SYSTEM_FILES = ("/etc/ld.so.cache", "/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/dev/urandom", "/dev/random", "/dev/zero")
+_NOWHERE = os.devnull
+
+
+def enter_sandbox(memory: int) -> dict[str, bool]:
+    """Give up what a model does not need; call it while the process has one thread, before libraries start theirs.
+
+    Args:
+        memory: bytes that the process may hold; see `_SPARE_BYTES`.
+
+    Returns:
+        Which protections this system gave, by name: "files", "network" (and processes), "memory".
+    """
+    given = dict.fromkeys(("files", "network", "memory"), False)
+    if not sys.platform.startswith("linux"):
+        return given
+    libc = ctypes.CDLL(None, use_errno=True)
+    with contextlib.suppress(OSError):
+        _no_new_privileges(libc)
+        with contextlib.suppress(OSError):
+            _forbid_files(libc, _readable())
+            given["files"] = True
+        with contextlib.suppress(OSError):
+            _forbid_calls(libc)
+            given["network"] = True
+    given["memory"] = _limit_resources(memory)
+    return given
+
+
+def processor_seconds(seconds: float) -> None:
+    """Let the system end this process once it has computed for so many more seconds, on all processors together."""
+    if not sys.platform.startswith("linux"):
+        return
+    import resource
+
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    soft = int(used.ru_utime + used.ru_stime + seconds * (os.cpu_count() or 1)) + 1
+    hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
+    resource.setrlimit(resource.RLIMIT_CPU, (soft if hard == resource.RLIM_INFINITY else min(soft, hard), hard))
+
+
+def _limit_resources(memory: int) -> bool:
+    import resource
+
+    # Not RLIMIT_AS: libraries reserve addresses that they never use. Not RLIMIT_NPROC: it counts all processes of the user.
+    for kind, most in (
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_NOFILE, _OPEN_FILES),
+        (resource.RLIMIT_DATA, memory + _SPARE_BYTES),
+    ):
+        hard = resource.getrlimit(kind)[1]
+        most = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(kind, (most, most))
+    return 0 < resource.getrlimit(resource.RLIMIT_DATA)[0] <= memory + _SPARE_BYTES
+
+
+# Landlock ------------------------------------------------------------------------------------------------------------
+
+_CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446  # the same on all processors
+_WRITE_FILE, _READ_FILE, _READ_DIR = 1 << 1, 1 << 2, 1 << 3
+_RIGHTS = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1, 4: (1 << 15) - 1}
+"""All that can be forbidden with files, by version of Landlock; later versions have one more."""
+
+
+def landlock_version() -> int:
+    """The version of Landlock that the system has; 0 for none."""
+    if not sys.platform.startswith("linux"):
+        return 0
+    with contextlib.suppress(OSError):
+        return _call(ctypes.CDLL(None, use_errno=True), _CREATE_RULESET, None, 0, 1)
+    return 0
+
+
+def _readable() -> Iterator[str]:
+    """The folders that libraries are read from: Python's own, those of installed packages, and the system's."""
+    paths = sysconfig.get_paths()
+    yield from (paths[name] for name in ("stdlib", "platstdlib", "purelib", "platlib") if name in paths)
+    yield os.path.join(sys.base_prefix, "lib")
+    yield os.path.dirname(emodetect.__file__)
+    yield from (path for path in sys.path if path and any(Path(path).glob("*.dist-info")))
+    yield from filter(None, os.environ.get("LD_LIBRARY_PATH", "").split(":"))
+    yield from _SYSTEM_FOLDERS
+
+
+def _forbid_files(libc: ctypes.CDLL, readable: Iterable[str]) -> None:
+    version = landlock_version()
+    if version < 1:
+        raise OSError(errno.ENOSYS, "no Landlock")
+    rights = _RIGHTS.get(version, (1 << 16) - 1)
+    network = 3 if version >= 4 else 0  # binding and connecting over TCP
+    scope = 3 if version >= 6 else 0  # abstract sockets of Unix, signals
+    attributes = struct.pack("QQQ", rights, network, scope)[: 8 if version < 4 else 16 if version < 6 else 24]
+    ruleset = _call(libc, _CREATE_RULESET, attributes, len(attributes), 0)
+    try:
+        for path in dict.fromkeys(readable):
+            _allow(libc, ruleset, path, _READ_FILE | _READ_DIR)
+        for path in _SYSTEM_FILES:
+            _allow(libc, ruleset, path, _READ_FILE)
+        _allow(libc, ruleset, _NOWHERE, _READ_FILE | _WRITE_FILE)
+        _call(libc, _RESTRICT_SELF, ruleset, 0)
+    finally:
+        os.close(ruleset)
+
+
+def _allow(libc: ctypes.CDLL, ruleset: int, path: str, rights: int) -> None:
+    with contextlib.suppress(OSError):  # what is not there needs no rule
+        place = os.open(path, os.O_PATH | os.O_CLOEXEC)
+        try:
+            if not os.path.isdir(path):
+                rights &= ~_READ_DIR
+            _call(libc, _ADD_RULE, ruleset, 1, struct.pack("=Qi", rights, place), 0)
+        finally:
+            os.close(place)
+
+
+# seccomp -------------------------------------------------------------------------------------------------------------
+
+_ARCHITECTURES = {"x86_64": (0xC000003E, 317), "aarch64": (0xC00000B7, 277)}
+"""By processor: the number that the kernel gives it, and that of the call `seccomp`."""
+
+_FORBIDDEN = {
+    # Sockets: socket, connect, accept, sendto, sendmsg, bind, listen, accept4, sendmmsg
+    "x86_64": (41, 42, 43, 44, 46, 49, 50, 288, 307,
+               # other programs and processes: fork, vfork, execve, kill, ptrace, tkill, execveat, pidfd_*
+               57, 58, 59, 62, 101, 200, 322, 424, 434, 438, 129, 297, 310, 311,
+               # ways around: io_uring_*, open_by_handle_at, bpf, perf_event_open, userfaultfd, keys, namespaces, mounts
+               425, 426, 427, 304, 321, 298, 323, 248, 249, 250, 272, 308, 165, 166, 428, 429, 430, 442, 155, 161, 135),
+    "aarch64": (198, 203, 202, 206, 211, 200, 201, 242, 269,
+                221, 129, 117, 130, 281, 424, 434, 438, 138, 240, 270, 271,
+                425, 426, 427, 265, 280, 241, 282, 217, 218, 219, 97, 268, 40, 39, 428, 429, 430, 442, 41, 51, 92),
+}  # fmt: skip
+"""Numbers of the calls that are refused."""
+
+_CLONE = {"x86_64": 56, "aarch64": 220}
+_CLONE3 = 435
+_CLONE_THREAD = 0x10000
+_ALLOW, _REFUSE = 0x7FFF0000, 0x00050000
+
+
+def _forbid_calls(libc: ctypes.CDLL) -> None:
+    """Refuse what makes sockets, processes and the like, in all threads; threads themselves may be made."""
+    processor = platform.machine()
+    if processor not in _ARCHITECTURES or sys.maxsize < 2**32:
+        raise OSError(errno.ENOSYS, "numbers of the calls are not known here")
+    architecture, number = _ARCHITECTURES[processor]
+    load, equal, at_least, any_bit, answer = 0x20, 0x15, 0x35, 0x45, 0x06
+    refuse = (answer, 0, 0, _REFUSE | errno.EPERM)
+    program = [
+        (load, 0, 0, 4),  # the architecture
+        (equal, 1, 0, architecture),
+        refuse,
+        (load, 0, 0, 0),  # the call's number
+        (at_least, 0, 1, 0x40000000),  # the numbers of another convention on the same processor
+        refuse,
+        (equal, 0, 1, _CLONE3),  # its flags cannot be seen; without it the C library uses `clone`
+        (answer, 0, 0, _REFUSE | errno.ENOSYS),
+        (equal, 0, 4, _CLONE[processor]),
+        (load, 0, 0, 16),  # the low half of its first argument
+        (any_bit, 0, 1, _CLONE_THREAD),
+        (answer, 0, 0, _ALLOW),
+        refuse,
+    ]
+    for call in _FORBIDDEN[processor]:
+        program += [(equal, 0, 1, call), refuse]
+    program.append((answer, 0, 0, _ALLOW))
+    code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *step) for step in program))
+    filter_program = struct.pack("HxxxxxxP", len(program), ctypes.addressof(code))
+    _call(libc, number, 1, 1, filter_program)
+
+
+def _no_new_privileges(libc: ctypes.CDLL) -> None:
+    if libc.prctl(38, 1, 0, 0, 0):
+        raise OSError(ctypes.get_errno(), "no_new_privs")
+
+
+def _call(libc: ctypes.CDLL, number: int, *arguments: int | bytes | None) -> int:
+    """A system call by its number.
+
+    Raises:
+        OSError: it failed.
+    """
+    converted = [ctypes.c_long(value) if isinstance(value, int) else ctypes.c_char_p(value) for value in arguments]
+    result = int(libc.syscall(ctypes.c_long(number), *converted))
+    if result < 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    return result
