@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from emodetect.media import MediaFile
+from emodetect.orientation import Orientation
 from emodetect.probe import clip_facts
 from emodetect.sources.video import VideoFile
-from tests.builders import MovingClip
+from tests.builders import MovingClip, write_clip
 from tests.cli.running import run
 from tests.sources.test_video import with_matrix
 from tests.test_orientation import MATRICES, ONE
@@ -27,13 +28,14 @@ def test_every_command_opens_a_clip_of_any_name(tmp_path: Path, moving_clip: Mov
     clip.parent.mkdir()
     clip.hardlink_to(moving_clip.path)
     lived, output = tmp_path / "live.jsonl", tmp_path / "out:%d.mp4"
-    for arguments in (
+    runs: list[list[str | Path]] = [
         ["video", clip, "--end", "0.4", "--log", log, "--output", output, "--report", tmp_path / "video.html"],
         ["live", "--source", clip, "--no-window", "--log", lived, "--record", tmp_path / "live.mp4"],
         ["report", log, "--clip", clip],
         ["bench", "--source", clip, "--frames", "3", "--rounds", "1"],
-    ):
-        done = run(*map(str, arguments))
+    ]
+    for arguments in runs:
+        done = run(*arguments)
         assert done.returncode == 0, done.stderr
     assert len(log.read_text().splitlines()) == 10
     assert lived.read_text()
@@ -51,12 +53,12 @@ def test_a_playlist_is_read_if_asked_for_and_refused_otherwise(tmp_path: Path, m
     (tmp_path / "private.mp4").hardlink_to(moving_clip.path)
     clip, log = tmp_path / "holiday.mp4", tmp_path / "log.jsonl"
     clip.write_text("ffconcat version 1.0\nfile private.mp4\n")
-    arguments = ["video", clip, "--end", "0.2", "--log", log, "--output", tmp_path / "out.mp4"]
-    refused = run(*map(str, arguments))
+    arguments: list[str | Path] = ["video", clip, "--end", "0.2", "--log", log, "--output", tmp_path / "out.mp4"]
+    refused = run(*arguments)
     assert refused.returncode == 1
     assert "--allow-playlists" in refused.stderr
     assert not log.exists()
-    assert run(*map(str, arguments), "--allow-playlists").returncode == 0
+    assert run(*arguments, "--allow-playlists").returncode == 0
     assert len(log.read_text().splitlines()) == 5
 
 
@@ -65,9 +67,6 @@ def test_a_mirrored_clip_is_read_and_written_upright(tmp_path: Path, moving_clip
     """The picture stands on its head, or lies on its side, and what its header says makes it upright again."""
     assert matrix in MATRICES
     with VideoFile(moving_clip.path) as video:
-        from emodetect.orientation import Orientation
-        from tests.builders import write_clip
-
         orientation, _ = Orientation.from_matrix(matrix)  # both are their own inverse
         stored = write_clip(tmp_path / "stored.mp4", [orientation.upright(frame.image) for frame in video])
     clip = with_matrix(stored, tmp_path / "clip.mp4", matrix)

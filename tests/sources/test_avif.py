@@ -66,7 +66,8 @@ def with_boxes(data: bytes, transforms: tuple[bytes, ...], *, long: bool = False
     ipco, ipma, meta, iprp, iloc = (data.index(kind) - 4 for kind in (b"ipco", b"ipma", b"meta", b"iprp", b"iloc"))
 
     def size(place: int) -> int:
-        return int(struct.unpack_from(">I", data, place)[0])
+        number: int = struct.unpack_from(">I", data, place)[0]
+        return number
 
     known = data[ipco + 8 : ipco + size(ipco)]
     count, place = 0, 0
