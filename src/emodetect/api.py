@@ -10,6 +10,7 @@ from pathlib import Path
 from typing_extensions import TypedDict, Unpack
 
 from emodetect.backends.conventions import ModelConventions
+from emodetect.backends.limits import MAX_MODEL_MEMORY, parse_size
 from emodetect.backends.registry import create_backend
 from emodetect.backends.verifier import EmbeddedVerifier
 from emodetect.errors import UsageError
@@ -35,6 +36,7 @@ class Options(TypedDict, total=False):
     scaling: str | tuple[float, float] | None
     channels: str | None
     output_name: str | None
+    max_model_memory: int | str
     uncertain_below: float | None
     verify: bool
     min_face: float | None
@@ -50,6 +52,7 @@ def open_pipeline(
     scaling: str | tuple[float, float] | None = None,
     channels: str | None = None,
     output_name: str | None = None,
+    max_model_memory: int | str = MAX_MODEL_MEMORY,
     uncertain_below: float | None = None,
     verify: bool = True,
     min_face: float | None = None,
@@ -68,6 +71,7 @@ def open_pipeline(
             range, "imagenet", or a factor and what is added after that.
         channels: the colors that a model file was trained on, where it does not say so: "gray", "rgb" or "bgr".
         output_name: the output of a model file to read, where it has several.
+        max_model_memory: what the process of a model file may hold: bytes, or a text such as "4GB".
         uncertain_below: confidence, 0 to 1, under which a reading is marked uncertain; None for the backend's own.
         verify: whether the embedded network may refuse what the detector has found and is no face.
         min_face: the smallest face to look for: from 1 on pixels, below a share of the picture's height; None for 5 %, or 10 % of
@@ -94,7 +98,9 @@ def open_pipeline(
         smallest = MinFace(min_face, relative=min_face < 1)
     detector = HaarDetector(min_face=smallest, min_neighbors=min_neighbors)
     conventions = ModelConventions.of(labels, scaling, channels, output_name)
-    with create_backend(backend, None if model is None else str(model), conventions) as loaded:
+    memory = parse_size(max_model_memory) if isinstance(max_model_memory, str) else max_model_memory
+    path = None if model is None else str(model)
+    with create_backend(backend, path, conventions, max_model_memory=memory) as loaded:
         yield EmotionPipeline(
             detector,
             loaded,
@@ -111,8 +117,8 @@ def analyze(picture: str | Path | Image, **options: Unpack[Options]) -> FrameRes
 
     Args:
         picture: a file, or uint8 (height, width, 3) BGR.
-        **options: as for `open_pipeline`: backend, model, labels, scaling, channels, output_name, uncertain_below, verify,
-            min_face, min_neighbors.
+        **options: as for `open_pipeline`: backend, model, labels, scaling, channels, output_name, max_model_memory,
+            uncertain_below, verify, min_face, min_neighbors.
 
     Raises:
         EmodetectError: the picture cannot be read, or the backend cannot be loaded or fails.

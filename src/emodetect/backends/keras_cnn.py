@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from typing_extensions import override
 
+from emodetect.backends.activations import check_activations
 from emodetect.backends.base import EmotionBackend
 from emodetect.backends.conventions import ASSUMED_SCALING, UNSTATED, ModelConventions
 from emodetect.backends.faces_input import FaceInput
@@ -48,7 +50,7 @@ class KerasBackend(EmotionBackend):
             self._input = face_input(path, model, metadata, self._conventions)
             chosen = _choose_outputs(metadata)
             self._maps = [_label_map(path, model, position, self._conventions.labels, metadata) for position in chosen]
-            self._call = _compile(model, self._input, chosen)
+            self._call = _compile(path, model, self._input, chosen)
         self.tells_contempt = any(labels.has_contempt for labels in self._maps)
         if metadata:
             self.validation_accuracy = metadata.validation_accuracy(metadata.default)
@@ -142,9 +144,13 @@ def _label_map(path: Path, model: Any, position: int, labels: Sequence[str] | No
 
 
 def _compile(
-    model: Any, size: FaceInput, chosen: Sequence[int]
+    path: Path, model: Any, size: FaceInput, chosen: Sequence[int]
 ) -> Callable[[npt.NDArray[np.float32]], list[npt.NDArray[np.float32]]]:
-    """A function from a batch to the chosen outputs, traced once: `model.predict` costs a hundred times as much a call."""
+    """A function from a batch to the chosen outputs, traced once: `model.predict` costs a hundred times as much a call.
+
+    Raises:
+        ModelError: the model fails at its first call, or its layers would take too much memory.
+    """
     import keras
 
     def call(batch: Any) -> Any:
@@ -157,9 +163,23 @@ def _compile(
 
         signature = tensorflow.TensorSpec((None, size.height, size.width, size.channels), tensorflow.float32)
         call = tensorflow.function(call, input_signature=[signature])
+        with _first_call(path):
+            check_activations(path, call.get_concrete_function().graph)
 
     def run(batch: npt.NDArray[np.float32]) -> list[npt.NDArray[np.float32]]:
         return [np.asarray(keras.ops.convert_to_numpy(output), np.float32) for output in call(batch)]
 
-    run(np.zeros((1, size.height, size.width, size.channels), np.float32))  # the first call traces: not on a face
+    with _first_call(path):
+        run(np.zeros((1, size.height, size.width, size.channels), np.float32))  # not on a face: it takes longer than others
     return run
+
+
+@contextlib.contextmanager
+def _first_call(path: Path) -> Iterator[None]:
+    """Turn whatever a model raises when it is used for the first time into a `ModelError`."""
+    try:
+        yield
+    except ModelError:
+        raise
+    except Exception as error:  # Keras and its backends have no common base class
+        raise ModelError(f"{path}: loads, but fails at its first call ({first_line(error)})") from error

@@ -17,6 +17,7 @@ import numpy as np
 
 from emodetect.backends.base import EmotionBackend
 from emodetect.backends.conventions import UNSTATED, ModelConventions
+from emodetect.backends.limits import MAX_MODEL_MEMORY
 from emodetect.backends.registry import create_backend
 from emodetect.backends.verifier import EmbeddedVerifier
 from emodetect.benchmark.made_clip import portrait_path
@@ -45,11 +46,13 @@ class Configuration:
         backend: as for `create_backend`.
         model: as for `create_backend`.
         conventions: as for `create_backend`.
+        max_model_memory: as for `create_backend`.
     """
 
     backend: str = "cnn"
     model: str | None = None
     conventions: ModelConventions = UNSTATED
+    max_model_memory: int = MAX_MODEL_MEMORY
 
     @property
     def name(self) -> str:
@@ -64,7 +67,13 @@ class Configuration:
     @property
     def options(self) -> list[str]:
         """The options of the command line that choose it."""
-        return ["--backend", self.backend, *(["--model", self.model] if self.model else []), *self.conventions.as_options()]
+        return [
+            "--backend",
+            self.backend,
+            *(["--model", self.model] if self.model else []),
+            *self.conventions.as_options(),
+            f"--max-model-memory={self.max_model_memory}",
+        ]
 
 
 @dataclass
@@ -128,7 +137,9 @@ class Bench:
             EmodetectError: the clip cannot be read, or a backend cannot be loaded.
         """
         with VideoFile(self._clip):
-            backends = [create_backend(c.backend, c.model, c.conventions) for c in configurations]
+            backends = [
+                create_backend(c.backend, c.model, c.conventions, max_model_memory=c.max_model_memory) for c in configurations
+            ]
         peers = self._peers(configurations)
         ours = [Runs(self._start(c)) for c in configurations]
         theirs = {model: Runs(self._start_tutorial(model)) for model in peers}

@@ -23,6 +23,7 @@ from emodetect.cli.options import (
     describe_settings,
     format_option,
     max_pixels_option,
+    model_memory_option,
 )
 from emodetect.errors import UsageError
 from emodetect.text import counted, one_line
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 @click.option("--model", "models", type=NAME, multiple=True, metavar="NAME|FILE", shell_complete=complete_model,
               help="Another network for cnn: fer2013, ferplus, or a .onnx, .h5 or .keras file. May be repeated.")  # fmt: skip
 @conventions_options
+@model_memory_option
 @click.option("--frames", type=click.IntRange(1, 10**6), default=250, show_default=True,
               help="At most so many frames of the clip.")  # fmt: skip
 @click.option("--rounds", type=click.IntRange(1, 10**6), default=3, show_default=True, help="How many runs; the median counts.")
@@ -50,8 +52,8 @@ if TYPE_CHECKING:
 @max_pixels_option
 @common_options
 def bench(
-    source: Path | None, backends: Sequence[str], models: Sequence[str], conventions: ModelConventions, frames: int, rounds: int,
-    compare: str | None, output_format: str,
+    source: Path | None, backends: Sequence[str], models: Sequence[str], conventions: ModelConventions, max_model_memory: int,
+    frames: int, rounds: int, compare: str | None, output_format: str,
 ) -> None:  # fmt: skip
     """Measure how fast this machine finds and reads faces.
 
@@ -66,7 +68,7 @@ def bench(
         raise UsageError(f"{', '.join(conventions.given)}: no model file is measured; name one with --model FILE")
     for model in models:
         if model != "embedded":
-            measured.append(Configuration("cnn", model, UNSTATED if model in RESERVED else conventions))
+            measured.append(Configuration("cnn", model, UNSTATED if model in RESERVED else conventions, max_model_memory))
     _describe(source, frames, rounds, measured)
     with _progress() as progress, _clip(source, frames) as clip:
         records = Bench(clip, frames=frames, rounds=rounds, compare=compare is not None, progress=progress).measure(measured)

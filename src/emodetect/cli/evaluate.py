@@ -21,6 +21,7 @@ from emodetect.cli.options import (
     format_option,
     make_backend,
     max_pixels_option,
+    model_memory_option,
     overwrite_option,
 )
 from emodetect.text import one_line
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
               help="For cnn: embedded, fer2013 or ferplus, or a .onnx, .h5 or .keras file. "
                    "Several are compared with the first.")  # fmt: skip
 @conventions_options
+@model_memory_option
 @click.option("--votes", type=PATH, metavar="FILE",
               help="FER+ votes for these images (CSV): judge by what most people see, too.")  # fmt: skip
 @format_option
@@ -49,7 +51,7 @@ if TYPE_CHECKING:
 @max_pixels_option
 @common_options
 def evaluate(
-    data: Path, backend: str, models: Sequence[str], conventions: ModelConventions, votes: Path | None, output_format: str,
+    data: Path, backend: str, models: Sequence[str], conventions: ModelConventions, max_model_memory: int, votes: Path | None, output_format: str,
     plot: Path | None, plot_calibration: Path | None, overwrite: bool,
 ) -> None:  # fmt: skip
     """Judge models on labelled face crops, without face detection."""
@@ -65,7 +67,7 @@ def evaluate(
     # Beside files that need conventions the embedded network, which knows its own, may stand for comparison.
     several = len(models) > 1
     said = [UNSTATED if several and model in RESERVED else conventions for model in models or (None,)]
-    results = [_judge(exam, backend, model, one) for model, one in zip(models or (None,), said, strict=True)]
+    results = [_judge(exam, backend, model, one, max_model_memory) for model, one in zip(models or (None,), said, strict=True)]
     records = [result.as_dict(exam, results[0] if position else None) for position, result in enumerate(results)]
     if plot:
         import numpy as np
@@ -88,14 +90,14 @@ def evaluate(
         _print_tables(records)
 
 
-def _judge(exam: Exam, backend: str, model: str | None, conventions: ModelConventions) -> Result:
+def _judge(exam: Exam, backend: str, model: str | None, conventions: ModelConventions, max_model_memory: int) -> Result:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
     from emodetect.training.evaluation import judge
 
     with (
-        make_backend(backend, model, conventions) as loaded,
+        make_backend(backend, model, conventions, max_model_memory) as loaded,
         Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(),

@@ -65,7 +65,7 @@ _MANY = 4
 def image(
     named: Sequence[Path], output_format: str, output: str | None, sheet: Path | None, anonymize: str | None,
     overwrite: bool, language: str | None, font: Path | None,
-    backend: str, model: str | None, conventions: ModelConventions, uncertain: float | None, verify: bool,
+    backend: str, model: str | None, conventions: ModelConventions, max_model_memory: int, uncertain: float | None, verify: bool,
     **detector: Any,
 ) -> int:  # fmt: skip
     """Read the emotions off the faces in photos.
@@ -100,7 +100,7 @@ def image(
     face_detector = make_detector(**detector)
     records: list[dict[str, Any]] = []
     failed = is_given_up = False
-    with make_backend(backend, model, conventions) as emotion_backend, progress_bar() as progress:
+    with make_backend(backend, model, conventions, max_model_memory) as emotion_backend, progress_bar() as progress:
         pipeline = EmotionPipeline(face_detector, emotion_backend, verifier=make_verifier(verify), uncertain_below=uncertain)
         task = progress.add_task("photos", total=len(found), visible=len(found) >= _MANY)
         for path, problem in found.items():

@@ -67,7 +67,7 @@ def live(
     source: str, mirror: bool | None, no_window: bool, log: Path | None, record: Path | None, snapshots: Path,
     duration: float | None, loop: bool, reconnect: float, smoothing: float, anonymize: str | None, overwrite: bool,
     language: str | None, font: Path | None,
-    backend: str, model: str | None, conventions: ModelConventions, uncertain: float | None, verify: bool,
+    backend: str, model: str | None, conventions: ModelConventions, max_model_memory: int, uncertain: float | None, verify: bool,
     **detector: Any,
 ) -> None:  # fmt: skip
     """Show the emotions of the faces before a camera; in the window ? shows the keys, q or Esc ends it."""
@@ -87,7 +87,7 @@ def live(
     from emodetect.view import View
 
     check_anonymize(anonymize, record or not no_window or None, "--record")
-    backends = _backends(backend, model, conventions)
+    backends = _backends(backend, model, conventions, max_model_memory)
     for path, suffixes in ((log, RECORD_SUFFIXES), (record, VIDEO_SUFFIXES)):
         if path is not None:
             check_output(path, overwrite=overwrite, suffixes=suffixes, streams=suffixes is RECORD_SUFFIXES)
@@ -158,14 +158,18 @@ def _summary(statistics: LiveStatistics, files: Sequence[Path], snapshots: Path)
     return one_line("; ".join(parts))
 
 
-def _backends(backend: str, model: str | None, conventions: ModelConventions) -> Sequence[Callable[[], EmotionBackend]]:
+def _backends(
+    backend: str, model: str | None, conventions: ModelConventions, max_model_memory: int
+) -> Sequence[Callable[[], EmotionBackend]]:
     """What makes the backend that the options describe, and then the others that a key leads to."""
     from importlib.util import find_spec
 
-    from emodetect.backends.separate import create_separate
+    from emodetect.backends.registry import create_backend
 
+    # The picture must not stand still while TensorFlow holds the interpreter's lock.
+    create = partial(create_backend, max_model_memory=max_model_memory, responsive=True)
     # Now, so that what is wrong with the options is said before a window opens.
-    describe_backend(create_separate(backend, model, conventions), backend, model, conventions)
+    describe_backend(create(backend, model, conventions), backend, model, conventions)
     chosen = backend, None if model == "embedded" else model
     others = [name for name in ("cnn", "deepface") if (name, None) != chosen and (name == "cnn" or find_spec(name))]
-    return [partial(create_separate, backend, model, conventions), *(partial(create_separate, name) for name in others)]
+    return [partial(create, backend, model, conventions), *(partial(create, name) for name in others)]

@@ -13,6 +13,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from emodetect.backends.conventions import CHANNELS, SCALING_FORMS, ModelConventions, Scaling
+from emodetect.backends.limits import MAX_MODEL_MEMORY, parse_size, size_in_words
 from emodetect.cli.messages import detail, note, set_verbosity
 from emodetect.cli.settings import apply_configuration, given_elsewhere
 from emodetect.drawing.languages import NAMES, system_language
@@ -165,8 +166,8 @@ def _or_file(incomplete: str, names: Iterable[str]) -> list[CompletionItem]:
 
 
 def backend_options(function: Function) -> Function:
-    """``--backend``, ``--model``, ``--uncertain``, and what `conventions_options` adds."""
-    function = conventions_options(function)
+    """``--backend``, ``--model``, ``--uncertain``, and what `conventions_options` and `model_memory_option` add."""
+    function = conventions_options(model_memory_option(function))
     # fmt: off
     for option in (
         click.option("--uncertain", type=_Confidence(), metavar="CONFIDENCE",
@@ -194,6 +195,27 @@ class _ScalingType(click.types.StringParamType):
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         return [CompletionItem(name) for name in ("0..1", "-1..1", "0..255", "imagenet") if name.startswith(incomplete)]
+
+
+class _Size(click.types.StringParamType):
+    """A number of bytes, as `parse_size` takes it."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            return parse_size(str(value))
+        except UsageError as error:
+            self.fail(str(error), param, ctx)
+
+
+def model_memory_option(function: Function) -> Function:
+    """``--max-model-memory``, in bytes."""
+    option = click.option(
+        "--max-model-memory", type=_Size(), metavar="SIZE", default=size_in_words(MAX_MODEL_MEMORY).replace(" ", ""),
+        show_default=True, help="Memory that a model file may take, such as 4GB; what takes more is ended.",
+    )  # fmt: skip
+    return option(function)
 
 
 def conventions_options(function: Function) -> Function:
@@ -379,11 +401,11 @@ def make_verifier(verify: bool) -> FaceVerifier | None:
     return EmbeddedVerifier() if verify else None
 
 
-def make_backend(backend: str, model: str | None, conventions: ModelConventions) -> EmotionBackend:
+def make_backend(backend: str, model: str | None, conventions: ModelConventions, max_model_memory: int) -> EmotionBackend:
     """The backend that the options describe."""
     from emodetect.backends.registry import create_backend
 
-    made = create_backend(backend, model, conventions)
+    made = create_backend(backend, model, conventions, max_model_memory=max_model_memory)
     describe_backend(made, backend, model, conventions)
     return made
 

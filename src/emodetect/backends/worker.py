@@ -1,0 +1,232 @@
+"""What a process of `isolated.IsolatedBackend` does: make a backend, load it, answer.
+
+Questions come through standard input as pickles, from the process that we belong to and trust. Answers go back as JSON and plain
+numbers: that process must not trust us, since a foreign model may have taken us over.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pickle
+import re
+import struct
+import sys
+import tempfile
+import threading
+import traceback
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint
+from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
+
+from emodetect import errors
+from emodetect.backends.limits import limit_memory_here
+from emodetect.backends.sandbox import enter_sandbox, processor_seconds
+from emodetect.errors import BackendError, BackendUnavailableError, EmodetectError, ModelError, first_line
+from emodetect.quiet import is_debugging
+
+if TYPE_CHECKING:  # NumPy starts threads, which the sandbox would not hold
+    from emodetect.backends.base import EmotionBackend
+
+HEADER = struct.Struct("<I")
+"""Before each answer: how many bytes of JSON follow."""
+
+OUT_OF_MEMORY = "OutOfMemory"
+"""The kind of error that says that the model asks for more memory than it may have."""
+
+_MEMORY_WORDS = re.compile(r"bad.?alloc|\bOOM\b|out of memory|(failed|unable) to allocate|smaller than requested", re.IGNORECASE)
+"""How NumPy, TensorFlow and ONNX Runtime say that there is not enough memory."""
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What a foreign model may take.
+
+    Attributes:
+        memory: bytes that the process may hold.
+        load_seconds: time to load it, with the libraries that it needs.
+        call_seconds: time to read a batch of faces.
+    """
+
+    memory: int
+    load_seconds: float
+    call_seconds: float
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a process is for.
+
+    Attributes:
+        title: what to call the backend in messages.
+        factory: what makes it, "module:function".
+        arguments: what that is called with.
+        path: folders to import from, besides the interpreter's own.
+        bounds: for a foreign model, which is then in the sandbox; None for code that is trusted.
+        copy: the copy of a model file that is loaded in its place, and how messages call it.
+        lifeline: number of a pipe that ends when the process that we belong to does; None where there is no such thing.
+    """
+
+    title: str
+    factory: str
+    arguments: tuple[Any, ...]
+    path: tuple[str, ...]
+    bounds: Bounds | None = None
+    copy: tuple[str, str] | None = None
+    lifeline: int | None = None
+
+
+def main() -> NoReturn:
+    """Do the job that comes through standard input, until that is closed."""
+    questions, answers = os.fdopen(os.dup(0), "rb"), os.dup(1)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.dup2(2, 1)  # what plug-ins and libraries print is no result
+    os.close(nothing)
+    with contextlib.suppress(EOFError):
+        job = pickle.load(questions)
+        sys.path.extend(folder for folder in job.path if folder not in sys.path)
+        _Server(job, questions, answers).run()
+    # TensorFlow takes a second to be torn down in order, and there is nothing to keep.
+    with contextlib.suppress(Exception):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(0)
+
+
+class _Server:
+    def __init__(self, job: Job, questions: BinaryIO, answers: int) -> None:
+        self._job, self._questions, self._answers = job, questions, answers
+        self._process = os.getpid()
+
+    def run(self) -> None:
+        job, bounds = self._job, self._job.bounds
+        try:
+            if job.lifeline is not None:
+                _end_with_parent(job.lifeline, job.copy and job.copy[0])
+            if bounds is not None:
+                folder = os.path.dirname(job.copy[0]) if job.copy else None
+                tempfile.tempdir = folder  # which Python would look for by writing; TensorFlow asks for it when it is imported
+                given = enter_sandbox(bounds.memory, folder)
+                if is_debugging():
+                    print(f"emodetect: sandbox of {job.title}: {given}", file=sys.stderr)
+                processor_seconds(bounds.load_seconds)
+                limit_memory_here(bounds.memory)
+            with self._backend() as backend:
+                self._send(_about(backend))
+                if job.lifeline is not None:
+                    _end_inside_native_calls(job.lifeline)
+                for method, crops in self._asked():
+                    if bounds is not None:
+                        processor_seconds(bounds.call_seconds)
+                    self._answer(backend, method, crops)
+        except BaseException as error:
+            self._fail(error, "cannot be loaded")
+
+    def _backend(self) -> EmotionBackend:
+        job = self._job
+        try:
+            factory = EntryPoint(job.title, job.factory, "").load()
+        except (ImportError, AttributeError) as error:
+            raise BackendUnavailableError(f"the backend {job.title} cannot be imported: {error}") from error
+        backend: EmotionBackend = factory(*job.arguments)
+        return backend
+
+    def _asked(self) -> Iterator[tuple[str, list[Any]]]:
+        """Questions, until nobody asks any more: a method's name, and crops."""
+        import numpy as np
+
+        while True:
+            try:
+                method, shapes = pickle.load(self._questions)
+            except (EOFError, OSError):
+                return
+            crops = [np.empty(shape, np.uint8) for shape in shapes]
+            for crop in crops:
+                self._questions.readinto(crop)  # type: ignore[attr-defined]
+            yield method, crops
+
+    def _answer(self, backend: EmotionBackend, method: str, crops: Sequence[Any]) -> None:
+        import numpy as np
+
+        try:
+            scores = np.ascontiguousarray(getattr(backend, method)(crops), np.float32)
+            if scores.ndim != 2 or len(scores) != len(crops):
+                raise ValueError(f"expected scores of shape {(len(crops), '...')}, got {scores.shape}")
+        except Exception as error:  # may be this frame's alone
+            self._fail(error, "failed")
+        else:
+            self._send({"columns": scores.shape[1]}, scores.tobytes())
+
+    def _fail(self, error: BaseException, what: str) -> None:
+        if is_debugging():
+            traceback.print_exception(error)
+        kind, message = self._describe(error, what)
+        if self._job.copy is not None:
+            message = message.replace(*self._job.copy)
+        with contextlib.suppress(OSError):
+            self._send({"kind": kind, "message": message[:4000]})
+
+    def _describe(self, error: BaseException, what: str) -> tuple[str, str]:
+        """The name of one of our errors' classes, and the text: a plug-in's own class may not exist in the other process."""
+        job = self._job
+        subject = job.title if job.bounds else f"the backend {job.title}"
+        if isinstance(error, MemoryError) or (job.bounds and _MEMORY_WORDS.search(str(error))):
+            return (OUT_OF_MEMORY if job.bounds else BackendError.__name__), f"{subject} {what}: there is not enough memory"
+        if isinstance(error, EmodetectError):
+            kind = next(base for base in type(error).__mro__ if base.__module__ == errors.__name__)
+            return kind.__name__, str(error)
+        if isinstance(error, SystemExit):
+            return BackendError.__name__, f"{subject} ended its process by sys.exit({error.code!r})"
+        if not isinstance(error, Exception):
+            return BackendError.__name__, f"{subject} raised {type(error).__name__}, which is no error but ends a program"
+        return ModelError.__name__, f"{subject} {what} ({type(error).__name__}: {first_line(error)})"
+
+    def _send(self, about: dict[str, Any], numbers: bytes = b"") -> None:
+        is_copy = os.getpid() != self._process
+        if is_copy:  # forked by a plug-in, and come back to us as if it were the process itself
+            message = f"the backend {self._job.title} forked, and both processes went on; the copy was ended"
+            about, numbers = {"kind": BackendError.__name__, "message": message}, b""
+        text = json.dumps(about).encode()
+        left = memoryview(HEADER.pack(len(text)) + text + numbers)
+        while left:
+            left = left[os.write(self._answers, left) :]
+        if is_copy:
+            os._exit(1)
+
+
+def _about(backend: EmotionBackend) -> dict[str, Any]:
+    """What the process that asks has to know of a backend that is loaded."""
+    return {
+        "name": backend.name,
+        "uncertain_below": backend.uncertain_below,
+        "validation_accuracy": backend.validation_accuracy,
+        "tells_contempt": backend.tells_contempt,
+    }
+
+
+def _end_with_parent(lifeline: int, copy: str | None) -> None:
+    """End this process, and remove the copy of a model, when the one that it belongs to is gone, however that came about."""
+
+    def leave() -> None:
+        os.read(lifeline, 1)
+        if copy is not None:
+            with contextlib.suppress(OSError):
+                os.unlink(copy)
+        os._exit(1)
+
+    threading.Thread(target=leave, name="parent", daemon=True).start()
+
+
+def _end_inside_native_calls(lifeline: int) -> None:
+    """Let the system's own signal end this process where a native call keeps the thread of `_end_with_parent` from running.
+
+    Not before a copy is loaded, since the signal leaves that behind.
+    """
+    with contextlib.suppress(ImportError, OSError):
+        import fcntl
+
+        fcntl.fcntl(lifeline, fcntl.F_SETOWN, os.getpid())
+        fcntl.fcntl(lifeline, fcntl.F_SETFL, fcntl.fcntl(lifeline, fcntl.F_GETFL) | os.O_ASYNC)
