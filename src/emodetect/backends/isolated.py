@@ -21,7 +21,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
@@ -130,7 +130,7 @@ class IsolatedBackend(EmotionBackend):
         finally:
             for descriptor in ours:
                 os.close(descriptor)
-        self._watch = _Watch(self._process, job.bounds and job.bounds.memory)
+        self._watch = _Watch(self._process, None if job.bounds is None else job.bounds.memory)
         if self._cancelled:
             self._kill()
         self._watch.expect_answer(job.bounds.load_seconds if job.bounds else math.inf)
@@ -149,7 +149,7 @@ class IsolatedBackend(EmotionBackend):
                              "both are shares from 0 to 1")  # fmt: skip
         if self._model is None:
             self.name = str(about.get("name"))
-        self.uncertain_below, self.validation_accuracy = threshold, accuracy
+        self.uncertain_below, self.validation_accuracy = float(threshold), accuracy
         self.tells_contempt = about.get("tells_contempt") is True
         assert self._watch is not None
         self._watch.is_loading = False
@@ -211,7 +211,7 @@ class IsolatedBackend(EmotionBackend):
                 self._process.stdin.write(part)
             self._process.stdin.flush()
 
-    def _receive(self) -> tuple[dict[str, Any], BinaryIO]:
+    def _receive(self) -> tuple[dict[str, Any], IO[bytes]]:
         """The next answer, and where its numbers follow.
 
         Raises:
@@ -381,5 +381,5 @@ def _copy_of(model: Path | None) -> Iterator[Path | None]:
         yield copy
 
 
-def _is_share(value: Any) -> bool:
+def _is_share(value: Any) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1

@@ -162,9 +162,10 @@ def _compile(
         import tensorflow
 
         signature = tensorflow.TensorSpec((None, size.height, size.width, size.channels), tensorflow.float32)
-        call = tensorflow.function(call, input_signature=[signature])
+        function = tensorflow.function(call, input_signature=[signature])
         with _first_call(path):
-            check_activations(path, call.get_concrete_function().graph)
+            check_activations(path, function.get_concrete_function().graph)
+        call = function
 
     def run(batch: npt.NDArray[np.float32]) -> list[npt.NDArray[np.float32]]:
         return [np.asarray(keras.ops.convert_to_numpy(output), np.float32) for output in call(batch)]

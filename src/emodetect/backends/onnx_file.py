@@ -96,8 +96,8 @@ def read_onnx_file(path: Path) -> bytes:
     """The content of an ONNX file for ONNX Runtime: whole in itself, and nothing in it that was not understood.
 
     Raises:
-        ModelError: it cannot be read, is too large, too deep, has too many nodes or parts that are not known here, or keeps tensors
-            anywhere but in plain files inside its own folder.
+        ModelError: it cannot be read, is too large, too deep, has too many nodes or parts that are not known here, or keeps
+            tensors anywhere but in plain files inside its own folder.
     """
     content = read_bytes(path)
     try:
@@ -223,7 +223,7 @@ class _Reader:
         self._body.call_depth[name] = max(self._body.call_depth.get(name, 0), depth - 1)
 
     def _define(self, fields: dict[int, memoryview]) -> None:
-        """Keep a function; of several of one name, which overloads tell apart, the sum, so that none is taken for a smaller one."""
+        """Keep a function; of several of one name, which overloads tell apart, the sum: none is taken for a smaller one."""
         name, body = _operator(fields.get(10), fields.get(1)), self._body
         if name in self._functions:
             other = self._functions[name]

@@ -11,10 +11,12 @@ import json
 import os
 import pickle
 import re
+import signal
 import struct
 import sys
 import tempfile
 import threading
+import time
 import traceback
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -35,6 +37,9 @@ HEADER = struct.Struct("<I")
 
 OUT_OF_MEMORY = "OutOfMemory"
 """The kind of error that says that the model asks for more memory than it may have."""
+
+_COPY_SECONDS = 0.1
+"""After a plug-in has forked, time for a copy that comes back to us to say so before the answer is sent."""
 
 _MEMORY_WORDS = re.compile(r"bad.?alloc|\bOOM\b|out of memory|(failed|unable) to allocate|smaller than requested", re.IGNORECASE)
 """How NumPy, TensorFlow and ONNX Runtime say that there is not enough memory."""
@@ -63,7 +68,7 @@ class Job:
         title: what to call the backend in messages.
         factory: what makes it, "module:function".
         arguments: what that is called with.
-        path: folders to import from, besides the interpreter's own.
+        path: folders to import from; for a foreign model after the interpreter's own.
         bounds: for a foreign model, which is then in the sandbox; None for code that is trusted.
         copy: the copy of a model file that is loaded in its place, and how messages call it.
         lifeline: number of a pipe that ends when the process that we belong to does; None where there is no such thing.
@@ -80,6 +85,7 @@ class Job:
 
 def main() -> NoReturn:
     """Do the job that comes through standard input, until that is closed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that we belong to decides
     questions, answers = os.fdopen(os.dup(0), "rb"), os.dup(1)
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
@@ -87,7 +93,10 @@ def main() -> NoReturn:
     os.close(nothing)
     with contextlib.suppress(EOFError):
         job = pickle.load(questions)
-        sys.path.extend(folder for folder in job.path if folder not in sys.path)
+        if job.bounds is None:
+            sys.path[:] = job.path
+        else:
+            sys.path.extend(folder for folder in job.path if folder not in sys.path)
         _Server(job, questions, answers).run()
     # TensorFlow takes a second to be torn down in order, and there is nothing to keep.
     with contextlib.suppress(Exception):
@@ -100,6 +109,12 @@ class _Server:
     def __init__(self, job: Job, questions: BinaryIO, answers: int) -> None:
         self._job, self._questions, self._answers = job, questions, answers
         self._process = os.getpid()
+        self._forked = False
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_parent=self._remember_fork)
+
+    def _remember_fork(self) -> None:
+        self._forked = True
 
     def run(self) -> None:
         job, bounds = self._job, self._job.bounds
@@ -189,6 +204,9 @@ class _Server:
         if is_copy:  # forked by a plug-in, and come back to us as if it were the process itself
             message = f"the backend {self._job.title} forked, and both processes went on; the copy was ended"
             about, numbers = {"kind": BackendError.__name__, "message": message}, b""
+        elif self._forked:
+            self._forked = False
+            time.sleep(_COPY_SECONDS)
         text = json.dumps(about).encode()
         left = memoryview(HEADER.pack(len(text)) + text + numbers)
         while left:

@@ -51,7 +51,8 @@ if TYPE_CHECKING:
 @max_pixels_option
 @common_options
 def evaluate(
-    data: Path, backend: str, models: Sequence[str], conventions: ModelConventions, max_model_memory: int, votes: Path | None, output_format: str,
+    data: Path, backend: str, models: Sequence[str], conventions: ModelConventions, max_model_memory: int,
+    votes: Path | None, output_format: str,
     plot: Path | None, plot_calibration: Path | None, overwrite: bool,
 ) -> None:  # fmt: skip
     """Judge models on labelled face crops, without face detection."""
