@@ -19,7 +19,7 @@ from onnx import TensorProto, helper
 from emodetect.backends import limits
 from emodetect.backends.cnn import create_cnn
 from emodetect.backends.keras_file import check_keras_file
-from emodetect.backends.onnx_file import check_onnx_file
+from emodetect.backends.onnx_file import read_onnx_file
 from emodetect.errors import ModelError
 
 
@@ -117,7 +117,7 @@ class TestOnnx:
         path.write_bytes(helper.make_model(outer).SerializeToString())
 
         with pytest.raises(ModelError, match="outside its own folder"):
-            check_onnx_file(path)
+            read_onnx_file(path)
 
     @pytest.mark.parametrize("depth", [4, 5, 20])
     def test_graphs_that_stand_too_deep_in_each_other_are_refused(self, tmp_path: Path, depth: int) -> None:
@@ -130,10 +130,10 @@ class TestOnnx:
         path.write_bytes(helper.make_model(graph).SerializeToString())
 
         if depth == 4:
-            assert check_onnx_file(path) is not None
+            assert read_onnx_file(path) is not None
         else:
             with pytest.raises(ModelError, match="too deep in each other"):
-                check_onnx_file(path)
+                read_onnx_file(path)
 
     def test_another_format_does_not_pass_for_onnx(self, tmp_path: Path) -> None:
         path = tmp_path / "m.onnx"
@@ -257,7 +257,7 @@ class TestSize:
         (tmp_path / "w.bin").write_bytes(bytes(100_001))
         save_external(tmp_path / "m.onnx", "w.bin")
         with pytest.raises(ModelError, match="larger than"):
-            check_onnx_file(tmp_path / "m.onnx")
+            read_onnx_file(tmp_path / "m.onnx")
 
     def test_an_archive_that_unpacks_to_much(self, tmp_path: Path) -> None:
         path = tmp_path / "m.keras"
