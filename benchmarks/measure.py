@@ -21,6 +21,7 @@ from emodetect.benchmark.made_clip import portrait_path, write_made_clip
 from emodetect.benchmark.measure import Bench, Configuration
 from emodetect.benchmark.start import measure_start
 from emodetect.benchmark.tutorial import ensure_deepface_weights
+from emodetect.environment import prepare_own_process
 from emodetect.errors import BackendUnavailableError, EmodetectError
 from emodetect.faces.boxes import intersection_over_union
 from emodetect.faces.haar import HaarDetector, MinFace
@@ -59,6 +60,7 @@ def main() -> None:
         if path and not Path(path).is_file():
             parser.error(f"{path}: no such file")
 
+    prepare_own_process()
     silence_libraries()
     logging.basicConfig(format="%(message)s")
     try:

@@ -25,6 +25,7 @@ from emodetect.backends.isolated import IsolatedBackend
 from emodetect.backends.registry import create_backend
 from emodetect.backends.verifier import EmbeddedVerifier
 from emodetect.benchmark.made_clip import write_walking_clip
+from emodetect.environment import prepare_own_process
 from emodetect.faces.boxes import intersection_over_union
 from emodetect.faces.haar import HaarDetector
 from emodetect.faces.tracker import FaceTracker
@@ -105,6 +106,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20.0, help="how long each combination is measured")
     parser.add_argument("--output", type=Path, help="where the figures go as JSON; without it they are printed")
     arguments = parser.parse_args()
+    prepare_own_process()
     silence_libraries()
     rows = []
     with screen(), tempfile.TemporaryDirectory() as name:

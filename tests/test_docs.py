@@ -105,6 +105,7 @@ def test_the_examples_of_the_python_interface_run(
 ) -> None:
     shutil.copy(PHOTO, tmp_path / "photo.jpg")
     shutil.copy(moving_clip.path, tmp_path / "clip.mp4")
+    shutil.copy(ROOT / "tests" / "data" / "models" / "imagenet.onnx", tmp_path / "model.onnx")
     monkeypatch.chdir(tmp_path)
     examples = re.findall(r"^```python\n(.*?)^```", (DOCS / "python.md").read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
     assert len(examples) > 4

@@ -36,10 +36,13 @@ from tests.builders import (
 class Scripted:
     """A detector that finds what it is told, whatever the picture."""
 
+    is_certain = False
+
     def __init__(self, *boxes: Box, neighbors: int = 20) -> None:
         self.detections = [Detection(box, neighbors) for box in boxes]
         self.shapes: list[tuple[int, ...]] = []
         self.glances = 0
+        self.min_face = MinFace(0.05, relative=True)
 
     def detect(self, gray: npt.NDArray[np.uint8]) -> list[Detection]:
         self.shapes.append(gray.shape)
@@ -51,6 +54,9 @@ class Scripted:
     def glance(self, gray: npt.NDArray[np.uint8], known: Sequence[Box]) -> list[Box]:
         self.glances += 1
         return [detection.box for detection in self.detections]
+
+    def tracker(self) -> FaceTracker:
+        return FaceTracker()
 
 
 class OnlyBlue(FaceVerifier):

@@ -14,11 +14,15 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from emodetect.environment import prepare
+
 if TYPE_CHECKING:
     from emodetect.api import analyze, open_pipeline, stream
     from emodetect.errors import EmodetectError
     from emodetect.pipeline import EmotionPipeline
     from emodetect.types import Box, Emotion, EmotionScores, FaceReading, Frame, FrameResult
+
+prepare()
 
 # Loaded on first use: `emodetect --help` must not wait for NumPy and OpenCV.
 _WHERE = {

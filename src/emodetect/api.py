@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,8 +13,9 @@ from emodetect.backends.limits import MAX_MODEL_MEMORY, parse_size
 from emodetect.backends.registry import create_backend
 from emodetect.backends.verifier import EmbeddedVerifier
 from emodetect.errors import UsageError
-from emodetect.faces.haar import HaarDetector, MinFace
-from emodetect.faces.tracker import FaceTracker
+from emodetect.faces.detectors import DETECTORS, create_detector
+from emodetect.faces.haar import MinFace
+from emodetect.limits import MOST_NUMBER
 from emodetect.pipeline import EmotionPipeline
 from emodetect.reader import MAX_FAILURES
 from emodetect.smoother import ScoreSmoother
@@ -38,6 +38,7 @@ class Options(TypedDict, total=False):
     output_name: str | None
     max_model_memory: int | str
     uncertain_below: float | None
+    detector: str
     verify: bool
     min_face: float | None
     min_neighbors: int
@@ -54,6 +55,7 @@ def open_pipeline(
     output_name: str | None = None,
     max_model_memory: int | str = MAX_MODEL_MEMORY,
     uncertain_below: float | None = None,
+    detector: str = DETECTORS[0],
     verify: bool = True,
     min_face: float | None = None,
     min_neighbors: int = 5,
@@ -73,6 +75,7 @@ def open_pipeline(
         output_name: the output of a model file to read, where it has several.
         max_model_memory: what the process of a model file may hold: bytes, or a text such as "4GB".
         uncertain_below: confidence, 0 to 1, under which a reading is marked uncertain; None for the backend's own.
+        detector: "haar", or "none", which takes each whole picture for one face, as for cropped faces.
         verify: whether the embedded network may refuse what the detector has found and is no face.
         min_face: the smallest face to look for: from 1 on pixels, below a share of the picture's height; None for 5 %, or 10 % of
             frames that are tracked.
@@ -83,29 +86,31 @@ def open_pipeline(
             the logger ``emodetect`` warns.
 
     Raises:
-        EmodetectError: the backend cannot be loaded, or a number is out of range.
+        EmodetectError: the backend cannot be loaded, there is no such detector, or a number is out of range.
     """
     for name, number, least, most in (
         ("uncertain_below", uncertain_below, 0, 1),
-        ("min_face", min_face, 1e-3, math.inf),
+        ("min_face", min_face, 1e-3, MOST_NUMBER),
         ("min_neighbors", min_neighbors, 1, 1000),
-        ("smoothing", smoothing, 0, math.inf),
+        ("smoothing", smoothing, 0, MOST_NUMBER),
     ):
         if number is not None and not least <= number <= most:
             raise UsageError(f"{name}: {number} is out of range, {least:g} to {most:g}")
     smallest = _MIN_FACE_CLIP if track else _MIN_FACE_PHOTO
     if min_face is not None:
         smallest = MinFace(min_face, relative=min_face < 1)
-    detector = HaarDetector(min_face=smallest, min_neighbors=min_neighbors)
+    if detector == "none" and min_face is not None:
+        raise UsageError("min_face does not go with detector='none': no face is looked for")
+    finder = create_detector(detector, min_face=smallest, min_neighbors=min_neighbors)
     conventions = ModelConventions.of(labels, scaling, channels, output_name)
     memory = parse_size(max_model_memory) if isinstance(max_model_memory, str) else max_model_memory
     path = None if model is None else str(model)
     with create_backend(backend, path, conventions, max_model_memory=memory) as loaded:
         yield EmotionPipeline(
-            detector,
+            finder,
             loaded,
-            verifier=EmbeddedVerifier() if verify else None,
-            tracker=FaceTracker(confirm=2 * min_neighbors) if track else None,
+            verifier=EmbeddedVerifier() if verify and not finder.is_certain else None,
+            tracker=finder.tracker() if track else None,
             smoother=ScoreSmoother(smoothing) if track else None,
             uncertain_below=uncertain_below,
             max_failures=max_failures,

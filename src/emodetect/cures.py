@@ -31,6 +31,8 @@ DEEPFACE_CURE = pip('install "deepface>=0.0.99,<0.0.102" "retina-face<0.0.19" tf
 
 KERAS_CURE = pip('install "keras>=3"')
 
+KERAS2_CURE = pip('install "tf-keras>=2.20"')
+
 
 def package_cure(module: str) -> str:
     """How to get the package that brings this module: anew where it is there, in a version that emodetect can use."""

@@ -1,4 +1,6 @@
-"""Output files: nothing that exists is lost unasked, and nothing half written stands under its final name."""
+"""Output files: nothing that exists is lost unasked, one run writes a file at a time, and nothing half written stands under its
+final name.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +10,102 @@ import os
 import secrets
 import shutil
 import stat
-from collections.abc import Iterator
+import sys
+import tempfile
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from emodetect.errors import OutputError
 
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
+
 _MOST_NAMES = 10_000
 """How many files of one name are told apart by numbers."""
+
+_LOCKED_BYTE = 2**62
+"""Where Windows locks a file: past its end, since a locked byte cannot be written by other programs, such as FFmpeg."""
+
+# Windows has no links to follow and needs no flag for them, but one for bytes that are written as they are.
+_OPEN_FLAGS = os.O_WRONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+_NEW_FLAGS = os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
+
+PARTIAL_PREFIX, PARTIAL_SUFFIX = ".emodetect-", ".partial"
+"""What the name of a file that is not whole yet begins with, and what stands before its ending."""
+
+_Identity = tuple[int, int]
+"""Device and number of a file: the same for each of its names."""
+
+
+@dataclass(frozen=True)
+class Output:
+    """A file that a command is to write.
+
+    Attributes:
+        path: the file.
+        suffixes: endings that say what shall be in it; none for any.
+        streams: whether a named pipe or a device will do as well, whatever its name.
+    """
+
+    path: Path
+    suffixes: tuple[str, ...] = ()
+    streams: bool = False
+
+
+class Inputs:
+    """The files that a command reads, which it never writes to, whatever name or link leads to them.
+
+    Args:
+        named: each file or folder, and what it is in a message: "the clip itself". Of a folder, all pictures in it and below it.
+    """
+
+    def __init__(self, named: Iterable[tuple[Path, str]]) -> None:
+        self._files: dict[_Identity, str] = {}
+        self._folders: list[tuple[Path, str]] = []
+        for path, what in named:
+            with contextlib.suppress(OSError, ValueError):
+                found = path.stat()
+                if stat.S_ISDIR(found.st_mode):
+                    self._folders.append((path, what))
+                elif stat.S_ISREG(found.st_mode):
+                    self._files.setdefault((found.st_dev, found.st_ino), what)
+
+    def refuse(self, path: Path) -> None:
+        """See that a file, which need not exist, is none of the inputs.
+
+        Raises:
+            OutputError: it is one.
+        """
+        try:
+            found = path.stat()
+        except (OSError, ValueError):
+            return
+        identity = found.st_dev, found.st_ino
+        what = self._files.get(identity)
+        if what is None and path.suffix.lower() == ".png":  # of outputs the only kind that data sets hold
+            what = next((f"in {what}" for folder, what in self._folders if identity in _identities_below(folder)), None)
+        if what is not None:
+            raise OutputError(f"{path}: is {what}; choose another name")
+
+
+def _identities_below(folder: Path) -> Iterator[_Identity]:
+    """The files in a folder and in those below it, each real folder once."""
+    seen: set[_Identity] = set()
+    folders = [os.fspath(folder)]
+    while folders:
+        with contextlib.suppress(OSError), os.scandir(folders.pop()) as entries:
+            for entry in entries:
+                with contextlib.suppress(OSError):
+                    found = entry.stat()
+                    identity = found.st_dev, found.st_ino
+                    if not stat.S_ISDIR(found.st_mode):
+                        yield identity
+                    elif identity not in seen:
+                        seen.add(identity)
+                        folders.append(entry.path)
 
 
 def is_stream(path: Path) -> bool:
@@ -24,6 +115,29 @@ def is_stream(path: Path) -> bool:
     except OSError:
         return False
     return stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)
+
+
+def check_outputs(outputs: Sequence[Output], inputs: Inputs, *, overwrite: bool) -> None:
+    """See before the work starts whether a command can write its files.
+
+    Args:
+        outputs: the files.
+        inputs: what it reads.
+        overwrite: whether the files may exist.
+
+    Raises:
+        OutputError: one of them is an input, two of them are the same file, or `check_output` refuses one.
+    """
+    places: dict[object, Path] = {}
+    for output in outputs:
+        if output.streams and is_stream(output.path):
+            continue
+        inputs.refuse(output.path)
+        check_output(output.path, overwrite=overwrite, suffixes=output.suffixes)
+        other = places.setdefault(place_of(output.path), output.path)
+        if other is not output.path:
+            also = "" if other == output.path else f" as {other}"
+            raise OutputError(f"{output.path}: is named for another output, too{also}; choose another name for one of them")
 
 
 def check_output(path: Path, *, overwrite: bool, suffixes: tuple[str, ...] = (), streams: bool = False) -> None:
@@ -59,47 +173,116 @@ def _check_place(path: Path, overwrite: bool, suffixes: tuple[str, ...]) -> None
     if path.exists() and not path.is_file():
         raise OutputError(f"{path}: is not a file but a pipe, a socket or a device")
     if path.exists() and not overwrite:
-        raise OutputError(f"{path}: exists already; --overwrite replaces it")
+        raise _exists_already(path)
 
 
-def free_name(path: Path) -> Path:
-    """This path, or, where something of that name exists, the first of name-2, name-3 and so on that is free."""
+def _exists_already(path: Path) -> OutputError:
+    return OutputError(f"{path}: exists already; --overwrite replaces it")
+
+
+def place_of(path: Path) -> object:
+    """What is the same for two names of one file, whether it exists or not, and differs for two files."""
+    with contextlib.suppress(OSError):
+        found = path.stat()
+        return found.st_dev, found.st_ino
+    try:
+        found = path.parent.stat()
+    except OSError:
+        return os.path.realpath(path)
+    folded = path.name.casefold()
+    ignores_case = folded != path.name and _ignores_case(path.parent)
+    return found.st_dev, found.st_ino, folded if ignores_case or folded == path.name else path.name
+
+
+def _ignores_case(folder: Path) -> bool:
+    """Whether names that differ in their capitals alone are one file there, as is usual on macOS and Windows."""
+    with contextlib.suppress(OSError), tempfile.NamedTemporaryFile(prefix=".emodetect-", suffix=".case", dir=folder) as probe:
+        return os.path.lexists(probe.name.removesuffix(".case") + ".CASE")
+    return False
+
+
+def free_name(path: Path, taken: Collection[Path] = ()) -> Path:
+    """This path, or, where something of that name exists or it is taken, the first of name-2, name-3 and so on that is free."""
     candidates = (path, *(path.with_name(f"{path.stem}-{number}{path.suffix}") for number in range(2, _MOST_NAMES)))
-    return next((candidate for candidate in candidates if not os.path.lexists(candidate)), path)
+    return next((path for path in candidates if path not in taken and not os.path.lexists(path)), path)
 
 
 def open_output(path: Path, *, overwrite: bool) -> int:
     """Open a file that is written in place, or a pipe or device; returns the file descriptor.
 
-    What has appeared under this name since `check_output` looked is not overwritten either.
+    Until that is closed, nobody else can open the file in this way. What stands in it is cut off only then. What has appeared
+    under this name since `check_output` looked is not overwritten either.
 
     Raises:
-        OutputError: it exists and may not be overwritten, is a symbolic link, or cannot be written.
+        OutputError: it exists and may not be overwritten, is a symbolic link, is being written by another run, or cannot be
+            written.
     """
-    flags = os.O_WRONLY | os.O_CLOEXEC
-    if not is_stream(path):
-        flags |= os.O_CREAT | os.O_NOFOLLOW | (os.O_TRUNC if overwrite else os.O_EXCL)
+    streams = is_stream(path)
+    flags = _OPEN_FLAGS if streams else _OPEN_FLAGS | _NEW_FLAGS | (0 if overwrite else os.O_EXCL)
     try:
-        return os.open(path, flags, 0o666)
+        descriptor = os.open(path, flags, 0o666)
     except FileExistsError:
-        raise OutputError(f"{path}: exists already; --overwrite replaces it") from None
+        raise _exists_already(path) from None
     except OSError as error:
         raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
+    try:
+        if not streams:
+            if not lock(descriptor):
+                raise OutputError(f"{path}: is being written by another run; wait for its end, or choose another name")
+            check_still_there(path, descriptor)
+            os.ftruncate(descriptor, 0)
+    except BaseException as error:
+        os.close(descriptor)
+        if isinstance(error, OSError):
+            raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
+        raise
+    return descriptor
+
+
+def lock(descriptor: int) -> bool:
+    """Keep other runs from an open file or folder until it is closed; the system lets go of it at the end of the process, too.
+
+    Args:
+        descriptor: of a file, or, but on Windows, of a folder.
+
+    Returns:
+        False where another run has it. Where the file system knows no locks, everybody has it.
+    """
+    try:
+        if sys.platform == "win32":
+            os.lseek(descriptor, _LOCKED_BYTE, os.SEEK_SET)
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+            os.lseek(descriptor, 0, os.SEEK_SET)
+        else:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno not in (errno.EACCES, errno.EAGAIN, errno.EWOULDBLOCK, errno.EDEADLK)
+    return True
 
 
 def check_still_there(path: Path, descriptor: int) -> None:
-    """See whether a file that is being written still has a name: the system goes on writing to one that was deleted.
+    """See whether a file that is being written still has its name: the system goes on writing to one that was deleted.
 
     Args:
-        path: what it was called, for the error.
+        path: its name.
         descriptor: the open file; a pipe or device is not looked at.
 
     Raises:
-        OutputError: it was deleted.
+        OutputError: it was deleted or moved away, or another file has taken its name.
     """
-    found = os.fstat(descriptor)
-    if stat.S_ISREG(found.st_mode) and found.st_nlink == 0:
-        raise OutputError(f"{path}: was deleted while it was being written")
+    ours = os.fstat(descriptor)
+    if not stat.S_ISREG(ours.st_mode):
+        return
+    try:
+        found = os.lstat(path)
+    except FileNotFoundError:
+        found = None
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
+    if found is None or not os.path.samestat(ours, found):
+        what = "moved away" if ours.st_nlink else "deleted"
+        now = "; another file has its name now" if found else ""
+        raise OutputError(f"{path}: was {what} while it was being written{now}")
 
 
 @contextlib.contextmanager
@@ -120,7 +303,7 @@ def written_whole(path: Path, *, overwrite: bool = True, suffix: str | None = No
     Raises:
         OutputError: it exists and may not be overwritten, or cannot be written.
     """
-    partial = path.with_name(f".emodetect-{secrets.token_hex(4)}.partial{suffix or path.suffix}")
+    partial = path.with_name(f"{PARTIAL_PREFIX}{secrets.token_hex(4)}{PARTIAL_SUFFIX}{suffix or path.suffix}")
     try:
         if room and shutil.disk_usage(path.parent).free < room:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -128,11 +311,24 @@ def written_whole(path: Path, *, overwrite: bool = True, suffix: str | None = No
         # Without this a power failure may leave the new name with nothing behind it.
         with partial.open("rb") as file:
             os.fsync(file.fileno())
-        if not overwrite and os.path.lexists(path):
-            raise OutputError(f"{path}: exists already; --overwrite replaces it")
-        partial.replace(path)
+        if overwrite:
+            partial.replace(path)
+        else:
+            _name_anew(partial, path)
     except OSError as error:
         raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
     finally:
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)
+
+
+def _name_anew(partial: Path, path: Path) -> None:
+    """Give a file a further name that nothing has; in one step, where the file system has hard links."""
+    try:
+        os.link(partial, path)
+    except FileExistsError:
+        raise _exists_already(path) from None
+    except OSError:
+        if os.path.lexists(path):
+            raise _exists_already(path) from None
+        partial.replace(path)

@@ -29,7 +29,7 @@ from emodetect.classifier import Classifier, Crops
 from emodetect.drawing.phrases import Phrase
 from emodetect.errors import OutputError
 from emodetect.faces.boxes import crop
-from emodetect.faces.haar import HaarDetector
+from emodetect.faces.haar import FaceDetector
 from emodetect.faces.search import SCAN_EVERY, FaceSearch
 from emodetect.faces.tracker import FaceTracker, Outlook
 from emodetect.faces.verifier import FaceVerifier
@@ -67,6 +67,8 @@ _NOBODY_SECONDS = 2.0
 """How long nobody is in the picture before the window says so."""
 
 _STEPWISE = {Command.LARGER_FACES, Command.SMALLER_FACES, Command.LESS_SMOOTHING, Command.MORE_SMOOTHING}
+
+_FACE_SIZES = {Command.LARGER_FACES, Command.SMALLER_FACES}
 
 _TRACKING_SECONDS = 0.008
 """How long a picture waits for its own faces: most are looked for in less, and a quarter of a frame's time is not seen as
@@ -158,7 +160,7 @@ class LiveSession:
     def __init__(
         self,
         capture: LiveCapture,
-        detector: HaarDetector,
+        detector: FaceDetector,
         tracker: FaceTracker,
         backends: Sequence[Callable[[], EmotionBackend]],
         *,
@@ -350,6 +352,8 @@ class LiveSession:
         for key in window.pressed():
             command = command_of(key)
             if command is None or (self._is_held_down(key) and command not in _STEPWISE):
+                continue
+            if command in _FACE_SIZES and self._detector.is_certain:  # no face is looked for
                 continue
             if key == ESCAPE and self._view.help:
                 command = Command.HELP  # what is open is closed first

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import sys
 import threading
@@ -44,6 +45,7 @@ def silence_libraries() -> None:
     if not is_debugging():
         for name, value in _QUIET.items():
             os.environ.setdefault(name, value)
+        logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it warns of folders that it cannot make
 
 
 @contextlib.contextmanager

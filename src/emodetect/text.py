@@ -1,24 +1,76 @@
-"""Text from outside (file names, addresses, other libraries' messages) made fit to be shown."""
+"""Text from outside (file names, addresses, other libraries' messages, model metadata) made fit to be shown.
+
+Commands print it with `emodetect.cli.messages` alone; titles, captions, reports and cells of CSV files have their functions here.
+"""
 
 from __future__ import annotations
 
+import os
 import re
 import unicodedata
 from urllib.parse import urlsplit
 
 _HIDDEN = "***"
 
-# A path that was an address has lost one of its two slashes.
-_USER_INFO = re.compile(r"\b([a-z][a-z0-9+.-]*:/{1,2})\S*@", re.IGNORECASE)
+_SCHEME = r"\b[a-z][a-z0-9+.-]{0,30}:/{1,2}"
+"""A path that was an address has lost one of its two slashes."""
+
+_END = r"(?=: |; |, | \(|['\"]|$)"
+"""Where an address may end in a message: it may hold spaces, and hiding too much is better than too little."""
+
+_USER_INFO = re.compile(rf"({_SCHEME})(?:[^\s/?#@]*:(?!\d{{1,5}}(?:[/?#'\")]|:\s|$)).*|\S*)@", re.IGNORECASE)
+"""User and password, which may hold spaces, slashes and @, unless what comes first is a host and its port."""
+
+_LONE_USER_INFO = re.compile(
+    r"(?<![^\s'\"(=,;<])(?![a-z]:\\)[^\s'\"(=,;</:@][^\s:/@]{0,200}:(?![\s/])[^@]*@(?=[\w\[])", re.IGNORECASE
+)
+"""``user:password@host`` without a scheme, but not the drive of a Windows path."""
+
+_QUERY = re.compile(rf"({_SCHEME}[^\s?'\"]{{0,999}}\?).*?{_END}", re.IGNORECASE)
+
+_STREAM_PATH = re.compile(rf"\b((?:rts|rtm|sr|ud|tc)[a-z]{{1,3}}:/{{1,2}}[^\s/?#'\"]+/)[^\s'\"].*?{_END}", re.IGNORECASE)
+"""Of a stream's address even the path may be what opens it: the key of a broadcast, the password of a camera."""
+
+_SECRET = re.compile(
+    r"((?:token|passw(?:or)?d|passphrase|pwd|secret|signature|credentials?|api[_-]?key|access[_-]?key)['\"]?\s?[=:]\s?['\"]?"
+    r"|[?&;](?:key|pass|auth|sig|user|code|session|sid)=)[^\s&;,#'\")]+",
+    re.IGNORECASE,
+)
+"""A name that tells a secret, and its value."""
 
 # Control characters, invisible ones (which can turn the direction of writing round), undecodable bytes, line separators.
 _UNFIT = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
 
+def printable(text: str) -> str:
+    """Text in which what a terminal, a spreadsheet or a browser obeys is escaped: control characters, also line breaks."""
+    if text.isprintable():
+        return text
+    return "".join(_escaped(c) if unicodedata.category(c) in _UNFIT else c for c in text)
+
+
+def without_credentials(text: str) -> str:
+    """A message in which the users, passwords and tokens of addresses are hidden, with a scheme or without."""
+    if "@" in text:
+        head, _, tail = text.rpartition("@")
+        text = _LONE_USER_INFO.sub(f"{_HIDDEN}@", _USER_INFO.sub(rf"\1{_HIDDEN}@", f"{head}@{tail[:1]}")) + tail[1:]
+    if ":/" in text:
+        text = _STREAM_PATH.sub(r"\1...", _QUERY.sub(rf"\1{_HIDDEN}", text))
+    return _SECRET.sub(rf"\1{_HIDDEN}", text)
+
+
 def one_line(text: str) -> str:
     """Text as one line without control characters, which a terminal would obey, and without what opens a stream."""
-    text = _USER_INFO.sub(rf"\1{_HIDDEN}@", " ".join(text.split()))
-    return "".join(_escaped(c) if unicodedata.category(c) in _UNFIT else c for c in text)
+    return printable(without_credentials(" ".join(text.split())))
+
+
+def public_name(name: str) -> str:
+    """What may stand in messages and data of what a user named: the name of a file as it is, an address without its secrets."""
+    if looks_like_address(name):
+        scheme, _, rest = name.partition(":")
+        user, at, place = rest.lstrip("/").rpartition("@")
+        return without_credentials(f"{scheme}://{_HIDDEN if user else ''}{at}{place}")  # a path has lost one of the slashes
+    return name if os.path.lexists(name.replace("\0", "")) else without_credentials(name)
 
 
 def width(text: str) -> int:
@@ -41,8 +93,8 @@ def _escaped(character: str) -> str:
 
 
 def looks_like_address(text: str) -> bool:
-    """Whether this is an address (``scheme://...``), as far as one can tell."""
-    return re.match(r"[a-z][a-z0-9+.-]*:/", text, re.IGNORECASE) is not None
+    """Whether this is an address (``scheme://...``, not a drive as in ``c:/``), as far as one can tell."""
+    return re.match(r"[a-z][a-z0-9+.-]+:/", text, re.IGNORECASE) is not None
 
 
 def public_address(address: str) -> str:
@@ -64,8 +116,12 @@ def public_address(address: str) -> str:
 
 
 def csv_cell(value: object) -> object:
-    """A value for a CSV file: text that a spreadsheet would run as a formula gets an apostrophe before it, numbers stay.
+    """A value for a CSV file: a text's control characters are escaped, and one that a spreadsheet would run as a formula gets an
+    apostrophe before it; numbers stay.
 
     See OWASP, "CSV Injection": https://owasp.org/www-community/attacks/CSV_Injection
     """
-    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r", "\n")) else value
+    if not isinstance(value, str):
+        return value
+    text = printable(value)
+    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text

@@ -61,6 +61,13 @@ def test_contempt_is_folded_out_by_renormalising() -> None:
     assert scores[EMOTIONS.index(Emotion.HAPPY)] == pytest.approx(0.6)
 
 
+def test_a_value_that_is_no_emotions_is_left_out_first() -> None:
+    logits = np.asarray([[1.0, 2.0, 40.0, -3.0]], np.float32)
+    [scores] = LabelMap(["happy", "sad", "-", " - "]).apply(logits, "logits")
+
+    assert scores[EMOTIONS.index(Emotion.SAD)] == pytest.approx(1 / (1 + np.exp(-1)))
+
+
 def test_contempt_alone_says_nothing_about_the_seven() -> None:
     [scores] = LabelMap(FERPLUS).apply(one_hot(8, 7))
     np.testing.assert_allclose(scores, np.full(7, 1 / 7), atol=1e-6)
@@ -92,12 +99,12 @@ def test_probabilities_stay_as_they_are() -> None:
 def test_logits_are_put_through_softmax(shift: float) -> None:
     logits = np.asarray([[1, 2, 3, 4, 0, -1, -2]], np.float32)
     expected = np.exp(logits) / np.exp(logits).sum()
-    np.testing.assert_allclose(LabelMap(FER2013).apply(logits + np.float32(shift)), expected, rtol=1e-3)
+    np.testing.assert_allclose(LabelMap(FER2013).apply(logits + np.float32(shift), "logits"), expected, rtol=1e-3)
 
 
 def test_softmax_counts_contempt_before_it_is_folded_out() -> None:
     logits = np.asarray([[2.0, 1.0, 0, 0, 0, 0, 0, 9.0]], np.float32)
-    [scores] = LabelMap(FERPLUS).apply(logits)
+    [scores] = LabelMap(FERPLUS).apply(logits, "logits")
     ratio = scores[EMOTIONS.index(Emotion.NEUTRAL)] / scores[EMOTIONS.index(Emotion.HAPPY)]
     assert ratio == pytest.approx(np.e, rel=1e-3)
     assert scores.sum() == pytest.approx(1)
@@ -114,7 +121,7 @@ def test_outputs_that_are_no_numbers_are_an_error(value: float) -> None:
 def test_what_was_given_is_not_changed() -> None:
     logits = np.asarray([[1, 2, 3, 4, 0, -1, -2]], np.float32)
     before = logits.copy()
-    LabelMap(FER2013).apply(logits)
+    LabelMap(FER2013).apply(logits, "logits")
     np.testing.assert_array_equal(logits, before)
 
 

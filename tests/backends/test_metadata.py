@@ -8,13 +8,14 @@ import h5py
 import numpy as np
 import pytest
 
+from emodetect.backends.conventions import Scaling
 from emodetect.backends.metadata import KEY, ModelMetadata, read_keras_metadata, write_keras_metadata
 from emodetect.errors import ModelError
 
 FULL = ModelMetadata(
     labels={"fer2013": ("angry", "sad"), "ferplus": ("neutral", "contempt")},
-    scale=2 / 255,
-    offset=-1.0,
+    scaling=Scaling.parse("-1..1"),
+    channels="gray",
     uncertain_below=0.55,
     default="mean",
     facts={"epochs": 30, "data": "FER-2013", "accuracy": {"fer2013": 0.7}, "umlaut": "ü"},
@@ -49,7 +50,7 @@ def test_the_order_of_labels_and_outputs_is_kept() -> None:
 def test_what_is_left_out_has_its_default() -> None:
     result = ModelMetadata.from_json('{"labels": {"a": ["happy"]}}', Path("model.onnx"))
     assert result == ModelMetadata({"a": ("happy",)})
-    assert result.scale == pytest.approx(1 / 255)
+    assert result.scaling is None
     assert result.uncertain_below is None
 
 

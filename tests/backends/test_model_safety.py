@@ -217,6 +217,14 @@ HARMFUL = {
     "function": (layer("Activation", activation=layer("function", "os")), "os.function"),
     "torch": (layer("TorchModuleWrapper"), "TorchModuleWrapper"),
     "files": (layer("StringLookup", vocabulary="/etc/passwd"), "StringLookup"),
+    "operator": (layer("TFOpLambda", "keras.src.layers.core.tf_op_layer", function="io.write_file"), "io.write_file"),
+    "operator-of-files": (layer("TFOpLambda", None, function="io.read_file"), "io.read_file"),
+    "operator-of-python": (layer("TFOpLambda", None, function="py_function"), "py_function"),
+    "operator-unnamed": (layer("TFOpLambda", None), "None"),
+    "slice": (layer("SlicingOpLambda", None, function="raw_ops.WriteFile"), "raw_ops.WriteFile"),
+    "old-operator": (layer("TensorFlowOpLayer", None, node_def="op: 'WriteFile'"), "TensorFlowOpLayer"),
+    "method": (layer("InstanceMethod", None, attr_name="numpy"), "InstanceMethod"),
+    "class-method": (layer("ClassMethod", None, cls_symbol="io", method_name="gfile"), "ClassMethod"),
     "another-program": (layer("TFSMLayer", filepath="/tmp/model"), "TFSMLayer"),
 }
 
@@ -237,8 +245,13 @@ def test_what_networks_are_built_of_passes(tmp_path: Path) -> None:
     tensor = {"class_name": "__keras_tensor__", "config": {"shape": [None, 48, 48, 1]}}
     add = layer("Add", "keras.src.ops.numpy")
 
+    policy = layer("Policy", "keras.mixed_precision", name="mixed_float16")
+    divide = layer("TFOpLambda", "keras.src.layers.core.tf_op_layer", "TFOpLambda", function="math.truediv", dtype=policy)
+    taken = layer("SlicingOpLambda", None, function="__operators__.getitem")
+
     for suffix in (".h5", ".keras"):
-        check_keras_file(save_keras(tmp_path / f"m{suffix}", sequential(dense, ours, relu, old, tensor, add)))
+        parts = dense, ours, relu, old, tensor, add, divide, taken
+        check_keras_file(save_keras(tmp_path / f"m{suffix}", sequential(*parts)))
 
 
 class TestSize:

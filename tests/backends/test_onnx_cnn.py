@@ -10,7 +10,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from emodetect.backends.cnn import create_cnn
-from emodetect.backends.conventions import ModelConventions
+from emodetect.backends.conventions import ModelConventions, Scaling
 from emodetect.backends.metadata import KEY, ModelMetadata
 from emodetect.backends.onnx_cnn import OnnxBackend
 from emodetect.backends.onnx_session import EMBEDDED
@@ -21,7 +21,10 @@ from emodetect.types import EMOTIONS, Emotion, Image
 def save_network(
     path: Path, *, shape: list[Any], outputs: int, position: int, metadata: ModelMetadata | None = None, rank: int = 2
 ) -> Path:
-    """An ONNX network whose output at ``position`` rises with the picture's brightness, as probabilities."""
+    """An ONNX network whose output at ``position`` rises with the picture's brightness, as probabilities.
+
+    With rank 3 the output is (n, 1, outputs), with rank 4 it stands there twice, (n, 2, outputs).
+    """
     axes = [1, 2, 3]
     kernel = np.full((1, outputs), -2.0, np.float32)
     kernel[0, position] = 6.0
@@ -32,13 +35,19 @@ def save_network(
         helper.make_node("MatMul", ["column", "kernel"], ["logits"]),
         helper.make_node("Softmax", ["logits"], [final]),
     ]
-    if rank == 3:
-        nodes.append(helper.make_node("Unsqueeze", ["flat", "one"], ["scores"]))
+    if rank != 2:
+        nodes.append(helper.make_node("Unsqueeze", ["flat", "one"], ["scores" if rank == 3 else "one row"]))
+    if rank == 4:
+        nodes.append(helper.make_node("Concat", ["one row", "one row"], ["scores"], axis=1))
     graph = helper.make_graph(
         nodes,
         "brightness",
         [helper.make_tensor_value_info("faces", TensorProto.FLOAT, shape)],
-        [helper.make_tensor_value_info("scores", TensorProto.FLOAT, [shape[0], outputs] if rank == 2 else ["n", 1, outputs])],
+        [
+            helper.make_tensor_value_info(
+                "scores", TensorProto.FLOAT, [shape[0], outputs] if rank == 2 else ["n", rank - 2, outputs]
+            )
+        ],
         [
             helper.make_tensor("axes", TensorProto.INT64, [3], axes),
             helper.make_tensor("one", TensorProto.INT64, [1], [1]),
@@ -74,7 +83,7 @@ def test_a_file_without_metadata_is_read_by_the_tutorials_convention(tmp_path: P
 def test_metadata_names_labels_and_scaling(tmp_path: Path, gray_levels: list[Image]) -> None:
     labels = ("sad", "happy", "angry", "fear", "disgust", "neutral", "surprise")
     # With the scale turned round, the dark picture is the bright one.
-    metadata = ModelMetadata(labels={"scores": labels}, scale=-1 / 255, offset=1.0, uncertain_below=0.7)
+    metadata = ModelMetadata(labels={"scores": labels}, scaling=Scaling((-1 / 255,), (1.0,)), uncertain_below=0.7)
     backend = loaded(save_network(tmp_path / "m.onnx", shape=["n", 32, 40, 1], outputs=7, position=1, metadata=metadata))
 
     assert dominant(backend, gray_levels[0]) is Emotion.HAPPY
@@ -111,9 +120,9 @@ def test_batches_of_every_layout(tmp_path: Path, shape: list[Any], gray_levels: 
 @pytest.mark.parametrize(
     ("shape", "outputs", "rank", "message"),
     [
-        (["n", 48, 48, 2], 7, 2, "channels"),
+        (["n", 48, 48, 2], 7, 2, "expected one input"),
         (["n", 48, 48, 1], 5, 2, "--labels"),
-        (["n", 48, 48, 1], 7, 3, "expected an output"),
+        (["n", 48, 48, 1], 7, 4, r"expected the output scores to be \(n, labels\), got \(5, 2, 7\)"),
     ],
     ids=["channels", "number-of-outputs", "rank"],
 )

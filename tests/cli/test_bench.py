@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from emodetect.backends.labels import TUTORIAL_LABELS
 from tests.builders import MovingClip
 from tests.cli.running import assert_one_line, run
 from tests.model_files import save_deepface_weights, tutorial_model
@@ -84,7 +85,8 @@ def test_a_keras_file_is_compared_without_deepfaces_weights(
     model = tmp_path / "model.keras"
     tutorial_model().save(model)
     arguments = ("--source", moving_clip.path, "--frames", "12", "--rounds", "1", "--model", model, "--compare", "tutorial")
-    done = run("bench", *arguments, env=no_weights)
+    said = ("--labels", ",".join(TUTORIAL_LABELS), "--scaling", "0..1")
+    done = run("bench", *arguments, *said, env=no_weights)
 
     assert_one_line(done, 0, "DeepFace's weights are missing", "only the Keras file is compared")
     (loop,) = [line.split() for line in done.stdout.splitlines() if line.startswith("  times faster")]

@@ -16,7 +16,7 @@ NUMBERS = [
     if isinstance(option.type, click.types.IntParamType | click.types.FloatParamType)
 ]
 
-ARGUMENTS = {"image": ["a"], "video": ["a"], "report": ["a"], "export": ["a", "b"], "evaluate": ["--data", "a"]}
+ARGUMENTS = {"image": ["a"], "video": ["a"], "report": ["a"], "export": ["a", "b"], "inspect": ["a"], "evaluate": ["--data", "a"]}
 """What a command does not go without."""
 
 

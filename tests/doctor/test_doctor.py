@@ -22,7 +22,7 @@ from emodetect.backends.deepface_weights import WEIGHTS_NAME
 from emodetect.backends.onnx_session import EMBEDDED
 from emodetect.checksums import checksum, recorded_checksum
 from emodetect.cli.table import print_cures
-from emodetect.cures import EMODETECT_CURE, FFMPEG_CURE, KERAS_CURE, OPENCV_CURE, package_cure, pip
+from emodetect.cures import EMODETECT_CURE, FFMPEG_CURE, KERAS2_CURE, KERAS_CURE, OPENCV_CURE, package_cure, pip
 from emodetect.doctor import Status, cameras, deepface, files, keras, network, opencv, packages, screen
 from emodetect.doctor.opencv import library_cure
 from emodetect.faces.cascade import CASCADE_NAME, default_cascade
@@ -448,6 +448,18 @@ def test_a_package_of_which_nothing_but_the_metadata_is_left(package: str, said:
     [check] = keras.check_keras()
     assert (check.status, check.detail, check.cure) == (Status.FAULT, said, package_cure(package))
     assert "--force-reinstall" in check.cure
+
+
+def test_a_keras_2_that_is_missing_or_broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    [found] = keras.check_keras2()
+    monkeypatch.setattr("emodetect.doctor.keras.find_spec", lambda name: None)
+    [broken] = keras.check_keras2()
+    monkeypatch.setattr("emodetect.doctor.keras.is_installed", lambda name: False)
+    [missing] = keras.check_keras2()
+
+    assert (found.status, found.detail) == (Status.OK, f"tf-keras {version('tf-keras')}")
+    assert (broken.status, broken.detail, broken.cure) == (Status.FAULT, "tf-keras is broken", package_cure("tf_keras"))
+    assert (missing.status, missing.cure) == (Status.FAULT, KERAS2_CURE)
 
 
 def test_cameras_and_a_display_that_are_there(monkeypatch: pytest.MonkeyPatch) -> None:

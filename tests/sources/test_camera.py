@@ -14,7 +14,7 @@ import pytest
 
 from emodetect.errors import SourceError
 from emodetect.sources import camera
-from emodetect.sources.camera import FIRST_PICTURE_SECONDS, RTSP_OPTIONS, STALL_SECONDS, LiveCapture, LiveSource
+from emodetect.sources.camera import FIRST_PICTURE_SECONDS, STALL_SECONDS, LiveCapture, LiveSource
 from emodetect.types import Frame, Image
 from tests.builders import make_image, write_clip
 from tests.cli.desktop import wait_until
@@ -29,11 +29,8 @@ RED, BLUE = (0, 0, 200), (200, 0, 0)
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The tests wait a second where users wait 2.5; and what a source sets for the whole process ends with its test."""
+    """The tests wait a second where users wait 2.5."""
     monkeypatch.setattr(camera, "STALL_SECONDS", 1.0)
-    variable, _ = RTSP_OPTIONS
-    monkeypatch.setenv(variable, "")
-    monkeypatch.delenv(variable)
 
 
 @contextmanager
@@ -175,26 +172,6 @@ class TestStream:
         capture.raise_error()
 
 
-@pytest.mark.parametrize(
-    ("address", "before", "after"),
-    [
-        ("rtsp://127.0.0.1:9/", None, RTSP_OPTIONS[1]),
-        ("RTSPS://127.0.0.1:9/", None, RTSP_OPTIONS[1]),
-        ("rtsp://127.0.0.1:9/", "rtsp_transport;udp", "rtsp_transport;udp"),
-        ("http://127.0.0.1:9/", None, None),
-    ],
-)
-def test_only_rtsp_is_opened_without_counting_pictures_first(
-    address: str, before: str | None, after: str | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    variable, _ = RTSP_OPTIONS
-    if before:
-        monkeypatch.setenv(variable, before)
-    with LiveCapture(LiveSource.parse(address)) as capture, pytest.raises(SourceError, match="cannot be opened"):
-        wait_until(lambda: capture.opened(0.1), "the refusal")
-    assert os.environ.get(variable) == after
-
-
 class FakeCamera:
     """Stands in for `cv2.VideoCapture` on a camera: gives some pictures, then hangs or fails."""
 
@@ -222,7 +199,7 @@ class FakeCamera:
 def plug_in(monkeypatch: pytest.MonkeyPatch, *cameras: FakeCamera) -> None:
     """What opening the camera gives, time after time; nothing after the last."""
     waiting = iter(cameras)
-    monkeypatch.setattr(camera, "_open", lambda source: next(waiting, FakeCamera(RED, 0, hangs=False)))
+    monkeypatch.setattr(camera, "_open_camera", lambda target: next(waiting, FakeCamera(RED, 0, hangs=False)))
 
 
 class TestCamera:

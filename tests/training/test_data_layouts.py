@@ -82,11 +82,15 @@ def test_a_file_that_is_not_fer2013_is_named(tmp_path: Path, content: bytes) -> 
 def test_all_faults_of_a_folder_are_named_at_once(tmp_path: Path) -> None:
     data = write_data_set(tmp_path, train=1, test=1)
     shutil.rmtree(data / "train" / "fear")
-    (data / "train" / "bored").mkdir()
+    (data / "train" / "sadd").mkdir()
     (data / "train" / "sad" / "im0000.png").write_bytes(b"no picture")
     with pytest.raises(DatasetError) as caught:
         read_data_set(data)
-    for part in ("no images for the label fear", "unknown label 'bored'", "im0000.png: not an image that can be read"):
+    for part in (
+        "no images for the label fear",
+        "unknown label 'sadd'; did you mean 'sad'?",
+        "im0000.png: not an image that can be read",
+    ):
         assert part in str(caught.value)
     assert "\n" not in str(caught.value)
 

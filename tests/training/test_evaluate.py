@@ -145,9 +145,14 @@ def test_a_table_with_a_test_part_alone_is_enough(tmp_path: Path, capsys: pytest
     assert "without_train_copies" not in record
 
 
-def test_what_is_no_part_of_a_data_set_is_told_what_to_name(data_set: Path, tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match=r"holds parts of a data set; name the one to judge on, such as .*test$"):
-        Exam.read(data_set, None)
+def test_of_a_whole_data_set_the_test_part_is_judged_on(data_set: Path) -> None:
+    exam, part = Exam.read(data_set, None), Exam.read(data_set / "test", None)
+    assert exam.faces.keys == part.faces.keys
+    assert exam.faces.notes == (f"{data_set / 'test'}: this part is judged on",)
+    assert exam.copies is not None
+
+
+def test_a_file_that_is_no_table_is_told(tmp_path: Path) -> None:
     (tmp_path / "faces.txt").write_text("")
     with pytest.raises(DatasetError, match=r"faces.txt: is a file; expected a folder"):
         Exam.read(tmp_path / "faces.txt", None)

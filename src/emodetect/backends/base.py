@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from types import TracebackType
@@ -10,7 +11,13 @@ import numpy as np
 import numpy.typing as npt
 from typing_extensions import Self
 
+from emodetect.backends.description import ModelDescription
 from emodetect.types import Image
+
+ASSUMPTIONS = "emodetect.assumptions"
+"""The logger that warns of what is assumed of a model file."""
+
+_told: set[str] = set()
 
 
 class EmotionBackend(ABC):
@@ -24,12 +31,14 @@ class EmotionBackend(ABC):
         validation_accuracy: share of right answers, 0 to 1, that the model file says it had over the seven labels on validation
             faces that most people agree about; None where it does not say; final once loaded.
         tells_contempt: whether the model has contempt as an eighth label, as FER+ has; final once loaded.
+        description: what is known of a model file, and what is assumed; None where the backend reads none; final once loaded.
     """
 
     name: str
     uncertain_below: float = 0.5
     validation_accuracy: float | None = None
     tells_contempt: bool = False
+    description: ModelDescription | None = None
 
     @abstractmethod
     def classify(self, crops: Sequence[Image]) -> npt.NDArray[np.float32]:
@@ -67,8 +76,16 @@ class EmotionBackend(ABC):
         The default does nothing: a call in this process cannot be broken off.
         """
 
+    def tell_assumptions(self) -> None:
+        """Warn, once in a process, of what the model file does not say and was assumed, by the logger `ASSUMPTIONS`."""
+        note = self.description.note if self.description else ""
+        if note and note not in _told:
+            _told.add(note)
+            logging.getLogger(ASSUMPTIONS).warning("%s", note)
+
     def __enter__(self) -> Self:
         self.load()
+        self.tell_assumptions()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:

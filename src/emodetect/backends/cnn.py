@@ -25,7 +25,8 @@ def create_cnn(model: str | None, conventions: ModelConventions = UNSTATED) -> E
         if given := conventions.given:
             what = f"{', '.join(given)} {'goes' if len(given) == 1 else 'go'}"
             raise UsageError(f"{what} with --model FILE; the embedded network knows its own conventions")
-        return OnnxBackend(EMBEDDED, head=model if model in HEADS else None, name=model or "embedded")
+        head = ModelConventions(output_name=model) if model in HEADS else UNSTATED
+        return OnnxBackend(EMBEDDED, conventions=head, name=model or "embedded")
     path = Path(model)
     if path.is_dir():
         raise ModelError(f"{path}: is a folder; expected a model file ending in .onnx, .h5 or .keras")

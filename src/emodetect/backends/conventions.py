@@ -75,7 +75,7 @@ class Scaling:
         """
         text = text.strip().lower()
         if text == "imagenet":
-            return cls.of_mean(_IMAGENET_MEAN, _IMAGENET_DEVIATION)
+            return cls(IMAGENET.scale, IMAGENET.offset)
         low, range_sign, high = text.partition("..")
         try:
             if range_sign:
@@ -103,6 +103,8 @@ class Scaling:
 
 _IMAGENET_MEAN, _IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Of red, green and blue from 0 to 1, as torchvision documents them."""
+
+IMAGENET = Scaling.of_mean(_IMAGENET_MEAN, _IMAGENET_DEVIATION)
 
 ASSUMED_SCALING = Scaling.to_range(0, 1)
 """What the tutorials divide by 255 for."""

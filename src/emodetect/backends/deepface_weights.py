@@ -12,7 +12,7 @@ _HDF5 = b"\x89HDF\r\n\x1a\n"
 
 def weights_path() -> Path:
     """Where DeepFace looks for the weights of its emotion model (`deepface.commons.weight_utils`)."""
-    return Path(os.environ.get("DEEPFACE_HOME", Path.home())) / ".deepface" / "weights" / WEIGHTS_NAME
+    return Path(os.environ.get("DEEPFACE_HOME", os.path.expanduser("~"))) / ".deepface" / "weights" / WEIGHTS_NAME
 
 
 def weights_cure() -> str:

@@ -30,12 +30,13 @@ from typing_extensions import override
 import emodetect
 from emodetect import errors
 from emodetect.backends.base import EmotionBackend
+from emodetect.backends.description import ModelDescription
 from emodetect.backends.labels import EIGHT_LABELS
 from emodetect.backends.limits import size_in_words
 from emodetect.backends.model_file import read_model_file
 from emodetect.backends.sandbox import holds_packages
 from emodetect.backends.worker import HEADER, OUT_OF_MEMORY, Bounds, Job
-from emodetect.errors import BackendError, EmodetectError, ModelError
+from emodetect.errors import BackendError, EmodetectError, ModelError, first_line
 from emodetect.quiet import is_debugging
 from emodetect.types import EMOTIONS, Image
 
@@ -48,7 +49,7 @@ _LOOK_EVERY = 0.05
 _FACES_AT_ONCE = 16
 """Faces in one call: a crowd would multiply what a large network needs for each."""
 
-_MOST_JSON = 2**16
+_MOST_JSON = 2**22
 """Bytes of what a process says of itself or of an error."""
 
 _START = """
@@ -106,7 +107,6 @@ class IsolatedBackend(EmotionBackend):
             environment |= {"CUDA_VISIBLE_DEVICES": "-1"}  # what the driver needs is not to be had in the sandbox
         job = replace(job, path=tuple(folders))
         if copy is not None:
-            environment["KERAS_HOME"] = str(copy.parent)  # the user's own cannot be read
             job = replace(job, arguments=(str(copy), *job.arguments[1:]), copy=(str(copy), str(self._model)))
         options: dict[str, Any] = {}
         ours: list[int] = []
@@ -147,8 +147,16 @@ class IsolatedBackend(EmotionBackend):
             self.close()
             raise ModelError(f"{self._subject}: says that answers are uncertain below {threshold} and right in {accuracy}; "
                              "both are shares from 0 to 1")  # fmt: skip
+        try:
+            description = about.get("description") and ModelDescription.from_dict(about["description"])
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            self.close()
+            raise ModelError(f"{self._subject}: its description cannot be read ({first_line(error)})") from error
         if self._model is None:
             self.name = str(about.get("name"))
+        elif description is not None:
+            description = replace(description, name=self._model.name)  # of the copy the ending may be another
+        self.description = description or None
         self.uncertain_below, self.validation_accuracy = float(threshold), accuracy
         self.tells_contempt = about.get("tells_contempt") is True
         assert self._watch is not None

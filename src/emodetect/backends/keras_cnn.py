@@ -1,9 +1,9 @@
-"""A Keras model of the user's: ``.h5`` and ``.keras``."""
+"""A Keras model of the user's: ``.h5`` and ``.keras``, saved by Keras 3 or 2."""
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator, Sequence
+import textwrap
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,176 +11,215 @@ import numpy as np
 import numpy.typing as npt
 from typing_extensions import override
 
+from emodetect.backends import keras_graph
 from emodetect.backends.activations import check_activations
-from emodetect.backends.base import EmotionBackend
-from emodetect.backends.conventions import ASSUMED_SCALING, UNSTATED, ModelConventions
-from emodetect.backends.faces_input import FaceInput
-from emodetect.backends.keras_file import check_keras_file
-from emodetect.backends.keras_import import import_keras
-from emodetect.backends.labels import EIGHT_LABELS, TUTORIAL_LABELS, LabelMap, mean_scores, mean_scores_eight
-from emodetect.backends.limits import check_sides
+from emodetect.backends.file_backend import ModelFileBackend
+from emodetect.backends.keras_file import check_keras_file, keras_version
+from emodetect.backends.keras_import import import_keras, import_keras2
 from emodetect.backends.metadata import ModelMetadata, read_keras_metadata
-from emodetect.errors import ModelError, first_line
+from emodetect.backends.network import Network, Shape
+from emodetect.backends.own_scaling import OwnScaling
+from emodetect.errors import BackendUnavailableError, ModelError, first_line
 from emodetect.quiet import quiet_native_output
-from emodetect.types import EMOTIONS, Image
+
+_LONGEST_REASON = 300
+"""Of what Keras says, characters."""
 
 
-class KerasBackend(EmotionBackend):
-    """Runs a Keras file, compiled once for batches of any size.
+class KerasNetwork(Network):
+    """A Keras file, compiled once for batches of any size.
 
-    Size and channels come from the model; labels and scaling from metadata that emodetect's training writes, and where there
-    is none from the common tutorial's convention: gray, x/255, the seven labels in alphabetical order.
-
-    Args:
-        path: the file.
-        conventions: what the user says of it, overriding the file.
+    Raises:
+        ModelError: it cannot be loaded, is refused for safety, or has not one input.
+        BackendUnavailableError: Keras cannot be imported.
     """
 
-    def __init__(self, path: Path, *, conventions: ModelConventions = UNSTATED) -> None:
-        self.name = path.name
-        self._path, self._conventions = path, conventions
-
-    @override
-    def load(self) -> None:
-        path = self._path
+    def __init__(self, path: Path) -> None:
         check_keras_file(path)
-        metadata = _metadata(path)
+        self.path = path
+        self.metadata = read_metadata(path)
         with quiet_native_output():
-            model = load_keras_model(path)
-            self._input = face_input(path, model, metadata, self._conventions)
-            chosen = _choose_outputs(metadata)
-            self._maps = [_label_map(path, model, position, self._conventions.labels, metadata) for position in chosen]
-            self._call = _compile(path, model, self._input, chosen)
-        self.tells_contempt = any(labels.has_contempt for labels in self._maps)
-        if metadata:
-            self.validation_accuracy = metadata.validation_accuracy(metadata.default)
-        if metadata and metadata.uncertain_below is not None:
-            self.uncertain_below = metadata.uncertain_below
+            self.model = load_keras_model(path)
+        shape = getattr(self.model, "input_shape", None)
+        if isinstance(shape, list) and len(shape) == 1:
+            shape = shape[0]
+        if not isinstance(shape, tuple) or not all(size is None or isinstance(size, int) for size in shape):
+            # A list or dictionary of shapes is a model with several inputs.
+            raise ModelError(f"{path}: expected one input (n, height, width, 1 or 3), got {shape or 'a model without a graph'}")
+        tensor = self.model.inputs[0]
+        self.input_name, self.input_shape = str(tensor.name), shape
+        kind = str(getattr(tensor.dtype, "name", tensor.dtype))
+        self.input_type = kind if kind in ("uint8", "int32", "int64", "float16", "float64") else "float32"
+        self.outputs = dict(zip(_output_names(self.model), output_shapes(self.model), strict=True))
+        self._calls: dict[tuple[int, ...], Callable[[Any], Any]] = {}
 
     @override
-    def classify(self, crops: Sequence[Image]) -> npt.NDArray[np.float32]:
-        if not crops:
-            return np.zeros((0, len(EMOTIONS)), np.float32)
-        return mean_scores(self._maps, self._call(self._input.prepare(crops)))
+    def run(self, batch: npt.NDArray[Any], outputs: Sequence[str]) -> list[npt.NDArray[Any]]:
+        names = list(self.outputs)
+        chosen = tuple(names.index(name) for name in outputs)
+        if chosen not in self._calls:
+            self._calls[chosen] = _compile(self.path, self.model, self.input_shape, self.input_type, chosen)
+        return [_as_array(output) for output in self._calls[chosen](batch)]
 
     @override
-    def classify_eight(self, crops: Sequence[Image]) -> npt.NDArray[np.float32]:
-        if not crops:
-            return np.zeros((0, len(EIGHT_LABELS)), np.float32)
-        return mean_scores_eight(self._maps, self._call(self._input.prepare(crops)))
+    def own_scaling(self) -> OwnScaling | None:
+        return keras_graph.own_scaling(self.model)
+
+    @override
+    def activation(self, output: str) -> str | None:
+        return keras_graph.activation(self.model, list(self.outputs).index(output))
+
+    @override
+    def describe_format(self) -> str:
+        version = keras_version(self.path)
+        kind = "Keras archive" if self.path.suffix.lower() == ".keras" else "Keras in HDF5"
+        reader = "Keras 2 (tf_keras)" if is_keras2(self.model) else "Keras 3"
+        return f"{kind}{f', saved by Keras {version}' if version else ''}, loaded by {reader}"
+
+    @override
+    def count_parameters(self) -> int | None:
+        return int(self.model.count_params())
 
 
-def _metadata(path: Path) -> ModelMetadata | None:
+class KerasBackend(ModelFileBackend):
+    """Runs a Keras file; `ModelFileBackend` says what it takes."""
+
+    @override
+    def _open(self) -> Network:
+        return KerasNetwork(self._path)
+
+    @property
+    def keras_model(self) -> Any:
+        """The model itself; for a backend that is loaded."""
+        assert isinstance(self.network, KerasNetwork)
+        return self.network.model
+
+
+def read_metadata(path: Path) -> ModelMetadata | None:
+    """What a Keras file says of itself.
+
+    Raises:
+        ModelError: the file cannot be read.
+    """
     try:
         return read_keras_metadata(path)
     except OSError as error:
         raise ModelError(f"{path}: not a Keras model file (neither HDF5 nor a .keras archive)") from error
 
 
+def is_keras2(model: Any) -> bool:
+    """Whether a model is one of Keras 2."""
+    return any(kind.__module__.partition(".")[0] == "tf_keras" for kind in type(model).__mro__)
+
+
 def load_keras_model(path: Path) -> Any:
-    """Load a whole Keras model, for use and not for more training.
+    """Load a whole Keras model, for use and not for more training: by the Keras that saved it, where the file says so.
 
     Raises:
         ModelError: the file cannot be read, carries code, or holds weights only.
         BackendUnavailableError: Keras cannot be imported.
     """
     check_keras_file(path)
+    version = keras_version(path)
+    loaders = [_load_keras3, _load_keras2]
+    if version is not None:
+        loaders = loaders[1:] if int(version.partition(".")[0]) < 3 else loaders[:1]
+    failure: Exception | None = None
+    for load in loaders:
+        try:
+            return load(path)
+        except BackendUnavailableError as error:
+            if failure is None:
+                raise
+            raise ModelError(f"{path}: Keras 3 cannot load it ({_reason(failure)}), and {error}") from failure
+        except Exception as error:  # a bad file makes Keras raise almost anything
+            failure = failure or error
+    assert failure is not None
+    raise ModelError(f"{path}: Keras cannot load it: {_reason(failure)}") from failure
+
+
+def _load_keras3(path: Path) -> Any:
     keras = import_keras()
-    try:
-        import emodetect.backends.keras_layers  # noqa: F401  (makes its layers known to Keras)
+    import emodetect.backends.keras_layers  # noqa: F401  (makes its layers known to Keras)
 
-        # The safe mode refuses Lambda layers, which carry Python code that would run on loading.
-        return keras.models.load_model(path, compile=False, safe_mode=True)
-    except Exception as error:  # a bad file makes Keras raise almost anything
-        text = str(error)
-        if "Lambda" in text or "unsafe" in text.lower():
-            reason = "it holds a Lambda layer, that is Python code, which is not run for safety; export it without"
-        elif "No model config found" in text or "No model found in config" in text:
-            reason = "it holds weights only; save the whole model with model.save(...)"
-        else:
-            reason = first_line(error)
-        raise ModelError(f"{path}: Keras cannot load it: {reason}") from error
+    # The safe mode refuses Lambda layers, which carry Python code that would run on loading.
+    return keras.models.load_model(path, compile=False, safe_mode=True)
 
 
-def face_input(path: Path, model: Any, metadata: ModelMetadata | None, conventions: ModelConventions = UNSTATED) -> FaceInput:
-    """What a Keras model takes: its size from the model, its scaling from the metadata, else x/255.
+def _load_keras2(path: Path) -> Any:
+    keras = import_keras2()
+    from tf_keras.src.engine.functional import Functional
+    from tf_keras.src.layers.core.tf_op_layer import SlicingOpLambda, TFOpLambda
+    from tf_keras.src.saving.serialization_lib import SafeModeScope
 
-    Raises:
-        ModelError: it has several inputs, or one that is no picture.
-    """
-    shape = getattr(model, "input_shape", None)
-    # A list or dictionary of shapes is a model with several inputs.
-    if not isinstance(shape, tuple) or len(shape) != 4 or shape[3] not in (1, 3):
-        raise ModelError(f"{path}: expected one input (n, height, width, 1 or 3), got {shape}")
-    scaling = conventions.scaling or (metadata.scaling if metadata else ASSUMED_SCALING)
-    check_sides(path, shape[1] or 48, shape[2] or 48)
-    return FaceInput(shape[1] or 48, shape[2] or 48, shape[3], False, scaling, conventions.channels)
+    # Versions before 2.13 name modules that there are no longer.
+    classes = {kind.__name__: kind for kind in (Functional, SlicingOpLambda, TFOpLambda, keras.Sequential)}
+    # For HDF5, Keras 2 has the safe mode in this scope only.
+    with SafeModeScope(True):
+        return keras.models.load_model(str(path), custom_objects=classes, compile=False, safe_mode=True)
 
 
-def output_shapes(model: Any) -> list[tuple[int | None, ...]]:
+def _reason(error: Exception) -> str:
+    """What Keras says, without the configuration that it puts before the reason."""
+    text = str(error)
+    if "No model config found" in text or "No model found in config" in text:
+        return "it holds weights only; save the whole model with model.save(...)"
+    if "unsafe" in text.lower() or "deserialization of a Lambda" in text or "deserialization of a `lambda`" in text:
+        return "it holds a Lambda layer, that is Python code, which is not run for safety; export it without"
+    _, _, exception = text.rpartition("Exception encountered:")
+    return textwrap.shorten(exception or str(first_line(error)), _LONGEST_REASON, placeholder=" ...")
+
+
+def output_shapes(model: Any) -> list[Shape | None]:
     """The shapes of a model's outputs, in order, also where there is only one."""
-    return list(model.output_shape) if isinstance(model.output_shape, list) else [model.output_shape]
+    shapes = model.output_shape
+    if isinstance(shapes, dict):
+        shapes = list(shapes.values())
+    return [tuple(shape) for shape in shapes] if isinstance(shapes, list) else [tuple(shapes)]
 
 
-def _choose_outputs(metadata: ModelMetadata | None) -> list[int]:
-    """Positions of the outputs to use: the metadata name them in the model's order."""
-    names = list(metadata.labels) if metadata else []
-    if metadata and metadata.default == "mean":
-        return list(range(len(names)))
-    return [names.index(metadata.default)] if metadata and metadata.default in names else [0]
+def _output_names(model: Any) -> list[str]:
+    """The names of the outputs, each once."""
+    names = list(model.output_shape) if isinstance(model.output_shape, dict) else list(getattr(model, "output_names", None) or ())
+    count = len(output_shapes(model))
+    if len(names) != count or len(set(names)) != count:
+        return [f"output_{place}" for place in range(count)]
+    return [str(name) for name in names]
 
 
-def _label_map(path: Path, model: Any, position: int, labels: Sequence[str] | None, metadata: ModelMetadata | None) -> LabelMap:
-    shapes = output_shapes(model)
-    shape = shapes[position] if position < len(shapes) else None
-    if not isinstance(shape, tuple) or len(shape) != 2 or shape[1] is None:
-        raise ModelError(f"{path}: expected an output (n, labels), got {shape}")
-    names = labels or (list(metadata.labels.values())[position] if metadata else TUTORIAL_LABELS)
-    if shape[1] != len(names):
-        raise ModelError(
-            f"{path}: expected {len(names)} outputs, got {shape[1]}; --labels names the outputs where they are others"
-        )
-    return LabelMap(names)
-
-
-def _compile(
-    path: Path, model: Any, size: FaceInput, chosen: Sequence[int]
-) -> Callable[[npt.NDArray[np.float32]], list[npt.NDArray[np.float32]]]:
+def _compile(path: Path, model: Any, shape: Shape, kind: str, chosen: Sequence[int]) -> Callable[[Any], Any]:
     """A function from a batch to the chosen outputs, traced once: `model.predict` costs a hundred times as much a call.
 
     Raises:
-        ModelError: the model fails at its first call, or its layers would take too much memory.
+        ModelError: a layer would take too much memory.
     """
-    import keras
 
     def call(batch: Any) -> Any:
         outputs = model(batch, training=False)
+        if isinstance(outputs, dict):
+            outputs = list(outputs.values())
         outputs = outputs if isinstance(outputs, list | tuple) else [outputs]
         return [outputs[position] for position in chosen]
 
-    if keras.backend.backend() == "tensorflow":
+    if is_keras2(model) or _runs_on_tensorflow():
         import tensorflow
 
-        signature = tensorflow.TensorSpec((None, size.height, size.width, size.channels), tensorflow.float32)
+        signature = tensorflow.TensorSpec(shape, getattr(tensorflow, kind))
         function = tensorflow.function(call, input_signature=[signature])
-        with _first_call(path):
-            check_activations(path, function.get_concrete_function().graph)
-        call = function
-
-    def run(batch: npt.NDArray[np.float32]) -> list[npt.NDArray[np.float32]]:
-        return [np.asarray(keras.ops.convert_to_numpy(output), np.float32) for output in call(batch)]
-
-    with _first_call(path):
-        run(np.zeros((1, size.height, size.width, size.channels), np.float32))  # not on a face: it takes longer than others
-    return run
+        check_activations(path, function.get_concrete_function().graph)
+        return function  # type: ignore[no-any-return]
+    return call
 
 
-@contextlib.contextmanager
-def _first_call(path: Path) -> Iterator[None]:
-    """Turn whatever a model raises when it is used for the first time into a `ModelError`."""
-    try:
-        yield
-    except ModelError:
-        raise
-    except Exception as error:  # Keras and its backends have no common base class
-        raise ModelError(f"{path}: loads, but fails at its first call ({first_line(error)})") from error
+def _runs_on_tensorflow() -> bool:
+    import keras
+
+    return bool(keras.backend.backend() == "tensorflow")
+
+
+def _as_array(output: Any) -> npt.NDArray[Any]:
+    if hasattr(output, "numpy"):
+        return np.asarray(output.numpy())
+    import keras
+
+    return np.asarray(keras.ops.convert_to_numpy(output))

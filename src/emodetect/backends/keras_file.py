@@ -17,18 +17,19 @@ from typing import Any
 import numpy as np
 
 from emodetect.backends.limits import MAX_MODEL_BYTES, check_size, too_large
+from emodetect.backends.tf_operators import HARMLESS
 from emodetect.errors import ModelError
 
 _OURS = "emodetect"
 
 _MODULES = re.compile(
-    r"(tensorflow\.)?keras(\.src)?"
-    r"(\.(activations|constraints|dtype_policies|engine|initializers|layers|legacy|losses|metrics|models|ops|optimizers|regularizers)"
-    r"(\.\w+)*)?"
+    r"(tensorflow\.|tensorflow\.python\.|tf_)?keras(\.src)?"
+    r"(\.(activations|constraints|dtype_policies|engine|initializers|layers|legacy|losses|metrics|mixed_precision|models|ops|"
+    r"optimizers|regularizers)(\.\w+)*)?"
 )
 """Modules whose classes a configuration may name; not among them ``keras.utils``, whose functions fetch and unpack files."""
 
-_FUNCTION_MODULES = re.compile(r"builtins|keras(\.src)?\.(activations|initializers|ops)(\.\w+)*")
+_FUNCTION_MODULES = re.compile(r"builtins|(tf_)?keras(\.src)?\.(activations|initializers|ops)(\.\w+)*")
 """Modules whose functions it may name; ``builtins`` is what Keras writes for its own activations."""
 
 _PLAIN = {"__keras_tensor__", "__tensor__", "__numpy__", "__tuple__", "__slice__", "__ellipsis__", "__bytes__"}
@@ -39,8 +40,14 @@ _CODE = {"Lambda", "__lambda__"}
 _REFUSED = {
     "TorchModuleWrapper", "TFSMLayer", "JaxLayer", "FlaxLayer",  # load pickles and other programs' models
     "StringLookup", "IntegerLookup", "TextVectorization", "IndexLookup",  # read files that they name
-    "__typespec__",
+    "SequenceFeatures", "DenseFeatures",  # the same
+    "ClassMethod", "InstanceMethod", "InstanceProperty",  # call whatever method they name
+    "TensorFlowOpLayer",  # any operator, in a form of its own, from TensorFlow 2.3 and before
+    "__typespec__", "TypeSpec", "CompositeTensor",
 }  # fmt: skip
+
+_OPERATOR_LAYERS = {"TFOpLambda", "SlicingOpLambda"}
+"""Layers of Keras 2 that call the TensorFlow operator that they name."""
 
 _MOST_ITEMS = 20_000
 """Groups and arrays of an HDF5 file; one may contain itself, and would have no end."""
@@ -51,6 +58,23 @@ _MOST_TEXTS = 1000
 _HDF5, _ZIP = b"\x89HDF\r\n\x1a\n", b"PK\x03\x04"
 """The first bytes of the formats. Both may stand further down as well, and a file may be both: then one reader finds in it what
 another does not."""
+
+
+def keras_version(path: Path) -> str | None:
+    """The version of Keras that saved a file which `check_keras_file` has passed; None where it does not say."""
+    import h5py
+
+    try:
+        if is_archive(path):
+            with zipfile.ZipFile(path) as archive:
+                version = json.loads(archive.read("metadata.json")).get("keras_version")
+        else:
+            with h5py.File(path, "r") as file:
+                version = file.attrs.get("keras_version")
+    except Exception:  # damaged; loading says so
+        return None
+    text = version.decode(errors="replace") if isinstance(version, bytes) else version
+    return text if isinstance(text, str) and re.match(r"\d+\.", text) else None
 
 
 def check_keras_file(path: Path) -> None:
@@ -173,6 +197,8 @@ def _check_named(path: Path, entry: dict[str, Any]) -> None:
         raise ModelError(
             f"{path}: holds a Lambda layer, that is Python code, which is not run for safety; export the model without it"
         )
+    if name in _OPERATOR_LAYERS:
+        _check_operator(path, entry)
     packages = [part.partition(">")[0] for part in (name, registered) if ">" in part]
     if module.startswith(f"{_OURS}.") or packages:
         allowed = all(package == _OURS for package in packages) and module in ("", f"{_OURS}.backends.keras_layers")
@@ -182,4 +208,14 @@ def _check_named(path: Path, entry: dict[str, Any]) -> None:
         allowed = name in _PLAIN or (name not in _REFUSED and (not module or _MODULES.fullmatch(module) is not None))
     if not allowed:
         what = f"{module}.{name}" if module else name
-        raise ModelError(f"{path}: needs {what}, which is none of Keras's own layers and refused for safety")
+        why = "could run code or read files" if name in _REFUSED else "is none of Keras's own layers"
+        raise ModelError(f"{path}: needs {what}, which {why} and is refused for safety")
+
+
+def _check_operator(path: Path, entry: dict[str, Any]) -> None:
+    configuration = entry.get("config")
+    operator = configuration.get("function") if isinstance(configuration, dict) else None
+    if operator not in HARMLESS:
+        raise ModelError(
+            f"{path}: calls the TensorFlow operator {operator}, which is refused for safety: it is no plain arithmetic"
+        )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from emodetect.cures import KERAS_CURE, package_cure
+from emodetect.cures import KERAS2_CURE, KERAS_CURE, package_cure
 from emodetect.errors import BackendUnavailableError, broken_package, first_line
 from emodetect.quiet import quiet_native_output
 
@@ -37,6 +37,23 @@ def import_keras() -> Any:
     if int(number.partition(".")[0]) < 3:
         raise BackendUnavailableError(f"Keras {number} is too old; 3 is needed: {KERAS_CURE}")
     return keras
+
+
+def import_keras2() -> Any:
+    """Import the legacy Keras 2, which runs on TensorFlow alone.
+
+    Raises:
+        BackendUnavailableError: it cannot be imported.
+    """
+    os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
+    try:
+        with quiet_native_output():
+            import tf_keras
+    except (ImportError, ValueError, AttributeError) as error:
+        raise BackendUnavailableError(
+            f"Keras 2 (tf_keras), which saved the model, cannot be imported ({first_line(error)}): {KERAS2_CURE}"
+        ) from error
+    return tf_keras
 
 
 def backend_cure(name: str) -> str:

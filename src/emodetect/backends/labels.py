@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from emodetect.backends.score_kind import ScoreKind
 from emodetect.errors import ModelError
 from emodetect.suggestions import did_you_mean
 from emodetect.types import EMOTIONS
@@ -16,6 +17,15 @@ TUTORIAL_LABELS = ("angry", "disgust", "fear", "happy", "neutral", "sad", "surpr
 
 EIGHT_LABELS = (*(emotion.value for emotion in EMOTIONS), "contempt")
 """The seven of `EMOTIONS`, then contempt, which FER+ has besides."""
+
+FERPLUS_LABELS = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")
+"""The order of FER+, and of the network in the ONNX model zoo."""
+
+AFFECTNET_LABELS = ("anger", "contempt", "disgust", "fear", "happiness", "neutral", "sadness", "surprise")
+"""The eight in alphabetical order, as folders of AffectNet give them."""
+
+NO_LABEL = "-"
+"""Among labels: a value of the output that is no emotion's."""
 
 _SYNONYMS = {
     "anger": "angry",
@@ -28,7 +38,29 @@ _SYNONYMS = {
     "sadness": "sad",
     "surprised": "surprise",
     "calm": "neutral",
+    "contemptuous": "contempt",
 }
+
+
+def known_label(name: str) -> str | None:
+    """The label of `EIGHT_LABELS` that a word stands for, whatever its case; None where it stands for none."""
+    name = name.strip().lower()
+    name = _SYNONYMS.get(name, name)
+    return name if name in EIGHT_LABELS else None
+
+
+def assumed_labels(count: int, *, is_gray_64: bool) -> tuple[tuple[str, ...], str] | None:
+    """What as many outputs most often mean, and in which order that is, in words; None where nothing is usual.
+
+    Args:
+        count: number of values.
+        is_gray_64: the network takes 64x64 gray pixels, as those do that were trained on FER+.
+    """
+    if count == len(TUTORIAL_LABELS):
+        return TUTORIAL_LABELS, "in alphabetical order"
+    if count == len(FERPLUS_LABELS):
+        return (FERPLUS_LABELS, "in the order of FER+") if is_gray_64 else (AFFECTNET_LABELS, "in alphabetical order")
+    return None
 
 
 def meant_label(name: str) -> str:
@@ -43,7 +75,8 @@ class LabelMap:
 
     Args:
         labels: what each output means; case does not matter, the nouns of FER+ (anger, happiness, ...) are known too. A label
-            without a counterpart among the seven (contempt) is folded out by renormalising.
+            without a counterpart among the seven (contempt) is folded out by renormalising. `NO_LABEL` stands for a value that
+            is none, such as valence; it is left out before anything is computed.
 
     Attributes:
         count: number of the model's outputs.
@@ -55,15 +88,19 @@ class LabelMap:
 
     def __init__(self, labels: Sequence[str]) -> None:
         self._columns: list[tuple[int, int]] = []
+        self._kept: list[int] = []
         seen: set[str] = set()
         for position, label in enumerate(labels):
             name = label.strip().lower()
             name = _SYNONYMS.get(name, name)
+            if name == NO_LABEL:
+                continue
             if name in seen:
                 raise ModelError(f"the label {label!r} stands twice among {', '.join(labels)}")
             seen.add(name)
             try:
-                self._columns.append((EIGHT_LABELS.index(name), position))
+                self._columns.append((EIGHT_LABELS.index(name), len(self._kept)))
+                self._kept.append(position)
             except ValueError:
                 known = f"emodetect knows {', '.join(EIGHT_LABELS)}{did_you_mean(name, [*EIGHT_LABELS, *_SYNONYMS])}"
                 raise ModelError(f"unknown label {label!r}; {known}") from None
@@ -72,28 +109,34 @@ class LabelMap:
             raise ModelError(f"none of the labels {', '.join(labels)} is one of {', '.join(EMOTIONS)}")
         self.count = len(labels)
 
-    def apply(self, outputs: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    def scores_of(self, outputs: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """The values (n, kept) of a model's outputs (n, labels) that belong to emotions."""
+        return outputs[:, self._kept]
+
+    def apply(self, outputs: npt.NDArray[np.float32], kind: ScoreKind = "shares") -> npt.NDArray[np.float32]:
         """Scores (n, 7) in the order of `EMOTIONS`, rows summing to 1, from a model's outputs (n, labels).
 
-        Outputs that are no probabilities (negative, or not summing to 1) are taken for logits, and softmax is applied.
+        Args:
+            outputs: what the model gave.
+            kind: logits go through a softmax; all else is divided by its sum.
 
         Raises:
             ModelError: the outputs are not numbers.
         """
-        seven = self._eight(outputs)[:, : len(EMOTIONS)]
+        seven = self._eight(outputs, kind)[:, : len(EMOTIONS)]
         total = seven.sum(axis=1, keepdims=True)
         # All the weight on contempt says nothing about the seven.
         return np.where(total > 1e-9, seven / np.maximum(total, 1e-9), 1 / len(EMOTIONS)).astype(np.float32)
 
-    def apply_eight(self, outputs: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    def apply_eight(self, outputs: npt.NDArray[np.float32], kind: ScoreKind = "shares") -> npt.NDArray[np.float32]:
         """Scores (n, 8) in the order of `EIGHT_LABELS`, rows summing to 1; otherwise as `apply`."""
-        return self._eight(outputs).astype(np.float32)
+        return self._eight(outputs, kind).astype(np.float32)
 
-    def _eight(self, outputs: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+    def _eight(self, outputs: npt.NDArray[np.float32], kind: ScoreKind) -> npt.NDArray[np.float64]:
         if not np.isfinite(outputs).all():
             raise ModelError("the model's outputs are not finite numbers; it was saved broken, or its input is scaled otherwise")
-        values = outputs.astype(np.float64)
-        if (values < 0).any() or not np.allclose(values.sum(axis=1), 1, atol=1e-2):
+        values = self.scores_of(outputs).astype(np.float64)
+        if kind == "logits":
             values = np.exp(values - values.max(axis=1, keepdims=True))
         result = np.zeros((len(values), len(EIGHT_LABELS)))
         for label, position in self._columns:
@@ -102,13 +145,17 @@ class LabelMap:
         return np.where(total > 1e-9, result / np.maximum(total, 1e-9), 1 / len(EIGHT_LABELS))
 
 
-def mean_scores(maps: Sequence[LabelMap], outputs: Sequence[npt.NDArray[np.float32]]) -> npt.NDArray[np.float32]:
+def mean_scores(
+    maps: Sequence[LabelMap], outputs: Sequence[npt.NDArray[np.float32]], kinds: Sequence[ScoreKind]
+) -> npt.NDArray[np.float32]:
     """Scores (n, 7) of a model with several outputs: the mean over them, each with its own map."""
-    scores = [labels.apply(output) for labels, output in zip(maps, outputs, strict=True)]
+    scores = [labels.apply(output, kind) for labels, output, kind in zip(maps, outputs, kinds, strict=True)]
     return np.asarray(np.mean(scores, axis=0), np.float32)
 
 
-def mean_scores_eight(maps: Sequence[LabelMap], outputs: Sequence[npt.NDArray[np.float32]]) -> npt.NDArray[np.float32]:
+def mean_scores_eight(
+    maps: Sequence[LabelMap], outputs: Sequence[npt.NDArray[np.float32]], kinds: Sequence[ScoreKind]
+) -> npt.NDArray[np.float32]:
     """As `mean_scores`, over `EIGHT_LABELS`: (n, 8)."""
-    scores = [labels.apply_eight(output) for labels, output in zip(maps, outputs, strict=True)]
+    scores = [labels.apply_eight(output, kind) for labels, output, kind in zip(maps, outputs, kinds, strict=True)]
     return np.asarray(np.mean(scores, axis=0), np.float32)

@@ -10,13 +10,13 @@ import json
 import math
 import os
 import zipfile
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from emodetect.backends.conventions import Scaling
+from emodetect.backends.conventions import CHANNELS, Channels, Scaling
 from emodetect.backends.keras_file import is_archive
-from emodetect.errors import ModelError
+from emodetect.errors import ModelError, UsageError
 
 KEY = "emodetect"
 _MEMBER = KEY + ".json"
@@ -31,28 +31,25 @@ class ModelMetadata:
 
     Attributes:
         labels: for each emotion output, by name, what its positions mean.
-        scale: what a pixel (0 to 255) is multiplied by.
-        offset: what is added after that.
+        scaling: from pixels to what the network takes; None where that is not said.
+        channels: "gray", "rgb" or "bgr"; None where that is not said.
         uncertain_below: confidence under which an answer should not be trusted, measured on validation; None if not measured.
         default: the output to use, or "mean" for the mean of all; None for the only one.
         face: the output that tells faces from anything else, (n, 2), nothing and face; None where there is none.
         face_above: score of that output from which on a picture counts as a face, measured on validation.
         facts: data, training and figures, for people.
+        ignored: what the file says besides that cannot be, in words.
     """
 
     labels: dict[str, tuple[str, ...]]
-    scale: float = 1 / 255
-    offset: float = 0.0
+    scaling: Scaling | None = None
+    channels: Channels | None = None
     uncertain_below: float | None = None
     default: str | None = None
     face: str | None = None
     face_above: float | None = None
     facts: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def scaling(self) -> Scaling:
-        """From pixels to what the network takes."""
-        return Scaling((self.scale,), (self.offset,))
+    ignored: tuple[str, ...] = ()
 
     def validation_accuracy(self, output: str | None) -> float | None:
         """Share of right answers of an output (or "mean"), as in `EmotionBackend.validation_accuracy`; None where not said."""
@@ -61,12 +58,22 @@ class ModelMetadata:
         return value if isinstance(value, float) and 0 <= value <= 1 else None
 
     def to_json(self) -> str:
-        """The metadata as one JSON object."""
-        return json.dumps(asdict(self))
+        """The metadata as one JSON object.
+
+        The scaling stands there as ``scale`` and ``offset``, each a number, or a list with one per channel.
+        """
+        values = asdict(self)
+        del values["ignored"], values["scaling"]
+        if self.scaling is not None:
+            for name, numbers in (("scale", self.scaling.scale), ("offset", self.scaling.offset)):
+                values[name] = numbers[0] if len(numbers) == 1 else list(numbers)
+        return json.dumps(values)
 
     @classmethod
     def from_json(cls, text: str, path: Path) -> ModelMetadata:
-        """Read what `to_json` wrote; ``path`` is named in errors.
+        """Read what `to_json` wrote, or what somebody wrote by hand; ``path`` is named in errors.
+
+        Instead of ``scale`` and ``offset`` there may be ``mean`` and ``deviation``, of pixels from 0 to 1.
 
         Raises:
             ModelError: it is something else.
@@ -74,21 +81,59 @@ class ModelMetadata:
         try:
             values = json.loads(text)
             values["labels"] = {name: tuple(labels) for name, labels in values["labels"].items()}
-            metadata = cls(**values)
-            metadata._check()
-            return metadata
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            values["scaling"] = _scaling(values)
+            metadata = cls(**values)._checked()
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError, UsageError) as error:
             raise ModelError(f"{path}: its emodetect metadata cannot be read ({error})") from error
+        return metadata
 
-    def _check(self) -> None:
-        """See that what stands there is of the right kind: it comes from a file that anybody may have written."""
-        numbers = [self.scale, self.offset, *(n for n in (self.uncertain_below, self.face_above) if n is not None)]
-        if not all(isinstance(number, int | float) and math.isfinite(number) for number in numbers):
-            raise ValueError("a number is expected where there is none")
+    def _checked(self) -> ModelMetadata:
+        """This, once what stands there is known to be of the right kind: it comes from a file that anybody may have written."""
         names = [*self.labels, *(label for labels in self.labels.values() for label in labels)]
         names += [name for name in (self.default, self.face) if name is not None]
         if not all(isinstance(name, str) for name in names):
             raise ValueError("a name is expected where there is none")
+        if self.channels not in (None, *CHANNELS):
+            raise ValueError(f"channels: expected one of {', '.join(CHANNELS)}")
+        impossible: dict[str, float] = {}
+        for name in ("uncertain_below", "face_above"):
+            value = getattr(self, name)
+            if value is None:
+                continue
+            if not isinstance(value, int | float):
+                raise ValueError("a number is expected where there is none")
+            if not 0 <= value <= 1:
+                impossible[name] = value
+        ignored = tuple(f"{name} {value:g} of its metadata is no share from 0 to 1" for name, value in impossible.items())
+        kept = {name: getattr(self, name) for name in ("uncertain_below", "face_above") if name not in impossible}
+        return replace(self, uncertain_below=kept.get("uncertain_below"), face_above=kept.get("face_above"), ignored=ignored)
+
+
+def _scaling(values: dict[str, Any]) -> Scaling | None:
+    """Take the scaling out of the values of a JSON object; None where there is none.
+
+    Raises:
+        UsageError: its numbers are out of range.
+        ValueError: they are none, or say it twice.
+    """
+    parts = {name: values.pop(name, None) for name in ("scale", "offset", "mean", "deviation")}
+    scale, offset, mean, deviation = (None if part is None else _as_numbers(part) for part in parts.values())
+    if (scale or offset) and (mean or deviation):
+        raise ValueError("either scale and offset, or mean and deviation, are expected")
+    if mean or deviation:
+        count = max(len(mean or ()), len(deviation or ()))
+        return Scaling.of_mean(mean or (0.0,) * count, deviation or (1.0,) * count)
+    if scale is None and offset is None:
+        return None
+    scale = scale or (1 / 255,)
+    return Scaling(scale, offset or (0.0,) * len(scale))
+
+
+def _as_numbers(value: Any) -> tuple[float, ...]:
+    numbers = value if isinstance(value, list) else [value]
+    if not numbers or not all(isinstance(n, int | float) and not isinstance(n, bool) and math.isfinite(n) for n in numbers):
+        raise ValueError("a number is expected where there is none")
+    return tuple(map(float, numbers))
 
 
 def read_keras_metadata(path: Path) -> ModelMetadata | None:

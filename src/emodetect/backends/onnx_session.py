@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from emodetect.backends.metadata import KEY, ModelMetadata
 from emodetect.backends.onnx_file import read_onnx_file
@@ -39,10 +39,21 @@ def _embedded_session() -> onnxruntime.InferenceSession:
         raise ModelError(f"{EMBEDDED}: missing or damaged; install emodetect again") from error
 
 
-def _load(path: Path) -> onnxruntime.InferenceSession:
+def import_onnxruntime() -> Any:
+    """Import ONNX Runtime, with its telemetry off.
+
+    The package's environment sees to that before the first import; this also where the user's program came first.
+    """
     with quiet_native_output():  # where NumPy does not fit, it prints of its own
         import onnxruntime
 
+        if switch_off := getattr(onnxruntime, "disable_telemetry_events", None):  # there from 1.17 on
+            switch_off()
+    return onnxruntime
+
+
+def _load(path: Path) -> onnxruntime.InferenceSession:
+    onnxruntime = import_onnxruntime()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = _THREADS
     options.inter_op_num_threads = 1

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 from emodetect import errors
 from emodetect.backends.limits import limit_memory_here
 from emodetect.backends.sandbox import enter_sandbox, processor_seconds
+from emodetect.environment import prepare_own_process, remove_caches
 from emodetect.errors import BackendError, BackendUnavailableError, EmodetectError, ModelError, first_line
 from emodetect.quiet import is_debugging
 
@@ -41,7 +42,9 @@ OUT_OF_MEMORY = "OutOfMemory"
 _COPY_SECONDS = 0.1
 """After a plug-in has forked, time for a copy that comes back to us to say so before the answer is sent."""
 
-_MEMORY_WORDS = re.compile(r"bad.?alloc|\bOOM\b|out of memory|(failed|unable) to allocate|smaller than requested", re.IGNORECASE)
+_MEMORY_WORDS = re.compile(
+    r"bad.?alloc|\bOOM\b|out of memory|(failed|unable) to allocate|smaller than requested|bfc_ar", re.IGNORECASE
+)
 """How NumPy, TensorFlow and ONNX Runtime say that there is not enough memory."""
 
 
@@ -102,6 +105,7 @@ def main() -> NoReturn:
     with contextlib.suppress(Exception):
         sys.stdout.flush()
         sys.stderr.flush()
+        remove_caches()
     os._exit(0)
 
 
@@ -121,15 +125,19 @@ class _Server:
         try:
             if job.lifeline is not None:
                 _end_with_parent(job.lifeline, job.copy and job.copy[0])
+            prepare_own_process()  # also where the other one is a program of the user's
             if bounds is not None:
                 folder = os.path.dirname(job.copy[0]) if job.copy else None
-                tempfile.tempdir = folder  # which Python would look for by writing; TensorFlow asks for it when it is imported
+                if folder is not None:
+                    # Python looks for a temporary folder by writing into it, and Matplotlib, which Keras imports, asks for one.
+                    tempfile.tempdir = os.environ["MPLCONFIGDIR"] = folder
                 given = enter_sandbox(bounds.memory, folder)
                 if is_debugging():
                     print(f"emodetect: sandbox of {job.title}: {given}", file=sys.stderr)
                 processor_seconds(bounds.load_seconds)
                 limit_memory_here(bounds.memory)
-            with self._backend() as backend:
+            with contextlib.closing(self._backend()) as backend:
+                backend.load()
                 self._send(_about(backend))
                 if job.lifeline is not None:
                     _end_inside_native_calls(job.lifeline)
@@ -222,6 +230,7 @@ def _about(backend: EmotionBackend) -> dict[str, Any]:
         "uncertain_below": backend.uncertain_below,
         "validation_accuracy": backend.validation_accuracy,
         "tells_contempt": backend.tells_contempt,
+        "description": backend.description and backend.description.as_dict(),
     }
 
 

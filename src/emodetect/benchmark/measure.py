@@ -24,8 +24,8 @@ from emodetect.benchmark.made_clip import portrait_path
 from emodetect.benchmark.start import Start, measure_start
 from emodetect.benchmark.tutorial import Loop, ensure_deepface_weights, open_tutorial, start_tutorial
 from emodetect.errors import BackendUnavailableError
-from emodetect.faces.haar import HaarDetector, MinFace
-from emodetect.faces.tracker import FaceTracker
+from emodetect.faces.detectors import DETECTORS, create_detector
+from emodetect.faces.haar import MinFace
 from emodetect.pipeline import EmotionPipeline
 from emodetect.quiet import quiet_native_output
 from emodetect.smoother import ScoreSmoother
@@ -121,14 +121,22 @@ class Bench:
         rounds: how many runs; the median counts.
         compare: measure the tutorial's loop beside each: with the same file for a Keras model, with DeepFace otherwise. Where
             DeepFace lacks its weights and there is a Keras model, that one alone has a loop beside it.
+        detector: what finds the faces, as for `create_detector`.
         progress: called with what is being done.
     """
 
     def __init__(
-        self, clip: Path, *, frames: int, rounds: int, compare: bool = False, progress: Callable[[str], None] = lambda _: None
+        self,
+        clip: Path,
+        *,
+        frames: int,
+        rounds: int,
+        compare: bool = False,
+        detector: str = DETECTORS[0],
+        progress: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._clip, self._frames, self._rounds, self._compare = clip, frames, rounds, compare
-        self._progress = progress
+        self._detector, self._progress = detector, progress
 
     def measure(self, configurations: Sequence[Configuration]) -> list[dict[str, Any]]:
         """One object a configuration, as the output contract has it.
@@ -185,23 +193,35 @@ class Bench:
 
     def _start(self, configuration: Configuration) -> Start:
         self._progress(f"start of {configuration.name}")
-        return measure_start("emodetect", "image", portrait_path(), "--format", "json", *configuration.options)
+        options = ["--format", "json", "--detector", self._detector, *configuration.options]
+        return measure_start("emodetect", "image", portrait_path(), *options)
 
     def _start_tutorial(self, model: str | None) -> Start:
         self._progress(f"start of {_loop_name(model)}")
         return start_tutorial(model)
+
+    def _pipeline(self, backend: EmotionBackend) -> EmotionPipeline:
+        """The pipeline of `emodetect video`."""
+        detector = create_detector(self._detector, min_face=MinFace(0.1, relative=True))
+        return EmotionPipeline(
+            detector,
+            backend,
+            verifier=None if detector.is_certain else EmbeddedVerifier(),
+            tracker=detector.tracker(),
+            smoother=ScoreSmoother(0.3),
+        )
 
     def _read(self, frames: int) -> Iterator[Frame]:
         with VideoFile(self._clip) as clip:
             yield from islice(clip, frames)
 
     def _warm_up(self, backend: EmotionBackend) -> None:
-        pipeline = _pipeline(backend)
+        pipeline = self._pipeline(backend)
         for frame in self._read(_WARM_UP):
             pipeline.analyze(frame)
 
     def _run(self, backend: EmotionBackend) -> tuple[int, int]:
-        with closing(_pipeline(backend).analyze_all(self._read(self._frames))) as results:
+        with closing(self._pipeline(backend).analyze_all(self._read(self._frames))) as results:
             counts = [len(result.readings) for _, result in results]
         return len(counts), sum(counts)
 
@@ -211,7 +231,7 @@ class Bench:
 
     def _stages(self, backend: EmotionBackend) -> dict[str, list[float]]:
         """Milliseconds of each stage of each frame, nothing else being done at the time; 0 where a frame skips one."""
-        pipeline = _pipeline(backend)
+        pipeline = self._pipeline(backend)
         rows: list[Mapping[str, float]] = []
         started = time.perf_counter()
         for frame in self._read(self._frames):
@@ -219,17 +239,6 @@ class Bench:
             rows.append({"decode": decoded, **pipeline.analyze(frame).timings_ms})
             started = time.perf_counter()
         return {stage: [row.get(stage, 0.0) for row in rows] for stage in dict.fromkeys(s for row in rows for s in row)}
-
-
-def _pipeline(backend: EmotionBackend) -> EmotionPipeline:
-    """The pipeline of `emodetect video`."""
-    return EmotionPipeline(
-        HaarDetector(min_face=MinFace(0.1, relative=True)),
-        backend,
-        verifier=EmbeddedVerifier(),
-        tracker=FaceTracker(),
-        smoother=ScoreSmoother(0.3),
-    )
 
 
 def _loop_name(model: str | None) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-import subprocess
+import signal
 import sys
 import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from emodetect.children import run_child
 from emodetect.errors import BackendUnavailableError
 from emodetect.quiet import DEBUG_VARIABLE
 
@@ -59,10 +60,8 @@ def measure_start(module: str, *arguments: str | Path) -> Start:
     """
     with tempfile.TemporaryFile("w+") as errors:
         started = time.perf_counter()
-        done = subprocess.run(
-            [sys.executable, "-c", _SCRIPT, module, *map(str, arguments)],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, text=True, check=False, env=_plain_environment(),
-        )  # fmt: skip
+        line = [sys.executable, "-c", _SCRIPT, module, *map(str, arguments)]
+        done = run_child(line, stderr=errors, env=_plain_environment(), last_signal=signal.SIGTERM)
         seconds = time.perf_counter() - started
         errors.seek(0)
         said = errors.read().strip().splitlines()

@@ -11,15 +11,15 @@ from typing import Any, NoReturn
 
 import click
 
-from emodetect.cli.messages import say
+from emodetect.cli.messages import say, say_lines, show
 from emodetect.cli.settings import name_variables, origin, with_origins
-from emodetect.cli.signals import EXIT_INTERRUPTED, EXIT_TERMINATED, Terminated, handle_signals
+from emodetect.cli.signals import EXIT_INTERRUPTED, Terminated, handle_signals
 from emodetect.cli.streams import STANDARD_OUTPUT, give_up, open_standard_streams
+from emodetect.environment import prepare_own_process, remove_caches, temporary_folder
 from emodetect.errors import EmodetectError, broken_package, first_line
 from emodetect.quiet import is_debugging, set_debugging
 from emodetect.sources.pixels import limit_pixels
 from emodetect.suggestions import command_for, did_you_mean
-from emodetect.text import one_line
 
 _COMMANDS = {
     "live": ("emodetect.cli.live:live", "Show the emotions of the faces before a camera."),
@@ -29,6 +29,7 @@ _COMMANDS = {
     "bench": ("emodetect.cli.bench:bench", "Measure how fast this machine is."),
     "train": ("emodetect.cli.train:train", "Train a network on labelled faces."),
     "evaluate": ("emodetect.cli.evaluate:evaluate", "Judge models on labelled face crops."),
+    "inspect": ("emodetect.cli.inspect:inspect", "Show what a model file says of itself, and what is assumed."),
     "export": ("emodetect.cli.export:export", "Turn a trained network into ONNX."),
     "doctor": ("emodetect.cli.doctor:doctor", "Find out what is wrong here, and what helps."),
     "cameras": ("emodetect.cli.cameras:cameras", "List the cameras."),
@@ -122,7 +123,7 @@ def _show_version(ctx: click.Context, parameter: click.Parameter, value: bool) -
     if value:
         from importlib.metadata import version
 
-        click.echo(f"emodetect {version('emodetect')}")
+        show(f"emodetect {version('emodetect')}")
         ctx.exit()
 
 
@@ -140,13 +141,14 @@ class _Lines(logging.Handler):
     """Warnings as errors are shown: one line on standard error."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        say(f"emodetect: {one_line(record.getMessage())}")
+        say(f"emodetect: {record.getMessage()}")
 
 
 def main() -> None:
     """Run the command line and exit with the documented code."""
     if "--debug" in sys.argv[1:]:
         set_debugging(True)  # before anything can fail; the option itself does so once it is read
+    prepare_own_process()
     open_standard_streams()
     limit_pixels()
     logging.getLogger("emodetect").addHandler(_Lines())
@@ -170,6 +172,7 @@ def _leave(code: int) -> NoReturn:
     """
     if code == EXIT_INTERRUPTED or any(thread.name in _LEFT_BEHIND for thread in threading.enumerate()):
         sys.stderr.flush()
+        remove_caches()
         os._exit(code)
     sys.exit(code)
 
@@ -189,13 +192,13 @@ def _run() -> int:
         code = error.exit_code
     except click.ClickException as error:
         if isinstance(error, click.UsageError) and error.ctx is not None:
-            say(f"{error.ctx.get_usage()}\n{_help_hint(error.ctx)}")
+            say_lines(f"{error.ctx.get_usage()}\n{_help_hint(error.ctx)}")
         code = _report(error, _message(error), error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         say("emodetect: interrupted")
         code = EXIT_INTERRUPTED
-    except Terminated:
-        code = EXIT_TERMINATED
+    except Terminated as error:
+        code = error.exit_code
     except Exception as error:
         if isinstance(error, OSError) and error.filename == STANDARD_OUTPUT:
             raise
@@ -205,14 +208,20 @@ def _run() -> int:
 
 def _unexpected(error: Exception) -> str:
     """What to say of an error that is none of ours: what the system refuses, and packages that are broken, have their reasons."""
+    package = broken_package(error)
+    is_about_no_file = isinstance(error, OSError) and error.filename is None
+    if (is_about_no_file or package) and temporary_folder() is None:  # libraries say this in many ways, or not at all
+        return "no folder for temporary files can be written to; name one in the variable TMPDIR"
     if isinstance(error, OSError) and error.strerror:
         if error.filename is not None:
             return f"{error.filename}: {error.strerror}"
         if isinstance(error, FileNotFoundError):  # what is asked for without a name is the current folder
             return "the current folder does not exist any more"
         return f"{error.strerror} (--debug shows where)"
-    if package := broken_package(error):
+    if package:
         return f"the package {package} is missing or broken ({first_line(error)}); 'emodetect doctor' says what helps"
+    if isinstance(error, MemoryError):
+        return "there is not enough memory (--debug shows where)"
     return f"unexpected {type(error).__name__}: {error} (--debug shows where)"
 
 
@@ -278,8 +287,6 @@ def _report(error: Exception, message: str, code: int) -> int:
     if is_debugging():
         import traceback
 
-        for line in "".join(traceback.format_exception(error)).splitlines():
-            indent = len(line) - len(line.lstrip())
-            say(indent * " " + one_line(line))
-    say(f"emodetect: {one_line(message)}")
+        say_lines("".join(traceback.format_exception(error)))
+    say(f"emodetect: {message}")
     return code

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 
 import click
 
+from emodetect.cli.messages import show_json
 from emodetect.cli.options import common_options, format_option
 
 
@@ -19,7 +19,7 @@ def backends(output_format: str) -> None:
 
     states = list(list_backends())
     if output_format == "json":
-        click.echo(json.dumps([asdict(state) for state in states], indent=2))
+        show_json([asdict(state) for state in states])
         return
     from emodetect.cli.table import print_cures, print_table
 

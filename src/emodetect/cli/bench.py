@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 from collections.abc import Callable, Iterator, Sequence
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from emodetect.cli.messages import detail, shows_progress
+from emodetect.cli.messages import detail, show_json, shows_progress
 from emodetect.cli.options import (
     NAME,
     PATH,
@@ -21,9 +20,11 @@ from emodetect.cli.options import (
     complete_model,
     conventions_options,
     describe_settings,
+    detector_option,
     format_option,
     max_pixels_option,
     model_memory_option,
+    playlists_option,
 )
 from emodetect.errors import UsageError
 from emodetect.text import counted, one_line
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
               help="Another network for cnn: fer2013, ferplus, or a .onnx, .h5 or .keras file. May be repeated.")  # fmt: skip
 @conventions_options
 @model_memory_option
+@detector_option
 @click.option("--frames", type=click.IntRange(1, 10**6), default=250, show_default=True,
               help="At most so many frames of the clip.")  # fmt: skip
 @click.option("--rounds", type=click.IntRange(1, 10**6), default=3, show_default=True, help="How many runs; the median counts.")
@@ -49,10 +51,12 @@ if TYPE_CHECKING:
               help="Measure the tutorials' loop beside each: a full scan, and a call of DeepFace, or of the same Keras file, "
                    "for each face of each frame.")  # fmt: skip
 @format_option
+@playlists_option
 @max_pixels_option
 @common_options
 def bench(
     source: Path | None, backends: Sequence[str], models: Sequence[str], conventions: ModelConventions, max_model_memory: int,
+    kind: str,
     frames: int, rounds: int, compare: str | None, output_format: str,
 ) -> None:  # fmt: skip
     """Measure how fast this machine finds and reads faces.
@@ -69,20 +73,22 @@ def bench(
     for model in models:
         if model != "embedded":
             measured.append(Configuration("cnn", model, UNSTATED if model in RESERVED else conventions, max_model_memory))
-    _describe(source, frames, rounds, measured)
+    _describe(source, kind, frames, rounds, measured)
     with _progress() as progress, _clip(source, frames) as clip:
-        records = Bench(clip, frames=frames, rounds=rounds, compare=compare is not None, progress=progress).measure(measured)
+        measuring = Bench(clip, frames=frames, rounds=rounds, compare=compare is not None, detector=kind, progress=progress)
+        records = measuring.measure(measured)
     if output_format == "json":
-        click.echo(json.dumps(records, indent=2))
+        show_json(records)
     else:
         _print_table(records)
 
 
-def _describe(source: Path | None, frames: int, rounds: int, measured: Sequence[Configuration]) -> None:
+def _describe(source: Path | None, kind: str, frames: int, rounds: int, measured: Sequence[Configuration]) -> None:
     """Tell, where details are wanted, what is measured on what."""
     from importlib.metadata import version
 
     describe_settings()
+    detail(f"detector: {kind}")
     detail(f"clip: {source or 'a made one, 640x360, one face'}; {counted(frames, 'frame')} at most, {counted(rounds, 'round')}")
     for one in measured:
         detail(f"backend {one.backend}: {one.name}")
@@ -96,15 +102,15 @@ def _progress() -> Iterator[Callable[[str], None]]:
     if not shows_progress():
         yield detail
         return
-    from rich.console import Console
+    from emodetect.cli.progress import messages_console
 
-    with Console(stderr=True).status("starting") as status:
+    with messages_console().status("starting") as status:
 
-        def show(text: str) -> None:
+        def tell(text: str) -> None:
             detail(text)
             status.update(one_line(text))
 
-        yield show
+        yield tell
 
 
 @contextmanager
@@ -126,15 +132,13 @@ def _clip(source: Path | None, frames: int) -> Iterator[Path]:
 def _print_table(records: Sequence[dict[str, Any]]) -> None:
     """Figures as rows, configurations side by side as columns."""
     from rich.table import Table
-    from rich.text import Text
 
-    from emodetect.cli.table import show_table
+    from emodetect.cli.table import cell, show_table
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("", no_wrap=True)
     for record in records:
-        name = one_line(Path(record["model"] or record["backend"]).name)
-        table.add_column(Text(name), justify="right", overflow="fold")
+        table.add_column(cell(Path(record["model"] or record["backend"]).name), justify="right", overflow="fold")
     loops = [record.get("tutorial", {}) for record in records]
 
     def row(name: str, figures: Sequence[dict[str, Any]], key: str, digits: int, *, style: str | None = None) -> None:

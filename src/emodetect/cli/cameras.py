@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
+from emodetect.cli.messages import show, show_json
 from emodetect.cli.options import common_options, format_option
 from emodetect.quiet import quiet_native_output
 
@@ -26,9 +25,9 @@ def cameras(output_format: str) -> None:
         records = [
             {"index": camera.index, "name": camera.name, "backend": camera.backend, "sizes": sizes} for camera, sizes in found
         ]
-        click.echo(json.dumps(records, indent=2))
+        show_json(records)
     elif not found:
-        click.echo("no camera found; 'emodetect doctor' says what may help")
+        show("no camera found; 'emodetect doctor' says what may help")
     else:
         from emodetect.cli.table import print_table
 

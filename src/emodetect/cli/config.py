@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
 
 import click
 
-from emodetect.cli.messages import note
+from emodetect.cli.messages import note, show, show_json
 from emodetect.cli.options import common_options, format_option
 from emodetect.cli.settings import configuration_in_use, configuration_problem, settings_of_all, unknown_variables
-from emodetect.text import one_line
+from emodetect.text import public_name
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -24,7 +23,7 @@ def config(ctx: click.Context, output_format: str) -> None:
     """
     path = configuration_in_use(ctx)
     if output_format == "table":
-        click.echo(one_line(f"{path}{'' if os.path.lexists(path) else ' (does not exist)'}"))
+        show(f"{path}{'' if os.path.lexists(path) else ' (does not exist)'}")
     if problem := configuration_problem(ctx):
         raise problem
     settings = settings_of_all(ctx)
@@ -33,10 +32,10 @@ def config(ctx: click.Context, output_format: str) -> None:
         record = {
             "file": str(path),
             "exists": os.path.isfile(path),
-            "settings": [setting._asdict() for setting in settings],
+            "settings": [{**setting._asdict(), "value": public_name(setting.value)} for setting in settings],
             "unknown_variables": unknown,
         }
-        click.echo(json.dumps(record, indent=2))
+        show_json(record)
         return
     if settings:
         from emodetect.cli.table import print_table
@@ -45,7 +44,7 @@ def config(ctx: click.Context, output_format: str) -> None:
         for setting in settings:
             where = "the file" if setting.origin == str(path) else setting.origin
             commands.setdefault((f"--{setting.option}", setting.value, where), []).append(setting.command)
-        click.echo()
+        show()
         print_table(("option", "value", "from", "commands"), [(*row, ", ".join(names)) for row, names in commands.items()])
     for message in unknown.values():
-        note(f"emodetect: {one_line(message)}")
+        note(f"emodetect: {message}")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections import Counter
 
 import click
 
+from emodetect.cli.messages import show, show_json
 from emodetect.cli.options import common_options, format_option
 from emodetect.cli.settings import configuration_in_use, configuration_problem
 from emodetect.text import counted
@@ -32,15 +32,15 @@ def doctor(ctx: click.Context, output_format: str) -> int:
         settings = Check("configuration", Status.OK, f"{path}{'' if os.path.lexists(path) else ' (does not exist)'}")
     checks = [settings, *examine()]
     if output_format == "json":
-        click.echo(json.dumps({"checks": [check.as_dict() for check in checks]}, indent=2))
+        show_json({"checks": [check.as_dict() for check in checks]})
     else:
         from emodetect.cli.table import print_cures, print_table
 
         rows = [(check.status.value, check.name, check.detail) for check in checks]
         print_table(("status", "check", "what was found"), rows)
-        click.echo()
+        show()
         print_cures((check.name, check.cure) for check in checks)
-        click.echo(_summary(Counter(check.status.value for check in checks)))
+        show(_summary(Counter(check.status.value for check in checks)))
     return int(any(check.status is Status.FAULT for check in checks))
 
 

@@ -2,38 +2,41 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from emodetect.cli.messages import shows_progress
+from emodetect.cli.messages import note, show, show_json, shows_progress
 from emodetect.cli.options import (
     NAME,
+    OUTPUT,
     PATH,
     PICTURE_SUFFIXES,
     common_options,
     complete_backend,
     complete_model,
     conventions_options,
+    folder_labels_option,
     format_option,
     make_backend,
     max_pixels_option,
     model_memory_option,
     overwrite_option,
 )
+from emodetect.cli.outputs import check_outputs
 from emodetect.text import one_line
 
 if TYPE_CHECKING:
     from emodetect.backends.conventions import ModelConventions
     from emodetect.training.evaluation import Exam, Result
+    from emodetect.training.label_names import LabelNames
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--data", type=PATH, required=True, metavar="FOLDER|CSV",
-              help="Labelled face crops, FOLDER/<label>/*, or the original fer2013.csv, of which PublicTest counts.")  # fmt: skip
+              help="Labelled face crops, FOLDER/<label>/*, or fer2013.csv, of which PublicTest counts.")  # fmt: skip
 @click.option("--backend", default="cnn", show_default=True, metavar="NAME", shell_complete=complete_backend,
               help="What reads the emotions: cnn (embedded, or --model), deepface, or a plug-in's name.")  # fmt: skip
 @click.option("--model", "models", type=NAME, multiple=True, metavar="NAME|FILE", shell_complete=complete_model,
@@ -43,28 +46,29 @@ if TYPE_CHECKING:
 @model_memory_option
 @click.option("--votes", type=PATH, metavar="FILE",
               help="FER+ votes for these images (CSV): judge by what most people see, too.")  # fmt: skip
+@folder_labels_option
 @format_option
-@click.option("--plot", type=PATH, metavar="FILE", help="Draw the confusion matrices.")
-@click.option("--plot-calibration", type=PATH, metavar="FILE",
+@click.option("--plot", type=OUTPUT, metavar="FILE", help="Draw the confusion matrices.")
+@click.option("--plot-calibration", type=OUTPUT, metavar="FILE",
               help="Draw how often answers are right against how sure they are, by labels and by votes.")  # fmt: skip
 @overwrite_option
 @max_pixels_option
 @common_options
 def evaluate(
     data: Path, backend: str, models: Sequence[str], conventions: ModelConventions, max_model_memory: int,
-    votes: Path | None, output_format: str,
+    votes: Path | None, folder_labels: LabelNames | None, output_format: str,
     plot: Path | None, plot_calibration: Path | None, overwrite: bool,
 ) -> None:  # fmt: skip
     """Judge models on labelled face crops, without face detection."""
     from emodetect.backends.conventions import UNSTATED
     from emodetect.backends.registry import RESERVED
-    from emodetect.files import check_output
     from emodetect.training.evaluation import Exam
+    from emodetect.training.label_names import WORDS
 
-    for picture in (plot, plot_calibration):
-        if picture:
-            check_output(picture, overwrite=overwrite, suffixes=PICTURE_SUFFIXES)
-    exam = Exam.read(data, votes)
+    check_outputs([(plot, PICTURE_SUFFIXES), (plot_calibration, PICTURE_SUFFIXES)], overwrite=overwrite)
+    exam = Exam.read(data, votes, folder_labels or WORDS)
+    for text in exam.faces.notes:
+        note(f"emodetect: {text}")
     # Beside files that need conventions the embedded network, which knows its own, may stand for comparison.
     several = len(models) > 1
     said = [UNSTATED if several and model in RESERVED else conventions for model in models or (None,)]
@@ -75,7 +79,7 @@ def evaluate(
 
         from emodetect.training.plots import plot_confusion
 
-        plot_confusion([np.asarray(record["confusion"]) for record in records], _short_names(records), plot)
+        plot_confusion([np.asarray(record["confusion"]) for record in records], _short_names(records), plot, overwrite=overwrite)
     if plot_calibration:
         from emodetect.training import plots
 
@@ -84,17 +88,17 @@ def evaluate(
             answers[f"{name}, labels"] = result.scores, exam.faces.labels
             if exam.votes is not None:
                 answers[f"{name}, votes"] = result.by_votes(exam.votes.majority_eight())
-        plots.plot_calibration(answers, plot_calibration)
+        plots.plot_calibration(answers, plot_calibration, overwrite=overwrite)
     if output_format == "json":
-        click.echo(json.dumps(records, indent=2))
+        show_json(records)
     else:
         _print_tables(records)
 
 
 def _judge(exam: Exam, backend: str, model: str | None, conventions: ModelConventions, max_model_memory: int) -> Result:
-    from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+    from emodetect.cli.progress import messages_console
     from emodetect.training.evaluation import judge
 
     with (
@@ -104,7 +108,7 @@ def _judge(exam: Exam, backend: str, model: str | None, conventions: ModelConven
             BarColumn(),
             TaskProgressColumn(),
             TimeRemainingColumn(),
-            console=Console(stderr=True),
+            console=messages_console(),
             transient=True,
             disable=not shows_progress(),
         ) as progress,
@@ -129,17 +133,17 @@ def _print_tables(records: Sequence[dict[str, Any]]) -> None:
     for position, record in enumerate(record for record in records if "difference" in record):
         difference = record["difference"]
         low, high = difference["interval_95"]
-        click.echo(
-            ("" if position else "\n")
-            + one_line(f"{record['model']} against {difference['to']}:")
-            + f" {100 * difference['accuracy']:+.1f} points of accuracy, 95 % interval {100 * low:+.1f} to {100 * high:+.1f}"
-        )
+        if not position:
+            show()
+        gained = f"{100 * difference['accuracy']:+.1f} points of accuracy, 95 % interval {100 * low:+.1f} to {100 * high:+.1f}"
+        show(f"{record['model']} against {difference['to']}: {gained}")
 
 
 def _figures(records: Sequence[dict[str, Any]]) -> Any:
     """Figures as rows, models side by side as columns."""
     from rich.table import Table
-    from rich.text import Text
+
+    from emodetect.cli.table import cell
 
     def percent(value: float | None) -> str:
         return "" if value is None else f"{100 * value:.1f} %"
@@ -147,7 +151,7 @@ def _figures(records: Sequence[dict[str, Any]]) -> Any:
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("")
     for name in _short_names(records):
-        table.add_column(Text(one_line(name)), justify="right", overflow="fold")
+        table.add_column(cell(name), justify="right", overflow="fold")
     rows: list[tuple[str, list[str]]] = [
         ("accuracy", [percent(r["accuracy"]) for r in records]),
         ("balanced accuracy", [percent(r["balanced_accuracy"]) for r in records]),
@@ -180,7 +184,9 @@ def _classes(record: dict[str, Any]) -> Any:
     from rich.table import Table
     from rich.text import Text
 
-    title = Text(f"\n{one_line(record['model'])}; rows are labels, columns answers")
+    from emodetect.cli.table import cell
+
+    title = Text("\n").append_text(cell(f"{record['model']}; rows are labels, columns answers"))
     table = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 1, 0, 0), header_style="dim")
     table.add_column("label", no_wrap=True)
     for name in ("precision", "recall", "F1", "images"):

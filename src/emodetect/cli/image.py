@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import os
 import shutil
 import sys
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from emodetect.cli.messages import detail, note, say
+from emodetect.cli.messages import detail, note, say, show, show_json
 from emodetect.cli.options import (
     NAME,
     PATH,
@@ -34,7 +33,7 @@ from emodetect.cli.options import (
     style_options,
 )
 from emodetect.errors import BackendError, EmodetectError, OutputError
-from emodetect.text import counted, csv_cell, one_line, width
+from emodetect.text import counted, csv_cell, one_line, public_name, width
 
 if TYPE_CHECKING:
     from rich.console import JustifyMethod
@@ -76,6 +75,7 @@ def image(
     """
     from emodetect.anonymize import anonymize as hide_faces
     from emodetect.cli.progress import progress_bar
+    from emodetect.faces.whole_picture import look_like_crops
     from emodetect.overlay import draw
     from emodetect.pipeline import EmotionPipeline
     from emodetect.sinks.picture import write_picture
@@ -99,9 +99,12 @@ def image(
         contact_sheet = _contact_sheet(sheet, photos, overwrite, captions)
     face_detector = make_detector(**detector)
     records: list[dict[str, Any]] = []
+    faceless: list[tuple[int, int]] = []
     failed = is_given_up = False
     with make_backend(backend, model, conventions, max_model_memory) as emotion_backend, progress_bar() as progress:
-        pipeline = EmotionPipeline(face_detector, emotion_backend, verifier=make_verifier(verify), uncertain_below=uncertain)
+        pipeline = EmotionPipeline(
+            face_detector, emotion_backend, verifier=make_verifier(verify, face_detector), uncertain_below=uncertain
+        )
         task = progress.add_task("photos", total=len(found), visible=len(found) >= _MANY)
         for path, problem in found.items():
             picture, result = None, None
@@ -113,6 +116,8 @@ def image(
                 result = pipeline.analyze(Frame(picture), name=str(path))
                 height, width = picture.shape[:2]
                 records.append(image_as_dict(str(path), (width, height), result.readings))
+                if not result.readings:
+                    faceless.append((width, height))
                 failed |= any(reading.scores is None for reading in result.readings)
                 if anonymize is not None:
                     picture = hide_faces(picture, result.seen, anonymize)
@@ -121,8 +126,8 @@ def image(
             except EmodetectError as error:
                 failed = True
                 if not isinstance(error, OutputError):  # a copy that cannot be saved takes nothing from what was read
-                    records.append({"path": str(path), "error": one_line(str(error))})
-                say(f"emodetect: {one_line(str(error))}")
+                    records.append({"path": public_name(str(path)), "error": one_line(str(error))})
+                say(f"emodetect: {error}")
                 is_given_up = isinstance(error, BackendError)
             if contact_sheet is not None and os.path.isfile(path):
                 contact_sheet.add(path.name, picture if result else None, result.readings if result else ())
@@ -135,6 +140,9 @@ def image(
     if unread and len(photos) > 1 and not is_given_up:
         note(f"emodetect: {unread:,} of {counted(len(photos), 'photo')} could not be read")
     _PRINTERS[output_format](records)
+    if look_like_crops(faceless):
+        hint = f"no face was found in {counted(len(faceless), 'picture')}, many of them small and square"
+        note(f"emodetect: {hint}; --detector none takes each whole picture for a face")
     return 1 if failed else 0
 
 
@@ -191,7 +199,7 @@ def _contact_sheet(path: Path, photos: Sequence[Path], overwrite: bool, style: S
     check_output(path, overwrite=overwrite, suffixes=IMAGE_SUFFIXES)
     if len(photos) > MOST_PHOTOS:
         rest = counted(len(photos) - MOST_PHOTOS, "photo")
-        note(one_line(f"emodetect: {path}: holds {counted(MOST_PHOTOS, 'photo')}; the last of them go without: {rest}"))
+        note(f"emodetect: {path}: holds {counted(MOST_PHOTOS, 'photo')}; the last of them go without: {rest}")
     return ContactSheet(len(photos), style)
 
 
@@ -202,7 +210,7 @@ def _refuse_photo(target: Path, photos: Sequence[Path]) -> None:
 
 
 def _print_json(records: Sequence[dict[str, Any]]) -> None:
-    click.echo(json.dumps(records, indent=2))
+    show_json(records)
 
 
 def _print_csv(records: Sequence[dict[str, Any]]) -> None:
@@ -213,15 +221,14 @@ def _print_csv(records: Sequence[dict[str, Any]]) -> None:
     writer.writerow(("path", *CSV_COLUMNS))
     for record in records:
         faces = [{"id": number, **face} for number, face in enumerate(record.get("faces", []), start=1)]
-        path = csv_cell(record["path"].encode(errors="backslashreplace").decode())  # names need not be UTF-8
+        path = csv_cell(record["path"])
         writer.writerows([path, *row] for row in csv_rows({"frame": 0, "time": 0.0, "faces": faces}))
 
 
 def _print_table(records: Sequence[dict[str, Any]]) -> None:
     from rich.table import Table
-    from rich.text import Text
 
-    from emodetect.cli.table import show_table
+    from emodetect.cli.table import cell, show_table
 
     # What is not there is no photo; it was said on standard error.
     rows = [row for record in records if os.path.isfile(record["path"]) for row in _rows(record)]
@@ -238,13 +245,13 @@ def _print_table(records: Sequence[dict[str, Any]]) -> None:
         is_folded = header in ("photo", "emotion")
         table.add_column(header, justify=justify, style=style, no_wrap=not is_folded, overflow="fold")
     for row in rows:
-        cells = [Text(cell) for cell in row[: len(shown)]]
+        cells = [cell(text) for text in row[: len(shown)]]
         if not row[3]:
             cells[2].stylize("dim")
         table.add_row(*cells)
     show_table(table)
     if any(face["uncertain"] and face["scores"] for record in records for face in record.get("faces", [])):
-        click.echo("? uncertain: do not rely on it")
+        show("? uncertain: do not rely on it")
 
 
 def _rows(record: dict[str, Any]) -> list[list[str]]:

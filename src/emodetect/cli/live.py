@@ -12,8 +12,9 @@ import click
 
 from emodetect.cli.messages import detail, note
 from emodetect.cli.options import (
-    PATH,
+    OUTPUT,
     NumberRange,
+    OutputPath,
     anonymize_option,
     backend_options,
     check_anonymize,
@@ -26,11 +27,13 @@ from emodetect.cli.options import (
     make_verifier,
     max_pixels_option,
     overwrite_option,
+    playlists_option,
+    smoothing_option,
     style_options,
 )
+from emodetect.cli.outputs import check_outputs
 from emodetect.drawing.phrases import Phrase
-from emodetect.errors import OutputError
-from emodetect.text import counted, one_line
+from emodetect.text import counted
 
 if TYPE_CHECKING:
     from emodetect.backends.base import EmotionBackend
@@ -44,28 +47,31 @@ if TYPE_CHECKING:
 @click.option("--mirror/--no-mirror", default=None,
               help="Show the picture as a mirror does.  [default: on for cameras]")  # fmt: skip
 @click.option("--no-window", is_flag=True, help="Show nothing; goes with --log or --record.")
-@click.option("--log", type=PATH, metavar="FILE",
+@click.option("--log", type=OUTPUT, metavar="FILE",
               help="Save the readings of every tracked frame: .jsonl, or .csv.")  # fmt: skip
-@click.option("--record", type=PATH, metavar="FILE",
+@click.option("--record", type=OUTPUT, metavar="FILE",
               help="Save the annotated pictures (H.264: .mp4, .mov or .mkv).")  # fmt: skip
-@click.option("--snapshots", type=click.Path(path_type=Path, exists=True, file_okay=False, readable=False), metavar="FOLDER",
+@click.option("--snapshots", type=OutputPath(exists=True, file_okay=False), metavar="FOLDER",
               default=".", help="Folder for the pictures saved with the key s.  [default: the current one]")  # fmt: skip
 @click.option("--duration", type=NumberRange(0, min_open=True), metavar="SECONDS", help="End after this time.")
 @click.option("--loop", is_flag=True, help="Start a clip again at its end.")
 @click.option("--reconnect", type=NumberRange(0), default=0, show_default=True, metavar="SECONDS",
               help="How long to try to get a camera or stream back that went away, or gave no picture for 2.5 s.")  # fmt: skip
-@click.option("--smoothing", type=NumberRange(0), default=0.5, show_default=True, metavar="SECONDS",
-              help="Time over which scores are averaged; 0 is off.")  # fmt: skip
+@click.option("--follow-redirects", is_flag=True,
+              help="Let a stream lead to other hosts than the one named: by redirects and playlists (HLS).")  # fmt: skip
+@smoothing_option(0.5)
 @anonymize_option
 @overwrite_option
 @style_options
 @backend_options
 @detector_options("10%")
+@playlists_option
 @max_pixels_option
 @common_options
 def live(
     source: str, mirror: bool | None, no_window: bool, log: Path | None, record: Path | None, snapshots: Path,
-    duration: float | None, loop: bool, reconnect: float, smoothing: float, anonymize: str | None, overwrite: bool,
+    duration: float | None, loop: bool, reconnect: float, follow_redirects: bool, smoothing: float,
+    anonymize: str | None, overwrite: bool,
     language: str | None, font: Path | None,
     backend: str, model: str | None, conventions: ModelConventions, max_model_memory: int, uncertain: float | None, verify: bool,
     **detector: Any,
@@ -73,9 +79,7 @@ def live(
     """Show the emotions of the faces before a camera; in the window ? shows the keys, q or Esc ends it."""
     from emodetect.faces.haar import MinFace
     from emodetect.faces.search import SCAN_EVERY
-    from emodetect.faces.tracker import FaceTracker
     from emodetect.ffmpeg import ffmpeg_program
-    from emodetect.files import check_output
     from emodetect.hud import waiting_picture
     from emodetect.live import LiveSession, time_stamped, wants_to_quit
     from emodetect.sinks.base import Sink
@@ -88,20 +92,15 @@ def live(
 
     check_anonymize(anonymize, record or not no_window or None, "--record")
     backends = _backends(backend, model, conventions, max_model_memory)
-    for path, suffixes in ((log, RECORD_SUFFIXES), (record, VIDEO_SUFFIXES)):
-        if path is not None:
-            check_output(path, overwrite=overwrite, suffixes=suffixes, streams=suffixes is RECORD_SUFFIXES)
+    check_outputs([(log, RECORD_SUFFIXES), (record, VIDEO_SUFFIXES)], overwrite=overwrite, streams=RECORD_SUFFIXES)
     parsed = LiveSource.parse(source)
-    for path in (log, record):
-        if path is not None and path.exists() and parsed.kind == "file" and path.samefile(source):
-            raise OutputError(f"{path}: is the clip itself; choose another name")
-    if record is not None:
+    if record is not None or parsed.kind == "file":
         ffmpeg_program()
     style = None if no_window and record is None else make_style(language, font)
     with ExitStack() as stack:
         window = None if no_window else stack.enter_context(Window("emodetect"))
         face_detector = make_detector(**detector)
-        capture = stack.enter_context(LiveCapture(parsed, loop=loop, reconnect=reconnect))
+        capture = stack.enter_context(LiveCapture(parsed, loop=loop, reconnect=reconnect, follow_redirects=follow_redirects))
         if window is not None and style is not None:
             window.entitle(parsed.title)
             window.show(waiting_picture(style, style.say(Phrase.OPENING, source=parsed.title)))
@@ -121,14 +120,14 @@ def live(
             LiveSession(
                 capture,
                 face_detector,
-                FaceTracker(confirm=2 * detector["min_neighbors"]),
+                face_detector.tracker(),
                 backends,
                 view=View(
                     mirror=parsed.kind == "camera" if mirror is None else mirror,
                     min_face=MinFace(*detector["min_face"]),
                     smoothing=smoothing,
                 ),
-                verifier=make_verifier(verify),
+                verifier=make_verifier(verify, face_detector),
                 scan_every=SCAN_EVERY if anonymize is None else 0,
                 anonymize_by=anonymize,
                 uncertain_below=uncertain,
@@ -143,7 +142,7 @@ def live(
         statistics = session.run()
     note(_summary(statistics, [path for path in (log, *recorder.files) if path], snapshots))
     if parsed.kind == "file" and statistics.captured == 1 and duration is None:
-        note(one_line(f"emodetect: {parsed.name}: holds one picture; --loop shows it for longer, 'emodetect image' reads photos"))
+        note(f"emodetect: {parsed.name}: holds one picture; --loop shows it for longer, 'emodetect image' reads photos")
     if statistics.faces and not statistics.classified:
         note("emodetect: no face was read: it ended before the backend was loaded")
 
@@ -155,7 +154,7 @@ def _summary(statistics: LiveStatistics, files: Sequence[Path], snapshots: Path)
         parts.append(f"saved {', '.join(map(str, files))}")
     if statistics.pictures:
         parts.append(f"{counted(statistics.pictures, 'picture')} in {snapshots.resolve()}")
-    return one_line("; ".join(parts))
+    return "; ".join(parts)
 
 
 def _backends(

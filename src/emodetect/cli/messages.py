@@ -1,7 +1,13 @@
-"""What commands say on standard error, and how much of it: ``--quiet`` says less, ``--verbose`` more. Errors always come."""
+"""What commands print: results on standard output, messages on standard error.
+
+All text of a command goes through here (tables: `emodetect.cli.table`), so that nothing that came from outside reaches a terminal
+with control characters or credentials in it. ``--quiet`` says less, ``--verbose`` more; errors always come.
+"""
 
 from __future__ import annotations
 
+import json
+import logging
 import sys
 from typing import Any
 
@@ -24,6 +30,8 @@ def set_verbosity(ctx: click.Context, parameter: click.Parameter, value: bool) -
         raise click.UsageError("--quiet and --verbose contradict each other; give one of them", ctx)
     winner = max(asked, key=lambda name: asked[name], default=None)
     ctx.meta[_QUIET], ctx.meta[_VERBOSE] = winner == "quiet", winner == "verbose"
+    # By the logger, since a model may be loaded in a thread, which knows nothing of this run's options.
+    logging.getLogger("emodetect.assumptions").setLevel(logging.ERROR if winner == "quiet" else logging.NOTSET)
 
 
 def is_quiet() -> bool:
@@ -36,12 +44,28 @@ def shows_progress() -> bool:
     return sys.stderr.isatty() and not is_quiet()
 
 
-def say(text: str) -> None:
-    """Say something on standard error, above a progress bar if there is one.
+def show(text: str = "") -> None:
+    """Print a line of results on standard output."""
+    click.echo(one_line(text), file=sys.stdout)
 
-    `click.echo` would write past Rich, which keeps the bar below, and leave the text on the bar's line.
+
+def show_json(value: object) -> None:
+    """Print results as JSON, in which all but ASCII is escaped; addresses in it are the caller's to make public."""
+    click.echo(json.dumps(value, indent=2), file=sys.stdout)
+
+
+def say(text: str) -> None:
+    """Say a line on standard error, above a progress bar if there is one.
+
+    Without its file `click.echo` would write past Rich, which keeps the bar below, and leave the text on the bar's line.
     """
-    click.echo(text, file=sys.stderr)
+    click.echo(one_line(text), file=sys.stderr)
+
+
+def say_lines(text: str) -> None:
+    """Say several lines on standard error, such as a traceback, indented as they are."""
+    for line in text.splitlines():
+        click.echo(" " * (len(line) - len(line.lstrip())) + one_line(line), file=sys.stderr)
 
 
 def note(text: str) -> None:
@@ -53,7 +77,7 @@ def note(text: str) -> None:
 def detail(text: str) -> None:
     """Say what is used, if ``--verbose`` asks for it."""
     if _meta().get(_VERBOSE):
-        say(one_line(f"emodetect: {text}"))
+        say(f"emodetect: {text}")
 
 
 def _meta() -> dict[str, Any]:

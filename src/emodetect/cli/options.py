@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
+from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
 from emodetect.backends.conventions import CHANNELS, SCALING_FORMS, ModelConventions, Scaling
@@ -17,15 +18,19 @@ from emodetect.backends.limits import MAX_MODEL_MEMORY, parse_size, size_in_word
 from emodetect.cli.messages import detail, note, set_verbosity
 from emodetect.cli.settings import apply_configuration, given_elsewhere
 from emodetect.drawing.languages import NAMES, system_language
+from emodetect.environment import ignored_variables
 from emodetect.errors import UsageError
+from emodetect.faces.detectors import DETECTORS
+from emodetect.limits import MOST_NUMBER
+from emodetect.media import allow_playlists
 from emodetect.quiet import quiet_native_output, set_debugging, silence_libraries
 from emodetect.sources.pixels import MAX_PIXELS, limit_pixels
-from emodetect.text import caption, one_line
+from emodetect.text import caption
 
 if TYPE_CHECKING:
     from emodetect.backends.base import EmotionBackend
     from emodetect.drawing.style import Style
-    from emodetect.faces.haar import HaarDetector
+    from emodetect.faces.haar import FaceDetector
     from emodetect.faces.verifier import FaceVerifier
 
 
@@ -35,8 +40,8 @@ class _FilePath(click.Path):
     `Path("")` is the current folder, which nobody has named. A file that may not be read is no misuse, and other inputs are done.
     """
 
-    def __init__(self) -> None:
-        super().__init__(path_type=Path, readable=False)
+    def __init__(self, **limits: bool) -> None:
+        super().__init__(path_type=Path, readable=False, **limits)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if value == "":
@@ -53,20 +58,42 @@ class _Name(click.types.StringParamType):
         return super().convert(value, param, ctx)
 
 
+class OutputPath(_FilePath):
+    """A file that the command writes; every other path is one that it reads."""
+
+
+class OutputName(_Name):
+    """The name of a file or folder that the command writes, as it was typed: a / at its end tells that it is a folder."""
+
+
 PATH, NAME = _FilePath(), _Name()
+OUTPUT, OUTPUT_NAME = OutputPath(), OutputName()
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class NumberRange(click.FloatRange):
-    """A range of numbers without NaN, which Click lets through since it is neither under nor over a limit."""
+    """A range of finite numbers, up to `MOST_NUMBER` where it has no maximum of its own.
+
+    Click lets NaN through, which is neither under nor over a limit, and infinity where there is no limit.
+    """
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """The number, if it is one."""
         number = super().convert(value, param, ctx)
         if math.isnan(number):
             self.fail(f"{value!r} is not a number.", param, ctx)
+        if abs(number) > MOST_NUMBER:
+            self.fail(f"{value} is more than {MOST_NUMBER:,.0f}.", param, ctx)
         return number
+
+
+def smoothing_option(default: float) -> Callable[[Function], Function]:
+    """``--smoothing`` with this default, seconds."""
+    return click.option(
+        "--smoothing", type=NumberRange(0), default=default, show_default=True, metavar="SECONDS",
+        help="Time over which scores are averaged; 0 is off.",
+    )  # fmt: skip
 
 
 PICTURE_SUFFIXES = (".png", ".pdf", ".svg")
@@ -82,7 +109,7 @@ def _min_face(ctx: click.Context, parameter: click.Parameter, value: str) -> tup
     except ValueError:
         raise click.BadParameter(f"{value!r} is neither a number of pixels nor a share such as 0.1 or 10%") from None
     relative = value.endswith("%") or 0 < number < 1
-    if not number > 0 or (relative and number > 1) or number == float("inf"):
+    if not 0 < number <= (1 if relative else MOST_NUMBER):
         raise click.BadParameter(f"{value!r} is out of range: at least 1 pixel, or a share up to 100%")
     return number, relative
 
@@ -110,7 +137,7 @@ def comma_separated(ctx: click.Context, parameter: click.Parameter, value: str |
 
 
 def detector_options(min_face: str) -> Callable[[Function], Function]:
-    """``--cascade``, ``--scale-factor``, ``--min-neighbors``, ``--min-face`` with this default, and ``--verify``."""
+    """``--detector``, its options (``--min-face`` with this default), and ``--verify``."""
 
     def decorate(function: Function) -> Function:
         # fmt: off
@@ -128,9 +155,47 @@ def detector_options(min_face: str) -> Callable[[Function], Function]:
         ):
             function = option(function)
         # fmt: on
-        return function
+        return detector_option(function)
 
     return decorate
+
+
+def detector_option(function: Function) -> Function:
+    """``--detector``, given to the command as ``kind``."""
+    option = click.option(
+        "--detector", "kind", type=click.Choice(DETECTORS), default=DETECTORS[0], show_default=True,
+        help="What finds faces: haar, a cascade; none takes each whole picture for one face, as for cropped faces.",
+    )  # fmt: skip
+    return option(function)
+
+
+class _LabelNamesType(click.types.StringParamType):
+    """A text that `LabelNames.parse` takes."""
+
+    name = "folder-labels"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        from emodetect.training.label_names import LabelNames
+
+        try:
+            return LabelNames.parse(str(value))
+        except UsageError as error:
+            self.fail(str(error), param, ctx)
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        from emodetect.training.label_names import NUMBERED
+
+        return [CompletionItem(name) for name in NUMBERED if name.startswith(incomplete)]
+
+
+def folder_labels_option(function: Function) -> Function:
+    """``--folder-labels``."""
+    option = click.option(
+        "--folder-labels", type=_LabelNamesType(), metavar="DATA SET|A=LABEL,...",
+        help="What the data's folders mean where their names are no words for labels: raf-db, affectnet or fer2013 for "
+             "numbers, or 1=surprise,2=fear,...",
+    )  # fmt: skip
+    return option(function)
 
 
 def complete_backend(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
@@ -272,6 +337,8 @@ COMMON_OPTIONS = ("config", "verbose", "quiet", "debug")
 def _set_debugging(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
     set_debugging(value)
     silence_libraries()
+    for line in ignored_variables():  # here, since only now it is known whether notes are wanted
+        note(f"emodetect: {line}")
 
 
 def _limit_pixels(ctx: click.Context, parameter: click.Parameter, value: int | None) -> None:
@@ -295,6 +362,19 @@ def max_pixels_option(function: Function) -> Function:
         help=f"Refuse pictures whose header announces more pixels.  [default: {MAX_PIXELS}]",
     )  # fmt: skip
     return option(cast("Function", with_opencv))
+
+
+def playlists_option(function: Function) -> Function:
+    """``--allow-playlists``, for commands that open clips."""
+    option = click.option(
+        "--allow-playlists", is_flag=True, expose_value=False, callback=_allow_playlists,
+        help="Read a clip that is a playlist, or a list of clips, with the files of this machine that it names.",
+    )  # fmt: skip
+    return option(function)
+
+
+def _allow_playlists(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
+    allow_playlists(value)
 
 
 def format_option(function: Function) -> Function:
@@ -358,7 +438,7 @@ def make_style(language: str | None, font: Path | None) -> Style:
         return style
     where = f"{font} lacks letters" if font else "no font on this system has the letters"
     message = f"{where} for {NAMES[language]}, so labels are English; --font FILE names another font"
-    note(f"emodetect: {one_line(message)}")
+    note(f"emodetect: {message}")
     return Style()
 
 
@@ -375,8 +455,12 @@ def make_caption_style(style: Style, language: str | None, names: Iterable[str])
     return captions
 
 
-def detector_in_words(cascade: Path | None, scale_factor: float, min_neighbors: int, min_face: tuple[float, bool]) -> str:
+def detector_in_words(
+    kind: str, cascade: Path | None, scale_factor: float, min_neighbors: int, min_face: tuple[float, bool]
+) -> str:
     """The detector that the options describe, as one line."""
+    if kind == "none":
+        return "none: each whole picture is taken for one face"
     number, relative = min_face
     smallest = f"{100 * number:g}% of the height" if relative else f"{number:g} pixels"
     return (
@@ -385,18 +469,44 @@ def detector_in_words(cascade: Path | None, scale_factor: float, min_neighbors: 
     )
 
 
-def make_detector(cascade: Path | None, scale_factor: float, min_neighbors: int, min_face: tuple[float, bool]) -> HaarDetector:
-    """The detector that the options describe."""
-    from emodetect.faces.haar import HaarDetector, MinFace
+def make_detector(
+    kind: str, cascade: Path | None, scale_factor: float, min_neighbors: int, min_face: tuple[float, bool]
+) -> FaceDetector:
+    """The detector that the options describe.
 
-    detail(f"detector: {detector_in_words(cascade, scale_factor, min_neighbors, min_face)}")
-    return HaarDetector(cascade, scale_factor=scale_factor, min_neighbors=min_neighbors, min_face=MinFace(*min_face))
+    Raises:
+        UsageError: the command line has options that this detector does not use.
+    """
+    from emodetect.faces.detectors import create_detector
+    from emodetect.faces.haar import MinFace
+
+    if kind == "none":
+        _refuse_options("cascade", "scale_factor", "min_neighbors", "min_face", "verify", beside="--detector none")
+    detail(f"detector: {detector_in_words(kind, cascade, scale_factor, min_neighbors, min_face)}")
+    smallest = MinFace(*min_face)
+    return create_detector(kind, cascade=cascade, scale_factor=scale_factor, min_neighbors=min_neighbors, min_face=smallest)
 
 
-def make_verifier(verify: bool) -> FaceVerifier | None:
-    """The second opinion that the options ask for."""
+def _refuse_options(*names: str, beside: str) -> None:
+    """See that the command line has none of these options, which another one makes useless; ``--no-...`` may be there.
+
+    Variables and the configuration file may have them: they are for other runs as well.
+
+    Raises:
+        UsageError: it has one.
+    """
+    ctx = click.get_current_context()
+    for option in ctx.command.params:
+        given = ctx.get_parameter_source(option.name or "") is ParameterSource.COMMANDLINE
+        if option.name in names and given and ctx.params.get(option.name) is not False:
+            raise UsageError(f"{option.opts[0]} does not go with {beside}: no face is looked for")
+
+
+def make_verifier(verify: bool, detector: FaceDetector) -> FaceVerifier | None:
+    """The verifier that the options ask for; None for a detector that is certain of its faces."""
     from emodetect.backends.verifier import EmbeddedVerifier
 
+    verify = verify and not detector.is_certain
     detail(f"verifier: {'the embedded network' if verify else 'none'}")
     return EmbeddedVerifier() if verify else None
 

@@ -1,4 +1,4 @@
-"""A progress bar on standard error, where that is a terminal."""
+"""Progress on standard error, where that is a terminal."""
 
 from __future__ import annotations
 
@@ -8,8 +8,13 @@ from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progres
 from emodetect.cli.messages import shows_progress
 
 
+def messages_console(*, quiet: bool = False) -> Console:
+    """Standard error as Rich writes it; what is printed there comes from `one_line`."""
+    return Console(stderr=True, quiet=quiet)
+
+
 def progress_bar(*, of_bytes: bool = False) -> Progress:
     """A bar that vanishes when its block ends; nothing where standard error is no terminal, or with ``--quiet``."""
     count = DownloadColumn() if of_bytes else MofNCompleteColumn()
     columns = TextColumn("{task.description}", markup=False), BarColumn(20), count, TimeRemainingColumn()
-    return Progress(*columns, console=Console(stderr=True), transient=True, disable=not shows_progress())
+    return Progress(*columns, console=messages_console(), transient=True, disable=not shows_progress())

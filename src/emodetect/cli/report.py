@@ -7,9 +7,17 @@ from pathlib import Path
 import click
 
 from emodetect.cli.messages import detail, note
-from emodetect.cli.options import PATH, REPORT_SUFFIXES, common_options, max_pixels_option, overwrite_option
+from emodetect.cli.options import (
+    OUTPUT,
+    PATH,
+    REPORT_SUFFIXES,
+    common_options,
+    max_pixels_option,
+    overwrite_option,
+    playlists_option,
+)
+from emodetect.cli.outputs import check_outputs
 from emodetect.cli.settings import given_elsewhere
-from emodetect.errors import OutputError
 from emodetect.text import counted, one_line
 
 
@@ -17,9 +25,10 @@ from emodetect.text import counted, one_line
 @click.argument("log", type=PATH)
 @click.option("--clip", type=PATH, metavar="FILE",
               help="The clip that the log was made of, to show it in the report.")  # fmt: skip
-@click.option("-o", "--output", type=PATH, metavar="FILE",
+@click.option("-o", "--output", type=OUTPUT, metavar="FILE",
               help="The report, .html.  [default: the log's name, ending in .html]")  # fmt: skip
 @overwrite_option
+@playlists_option
 @max_pixels_option
 @common_options
 def report(log: Path, clip: Path | None, output: Path | None, overwrite: bool) -> None:
@@ -31,18 +40,16 @@ def report(log: Path, clip: Path | None, output: Path | None, overwrite: bool) -
     """
     from emodetect.backends.registry import create_backend
     from emodetect.cli.progress import progress_bar
-    from emodetect.files import check_output
     from emodetect.report.accuracy import accuracy_in_words
     from emodetect.report.page import Report, write_report
     from emodetect.report.timeline import Timeline
+    from emodetect.scratch import sweep
     from emodetect.sources.log import read_log
     from emodetect.sources.video import VideoFile
 
+    sweep()
     path = output or log.with_suffix(REPORT_SUFFIXES[0])
-    for name, source in (("log", log), ("clip", clip)):
-        if source is not None and path.exists() and source.exists() and path.samefile(source):
-            raise OutputError(f"{path}: is the {name} itself; choose another name")
-    check_output(path, overwrite=overwrite, suffixes=REPORT_SUFFIXES)
+    check_outputs([(path, REPORT_SUFFIXES)], overwrite=overwrite)
     for setting in given_elsewhere(click.get_current_context()):
         detail(setting)
     clip_end = 0.0
@@ -64,6 +71,6 @@ def report(log: Path, clip: Path | None, output: Path | None, overwrite: bool) -
     settings = {"Log": log.name, "Frames": f"{len(timeline.times):,}"}
     facts = Report(clip.name if clip else log.name, timeline, clip, settings, accuracy)
     why_stills = write_report(facts, path, overwrite=overwrite)
-    note(one_line(f"emodetect: {path}: written"))
+    note(f"emodetect: {path}: written")
     if why_stills:
-        note(one_line(f"emodetect: {path}: {why_stills}"))
+        note(f"emodetect: {path}: {why_stills}")

@@ -32,6 +32,9 @@ _ORIGIN, _PROBLEM = "emodetect.configuration", "emodetect.configuration.problem"
 
 _COMMAND = "emodetect.command"
 
+_MOST_BYTES = 1_000_000
+"""Of a configuration file."""
+
 
 class Setting(NamedTuple):
     """What a variable or the file sets.
@@ -79,7 +82,11 @@ def read_configuration(path: Path) -> dict[str, Any]:
         import tomli as tomllib
 
     try:
-        tables: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        with path.open("rb") as file:
+            content = file.read(_MOST_BYTES + 1)  # a device may never end
+        if len(content) > _MOST_BYTES:
+            raise UsageError(f"{path}: not a configuration file: more than {_MOST_BYTES:,} bytes")
+        tables: dict[str, Any] = tomllib.loads(content.decode("utf-8-sig"))
     except FileNotFoundError:
         raise SourceError(f"{path}: no such configuration file{did_you_mean_file(path)}") from None
     except OSError as error:
@@ -259,6 +266,8 @@ def _checked(where: str, option: click.Option, value: Any) -> Any:
     for part in values:
         if isinstance(part, int) and abs(part) >= 2**63:  # more than TOML has; Python may refuse to write it out
             raise UsageError(f"{where}: the number is too large")
+        if isinstance(part, str) and "\0" in part:
+            raise UsageError(f"{where}: holds the character NUL, which no option takes")
         if not isinstance(part, types) or (isinstance(part, bool) and bool not in types):
             raise UsageError(f"{where}: expected {expected}{' or a list of them' if several else ''}, got {_toml(part)}")
     return values if option.multiple else value

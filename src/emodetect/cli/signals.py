@@ -1,27 +1,42 @@
-"""Signals: the first asks for an orderly end, the second ends the process at once."""
+"""Signals: the first asks for an orderly end, the second ends the process at once, with the processes that it has started."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import signal
+import sys
 import threading
 import time
 from types import FrameType
 
 EXIT_INTERRUPTED = 130
-EXIT_TERMINATED = 143
+
+_HANGUP = getattr(signal, "SIGHUP", None)
+"""The terminal is gone; Windows knows no such signal."""
+
+_HANDLED = tuple(number for number in (signal.SIGINT, signal.SIGTERM, _HANGUP) if number is not None)
 
 _ECHO_SECONDS = 0.2
 """Within this time a second signal is the first one's echo: `timeout` signals the process and then its whole group."""
 
 
 class Terminated(BaseException):
-    """SIGTERM as an exception, so that outputs are closed on the way out."""
+    """SIGTERM or SIGHUP as an exception, so that outputs are closed on the way out.
+
+    Attributes:
+        exit_code: what the process ends with.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.exit_code = _exit_code(number)
 
 
 def handle_signals() -> None:
-    """Raise KeyboardInterrupt at SIGINT and `Terminated` at SIGTERM, and leave at once at the second SIGINT or SIGTERM.
+    """Raise KeyboardInterrupt at SIGINT and `Terminated` at SIGTERM and SIGHUP, and leave at once at a further SIGINT or SIGTERM.
+
+    A further SIGHUP changes nothing: when a terminal is closed, the system and the shell both send one.
 
     Python runs a handler only between two of the main thread's own steps, so never while a native call hangs there. The second
     signal is therefore seen by a thread, to which the interpreter passes the signals' numbers as they come.
@@ -29,38 +44,47 @@ def handle_signals() -> None:
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # as in the background of a shell
+    for number in _HANDLED:
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as in the background of a shell, or under nohup
             signal.signal(number, _ask_to_end)
     threading.Thread(target=_leave_at_the_second, args=(reader,), name="signals", daemon=True).start()
 
 
 def _ask_to_end(number: int, frame: FrameType | None) -> None:
-    for handled in (signal.SIGINT, signal.SIGTERM):
+    for handled in _HANDLED:
         if signal.getsignal(handled) is _ask_to_end:
             signal.signal(handled, _leave_it_to_the_thread)  # another exception would tear the orderly end apart
-    raise KeyboardInterrupt if number == signal.SIGINT else Terminated
+    raise KeyboardInterrupt if number == signal.SIGINT else Terminated(number)
 
 
 def _leave_it_to_the_thread(number: int, frame: FrameType | None) -> None: ...
 
 
 def _leave_at_the_second(reader: int) -> None:
-    _wait_for_signal(reader)
+    _wait_for_signal(reader, _HANDLED)
     time.sleep(_ECHO_SECONDS)
     os.set_blocking(reader, False)
     with contextlib.suppress(BlockingIOError):
         while os.read(reader, 64):
             pass
     os.set_blocking(reader, True)
-    number = _wait_for_signal(reader)
+    number = _wait_for_signal(reader, (signal.SIGINT, signal.SIGTERM))
     with contextlib.suppress(OSError):
         os.write(2, b"emodetect: left at once; outputs may lack their end\n")
-    os._exit(EXIT_INTERRUPTED if number == signal.SIGINT else EXIT_TERMINATED)
+    for module, function in (("emodetect.children", "kill_children"), ("emodetect.scratch", "remove_folders")):
+        if module in sys.modules:  # otherwise there are none, and this is no time to import anything
+            with contextlib.suppress(Exception):
+                getattr(sys.modules[module], function)()
+    os._exit(_exit_code(number))
 
 
-def _wait_for_signal(reader: int) -> int:
+def _exit_code(number: int) -> int:
+    """What shells expect of a process that a signal has ended."""
+    return 128 + number
+
+
+def _wait_for_signal(reader: int, numbers: tuple[int, ...]) -> int:
     while True:
         (number,) = os.read(reader, 1)
-        if number in (signal.SIGINT, signal.SIGTERM):
+        if number in numbers:
             return number

@@ -1,15 +1,20 @@
-"""The standard streams: open, able to say anything, and never written twice in vain."""
+"""The standard streams: opened where they were closed, able to print any character, with errors that say what failed."""
 
 from __future__ import annotations
 
 import contextlib
 import io
 import os
+import select
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 STANDARD_OUTPUT = "standard output"
 """The file name in the errors of writing it."""
+
+_PATIENCE = 1.0
+"""Seconds that a message waits for a reader who is slow."""
 
 
 class _StandardOutput(io.TextIOWrapper):
@@ -34,6 +39,25 @@ class _StandardOutput(io.TextIOWrapper):
             super().flush()
 
 
+class _Messages(io.FileIO):
+    """Standard error's descriptor, of which what cannot be written is lost: a message must never cost a result."""
+
+    def write(self, data: Any) -> int:
+        left = memoryview(data).cast("B")
+        size = len(left)
+        while left:
+            try:
+                left = left[os.write(self.fileno(), left) :]
+            except BlockingIOError:  # a pipe that another process made non-blocking
+                with contextlib.suppress(OSError, ValueError):
+                    if select.select([], [self.fileno()], [], _PATIENCE)[1]:
+                        continue
+                break
+            except OSError:
+                break
+        return size
+
+
 @contextlib.contextmanager
 def _named() -> Iterator[None]:
     try:
@@ -52,6 +76,12 @@ def open_standard_streams() -> None:
     sys.stderr = sys.stderr or open(2, "w", closefd=False)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout = _StandardOutput(sys.stdout)
+    if isinstance(sys.stderr, io.TextIOWrapper):
+        with contextlib.suppress(OSError):  # a test's own, which has no descriptor
+            raw: Any = _Messages(sys.stderr.fileno(), "w", closefd=False)
+            encoding = sys.stderr.encoding
+            sys.stderr.flush()
+            sys.stderr = io.TextIOWrapper(raw, encoding, "backslashreplace", line_buffering=True, write_through=True)
 
 
 def give_up(*descriptors: int) -> None:

@@ -1,4 +1,4 @@
-"""Tables on standard output."""
+"""Tables on standard output, made of single lines (`one_line`)."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from emodetect.cli.messages import show
 from emodetect.text import one_line, width
 
 if TYPE_CHECKING:
     from rich.table import Table
+    from rich.text import Text
 
 _GAP = "  "
 
@@ -48,15 +50,14 @@ def _print_blocks(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> None
     """A line a cell, with its header before it."""
     for number, row in enumerate(rows):
         if number:
-            click.echo()
+            show()
         for header, cell in zip(headers, row, strict=True):
-            click.echo(f"{header}: {cell}")
+            show(f"{header}: {cell}")
 
 
 def _print_folded(headers: Sequence[str], rows: Sequence[Sequence[str]], widths: Sequence[int]) -> None:
     try:
         from rich.table import Table
-        from rich.text import Text
     except ImportError:  # `emodetect doctor` is to say so
         _print_lines([headers, *rows], widths)
         return
@@ -64,8 +65,15 @@ def _print_folded(headers: Sequence[str], rows: Sequence[Sequence[str]], widths:
     for position, header in enumerate(headers):
         table.add_column(header, no_wrap=position < len(headers) - 1, overflow="fold")
     for row in rows:
-        table.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in row))
+        table.add_row(*(cell(text, _STYLES.get(text, "")) for text in row))
     show_table(table)
+
+
+def cell(text: str, style: str = "") -> Text:
+    """A text of a table of Rich's: one line, and not taken for markup."""
+    from rich.text import Text
+
+    return Text(one_line(text), style)
 
 
 def show_table(table: Table) -> None:
@@ -92,4 +100,4 @@ def print_cures(cures: Iterable[tuple[str, str]]) -> None:
         if cure:
             names.setdefault(cure, []).append(name)
     for cure, cured in names.items():
-        click.echo(one_line(f"→ {', '.join(cured)}: {cure}"))
+        show(f"→ {', '.join(cured)}: {cure}")

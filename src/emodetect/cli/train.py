@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -15,23 +15,28 @@ from click.core import ParameterSource
 from emodetect.cli.messages import detail, is_quiet, note
 from emodetect.cli.options import (
     COMMON_OPTIONS,
+    OUTPUT,
     PATH,
     PICTURE_SUFFIXES,
     NumberRange,
     common_options,
     describe_settings,
+    folder_labels_option,
     max_pixels_option,
     overwrite_option,
 )
+from emodetect.cli.outputs import check_outputs
 from emodetect.errors import DatasetError, OutputError, UsageError
 from emodetect.suggestions import did_you_mean_file
-from emodetect.text import counted, one_line
+from emodetect.text import counted
 from emodetect.training.architectures import ARCHITECTURE_NAMES
 from emodetect.training.settings import PRECISIONS, RANGES
 
 if TYPE_CHECKING:
+    from emodetect.training.label_names import LabelNames
     from emodetect.training.parts import RunData
     from emodetect.training.result import TrainedModel
+    from emodetect.training.run_folder import RunFolder
     from emodetect.training.settings import Settings
 
 MODEL_SUFFIXES = (".h5", ".keras")
@@ -43,6 +48,7 @@ _GO_WITH_RESUME = {"--epochs", "--output", "--show-attention", "--overwrite", *(
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--data", type=PATH, metavar="FOLDER|CSV",
               help="Folder with train/<label>/ and test/<label>/, or the original fer2013.csv.")  # fmt: skip
+@folder_labels_option
 @click.option("--votes", type=PATH, metavar="FILE",
               help="FER+ votes for these images (CSV); compact learns them with a second output.")  # fmt: skip
 @click.option("--negatives", type=PATH, metavar="FOLDER",
@@ -61,19 +67,20 @@ _GO_WITH_RESUME = {"--epochs", "--output", "--show-attention", "--overwrite", *(
               help="Part of train that choices are made on.  [default: 0.1]")  # fmt: skip
 @click.option("--precision", type=click.Choice(PRECISIONS),
               help="Numbers computed with; mixed_bfloat16 is faster on processors that have it.  [default: float32]")  # fmt: skip
-@click.option("--output", type=PATH, metavar="FILE",
+@click.option("--output", type=OUTPUT, metavar="FILE",
               help="Save the model that was best on validation: .h5 or .keras.")  # fmt: skip
-@click.option("--run-dir", type=PATH, metavar="FOLDER",
+@click.option("--run-dir", type=OUTPUT, metavar="FOLDER",
               help="Where log, checkpoint, curves and summary go.  [default: runs/ARCH-TIME]")  # fmt: skip
-@click.option("--resume", type=PATH, metavar="FOLDER",
+@click.option("--resume", type=OUTPUT, metavar="FOLDER",
               help="Go on with the run in this folder, after its last finished epoch; --epochs may raise its end.")  # fmt: skip
-@click.option("--show-attention", type=PATH, metavar="FILE",
+@click.option("--show-attention", type=OUTPUT, metavar="FILE",
               help="Draw faces beside what deep-emotion's spatial transformer makes of them.")  # fmt: skip
 @overwrite_option
 @max_pixels_option
 @common_options
 def train(
-    data: Path | None, votes: Path | None, negatives: Path | None, teachers: tuple[Path, ...], start: Path | None,
+    data: Path | None, folder_labels: LabelNames | None, votes: Path | None, negatives: Path | None, teachers: tuple[Path, ...],
+    start: Path | None,
     architecture: str | None, epochs: int | None, batch_size: int | None, seed: int | None,
     validation_share: float | None, precision: str | None, output: Path | None, run_dir: Path | None, resume: Path | None,
     show_attention: Path | None, overwrite: bool,
@@ -83,7 +90,7 @@ def train(
     Choices are made on a validation part of train; test is looked at once, at the end.
     """
     from emodetect.backends.keras_import import import_keras
-    from emodetect.files import check_output
+    from emodetect.training.run_folder import RunFolder
     from emodetect.training.settings import Settings
 
     if resume:
@@ -112,21 +119,50 @@ def train(
             negatives=_absolute(negatives),
             teachers=tuple(str(path.absolute()) for path in teachers),
             start=_absolute(start),
+            folder_labels=folder_labels.name if folder_labels else None,
         )
         folder = run_dir or Path("runs") / f"{settings.architecture}-{datetime.now():%Y%m%d-%H%M%S}"
-    if settings.output:  # also the one that the resumed run was given
-        if resume and not overwrite and Path(settings.output).exists():
-            raise OutputError(
-                f"{settings.output}: exists already; with --resume, --overwrite replaces it and keeps the run, and --output FILE "
-                "writes another"
-            )
-        check_output(Path(settings.output), overwrite=overwrite, suffixes=MODEL_SUFFIXES)
-    if show_attention:
-        if settings.architecture != "deep-emotion":
-            raise UsageError("--show-attention goes with --arch deep-emotion, which has a spatial transformer")
-        check_output(show_attention, overwrite=overwrite, suffixes=PICTURE_SUFFIXES)
+    model = None if settings.output is None else Path(settings.output)  # also the one that the resumed run was given
+    if resume and not overwrite and model is not None and model.exists():
+        raise OutputError(
+            f"{model}: exists already; with --resume, --overwrite replaces it and keeps the run, and --output FILE writes another"
+        )
+    if show_attention and settings.architecture != "deep-emotion":
+        raise UsageError("--show-attention goes with --arch deep-emotion, which has a spatial transformer")
+    outputs = [(model, MODEL_SUFFIXES), (show_attention, PICTURE_SUFFIXES)]
+    _check_files(settings, RunFolder(folder), outputs, overwrite=overwrite, resume=resume is not None)
     import_keras()
     _run(settings, folder, resume=resume is not None, overwrite=overwrite, show_attention=show_attention)
+
+
+def _check_files(
+    settings: Settings,
+    folder: RunFolder,
+    outputs: Sequence[tuple[Path | None, tuple[str, ...]]],
+    *,
+    overwrite: bool,
+    resume: bool,
+) -> None:
+    """See that all files can be written, and that none of them is read by the run or is its own.
+
+    Raises:
+        OutputError: one of them cannot.
+    """
+    from emodetect.files import place_of
+
+    read = (settings.data, settings.votes, settings.negatives, settings.start, *settings.teachers)
+    also_read = [(Path(name), "read by the run") for name in read if name]
+    inputs = check_outputs(outputs, overwrite=overwrite, also_read=also_read)
+    own = {place_of(path) for path in folder.files}
+    for path, _ in outputs:
+        if path is not None and place_of(path) in own:
+            raise OutputError(f"{path}: is a file of the run itself; choose another name")
+    if resume:
+        folder.check_own()
+    else:
+        folder.check(overwrite=overwrite)
+        for path in folder.own():  # which start again
+            inputs.refuse(path)
 
 
 def _options_on_the_command_line() -> Iterator[click.Option]:
@@ -151,8 +187,8 @@ def _usual_epochs(architecture: str) -> int:
 
 def _run(settings: Settings, folder: Path, *, resume: bool, overwrite: bool, show_attention: Path | None) -> None:
     import keras
-    from rich.console import Console
 
+    from emodetect.cli.progress import messages_console
     from emodetect.training import fit
     from emodetect.training.architectures import architecture_named
     from emodetect.training.console import tell
@@ -165,26 +201,26 @@ def _run(settings: Settings, folder: Path, *, resume: bool, overwrite: bool, sho
     detail(f"network: {settings.architecture}, {counted(settings.epochs, 'epoch')}, batches of {batch}, seed {settings.seed}")
     detail(f"computed in {settings.precision} by Keras {keras.__version__} on {keras.backend.backend()}")
     detail(f"run: {folder}")
-    console = Console(stderr=True, quiet=is_quiet())
+    console = messages_console(quiet=is_quiet())
     try:
         data = fit.train(settings, folder, resume=resume, overwrite=overwrite, console=console)
         trained, summary = finish(folder, data)
         if settings.output:
             trained.save(Path(settings.output), overwrite=overwrite)
         if show_attention:
-            _show_attention(trained, data, show_attention)
+            _show_attention(trained, data, show_attention, overwrite=overwrite)
     except Exception:
         raise
     except BaseException:  # SIGINT or SIGTERM
         if RunFolder(folder).holds_run():
             replace = " --overwrite" if settings.output and Path(settings.output).exists() else ""
-            note(f"emodetect: go on with: emodetect train --resume {one_line(shlex.quote(str(folder)))}{replace}")
+            note(f"emodetect: go on with: emodetect train --resume {shlex.quote(str(folder))}{replace}")
         raise
     tell(console, f"\n{summary}")
-    note(f"All of it: {one_line(str(folder))}")
+    note(f"All of it: {folder}")
 
 
-def _show_attention(trained: TrainedModel, data: RunData, path: Path) -> None:
+def _show_attention(trained: TrainedModel, data: RunData, path: Path, *, overwrite: bool) -> None:
     import numpy as np
 
     from emodetect.training.architectures.deep_emotion import warped_faces
@@ -195,4 +231,4 @@ def _show_attention(trained: TrainedModel, data: RunData, path: Path) -> None:
     # Two faces of each emotion, the first ones of the validation part.
     chosen = np.concatenate([np.flatnonzero(faces.labels == label)[:2] for label in range(len(EMOTIONS))])
     names = [EMOTIONS[label].value for label in faces.labels[chosen]]
-    plot_attention(faces.images[chosen], warped_faces(trained.model, faces.images[chosen]), names, path)
+    plot_attention(faces.images[chosen], warped_faces(trained.model, faces.images[chosen]), names, path, overwrite=overwrite)

@@ -6,17 +6,16 @@ from collections import Counter
 from contextlib import ExitStack, closing
 from itertools import chain
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from emodetect.cli.messages import detail, note
 from emodetect.cli.options import (
+    OUTPUT,
     PATH,
     PICTURE_SUFFIXES,
     REPORT_SUFFIXES,
-    NumberRange,
     anonymize_option,
     backend_options,
     check_anonymize,
@@ -30,10 +29,13 @@ from emodetect.cli.options import (
     make_verifier,
     max_pixels_option,
     overwrite_option,
+    playlists_option,
+    smoothing_option,
     style_options,
 )
+from emodetect.cli.outputs import check_outputs
 from emodetect.cli.parts import make_part, make_region, part_options
-from emodetect.errors import OutputError, UsageError
+from emodetect.errors import UsageError
 from emodetect.text import counted, one_line
 
 if TYPE_CHECKING:
@@ -42,22 +44,22 @@ if TYPE_CHECKING:
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("clip", type=PATH)
-@click.option("-o", "--output", type=PATH, metavar="FILE",
+@click.option("-o", "--output", type=OUTPUT, metavar="FILE",
               help="Save the annotated clip (H.264: .mp4, .mov or .mkv), with its sound.")  # fmt: skip
-@click.option("--log", type=PATH, metavar="FILE",
+@click.option("--log", type=OUTPUT, metavar="FILE",
               help="Save the readings of every frame: .jsonl, or .csv.")  # fmt: skip
-@click.option("--report", type=PATH, metavar="FILE",
+@click.option("--report", type=OUTPUT, metavar="FILE",
               help="Save a page with the clip, each person's timeline, shares and changes: one .html file.")  # fmt: skip
-@click.option("--plot", type=PATH, metavar="FILE",
+@click.option("--plot", type=OUTPUT, metavar="FILE",
               help="Save a picture of each person's timeline: .png, .pdf or .svg.")  # fmt: skip
 @part_options
-@click.option("--smoothing", type=NumberRange(0), default=0.3, show_default=True, metavar="SECONDS",
-              help="Time over which scores are averaged; 0 is off.")  # fmt: skip
+@smoothing_option(0.3)
 @anonymize_option
 @overwrite_option
 @style_options
 @backend_options
 @detector_options("10%")
+@playlists_option
 @max_pixels_option
 @common_options
 def video(
@@ -71,11 +73,10 @@ def video(
     """Read the emotions off every frame of a clip, or of a part of it, in order; two runs give the same log."""
     from emodetect.cli.progress import progress_bar
     from emodetect.faces.search import SCAN_EVERY
-    from emodetect.faces.tracker import FaceTracker
     from emodetect.ffmpeg import ffmpeg_program
-    from emodetect.files import check_output
     from emodetect.pipeline import EmotionPipeline
     from emodetect.report.timeline import Timeline
+    from emodetect.scratch import scratch_folder, sweep
     from emodetect.sinks.anonymized import AnonymizedSink
     from emodetect.sinks.background import BackgroundSink
     from emodetect.sinks.base import Sink
@@ -87,22 +88,18 @@ def video(
     check_anonymize(anonymize, output or report, "--output or --report")
     if anonymize is not None and roi is not None:
         raise UsageError("--anonymize does not go with --roi: faces outside of the region would be neither found nor hidden")
+    sweep()
     part = make_part(start, end, every)
     outputs = (output, VIDEO_SUFFIXES), (log, RECORD_SUFFIXES), (report, REPORT_SUFFIXES), (plot, PICTURE_SUFFIXES)
-    for path, suffixes in outputs:
-        if path is not None:
-            if path.exists() and clip.exists() and path.samefile(clip):
-                raise OutputError(f"{path}: is the clip itself; choose another name")
-            check_output(path, overwrite=overwrite, suffixes=suffixes, streams=suffixes is RECORD_SUFFIXES)
-    if output is not None or report is not None:
-        ffmpeg_program()
+    check_outputs(outputs, overwrite=overwrite, streams=RECORD_SUFFIXES)
+    ffmpeg_program()
     style = None if output is None and plot is None else make_style(language, font)
     plot_style = None if plot is None or style is None else make_caption_style(style, language, [clip.name])
     summary = _Summary()
     with ExitStack() as kept, ExitStack() as stack:
         source = stack.enter_context(VideoFile(clip, part))
         timeline = Timeline(min(part.end, source.seconds))
-        region = make_region(roi, source.size, detector["min_face"])
+        region = make_region(roi, source.size, None if detector["kind"] == "none" else detector["min_face"])
         width, height = source.size
         frames = counted(source.frame_count, "frame")
         detail(f"{clip}: {width}x{height} pixels, {source.frames_per_second:g} frames a second, {frames}")
@@ -113,8 +110,8 @@ def video(
         pipeline = EmotionPipeline(
             face_detector,
             emotion_backend,
-            verifier=make_verifier(verify),
-            tracker=FaceTracker(confirm=2 * detector["min_neighbors"]),
+            verifier=make_verifier(verify, face_detector),
+            tracker=face_detector.tracker(),
             scan_every=SCAN_EVERY if anonymize is None else 0,
             smoother=ScoreSmoother(smoothing),
             uncertain_below=uncertain,
@@ -134,7 +131,7 @@ def video(
         shown = clip
         if report is not None and anonymize is not None:
             # All that the report gets to see is a clip in which the faces are hidden already.
-            shown = Path(kept.enter_context(TemporaryDirectory(prefix="emodetect-"))) / "clip.mp4"
+            shown = Path(kept.enter_context(scratch_folder())) / "clip.mp4"
             videos.append(PlainVideo(shown, rate, sound_from=clip))
         for sink in videos:
             sinks.append(stack.enter_context(BackgroundSink(AnonymizedSink(sink, anonymize) if anonymize else sink)))
@@ -155,11 +152,11 @@ def video(
                 "Clip": clip.name,
                 "Time": "all of it" if part == WHOLE else str(part),
                 "Picture": f"{region.width} x {region.height} at {region.x}, {region.y}" if region else "all of it",
-                "Detector": one_line(detector_in_words(**detector)),
-                "Network": one_line(f"{emotion_backend.name} ({backend}{f': {model}' if model else ''})"),
+                "Detector": detector_in_words(**detector),
+                "Network": f"{emotion_backend.name} ({backend}{f': {model}' if model else ''})",
                 "Uncertain below": f"{threshold:.0%} confidence",
                 "Smoothing": f"{smoothing:g} s" if smoothing else "off",
-                "Faces verified": "yes" if verify else "no",
+                "Faces verified": "yes" if verify and not face_detector.is_certain else "no",
                 "Faces hidden": f"yes ({anonymize})" if anonymize else "no",
             }
             accuracy = accuracy_in_words(emotion_backend)
@@ -169,7 +166,7 @@ def video(
             )  # fmt: skip
             why_stills = write_report(facts, report, overwrite=overwrite)
             if why_stills:
-                note(one_line(f"emodetect: {report}: {why_stills}"))
+                note(f"emodetect: {report}: {why_stills}")
     if plot is not None:
         from emodetect.report.plot import plot_timeline
 

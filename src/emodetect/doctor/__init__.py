@@ -40,6 +40,7 @@ _EXAMINATIONS = (
     _Examination("ONNX Runtime", network.check_runtime),
     _Examination("speed", network.check_speed, needs_opencv=True),
     _Examination("Keras", keras.check_keras),
+    _Examination("Keras 2", keras.check_keras2),
     _Examination("DeepFace", deepface.check_deepface),
 )
 

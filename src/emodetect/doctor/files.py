@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 from emodetect.checksums import checksum, recorded_checksum
 from emodetect.cures import EMODETECT_CURE, FFMPEG_CURE
 from emodetect.doctor.check import Check, Status
-from emodetect.errors import ModelError, first_line
-from emodetect.ffmpeg import find_ffmpeg
+from emodetect.errors import ModelError
+from emodetect.ffmpeg import OLDEST, VARIABLE, find_ffmpeg
 
 
 def check_cascade() -> Iterator[Check]:
@@ -31,16 +30,19 @@ def check_network() -> Iterator[Check]:
 
 
 def check_ffmpeg() -> Iterator[Check]:
-    """The program that writes annotated clips."""
+    """The program that reads and writes clips."""
     try:
-        path = find_ffmpeg()
-        done = subprocess.run([path, "-version"], capture_output=True, check=True)
-    except (LookupError, OSError, subprocess.CalledProcessError) as error:
-        yield Check("FFmpeg", Status.FAULT, f"clips cannot be written: {first_line(error)}", FFMPEG_CURE)
+        found = find_ffmpeg()
+    except LookupError as error:
+        yield Check("FFmpeg", Status.FAULT, f"clips can be neither read nor written: {error}", FFMPEG_CURE)
         return
-    # "ffmpeg version 7.0.2-static https://..."
-    number = done.stdout.decode(errors="replace").partition("version ")[2].partition(" ")[0]
-    yield Check("FFmpeg", Status.OK, f"{number or 'of no known version'}, {path}")
+    detail = f"{found.version}, {found.program}"
+    if found.refused:
+        oldest = ".".join(map(str, OLDEST))
+        cure = f"unset {VARIABLE}, or name FFmpeg {oldest} or newer"
+        yield Check("FFmpeg", Status.WARNING, f"{found.refused}; used instead: {detail}", cure)
+    else:
+        yield Check("FFmpeg", Status.OK, detail)
 
 
 def _checked(name: str, path: Path) -> Check:

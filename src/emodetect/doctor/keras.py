@@ -8,8 +8,18 @@ from importlib.metadata import version
 from importlib.util import find_spec
 
 from emodetect.backends.keras_import import backend_cure
-from emodetect.cures import KERAS_CURE, is_installed, package_cure
+from emodetect.cures import KERAS2_CURE, KERAS_CURE, is_installed, package_cure
 from emodetect.doctor.check import Check, Status
+
+
+def check_keras2() -> Iterator[Check]:
+    """The legacy Keras 2, for model files that it saved; it is not imported."""
+    if not is_installed("tf-keras"):
+        yield Check("Keras 2", Status.FAULT, "tf-keras not installed, so that files saved by Keras 2 cannot be read", KERAS2_CURE)
+    elif not find_spec("tf_keras"):
+        yield Check("Keras 2", Status.FAULT, "tf-keras is broken", package_cure("tf_keras"))
+    else:
+        yield Check("Keras 2", Status.OK, f"tf-keras {version('tf-keras')}")
 
 
 def check_keras() -> Iterator[Check]:

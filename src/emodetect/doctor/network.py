@@ -9,7 +9,6 @@ from statistics import median
 from emodetect.cures import EMODETECT_CURE
 from emodetect.doctor.check import Check, Status
 from emodetect.errors import ModelError
-from emodetect.quiet import quiet_native_output
 
 _WARM_UP, _RUNS = 3, 20
 
@@ -19,8 +18,9 @@ _SLOW_MS = 33.0
 
 def check_runtime() -> Iterator[Check]:
     """What runs the embedded network and .onnx files."""
-    with quiet_native_output():
-        import onnxruntime
+    from emodetect.backends.onnx_session import import_onnxruntime
+
+    onnxruntime = import_onnxruntime()
     yield Check("ONNX Runtime", Status.OK, f"onnxruntime {onnxruntime.__version__}")
 
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import os
 import re
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from importlib.metadata import Distribution, PackageNotFoundError, PackagePath, distribution
 from importlib.util import find_spec
 from pathlib import Path
 
+from emodetect.children import run_child
 from emodetect.cures import OPENCV_CURE
 from emodetect.display import window_problem, window_toolkit
 from emodetect.doctor.check import Check, Status
@@ -118,8 +119,8 @@ def _missing_libraries(folder: Path | None) -> list[str]:
         return []
     missing: dict[str, None] = {}
     for module in folder.glob("cv2*.so"):
-        done = subprocess.run(["ldd", str(module)], capture_output=True, text=True, check=False)
-        missing |= dict.fromkeys(re.findall(r"^\s*(\S+) => not found", done.stdout, re.MULTILINE))
+        done = run_child(["ldd", str(module)])
+        missing |= dict.fromkeys(re.findall(r"^\s*(\S+) => not found", os.fsdecode(done.stdout), re.MULTILINE))
     return list(missing)
 
 

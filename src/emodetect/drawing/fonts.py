@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from unicodedata import normalize
 
+from emodetect.children import run_child
 from emodetect.drawing.lettering import FontLettering
 
 _CJK = ("notosanscjk-regular.ttc", "notosanscjk-vf.otf.ttc", "sourcehansans.ttc", "arial unicode.ttf")
@@ -78,10 +79,10 @@ def _from_fontconfig(pattern: str) -> list[tuple[Path, int]]:
     """The fonts that fit a pattern, the best first."""
     command = ["fc-match", "--sort", "-f", "%{file}\n%{index}\n", pattern]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+        done = run_child(command, seconds=20)
     except (OSError, subprocess.TimeoutExpired):
         return []
-    lines = done.stdout.splitlines()
+    lines = os.fsdecode(done.stdout).splitlines()
     return [(Path(path), int(index)) for path, index in zip(lines[::2], lines[1::2], strict=False) if index.isdecimal()]
 
 
@@ -92,7 +93,7 @@ def _from_folders(*languages: str) -> list[tuple[Path, int]]:
 
 
 def _folders() -> list[Path]:
-    home = Path.home()
+    home = Path(os.path.expanduser("~"))  # as it stands where there is none
     if sys.platform == "win32":
         return [Path(os.environ.get("WINDIR", "C:/Windows")) / "Fonts", home / "AppData/Local/Microsoft/Windows/Fonts"]
     if sys.platform == "darwin":

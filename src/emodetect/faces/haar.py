@@ -17,6 +17,7 @@ from emodetect.errors import BackendUnavailableError, ModelError
 from emodetect.faces.boxes import intersection_over_smaller
 from emodetect.faces.cascade import default_cascade
 from emodetect.faces.cascade_file import load_cascade
+from emodetect.faces.tracker import FaceTracker
 from emodetect.suggestions import did_you_mean_file
 from emodetect.types import Box, Detection
 
@@ -42,7 +43,15 @@ _Rows = npt.NDArray[np.float64]
 
 
 class FaceDetector(Protocol):
-    """Anything that finds faces in a gray picture."""
+    """Anything that finds faces in a gray picture.
+
+    Attributes:
+        min_face: the smallest face to look for; may be changed at any time, also while another thread is looking.
+        is_certain: whether what it finds is a face beyond doubt, and needs neither a verifier nor a look where it was.
+    """
+
+    min_face: MinFace
+    is_certain: bool
 
     def detect(self, gray: _Gray) -> list[Detection]:
         """Find faces in uint8 (height, width); the surest first."""
@@ -58,6 +67,9 @@ class FaceDetector(Protocol):
 
     def glance(self, gray: _Gray, known: Sequence[Box]) -> list[Box]:
         """Places in uint8 (height, width), other than the known faces, that are worth a closer look."""
+
+    def tracker(self) -> FaceTracker:
+        """A new tracker that believes this detector's faces as soon as it should."""
 
 
 @dataclass(frozen=True)
@@ -90,12 +102,15 @@ class HaarDetector:
         min_face: smallest face to look for; smaller ones cost time and bring false boxes.
 
     Attributes:
-        min_face: as given; may be changed at any time, also while another thread is looking.
+        min_face: as given.
+        is_certain: False.
 
     Raises:
         ModelError: the cascade file is missing or not a cascade.
         BackendUnavailableError: the installed OpenCV has no cascade classifier.
     """
+
+    is_certain = False
 
     def __init__(
         self,
@@ -163,6 +178,10 @@ class HaarDetector:
             reduced[top:bottom, left:right] = cv2.mean(reduced[top:bottom, left:right])[0]
         rows = self._scan(reduced, smallest, max(self._scale_factor, _GLANCE_FACTOR), _GLANCE_NEIGHBORS)
         return [detection.box for detection in _detections(rows, gray, reduced)]
+
+    def tracker(self) -> FaceTracker:
+        """A tracker that believes a face which is found twice, or by twice as many windows as must agree."""
+        return FaceTracker(confirm=2 * self._min_neighbors)
 
     def _reduction(self, gray: _Gray) -> tuple[float, int]:
         """How far the picture is reduced, and the side of the smallest face then, pixels."""

@@ -47,7 +47,8 @@ class FaceSearch:
 
     Args:
         detector: does the looking.
-        every: seconds between two scans of the whole picture; 0 for the detector's plain scan of every frame.
+        every: seconds between two scans of the whole picture; 0 for the detector's plain scan of every frame, as for one that is
+            certain of its faces.
 
     Attributes:
         full_scans: how often the whole picture was scanned.
@@ -55,7 +56,7 @@ class FaceSearch:
     """
 
     def __init__(self, detector: FaceDetector, *, every: float = SCAN_EVERY) -> None:
-        self._detector, self._every = detector, every
+        self._detector, self._every = detector, 0.0 if detector.is_certain else every
         self._looked = self._scanned = float("-inf")
         self._templates: dict[int, tuple[float, FaceTemplate]] = {}
         self.full_scans = self.close_looks = 0

@@ -56,7 +56,7 @@ class Place:
 
 
 @dataclass
-class _Track:
+class Track:
     """One face over time: its centre x, y and size when it was last seen, pixels, and the centre's speed, pixels a second."""
 
     x: float
@@ -69,12 +69,18 @@ class _Track:
     speed_x: float = 0.0
     speed_y: float = 0.0
 
+    @classmethod
+    def of(cls, box: Box, seen: float, evidence: int = 0, number: int | None = None) -> Track:
+        """A face that was found in this box."""
+        return cls(box.x + box.width / 2, box.y + box.height / 2, box.width, box.height, seen, evidence, number)
+
     def centre(self, timestamp: float) -> tuple[float, float]:
         """Where it should be by now; after some time without a sight it stays."""
         elapsed = min(max(0.0, timestamp - self.seen), _COAST)
         return self.x + self.speed_x * elapsed, self.y + self.speed_y * elapsed
 
     def box(self, timestamp: float) -> Box:
+        """The box round it there, whole pixels."""
         x, y = self.centre(timestamp)
         return Box(round(x - self.width / 2), round(y - self.height / 2), round(self.width), round(self.height))
 
@@ -83,7 +89,7 @@ class _Track:
 class Outlook:
     """Where the faces that are shown at one moment will be a little later; it never changes, so that any thread may ask it."""
 
-    _tracks: tuple[_Track, ...] = ()
+    _tracks: tuple[Track, ...] = ()
 
     def faces(self, timestamp: float, size: tuple[int, int]) -> tuple[Face, ...]:
         """The faces, by number, where they should be at this time.
@@ -127,7 +133,7 @@ class FaceTracker:
         self._assign = linear_sum_assignment
         self._confirm, self._hold, self._forget = confirm, hold, forget
         self._settle_position, self._settle_speed, self._settle_size = settle_position, settle_speed, settle_size
-        self._tracks: list[_Track] = []
+        self._tracks: list[Track] = []
         self._looked = 0.0
         self._next_number = 1
 
@@ -178,7 +184,7 @@ class FaceTracker:
             if track.width > 0
         )
 
-    def _standing(self, track: _Track, timestamp: float) -> Standing:
+    def _standing(self, track: Track, timestamp: float) -> Standing:
         if track.number is None:
             return Standing.CANDIDATE
         if timestamp - track.seen > self._hold:
@@ -204,11 +210,9 @@ class FaceTracker:
         return bool((intersection_over_smaller(known, [detection.box]) > _INSIDE).any())
 
     def _start(self, detection: Detection, timestamp: float) -> None:
-        box = detection.box
-        centre = box.x + box.width / 2, box.y + box.height / 2
-        self._tracks.append(_Track(*centre, box.width, box.height, timestamp, detection.neighbors))
+        self._tracks.append(Track.of(detection.box, timestamp, detection.neighbors))
 
-    def _move(self, track: _Track, detection: Detection, timestamp: float) -> None:
+    def _move(self, track: Track, detection: Detection, timestamp: float) -> None:
         elapsed = max(0.0, timestamp - track.seen)
         position = 1 - math.exp(-elapsed / self._settle_position)
         speed = 1 - math.exp(-elapsed / self._settle_speed)
@@ -226,7 +230,7 @@ class FaceTracker:
         track.evidence += detection.neighbors
         track.seen = timestamp
 
-    def _is_alive(self, track: _Track, timestamp: float) -> bool:
+    def _is_alive(self, track: Track, timestamp: float) -> bool:
         if track.number is None:
             return track.seen == timestamp or track.evidence >= self._confirm
         return timestamp - track.seen <= self._forget

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import base64
-import subprocess
-import tempfile
+import re
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from emodetect.children import run_child
 from emodetect.errors import SourceError
 from emodetect.faces.boxes import crop
 from emodetect.ffmpeg import ffmpeg_program
+from emodetect.scratch import scratch_file
 from emodetect.sources.video import VideoFile
 from emodetect.types import Box, Frame, Image
 
@@ -47,26 +48,34 @@ def playable_copy(clip: Path, start: float, end: float, most_bytes: int) -> byte
         OutputError: FFmpeg cannot be used.
         CopyError: it would be too large, FFmpeg cannot make it, or the part holds no pictures.
     """
-    width, height = picture_size(clip)
+    with VideoFile(clip) as source:
+        return _copied(source, start, end, most_bytes)
+
+
+def _copied(source: VideoFile, start: float, end: float, most_bytes: int) -> bytes:
+    if source.is_turned_oddly:
+        raise CopyError("FFmpeg would turn the pictures of this clip in another way")
+    width, height = source.size
     across = 2 * max(1, min(_CLIP_WIDTH, width) // 2)
     down = 2 * max(1, round(across * height / width / 2))
-    with tempfile.TemporaryDirectory(prefix="emodetect-") as folder:
-        path = Path(folder) / "copy.mp4"
+    with scratch_file("copy.mp4") as file:
         # fmt: off
         command = [
             # Timestamps are rounded; without the millisecond the first frame may be left out.
-            ffmpeg_program(), "-nostdin", "-loglevel", "error", "-ss", str(max(0.0, start - 0.001)),
-            "-i", str(clip.resolve()), "-t", str(end - start), "-map", "0:v:0", "-map", "0:a:0?", "-map_metadata", "-1",
+            ffmpeg_program(), "-nostdin", "-loglevel", "error",
+            *source.file.input(*source.input_options, "-ss", str(max(0.0, start - 0.001))),
+            "-t", str(end - start), "-map", "0:v:0", "-map", "0:a:0?", "-map_metadata", "-1",
             "-map_chapters", "-1", "-vf", f"scale={across}:{down},setsar=1", "-c:v", "libx264",
             "-preset", "veryfast", "-crf", "26", "-pix_fmt", "yuv420p", "-g", "25", "-c:a", "aac", "-b:a", "96k",
-            "-movflags", "+faststart", "-fs", str(most_bytes), str(path),
+            "-movflags", "+faststart", "-fs", str(most_bytes), "-progress", "pipe:1", "-f", "mp4", "-y", f"file:{file.path}",
         ]
         # fmt: on
-        done = subprocess.run(command, capture_output=True, check=False)
-        copy = path.read_bytes() if path.exists() and not done.returncode else b""
+        done = run_child(command, descriptors=(*source.file.descriptors, *file.descriptors))
+        copy = b"" if done.returncode else file.read()
         if len(copy) >= 0.98 * most_bytes:
             raise CopyError(f"a small copy of the clip would be larger than {most_bytes / 1e6:g} MB")
-        if not copy or not _has_pictures(path):
+        counts = re.findall(rb"^frame=(\d+)", done.stdout, re.MULTILINE)
+        if not copy or not counts or not int(counts[-1]):  # what has no pictures may still have sound
             raise CopyError("FFmpeg cannot make a small copy of the clip")
         return copy
 
@@ -121,15 +130,6 @@ def data_address(image: Image) -> str:
 def address(kind: str, content: bytes) -> str:
     """Bytes of a media type as a ``data:`` address."""
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"
-
-
-def _has_pictures(clip: Path) -> bool:
-    """Whether a clip that can be played holds more than sound."""
-    try:
-        picture_size(clip)
-    except SourceError:
-        return False
-    return True
 
 
 def _reduced(image: Image, most: int) -> Image:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import queue
-import threading
 
 from typing_extensions import override
 
+from emodetect.interruption import Task, past_one_interruption
 from emodetect.sinks.base import Sink
 from emodetect.types import Frame, FrameResult
 
@@ -33,8 +33,7 @@ class BackgroundSink(Sink):
         self._error: BaseException | None = None
         self._raised = False
         self._closed = False
-        self._thread = threading.Thread(target=self._run, name="sink", daemon=True)
-        self._thread.start()
+        self._task = Task(self._run, name="sink")
 
     def write(self, frame: Frame, result: FrameResult) -> None:
         """Queue a frame; raises what an earlier one met, again and again."""
@@ -48,10 +47,14 @@ class BackgroundSink(Sink):
     def close(self) -> None:
         if not self._closed:
             self._closed = True
-            self._queue.put(None)
-            self._thread.join()
+            past_one_interruption(self._finish)  # what is written is whole when a process ends
             if not self._raised:
                 self._raise_error()
+
+    def _finish(self) -> None:
+        if not self._task.is_done:
+            self._queue.put(None)
+            self._task.wait()
 
     def _raise_error(self) -> None:
         if self._error is not None:

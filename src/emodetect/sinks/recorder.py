@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from typing_extensions import override
@@ -12,6 +12,7 @@ from typing_extensions import override
 from emodetect.drawing.style import Style
 from emodetect.errors import OutputError
 from emodetect.files import free_name
+from emodetect.interruption import Task, past_one_interruption
 from emodetect.sinks.anonymized import AnonymizedSink
 from emodetect.sinks.background import BackgroundSink
 from emodetect.sinks.base import Sink
@@ -55,7 +56,7 @@ class Recorder(Sink):
         self.files: list[Path] = []
         self.complain: Callable[[Path, OutputError], None] | None = None
         self._section: _Section | None = None
-        self._finishing: list[threading.Thread] = []
+        self._finishing: list[Task] = []
         self._errors: list[OutputError] = []
 
     def start(self, path: Path | None = None, *, overwrite: bool = False) -> Path:
@@ -65,7 +66,7 @@ class Recorder(Sink):
             path: what to call it; None for a free name.
             overwrite: whether that file may exist.
         """
-        name = self.path = path or free_name(self._name())
+        name = self.path = path or free_name(self._name(), self.files)  # an earlier one may not be begun yet
         encoded: Sink = LiveRecording(name, self._rate, overwrite=overwrite, style=self._style)
         if self._anonymize is not None:
             encoded = AnonymizedSink(encoded, self._anonymize)
@@ -76,9 +77,7 @@ class Recorder(Sink):
     def stop(self) -> None:
         """End the section; the file is finished in the background."""
         if self._section is not None:
-            thread = threading.Thread(target=self._finish, args=(self._section,), name="finish", daemon=True)
-            self._finishing.append(thread)
-            thread.start()
+            self._finishing.append(Task(partial(self._finish, self._section), name="finish"))
         self._section = self.path = None
 
     @override
@@ -94,10 +93,13 @@ class Recorder(Sink):
     @override
     def close(self) -> None:
         self.stop()
-        for thread in self._finishing:
-            thread.join()
+        past_one_interruption(self._wait)
         if self._errors:
             raise self._errors.pop()
+
+    def _wait(self) -> None:
+        for task in self._finishing:
+            task.wait()
 
     def _finish(self, section: _Section) -> None:
         try:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import math
 import os
+import signal
 import subprocess
 import tempfile
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -15,15 +17,20 @@ import cv2
 import numpy as np
 from typing_extensions import override
 
-from emodetect.errors import OutputError
+from emodetect.children import run_child, start_child
+from emodetect.errors import OutputError, SourceError
 from emodetect.ffmpeg import ffmpeg_program
 from emodetect.files import check_still_there, open_output, written_whole
+from emodetect.interruption import past_one_interruption
+from emodetect.media import MediaFile
 from emodetect.overlay import Layout, Style, draw
-from emodetect.probe import first_time
+from emodetect.probe import first_sound
 from emodetect.sinks import matroska
 from emodetect.sinks.base import Sink
 from emodetect.steady import SteadyLabels
 from emodetect.types import Frame, FrameResult, Image
+
+_log = logging.getLogger(__name__)
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv")
 
@@ -33,6 +40,11 @@ _FRAGMENT_SECONDS = 1.0
 _MOST_REPEATED = 300
 """How many copies of a picture fill a gap at most. A camera may be away for hours: a copy for each frame of them would take
 minutes to encode, and what the camera shows meanwhile would be lost. Fewer copies stand longer."""
+
+
+_MOST_SILENCE = 600.0
+"""Seconds of silence after sound that ends before the pictures do: for players that would stop there. They are limited, since
+pictures may last for days."""
 
 
 class VideoEncoder:
@@ -45,7 +57,8 @@ class VideoEncoder:
         path: where to.
         size: width and height of every picture, pixels.
         frames_per_second: the rate; the average one where the pictures come with times.
-        sound_from: a media file whose first sound track is taken along, if it has one.
+        sound_from: a media file whose first sound track is taken along, if it has one. It is added when the file is finished, cut
+            where the pictures end, or filled up with silence for ten minutes at most.
         sound_start: where in it the pictures begin, seconds.
         overwrite: whether an existing file may be replaced.
 
@@ -65,7 +78,7 @@ class VideoEncoder:
     ) -> None:
         self._path, self._size = path, size
         ffmpeg = ffmpeg_program()
-        first_sound = None if sound_from is None else first_time(sound_from, "a")
+        self._sound = None if sound_from is None else _open_sound(sound_from, sound_start)
         # FFmpeg would follow a link and replace whatever is there; here the file is made, and only then handed over.
         self._file = open_output(path, overwrite=overwrite)
         self._rate = max(Fraction(frames_per_second).limit_denominator(1001), Fraction(1, 1001))  # never 0: a picture has an end
@@ -76,17 +89,6 @@ class VideoEncoder:
             ffmpeg, "-y", "-loglevel", "error", "-nostdin",
             "-f", "matroska", "-probesize", "32", "-analyzeduration", "0", "-i", "pipe:0",
         ]
-        if sound_from is not None and first_sound is not None:
-            # Sound that is shorter is filled up with silence, sound that is longer is cut: the pictures decide.
-            sound = "apad"
-            if first_sound > sound_start:
-                # Said and not left to its times: FFmpeg would count those of a transport stream from where the sound starts.
-                sound = f"asetpts=PTS-STARTPTS,adelay={1000 * (first_sound - sound_start):.3f}:all=1,apad"
-            command += ["-ss", str(sound_start)] if sound_start else []
-            command += ["-i", str(sound_from.resolve()), "-map", "0:v:0", "-map", "1:a:0",
-                        "-c:a", "aac", "-af", sound, "-shortest",
-                        # With the default of ten seconds the sound sometimes runs on for up to a second.
-                        "-shortest_buf_duration", "0.2"]
         # Without accurate rounding gray comes out darker and a little green.
         command += [
             "-sws_flags", "bicubic+accurate_rnd+full_chroma_int",
@@ -98,13 +100,17 @@ class VideoEncoder:
         else:
             command += ["-video_track_timescale", "90000", "-movflags", "+frag_keyframe+delay_moov+default_base_moof",
                         "-frag_duration", str(round(1e6 * _FRAGMENT_SECONDS))]
-        command += ["-flush_packets", "1", str(path.absolute())]
+        command += ["-flush_packets", "1", f"file:{path.absolute()}"]
         # fmt: on
-        self._messages = tempfile.TemporaryFile()
-        # In a session of its own, so that Ctrl-C in the terminal does not end it before the file is finished.
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=self._messages, start_new_session=True
-        )
+        try:
+            self._messages = tempfile.TemporaryFile()
+            # When this process is killed, it still writes what it holds, and ends.
+            self._process = start_child(
+                command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=self._messages, last_signal=signal.SIGTERM
+            )
+        except OSError as error:
+            os.close(self._file)
+            raise OutputError(f"{path}: cannot be written: FFmpeg cannot be started ({error.strerror or error})") from error
         self._open = True
 
     def write(self, image: Image, timestamp: float | None = None) -> None:
@@ -150,26 +156,25 @@ class VideoEncoder:
         assert self._process.stdin is not None
         with contextlib.suppress(OSError):
             self._process.stdin.close()
-        status = self._process.wait()
+        past_one_interruption(self._process.wait)
+        status = self._process.returncode
         reason = self._reason()
         self._messages.close()
         try:
             check_still_there(self._path, self._file)
+            if status != 0:
+                raise OutputError(f"{self._path}: cannot be written ({reason})")
+            _finish(self._path, self._file, self._length, self._sound)
         finally:
-            os.close(self._file)
-        if status != 0:
-            raise OutputError(f"{self._path}: cannot be written ({reason})")
-        if self._path.suffix.lower() != ".mkv":
-            _put_in_order(self._path, self._length)
+            os.close(self._file)  # not before: it keeps other runs from writing there
+            if self._sound is not None:
+                self._sound.file.close()
 
     def _reason(self) -> str:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout=5)
         self._messages.seek(0)
-        lines = self._messages.read().decode(errors="replace").strip().splitlines()
-        # "[out#0/mp4 @ 0x55d0c8] Error closing file: No space left on device", of which the end says why.
-        reason = lines[-1].replace(str(self._path.absolute()), "").strip(": ").rpartition(": ")[2] if lines else "FFmpeg failed"
-        return reason[:160]
+        return _reason(self._messages.read(), self._path)
 
 
 class PlainVideo(Sink):
@@ -296,14 +301,87 @@ def _fitted(image: Image, size: tuple[int, int]) -> Image:
     return canvas
 
 
-def _put_in_order(path: Path, seconds: float) -> None:
-    """Turn a fragmented file into one with a single index at its start, which more players can seek in.
+@dataclass(frozen=True)
+class _Sound:
+    """Sound that is taken along.
 
-    Sound that runs on after so many seconds is cut: FFmpeg sometimes notices the pictures' end late.
-
-    Where there is no room for a second file, the fragmented one stays: it plays as well.
+    Attributes:
+        file: what it is in.
+        start: where in it the pictures begin, seconds.
+        delay: how long after the pictures it begins, seconds; 0 if it does not.
     """
-    command = [ffmpeg_program(), "-y", "-loglevel", "quiet", "-nostdin", "-i", str(path.absolute())]
-    command += ["-map", "0", "-c", "copy", "-t", f"{seconds:.3f}", "-video_track_timescale", "90000", "-movflags", "+faststart"]
-    with contextlib.suppress(OutputError, subprocess.CalledProcessError), written_whole(path) as whole:
-        subprocess.run([*command, str(whole.absolute())], check=True, stdin=subprocess.DEVNULL, start_new_session=True)
+
+    file: MediaFile
+    start: float
+    delay: float
+
+
+def _open_sound(path: Path, start: float) -> _Sound | None:
+    """Open a file for its sound; None where it has none or is gone."""
+    try:
+        file = MediaFile(path)
+    except SourceError:
+        return None
+    first = first_sound(file) if file.is_regular else None
+    if first is None:
+        file.close()
+        return None
+    return _Sound(file, start, max(0.0, first - start))
+
+
+def _finish(path: Path, descriptor: int, seconds: float, sound: _Sound | None) -> None:
+    """Add the sound, and make of a fragmented MP4 file one with a single index at its start, which more players can seek in.
+
+    Where there is no room for a second file, the first one stays: it plays as well, but without sound.
+    """
+    if sound is not None:
+        with sound.file:
+            if sound.delay >= seconds:
+                sound = None
+            else:
+                try:
+                    _rewrite(path, descriptor, seconds, sound)
+                    return
+                except OutputError as error:
+                    check_still_there(path, descriptor)
+                    _log.warning("%s; it is left without sound", error)
+    if path.suffix.lower() != ".mkv":
+        try:
+            _rewrite(path, descriptor, seconds, None)
+        except OutputError:
+            check_still_there(path, descriptor)
+
+
+def _rewrite(path: Path, descriptor: int, seconds: float, sound: _Sound | None) -> None:
+    """Write a clip anew without encoding its pictures again.
+
+    Raises:
+        OutputError: it cannot be written; the file is as it was.
+    """
+    command = [ffmpeg_program(), "-y", "-loglevel", "error", "-nostdin", "-i", f"file:{path.absolute()}"]
+    if sound is not None:
+        command += sound.file.input(*(["-ss", f"{sound.start:.6f}"] if sound.start else []))
+        # Said and not left to its times: FFmpeg would count those of a transport stream from where the sound starts.
+        late = f"asetpts=PTS-STARTPTS+{sound.delay:.6f}/TB," if sound.delay else ""
+        command += ["-af", f"{late}apad=pad_dur={_MOST_SILENCE:g}"]
+        command += ["-map", "1:a:0", "-c:a", "aac"]
+    command += ["-map", "0:v:0", "-c:v", "copy", "-t", f"{seconds:.6f}"]
+    if path.suffix.lower() != ".mkv":
+        command += ["-video_track_timescale", "90000", "-movflags", "+faststart"]
+    with written_whole(path) as whole:
+        try:
+            descriptors = sound.file.descriptors if sound is not None else ()
+            done = run_child([*command, f"file:{whole.absolute()}"], descriptors=descriptors)
+        except OSError as error:
+            raise OutputError(f"{path}: cannot be finished ({error.strerror or error})") from error
+        if done.returncode:
+            raise OutputError(f"{path}: cannot be finished ({_reason(done.stderr, whole)})")
+        check_still_there(path, descriptor)
+
+
+def _reason(messages: bytes, path: Path) -> str:
+    """Why FFmpeg failed, from what it said while it wrote to a file."""
+    lines = messages.decode(errors="replace").strip().splitlines()
+    # "[out#0/mp4 @ 0x55d0c8] Error closing file: No space left on device", of which the end says why.
+    reason = lines[-1].replace(str(path.absolute()), "").strip(": ").rpartition(": ")[2] if lines else "FFmpeg failed"
+    return reason[:160]

@@ -11,6 +11,7 @@ from typing_extensions import Self
 from emodetect.display import display_problem, screen_size, window_problem
 from emodetect.errors import OutputError
 from emodetect.quiet import quiet_native_output
+from emodetect.text import one_line
 from emodetect.types import Image
 
 _USUAL_SCREEN = 1440, 900
@@ -55,7 +56,7 @@ class Window:
 
     def entitle(self, text: str) -> None:
         """Say in the title bar what is shown."""
-        cv2.setWindowTitle(self._title, f"{self._title} - {text}")
+        cv2.setWindowTitle(self._title, f"{self._title} - {one_line(text)}")
 
     def pressed(self) -> Iterator[str]:
         """Handle what the user did; the characters of the keys pressed since the last call, those of others left out."""

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import threading
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -13,12 +11,16 @@ import cv2
 import numpy as np
 from typing_extensions import Self
 
+from emodetect.clock import AwakeClock
 from emodetect.errors import SourceError, first_line
 from emodetect.latest import Latest
 from emodetect.sources.camera_list import cameras_named, list_cameras
 from emodetect.sources.pixels import check_pixels
+from emodetect.sources.sockets import Sockets
+from emodetect.sources.stream import STREAM_SCHEMES, Capture, StreamUnavailable, open_stream
+from emodetect.sources.video import VideoFile
 from emodetect.suggestions import did_you_mean, did_you_mean_file
-from emodetect.text import looks_like_address, public_address
+from emodetect.text import looks_like_address, public_address, public_name
 from emodetect.types import Frame, Image
 
 _DEFAULT_RATE = 30.0
@@ -33,15 +35,11 @@ STALL_SECONDS = 2.5
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.1, 1.0
 """Seconds between two tries to open a source again: at first, and at most."""
 
+_LOOK_SECONDS = 0.1
+"""How often a thread that waits for a picture looks after other things."""
+
 _TRIES_AT_ONCE = 3
-"""How many tries to open a source again may hang at the same time."""
-
-_STREAM_SCHEMES = ("rtsp://", "rtsps://", "rtmp://", "http://", "https://", "udp://", "tcp://")
-
-RTSP_OPTIONS = ("OPENCV_FFMPEG_CAPTURE_OPTIONS", "rtsp_flags;prefer_tcp|fpsprobesize;0")
-"""The variable in which OpenCV looks for FFmpeg's options, and those for RTSP: by TCP, as OpenCV has it without the variable, and
-no 20 pictures only to measure their rate, which cost a second at 25 a second and show that second late. What a camera does not
-announce counts as `_DEFAULT_RATE`. Files have other ways to tell their rate, and some need to be measured."""
+"""How many tries to open a source again may be under way at the same time, those among them that were given up."""
 
 
 @dataclass(frozen=True)
@@ -79,10 +77,10 @@ class LiveSource:
         """
         if text.isdecimal():
             return cls(int(text), "camera")
-        if text.lower().startswith(_STREAM_SCHEMES):
+        if text.lower().startswith(STREAM_SCHEMES):
             return cls(text, "stream")
         if looks_like_address(text):
-            schemes = ", ".join(_STREAM_SCHEMES)
+            schemes = ", ".join(STREAM_SCHEMES)
             raise SourceError(f"{public_address(text)}: unknown kind of address; --source takes {schemes}")
         if not text.strip():
             raise SourceError("--source is empty; it takes a camera's number or name, a device, a clip or a URL")
@@ -103,8 +101,8 @@ class LiveSource:
         if not matches:
             meant = did_you_mean(text, [camera.name for camera in cameras]) or did_you_mean_file(Path(text))
             raise SourceError(
-                f"{text}: no such file or device, nor the name of a camera; --source takes a camera's number or name "
-                f"({known or 'none found'}), a device, a clip or a URL{meant}"
+                f"{public_name(text)}: no such file or device, nor the name of a camera; --source takes a camera's number or "
+                f"name ({known or 'none found'}), a device, a clip or a URL{meant}"
             )
         [camera] = matches
         return cls(camera.number, "camera", f"{camera.index} ({camera.name})")
@@ -116,20 +114,35 @@ class _Reader:
     One picture is read ahead. What a reader still gets after it was left goes nowhere, and it lets go of the source itself.
 
     Attributes:
-        started: when it began to open the source, as `time.monotonic` has it.
         frames_per_second: the rate that the source announces; known with the first picture.
         error: what was wrong with the source beyond having no picture; final once finished.
+        unavailable: why it could not be opened, where that is known and may pass; final once finished.
+
+    Args:
+        source: what to open.
+        loop: start a clip again at its end.
+        follow_redirects: whether a stream may lead to other hosts.
+        seconds: how long it will be waited for; ends native calls that nothing else ends.
     """
 
-    def __init__(self, source: LiveSource, *, loop: bool = False) -> None:
-        self.started = time.monotonic()
+    def __init__(
+        self,
+        source: LiveSource,
+        *,
+        loop: bool = False,
+        follow_redirects: bool = False,
+        seconds: float = 2 * FIRST_PICTURE_SECONDS,
+    ) -> None:
         self.frames_per_second = _DEFAULT_RATE
         self.error: SourceError | None = None
-        self._source, self._loop = source, loop
+        self.unavailable: StreamUnavailable | None = None
+        self._source, self._loop, self._follow_redirects, self._seconds = source, loop, follow_redirects, seconds
+        self._sockets = Sockets()
         self._next: Latest[Image] = Latest()
         self._wanted = threading.Semaphore(0)
         self._left = False
-        threading.Thread(target=self._run, name="reader", daemon=True).start()
+        self._thread = threading.Thread(target=self._run, name="reader", daemon=True)
+        self._thread.start()
 
     def take(self, timeout: float) -> Image | None:
         """The next picture; None if there is none within this time, in seconds, or at the end."""
@@ -143,25 +156,36 @@ class _Reader:
         """Whether the source has ended and everything was taken."""
         return self._next.finished
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether it still holds the source, or may."""
+        return self._thread.is_alive()
+
     def leave(self) -> None:
-        """Ask for no more; does not wait for the thread."""
+        """Ask for no more, and end its connections; does not wait for the thread."""
         self._left = True
+        self._sockets.close()
         self._wanted.release()
 
     def _run(self) -> None:
         try:
             while self._play() and self._loop:
                 pass
+        except StreamUnavailable as error:
+            self.unavailable = error
         except SourceError as error:
             self.error = error
         except cv2.error as error:
             self.error = SourceError(f"{self._source.name}: cannot be read ({first_line(error)})")
         finally:
+            self._sockets.close()
             self._next.close()
 
     def _play(self) -> bool:
         """Read from the beginning to the end; returns whether there was anything and more is wanted."""
-        capture = _open(self._source)
+        if self._source.kind == "file":
+            return self._play_file(Path(str(self._source.target)))
+        capture = self._open()
         try:
             width, height = (capture.get(side) for side in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
             check_pixels(self._source.name, width, height)
@@ -169,15 +193,35 @@ class _Reader:
             self.frames_per_second = rate if 1 <= rate <= 240 else _DEFAULT_RATE
             count = 0
             while not self._left:
-                ok, image = capture.read()
-                if not ok:
+                image = capture.read()[1]
+                if image is None:
                     break
                 count += 1
-                self._next.put(np.asarray(image, np.uint8))
-                self._wanted.acquire()
+                self._hand_out(np.asarray(image, np.uint8))
             return count > 0 and not self._left
         finally:
             capture.release()
+
+    def _play_file(self, path: Path) -> bool:
+        with VideoFile(path) as clip:
+            self.frames_per_second = clip.frames_per_second
+            for frame in clip.frames():
+                self._hand_out(frame.image)
+                if self._left:
+                    return False
+        return True
+
+    def _hand_out(self, image: Image) -> None:
+        """Have a picture taken; returns once the next one is wanted, or none."""
+        self._next.put(image)
+        self._wanted.acquire()
+
+    def _open(self) -> Capture:
+        if self._source.kind == "stream":
+            return open_stream(
+                str(self._source.target), self._sockets, follow_redirects=self._follow_redirects, seconds=self._seconds
+            )
+        return _open_camera(self._source.target)
 
 
 class LiveCapture:
@@ -187,7 +231,8 @@ class LiveCapture:
     gives no picture for `STALL_SECONDS` counts as gone, as one that says so does. It is then opened again, if that is
     wanted, and goes on where frame numbers and times are concerned as if nothing had happened.
 
-    No native call is waited for without limit: see `_Reader`. RTSP sets `RTSP_OPTIONS` for the whole process.
+    No native call is waited for without limit: see `_Reader`. Time in which the process is stopped, or the machine asleep, counts
+    nowhere; a camera or stream that was lost meanwhile is opened again.
 
     Attributes:
         frames: where the newest frame is taken from; closed at the source's end.
@@ -197,20 +242,21 @@ class LiveCapture:
         source: what to open; opening begins at once.
         loop: start a clip again at its end.
         reconnect: seconds for which a camera or stream that went away is tried again; 0 for not at all.
+        follow_redirects: whether a stream's server may send its viewers to other hosts.
     """
 
-    def __init__(self, source: LiveSource, *, loop: bool = False, reconnect: float = 0.0) -> None:
-        self._source, self._reconnect = source, reconnect
-        if str(source.target).lower().startswith("rtsp"):
-            os.environ.setdefault(*RTSP_OPTIONS)
-        self._reader = _Reader(source, loop=loop)
+    def __init__(self, source: LiveSource, *, loop: bool = False, reconnect: float = 0.0, follow_redirects: bool = False) -> None:
+        self._source, self._loop, self._reconnect, self._follow_redirects = source, loop, reconnect, follow_redirects
+        self._clock = AwakeClock()
+        self._opening = self._clock.read()
+        self._reader = _Reader(source, loop=loop, follow_redirects=follow_redirects)
         self._first: Image | None = None
         self._opening_seconds = 0.0
         self.frames: Latest[Frame] = Latest()
         self.is_reconnecting = False
         self._stopping = threading.Event()
         self._error: SourceError | None = None
-        self._started = time.monotonic()
+        self._started = 0.0
         self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
 
     def opened(self, timeout: float) -> bool:
@@ -219,13 +265,19 @@ class LiveCapture:
         Raises:
             SourceError: the source cannot be opened, or gives no picture within `FIRST_PICTURE_SECONDS` in all.
         """
-        if self._first is None:
-            self._first = self._reader.take(timeout)
-            self._opening_seconds = time.monotonic() - self._reader.started
+        until = self._clock.read() + timeout
+        while self._first is None and not self._reader.finished and (left := until - self._clock.read()) > 0:
+            self._first = self._reader.take(min(left, _LOOK_SECONDS))
+        self._opening_seconds = self._clock.since(self._opening)
         if self._first is not None:
             return True
         if self._reader.finished:
-            raise self._reader.error or SourceError(_cannot_open(self._source))
+            if self._reader.error is None and self._clock.resumed > self._opening:
+                # The connection was lost while this process was stopped.
+                self._opening = self._clock.read()
+                self._reader = _Reader(self._source, loop=self._loop, follow_redirects=self._follow_redirects)
+                return False
+            raise self._reader.error or self._reader.unavailable or SourceError(_cannot_open(self._source))
         if self._opening_seconds > FIRST_PICTURE_SECONDS:
             raise SourceError(f"{self._source.name}: gives no picture within {FIRST_PICTURE_SECONDS:g} s")
         return False
@@ -237,13 +289,13 @@ class LiveCapture:
 
     def start(self) -> None:
         """Begin to hand out frames of a source that is opened; its time starts now."""
-        self._started = time.monotonic()
+        self._started = self._clock.read()
         self._thread.start()
 
     @property
     def elapsed(self) -> float:
-        """Seconds since the start."""
-        return time.monotonic() - self._started
+        """Seconds since the start in which the process ran: not those in which it was stopped, or the machine asleep."""
+        return self._clock.read() - self._started
 
     @property
     def dropped(self) -> int:
@@ -280,25 +332,30 @@ class LiveCapture:
         image = self._wait_for_picture(limit)
         if image is not None or self._stopping.is_set() or (is_file and self._reader.finished):
             return image
+        if self._reader.error is not None:
+            raise self._reader.error
         gone = "gives no more pictures" if self._reader.finished else f"has given no picture for {limit:g} s"
-        if self._reconnect and not is_file:
+        # What was lost while this process was stopped is opened again in any case: servers hang up on viewers that sleep.
+        resumed = self._clock.read() - self._clock.resumed < FIRST_PICTURE_SECONDS
+        seconds = 0 if is_file else max(self._reconnect, FIRST_PICTURE_SECONDS if resumed else 0)
+        if seconds:
             self.is_reconnecting = True
-            image = self._reconnected()
+            image = self._reconnected(seconds)
             self.is_reconnecting = False
             if image is not None or self._stopping.is_set():
                 return image
-            gone += f", and none within {self._reconnect:g} s of trying to reconnect"
+            gone += f", and none within {seconds:g} s of trying to reconnect"
         raise SourceError(f"{self._source.name}: the {self._source.kind} {gone}")
 
     def _wait_for_picture(self, seconds: float) -> Image | None:
-        deadline = time.monotonic() + seconds
-        while not self._stopping.is_set() and not self._reader.finished and time.monotonic() < deadline:
-            image = self._reader.take(timeout=0.1)
+        start = self._clock.read()
+        while not self._stopping.is_set() and not self._reader.finished and self._clock.since(start) < seconds:
+            image = self._reader.take(_LOOK_SECONDS)
             if image is not None:
                 return image
         return None
 
-    def _reconnected(self) -> Image | None:
+    def _reconnected(self, seconds: float) -> Image | None:
         """Open the source again, by new tries at growing distances; a try that hangs does not hold up the next one.
 
         Returns the first picture of the first that succeeds, or None after the time for it.
@@ -306,26 +363,30 @@ class LiveCapture:
         self._reader.leave()
         # Sources that took long to open the first time are given as long again, so that tries do not pile up.
         slowest = max(_LONGEST_PAUSE, self._opening_seconds)
-        now = time.monotonic()
-        deadline, due, pause = now + self._reconnect, now, _SHORTEST_PAUSE
-        tries: list[_Reader] = []
+        patience = _TRIES_AT_ONCE * slowest
+        start = due = self._clock.read()
+        pause = _SHORTEST_PAUSE
+        tries: dict[_Reader, float] = {}
+        given_up = {self._reader}
         try:
-            while now < deadline and not self._stopping.wait(0.02):
-                now = time.monotonic()
-                if now >= due:
-                    tries.append(_Reader(self._source))
+            while self._clock.since(start) < seconds and not self._stopping.wait(0.02):
+                now = self._clock.read()
+                given_up = {reader for reader in given_up if reader.is_alive}
+                if now >= due and len(tries) + len(given_up) < _TRIES_AT_ONCE:
+                    tries[_Reader(self._source, follow_redirects=self._follow_redirects, seconds=patience)] = now
                     due, pause = now + pause, min(2 * pause, slowest)
-                for reader in list(tries):
+                for reader, began in list(tries.items()):
                     image = reader.take(timeout=0)
                     if image is not None:
-                        tries.remove(reader)
+                        del tries[reader]
                         self._reader = reader
                         return image
                     if reader.error is not None:
                         raise reader.error
-                    if reader.finished or now - reader.started > _TRIES_AT_ONCE * slowest:
+                    if reader.finished or self._clock.since(began) > patience:
                         reader.leave()
-                        tries.remove(reader)
+                        del tries[reader]
+                        given_up.add(reader)
             return None
         finally:
             for reader in tries:
@@ -345,20 +406,11 @@ class LiveCapture:
         self.close()
 
 
-def _open(source: LiveSource) -> cv2.VideoCapture:
-    if source.kind == "camera":
-        capture = cv2.VideoCapture(source.target)
-        # More buffered frames would only be older ones.
-        capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
-        return capture
-    # We wait no longer than half of this; it ends what a reader that was left still waits for.
-    timeouts = [
-        cv2.CAP_PROP_OPEN_TIMEOUT_MSEC,
-        round(2000 * FIRST_PICTURE_SECONDS),
-        cv2.CAP_PROP_READ_TIMEOUT_MSEC,
-        round(2000 * STALL_SECONDS),
-    ]
-    return cv2.VideoCapture(str(source.target), cv2.CAP_FFMPEG, timeouts if source.kind == "stream" else [])
+def _open_camera(target: int | str) -> Capture:
+    capture = cv2.VideoCapture(target)
+    # More buffered frames would only be older ones.
+    capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
+    return capture
 
 
 def _cannot_open(source: LiveSource) -> str:
@@ -368,7 +420,5 @@ def _cannot_open(source: LiveSource) -> str:
             "--source takes another number, a clip or a URL"
         )
     if source.kind == "stream":
-        return f"{source.name}: the stream cannot be opened; is the address right and the server running?"
-    if not os.access(source.target, os.R_OK):
-        return f"{source.target}: cannot be read (Permission denied)"
-    return f"{source.target}: not a video that can be read, or without frames"
+        return f"{source.name}: the stream ends before its first picture"
+    return f"{source.name}: gives no picture"

@@ -13,19 +13,22 @@ import numpy as np
 import numpy.typing as npt
 
 from emodetect.errors import SourceError
+from emodetect.once import warn_once
+from emodetect.orientation import Orientation
+from emodetect.sources.avif import is_avif, stored_orientations
 from emodetect.sources.pixels import max_pixels
 from emodetect.suggestions import did_you_mean_file, meant_for_another
-from emodetect.text import looks_like_address
+from emodetect.text import looks_like_address, public_name
 from emodetect.types import Image
 
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".avif")
 """Endings of the pictures that are written."""
 
-READ_SUFFIXES = (*IMAGE_SUFFIXES, ".gif", ".avif")
+READ_SUFFIXES = (*IMAGE_SUFFIXES, ".gif")
 """Endings that make a file of a folder a picture."""
 
 _RAW_SUFFIXES = (".arw", ".cr2", ".cr3", ".dng", ".nef", ".orf", ".pef", ".raf", ".raw", ".rw2", ".srw")
-_UNREAD_SUFFIXES = (".heic", ".heif", ".hif", ".jxl", *_RAW_SUFFIXES)
+UNREAD_SUFFIXES = (".heic", ".heif", ".hif", ".jxl", *_RAW_SUFFIXES)
 """Endings of pictures that OpenCV does not read."""
 
 _HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
@@ -75,7 +78,7 @@ def _expanded(path: Path) -> tuple[list[Path], list[Path], SourceError | None]:
     pattern = os.path.join(glob.escape(str(path)), "*") if is_folder else str(path)
     files = sorted(file for file in map(Path, glob.iglob(pattern, recursive=True)) if os.path.isfile(file))
     pictures = [file for file in files if file.suffix.lower() in READ_SUFFIXES]
-    unread = [file for file in files if file.suffix.lower() in _UNREAD_SUFFIXES]
+    unread = [file for file in files if file.suffix.lower() in UNREAD_SUFFIXES]
     if pictures:
         return pictures, unread, None
     problem = f"is a folder without pictures ({', '.join(READ_SUFFIXES)})" if is_folder else "no picture has such a name"
@@ -85,8 +88,9 @@ def _expanded(path: Path) -> tuple[list[Path], list[Path], SourceError | None]:
 def read_image(path: Path) -> Image:
     """Read a picture as uint8 (height, width, 3) BGR.
 
-    Gray and CMYK pictures are converted, the rotation in EXIF is applied, and what is transparent shows white. Of 16 bits, 10, 12
-    or 14 are taken for all if the values need no more; other numbers are taken to reach from 0 to 1, or as far as they do.
+    Gray and CMYK pictures are converted, the orientation in EXIF or in the boxes of AVIF is applied, and what is transparent
+    shows white. Of 16 bits, 10, 12 or 14 are taken for all if the values need no more; other numbers are taken to reach from 0
+    to 1, or as far as they do.
 
     Raises:
         SourceError: the file is missing, not a picture, or cut short.
@@ -97,14 +101,17 @@ def read_image(path: Path) -> Image:
         data = np.fromfile(path, np.uint8)
     except FileNotFoundError:
         if looks_like_address(str(path)):
-            raise SourceError(f"{path}: is an address, not a file; download the photo first") from None
+            raise SourceError(f"{public_name(str(path))}: is an address, not a file; download the photo first") from None
         raise SourceError(f"{path}: no such file{did_you_mean_file(path)}") from None
     except OSError as error:
         raise SourceError(f"{path}: cannot be read ({error.strerror or error})") from error
     if not data.size:
         raise SourceError(f"{path}: the file is empty")
+    orientations = _box_orientations(path, data.tobytes()) if is_avif(data[:64].tobytes()) else None
+    # Where the file's own boxes say how the picture lies, what EXIF says counts for nothing.
+    as_stored = 0 if orientations is None else cv2.IMREAD_IGNORE_ORIENTATION
     try:
-        image = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
+        image = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH | as_stored)
         is_jpeg = data[:2].tobytes() == b"\xff\xd8"
         whole = None if image is None or is_jpeg else cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
     except cv2.error as error:
@@ -116,7 +123,19 @@ def read_image(path: Path) -> Image:
             raise SourceError(f"{path}: {kind} cannot be read here; export it as JPEG")
         raise SourceError(f"{path}: not an image that can be read, or cut short{meant_for_another(path, 'image')}")
     alpha = None if whole is None else _alpha(whole, image)
-    return _eight_bits(image) if alpha is None else _on_white(_eight_bits(image), alpha)
+    picture = _eight_bits(image) if alpha is None else _on_white(_eight_bits(image), alpha)
+    for orientation in orientations or ():
+        picture = orientation.upright(picture)
+    return picture
+
+
+def _box_orientations(path: Path, data: bytes) -> list[Orientation] | None:
+    """What the boxes of an AVIF file say of how its picture lies."""
+    try:
+        return stored_orientations(data)
+    except ValueError:
+        warn_once(f"{path}: how its picture is to be turned cannot be understood; it is read as it is stored")
+        return []
 
 
 def _unread_kind(path: Path, start: bytes) -> str | None:
@@ -129,7 +148,7 @@ def _unread_kind(path: Path, start: bytes) -> str | None:
             return "HEIC"
     if suffix in _RAW_SUFFIXES:
         return f"a camera's raw picture ({suffix})"
-    return suffix[1:].upper() if suffix in _UNREAD_SUFFIXES else None
+    return suffix[1:].upper() if suffix in UNREAD_SUFFIXES else None
 
 
 def _eight_bits(image: npt.NDArray[Any]) -> Image:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from emodetect.errors import SourceError, first_line
+from emodetect.limits import MOST_NUMBER
 from emodetect.suggestions import did_you_mean_file, meant_for_another
 from emodetect.text import counted
 from emodetect.types import EMOTIONS, Box, EmotionScores, FaceReading, FrameResult
@@ -43,7 +44,9 @@ def read_log(path: Path, advance: Callable[[int], object] | None = None) -> Iter
                 text = line.decode()
                 try:
                     result = _result(json.loads(text))
-                    if not before < result.timestamp < math.inf:
+                    if not abs(result.timestamp) <= MOST_NUMBER:
+                        raise ValueError(f"its time is no number of seconds up to {MOST_NUMBER:,.0f}")
+                    if not before < result.timestamp:
                         raise ValueError("its time is not after that of the line before")
                 except json.JSONDecodeError as error:
                     if number > 1 and not text.endswith("\n"):

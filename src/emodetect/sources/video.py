@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import math
-import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -14,21 +14,43 @@ import cv2
 import numpy as np
 from typing_extensions import Self
 
-from emodetect.errors import SourceError
-from emodetect.probe import decodes, first_time
+from emodetect.errors import OutputError, SourceError
+from emodetect.ffmpeg import ffmpeg_program
+from emodetect.media import MediaFile
+from emodetect.once import warn_once
+from emodetect.orientation import Orientation
+from emodetect.probe import ClipFacts, clip_facts, decodes, is_refused
 from emodetect.quiet import quiet_native_output
 from emodetect.sources.pixels import check_pixels
-from emodetect.suggestions import did_you_mean_file, meant_for_another
-from emodetect.text import looks_like_address
+from emodetect.suggestions import meant_for_another
 from emodetect.types import Frame, Image
 
 _log = logging.getLogger(__name__)
+
+_PLAYLISTS = {".concat", ".ffconcat", ".m3u", ".m3u8", ".mpd", ".pls", ".sdp"}
+"""Endings of files that name others. FFmpeg knows some of them by nothing else."""
 
 _DEFAULT_RATE = 25.0
 """Frames a second where a file does not say."""
 
 _DELAY = 0.05
 """Pictures that start no more seconds after the sound start with it: its encoder delays sound, that of AAC by 0.02 s."""
+
+_LONGEST_STEP = 6 * 3600.0
+"""Seconds from a picture to the next, beyond which a container's clock is not believed. At the resolution that is written, MP4
+holds no more than 6.6 hours."""
+
+_LONGEST_BACK = 1.0
+"""Seconds that the clock may go back between pictures before it counts as set anew; less comes of pictures out of order."""
+
+_NO_TIME = 1e9
+"""Seconds from which on a clock's time is none: OpenCV makes such numbers of pictures without a time."""
+
+_MOST_STRETCHED = 8.0
+"""How many times as wide as high, or as high as wide, pixels may be. The most that is in use is about 4."""
+
+_NO_TIME_LIMITS = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, 0, cv2.CAP_PROP_READ_TIMEOUT_MSEC, 0]
+"""OpenCV's time limits go on while the process is stopped (Ctrl-Z), and would then end the clip early, without a word."""
 
 _SQUARE = 0.02
 """Pixels that are wider than high, or the other way, by less than this share count as square: they often come of rounding."""
@@ -60,47 +82,98 @@ WHOLE = ClipPart()
 class VideoFile:
     """The frames of a video file, as they are shown: upright, and stretched where its pixels are not square.
 
+    What has to be assumed, since the file does not say it or says what cannot be, the logger ``emodetect`` warns of.
+
     Args:
         path: the file.
         part: which of its frames; numbers and timestamps stay those of the whole clip.
 
     Attributes:
         path: the file.
+        file: the same, for FFmpeg, until this is closed.
+        input_options: what FFmpeg must be told to find the same times.
+        orientation: how the pictures lie in the file.
+        is_turned_oddly: whether that is only the nearest to what the file says.
         frames_per_second: the file's average rate.
         size: width and height of the pictures as they are shown, pixels.
         frame_count: how many frames the file announces; 0 where it does not know. Only `__iter__` tells for sure.
 
     Raises:
-        SourceError: the file is missing, not a video, or holds no frame.
+        SourceError: the file is missing, not a video, or holds no frame, or FFmpeg cannot be used.
     """
 
     def __init__(self, path: Path, part: ClipPart = WHOLE) -> None:
-        if path.is_dir():
-            raise SourceError(f"{path}: is a folder, not a video")
-        if not path.exists():
-            if str(path).isdecimal() or looks_like_address(str(path)):
-                raise SourceError(f"{path}: no such file; cameras and streams are for 'emodetect live --source'")
-            raise SourceError(f"{path}: no such file{did_you_mean_file(path)}")
-        if not os.access(path, os.R_OK):
-            raise SourceError(f"{path}: cannot be read (Permission denied)")
         self.path, self._part = path, part
-        with quiet_native_output():
-            self._capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
-            width, height = (self._capture.get(side) for side in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
-            check_pixels(path, width, height)
+        self._capture = cv2.VideoCapture()
+        self.file = MediaFile(path)
+        try:
+            self._open()
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self) -> None:
+        path = self.path
+        try:
+            ffmpeg_program()
+        except OutputError as error:
+            raise SourceError(f"{path}: cannot be read: {error}") from error
+        # A pipe may keep us waiting for long, and everything that others say would be lost.
+        with quiet_native_output() if self.file.is_regular else nullcontext(), self.file.for_opencv() as address:
+            self._capture = cv2.VideoCapture(address, cv2.CAP_FFMPEG, _NO_TIME_LIMITS)
+        self._capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 0)  # it knows no mirrored pictures
+        width, height = (self._capture.get(side) for side in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
+        check_pixels(path, width, height)
+        with quiet_native_output() if self.file.is_regular else nullcontext():
             self._first = self._capture.read() if self._capture.isOpened() else (False, None)
         if not self._first[0]:
-            self.close()
-            raise SourceError(f"{path}: not a video that can be read, or without frames{meant_for_another(path, 'video')}")
-        rate = float(self._capture.get(cv2.CAP_PROP_FPS))
+            hint = meant_for_another(path, "video")
+            if path.suffix.lower() in _PLAYLISTS or (self.file.is_regular and is_refused(self.file)):
+                hint = "; if it is a playlist, --allow-playlists reads the files that it names"
+            raise SourceError(f"{path}: not a video that can be read, or without frames{hint}")
+        facts = clip_facts(self.file) if self.file.is_regular else self._facts_of_pipe()
+        self._is_untimed = facts.is_untimed
+        self._knows_rate = not facts.is_untimed or facts.rate is not None
+        rate = float(facts.rate or 0 if facts.is_untimed else self._capture.get(cv2.CAP_PROP_FPS))
         self.frames_per_second = rate if 0 < rate <= 1000 else _DEFAULT_RATE
+        self.input_options = ["-framerate", f"{self.frames_per_second:.6f}"] if facts.is_untimed else []
+        self.orientation, self.is_turned_oddly = self._find_orientation(facts.matrix)
         height, width = np.asarray(self._first[1]).shape[:2]
-        self.size = _shown_size(width, height, self._pixel_shape())
+        self.size = _shown_size(*self.orientation.size(width, height), self._pixel_shape())
         check_pixels(path, *self.size)
-        # A pipe can be read only once.
-        start = (first_time(path, "v") or 0.0) if path.is_file() else 0.0
-        self._start = start if start > _DELAY else 0.0
+        self._start = self._find_start(facts)
         self.frame_count = max(0, int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT)))
+
+    def _facts_of_pipe(self) -> ClipFacts:
+        """What is known of a clip that can be read only once."""
+        warn_once(f"{self.path}: is a pipe, so its times count from the first picture, and mirrored pictures are not recognized")
+        turned = round(self._capture.get(cv2.CAP_PROP_ORIENTATION_META)) % 360
+        cosine, sine = {0: (1, 0), 90: (0, 1), 180: (-1, 0), 270: (0, -1)}.get(turned, (1, 0))
+        return ClipFacts(0.0, (cosine, sine, 0, -sine, cosine, 0, 0, 0, 1))
+
+    def _find_orientation(self, matrix: Sequence[int] | None) -> tuple[Orientation, bool]:
+        """The orientation, and whether it is only the nearest to what the file says."""
+        if matrix is None:
+            warn_once(f"{self.path}: FFmpeg does not say how its pictures lie; they are read as they are stored")
+            return Orientation(), False
+        try:
+            orientation, off = Orientation.from_matrix(matrix)
+        except ValueError:
+            warn_once(f"{self.path}: its display matrix makes no sense; pictures are read as they are stored")
+            return Orientation(), True
+        if off:
+            warn_once(f"{self.path}: is to be turned by {off:.0f} degrees beside quarter turns; those degrees are left out")
+        return orientation, off > 0
+
+    def _find_start(self, facts: ClipFacts) -> float:
+        """When the first picture is shown, seconds after the file's start."""
+        if facts.start is None:
+            warn_once(f"{self.path}: FFmpeg does not say when its first picture is shown; times count from that picture")
+        elif facts.start > _LONGEST_STEP:
+            warn_once(f"{self.path}: its first picture is announced for {facts.start:g} s; times count from that picture")
+        elif facts.start > _DELAY:
+            return facts.start
+        return 0.0
 
     @property
     def seconds(self) -> float:
@@ -126,41 +199,60 @@ class VideoFile:
         Raises:
             SourceError: the part holds no frame.
         """
+        count = yield from self.frames()
+        # OpenCV takes damage for the end, or leaves frames out, without a word; but headers are wrong without damage, too.
+        if count is not None and count < self.frame_count and self.file.is_regular and not decodes(self.file):
+            announced = f"{count} of the {self.frame_count} frames that it announces were read"
+            _log.warning("%s: is damaged; %s", self.path, announced)
+
+    def frames(self) -> Generator[Frame, None, int | None]:
+        """Read the frames once, without a look for damage.
+
+        Returns:
+            How many frames the file has; None if the part ends before.
+
+        Raises:
+            SourceError: the part holds no frame.
+        """
         index, reached, ok = 0, 0, True
-        timestamp, time = self._start, round(self._start, 6)
-        # OpenCV counts from where the pictures start.
-        shift = self._start - self._clock()
+        clock = _Clock(self.path, self._start, self._container_time(0), 1 / self.frames_per_second)
+        time = round(self._start, 6)
         while ok and time < self._part.end:
             if time >= self._part.start:
                 if reached % self._part.every == 0:
                     found, image = self._capture.retrieve() if index else self._first
                     if not found:
                         break
-                    yield Frame(self._stretched(np.asarray(image, np.uint8)), index, time)
+                    yield Frame(self._shown(np.asarray(image, np.uint8)), index, time)
                 reached += 1
             index += 1
             ok = self._capture.grab()
-            # The container's clock, so that a variable rate is right; where it stands still, the average rate.
-            clock = self._clock() + shift
-            timestamp = clock if clock > timestamp else timestamp + 1 / self.frames_per_second
-            time = round(timestamp, 6)
-        # OpenCV takes damage for the end, or leaves frames out, without a word; but headers are wrong without damage, too.
-        if not ok and index < self.frame_count and not decodes(self.path):
-            _log.warning("%s: is damaged; %d of the %d frames that it announces were read", self.path, index, self.frame_count)
+            if ok and not self._knows_rate:
+                warn_once(f"{self.path}: does not say its rate; {self.frames_per_second:g} frames per second are assumed")
+            time = round(clock.next(self._container_time(index)) if ok else clock.after(), 6)
         if not reached:
             limit = "" if ok and index else f"; it {'begins' if ok else 'ends'} at {time:.2f} s"
             raise SourceError(f"{self.path}: has no frame {self._part}{limit}")
+        return None if ok else index
 
-    def _clock(self) -> float:
-        return self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+    def _container_time(self, index: int) -> float:
+        """When the picture that was decoded last is shown by the container's clock, seconds."""
+        return index / self.frames_per_second if self._is_untimed else self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
 
     def _pixel_shape(self) -> float:
-        """The width of the pictures' pixels as a multiple of their height."""
+        """The width of the shown pictures' pixels as a multiple of their height."""
         across, down = (self._capture.get(side) for side in (cv2.CAP_PROP_SAR_NUM, cv2.CAP_PROP_SAR_DEN))
         if across <= 0 or down <= 0:
             return 1.0
-        is_turned = self._capture.get(cv2.CAP_PROP_ORIENTATION_META) % 180 == 90
-        return down / across if is_turned else across / down
+        shape = down / across if self.orientation.is_transposed else across / down
+        if not 1 / _MOST_STRETCHED <= shape <= _MOST_STRETCHED:
+            times = max(shape, 1 / shape)
+            warn_once(f"{self.path}: says that its pixels are {times:g} times as long one way as the other; they count as square")
+            return 1.0
+        return shape
+
+    def _shown(self, image: Image) -> Image:
+        return self._stretched(self.orientation.upright(image))
 
     def _stretched(self, image: Image) -> Image:
         if image.shape[1::-1] == self.size:
@@ -168,14 +260,48 @@ class VideoFile:
         return np.asarray(cv2.resize(image, self.size, interpolation=cv2.INTER_LINEAR), np.uint8)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Let go of the file; may be called twice."""
         self._capture.release()
+        self.file.close()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
+
+
+class _Clock:
+    """Media time of one picture after the other, from a container's clock that may stand still, go back or jump.
+
+    Args:
+        path: the file, for warnings.
+        start: the first picture's time, seconds.
+        clock: the same by the container's clock.
+        step: how long a picture is shown on average, seconds.
+    """
+
+    def __init__(self, path: Path, start: float, clock: float, step: float) -> None:
+        self._path, self._time, self._step = path, start, step
+        self._shift = start - clock
+
+    def next(self, clock: float) -> float:
+        """The next picture's time."""
+        is_known = math.isfinite(clock) and abs(clock) < _NO_TIME
+        step = clock + self._shift - self._time if is_known else 0.0
+        if not -_LONGEST_BACK <= step <= _LONGEST_STEP:
+            way = f"{step:.0f} s ahead" if step > 0 else f"{-step:.0f} s back"
+            where = f"after the picture at {self._time:.2f} s"
+            warn_once(f"{self._path}: its clock jumps {way} {where}; the pictures are taken to follow at the usual distance")
+            self._shift += self._step - step
+            step = self._step
+        # Where the clock stands still, as in files without times, the average rate counts.
+        self._time += step if step > 0 else self._step
+        return self._time
+
+    def after(self) -> float:
+        """When the last picture's time is over."""
+        return self._time + self._step
 
 
 def _shown_size(width: int, height: int, pixel_shape: float) -> tuple[int, int]:

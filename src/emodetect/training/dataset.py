@@ -1,31 +1,32 @@
 """Labelled faces from disk: the two layouts that FER-2013 comes in.
 
-- folders: ``train/<label>/*`` and ``test/<label>/*``, as Kaggle's folder release has them;
+- folders: ``train/<label>/*`` and ``test/<label>/*``, as Kaggle's folder release has them (see `label_folders`);
 - the original ``fer2013.csv`` with the columns emotion, pixels, Usage (see `fer_csv`).
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from emodetect.backends.conventions import Scaling
 from emodetect.backends.faces_input import FaceInput
-from emodetect.backends.labels import meant_label
 from emodetect.errors import DatasetError, SourceError
 from emodetect.sources.images import read_image
-from emodetect.suggestions import did_you_mean_file
-from emodetect.types import EMOTIONS, Emotion, Image
+from emodetect.training.label_folders import check_folder, find_labelled, hint_for_parts, is_table, part_folder
+from emodetect.training.label_names import WORDS, LabelNames
+from emodetect.types import EMOTIONS, Image
 
 FACE_SIZE = 48
 """Side of a FER-2013 image in pixels."""
 
-IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp"}
+_Picture = TypeVar("_Picture", bound=npt.NDArray[np.uint8])
 
 _SHOWN_FAULTS = 5
 """How many faults of a data set are named; the rest is counted."""
@@ -38,13 +39,15 @@ class LabelledFaces:
     Attributes:
         images: uint8 (n, 48, 48), gray.
         labels: int64 (n,), positions in `EMOTIONS`.
-        keys: for each image its last three path parts, ``train/angry/im0000.png``, or its row (`fer_csv.row_key`): how votes are
-            matched.
+        keys: for each image its path from the folder of labels on, ``train/angry/im0000.png``, or its row (`fer_csv.row_key`):
+            how votes are matched.
+        notes: what was left out, and what was assumed, in words.
     """
 
     images: npt.NDArray[np.uint8]
     labels: npt.NDArray[np.int64]
     keys: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         count = len(self.keys)
@@ -59,7 +62,7 @@ class LabelledFaces:
 
     def take(self, indices: npt.NDArray[np.int64]) -> LabelledFaces:
         """The faces at these positions, in this order."""
-        return LabelledFaces(self.images[indices], self.labels[indices], tuple(self.keys[i] for i in indices))
+        return LabelledFaces(self.images[indices], self.labels[indices], tuple(self.keys[i] for i in indices), self.notes)
 
 
 @dataclass(frozen=True)
@@ -70,91 +73,91 @@ class LabelledCrops:
         crops: uint8 (height, width, 3) BGR each, of any size.
         labels: int64 (n,), positions in `EMOTIONS`.
         keys: as in `LabelledFaces`.
+        notes: as in `LabelledFaces`.
     """
 
     crops: tuple[Image, ...]
     labels: npt.NDArray[np.int64]
     keys: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
     def as_faces(self) -> LabelledFaces:
         """The same faces as FER-2013 has them: gray, 48x48."""
-        return LabelledFaces(as_images(self.crops), self.labels, self.keys)
+        return LabelledFaces(as_images(self.crops), self.labels, self.keys, self.notes)
 
 
-def read_data_set(data: Path) -> tuple[LabelledFaces, LabelledFaces]:
+def read_data_set(data: Path, names: LabelNames = WORDS) -> tuple[LabelledFaces, LabelledFaces]:
     """Read the train and the test part of a data set in either layout.
 
     Every label must have training faces; a label without test faces is allowed.
 
+    Args:
+        data: a folder with ``train`` and ``test``, or a table.
+        names: what the names of folders, or the numbers in a table, mean.
+
     Raises:
         DatasetError: something is missing, has an unknown label or cannot be read; the message names it.
     """
-    if data.suffix.lower() == ".csv":
+    if is_table(data):
         from emodetect.training.fer_csv import read_csv
 
-        return read_csv(data)
-    if not data.is_dir():
-        raise DatasetError(
-            f"{data}: no such folder or file; expected a folder with train/ and test/, or fer2013.csv{did_you_mean_file(data)}"
-        )
-    missing = [name for name in ("train", "test") if not (data / name).is_dir()]
-    if missing:
-        raise DatasetError(f"{data}: has no folder {' and no folder '.join(missing)}; expected train/<label>/, test/<label>/")
-    return read_faces(data / "train"), read_faces(data / "test", allow_missing=True)
+        return read_csv(data, names=names)
+    check_folder(data, "a folder with train/ and test/, or fer2013.csv")
+    parts = {name: part_folder(data, name) for name in ("train", "test")}
+    missing = [name for name, part in parts.items() if part is None]
+    if parts["train"] is None or parts["test"] is None:
+        expected = f"expected train/<label>/, test/<label>/{hint_for_parts(data, names)}"
+        raise DatasetError(f"{data}: has no folder {' and no folder '.join(missing)}; {expected}")
+    return read_faces(parts["train"], names=names), read_faces(parts["test"], names=names, allow_missing=True)
 
 
-def read_faces(folder: Path, *, allow_missing: bool = False) -> LabelledFaces:
+def read_faces(folder: Path, *, names: LabelNames = WORDS, allow_missing: bool = False) -> LabelledFaces:
     """Read ``folder/<label>/*`` as gray 48x48 crops; otherwise as `read_crops`."""
-    return read_crops(folder, allow_missing=allow_missing).as_faces()
+    images, labels, keys, notes = _read(folder, names, allow_missing, lambda image: as_images([image])[0])
+    return LabelledFaces(np.stack(images), labels, keys, notes)
 
 
-def read_crops(folder: Path, *, allow_missing: bool = False) -> LabelledCrops:
-    """Read ``folder/<label>/*``, files in sorted order.
+def read_crops(folder: Path, *, names: LabelNames = WORDS, allow_missing: bool = False) -> LabelledCrops:
+    """Read ``folder/<label>/*``, also in sub-folders, files in sorted order.
 
     Args:
-        folder: a directory with one sub-directory a label, named as in `EMOTIONS` (case does not matter).
+        folder: a directory with one sub-directory a label.
+        names: what the names of folders mean.
         allow_missing: accept a label without a folder or without images.
 
     Raises:
-        DatasetError: the folder is missing, a label is unknown, empty or stands twice, or an image cannot be read; all
-            faults are named.
+        DatasetError: the folder is missing, no folder in it names a label, one seems to be misspelled, a label is missing or
+            stands twice, or an image cannot be read; all faults are named.
     """
-    if folder.exists() and not folder.is_dir():
-        raise DatasetError(f"{folder}: is a file; expected a folder with one folder an emotion in it")
-    if not folder.is_dir():
-        raise DatasetError(
-            f"{folder}: no such folder; expected {folder.name}/<label>/ with one folder an emotion{did_you_mean_file(folder)}"
-        )
-    faults: list[str] = []
-    folders: dict[Emotion, Path] = {}
-    known = ", ".join(EMOTIONS)
-    for child in sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")):
-        try:
-            emotion = Emotion(child.name.lower())
-        except ValueError:
-            faults.append(f"{child}: unknown label {child.name!r}{meant_label(child.name) or f'; the labels are {known}'}")
-            continue
-        if emotion in folders:
-            faults.append(f"{child}: a second folder for the label {emotion}, beside {folders[emotion].name}")
-        folders[emotion] = child
-    crops, labels, keys = [], [], []
+    crops, labels, keys, notes = _read(folder, names, allow_missing, lambda image: image)
+    return LabelledCrops(tuple(crops), labels, keys, notes)
+
+
+def _read(
+    folder: Path, names: LabelNames, allow_missing: bool, convert: Callable[[Image], _Picture]
+) -> tuple[list[_Picture], npt.NDArray[np.int64], tuple[str, ...], tuple[str, ...]]:
+    """The pictures of all labels, each converted as soon as it is read; their labels, keys and notes."""
+    check_folder(folder, f"{folder.name}/<label>/ with one folder for each emotion")
+    found = find_labelled(folder, names)
+    faults = list(found.faults)
+    pictures, labels, keys = [], [], []
+    above = Path(os.path.abspath(folder)).name
     for position, emotion in enumerate(EMOTIONS):
-        child = folders.get(emotion, folder / emotion)
-        paths = sorted(p for p in child.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES) if child.is_dir() else []
+        paths = found.images.get(emotion, [])
         if not paths and not allow_missing:
-            faults.append(f"{child}: no images for the label {emotion}")
+            faults.append(f"{folder / emotion}: no images for the label {emotion}")
         for path in paths:
             try:
-                crops.append(read_image(path))
+                pictures.append(convert(read_image(path)))
             except SourceError as error:
                 faults.append(str(error))
                 continue
             labels.append(position)
-            keys.append("/".join(Path(os.path.abspath(path)).parts[-3:]))
+            keys.append("/".join((above, *path.relative_to(folder).parts)))
     raise_faults(faults)
-    if not crops:
-        raise DatasetError(f"{folder}: no images in any label's folder; expected folders named {known} in it")
-    return LabelledCrops(tuple(crops), np.asarray(labels, np.int64), tuple(keys))
+    if not pictures:
+        raise DatasetError(f"{folder}: no images in any label's folder")
+    return pictures, np.asarray(labels, np.int64), tuple(keys), found.notes
 
 
 def as_input(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ from emodetect.backends.base import EmotionBackend
 from emodetect.errors import DatasetError
 from emodetect.training.dataset import LabelledCrops, read_crops, read_faces
 from emodetect.training.fer_csv import read_csv
+from emodetect.training.label_folders import check_folder, is_table, part_folder
+from emodetect.training.label_names import WORDS, LabelNames
 from emodetect.training.metrics import Metrics, calibration_error, paired_difference
 from emodetect.training.votes import Votes, read_votes
 from emodetect.types import EMOTIONS
@@ -38,36 +40,44 @@ class Exam:
     copies: npt.NDArray[np.bool_] | None
 
     @classmethod
-    def read(cls, folder: Path, votes: Path | None) -> Exam:
+    def read(cls, folder: Path, votes: Path | None, names: LabelNames = WORDS) -> Exam:
         """Read ``folder/<label>/*``, the votes for it, and, to find copies, ``train`` beside it; or all of that of fer2013.csv.
+
+        Args:
+            folder: labels' folders, or a data set, of which ``test`` is read.
+            votes: the table of FER+, or None.
+            names: what the names of folders, or the numbers in a table, mean.
 
         Raises:
             DatasetError: something in it is missing or cannot be read.
         """
-        if folder.suffix.lower() == ".csv" and folder.is_file():
-            return cls._read_table(folder, votes)
-        if (folder / "test").is_dir():
-            raise DatasetError(f"{folder}: holds parts of a data set; name the one to judge on, such as {folder / 'test'}")
-        faces = read_crops(folder, allow_missing=True)
+        if is_table(folder):
+            return cls._read_table(folder, votes, names)
+        check_folder(folder, "a folder with one folder for each emotion, or fer2013.csv")
+        assumed: tuple[str, ...] = ()
+        if (test := part_folder(folder, "test")) is not None:
+            folder, assumed = test, (f"{test}: this part is judged on",)
+        faces = read_crops(folder, names=names, allow_missing=True)
+        faces = replace(faces, notes=(*assumed, *faces.notes))
         found = None if votes is None else read_votes(votes, faces.keys)
-        train = folder.absolute().parent / "train"
-        if not train.is_dir() or train.samefile(folder):
+        train = part_folder(folder.absolute().parent, "train")
+        if train is None or train.samefile(folder):
             return cls(faces, found, None)
         try:
-            seen = {image.tobytes() for image in read_faces(train, allow_missing=True).images}
+            seen = {image.tobytes() for image in read_faces(train, names=names, allow_missing=True).images}
         except DatasetError:  # something else that is called train
             return cls(faces, found, None)
         copies = np.asarray([image.tobytes() in seen for image in faces.as_faces().images])
         return cls(faces, found, copies)
 
     @classmethod
-    def _read_table(cls, path: Path, votes: Path | None) -> Exam:
-        train, test = read_csv(path, allow_missing=True)
+    def _read_table(cls, path: Path, votes: Path | None, names: LabelNames) -> Exam:
+        train, test = read_csv(path, names=names, only_test=True)
         crops = tuple(np.asarray(cv2.cvtColor(image, cv2.COLOR_GRAY2BGR), np.uint8) for image in test.images)
         found = None if votes is None else read_votes(votes, test.keys)
         seen = {image.tobytes() for image in train.images}
         copies = np.asarray([image.tobytes() in seen for image in test.images]) if seen else None
-        return cls(LabelledCrops(crops, test.labels, test.keys), found, copies)
+        return cls(LabelledCrops(crops, test.labels, test.keys, test.notes), found, copies)
 
 
 @dataclass(frozen=True)

@@ -11,21 +11,26 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from emodetect.backends.cnn import create_cnn
 from emodetect.backends.conventions import UNSTATED, ModelConventions
-from emodetect.backends.keras_cnn import face_input, load_keras_model, output_shapes
-from emodetect.backends.labels import TUTORIAL_LABELS, LabelMap
-from emodetect.backends.metadata import KEY, ModelMetadata, read_keras_metadata
-from emodetect.errors import BackendUnavailableError, ModelError, first_line
+from emodetect.backends.file_backend import ModelFileBackend
+from emodetect.backends.keras_cnn import KerasBackend, is_keras2
+from emodetect.backends.metadata import KEY, ModelMetadata
+from emodetect.backends.onnx_cnn import OnnxBackend
+from emodetect.backends.onnx_session import import_onnxruntime
+from emodetect.errors import BackendUnavailableError, EmodetectError, ModelError, first_line
 from emodetect.files import written_whole
 from emodetect.quiet import quiet_native_output
-from emodetect.suggestions import did_you_mean_file
-from emodetect.training.dataset import as_input
+from emodetect.training.dataset import as_images, as_input
 from emodetect.training.negatives import FACE
 from emodetect.training.result import TrainedModel, face_threshold, load_best
 from emodetect.types import Image
 
 _PARITY = 1e-4
 """Largest difference between Keras and ONNX Runtime that counts as the same network."""
+
+_OPSET = 17
+"""Version of ONNX's operators that a model of Keras 2 is written in."""
 
 _SAME_ANSWERS = 0.95
 """Share of the faces on which a network in 8 bits must give the answers that it gives in 32."""
@@ -46,7 +51,7 @@ class Parity:
     same_answers: float
 
 
-def export_run(folder: Path, path: Path, faces: Sequence[Image], *, int8: bool = False) -> Parity:
+def export_run(folder: Path, path: Path, faces: Sequence[Image], *, int8: bool = False, overwrite: bool = True) -> Parity:
     """Export the best weights of a run.
 
     Args:
@@ -54,6 +59,7 @@ def export_run(folder: Path, path: Path, faces: Sequence[Image], *, int8: bool =
         path: the ONNX file to write.
         faces: uint8 (height, width, 3) BGR, to compare the two on.
         int8: write a network that computes in 8 bits; see `quantize`.
+        overwrite: whether the ONNX file may be replaced.
 
     Returns:
         How much the file is like the network in Keras.
@@ -63,60 +69,89 @@ def export_run(folder: Path, path: Path, faces: Sequence[Image], *, int8: bool =
         ModelError: the exported network does not compute what Keras computes; no file is left then.
     """
     trained = load_best(folder)
-    takes = face_input(folder, trained.model, trained.metadata)
-    parity = write_onnx(trained.model, path, trained.metadata, takes.prepare(faces), int8=int8)
+    parity = write_onnx(trained.model, path, trained.metadata, as_input(as_images(faces)), int8=int8, overwrite=overwrite)
     if int8 and trained.metadata.face is not None:
         measure_face_threshold(path, trained)
     return parity
 
 
 def export_file(
-    source: Path, path: Path, faces: Sequence[Image], conventions: ModelConventions = UNSTATED, *, int8: bool = False
+    source: Path,
+    path: Path,
+    faces: Sequence[Image],
+    conventions: ModelConventions = UNSTATED,
+    *,
+    int8: bool = False,
+    overwrite: bool = True,
 ) -> Parity:
-    """Export a Keras file.
+    """Export a model file to ONNX, with all that is known of it in the metadata.
 
     Args:
-        source: ``.h5`` or ``.keras``.
+        source: ``.h5`` or ``.keras``, saved by Keras 3 or 2, or ``.onnx``.
         path: the ONNX file to write.
         faces: uint8 (height, width, 3) BGR, to compare the two on.
-        conventions: what the user says of it, overriding the file's metadata.
+        conventions: what the user says of it, overriding the file's metadata; what nobody says is assumed as in use.
         int8: write a network that computes in 8 bits; see `quantize`.
+        overwrite: whether the ONNX file may be replaced.
 
     Returns:
-        How much the file is like the network in Keras.
+        How much the file is like the one it was made of.
 
     Raises:
-        ModelError: the file cannot be read or exported, or the exported network does not compute what Keras computes; no file
-            is left then.
+        ModelError: the file cannot be read or exported, or the exported network does not compute the same; no file is left then.
     """
-    if not source.is_file():
-        raise ModelError(f"{source}: no such model file{did_you_mean_file(source)}")
-    try:
-        known = read_keras_metadata(source)
-    except OSError as error:
-        raise ModelError(f"{source}: not a Keras model file (neither HDF5 nor a .keras archive)") from error
-    with quiet_native_output():
-        model = load_keras_model(source)
-        takes = face_input(source, model, known, conventions)
-    metadata = known or ModelMetadata(labels={"scores": TUTORIAL_LABELS})
-    if conventions.labels:
-        metadata = replace(metadata, labels=dict.fromkeys(metadata.labels, conventions.labels))
-    for shape, names in zip(output_shapes(model), metadata.labels.values(), strict=False):
-        LabelMap(names)
-        if len(shape) != 2 or shape[1] != len(names):
-            raise ModelError(f"{source}: expected an output (n, {len(names)}), got {shape}; --labels names the outputs")
-    return write_onnx(model, path, metadata, takes.prepare(faces), int8=int8)
+    backend = create_cnn(str(source), conventions)
+    assert isinstance(backend, ModelFileBackend)
+    with backend:
+        if int8 and not (backend.takes_any_batch and backend.network.input_type == "float32"):
+            raise ModelError(f"{source}: 8 bits need a network that takes any number of faces, as 32-bit numbers")
+        if isinstance(backend, KerasBackend):
+            model = backend.keras_model
+            names = backend.output_names
+            return write_onnx(model, path, backend.metadata, backend.prepare(faces), names, int8=int8, overwrite=overwrite)
+        return _describe_onnx(backend, source, path, faces, int8=int8, overwrite=overwrite)
 
 
-def write_onnx(model: keras.Model, path: Path, metadata: ModelMetadata, faces: FloatArray, *, int8: bool = False) -> Parity:
+def _describe_onnx(
+    backend: ModelFileBackend, source: Path, path: Path, faces: Sequence[Image], *, int8: bool, overwrite: bool
+) -> Parity:
+    """Write an ONNX file anew with its metadata, and see that it gives the same scores without being told anything."""
+    import onnx
+
+    graph = onnx.load(source)
+    set_metadata(graph, backend.metadata)
+    expected = backend.classify(faces)
+    with written_whole(path, overwrite=overwrite) as partial:
+        onnx.save(graph, partial)
+        if int8:
+            _quantize(partial, path, backend.prepare(faces))
+        with OnnxBackend(partial, name=path.name) as written:
+            found = written.classify(faces)
+        parity = Parity(float(np.abs(expected - found).max()), float((expected.argmax(1) == found.argmax(1)).mean()))
+        _check_parity(path, parity, int8=int8)
+    return parity
+
+
+def write_onnx(
+    model: Any,
+    path: Path,
+    metadata: ModelMetadata,
+    faces: npt.NDArray[Any],
+    names: Sequence[str] | None = None,
+    *,
+    int8: bool = False,
+    overwrite: bool = True,
+) -> Parity:
     """Write a Keras model as ONNX, its outputs named as in the metadata, and compare the two on real faces.
 
     Args:
-        model: float32 input (n, height, width, channels).
+        model: of Keras 3 or 2.
         path: where to.
-        metadata: what the file shall say of itself; names the outputs in the model's order.
-        faces: a batch as the model takes it, (n, height, width, channels).
+        metadata: what the file shall say of itself.
+        names: what to call the outputs, in order; None for the names of those with labels, and of the face output.
+        faces: a batch as the model takes it.
         int8: write a network that computes in 8 bits, on ranges measured on these faces; see `quantize`.
+        overwrite: whether the ONNX file may be replaced.
 
     Returns:
         How much the file is like the network in Keras.
@@ -128,22 +163,44 @@ def write_onnx(model: keras.Model, path: Path, metadata: ModelMetadata, faces: F
         OutputError: the file cannot be written.
     """
     expected = _outputs(model.predict(faces, batch_size=256, verbose=0))  # also the call without which Keras cannot export
-    with written_whole(path) as partial:
+    with written_whole(path, overwrite=overwrite) as partial:
         with quiet_native_output():
             _convert(model, partial, path.name)
-            names = _describe(partial, metadata)
+            names = names or [*metadata.labels, *([metadata.face] if metadata.face else [])]
+            names = _describe(partial, metadata, names)
         parity = _compare(partial, names, faces, expected)
-        # Not a number is no agreement either.
-        if not parity.difference <= _PARITY:
-            raise ModelError(f"{path}: the exported network differs from Keras by {parity.difference:.2g}, more than {_PARITY:g}")
+        _check_parity(path, parity, int8=False)
         if int8:
-            from emodetect.training.quantize import quantize
-
-            quantize(partial, partial, faces)
+            _quantize(partial, path, faces)
             parity = _compare(partial, names, faces, expected)
-            if not parity.same_answers >= _SAME_ANSWERS:
-                raise ModelError(f"{path}: in 8 bits only {parity.same_answers:.0%} of the answers stay the same")
+            _check_parity(path, parity, int8=True)
     return parity
+
+
+def _check_parity(path: Path, parity: Parity, *, int8: bool) -> None:
+    """Refuse a network that does not compute the same; in 8 bits, one that does not answer the same.
+
+    Raises:
+        ModelError: it does not.
+    """
+    if int8:
+        if not parity.same_answers >= _SAME_ANSWERS:
+            raise ModelError(f"{path}: in 8 bits only {parity.same_answers:.0%} of the answers stay the same")
+    elif not parity.difference <= _PARITY:  # not a number is no agreement either
+        raise ModelError(
+            f"{path}: the exported network differs from what it was made of by {parity.difference:.2g}, more than {_PARITY:g}"
+        )
+
+
+def _quantize(partial: Path, path: Path, faces: npt.NDArray[Any]) -> None:
+    from emodetect.training.quantize import quantize
+
+    try:
+        quantize(partial, partial, faces)
+    except (EmodetectError, OSError):
+        raise
+    except Exception as error:  # the tool has no common base class for what it cannot do
+        raise ModelError(f"{path}: cannot be turned into 8 bits ({first_line(error)})") from error
 
 
 def measure_face_threshold(path: Path, trained: TrainedModel) -> None:
@@ -154,25 +211,25 @@ def measure_face_threshold(path: Path, trained: TrainedModel) -> None:
         trained: what it was made of.
     """
     import onnx
-    import onnxruntime
 
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    session = import_onnxruntime().InferenceSession(str(path), providers=["CPUExecutionProvider"])
     batch = {session.get_inputs()[0].name: as_input(trained.small_faces)}
     [scores] = session.run([trained.metadata.face], batch)
     metadata = replace(trained.metadata, face_above=face_threshold(scores[:, FACE]))
     graph = onnx.load(path)
-    for entry in graph.metadata_props:
-        if entry.key == KEY:
-            entry.value = metadata.to_json()
+    set_metadata(graph, metadata)
     with written_whole(path, overwrite=True) as partial:
         onnx.save(graph, partial)
 
 
-def _convert(model: keras.Model, path: Path, name: str) -> None:
+def _convert(model: Any, path: Path, name: str) -> None:
     try:
         import onnx  # noqa: F401
 
-        model.export(path, format="onnx", verbose=False)
+        if is_keras2(model):
+            _convert_keras2(model, path)
+        else:
+            model.export(path, format="onnx", verbose=False)
     except ImportError as error:
         raise BackendUnavailableError(f"ONNX export needs more packages ({error}); pip install 'emodetect[train]'") from error
     except OSError:
@@ -183,16 +240,33 @@ def _convert(model: keras.Model, path: Path, name: str) -> None:
         raise ModelError(f"{name}: Keras on {keras.backend.backend()} cannot export it ({reason}){hint}") from error
 
 
-def _describe(path: Path, metadata: ModelMetadata) -> list[str]:
-    """Name the outputs of an ONNX file and add the metadata; returns the names of those outputs that have labels."""
+def _convert_keras2(model: Any, path: Path) -> None:
+    """Keras 2 has no exporter of its own; what it computes is a function of TensorFlow like any other."""
+    import tensorflow
+    import tf2onnx
+
+    signature = [tensorflow.TensorSpec(tensor.shape, tensor.dtype, name="input") for tensor in model.inputs]
+    function = tensorflow.function(lambda batch: model(batch, training=False), input_signature=signature)
+    tf2onnx.convert.from_function(function, input_signature=signature, opset=_OPSET, output_path=str(path))
+
+
+def set_metadata(graph: Any, metadata: ModelMetadata) -> None:
+    """Put metadata into an onnx.ModelProto, in place of what stood there."""
+    kept = [entry for entry in graph.metadata_props if entry.key != KEY]
+    del graph.metadata_props[:]
+    graph.metadata_props.extend(kept)
+    entry = graph.metadata_props.add()
+    entry.key, entry.value = KEY, metadata.to_json()
+
+
+def _describe(path: Path, metadata: ModelMetadata, named: Sequence[str]) -> list[str]:
+    """Name the outputs of an ONNX file, in order, and add the metadata; returns the names of the outputs."""
     import onnx
 
     graph = onnx.load(path)
-    named = [*metadata.labels, *([metadata.face] if metadata.face else [])]
     names = [name for name, _ in zip(named, graph.graph.output, strict=False)]
     _name_outputs(graph, names)
-    entry = graph.metadata_props.add()
-    entry.key, entry.value = KEY, metadata.to_json()
+    set_metadata(graph, metadata)
     onnx.checker.check_model(graph)
     onnx.save(graph, path)
     return names
@@ -208,9 +282,7 @@ def _name_outputs(graph: Any, names: Sequence[str]) -> None:
 
 
 def _compare(path: Path, names: Sequence[str], faces: FloatArray, expected: Sequence[FloatArray]) -> Parity:
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    session = import_onnxruntime().InferenceSession(str(path), providers=["CPUExecutionProvider"])
     found = session.run(list(names), {session.get_inputs()[0].name: faces})
     pairs = list(zip(expected, found, strict=False))
     same = np.all([a.argmax(axis=1) == b.argmax(axis=1) for a, b in pairs], axis=0)

@@ -13,7 +13,9 @@ from rich.console import Console
 from emodetect.backends.keras_file import check_keras_file
 from emodetect.errors import DatasetError, first_line
 from emodetect.quiet import quiet_native_output
+from emodetect.text import one_line
 from emodetect.training.architectures import architecture_named
+from emodetect.training.architectures.base import Architecture
 from emodetect.training.averaging import AveragedWeights
 from emodetect.training.batches import AugmentedBatches
 from emodetect.training.callbacks import EpochEnd, EpochSeed, ProgressBar
@@ -42,7 +44,7 @@ def train(
 
     Raises:
         DatasetError: the data cannot be trained on.
-        OutputError: the folder holds a run already.
+        OutputError: the folder holds a run already, or files of something else, or another run is going on in it.
     """
     console = console or Console(stderr=True)
     architecture = architecture_named(settings.architecture)
@@ -50,13 +52,20 @@ def train(
         architecture = dataclasses.replace(architecture, batch_size=settings.batch_size)
     data = prepare(settings, architecture)
     for note in data.notes:
-        tell(console, note)
+        tell(console, one_line(note))
     folder = RunFolder(path)
-    if not resume:
-        folder.start(overwrite=overwrite)
-    settings.save(path)
-    folder.save_versions(keras.backend.backend())
+    with folder.locked():
+        if resume:
+            folder.resume()
+        else:
+            folder.start(overwrite=overwrite)
+        folder.save_settings(settings)
+        folder.save_versions(keras.backend.backend())
+        _fit(settings, architecture, data, folder, console)
+    return data
 
+
+def _fit(settings: Settings, architecture: Architecture, data: RunData, folder: RunFolder, console: Console) -> None:
     with quiet_native_output():  # imports TensorFlow where there is one, whatever the Keras backend
         keras.utils.set_random_seed(settings.seed)
     keras.config.set_dtype_policy(settings.precision)
@@ -75,14 +84,17 @@ def train(
     done, best = Checkpoint(folder.checkpoint).restore(model, average) if folder.checkpoint.exists() else (0, -1.0)
     batches.start_at(done)
     progress = ProgressBar(console, len(batches), settings.epochs, done)
-    with TrainingLog(folder.log, folder.events, done) as log:
+    for path in (folder.log, folder.events, folder.weights, folder.checkpoint):
+        folder.claim(path)
+    with folder.new_events():
+        training_log = TrainingLog(folder.log, folder.events, done)
+    with training_log as log:
         end = EpochEnd(folder, data.heads, data.validation, average, best, log, progress.show)
         callbacks = [EpochSeed(settings.seed), *([average] if average else []), progress, end]
         try:
             model.fit(batches, initial_epoch=done, epochs=settings.epochs, callbacks=callbacks, verbose=0, shuffle=False)
         finally:
             progress.close()
-    return data
 
 
 def start_from(model: keras.Model, path: Path) -> None:

@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from emodetect.errors import DatasetError
+from emodetect.sources.image_tree import list_images
 from emodetect.sources.images import read_image
-from emodetect.training.dataset import FACE_SIZE, IMAGE_SUFFIXES, as_images
+from emodetect.training.dataset import FACE_SIZE, as_images
 
 FACE_LABELS = ("nothing", "face")
 """What the positions of an output mean that tells faces from everything else."""
@@ -21,10 +22,10 @@ GrayImages = npt.NDArray[np.uint8]
 
 
 def read_negatives(folder: Path, share: float, seed: int) -> tuple[GrayImages, GrayImages]:
-    """Read ``folder/<picture>-<anything>.png`` (or .jpg, .bmp): crops without a face, resized to 48x48 gray.
+    """Read ``folder/<picture>-<anything>.png`` or another kind of image: crops without a face, resized to 48x48 gray.
 
     Args:
-        folder: where they lie; `scripts/find_false_faces` makes one.
+        folder: where they lie, also in sub-folders; `scripts/find_false_faces` makes one.
         share: part of the pictures whose crops go to validation; all crops of one picture stay together.
         seed: the split depends on this number alone.
 
@@ -37,7 +38,7 @@ def read_negatives(folder: Path, share: float, seed: int) -> tuple[GrayImages, G
     """
     if not folder.is_dir():
         raise DatasetError(f"{folder}: no such folder; expected pictures of anything but faces, named <picture>-<number>.png")
-    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
+    paths = list_images(folder).images
     pictures = sorted({_picture(path) for path in paths})
     if len(pictures) < 2:
         raise DatasetError(f"{folder}: crops of {len(pictures)} pictures; at least two are needed, one of them for validation")

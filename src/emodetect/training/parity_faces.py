@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -11,27 +12,46 @@ from emodetect.faces.boxes import crop
 from emodetect.faces.haar import HaarDetector
 from emodetect.text import counted
 from emodetect.training.dataset import read_crops
+from emodetect.training.label_folders import check_folder, part_folder
+from emodetect.training.label_names import WORDS, LabelNames
 from emodetect.types import Box, Image
 
 _WANTED = 256
 
 
-def read_parity_faces(data: Path | None) -> tuple[list[Image], str]:
-    """Face crops, uint8 (height, width, 3) BGR, and where they are from.
+@dataclass(frozen=True)
+class ParityFaces:
+    """What two versions of a network are compared on.
+
+    Attributes:
+        crops: uint8 (height, width, 3) BGR each.
+        origin: where they are from, in words.
+        notes: what was left out of a data set, in words.
+    """
+
+    crops: list[Image]
+    origin: str
+    notes: tuple[str, ...] = ()
+
+
+def read_parity_faces(data: Path | None, names: LabelNames = WORDS) -> ParityFaces:
+    """Face crops to compare two versions of a network on.
 
     Args:
         data: ``<label>/*`` or a data set with ``test/<label>/*``, of which up to 256 evenly spaced faces are taken; None for
             the portrait that Matplotlib brings (Grace Hopper, in the public domain), cut out in 54 ways.
+        names: what the names of folders mean.
 
     Raises:
         DatasetError: the data holds no faces.
     """
     if data is None:
-        return _portrait_crops(), "54 crops of the portrait of Grace Hopper that Matplotlib brings"
-    folder = data / "test" if (data / "test").is_dir() else data
-    crops = read_crops(folder, allow_missing=True).crops
-    chosen = np.unique(np.linspace(0, len(crops) - 1, _WANTED).astype(int))
-    return [crops[i] for i in chosen], f"{counted(len(chosen), 'face')} of {folder}"
+        return ParityFaces(_portrait_crops(), "54 crops of the portrait of Grace Hopper that Matplotlib brings")
+    check_folder(data, "a folder with one folder for each emotion")
+    folder = part_folder(data, "test") or data
+    faces = read_crops(folder, names=names, allow_missing=True)
+    chosen = np.unique(np.linspace(0, len(faces.crops) - 1, _WANTED).astype(int))
+    return ParityFaces([faces.crops[i] for i in chosen], f"{counted(len(chosen), 'face')} of {folder}", faces.notes)
 
 
 def _portrait_crops() -> list[Image]:

@@ -13,6 +13,7 @@ from emodetect.errors import DatasetError
 from emodetect.text import counted
 from emodetect.training.architectures.base import Architecture, Head
 from emodetect.training.dataset import LabelledFaces, read_data_set
+from emodetect.training.label_names import WORDS, LabelNames
 from emodetect.training.negatives import displaced_faces, read_negatives
 from emodetect.training.settings import Settings
 from emodetect.training.split import group_copies, split_validation, without_copies_of
@@ -141,8 +142,9 @@ def prepare(settings: Settings, architecture: Architecture) -> RunData:
     Raises:
         DatasetError: something in it is missing or cannot be read.
     """
-    train, test = read_data_set(Path(settings.data))
-    notes = []
+    names = LabelNames.parse(settings.folder_labels) if settings.folder_labels else WORDS
+    train, test = read_data_set(Path(settings.data), names)
+    notes = list(dict.fromkeys((*train.notes, *test.notes)))
     faces = without_copies_of(train, test)
     seen = {image.tobytes() for image in train.images}
     leaked = sum(image.tobytes() in seen for image in test.images)

@@ -42,12 +42,21 @@ def plot_curves(rows: Sequence[Mapping[str, float]], path: Path) -> None:
     _save(figure, path)
 
 
-def plot_confusion(confusions: Sequence[npt.NDArray[np.int64]], names: Sequence[str], path: Path) -> None:
-    """Draw confusion matrices (7, 7) side by side, each under its name; a row is a true label and sums to 100 %."""
+def plot_confusion(
+    confusions: Sequence[npt.NDArray[np.int64]], names: Sequence[str], path: Path, *, overwrite: bool = True
+) -> None:
+    """Draw confusion matrices (7, 7) side by side, each under its name; a row is a true label and sums to 100 %.
+
+    Args:
+        confusions: int64, one a name.
+        names: a title a matrix.
+        path: picture file to write.
+        overwrite: whether it may be replaced.
+    """
     figure = Figure(figsize=(5.2 * len(confusions), 5), dpi=100, layout="constrained")
     for axes, name, confusion in zip(np.ravel(figure.subplots(1, len(confusions))), names, confusions, strict=True):
         _draw_confusion(axes, name, confusion)
-    _save(figure, path)
+    _save(figure, path, overwrite=overwrite)
 
 
 def _draw_confusion(axes: Axes, name: str, confusion: npt.NDArray[np.int64]) -> None:
@@ -66,12 +75,15 @@ def _draw_confusion(axes: Axes, name: str, confusion: npt.NDArray[np.int64]) -> 
         axes.text(column, row, f"{100 * share:.0f}", ha="center", va="center", color="white" if share > 0.5 else "black")
 
 
-def plot_calibration(answers: Mapping[str, tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]], path: Path) -> None:
+def plot_calibration(
+    answers: Mapping[str, tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]], path: Path, *, overwrite: bool = True
+) -> None:
     """Draw how often answers are right against how sure they are, a line a model.
 
     Args:
         answers: for each name scores, float32 (n, labels), and true positions, int64 (n,).
         path: picture file to write.
+        overwrite: whether it may be replaced.
     """
     figure = Figure(figsize=(5, 4.6), dpi=100, layout="constrained")
     axes = figure.subplots()
@@ -85,10 +97,12 @@ def plot_calibration(answers: Mapping[str, tuple[npt.NDArray[np.float32], npt.ND
     axes.set(xlabel="confidence", ylabel="share of right answers", xlim=(0, 1), ylim=(0, 1))
     axes.grid(alpha=0.3)
     axes.legend()
-    _save(figure, path)
+    _save(figure, path, overwrite=overwrite)
 
 
-def plot_attention(faces: npt.NDArray[np.uint8], warped: npt.NDArray[np.float32], names: Sequence[str], path: Path) -> None:
+def plot_attention(
+    faces: npt.NDArray[np.uint8], warped: npt.NDArray[np.float32], names: Sequence[str], path: Path, *, overwrite: bool = True
+) -> None:
     """Draw faces beside what the spatial transformer makes of them.
 
     Args:
@@ -96,6 +110,7 @@ def plot_attention(faces: npt.NDArray[np.uint8], warped: npt.NDArray[np.float32]
         warped: float32 (n, h, w), 0..1.
         names: a title a face.
         path: picture file to write.
+        overwrite: whether it may be replaced.
     """
     columns = 2
     rows = -(-len(faces) // columns)
@@ -108,12 +123,12 @@ def plot_attention(faces: npt.NDArray[np.uint8], warped: npt.NDArray[np.float32]
         grid[2 * index].set_title(name, fontsize=8)
         grid[2 * index + 1].imshow(warped[index], cmap="gray", vmin=0, vmax=1)
         grid[2 * index + 1].set_title("as warped", fontsize=8)
-    _save(figure, path)
+    _save(figure, path, overwrite=overwrite)
 
 
-def _save(figure: Figure, path: Path) -> None:
+def _save(figure: Figure, path: Path, *, overwrite: bool = True) -> None:
     try:
-        with written_whole(path) as partial:
+        with written_whole(path, overwrite=overwrite) as partial:
             figure.savefig(partial)
     except ValueError as error:
         raise OutputError(f"{path}: cannot be written ({error})") from error

@@ -12,6 +12,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from emodetect.backends.conventions import Scaling
 from emodetect.backends.keras_file import check_keras_file
 from emodetect.backends.labels import LabelMap
 from emodetect.backends.metadata import ModelMetadata, write_keras_metadata
@@ -108,6 +109,8 @@ def load_best(path: Path, data: RunData | None = None) -> TrainedModel:
     accuracy = dict(zip((head.name for head in data.heads), data.validation.accuracy(scores), strict=True))
     metadata = ModelMetadata(
         labels={head.name: head.labels for head in data.heads if head.learns != "face"},
+        scaling=Scaling.to_range(0, 1),  # `as_input` makes it so
+        channels="gray",
         default=default,
         uncertain_below=uncertainty_threshold(seven[default], truth),
         face=next((head.name for head in data.heads if head.learns == "face"), None),
@@ -138,16 +141,21 @@ def finish(path: Path, data: RunData) -> tuple[TrainedModel, str]:
     """
     settings, folder = Settings.load(path), RunFolder(path)
     trained = load_best(path, data)
-    trained.save(folder.model)
+    with folder.locked():
+        return trained, _finish(settings, folder, trained, data)
+
+
+def _finish(settings: Settings, folder: RunFolder, trained: TrainedModel, data: RunData) -> str:
+    trained.save(folder.claim(folder.model))
     test = Metrics.of(trained.seven(data.test.images), data.test.labels)
-    with written_whole(folder.figures) as partial:
+    with written_whole(folder.claim(folder.figures)) as partial:
         partial.write_text(json.dumps(test.as_dict(), indent=2) + "\n", encoding="utf-8")
-    plot_curves(read_log(folder.log), folder.curves)
-    plot_confusion([test.confusion], [settings.architecture], folder.confusion)
+    plot_curves(read_log(folder.log), folder.claim(folder.curves))
+    plot_confusion([test.confusion], [settings.architecture], folder.claim(folder.confusion))
     summary = _summary(settings, folder, trained, test)
-    with written_whole(folder.summary) as partial:
+    with written_whole(folder.claim(folder.summary)) as partial:
         partial.write_text("\n".join([summary, *data.notes, ""]), encoding="utf-8")
-    return trained, summary
+    return summary
 
 
 def face_threshold(scores: FloatArray) -> float:

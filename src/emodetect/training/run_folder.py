@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import platform
-import shutil
+from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from emodetect.errors import OutputError
-from emodetect.files import written_whole
+from emodetect.errors import DatasetError, OutputError
+from emodetect.files import PARTIAL_PREFIX, PARTIAL_SUFFIX, lock, written_whole
+from emodetect.training.settings import FILE, Settings
 
 _PACKAGES = ("emodetect", "keras", "tensorflow", "torch", "jax", "numpy", "opencv-python")
 
@@ -17,8 +20,12 @@ _PACKAGES = ("emodetect", "keras", "tensorflow", "torch", "jax", "numpy", "openc
 class RunFolder:
     """The folder of a run.
 
+    A run replaces its own files only: those that it has made, which its settings list. What else is in the folder stays as it is.
+
     Attributes:
         path: the folder.
+        settings: what the run depends on, and which of the files here it has written, JSON.
+        versions: which Python, packages and Keras backend it uses, JSON.
         weights: the weights of the best epoch by validation.
         checkpoint: the state after the last finished epoch.
         log: a row an epoch, CSV.
@@ -32,6 +39,8 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.settings = path / FILE
+        self.versions = path / "versions.json"
         self.weights = path / "best.weights.h5"
         self.checkpoint = path / "checkpoint.npz"
         self.log = path / "log.csv"
@@ -42,32 +51,173 @@ class RunFolder:
         self.figures = path / "test.json"
         self.summary = path / "summary.txt"
 
-    def holds_run(self) -> bool:
-        """Whether a run was started here."""
-        return (self.path / "settings.json").is_file()
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All files that a run writes but those for TensorBoard."""
+        return (
+            self.settings, self.versions, self.weights, self.checkpoint, self.log, self.model, self.curves, self.confusion,
+            self.figures, self.summary,
+        )  # fmt: skip
 
-    def start(self, *, overwrite: bool) -> None:
-        """Make the folder, without the files of an earlier run.
+    def holds_run(self) -> bool:
+        """Whether a run was started here: its settings can be read."""
+        try:
+            Settings.load(self.path)
+        except DatasetError:
+            return False
+        return True
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other runs from the folder, which is made if there is none.
 
         Raises:
-            OutputError: it holds a run already and may not be overwritten, or cannot be made.
+            OutputError: another run is going on in it, or it cannot be made.
         """
-        if self.holds_run() and not overwrite:
-            raise OutputError(f"{self.path}: holds a run already; --resume goes on with it, --overwrite starts again")
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            for old in (self.path / "settings.json", *(p for p in vars(self).values() if p != self.path)):
-                shutil.rmtree(old) if old.is_dir() else old.unlink(missing_ok=True)
+            folder = os.open(self.path, os.O_RDONLY) if os.name == "posix" else None
         except OSError as error:
-            raise OutputError(f"{self.path}: cannot be made the folder of a run ({error.strerror})") from error
+            raise self._no_folder(error) from error
+        try:
+            if folder is not None and not lock(folder):
+                raise OutputError(f"{self.path}: another run is going on in this folder; wait for its end, or name another one")
+            yield
+        finally:
+            if folder is not None:
+                os.close(folder)
+
+    def check(self, *, overwrite: bool = False) -> None:
+        """See whether a new run may start here; nothing is changed.
+
+        Raises:
+            OutputError: the folder holds a run already and may not be overwritten, or holds files of something else.
+        """
+        if not os.path.lexists(self.path):
+            return
+        try:
+            strangers = sorted(name for name in os.listdir(self.path) if not name.startswith("."))
+        except OSError as error:
+            raise self._no_folder(error) from error
+        if not strangers:
+            return
+        if not self.holds_run():
+            raise OutputError(
+                f"{self.path}: holds other files ({_some(strangers)}) and no run; name a new folder, or an empty one"
+            )
+        if not overwrite:
+            raise OutputError(f"{self.path}: holds a run already; --resume goes on with it, --overwrite starts again")
+        self.check_own()
+
+    def check_own(self) -> None:
+        """See that each file here that a run would write is this run's own.
+
+        Raises:
+            OutputError: one is not.
+        """
+        own = self.own()
+        if strangers := [path.name for path in (*self.files, self.events) if os.path.lexists(path) and path not in own]:
+            raise OutputError(f"{self.path}: {_some(strangers)} was not written by this run; move it away")
+
+    def own(self) -> set[Path]:
+        """The files here that this run has written, and its folder for TensorBoard.
+
+        A run of before there was a list has written whatever has the name of one of its files.
+        """
+        names = self._listed()
+        if names is not None:
+            return {path for path in (self.path / name for name in names) if self._is_of_a_run(path)}
+        events = set(self.events.glob("events.out.tfevents.*")) | {self.events}
+        return {path for path in (*self.files, *events) if os.path.lexists(path)} if self.holds_run() else set()
+
+    def start(self, *, overwrite: bool) -> None:
+        """Take the files of an earlier run away.
+
+        The settings, which tell that there is a run, stay until they are written anew: after a crash, this can be done again.
+
+        Raises:
+            OutputError: as `check` does, or one cannot be deleted.
+        """
+        self.check(overwrite=overwrite)
+        own = self.own()
+        try:
+            for old in sorted(own - {self.settings, self.events}):
+                old.unlink(missing_ok=True)
+            if self.events in own:
+                with contextlib.suppress(OSError):  # it is not there, or something else is in it
+                    self.events.rmdir()
+        except OSError as error:
+            raise self._no_folder(error) from error
+
+    def resume(self) -> None:
+        """Make ready to go on: see that what will be written is the run's own, and take away what a crash has left half written.
+
+        Raises:
+            OutputError: something is not its own.
+        """
+        self.check_own()
+        endings = tuple(f"{PARTIAL_SUFFIX}{path.suffix}" for path in self.files)
+        for partial in self.path.glob(f"{PARTIAL_PREFIX}*"):
+            if partial.name.endswith(endings):
+                with contextlib.suppress(OSError):
+                    partial.unlink()
+
+    def claim(self, path: Path) -> Path:
+        """Note that a file, or the folder for TensorBoard, is about to be written by this run; returns it.
+
+        Raises:
+            OutputError: it is there already and is not the run's own.
+        """
+        own = self.own()
+        if path not in own:
+            if os.path.lexists(path):
+                raise OutputError(f"{path}: was not written by this run; move it away")
+            self._save(Settings.load(self.path), own | {path})
+        return path
+
+    @contextlib.contextmanager
+    def new_events(self) -> Iterator[None]:
+        """Note which files for TensorBoard are made inside this block."""
+        before = set(self.events.glob("*"))
+        yield
+        made = set(self.events.glob("*")) - before
+        self._save(Settings.load(self.path), self.own() | made)
+
+    def save_settings(self, settings: Settings) -> None:
+        """Write what the run depends on."""
+        self._save(settings, {path for path in self.own() if os.path.lexists(path)} | {self.settings})
 
     def save_versions(self, keras_backend: str) -> None:
-        """Write which Python, packages and Keras backend the run uses into ``versions.json``."""
+        """Write which Python, packages and Keras backend the run uses."""
         versions = {"python": platform.python_version(), "keras_backend": keras_backend}
         for package in _PACKAGES:
             try:
                 versions[package] = version(package)
             except PackageNotFoundError:
                 continue
-        with written_whole(self.path / "versions.json") as partial:
+        with written_whole(self.claim(self.versions)) as partial:
             partial.write_text(json.dumps(versions, indent=2) + "\n", encoding="utf-8")
+
+    def _is_of_a_run(self, path: Path) -> bool:
+        """Whether a run writes a file of such a name: a list that somebody else has made may name any file."""
+        is_event = path.parent == self.events and path.name != ".." and not self.events.is_symlink()
+        return is_event or path in (*self.files, self.events)
+
+    def _listed(self) -> list[str] | None:
+        """The names that the settings list; None where they list none."""
+        try:
+            values = json.loads(self.settings.read_text(encoding="utf-8"))
+            return [str(name) for name in values["files"]]
+        except (OSError, ValueError, TypeError, KeyError, RecursionError):
+            return None
+
+    def _save(self, settings: Settings, own: set[Path]) -> None:
+        settings.save(self.path, [path.relative_to(self.path).as_posix() for path in own])
+
+    def _no_folder(self, error: OSError) -> OutputError:
+        return OutputError(f"{self.path}: cannot be the folder of a run ({error.strerror or error})")
+
+
+def _some(names: list[str]) -> str:
+    """The first names, and that there are more."""
+    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from emodetect.errors import DatasetError, first_line
+from emodetect.errors import DatasetError, UsageError, first_line
 from emodetect.files import written_whole
 from emodetect.suggestions import did_you_mean_file
 from emodetect.training.architectures import ARCHITECTURE_NAMES
 
-_FILE = "settings.json"
+FILE = "settings.json"
+"""Where the settings stand in a run's folder."""
+
+FORMAT = "emodetect training run"
+"""What the file says that it is."""
 
 PRECISIONS = ("float32", "mixed_bfloat16")
 """Keras dtype policies to train with."""
@@ -38,6 +43,7 @@ class Settings:
         negatives: folder of crops that are no faces, or None.
         teachers: ONNX files whose answers are mixed into the labels.
         start: weights file of an earlier run to start from, or None.
+        folder_labels: what the names of the data's folders mean, as for `LabelNames.parse`, or None.
     """
 
     data: str
@@ -52,11 +58,13 @@ class Settings:
     negatives: str | None = None
     teachers: tuple[str, ...] = ()
     start: str | None = None
+    folder_labels: str | None = None
 
-    def save(self, folder: Path) -> None:
-        """Write the settings into a run's folder."""
-        with written_whole(folder / _FILE) as partial:
-            partial.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
+    def save(self, folder: Path, files: Iterable[str] = (FILE,)) -> None:
+        """Write the settings into a run's folder, with the names of the files there that the run has written."""
+        values = {"format": FORMAT, **asdict(self), "files": sorted(files)}
+        with written_whole(folder / FILE) as partial:
+            partial.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
 
     @classmethod
     def load(cls, folder: Path) -> Settings:
@@ -66,21 +74,36 @@ class Settings:
             DatasetError: the folder holds no run, or settings that no run has.
         """
         try:
-            values = json.loads((folder / _FILE).read_text(encoding="utf-8"))
+            values = json.loads((folder / FILE).read_text(encoding="utf-8"))
+            of_the_folder = {name: values.pop(name, None) for name in ("format", "files")}
+            if of_the_folder["format"] not in (FORMAT, None):  # none before there was one
+                raise ValueError("not of emodetect")
             settings = cls(**values | {"teachers": tuple(values.get("teachers", ()))})
             settings._check()
             return settings
         except OSError as error:
             meant = "" if folder.is_dir() else did_you_mean_file(folder)
-            raise DatasetError(f"{folder}: not the folder of a training run (no {_FILE} can be read in it){meant}") from error
-        except (ValueError, TypeError, AttributeError, RecursionError) as error:
-            raise DatasetError(f"{folder}: not the folder of a training run ({_FILE}: {first_line(error)})") from error
+            raise DatasetError(f"{folder}: not the folder of a training run (no {FILE} can be read in it){meant}") from error
+        except (ValueError, TypeError, AttributeError, RecursionError, UsageError) as error:
+            raise DatasetError(f"{folder}: not the folder of a training run ({FILE}: {first_line(error)})") from error
 
     def _check(self) -> None:
         """See that a file, which anybody may have written, holds what the command line would have let through."""
-        texts = (self.data, self.votes or "", self.output or "", self.negatives or "", self.start or "", *self.teachers)
+        texts = (
+            self.data,
+            self.votes or "",
+            self.output or "",
+            self.negatives or "",
+            self.start or "",
+            self.folder_labels or "",
+            *self.teachers,
+        )
         if not all(isinstance(text, str) and "\0" not in text for text in texts):
             raise ValueError("expected the name of a file")
+        if self.folder_labels is not None:
+            from emodetect.training.label_names import LabelNames  # needs NumPy, without which a command line is parsed
+
+            LabelNames.parse(self.folder_labels)
         if self.architecture not in ARCHITECTURE_NAMES or self.precision not in PRECISIONS:
             raise ValueError(f"unknown network {self.architecture!r} or precision {self.precision!r}")
         batch_size = 1 if self.batch_size is None else self.batch_size

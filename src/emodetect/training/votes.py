@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,14 +9,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from emodetect.backends.labels import LabelMap
+from emodetect.backends.labels import FERPLUS_LABELS, LabelMap
 from emodetect.errors import DatasetError
-from emodetect.suggestions import did_you_mean_file
 from emodetect.training.fer_csv import is_row_key, row_key
+from emodetect.training.tables import open_table
 from emodetect.types import EMOTIONS
-
-FERPLUS_LABELS = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")
-"""The eight emotions of FER+ in the order of its own file."""
 
 _VOTE_COLUMNS = (*FERPLUS_LABELS, "unknown", "NF")
 
@@ -80,7 +76,7 @@ def read_votes(path: Path, keys: Sequence[str]) -> Votes:
     Raises:
         DatasetError: the file is missing, lacks a column, or names none of the faces; or its rows are not those of the faces.
     """
-    table = _read_table(path)
+    table = _read_table(path, {key.count("/") + 1 for key in keys})
     nothing = np.zeros(len(_VOTE_COLUMNS), np.float32)
     missing = [key for key in keys if key not in table]
     if keys and table:
@@ -102,25 +98,27 @@ def read_votes(path: Path, keys: Sequence[str]) -> Votes:
     return Votes(np.where(counts > 1, counts, 0).astype(np.float32))
 
 
-def _read_table(path: Path) -> dict[str, npt.NDArray[np.float32]]:
-    """The votes by path, or by row."""
+def _path_keys(path: str, lengths: set[int]) -> list[str]:
+    """The last parts of a path, so many of them as the keys of faces have."""
+    parts = Path(path).parts
+    return ["/".join(parts[-length:]) for length in lengths]
+
+
+def _read_table(path: Path, lengths: set[int]) -> dict[str, npt.NDArray[np.float32]]:
+    """The votes by row, or by the last parts of the path, so many as ``lengths`` says."""
     try:
-        with path.open(newline="", encoding="utf-8") as file:
-            reader = csv.DictReader(file)
-            columns = reader.fieldnames or ()
-            by_row = set(_ROW_COLUMNS) <= set(columns)
-            missing = [name for name in ("image", *_VOTE_COLUMNS) if name not in columns and not (by_row and name == "image")]
+        with open_table(path, ("image", *_ROW_COLUMNS, *_VOTE_COLUMNS), "a vote table") as table:
+            by_row = set(_ROW_COLUMNS) <= set(table.columns)
+            missing = [
+                name for name in ("image", *_VOTE_COLUMNS) if name not in table.columns and not (by_row and name == "image")
+            ]
             if missing:
                 raise DatasetError(f"{path}: no column {missing[0]!r}; expected image, {', '.join(_VOTE_COLUMNS)}")
-            rows = list(reader)
+            rows = [row for _, row in table.rows]
             if by_row:
-                return {row_key(row["Usage"].strip(), n, len(rows)): _row_votes(row) for n, row in enumerate(rows, start=1)}
-            return {"/".join(Path(row["image"]).parts[-3:]): _votes(row) for row in rows}
-    except FileNotFoundError:
-        raise DatasetError(f"{path}: no such file{did_you_mean_file(path)}") from None
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DatasetError(f"{path}: cannot be read as a vote table ({error})") from error
-    except (TypeError, ValueError) as error:
+                return {row_key(row["Usage"], n, len(rows)): _row_votes(row) for n, row in enumerate(rows, start=1)}
+            return {key: _votes(row) for row in rows for key in _path_keys(row["image"], lengths)}
+    except ValueError as error:
         raise DatasetError(f"{path}: a row holds something that is not a number of votes") from error
 
 

@@ -11,6 +11,7 @@ _WHERE = {
     "baseline": "emodetect.training.architectures.baseline:BASELINE",
     "deep-emotion": "emodetect.training.architectures.deep_emotion:DEEP_EMOTION",
     "compact": "emodetect.training.architectures.compact:COMPACT",
+    "compact-deep": "emodetect.training.architectures.compact:COMPACT_DEEP",
 }
 
 ARCHITECTURE_NAMES = tuple(_WHERE)

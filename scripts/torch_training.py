@@ -1,0 +1,417 @@
+"""How `train_on_gpu` trains: batches made on the device, teachers asked about the very crops that the student sees.
+
+"Patient and consistent" distillation after Beyer et al. 2022 (arXiv 2106.05237), mixup after Zhang et al. 2018
+(arXiv 1710.09412).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as functional
+from torch import Tensor, nn
+from torch_augment import Augmentation
+from torch_networks import HEADS, Network
+
+EMOTION_HEADS = ("fer2013", "ferplus")
+
+_WARM_UP = 0.02
+"""Part of a training in which the rate rises."""
+
+_BATCH = 512
+"""Faces a step where nothing is learned."""
+
+Columns = dict[str, slice]
+
+
+def head_columns() -> Columns:
+    """Where each output stands among all logits."""
+    columns, start = {}, 0
+    for name, count in HEADS.items():
+        columns[name] = slice(start, start + count)
+        start += count
+    return columns
+
+
+COLUMNS = head_columns()
+
+
+@dataclass(frozen=True)
+class Faces:
+    """Faces on the device that trains.
+
+    Attributes:
+        images: uint8 (n, 1, 48, 48).
+        targets: float32 (n, 17), for each output what is to be answered; zeros where that is not known.
+    """
+
+    images: Tensor
+    targets: Tensor
+
+    def to(self, device: str) -> Faces:
+        """The same faces on this device."""
+        return Faces(self.images.to(device), self.targets.to(device))
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is trained.
+
+    Attributes:
+        epochs: passes over the faces.
+        minutes: time after which the training ends, or None; the schedule follows whichever is further on.
+        rate: highest learning rate.
+        decay: of the weights, in the gradient.
+        batch: faces a step.
+        hold: part of the training after which the rate falls from its highest to 0, along a cosine.
+        mixup: share of the faces that are mixed with another one.
+        smoothing: share of a folder label that is spread over all labels.
+        teaching: part of a target that comes from the teachers.
+        averaging: decay a step of the moving average of the weights.
+        validate_every: epochs between two looks at validation.
+    """
+
+    epochs: int
+    rate: float
+    decay: float
+    batch: int
+    minutes: float | None = None
+    hold: float = 0.0
+    mixup: float = 0.5
+    smoothing: float = 0.1
+    teaching: float = 0.5
+    averaging: float = 0.999
+    validate_every: int = 1
+
+    def rate_at(self, progress: float) -> float:
+        """The learning rate after this part of the training, 0 to 1."""
+        if progress < _WARM_UP:
+            return self.rate * max(0.05, progress / _WARM_UP)
+        if progress <= self.hold:
+            return self.rate
+        return self.rate * 0.5 * (1 + math.cos(math.pi * min(1.0, (progress - self.hold) / (1 - self.hold))))
+
+
+@dataclass(frozen=True)
+class Validation:
+    """What choices are made on."""
+
+    faces: Faces
+
+    def figures(self, network: Network) -> dict[str, float]:
+        """Accuracy of each output over the faces that have a single right answer, and more of fer2013's."""
+        logits = answers(network, self.faces.images)
+        result = {}
+        for name, columns in COLUMNS.items():
+            target = self.faces.targets[:, columns]
+            decided = target.max(dim=1).values > 0.5
+            truth = target.argmax(dim=1)[decided]
+            right = (logits[:, columns].argmax(dim=1)[decided] == truth).float()
+            result[f"val_{name}"] = round(float(right.mean()), 4)
+            if name == "fer2013":
+                recalls = [right[truth == label].mean() for label in truth.unique()]
+                result["val_balanced"] = round(float(torch.stack(recalls).mean()), 4)
+                loss = functional.cross_entropy(logits[:, columns][decided], truth)
+                result["val_loss"] = round(float(loss), 4)
+        return result
+
+
+def answers(network: Network, images: Tensor) -> Tensor:
+    """Logits for uint8 (n, 1, 48, 48) faces, float32 (n, 17)."""
+    training = network.training
+    network.eval()
+    with torch.no_grad(), torch.autocast(images.device.type, torch.bfloat16):
+        logits = torch.cat([network(as_input(images[i : i + _BATCH])) for i in range(0, len(images), _BATCH)])
+    network.train(training)
+    return logits.float()
+
+
+def as_input(images: Tensor) -> Tensor:
+    """uint8 faces as networks take them: float32 in 0..1."""
+    return (images.float() / 255).contiguous(memory_format=torch.channels_last)
+
+
+def ask(teachers: Sequence[Network], images: Tensor) -> Tensor:
+    """What the teachers say of float32 (n, 1, 48, 48) crops: the mean probabilities of all, of a crop and its mirror image.
+
+    Returns:
+        float32 (n, 17), zeros for the output that tells faces.
+    """
+    result = torch.zeros((len(images), sum(HEADS.values())), device=images.device)
+    with torch.no_grad(), torch.autocast(images.device.type, torch.bfloat16):
+        for teacher in teachers:
+            for view in (images, images.flip(3)):
+                logits = teacher(view).float()
+                for name in EMOTION_HEADS:
+                    result[:, COLUMNS[name]] += functional.softmax(logits[:, COLUMNS[name]], dim=1)
+    return result / (2 * len(teachers))
+
+
+class Trainer:
+    """Trains one network, and keeps what is needed to go on in one file that is replaced in one step.
+
+    Args:
+        name: of the network in the log and of its files.
+        network: what is trained.
+        training: what it learns from.
+        validation: what the best epoch is chosen on.
+        recipe: how it is trained.
+        folder: gets ``<name>.checkpoint.pt`` and ``<name>.json``.
+        teachers: networks that are asked, or none.
+        seed: of the order and of all chance; what is random in an epoch depends on it and the epoch alone.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        network: Network,
+        training: Faces,
+        validation: Faces,
+        recipe: Recipe,
+        folder: Path,
+        *,
+        teachers: Sequence[Network] = (),
+        augmentation: Augmentation | None = None,
+        seed: int = 0,
+    ) -> None:
+        self.name, self.network, self.recipe, self.folder, self.seed = name, network, recipe, folder, seed
+        self.best = -1.0
+        self.best_state: dict[str, Tensor] = {}
+        self.epoch, self.elapsed = 0, 0.0
+        self.rows: list[dict[str, Any]] = []
+        self._training, self._validation = training, Validation(validation)
+        self._teachers = [teacher.eval() for teacher in teachers]
+        self._augmentation = augmentation or Augmentation()
+        self._targets = _smoothed(training.targets, recipe.smoothing)
+        nothing = COLUMNS["face"].start
+        self._backgrounds = as_input(training.images[training.targets[:, nothing] > 0.5])
+        self._average = {key: value.clone() for key, value in network.state_dict().items()}
+        self._optimizer = torch.optim.SGD(_groups(network, recipe.decay), lr=recipe.rate, momentum=0.9, nesterov=True)
+        self._steps = 0
+
+    @property
+    def checkpoint(self) -> Path:
+        """The file that a training goes on from."""
+        return self.folder / f"{self.name}.checkpoint.pt"
+
+    def resume(self) -> None:
+        """Go on from the checkpoint, where there is one."""
+        if not self.checkpoint.exists():
+            return
+        saved = torch.load(self.checkpoint, map_location="cpu", weights_only=True)
+        self.network.load_state_dict(_full(saved["network"]))
+        self._average = {key: value.to(self._device) for key, value in _full(saved["average"]).items()}
+        self.best_state = {key: value.to(self._device) for key, value in _full(saved["best_state"]).items()}
+        for parameter, momentum in zip(self.network.parameters(), saved["momentum"], strict=True):
+            self._optimizer.state[parameter]["momentum_buffer"] = momentum.float().to(self._device)
+        self.epoch, self._steps, self.elapsed, self.best = (saved[key] for key in ("epoch", "steps", "elapsed", "best"))
+        self.rows = json.loads(saved["rows"])
+
+    def train(
+        self, *, steps: int | None = None, say: Callable[[str], None] = print, improved: Callable[[], None] = lambda: None
+    ) -> None:
+        """Train to the end of the recipe.
+
+        Args:
+            steps: steps an epoch, to try the script out; None for all.
+            say: takes a line for each look at validation.
+            improved: called when the averaged weights are better than all before.
+        """
+        per_epoch = steps or max(1, len(self._training.images) // self.recipe.batch)
+        started = time.perf_counter() - self.elapsed
+        while self._progress(per_epoch) < 1:
+            epoch_started = time.perf_counter()
+            loss = self._epoch(per_epoch, started)
+            self.epoch += 1
+            self.elapsed = time.perf_counter() - started
+            row: dict[str, Any] = {"epoch": self.epoch, "loss": round(loss, 4), "rate": round(self._rate, 5)}
+            best = self.best
+            if self.epoch % self.recipe.validate_every == 0 or self._progress(per_epoch) >= 1:
+                row |= self._validate()
+            row["seconds"] = round(time.perf_counter() - epoch_started, 1)
+            self.rows.append(row)
+            if "val_fer2013" in row:
+                if self.best > best:
+                    improved()
+                self._save()
+                figures = "  ".join(f"{key} {value}" for key, value in row.items() if key != "epoch")
+                say(f"{self.name} epoch {self.epoch}/{self.recipe.epochs}  {figures}")
+
+    def best_network(self, network: Network) -> Network:
+        """Give another network of the same kind the averaged weights that were best on validation."""
+        network.load_state_dict(self.best_state or self._average)
+        return network.eval()
+
+    def _progress(self, per_epoch: int) -> float:
+        done = self._steps / (per_epoch * self.recipe.epochs)
+        return done if self.recipe.minutes is None else max(done, self.elapsed / (60 * self.recipe.minutes))
+
+    def _epoch(self, per_epoch: int, started: float) -> float:
+        torch.manual_seed(self.seed * 100_003 + self.epoch)
+        self.network.train()
+        count, batch = len(self._training.images), self.recipe.batch
+        order = torch.randperm(count, device=self._device)
+        total = torch.zeros((), device=self._device)
+        for step in range(per_epoch):
+            places = torch.arange(step * batch, (step + 1) * batch, device=self._device) % count
+            chosen = order[places]
+            self._rate = self.recipe.rate_at(self._progress(per_epoch))
+            for group in self._optimizer.param_groups:
+                group["lr"] = self._rate
+            images, targets = self._batch(chosen)
+            with torch.autocast(self._device, torch.bfloat16):
+                logits = self.network(images)
+            loss = _cross_entropy(logits.float(), targets)
+            self._optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            self._optimizer.step()
+            self._steps += 1
+            self._follow()
+            total += loss.detach()
+            if step % 20 == 19:
+                if self._device == "cuda":
+                    torch.cuda.synchronize()  # or the clock runs ahead of the work
+                self.elapsed = time.perf_counter() - started
+                if self._progress(per_epoch) >= 1:
+                    return float(total) / (step + 1)
+        return float(total) / per_epoch
+
+    def _batch(self, chosen: Tensor) -> tuple[Tensor, Tensor]:
+        images = self._augmentation.apply(as_input(self._training.images[chosen]), self._backgrounds)
+        targets = self._targets[chosen]
+        if self.recipe.mixup:
+            # The lesser part is even over 0 to a half.
+            lesser = torch.rand(len(chosen), device=self._device) / 2
+            lesser = torch.where(torch.rand_like(lesser) < self.recipe.mixup, lesser, 0.0)
+            other = torch.randperm(len(chosen), device=self._device)
+            images = torch.lerp(images, images[other], lesser[:, None, None, None])
+            targets = torch.lerp(targets, targets[other], lesser[:, None])
+        images = images.contiguous(memory_format=torch.channels_last)
+        if self._teachers:
+            said = ask(self._teachers, images)
+            for name in EMOTION_HEADS:
+                columns = COLUMNS[name]
+                known = targets[:, columns].sum(dim=1, keepdim=True)
+                mixed = torch.lerp(targets[:, columns], said[:, columns] * known, self.recipe.teaching)
+                targets = torch.cat([targets[:, : columns.start], mixed, targets[:, columns.stop :]], dim=1)
+        return images, targets
+
+    def _follow(self) -> None:
+        """Move the average; it starts short, so that it does not carry the first weights along."""
+        decay = min(self.recipe.averaging, (1 + self._steps) / (10 + self._steps))
+        state = self.network.state_dict()
+        moving = [key for key, value in state.items() if value.is_floating_point()]
+        torch._foreach_lerp_([self._average[key] for key in moving], [state[key] for key in moving], 1 - decay)
+
+    def _validate(self) -> dict[str, float]:
+        last = {key: value.clone() for key, value in self.network.state_dict().items()}
+        self.network.load_state_dict(self._average)
+        figures = self._validation.figures(self.network)
+        self.network.load_state_dict(last)
+        score = sum(figures[f"val_{name}"] for name in EMOTION_HEADS) / len(EMOTION_HEADS)
+        if score > self.best:
+            self.best = score
+            self.best_state = {key: value.clone() for key, value in self._average.items()}
+        return figures
+
+    def _save(self) -> None:
+        momentum = [
+            self._optimizer.state[parameter].get("momentum_buffer", torch.zeros_like(parameter)).half()
+            for parameter in self.network.parameters()
+        ]
+        with replaced(self.checkpoint) as partial:
+            torch.save(
+                {
+                    "network": _half(self.network.state_dict()),
+                    "average": _half(self._average),
+                    "best_state": _half(self.best_state),
+                    "momentum": momentum,
+                    "epoch": self.epoch,
+                    "steps": self._steps,
+                    "elapsed": self.elapsed,
+                    "best": self.best,
+                    "rows": json.dumps(self.rows),
+                },
+                partial,
+            )
+        log = {"name": self.name, "recipe": vars(self.recipe), "seed": self.seed, "best": self.best, "epochs": self.rows}
+        with replaced(self.folder / f"{self.name}.json") as partial:
+            partial.write_text(json.dumps(log, indent=1) + "\n", encoding="utf-8")
+
+    @property
+    def _device(self) -> str:
+        return self._training.images.device.type
+
+
+class replaced:
+    """A file that is written beside its place and put there in one step: ``with replaced(path) as partial``."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._partial = path, path.with_name(path.name + ".partial")
+
+    def __enter__(self) -> Path:
+        return self._partial
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is None:
+            os.replace(self._partial, self._path)
+
+
+def _cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
+    """Added up over the outputs, each the mean over all faces."""
+    total = torch.zeros((), device=logits.device)
+    for columns in COLUMNS.values():
+        total = total - (targets[:, columns] * functional.log_softmax(logits[:, columns], dim=1)).sum() / len(logits)
+    return total
+
+
+def _smoothed(targets: Tensor, share: float) -> Tensor:
+    labels = targets[:, COLUMNS["fer2013"]]
+    known = labels.sum(dim=1, keepdim=True)
+    targets = targets.clone()
+    targets[:, COLUMNS["fer2013"]] = labels * (1 - share) + known * share / labels.shape[1]
+    return targets
+
+
+def _groups(network: nn.Module, decay: float) -> list[dict[str, Any]]:
+    """Parameters with and without decay: normalization and biases go without."""
+    parameters = list(network.parameters())
+    return [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": decay},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+
+
+def _half(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Kernels in 16 bits, which halves the file; their rounding is far below a step of training. The rest stays as it is."""
+    return {key: (value.half() if value.ndim > 1 else value).cpu() for key, value in state.items()}
+
+
+def _full(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {key: value.float() if value.dtype == torch.float16 else value for key, value in state.items()}
+
+
+def faces_of(images: np.ndarray, labels: np.ndarray, votes: np.ndarray, is_face: np.ndarray) -> Faces:
+    """Faces with the targets of all outputs.
+
+    Args:
+        images: uint8 (n, 48, 48).
+        labels: (n,), -1 where there is none.
+        votes: (n, 8), shares; rows of zeros where there are none.
+        is_face: bool (n,).
+    """
+    targets = np.zeros((len(images), sum(HEADS.values())), np.float32)
+    known = labels >= 0
+    targets[np.flatnonzero(known), labels[known]] = 1
+    targets[:, COLUMNS["ferplus"]] = votes
+    targets[np.arange(len(images)), COLUMNS["face"].start + is_face.astype(int)] = 1
+    return Faces(torch.from_numpy(images[:, None]), torch.from_numpy(targets))

@@ -1,0 +1,237 @@
+"""The layers of a Keras model, of Keras 3 or 2, at its input and at its output."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from emodetect.backends.own_scaling import IDENTITY, Affine, OwnScaling, judge
+
+_KEEP_RANGE = {
+    "ActivityRegularization", "AlphaDropout", "AugMix", "AveragePooling2D", "BroadcastTo", "Cast", "CenterCrop",
+    "Concatenate", "Cropping2D", "Dropout", "ExpandDims", "Flatten", "Flip", "GaussianDropout", "GaussianNoise",
+    "GetItem", "GlobalAveragePooling2D", "GlobalMaxPooling2D", "Identity", "InputLayer", "MaxPooling2D", "Permute",
+    "RGB", "RandAugment", "RandomBrightness", "RandomContrast", "RandomCrop", "RandomErasing", "RandomFlip",
+    "RandomGrayscale", "RandomHeight", "RandomRotation", "RandomShear", "RandomTranslation", "RandomWidth",
+    "RandomZoom", "Repeat", "RepeatVector", "Reshape", "Resize", "Resizing", "SpatialDropout2D", "Squeeze", "Stack",
+    "Tile", "Transpose", "UpSampling2D", "ZeroPadding2D",
+    # Operators of TensorFlow, by the last part of their name.
+    "broadcast_to", "cast", "concat", "convert_image_dtype", "ensure_shape", "expand_dims", "flip_left_right", "gather",
+    "getitem", "grayscale_to_rgb", "identity", "pad", "reduce_mean", "repeat", "reshape", "resize", "reverse",
+    "rgb_to_grayscale", "saturate_cast", "split", "squeeze", "stack", "stop_gradient", "strided_slice", "tile",
+    "transpose", "unstack",
+}  # fmt: skip
+"""What changes neither the range of the pixels nor learns anything, when a model is used."""
+
+_DIVIDE = {"TrueDivide", "Divide", "truediv", "divide", "realdiv", "div"}
+_MULTIPLY = {"Multiply", "multiply", "mul", "scalar_mul"}
+_ADD = {"Add", "add", "bias_add"}
+_SUBTRACT = {"Subtract", "subtract", "sub"}
+
+_SHAPES_ONLY = {
+    "Reshape",
+    "Flatten",
+    "Dropout",
+    "Identity",
+    "Squeeze",
+    "ExpandDims",
+    "Cast",
+    "reshape",
+    "squeeze",
+    "identity",
+    "cast",
+}
+"""What stands after the last activation and changes no value."""
+
+_DEEPEST = 50
+"""Steps that are followed from the input."""
+
+
+class _Node(NamedTuple):
+    """One call of a layer: what goes in and out, and the constants among its arguments."""
+
+    layer: Any
+    inputs: list[Any]
+    outputs: list[Any]
+    arguments: list[Any]
+
+
+def own_scaling(model: Any) -> OwnScaling | None:
+    """What a model does to its input before its first layer that learns; None for nothing."""
+    graph = _graph(model)
+    if graph is None:
+        return None
+    return judge(list(_follow(graph, graph.inputs[0], IDENTITY, [], 0)))
+
+
+def activation(model: Any, position: int) -> str | None:
+    """The last activation before an output: "softmax", "sigmoid", "linear" or another name; None where none is seen."""
+    for _ in range(_DEEPEST):
+        graph = _graph(model)
+        if graph is None:
+            return None
+        tensor = _flat(graph.outputs)[position]
+        while True:
+            node = next((node for node in _nodes(graph) if any(tensor is output for output in node.outputs)), None)
+            if node is None:
+                return None
+            kind = _kind(node.layer)
+            if kind not in _SHAPES_ONLY and not _scales_up(node):
+                break
+            tensor = node.inputs[0]
+        if _graph(node.layer) is None:
+            return _activation_of(node.layer, kind)
+        model, position = node.layer, next(i for i, output in enumerate(node.outputs) if output is tensor)
+    return None
+
+
+def _activation_of(layer: Any, kind: str) -> str | None:
+    if kind in ("Softmax", "softmax"):
+        return "softmax"
+    if kind in ("Sigmoid", "sigmoid"):
+        return "sigmoid"
+    function = getattr(layer, "activation", None)
+    name = getattr(function, "__name__", None)
+    return name if isinstance(name, str) else None
+
+
+def _scales_up(node: _Node) -> bool:
+    """Whether a layer only multiplies by a positive number, as it makes percents of shares."""
+    step = _step(node)
+    return step is not None and bool(np.all(step[1] == 0) and step[0].size == 1 and np.all(step[0] > 0))
+
+
+def _graph(model: Any) -> Any:
+    """The model as a graph of layers; None for a layer, and for a model that is none (a subclass)."""
+    functional = getattr(model, "_functional", None) or model  # of a Sequential of Keras 3
+    has_nodes = hasattr(functional, "_nodes_by_depth") and getattr(functional, "inputs", None)
+    return functional if has_nodes else None
+
+
+def _nodes(graph: Any) -> Iterator[_Node]:
+    for nodes in graph._nodes_by_depth.values():
+        for node in nodes:
+            if hasattr(node, "operation"):  # Keras 3
+                tensors, arguments = list(node.input_tensors), node.arguments
+                layer, outputs, named = node.operation, list(node.outputs), arguments.kwargs
+                constants = [*arguments.args, *named.values()]
+            else:
+                layer, tensors, outputs = node.layer, list(node.keras_inputs), _flat(node.outputs)
+                constants = [*node.call_args, *node.call_kwargs.values()]
+            yield _Node(layer, tensors, outputs, constants)
+
+
+def _flat(values: Any) -> list[Any]:
+    if isinstance(values, dict):
+        values = list(values.values())
+    return [part for value in values for part in _flat(value)] if isinstance(values, list | tuple) else [values]
+
+
+def _follow(graph: Any, tensor: Any, so_far: Affine, after: list[tuple[Any, Any]], depth: int) -> Iterator[Affine]:
+    """What has become of the input where each branch begins to learn.
+
+    Args:
+        graph: the model.
+        tensor: the point in it that is reached.
+        so_far: what has become of the input there.
+        after: the models that this one stands in, with the tensor that each goes on with, the innermost last.
+        depth: steps that were made.
+    """
+    users = [node for node in _nodes(graph) if any(tensor is value for value in node.inputs)]
+    if depth > _DEEPEST:
+        yield so_far
+        return
+    is_output = any(tensor is output for output in _flat(graph.outputs))
+    if is_output and after:
+        outer, next_tensor = after[-1]
+        yield from _follow(outer, next_tensor, so_far, after[:-1], depth + 1)
+    elif not users:
+        yield so_far
+    for node in users:
+        inner = _graph(node.layer)
+        if inner is not None:
+            yield from _follow(inner, inner.inputs[0], so_far, [*after, (graph, node.outputs[0])], depth + 1)
+            continue
+        step = _step(node)
+        if step is not None:
+            changed = so_far.then(*step, _in_words(node.layer))
+        elif _kind(node.layer) in _KEEP_RANGE:
+            changed = so_far
+        else:
+            yield so_far
+            continue
+        for output in node.outputs:
+            yield from _follow(graph, output, changed, after, depth + 1)
+
+
+def _kind(layer: Any) -> str:
+    """What a layer is: its class, or the last part of the TensorFlow operator's name that it calls."""
+    symbol = getattr(layer, "symbol", None)
+    return symbol.rpartition(".")[2] if isinstance(symbol, str) else type(layer).__name__
+
+
+def _in_words(layer: Any) -> str:
+    kind = _kind(layer)
+    return f"{kind} ({layer.name})" if layer.name.lower() != kind.lower() else kind
+
+
+def _step(node: _Node) -> tuple[np.ndarray, np.ndarray] | None:
+    """Scale and offset of a layer that computes ``x * scale + offset``; None for any other."""
+    layer, kind = node.layer, _kind(node.layer)
+    try:
+        if kind == "Rescaling":
+            return _numbers(layer.scale), _numbers(layer.offset)
+        if kind == "Normalization":
+            if getattr(layer, "invert", False):
+                return None
+            return _standardize(layer.mean, layer.variance, 0.0)
+        if kind == "BatchNormalization":
+            return _standardize(layer.moving_mean, layer.moving_variance, layer.epsilon)
+        if kind == "Activation":
+            is_linear = getattr(layer.activation, "__name__", "") == "linear"
+            return (np.ones(1), np.zeros(1)) if is_linear else None
+        if len(node.inputs) != 1:  # two parts of the network, added or multiplied
+            return None
+        if kind in _DIVIDE | _MULTIPLY | _ADD | _SUBTRACT:
+            return _arithmetic(kind, node)
+    except Exception:  # a layer of another version, without these parts
+        return None
+    return None
+
+
+def _arithmetic(kind: str, node: _Node) -> tuple[np.ndarray, np.ndarray] | None:
+    values = [argument for argument in node.arguments if argument is not None and not isinstance(argument, str)]
+    place = next((i for i, value in enumerate(values) if value is node.inputs[0]), 0)
+    others = [value for i, value in enumerate(values) if i != place]
+    if len(others) != 1:
+        return None
+    number = _numbers(others[0])
+    one, zero = np.ones(1), np.zeros(1)
+    if kind in _MULTIPLY:
+        return number, zero
+    if kind in _ADD:
+        return one, number
+    if kind in _SUBTRACT:
+        return (one, -number) if place == 0 else (-one, number)
+    return (1 / number, zero) if place == 0 else None
+
+
+def _standardize(mean: Any, variance: Any, epsilon: float) -> tuple[np.ndarray, np.ndarray]:
+    scale = 1 / np.sqrt(np.maximum(_numbers(variance) + epsilon, 1e-12))
+    return scale, -_numbers(mean) * scale
+
+
+def _numbers(value: Any) -> np.ndarray:
+    """A number, or one per channel.
+
+    Raises:
+        TypeError: it is none; ValueError: the same.
+    """
+    if hasattr(value, "numpy"):  # a variable or tensor
+        value = value.numpy()
+    numbers = np.asarray(value, np.float64).ravel()
+    if numbers.size not in (1, 3):
+        raise ValueError("one number, or one per channel, is expected")
+    return numbers

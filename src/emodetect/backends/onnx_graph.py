@@ -1,0 +1,179 @@
+"""The operators of an ONNX graph, at its input and at its output."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from emodetect.backends.own_scaling import IDENTITY, Affine, FloatArray, OwnScaling, judge
+
+_KEEP_RANGE = {
+    "Identity", "Cast", "Dropout", "Transpose", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Expand", "Tile", "Pad", "Concat",
+    "Resize", "Upsample", "Slice", "Gather", "Split", "Clip", "AveragePool", "GlobalAveragePool", "MaxPool", "GlobalMaxPool",
+    "ReduceMean", "DequantizeLinear", "QuantizeLinear",
+}  # fmt: skip
+"""Operators that change neither the range of the pixels nor hold what was learned."""
+
+_SHAPES_ONLY = {"Identity", "Cast", "Dropout", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose"}
+"""What stands after the last activation and changes no value."""
+
+_LINEAR = {"Gemm", "MatMul", "Conv", "Add", "BatchNormalization"}
+"""After these come logits."""
+
+_DEEPEST = 50
+"""Steps that are followed, from the input or to the output."""
+
+
+class OnnxGraph:
+    """A graph that can be asked about.
+
+    Args:
+        path: the file; tensors that it keeps in other files are not read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        import onnx
+
+        self.model: Any = onnx.load(path, load_external_data=False)
+        graph = self.model.graph
+        self._tensors = {tensor.name: tensor for tensor in graph.initializer}
+        self._makers = {name: node for node in graph.node for name in node.output}
+        self._users: dict[str, list[Any]] = {}
+        for node in graph.node:
+            for name in dict.fromkeys(node.input):
+                self._users.setdefault(name, []).append(node)
+        self._outputs = {output.name for output in graph.output}
+
+    @property
+    def parameters(self) -> int:
+        """Numbers in the graph's weights."""
+        return sum(int(np.prod(tensor.dims, dtype=np.int64)) for tensor in self._tensors.values())
+
+    def own_scaling(self, name: str) -> OwnScaling | None:
+        """What the operators after this input do to it before the first that learns; None for nothing."""
+        return judge(list(self._follow(name, IDENTITY, 0)))
+
+    def activation(self, output: str) -> str | None:
+        """The last activation before an output: "softmax", "sigmoid", "linear"; None where none of them is seen."""
+        for _ in range(_DEEPEST):
+            node = self._makers.get(output)
+            if node is None:
+                return None
+            kind = node.op_type
+            if kind in ("Softmax", "Sigmoid", "HardSigmoid"):
+                return "softmax" if kind == "Softmax" else "sigmoid"
+            if kind in _LINEAR and self._step(node, output) is None:
+                return "linear"
+            if kind not in _SHAPES_ONLY and not self._scales_up(node):
+                return None
+            output = self._changing(node)[0] if self._changing(node) else ""
+        return None
+
+    def _scales_up(self, node: Any) -> bool:
+        """Whether a node only multiplies by a positive number, as it makes percents of shares."""
+        names = self._changing(node)
+        step = self._step(node, names[0]) if len(names) == 1 else None
+        return step is not None and bool(np.all(step[1] == 0) and step[0].size == 1 and np.all(step[0] > 0))
+
+    def _changing(self, node: Any) -> list[str]:
+        """The inputs of a node that are no constants."""
+        return [name for name in node.input if name and self._constant(name) is None and name not in self._tensors]
+
+    def _follow(self, name: str, so_far: Affine, depth: int) -> Iterator[Affine]:
+        users = self._users.get(name, [])
+        if depth > _DEEPEST or not users:
+            yield so_far
+        for node in users if depth <= _DEEPEST else ():
+            step = self._step(node, name)
+            if step is not None:
+                changed = so_far.then(*step, f"{node.op_type}{f' ({node.name})' if node.name else ''}")
+            elif (node.op_type in _KEEP_RANGE and node.input[0] == name) or node.op_type == "Concat":
+                changed = so_far
+            elif node.op_type == "Shape":  # tells sizes, not pixels
+                continue
+            else:
+                yield so_far
+                continue
+            for output in node.output:
+                if output in self._users or output in self._outputs:
+                    yield from self._follow(output, changed, depth + 1)
+
+    def _step(self, node: Any, name: str) -> tuple[FloatArray, FloatArray] | None:
+        """Scale and offset of a node that computes ``x * scale + offset`` with constants; None for any other."""
+        one, zero = np.ones(1), np.zeros(1)
+        kind, inputs = node.op_type, list(node.input)
+        if kind == "BatchNormalization" and inputs[0] == name:
+            mean, variance = self._numbers(inputs[3]), self._numbers(inputs[4])
+            if mean is None or variance is None:
+                return None
+            scale = 1 / np.sqrt(np.maximum(variance + 1e-5, 1e-12))
+            return scale, -mean * scale
+        if kind == "Neg":
+            return -one, zero
+        if kind not in ("Mul", "Div", "Add", "Sub") or inputs.count(name) != 1:
+            return None
+        place = inputs.index(name)
+        number = self._numbers(inputs[1 - place])
+        if number is None:
+            return None
+        if kind == "Mul":
+            return number, zero
+        if kind == "Add":
+            return one, number
+        if kind == "Sub":
+            return (one, -number) if place == 0 else (-one, number)
+        return (1 / number, zero) if place == 0 and np.all(number != 0) else None
+
+    def _numbers(self, name: str) -> FloatArray | None:
+        """A constant that is one number, or one per channel."""
+        value = self._constant(name)
+        if value is None:
+            return None
+        numbers = np.asarray(value, np.float64).ravel()
+        if numbers.size > 3 and np.ptp(numbers) == 0:
+            numbers = numbers[:1]
+        return numbers if numbers.size in (1, 3) else None
+
+    def _constant(self, name: str, depth: int = 0) -> Any:
+        """The value of a name that does not depend on the input; None where it does, or is too large to matter."""
+        from onnx import external_data_helper, numpy_helper
+
+        if name in self._tensors:
+            tensor = self._tensors[name]
+            if external_data_helper.uses_external_data(tensor) or np.prod(tensor.dims, dtype=np.float64) > 1e7:
+                return None
+            return numpy_helper.to_array(tensor)
+        node = self._makers.get(name)
+        if node is None or depth > _DEEPEST:
+            return None
+        if node.op_type == "Constant":
+            attribute = node.attribute[0]
+            if attribute.name == "value":
+                return numpy_helper.to_array(attribute.t)
+            import onnx
+
+            return onnx.helper.get_attribute_value(attribute)
+        if node.op_type in (*_SHAPES_ONLY, "Expand"):
+            return self._constant(node.input[0], depth + 1)
+        values = [self._constant(part, depth + 1) for part in node.input]
+        compute = _FOLDED.get(node.op_type)
+        if compute is None or any(value is None for value in values):
+            return None
+        with np.errstate(all="ignore"):
+            return compute(*(np.asarray(value, np.float64) for value in values))
+
+
+_FOLDED: dict[str, Any] = {
+    "Add": np.add,
+    "Sub": np.subtract,
+    "Mul": np.multiply,
+    "Div": np.divide,
+    "Sqrt": np.sqrt,
+    "Reciprocal": np.reciprocal,
+    "Neg": np.negative,
+    "Pow": np.power,
+}
+"""Arithmetic on constants that exporters leave in the graph."""

@@ -1,0 +1,113 @@
+"""Which pixels a network wants that scales its input by itself: decided by the numbers that its first layers make of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from emodetect.backends.conventions import IMAGENET, Scaling
+
+FloatArray = npt.NDArray[np.float64]
+
+_RANGES = ((0.0, 255.0), (0.0, 1.0), (-1.0, 1.0))
+"""Ranges in which networks are given their pixels, the likeliest first."""
+
+
+_EXACT = ((0.0, 1.0), (-1.0, 1.0), (-0.5, 0.5), (0.0, 255.0))
+"""Ranges that people bring them to."""
+
+
+@dataclass(frozen=True)
+class Affine:
+    """What the layers up to some point make of the input: ``input * scale + offset``, each a number or one per channel.
+
+    Attributes:
+        layers: the layers or operators that do so, in order, in words; those that change nothing are left out.
+        before: the same without the last of them; None where there is none.
+    """
+
+    scale: FloatArray
+    offset: FloatArray
+    layers: tuple[str, ...] = ()
+    before: Affine | None = None
+
+    def then(self, scale: npt.ArrayLike, offset: npt.ArrayLike, layer: str) -> Affine:
+        """This, and after it one more layer."""
+        factor, term = (np.asarray(value, np.float64).ravel() for value in (scale, offset))
+        if np.allclose(factor, 1, atol=1e-3) and np.allclose(term, 0, atol=1e-3):
+            return self
+        return Affine(self.scale * factor, self.offset * factor + term, (*self.layers, layer), self)
+
+    def ends(self, low: float, high: float) -> tuple[float, float]:
+        """Where an input from ``low`` to ``high`` lies afterwards, over all channels."""
+        scale, offset = float(np.mean(self.scale)), float(np.mean(self.offset))
+        first, second = scale * low + offset, scale * high + offset
+        return min(first, second), max(first, second)
+
+
+IDENTITY = Affine(np.ones(1), np.zeros(1))
+
+
+@dataclass(frozen=True)
+class OwnScaling:
+    """What a network does to its input by itself.
+
+    Attributes:
+        layers: what does it, in words.
+        wants: the scaling of the pixels that it wants; None where its numbers fit no usual range.
+    """
+
+    layers: str
+    wants: Scaling | None
+
+
+def judge(ends: Sequence[Affine]) -> OwnScaling | None:
+    """Find what a network wants, from what its branches make of the input before they begin to learn.
+
+    Args:
+        ends: one for each branch; a network without branches has one.
+
+    Returns:
+        None where no branch changes its input.
+    """
+    changed = [end for end in ends if end.layers]
+    if not changed:
+        return None
+    wanted = [_wanted(end) for end in changed]
+    layers = " and ".join(dict.fromkeys(layer for end in changed for layer in end.layers))
+    agreed = all(one == wanted[0] for one in wanted) and len(changed) == len(ends)
+    return OwnScaling(layers, wanted[0] if agreed else None)
+
+
+def _wanted(affine: Affine) -> Scaling | None:
+    if len(affine.scale) == 3 or len(affine.offset) == 3:
+        mapped = affine.scale * np.add.outer((0, 255), np.zeros(3)) * IMAGENET.scale
+        mapped = mapped + affine.scale * np.asarray(IMAGENET.offset) + affine.offset
+        if np.allclose(mapped, [[0] * 3, [1] * 3], atol=0.03):  # it undoes what is done to ImageNet's pixels
+            return IMAGENET
+    step: Affine | None = affine
+    while step is not None and step.layers:  # what the last layer makes of it says most
+        for low, high in _RANGES:
+            if not np.allclose(step.ends(0, 1), (0, 1), atol=1e-3) and any(
+                np.allclose(step.ends(low, high), exact, atol=0.02 * (exact[1] - exact[0])) for exact in _EXACT
+            ):
+                return Scaling.to_range(low, high)
+        step = step.before
+    for fits in (_is_unit, _is_byte):
+        found = [ends for ends in _RANGES if fits(*affine.ends(*ends))]
+        if found:  # among several, the one that is centered best
+            return Scaling.to_range(*min(found, key=lambda ends: abs(sum(affine.ends(*ends)))))
+    return None
+
+
+def _is_unit(low: float, high: float) -> bool:
+    """Whether these are ends as learning layers like them: 0 to 1, -1 to 1, or mean 0 and deviation 1."""
+    return 0.9 <= high - low <= 12 and low <= 0.1 and low >= -6.5 and high <= 6.5
+
+
+def _is_byte(low: float, high: float) -> bool:
+    """Whether these are ends of bytes, as they are or with their mean taken off."""
+    return 200 <= high - low <= 300 and -160 <= low <= 1

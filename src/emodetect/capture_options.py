@@ -1,0 +1,51 @@
+"""FFmpeg's options inside OpenCV, which looks for them in the environment."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections.abc import Iterator
+
+OPTIONS_VARIABLE = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
+"""The variable; what the user has set there is kept."""
+
+
+class _CaptureOptions:
+    """FFmpeg's options for captures that are opened.
+
+    Args:
+        options: what must hold, whatever the user's own options say.
+        usually: what holds where the user has none.
+
+    The variable holds for the whole process: openings with the same options may overlap, others wait for their end.
+    """
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._users = 0
+        self._held = "", ""
+        self._before: str | None = None
+
+    @contextlib.contextmanager
+    def __call__(self, options: str, *, usually: str = "") -> Iterator[None]:
+        with self._changed:
+            self._changed.wait_for(lambda: not self._users or self._held == (options, usually))
+            if not self._users:
+                self._before, self._held = os.environ.get(OPTIONS_VARIABLE), (options, usually)
+                os.environ[OPTIONS_VARIABLE] = "|".join(part for part in (self._before or usually, options) if part)
+            self._users += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._users -= 1
+                if not self._users:
+                    if self._before is None:
+                        del os.environ[OPTIONS_VARIABLE]
+                    else:
+                        os.environ[OPTIONS_VARIABLE] = self._before
+                self._changed.notify_all()
+
+
+capture_options = _CaptureOptions()

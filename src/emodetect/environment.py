@@ -1,0 +1,136 @@
+"""Environment variables of the libraries that emodetect uses, set in one place before any of them is imported.
+
+They keep libraries from talking to the network, from writing into the user's home, and from ending the process over a variable.
+Child processes inherit them.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import re
+import secrets
+from importlib.util import find_spec
+
+_ALWAYS = {
+    # ONNX Runtime gathers what it is used for, keeps it in the user's cache and sends it to its maker.
+    "ORT_DISABLE_TELEMETRY": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+}
+
+_OWN = {
+    "MPLBACKEND": "agg",
+    # Scikit-learn's joblib complains where there is no shared memory (/dev/shm); nothing here needs its processes.
+    "JOBLIB_MULTIPROCESSING": "0",
+}
+
+_UNLESS_SET = {
+    # OpenCV opens and closes one source at a time otherwise, and so none while a network camera keeps the first one waiting;
+    # FFmpeg itself needs no such lock.
+    "OPENCV_FFMPEG_IS_THREAD_SAFE": "1",
+    # Nothing here computes on a graphics card by OpenCL, whose drivers keep caches in the home folder.
+    "OPENCV_OPENCL_RUNTIME": "disabled",
+}
+
+_OPENCV_TEXTS = {
+    "OPENCV_FFMPEG_CAPTURE_OPTIONS",
+    "OPENCV_FFMPEG_LOGLEVEL",
+    "OPENCV_FFMPEG_WRITER_OPTIONS",
+    "OPENCV_LOG_LEVEL",
+    "OPENCV_OPENCL_RUNTIME",
+    "OPENCV_UI_BACKEND",
+    "OPENCV_UI_PRIORITY_LIST",
+    "OPENCV_VIDEOIO_PRIORITY_LIST",
+}
+"""Variables of OpenCV that take any text. With most others a value of the wrong kind ends the process, mostly at cv2's import."""
+
+_OPENCV_NUMBERS = re.compile(
+    r"OPENCV_(?:IO_MAX_IMAGE_(?:PIXELS|WIDTH|HEIGHT|PARAMS)|FFMPEG_(?:READ|DECODE)_ATTEMPTS|FFMPEG_THREADS|VIDEOIO_PRIORITY_\w+)"
+)
+"""Variables of OpenCV that take a number; those of others are left out unless 0 or 1, which a number and a switch both may be."""
+
+_THREADS = re.compile(r"(?:[A-Z]+_NUM|TF_NUM_(?:INTRA|INTER)OP)_THREADS|OMP_THREAD_LIMIT")
+_XLA = {"XLA_FLAGS", "TF_XLA_FLAGS"}
+
+_CACHES = {"XDG_CACHE_HOME": "", "MPLCONFIGDIR": "matplotlib", "KERAS_HOME": "keras"}
+"""Variables that say where libraries keep caches and their own settings, and the folder that each gets in the process's own."""
+
+_ignored: list[str] = []
+_folder: str | None = None
+
+
+def prepare() -> None:
+    """Set what must hold wherever the package is imported, also in a program of the user's: importing it calls this."""
+    os.environ.update(_ALWAYS)
+    for name, value in _UNLESS_SET.items():
+        os.environ.setdefault(name, value)
+    for name, value in list(os.environ.items()):
+        if name.startswith("OPENCV_") and not _suits_opencv(name, value):
+            _leave_out(name)
+    backend = os.environ.get("MPLBACKEND", "")
+    if backend.startswith("module://") and not _exists(backend.removeprefix("module://")):
+        os.environ["MPLBACKEND"] = "agg"  # a notebook's, inherited by a program that lacks the notebook's packages
+
+
+def prepare_own_process() -> None:
+    """Set the rest, in a process that is emodetect's alone: a command, or a process of one.
+
+    Nothing opens a window of Matplotlib, and caches go to a folder of the process, which a library makes if it needs it and
+    `remove_caches` removes.
+    """
+    global _folder
+    prepare()
+    os.environ.update(_OWN)
+    for name, value in list(os.environ.items()):
+        is_wrong_number = _THREADS.fullmatch(name) and not re.fullmatch(r"[1-9][0-9]{0,3}(?:,[1-9][0-9]{0,3})*", value.strip())
+        is_no_flag = name in _XLA and not all(flag.startswith(("--xla_", "--tf_xla_")) for flag in value.split())
+        if is_wrong_number or is_no_flag:
+            _leave_out(name)
+    if _folder is None:
+        # Not made yet, and of a name that nobody can guess.
+        _folder = os.path.join(temporary_folder() or os.devnull, f"emodetect-{secrets.token_hex(8)}")
+        atexit.register(remove_caches)
+        for name, part in _CACHES.items():
+            os.environ[name] = os.path.join(_folder, part) if part else _folder
+
+
+def remove_caches() -> None:
+    """Remove the folder that libraries kept their caches in; at the end of the process, also before `os._exit`."""
+    if _folder is not None and os.path.isdir(_folder):
+        import shutil
+
+        shutil.rmtree(_folder, ignore_errors=True)
+
+
+def ignored_variables() -> list[str]:
+    """Lines that say which variables were left out since a library would have ended the process, each once."""
+    lines = [f"the variable {line}" for line in _ignored]
+    _ignored.clear()
+    return lines
+
+
+def _suits_opencv(name: str, value: str) -> bool:
+    if name in _OPENCV_TEXTS:
+        return True
+    return re.fullmatch("[0-9]{1,18}" if _OPENCV_NUMBERS.fullmatch(name) else "[01]", value) is not None
+
+
+def _leave_out(name: str) -> None:
+    _ignored.append(f"{name} is not used: {os.environ.pop(name)!r} is no value of it")
+
+
+def _exists(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except (ImportError, ValueError, AttributeError):
+        return False
+
+
+def temporary_folder() -> str | None:
+    """The folder for temporary files; None where there is none that can be written to."""
+    import tempfile
+
+    try:
+        return tempfile.gettempdir()
+    except OSError:
+        return None

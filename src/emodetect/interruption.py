@@ -1,0 +1,53 @@
+"""Work that a signal must not tear apart."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+
+def past_one_interruption(work: Callable[[], object]) -> None:
+    """Do something to its end, though Ctrl-C or another signal's exception comes meanwhile, which is raised afterwards.
+
+    A second one is raised at once.
+
+    Args:
+        work: what to do; called again where it was interrupted.
+    """
+    try:
+        work()
+    except Exception:
+        raise
+    except BaseException:
+        work()
+        raise
+
+
+class Task:
+    """Work in a daemon thread of its own.
+
+    Before Python 3.13, `threading.Thread` takes a thread for ended once waiting for it was interrupted.
+
+    Args:
+        work: what to do.
+        name: the thread's.
+    """
+
+    def __init__(self, work: Callable[[], None], *, name: str) -> None:
+        self._work, self._done = work, threading.Event()
+        threading.Thread(target=self._run, name=name, daemon=True).start()
+
+    def _run(self) -> None:
+        try:
+            self._work()
+        finally:
+            self._done.set()
+
+    @property
+    def is_done(self) -> bool:
+        """Whether it has ended, by an error or not."""
+        return self._done.is_set()
+
+    def wait(self) -> None:
+        """Wait for its end."""
+        self._done.wait()

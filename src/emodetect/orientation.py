@@ -1,0 +1,80 @@
+"""The eight ways in which a picture can lie in a file, and how it is made upright."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from emodetect.types import Image
+
+_EXACT = 1.0
+"""Degrees by which a turn may miss a multiple of 90 and still be taken for it."""
+
+
+@dataclass(frozen=True)
+class Orientation:
+    """What makes a stored picture upright: rows and columns are swapped first, then it is mirrored.
+
+    Attributes:
+        is_transposed: whether rows become columns.
+        is_mirrored: whether left and right are swapped then.
+        is_flipped: whether top and bottom are swapped then.
+    """
+
+    is_transposed: bool = False
+    is_mirrored: bool = False
+    is_flipped: bool = False
+
+    @classmethod
+    def from_exif(cls, number: int) -> Orientation:
+        """The orientation that EXIF and TIFF give this number.
+
+        Raises:
+            ValueError: the number is not one from 1 to 8.
+        """
+        if not 1 <= number <= 8:
+            raise ValueError(f"expected an orientation from 1 to 8, got {number}")
+        return cls(number >= 5, number in (2, 3, 6, 7), number in (3, 4, 7, 8))
+
+    @classmethod
+    def from_matrix(cls, matrix: Sequence[int]) -> tuple[Orientation, float]:
+        """The orientation that is nearest to a display matrix.
+
+        Args:
+            matrix: nine numbers, row by row, as in a ``tkhd`` box: a pixel (x, y) is shown at
+                (``matrix[0] * x + matrix[3] * y``, ``matrix[1] * x + matrix[4] * y``), times a scale, moved into the picture.
+
+        Returns:
+            The orientation; and by how many degrees the matrix differs from it, 0 if it does not.
+
+        Raises:
+            ValueError: the matrix maps the picture onto a line.
+        """
+        a, b, c, d = (float(matrix[place]) for place in (0, 1, 3, 4))
+        if a * d == b * c:
+            raise ValueError("expected a display matrix that can be inverted")
+        across, down = math.atan2(b, a), math.atan2(d, c)  # where the rows and the columns of the stored picture point
+        sign = 1 if a * d > b * c else -1  # -1: mirrored
+        turned = round(2 * across / math.pi) * math.pi / 2
+        off = max(abs(math.remainder(off, 2 * math.pi)) for off in (across - turned, down - turned - sign * math.pi / 2))
+        off = math.degrees(off)
+        cosine, sine = round(math.cos(turned)), round(math.sin(turned))
+        found = cls(True, sign * sine > 0, sine < 0) if sine else cls(False, cosine < 0, sign * cosine < 0)
+        return found, off if off > _EXACT else 0.0
+
+    def upright(self, image: Image) -> Image:
+        """The picture as it is shown; ``image`` itself where nothing needs doing."""
+        if self.is_transposed:
+            image = np.asarray(cv2.transpose(image), np.uint8)
+        if self.is_mirrored or self.is_flipped:
+            axis = -1 if self.is_mirrored and self.is_flipped else int(self.is_mirrored)
+            image = np.asarray(cv2.flip(image, axis), np.uint8)
+        return image
+
+    def size(self, width: int, height: int) -> tuple[int, int]:
+        """Width and height of the picture as it is shown."""
+        return (height, width) if self.is_transposed else (width, height)

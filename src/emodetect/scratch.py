@@ -1,0 +1,105 @@
+"""Temporary files that show people: they leave nothing behind, however the process ends."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import stat
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+_PREFIX, _OWNER = "emodetect-", ".emodetect-owner"
+"""What folders are called, and the file in each that its owner holds locked: the system lets go of the lock when that ends."""
+
+_folders: set[Path] = set()
+
+
+@dataclass(frozen=True)
+class ScratchFile:
+    """A file that a child process writes and this one reads.
+
+    Attributes:
+        path: what the child calls it.
+        descriptors: what the child must inherit.
+    """
+
+    path: Path
+    descriptors: tuple[int, ...] = ()
+
+    def read(self) -> bytes:
+        """All of it; nothing where the child has made none."""
+        return self.path.read_bytes() if self.path.exists() else b""
+
+
+@contextlib.contextmanager
+def scratch_file(name: str) -> Iterator[ScratchFile]:
+    """A file without a name on any disk, in memory, where the system has such; else one in a `scratch_folder`.
+
+    Args:
+        name: what to call it where it needs a name.
+    """
+    with contextlib.ExitStack() as stack:
+        if hasattr(os, "memfd_create"):
+            descriptor = os.memfd_create(name)
+            stack.callback(os.close, descriptor)
+            path = Path(f"/proc/self/fd/{descriptor}")
+            if path.exists():
+                yield ScratchFile(path, (descriptor,))
+                return
+        yield ScratchFile(stack.enter_context(scratch_folder()) / name)
+
+
+@contextlib.contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """A folder that is removed afterwards; where this process is killed before that, by `sweep` in a later one."""
+    sweep()
+    folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
+    _folders.add(folder)
+    try:
+        owner = os.open(folder / _OWNER, os.O_CREAT | os.O_RDWR, 0o600)
+        try:
+            if fcntl is not None:
+                fcntl.flock(owner, fcntl.LOCK_EX)
+            yield folder
+        finally:
+            os.close(owner)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        _folders.discard(folder)
+
+
+def remove_folders() -> None:
+    """Remove this process's folders at once; for one that leaves without waiting for anything."""
+    for folder in list(_folders):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def sweep() -> None:
+    """Remove the folders of processes that were killed; those of other users, and all else, are let alone."""
+    if fcntl is None:
+        return
+    with contextlib.suppress(OSError), os.scandir(tempfile.gettempdir()) as entries:
+        for entry in entries:
+            if entry.name.startswith(_PREFIX) and entry.is_dir(follow_symlinks=False):
+                with contextlib.suppress(OSError):
+                    _sweep(Path(entry.path))
+
+
+def _sweep(folder: Path) -> None:
+    if folder.lstat().st_uid != os.getuid():
+        return
+    owner = os.open(folder / _OWNER, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        if stat.S_ISREG(os.fstat(owner).st_mode):
+            fcntl.flock(owner, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(folder, ignore_errors=True)
+    finally:
+        os.close(owner)

@@ -1,0 +1,249 @@
+"""Streams over HTTP: fetched here and not by FFmpeg, which would go wherever the server sends it."""
+
+from __future__ import annotations
+
+import http.client
+import io
+import ssl
+import urllib.error
+import urllib.request
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote, unquote, urljoin, urlsplit, urlunsplit
+
+from emodetect.errors import SourceError
+from emodetect.sources.sockets import CONNECT_SECONDS, Sockets, unchecked_context
+from emodetect.text import public_address
+
+_PORTS = {"http": 80, "https": 443}
+
+_NEAR = 1 << 20
+"""Bytes that are read and dropped, rather than asked for anew, where something further on is wanted."""
+
+HOW_TO_FOLLOW = "name that address, or allow it with --follow-redirects"
+
+
+class HttpStream(io.BufferedIOBase):
+    """The body of an HTTP answer, as FFmpeg reads it by way of OpenCV.
+
+    A redirect is followed where it stays on the host and port that were named. Certificates are not checked: cameras sign
+    their own, and so it was with FFmpeg.
+
+    Args:
+        address: http or https; a name and password in it are sent where the server asks for them.
+        sockets: what connections are made through.
+        follow_redirects: whether redirects to other hosts and ports are followed, too.
+
+    Attributes:
+        address: where the body comes from, after redirects.
+        content_type: what the server says it is, in small letters.
+        most_bytes: how many bytes may be read until `picture_came`.
+        error: why it ended, where it was not its normal end. OpenCV lets no exception through.
+
+    Raises:
+        SourceError: the server sends the stream's viewers to another host or port.
+        OSError: it cannot be opened; says why, as a clause.
+    """
+
+    def __init__(self, address: str, sockets: Sockets, *, follow_redirects: bool, most_bytes: int) -> None:
+        self.error: SourceError | None = None
+        self.most_bytes, self._read_bytes = most_bytes, 0
+        self._name = public_address(address)
+        parts = urlsplit(address)
+        self.address = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment=""))
+        # http.client refuses what has to be escaped; people copy addresses with spaces and letters of all kinds.
+        self.address = quote(self.address, safe="%/:=&?~#+!$,;'@()*[]")
+        passwords = urllib.request.HTTPPasswordMgrWithDefaultRealm()
+        if parts.username is not None:
+            everywhere = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], "/", "", ""))
+            passwords.add_password(None, everywhere, unquote(parts.username), unquote(parts.password or ""))
+        self._opener = urllib.request.build_opener(
+            _handler(sockets, unchecked_context()),
+            _Redirects(self._name, _place(self.address), follow_redirects),
+            _BasicAuth(passwords),
+            urllib.request.HTTPDigestAuthHandler(passwords),
+        )
+        self._body = self._open()
+        self.address = self._body.url
+        headers = self._body.headers
+        self.content_type = headers.get_content_type()
+        length = headers.get("Content-Length", "")
+        self._length = int(length) if length.isdecimal() and headers.get("Accept-Ranges", "").lower() == "bytes" else None
+        self._at = self._wanted = 0
+        self._peeked = b""
+
+    def peek(self, size: int = 0) -> bytes:
+        """The first bytes, up to so many, which are read again afterwards; to be called once, before anything is read."""
+        try:
+            while len(self._peeked) < size and (more := self._body.read1(size - len(self._peeked))):
+                self._peeked += more
+                if len(self._peeked) >= 16 and b"\n" in self._peeked:
+                    break  # a stream may be slow, and a line says enough
+        except (OSError, http.client.HTTPException, ValueError):
+            pass
+        return self._peeked
+
+    def picture_came(self) -> None:
+        """Count bytes anew."""
+        self._read_bytes = 0
+
+    def readable(self) -> bool:
+        """Always."""
+        return True
+
+    def read(self, size: int | None = -1) -> bytes:
+        """Up to so many bytes; none at the end, and where something is wrong."""
+        try:
+            return self._read(65536 if size is None or size < 0 else size)
+        except (OSError, http.client.HTTPException, ValueError):
+            return b""
+
+    read1 = read
+
+    def _read(self, size: int) -> bytes:
+        if self._read_bytes > self.most_bytes:
+            self.error = SourceError(f"{self._name}: has sent {self.most_bytes / 1e6:.0f} MB without a picture")
+            return b""
+        if self._wanted != self._at:
+            self._go_to(self._wanted)
+        if self._peeked:
+            data, self._peeked = self._peeked[:size], self._peeked[size:]
+        else:
+            data = self._body.read1(size)
+        self._at = self._wanted = self._at + len(data)
+        self._read_bytes += len(data)
+        return data
+
+    def _go_to(self, place: int) -> None:
+        if not 0 < place - self._at < _NEAR:
+            self._body.close()
+            self._body, self._at, self._peeked = self._open(place), place, b""
+        while self._at < place and (data := self._peeked[: place - self._at] or self._body.read1(place - self._at)):
+            self._peeked = self._peeked[len(data) :]
+            self._at += len(data)
+
+    def seekable(self) -> bool:
+        """Whether the server gives parts."""
+        return self._length is not None
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Go to a place; -1 where the server gives no parts."""
+        if self._length is None:
+            return -1
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._wanted, io.SEEK_END: self._length}[whence]
+        self._wanted = max(0, start + offset)
+        return self._wanted
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        if not self.closed:
+            self._body.close()
+        super().close()
+
+    def _open(self, start: int = 0) -> Any:
+        headers = {"User-Agent": "emodetect", "Accept": "*/*", **({"Range": f"bytes={start}-"} if start else {})}
+        try:
+            body = self._opener.open(urllib.request.Request(self.address, headers=headers), timeout=CONNECT_SECONDS)
+        except urllib.error.HTTPError as error:
+            error.close()
+            raise OSError(f"the server answers {_in_words(error.code)}") from None
+        except urllib.error.URLError as error:
+            raise OSError(_reason(error.reason)) from error
+        except (http.client.HTTPException, ValueError) as error:
+            raise OSError("the server's answer is no HTTP") from error
+        if start and body.status != HTTPStatus.PARTIAL_CONTENT:
+            body.close()
+            raise OSError("the server gives no parts")
+        return body
+
+
+class _BasicAuth(urllib.request.HTTPBasicAuthHandler):
+    """Where a server asks for something else, as it does where there is no password to give, that is the server's own answer."""
+
+    def http_error_auth_reqed(self, *arguments: Any) -> Any:
+        try:
+            return super().http_error_auth_reqed(*arguments)
+        except ValueError:
+            return None
+
+
+class _Redirects(urllib.request.HTTPRedirectHandler):
+    """Follows redirects within the host and port that were named, and others only where that is allowed."""
+
+    max_redirections, max_repeats = 8, 2
+
+    def __init__(self, name: str, place: tuple[str, int], follow: bool) -> None:
+        self._name, self._place, self._follow = name, place, follow
+
+    def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:
+        newurl = urljoin(req.full_url, newurl)
+        if urlsplit(newurl).scheme not in _PORTS:
+            fp.close()
+            raise SourceError(f"{self._name}: the server sends viewers on to {public_address(newurl)}, which is no stream")
+        if not self._follow and _place(newurl) != self._place:
+            fp.close()
+            raise SourceError(f"{self._name}: the server sends viewers on to {public_address(newurl)}; {HOW_TO_FOLLOW}")
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+    def http_error_302(self, req: Any, fp: Any, code: int, msg: str, headers: Any) -> Any:
+        # The method of the library looks at the scheme by itself, and says so in words of its own.
+        if newurl := headers.get("Location"):
+            self.redirect_request(req, fp, code, msg, headers, newurl)
+        return super().http_error_302(req, fp, code, msg, headers)
+
+    http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
+
+
+def _handler(sockets: Sockets, context: ssl.SSLContext) -> urllib.request.BaseHandler:
+    """What urllib makes connections with: each can be ended by closing ``sockets``."""
+
+    def connect(address: tuple[str, int], *_: object) -> Any:
+        return sockets.connect(*address)
+
+    def connect_securely(address: tuple[str, int], *_: object) -> Any:
+        connection = sockets.connect(*address)
+        connection.settimeout(CONNECT_SECONDS)  # for the handshake
+        return connection
+
+    class Connection(http.client.HTTPConnection):
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options)
+            self._create_connection = connect
+
+    class SecureConnection(http.client.HTTPSConnection):
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options)
+            self._create_connection = connect_securely
+
+        def connect(self) -> None:
+            super().connect()
+            self.sock.settimeout(None)
+            sockets.add(self.sock)
+
+    class Handler(urllib.request.HTTPSHandler):
+        def http_open(self, req: urllib.request.Request) -> Any:
+            return self.do_open(Connection, req)
+
+        def https_open(self, req: urllib.request.Request) -> Any:
+            return self.do_open(SecureConnection, req, context=context)
+
+        http_request = urllib.request.AbstractHTTPHandler.do_request_
+
+    return Handler(context=context)
+
+
+def _place(address: str) -> tuple[str, int]:
+    """Host and port."""
+    parts = urlsplit(address)
+    return (parts.hostname or "").rstrip("."), parts.port or _PORTS[parts.scheme]
+
+
+def _in_words(code: int) -> str:
+    try:
+        return f"{code} {HTTPStatus(code).phrase}"
+    except ValueError:
+        return str(code)
+
+
+def _reason(reason: object) -> str:
+    return (reason.strerror if isinstance(reason, OSError) else None) or str(reason)

@@ -1,0 +1,142 @@
+"""All pictures below a folder, and what else lies there."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from emodetect.errors import SourceError
+from emodetect.sources.images import READ_SUFFIXES, UNREAD_SUFFIXES
+from emodetect.text import counted
+
+_SYSTEM_NAMES = {
+    "thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "@eadir", "$recycle.bin", "system volume information",
+}  # fmt: skip
+"""Files and folders that systems leave behind, in lower case; others begin with a dot, as AppleDouble files do (``._x.png``)."""
+
+_SPECIAL = ((stat.S_ISFIFO, "named pipe"), (stat.S_ISSOCK, "socket"), (stat.S_ISCHR, "device"), (stat.S_ISBLK, "device"))
+"""Kinds of files that are never opened: reading one may wait for ever."""
+
+_MOST_KINDS = 8
+"""How many kinds of what was left out are named; the rest is counted."""
+
+
+@dataclass
+class ImageTree:
+    """What lies below a folder.
+
+    Attributes:
+        images: files with an ending of `READ_SUFFIXES`, also in sub-folders, sorted.
+        left_out: everything else, counted by kind: singular and plural of its name.
+    """
+
+    images: list[Path] = field(default_factory=list)
+    left_out: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+
+def is_system_file(name: str) -> bool:
+    """Whether a file or folder of this name is hidden, or left behind by a system."""
+    return name.startswith(".") or name.lower() in _SYSTEM_NAMES
+
+
+def special_kind(path: Path) -> str | None:
+    """What kind of special file this is ("named pipe", "socket", "device"); None for any other, or one that is not there."""
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
+        return None
+    return next((kind for is_kind, kind in _SPECIAL if is_kind(mode)), None)
+
+
+def list_images(folder: Path, *, sub_folders: bool = True) -> ImageTree:
+    """List the pictures in a folder and its sub-folders.
+
+    Hidden files, files of systems, special files and files of other kinds are left out and counted. Links are followed, but no
+    folder is read twice.
+
+    Args:
+        folder: where to look.
+        sub_folders: whether to look in sub-folders, too; without them they are not even counted.
+
+    Raises:
+        SourceError: a folder cannot be read.
+    """
+    tree = ImageTree()
+    for path, kind in _walk(folder, sub_folders):
+        if kind is None:
+            tree.images.append(path)
+        else:
+            tree.left_out[kind] += 1
+    tree.images.sort()
+    return tree
+
+
+def in_words(left_out: Counter[tuple[str, str]]) -> str:
+    """What was left out, as text: "5 hidden files, 1 named pipe"; the most frequent kinds first."""
+    kinds = left_out.most_common()
+    named = [counted(count, *names) for names, count in kinds[:_MOST_KINDS]]
+    rest = sum(count for _, count in kinds[_MOST_KINDS:])
+    return ", ".join(named + ([counted(rest, "file of another kind", "files of other kinds")] if rest else []))
+
+
+def _walk(top: Path, sub_folders: bool) -> Iterator[tuple[Path, tuple[str, str] | None]]:
+    """Each file below a folder with the kind under which it is left out; None for pictures."""
+    waiting, seen = [top], {_identity(top)}
+    while waiting:
+        folder = waiting.pop()
+        try:
+            with os.scandir(folder) as found:
+                entries = sorted(found, key=lambda entry: entry.name)
+        except OSError as error:
+            raise SourceError(f"{folder}: cannot be read ({error.strerror or error})") from error
+        for entry in entries:
+            path = folder / entry.name
+            if is_system_file(entry.name):
+                yield path, ("hidden file", "hidden files")
+            elif not _is_folder(entry):
+                yield path, _kind(path, entry)
+            elif sub_folders:
+                if _identity(path) in seen:
+                    yield path, ("link to a folder that is read already", "links to folders that are read already")
+                else:
+                    seen.add(_identity(path))
+                    waiting.append(path)
+
+
+def _identity(folder: Path) -> tuple[int, int]:
+    """What tells a folder from all others, whatever its name."""
+    try:
+        status = folder.stat()
+    except OSError as error:
+        raise SourceError(f"{folder}: cannot be read ({error.strerror or error})") from error
+    return status.st_dev, status.st_ino
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads to itself
+        return False
+
+
+def _kind(path: Path, entry: os.DirEntry[str]) -> tuple[str, str] | None:
+    """Under which kind a file is left out; None for a picture."""
+    if special := special_kind(path):
+        return special, f"{special}s"
+    try:
+        is_file = entry.is_file()
+    except OSError:
+        is_file = False
+    if not is_file:
+        return "link to nowhere", "links to nowhere"
+    suffix = path.suffix.lower()
+    if suffix in READ_SUFFIXES:
+        return None
+    if suffix in UNREAD_SUFFIXES:
+        cure = "(not read here; export as JPEG)"
+        return f"{suffix} picture {cure}", f"{suffix} pictures {cure}"
+    return (f"{suffix} file", f"{suffix} files") if suffix else ("file without an ending", "files without an ending")
