@@ -142,9 +142,7 @@ class ModelDescription:
             input_type=_text(taken["type"]),
             size=finding("size", lambda value: (int(value["height"]), int(value["width"]))),
             labels=finding("labels", lambda value: tuple(tuple(map(_text, names)) for names in value)),
-            scaling=finding(
-                "scaling", lambda value: Scaling(tuple(map(float, value["scale"])), tuple(map(float, value["offset"])))
-            ),
+            scaling=finding("scaling", _scaling),
             channels=finding("channels", _channels),
             output=finding("output", _text),
             outputs=tuple(
@@ -194,6 +192,10 @@ def _channels(value: Any) -> Channels:
     if value not in CHANNELS:
         raise ValueError("no channels")
     return value  # type: ignore[no-any-return]
+
+
+def _scaling(value: Any) -> Scaling:
+    return Scaling(tuple(map(float, value["scale"])), tuple(map(float, value["offset"])))
 
 
 def _shape(sizes: Any) -> tuple[int | None, ...] | None:
