@@ -326,8 +326,8 @@ class _Watch:
 
     def too_much_memory(self) -> str:
         """Why the process is ended that takes too much memory."""
-        limit = "" if self._memory is None else f" than the {size_in_words(self._memory)} that it may (--max-model-memory)"
-        return f"{'loading it' if self.is_loading else 'reading faces with it'} takes more memory{limit}"
+        limit = "" if self._memory is None else f" ({size_in_words(self._memory)}, --max-model-memory)"
+        return f"{'loading it' if self.is_loading else 'reading faces with it'} takes more memory than it may{limit}"
 
     def _run(self) -> None:
         last = time.monotonic()

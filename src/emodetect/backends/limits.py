@@ -59,7 +59,7 @@ def size_in_words(size: int) -> str:
     return f"{size / _UNITS[unit]:.4g} {unit}B"
 
 
-_memory_here = MAX_MODEL_MEMORY
+_memory_here: int | None = None
 
 
 def limit_memory_here(memory: int) -> None:
@@ -70,7 +70,12 @@ def limit_memory_here(memory: int) -> None:
 
 def activation_limit() -> int:
     """Bytes that the answer of one layer for one face may take, in this process."""
-    return _memory_here // _PARTS_OF_MEMORY
+    return (_memory_here or MAX_MODEL_MEMORY) // _PARTS_OF_MEMORY
+
+
+def arena_limit(model_bytes: int) -> int | None:
+    """Bytes that ONNX Runtime may take for a model's weights and its layers' answers; None where nothing bounds them."""
+    return None if _memory_here is None else 2 * model_bytes + _memory_here // 4
 
 
 def check_size(path: Path) -> None:

@@ -6,6 +6,7 @@ import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from emodetect.backends.limits import arena_limit
 from emodetect.backends.metadata import KEY, ModelMetadata
 from emodetect.backends.onnx_file import read_onnx_file
 from emodetect.errors import ModelError, first_line
@@ -63,10 +64,21 @@ def _load(path: Path) -> onnxruntime.InferenceSession:
     # By its name or first bytes a file could pass for another format, which `read_onnx_file` cannot read.
     options.add_session_config_entry("session.load_model_format", "ONNX")
     content = path.read_bytes() if path == EMBEDDED else read_onnx_file(path)
+    if (most := arena_limit(len(content))) is not None:
+        _limit_arena(onnxruntime, most)
+        options.add_session_config_entry("session.use_env_allocators", "1")
     try:
         return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime has no common base class for what a bad file raises
         raise ModelError(f"{path}: not a model that ONNX Runtime can load ({first_line(error)})") from error
+
+
+def _limit_arena(onnxruntime: Any, most: int) -> None:
+    """Let a layer that takes too much fail at once, in all sessions of the process, which is then a foreign model's own."""
+    kind, place = onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, onnxruntime.OrtMemType.DEFAULT
+    onnxruntime.create_and_register_allocator(
+        onnxruntime.OrtMemoryInfo("Cpu", kind, 0, place), onnxruntime.OrtArenaCfg({"max_mem": most, "arena_extend_strategy": 1})
+    )
 
 
 def model_metadata(session: onnxruntime.InferenceSession, path: Path) -> ModelMetadata | None:
