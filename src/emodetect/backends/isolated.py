@@ -49,6 +49,8 @@ _LOOK_EVERY = 0.05
 _FACES_AT_ONCE = 16
 """Faces in one call: a crowd would multiply what a large network needs for each."""
 
+_PIPE_BYTES = 2**20
+
 _MOST_JSON = 2**22
 """Bytes of what a process says of itself or of an error."""
 
@@ -130,6 +132,7 @@ class IsolatedBackend(EmotionBackend):
         finally:
             for descriptor in ours:
                 os.close(descriptor)
+        _widen(self._process.stdin)
         self._watch = _Watch(self._process, None if job.bounds is None else job.bounds.memory)
         if self._cancelled:
             self._kill()
@@ -285,6 +288,14 @@ class IsolatedBackend(EmotionBackend):
     def _kill(self) -> None:
         if (process := self._process) is not None:
             _kill_group(process)
+
+
+def _widen(pipe: IO[bytes] | None) -> None:
+    """Let a pipe hold the crops of a frame, so that they are written and read at once; on Linux, where it can be asked for."""
+    with contextlib.suppress(ImportError, OSError, AttributeError):
+        import fcntl
+
+        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)  # type: ignore[arg-type]
 
 
 class _Watch:

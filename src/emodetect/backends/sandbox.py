@@ -30,6 +30,8 @@ _SPARE_BYTES = 512 * MB
 
 _OPEN_FILES = 256
 
+_PROCESSORS = os.cpu_count() or 1
+
 _SYSTEM_FOLDERS = ("/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/local/lib", "/lib", "/lib64", "/opt/rocm/lib", "/nix/store",
                    "/sys/devices/system/cpu", "/sys/devices/system/node", "/proc/self")  # fmt: skip
 _SYSTEM_FILES = ("/etc/ld.so.cache", "/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/dev/urandom", "/dev/random", "/dev/zero")
@@ -69,7 +71,7 @@ def processor_seconds(seconds: float) -> None:
     import resource
 
     used = resource.getrusage(resource.RUSAGE_SELF)
-    soft = int(used.ru_utime + used.ru_stime + seconds * (os.cpu_count() or 1)) + 1
+    soft = int(used.ru_utime + used.ru_stime + seconds * _PROCESSORS) + 1
     hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
     resource.setrlimit(resource.RLIMIT_CPU, (soft if hard == resource.RLIM_INFINITY else min(soft, hard), hard))
 
