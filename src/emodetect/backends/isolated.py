@@ -58,7 +58,7 @@ _START = """
 import sys
 if sys.path[:1] == [""]:
     del sys.path[0]
-sys.path += [folder for folder in sys.argv[1:] if folder not in sys.path]
+sys.path += [folder for folder in sys.argv[1:2] if folder not in sys.path]
 from emodetect.backends.worker import main
 main()
 """
@@ -92,8 +92,11 @@ class IsolatedBackend(EmotionBackend):
     @override
     def load(self) -> None:
         try:
-            with _copy_of(self._model) as copy:
+            with _place_of_copy(self._model) as (content, copy):
                 self._start(copy)
+                if copy is not None:
+                    _write(copy, content, str(self._model))
+                self._send(pickle.dumps(self._job_for(copy)))
                 about = self._receive()[0]
         except BaseException:
             self._kill()
@@ -102,30 +105,25 @@ class IsolatedBackend(EmotionBackend):
         self._take_over(about)
 
     def _start(self, copy: Path | None) -> None:
-        job, environment = self._job, dict(os.environ)
-        folders = [os.path.abspath(folder) for folder in sys.path]
-        if job.bounds is not None:
-            folders = [folder for folder in folders if holds_packages(folder)]
+        bounds, environment = self._job.bounds, dict(os.environ)
+        if bounds is not None:
             environment |= {"CUDA_VISIBLE_DEVICES": "-1"}  # what the driver needs is not to be had in the sandbox
-        job = replace(job, path=tuple(folders))
-        if copy is not None:
-            job = replace(job, arguments=(str(copy), *job.arguments[1:]), copy=(str(copy), str(self._model)))
         options: dict[str, Any] = {}
         ours: list[int] = []
         if os.name == "posix":
             theirs, self._lifeline = os.pipe()
             ours.append(theirs)
-            job = replace(job, lifeline=theirs)
             # A session of its own: what ends all processes of a terminal does not end it before this one.
             options = {"start_new_session": True, "pass_fds": ours}
         elif sys.platform == "win32":
             options = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+        root = os.path.dirname(os.path.dirname(emodetect.__file__))
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", _START, os.path.dirname(os.path.dirname(emodetect.__file__))],
+                [sys.executable, "-c", _START, root, "".join(map(str, ours)), str(copy or "")],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                stderr=None if job.bounds is None or is_debugging() else subprocess.DEVNULL,
+                stderr=None if bounds is None or is_debugging() else subprocess.DEVNULL,
                 env=environment,
                 **options,
             )
@@ -133,11 +131,20 @@ class IsolatedBackend(EmotionBackend):
             for descriptor in ours:
                 os.close(descriptor)
         _widen(self._process.stdin)
-        self._watch = _Watch(self._process, None if job.bounds is None else job.bounds.memory)
+        self._watch = _Watch(self._process, None if bounds is None else bounds.memory)
         if self._cancelled:
             self._kill()
-        self._watch.expect_answer(job.bounds.load_seconds if job.bounds else math.inf)
-        self._send(pickle.dumps(job))
+        self._watch.expect_answer(bounds.load_seconds if bounds else math.inf)
+
+    def _job_for(self, copy: Path | None) -> Job:
+        """The job with what is known only when it is begun."""
+        folders = [os.path.abspath(folder) for folder in sys.path]
+        if self._job.bounds is not None:
+            folders = [folder for folder in folders if holds_packages(folder)]
+        job = replace(self._job, path=tuple(folders))
+        if copy is None:
+            return job
+        return replace(job, arguments=(str(copy), *job.arguments[1:]), copy=(str(copy), str(self._model)))
 
     def _take_over(self, about: dict[str, Any]) -> None:
         """What the process says of its backend, if it can be true.
@@ -376,14 +383,14 @@ def _kill_group(process: subprocess.Popen[bytes]) -> None:
 
 
 @contextlib.contextmanager
-def _copy_of(model: Path | None) -> Iterator[Path | None]:
-    """A copy of a model file that nobody changes between a look at it and its use; weights of other files are in it.
+def _place_of_copy(model: Path | None) -> Iterator[tuple[bytes, Path | None]]:
+    """The content of a model file, weights of other files in it, and a place for a copy that nobody changes until it is loaded.
 
     Raises:
         ModelError: the file cannot be read, is too large, or is refused for safety.
     """
     if model is None:
-        yield None
+        yield b"", None
         return
     content, suffix = read_model_file(model)
     try:
@@ -391,13 +398,15 @@ def _copy_of(model: Path | None) -> Iterator[Path | None]:
     except OSError as error:
         raise ModelError(f"{model}: there is no folder for a temporary copy ({error.strerror or error})") from error
     with folder:
-        copy = Path(folder.name).resolve() / (model.stem + suffix)
-        try:
-            copy.write_bytes(content)
-        except OSError as error:
-            raise ModelError(f"{model}: cannot be copied to {folder.name} ({error.strerror or error})") from error
-        del content
-        yield copy
+        yield content, Path(folder.name).resolve() / (model.stem + suffix)
+
+
+def _write(copy: Path, content: bytes, model: str) -> None:
+    """Write the copy; not before there is a process that removes it when this one is killed."""
+    try:
+        copy.write_bytes(content)
+    except OSError as error:
+        raise ModelError(f"{model}: cannot be copied to {copy.parent} ({error.strerror or error})") from error
 
 
 def _is_share(value: Any) -> TypeGuard[float]:

@@ -74,7 +74,6 @@ class Job:
         path: folders to import from; for a foreign model after the interpreter's own.
         bounds: for a foreign model, which is then in the sandbox; None for code that is trusted.
         copy: the copy of a model file that is loaded in its place, and how messages call it.
-        lifeline: number of a pipe that ends when the process that we belong to does; None where there is no such thing.
     """
 
     title: str
@@ -83,11 +82,17 @@ class Job:
     path: tuple[str, ...]
     bounds: Bounds | None = None
     copy: tuple[str, str] | None = None
-    lifeline: int | None = None
 
 
 def main() -> NoReturn:
-    """Do the job that comes through standard input, until that is closed."""
+    """Do the job that comes through standard input, until that is closed.
+
+    Arguments of the command line are: a folder to import from; the number of a pipe that ends when the process that we belong to
+    does, where there is such a thing; and a copy of a model file, which may not be written yet, to be removed then.
+    """
+    lifeline, copy = (*sys.argv[2:], "", "")[:2]
+    if lifeline:
+        _end_with_parent(int(lifeline), copy)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that we belong to decides
     questions, answers = os.fdopen(os.dup(0), "rb"), os.dup(1)
     nothing = os.open(os.devnull, os.O_RDONLY)
@@ -100,7 +105,7 @@ def main() -> NoReturn:
             sys.path[:] = job.path
         else:
             sys.path.extend(folder for folder in job.path if folder not in sys.path)
-        _Server(job, questions, answers).run()
+        _Server(job, questions, answers, int(lifeline) if lifeline else None).run()
     # TensorFlow takes a second to be torn down in order, and there is nothing to keep.
     with contextlib.suppress(Exception):
         sys.stdout.flush()
@@ -110,8 +115,8 @@ def main() -> NoReturn:
 
 
 class _Server:
-    def __init__(self, job: Job, questions: BinaryIO, answers: int) -> None:
-        self._job, self._questions, self._answers = job, questions, answers
+    def __init__(self, job: Job, questions: BinaryIO, answers: int, lifeline: int | None) -> None:
+        self._job, self._questions, self._answers, self._lifeline = job, questions, answers, lifeline
         self._process = os.getpid()
         self._forked = False
         if hasattr(os, "register_at_fork"):
@@ -123,14 +128,13 @@ class _Server:
     def run(self) -> None:
         job, bounds = self._job, self._job.bounds
         try:
-            if job.lifeline is not None:
-                _end_with_parent(job.lifeline, job.copy and job.copy[0])
+            folder = os.path.dirname(job.copy[0]) if job.copy else None
+            if folder is not None:
+                tempfile.tempdir = folder  # which Python would look for by writing, also in the sandbox
             prepare_own_process()  # also where the other one is a program of the user's
             if bounds is not None:
-                folder = os.path.dirname(job.copy[0]) if job.copy else None
                 if folder is not None:
-                    # Python looks for a temporary folder by writing into it, and Matplotlib, which Keras imports, asks for one.
-                    tempfile.tempdir = os.environ["MPLCONFIGDIR"] = folder
+                    os.environ["MPLCONFIGDIR"] = folder  # Matplotlib, which Keras imports, wants one that is there
                 given = enter_sandbox(bounds.memory, folder)
                 if is_debugging():
                     print(f"emodetect: sandbox of {job.title}: {given}", file=sys.stderr)
@@ -139,8 +143,8 @@ class _Server:
             with contextlib.closing(self._backend()) as backend:
                 backend.load()
                 self._send(_about(backend))
-                if job.lifeline is not None:
-                    _end_inside_native_calls(job.lifeline)
+                if self._lifeline is not None:
+                    _end_inside_native_calls(self._lifeline)
                 for method, crops in self._asked():
                     if bounds is not None:
                         processor_seconds(bounds.call_seconds)
@@ -234,14 +238,15 @@ def _about(backend: EmotionBackend) -> dict[str, Any]:
     }
 
 
-def _end_with_parent(lifeline: int, copy: str | None) -> None:
+def _end_with_parent(lifeline: int, copy: str) -> None:
     """End this process, and remove the copy of a model, when the one that it belongs to is gone, however that came about."""
 
     def leave() -> None:
         os.read(lifeline, 1)
-        if copy is not None:
+        if copy:
             with contextlib.suppress(OSError):
                 os.unlink(copy)
+                os.rmdir(os.path.dirname(copy))  # which the sandbox forbids
         os._exit(1)
 
     threading.Thread(target=leave, name="parent", daemon=True).start()
