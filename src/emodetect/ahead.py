@@ -9,6 +9,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
+from emodetect.interruption import Task
+
 T = TypeVar("T")
 
 _LOOK_SECONDS = 1.0
@@ -60,14 +62,13 @@ def ahead(items: Iterable[T], *, capacity: int = 4) -> Iterator[Iterator[T]]:
         if item.error is not None:
             raise item.error
 
-    thread = threading.Thread(target=produce, name="ahead", daemon=True)
-    thread.start()
+    task = Task(produce, name="ahead")
     try:
         yield take()
     finally:
         stopping.set()
-        while thread.is_alive():
+        while not task.is_done:
             # It may be waiting for a place in the queue.
             with suppress(queue.Empty):
                 waiting.get_nowait()
-            thread.join(timeout=0.01)
+            task.wait(0.01)

@@ -55,6 +55,8 @@ _XLA = {"XLA_FLAGS", "TF_XLA_FLAGS"}
 _CACHES = {"XDG_CACHE_HOME": "", "MPLCONFIGDIR": "matplotlib", "KERAS_HOME": "keras"}
 """Variables that say where libraries keep caches and their own settings, and the folder that each gets in the process's own."""
 
+_OURS = re.compile(r"emodetect-[0-9a-f]{16}.keras$")
+
 _ignored: list[str] = []
 _folder: str | None = None
 
@@ -86,7 +88,7 @@ def prepare_own_process() -> None:
         is_no_flag = name in _XLA and not all(flag.startswith(("--xla_", "--tf_xla_")) for flag in value.split())
         if is_wrong_number or is_no_flag:
             _leave_out(name)
-    if _folder is None:
+    if _folder is None and not _OURS.search(os.environ.get("KERAS_HOME", "")):  # else the parent's, which removes it
         # Not made yet, and of a name that nobody can guess.
         _folder = os.path.join(temporary_folder() or os.devnull, f"emodetect-{secrets.token_hex(8)}")
         atexit.register(remove_caches)

@@ -239,6 +239,22 @@ def open_output(path: Path, *, overwrite: bool) -> int:
     return descriptor
 
 
+def append_whole(descriptor: int, data: bytes) -> None:
+    """Hand data to the system in one piece; where that fails, as on a full disk, nothing of it stays in the file.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    written = 0
+    try:
+        while written < len(data):
+            written += os.write(descriptor, data[written:])
+    except OSError:
+        with contextlib.suppress(OSError):  # a pipe takes nothing back
+            os.ftruncate(descriptor, os.lseek(descriptor, -written, os.SEEK_CUR))
+        raise
+
+
 def lock(descriptor: int) -> bool:
     """Keep other runs from an open file or folder until it is closed; the system lets go of it at the end of the process, too.
 

@@ -48,6 +48,6 @@ class Task:
         """Whether it has ended, by an error or not."""
         return self._done.is_set()
 
-    def wait(self) -> None:
-        """Wait for its end."""
-        self._done.wait()
+    def wait(self, timeout: float | None = None) -> None:
+        """Wait for its end, or for so many seconds."""
+        self._done.wait(timeout)

@@ -10,7 +10,7 @@ import numpy as np
 
 from emodetect.drawing.lettering import LINE, Lettering, draw_tag, tag_size, unit_for
 from emodetect.drawing.palette import BLACK, COLORS, UNKNOWN_COLOR, WHITE, Color, color_of
-from emodetect.drawing.places import SLOTS_BESIDE, place_labels
+from emodetect.drawing.places import SLOTS_BESIDE, leader, place_labels
 from emodetect.drawing.strip import Strip
 from emodetect.drawing.style import Style
 from emodetect.faces.boxes import intersections
@@ -24,6 +24,12 @@ _FRAME_COLOR: Color = (90, 90, 90)
 
 _MOST_LINES = 3
 """Lines that a message is broken into at most."""
+
+_LETTERS = 0.78
+"""The size of the letters in a line of small text, of its height."""
+
+_SMALLER = 0.7
+"""What is left of the size of a label's letters where there is little room."""
 
 _PANEL_SHADE = 0.25
 """How much of the picture is still seen behind a panel."""
@@ -82,8 +88,8 @@ def draw(
     notices = _place_notices(status, banner, size, unit, style.lettering, bottom=taken[0].y if taken else size[1])
     taken += [*marks, *(box for _, box in notices)]
     boxes = [reading.box for reading in readings]
-    texts = [_label_forms(reading, style, numbered=strip is not None) if labels else [] for reading in readings]
-    forms = [[tag_size(style.lettering, text, unit) for text in forms] for forms in texts]
+    texts = [_label_forms(reading, style, unit, numbered=strip is not None) if labels else [] for reading in readings]
+    forms = [[tag_size(style.lettering, *form) for form in forms] for forms in texts]
     places = place_labels(boxes, forms, size, taken, [layout.labels.get(reading.track_id) for reading in readings])
     taken += [place.box for place in places if place]
     panels = _place_panels(readings, size, unit, style, taken, layout.panels) if bars else [None] * len(readings)
@@ -104,7 +110,8 @@ def draw(
     for reading, place, choice in zip(readings, places, texts, strict=True):
         if place is not None:
             corner = place.box.x, place.box.y
-            draw_tag(canvas, style.lettering, choice[place.form], corner, unit, color_of(reading.shown))
+            text, size_of_letters = choice[place.form]
+            draw_tag(canvas, style.lettering, text, corner, size_of_letters, color_of(reading.shown))
     for text, box in notices:
         draw_tag(canvas, style.lettering, text, (box.x, box.y), unit, _STATUS_COLOR)
     return np.asarray(canvas)
@@ -129,12 +136,15 @@ def label(reading: FaceReading, style: Style | None = None) -> str:
     return f"{name} {reading.scores.confidence:.0%}" if reading.shown is reading.scores.dominant else name
 
 
-def _label_forms(reading: FaceReading, style: Style, *, numbered: bool) -> list[str]:
-    """The label, and without the confidence for where there is little room."""
+def _label_forms(reading: FaceReading, style: Style, unit: float, *, numbered: bool) -> list[tuple[str, float]]:
+    """The label and the size of its letters; and where there is little room without the confidence, then smaller as well."""
     number = f"{reading.track_id}: " if numbered else ""
-    forms = [number + label(reading, style)]
+    forms = [(number + label(reading, style), unit)]
     if reading.shown is not None:
-        forms.append(number + style.name(reading.shown))
+        forms.append((number + style.name(reading.shown), unit))
+    smallest = max(_SMALLER * unit, _LETTERS * style.smallest_line)
+    if smallest < unit:
+        forms.append((forms[-1][0], smallest))
     return forms
 
 
@@ -165,16 +175,10 @@ def _draw_box(canvas: Image, reading: FaceReading, unit: float) -> None:
 
 def _draw_leader(canvas: Image, reading: FaceReading, label_box: Box, unit: float) -> None:
     """A line from a face to its label, which stands elsewhere."""
-    ends = _nearest(label_box, reading.box), _nearest(reading.box, label_box)
+    ends = leader(label_box, reading.box)
     thickness = max(1, round(unit / 12))
     cv2.line(canvas, *ends, BLACK, thickness + 2, cv2.LINE_AA)
     cv2.line(canvas, *ends, color_of(reading.shown), thickness, cv2.LINE_AA)
-
-
-def _nearest(box: Box, other: Box) -> tuple[int, int]:
-    """The point of a box that is nearest to the middle of another."""
-    x, y = other.x + other.width // 2, other.y + other.height // 2
-    return min(max(x, box.x), box.x + box.width - 1), min(max(y, box.y), box.y + box.height - 1)
 
 
 @dataclass(frozen=True)
@@ -200,7 +204,7 @@ class _Panel:
     @property
     def unit(self) -> float:
         """The size of its text."""
-        return 0.78 * self.line
+        return _LETTERS * self.line
 
 
 def _panel_for(box: Box, unit: float, style: Style) -> _Panel:

@@ -108,6 +108,7 @@ class TestOwnScaling:
             ([("Mul", 0.5), ("Add", 0.5)], "-1..1"),
             ([("Add", 1), ("Div", 2)], "-1..1"),
             ([("Mul", 255), ("Div", 255)], "0..1"),
+            ([("Sub", np.full((1, 48, 48), 128.0)), ("Mul", 1 / 255), ("Add", 128 / 255)], "0..255"),
             ([("-Sub", 255), ("Mul", -1 / 255), ("Add", 1)], "0..255"),
         ],
         ids=lambda value: str(value) if isinstance(value, str) else "-".join(str(step[0]) for step in value),

@@ -107,6 +107,55 @@ def test_scores_are_those_of_keras_2_itself(
         np.testing.assert_allclose(found, expected[:, [TUTORIAL_LABELS.index(emotion) for emotion in EMOTIONS]], atol=1e-5)
 
 
+@pytest.mark.parametrize("version", [2, 3])
+@pytest.mark.parametrize("suffix", [".h5", ".keras"])
+def test_outputs_with_keys_keep_their_names(
+    tmp_path: Path, keras2: Any, version: int, suffix: str, gray_levels: list[Image]
+) -> None:
+    """Keras sorts the keys; what it returns may be in another order."""
+    keras = keras2 if version == 2 else import_keras()
+    inputs = keras.Input((48, 48, 1))
+    x = keras.layers.GlobalAveragePooling2D()(inputs)
+    happy, angry = keras.layers.Dense(7, activation="softmax"), keras.layers.Dense(7, activation="softmax")
+    model = keras.Model(inputs, {"z_emotion": happy(x), "a_age": angry(x)})
+    for dense, place in ((happy, 3), (angry, 0)):
+        dense.set_weights([np.zeros((1, 7)), 9 * np.eye(7)[place]])
+    path = tmp_path / f"model{suffix}"
+    model.save(path)
+
+    with create_cnn(str(path)) as backend:
+        assert backend.description is not None
+        assert [output.name for output in backend.description.outputs] == ["a_age", "z_emotion"]
+        assert EMOTIONS[int(backend.classify(gray_levels)[0].argmax())] is Emotion.HAPPY
+    with create_cnn(str(path), ModelConventions(output_name="a_age")) as backend:
+        assert EMOTIONS[int(backend.classify(gray_levels)[0].argmax())] is Emotion.ANGRY
+
+
+def test_layouts_of_keras_models(tmp_path: Path, keras2: Any, gray_levels: list[Image]) -> None:
+    """Channels first, rows of numbers, pictures without channels, a fixed batch, open sizes, bytes."""
+    layers = keras2.layers
+    for number, (shape, kind, batch) in enumerate(
+        [((1, 48, 48), None, None), ((2304,), None, None), ((48, 48), None, None), ((48, 48, 1), None, 4),
+         ((None, None, 3), None, None), ((48, 48, 3), "uint8", None)]
+    ):  # fmt: skip
+        inputs = keras2.Input(shape, dtype=kind, batch_size=batch)
+        x = layers.Rescaling(1 / 255)(inputs) if kind else inputs
+        if None in shape:
+            x = layers.GlobalAveragePooling2D()(x)
+        x = layers.Flatten()(x)
+        dense = layers.Dense(7, activation="softmax")
+        model = keras2.Model(inputs, dense(x))
+        kernel = np.zeros((x.shape[1], 7), np.float32)
+        kernel[:, 3] = 20 / x.shape[1]
+        dense.set_weights([kernel, np.asarray([0, 0, 0, -10, 0, 0, 0], np.float32)])
+        path = tmp_path / f"layout{number}.keras"
+        model.save(path)
+        with create_cnn(str(path)) as backend:
+            dark, bright = backend.classify(gray_levels)
+            assert bright[EMOTIONS.index(Emotion.HAPPY)] > 0.9 > 0.1 > dark[EMOTIONS.index(Emotion.HAPPY)], shape
+            assert backend.classify(gray_levels * 3).shape == (6, 7)
+
+
 def test_half_precision_is_read(tmp_path: Path, keras2: Any, face_crops: list[Image]) -> None:
     def layers(keras: Any, x: Any) -> Any:
         x = keras.layers.Conv2D(8, 3, activation="relu", dtype="mixed_float16")(x)
@@ -185,6 +234,19 @@ class TestSafety:
         build(keras2, lambda keras, x: head(keras, Strange()(x))).save(path)
 
         with pytest.raises(ModelError, match=r"strange\.h5: needs mine>Strange, which is none of Keras's own layers"):
+            create_cnn(str(path)).load()
+
+    @pytest.mark.parametrize("version", ["2.15.0", "3.4.1"])
+    def test_an_unknown_class_is_named(self, tmp_path: Path, keras2: Any, version: str) -> None:
+        path = tmp_path / "own.h5"
+        build(keras2, lambda keras, x: head(keras, keras.layers.ReLU(name="mine")(x))).save(path)
+        with h5py.File(path, "r+") as file:
+            file.attrs["model_config"] = file.attrs["model_config"].replace('"ReLU"', '"SqueezeBlock"')
+            file.attrs["keras_version"] = version
+
+        with pytest.raises(
+            ModelError, match=r"own\.h5: Keras cannot load it: it needs SqueezeBlock, which is none of Keras's own layers"
+        ):
             create_cnn(str(path)).load()
 
 

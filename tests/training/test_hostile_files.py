@@ -9,8 +9,12 @@ from typing import Any
 
 import h5py
 import numpy as np
+import onnx
 import pytest
 
+from emodetect.backends.conventions import Scaling
+from emodetect.backends.labels import EIGHT_LABELS
+from emodetect.backends.metadata import ModelMetadata
 from emodetect.cli import cli
 from emodetect.errors import DatasetError, ModelError, OutputError
 from emodetect.training import checkpoint
@@ -19,6 +23,7 @@ from emodetect.training.log import read_log
 from emodetect.training.settings import Settings
 from tests.builders import PHOTO
 from tests.cli.running import assert_one_line, run
+from tests.onnx_files import node, save_means
 from tests.training.data_sets import write_data_set
 
 SOUND: dict[str, Any] = {"data": "faces", "votes": None, "architecture": "baseline", "epochs": 3}
@@ -127,6 +132,20 @@ class Payload:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Path.touch, (self.mark,)
+
+
+def test_a_teacher_that_takes_other_pixels_is_refused(tmp_path: Path) -> None:
+    from emodetect.training.architectures import Head
+    from emodetect.training.teacher import teach
+
+    metadata = ModelMetadata({"ferplus": EIGHT_LABELS}, Scaling.parse("-1..1")).to_json()
+    outputs = [("ferplus", ("n", 7), onnx.TensorProto.FLOAT)]
+    after = [node("Softmax", "logits", output="ferplus")]
+    path = save_means(tmp_path / "t.onnx", after=after, outputs=outputs, shape=("n", 48, 48, 1), metadata=metadata)
+    head = Head("ferplus", EIGHT_LABELS)
+
+    with pytest.raises(ModelError, match=r"t\.onnx: expected a teacher that takes pixels from 0\.\.1, got -1\.\.1"):
+        teach([np.eye(1, 8, dtype=np.float32)], [head], np.zeros((1, 48, 48), np.uint8), [path])
 
 
 def test_a_teacher_is_looked_into_as_every_model_is(tmp_path: Path) -> None:

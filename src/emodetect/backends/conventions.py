@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Literal, TypeAlias, get_args
-
-from typing_extensions import Self
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 from emodetect.errors import UsageError
+
+if TYPE_CHECKING:  # the command line reads this module, and must run without packages that are missing
+    from typing_extensions import Self
 
 Channels: TypeAlias = Literal["gray", "rgb", "bgr"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -31,9 +31,12 @@ from emodetect.types import EMOTIONS, Image
 _SIDES = (48, 64, 96, 112, 128, 160, 224, 256, 299)
 """Sides that networks whose size is open are tried with, pixels."""
 
-_EMOTION_OUTPUT = re.compile(r"emotion|expression|feeling|mood|(?<![a-z])fer(?![a-z])", re.IGNORECASE)
+_EMOTION_OUTPUT = re.compile(r"emotion|expression|feeling|mood|(?<![a-z])(fer|emo)(?![a-z])", re.IGNORECASE)
 """Names of outputs that tell emotions."""
 
+
+_MOST_NAMES, _LONGEST_NAME = 10, 60
+"""Of outputs in a message, and characters of each."""
 
 _BY_METADATA: Origin = "metadata"
 _BY_OPTION: Origin = "option"
@@ -298,7 +301,7 @@ class ModelFileBackend(EmotionBackend):
         if wanted is not None:
             chosen = labelled.get(wanted, wanted)
             if chosen not in names:
-                raise ModelError(f"{self._path}: has no output {wanted!r}; it has {', '.join(labelled or names)}")
+                raise ModelError(f"{self._path}: has no output {wanted!r}; it has {_listed(labelled or names)}")
             return Finding(wanted, origin), [chosen]
         if len(names) == 1:
             return Finding(names[0], "model"), names
@@ -341,7 +344,7 @@ class ModelFileBackend(EmotionBackend):
                 return Finding(chosen[0], "assumed", reason), chosen
             if chosen:
                 break
-        found = ", ".join(f"{name} ({counts[name] or 'no scores'})" for name in counts)
+        found = _listed([f"{name} ({counts[name] or 'no scores'})" for name in counts])
         raise ModelError(f"{self._path}: has several outputs, {found}; --output-name says which one tells the emotions")
 
     def _find_labels(
@@ -429,6 +432,13 @@ def _layout_of(shape: Shape) -> _Layout | None:
 
 def _in_words(shape: Shape) -> str:
     return f"({', '.join('n' if size is None else str(size) for size in shape)})"
+
+
+def _listed(names: Iterable[str]) -> str:
+    """Names out of a file, no more and no longer than fit into a message."""
+    names = list(names)
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    return ", ".join(name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}..." for name in names[:_MOST_NAMES]) + more
 
 
 def _as_type(batch: npt.NDArray[np.float32], name: str) -> npt.NDArray[np.generic]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -19,8 +20,11 @@ from emodetect.backends.keras_import import import_keras, import_keras2
 from emodetect.backends.metadata import ModelMetadata, read_keras_metadata
 from emodetect.backends.network import Network, Shape
 from emodetect.backends.own_scaling import OwnScaling
-from emodetect.errors import BackendUnavailableError, ModelError, first_line
+from emodetect.errors import BackendUnavailableError, ModelError
 from emodetect.quiet import quiet_native_output
+
+_UNKNOWN = re.compile(r"(?:Unknown layer: |Could not locate (?:class|function) )'([^']{1,80})'")
+"""What Keras 2 and 3 say of classes that they do not know."""
 
 _LONGEST_REASON = 300
 """Of what Keras says, characters."""
@@ -166,21 +170,29 @@ def _reason(error: Exception) -> str:
         return "it holds weights only; save the whole model with model.save(...)"
     if "unsafe" in text.lower() or "deserialization of a Lambda" in text or "deserialization of a `lambda`" in text:
         return "it holds a Lambda layer, that is Python code, which is not run for safety; export it without"
+    if unknown := _UNKNOWN.search(text):
+        return f"it needs {unknown[1]}, which is none of Keras's own layers; Python code of others is not run"
     _, _, exception = text.rpartition("Exception encountered:")
-    return textwrap.shorten(exception or str(first_line(error)), _LONGEST_REASON, placeholder=" ...")
+    return textwrap.shorten(
+        exception or text.strip().partition("\n")[0] or type(error).__name__, _LONGEST_REASON, placeholder=" ..."
+    )
 
 
 def output_shapes(model: Any) -> list[Shape | None]:
-    """The shapes of a model's outputs, in order, also where there is only one."""
+    """The shapes of a model's outputs, in order, also where there is only one; of a dictionary in the order of its keys.
+
+    That is the order in which Keras keeps them itself.
+    """
     shapes = model.output_shape
     if isinstance(shapes, dict):
-        shapes = list(shapes.values())
+        shapes = [shapes[key] for key in sorted(shapes)]
     return [tuple(shape) for shape in shapes] if isinstance(shapes, list) else [tuple(shapes)]
 
 
 def _output_names(model: Any) -> list[str]:
     """The names of the outputs, each once."""
-    names = list(model.output_shape) if isinstance(model.output_shape, dict) else list(getattr(model, "output_names", None) or ())
+    structure = getattr(model, "_outputs_struct", getattr(model, "_nested_outputs", None))  # of Keras 3, and 2
+    names = sorted(structure) if isinstance(structure, dict) else list(getattr(model, "output_names", None) or ())
     count = len(output_shapes(model))
     if len(names) != count or len(set(names)) != count:
         return [f"output_{place}" for place in range(count)]
@@ -197,7 +209,7 @@ def _compile(path: Path, model: Any, shape: Shape, kind: str, chosen: Sequence[i
     def call(batch: Any) -> Any:
         outputs = model(batch, training=False)
         if isinstance(outputs, dict):
-            outputs = list(outputs.values())
+            outputs = [outputs[key] for key in sorted(outputs)]
         outputs = outputs if isinstance(outputs, list | tuple) else [outputs]
         return [outputs[position] for position in chosen]
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from emodetect.backends.own_scaling import IDENTITY, Affine, OwnScaling, judge
+from emodetect.backends.own_scaling import IDENTITY, Affine, OwnScaling, as_constant, judge
 
 _KEEP_RANGE = {
     "ActivityRegularization", "AlphaDropout", "AugMix", "AveragePooling2D", "BroadcastTo", "Cast", "CenterCrop",
@@ -231,7 +231,7 @@ def _numbers(value: Any) -> np.ndarray:
     """
     if hasattr(value, "numpy"):  # a variable or tensor
         value = value.numpy()
-    numbers = np.asarray(value, np.float64).ravel()
-    if numbers.size not in (1, 3):
+    numbers = as_constant(value)
+    if numbers is None:
         raise ValueError("one number, or one per channel, is expected")
     return numbers

@@ -93,6 +93,8 @@ class ModelMetadata:
         names += [name for name in (self.default, self.face) if name is not None]
         if not all(isinstance(name, str) for name in names):
             raise ValueError("a name is expected where there is none")
+        if not isinstance(self.facts, dict):
+            raise ValueError("facts: an object is expected")
         if self.channels not in (None, *CHANNELS):
             raise ValueError(f"channels: expected one of {', '.join(CHANNELS)}")
         impossible: dict[str, float] = {}

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from emodetect.backends.own_scaling import IDENTITY, Affine, FloatArray, OwnScaling, judge
+from emodetect.backends.own_scaling import IDENTITY, Affine, FloatArray, OwnScaling, as_constant, judge
 
 _KEEP_RANGE = {
     "Identity", "Cast", "Dropout", "Transpose", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Expand", "Tile", "Pad", "Concat",
@@ -128,14 +128,11 @@ class OnnxGraph:
         return (1 / number, zero) if place == 0 and np.all(number != 0) else None
 
     def _numbers(self, name: str) -> FloatArray | None:
-        """A constant that is one number, or one per channel."""
+        """A constant as `as_constant` takes it."""
         value = self._constant(name)
         if value is None:
             return None
-        numbers = np.asarray(value, np.float64).ravel()
-        if numbers.size > 3 and np.ptp(numbers) == 0:
-            numbers = numbers[:1]
-        return numbers if numbers.size in (1, 3) else None
+        return as_constant(value)
 
     def _constant(self, name: str, depth: int = 0) -> Any:
         """The value of a name that does not depend on the input; None where it does, or is too large to matter."""

@@ -20,6 +20,10 @@ _EXACT = ((0.0, 1.0), (-1.0, 1.0), (-0.5, 0.5), (0.0, 255.0))
 """Ranges that people bring them to."""
 
 
+_SMALLEST_PICTURE = 16 * 16
+"""Numbers that a mean picture has at least."""
+
+
 @dataclass(frozen=True)
 class Affine:
     """What the layers up to some point make of the input: ``input * scale + offset``, each a number or one per channel.
@@ -49,6 +53,14 @@ class Affine:
 
 
 IDENTITY = Affine(np.ones(1), np.zeros(1))
+
+
+def as_constant(values: npt.ArrayLike) -> FloatArray | None:
+    """A constant that is added or multiplied: one number, or one per channel; of a whole picture its mean; None for any other."""
+    numbers = np.asarray(values, np.float64).ravel()
+    if numbers.size >= _SMALLEST_PICTURE:
+        return np.asarray([numbers.mean()])
+    return numbers if numbers.size in (1, 3) else None
 
 
 @dataclass(frozen=True)

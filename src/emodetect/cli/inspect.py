@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from emodetect.cli.messages import show_json
 from emodetect.cli.options import NAME, common_options, complete_model, conventions_options, format_option, model_memory_option
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def inspect(model: str, conventions: ModelConventions, max_model_memory: int, ou
         backend.close()
     assert description is not None  # every model file has one
     if output_format == "json":
-        click.echo(json.dumps(description.as_dict(), indent=2))
+        show_json(description.as_dict())
         return
     from emodetect.cli.table import print_table
 

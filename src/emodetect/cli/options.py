@@ -25,7 +25,7 @@ from emodetect.limits import MOST_NUMBER
 from emodetect.media import allow_playlists
 from emodetect.quiet import quiet_native_output, set_debugging, silence_libraries
 from emodetect.sources.pixels import MAX_PIXELS, limit_pixels
-from emodetect.text import caption
+from emodetect.text import caption, looks_like_address
 
 if TYPE_CHECKING:
     from emodetect.backends.base import EmotionBackend
@@ -66,7 +66,14 @@ class OutputName(_Name):
     """The name of a file or folder that the command writes, as it was typed: a / at its end tells that it is a folder."""
 
 
-PATH, NAME = _FilePath(), _Name()
+class _Photo(_FilePath):
+    """A path, or an address as it was typed, of which a path would lose a slash."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return value if isinstance(value, str) and looks_like_address(value) else super().convert(value, param, ctx)
+
+
+PATH, NAME, PHOTO = _FilePath(), _Name(), _Photo()
 OUTPUT, OUTPUT_NAME = OutputPath(), OutputName()
 
 Function = TypeVar("Function", bound=Callable[..., Any])

@@ -43,7 +43,7 @@ def check_outputs(
     from emodetect.files import Inputs, Output
     from emodetect.files import check_outputs as check
 
-    inputs = Inputs([*_named_inputs(click.get_current_context()), *also_read])
+    inputs = Inputs([*also_read, *_named_inputs(click.get_current_context())])
     wanted = [Output(path, suffixes, streams=suffixes == streams) for path, suffixes in outputs if path is not None]
     check(wanted, inputs, overwrite=overwrite)
     return inputs

@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from emodetect.cli.messages import say_lines
 from emodetect.cures import package_cure
 from emodetect.doctor import cameras, deepface, files, keras, network, opencv, packages, screen
 from emodetect.doctor.check import Check, Status
@@ -64,7 +65,7 @@ def look_safely(name: str, look: Callable[[], Iterator[Check]]) -> list[Check]:
         return list(look())
     except Exception as error:
         if is_debugging():
-            traceback.print_exc()
+            say_lines(traceback.format_exc())
         if package := broken_package(error):
             detail = f"the package {package} is missing or broken ({first_line(error)})"
             return [Check(name, Status.FAULT, detail, package_cure(package))]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import io
 import json
@@ -14,7 +13,7 @@ from typing import Any
 from typing_extensions import override
 
 from emodetect.errors import OutputError
-from emodetect.files import check_still_there, open_output
+from emodetect.files import append_whole, check_still_there, open_output
 from emodetect.sinks.base import Sink
 from emodetect.text import csv_cell
 from emodetect.types import EMOTIONS, FaceReading, Frame, FrameResult
@@ -89,13 +88,9 @@ class RecordWriter(Sink):
 
     def _append(self, text: str) -> None:
         assert self._file is not None
-        data, written = text.encode(), 0
         try:
-            while written < len(data):
-                written += os.write(self._file, data[written:])
+            append_whole(self._file, text.encode())
         except OSError as error:
-            with contextlib.suppress(OSError):  # a pipe takes nothing back
-                os.ftruncate(self._file, os.lseek(self._file, 0, os.SEEK_CUR) - written)
             raise OutputError(f"{self._path}: cannot be written ({error.strerror or error})") from error
         check_still_there(self._path, self._file)
 

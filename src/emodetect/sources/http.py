@@ -47,6 +47,7 @@ class HttpStream(io.BufferedIOBase):
 
     def __init__(self, address: str, sockets: Sockets, *, follow_redirects: bool, most_bytes: int) -> None:
         self.error: SourceError | None = None
+        self._body: Any = None
         self.most_bytes, self._read_bytes = most_bytes, 0
         self._name = public_address(address)
         parts = urlsplit(address)
@@ -58,10 +59,10 @@ class HttpStream(io.BufferedIOBase):
             everywhere = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], "/", "", ""))
             passwords.add_password(None, everywhere, unquote(parts.username), unquote(parts.password or ""))
         self._opener = urllib.request.build_opener(
-            _handler(sockets, unchecked_context()),
+            *_handlers(sockets, unchecked_context()),
             _Redirects(self._name, _place(self.address), follow_redirects),
             _BasicAuth(passwords),
-            urllib.request.HTTPDigestAuthHandler(passwords),
+            _DigestAuth(passwords),
         )
         self._body = self._open()
         self.address = self._body.url
@@ -136,7 +137,7 @@ class HttpStream(io.BufferedIOBase):
 
     def close(self) -> None:
         """Let go of the connection."""
-        if not self.closed:
+        if self._body is not None:
             self._body.close()
         super().close()
 
@@ -157,7 +158,26 @@ class HttpStream(io.BufferedIOBase):
         return body
 
 
-class _BasicAuth(urllib.request.HTTPBasicAuthHandler):
+class _AuthOnce(urllib.request.BaseHandler):
+    """Lets go of the connection that was refused; the library asks anew on another."""
+
+    def http_error_401(self, req: Any, fp: Any, code: int, msg: str, headers: Any) -> Any:
+        response = None
+        try:
+            response = super().http_error_401(req, fp, code, msg, headers)  # type: ignore[misc]
+        except BaseException:
+            fp.close()
+            raise
+        if response is not None:
+            fp.close()
+        return response
+
+
+class _DigestAuth(_AuthOnce, urllib.request.HTTPDigestAuthHandler):
+    pass
+
+
+class _BasicAuth(_AuthOnce, urllib.request.HTTPBasicAuthHandler):
     """Where a server asks for something else, as it does where there is no password to give, that is the server's own answer."""
 
     def http_error_auth_reqed(self, *arguments: Any) -> Any:
@@ -194,7 +214,7 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
     http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
 
 
-def _handler(sockets: Sockets, context: ssl.SSLContext) -> urllib.request.BaseHandler:
+def _handlers(sockets: Sockets, context: ssl.SSLContext) -> tuple[urllib.request.BaseHandler, ...]:
     """What urllib makes connections with: each can be ended by closing ``sockets``."""
 
     def connect(address: tuple[str, int], *_: object) -> Any:
@@ -220,16 +240,15 @@ def _handler(sockets: Sockets, context: ssl.SSLContext) -> urllib.request.BaseHa
             self.sock.settimeout(None)
             sockets.add(self.sock)
 
-    class Handler(urllib.request.HTTPSHandler):
+    class Handler(urllib.request.HTTPHandler):
         def http_open(self, req: urllib.request.Request) -> Any:
             return self.do_open(Connection, req)
 
+    class SecureHandler(urllib.request.HTTPSHandler):
         def https_open(self, req: urllib.request.Request) -> Any:
             return self.do_open(SecureConnection, req, context=context)
 
-        http_request = urllib.request.AbstractHTTPHandler.do_request_
-
-    return Handler(context=context)
+    return Handler(), SecureHandler()
 
 
 def _place(address: str) -> tuple[str, int]:

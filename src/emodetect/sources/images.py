@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import fnmatch
 import glob
 import os
-from collections.abc import Sequence
+import re
+import stat
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +19,10 @@ from emodetect.errors import SourceError
 from emodetect.once import warn_once
 from emodetect.orientation import Orientation
 from emodetect.sources.avif import is_avif, stored_orientations
-from emodetect.sources.pixels import max_pixels
+from emodetect.sources.picture_size import decoded_size, progressive_scans
+from emodetect.sources.pixels import gigabytes, max_file_bytes, max_picture_bytes, max_pixels
 from emodetect.suggestions import did_you_mean_file, meant_for_another
-from emodetect.text import looks_like_address, public_name
+from emodetect.text import looks_like_address, public_address
 from emodetect.types import Image
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".avif")
@@ -36,6 +40,13 @@ _HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b
 
 _DEPTHS = 2**10 - 1, 2**12 - 1, 2**14 - 1, 2**16 - 1
 """Largest values of sensors' pictures, which stand in files of 16 bits as they are."""
+
+
+_MOST_SCANS = 100
+"""Of a progressive JPEG; programs write a dozen, and each goes over all of the picture again."""
+
+_BAND = 256
+"""Rows of a picture that are converted at a time."""
 
 
 def find_images(named: Sequence[Path]) -> tuple[dict[Path, SourceError | None], list[Path]]:
@@ -75,14 +86,59 @@ def _expanded(path: Path) -> tuple[list[Path], list[Path], SourceError | None]:
             os.scandir(path).close()
         except OSError as error:
             return [path], [], SourceError(f"{path}: cannot be read ({error.strerror or error})")
-    pattern = os.path.join(glob.escape(str(path)), "*") if is_folder else str(path)
-    files = sorted(file for file in map(Path, glob.iglob(pattern, recursive=True)) if os.path.isfile(file))
+    names = _matching(str(path), ["*"], set()) if is_folder else _matching(path.anchor, path.parts[bool(path.anchor) :], set())
+    files = sorted(file for file in map(Path, names) if os.path.isfile(file))
     pictures = [file for file in files if file.suffix.lower() in READ_SUFFIXES]
     unread = [file for file in files if file.suffix.lower() in UNREAD_SUFFIXES]
     if pictures:
         return pictures, unread, None
     problem = f"is a folder without pictures ({', '.join(READ_SUFFIXES)})" if is_folder else "no picture has such a name"
     return [path], unread, SourceError(f"{path}: {problem}")
+
+
+def _matching(folder: str, parts: Sequence[str], seen: set[tuple[int, int, int]]) -> Iterator[str]:
+    """The paths below a folder that a pattern matches, as `glob.glob` finds them, but in each real folder once.
+
+    Links may lead from a folder back to itself, so that it has as many paths as one likes.
+
+    Args:
+        folder: where to look; empty for the current one.
+        parts: the pattern, a part for each folder on the way.
+        seen: the folders that were looked into, each with the number of parts that were left.
+    """
+    try:
+        found = os.stat(folder or ".")
+        place = found.st_dev, found.st_ino, len(parts)
+        if place in seen:
+            return
+        seen.add(place)
+        part, rest = parts[0], parts[1:]
+        if part != "**" and not glob.has_magic(part):
+            path = os.path.join(folder, part)
+            if rest:
+                yield from _matching(path, rest, seen)
+            elif os.path.lexists(path):
+                yield path
+            return
+        with os.scandir(folder or ".") as entries:
+            known = sorted((entry.name, entry.is_dir()) for entry in entries)
+    except OSError:  # not there, or not to be entered
+        return
+    if part == "**" and rest:
+        yield from _matching(folder, rest, seen)
+    for name, is_folder in known:
+        path = os.path.join(folder, name)
+        if part == "**":
+            if not name.startswith("."):
+                if not rest:
+                    yield path
+                if is_folder:
+                    yield from _matching(path, parts, seen)
+        elif fnmatch.fnmatch(name, part) and (part.startswith(".") or not name.startswith(".")):
+            if not rest:
+                yield path
+            elif is_folder:
+                yield from _matching(path, rest, seen)
 
 
 def read_image(path: Path) -> Image:
@@ -95,18 +151,10 @@ def read_image(path: Path) -> Image:
     Raises:
         SourceError: the file is missing, not a picture, or cut short.
     """
-    if os.path.isdir(path):  # unlike the path's own `is_dir`, not stopped by a folder that may not be entered
-        raise SourceError(f"{path}: is a folder, not an image")
-    try:
-        data = np.fromfile(path, np.uint8)
-    except FileNotFoundError:
-        if looks_like_address(str(path)):
-            raise SourceError(f"{public_name(str(path))}: is an address, not a file; download the photo first") from None
-        raise SourceError(f"{path}: no such file{did_you_mean_file(path)}") from None
-    except OSError as error:
-        raise SourceError(f"{path}: cannot be read ({error.strerror or error})") from error
+    data = _read_file(path)
     if not data.size:
         raise SourceError(f"{path}: the file is empty")
+    _check_size(path, data)
     orientations = _box_orientations(path, data.tobytes()) if is_avif(data[:64].tobytes()) else None
     # Where the file's own boxes say how the picture lies, what EXIF says counts for nothing.
     as_stored = 0 if orientations is None else cv2.IMREAD_IGNORE_ORIENTATION
@@ -117,6 +165,8 @@ def read_image(path: Path) -> Image:
     except cv2.error as error:
         if "CV_IO_MAX_IMAGE" in str(error):
             raise SourceError(f"{path}: announces more than {max_pixels()} pixels (--max-pixels)") from error
+        if error.code == cv2.Error.StsNoMem:
+            raise SourceError(f"{path}: there is not enough memory to decode it") from error
         raise SourceError(f"{path}: cannot be decoded ({error.err})") from error
     if image is None:
         if kind := _unread_kind(path, data[:64].tobytes()):
@@ -136,6 +186,49 @@ def _box_orientations(path: Path, data: bytes) -> list[Orientation] | None:
     except ValueError:
         warn_once(f"{path}: how its picture is to be turned cannot be understood; it is read as it is stored")
         return []
+
+
+def _read_file(path: Path) -> npt.NDArray[np.uint8]:
+    """What is in a file, of which the size is seen before: a sparse one of a few blocks can be larger than any memory."""
+    try:
+        found = os.stat(path)
+        if stat.S_ISDIR(found.st_mode):
+            raise SourceError(f"{path}: is a folder, not an image")
+        if not stat.S_ISREG(found.st_mode):
+            raise SourceError(f"{path}: is not a file but a pipe, a socket or a device")
+        if found.st_size > max_file_bytes():
+            size, most = gigabytes(found.st_size), gigabytes(max_file_bytes())
+            raise SourceError(f"{path}: is a file of {size}; a picture's may have {most} at most (--max-pixels)")
+        return np.fromfile(path, np.uint8, count=found.st_size or -1)
+    except FileNotFoundError:
+        raise address_error(str(path)) or SourceError(f"{path}: no such file{did_you_mean_file(path)}") from None
+    except OSError as error:
+        raise SourceError(f"{path}: cannot be read ({error.strerror or error})") from error
+
+
+def address_error(name: str) -> SourceError | None:
+    """The error for a name that is an address and no file; None for other names."""
+    if not looks_like_address(name) or os.path.lexists(name):
+        return None
+    address = re.sub("^([^:]+):/(?!/)", r"\1://", name)  # a path has lost one of two slashes
+    return SourceError(f"{public_address(address)}: is an address, not a file; download the photo first")
+
+
+def _check_size(path: Path, data: npt.NDArray[np.uint8]) -> None:
+    """Refuse a picture that would take too much memory or time, by its header.
+
+    Raises:
+        SourceError: it would.
+    """
+    size = decoded_size(data.data)
+    if size is not None and size.width * size.height > max_pixels():
+        raise SourceError(f"{path}: announces more than {max_pixels()} pixels (--max-pixels)")
+    if size is not None and size.total > max_picture_bytes():
+        shape = f"{size.width} x {size.height} pixels of {size.pixel_bytes} bytes"
+        most = gigabytes(max_picture_bytes())
+        raise SourceError(f"{path}: {shape} would take {gigabytes(size.total)}; at most {most} are read (--max-pixels)")
+    if (scans := progressive_scans(data.data)) > _MOST_SCANS:
+        raise SourceError(f"{path}: a progressive JPEG of {scans:,} scans would take too long; {_MOST_SCANS} are read at most")
 
 
 def _unread_kind(path: Path, start: bytes) -> str | None:
@@ -159,13 +252,25 @@ def _eight_bits(image: npt.NDArray[Any]) -> Image:
         peak = int(image.max())
         low, high = 0.0, float(next(most for most in _DEPTHS if peak <= most))
     else:
-        image = np.nan_to_num(image.astype(np.float32), posinf=0, neginf=0)
-        low, high = min(0.0, float(image.min())), max(1.0, float(image.max()))
-    return np.asarray(cv2.convertScaleAbs(image - np.float32(low), alpha=255 / (high - low)), np.uint8)
+        ends = [(float(band.min()), float(band.max())) for band in (_finite(image[rows]) for rows in _bands(image))]
+        low, high = min(0.0, *(least for least, _ in ends)), max(1.0, *(most for _, most in ends))
+    eight = np.empty(image.shape, np.uint8)
+    for rows in _bands(image):
+        eight[rows] = cv2.convertScaleAbs(_finite(image[rows]) - np.float32(low), alpha=255 / (high - low))
+    return eight
 
 
-def _alpha(whole: npt.NDArray[Any], image: npt.NDArray[Any]) -> npt.NDArray[np.float32] | None:
-    """How opaque each pixel is, float32 (height, width, 1) from 0 to 1; None where all are.
+def _finite(values: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    return np.asarray(np.nan_to_num(values.astype(np.float32), copy=False, posinf=0, neginf=0), np.float32)
+
+
+def _bands(image: npt.NDArray[Any]) -> Iterator[slice]:
+    """Rows of a picture, some at a time: numbers with a point take several times its memory."""
+    return (slice(top, top + _BAND) for top in range(0, image.shape[0], _BAND))
+
+
+def _alpha(whole: npt.NDArray[Any], image: npt.NDArray[Any]) -> npt.NDArray[Any] | None:
+    """How opaque each pixel is, uint8 or uint16 (height, width, 1), where the highest number is opaque; None where all are.
 
     Args:
         whole: the picture as it is stored, with a channel for it if there is one.
@@ -177,11 +282,17 @@ def _alpha(whole: npt.NDArray[Any], image: npt.NDArray[Any]) -> npt.NDArray[np.f
         for quarters in range(4):
             turned = np.rot90(mirrored, quarters)
             # Where none of the eight ways fits, the fourth channel is something else, black ink for instance.
-            if np.array_equal(turned[..., :3], image):
-                alpha = turned[..., 3:].astype(np.float32) / np.float32(np.iinfo(whole.dtype).max)
-                return None if alpha.min() == 1 else alpha
+            if turned.shape[:2] == image.shape[:2] and all(
+                np.array_equal(turned[rows, :, :3], image[rows]) for rows in _bands(image)
+            ):
+                alpha = turned[..., 3:]
+                return None if alpha.min() == np.iinfo(whole.dtype).max else alpha
     return None
 
 
-def _on_white(image: Image, alpha: npt.NDArray[np.float32]) -> Image:
-    return np.asarray(np.rint(255 + alpha * (image.astype(np.float32) - 255)), np.uint8)
+def _on_white(image: Image, alpha: npt.NDArray[Any]) -> Image:
+    result = np.empty_like(image)
+    for rows in _bands(image):
+        opacity = alpha[rows].astype(np.float32) / np.float32(np.iinfo(alpha.dtype).max)
+        result[rows] = np.rint(255 + opacity * (image[rows].astype(np.float32) - 255))
+    return result

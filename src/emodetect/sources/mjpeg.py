@@ -44,7 +44,6 @@ class JpegScanner:
     def __init__(self, name: str, read: Callable[[int], bytes]) -> None:
         self._name, self._read = name, read
         self._buffer = bytearray()
-        self._ended = False
 
     def next(self) -> bytes | None:
         """The next picture, undecoded; None at the stream's end.
@@ -60,8 +59,6 @@ class JpegScanner:
                 picture = bytes(self._buffer[:end])
                 del self._buffer[:end]
                 return picture
-            if self._ended:
-                return None
             del self._buffer[:2]  # it only looked like one
 
     def _find_start(self) -> bool:
@@ -127,5 +124,4 @@ class JpegScanner:
     def _more(self) -> bool:
         data = self._read(_CHUNK)
         self._buffer += data
-        self._ended = not data
         return bool(data)

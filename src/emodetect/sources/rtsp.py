@@ -138,7 +138,7 @@ class Messages:
                 raise SourceError(f"{self._name}: what the server says is no RTSP")
             return 0
         head = self._buffer[start : found.end()].decode("latin-1")
-        said = re.search(r"^content-length\s*:\s*(\d{1,9})\s*$", head, re.IGNORECASE | re.MULTILINE)
+        said = re.search(r"^content-length\s*:\s*(\d{1,20})\s*$", head, re.IGNORECASE | re.MULTILINE)
         body = int(said[1]) if said else 0
         if body > _MOST_BODY:
             raise SourceError(f"{self._name}: the server announces an answer of {body / 1e6:.0f} MB")

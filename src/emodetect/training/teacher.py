@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from emodetect.backends.onnx_session import open_session
+from emodetect.backends.conventions import ASSUMED_SCALING
+from emodetect.backends.onnx_session import model_metadata, open_session
 from emodetect.errors import ModelError
 from emodetect.training.architectures.base import Head
 from emodetect.training.dataset import as_input
@@ -57,6 +58,9 @@ def teach(
 
 def _ask(path: Path, images: npt.NDArray[np.uint8], names: Sequence[str]) -> dict[str, FloatArray]:
     session = open_session(path)
+    metadata = model_metadata(session, path)
+    if metadata and metadata.scaling and str(metadata.scaling) != str(ASSUMED_SCALING):
+        raise ModelError(f"{path}: expected a teacher that takes pixels from {ASSUMED_SCALING}, got {metadata.scaling}")
     wanted = [output.name for output in session.get_outputs() if output.name in names]
     if not wanted:
         raise ModelError(

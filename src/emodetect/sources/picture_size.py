@@ -1,0 +1,189 @@
+"""How much memory a picture takes once it is decoded, by its header, before anything of it is decoded.
+
+OpenCV itself compares the number of pixels with a limit (see `emodetect.sources.pixels`). Here their depth counts as well: a
+pixel of 16 bits and four channels takes eight bytes.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+import struct
+from collections.abc import Iterator
+from typing import NamedTuple
+
+_TIFF_TYPES = {1: "B", 3: "H", 4: "L", 16: "Q"}
+"""Of the numbers in a TIFF file's directory: how `struct` calls them."""
+
+_NUMBERS = re.compile(rb"(?:\s+|#[^\n]*\n)*(\d{1,10})")
+_HDR_SIZE = re.compile(rb"\n[-+]([XY]) (\d{1,10}) [-+][XY] (\d{1,10})\s*\n")
+_SCAN_END = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+"""The next marker behind the data of a JPEG scan."""
+
+
+class DecodedSize(NamedTuple):
+    """What a header announces.
+
+    Attributes:
+        width: pixels.
+        height: pixels.
+        pixel_bytes: what the decoder holds of each.
+    """
+
+    width: int
+    height: int
+    pixel_bytes: int
+
+    @property
+    def total(self) -> int:
+        """Bytes of the decoded picture."""
+        return self.width * self.height * self.pixel_bytes
+
+
+def decoded_size(data: bytes | memoryview) -> DecodedSize | None:
+    """What the header of a picture announces; None where its kind has no more than four bytes a pixel, or where it is damaged.
+
+    Args:
+        data: the file.
+    """
+    start = bytes(data[:64])
+    try:
+        if start.startswith(b"\x89PNG\r\n\x1a\n"):
+            return _png(start)
+        if start[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+            return _tiff(data)
+        if start[:4] == b"\xff\x4f\xff\x51" or start[4:8] == b"jP  ":
+            return _jpeg_2000(data)
+        if start[4:8] == b"ftyp":
+            return _avif(bytes(data[: 2**20]))
+        if start.startswith((b"#?RADIANCE", b"#?RGBE")):
+            return _radiance(bytes(data[: 2**16]))
+        if re.match(rb"P[1-7Ff]\s", start):
+            return _portable(bytes(data[: 2**16]))
+        if start.startswith(b"\x76\x2f\x31\x01"):
+            return _openexr(bytes(data[: 2**20]))
+    except (struct.error, IndexError, ValueError):
+        pass
+    return None
+
+
+def progressive_scans(data: bytes | memoryview) -> int:
+    """How often the decoder goes over all of a progressive JPEG picture; 0 for other pictures.
+
+    A scan of a few hundred bytes can go over 200 million pixels, and a file can hold thousands of them.
+    """
+    if bytes(data[:2]) != b"\xff\xd8":
+        return 0
+    place, scans, is_progressive = 2, 0, False
+    while place + 4 <= len(data) and data[place] == 0xFF:
+        marker = data[place + 1]
+        if marker == 0xFF:  # filling
+            place += 1
+            continue
+        if marker == 0xD9:
+            break
+        is_progressive |= marker in (0xC2, 0xC6, 0xCA, 0xCE)
+        place += 2 + struct.unpack_from(">H", data, place + 2)[0]
+        if marker == 0xDA:
+            scans += 1
+            end = _SCAN_END.search(data, place)
+            if end is None:
+                break
+            place = end.start()
+    return scans if is_progressive else 0
+
+
+def _png(start: bytes) -> DecodedSize:
+    width, height, depth, color = struct.unpack_from(">LLBB", start, 16)
+    channels = 4 if color in (4, 6) else 3
+    return DecodedSize(width, height, channels * (2 if depth == 16 else 1))
+
+
+def _tiff(data: bytes | memoryview) -> DecodedSize | None:
+    """The first picture; values that do not fit into the directory stand elsewhere in the file."""
+    order = "<" if data[0] == 0x49 else ">"
+    is_big = bytes(data[2:4]).strip(b"\0") == b"+"
+    offset = struct.unpack_from(order + ("Q" if is_big else "L"), data, 8 if is_big else 4)[0]
+    count = struct.unpack_from(order + ("Q" if is_big else "H"), data, offset)[0]
+    first, length = (offset + 8, 20) if is_big else (offset + 2, 12)
+    values: dict[int, int] = {}
+    for entry in range(min(count, 4096)):
+        tag, kind, many = struct.unpack_from(order + ("HHQ" if is_big else "HHL"), data, first + entry * length)
+        if tag in (256, 257, 258, 277) and kind in _TIFF_TYPES and many:
+            place, room = (12, 8) if is_big else (8, 4)
+            place += first + entry * length
+            letter = _TIFF_TYPES[kind]
+            many = min(many, 16)
+            if many * struct.calcsize(order + letter) > room:
+                place = struct.unpack_from(order + ("Q" if is_big else "L"), data, place)[0]
+            values[tag] = max(struct.unpack_from(order + many * letter, data, place))
+    if 256 not in values or 257 not in values:
+        return None
+    return DecodedSize(values[256], values[257], max(3, values.get(277, 1)) * -(-values.get(258, 1) // 8))
+
+
+def _jpeg_2000(data: bytes | memoryview) -> DecodedSize | None:
+    """The decoder holds four bytes of each channel, beside the picture itself."""
+    place = 0 if bytes(data[:4]) == b"\xff\x4f\xff\x51" else next((at for kind, at in _boxes(data) if kind == b"jp2c"), None)
+    if place is None:
+        return None
+    right, bottom, left, top = struct.unpack_from(">LLLL", data, place + 8)
+    channels = struct.unpack_from(">H", data, place + 40)[0]
+    return DecodedSize(max(0, right - left), max(0, bottom - top), 4 * max(1, channels) + 4)
+
+
+def _boxes(data: bytes | memoryview) -> Iterator[tuple[bytes, int]]:
+    """The kind of each box of a file, and where what it holds begins."""
+    place = 0
+    while place + 16 <= len(data):
+        length, kind = struct.unpack_from(">L4s", data, place)
+        head = 8
+        if length == 1:
+            length, head = struct.unpack_from(">Q", data, place + 8)[0], 16
+        yield kind, place + head
+        if length < head:  # to the end of the file
+            return
+        place += length
+
+
+def _avif(data: bytes) -> DecodedSize | None:
+    """The largest picture that is described anywhere in it."""
+    sizes: list[tuple[int, int]] = [struct.unpack_from(">LL", data, match.end() + 4) for match in re.finditer(b"ispe", data)]
+    is_deep = any(data[match.end() + 2] & 0x40 for match in re.finditer(b"av1C", data))
+    if not sizes:
+        return None
+    width, height = max(sizes, key=lambda size: size[0] * size[1])
+    return DecodedSize(width, height, 8 if is_deep else 4)
+
+
+def _radiance(data: bytes) -> DecodedSize | None:
+    """Three numbers of 32 bits a pixel."""
+    match = _HDR_SIZE.search(data)
+    return DecodedSize(int(match[2]), int(match[3]), 12) if match else None
+
+
+def _portable(data: bytes) -> DecodedSize | None:
+    if data[:2] == b"P7":
+        fields = dict(re.findall(rb"(WIDTH|HEIGHT|DEPTH|MAXVAL)\s+(\d{1,10})", data.partition(b"ENDHDR")[0]))
+        channels, deep = max(3, int(fields[b"DEPTH"])), int(fields[b"MAXVAL"]) > 255
+        return DecodedSize(int(fields[b"WIDTH"]), int(fields[b"HEIGHT"]), channels * (2 if deep else 1))
+    numbers = [int(match[1]) for match in itertools.islice(_consecutive(data), 3)]
+    if data[:2] in (b"PF", b"Pf"):
+        return DecodedSize(numbers[0], numbers[1], 12)
+    return DecodedSize(numbers[0], numbers[1], 6 if data[:2] not in (b"P1", b"P4") and numbers[2] > 255 else 3)
+
+
+def _consecutive(data: bytes) -> Iterator[re.Match[bytes]]:
+    place = 2
+    while match := _NUMBERS.match(data, place):
+        yield match
+        place = match.end()
+
+
+def _openexr(data: bytes) -> DecodedSize | None:
+    """Four numbers of 32 bits a pixel at most."""
+    place = data.find(b"dataWindow\0box2i\0")
+    if place < 0:
+        return None
+    left, top, right, bottom = struct.unpack_from("<llll", data, place + 21)
+    return DecodedSize(max(0, right - left + 1), max(0, bottom - top + 1), 16)
