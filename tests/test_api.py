@@ -185,3 +185,34 @@ def test_numbers_out_of_range_are_refused(name: str, value: float) -> None:
 
 def test_the_version_is_the_packages() -> None:
     assert emodetect.__version__ == version("emodetect")
+
+
+@pytest.mark.parametrize("picture", [None, [[1, 2, 3]], b"photo.jpg", 5])
+def test_a_picture_is_a_name_or_an_array(picture: Any) -> None:
+    with pytest.raises(TypeError, match=r"expected a uint8 \(height, width, 3\) image, BGR, as a NumPy array, got"):
+        emodetect.analyze(picture)
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 3), (1, 3000, 3), (3000, 1, 3)])
+def test_a_picture_may_have_any_shape(shape: tuple[int, int, int]) -> None:
+    assert emodetect.analyze(np.zeros(shape, np.uint8)).readings == ()
+
+
+def test_a_photo_of_the_web_is_named_without_its_secrets() -> None:
+    with pytest.raises(emodetect.EmodetectError, match=r"^https://host\.example/\.\.\.: is an address, not a file"):
+        emodetect.analyze("https://me:secret@host.example/a.jpg?token=abc")
+
+
+@pytest.mark.parametrize("frame", [np.zeros((48, 64, 3), np.uint8), None])
+def test_a_pipeline_takes_frames(frame: Any) -> None:
+    with emodetect.open_pipeline(verify=False) as pipeline:
+        with pytest.raises(TypeError, match="expected a Frame, got"):
+            pipeline.analyze(frame)
+        with pytest.raises(TypeError, match="expected a Frame, got"):
+            list(pipeline.analyze_all([frame]))
+
+
+@pytest.mark.parametrize("clip", [None, np.zeros((48, 64, 3), np.uint8), 0])
+def test_a_clip_is_named(clip: Any) -> None:
+    with pytest.raises(TypeError, match="expected the name of a video file, got"):
+        next(emodetect.stream(clip))

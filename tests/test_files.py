@@ -2,13 +2,27 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
+import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from emodetect.errors import OutputError
-from emodetect.files import check_output, free_name, open_output, written_whole
+from emodetect.files import (
+    Inputs,
+    Output,
+    append_whole,
+    check_output,
+    check_outputs,
+    check_still_there,
+    free_name,
+    open_output,
+    written_whole,
+)
+from tests.builders import small_disk
 
 
 @pytest.mark.parametrize("suffixes", [(), (".jsonl", ".csv")])
@@ -178,3 +192,136 @@ def test_a_free_name_is_the_name_itself_or_the_first_number_that_is_free(tmp_pat
     path.touch()
     (tmp_path / "a.b-2.png").symlink_to("nowhere")
     assert free_name(path) == tmp_path / "a.b-3.png"
+
+
+class TestOneWriter:
+    def test_a_second_one_is_refused_and_changes_nothing(self, tmp_path: Path) -> None:
+        path = tmp_path / "log.jsonl"
+        first = open_output(path, overwrite=False)
+        os.write(first, b"a line\n")
+
+        with pytest.raises(OutputError, match="is being written by another run"):
+            open_output(path, overwrite=True)
+        assert path.read_text() == "a line\n"
+
+        os.close(first)
+        os.close(open_output(path, overwrite=True))
+        assert path.read_text() == ""
+
+    def test_the_lock_goes_with_the_process(self, tmp_path: Path) -> None:
+        path = tmp_path / "log.jsonl"
+        held = "import sys, time; from pathlib import Path; from emodetect.files import open_output\n"
+        held += "open_output(Path(sys.argv[1]), overwrite=True); print('held', flush=True); time.sleep(600)"
+        with subprocess.Popen([sys.executable, "-c", held, str(path)], stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "held\n"
+            with pytest.raises(OutputError, match="is being written by another run"):
+                open_output(path, overwrite=True)
+            process.kill()
+        os.close(open_output(path, overwrite=True))
+
+    def test_a_pipe_may_have_several(self, tmp_path: Path) -> None:
+        for _ in range(2):
+            os.close(open_output(Path(os.devnull), overwrite=True))
+
+    @pytest.mark.parametrize(
+        ("take", "message"),
+        [
+            (lambda path: path.unlink(), "was deleted while it was being written"),
+            (lambda path: path.rename(path.with_suffix(".old")), "was moved away while it was being written"),
+            (lambda path: path.with_suffix(".new").replace(path), "another file has its name now"),
+            (lambda path: (path.unlink(), path.symlink_to(path.with_suffix(".new"))), "another file has its name now"),
+        ],
+    )
+    def test_a_file_that_loses_its_name_is_noticed(self, tmp_path: Path, take: Callable[[Path], object], message: str) -> None:
+        path = tmp_path / "log.jsonl"
+        path.with_suffix(".new").write_text("a newcomer")
+        descriptor = open_output(path, overwrite=False)
+        check_still_there(path, descriptor)
+        take(path)
+        with pytest.raises(OutputError, match=message):
+            check_still_there(path, descriptor)
+        os.close(descriptor)
+
+
+class TestInputs:
+    @pytest.fixture
+    def clip(self, tmp_path: Path) -> Path:
+        path = tmp_path / "clip.mp4"
+        path.write_text("a clip")
+        return path
+
+    @pytest.mark.parametrize("way", ["itself", "spelled otherwise", "hard link", "linked folder", "input by a link"])
+    def test_no_name_or_link_leads_to_one(self, tmp_path: Path, clip: Path, way: str) -> None:
+        named, output = clip, clip
+        if way == "spelled otherwise":
+            output = tmp_path / "folder" / ".." / "clip.mp4"
+            (tmp_path / "folder").mkdir()
+        elif way == "hard link":
+            output = tmp_path / "other.mp4"
+            output.hardlink_to(clip)
+        elif way == "linked folder":
+            (tmp_path / "folder").symlink_to(tmp_path)
+            output = tmp_path / "folder" / "clip.mp4"
+        elif way == "input by a link":
+            named = tmp_path / "link.mp4"
+            named.symlink_to(clip)
+        inputs = Inputs([(named, "the clip itself")])
+        with pytest.raises(OutputError, match="is the clip itself; choose another name"):
+            check_outputs([Output(output)], inputs, overwrite=True)
+        check_outputs([Output(tmp_path / "new.mp4")], inputs, overwrite=True)
+
+    def test_a_picture_in_a_folder_that_is_read_is_one(self, tmp_path: Path) -> None:
+        faces = tmp_path / "data" / "happy"
+        faces.mkdir(parents=True)
+        (faces / "loop").symlink_to(tmp_path / "data")
+        (faces / "1.png").write_text("a face")
+        inputs = Inputs([(tmp_path / "data", "read (--data)")])
+        with pytest.raises(OutputError, match=r"is in read \(--data\)"):
+            check_outputs([Output(faces / "1.png")], inputs, overwrite=True)
+        check_outputs([Output(faces / "2.png")], inputs, overwrite=True)
+        (tmp_path / "data" / "model.keras").write_text("an older model")
+        check_outputs([Output(tmp_path / "data" / "model.keras")], inputs, overwrite=True)
+
+
+@pytest.mark.parametrize("way", ["same name", "spelled otherwise", "linked folder", "hard link"])
+def test_two_outputs_are_two_files(tmp_path: Path, way: str) -> None:
+    first = second = tmp_path / "out.csv"
+    if way == "spelled otherwise":
+        second = tmp_path / ".." / tmp_path.name / "out.csv"
+    elif way == "linked folder":
+        (tmp_path / "folder").symlink_to(tmp_path)
+        second = tmp_path / "folder" / "out.csv"
+    elif way == "hard link":
+        second = tmp_path / "other.csv"
+        first.touch()
+        second.hardlink_to(first)
+    with pytest.raises(OutputError, match="is named for another output, too"):
+        check_outputs([Output(first), Output(second)], Inputs([]), overwrite=True)
+    check_outputs([Output(first), Output(tmp_path / "Out.csv")], Inputs([]), overwrite=True)
+    device = Output(Path(os.devnull), streams=True)
+    check_outputs([device, device], Inputs([]), overwrite=False)
+
+
+def test_a_file_that_may_not_be_replaced_gets_its_name_in_one_step(tmp_path: Path) -> None:
+    path = tmp_path / "report.html"
+    with written_whole(path, overwrite=False) as partial:
+        partial.write_text("whole")
+    assert path.read_text() == "whole"
+    assert path.stat().st_nlink == 1
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_data_that_finds_no_room_is_taken_back(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", "size=64k") as disk:
+        descriptor = open_output(disk / "rows.csv", overwrite=False)
+        append_whole(descriptor, b"a row\n")
+        with pytest.raises(OSError, match="No space left"):
+            append_whole(descriptor, bytes(2**20))
+        append_whole(descriptor, b"another\n")
+        os.close(descriptor)
+        assert (disk / "rows.csv").read_text() == "a row\nanother\n"
+
+
+def test_a_name_is_free_only_if_nobody_has_taken_it(tmp_path: Path) -> None:
+    assert free_name(tmp_path / "a.mp4", [tmp_path / "a.mp4"]) == tmp_path / "a-2.mp4"

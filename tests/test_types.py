@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -40,6 +41,32 @@ def test_frame_refuses_other_arrays_and_says_what_it_got(image: npt.NDArray[np.u
         Frame(image)
     assert str(image.shape) in str(caught.value)
     assert str(image.dtype) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("image", "got", "cure"),
+    [
+        (np.zeros((48, 64), np.uint8), "uint8 (48, 64)", "cv2.COLOR_GRAY2BGR"),
+        (np.zeros((48, 64, 4), np.uint8), "uint8 (48, 64, 4)", "[..., :3]"),
+        (np.zeros((48, 64, 3), np.float64), "float64 (48, 64, 3)", "(255 * image).astype(np.uint8)"),
+        (np.zeros((2, 48, 64, 3), np.uint8), "uint8 (2, 48, 64, 3)", "one at a time"),
+        (np.zeros((0, 0, 3), np.uint8), "uint8 (0, 0, 3)", "no pixels"),
+        (np.zeros((48, 0, 3), np.uint8), "uint8 (48, 0, 3)", "no pixels"),
+    ],
+)
+def test_frame_says_what_makes_a_picture_of_an_array(image: npt.NDArray[np.uint8], got: str, cure: str) -> None:
+    with pytest.raises(ValueError, match="expected a uint8") as caught:
+        Frame(image)
+    assert got in str(caught.value)
+    assert cure in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("image", "got"), [(None, "got None"), ([[[1, 2, 3]]], "got a list"), (5, "got an int"), (b"x", "got a bytes")]
+)
+def test_frame_takes_arrays_alone(image: Any, got: str) -> None:
+    with pytest.raises(TypeError, match=got):
+        Frame(image)
 
 
 @pytest.mark.parametrize(

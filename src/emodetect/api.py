@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +20,7 @@ from emodetect.limits import MOST_NUMBER
 from emodetect.pipeline import EmotionPipeline
 from emodetect.reader import MAX_FAILURES
 from emodetect.smoother import ScoreSmoother
-from emodetect.sources.images import read_image
+from emodetect.sources.images import address_error, read_image
 from emodetect.sources.video import VideoFile
 from emodetect.types import Frame, FrameResult, Image
 
@@ -37,6 +38,7 @@ class Options(TypedDict, total=False):
     channels: str | None
     output_name: str | None
     max_model_memory: int | str
+    views: int
     uncertain_below: float | None
     detector: str
     verify: bool
@@ -54,6 +56,7 @@ def open_pipeline(
     channels: str | None = None,
     output_name: str | None = None,
     max_model_memory: int | str = MAX_MODEL_MEMORY,
+    views: int = 1,
     uncertain_below: float | None = None,
     detector: str = DETECTORS[0],
     verify: bool = True,
@@ -74,6 +77,7 @@ def open_pipeline(
         channels: the colors that a model file was trained on, where it does not say so: "gray", "rgb" or "bgr".
         output_name: the output of a model file to read, where it has several.
         max_model_memory: what the process of a model file may hold: bytes, or a text such as "4GB".
+        views: 2 to average the scores of each face and its mirror image, for twice the time; 1 for the face alone.
         uncertain_below: confidence, 0 to 1, under which a reading is marked uncertain; None for the backend's own.
         detector: "haar", or "none", which takes each whole picture for one face, as for cropped faces.
         verify: whether the embedded network may refuse what the detector has found and is no face.
@@ -105,7 +109,7 @@ def open_pipeline(
     conventions = ModelConventions.of(labels, scaling, channels, output_name)
     memory = parse_size(max_model_memory) if isinstance(max_model_memory, str) else max_model_memory
     path = None if model is None else str(model)
-    with create_backend(backend, path, conventions, max_model_memory=memory) as loaded:
+    with create_backend(backend, path, conventions, views, max_model_memory=memory) as loaded:
         yield EmotionPipeline(
             finder,
             loaded,
@@ -117,23 +121,29 @@ def open_pipeline(
         )
 
 
-def analyze(picture: str | Path | Image, **options: Unpack[Options]) -> FrameResult:
+def analyze(picture: str | os.PathLike[str] | Image, **options: Unpack[Options]) -> FrameResult:
     """Read the emotions off the faces in one picture.
 
     Args:
         picture: a file, or uint8 (height, width, 3) BGR.
-        **options: as for `open_pipeline`: backend, model, labels, scaling, channels, output_name, max_model_memory,
-            uncertain_below, verify, min_face, min_neighbors.
+        **options: as for `open_pipeline`: backend, model, labels, scaling, channels, output_name, views,
+            max_model_memory, uncertain_below, verify, min_face, min_neighbors.
 
     Raises:
         EmodetectError: the picture cannot be read, or the backend cannot be loaded or fails.
+        TypeError: it is neither a name nor an array.
+        ValueError: it is an array of another shape or type, or has no pixels.
     """
-    image = read_image(Path(picture)) if isinstance(picture, str | Path) else picture
+    if isinstance(picture, str) and (error := address_error(picture)):
+        raise error
+    frame = Frame(read_image(Path(picture)) if isinstance(picture, str | os.PathLike) else picture)
     with open_pipeline(max_failures=1, **options) as pipeline:
-        return pipeline.analyze(Frame(image))
+        return pipeline.analyze(frame)
 
 
-def stream(clip: str | Path, *, smoothing: float = 0.3, **options: Unpack[Options]) -> Iterator[tuple[Frame, FrameResult]]:
+def stream(
+    clip: str | os.PathLike[str], *, smoothing: float = 0.3, **options: Unpack[Options]
+) -> Iterator[tuple[Frame, FrameResult]]:
     """Read the emotions off every frame of a clip, in order, one frame in memory at a time.
 
     Args:
@@ -143,7 +153,10 @@ def stream(clip: str | Path, *, smoothing: float = 0.3, **options: Unpack[Option
 
     Raises:
         EmodetectError: the clip cannot be read or the backend cannot be loaded.
+        TypeError: the clip is not the name of a file.
     """
+    if not isinstance(clip, str | os.PathLike):
+        raise TypeError(f"expected the name of a video file, got {type(clip).__name__}; open_pipeline reads pictures in memory")
     with (
         VideoFile(Path(clip)) as frames,
         open_pipeline(track=True, smoothing=smoothing, **options) as pipeline,

@@ -134,10 +134,11 @@ def check_outputs(outputs: Sequence[Output], inputs: Inputs, *, overwrite: bool)
             continue
         inputs.refuse(output.path)
         check_output(output.path, overwrite=overwrite, suffixes=output.suffixes)
-        other = places.setdefault(place_of(output.path), output.path)
-        if other is not output.path:
-            also = "" if other == output.path else f" as {other}"
+        place = place_of(output.path)
+        if place in places:
+            also = "" if places[place] == output.path else f" as {places[place]}"
             raise OutputError(f"{output.path}: is named for another output, too{also}; choose another name for one of them")
+        places[place] = output.path
 
 
 def check_output(path: Path, *, overwrite: bool, suffixes: tuple[str, ...] = (), streams: bool = False) -> None:

@@ -47,10 +47,10 @@ def allow_playlists(allowed: bool) -> None:
 
 
 class MediaFile:
-    """A file of video or sound that is opened for FFmpeg and OpenCV; to be closed once they have opened it, too.
+    """A file of video or sound that is opened for FFmpeg and OpenCV; to be closed when they are done.
 
     Args:
-        path: the file; also a named pipe.
+        path: the file; also a named pipe, which keeps this waiting until somebody writes to it.
 
     Attributes:
         path: the file.
@@ -66,8 +66,7 @@ class MediaFile:
         if os.path.isdir(path):
             raise SourceError(f"{path}: is a folder, not a video")
         try:
-            # A named pipe would wait here for who writes to it.
-            self._descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+            self._descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
         except FileNotFoundError:
             if str(path).isdecimal() or looks_like_address(str(path)):
                 raise SourceError(
@@ -76,19 +75,23 @@ class MediaFile:
             raise SourceError(f"{path}: no such file{did_you_mean_file(path)}") from None
         except OSError as error:
             raise SourceError(f"{path}: cannot be read ({error.strerror or error})") from error
+        except ValueError as error:  # a zero byte
+            raise SourceError(f"{path}: is no name of a file ({error})") from error
         self.path = path
         self.is_regular = stat.S_ISREG(os.fstat(self._descriptor).st_mode)
         # By its name only where there are none of descriptors, and for playlists, whose own names are relative to theirs.
         self.address = f"file:{os.path.abspath(path)}"
         self.descriptors: tuple[int, ...] = ()
         by_number = f"/proc/self/fd/{self._descriptor}"
-        if os.path.exists(by_number) and not (_allows_playlists and _is_unicode(self.address)):
+        if not self.is_regular:
+            self.address = f"pipe:{self._descriptor}"  # opened again, it would wait for somebody else who writes to it
+        elif os.path.exists(by_number) and not (_allows_playlists and _is_unicode(self.address)):
             self.address, self.descriptors = f"file:{by_number}", (self._descriptor,)
 
     def input(self, *options: str) -> list[str]:
         """FFmpeg's arguments for reading it, with more options before ``-i``."""
         limits = ["-max_pixels", str(min(max_pixels(), 2**31 - 1))]
-        for name, value in _restrictions().items():
+        for name, value in self._restrictions().items():
             limits += [f"-{name}", value]
         return [*limits, *options, "-i", self.address]
 
@@ -101,8 +104,14 @@ class MediaFile:
         """
         if not _is_unicode(self.address):  # OpenCV crashes at it
             raise SourceError(f"{self.path}: cannot be opened by this name, which is not Unicode; rename it")
-        with capture_options("|".join(f"{name};{value}" for name, value in _restrictions().items())):
+        with capture_options("|".join(f"{name};{value}" for name, value in self._restrictions().items())):
             yield self.address
+
+    def _restrictions(self) -> dict[str, str]:
+        """FFmpeg's options that keep it to the file."""
+        if _allows_playlists and self.is_regular:
+            return {"protocol_whitelist": _PLAYLIST_PROTOCOLS}
+        return {"protocol_whitelist": "file" if self.is_regular else "pipe", "format_whitelist": _CONTAINERS}
 
     def close(self) -> None:
         """Let go of the descriptor; may be called twice."""
@@ -115,13 +124,6 @@ class MediaFile:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
-
-
-def _restrictions() -> dict[str, str]:
-    """FFmpeg's options that keep it to the file."""
-    if _allows_playlists:
-        return {"protocol_whitelist": _PLAYLIST_PROTOCOLS}
-    return {"protocol_whitelist": "file", "format_whitelist": _CONTAINERS}
 
 
 def _is_unicode(text: str) -> bool:

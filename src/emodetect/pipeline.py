@@ -68,6 +68,7 @@ class EmotionPipeline:
 
         Raises:
             EmodetectError: the backend failed too often.
+            TypeError: it is no frame.
         """
         return self._read(self._locate(frame), name)
 
@@ -88,6 +89,9 @@ class EmotionPipeline:
                 yield found.frame, self._read(found)
 
     def _locate(self, frame: Frame) -> _Located:
+        if not isinstance(frame, Frame):
+            hint = "; Frame(image) makes one of a picture" if isinstance(frame, np.ndarray) else ""
+            raise TypeError(f"expected a Frame, got {type(frame).__name__}{hint}")
         watch, part = Stopwatch(), frame
         if self._region is not None:
             part = replace(frame, image=crop(frame.image, self._region))

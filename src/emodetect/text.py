@@ -22,9 +22,9 @@ _USER_INFO = re.compile(rf"({_SCHEME})(?:[^\s/?#@]*:(?!\d{{1,5}}(?:[/?#'\")]|:\s
 """User and password, which may hold spaces, slashes and @, unless what comes first is a host and its port."""
 
 _LONE_USER_INFO = re.compile(
-    r"(?<![^\s'\"(=,;<])(?![a-z]:\\)[^\s'\"(=,;</:@][^\s:/@]{0,200}:(?![\s/])[^@]*@(?=[\w\[])", re.IGNORECASE
+    r"(?:(?<![^\s'\"(=,;<])|(?<=[^/:]/))(?![a-z]:\\)[^\s'\"(=,;</:@][^\s:/@]{0,200}:(?![\s/])[^@]*@(?=[\w\[])", re.IGNORECASE
 )
-"""``user:password@host`` without a scheme, but not the drive of a Windows path."""
+"""``user:password@host`` without a scheme, also as a part of a path; not the drive of a Windows path."""
 
 _QUERY = re.compile(rf"({_SCHEME}[^\s?'\"]{{0,999}}\?).*?{_END}", re.IGNORECASE)
 

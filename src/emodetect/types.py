@@ -31,6 +31,36 @@ class Emotion(str, Enum):
 EMOTIONS: tuple[Emotion, ...] = tuple(Emotion)
 
 
+def check_image(image: object) -> None:
+    """See that something is a picture, and say what makes one of it.
+
+    Raises:
+        TypeError: it is no array.
+        ValueError: it is an array of another shape or type, or an empty one.
+    """
+    expected = "expected a uint8 (height, width, 3) image"
+    if not isinstance(image, np.ndarray):
+        raise TypeError(f"{expected}, BGR, as a NumPy array, got {_article(type(image).__name__)}")
+    got = f"{expected}, got {image.dtype} {image.shape}"
+    if image.dtype != np.uint8:
+        hint = "(255 * image).astype(np.uint8) makes one of numbers from 0 to 1"
+        raise ValueError(f"{got}; {hint}" if image.dtype.kind == "f" else got)
+    if image.ndim == 2 or (image.ndim == 3 and image.shape[2] == 1):
+        raise ValueError(f"{got}; cv2.cvtColor(image, cv2.COLOR_GRAY2BGR) makes one of a gray picture")
+    if image.ndim == 3 and image.shape[2] == 4:
+        raise ValueError(f"{got}; image[..., :3] leaves a fourth channel out")
+    if image.ndim == 4:
+        raise ValueError(f"{got}; pictures are read one at a time")
+    if image.ndim != 3 or image.shape[2] != 3:
+        raise ValueError(got)
+    if image.size == 0:
+        raise ValueError(f"{got}, which has no pixels")
+
+
+def _article(noun: str) -> str:
+    return f"{'an' if noun[:1].lower() in 'aeiou' else 'a'} {noun}" if noun != "NoneType" else "None"
+
+
 @dataclass(frozen=True)
 class Frame:
     """A picture with its place in time.
@@ -39,6 +69,10 @@ class Frame:
         image: uint8 (height, width, 3), BGR.
         index: number of the frame in its source, from 0.
         timestamp: seconds; media time in a clip, time since the start for a camera.
+
+    Raises:
+        TypeError: the image is no array.
+        ValueError: the image is an array of another shape or type, or has no pixels.
     """
 
     image: Image
@@ -46,8 +80,7 @@ class Frame:
     timestamp: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.image.ndim != 3 or self.image.shape[2] != 3 or self.image.dtype != np.uint8:
-            raise ValueError(f"expected a uint8 (height, width, 3) image, got {self.image.dtype} {self.image.shape}")
+        check_image(self.image)
 
 
 @dataclass(frozen=True)

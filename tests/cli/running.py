@@ -106,3 +106,11 @@ def handles_signals(pid: int) -> bool:
 def log_lines(log: Path) -> list[str]:
     """The lines of a log that may not be there yet."""
     return log.read_text().splitlines() if log.exists() else []
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process is there and no corpse."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False

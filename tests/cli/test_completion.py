@@ -11,7 +11,7 @@ from click.shell_completion import BashComplete
 from emodetect.cli import COMPLETE_VARIABLE, cli
 from emodetect.sources.camera_list import Camera
 from tests.cli.desktop import wait_until
-from tests.cli.running import TIMEOUT, environment, run
+from tests.cli.running import TIMEOUT, assert_one_line, environment, run
 from tests.cli.test_main import HEAVY, modules_after
 
 
@@ -127,3 +127,13 @@ def test_zsh_leaves_the_option_before_a_value_alone(on_the_path: dict[str, str |
 
 def test_completion_needs_nothing_but_click() -> None:
     assert modules_after("completion", "bash").isdisjoint({*HEAVY, "numpy", "cv2", "onnxruntime", "scipy", "rich"})
+
+
+@pytest.mark.parametrize("place", [None, "xyz", "-1", "9" * 20, "٣"])
+@pytest.mark.parametrize("shell", ["bash", "zsh"])
+def test_what_no_shell_asks_is_refused_in_a_line(shell: str, place: str | None) -> None:
+    words = None if place is None else "emodetect "
+
+    done = run(env={COMPLETE_VARIABLE: f"{shell}_complete", "COMP_WORDS": words, "COMP_CWORD": place})
+
+    assert_one_line(done, 2, "COMP_WORDS and COMP_CWORD")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import re
 import shlex
@@ -124,7 +125,7 @@ def test_values_that_are_right_stay(monkeypatch: pytest.MonkeyPatch) -> None:
     }
     monkeypatch.setattr(os, "environ", dict(right))
     monkeypatch.setattr(environment, "_folder", None)
-    monkeypatch.setattr(environment.atexit, "register", lambda function: None)
+    monkeypatch.setattr(atexit, "register", lambda function: None)
 
     environment.prepare_own_process()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import sys
@@ -25,9 +26,19 @@ NASTY = [
 ]  # fmt: skip
 """What is tried for every option of every command."""
 
-ARGUMENTS = {"image": ["a.jpg"], "video": ["c.mp4"], "report": ["l.jsonl"], "export": ["m.h5", "m.onnx"], "completion": ["bash"]}
+ARGUMENTS = {"image": ["a.jpg"], "video": ["c.mp4"], "report": ["l.jsonl"], "export": ["m.h5", "m.onnx"], "completion": ["bash"],
+             "inspect": ["m.h5"]}  # fmt: skip
 
 REFUSED = (click.ClickException, click.exceptions.Exit, EmodetectError)
+
+
+@pytest.fixture(autouse=True)
+def _environment() -> Iterator[None]:
+    """Puts the environment back, which options change for the whole process."""
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
 
 
 @pytest.fixture(autouse=True)

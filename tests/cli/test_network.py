@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from functools import lru_cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -20,6 +21,7 @@ from tests.cli.desktop import wait_until
 from tests.cli.mjpeg import serve_mjpeg
 from tests.cli.rtsp import rtsp_camera
 from tests.cli.running import TIMEOUT, assert_one_line, command, environment, run
+from tests.sources.servers import answering, redirect, saying
 from tests.training.data_sets import write_data_set
 
 WATCHED = """
@@ -109,6 +111,14 @@ def test_the_namespace_has_no_way_out() -> None:
     assert subprocess.run(line, capture_output=True, text=True, check=True).stdout.strip() == "[]"
 
 
+def commands_below(pid: int) -> Iterator[bytes]:
+    """The command lines of a process's children and theirs, as `ps` shows them to everybody."""
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in map(int, task.read_text().split()):
+            yield Path(f"/proc/{child}/cmdline").read_bytes()
+            yield from commands_below(child)
+
+
 def test_the_password_of_a_stream_is_in_nothing_that_is_written(photo: Image, tmp_path: Path) -> None:
     log, recording = tmp_path / "a.jsonl", tmp_path / "a.mp4"
     with serve_mjpeg([np.ascontiguousarray(photo)]) as address:
@@ -116,12 +126,28 @@ def test_the_password_of_a_stream_is_in_nothing_that_is_written(photo: Image, tm
         line = command("live", "--source", source, "--no-window", "--log", log, "--record", recording)
         with subprocess.Popen(line, env=environment(), stderr=subprocess.PIPE) as process:
             wait_until(lambda: recording.exists() and log.exists() and log.stat().st_size > 0, "pictures and readings")
+            commands = list(commands_below(process.pid))
             process.terminate()
             _, errors = process.communicate(timeout=TIMEOUT)
 
     assert process.returncode == 143, errors
-    for written in (log.read_bytes(), recording.read_bytes(), errors):
+    assert any(b"libx264" in line for line in commands)
+    for written in (log.read_bytes(), recording.read_bytes(), errors, *commands):
         assert b"s3cret" not in written
+
+
+def test_a_stream_leads_to_another_host_only_where_that_is_allowed(photo: Image, tmp_path: Path) -> None:
+    log = tmp_path / "a.jsonl"
+    options = ("--no-window", "--duration", "2", "--log", log)
+    with serve_mjpeg([np.ascontiguousarray(photo)]) as elsewhere, answering(saying(redirect(elsewhere))) as server:
+        refused = run("live", "--source", server.address("/?token=s3cret"), *options)
+        assert not log.exists()
+        followed = run("live", "--source", server.address(), "--follow-redirects", *options)
+
+    assert_one_line(refused, 1, f"the server sends viewers on to {elsewhere.rpartition('/')[0]}/...", "--follow-redirects")
+    assert "s3cret" not in refused.stderr
+    assert followed.returncode == 0, followed.stderr
+    assert log.read_text()
 
 
 def test_what_ffmpeg_says_of_a_stream_shows_no_password(tmp_path: Path) -> None:

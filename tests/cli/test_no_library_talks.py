@@ -40,6 +40,7 @@ COMMANDS = {
     "evaluate": ["evaluate", "--data", "faces/test", "--plot", "confusion.png"],
     "train": ["train", "--data", "faces", "--arch", "baseline", "--epochs", "1", "--run-dir", "run", "--output", "trained.keras"],
     "export": ["export", "model.keras", "exported.onnx"],
+    "inspect": ["inspect", "model.keras"],
     "doctor": ["doctor"],
     "cameras": ["cameras"],
     "backends": ["backends"],

@@ -50,6 +50,19 @@ def test_the_second_signal_ends_the_process_at_once(script: str, second: signal.
     assert "Traceback" not in errors
 
 
+def test_a_closed_terminal_says_so_twice() -> None:
+    """The system and the shell do; the second time is not a person who wants it to leave at once."""
+    with start(
+        "try: ready(); time.sleep(60)\nexcept BaseException as error: time.sleep(1); print('orderly', error.exit_code)"
+    ) as process:
+        process.send_signal(signal.SIGHUP)
+        time.sleep(0.4)
+        process.send_signal(signal.SIGHUP)
+        output, errors = process.communicate(timeout=TIMEOUT)
+
+    assert (process.returncode, output, errors) == (0, "orderly 129\n", "")
+
+
 def leave(process: subprocess.Popen[str], number: signal.Signals) -> str:
     """Ask again until it is gone, as a person would; returns what it said. A slow machine may take the first for an echo."""
     for _ in range(40):

@@ -4,6 +4,8 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from emodetect.drawing.places import LabelPlace, place_labels
 from emodetect.faces.boxes import intersections
@@ -25,11 +27,57 @@ def crowd(count: int, seed: int, picture: tuple[int, int]) -> list[Box]:
 
 def has_room(picture: tuple[int, int], taken: list[Box], size: tuple[int, int]) -> bool:
     """Whether a box of this size fits anywhere, seen by looking at every place."""
+    if size[0] > picture[0] or size[1] > picture[1]:
+        return False
     grid = np.zeros((picture[1], picture[0]), bool)
     for box in taken:
         grid[box.y : box.y + box.height, box.x : box.x + box.width] = True
     windows = np.lib.stride_tricks.sliding_window_view(grid, size[0], axis=1).any(axis=-1)
     return not np.lib.stride_tricks.sliding_window_view(windows, size[1], axis=0).any(axis=-1).all()
+
+
+def assert_no_other_face_is_covered(faces: list[Box], places: list[LabelPlace | None]) -> None:
+    for number, place in enumerate(places):
+        if place is not None:
+            assert intersections([place.box], [*faces[:number], *faces[number + 1 :]]).sum() == 0
+
+
+@st.composite
+def crowds(draw: st.DrawFn) -> tuple[tuple[int, int], list[Box], list[list[tuple[int, int]]], list[Box]]:
+    """A small picture, faces anywhere in it, the sizes that each label could have, and what is taken."""
+    picture = draw(st.integers(20, 120)), draw(st.integers(20, 90))
+
+    def boxes(most: int) -> list[Box]:
+        sides = st.integers(4, 40)
+        found = draw(
+            st.lists(st.tuples(st.integers(0, picture[0] - 1), st.integers(0, picture[1] - 1), sides, sides), max_size=most)
+        )
+        return [Box(x, y, width, height).clipped(*picture) for x, y, width, height in found]
+
+    faces = boxes(10)
+    width, height = draw(st.integers(8, 40)), draw(st.integers(4, 12))
+    sizes = [(width, height), (max(4, width * 2 // 3), height), (max(3, width // 2), max(3, height * 2 // 3))]
+    return picture, faces, [sizes[: draw(st.integers(0, 3))] for _ in faces], boxes(3)
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(crowds())
+def test_a_label_covers_no_other_face_and_is_there_while_there_is_room(
+    crowd: tuple[tuple[int, int], list[Box], list[list[tuple[int, int]]], list[Box]],
+) -> None:
+    picture, faces, forms, taken = crowd
+    places = place_labels(faces, forms, picture, taken)
+    boxes = [place.box for place in places if place]
+    assert_no_other_face_is_covered(faces, places)
+    assert all(box.lies_in(*picture) for box in boxes)
+    assert not any(intersections([first], [second]).any() for first, second in combinations(boxes, 2))
+    assert intersections(boxes, taken).sum() == 0
+    for number, (place, sizes) in enumerate(zip(places, forms, strict=True)):
+        if place is None and sizes:
+            others = [*faces[:number], *faces[number + 1 :]]
+            assert not has_room(picture, [*taken, *boxes, *others], min(sizes, key=lambda size: size[0]))
+        elif place is not None:
+            assert (place.box.width, place.box.height) == sizes[place.form]
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -38,13 +86,15 @@ def test_thirty_labels_overlap_never_and_stay_in_the_picture(picture: tuple[int,
     scale = max(1.0, picture[1] / 546)
     size, short = (round(100 * scale), round(20 * scale)), (round(66 * scale), round(20 * scale))
     taken = [Box(0, 0, size[0], size[1])]
-    places = place_labels(crowd(30, seed, picture), [[size, short]] * 30, picture, taken)
+    faces = crowd(30, seed, picture)
+    places = place_labels(faces, [[size, short]] * 30, picture, taken)
     boxes = [place.box for place in places if place]
     assert all(box.lies_in(*picture) for box in boxes)
     assert not any(intersections([first], [second]).any() for first, second in combinations([*taken, *boxes], 2))
     assert [(box.width, box.height) for box in boxes] == [[size, short][place.form] for place in places if place]
+    assert_no_other_face_is_covered(faces, places)
     # Nobody goes without a label while there is space.
-    assert None not in places if everybody else not has_room(picture, [*taken, *boxes], short) or None not in places
+    assert None not in places if everybody else not has_room(picture, [*taken, *boxes, *faces], short) or None not in places
 
 
 @pytest.mark.parametrize(
@@ -101,10 +151,18 @@ def test_without_room_at_the_face_the_nearest_free_place_is_found() -> None:
     assert place.box.y + place.box.height <= 200
 
 
+def test_smaller_letters_come_after_all_places_at_the_face() -> None:
+    forms = [SIZE, (60, 20), (45, 14)]
+    taken = [Box(160, 170, 400, 30), Box(160, 300, 400, 30)]  # nothing is free over and under the face
+    assert place_labels([Box(200, 200, 100, 100)], [forms], PICTURE, taken) == [LabelPlace(0, Box(200, 200, 90, 20), 4)]
+    assert place_labels([Box(200, 200, 50, 100)], [forms], PICTURE, [*taken, Box(250, 200, 90, 100), Box(110, 200, 90, 100)]) == [
+        LabelPlace(2, Box(200, 200, 45, 14), 4)
+    ]
+
+
 def test_where_there_is_no_room_at_all_there_is_no_label() -> None:
-    faces = [Box(0, 0, 50, 50)] * 3
-    places = place_labels(faces, [[(90, 20)]] * 3, (100, 50))
-    assert [place is None for place in places] == [False, False, True]
+    faces = [Box(0, 0, 50, 50), Box(50, 0, 50, 50), Box(0, 0, 100, 50)]
+    assert place_labels(faces, [[(90, 20)]] * 3, (100, 50)) == [None, None, None]
     assert place_labels(faces[:1], [[(90, 20)]], (40, 50)) == [None]
 
 

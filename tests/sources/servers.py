@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -37,11 +38,18 @@ class Server:
 
 
 @contextmanager
-def answering(answer: Answer) -> Iterator[Server]:
+def answering(answer: Answer, tls: ssl.SSLContext | None = None) -> Iterator[Server]:
     """A server that answers each request like this; of a connection's further requests, each again."""
     running = Server()
 
     class Handler(BaseRequestHandler):
+        def setup(self) -> None:
+            if tls is not None:
+                self.request = tls.wrap_socket(self.request, server_side=True)
+
+        def finish(self) -> None:
+            self.request.close()
+
         def handle(self) -> None:
             with running.lock:
                 running.open_now += 1

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import os
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeAlias
@@ -21,6 +23,7 @@ from tests.cli.desktop import wait_until
 from tests.cli.mjpeg import NetworkCamera, network_camera
 from tests.cli.rtsp import RtspCamera, rtsp_camera
 from tests.cli.running import TIMEOUT
+from tests.sources.servers import answering
 
 Camera: TypeAlias = NetworkCamera | RtspCamera
 
@@ -170,6 +173,36 @@ class TestStream:
             wait_until(lambda: capture.frames.take(0) is None and capture.is_reconnecting, "the loss")
         assert capture.frames.finished
         capture.raise_error()
+
+
+@pytest.mark.parametrize("scheme", ["http", "rtsp"])
+def test_never_more_than_three_tries_at_once(scheme: str) -> None:
+    """Of a camera that takes connections and says nothing more: what was given up is let go of."""
+    picture = cv2.imencode(".jpg", make_image())[1].tobytes()
+    connections: list[int] = []
+
+    def answer(request: bytes, viewer: socket.socket) -> None:
+        connections.append(len(connections))
+        if len(connections) == 1 and scheme == "http":
+            viewer.sendall(b"HTTP/1.0 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=b\r\n\r\n" + picture)
+        else:
+            viewer.recv(1)  # until the viewer hangs up
+
+    with answering(answer) as server:
+        if scheme == "http":
+            with opened(server.address(), reconnect=12) as capture:
+                wait_until(lambda: capture.is_reconnecting, "the loss")
+                wait_until(lambda: len(connections) > 6, "more tries")
+        else:
+            source = LiveSource.parse(server.address("/", "rtsp"))
+            capture = LiveCapture(source, reconnect=12)
+            with capture, ThreadPoolExecutor(1) as pool:
+                tries = pool.submit(capture._reconnected, 12.0)
+                wait_until(lambda: len(connections) > 6, "more tries")
+                capture._stopping.set()
+                tries.result(TIMEOUT)
+        assert server.most_open <= 4  # the first one may still be hanging up
+        wait_until(lambda: server.open_now == 0, "the end of all connections")
 
 
 class FakeCamera:

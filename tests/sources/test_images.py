@@ -1,19 +1,26 @@
 from __future__ import annotations
 
+import glob
 import io
 import os
+import shutil
+import socket
 import struct
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 import pytest
 from PIL import Image as Pillow
 
 from emodetect.errors import SourceError
 from emodetect.sources.images import READ_SUFFIXES, find_images, read_image
+from emodetect.sources.picture_size import DecodedSize, decoded_size, progressive_scans
+from emodetect.sources.pixels import MAX_PIXELS, max_picture_bytes
 from emodetect.types import Image
 from tests.builders import PHOTO
 
@@ -277,3 +284,170 @@ def test_a_file_that_may_not_be_read_is_an_error(tmp_path: Path) -> None:
     path.chmod(0)
     with pytest.raises(SourceError, match="cannot be read"):
         read_image(path)
+
+
+def png_header(width: int, height: int, depth: int, color: int) -> bytes:
+    """A PNG file of which only the header is there."""
+    head = b"IHDR" + struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + head + struct.pack(">I", zlib.crc32(head))
+
+
+def tiff_header(width: int, height: int, bits: int, samples: int, order: str = "<", *, big: bool = False) -> bytes:
+    """The directory of a TIFF file; the bits of each channel, which must be many, stand behind it."""
+    number, count, field = ("Q", "Q", 20) if big else ("L", "H", 12)
+    head = {"<": b"II", ">": b"MM"}[order]
+    head += struct.pack(order + "HHHQ", 43, 8, 0, 16) if big else struct.pack(order + "HL", 42, 8)
+    behind = len(head) + struct.calcsize(order + count) + 4 * field + struct.calcsize(order + number)
+    entries = b""
+    for tag, kind, many, value in ((256, 4, 1, width), (257, 4, 1, height), (258, 3, samples, behind), (277, 3, 1, samples)):
+        packed = struct.pack(order + ("H" if kind == 3 and many == 1 else "L" if kind == 4 else number), value)
+        entries += struct.pack(order + "HH" + number, tag, kind, many) + packed.ljust(8 if big else 4, b"\0")
+    end = bytes(struct.calcsize(order + number)) + struct.pack(order + samples * "H", *[bits] * samples)
+    return head + struct.pack(order + count, 4) + entries + end
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "size"),
+    [
+        ("a.png", png_header(14000, 14000, 16, 6), "14000 x 14000 pixels of 8 bytes would take 1.6 GB"),
+        ("a.png", png_header(14000, 14000, 16, 4), "pixels of 8 bytes"),
+        ("a.png", png_header(14000, 14000, 16, 2), "pixels of 6 bytes"),
+        ("a.tif", tiff_header(12000, 12000, 32, 4), "pixels of 16 bytes"),
+        ("a.tif", tiff_header(12000, 12000, 64, 3, ">"), "pixels of 24 bytes"),
+        ("a.tif", tiff_header(12000, 12000, 16, 5, big=True), "pixels of 10 bytes"),
+        ("a.hdr", b"#?RADIANCE\nFORMAT=32-bit_rle_rgbe\n\n-Y 12000 +X 12000\n", "pixels of 12 bytes"),
+        ("a.pfm", b"PF\n12000 12000\n-1.0\n", "pixels of 12 bytes"),
+        ("a.ppm", b"P6 # a comment\n12000 # another\n12000 65535\n", "pixels of 6 bytes"),
+        ("a.pam", b"P7\nWIDTH 12000\nHEIGHT 12000\nDEPTH 4\nMAXVAL 65535\nENDHDR\n", "pixels of 8 bytes"),
+        ("a.j2k", b"\xff\x4f\xff\x51\0\x2f\0\0" + struct.pack(">8LH", 12000, 12000, *[0] * 6, 3), "pixels of 16 bytes"),
+        (
+            "a.exr",
+            b"\x76\x2f\x31\x01" + bytes(8) + b"dataWindow\0box2i\0" + struct.pack("<l4l", 16, 0, 0, 9999, 9999),
+            "of 16 bytes",
+        ),
+        ("a.png", png_header(20000, 20000, 8, 2), "announces more than 200000000 pixels"),
+    ],
+)
+def test_pixels_count_times_their_depth(tmp_path: Path, name: str, data: bytes, size: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(data)
+    with pytest.raises(SourceError, match=f"{name}: .*{size}"):
+        read_image(path)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "dtype", "pixel_bytes"),
+    [
+        (".png", np.uint8, 3), (".png", np.uint16, 6), (".tiff", np.uint8, 3), (".tiff", np.uint16, 6), (".tiff", np.float32, 12),
+        (".ppm", np.uint8, 3), (".ppm", np.uint16, 6), (".hdr", np.float32, 12), (".pfm", np.float32, 12), (".jp2", np.uint8, 16),
+        (".avif", np.uint8, 4),
+    ],
+)  # fmt: skip
+def test_the_size_is_read_from_the_header(picture: Image, suffix: str, dtype: type, pixel_bytes: int) -> None:
+    data = bytes(cv2.imencode(suffix, picture.astype(dtype))[1])
+    assert decoded_size(data) == DecodedSize(64, 40, pixel_bytes)
+    for length in range(0, min(len(data), 600), 7):
+        decoded_size(data[:length])  # whatever is missing
+
+
+def test_a_picture_of_eight_bits_may_have_all_the_pixels(tmp_path: Path) -> None:
+    assert max_picture_bytes() == 4 * MAX_PIXELS
+
+
+def test_a_file_is_refused_by_its_size_before_it_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.jpg"
+    path.touch()
+    os.truncate(path, 200 * 2**30)
+    with pytest.raises(SourceError, match=r"a\.jpg: is a file of 214\.7 GB; a picture's may have 0\.8 GB at most"):
+        read_image(path)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "socket"])
+def test_what_is_no_file_is_not_waited_for(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "a.jpg"
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "socket":
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(str(path))
+    else:
+        path.symlink_to("/dev/zero")
+    with pytest.raises(SourceError, match="is not a file but a pipe, a socket or a device"):
+        read_image(path)
+    found, _ = find_images([tmp_path])
+    assert [str(error) for error in found.values()] == [f"{tmp_path}: is a folder without pictures ({', '.join(READ_SUFFIXES)})"]
+
+
+def test_a_progressive_jpeg_of_thousands_of_scans_is_refused(tmp_path: Path) -> None:
+    data = io.BytesIO()
+    Pillow.new("L", (64, 64), 128).save(data, "JPEG", progressive=True)
+    whole = data.getvalue()
+    last = whole[whole.rindex(b"\xff\xda") : -2]
+    assert 1 < progressive_scans(whole) < 20
+    path = tmp_path / "a.jpg"
+    path.write_bytes(whole[:-2] + 5000 * last + b"\xff\xd9")
+    with pytest.raises(SourceError, match=r"a progressive JPEG of 5,\d{3} scans would take too long; 100 are read at most"):
+        read_image(path)
+    baseline = PHOTO.read_bytes()
+    path.write_bytes(baseline + 500 * b"\xff\xda\0\2")  # what stands behind the picture is none of it
+    assert progressive_scans(path.read_bytes()) == 0
+    assert read_image(path).shape == (512, 512, 3)
+
+
+@pytest.mark.parametrize("values", [np.uint8, np.uint16])
+def test_pictures_higher_than_a_band_are_put_on_white_all_the_same(tmp_path: Path, values: type) -> None:
+    most = np.iinfo(values).max
+    picture: npt.NDArray[Any] = np.zeros((700, 30, 4), values)
+    picture[:600, :, 3] = most
+    (tmp_path / "a.png").write_bytes(encode(picture, ".png"))
+    read = read_image(tmp_path / "a.png")
+    assert (read[:600] == 0).all()
+    assert (read[600:] == 255).all()
+
+
+@pytest.mark.parametrize(
+    "pattern", ["trip/**/*.jpg", "trip/**/**/*.jpg", "trip/" + 30 * "*/" + "*.jpg", "trip/**", "**/trip/**/1.*"]
+)
+def test_a_pattern_looks_into_each_real_folder_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pattern: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("trip", "trip/sub"):
+        Path(name).mkdir()
+        shutil.copy(PHOTO, f"{name}/1.jpg")
+        for link in ("a", "b"):
+            Path(name, link).symlink_to(tmp_path / "trip")
+    found, _ = find_images([Path(pattern)])
+    assert {os.path.realpath(path) for path in found} <= {str(tmp_path / "trip/1.jpg"), str(tmp_path / "trip/sub/1.jpg")}
+    assert None in found.values() or "**" not in pattern
+    if pattern == "trip/**/*.jpg":
+        assert sorted(map(str, found)) == ["trip/1.jpg", "trip/sub/1.jpg"]
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "*.jpg",
+        "*",
+        "**/*.jpg",
+        "*/*.jpg",
+        "a/*/*.jpg",
+        "**/b/*.jpg",
+        "a/[bc]/?.jpg",
+        "**",
+        "a/**",
+        ".h/*.jpg",
+        "**/.h/*.jpg",
+        "a/b/1.*",
+    ],
+)
+@pytest.mark.parametrize("absolute", [False, True])
+def test_patterns_match_as_those_of_the_standard_library(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pattern: str, absolute: bool
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("1.jpg", "a/1.jpg", "a/b/1.jpg", "a/b/.2.jpg", "a/c/3.jpg", "b/4.jpg", ".h/5.jpg", "a/b/b/6.jpg"):
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(PHOTO, name)
+    named = os.path.join(tmp_path, pattern) if absolute else pattern
+    found, _ = find_images([Path(named)])
+    expected = sorted({Path(name) for name in glob.glob(named, recursive=True) if os.path.isfile(name)})
+    assert [path for path, error in found.items() if error is None] == expected

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,16 @@ def line(**changes: Any) -> str:
         pytest.param(line() + line()[:40] + "\n", "line 2: not a frame", id="a part of a line and a whole one's end"),
         pytest.param(line() + "{}", "line 2: not a frame", id="another object at the end"),
         pytest.param(line() + line(), "line 2: .*not after", id="time stands still"),
-        pytest.param(line(time=float("nan")), "line 1: .*not after", id="no number"),
+        pytest.param(line(time=float("nan")), "line 1: .*no number of seconds", id="no number"),
+        pytest.param(line(time=1e308), "line 1: .*no number of seconds", id="a time beyond all"),
+        pytest.param(line(time="1"), "line 1: .*expected a time in seconds", id="a time in quotes"),
+        pytest.param(line(time=True), "line 1: .*expected a time in seconds", id="a time that is true"),
+        pytest.param(line(time=10**400), "line 1: not a frame", id="a time of 400 digits"),
+        pytest.param(line(frame=1e308), "line 1: .*whole number", id="a frame beyond all"),
+        pytest.param(line(frame=2**60), "line 1: .*whole number", id="a frame that no clip has"),
+        pytest.param(line(frame=True), "line 1: .*whole number", id="a frame that is true"),
+        pytest.param('{"frame": ' + 5000 * "9" + "}", "line 1: not a frame", id="a frame of 5000 digits"),
+        pytest.param(" " * 2**22 + line(), "line 1: .*longer than 4,194,304 bytes", id="a line without end"),
         pytest.param(line(frame="<script>"), "line 1: .*whole number", id="frame"),
         pytest.param(line(faces=[{"id": 1}]), "line 1: not a frame", id="face"),
         pytest.param("[" * 100_000, "line 1: not a frame", id="deep"),
@@ -87,3 +97,18 @@ def test_bytes_a_folder_a_missing_file_and_csv_are_errors(tmp_path: Path) -> Non
     for name, message in (("bytes.jsonl", "not a log"), ("", "is a folder"), ("none.jsonl", "no such"), ("log.csv", "jsonl")):
         with pytest.raises(SourceError, match=message):
             list(read_log(tmp_path / name))
+
+
+def test_a_log_is_refused_by_its_size_before_it_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "log.jsonl"
+    path.touch()
+    os.truncate(path, 200 * 2**30)
+    with pytest.raises(SourceError, match=r"log\.jsonl: is larger than 4 GiB, the most that a log may have"):
+        next(read_log(path))
+
+
+def test_a_log_may_not_hold_more_people_than_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("emodetect.sources.log._MOST_PEOPLE", 1)
+    (tmp_path / "log.jsonl").write_text("".join(json.dumps(frame_as_dict(result)) + "\n" for result in results()))
+    with pytest.raises(SourceError, match="more than 1 people"):
+        list(read_log(tmp_path / "log.jsonl"))

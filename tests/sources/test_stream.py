@@ -6,7 +6,9 @@ import base64
 import hashlib
 import re
 import resource
+import shutil
 import socket
+import ssl
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -209,6 +211,25 @@ class TestPlaylists:
             first_picture(server.address("/live.m3u8"), follow_redirects=True)
 
 
+@pytest.mark.parametrize(
+    "said", [PLAYLIST.format(segment="http://127.0.0.1:{port}/a.ts"), "ffconcat version 1.0\nfile /etc/hostname\n"]
+)
+def test_a_playlist_over_plain_tcp_is_refused(said: str, elsewhere: Server) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            viewer, _ = listener.accept()
+            with viewer:
+                viewer.sendall(said.format(port=elsewhere.port).encode())
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        with pytest.raises(StreamUnavailable, match="cannot be opened"):
+            first_picture(f"tcp://127.0.0.1:{listener.getsockname()[1]}")
+        thread.join()
+    assert elsewhere.requests == []
+
+
 class TestHttp:
     def test_a_transport_stream(self, transport_stream: bytes) -> None:
         with answering(saying(http(transport_stream, "video/mp2t"))) as server:
@@ -284,6 +305,54 @@ class TestHttp:
         with answering(saying(said)) as server, pytest.raises(SourceError) as raised:
             first_picture(server.address())
         assert "\x1b" not in str(raised.value)
+
+
+@pytest.fixture(scope="module")
+def tls(tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLContext:
+    """A server's side of TLS, with a certificate that it has signed itself, as cameras do."""
+    if shutil.which("openssl") is None:
+        pytest.skip("the program openssl, which makes a certificate, is not installed")
+    folder = tmp_path_factory.mktemp("tls")
+    names = ["-keyout", str(folder / "key.pem"), "-out", str(folder / "certificate.pem")]
+    line = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=camera", *names]
+    subprocess.run(line, check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "certificate.pem", folder / "key.pem")
+    return context
+
+
+class TestTls:
+    def test_jpegs(self, tls: ssl.SSLContext) -> None:
+        with answering(saying(MULTIPART + PART), tls) as server:
+            assert_blue(first_picture(server.address("/", "https")))
+
+    def test_a_redirect_from_plain_http_is_to_another_port(self, tls: ssl.SSLContext) -> None:
+        with (
+            answering(saying(MULTIPART + PART), tls) as secure,
+            answering(saying(redirect(secure.address("/", "https")))) as server,
+        ):
+            with pytest.raises(SourceError, match="sends viewers on to https://"):
+                first_picture(server.address())
+            assert secure.requests == []
+            assert_blue(first_picture(server.address(), follow_redirects=True))
+
+    def test_a_redirect_of_rtsp_is_refused(self, tls: ssl.SSLContext) -> None:
+        moved = b"RTSP/1.0 302 Moved\r\nCSeq: 1\r\nLocation: rtsp://127.0.0.2/\r\n\r\n"
+        with (
+            answering(saying(moved), tls) as server,
+            pytest.raises(SourceError, match=r"sends viewers on to rtsp://127\.0\.0\.2"),
+        ):
+            first_picture(server.address("/", "rtsps"))
+
+    def test_closing_ends_what_is_waited_for(self, tls: ssl.SSLContext) -> None:
+        sockets = Sockets()
+
+        def hang(request: bytes, viewer: socket.socket) -> None:
+            sockets.close()
+            viewer.recv(1)
+
+        with answering(hang, tls) as server, pytest.raises(StreamUnavailable, match="cannot be opened"):
+            open_stream(server.address("/", "https"), sockets, follow_redirects=False, seconds=TIMEOUT)
 
 
 def announced(width: int, height: int) -> bytes:

@@ -1,9 +1,14 @@
 from __future__ import annotations
 
+import os
+import socket
 import struct
 import subprocess
+import sys
+import threading
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,9 +18,13 @@ import numpy as np
 import pytest
 
 from emodetect.errors import SourceError
-from emodetect.sources.video import ClipPart, VideoFile
-from emodetect.types import Frame
+from emodetect.media import MediaFile, allow_playlists
+from emodetect.probe import clip_facts
+from emodetect.report.pictures import CopyError, playable_copy
+from emodetect.sources.video import ClipPart, VideoFile, _Clock
+from emodetect.types import Frame, Image
 from tests.builders import PHOTO, MovingClip, make_background, make_image, shared_data, write_clip
+from tests.test_orientation import MATRICES, shown, turned
 
 
 def ffmpeg(*arguments: str | Path) -> None:
@@ -165,9 +174,9 @@ def test_pixels_that_are_not_square_are_stretched(tmp_path: Path, shape: str, si
 
 def test_pixels_of_a_shape_that_makes_pictures_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "clip.mp4"
-    ffmpeg("-i", gray_clip(tmp_path / "square.mp4", 3), "-vf", "setsar=20", path)
-    monkeypatch.setenv("OPENCV_IO_MAX_IMAGE_PIXELS", "60000")
-    with pytest.raises(SourceError, match="pictures of 1280 x 48 are more than 60000 pixels"):
+    ffmpeg("-i", gray_clip(tmp_path / "square.mp4", 3), "-vf", "setsar=8", path)
+    monkeypatch.setenv("OPENCV_IO_MAX_IMAGE_PIXELS", "20000")
+    with pytest.raises(SourceError, match="pictures of 512 x 48 are more than 20000 pixels"):
         VideoFile(path)
 
 
@@ -350,3 +359,316 @@ def test_a_hundred_thousand_frames_are_never_in_memory_together(tmp_path: Path) 
             count += 1
     assert count == 100_000
     assert most <= 2
+
+
+NAMES = [
+    "2024-05-01T10:30:00.mp4", "100%03d.mp4", "%d%s.mp4", "-dash.mp4", "-", "file:a.mp4", "concat:a.mp4|b.mp4", "pipe:0",
+    "tcp:127.0.0.1:9", "data:x,", "subfile,,start,0,end,0,,:x", "cache:x", "line\nbreak.mp4", "'quotes\" ü 字.mp4", "a|b;c",
+    "back\\slash*?[a].mp4", os.fsdecode(b"caf\xe9.mp4"), "no ending", "sound.wav", "list.m3u8", "text.txt", "x" * 250,
+]  # fmt: skip
+"""Names that FFmpeg, or OpenCV, would take for something else than a file's, or could not open."""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems do not have files of all these names")
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("as_folder", [False, True])
+def test_a_file_is_a_file_whatever_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moving_clip: MovingClip, name: str, as_folder: bool
+) -> None:
+    path = Path(name, "a:b.mp4") if as_folder else Path(name)
+    monkeypatch.chdir(tmp_path)
+    path.parent.mkdir(exist_ok=True)
+    path.hardlink_to(moving_clip.path)
+    with VideoFile(path, ClipPart(end=0.2)) as video:
+        assert video.size == (640, 360)
+        assert len(list(video)) == 5
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems have shorter paths")
+def test_a_very_long_path(tmp_path: Path, moving_clip: MovingClip) -> None:
+    path = tmp_path / "/".join(["x" * 250] * 14) / "a.mp4"
+    path.parent.mkdir(parents=True)
+    path.hardlink_to(moving_clip.path)
+    with VideoFile(path, ClipPart(end=0.1)) as video:
+        assert len(list(video)) == 3
+    with pytest.raises(SourceError, match="File name too long"):
+        VideoFile(tmp_path / ("x" * 300))
+
+
+def test_the_variable_of_opencv_is_as_it_was(moving_clip: MovingClip, monkeypatch: pytest.MonkeyPatch) -> None:
+    for before in (None, "threads;1"):
+        monkeypatch.delenv("OPENCV_FFMPEG_CAPTURE_OPTIONS", raising=False)
+        if before:
+            monkeypatch.setenv("OPENCV_FFMPEG_CAPTURE_OPTIONS", before)
+        VideoFile(moving_clip.path).close()
+        assert os.environ.get("OPENCV_FFMPEG_CAPTURE_OPTIONS") == before
+
+
+@pytest.fixture
+def playlists() -> Iterator[None]:
+    allow_playlists(True)
+    yield
+    allow_playlists(False)
+
+
+PLAYLISTS = {
+    "holiday.m3u8": "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2.0,\n{folder}/private.ts\n#EXT-X-ENDLIST\n",
+    "inner.m3u8": "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2.0,\nprivate.ts\n#EXT-X-ENDLIST\n",
+    "holiday.mp4": "ffconcat version 1.0\nfile private.ts\n",
+    "list.ffconcat": "ffconcat version 1.0\nfile private.ts\n",
+}
+
+OTHERS = {
+    **PLAYLISTS,
+    "m3u8.mp4": PLAYLISTS["holiday.m3u8"],
+    "a.sdp": "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=video 5004 RTP/AVP 96\na=rtpmap:96 H264/90000\n",
+    "a.mpd": '<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static" mediaPresentationDuration="PT2S">'
+    '<Period><AdaptationSet mimeType="video/mp4"><Representation id="1" bandwidth="1"><BaseURL>private.ts</BaseURL>'
+    "</Representation></AdaptationSet></Period></MPD>",
+    "a.pls": "[playlist]\nFile1=private.ts\n",
+    "a.svg": '<svg xmlns="http://www.w3.org/2000/svg" width="64" height="48"><image href="private.png" width="9"/></svg>',
+    "a.idx": "# VobSub index file, v7 (do not modify this line!)\nid: en, index: 0\ntimestamp: 00:00:00:000, filepos: 0\n",
+    "a.ffmeta": ";FFMETADATA1\ntitle=x\n",
+    "a.txt": "only text\n" * 50,
+}
+
+
+def private_clip(folder: Path) -> None:
+    ffmpeg("-i", gray_clip(folder / "private.mp4", 30), "-c", "copy", folder / "private.ts")
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_what_leads_to_other_files_is_refused(tmp_path: Path, name: str) -> None:
+    private_clip(tmp_path)
+    path = tmp_path / name
+    path.write_text(OTHERS[name].format(folder=tmp_path))
+    with pytest.raises(SourceError, match="not a video") as caught:
+        VideoFile(path)
+    assert "--allow-playlists" in str(caught.value) or name not in PLAYLISTS
+    for file_name in ("1.png", "2.png"):
+        assert cv2.imwrite(str(tmp_path / file_name), make_image())
+    with pytest.raises(SourceError, match="no such file"):
+        VideoFile(tmp_path / "%d.png")
+
+
+@pytest.mark.usefixtures("playlists")
+@pytest.mark.parametrize("name", PLAYLISTS)
+def test_playlists_that_are_asked_for(tmp_path: Path, name: str) -> None:
+    private_clip(tmp_path)
+    path = tmp_path / name
+    path.write_text(OTHERS[name].format(folder=tmp_path))
+    with VideoFile(path) as video:
+        assert len(list(video)) == 30
+
+
+@pytest.mark.usefixtures("playlists")
+def test_playlists_lead_to_no_address(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0.1)
+        path = tmp_path / "a.m3u8"
+        address = f"http://127.0.0.1:{server.getsockname()[1]}/a.ts"
+        path.write_text(f"#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2.0,\n{address}\n#EXT-X-ENDLIST\n")
+        with pytest.raises(SourceError, match="not a video"):
+            VideoFile(path)
+        with pytest.raises(TimeoutError):
+            server.accept()
+
+
+def test_a_reference_movie_reads_no_other_file(tmp_path: Path) -> None:
+    """A QuickTime file whose pictures are in another one, by its data reference."""
+    whole = tmp_path / "whole.mov"
+    ffmpeg("-i", gray_clip(tmp_path / "clip.mp4", 5), "-c", "copy", whole)
+    data = whole.read_bytes()
+    moov = data.rindex(b"moov") - 4
+    head, url = data[moov:], b"\0\0\0\x0curl \0\0\0\x01"
+    assert url in head
+    # An alias record with the name of the file, as QuickTime writes it.
+    alias = (
+        b"\0\0\0\0" + b"\0\0\0\x96\0\x02\0\0" + b"\x08untitled".ljust(28, b"\0") + bytes(12) + b"\x09whole.mov".ljust(64, b"\0")
+    )
+    alias += (
+        bytes(16) + struct.pack(">HHHH", 0, 0, 0, 0) + struct.pack(">HH", 2, 9) + b"whole.mov\0" + struct.pack(">HH", 0xFFFF, 0)
+    )
+    entry = struct.pack(">I", 8 + len(alias)) + b"alis" + alias
+    grown, place = bytearray(head.replace(url, entry)), 0
+    for kind in (b"moov", b"trak", b"mdia", b"minf", b"dinf", b"dref"):
+        place = grown.index(kind, place)
+        size = struct.unpack_from(">I", grown, place - 4)[0] + len(entry) - len(url)
+        struct.pack_into(">I", grown, place - 4, size)
+    path = tmp_path / "reference.mov"
+    path.write_bytes(data[: data.index(b"ftyp") + 16].ljust(struct.unpack_from(">I", data)[0], b"\0") + grown)
+    with pytest.raises(SourceError, match="not a video"):
+        VideoFile(path)
+
+
+def corners() -> Image:
+    """A picture in which no two corners are alike."""
+    picture = make_image(96, 64)
+    for place, color in enumerate([(220, 30, 30), (30, 220, 30), (30, 30, 220), (220, 220, 220)]):
+        top, left = 32 * (place // 2), 48 * (place % 2)
+        picture[top : top + 32, left : left + 48] = color
+    return picture
+
+
+def with_matrix(source: Path, path: Path, matrix: Sequence[int]) -> Path:
+    """The clip with another display matrix, in the header of its track; in another container by FFmpeg."""
+    data = bytearray(source.read_bytes())
+    struct.pack_into(">9i", data, data.index(b"tkhd") + 44, *matrix)
+    turned = path.with_suffix(".turned.mp4")
+    turned.write_bytes(data)
+    ffmpeg("-i", turned, "-c", "copy", path)
+    return path
+
+
+def near(picture: Image, expected: Image) -> bool:
+    return picture.shape == expected.shape and bool(np.abs(picture.astype(int) - expected).mean() < 6)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
+@pytest.mark.parametrize("matrix", MATRICES)
+def test_all_eight_display_matrices(tmp_path: Path, matrix: list[int], suffix: str) -> None:
+    picture = corners()
+    path = with_matrix(write_clip(tmp_path / "clip.mp4", [picture] * 3), tmp_path / f"a{suffix}", matrix)
+    expected = shown(picture, matrix)
+    with VideoFile(path) as video:
+        assert video.size == expected.shape[1::-1]
+        assert all(near(frame.image, expected) for frame in video)
+    # What FFmpeg makes of it, which plays clips as they are meant.
+    ffmpeg("-i", path, "-frames:v", "1", tmp_path / "a.png")
+    assert near(np.asarray(cv2.imread(str(tmp_path / "a.png")), np.uint8), expected)
+    # What is written of it lies upright in its file.
+    if suffix == ".mp4":
+        with VideoFile(path) as video:
+            written = write_clip(tmp_path / "out.mp4", [frame.image for frame in video])
+        with MediaFile(written) as file:
+            assert clip_facts(file).matrix == (65536, 0, 0, 0, 65536, 0, 0, 0, 1 << 30)
+        copy = tmp_path / "copy.mp4"
+        copy.write_bytes(playable_copy(path, 0, 1, 10**6))
+        with VideoFile(copy) as video, MediaFile(copy) as file:
+            assert near(next(iter(video)).image, expected)
+            assert clip_facts(file).matrix == (65536, 0, 0, 0, 65536, 0, 0, 0, 1 << 30)
+
+
+def test_other_angles_are_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    picture = corners()
+    path = with_matrix(write_clip(tmp_path / "clip.mp4", [picture] * 3), tmp_path / "a.mp4", turned(100))
+    with VideoFile(path) as video:
+        assert near(next(iter(video)).image, np.rot90(picture, -1))
+    assert caplog.messages == [f"{path}: is to be turned by 10 degrees beside quarter turns; those degrees are left out"]
+    with pytest.raises(CopyError, match="in another way"):
+        playable_copy(path, 0, 1, 10**6)
+
+
+@pytest.mark.parametrize(("options", "quarters"), [("rotate=90", 1), ("rotate=180", 2)])
+def test_a_turn_that_only_the_coded_pictures_tell(tmp_path: Path, options: str, quarters: int) -> None:
+    picture, path = corners(), tmp_path / "a.mp4"
+    ffmpeg("-i", write_clip(tmp_path / "clip.mp4", [picture] * 3), "-c", "copy",
+           "-bsf:v", f"h264_metadata=display_orientation=insert:{options}", path)  # fmt: skip
+    with VideoFile(path) as video:
+        assert near(next(iter(video)).image, np.rot90(picture, quarters))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes are of Unix")
+@pytest.mark.parametrize("name", ["pipe", os.fsdecode(b"pipe\xe9:1")])
+def test_a_named_pipe_is_read_once(tmp_path: Path, name: str, caplog: pytest.LogCaptureFixture) -> None:
+    picture = corners()
+    source = with_matrix(write_clip(tmp_path / "clip.mp4", [picture] * 3), tmp_path / "a.mkv", MATRICES[0])
+    data = source.read_bytes()
+    path = tmp_path / name
+    os.mkfifo(path)
+    writer = threading.Thread(target=lambda: path.write_bytes(data), daemon=True)
+    writer.start()
+    with VideoFile(path) as video:
+        assert len(list(video)) == 3
+    writer.join(timeout=30)
+    assert [str(path) in message and "is a pipe" in message for message in caplog.messages] == [True]
+
+
+ENCODERS = [
+    ("a.h264", ["-c:v", "libx264"]), ("a.hevc", ["-c:v", "libx265", "-x265-params", "log-level=none"]),
+    ("a.m2v", ["-c:v", "mpeg2video"]), ("a.bin", ["-c:v", "mpeg4", "-f", "m4v"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "options"), ENCODERS)
+@pytest.mark.parametrize("rate", ["30000/1001", "50"])
+def test_bare_pictures_have_the_rate_of_their_headers(
+    tmp_path: Path, name: str, options: list[str], rate: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / name
+    ffmpeg("-r", rate, "-i", gray_clip(tmp_path / "clip.mp4", 10), *options, path)
+    per_second = float(Fraction(rate))
+    with VideoFile(path) as video:
+        assert video.frames_per_second == pytest.approx(per_second, rel=1e-4)
+        timestamps = [frame.timestamp for frame in video]
+    np.testing.assert_allclose(timestamps, np.arange(10) / per_second, atol=1e-4)
+    assert caplog.messages == []
+    copy = tmp_path / "copy.mp4"
+    copy.write_bytes(playable_copy(path, 0, 10 / per_second, 10**6))
+    with VideoFile(copy) as video:
+        np.testing.assert_allclose([frame.timestamp for frame in video], timestamps, atol=2e-3)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"), [("a.mjpeg", ["-c:v", "mjpeg"]), ("a.obu", ["-c:v", "libaom-av1", "-cpu-used", "8"])]
+)
+def test_a_rate_that_is_assumed_is_told(tmp_path: Path, name: str, options: list[str], caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / name
+    ffmpeg("-r", "50", "-i", gray_clip(tmp_path / "clip.mp4", 4), *options, path)
+    with VideoFile(path) as video:
+        assert [frame.timestamp for frame in video] == [0, 0.04, 0.08, 0.12]
+    assert caplog.messages == [f"{path}: does not say its rate; 25 frames per second are assumed"]
+
+
+def clip_with_times(path: Path, expression: str) -> Path:
+    ffmpeg("-i", gray_clip(path.with_suffix(".plain.mp4"), 6, 10), "-vf", f"setpts='{expression}'", "-fps_mode", "passthrough",
+           "-c:v", "libx264", "-bf", "0", path)  # fmt: skip
+    return path
+
+
+@pytest.mark.parametrize("jump", [1e5, 1e7])
+def test_a_clock_that_jumps_ahead_is_told(tmp_path: Path, jump: float, caplog: pytest.LogCaptureFixture) -> None:
+    path = clip_with_times(tmp_path / "a.mkv", f"if(gte(N,3),PTS+{jump}/TB,PTS)")
+    with VideoFile(path) as video:
+        timestamps = np.asarray([frame.timestamp for frame in video])
+    assert len(timestamps) == 6
+    steps = np.diff(timestamps)
+    assert (steps > 0).all()
+    assert timestamps[-1] < 2
+    assert len(caplog.messages) == 1
+    assert f"its clock jumps {jump:.0f} s ahead after the picture at 0.20 s" in caplog.messages[0]
+
+
+def test_a_long_pause_is_no_jump(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = clip_with_times(tmp_path / "a.mkv", "if(gte(N,3),PTS+18000/TB,PTS)")
+    with VideoFile(path) as video:
+        assert [frame.timestamp for frame in video][-1] == pytest.approx(18000.5, abs=0.01)
+    assert caplog.messages == []
+
+
+@pytest.mark.parametrize(
+    ("clock", "expected"),
+    [
+        ([0, 0.1, 0.2, -50, -49.9], [0.1, 0.2, 0.3, 0.4]),
+        ([0, 0.1, 0.1, 0.1, 0.4], [0.1, 0.2, 0.3, 0.4]),
+        ([0, 0.1, float("nan"), 0.3], [0.1, 0.2, 0.3]),
+        ([0, 0.1, float("inf"), 0.3], [0.1, 0.2, 0.3]),
+        ([0, 0.1, -9.2e18, 0.3, 9.2e18, 0.5], [0.1, 0.2, 0.3, 0.4, 0.5]),
+        ([-3, -2.9, -2.8], [0.1, 0.2]),
+        ([0, 30_000, 30_000.1], [0.1, 0.2]),
+        ([5, 4.9, 5.2], [0.1, 0.2]),
+    ],
+)
+def test_times_go_on_whatever_the_clock_does(tmp_path: Path, clock: list[float], expected: list[float]) -> None:
+    counted = _Clock(tmp_path, 0.0, clock[0], 0.1)
+    np.testing.assert_allclose([counted.next(time) for time in clock[1:]], expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", ["1900", "1/1900", "20", "1/20"])
+def test_pixels_that_cannot_be_so_long_count_as_square(tmp_path: Path, shape: str, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "clip.mp4"
+    ffmpeg("-i", gray_clip(tmp_path / "square.mp4", 3), "-vf", f"setsar={shape}", path)
+    with VideoFile(path) as video:
+        assert video.size == (64, 48)
+    # FFmpeg itself takes no notice of the longest.
+    assert ["they count as square" in message for message in caplog.messages] == ([True] if "1900" not in shape else [])

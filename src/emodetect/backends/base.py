@@ -11,7 +11,9 @@ import numpy as np
 import numpy.typing as npt
 from typing_extensions import Self
 
+from emodetect.backends.conventions import ModelConventions
 from emodetect.backends.description import ModelDescription
+from emodetect.errors import UsageError
 from emodetect.types import Image
 
 ASSUMPTIONS = "emodetect.assumptions"
@@ -66,6 +68,15 @@ class EmotionBackend(ABC):
             ModelError: the model cannot be used.
             BackendUnavailableError: a package or file that it needs is missing.
         """
+
+    def restate(self, conventions: ModelConventions) -> None:
+        """Use other conventions, once it is loaded; the model file is not loaded again.
+
+        Raises:
+            UsageError: the backend reads no model file.
+            ModelError: the conventions do not fit the model.
+        """
+        raise UsageError(f"{self.name}: reads no model file, so that it has no conventions")
 
     def close(self) -> None:
         """Free what the backend holds; the default holds nothing."""

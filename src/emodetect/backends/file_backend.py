@@ -96,8 +96,19 @@ class ModelFileBackend(EmotionBackend):
     @override
     def load(self) -> None:
         with quiet_native_output():
-            self.network = network = self._open()
-            self._layout = _read_layout(self._path, network)
+            self.network = self._open()
+            self._layout = _read_layout(self._path, self.network)
+        self._settle()
+
+    @override
+    def restate(self, conventions: ModelConventions) -> None:
+        self._conventions = conventions
+        self._settle()
+
+    def _settle(self) -> None:
+        """Find out how the network is used."""
+        network = self.network
+        with quiet_native_output():
             scaling, channels = self._find_scaling(), self._find_channels()
             size, output, values = self._try_out(scaling.value, channels.value)
         labels, self._outputs = self._find_labels(output, values)

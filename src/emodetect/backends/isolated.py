@@ -30,6 +30,7 @@ from typing_extensions import override
 import emodetect
 from emodetect import errors
 from emodetect.backends.base import EmotionBackend
+from emodetect.backends.conventions import ModelConventions
 from emodetect.backends.description import ModelDescription
 from emodetect.backends.labels import EIGHT_LABELS
 from emodetect.backends.limits import size_in_words
@@ -179,6 +180,18 @@ class IsolatedBackend(EmotionBackend):
     @override
     def classify_eight(self, crops: Sequence[Image]) -> npt.NDArray[np.float32]:
         return self._ask("classify_eight", crops, len(EIGHT_LABELS))
+
+    @override
+    def restate(self, conventions: ModelConventions) -> None:
+        if self._job.bounds is None:
+            super().restate(conventions)  # a plug-in reads its model by itself
+        with self._asking:
+            watch, bounds = self._watch, self._job.bounds
+            if watch is None or bounds is None:
+                raise BackendError(f"the backend {self.name} is not loaded, or was closed")
+            watch.expect_answer(bounds.call_seconds)
+            self._send(pickle.dumps(("restate", conventions)))
+            self._take_over(self._receive()[0])
 
     @override
     def cancel(self) -> None:

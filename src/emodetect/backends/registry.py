@@ -29,6 +29,9 @@ HEADS = ("fer2013", "ferplus")
 RESERVED = ("embedded", *HEADS)
 """Names that ``--model`` takes for the embedded network as it is, or one output of it."""
 
+MOST_VIEWS = 2
+"""A crop, and the crop mirrored."""
+
 _BUILT_IN = {
     "cnn": "emodetect.backends.cnn:create_cnn",
     "deepface": "emodetect.backends.deepface:create_deepface",
@@ -55,6 +58,7 @@ def create_backend(
     name: str,
     model: str | None = None,
     conventions: ModelConventions = UNSTATED,
+    views: int = 1,
     *,
     max_model_memory: int = MAX_MODEL_MEMORY,
     responsive: bool = False,
@@ -68,12 +72,13 @@ def create_backend(
         name: one of `backend_names`.
         model: a model file, or a name that the backend knows.
         conventions: what the user says of the model; a plug-in is told the labels alone.
+        views: as for `with_views`.
         max_model_memory: bytes that the process of a model file may hold.
         responsive: run in a process of its own whatever may hold the interpreter's lock, as importing TensorFlow does. ONNX
             Runtime, and so the embedded network, lets go of it.
 
     Raises:
-        UsageError: there is no backend of that name, or it does not take these options.
+        UsageError: there is no backend of that name, it does not take these options, or `views` is out of range.
         BackendUnavailableError: the backend itself cannot be imported.
         ModelError: there is no such model file.
     """
@@ -83,13 +88,34 @@ def create_backend(
         if name == "cnn" and model is not None and model not in RESERVED:
             path = Path(model)
             bounds = Bounds(max_model_memory, LOAD_SECONDS[path.suffix.lower()], CALL_SECONDS)
-            return _isolated(made.name, _BUILT_IN[name], (model, conventions), model=path, bounds=bounds)
-        return _isolated(made.name, _BUILT_IN[name], (model, conventions)) if name == "deepface" and responsive else made
+            made = _isolated(made.name, _BUILT_IN[name], (model, conventions), model=path, bounds=bounds)
+        elif name == "deepface" and responsive:
+            made = _isolated(made.name, _BUILT_IN[name], (model, conventions))
+        return with_views(made, views)
     point = _plugin(name)
     if others := [option for option in conventions.given if option != "--labels"]:
         raise UsageError(f"{' and '.join(others)} do not go with --backend {name}: a plug-in reads its model by itself")
     labels = None if conventions.labels is None else list(conventions.labels)
-    return _isolated(name, point.value, (model, labels))
+    return with_views(_isolated(name, point.value, (model, labels)), views)
+
+
+def with_views(backend: EmotionBackend, views: int) -> EmotionBackend:
+    """Have a backend asked about several views of each crop.
+
+    Args:
+        backend: reads the emotions.
+        views: 1 for the crop alone; 2 for the mean of the crop and its mirror image.
+
+    Raises:
+        UsageError: it is another number.
+    """
+    if views == 1:
+        return backend
+    if views != MOST_VIEWS:
+        raise UsageError(f"views: {views} is out of range, 1 to {MOST_VIEWS}")
+    from emodetect.backends.mirrored import MirroredBackend
+
+    return MirroredBackend(backend)
 
 
 def _isolated(*arguments: Any, **named: Any) -> EmotionBackend:

@@ -148,7 +148,10 @@ class _Server:
                 for method, crops in self._asked():
                     if bounds is not None:
                         processor_seconds(bounds.call_seconds)
-                    self._answer(backend, method, crops)
+                    if method == "restate":
+                        self._restate(backend, crops)
+                    else:
+                        self._answer(backend, method, crops)
         except BaseException as error:
             self._fail(error, "cannot be loaded")
 
@@ -161,8 +164,8 @@ class _Server:
         backend: EmotionBackend = factory(*job.arguments)
         return backend
 
-    def _asked(self) -> Iterator[tuple[str, list[Any]]]:
-        """Questions, until nobody asks any more: a method's name, and crops."""
+    def _asked(self) -> Iterator[tuple[str, Any]]:
+        """Questions, until nobody asks any more: a method's name, and crops, or for "restate" conventions."""
         import numpy as np
 
         while True:
@@ -170,10 +173,21 @@ class _Server:
                 method, shapes = pickle.load(self._questions)
             except (EOFError, OSError):
                 return
+            if method == "restate":
+                yield method, shapes
+                continue
             crops = [np.empty(shape, np.uint8) for shape in shapes]
             for crop in crops:
                 self._questions.readinto(crop)  # type: ignore[attr-defined]
             yield method, crops
+
+    def _restate(self, backend: EmotionBackend, conventions: Any) -> None:
+        try:
+            backend.restate(conventions)
+        except Exception as error:
+            self._fail(error, "failed")
+        else:
+            self._send(_about(backend))
 
     def _answer(self, backend: EmotionBackend, method: str, crops: Sequence[Any]) -> None:
         import numpy as np

@@ -52,6 +52,7 @@ class Configuration:
     backend: str = "cnn"
     model: str | None = None
     conventions: ModelConventions = UNSTATED
+    views: int = 1
     max_model_memory: int = MAX_MODEL_MEMORY
 
     @property
@@ -67,13 +68,10 @@ class Configuration:
     @property
     def options(self) -> list[str]:
         """The options of the command line that choose it."""
-        return [
-            "--backend",
-            self.backend,
-            *(["--model", self.model] if self.model else []),
-            *self.conventions.as_options(),
-            f"--max-model-memory={self.max_model_memory}",
-        ]
+        model = ["--model", self.model] if self.model else []
+        views = ["--views", str(self.views)] if self.views > 1 else []
+        memory = f"--max-model-memory={self.max_model_memory}"
+        return ["--backend", self.backend, *model, *self.conventions.as_options(), *views, memory]
 
 
 @dataclass
@@ -146,7 +144,8 @@ class Bench:
         """
         with VideoFile(self._clip):
             backends = [
-                create_backend(c.backend, c.model, c.conventions, max_model_memory=c.max_model_memory) for c in configurations
+                create_backend(c.backend, c.model, c.conventions, c.views, max_model_memory=c.max_model_memory)
+                for c in configurations
             ]
         peers = self._peers(configurations)
         ours = [Runs(self._start(c)) for c in configurations]

@@ -164,13 +164,18 @@ def main() -> None:
     _leave(code)
 
 
+_SIGNALLED = 128
+"""Exit codes above this are those of signals."""
+
+
 def _leave(code: int) -> NoReturn:
     """End the process; outputs are closed by now.
 
     A thread that was left behind in a native call would, if that returns while Python takes itself down, abort the process. And
-    where Ctrl-C came inside an `exec`, as there is in many an import, Python would end by the signal instead of this code.
+    where Ctrl-C came inside an `exec`, as there is in many an import, or a further signal comes while Python takes itself down,
+    the process would end by the signal instead of this code.
     """
-    if code == EXIT_INTERRUPTED or any(thread.name in _LEFT_BEHIND for thread in threading.enumerate()):
+    if code > _SIGNALLED or any(thread.name in _LEFT_BEHIND for thread in threading.enumerate()):
         sys.stderr.flush()
         remove_caches()
         os._exit(code)
@@ -183,7 +188,7 @@ def _run() -> int:
     try:
         handle_signals()  # in here, since a signal may come at once
         if COMPLETE_VARIABLE in os.environ:
-            importlib.import_module("emodetect.cli.shells")
+            importlib.import_module("emodetect.cli.shells").check_words(os.environ[COMPLETE_VARIABLE])
         code = cli.main(complete_var=COMPLETE_VARIABLE, standalone_mode=False)
     except EmodetectError as error:
         code = _report(error, str(error), error.exit_code)

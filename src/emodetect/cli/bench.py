@@ -25,6 +25,7 @@ from emodetect.cli.options import (
     max_pixels_option,
     model_memory_option,
     playlists_option,
+    views_option,
 )
 from emodetect.errors import UsageError
 from emodetect.text import counted, one_line
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
               help="Another network for cnn: fer2013, ferplus, or a .onnx, .h5 or .keras file. May be repeated.")  # fmt: skip
 @conventions_options
 @model_memory_option
+@views_option
 @detector_option
 @click.option("--frames", type=click.IntRange(1, 10**6), default=250, show_default=True,
               help="At most so many frames of the clip.")  # fmt: skip
@@ -56,7 +58,7 @@ if TYPE_CHECKING:
 @common_options
 def bench(
     source: Path | None, backends: Sequence[str], models: Sequence[str], conventions: ModelConventions, max_model_memory: int,
-    kind: str,
+    views: int, kind: str,
     frames: int, rounds: int, compare: str | None, output_format: str,
 ) -> None:  # fmt: skip
     """Measure how fast this machine finds and reads faces.
@@ -67,12 +69,12 @@ def bench(
     from emodetect.backends.registry import RESERVED
     from emodetect.benchmark.measure import Bench, Configuration
 
-    measured = [Configuration(), *(Configuration(name) for name in backends if name != "cnn")]
+    measured = [Configuration(views=views), *(Configuration(name, views=views) for name in backends if name != "cnn")]
     if conventions.given and all(model in RESERVED for model in models):
         raise UsageError(f"{', '.join(conventions.given)}: no model file is measured; name one with --model FILE")
     for model in models:
         if model != "embedded":
-            measured.append(Configuration("cnn", model, UNSTATED if model in RESERVED else conventions, max_model_memory))
+            measured.append(Configuration("cnn", model, UNSTATED if model in RESERVED else conventions, views, max_model_memory))
     _describe(source, kind, frames, rounds, measured)
     with _progress() as progress, _clip(source, frames) as clip:
         measuring = Bench(clip, frames=frames, rounds=rounds, compare=compare is not None, detector=kind, progress=progress)

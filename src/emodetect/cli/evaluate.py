@@ -24,8 +24,10 @@ from emodetect.cli.options import (
     max_pixels_option,
     model_memory_option,
     overwrite_option,
+    views_option,
 )
 from emodetect.cli.outputs import check_outputs
+from emodetect.errors import UsageError
 from emodetect.text import one_line
 
 if TYPE_CHECKING:
@@ -44,9 +46,14 @@ if TYPE_CHECKING:
                    "Several are compared with the first.")  # fmt: skip
 @conventions_options
 @model_memory_option
+@views_option
 @click.option("--votes", type=PATH, metavar="FILE",
               help="FER+ votes for these images (CSV): judge by what most people see, too.")  # fmt: skip
 @folder_labels_option
+@click.option("--try-conventions", is_flag=True,
+              help="Find out what the model files do not say: try likely orders of labels, scalings and channels.")  # fmt: skip
+@click.option("--sample", type=click.IntRange(2, 10**6), default=500, show_default=True, metavar="N",
+              help="At most so many faces for --try-conventions, as many of each label.")  # fmt: skip
 @format_option
 @click.option("--plot", type=OUTPUT, metavar="FILE", help="Draw the confusion matrices.")
 @click.option("--plot-calibration", type=OUTPUT, metavar="FILE",
@@ -55,16 +62,29 @@ if TYPE_CHECKING:
 @max_pixels_option
 @common_options
 def evaluate(
-    data: Path, backend: str, models: Sequence[str], conventions: ModelConventions, max_model_memory: int,
-    votes: Path | None, folder_labels: LabelNames | None, output_format: str,
-    plot: Path | None, plot_calibration: Path | None, overwrite: bool,
+    data: Path, backend: str, models: Sequence[str], conventions: ModelConventions, views: int, max_model_memory: int,
+    votes: Path | None,
+    folder_labels: LabelNames | None, try_conventions: bool, sample: int, output_format: str, plot: Path | None,
+    plot_calibration: Path | None, overwrite: bool,
 ) -> None:  # fmt: skip
     """Judge models on labelled face crops, without face detection."""
     from emodetect.backends.conventions import UNSTATED
     from emodetect.backends.registry import RESERVED
-    from emodetect.training.evaluation import Exam
+    from emodetect.cli.trial import show_trials
+    from emodetect.training.conventions_trial import take_sample
+    from emodetect.training.evaluation import Exam, read_exam_faces
     from emodetect.training.label_names import WORDS
 
+    if try_conventions:
+        if votes or plot or plot_calibration:
+            raise UsageError("--try-conventions does not go with --votes, --plot or --plot-calibration")
+        if not models or any(model in RESERVED for model in models):
+            raise UsageError("--try-conventions goes with --model FILE: the embedded network knows its own conventions")
+        faces = read_exam_faces(data, folder_labels or WORDS)
+        for text in faces.notes:
+            note(f"emodetect: {text}")
+        show_trials(take_sample(faces, sample), backend, models, conventions, views, max_model_memory, output_format)
+        return
     check_outputs([(plot, PICTURE_SUFFIXES), (plot_calibration, PICTURE_SUFFIXES)], overwrite=overwrite)
     exam = Exam.read(data, votes, folder_labels or WORDS)
     for text in exam.faces.notes:
@@ -72,7 +92,9 @@ def evaluate(
     # Beside files that need conventions the embedded network, which knows its own, may stand for comparison.
     several = len(models) > 1
     said = [UNSTATED if several and model in RESERVED else conventions for model in models or (None,)]
-    results = [_judge(exam, backend, model, one, max_model_memory) for model, one in zip(models or (None,), said, strict=True)]
+    results = [
+        _judge(exam, backend, model, one, views, max_model_memory) for model, one in zip(models or (None,), said, strict=True)
+    ]
     records = [result.as_dict(exam, results[0] if position else None) for position, result in enumerate(results)]
     if plot:
         import numpy as np
@@ -95,14 +117,16 @@ def evaluate(
         _print_tables(records)
 
 
-def _judge(exam: Exam, backend: str, model: str | None, conventions: ModelConventions, max_model_memory: int) -> Result:
+def _judge(
+    exam: Exam, backend: str, model: str | None, conventions: ModelConventions, views: int, max_model_memory: int
+) -> Result:
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
     from emodetect.cli.progress import messages_console
     from emodetect.training.evaluation import judge
 
     with (
-        make_backend(backend, model, conventions, max_model_memory) as loaded,
+        make_backend(backend, model, conventions, views, max_model_memory) as loaded,
         Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(),

@@ -73,7 +73,8 @@ def live(
     duration: float | None, loop: bool, reconnect: float, follow_redirects: bool, smoothing: float,
     anonymize: str | None, overwrite: bool,
     language: str | None, font: Path | None,
-    backend: str, model: str | None, conventions: ModelConventions, max_model_memory: int, uncertain: float | None, verify: bool,
+    backend: str, model: str | None, conventions: ModelConventions, max_model_memory: int, uncertain: float | None,
+    views: int, verify: bool,
     **detector: Any,
 ) -> None:  # fmt: skip
     """Show the emotions of the faces before a camera; in the window ? shows the keys, q or Esc ends it."""
@@ -91,7 +92,7 @@ def live(
     from emodetect.view import View
 
     check_anonymize(anonymize, record or not no_window or None, "--record")
-    backends = _backends(backend, model, conventions, max_model_memory)
+    backends = _backends(backend, model, conventions, views, max_model_memory)
     check_outputs([(log, RECORD_SUFFIXES), (record, VIDEO_SUFFIXES)], overwrite=overwrite, streams=RECORD_SUFFIXES)
     parsed = LiveSource.parse(source)
     if record is not None or parsed.kind == "file":
@@ -158,7 +159,7 @@ def _summary(statistics: LiveStatistics, files: Sequence[Path], snapshots: Path)
 
 
 def _backends(
-    backend: str, model: str | None, conventions: ModelConventions, max_model_memory: int
+    backend: str, model: str | None, conventions: ModelConventions, views: int, max_model_memory: int
 ) -> Sequence[Callable[[], EmotionBackend]]:
     """What makes the backend that the options describe, and then the others that a key leads to."""
     from importlib.util import find_spec
@@ -168,7 +169,10 @@ def _backends(
     # The picture must not stand still while TensorFlow holds the interpreter's lock.
     create = partial(create_backend, max_model_memory=max_model_memory, responsive=True)
     # Now, so that what is wrong with the options is said before a window opens.
-    describe_backend(create(backend, model, conventions), backend, model, conventions)
+    describe_backend(create(backend, model, conventions, views), backend, model, conventions, views)
     chosen = backend, None if model == "embedded" else model
     others = [name for name in ("cnn", "deepface") if (name, None) != chosen and (name == "cnn" or find_spec(name))]
-    return [partial(create, backend, model, conventions), *(partial(create, name) for name in others)]
+    return [
+        partial(create, backend, model, conventions, views),
+        *(partial(create, name, views=views) for name in others),
+    ]

@@ -15,6 +15,7 @@ from click.shell_completion import CompletionItem
 
 from emodetect.backends.conventions import CHANNELS, SCALING_FORMS, ModelConventions, Scaling
 from emodetect.backends.limits import MAX_MODEL_MEMORY, parse_size, size_in_words
+from emodetect.backends.registry import MOST_VIEWS
 from emodetect.cli.messages import detail, note, set_verbosity
 from emodetect.cli.settings import apply_configuration, given_elsewhere
 from emodetect.drawing.languages import NAMES, system_language
@@ -238,8 +239,8 @@ def _or_file(incomplete: str, names: Iterable[str]) -> list[CompletionItem]:
 
 
 def backend_options(function: Function) -> Function:
-    """``--backend``, ``--model``, ``--uncertain``, and what `conventions_options` and `model_memory_option` add."""
-    function = conventions_options(model_memory_option(function))
+    """``--backend``, ``--model``, ``--uncertain``, ``--views``, and what two other decorators add."""
+    function = views_option(conventions_options(model_memory_option(function)))
     # fmt: off
     for option in (
         click.option("--uncertain", type=_Confidence(), metavar="CONFIDENCE",
@@ -252,6 +253,15 @@ def backend_options(function: Function) -> Function:
         function = option(function)
     # fmt: on
     return function
+
+
+def views_option(function: Function) -> Function:
+    """``--views``."""
+    option = click.option(
+        "--views", type=click.IntRange(1, MOST_VIEWS), default=1, show_default=True,
+        help="Crops that are read of each face: 2 averages the scores of the face and its mirror image, for twice the time.",
+    )  # fmt: skip
+    return option(function)
 
 
 class _ScalingType(click.types.StringParamType):
@@ -518,19 +528,22 @@ def make_verifier(verify: bool, detector: FaceDetector) -> FaceVerifier | None:
     return EmbeddedVerifier() if verify else None
 
 
-def make_backend(backend: str, model: str | None, conventions: ModelConventions, max_model_memory: int) -> EmotionBackend:
+def make_backend(
+    backend: str, model: str | None, conventions: ModelConventions, views: int, max_model_memory: int
+) -> EmotionBackend:
     """The backend that the options describe."""
     from emodetect.backends.registry import create_backend
 
-    made = create_backend(backend, model, conventions, max_model_memory=max_model_memory)
-    describe_backend(made, backend, model, conventions)
+    made = create_backend(backend, model, conventions, views, max_model_memory=max_model_memory)
+    describe_backend(made, backend, model, conventions, views)
     return made
 
 
-def describe_backend(made: EmotionBackend, backend: str, model: str | None, conventions: ModelConventions) -> None:
+def describe_backend(made: EmotionBackend, backend: str, model: str | None, conventions: ModelConventions, views: int) -> None:
     """Tell, where details are wanted, which options come from elsewhere, and which backend they make."""
     describe_settings()
-    detail(f"backend {backend}: {' '.join([model or made.name, *conventions.as_options()])}")
+    mirrored = ["--views", str(views)] if views > 1 else []
+    detail(f"backend {backend}: {' '.join([model or made.name, *conventions.as_options(), *mirrored])}")
 
 
 def describe_settings() -> None:

@@ -5,8 +5,12 @@ Importing this module makes Click use it.
 
 from __future__ import annotations
 
+import os
+
 from click.shell_completion import BashComplete, FishComplete, ZshComplete, add_completion_class
 from typing_extensions import override
+
+from emodetect.errors import UsageError
 
 
 @add_completion_class
@@ -33,3 +37,18 @@ class _Fish(FishComplete):
     """Fish splits what is found at each comma, also those in the description."""
 
     source_template = FishComplete.source_template.replace('string split ","', 'string split -m1 ","')
+
+
+def check_words(asked: str) -> None:
+    """See that a shell asks, which says what the line is so far; Click takes that for granted.
+
+    Args:
+        asked: the value of the variable with which shells ask, such as ``bash_complete``.
+
+    Raises:
+        UsageError: it does not.
+    """
+    place = os.environ.get("COMP_CWORD", "")
+    is_place = asked.startswith("fish") or (place.isascii() and place.isdecimal() and len(place) < 10)
+    if asked.endswith("_complete") and not ("COMP_WORDS" in os.environ and is_place):
+        raise UsageError("a shell that asks for completions sets COMP_WORDS and COMP_CWORD; see 'emodetect completion --help'")

@@ -58,14 +58,18 @@ def _copied(source: VideoFile, start: float, end: float, most_bytes: int) -> byt
     width, height = source.size
     across = 2 * max(1, min(_CLIP_WIDTH, width) // 2)
     down = 2 * max(1, round(across * height / width / 2))
+    # Timestamps are rounded; without the millisecond the first frame may be left out.
+    begin = max(0.0, start - 0.001)
+    if source.is_untimed:  # there is nothing that FFmpeg could seek by
+        inputs = source.file.input()
+        part = f"setpts=N/({source.frames_per_second:.6f}*TB),trim={begin}:{end},setpts=PTS-STARTPTS,"
+    else:
+        inputs, part = [*source.file.input("-ss", str(begin)), "-t", str(end - start)], ""
     with scratch_file("copy.mp4") as file:
         # fmt: off
         command = [
-            # Timestamps are rounded; without the millisecond the first frame may be left out.
-            ffmpeg_program(), "-nostdin", "-loglevel", "error",
-            *source.file.input(*source.input_options, "-ss", str(max(0.0, start - 0.001))),
-            "-t", str(end - start), "-map", "0:v:0", "-map", "0:a:0?", "-map_metadata", "-1",
-            "-map_chapters", "-1", "-vf", f"scale={across}:{down},setsar=1", "-c:v", "libx264",
+            ffmpeg_program(), "-nostdin", "-loglevel", "error", *inputs, "-map", "0:v:0", "-map", "0:a:0?", "-map_metadata", "-1",
+            "-map_chapters", "-1", "-vf", f"{part}scale={across}:{down},setsar=1", "-c:v", "libx264",
             "-preset", "veryfast", "-crf", "26", "-pix_fmt", "yuv420p", "-g", "25", "-c:a", "aac", "-b:a", "96k",
             "-movflags", "+faststart", "-fs", str(most_bytes), "-progress", "pipe:1", "-f", "mp4", "-y", f"file:{file.path}",
         ]

@@ -318,11 +318,13 @@ class _Sound:
 
 def _open_sound(path: Path, start: float) -> _Sound | None:
     """Open a file for its sound; None where it has none or is gone."""
+    if not os.path.isfile(path):  # a pipe can be read only once
+        return None
     try:
         file = MediaFile(path)
     except SourceError:
         return None
-    first = first_sound(file) if file.is_regular else None
+    first = first_sound(file)
     if first is None:
         file.close()
         return None

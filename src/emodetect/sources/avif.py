@@ -25,19 +25,19 @@ def stored_orientations(data: bytes) -> list[Orientation] | None:
         data: the file's content.
 
     Returns:
-        A list; None where no such box belongs to the picture, so that EXIF data may say how it lies.
+        A list; None where no such box belongs to the picture.
 
     Raises:
         ValueError: the file's structure cannot be understood.
     """
     try:
         return _transforms(data)
-    except (IndexError, KeyError, StopIteration) as error:
+    except (IndexError, KeyError) as error:
         raise ValueError("expected boxes as in an AVIF file") from error
 
 
 def _transforms(data: bytes) -> list[Orientation] | None:
-    (meta,) = (content for kind, content in _boxes(data) if kind == b"meta")
+    meta = dict(_boxes(data))[b"meta"]
     parts = dict(_boxes(meta[4:]))
     primary = parts[b"pitm"]
     item = int.from_bytes(primary[4:6] if primary[0] == 0 else primary[4:8], "big")

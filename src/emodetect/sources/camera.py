@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,15 +80,15 @@ class LiveSource:
             return cls(int(text), "camera")
         if text.lower().startswith(STREAM_SCHEMES):
             return cls(text, "stream")
-        if looks_like_address(text):
+        if looks_like_address(text) and not os.path.exists(text):
             schemes = ", ".join(STREAM_SCHEMES)
             raise SourceError(f"{public_address(text)}: unknown kind of address; --source takes {schemes}")
         if not text.strip():
             raise SourceError("--source is empty; it takes a camera's number or name, a device, a clip or a URL")
         path = Path(text)
-        if path.is_dir():
+        if os.path.isdir(path):  # unlike the path's own, these do not raise an error where a name is too long
             raise SourceError(f"{text}: is a folder, not a camera, clip or stream")
-        if not path.exists():
+        if not os.path.exists(path):
             return cls._camera_named(text)
         return cls(text, "camera" if path.is_char_device() else "file")
 

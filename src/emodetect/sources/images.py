@@ -19,6 +19,7 @@ from emodetect.errors import SourceError
 from emodetect.once import warn_once
 from emodetect.orientation import Orientation
 from emodetect.sources.avif import is_avif, stored_orientations
+from emodetect.sources.exif import exif_orientation
 from emodetect.sources.picture_size import decoded_size, progressive_scans
 from emodetect.sources.pixels import gigabytes, max_file_bytes, max_picture_bytes, max_pixels
 from emodetect.suggestions import did_you_mean_file, meant_for_another
@@ -155,8 +156,8 @@ def read_image(path: Path) -> Image:
     if not data.size:
         raise SourceError(f"{path}: the file is empty")
     _check_size(path, data)
-    orientations = _box_orientations(path, data.tobytes()) if is_avif(data[:64].tobytes()) else None
-    # Where the file's own boxes say how the picture lies, what EXIF says counts for nothing.
+    orientations = _box_orientations(path, data.tobytes())
+    # In AVIF only the file's own boxes count.
     as_stored = 0 if orientations is None else cv2.IMREAD_IGNORE_ORIENTATION
     try:
         image = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH | as_stored)
@@ -180,12 +181,23 @@ def read_image(path: Path) -> Image:
 
 
 def _box_orientations(path: Path, data: bytes) -> list[Orientation] | None:
-    """What the boxes of an AVIF file say of how its picture lies."""
+    """What the boxes of an AVIF file say of how its picture lies; None for files of other kinds, in which EXIF says it.
+
+    Warns of what says otherwise, or cannot be understood, since faces are not found in pictures that lie on their side.
+    """
+    number = exif_orientation(data)
+    if not is_avif(data):
+        if number is not None and number > 8:
+            warn_once(f"{path}: the orientation {number} in its EXIF data is unknown; it is read as it is stored")
+        return None
     try:
-        return stored_orientations(data)
+        found = stored_orientations(data)
     except ValueError:
         warn_once(f"{path}: how its picture is to be turned cannot be understood; it is read as it is stored")
         return []
+    if found is None and number is not None and number != 1:
+        warn_once(f"{path}: only its EXIF data say that it is turned, which AVIF does not go by; it is read as it is stored")
+    return found or []
 
 
 def _read_file(path: Path) -> npt.NDArray[np.uint8]:

@@ -159,7 +159,10 @@ def _avif(data: bytes) -> DecodedSize | None:
 def _radiance(data: bytes) -> DecodedSize | None:
     """Three numbers of 32 bits a pixel."""
     match = _HDR_SIZE.search(data)
-    return DecodedSize(int(match[2]), int(match[3]), 12) if match else None
+    if match is None:
+        return None
+    sides = int(match[2]), int(match[3])
+    return DecodedSize(*(sides if match[1] == b"X" else sides[::-1]), 12)
 
 
 def _portable(data: bytes) -> DecodedSize | None:

@@ -91,7 +91,7 @@ class VideoFile:
     Attributes:
         path: the file.
         file: the same, for FFmpeg, until this is closed.
-        input_options: what FFmpeg must be told to find the same times.
+        is_untimed: whether the file is bare pictures, whose times follow from their rate.
         orientation: how the pictures lie in the file.
         is_turned_oddly: whether that is only the nearest to what the file says.
         frames_per_second: the file's average rate.
@@ -132,11 +132,10 @@ class VideoFile:
                 hint = "; if it is a playlist, --allow-playlists reads the files that it names"
             raise SourceError(f"{path}: not a video that can be read, or without frames{hint}")
         facts = clip_facts(self.file) if self.file.is_regular else self._facts_of_pipe()
-        self._is_untimed = facts.is_untimed
+        self.is_untimed = facts.is_untimed
         self._knows_rate = not facts.is_untimed or facts.rate is not None
         rate = float(facts.rate or 0 if facts.is_untimed else self._capture.get(cv2.CAP_PROP_FPS))
         self.frames_per_second = rate if 0 < rate <= 1000 else _DEFAULT_RATE
-        self.input_options = ["-framerate", f"{self.frames_per_second:.6f}"] if facts.is_untimed else []
         self.orientation, self.is_turned_oddly = self._find_orientation(facts.matrix)
         height, width = np.asarray(self._first[1]).shape[:2]
         self.size = _shown_size(*self.orientation.size(width, height), self._pixel_shape())
@@ -237,7 +236,7 @@ class VideoFile:
 
     def _container_time(self, index: int) -> float:
         """When the picture that was decoded last is shown by the container's clock, seconds."""
-        return index / self.frames_per_second if self._is_untimed else self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+        return index / self.frames_per_second if self.is_untimed else self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
 
     def _pixel_shape(self) -> float:
         """The width of the shown pictures' pixels as a multiple of their height."""

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from emodetect.backends.base import EmotionBackend
 from emodetect.errors import DatasetError
-from emodetect.training.dataset import LabelledCrops, read_crops, read_faces
+from emodetect.training.dataset import LabelledCrops, LabelledFaces, read_crops, read_faces
 from emodetect.training.fer_csv import read_csv
 from emodetect.training.label_folders import check_folder, is_table, part_folder
 from emodetect.training.label_names import WORDS, LabelNames
@@ -53,12 +53,7 @@ class Exam:
         """
         if is_table(folder):
             return cls._read_table(folder, votes, names)
-        check_folder(folder, "a folder with one folder for each emotion, or fer2013.csv")
-        assumed: tuple[str, ...] = ()
-        if (test := part_folder(folder, "test")) is not None:
-            folder, assumed = test, (f"{test}: this part is judged on",)
-        faces = read_crops(folder, names=names, allow_missing=True)
-        faces = replace(faces, notes=(*assumed, *faces.notes))
+        folder, faces = _read_folder(folder, names)
         found = None if votes is None else read_votes(votes, faces.keys)
         train = part_folder(folder.absolute().parent, "train")
         if train is None or train.samefile(folder):
@@ -73,11 +68,31 @@ class Exam:
     @classmethod
     def _read_table(cls, path: Path, votes: Path | None, names: LabelNames) -> Exam:
         train, test = read_csv(path, names=names, only_test=True)
-        crops = tuple(np.asarray(cv2.cvtColor(image, cv2.COLOR_GRAY2BGR), np.uint8) for image in test.images)
+        faces = _as_crops(test)
         found = None if votes is None else read_votes(votes, test.keys)
         seen = {image.tobytes() for image in train.images}
         copies = np.asarray([image.tobytes() in seen for image in test.images]) if seen else None
-        return cls(LabelledCrops(crops, test.labels, test.keys, test.notes), found, copies)
+        return cls(faces, found, copies)
+
+
+def read_exam_faces(data: Path, names: LabelNames = WORDS) -> LabelledCrops:
+    """The faces of an exam alone; as `Exam.read`."""
+    return _as_crops(read_csv(data, names=names, only_test=True)[1]) if is_table(data) else _read_folder(data, names)[1]
+
+
+def _read_folder(folder: Path, names: LabelNames) -> tuple[Path, LabelledCrops]:
+    """The crops of labels' folders, or of the test part of a data set, and where they lie."""
+    check_folder(folder, "a folder with one folder for each emotion, or fer2013.csv")
+    assumed: tuple[str, ...] = ()
+    if (test := part_folder(folder, "test")) is not None:
+        folder, assumed = test, (f"{test}: this part is judged on",)
+    faces = read_crops(folder, names=names, allow_missing=True)
+    return folder, replace(faces, notes=(*assumed, *faces.notes))
+
+
+def _as_crops(faces: LabelledFaces) -> LabelledCrops:
+    crops = tuple(np.asarray(cv2.cvtColor(image, cv2.COLOR_GRAY2BGR), np.uint8) for image in faces.images)
+    return LabelledCrops(crops, faces.labels, faces.keys, faces.notes)
 
 
 @dataclass(frozen=True)

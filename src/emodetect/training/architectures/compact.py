@@ -1,8 +1,8 @@
 """The embedded network: a small residual trunk with squeeze-and-excitation and up to three heads.
 
 Residual blocks after He et al. 2016 (arXiv 1512.03385), squeeze-and-excitation after Hu et al. 2018
-(arXiv 1709.01507). 70 million multiply-adds and 1.6 million weights at 48x48; `COMPACT_DEEP`, with a further block in each of the
-three narrower stages, 102 million and 3.2 million.
+(arXiv 1709.01507). 70 million multiply-adds and 1.6 million weights at 48x48. `COMPACT_DEEP` has a further block in each of its
+last three stages: 102 million multiply-adds and 3.2 million weights.
 """
 
 from __future__ import annotations

@@ -1,0 +1,70 @@
+"""Test-time augmentation: a backend asked about each crop and its mirror image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+from typing_extensions import override
+
+from emodetect.backends.base import EmotionBackend
+from emodetect.backends.conventions import ModelConventions
+from emodetect.types import Image
+
+
+class MirroredBackend(EmotionBackend):
+    """Averages the scores of each crop and its mirror image, for twice the time.
+
+    Args:
+        backend: reads the emotions; loaded, closed and cancelled with this one.
+    """
+
+    def __init__(self, backend: EmotionBackend) -> None:
+        self._backend = backend
+        self.name = backend.name
+
+    @override
+    def load(self) -> None:
+        self._backend.load()
+        self._take_over()
+
+    @override
+    def restate(self, conventions: ModelConventions) -> None:
+        self._backend.restate(conventions)
+        self._take_over()
+
+    def _take_over(self) -> None:
+        self.name = self._backend.name
+        self.uncertain_below = self._backend.uncertain_below
+        self.validation_accuracy = self._backend.validation_accuracy
+        self.tells_contempt = self._backend.tells_contempt
+        self.description = self._backend.description
+
+    @override
+    def classify(self, crops: Sequence[Image]) -> npt.NDArray[np.float32]:
+        return _mean_of_halves(self._backend.classify(_with_mirrored(crops)), len(crops))
+
+    @override
+    def classify_eight(self, crops: Sequence[Image]) -> npt.NDArray[np.float32]:
+        return _mean_of_halves(self._backend.classify_eight(_with_mirrored(crops)), len(crops))
+
+    @override
+    def close(self) -> None:
+        self._backend.close()
+
+    @override
+    def cancel(self) -> None:
+        self._backend.cancel()
+
+
+def _with_mirrored(crops: Sequence[Image]) -> list[Image]:
+    """The crops, then their mirror images, in one batch."""
+    return [*crops, *(np.ascontiguousarray(crop[:, ::-1]) for crop in crops)]
+
+
+def _mean_of_halves(scores: npt.NDArray[np.float32], count: int) -> npt.NDArray[np.float32]:
+    scores = np.asarray(scores, np.float32)
+    if len(scores) != 2 * count:
+        raise ValueError(f"expected scores of {2 * count} crops, got {len(scores)}")
+    return np.asarray((scores[:count] + scores[count:]) / 2, np.float32)

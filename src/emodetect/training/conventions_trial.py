@@ -1,0 +1,353 @@
+"""What a model file does not say, measured on labelled faces: the order of its labels, its scaling, and its order of colors.
+
+Combinations are ranked by their calibrated cross-entropy, not by their accuracy: a wrong scaling costs a network that was trained
+on varied light hardly an answer, but it makes the true labels less likely. Calibrated means that one temperature is fitted for
+each combination (Guo et al. 2017), so that none gains by being less sure of itself.
+"""
+
+from __future__ import annotations
+
+import math
+import shlex
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from emodetect.backends.base import EmotionBackend
+from emodetect.backends.conventions import Channels, ModelConventions, Scaling
+from emodetect.backends.labels import AFFECTNET_LABELS, EIGHT_LABELS, FERPLUS_LABELS, TUTORIAL_LABELS, known_label
+from emodetect.errors import DatasetError, ModelError, UsageError
+from emodetect.training.dataset import LabelledCrops
+from emodetect.training.label_names import NUMBERED
+from emodetect.types import EMOTIONS, Image
+
+Orders = dict[str, tuple[str, ...]]
+
+
+def _plain(labels: Sequence[str]) -> tuple[str, ...]:
+    """Labels with the words of `EIGHT_LABELS`."""
+    return tuple(known_label(label) or label for label in labels)
+
+
+_SEVEN = len(EMOTIONS)
+_AFFECTNET = tuple(NUMBERED["affectnet"][str(number)] for number in range(len(EIGHT_LABELS)))
+
+ORDERS: dict[int, Orders] = {
+    _SEVEN: {
+        "alphabetical": TUTORIAL_LABELS,
+        "FER-2013": EIGHT_LABELS[:_SEVEN],
+        "FER+": _plain(FERPLUS_LABELS[:_SEVEN]),
+        "AffectNet": _AFFECTNET[:_SEVEN],
+        "RAF-DB": tuple(NUMBERED["raf-db"].values()),
+        "KDEF": ("fear", "angry", "disgust", "happy", "neutral", "sad", "surprise"),
+        "CK+": ("angry", "contempt", "disgust", "fear", "happy", "sad", "surprise"),
+    },
+    len(EIGHT_LABELS): {
+        "alphabetical": _plain(AFFECTNET_LABELS),
+        "FER+": _plain(FERPLUS_LABELS),
+        "AffectNet": _AFFECTNET,
+        "FER-2013": EIGHT_LABELS,
+        "CK+": ("neutral", "angry", "contempt", "disgust", "fear", "happy", "sad", "surprise"),
+    },
+}
+"""Orders in which networks are trained, by the number of labels."""
+
+MEASURED = "measured"
+"""The name of an order that is none of these, and that the faces themselves show."""
+
+_SCALINGS = ("0..1", "-1..1", "0..255")
+
+_GRAY_SCALINGS = (str(Scaling.of_mean([0.5077], [0.255])),)
+"""The mean and deviation of FER-2013."""
+
+_COLOR_SCALINGS = ("imagenet", "1,1,1,-103.939,-116.779,-123.68")
+"""The second is that of VGG16 and ResNet50 in Keras, for BGR."""
+
+_SURE = 4.0
+"""Standard deviations above chance from which on a combination is better than chance, although many were tried."""
+
+_TEMPERATURES = np.geomspace(0.2, 200, 60)
+"""What logits are divided by to calibrate them; the largest makes all labels as likely."""
+
+_LEAST_SCORE = 1e-7
+"""Of a label, so that its logarithm is finite."""
+
+_BATCH = 64
+
+
+@dataclass(frozen=True, eq=False)
+class Combination:
+    """One way to use a model, and how it did.
+
+    Attributes:
+        order: name of the order of labels; empty where options or the file say it.
+        conventions: what options say and would say.
+        accuracy: mean over the labels of the share of faces that it reads right, 0 to 1.
+        losses: float64 (n,), the calibrated cross-entropy of each face, weighted so that each label counts the same.
+    """
+
+    order: str
+    conventions: ModelConventions
+    accuracy: float
+    losses: npt.NDArray[np.float64]
+
+    @property
+    def loss(self) -> float:
+        """Mean calibrated cross-entropy; that of guessing is the logarithm of the number of labels."""
+        return float(self.losses.mean())
+
+    @property
+    def options(self) -> list[str]:
+        """The options of the command line, with their values."""
+        said = self.conventions
+        values = {
+            "--labels": said.labels and ",".join(said.labels),
+            "--scaling": said.scaling and str(said.scaling),
+            "--channels": said.channels,
+            "--output-name": said.output_name,
+        }
+        given = {option: value for option, value in values.items() if value}
+        # A value that begins with a dash could be taken for an option.
+        return [f"{option}{'=' if value.startswith('-') else ' '}{shlex.quote(value)}" for option, value in given.items()]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The combination as the output contract has it."""
+        said = self.conventions
+        return {
+            "order": self.order or None,
+            "labels": said.labels and list(said.labels),
+            "scaling": said.scaling and str(said.scaling),
+            "channels": said.channels,
+            "balanced_accuracy": self.accuracy,
+            "cross_entropy": self.loss,
+        }
+
+
+@dataclass(frozen=True)
+class Margin:
+    """How much better the best combination is than the best one that differs from it in one part.
+
+    Attributes:
+        part: "labels", "scaling" or "channels".
+        other: the combination that it is compared with.
+        difference: by how much the cross-entropy of the best one is lower.
+        low: lower end of the 95 % interval.
+        high: upper end.
+    """
+
+    part: str
+    other: Combination
+    difference: float
+    low: float
+    high: float
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether the difference is no chance."""
+        return self.low > 0
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What came of it.
+
+    Attributes:
+        tried: all combinations, the best first.
+        count: number of faces.
+        chance: the accuracy of guessing.
+        margins: for each part that was tried, how sure it is.
+        channels_are_open: whether the colors of the network could not be told, since all faces are gray.
+    """
+
+    tried: tuple[Combination, ...]
+    count: int
+    chance: float
+    margins: tuple[Margin, ...]
+    channels_are_open: bool
+
+    def as_dict(self) -> dict[str, Any]:
+        """The trial as the output contract has it."""
+        best = self.best
+        return {
+            "count": self.count,
+            "chance": self.chance,
+            "best": None if best is None else {**best.as_dict(), "options": best.options},
+            "margins": [
+                {
+                    "part": margin.part,
+                    "next_best": margin.other.as_dict(),
+                    "difference": margin.difference,
+                    "interval_95": [margin.low, margin.high],
+                    "sure": margin.is_sure,
+                }
+                for margin in self.margins
+            ],
+            "channels_are_open": self.channels_are_open,
+            "tried": [one.as_dict() for one in self.tried],
+        }
+
+    @property
+    def best(self) -> Combination | None:
+        """The best combination; None where none is better than chance."""
+        least = self.chance + _SURE * math.sqrt(self.chance * (1 - self.chance) / self.count)
+        return self.tried[0] if self.tried[0].accuracy > least else None
+
+
+def take_sample(faces: LabelledCrops, size: int) -> LabelledCrops:
+    """About as many faces of each label, so many in all at most; the same ones on every call."""
+    generator = np.random.default_rng(0)
+    present = [np.flatnonzero(faces.labels == label) for label in np.unique(faces.labels)]
+    each = max(1, size // len(present))
+    chosen = np.sort(np.concatenate([generator.permutation(places)[:each] for places in present]))
+    crops = tuple(faces.crops[place] for place in chosen)
+    return LabelledCrops(crops, faces.labels[chosen], tuple(faces.keys[place] for place in chosen), faces.notes)
+
+
+def try_conventions(
+    backend: EmotionBackend,
+    given: ModelConventions,
+    faces: LabelledCrops,
+    progress: Callable[..., object] = lambda *, completed, total: None,
+) -> Trial:
+    """Measure the likely ways to use a model; what options or the file's own metadata say is kept.
+
+    Args:
+        backend: one that reads a model file, loaded.
+        given: what the options say.
+        faces: what it is tried on.
+        progress: called with ``completed`` and ``total``: how many of how many runs over the faces are done.
+
+    Raises:
+        UsageError: the backend reads no model file, or nothing is left to try.
+        DatasetError: the faces have one label alone.
+        ModelError: the model gives no numbers.
+    """
+    if len(np.unique(faces.labels)) < 2:
+        raise DatasetError("all faces have the same label; conventions are tried on faces of several labels")
+    known = backend.description
+    if known is None:
+        raise UsageError(f"{backend.name}: reads no model file, whose conventions could be tried")
+    count = len(known.labels.value[0])
+    orders = ORDERS.get(count, {}) if known.labels.origin in ("assumed", "model") else {}
+    scalings: list[Scaling | None] = [None]
+    if known.scaling.origin in ("assumed", "model") and known.input_type.startswith("float"):
+        names = (*_SCALINGS, *(_GRAY_SCALINGS if known.channels.origin == "model" else _COLOR_SCALINGS))
+        scalings = list(dict.fromkeys([known.scaling.value, *map(Scaling.parse, names)]))
+    channels: list[Channels | None] = [None]
+    is_open = known.channels.origin == "assumed"
+    if is_open and not all(_is_gray(crop) for crop in faces.crops):
+        channels, is_open = ["rgb", "bgr", "gray"], False
+    if not orders and len(scalings) == len(channels) == 1:
+        raise UsageError(f"{backend.name}: nothing is left to try; options or the file say its labels, scaling and channels")
+    ways = list(product(scalings, channels))
+    tried: list[Combination] = []
+    for number, (scaling, colors) in enumerate(ways):
+        said = replace(given, scaling=scaling or given.scaling, channels=colors or given.channels)
+        tried += _try(backend, said, orders, count, faces)
+        progress(completed=number + 1, total=len(ways))
+    if not tried:
+        raise ModelError(f"{backend.name}: gives no finite numbers in any scaling; it was saved broken")
+    tried = _without_luck(sorted(tried, key=lambda one: one.loss))
+    chance = 1 / len(np.unique(faces.labels))
+    return Trial(tuple(tried), len(faces.keys), chance, tuple(_margins(tried)), is_open)
+
+
+def _try(backend: EmotionBackend, said: ModelConventions, orders: Orders, count: int, faces: LabelledCrops) -> list[Combination]:
+    """One run over the faces, judged by each order of labels; nothing where the model gives no finite numbers."""
+    # By this order the place of each output is its place among the eight.
+    backend.restate(replace(said, labels=EIGHT_LABELS[:count]) if orders else said)
+    classify = backend.classify_eight if orders else backend.classify
+    crops = faces.crops
+    try:
+        outputs = np.concatenate([classify(crops[start : start + _BATCH]) for start in range(0, len(crops), _BATCH)])
+    except ModelError:
+        return []
+    if not orders:
+        return [_judge("", said, outputs, faces)]
+    outputs = outputs[:, :count]
+    measured = _measure_order(outputs, faces.labels)
+    if measured is not None and measured not in orders.values():
+        orders = {**orders, MEASURED: measured}
+    judged = []
+    for name, order in orders.items():
+        scores = np.zeros((len(outputs), len(EIGHT_LABELS)))
+        scores[:, [EIGHT_LABELS.index(label) for label in order]] = outputs
+        judged.append(_judge(name, replace(said, labels=order), scores[:, :_SEVEN], faces))
+    return judged
+
+
+def _judge(order: str, said: ModelConventions, scores: npt.NDArray[Any], faces: LabelledCrops) -> Combination:
+    labels, counts = np.unique(faces.labels, return_counts=True)
+    weights = (len(faces.labels) / len(labels) / counts)[np.searchsorted(labels, faces.labels)]
+    accuracy = float((weights * (scores.argmax(axis=1) == faces.labels)).mean())
+    logits = np.log(np.maximum(scores, _LEAST_SCORE))
+    fitted = [weights * _cross_entropy(logits / temperature, faces.labels) for temperature in _TEMPERATURES]
+    return Combination(order, said, accuracy, min(fitted, key=lambda losses: float(losses.mean())))
+
+
+def _cross_entropy(logits: npt.NDArray[Any], labels: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    """Of the softmax of each row of logits (n, 7) with its label, (n,)."""
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    return np.asarray(np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(labels)), labels], np.float64)
+
+
+def _compare(best: Combination, other: Combination) -> tuple[float, float, float]:
+    """By how much the cross-entropy of the one is lower than that of the other on the same faces, and the 95 % interval."""
+    differences = other.losses - best.losses
+    mean, reach = float(differences.mean()), 1.96 * float(differences.std()) / math.sqrt(len(differences))
+    return mean, mean - reach, mean + reach
+
+
+def _measure_order(outputs: npt.NDArray[np.float32], labels: npt.NDArray[np.int64]) -> tuple[str, ...] | None:
+    """The order of labels that the faces show, if two halves of them show the same one; None where they do not.
+
+    Args:
+        outputs: (n, outputs), each face's scores by the place of the output.
+        labels: (n,), positions in `EMOTIONS`.
+    """
+    orders = {_best_order(outputs[half::2], labels[half::2]) for half in range(2)}
+    return orders.pop() if len(orders) == 1 else None
+
+
+def _best_order(outputs: npt.NDArray[np.float32], labels: npt.NDArray[np.int64]) -> tuple[str, ...] | None:
+    """The order with the most right answers; the output that is left over of eight is contempt."""
+    from scipy.optimize import linear_sum_assignment
+
+    answers = outputs.argmax(axis=1)
+    if len(np.unique(labels)) < _SEVEN:
+        return None
+    shares = [[float((answers[labels == label] == place).mean()) for place in range(outputs.shape[1])] for label in range(_SEVEN)]
+    order = ["contempt"] * outputs.shape[1]
+    for label, place in zip(*linear_sum_assignment(shares, maximize=True), strict=True):
+        order[place] = EIGHT_LABELS[label]
+    return tuple(order)
+
+
+def _without_luck(tried: list[Combination]) -> list[Combination]:
+    """Combinations, the best first, without measured orders unless one is surely better than every order that is known."""
+    known = [one for one in tried if one.order != MEASURED]
+    if tried[0].order == MEASURED and _compare(tried[0], known[0])[1] > 0:
+        return tried
+    return known
+
+
+def _margins(tried: Sequence[Combination]) -> Iterator[Margin]:
+    """For each part that was tried the distance to the best combination that has another one."""
+    best = tried[0]
+    parts: dict[str, Callable[[Combination], object]] = {
+        "labels": lambda one: one.conventions.labels,
+        "scaling": lambda one: one.conventions.scaling,
+        "channels": lambda one: one.conventions.channels,
+    }
+    for name, part in parts.items():
+        other = next((one for one in tried if part(one) != part(best)), None)
+        if other is not None:
+            yield Margin(name, other, *_compare(best, other))
+
+
+def _is_gray(crop: Image) -> bool:
+    return bool((crop[..., :1] == crop).all())
