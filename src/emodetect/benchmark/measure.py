@@ -70,8 +70,8 @@ class Configuration:
         """The options of the command line that choose it."""
         model = ["--model", self.model] if self.model else []
         views = ["--views", str(self.views)] if self.views > 1 else []
-        memory = f"--max-model-memory={self.max_model_memory}"
-        return ["--backend", self.backend, *model, *self.conventions.as_options(), *views, memory]
+        memory = [f"--max-model-memory={self.max_model_memory}"] if self.max_model_memory != MAX_MODEL_MEMORY else []
+        return ["--backend", self.backend, *model, *self.conventions.as_options(), *views, *memory]
 
 
 @dataclass
