@@ -21,7 +21,8 @@ from screen import screen
 from typing_extensions import override
 
 from emodetect.backends.base import EmotionBackend
-from emodetect.backends.separate import SeparateBackend, create_separate
+from emodetect.backends.isolated import IsolatedBackend
+from emodetect.backends.registry import create_backend
 from emodetect.backends.verifier import EmbeddedVerifier
 from emodetect.benchmark.made_clip import write_walking_clip
 from emodetect.environment import prepare_own_process
@@ -60,9 +61,9 @@ class Busy(EmotionBackend):
 
 
 BACKENDS: dict[str, Callable[[], EmotionBackend]] = {
-    "embedded": partial(create_separate, "cnn"),
-    "250 ms, lock held": partial(SeparateBackend, partial(Busy, True), title="busy"),
-    "250 ms, lock free": partial(SeparateBackend, partial(Busy, False), title="busy"),
+    "embedded": partial(create_backend, "cnn"),
+    "250 ms, lock held": partial(IsolatedBackend, "busy", "window:Busy", (True,)),
+    "250 ms, lock free": partial(IsolatedBackend, "busy", "window:Busy", (False,)),
 }
 
 

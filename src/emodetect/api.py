@@ -10,6 +10,7 @@ from pathlib import Path
 from typing_extensions import TypedDict, Unpack
 
 from emodetect.backends.conventions import ModelConventions
+from emodetect.backends.limits import MAX_MODEL_MEMORY, parse_size
 from emodetect.backends.registry import create_backend
 from emodetect.backends.verifier import EmbeddedVerifier
 from emodetect.errors import UsageError
@@ -36,6 +37,7 @@ class Options(TypedDict, total=False):
     scaling: str | tuple[float, float] | None
     channels: str | None
     output_name: str | None
+    max_model_memory: int | str
     views: int
     uncertain_below: float | None
     detector: str
@@ -53,6 +55,7 @@ def open_pipeline(
     scaling: str | tuple[float, float] | None = None,
     channels: str | None = None,
     output_name: str | None = None,
+    max_model_memory: int | str = MAX_MODEL_MEMORY,
     views: int = 1,
     uncertain_below: float | None = None,
     detector: str = DETECTORS[0],
@@ -73,6 +76,7 @@ def open_pipeline(
             range, "imagenet", or a factor and what is added after that.
         channels: the colors that a model file was trained on, where it does not say so: "gray", "rgb" or "bgr".
         output_name: the output of a model file to read, where it has several.
+        max_model_memory: what the process of a model file may hold: bytes, or a text such as "4GB".
         views: 2 to average the scores of each face and its mirror image, for twice the time; 1 for the face alone.
         uncertain_below: confidence, 0 to 1, under which a reading is marked uncertain; None for the backend's own.
         detector: "haar", or "none", which takes each whole picture for one face, as for cropped faces.
@@ -103,7 +107,9 @@ def open_pipeline(
         raise UsageError("min_face does not go with detector='none': no face is looked for")
     finder = create_detector(detector, min_face=smallest, min_neighbors=min_neighbors)
     conventions = ModelConventions.of(labels, scaling, channels, output_name)
-    with create_backend(backend, None if model is None else str(model), conventions, views) as loaded:
+    memory = parse_size(max_model_memory) if isinstance(max_model_memory, str) else max_model_memory
+    path = None if model is None else str(model)
+    with create_backend(backend, path, conventions, views, max_model_memory=memory) as loaded:
         yield EmotionPipeline(
             finder,
             loaded,
@@ -120,8 +126,8 @@ def analyze(picture: str | os.PathLike[str] | Image, **options: Unpack[Options])
 
     Args:
         picture: a file, or uint8 (height, width, 3) BGR.
-        **options: as for `open_pipeline`: backend, model, labels, scaling, channels, output_name, views, uncertain_below,
-            verify, min_face, min_neighbors.
+        **options: as for `open_pipeline`: backend, model, labels, scaling, channels, output_name, views,
+            max_model_memory, uncertain_below, verify, min_face, min_neighbors.
 
     Raises:
         EmodetectError: the picture cannot be read, or the backend cannot be loaded or fails.

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from emodetect.backends.base import EmotionBackend
-from emodetect.errors import BackendError, first_line
+from emodetect.errors import BackendError, EmodetectError, first_line
 from emodetect.smoother import ScoreSmoother
 from emodetect.stopwatch import Stopwatch
 from emodetect.types import EMOTIONS, EmotionScores, Face, Image
@@ -71,7 +71,7 @@ class EmotionReader:
 
     def _fail(self, frame: str, error: Exception) -> None:
         self._failures += 1
-        reason = f"{type(error).__name__}: {first_line(error)}"
+        reason = str(error) if isinstance(error, EmodetectError) else f"{type(error).__name__}: {first_line(error)}"
         if self._failures >= self._max_failures:
             often = f" in {self._failures} frames in a row" if self._failures > 1 else ""
             raise BackendError(f"{frame}: the backend {self._backend.name} failed{often} ({reason})") from error

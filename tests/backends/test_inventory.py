@@ -20,13 +20,14 @@ SOURCES = {
     "working": "def create(model, labels): ...\n",
     "lacking": "import emodetect_test_absent\n",
     "failing": "raise RuntimeError('no licence')\n",
+    "leaving": "import sys; print('bye'); sys.exit(0)\n",
 }
 """What each plug-in's module says, by its name."""
 
 
 @pytest.fixture
 def plugins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Packages that bring backends along: one that works, one that lacks a package, and one that fails."""
+    """Packages that bring backends along: one that works, and some that do not."""
     for name, source in SOURCES.items():
         write_plugin(tmp_path, f"emodetect_test_{name}", source, {name: f"emodetect_test_{name}:create"})
     monkeypatch.syspath_prepend(str(tmp_path))
@@ -42,6 +43,7 @@ def test_plug_ins_are_listed_with_their_packages_and_what_they_lack() -> None:
     assert "emodetect_test_absent" in states["lacking"].detail
     assert not states["failing"].available
     assert states["failing"].detail == "RuntimeError: no licence"
+    assert states["leaving"].detail == "the backend leaving ended its process by sys.exit(0)"
     assert states["lacking"].cure
     assert states["failing"].cure
 

@@ -148,3 +148,25 @@ def test_a_model_that_carries_code_is_not_run(tmp_path: Path, suffix: str) -> No
     with pytest.raises(ModelError, match="Lambda"):
         create_cnn(str(path)).load()
     assert not Path(marker).exists()
+
+
+@pytest.mark.parametrize("kind", ["padding", "repeating"])
+def test_a_layer_that_would_fill_the_memory_is_refused_before_it_runs(tmp_path: Path, kind: str) -> None:
+    """A file of 15 KB can ask for any amount."""
+    import h5py
+    import keras
+
+    layer = keras.layers.ZeroPadding2D(2) if kind == "padding" else keras.layers.UpSampling2D(2)
+    small, large = {
+        "padding": ('"padding": [[2, 2], [2, 2]]', '"padding": [[12000, 12000], [12000, 12000]]'),
+        "repeating": ('"size": [2, 2]', '"size": [500, 500]'),
+    }[kind]
+    path = tmp_path / "m.h5"
+    pooled = [keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(7, activation="softmax")]
+    keras.Sequential([keras.Input((48, 48, 1)), layer, *pooled]).save(path)
+    with h5py.File(path, "r+") as file:
+        assert small in file.attrs["model_config"]
+        file.attrs["model_config"] = file.attrs["model_config"].replace(small, large)
+
+    with pytest.raises(ModelError, match=r"takes 2\.\d+ GB for each face; a layer may take 256 MB"):
+        create_cnn(str(path)).load()

@@ -74,7 +74,7 @@ def test_anything_else_is_an_error_that_names_the_file(text: str) -> None:
         ModelMetadata.from_json(text, Path("model.onnx"))
 
 
-@pytest.mark.parametrize("name", ["model.keras", "model.h5", "archive in spite of its name.h5"])
+@pytest.mark.parametrize("name", ["model.keras", "model.h5"])
 def test_metadata_in_a_keras_file(tmp_path: Path, name: str) -> None:
     path = make_h5(tmp_path / name) if name == "model.h5" else make_keras(tmp_path / name)
     assert read_keras_metadata(path) is None

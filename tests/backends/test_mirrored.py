@@ -13,9 +13,10 @@ import pytest
 
 import emodetect
 from emodetect.backends.base import EmotionBackend
+from emodetect.backends.isolated import IsolatedBackend
+from emodetect.backends.keras_cnn import KerasBackend
 from emodetect.backends.mirrored import MirroredBackend
 from emodetect.backends.registry import create_backend, with_views
-from emodetect.backends.separate import SeparateBackend, create_separate
 from emodetect.benchmark.measure import Configuration
 from emodetect.cli import cli
 from emodetect.errors import UsageError
@@ -107,10 +108,10 @@ def test_the_embedded_network_reads_a_face_and_its_mirror_image_alike(face_crops
 
 
 def test_a_backend_in_its_own_process_is_asked_about_both_views(tutorial_h5: Path, face_crops: list[Image]) -> None:
-    separate = create_separate("cnn", str(tutorial_h5), views=2)
+    separate = create_backend("cnn", str(tutorial_h5), views=2)
     assert isinstance(separate, MirroredBackend)
-    assert isinstance(separate._backend, SeparateBackend)
-    with separate, create_backend("cnn", str(tutorial_h5), views=2) as here:
+    assert isinstance(separate._backend, IsolatedBackend)
+    with separate, MirroredBackend(KerasBackend(tutorial_h5)) as here:
         np.testing.assert_allclose(separate.classify(face_crops), here.classify(face_crops), atol=1e-6)
 
 

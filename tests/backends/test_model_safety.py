@@ -19,7 +19,9 @@ from onnx import TensorProto, helper
 from emodetect.backends import limits
 from emodetect.backends.cnn import create_cnn
 from emodetect.backends.keras_file import check_keras_file
-from emodetect.backends.onnx_file import check_onnx_file
+from emodetect.backends.model_file import read_model_file
+from emodetect.backends.onnx_file import read_onnx_file
+from emodetect.backends.onnx_session import EMBEDDED
 from emodetect.errors import ModelError
 
 
@@ -117,7 +119,7 @@ class TestOnnx:
         path.write_bytes(helper.make_model(outer).SerializeToString())
 
         with pytest.raises(ModelError, match="outside its own folder"):
-            check_onnx_file(path)
+            read_onnx_file(path)
 
     @pytest.mark.parametrize("depth", [4, 5, 20])
     def test_graphs_that_stand_too_deep_in_each_other_are_refused(self, tmp_path: Path, depth: int) -> None:
@@ -130,10 +132,102 @@ class TestOnnx:
         path.write_bytes(helper.make_model(graph).SerializeToString())
 
         if depth == 4:
-            assert check_onnx_file(path) is not None
+            assert read_onnx_file(path) is not None
         else:
             with pytest.raises(ModelError, match="too deep in each other"):
-                check_onnx_file(path)
+                read_onnx_file(path)
+
+    def test_what_is_loaded_is_whole_in_itself(self, tmp_path: Path) -> None:
+        (tmp_path / "w.bin").write_bytes(self.WEIGHTS)
+        model = onnx.load_from_string(read_onnx_file(save_external(tmp_path / "m.onnx", "w.bin")))
+
+        onnx.checker.check_model(model)
+        [kernel] = [tensor for tensor in model.graph.initializer if tensor.name == "kernel"]
+        assert kernel.raw_data == self.WEIGHTS
+        assert kernel.data_location == TensorProto.DEFAULT
+        assert not kernel.external_data
+
+    def test_what_needs_no_change_is_not_changed(self) -> None:
+        assert onnx.load_from_string(read_onnx_file(EMBEDDED)) == onnx.load(EMBEDDED)
+
+    def test_weights_that_are_shared_count_each_time(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("emodetect.backends.onnx_file.MAX_MODEL_BYTES", 10_000)
+        (tmp_path / "w.bin").write_bytes(bytes(2000))
+        model = onnx.load(save_external(tmp_path / "m.onnx", "w.bin"), load_external_data=False)
+        kernel = model.graph.initializer[0]
+        kernel.dims[:] = [500]
+        kernel.external_data[2].value = "2000"
+        for _ in range(10):
+            model.graph.initializer.add().CopyFrom(kernel)
+        (tmp_path / "m.onnx").write_bytes(model.SerializeToString())
+        assert_refused(tmp_path / "m.onnx", "larger than")
+
+    @pytest.mark.parametrize(("offset", "length"), [("0", "27"), ("1", "28"), ("-1", "28"), ("0", "9" * 30), ("x", "28")])
+    def test_a_place_that_is_none_is_refused(self, tmp_path: Path, offset: str, length: str) -> None:
+        (tmp_path / "w.bin").write_bytes(self.WEIGHTS)
+        model = onnx.load(save_external(tmp_path / "m.onnx", "w.bin"), load_external_data=False)
+        entries = model.graph.initializer[0].external_data
+        entries[1].value, entries[2].value = offset, length
+        (tmp_path / "m.onnx").write_bytes(model.SerializeToString())
+        assert_refused(tmp_path / "m.onnx")
+
+    @pytest.mark.parametrize(
+        "trick", ["long key", "key beyond 32 bits", "number beyond 29 bits", "group", "unknown", "twice", "wire"]
+    )
+    def test_what_readers_understand_differently_is_refused(self, tmp_path: Path, trick: str) -> None:
+        """Protobuf keeps 32 bits of a key; of a part that is there twice some take the last, and some both."""
+        (tmp_path / "w.bin").write_bytes(self.WEIGHTS)
+        content = save_external(tmp_path / "m.onnx", "w.bin").read_bytes()
+        read_onnx_file(tmp_path / "m.onnx")  # as it is it passes
+        name = b"\x0a\x01x"  # of a field 1 of a length
+        added = {
+            "long key": b"\x92\x00\x01x",
+            "key beyond 32 bits": b"\x92\x80\x80\x80\x20\x01x",
+            "number beyond 29 bits": b"\x82\x80\x80\x80\x80\x01\x00",
+            "group": b"\x13" + name + b"\x14",
+            "unknown": b"\xda\x01\x01x",
+            "twice": b"\x3a\x00",
+            "wire": b"\x3d" + bytes(4),
+        }[trick]
+        (tmp_path / "m.onnx").write_bytes(content + added)
+        assert_refused(tmp_path / "m.onnx", "not a model file in ONNX that can be used here")
+
+    @pytest.mark.parametrize("trick", ["doubled", "itself", "deep", "with graphs", "in graphs"])
+    def test_functions_that_stand_for_too_much_are_refused(self, tmp_path: Path, trick: str) -> None:
+        sets = [helper.make_opsetid("", 17), helper.make_opsetid("l", 1)]
+
+        def function(name: str, nodes: list[Any]) -> Any:
+            return helper.make_function("l", name, ["a"], ["b"], nodes, sets)
+
+        def call(name: str, a: str, b: str) -> Any:
+            return helper.make_node(name, [a], [b], domain="l")
+
+        def branch(node: Any) -> Any:
+            value = helper.make_tensor_value_info("b", TensorProto.FLOAT, None)
+            graph = helper.make_graph([node], "inside", [], [value])
+            return helper.make_node("If", ["a"], ["b"], then_branch=graph, else_branch=graph)
+
+        functions = [function("f0", [helper.make_node("Add", ["a", "a"], ["b"])])]
+        for k in range(1, 70 if trick == "deep" else 20 if trick in ("doubled", "in graphs") else 7):
+            before = f"f{k - 1}"
+            functions.append(
+                function(
+                    f"f{k}",
+                    {
+                        "doubled": [call(before, "a", "c"), call(before, "c", "b")],
+                        "itself": [call(f"f{k % 6 + 1}", "a", "b")],
+                        "deep": [call(before, "a", "b")],
+                        "with graphs": [branch(call(before, "a", "b"))],
+                        "in graphs": [branch(call(before, "a", "b")), call(before, "a", "b")],
+                    }[trick],
+                )
+            )
+        graph = helper.make_graph([call(functions[-1].name, "x", "y")], "g", [], [])
+        path = tmp_path / "m.onnx"
+        path.write_bytes(helper.make_model(graph, opset_imports=sets, functions=functions).SerializeToString())
+        assert path.stat().st_size < 50_000
+
+        assert_refused(path, "not a model file in ONNX that can be used here")
 
     def test_another_format_does_not_pass_for_onnx(self, tmp_path: Path) -> None:
         path = tmp_path / "m.onnx"
@@ -270,7 +364,7 @@ class TestSize:
         (tmp_path / "w.bin").write_bytes(bytes(100_001))
         save_external(tmp_path / "m.onnx", "w.bin")
         with pytest.raises(ModelError, match="larger than"):
-            check_onnx_file(tmp_path / "m.onnx")
+            read_onnx_file(tmp_path / "m.onnx")
 
     def test_an_archive_that_unpacks_to_much(self, tmp_path: Path) -> None:
         path = tmp_path / "m.keras"
@@ -284,6 +378,43 @@ class TestSize:
         with h5py.File(path, "r+") as file:
             file.create_dataset("huge", (10**6, 10**6), np.float32, chunks=(1000, 1000))
         assert_refused(path, "larger than")
+
+
+@pytest.mark.parametrize("suffix", [".h5", ".keras"])
+def test_a_file_of_two_formats_is_read_as_one(tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """HDF5 with an archive behind it: what is looked at is what Keras reads, whatever the file is called."""
+    path = save_keras(tmp_path / "m.h5", sequential(layer("Lambda")))
+    harmless = save_keras(tmp_path / "harmless.keras", sequential())
+    path = path.rename(tmp_path / f"both{suffix}")
+    path.write_bytes(path.read_bytes() + harmless.read_bytes())
+    assert zipfile.is_zipfile(path)
+
+    if suffix == ".h5":
+        assert_refused(path, "Lambda")
+    else:
+        assert_refused(path, "not a Keras model file")
+    assert read_model_file(path)[1] == ".h5"
+
+
+def test_weights_that_are_named_often_are_refused(tmp_path: Path) -> None:
+    """Keras reads an array each time that it is named, so that a small file could fill the memory."""
+    path = save_keras(tmp_path / "m.h5", sequential())
+    with h5py.File(path, "r+") as file:
+        group = file["model_weights"].create_group("dense")
+        group["kernel"] = np.zeros(7, np.float32)
+        group.attrs["weight_names"] = [b"kernel"] * 100
+    assert_refused(path, "more than once")
+
+
+def test_an_array_counts_under_each_of_its_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("emodetect.backends.keras_file.MAX_MODEL_BYTES", 100_000)
+    path = save_keras(tmp_path / "m.h5", sequential())
+    with h5py.File(path, "r+") as file:
+        file["model_weights/a"] = np.zeros(5000, np.float32)
+        for number in range(10):
+            file[f"model_weights/b{number}"] = file["model_weights/a"]
+    assert path.stat().st_size < 100_000
+    assert_refused(path, "larger than")
 
 
 @pytest.mark.parametrize("kind", ["external", "virtual", "soft", "endless"])

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from typing import Any, Generic, Literal, TypeAlias, TypeVar
+from typing import Any, Generic, Literal, TypeAlias, TypeVar, get_args
 
-from emodetect.backends.conventions import Channels, Scaling
+from typing_extensions import Self
+
+from emodetect.backends.conventions import CHANNELS, Channels, Scaling
 
 Origin: TypeAlias = Literal["option", "metadata", "model", "assumed"]
 """Who says something of a model: the user, the metadata of emodetect in the file, the network itself, or nobody."""
@@ -115,6 +118,41 @@ class ModelDescription:
             "size": (self.size, f"{self.size.value[1]}x{self.size.value[0]}"),
         }
 
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """Make what `as_dict` was made of, also once JSON has made lists of its tuples.
+
+        Raises:
+            ValueError, TypeError, KeyError, AttributeError: it was made of something else.
+        """
+
+        def finding(name: str, of: Callable[[Any], Value]) -> Finding[Value]:
+            entry = values[name]
+            if entry["from"] not in get_args(Origin):
+                raise ValueError(f"{name} comes from nowhere")
+            return Finding(of(entry["value"]), entry["from"], _text(entry["reason"]))
+
+        taken = values["input"]
+        return cls(
+            name=_text(values["name"]),
+            format=_text(values["format"]),
+            parameters=None if values["parameters"] is None else int(values["parameters"]),
+            input_name=_text(taken["name"]),
+            input_shape=_shape(taken["shape"]) or (),
+            input_type=_text(taken["type"]),
+            size=finding("size", lambda value: (int(value["height"]), int(value["width"]))),
+            labels=finding("labels", lambda value: tuple(tuple(map(_text, names)) for names in value)),
+            scaling=finding("scaling", _scaling),
+            channels=finding("channels", _channels),
+            output=finding("output", _text),
+            outputs=tuple(
+                OutputDescription(_text(one["name"]), _shape(one["shape"]), one["read"] is True) for one in values["outputs"]
+            ),
+            scores=_text(values["scores"]),
+            notes=tuple(map(_text, values["notes"])),
+            facts=dict(values["facts"]),
+        )
+
     def as_dict(self) -> dict[str, Any]:
         """All of it, as ``emodetect inspect --format json`` has it."""
         found: dict[str, Finding[Any]] = {
@@ -142,6 +180,26 @@ class ModelDescription:
             "notes": list(self.notes),
             "facts": self.facts,
         }
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"expected a text, got {type(value).__name__}")
+    return value
+
+
+def _channels(value: Any) -> Channels:
+    if value not in CHANNELS:
+        raise ValueError("no channels")
+    return value  # type: ignore[no-any-return]
+
+
+def _scaling(value: Any) -> Scaling:
+    return Scaling(tuple(map(float, value["scale"])), tuple(map(float, value["offset"])))
+
+
+def _shape(sizes: Any) -> tuple[int | None, ...] | None:
+    return None if sizes is None else tuple(None if size is None else int(size) for size in sizes)
 
 
 def _in_words(entries: dict[str, tuple[Finding[Any], str]]) -> str:

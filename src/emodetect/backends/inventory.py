@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint
+from typing import TYPE_CHECKING
+
+from typing_extensions import Never
 
 from emodetect.backends.registry import backend_factory, plugins
 from emodetect.doctor import Check, Status, deepface, files, keras, look_safely, network, opencv
-from emodetect.errors import BackendUnavailableError
+from emodetect.errors import BackendError, BackendUnavailableError, EmodetectError
 from emodetect.quiet import quiet_native_output
+
+if TYPE_CHECKING:  # the list is made where NumPy is broken, too
+    from emodetect.backends.base import EmotionBackend
+    from emodetect.types import Image
 
 
 @dataclass(frozen=True)
@@ -52,10 +59,39 @@ def _state(name: str, reads: str, *looks: Callable[[], Iterator[Check]]) -> Back
 def _plugin(name: str, point: EntryPoint) -> BackendState:
     origin = f"{point.dist.name} {point.dist.version}" if point.dist else point.value
     try:
-        with quiet_native_output():
-            backend_factory(name)
+        from emodetect.backends.isolated import IsolatedBackend
+
+        # In a process of its own: another project's code may raise anything, and end the process as well.
+        with IsolatedBackend(name, f"{__name__}:import_plugin", (name,)):
+            pass
     except BackendUnavailableError as error:
         return BackendState(name, f"a plug-in of {origin}", False, str(error), "install what it names, or the plug-in again")
-    except Exception as error:  # another project's code may raise anything
-        return BackendState(name, f"a plug-in of {origin}", False, f"{type(error).__name__}: {error}", "tell its authors")
+    except Exception as error:
+        return BackendState(name, f"a plug-in of {origin}", False, str(error), "tell its authors")
     return BackendState(name, f"a plug-in of {origin}", True, point.value)
+
+
+def import_plugin(name: str) -> EmotionBackend:
+    """Import what makes a plug-in's backend, and make nothing of it.
+
+    Raises:
+        BackendUnavailableError: it lacks a package, or its factory.
+        BackendError: importing it fails otherwise.
+    """
+    from emodetect.backends.base import EmotionBackend
+
+    with quiet_native_output():
+        try:
+            backend_factory(name)
+        except EmodetectError:
+            raise
+        except Exception as error:
+            raise BackendError(f"{type(error).__name__}: {error}") from error
+
+    class Imported(EmotionBackend):
+        def classify(self, crops: Sequence[Image]) -> Never:
+            raise NotImplementedError
+
+    imported = Imported()
+    imported.name = name
+    return imported

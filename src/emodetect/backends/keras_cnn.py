@@ -13,6 +13,7 @@ import numpy.typing as npt
 from typing_extensions import override
 
 from emodetect.backends import keras_graph
+from emodetect.backends.activations import check_activations
 from emodetect.backends.file_backend import ModelFileBackend
 from emodetect.backends.keras_file import check_keras_file, keras_version
 from emodetect.backends.keras_import import import_keras, import_keras2
@@ -61,7 +62,7 @@ class KerasNetwork(Network):
         names = list(self.outputs)
         chosen = tuple(names.index(name) for name in outputs)
         if chosen not in self._calls:
-            self._calls[chosen] = _compile(self.model, self.input_shape, self.input_type, chosen)
+            self._calls[chosen] = _compile(self.path, self.model, self.input_shape, self.input_type, chosen)
         return [_as_array(output) for output in self._calls[chosen](batch)]
 
     @override
@@ -198,8 +199,12 @@ def _output_names(model: Any) -> list[str]:
     return [str(name) for name in names]
 
 
-def _compile(model: Any, shape: Shape, kind: str, chosen: Sequence[int]) -> Callable[[Any], Any]:
-    """A function from a batch to the chosen outputs, traced once: `model.predict` costs a hundred times as much a call."""
+def _compile(path: Path, model: Any, shape: Shape, kind: str, chosen: Sequence[int]) -> Callable[[Any], Any]:
+    """A function from a batch to the chosen outputs, traced once: `model.predict` costs a hundred times as much a call.
+
+    Raises:
+        ModelError: a layer would take too much memory.
+    """
 
     def call(batch: Any) -> Any:
         outputs = model(batch, training=False)
@@ -212,7 +217,9 @@ def _compile(model: Any, shape: Shape, kind: str, chosen: Sequence[int]) -> Call
         import tensorflow
 
         signature = tensorflow.TensorSpec(shape, getattr(tensorflow, kind))
-        return tensorflow.function(call, input_signature=[signature])  # type: ignore[no-any-return]
+        function = tensorflow.function(call, input_signature=[signature])
+        check_activations(path, function.get_concrete_function().graph)
+        return function  # type: ignore[no-any-return]
     return call
 
 

@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from emodetect.backends.limits import MAX_MODEL_BYTES, check_size, too_large
 from emodetect.backends.tf_operators import HARMLESS
 from emodetect.errors import ModelError
@@ -50,13 +52,20 @@ _OPERATOR_LAYERS = {"TFOpLambda", "SlicingOpLambda"}
 _MOST_ITEMS = 20_000
 """Groups and arrays of an HDF5 file; one may contain itself, and would have no end."""
 
+_MOST_TEXTS = 1000
+"""In an array of texts: all of them may be the same long one, that is stored once."""
+
+_HDF5, _ZIP = b"\x89HDF\r\n\x1a\n", b"PK\x03\x04"
+"""The first bytes of the formats. Both may stand further down as well, and a file may be both: then one reader finds in it what
+another does not."""
+
 
 def keras_version(path: Path) -> str | None:
     """The version of Keras that saved a file which `check_keras_file` has passed; None where it does not say."""
     import h5py
 
     try:
-        if zipfile.is_zipfile(path):
+        if is_archive(path):
             with zipfile.ZipFile(path) as archive:
                 version = json.loads(archive.read("metadata.json")).get("keras_version")
         else:
@@ -76,7 +85,7 @@ def check_keras_file(path: Path) -> None:
     """
     check_size(path)
     try:
-        configuration = _archive(path) if zipfile.is_zipfile(path) else _hdf5(path, path)
+        configuration = _archive(path) if is_archive(path) else _hdf5(path, path)
     except ModelError:
         raise
     except Exception as error:  # a damaged archive or HDF5 file makes its reader raise almost anything
@@ -85,6 +94,26 @@ def check_keras_file(path: Path) -> None:
         raise ModelError(f"{path}: not a Keras model file (neither HDF5 nor a .keras archive)") from error
     for entry in _named(configuration):
         _check_named(path, entry)
+
+
+def is_hdf5(content: bytes) -> bool:
+    """Whether a file with this content, or this beginning, is in HDF5."""
+    return content.startswith(_HDF5)
+
+
+def is_archive(path: Path) -> bool:
+    """Whether a Keras file is an archive (``.keras``), and not in HDF5 (``.h5``): by the rule by which Keras reads it.
+
+    Raises:
+        ValueError: it is neither, or the other one than its name says, which Keras goes by.
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        beginning = file.read(len(_HDF5))
+    found = beginning.startswith(_ZIP)
+    if (not found and not is_hdf5(beginning)) or found != (path.suffix.lower() == ".keras"):
+        raise ValueError("neither HDF5 nor an archive")
+    return found
 
 
 def _is_pickle(path: Path) -> bool:
@@ -116,6 +145,7 @@ def _hdf5(path: Path, source: Path | io.BytesIO) -> Any:
         groups = [file]
         while groups:
             group = groups.pop()
+            _check_named_once(path, group)
             for name in group:
                 seen += 1
                 if seen > _MOST_ITEMS:
@@ -131,11 +161,21 @@ def _hdf5(path: Path, source: Path | io.BytesIO) -> Any:
                     continue
                 if item.external or item.is_virtual:
                     raise ModelError(f"{path}: keeps weights in other files ({name}), which is refused for safety")
-                total += item.nbytes
+                if item.dtype.hasobject and item.size > _MOST_TEXTS:
+                    raise ModelError(f"{path}: holds {item.size:,} texts ({name}), which no network has")
+                total += item.nbytes  # under each of its names, since Keras reads it for each
                 if total > MAX_MODEL_BYTES:
                     raise too_large(path)
         text = file.attrs.get("model_config")
     return None if text is None else json.loads(text)
+
+
+def _check_named_once(path: Path, group: Any) -> None:
+    """See that the lists by which Keras finds layers and weights name each once: it reads what they name, as often as they do."""
+    for kind in ("layer_names", "weight_names"):
+        names = [str(name) for key in group.attrs if key.startswith(kind) for name in np.ravel(group.attrs[key])]
+        if len(set(names)) < len(names):
+            raise ModelError(f"{path}: names the same weights more than once, which is refused for safety")
 
 
 def _named(configuration: Any) -> Iterator[dict[str, Any]]:

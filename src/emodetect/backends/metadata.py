@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from emodetect.backends.conventions import CHANNELS, Channels, Scaling
+from emodetect.backends.keras_file import is_archive
 from emodetect.errors import ModelError, UsageError
 
 KEY = "emodetect"
@@ -154,7 +155,7 @@ def read_keras_metadata(path: Path) -> ModelMetadata | None:
 
 
 def _keras_metadata_text(path: Path) -> str | None:
-    if zipfile.is_zipfile(path):
+    if is_archive(path):
         with zipfile.ZipFile(path) as archive:
             if _MEMBER not in archive.namelist():
                 return None
@@ -170,7 +171,7 @@ def _keras_metadata_text(path: Path) -> str | None:
 
 def write_keras_metadata(path: Path, metadata: ModelMetadata) -> None:
     """Add metadata to a ``.h5`` or ``.keras`` file that Keras has saved; Keras still reads the file."""
-    if zipfile.is_zipfile(path):
+    if is_archive(path):
         partial = path.with_name(path.name + ".partial")
         with zipfile.ZipFile(path) as source, zipfile.ZipFile(partial, "w") as target:
             for item in source.infolist():

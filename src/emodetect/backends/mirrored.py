@@ -9,6 +9,7 @@ import numpy.typing as npt
 from typing_extensions import override
 
 from emodetect.backends.base import EmotionBackend
+from emodetect.backends.conventions import ModelConventions
 from emodetect.types import Image
 
 
@@ -26,6 +27,14 @@ class MirroredBackend(EmotionBackend):
     @override
     def load(self) -> None:
         self._backend.load()
+        self._take_over()
+
+    @override
+    def restate(self, conventions: ModelConventions) -> None:
+        self._backend.restate(conventions)
+        self._take_over()
+
+    def _take_over(self) -> None:
         self.name = self._backend.name
         self.uncertain_below = self._backend.uncertain_below
         self.validation_accuracy = self._backend.validation_accuracy

@@ -1,120 +1,346 @@
-"""Looking into an ONNX file before ONNX Runtime does: an external tensor may name any file of the machine.
+"""An ONNX file as ONNX Runtime gets it: read here, looked at, and written anew with its weights in it.
 
-The file is a protocol buffer (https://protobuf.dev/programming-guides/encoding/); of its messages
-(https://github.com/onnx/onnx/blob/main/onnx/onnx.proto) only those are walked that can lead to a tensor.
+A tensor may name any file of the machine as the place of its weights, and functions that call each other can stand for more
+nodes than anybody has time for. The file is a protocol buffer (https://protobuf.dev/programming-guides/encoding/). Its messages
+(https://github.com/onnx/onnx/blob/main/onnx/onnx.proto) are walked as far as they can lead to a tensor or a call. Only what was
+understood is written again, so that no other reader can find something else in it.
 """
 
 from __future__ import annotations
 
+import errno
+import math
+import os
+import stat
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeAlias
 
-from emodetect.backends.limits import check_size
+from emodetect.backends.limits import MAX_MODEL_BYTES, check_size, read_bytes, too_large
 from emodetect.errors import ModelError
 
-_CHILDREN: dict[str, dict[int, str]] = {
-    "Model": {7: "Graph", 20: "Training", 25: "Function"},
-    "Training": {1: "Graph", 2: "Graph"},
-    "Graph": {1: "Node", 5: "Tensor", 15: "SparseTensor"},
-    "Function": {7: "Node", 11: "Attribute"},
-    "Node": {5: "Attribute"},
-    "Attribute": {5: "Tensor", 6: "Graph", 10: "Tensor", 11: "Graph", 22: "SparseTensor", 23: "SparseTensor"},
-    "SparseTensor": {1: "Tensor", 2: "Tensor"},
-    "Tensor": {13: "Entry"},
-}
-"""For each message the fields that are walked, by number, and what they hold. An entry is a key (1) and a value (2)."""
+_NUMBER, _BYTES, _FOUR, _EIGHT = "number", "bytes", "four", "eight"
+_WIRE = {0: _NUMBER, 1: _EIGHT, 2: _BYTES, 5: _FOUR}
+"""How a field is written, by the low bits of its key."""
 
-_MOST_FIELDS = 2_000_000
-"""A file of more fields is no network but a way to keep us busy; a large transformer has some ten thousand."""
+
+@dataclass(frozen=True)
+class _Message:
+    """The fields of a message by number: what each holds, a kind above or a message's name.
+
+    Attributes:
+        once: fields that may stand once.
+        several: fields that may be repeated; numbers of these also all in one.
+    """
+
+    once: dict[int, str]
+    several: dict[int, str] = field(default_factory=dict)
+
+
+_MESSAGES = {
+    "Model": _Message(
+        {1: _NUMBER, 2: _BYTES, 3: _BYTES, 4: _BYTES, 5: _NUMBER, 6: _BYTES, 7: "Graph"},
+        {8: _BYTES, 14: _BYTES, 20: _BYTES, 25: "Function", 26: _BYTES},
+    ),
+    "Function": _Message(
+        {1: _BYTES, 2: _NUMBER, 3: _NUMBER, 8: _BYTES, 10: _BYTES, 13: _BYTES},
+        {4: _BYTES, 5: _BYTES, 6: _BYTES, 7: "Node", 9: _BYTES, 11: "Attribute", 12: _BYTES, 14: _BYTES},
+    ),
+    "Graph": _Message(
+        {2: _BYTES, 3: _NUMBER, 4: _BYTES, 10: _BYTES},
+        {1: "Node", 5: "Tensor", 11: _BYTES, 12: _BYTES, 13: _BYTES, 14: _BYTES, 15: "SparseTensor", 16: _BYTES},
+    ),
+    "Node": _Message(
+        {3: _BYTES, 4: _BYTES, 6: _BYTES, 7: _BYTES, 8: _BYTES}, {1: _BYTES, 2: _BYTES, 5: "Attribute", 9: _BYTES, 10: _BYTES}
+    ),
+    "Attribute": _Message(
+        {1: _BYTES, 2: _FOUR, 3: _NUMBER, 4: _BYTES, 5: "Tensor", 6: "Graph", 13: _BYTES, 14: _BYTES, 20: _NUMBER, 21: _BYTES,
+         22: "SparseTensor"},
+        {7: _FOUR, 8: _NUMBER, 9: _BYTES, 10: "Tensor", 11: "Graph", 15: _BYTES, 23: "SparseTensor"},
+    ),
+    "SparseTensor": _Message({1: "Tensor", 2: "Tensor"}, {3: _NUMBER}),
+    "Tensor": _Message(
+        {2: _NUMBER, 3: _BYTES, 8: _BYTES, 9: _BYTES, 12: _BYTES, 14: _NUMBER},
+        {1: _NUMBER, 4: _FOUR, 5: _NUMBER, 6: _BYTES, 7: _NUMBER, 10: _EIGHT, 11: _NUMBER, 13: "Entry", 16: _BYTES},
+    ),
+    "Entry": _Message({1: _BYTES, 2: _BYTES}),
+}  # fmt: skip
+
+_LEFT_OUT = {"Model": {20, 26}, "Node": {10}, "Tensor": {13, 14}}
+"""Fields that are not written again: how to train the network, which devices to run it on, and where weights were."""
+
+_ELEMENT_BITS = {1: 32, 2: 8, 3: 8, 4: 16, 5: 16, 6: 32, 7: 64, 9: 8, 10: 16, 11: 64, 12: 32, 13: 64, 14: 64, 15: 128, 16: 16,
+                 17: 8, 18: 8, 19: 8, 20: 8, 21: 4, 22: 4, 23: 4}  # fmt: skip
+"""Bits of an element by the number of its type."""
+
+_MOST_FIELDS = 1_000_000
+"""A file of more fields is no network but a way to keep us busy; a large transformer has some ten thousand nodes."""
+
+_MOST_NODES = 100_000
+"""Of the network once each call of a function is replaced by the function, as ONNX Runtime does."""
+
+_MOST_CALLS_IN_EACH_OTHER = 64
+
+_MOST_DIMENSIONS = 32
 
 _DEEPEST = 4
 """How deep graphs may stand in each other: ONNX Runtime's time to load doubles with each level, and a file of a few kilobytes
 could keep it busy for ever. Networks that see have no branches or one level of them."""
 
+_Chunk: TypeAlias = "bytes | memoryview"
 
-def check_onnx_file(path: Path) -> bytes | None:
-    """Refuse an ONNX file that is too large, too deep, or keeps tensors anywhere but in plain files inside its own folder.
 
-    Returns:
-        The file's content where all of it is in there, so that what was checked is what is loaded; None where it has tensors in
-        other files.
+def read_onnx_file(path: Path) -> bytes:
+    """The content of an ONNX file for ONNX Runtime: whole in itself, and nothing in it that was not understood.
 
     Raises:
-        ModelError: it is refused, or cannot be read.
+        ModelError: it cannot be read, is too large, too deep, has too many nodes or parts that are not known here, or keeps
+            tensors anywhere but in plain files inside its own folder.
     """
-    check_size(path)
+    content = read_bytes(path)
     try:
-        data = path.read_bytes()
-        locations = set(_locations(memoryview(data)))
+        return _Reader(path, len(content)).read(memoryview(content))
     except OSError as error:
         raise ModelError(f"{path}: cannot be read ({error.strerror or error})") from error
     except (ValueError, IndexError) as error:
-        raise ModelError(f"{path}: not a model file in ONNX ({error})") from error
-    for location in locations:
-        _check_location(path, location)
-    return None if locations else data
+        raise ModelError(f"{path}: not a model file in ONNX that can be used here ({error})") from error
 
 
-def _check_location(path: Path, location: str) -> None:
-    named = Path(location)
-    if named.is_absolute() or ".." in named.parts or "\\" in location or "\0" in location:
-        raise ModelError(f"{path}: keeps weights outside its own folder ({location}), which is refused for safety")
-    place = path.parent
-    for part in named.parts:
-        place = place / part
-        if place.is_symlink():
-            raise ModelError(f"{path}: keeps weights behind a symbolic link ({location}), which is refused for safety")
-    if not place.is_file():
-        raise ModelError(f"{path}: its weights are missing ({place})")
-    if place.stat().st_nlink > 1:
-        raise ModelError(f"{path}: keeps weights in a file that has another name, too ({location}), which is refused for safety")
-    check_size(place)
+@dataclass
+class _Body:
+    """The nodes of the network or of a function, with those of the graphs inside.
+
+    Attributes:
+        nodes: how many there are.
+        depth: of graphs in each other.
+        calls: which operators they name, how often, by domain and name.
+        call_depth: the depth of the deepest graph that names one.
+    """
+
+    nodes: int = 0
+    depth: int = 0
+    calls: Counter[tuple[bytes, bytes]] = field(default_factory=Counter)
+    call_depth: dict[tuple[bytes, bytes], int] = field(default_factory=dict)
 
 
-def _locations(data: memoryview) -> Iterator[str]:
-    """Where tensors are kept outside the file."""
-    waiting = [("Model", data, 0)]
-    left = _MOST_FIELDS
-    while waiting:
-        kind, content, depth = waiting.pop()
-        depth += kind == "Graph"
-        if depth > 1 + _DEEPEST:
-            raise ValueError("its graphs stand too deep in each other")
-        if kind == "Entry":
-            fields = list(_fields(content))
-            if any(number == 1 and bytes(value) == b"location" for number, value in fields):
-                yield from (bytes(value).decode() for number, value in fields if number == 2)
-            continue
-        children = _CHILDREN[kind]
-        for number, value in _fields(content):
-            left -= 1
-            if left < 0:
+class _Reader:
+    def __init__(self, path: Path, size: int) -> None:
+        self._path, self._total = path, size
+        self._left = _MOST_FIELDS
+        self._network = self._body = _Body()
+        self._functions: dict[tuple[bytes, bytes], _Body] = {}
+        self._expanded: dict[tuple[bytes, bytes], tuple[int, int]] = {}
+
+    def read(self, content: memoryview) -> bytes:
+        chunks, _ = self._message("Model", content, 0)
+        nodes, depth = self._expand(self._network, 0)
+        if nodes > _MOST_NODES:
+            raise ValueError(f"with its functions it has {nodes:,} nodes, more than {_MOST_NODES:,}")
+        _check_depth(depth)
+        return b"".join(chunks)
+
+    def _expand(self, body: _Body, level: int) -> tuple[int, int]:
+        """Nodes and depth of a body once its calls are replaced by what they call, which is added up and not done."""
+        if level > _MOST_CALLS_IN_EACH_OTHER:
+            raise ValueError("its functions call each other too deep, or themselves")
+        nodes, depth = body.nodes, body.depth
+        for name, count in body.calls.items():
+            if name in self._functions:
+                if name not in self._expanded:
+                    self._expanded[name] = self._expand(self._functions[name], level + 1)
+                inner_nodes, inner_depth = self._expanded[name]
+                nodes += count * inner_nodes
+                depth = max(depth, body.call_depth[name] + inner_depth)
+        return nodes, depth
+
+    def _message(self, kind: str, content: memoryview, depth: int) -> tuple[list[_Chunk], int]:
+        """What is written of a message: its parts, and their size."""
+        outer = self._body
+        if kind == "Graph":
+            depth += 1
+            _check_depth(depth - 1)
+            self._body.depth = max(self._body.depth, depth - 1)
+        elif kind == "Function":
+            self._body, depth = _Body(), 1
+        fields, known = {}, _MESSAGES[kind]
+        left_out = _LEFT_OUT.get(kind, ())
+        chunks: list[_Chunk] = []
+        size = 0
+
+        def add(key: int, part: list[_Chunk], length: int) -> None:
+            nonlocal size
+            head = _varint_bytes(key) + (_varint_bytes(length) if key & 7 == 2 else b"")
+            chunks.append(head)
+            chunks.extend(part)
+            size += len(head) + length
+
+        external: list[memoryview] = []
+        dimensions: list[int] = []
+        for key, value in _fields(content):
+            self._left -= 1
+            if self._left < 0:
                 raise ValueError("too many parts")
-            if number in children:
-                waiting.append((children[number], value, depth))
+            number, wire = key >> 3, _WIRE[key & 7]
+            if number in known.once:
+                if number in fields:
+                    raise ValueError(f"a part that may be there once is there twice (field {number} of {kind})")
+                holds = known.once[number]
+                fields[number] = value
+            else:
+                holds = known.several.get(number, "")
+            is_message = holds in _MESSAGES
+            in_one = wire == _BYTES and number in known.several and holds in (_NUMBER, _FOUR, _EIGHT)
+            if not holds or (wire != (_BYTES if is_message else holds) and not in_one):
+                raise ValueError(f"it has a part that is not known here (field {number} of {kind})")
+            if kind == "Tensor" and number == 1:
+                dimensions += _numbers(value[: 10 * _MOST_DIMENSIONS + 1]) if in_one else [_varint(value, 0)[0]]
+            if holds == "Entry":
+                external.append(value)
+            if number in left_out:
+                continue
+            if is_message:
+                add(key, *self._message(holds, value, depth))
+            else:
+                add(key, [value], len(value))
+        if kind == "Tensor" and 14 in fields and _varint(fields[14], 0)[0] == 1:
+            if 9 in fields:
+                raise ValueError("a tensor has its weights in two places")
+            weights = self._external(external, fields.get(2), dimensions)
+            add(9 << 3 | 2, [weights], len(weights))
+        elif kind == "Node":
+            self._count(fields, depth)
+        elif kind == "Function":
+            self._define(fields)
+            self._body = outer
+        return chunks, size
+
+    def _count(self, fields: dict[int, memoryview], depth: int) -> None:
+        name = _operator(fields.get(7), fields.get(4))
+        self._body.nodes += 1
+        self._body.calls[name] += 1
+        self._body.call_depth[name] = max(self._body.call_depth.get(name, 0), depth - 1)
+
+    def _define(self, fields: dict[int, memoryview]) -> None:
+        """Keep a function; of several of one name, which overloads tell apart, the sum: none is taken for a smaller one."""
+        name, body = _operator(fields.get(10), fields.get(1)), self._body
+        if name in self._functions:
+            other = self._functions[name]
+            body.nodes, body.depth = body.nodes + other.nodes, max(body.depth, other.depth)
+            body.calls += other.calls
+            for called, depth in other.call_depth.items():
+                body.call_depth[called] = max(body.call_depth.get(called, 0), depth)
+        self._functions[name] = body
+
+    def _external(self, entries: list[memoryview], kind: memoryview | None, dimensions: list[int]) -> bytes:
+        """The weights of a tensor that are kept in another file."""
+        values: dict[str, str] = {}
+        for entry in entries:
+            parts: dict[int, str] = {}
+            for key, value in _fields(entry):
+                if key not in (10, 18) or key in parts:
+                    raise ValueError("the place of weights is damaged")
+                parts[key] = bytes(value).decode()
+            name = parts.get(10, "")
+            if name in values:
+                raise ValueError("weights are in two places")
+            values[name] = parts.get(18, "")
+        if len(dimensions) > _MOST_DIMENSIONS:
+            raise ValueError("weights of too many dimensions")
+        bits = _ELEMENT_BITS.get(_varint(kind, 0)[0]) if kind is not None else None
+        if bits is None:
+            raise ValueError("weights of an unknown type")
+        size = (math.prod(dimensions) * bits + 7) // 8
+        offset, length = _whole(values.get("offset", "0")), _whole(values.get("length") or str(size))
+        if length != size:
+            raise ValueError(f"weights of {length} bytes where {size} are expected")
+        self._total += size
+        if self._total > MAX_MODEL_BYTES:
+            raise too_large(self._path)
+        return self._read_beside(values.get("location", ""), offset, length)
+
+    def _read_beside(self, location: str, offset: int, length: int) -> bytes:
+        path, named = self._path, Path(location)
+        if named.is_absolute() or ".." in named.parts or "\\" in location or "\0" in location:
+            raise ModelError(f"{path}: keeps weights outside its own folder ({location}), which is refused for safety")
+        place = path.parent
+        for part in named.parts:
+            place = place / part
+            if place.is_symlink():
+                raise ModelError(f"{path}: keeps weights behind a symbolic link ({location}), which is refused for safety")
+        if not place.is_file():
+            raise ModelError(f"{path}: its weights are missing ({place})")
+        check_size(place)
+        try:
+            file = os.fdopen(os.open(place, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)), "rb")
+        except OSError as error:
+            if error.errno == errno.ELOOP:
+                raise ModelError(
+                    f"{path}: keeps weights behind a symbolic link ({location}), which is refused for safety"
+                ) from error
+            raise ModelError(f"{place}: cannot be read ({error.strerror or error})") from error
+        with file:
+            status = os.fstat(file.fileno())
+            if status.st_nlink > 1 or not stat.S_ISREG(status.st_mode):
+                raise ModelError(
+                    f"{path}: keeps weights in a file that has another name, too ({location}), which is refused for safety"
+                )
+            if offset + length > status.st_size:
+                raise ModelError(f"{place}: is too short for the weights of {path}")
+            file.seek(offset)
+            return file.read(length)
+
+
+def _check_depth(depth: int) -> None:
+    if depth > _DEEPEST:
+        raise ValueError("its graphs stand too deep in each other")
+
+
+def _operator(domain: memoryview | None, name: memoryview | None) -> tuple[bytes, bytes]:
+    """What a node calls, and what a function is called."""
+    where = bytes(domain or b"")
+    return b"" if where == b"ai.onnx" else where, bytes(name or b"")
+
+
+def _whole(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 19):
+        raise ValueError("weights at no place that can be read")
+    return int(text)
 
 
 def _fields(data: memoryview) -> Iterator[tuple[int, memoryview]]:
-    """Number and content of each field; of numbers, the content is empty."""
+    """Key and content of each field; of a number the content is as it is written."""
     place, end = 0, len(data)
     while place < end:
-        key, place = _varint(data, place)
-        number, wire = key >> 3, key & 7
-        start, size = place, 0
+        key, start = _varint(data, place)
+        # Readers differ in what they make of a key that is longer than it need be, or than 32 bits.
+        if key >= 2**32 or not key >> 3 or len(_varint_bytes(key)) != start - place:
+            raise ValueError("damaged")
+        wire, size = key & 7, 0
         if wire == 0:
-            _, place = _varint(data, place)
+            size = _varint(data, start)[1] - start
         elif wire == 1:
-            place += 8
+            size = 8
         elif wire == 2:
-            size, start = _varint(data, place)
-            place = start + size
+            size, start = _varint(data, start)
         elif wire == 5:
-            place += 4
+            size = 4
         else:
             raise ValueError("damaged")
-        if place > end or not number:
+        place = start + size
+        if place > end:
             raise ValueError("cut short or damaged")
-        yield number, data[start : start + size]
+        yield key, data[start:place]
+
+
+def _numbers(data: memoryview) -> list[int]:
+    """Numbers that are written in one field."""
+    found, place = [], 0
+    while place < len(data):
+        number, place = _varint(data, place)
+        found.append(number)
+    return found
 
 
 def _varint(data: memoryview, place: int) -> tuple[int, int]:
@@ -126,3 +352,12 @@ def _varint(data: memoryview, place: int) -> tuple[int, int]:
         if byte < 0x80:
             return value, place
     raise ValueError("damaged")
+
+
+def _varint_bytes(value: int) -> bytes:
+    parts = bytearray()
+    while value > 0x7F:
+        parts.append(value & 0x7F | 0x80)
+        value >>= 7
+    parts.append(value)
+    return bytes(parts)

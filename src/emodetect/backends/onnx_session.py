@@ -6,8 +6,9 @@ import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from emodetect.backends.limits import arena_limit
 from emodetect.backends.metadata import KEY, ModelMetadata
-from emodetect.backends.onnx_file import check_onnx_file
+from emodetect.backends.onnx_file import read_onnx_file
 from emodetect.errors import ModelError, first_line
 from emodetect.quiet import quiet_native_output
 
@@ -35,7 +36,7 @@ def _embedded_session() -> onnxruntime.InferenceSession:
     """One for all: it reads emotions and tells faces, and may be run from several threads."""
     try:
         return _load(EMBEDDED)
-    except ModelError as error:
+    except (ModelError, OSError) as error:
         raise ModelError(f"{EMBEDDED}: missing or damaged; install emodetect again") from error
 
 
@@ -60,15 +61,24 @@ def _load(path: Path) -> onnxruntime.InferenceSession:
     # Threads that wait by spinning would take the cores from the detector.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 4
-    # By its name or first bytes a file could pass for another format, which `check_onnx_file` cannot read.
+    # By its name or first bytes a file could pass for another format, which `read_onnx_file` cannot read.
     options.add_session_config_entry("session.load_model_format", "ONNX")
-    content = check_onnx_file(path)
+    content = path.read_bytes() if path == EMBEDDED else read_onnx_file(path)
+    if (most := arena_limit(len(content))) is not None:
+        _limit_arena(onnxruntime, most)
+        options.add_session_config_entry("session.use_env_allocators", "1")
     try:
-        return onnxruntime.InferenceSession(
-            str(path) if content is None else content, options, providers=["CPUExecutionProvider"]
-        )
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime has no common base class for what a bad file raises
         raise ModelError(f"{path}: not a model that ONNX Runtime can load ({first_line(error)})") from error
+
+
+def _limit_arena(onnxruntime: Any, most: int) -> None:
+    """Let a layer that takes too much fail at once, in all sessions of the process, which is then a foreign model's own."""
+    kind, place = onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, onnxruntime.OrtMemType.DEFAULT
+    onnxruntime.create_and_register_allocator(
+        onnxruntime.OrtMemoryInfo("Cpu", kind, 0, place), onnxruntime.OrtArenaCfg({"max_mem": most, "arena_extend_strategy": 1})
+    )
 
 
 def model_metadata(session: onnxruntime.InferenceSession, path: Path) -> ModelMetadata | None:

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
-from typing import TYPE_CHECKING, cast
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
 from emodetect.backends.conventions import UNSTATED, ModelConventions
+from emodetect.backends.limits import CALL_SECONDS, LOAD_SECONDS, MAX_MODEL_MEMORY, check_memory
+from emodetect.backends.worker import Bounds
 from emodetect.errors import BackendUnavailableError, UsageError
 from emodetect.suggestions import did_you_mean
 
@@ -52,28 +55,48 @@ def is_built_in(name: str) -> bool:
 
 
 def create_backend(
-    name: str, model: str | None = None, conventions: ModelConventions = UNSTATED, views: int = 1
+    name: str,
+    model: str | None = None,
+    conventions: ModelConventions = UNSTATED,
+    views: int = 1,
+    *,
+    max_model_memory: int = MAX_MODEL_MEMORY,
+    responsive: bool = False,
 ) -> EmotionBackend:
     """Make a backend; entering it, as a context manager, loads it.
+
+    The embedded network runs in this process, a foreign model in a sandbox of its own, and a plug-in, which is imported there
+    alone, in a process of its own. What is wrong with a plug-in's options is therefore said only once it is loaded.
 
     Args:
         name: one of `backend_names`.
         model: a model file, or a name that the backend knows.
         conventions: what the user says of the model; a plug-in is told the labels alone.
         views: as for `with_views`.
+        max_model_memory: bytes that the process of a model file may hold.
+        responsive: run in a process of its own whatever may hold the interpreter's lock, as importing TensorFlow does. ONNX
+            Runtime, and so the embedded network, lets go of it.
 
     Raises:
         UsageError: there is no backend of that name, it does not take these options, or `views` is out of range.
         BackendUnavailableError: the backend itself cannot be imported.
         ModelError: there is no such model file.
     """
-    factory = backend_factory(name)
+    check_memory(max_model_memory)
     if is_built_in(name):
-        return with_views(cast("EmotionBackend", factory(model, conventions)), views)
+        made = cast("EmotionBackend", backend_factory(name)(model, conventions))
+        if name == "cnn" and model is not None and model not in RESERVED:
+            path = Path(model)
+            bounds = Bounds(max_model_memory, LOAD_SECONDS[path.suffix.lower()], CALL_SECONDS)
+            made = _isolated(made.name, _BUILT_IN[name], (model, conventions), model=path, bounds=bounds)
+        elif name == "deepface" and responsive:
+            made = _isolated(made.name, _BUILT_IN[name], (model, conventions))
+        return with_views(made, views)
+    point = _plugin(name)
     if others := [option for option in conventions.given if option != "--labels"]:
         raise UsageError(f"{' and '.join(others)} do not go with --backend {name}: a plug-in reads its model by itself")
     labels = None if conventions.labels is None else list(conventions.labels)
-    return with_views(cast("EmotionBackend", factory(model, labels)), views)
+    return with_views(_isolated(name, point.value, (model, labels)), views)
 
 
 def with_views(backend: EmotionBackend, views: int) -> EmotionBackend:
@@ -95,15 +118,22 @@ def with_views(backend: EmotionBackend, views: int) -> EmotionBackend:
     return MirroredBackend(backend)
 
 
+def _isolated(*arguments: Any, **named: Any) -> EmotionBackend:
+    from emodetect.backends.isolated import IsolatedBackend
+
+    return IsolatedBackend(*arguments, **named)
+
+
+def _plugin(name: str) -> EntryPoint:
+    others = plugins()
+    if name not in others:
+        raise UsageError(f"no backend {name!r}; there are {', '.join(backend_names())}{did_you_mean(name, backend_names())}")
+    return others[name]
+
+
 def backend_factory(name: str) -> Callable[..., object]:
     """Import what makes the backend of this name; `create_backend` says what is raised."""
-    if is_built_in(name):
-        point = EntryPoint(name, _BUILT_IN[name], GROUP)
-    else:
-        others = plugins()
-        if name not in others:
-            raise UsageError(f"no backend {name!r}; there are {', '.join(backend_names())}{did_you_mean(name, backend_names())}")
-        point = others[name]
+    point = EntryPoint(name, _BUILT_IN[name], GROUP) if is_built_in(name) else _plugin(name)
     try:
         factory: Callable[..., object] = point.load()
     except (ImportError, AttributeError) as error:

@@ -30,17 +30,20 @@ _SPARE_BYTES = 512 * MB
 
 _OPEN_FILES = 256
 
+_PROCESSORS = os.cpu_count() or 1
+
 _SYSTEM_FOLDERS = ("/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/local/lib", "/lib", "/lib64", "/opt/rocm/lib", "/nix/store",
-                   "/sys/devices/system/cpu", "/sys/devices/system/node")  # fmt: skip
+                   "/sys/devices/system/cpu", "/sys/devices/system/node", "/proc/self")  # fmt: skip
 _SYSTEM_FILES = ("/etc/ld.so.cache", "/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/dev/urandom", "/dev/random", "/dev/zero")
 _NOWHERE = os.devnull
 
 
-def enter_sandbox(memory: int) -> dict[str, bool]:
+def enter_sandbox(memory: int, own_folder: str | None = None) -> dict[str, bool]:
     """Give up what a model does not need; call it while the process has one thread, before libraries start theirs.
 
     Args:
         memory: bytes that the process may hold; see `_SPARE_BYTES`.
+        own_folder: a folder whose files may be read and removed.
 
     Returns:
         Which protections this system gave, by name: "files", "network" (and processes), "memory".
@@ -52,7 +55,7 @@ def enter_sandbox(memory: int) -> dict[str, bool]:
     with contextlib.suppress(OSError):
         _no_new_privileges(libc)
         with contextlib.suppress(OSError):
-            _forbid_files(libc, _readable())
+            _forbid_files(libc, _readable(), own_folder)
             given["files"] = True
         with contextlib.suppress(OSError):
             _forbid_calls(libc)
@@ -68,7 +71,7 @@ def processor_seconds(seconds: float) -> None:
     import resource
 
     used = resource.getrusage(resource.RUSAGE_SELF)
-    soft = int(used.ru_utime + used.ru_stime + seconds * (os.cpu_count() or 1)) + 1
+    soft = int(used.ru_utime + used.ru_stime + seconds * _PROCESSORS) + 1
     hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
     resource.setrlimit(resource.RLIMIT_CPU, (soft if hard == resource.RLIM_INFINITY else min(soft, hard), hard))
 
@@ -93,7 +96,7 @@ def _limit_resources(memory: int) -> bool:
 # Landlock ------------------------------------------------------------------------------------------------------------
 
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446  # the same on all processors
-_WRITE_FILE, _READ_FILE, _READ_DIR = 1 << 1, 1 << 2, 1 << 3
+_WRITE_FILE, _READ_FILE, _READ_DIR, _REMOVE_FILE = 1 << 1, 1 << 2, 1 << 3, 1 << 5
 _RIGHTS = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1, 4: (1 << 15) - 1}
 """All that can be forbidden with files, by version of Landlock; later versions have one more."""
 
@@ -113,12 +116,17 @@ def _readable() -> Iterator[str]:
     yield from (paths[name] for name in ("stdlib", "platstdlib", "purelib", "platlib") if name in paths)
     yield os.path.join(sys.base_prefix, "lib")
     yield os.path.dirname(emodetect.__file__)
-    yield from (path for path in sys.path if path and any(Path(path).glob("*.dist-info")))
+    yield from (path for path in sys.path if holds_packages(path))
     yield from filter(None, os.environ.get("LD_LIBRARY_PATH", "").split(":"))
     yield from _SYSTEM_FOLDERS
 
 
-def _forbid_files(libc: ctypes.CDLL, readable: Iterable[str]) -> None:
+def holds_packages(folder: str) -> bool:
+    """Whether packages are installed in a folder of the import path; scripts and their data may lie in others."""
+    return bool(folder) and any(Path(folder).glob("*.dist-info"))
+
+
+def _forbid_files(libc: ctypes.CDLL, readable: Iterable[str], own_folder: str | None) -> None:
     version = landlock_version()
     if version < 1:
         raise OSError(errno.ENOSYS, "no Landlock")
@@ -130,6 +138,8 @@ def _forbid_files(libc: ctypes.CDLL, readable: Iterable[str]) -> None:
     try:
         for path in dict.fromkeys(readable):
             _allow(libc, ruleset, path, _READ_FILE | _READ_DIR)
+        if own_folder is not None:
+            _allow(libc, ruleset, own_folder, _READ_FILE | _READ_DIR | _REMOVE_FILE)
         for path in _SYSTEM_FILES:
             _allow(libc, ruleset, path, _READ_FILE)
         _allow(libc, ruleset, _NOWHERE, _READ_FILE | _WRITE_FILE)

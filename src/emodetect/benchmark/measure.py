@@ -17,6 +17,7 @@ import numpy as np
 
 from emodetect.backends.base import EmotionBackend
 from emodetect.backends.conventions import UNSTATED, ModelConventions
+from emodetect.backends.limits import MAX_MODEL_MEMORY
 from emodetect.backends.registry import create_backend
 from emodetect.backends.verifier import EmbeddedVerifier
 from emodetect.benchmark.made_clip import portrait_path
@@ -45,13 +46,14 @@ class Configuration:
         backend: as for `create_backend`.
         model: as for `create_backend`.
         conventions: as for `create_backend`.
-        views: as for `create_backend`.
+        max_model_memory: as for `create_backend`.
     """
 
     backend: str = "cnn"
     model: str | None = None
     conventions: ModelConventions = UNSTATED
     views: int = 1
+    max_model_memory: int = MAX_MODEL_MEMORY
 
     @property
     def name(self) -> str:
@@ -68,7 +70,8 @@ class Configuration:
         """The options of the command line that choose it."""
         model = ["--model", self.model] if self.model else []
         views = ["--views", str(self.views)] if self.views > 1 else []
-        return ["--backend", self.backend, *model, *self.conventions.as_options(), *views]
+        memory = [f"--max-model-memory={self.max_model_memory}"] if self.max_model_memory != MAX_MODEL_MEMORY else []
+        return ["--backend", self.backend, *model, *self.conventions.as_options(), *views, *memory]
 
 
 @dataclass
@@ -140,7 +143,10 @@ class Bench:
             EmodetectError: the clip cannot be read, or a backend cannot be loaded.
         """
         with VideoFile(self._clip):
-            backends = [create_backend(c.backend, c.model, c.conventions, c.views) for c in configurations]
+            backends = [
+                create_backend(c.backend, c.model, c.conventions, c.views, max_model_memory=c.max_model_memory)
+                for c in configurations
+            ]
         peers = self._peers(configurations)
         ours = [Runs(self._start(c)) for c in configurations]
         theirs = {model: Runs(self._start_tutorial(model)) for model in peers}

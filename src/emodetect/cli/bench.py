@@ -23,6 +23,7 @@ from emodetect.cli.options import (
     detector_option,
     format_option,
     max_pixels_option,
+    model_memory_option,
     playlists_option,
     views_option,
 )
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 @click.option("--model", "models", type=NAME, multiple=True, metavar="NAME|FILE", shell_complete=complete_model,
               help="Another network for cnn: fer2013, ferplus, or a .onnx, .h5 or .keras file. May be repeated.")  # fmt: skip
 @conventions_options
+@model_memory_option
 @views_option
 @detector_option
 @click.option("--frames", type=click.IntRange(1, 10**6), default=250, show_default=True,
@@ -55,7 +57,8 @@ if TYPE_CHECKING:
 @max_pixels_option
 @common_options
 def bench(
-    source: Path | None, backends: Sequence[str], models: Sequence[str], conventions: ModelConventions, views: int, kind: str,
+    source: Path | None, backends: Sequence[str], models: Sequence[str], conventions: ModelConventions, max_model_memory: int,
+    views: int, kind: str,
     frames: int, rounds: int, compare: str | None, output_format: str,
 ) -> None:  # fmt: skip
     """Measure how fast this machine finds and reads faces.
@@ -71,7 +74,7 @@ def bench(
         raise UsageError(f"{', '.join(conventions.given)}: no model file is measured; name one with --model FILE")
     for model in models:
         if model != "embedded":
-            measured.append(Configuration("cnn", model, UNSTATED if model in RESERVED else conventions, views))
+            measured.append(Configuration("cnn", model, UNSTATED if model in RESERVED else conventions, views, max_model_memory))
     _describe(source, kind, frames, rounds, measured)
     with _progress() as progress, _clip(source, frames) as clip:
         measuring = Bench(clip, frames=frames, rounds=rounds, compare=compare is not None, detector=kind, progress=progress)

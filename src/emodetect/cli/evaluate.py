@@ -22,6 +22,7 @@ from emodetect.cli.options import (
     format_option,
     make_backend,
     max_pixels_option,
+    model_memory_option,
     overwrite_option,
     views_option,
 )
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
               help="For cnn: embedded, fer2013 or ferplus, or a .onnx, .h5 or .keras file. "
                    "Several are compared with the first.")  # fmt: skip
 @conventions_options
+@model_memory_option
 @views_option
 @click.option("--votes", type=PATH, metavar="FILE",
               help="FER+ votes for these images (CSV): judge by what most people see, too.")  # fmt: skip
@@ -60,7 +62,8 @@ if TYPE_CHECKING:
 @max_pixels_option
 @common_options
 def evaluate(
-    data: Path, backend: str, models: Sequence[str], conventions: ModelConventions, views: int, votes: Path | None,
+    data: Path, backend: str, models: Sequence[str], conventions: ModelConventions, views: int, max_model_memory: int,
+    votes: Path | None,
     folder_labels: LabelNames | None, try_conventions: bool, sample: int, output_format: str, plot: Path | None,
     plot_calibration: Path | None, overwrite: bool,
 ) -> None:  # fmt: skip
@@ -80,7 +83,7 @@ def evaluate(
         faces = read_exam_faces(data, folder_labels or WORDS)
         for text in faces.notes:
             note(f"emodetect: {text}")
-        show_trials(take_sample(faces, sample), backend, models, conventions, output_format)
+        show_trials(take_sample(faces, sample), backend, models, conventions, views, max_model_memory, output_format)
         return
     check_outputs([(plot, PICTURE_SUFFIXES), (plot_calibration, PICTURE_SUFFIXES)], overwrite=overwrite)
     exam = Exam.read(data, votes, folder_labels or WORDS)
@@ -89,7 +92,9 @@ def evaluate(
     # Beside files that need conventions the embedded network, which knows its own, may stand for comparison.
     several = len(models) > 1
     said = [UNSTATED if several and model in RESERVED else conventions for model in models or (None,)]
-    results = [_judge(exam, backend, model, one, views) for model, one in zip(models or (None,), said, strict=True)]
+    results = [
+        _judge(exam, backend, model, one, views, max_model_memory) for model, one in zip(models or (None,), said, strict=True)
+    ]
     records = [result.as_dict(exam, results[0] if position else None) for position, result in enumerate(results)]
     if plot:
         import numpy as np
@@ -112,14 +117,16 @@ def evaluate(
         _print_tables(records)
 
 
-def _judge(exam: Exam, backend: str, model: str | None, conventions: ModelConventions, views: int) -> Result:
+def _judge(
+    exam: Exam, backend: str, model: str | None, conventions: ModelConventions, views: int, max_model_memory: int
+) -> Result:
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
     from emodetect.cli.progress import messages_console
     from emodetect.training.evaluation import judge
 
     with (
-        make_backend(backend, model, conventions, views) as loaded,
+        make_backend(backend, model, conventions, views, max_model_memory) as loaded,
         Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(),

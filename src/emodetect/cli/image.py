@@ -64,7 +64,8 @@ _MANY = 4
 def image(
     named: Sequence[Path | str], output_format: str, output: str | None, sheet: Path | None, anonymize: str | None,
     overwrite: bool, language: str | None, font: Path | None,
-    backend: str, model: str | None, conventions: ModelConventions, uncertain: float | None, views: int, verify: bool,
+    backend: str, model: str | None, conventions: ModelConventions, max_model_memory: int, uncertain: float | None,
+    views: int, verify: bool,
     **detector: Any,
 ) -> int:  # fmt: skip
     """Read the emotions off the faces in photos.
@@ -104,7 +105,7 @@ def image(
     failed = is_given_up = False
     with (
         open_results(output_format) as results,
-        make_backend(backend, model, conventions, views) as emotion_backend,
+        make_backend(backend, model, conventions, views, max_model_memory) as emotion_backend,
         progress_bar() as progress,
     ):
         pipeline = EmotionPipeline(

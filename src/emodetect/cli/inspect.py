@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from emodetect.cli.messages import show_json
-from emodetect.cli.options import NAME, common_options, complete_model, conventions_options, format_option
+from emodetect.cli.options import NAME, common_options, complete_model, conventions_options, format_option, model_memory_option
 
 if TYPE_CHECKING:
     from emodetect.backends.conventions import ModelConventions
@@ -21,16 +21,17 @@ _ORIGINS: dict[Origin, str] = {"option": "your option", "metadata": "its metadat
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("model", type=NAME, metavar="MODEL", shell_complete=complete_model)
 @conventions_options
+@model_memory_option
 @format_option
 @common_options
-def inspect(model: str, conventions: ModelConventions, output_format: str) -> None:
+def inspect(model: str, conventions: ModelConventions, max_model_memory: int, output_format: str) -> None:
     """Show what a model file says of itself, what is assumed, and which option changes each.
 
     MODEL is a .onnx, .h5 or .keras file, or a name of the embedded network.
     """
     from emodetect.backends.registry import RESERVED, create_backend
 
-    backend = create_backend("cnn", model, conventions)
+    backend = create_backend("cnn", model, conventions, max_model_memory=max_model_memory)
     backend.load()
     try:
         description = backend.description

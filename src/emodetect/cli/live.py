@@ -73,7 +73,8 @@ def live(
     duration: float | None, loop: bool, reconnect: float, follow_redirects: bool, smoothing: float,
     anonymize: str | None, overwrite: bool,
     language: str | None, font: Path | None,
-    backend: str, model: str | None, conventions: ModelConventions, uncertain: float | None, views: int, verify: bool,
+    backend: str, model: str | None, conventions: ModelConventions, max_model_memory: int, uncertain: float | None,
+    views: int, verify: bool,
     **detector: Any,
 ) -> None:  # fmt: skip
     """Show the emotions of the faces before a camera; in the window ? shows the keys, q or Esc ends it."""
@@ -91,7 +92,7 @@ def live(
     from emodetect.view import View
 
     check_anonymize(anonymize, record or not no_window or None, "--record")
-    backends = _backends(backend, model, conventions, views)
+    backends = _backends(backend, model, conventions, views, max_model_memory)
     check_outputs([(log, RECORD_SUFFIXES), (record, VIDEO_SUFFIXES)], overwrite=overwrite, streams=RECORD_SUFFIXES)
     parsed = LiveSource.parse(source)
     if record is not None or parsed.kind == "file":
@@ -158,18 +159,20 @@ def _summary(statistics: LiveStatistics, files: Sequence[Path], snapshots: Path)
 
 
 def _backends(
-    backend: str, model: str | None, conventions: ModelConventions, views: int
+    backend: str, model: str | None, conventions: ModelConventions, views: int, max_model_memory: int
 ) -> Sequence[Callable[[], EmotionBackend]]:
     """What makes the backend that the options describe, and then the others that a key leads to."""
     from importlib.util import find_spec
 
-    from emodetect.backends.separate import create_separate
+    from emodetect.backends.registry import create_backend
 
+    # The picture must not stand still while TensorFlow holds the interpreter's lock.
+    create = partial(create_backend, max_model_memory=max_model_memory, responsive=True)
     # Now, so that what is wrong with the options is said before a window opens.
-    describe_backend(create_separate(backend, model, conventions, views), backend, model, conventions, views)
+    describe_backend(create(backend, model, conventions, views), backend, model, conventions, views)
     chosen = backend, None if model == "embedded" else model
     others = [name for name in ("cnn", "deepface") if (name, None) != chosen and (name == "cnn" or find_spec(name))]
     return [
-        partial(create_separate, backend, model, conventions, views),
-        *(partial(create_separate, name, views=views) for name in others),
+        partial(create, backend, model, conventions, views),
+        *(partial(create, name, views=views) for name in others),
     ]

@@ -14,6 +14,7 @@ from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
 from emodetect.backends.conventions import CHANNELS, SCALING_FORMS, ModelConventions, Scaling
+from emodetect.backends.limits import MAX_MODEL_MEMORY, parse_size, size_in_words
 from emodetect.backends.registry import MOST_VIEWS
 from emodetect.cli.messages import detail, note, set_verbosity
 from emodetect.cli.settings import apply_configuration, given_elsewhere
@@ -238,8 +239,8 @@ def _or_file(incomplete: str, names: Iterable[str]) -> list[CompletionItem]:
 
 
 def backend_options(function: Function) -> Function:
-    """``--backend``, ``--model``, ``--uncertain``, ``--views``, and what `conventions_options` adds."""
-    function = views_option(conventions_options(function))
+    """``--backend``, ``--model``, ``--uncertain``, ``--views``, and what two other decorators add."""
+    function = views_option(conventions_options(model_memory_option(function)))
     # fmt: off
     for option in (
         click.option("--uncertain", type=_Confidence(), metavar="CONFIDENCE",
@@ -276,6 +277,27 @@ class _ScalingType(click.types.StringParamType):
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         return [CompletionItem(name) for name in ("0..1", "-1..1", "0..255", "imagenet") if name.startswith(incomplete)]
+
+
+class _Size(click.types.StringParamType):
+    """A number of bytes, as `parse_size` takes it."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            return parse_size(str(value))
+        except UsageError as error:
+            self.fail(str(error), param, ctx)
+
+
+def model_memory_option(function: Function) -> Function:
+    """``--max-model-memory``, in bytes."""
+    option = click.option(
+        "--max-model-memory", type=_Size(), metavar="SIZE", default=size_in_words(MAX_MODEL_MEMORY).replace(" ", ""),
+        show_default=True, help="Memory that a model file may take, such as 4GB; what takes more is ended.",
+    )  # fmt: skip
+    return option(function)
 
 
 def conventions_options(function: Function) -> Function:
@@ -506,11 +528,13 @@ def make_verifier(verify: bool, detector: FaceDetector) -> FaceVerifier | None:
     return EmbeddedVerifier() if verify else None
 
 
-def make_backend(backend: str, model: str | None, conventions: ModelConventions, views: int) -> EmotionBackend:
+def make_backend(
+    backend: str, model: str | None, conventions: ModelConventions, views: int, max_model_memory: int
+) -> EmotionBackend:
     """The backend that the options describe."""
     from emodetect.backends.registry import create_backend
 
-    made = create_backend(backend, model, conventions, views)
+    made = create_backend(backend, model, conventions, views, max_model_memory=max_model_memory)
     describe_backend(made, backend, model, conventions, views)
     return made
 

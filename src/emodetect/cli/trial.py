@@ -21,13 +21,19 @@ _SHOWN = 8
 
 
 def show_trials(
-    faces: LabelledCrops, backend: str, models: Sequence[str], conventions: ModelConventions, output_format: str
+    faces: LabelledCrops,
+    backend: str,
+    models: Sequence[str],
+    conventions: ModelConventions,
+    views: int,
+    max_model_memory: int,
+    output_format: str,
 ) -> None:
     """Try conventions of each model on the same faces, and print what came of it."""
     trials = {}
     for model in models:
         # Not entered, since it would tell what it assumes.
-        with closing(make_backend(backend, model, conventions, views=1)) as loaded, progress_bar() as progress:
+        with closing(make_backend(backend, model, conventions, views, max_model_memory)) as loaded, progress_bar() as progress:
             loaded.load()
             update = partial(progress.update, progress.add_task(one_line(Path(model).name), total=None))
             trials[model] = try_conventions(loaded, conventions, faces, update)

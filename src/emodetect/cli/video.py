@@ -67,7 +67,8 @@ def video(
     start: float | None, end: float | None, every: int, roi: tuple[list[float], bool] | None, smoothing: float,
     anonymize: str | None, overwrite: bool,
     language: str | None, font: Path | None,
-    backend: str, model: str | None, conventions: ModelConventions, uncertain: float | None, views: int, verify: bool,
+    backend: str, model: str | None, conventions: ModelConventions, max_model_memory: int, uncertain: float | None,
+    views: int, verify: bool,
     **detector: Any,
 ) -> None:  # fmt: skip
     """Read the emotions off every frame of a clip, or of a part of it, in order; two runs give the same log."""
@@ -106,7 +107,7 @@ def video(
         if all(path is None for path, _ in outputs):
             note("emodetect: no --output, --log, --report or --plot is given; only a summary will be printed")
         face_detector = make_detector(**detector)
-        emotion_backend = stack.enter_context(make_backend(backend, model, conventions, views))
+        emotion_backend = stack.enter_context(make_backend(backend, model, conventions, views, max_model_memory))
         pipeline = EmotionPipeline(
             face_detector,
             emotion_backend,

@@ -13,15 +13,16 @@ import numpy as np
 import pytest
 
 from emodetect.backends.conventions import ModelConventions
+from emodetect.backends.isolated import IsolatedBackend
 from emodetect.backends.keras_cnn import KerasBackend
 from emodetect.backends.onnx_cnn import OnnxBackend
-from emodetect.backends.separate import SeparateBackend, create_separate
+from emodetect.backends.registry import create_backend
 from emodetect.errors import BackendError, BackendUnavailableError, ModelError, UsageError
 from emodetect.types import Image
 from tests.builders import write_plugin
 
 PLUGIN = '''
-import ctypes, os, signal, time
+import ctypes, os, signal, subprocess, sys, time
 import numpy as np
 from emodetect import EmodetectError
 from emodetect.backends.base import EmotionBackend
@@ -41,6 +42,11 @@ class Odd(EmotionBackend):
             raise OwnError("get the odd package")
         if self.model == "bug":
             raise ZeroDivisionError("by naught")
+        if self.model == "exits while loading":
+            sys.exit(0)
+        if self.model == "threshold":
+            self.uncertain_below = 1e300
+            return
         if self.model == "slow to load":
             time.sleep(60)
         self.uncertain_below, self.tells_contempt = 0.125, True
@@ -54,13 +60,32 @@ class Odd(EmotionBackend):
             ctypes.PyDLL(None).usleep(60_000_000)
         if self.model == "sleeps":
             time.sleep(60)
+        if self.model == "exits":
+            sys.exit(0)
+        if self.model == "interrupts":
+            raise KeyboardInterrupt
+        if self.model == "own end":
+            class End(BaseException): ...
+            raise End("gone")
+        if self.model == "prints":
+            print("one for standard output")
+            os.write(1, b"and one past Python\\n")
+            subprocess.run(["echo", "and a child"], check=True)
+        if self.model == "forks":
+            os.fork()
+        if self.model == "faults":
+            ctypes.string_at(0)
+        if self.model == "wrong shape":
+            return np.zeros((len(crops), 3), np.float32)
+        if self.model == "words":
+            return np.asarray(["happy"] * len(crops))
         if self.model == "reads past an end":
             raise EOFError("no more bytes")
         scores = [[crop.mean() / 255, *[(1 - crop.mean() / 255) / 6] * 6] for crop in crops]
         return np.asarray(scores, np.float32).reshape(-1, 7)
 
     def close(self):
-        if self.model.endswith("mark"):
+        if str(self.model).endswith("mark"):
             open(self.model, "w").write("closed")
 
 def create(model, labels):
@@ -98,7 +123,7 @@ def wait_for(condition: Callable[[], object], what: str) -> None:
 
 def test_it_answers_and_tells_of_itself_as_the_backend_does(gray_levels: list[Image], tmp_path: Path) -> None:
     mark = tmp_path / "mark"
-    backend = create_separate("odd", str(mark))
+    backend = create_backend("odd", str(mark))
     assert backend.name == "odd"
 
     with backend:
@@ -117,15 +142,15 @@ def test_a_keras_file_gives_the_same_scores_as_in_this_process(tutorial_h5: Path
     with KerasBackend(tutorial_h5) as here:
         expected = here.classify(face_crops)
 
-    backend = create_separate("cnn", str(tutorial_h5))
-    assert isinstance(backend, SeparateBackend)
+    backend = create_backend("cnn", str(tutorial_h5))
+    assert isinstance(backend, IsolatedBackend)
     with backend:
         assert backend.name == "model.h5"
         np.testing.assert_allclose(backend.classify(face_crops), expected, atol=1e-6)
 
 
 def test_what_leaves_the_interpreter_alone_stays_in_this_process() -> None:
-    assert isinstance(create_separate("cnn"), OnnxBackend)
+    assert isinstance(create_backend("cnn"), OnnxBackend)
 
 
 @pytest.mark.parametrize(
@@ -140,21 +165,23 @@ def test_wrong_options_are_refused_before_anything_is_started(
     name: str, model: str | None, labels: list[str] | None, kind: type[Exception], message: str
 ) -> None:
     with pytest.raises(kind, match=message):
-        create_separate(name, model, ModelConventions.of(labels))
+        create_backend(name, model, ModelConventions.of(labels))
 
 
 @pytest.mark.parametrize(
     ("model", "labels", "kind", "message"),
     [
+        ("exits while loading", None, BackendError, r"^the backend odd ended its process by sys\.exit\(0\)$"),
+        ("threshold", None, ModelError, "uncertain below 1e\\+300 .* shares from 0 to 1"),
         (None, ["happy"], UsageError, "^odd takes no labels$"),
         ("unavailable", None, BackendUnavailableError, "^get the odd package$"),
-        ("bug", None, ModelError, "^unexpected ZeroDivisionError: by naught"),
+        ("bug", None, ModelError, r"^the backend odd cannot be loaded \(ZeroDivisionError: by naught\)$"),
     ],
 )
 def test_errors_in_loading_arrive_as_they_are(
     model: str | None, labels: list[str] | None, kind: type[Exception], message: str
 ) -> None:
-    backend = create_separate("odd", model, ModelConventions.of(labels))
+    backend = create_backend("odd", model, ModelConventions.of(labels))
     with pytest.raises(kind, match=message):
         backend.load()
     backend.close()
@@ -163,7 +190,7 @@ def test_errors_in_loading_arrive_as_they_are(
 def test_a_keras_file_that_is_none_says_so(tmp_path: Path) -> None:
     path = tmp_path / "bad.h5"
     path.write_text("no network")
-    backend = create_separate("cnn", str(path))
+    backend = create_backend("cnn", str(path))
     with pytest.raises(ModelError, match=r"bad\.h5: not a Keras model file"):
         backend.load()
     backend.close()
@@ -172,48 +199,68 @@ def test_a_keras_file_that_is_none_says_so(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("model", "kind", "message"),
     [
-        ("dies", BackendError, "the process of the backend odd one was ended by SIGKILL"),
+        ("dies", BackendError, "the backend odd one: its process was ended by SIGKILL, perhaps for want of memory"),
+        ("faults", BackendError, "the backend odd one: its process was ended by SIGSEGV"),
+        ("exits", BackendError, r"^the backend odd ended its process by sys\.exit\(0\)$"),
+        ("interrupts", BackendError, "^the backend odd raised KeyboardInterrupt"),
+        ("own end", BackendError, "^the backend odd raised End"),
+        ("wrong shape", ModelError, r"expected scores of shape \(2, 7\), got \(2, 3\)"),
+        ("words", ModelError, r"^the backend odd failed \(ValueError: could not convert string to float: .*'happy'.*\)$"),
         ("leaves", BackendError, "ended by itself .exit code 3."),
-        ("reads past an end", ModelError, "unexpected EOFError: no more bytes"),
+        ("reads past an end", ModelError, r"the backend odd failed \(EOFError: no more bytes\)"),
     ],
 )
 def test_its_end_or_failure_is_one_line(model: str, kind: type[Exception], message: str, gray_levels: list[Image]) -> None:
-    backend = create_separate("odd", model)
+    backend = create_backend("odd", model)
     with backend, pytest.raises(kind, match=message) as caught:
         backend.classify(gray_levels)
     assert len(str(caught.value).splitlines()) == 1
 
 
-START = """
-import signal
-from multiprocessing import util
-from emodetect.backends.separate import create_separate
+def test_what_a_plug_in_prints_is_no_result(gray_levels: list[Image], capfd: pytest.CaptureFixture[str]) -> None:
+    with create_backend("odd", "prints") as backend:
+        assert backend.classify(gray_levels).shape == (2, 7)
+        assert backend.classify(gray_levels).shape == (2, 7)
 
-start = util.spawnv_passfds
-
-def watched(path, arguments, files):
-    if "spawn_main" in str(arguments):
-        print(signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, ()))
-    return start(path, arguments, files)
-
-util.spawnv_passfds = watched
-with create_separate("odd", None):
-    pass
-"""
+    printed = capfd.readouterr()
+    assert printed.out == ""
+    for text in ("one for standard output", "and one past Python", "and a child"):
+        assert text in printed.err
 
 
-def test_no_interrupt_reaches_a_process_that_begins(plugin: Path) -> None:
-    """Not even the first one, with which Python starts a helper of its own."""
+def test_a_plug_in_that_forks_is_told_and_leaves_no_copy(gray_levels: list[Image]) -> None:
+    backend = create_backend("odd", "forks")
+    assert isinstance(backend, IsolatedBackend)
+    with backend:
+        process = backend._process
+        assert process is not None
+        with pytest.raises(BackendError, match="the backend odd forked"):
+            [backend.classify(gray_levels) for _ in range(3)]  # which of the two answers first is not certain
+    groups = [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit() and is_running(int(path.name))]
+    assert process.pid not in {os.getpgid(other) for other in groups if is_running(other)}
+
+
+def test_a_crowd_is_read_in_parts(gray_levels: list[Image]) -> None:
+    with create_backend("odd") as backend:
+        assert backend.classify([gray_levels[0]] * 33)[:, 0].tolist() == pytest.approx([5 / 255] * 33)
+
+
+def test_a_script_without_a_main_guard_is_not_run_again(plugin: Path, tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from emodetect.backends.registry import create_backend\n"
+        "print('once')\n"
+        "with create_backend('odd', 'fine') as backend: print(backend.name)\n"
+    )
     path = os.pathsep.join([str(plugin), *filter(None, [os.environ.get("PYTHONPATH")])])
     done = subprocess.run(
-        [sys.executable, "-c", START], env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, check=False
+        [sys.executable, script], env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, check=True
     )
-
-    assert done.stdout.split() == ["True"], done.stderr
+    assert done.stdout.splitlines() == ["once", "odd one"]
 
 
 def test_a_failure_in_one_call_leaves_the_next_ones_alone(gray_levels: list[Image]) -> None:
-    with create_separate("odd", "reads past an end") as backend:
+    with create_backend("odd", "reads past an end") as backend:
         for _ in range(2):
             with pytest.raises(ModelError, match="no more bytes"):
                 backend.classify(gray_levels)
@@ -221,7 +268,7 @@ def test_a_failure_in_one_call_leaves_the_next_ones_alone(gray_levels: list[Imag
 
 @pytest.mark.parametrize("model", ["holds", "sleeps"])
 def test_a_call_holds_up_nothing_here_and_can_be_broken_off(model: str, gray_levels: list[Image]) -> None:
-    backend = create_separate("odd", model)
+    backend = create_backend("odd", model)
     backend.load()
     errors: list[Exception] = []
 
@@ -244,7 +291,7 @@ def test_a_call_holds_up_nothing_here_and_can_be_broken_off(model: str, gray_lev
 
 
 def test_loading_can_be_broken_off() -> None:
-    backend = create_separate("odd", "slow to load")
+    backend = create_backend("odd", "slow to load")
     timer = threading.Timer(0.5, backend.cancel)
     timer.start()
     with pytest.raises(BackendError):
@@ -255,10 +302,10 @@ def test_loading_can_be_broken_off() -> None:
 PARENT = """
 import sys, threading, time
 import numpy as np
-from emodetect.backends.separate import create_separate
+from emodetect.backends.registry import create_backend
 
 if __name__ == "__main__":
-    backend = create_separate("odd", sys.argv[1])
+    backend = create_backend("odd", sys.argv[1])
     backend.load()
     threading.Thread(target=backend.classify, args=([np.zeros((9, 9, 3), np.uint8)],), daemon=True).start()
     time.sleep(0.5)
@@ -282,9 +329,9 @@ def test_it_ends_with_its_parent_even_when_that_is_killed(model: str, plugin: Pa
 
 
 def test_an_interrupt_from_the_terminal_leaves_it_alone(gray_levels: list[Image]) -> None:
-    backend = create_separate("odd")
+    backend = create_backend("odd")
     with backend:
-        assert isinstance(backend, SeparateBackend)
+        assert isinstance(backend, IsolatedBackend)
         assert backend._process is not None
         assert backend._process.pid is not None
         os.kill(backend._process.pid, signal.SIGINT)

@@ -1,0 +1,426 @@
+"""A backend in a process of its own.
+
+A foreign model can take memory without end, never return, or find a fault in the library that loads it; the code of a plug-in
+may end the process that it runs in, print, or fork. And importing TensorFlow holds the interpreter's lock for seconds,
+in which a window's picture would stand still. In another process none of that reaches this one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import IO, Any, TypeGuard
+
+import numpy as np
+import numpy.typing as npt
+from typing_extensions import override
+
+import emodetect
+from emodetect import errors
+from emodetect.backends.base import EmotionBackend
+from emodetect.backends.conventions import ModelConventions
+from emodetect.backends.description import ModelDescription
+from emodetect.backends.labels import EIGHT_LABELS
+from emodetect.backends.limits import size_in_words
+from emodetect.backends.model_file import read_model_file
+from emodetect.backends.sandbox import holds_packages
+from emodetect.backends.worker import HEADER, OUT_OF_MEMORY, Bounds, Job
+from emodetect.errors import BackendError, EmodetectError, ModelError, first_line
+from emodetect.quiet import is_debugging
+from emodetect.types import EMOTIONS, Image
+
+_PATIENCE = 1.0
+"""Seconds that an idle process has to end by itself."""
+
+_LOOK_EVERY = 0.05
+"""Seconds between two looks at what a process takes. In this time it can fill some 100 MB."""
+
+_FACES_AT_ONCE = 16
+"""Faces in one call: a crowd would multiply what a large network needs for each."""
+
+_PIPE_BYTES = 2**20
+
+_MOST_JSON = 2**22
+"""Bytes of what a process says of itself or of an error."""
+
+_START = """
+import sys
+if sys.path[:1] == [""]:
+    del sys.path[0]
+sys.path += [folder for folder in sys.argv[1:2] if folder not in sys.path]
+from emodetect.backends.worker import main
+main()
+"""
+"""What the process runs. Unlike what `multiprocessing` starts, it does not run the user's own script again."""
+
+
+class IsolatedBackend(EmotionBackend):
+    """Makes, loads and asks a backend in a process that ends with this one in every case.
+
+    Args:
+        title: what to call it until it is loaded, and a foreign model always.
+        factory: what makes it there, "module:function".
+        arguments: what that is called with; must be such as can be pickled.
+        model: a foreign model file, which is read here and loaded from a copy in a sandbox; the first of the arguments. None for
+            code that is trusted.
+        bounds: what a foreign model may take.
+    """
+
+    def __init__(
+        self, title: str, factory: str, arguments: tuple[Any, ...], *, model: Path | None = None, bounds: Bounds | None = None
+    ) -> None:
+        self.name = title
+        self._job = Job(title if model is None else str(model), factory, arguments, (), bounds)
+        self._model = model
+        self._process: subprocess.Popen[bytes] | None = None
+        self._watch: _Watch | None = None
+        self._lifeline: int | None = None
+        self._cancelled = False
+        self._asking = threading.Lock()
+
+    @override
+    def load(self) -> None:
+        try:
+            with _place_of_copy(self._model) as (content, copy):
+                self._start(copy)
+                if copy is not None:
+                    _write(copy, content, str(self._model))
+                self._send(pickle.dumps(self._job_for(copy)))
+                about = self._receive()[0]
+        except BaseException:
+            self._kill()
+            self.close()
+            raise
+        self._take_over(about)
+
+    def _start(self, copy: Path | None) -> None:
+        bounds, environment = self._job.bounds, dict(os.environ)
+        if bounds is not None:
+            environment |= {"CUDA_VISIBLE_DEVICES": "-1"}  # what the driver needs is not to be had in the sandbox
+        options: dict[str, Any] = {}
+        ours: list[int] = []
+        if os.name == "posix":
+            theirs, self._lifeline = os.pipe()
+            ours.append(theirs)
+            # A session of its own: what ends all processes of a terminal does not end it before this one.
+            options = {"start_new_session": True, "pass_fds": ours}
+        elif sys.platform == "win32":
+            options = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+        root = os.path.dirname(os.path.dirname(emodetect.__file__))
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", _START, root, "".join(map(str, ours)), str(copy or "")],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=None if bounds is None or is_debugging() else subprocess.DEVNULL,
+                env=environment,
+                **options,
+            )
+        finally:
+            for descriptor in ours:
+                os.close(descriptor)
+        _widen(self._process.stdin)
+        self._watch = _Watch(self._process, None if bounds is None else bounds.memory)
+        if self._cancelled:
+            self._kill()
+        self._watch.expect_answer(bounds.load_seconds if bounds else math.inf)
+
+    def _job_for(self, copy: Path | None) -> Job:
+        """The job with what is known only when it is begun."""
+        folders = [os.path.abspath(folder) for folder in sys.path]
+        if self._job.bounds is not None:
+            folders = [folder for folder in folders if holds_packages(folder)]
+        job = replace(self._job, path=tuple(folders))
+        if copy is None:
+            return job
+        return replace(job, arguments=(str(copy), *job.arguments[1:]), copy=(str(copy), str(self._model)))
+
+    def _take_over(self, about: dict[str, Any]) -> None:
+        """What the process says of its backend, if it can be true.
+
+        Raises:
+            ModelError: it cannot.
+        """
+        threshold, accuracy = about.get("uncertain_below"), about.get("validation_accuracy")
+        if not _is_share(threshold) or not (accuracy is None or _is_share(accuracy)):
+            self.close()
+            raise ModelError(f"{self._subject}: says that answers are uncertain below {threshold} and right in {accuracy}; "
+                             "both are shares from 0 to 1")  # fmt: skip
+        try:
+            description = about.get("description") and ModelDescription.from_dict(about["description"])
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            self.close()
+            raise ModelError(f"{self._subject}: its description cannot be read ({first_line(error)})") from error
+        if self._model is None:
+            self.name = str(about.get("name"))
+        elif description is not None:
+            description = replace(description, name=self._model.name)  # of the copy the ending may be another
+        self.description = description or None
+        self.uncertain_below, self.validation_accuracy = float(threshold), accuracy
+        self.tells_contempt = about.get("tells_contempt") is True
+        assert self._watch is not None
+        self._watch.is_loading = False
+
+    @override
+    def classify(self, crops: Sequence[Image]) -> npt.NDArray[np.float32]:
+        return self._ask("classify", crops, len(EMOTIONS))
+
+    @override
+    def classify_eight(self, crops: Sequence[Image]) -> npt.NDArray[np.float32]:
+        return self._ask("classify_eight", crops, len(EIGHT_LABELS))
+
+    @override
+    def restate(self, conventions: ModelConventions) -> None:
+        if self._job.bounds is None:
+            super().restate(conventions)  # a plug-in reads its model by itself
+        with self._asking:
+            watch, bounds = self._watch, self._job.bounds
+            if watch is None or bounds is None:
+                raise BackendError(f"the backend {self.name} is not loaded, or was closed")
+            watch.expect_answer(bounds.call_seconds)
+            self._send(pickle.dumps(("restate", conventions)))
+            self._take_over(self._receive()[0])
+
+    @override
+    def cancel(self) -> None:
+        self._cancelled = True
+        self._kill()
+
+    @override
+    def close(self) -> None:
+        process, self._process = self._process, None
+        if process is not None:
+            with contextlib.suppress(OSError):
+                process.stdin.close()  # type: ignore[union-attr]
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(_PATIENCE)
+            _kill_group(process)
+            process.wait()
+            process.stdout.close()  # type: ignore[union-attr]
+        if self._watch is not None:
+            self._watch.stop()
+        lifeline, self._lifeline = self._lifeline, None
+        if lifeline is not None:
+            os.close(lifeline)
+
+    def _ask(self, method: str, crops: Sequence[Image], columns: int) -> npt.NDArray[np.float32]:
+        parts = [crops[start : start + _FACES_AT_ONCE] for start in range(0, len(crops), _FACES_AT_ONCE)] or [crops]
+        with self._asking:
+            return np.concatenate([self._ask_once(method, part, columns) for part in parts])
+
+    def _ask_once(self, method: str, crops: Sequence[Image], columns: int) -> npt.NDArray[np.float32]:
+        if self._process is None or self._watch is None:
+            raise BackendError(f"the backend {self.name} is not loaded, or was closed")
+        bounds = self._job.bounds
+        self._watch.expect_answer(bounds.call_seconds if bounds else math.inf)
+        self._send(pickle.dumps((method, [crop.shape for crop in crops])), *map(np.ascontiguousarray, crops))
+        about, stream = self._receive()
+        if about.get("columns") != columns:
+            raise ModelError(f"expected scores of shape {(len(crops), columns)}, got {(len(crops), about.get('columns'))}")
+        numbers = stream.read(4 * len(crops) * columns)
+        if len(numbers) < 4 * len(crops) * columns:
+            raise self._end()
+        return np.frombuffer(numbers, np.float32).reshape(len(crops), columns)
+
+    def _send(self, *parts: Any) -> None:
+        assert self._process is not None
+        assert self._process.stdin is not None
+        with contextlib.suppress(OSError, ValueError):  # it has ended; receiving says how
+            for part in parts:
+                self._process.stdin.write(part)
+            self._process.stdin.flush()
+
+    def _receive(self) -> tuple[dict[str, Any], IO[bytes]]:
+        """The next answer, and where its numbers follow.
+
+        Raises:
+            EmodetectError: the backend failed, or its process ended.
+        """
+        assert self._process is not None
+        assert self._watch is not None
+        stream = self._process.stdout
+        assert stream is not None
+        header = stream.read(HEADER.size)
+        size = HEADER.unpack(header)[0] if len(header) == HEADER.size else 0
+        text = stream.read(size) if 0 < size <= _MOST_JSON else b""
+        self._watch.expect_nothing()
+        if not text or len(text) < size:
+            raise self._end()
+        try:
+            about: dict[str, Any] = dict(json.loads(text))
+        except (ValueError, TypeError):
+            raise self._end() from None
+        kind = about.get("kind")
+        if kind == OUT_OF_MEMORY:
+            raise self._error(self._watch.too_much_memory())
+        if kind is not None:
+            known = getattr(errors, str(kind), None)
+            message = str(about.get("message"))
+            raise (known if isinstance(known, type) and issubclass(known, EmodetectError) else BackendError)(message)
+        return about, stream
+
+    @property
+    def _subject(self) -> str:
+        return str(self._model) if self._model is not None else f"the backend {self.name}"
+
+    def _error(self, what: str) -> EmodetectError:
+        """An error that ends the work: of the model while that is loaded, of the backend later."""
+        kind = ModelError if self._watch is not None and self._watch.is_loading else BackendError
+        return kind(f"{self._subject}: {what}")
+
+    def _end(self) -> EmodetectError:
+        """The error that says how the process ended."""
+        process, watch = self._process, self._watch
+        assert process is not None
+        assert watch is not None
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(_PATIENCE)
+        if watch.ended_for:
+            return self._error(watch.ended_for)
+        code = process.poll()
+        if code is None:
+            self._kill()
+            return BackendError(f"{self._subject}: its process gives no answer that can be read; --debug shows what it said")
+        bounds = self._job.bounds
+        if code >= 0:
+            how = f"ended by itself (exit code {code})"
+        elif bounds is not None and -code == getattr(signal, "SIGXCPU", None):
+            return self._error(watch.too_slow())
+        else:
+            how = f"was ended by {signal.Signals(-code).name}"
+            if -code in {getattr(signal, name, None) for name in ("SIGKILL", "SIGABRT", "SIGBUS")}:
+                how += ", perhaps for want of memory"
+                how += f" (--max-model-memory is {size_in_words(bounds.memory)})" if bounds else ""
+        return BackendError(f"{self._subject}: its process {how}; --debug shows what it said")
+
+    def _kill(self) -> None:
+        if (process := self._process) is not None:
+            _kill_group(process)
+
+
+def _widen(pipe: IO[bytes] | None) -> None:
+    """Let a pipe hold the crops of a frame, so that they are written and read at once; on Linux, where it can be asked for."""
+    with contextlib.suppress(ImportError, OSError, AttributeError):
+        import fcntl
+
+        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)  # type: ignore[arg-type]
+
+
+class _Watch:
+    """Ends a process that takes more memory or time than it may.
+
+    Args:
+        process: what is watched.
+        memory: bytes that it may hold; None for any number.
+
+    Attributes:
+        ended_for: why the process was ended, for a message; empty where it was not.
+        is_loading: whether the backend is not loaded yet.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes], memory: int | None) -> None:
+        self._process, self._memory = process, memory
+        self.ended_for = ""
+        self.is_loading = True
+        self._left = self._seconds = math.inf
+        self._stopping = threading.Event()
+        if memory is not None:
+            threading.Thread(target=self._run, name="model watch", daemon=True).start()
+
+    def expect_answer(self, seconds: float) -> None:
+        """From now on there are so many seconds to answer."""
+        self._seconds = self._left = seconds
+
+    def expect_nothing(self) -> None:
+        """The answer is there."""
+        self._left = math.inf
+
+    def stop(self) -> None:
+        """Watch no more."""
+        self._stopping.set()
+
+    def too_slow(self) -> str:
+        """Why the process is ended that has not answered in time."""
+        return f"{'loading it' if self.is_loading else 'reading faces with it'} took more than {self._seconds:g} s, and was ended"
+
+    def too_much_memory(self) -> str:
+        """Why the process is ended that takes too much memory."""
+        limit = "" if self._memory is None else f" ({size_in_words(self._memory)}, --max-model-memory)"
+        return f"{'loading it' if self.is_loading else 'reading faces with it'} takes more memory than it may{limit}"
+
+    def _run(self) -> None:
+        last = time.monotonic()
+        while not self._stopping.wait(_LOOK_EVERY) and self._process.poll() is None:
+            now = time.monotonic()
+            # Time in which this program was stopped, or did not get the processor, does not count.
+            self._left -= min(now - last, 2 * _LOOK_EVERY)
+            last = now
+            if self._left <= 0:
+                self._end_for(self.too_slow())
+            elif self._memory is not None and _resident_bytes(self._process.pid) > self._memory:
+                self._end_for(self.too_much_memory())
+
+    def _end_for(self, why: str) -> None:
+        self.ended_for = why
+        _kill_group(self._process)
+
+
+def _resident_bytes(process: int) -> int:
+    """The memory that a process holds; 0 where the system does not tell it as Linux does."""
+    try:
+        with open(f"/proc/{process}/statm", "rb") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, IndexError):
+        return 0
+
+
+def _kill_group(process: subprocess.Popen[bytes]) -> None:
+    """End a process, and those that it has started."""
+    with contextlib.suppress(OSError):
+        if os.name == "posix":
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            process.kill()
+
+
+@contextlib.contextmanager
+def _place_of_copy(model: Path | None) -> Iterator[tuple[bytes, Path | None]]:
+    """The content of a model file, weights of other files in it, and a place for a copy that nobody changes until it is loaded.
+
+    Raises:
+        ModelError: the file cannot be read, is too large, or is refused for safety.
+    """
+    if model is None:
+        yield b"", None
+        return
+    content, suffix = read_model_file(model)
+    try:
+        folder = tempfile.TemporaryDirectory(prefix="emodetect-", ignore_cleanup_errors=True)
+    except OSError as error:
+        raise ModelError(f"{model}: there is no folder for a temporary copy ({error.strerror or error})") from error
+    with folder:
+        yield content, Path(folder.name).resolve() / (model.stem + suffix)
+
+
+def _write(copy: Path, content: bytes, model: str) -> None:
+    """Write the copy; not before there is a process that removes it when this one is killed."""
+    try:
+        copy.write_bytes(content)
+    except OSError as error:
+        raise ModelError(f"{model}: cannot be copied to {copy.parent} ({error.strerror or error})") from error
+
+
+def _is_share(value: Any) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1

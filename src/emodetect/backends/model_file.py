@@ -1,0 +1,21 @@
+"""A foreign model file, read once: what is looked at is what is loaded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from emodetect.backends.keras_file import is_hdf5
+from emodetect.backends.limits import read_bytes
+from emodetect.backends.onnx_file import read_onnx_file
+
+
+def read_model_file(path: Path) -> tuple[bytes, str]:
+    """The content of a model file, whole in itself, and the ending by which the library that loads it knows its format.
+
+    Raises:
+        ModelError: it cannot be read, is too large, or is refused for safety.
+    """
+    if path.suffix.lower() == ".onnx":
+        return read_onnx_file(path), ".onnx"
+    content = read_bytes(path)
+    return content, ".h5" if is_hdf5(content) else ".keras"
