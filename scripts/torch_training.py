@@ -167,7 +167,7 @@ class Trainer:
         recipe: how it is trained.
         folder: gets ``<name>.checkpoint.pt`` and a part of ``log.json``.
         teachers: networks that are asked, one a step, or none.
-        seed: of the order and of all chance; what is random in an epoch depends on it and the epoch alone.
+        seed: of the order and of all chance; what is random in an epoch depends on it and the steps before alone.
     """
 
     def __init__(
@@ -188,6 +188,7 @@ class Trainer:
         self.best_state: dict[str, Tensor] = {}
         self.epoch, self.elapsed = 0, 0.0
         self.rows: list[dict[str, Any]] = []
+        self.stopped = False
         self._training, self._validation = training, Validation(validation)
         self._teachers = [teacher.eval() for teacher in teachers]
         self._augmentation = augmentation or Augmentation()
@@ -216,6 +217,10 @@ class Trainer:
         self.epoch, self._steps, self.elapsed, self.best = (saved[key] for key in ("epoch", "steps", "elapsed", "best"))
         self.rows = json.loads(saved["rows"])
 
+    def stop(self) -> None:
+        """Have `train` keep what is done, after the step that is being done, and return; for signal handlers."""
+        self.stopped = True
+
     def train(
         self, *, steps: int | None = None, say: Callable[[str], None] = print, improved: Callable[[], None] = lambda: None
     ) -> None:
@@ -231,8 +236,11 @@ class Trainer:
         while self._progress(per_epoch) < 1:
             epoch_started = time.perf_counter()
             loss = self._epoch(per_epoch, started)
-            self.epoch += 1
             self.elapsed = time.perf_counter() - started
+            if self.stopped:
+                self._save()  # what goes on from it begins the epoch again, in another order
+                return
+            self.epoch += 1
             row: dict[str, Any] = {"epoch": self.epoch, "loss": round(loss, 4), "rate": round(self._rate, 5)}
             best = self.best
             if self.epoch % self.recipe.validate_every == 0 or self._progress(per_epoch) >= 1:
@@ -256,7 +264,7 @@ class Trainer:
         return done if self.recipe.minutes is None else max(done, self.elapsed / (60 * self.recipe.minutes))
 
     def _epoch(self, per_epoch: int, started: float) -> float:
-        torch.manual_seed(self.seed * 100_003 + self.epoch)
+        torch.manual_seed(self.seed * 1_000_003 + self._steps)
         self.network.train()
         count, batch = len(self._training.images), self.recipe.batch
         order = torch.randperm(count, device=self._device)
@@ -277,6 +285,8 @@ class Trainer:
             self._steps += 1
             self._follow()
             total += loss.detach()
+            if self.stopped:
+                break
             if step % 20 == 19:
                 if self._device == "cuda":
                     torch.cuda.synchronize()  # or the clock runs ahead of the work

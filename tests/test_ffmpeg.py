@@ -11,6 +11,7 @@ import pytest
 from emodetect import ffmpeg
 from emodetect.children import run_child
 from emodetect.ffmpeg import VARIABLE, ffmpeg_program, find_ffmpeg
+from tests.builders import MovingClip
 from tests.cli.running import assert_one_line, run
 
 CASES = [
@@ -84,13 +85,13 @@ def test_a_clip_is_written_and_its_times_are_right_though_an_old_one_is_named(tm
     assert output.stat().st_size > 1000
 
 
-def test_without_any_nothing_is_opened_or_created(tmp_path: Path, moving_clip: object) -> None:
+def test_without_any_nothing_is_opened_or_created(tmp_path: Path, moving_clip: MovingClip) -> None:
     folder = tmp_path / "imageio_ffmpeg"
     folder.mkdir()
     (folder / "__init__.py").write_text("def get_ffmpeg_exe():\n    raise RuntimeError\n")
     log = tmp_path / "log.jsonl"
     path = os.pathsep.join([str(tmp_path), str(Path(ffmpeg.__file__).parents[1])])
-    done = run("video", moving_clip.path, "--log", log, env={"PYTHONPATH": path, VARIABLE: "/nowhere"})  # type: ignore[attr-defined]
+    done = run("video", moving_clip.path, "--log", log, env={"PYTHONPATH": path, VARIABLE: "/nowhere"})
     assert_one_line(done, 1, "IMAGEIO_FFMPEG_EXE names /nowhere, which is no program; it is missing", "pip")
     assert not log.exists()
 

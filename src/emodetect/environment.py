@@ -28,6 +28,8 @@ _UNLESS_SET = {
     # OpenCV opens and closes one source at a time otherwise, and so none while a network camera keeps the first one waiting;
     # FFmpeg itself needs no such lock.
     "OPENCV_FFMPEG_IS_THREAD_SAFE": "1",
+    # After so many packets of sound without a picture OpenCV takes a clip for ended; by default that is 90 s of a still picture.
+    "OPENCV_FFMPEG_READ_ATTEMPTS": "100000000",
     # Nothing here computes on a graphics card by OpenCL, whose drivers keep caches in the home folder.
     "OPENCV_OPENCL_RUNTIME": "disabled",
 }

@@ -20,6 +20,7 @@ from typing_extensions import Self
 from emodetect.capture_options import capture_options
 from emodetect.errors import SourceError
 from emodetect.sources.pixels import max_pixels
+from emodetect.sources.playlists import allows_playlists
 from emodetect.suggestions import did_you_mean_file
 from emodetect.text import looks_like_address, public_name
 
@@ -36,14 +37,6 @@ _CONTAINERS = (
 
 _PLAYLIST_PROTOCOLS = "file,crypto,data"
 """Playlists of a file may name other files of this machine, but no addresses."""
-
-_allows_playlists = False
-
-
-def allow_playlists(allowed: bool) -> None:
-    """Decide for this process whether a clip may be a playlist, or of another kind that makes FFmpeg read other files."""
-    global _allows_playlists
-    _allows_playlists = allowed
 
 
 class MediaFile:
@@ -85,7 +78,7 @@ class MediaFile:
         by_number = f"/proc/self/fd/{self._descriptor}"
         if not self.is_regular:
             self.address = f"pipe:{self._descriptor}"  # opened again, it would wait for somebody else who writes to it
-        elif os.path.exists(by_number) and not (_allows_playlists and _is_unicode(self.address)):
+        elif os.path.exists(by_number) and not (allows_playlists() and _is_unicode(self.address)):
             self.address, self.descriptors = f"file:{by_number}", (self._descriptor,)
 
     def input(self, *options: str) -> list[str]:
@@ -109,7 +102,7 @@ class MediaFile:
 
     def _restrictions(self) -> dict[str, str]:
         """FFmpeg's options that keep it to the file."""
-        if _allows_playlists and self.is_regular:
+        if allows_playlists() and self.is_regular:
             return {"protocol_whitelist": _PLAYLIST_PROTOCOLS}
         return {"protocol_whitelist": "file" if self.is_regular else "pipe", "format_whitelist": _CONTAINERS}
 

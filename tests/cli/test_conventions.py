@@ -62,6 +62,12 @@ def test_nothing_is_said_where_nothing_is_assumed_or_wanted(model: Path, argumen
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_it_is_said_of_mirrored_views_too(model: Path) -> None:
+    done = run("image", PHOTO, "--model", model, "--views", "2", "--format", "json")
+
+    assert (done.returncode, done.stderr.splitlines()) == (0, [ASSUMED])
+
+
 def test_clips_and_live_say_it_once(model: Path, moving_clip: MovingClip, tmp_path: Path) -> None:
     clip = run("video", moving_clip.path, "--log", tmp_path / "v.jsonl", "--model", model)
     live = run("live", "--source", moving_clip.path, "--no-window", "--log", tmp_path / "l.jsonl", "--model", model)

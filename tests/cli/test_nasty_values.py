@@ -8,6 +8,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import patch
 
 import click
 import pytest
@@ -33,23 +34,15 @@ REFUSED = (click.ClickException, click.exceptions.Exit, EmodetectError)
 
 
 @pytest.fixture(autouse=True)
-def _environment() -> Iterator[None]:
-    """Puts the environment back, which options change for the whole process."""
-    before = dict(os.environ)
-    yield
-    os.environ.clear()
-    os.environ.update(before)
-
-
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The current folder, with what the arguments name."""
     shutil.copy(PHOTO, tmp_path / "a.jpg")
     write_clip(tmp_path / "c.mp4", [make_background((160, 120))] * 3)
     (tmp_path / "l.jsonl").write_text('{"frame": 0, "time": 0.0, "faces": []}\n{"frame": 1, "time": 0.1, "faces": []}\n')
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
-    return tmp_path
+    with patch.dict(os.environ):  # --max-pixels and --debug pass themselves on by the environment
+        yield tmp_path
 
 
 def with_values() -> Iterator[tuple[str, click.Option]]:

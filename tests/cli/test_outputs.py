@@ -14,6 +14,8 @@ import pytest
 from emodetect.cli import cli
 from emodetect.errors import EmodetectError, OutputError
 from emodetect.files import open_output
+from emodetect.sources.images import read_image
+from emodetect.types import Image
 from tests.builders import PHOTO, MovingClip
 from tests.cli.running import TIMEOUT, assert_one_line, command, environment, run
 
@@ -186,8 +188,8 @@ def test_the_table_shows_what_was_read_before_an_interrupt(photos: Path) -> None
 
 def test_an_address_is_shown_without_its_secrets() -> None:
     done = run("image", "https://me:secret@host.example/a.jpg?token=abc", "--format", "json")
-    assert_one_line(done, 1, "https://host.example/...: is an address, not a file; download the photo first")
-    assert json.loads(done.stdout)[0]["path"] == "https://host.example/..."
+    assert_one_line(done, 1, "https://***@host.example/a.jpg?***: is an address, not a file; download the photo first")
+    assert json.loads(done.stdout)[0]["path"] == "https://***@host.example/a.jpg?***"
     assert "secret" not in done.stdout + done.stderr
 
 
@@ -198,3 +200,21 @@ def test_results_do_not_wait_for_a_standard_error_that_is_full() -> None:
         )
     assert done.returncode == 1
     assert "happy" in done.stdout
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_photo_that_takes_more_memory_than_there_is_costs_no_other_one(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def read(path: Path) -> Image:
+        if path.name == "b.jpg":
+            raise MemoryError
+        return read_image(path)
+
+    for name in ("b.jpg", "c.jpg"):
+        shutil.copy(PHOTO, name)
+    monkeypatch.setattr("emodetect.sources.images.read_image", read)
+    assert cli.main(["image", "a.jpg", "b.jpg", "c.jpg", "--format", "jsonl"], standalone_mode=False) == 1
+    printed = capsys.readouterr()
+    assert ["faces" in json.loads(line) for line in printed.out.splitlines()] == [True, False, True]
+    assert "b.jpg: there is not enough memory for it" in printed.err

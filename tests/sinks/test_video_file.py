@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import wave
@@ -433,3 +434,40 @@ def test_an_older_file_is_kept_unless_it_may_be_replaced(tmp_path: Path) -> None
     encoder.write(make_image())
     encoder.close()
     assert len(read_back(path)) == 1
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_silence_after_the_sound_is_limited(tmp_path: Path, suffix: str) -> None:
+    """Pictures that go on for hours after the sound."""
+    path = tmp_path / f"out{suffix}"
+    wav = make_wav(tmp_path / "sound.wav", 1)
+    with AnnotatedVideo(path, RATE, sound_from=wav) as video:
+        for index, timestamp in enumerate([0.0, 0.04, 15_000.0, 30_000.0]):
+            video.write(make_frame(index=index, timestamp=timestamp), make_result(index=index, timestamp=timestamp))
+    assert len(read_back(path)) == 4
+    assert duration(path) == pytest.approx(30_000, abs=1)
+    assert len(sound(path)) / 8000 == pytest.approx(601, abs=1)
+
+
+def test_sound_that_begins_after_the_pictures_is_left_out(tmp_path: Path) -> None:
+    late = tmp_path / "late.mov"
+    silent = write_clip(tmp_path / "silent.mp4", [make_image()] * 5)
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "error", "-i", silent, "-itsoffset", "2000"]
+    command += ["-i", make_wav(tmp_path / "a.wav", 1), "-map", "0:v", "-map", "1:a", "-c:v", "copy", late]
+    subprocess.run(list(map(str, command)), check=True, stdin=subprocess.DEVNULL)
+    path = encode(tmp_path / "out.mp4", [make_image()] * 5, late)
+    assert "Audio:" not in describe(path)
+    assert len(read_back(path)) == 5
+
+
+def test_a_clip_is_saved_without_its_sound_if_that_cannot_be_added(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    wav, path = make_wav(tmp_path / "sound.wav", 1), tmp_path / "out.mp4"
+    encoder = VideoEncoder(path, (64, 48), RATE, sound_from=wav)
+    for _ in range(5):
+        encoder.write(make_image())
+    os.truncate(wav, 44)
+    encoder.close()
+    assert len(read_back(path)) == 5
+    assert [message.startswith(f"{path}: ") and "without sound" in message for message in caplog.messages] in ([True], [])

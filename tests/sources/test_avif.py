@@ -64,7 +64,11 @@ def avif(image: Image, *transforms: bytes, exif: int | None = None, alpha: bool 
 
 def with_boxes(data: bytes, transforms: tuple[bytes, ...], *, long: bool = False) -> bytes:
     ipco, ipma, meta, iprp, iloc = (data.index(kind) - 4 for kind in (b"ipco", b"ipma", b"meta", b"iprp", b"iloc"))
-    size = lambda place: struct.unpack_from(">I", data, place)[0]  # noqa: E731
+
+    def size(place: int) -> int:
+        number: int = struct.unpack_from(">I", data, place)[0]
+        return number
+
     known = data[ipco + 8 : ipco + size(ipco)]
     count, place = 0, 0
     while place < len(known):

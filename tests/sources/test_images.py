@@ -451,3 +451,15 @@ def test_patterns_match_as_those_of_the_standard_library(
     found, _ = find_images([Path(named)])
     expected = sorted({Path(name) for name in glob.glob(named, recursive=True) if os.path.isfile(name)})
     assert [path for path, error in found.items() if error is None] == expected
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"P6" + b" " * 10**6 + b"x", b"P7\n" + b"WIDTH " * 10**5, b"#?RADIANCE" + b"\n-Y " * 10**6, b"II*\0\xff\xff\xff\xff",
+        b"\0\0\0\x20ftypavifispe", b"\0\0\0\x0cjP  " + bytes(40), b"\xff\xd8\xff\xc2\0\x02\xff\xda\0\x02", b"\x89PNG\r\n\x1a\n",
+    ],
+)  # fmt: skip
+def test_a_damaged_header_says_nothing(data: bytes) -> None:
+    assert decoded_size(data) is None
+    assert progressive_scans(data) <= 1

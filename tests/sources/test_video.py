@@ -18,9 +18,10 @@ import numpy as np
 import pytest
 
 from emodetect.errors import SourceError
-from emodetect.media import MediaFile, allow_playlists
+from emodetect.media import MediaFile
 from emodetect.probe import clip_facts
 from emodetect.report.pictures import CopyError, playable_copy
+from emodetect.sources.playlists import allow_playlists
 from emodetect.sources.video import ClipPart, VideoFile, _Clock
 from emodetect.types import Frame, Image
 from tests.builders import PHOTO, MovingClip, make_background, make_image, shared_data, write_clip
@@ -672,3 +673,12 @@ def test_pixels_that_cannot_be_so_long_count_as_square(tmp_path: Path, shape: st
         assert video.size == (64, 48)
     # FFmpeg itself takes no notice of the longest.
     assert ["they count as square" in message for message in caplog.messages] == ([True] if "1900" not in shape else [])
+
+
+def test_a_picture_that_stands_still_for_long_while_sound_goes_on_is_not_the_end(tmp_path: Path) -> None:
+    plain, path = clip_with_times(tmp_path / "a.mkv", "if(gte(N,3),PTS+200/TB,PTS)"), tmp_path / "b.mp4"
+    ffmpeg("-i", plain, "-f", "lavfi", "-i", "sine=duration=205:sample_rate=48000", "-c:v", "copy", "-c:a", "aac", path)
+    with VideoFile(path) as video:
+        timestamps = [frame.timestamp for frame in video]
+    assert len(timestamps) == 6
+    assert timestamps[-1] == pytest.approx(200.5, abs=0.05)

@@ -100,15 +100,24 @@ def test_teachers_and_student_train_go_on_and_become_a_run_that_keras_reads(data
     np.testing.assert_allclose(np.concatenate(model.predict(as_input(faces), verbose=0), axis=1), expected, atol=1e-4)
 
 
-def test_the_time_ends_a_training(data: dict[str, Path], tmp_path: Path) -> None:
+def test_time_and_a_signal_end_a_training(data: dict[str, Path], tmp_path: Path) -> None:
     script, packed, output = SCRIPTS / "train_on_gpu", tmp_path / "packed", tmp_path / "output"
     run(script, "pack", *[text for pair in data.items() for text in pair], "--output", packed)
-    said = run(
-        script, "train", packed, "--output", output, "--device", "cpu", "--teachers", "none", "--minutes", 0.01, "--epochs", 10**6
-    )
-    log = json.loads((output / "log.json").read_text())["student"]
-    assert len(log["epochs"]) < 10**5
-    assert "best on validation" in said
+    train = [script, "train", packed, "--output", output, "--device", "cpu", "--teachers", "none", "--epochs", 10**6]
+    command = [sys.executable, *map(str, train)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        next(line for line in process.stdout if "student epoch 2/" in line)
+        process.terminate()
+        rest = process.stdout.read()
+    assert process.returncode == 0
+    assert "the same command goes on" in rest
+    done = len(json.loads((output / "log.json").read_text())["student"]["epochs"])
+    assert done >= 2
+
+    said = run(*train, "--minutes", 0.01)
+    assert f"student epoch {done + 1}/" in said or "best on validation" in said
+    assert done <= len(json.loads((output / "log.json").read_text())["student"]["epochs"]) < 10**5
 
 
 def test_kerass_own_weights_compute_the_same_in_pytorch(tmp_path: Path) -> None:

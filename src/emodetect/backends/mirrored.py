@@ -30,6 +30,7 @@ class MirroredBackend(EmotionBackend):
         self.uncertain_below = self._backend.uncertain_below
         self.validation_accuracy = self._backend.validation_accuracy
         self.tells_contempt = self._backend.tells_contempt
+        self.description = self._backend.description
 
     @override
     def classify(self, crops: Sequence[Image]) -> npt.NDArray[np.float32]:

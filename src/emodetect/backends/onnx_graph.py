@@ -65,7 +65,7 @@ class OnnxGraph:
             kind = node.op_type
             if kind in ("Softmax", "Sigmoid", "HardSigmoid"):
                 return "softmax" if kind == "Softmax" else "sigmoid"
-            if kind in _LINEAR and self._step(node, output) is None:
+            if kind in _LINEAR:
                 return "linear"
             if kind not in _SHAPES_ONLY and not self._scales_up(node):
                 return None

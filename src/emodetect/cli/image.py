@@ -35,7 +35,7 @@ from emodetect.cli.options import (
 from emodetect.cli.outputs import check_outputs
 from emodetect.cli.results import FORMATS, open_results
 from emodetect.errors import BackendError, EmodetectError, OutputError, SourceError
-from emodetect.text import counted, one_line, public_address, public_name
+from emodetect.text import counted, one_line, public_name
 
 if TYPE_CHECKING:
     from emodetect.backends.conventions import ModelConventions
@@ -112,7 +112,7 @@ def image(
         )
         for address, error in addresses.items():
             failed = True
-            results.add({"path": public_address(address), "error": one_line(str(error))})
+            results.add({"path": public_name(address), "error": one_line(str(error))})
             say(f"emodetect: {error}")
         # Rows that come one by one on a terminal would tear the bar apart.
         is_visible = len(found) >= _MANY and (output_format == "table" or not sys.stdout.isatty())

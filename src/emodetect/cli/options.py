@@ -22,9 +22,9 @@ from emodetect.environment import ignored_variables
 from emodetect.errors import UsageError
 from emodetect.faces.detectors import DETECTORS
 from emodetect.limits import MOST_NUMBER
-from emodetect.media import allow_playlists
 from emodetect.quiet import quiet_native_output, set_debugging, silence_libraries
 from emodetect.sources.pixels import MAX_PIXELS, limit_pixels
+from emodetect.sources.playlists import allow_playlists
 from emodetect.text import caption, looks_like_address
 
 if TYPE_CHECKING:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fnmatch
 import glob
 import os
-import re
 import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -23,7 +22,7 @@ from emodetect.sources.exif import exif_orientation
 from emodetect.sources.picture_size import decoded_size, progressive_scans
 from emodetect.sources.pixels import gigabytes, max_file_bytes, max_picture_bytes, max_pixels
 from emodetect.suggestions import did_you_mean_file, meant_for_another
-from emodetect.text import looks_like_address, public_address
+from emodetect.text import looks_like_address, public_name
 from emodetect.types import Image
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".avif")
@@ -222,8 +221,7 @@ def address_error(name: str) -> SourceError | None:
     """The error for a name that is an address and no file; None for other names."""
     if not looks_like_address(name) or os.path.lexists(name):
         return None
-    address = re.sub("^([^:]+):/(?!/)", r"\1://", name)  # a path has lost one of two slashes
-    return SourceError(f"{public_address(address)}: is an address, not a file; download the photo first")
+    return SourceError(f"{public_name(name)}: is an address, not a file; download the photo first")
 
 
 def _check_size(path: Path, data: npt.NDArray[np.uint8]) -> None:

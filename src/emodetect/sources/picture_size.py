@@ -15,10 +15,14 @@ from typing import NamedTuple
 _TIFF_TYPES = {1: "B", 3: "H", 4: "L", 16: "Q"}
 """Of the numbers in a TIFF file's directory: how `struct` calls them."""
 
-_NUMBERS = re.compile(rb"(?:\s+|#[^\n]*\n)*(\d{1,10})")
+_NUMBERS = re.compile(rb"(?:\s|#[^\n]*\n)*(\d{1,10})")
 _HDR_SIZE = re.compile(rb"\n[-+]([XY]) (\d{1,10}) [-+][XY] (\d{1,10})\s*\n")
 _SCAN_END = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 """The next marker behind the data of a JPEG scan."""
+
+
+_MOST_HEADER = 2**20
+"""Bytes of a header of text, which may hold comments."""
 
 
 class DecodedSize(NamedTuple):
@@ -55,14 +59,14 @@ def decoded_size(data: bytes | memoryview) -> DecodedSize | None:
         if start[:4] == b"\xff\x4f\xff\x51" or start[4:8] == b"jP  ":
             return _jpeg_2000(data)
         if start[4:8] == b"ftyp":
-            return _avif(bytes(data[: 2**20]))
+            return _avif(data)
         if start.startswith((b"#?RADIANCE", b"#?RGBE")):
-            return _radiance(bytes(data[: 2**16]))
+            return _radiance(data)
         if re.match(rb"P[1-7Ff]\s", start):
-            return _portable(bytes(data[: 2**16]))
+            return _portable(bytes(data[:_MOST_HEADER]))
         if start.startswith(b"\x76\x2f\x31\x01"):
-            return _openexr(bytes(data[: 2**20]))
-    except (struct.error, IndexError, ValueError):
+            return _openexr(bytes(data[:_MOST_HEADER]))
+    except (struct.error, LookupError, ValueError):
         pass
     return None
 
@@ -146,7 +150,7 @@ def _boxes(data: bytes | memoryview) -> Iterator[tuple[bytes, int]]:
         place += length
 
 
-def _avif(data: bytes) -> DecodedSize | None:
+def _avif(data: bytes | memoryview) -> DecodedSize | None:
     """The largest picture that is described anywhere in it."""
     sizes: list[tuple[int, int]] = [struct.unpack_from(">LL", data, match.end() + 4) for match in re.finditer(b"ispe", data)]
     is_deep = any(data[match.end() + 2] & 0x40 for match in re.finditer(b"av1C", data))
@@ -156,7 +160,7 @@ def _avif(data: bytes) -> DecodedSize | None:
     return DecodedSize(width, height, 8 if is_deep else 4)
 
 
-def _radiance(data: bytes) -> DecodedSize | None:
+def _radiance(data: bytes | memoryview) -> DecodedSize | None:
     """Three numbers of 32 bits a pixel."""
     match = _HDR_SIZE.search(data)
     if match is None:
