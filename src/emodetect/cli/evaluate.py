@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 @folder_labels_option
 @click.option("--try-conventions", is_flag=True,
               help="Find out what the model files do not say: try likely orders of labels, scalings and channels.")  # fmt: skip
-@click.option("--sample", type=click.IntRange(2, 10**6), default=2000, show_default=True, metavar="N",
+@click.option("--sample", type=click.IntRange(1, 10**6), default=2000, show_default=True, metavar="N",
               help="At most so many faces for --try-conventions, as many of each label.")  # fmt: skip
 @format_option
 @click.option("--plot", type=OUTPUT, metavar="FILE", help="Draw the confusion matrices.")
