@@ -134,7 +134,8 @@ class _Server:
             prepare_own_process()  # also where the other one is a program of the user's
             if bounds is not None:
                 if folder is not None:
-                    os.environ["MPLCONFIGDIR"] = folder  # Matplotlib, which Keras imports, wants one that is there
+                    # Matplotlib wants a folder that is there, and Keras reads what another process left in its own.
+                    os.environ["MPLCONFIGDIR"] = os.environ["KERAS_HOME"] = folder
                 given = enter_sandbox(bounds.memory, folder)
                 if is_debugging():
                     print(f"emodetect: sandbox of {job.title}: {given}", file=sys.stderr)
