@@ -163,6 +163,8 @@ class _Server:
         except (ImportError, AttributeError) as error:
             raise BackendUnavailableError(f"the backend {job.title} cannot be imported: {error}") from error
         backend: EmotionBackend = factory(*job.arguments)
+        if not all(callable(getattr(backend, method, None)) for method in ("load", "classify", "close")):
+            raise BackendError(f"the backend {job.title} made a {type(backend).__name__}, which is no EmotionBackend")
         return backend
 
     def _asked(self) -> Iterator[tuple[str, Any]]:
@@ -234,12 +236,17 @@ class _Server:
         elif self._forked:
             self._forked = False
             time.sleep(_COPY_SECONDS)
-        text = json.dumps(about).encode()
+        text = json.dumps(about, default=_plain).encode()
         left = memoryview(HEADER.pack(len(text)) + text + numbers)
         while left:
             left = left[os.write(self._answers, left) :]
         if is_copy:
             os._exit(1)
+
+
+def _plain(value: Any) -> Any:
+    """What JSON does not know: the number in one of NumPy's, of which a plug-in may make its threshold; the words of all else."""
+    return value.item() if hasattr(value, "item") else str(value)
 
 
 def _about(backend: EmotionBackend) -> dict[str, Any]:
