@@ -18,6 +18,7 @@ from emodetect.backends.isolated import IsolatedBackend
 from emodetect.backends.sandbox import landlock_version
 from emodetect.backends.worker import Bounds
 from emodetect.errors import BackendError, ModelError
+from tests.backends.test_isolated import is_running, wait_for
 from tests.builders import write_plugin
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux has a sandbox")
@@ -104,6 +105,18 @@ class Attacker(EmotionBackend):
             signal.raise_signal(signal.SIGUSR1)
             resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
             self.name = json.dumps({name: attempt(what) for name, what in attempts.items()})
+        if self.what == "has another thread act":
+            leave_really = os._exit
+
+            def leave(code):
+                attempt(lambda: os.unlink(secret))
+                if threading.current_thread() is threading.main_thread():
+                    for other in threading.enumerate():
+                        if other.name == "parent":
+                            other.join()
+                    leave_really(code)
+
+            os._exit = leave
         if self.what == "hangs while loading":
             ctypes.PyDLL(None).usleep(10**9)
 
@@ -162,6 +175,32 @@ def test_it_reaches_no_file_no_network_and_no_other_process(tmp_path: Path, monk
     assert {name for name, end in found.items() if end not in ("PermissionError", "OSError")} == set()
     assert (home / "secret").read_text() == "mine"
     assert sorted(path.name for path in home.iterdir()) == ["secret", "socket"]
+
+
+LEAVING = """
+import os, sys
+sys.path.insert(0, sys.argv[1])
+from emodetect.backends.isolated import IsolatedBackend
+from emodetect.backends.worker import Bounds
+
+arguments = ("has another thread act", sys.argv[2], 0)
+backend = IsolatedBackend("attacker", "attacker:create", arguments, bounds=Bounds(2**31, 600, 600))
+backend.load()
+print(backend._process.pid, flush=True)
+os._exit(0)
+"""
+
+
+@pytest.mark.skipif(landlock_version() < 1, reason="this kernel has no Landlock")
+def test_none_of_its_threads_is_outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    attacker(tmp_path, monkeypatch, "", PLENTY)  # installs it
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "secret").write_text("mine")
+    command = [sys.executable, "-c", LEAVING, str(tmp_path / "installed"), str(home)]
+    process = int(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
+    wait_for(lambda: not is_running(process), "the end of the model's process")
+    assert (home / "secret").exists()
 
 
 @pytest.mark.parametrize("what", ["grows", "shares", "asks for all"])

@@ -91,21 +91,22 @@ def main() -> NoReturn:
     does, where there is such a thing; and a copy of a model file, which may not be written yet, to be removed then.
     """
     lifeline, copy = (*sys.argv[2:], "", "")[:2]
-    if lifeline:
-        _end_with_parent(int(lifeline), copy)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that we belong to decides
     questions, answers = os.fdopen(os.dup(0), "rb"), os.dup(1)
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.dup2(2, 1)  # what plug-ins and libraries print is no result
     os.close(nothing)
-    with contextlib.suppress(EOFError):
+    try:
         job = pickle.load(questions)
+    except (EOFError, pickle.UnpicklingError):  # the other process is gone
+        _remove(copy)
+    else:
         if job.bounds is None:
             sys.path[:] = job.path
         else:
             sys.path.extend(folder for folder in job.path if folder not in sys.path)
-        _Server(job, questions, answers, int(lifeline) if lifeline else None).run()
+        _Server(job, questions, answers, int(lifeline) if lifeline else None, copy).run()
     # TensorFlow takes a second to be torn down in order, and there is nothing to keep.
     with contextlib.suppress(Exception):
         sys.stdout.flush()
@@ -115,8 +116,8 @@ def main() -> NoReturn:
 
 
 class _Server:
-    def __init__(self, job: Job, questions: BinaryIO, answers: int, lifeline: int | None) -> None:
-        self._job, self._questions, self._answers, self._lifeline = job, questions, answers, lifeline
+    def __init__(self, job: Job, questions: BinaryIO, answers: int, lifeline: int | None, copy: str) -> None:
+        self._job, self._questions, self._answers, self._lifeline, self._copy = job, questions, answers, lifeline, copy
         self._process = os.getpid()
         self._forked = False
         if hasattr(os, "register_at_fork"):
@@ -141,6 +142,9 @@ class _Server:
                     print(f"emodetect: sandbox of {job.title}: {given}", file=sys.stderr)
                 processor_seconds(bounds.load_seconds)
                 limit_memory_here(bounds.memory)
+            if self._lifeline is not None:
+                # Not before: a thread that is older than the sandbox stays outside, where the model could make use of it.
+                _end_with_parent(self._lifeline, self._copy)
             with contextlib.closing(self._backend()) as backend:
                 backend.load()
                 self._send(_about(backend))
@@ -265,13 +269,19 @@ def _end_with_parent(lifeline: int, copy: str) -> None:
 
     def leave() -> None:
         os.read(lifeline, 1)
-        if copy:
-            with contextlib.suppress(OSError):
-                os.unlink(copy)
-                os.rmdir(os.path.dirname(copy))  # which the sandbox forbids
+        _remove(copy)
         os._exit(1)
 
     threading.Thread(target=leave, name="parent", daemon=True).start()
+
+
+def _remove(copy: str) -> None:
+    """Remove the copy of a model, if there is one, and its folder, which only works outside the sandbox."""
+    if copy:
+        with contextlib.suppress(OSError):
+            os.unlink(copy)
+        with contextlib.suppress(OSError):
+            os.rmdir(os.path.dirname(copy))
 
 
 def _end_inside_native_calls(lifeline: int) -> None:
