@@ -56,9 +56,13 @@ class OutputError(EmodetectError):
 def first_line(error: BaseException) -> str:
     """What another library's error says, as part of one line: its first line, at most 160 characters, or its type.
 
-    TensorFlow puts a traceback into its own; of that it is the end.
+    TensorFlow puts a traceback into its own; of that it is the end. An error that cannot say anything is named by its type.
     """
-    lines = (str(error).strip() or type(error).__name__).splitlines()
+    try:
+        text = str(error).strip()
+    except Exception:  # foreign code
+        text = ""
+    lines = (text or type(error).__name__).splitlines()
     return next((line for line in lines if not line.startswith(("Traceback ", " "))), lines[0])[:160]
 
 

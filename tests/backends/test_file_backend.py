@@ -129,6 +129,22 @@ class TestOwnScaling:
 
         assert answer(backend)[0] is Emotion.HAPPY
 
+    @pytest.mark.parametrize(
+        ("mean", "deviation"),
+        [((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)), ((0.5,), (1.0,)), ((0.5077,), (0.255,)), ((0.35,), (0.2,))],
+        ids=["imagenet", "half", "fer2013", "dark"],
+    )
+    @pytest.mark.parametrize(("largest", "scaling"), [(1, "0..1"), (255, "0..255")])
+    def test_a_mean_that_is_taken_off_first_tells_the_range(
+        self, tmp_path: Path, mean: Sequence[float], deviation: Sequence[float], largest: float, scaling: str
+    ) -> None:
+        center, width = (largest * np.reshape(values, (-1, 1, 1)) for values in (mean, deviation))
+        path = save_means(tmp_path / "m.onnx", **arithmetic(("Sub", center), ("Div", width)), shape=("n", len(mean), 64, 64))
+        description = loaded(path).description
+
+        assert description is not None
+        assert (str(description.scaling.value), description.scaling.origin) == (scaling, "model")
+
     def test_constants_may_come_from_nodes_and_be_computed(self, tmp_path: Path) -> None:
         before = [
             helper.make_node("Constant", [], ["byte"], value_float=255.0),

@@ -44,12 +44,17 @@ class Odd(EmotionBackend):
             raise ZeroDivisionError("by naught")
         if self.model == "exits while loading":
             sys.exit(0)
+        if self.model == "speechless":
+            class Speechless(Exception):
+                def __str__(self):
+                    raise ValueError("no words")
+            raise Speechless
         if self.model == "threshold":
             self.uncertain_below = 1e300
             return
         if self.model == "slow to load":
             time.sleep(60)
-        self.uncertain_below, self.tells_contempt = 0.125, True
+        self.uncertain_below, self.tells_contempt = np.float32(0.125), np.bool_(True)
 
     def classify(self, crops):
         if self.model == "dies":
@@ -92,7 +97,7 @@ def create(model, labels):
     if labels:
         from emodetect import errors
         raise errors.UsageError("odd takes no labels")
-    return Odd(model)
+    return "no backend" if model == "text" else None if model == "nothing" else Odd(model)
 '''
 
 
@@ -176,6 +181,9 @@ def test_wrong_options_are_refused_before_anything_is_started(
         (None, ["happy"], UsageError, "^odd takes no labels$"),
         ("unavailable", None, BackendUnavailableError, "^get the odd package$"),
         ("bug", None, ModelError, r"^the backend odd cannot be loaded \(ZeroDivisionError: by naught\)$"),
+        ("speechless", None, ModelError, r"^the backend odd cannot be loaded \(Speechless: Speechless\)$"),
+        ("text", None, BackendError, "^the backend odd made a str, which is no EmotionBackend$"),
+        ("nothing", None, BackendError, "^the backend odd made a NoneType, which is no EmotionBackend$"),
     ],
 )
 def test_errors_in_loading_arrive_as_they_are(

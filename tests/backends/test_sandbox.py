@@ -18,6 +18,7 @@ from emodetect.backends.isolated import IsolatedBackend
 from emodetect.backends.sandbox import landlock_version
 from emodetect.backends.worker import Bounds
 from emodetect.errors import BackendError, ModelError
+from tests.backends.test_isolated import is_running, wait_for
 from tests.builders import write_plugin
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux has a sandbox")
@@ -25,7 +26,7 @@ pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="on
 MB = 2**20
 
 ATTACKER = """
-import ctypes, json, mmap, os, socket, subprocess, threading, time
+import ctypes, fcntl, json, mmap, os, resource, signal, socket, subprocess, threading, time
 import numpy as np
 from emodetect.backends.base import EmotionBackend
 
@@ -47,6 +48,10 @@ def in_a_thread(what):
 def connect(family, kind, address):
     with socket.socket(family, kind) as client:
         client.connect(address)
+
+def own_signals(process):
+    reader, writer = os.pipe()
+    fcntl.fcntl(reader, fcntl.F_SETOWN, process)
 
 def call(number, *arguments):
     libc = ctypes.CDLL(None, use_errno=True)
@@ -79,11 +84,39 @@ class Attacker(EmotionBackend):
             "exec": lambda: os.execv("/bin/true", ["true"]),
             "fork": os.fork,
             "kill": lambda: os.kill(os.getppid(), 9),
+            "kill a thread": lambda: call({"x86_64": 234, "aarch64": 131}[os.uname().machine], os.getppid(), os.getppid(), 0),
+            "signals of a file": lambda: own_signals(os.getppid()),
+            "limits": lambda: resource.prlimit(os.getppid(), resource.RLIMIT_CORE, (0, 0)),
+            "priority": lambda: os.setpriority(os.PRIO_PROCESS, os.getppid(), 19),
+            "rights": lambda: os.chmod(secret, 0o777),
+            "rights of a folder": lambda: os.chmod(self.folder, 0),
+            "owner": lambda: os.chown(secret, os.getuid(), os.getgid()),
+            "time": lambda: os.utime(secret, (0, 0)),
+            "attribute": lambda: os.setxattr(secret, "user.mark", b"1"),
+            "pair": socket.socketpair,
+            "shared memory": lambda: call({"x86_64": 29, "aarch64": 194}[os.uname().machine], 0, 2**20, 0o1600),
+            "message queue": lambda: call({"x86_64": 68, "aarch64": 186}[os.uname().machine], 0, 0o1600),
             "ring": lambda: call(425, 1, bytes(200)),
             "trace": lambda: call({"x86_64": 101, "aarch64": 117}[os.uname().machine], 16, os.getppid(), 0, 0),
         }
         if self.what == "everything":
+            own_signals(os.getpid())
+            signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+            signal.raise_signal(signal.SIGUSR1)
+            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
             self.name = json.dumps({name: attempt(what) for name, what in attempts.items()})
+        if self.what == "has another thread act":
+            leave_really = os._exit
+
+            def leave(code):
+                attempt(lambda: os.unlink(secret))
+                if threading.current_thread() is threading.main_thread():
+                    for other in threading.enumerate():
+                        if other.name == "parent":
+                            other.join()
+                    leave_really(code)
+
+            os._exit = leave
         if self.what == "hangs while loading":
             ctypes.PyDLL(None).usleep(10**9)
 
@@ -138,10 +171,36 @@ def test_it_reaches_no_file_no_network_and_no_other_process(tmp_path: Path, monk
             found = json.loads(backend.name)
             assert backend.classify([np.zeros((9, 9, 3), np.uint8)]).shape == (1, 7)
 
-    assert len(found) == 20
+    assert len(found) == 32
     assert {name for name, end in found.items() if end not in ("PermissionError", "OSError")} == set()
     assert (home / "secret").read_text() == "mine"
     assert sorted(path.name for path in home.iterdir()) == ["secret", "socket"]
+
+
+LEAVING = """
+import os, sys
+sys.path.insert(0, sys.argv[1])
+from emodetect.backends.isolated import IsolatedBackend
+from emodetect.backends.worker import Bounds
+
+arguments = ("has another thread act", sys.argv[2], 0)
+backend = IsolatedBackend("attacker", "attacker:create", arguments, bounds=Bounds(2**31, 600, 600))
+backend.load()
+print(backend._process.pid, flush=True)
+os._exit(0)
+"""
+
+
+@pytest.mark.skipif(landlock_version() < 1, reason="this kernel has no Landlock")
+def test_none_of_its_threads_is_outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    attacker(tmp_path, monkeypatch, "", PLENTY)  # installs it
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "secret").write_text("mine")
+    command = [sys.executable, "-c", LEAVING, str(tmp_path / "installed"), str(home)]
+    process = int(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
+    wait_for(lambda: not is_running(process), "the end of the model's process")
+    assert (home / "secret").exists()
 
 
 @pytest.mark.parametrize("what", ["grows", "shares", "asks for all"])

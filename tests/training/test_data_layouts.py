@@ -60,6 +60,8 @@ def test_votes_of_another_table_are_refused(data_set: Path, votes: Path, tmp_pat
         ("0,a b,Training", r"line 2: the pixels are not all whole numbers"),
         ("0,99999999999999999999,Training", r"line 2: the pixels are not all whole numbers"),
         ("0,{pixels},Holiday", r"line 2: unknown Usage 'Holiday'"),
+        ("0,Training,{pixels}", r"line 2: unknown Usage '.{40}\.\.\.'; expected Training"),
+        ("{pixels},0,Training", r"line 2: unknown emotion '.{40}\.\.\.'"),
         ("0,{pixels},Training", r"no training faces for the label disgust"),
     ],
 )

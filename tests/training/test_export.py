@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import cv2
+import keras
 import numpy as np
 import pytest
 
@@ -48,6 +49,19 @@ def test_labels_scaling_and_threshold_travel_along(tmp_path: Path, capsys: pytes
         assert keras_model.tells_contempt
         np.testing.assert_allclose(onnx_model.classify(faces), keras_model.classify(faces), atol=1e-4)
         np.testing.assert_allclose(onnx_model.classify_eight(faces), keras_model.classify_eight(faces), atol=1e-4)
+
+
+def test_outputs_in_a_dictionary_keep_their_names(tmp_path: Path) -> None:
+    inputs = keras.Input((48, 48, 1))
+    mean = keras.layers.GlobalAveragePooling2D()(inputs)
+    outputs = {"feeling": keras.layers.Dense(7, "softmax", name="a")(mean), "age": keras.layers.Dense(1, name="b")(mean)}
+    keras.Model(inputs, outputs).save(tmp_path / "model.keras")
+    export(tmp_path / "model.keras", tmp_path / "model.onnx")
+    faces = read_parity_faces(None).crops
+    with create_cnn(str(tmp_path / "model.keras")) as keras_model, create_cnn(str(tmp_path / "model.onnx")) as onnx_model:
+        np.testing.assert_allclose(onnx_model.classify(faces), keras_model.classify(faces), atol=1e-4)
+        assert onnx_model.description is not None
+        assert [output.name for output in onnx_model.description.outputs] == ["age", "feeling"]
 
 
 def test_parity_is_measured_on_the_given_faces(data_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

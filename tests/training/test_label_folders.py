@@ -207,7 +207,7 @@ HEADER_SAMPLES = {
 @pytest.mark.parametrize("kind", HEADER_SAMPLES)
 def test_tables_are_read_as_they_come(tmp_path: Path, kind: str) -> None:
     pixels = {"a": " ".join(map(str, make_face(0, 0).ravel())), "d": " ".join(map(str, make_face(3, 0).ravel()))}
-    path = tmp_path / "fer2013.csv"
+    path = tmp_path / ("fer2013.tsv" if kind == "tabs" else "fer2013.csv")
     path.write_bytes(HEADER_SAMPLES[kind].format(**pixels).encode())
     exam = Exam.read(path, None)
     assert exam.faces.labels.tolist() == [3]

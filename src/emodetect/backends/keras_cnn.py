@@ -179,14 +179,19 @@ def _reason(error: Exception) -> str:
 
 
 def output_shapes(model: Any) -> list[Shape | None]:
-    """The shapes of a model's outputs, in order, also where there is only one; of a dictionary in the order of its keys.
+    """The shapes of a model's outputs, in order, also where there is only one."""
+    shapes = model.output_shape
+    return [tuple(shape) for shape in in_order(shapes)] if isinstance(shapes, dict | list) else [tuple(shapes)]
+
+
+def in_order(outputs: Any) -> list[Any]:
+    """What a model gives for each of its outputs, also where there is only one; of a dictionary in the order of its keys.
 
     That is the order in which Keras keeps them itself.
     """
-    shapes = model.output_shape
-    if isinstance(shapes, dict):
-        shapes = [shapes[key] for key in sorted(shapes)]
-    return [tuple(shape) for shape in shapes] if isinstance(shapes, list) else [tuple(shapes)]
+    if isinstance(outputs, dict):
+        return [outputs[key] for key in sorted(outputs)]
+    return list(outputs) if isinstance(outputs, list | tuple) else [outputs]
 
 
 def _output_names(model: Any) -> list[str]:
@@ -207,10 +212,7 @@ def _compile(path: Path, model: Any, shape: Shape, kind: str, chosen: Sequence[i
     """
 
     def call(batch: Any) -> Any:
-        outputs = model(batch, training=False)
-        if isinstance(outputs, dict):
-            outputs = [outputs[key] for key in sorted(outputs)]
-        outputs = outputs if isinstance(outputs, list | tuple) else [outputs]
+        outputs = in_order(model(batch, training=False))
         return [outputs[position] for position in chosen]
 
     if is_keras2(model) or _runs_on_tensorflow():

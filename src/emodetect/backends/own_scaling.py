@@ -103,8 +103,11 @@ def _wanted(affine: Affine) -> Scaling | None:
     step: Affine | None = affine
     while step is not None and step.layers:  # what the last layer makes of it says most
         for low, high in _RANGES:
-            if not np.allclose(step.ends(0, 1), (0, 1), atol=1e-3) and any(
-                np.allclose(step.ends(low, high), exact, atol=0.02 * (exact[1] - exact[0])) for exact in _EXACT
+            # A range that stays as it is says nothing: beside 255 the mean of pixels from 0 to 1 is as good as 0.
+            if any(
+                np.allclose(step.ends(low, high), exact, atol=0.02 * (exact[1] - exact[0]))
+                for exact in _EXACT
+                if exact != (low, high)
             ):
                 return Scaling.to_range(low, high)
         step = step.before

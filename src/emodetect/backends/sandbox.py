@@ -4,7 +4,8 @@ Of all systems Linux alone lets a program without privileges forbid itself these
 
 - Landlock (Linux 5.13, https://docs.kernel.org/userspace-api/landlock.html): no file is opened but for reading, and only where
   Python and the system keep their libraries.
-- seccomp (https://docs.kernel.org/userspace-api/seccomp_filter.html): no socket, no further process, no other program.
+- seccomp (https://docs.kernel.org/userspace-api/seccomp_filter.html): no socket, no further process, no other program, no change
+  of rights, owners and times of files, which Landlock lets through, and nothing shared that outlives the process.
 - Resource limits: memory, size of files, open files, core dumps.
 """
 
@@ -165,17 +166,33 @@ _ARCHITECTURES = {"x86_64": (0xC000003E, 317), "aarch64": (0xC00000B7, 277)}
 """By processor: the number that the kernel gives it, and that of the call `seccomp`."""
 
 _FORBIDDEN = {
-    # Sockets: socket, connect, accept, sendto, sendmsg, bind, listen, accept4, sendmmsg
-    "x86_64": (41, 42, 43, 44, 46, 49, 50, 288, 307,
+    # Sockets: socket, connect, accept, sendto, sendmsg, bind, listen, socketpair, accept4, sendmmsg
+    "x86_64": (41, 42, 43, 44, 46, 49, 50, 53, 288, 307,
                # other programs and processes: fork, vfork, execve, kill, ptrace, tkill, execveat, pidfd_*
                57, 58, 59, 62, 101, 200, 322, 424, 434, 438, 129, 297, 310, 311,
                # ways around: io_uring_*, open_by_handle_at, bpf, perf_event_open, userfaultfd, keys, namespaces, mounts
-               425, 426, 427, 304, 321, 298, 323, 248, 249, 250, 272, 308, 165, 166, 428, 429, 430, 442, 155, 161, 135),
-    "aarch64": (198, 203, 202, 206, 211, 200, 201, 242, 269,
+               425, 426, 427, 304, 321, 298, 323, 248, 249, 250, 272, 308, 165, 166, 428, 429, 430, 442, 155, 161, 135,
+               # what is known of files: chmod, fchmod*, *chown*, utime*, *setxattr*, *removexattr*, file_setattr
+               90, 91, 268, 452, 92, 93, 94, 260, 132, 235, 261, 280, 188, 189, 190, 463, 197, 198, 199, 466, 469,
+               # what outlives a process: shm*, sem*, msg*, mq_open, mq_unlink
+               29, 30, 31, 64, 65, 66, 220, 68, 69, 70, 71, 240, 241,
+               # how others are run: setpriority, ioprio_set, sched_setparam, sched_setscheduler, sched_setattr
+               141, 251, 142, 144, 314),
+    "aarch64": (198, 203, 202, 206, 211, 200, 201, 199, 242, 269,
                 221, 129, 117, 130, 281, 424, 434, 438, 138, 240, 270, 271,
-                425, 426, 427, 265, 280, 241, 282, 217, 218, 219, 97, 268, 40, 39, 428, 429, 430, 442, 41, 51, 92),
+                425, 426, 427, 265, 280, 241, 282, 217, 218, 219, 97, 268, 40, 39, 428, 429, 430, 442, 41, 51, 92,
+                52, 53, 452, 54, 55, 88, 5, 6, 7, 463, 14, 15, 16, 466, 469,
+                194, 195, 196, 190, 191, 192, 193, 186, 187, 188, 189, 180, 181,
+                140, 30, 118, 119, 274),
 }  # fmt: skip
 """Numbers of the calls that are refused."""
+
+_TGKILL, _PRLIMIT = {"x86_64": 234, "aarch64": 131}, {"x86_64": 302, "aarch64": 261}
+"""Calls that this process needs for itself, and that name a process first."""
+
+_FCNTL = {"x86_64": 72, "aarch64": 25}
+_SET_OWNER, _SET_OWNER_EX = 8, 15
+"""Commands of `fcntl` that say which process gets the signals of a file."""
 
 _CLONE = {"x86_64": 56, "aarch64": 220}
 _CLONE3 = 435
@@ -190,7 +207,9 @@ def _forbid_calls(libc: ctypes.CDLL) -> None:
         raise OSError(errno.ENOSYS, "numbers of the calls are not known here")
     architecture, number = _ARCHITECTURES[processor]
     load, equal, at_least, any_bit, answer = 0x20, 0x15, 0x35, 0x45, 0x06
-    refuse = (answer, 0, 0, _REFUSE | errno.EPERM)
+    refuse, allow = (answer, 0, 0, _REFUSE | errno.EPERM), (answer, 0, 0, _ALLOW)
+    first, second, third = ((load, 0, 0, place) for place in (16, 24, 32))  # the low halves of a call's arguments
+    own = os.getpid()
     program = [
         (load, 0, 0, 4),  # the architecture
         (equal, 1, 0, architecture),
@@ -200,15 +219,15 @@ def _forbid_calls(libc: ctypes.CDLL) -> None:
         refuse,
         (equal, 0, 1, _CLONE3),  # its flags cannot be seen; without it the C library uses `clone`
         (answer, 0, 0, _REFUSE | errno.ENOSYS),
-        (equal, 0, 4, _CLONE[processor]),
-        (load, 0, 0, 16),  # the low half of its first argument
-        (any_bit, 0, 1, _CLONE_THREAD),
-        (answer, 0, 0, _ALLOW),
-        refuse,
+        *((equal, 0, 4, _CLONE[processor]), first, (any_bit, 0, 1, _CLONE_THREAD), allow, refuse),
+        *((equal, 0, 4, _TGKILL[processor]), first, (equal, 0, 1, own), allow, refuse),
+        *((equal, 0, 4, _PRLIMIT[processor]), first, (equal, 0, 1, 0), allow, refuse),
+        *((equal, 0, 9, _FCNTL[processor]), second, (equal, 0, 1, _SET_OWNER_EX), refuse),
+        *((equal, 1, 0, _SET_OWNER), allow, third, (equal, 0, 1, own), allow, refuse),
     ]
     for call in _FORBIDDEN[processor]:
         program += [(equal, 0, 1, call), refuse]
-    program.append((answer, 0, 0, _ALLOW))
+    program.append(allow)
     code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *step) for step in program))
     filter_program = struct.pack("HxxxxxxP", len(program), ctypes.addressof(code))
     _call(libc, number, 1, 1, filter_program)

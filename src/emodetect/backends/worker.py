@@ -92,21 +92,22 @@ def main() -> NoReturn:
     does, where there is such a thing; and a copy of a model file, which may not be written yet, to be removed then.
     """
     lifeline, copy = (*sys.argv[2:], "", "")[:2]
-    if lifeline:
-        _end_with_parent(int(lifeline), copy)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that we belong to decides
     questions, answers = os.fdopen(os.dup(0), "rb"), os.dup(1)
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.dup2(2, 1)  # what plug-ins and libraries print is no result
     os.close(nothing)
-    with contextlib.suppress(EOFError):
+    try:
         job = pickle.load(questions)
+    except (EOFError, pickle.UnpicklingError):  # the other process is gone
+        _remove(copy)
+    else:
         if job.bounds is None:
             sys.path[:] = job.path
         else:
             sys.path.extend(folder for folder in job.path if folder not in sys.path)
-        _Server(job, questions, answers, int(lifeline) if lifeline else None).run()
+        _Server(job, questions, answers, int(lifeline) if lifeline else None, copy).run()
     # TensorFlow takes a second to be torn down in order, and there is nothing to keep.
     with contextlib.suppress(Exception):
         sys.stdout.flush()
@@ -116,8 +117,8 @@ def main() -> NoReturn:
 
 
 class _Server:
-    def __init__(self, job: Job, questions: BinaryIO, answers: int, lifeline: int | None) -> None:
-        self._job, self._questions, self._answers, self._lifeline = job, questions, answers, lifeline
+    def __init__(self, job: Job, questions: BinaryIO, answers: int, lifeline: int | None, copy: str) -> None:
+        self._job, self._questions, self._answers, self._lifeline, self._copy = job, questions, answers, lifeline, copy
         self._process = os.getpid()
         self._forked = False
         if hasattr(os, "register_at_fork"):
@@ -142,6 +143,9 @@ class _Server:
                     print(one_line(f"emodetect: sandbox of {job.title}: {given}"), file=sys.stderr)
                 processor_seconds(bounds.load_seconds)
                 limit_memory_here(bounds.memory)
+            if self._lifeline is not None:
+                # Not before: a thread that is older than the sandbox stays outside, where the model could make use of it.
+                _end_with_parent(self._lifeline, self._copy)
             with contextlib.closing(self._backend()) as backend:
                 backend.load()
                 self._send(_about(backend))
@@ -164,6 +168,8 @@ class _Server:
         except (ImportError, AttributeError) as error:
             raise BackendUnavailableError(f"the backend {job.title} cannot be imported: {error}") from error
         backend: EmotionBackend = factory(*job.arguments)
+        if not all(callable(getattr(backend, method, None)) for method in ("load", "classify", "close")):
+            raise BackendError(f"the backend {job.title} made a {type(backend).__name__}, which is no EmotionBackend")
         return backend
 
     def _asked(self) -> Iterator[tuple[str, Any]]:
@@ -235,12 +241,17 @@ class _Server:
         elif self._forked:
             self._forked = False
             time.sleep(_COPY_SECONDS)
-        text = json.dumps(about).encode()
+        text = json.dumps(about, default=_plain).encode()
         left = memoryview(HEADER.pack(len(text)) + text + numbers)
         while left:
             left = left[os.write(self._answers, left) :]
         if is_copy:
             os._exit(1)
+
+
+def _plain(value: Any) -> Any:
+    """What JSON does not know: the number in one of NumPy's, of which a plug-in may make its threshold; the words of all else."""
+    return value.item() if hasattr(value, "item") else str(value)
 
 
 def _about(backend: EmotionBackend) -> dict[str, Any]:
@@ -259,13 +270,19 @@ def _end_with_parent(lifeline: int, copy: str) -> None:
 
     def leave() -> None:
         os.read(lifeline, 1)
-        if copy:
-            with contextlib.suppress(OSError):
-                os.unlink(copy)
-                os.rmdir(os.path.dirname(copy))  # which the sandbox forbids
+        _remove(copy)
         os._exit(1)
 
     threading.Thread(target=leave, name="parent", daemon=True).start()
+
+
+def _remove(copy: str) -> None:
+    """Remove the copy of a model, if there is one, and its folder, which only works outside the sandbox."""
+    if copy:
+        with contextlib.suppress(OSError):
+            os.unlink(copy)
+        with contextlib.suppress(OSError):
+            os.rmdir(os.path.dirname(copy))
 
 
 def _end_inside_native_calls(lifeline: int) -> None:

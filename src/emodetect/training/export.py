@@ -14,7 +14,7 @@ import numpy.typing as npt
 from emodetect.backends.cnn import create_cnn
 from emodetect.backends.conventions import UNSTATED, ModelConventions
 from emodetect.backends.file_backend import ModelFileBackend
-from emodetect.backends.keras_cnn import KerasBackend, is_keras2
+from emodetect.backends.keras_cnn import KerasBackend, in_order, is_keras2
 from emodetect.backends.metadata import KEY, ModelMetadata
 from emodetect.backends.onnx_cnn import OnnxBackend
 from emodetect.backends.onnx_session import import_onnxruntime
@@ -162,7 +162,8 @@ def write_onnx(
             file is left then.
         OutputError: the file cannot be written.
     """
-    expected = _outputs(model.predict(faces, batch_size=256, verbose=0))  # also the call without which Keras cannot export
+    # Without this call Keras cannot export.
+    expected = list(map(np.asarray, in_order(model.predict(faces, batch_size=256, verbose=0))))
     with written_whole(path, overwrite=overwrite) as partial:
         with quiet_native_output():
             _convert(model, partial, path.name)
@@ -287,7 +288,3 @@ def _compare(path: Path, names: Sequence[str], faces: FloatArray, expected: Sequ
     pairs = list(zip(expected, found, strict=False))
     same = np.all([a.argmax(axis=1) == b.argmax(axis=1) for a, b in pairs], axis=0)
     return Parity(max(float(np.abs(a - b).max()) for a, b in pairs), float(same.mean()))
-
-
-def _outputs(scores: Any) -> list[FloatArray]:
-    return [np.asarray(output) for output in scores] if isinstance(scores, list | tuple) else [np.asarray(scores)]

@@ -12,7 +12,7 @@ from emodetect.errors import DatasetError
 from emodetect.text import counted
 from emodetect.training.dataset import FACE_SIZE, LabelledFaces, raise_faults
 from emodetect.training.label_names import NONE, NUMBERED, WORDS, LabelNames, is_number
-from emodetect.training.tables import open_table
+from emodetect.training.tables import open_table, quoted
 from emodetect.types import EMOTIONS
 
 _COLUMNS = ("emotion", "pixels", "Usage")
@@ -97,14 +97,14 @@ def _part(usage: str) -> str | None:
     try:
         return _PARTS[_USAGES[usage.strip().lower()]]
     except KeyError:
-        raise ValueError(f"unknown Usage {usage!r}; expected {', '.join(_PARTS)}") from None
+        raise ValueError(f"unknown Usage {quoted(usage)}; expected {', '.join(_PARTS)}") from None
 
 
 def _label(text: str, names: LabelNames) -> str:
     label = names.label_of(text)
     if label is None:
         expected = f"; expected {names.numbers()} ({names.name})" if not text.strip() or is_number(text) else ""
-        raise ValueError(f"unknown emotion {text!r}{expected}")
+        raise ValueError(f"unknown emotion {quoted(text)}{expected}")
     return label
 
 

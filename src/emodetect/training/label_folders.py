@@ -45,8 +45,8 @@ class LabelledFiles:
 
 
 def is_table(path: Path) -> bool:
-    """Whether a path is meant for a table (``.csv``), not for a folder of pictures."""
-    return path.suffix.lower() == ".csv" and not path.is_dir()
+    """Whether a path is meant for a table (``.csv``, ``.tsv``), not for a folder of pictures."""
+    return path.suffix.lower() in {".csv", ".tsv"} and not path.is_dir()
 
 
 def check_folder(path: Path, expected: str) -> None:

@@ -19,6 +19,9 @@ _SEPARATORS = (",", ";", "\t")
 
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
+_LONGEST_CELL = 40
+"""Of a cell in a message, characters: where columns are mixed up it may be a whole picture."""
+
 _LONGEST_HEADER = 1 << 16
 """Characters of the first line that are looked at."""
 
@@ -89,6 +92,11 @@ def _open(path: Path, text: io.TextIOWrapper, known: Sequence[str]) -> Table:
                 yield reader.line_num, {name: cell for name, cell in zip(columns, padded, strict=False) if name is not None}
 
     return Table(tuple(present), rows())
+
+
+def quoted(cell: str) -> str:
+    """A cell as a message quotes it."""
+    return repr(cell if len(cell) <= _LONGEST_CELL else f"{cell[:_LONGEST_CELL]}...")
 
 
 def _plain(name: str) -> str:
