@@ -7,6 +7,7 @@ import struct
 import subprocess
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 
 from emodetect.children import run_child
 from emodetect.ffmpeg import ffmpeg_program
@@ -14,6 +15,9 @@ from emodetect.media import MediaFile
 
 _SECONDS = 60.0
 """How long FFmpeg may take to find the first picture or sound. It takes 0.1 s."""
+
+_PLAYLISTS = {".concat", ".ffconcat", ".m3u", ".m3u8", ".mpd", ".pls", ".sdp"}
+"""Endings of files that name others. FFmpeg knows some of them by nothing else."""
 
 _UNTIMED = {
     "apv", "av1", "avs2", "avs3", "cavsvideo", "dirac", "dnxhd", "evc", "h261", "h263", "h264", "hevc", "jpeg_pipe", "m4v",
@@ -100,13 +104,17 @@ def decodes(file: MediaFile) -> bool:
     return done is None or (done.returncode == 0 and not done.stderr)
 
 
-def is_refused(file: MediaFile) -> bool:
-    """Whether FFmpeg knows what a file is, and it is of a kind that is not read since it may lead to other files.
+def is_playlist(path: Path) -> bool:
+    """Whether a file is of a kind that may make FFmpeg read other files, as far as its name and FFmpeg tell.
 
     Raises:
+        SourceError: it cannot be opened.
         OutputError: FFmpeg cannot be used.
     """
-    found = _run(file, [], "-t", "0", "-f", "null", "-", seconds=_SECONDS)
+    if path.suffix.lower() in _PLAYLISTS or "%" in path.name:
+        return True
+    with MediaFile(path, playlists=False) as file:
+        found = _run(file, [], "-t", "0", "-f", "null", "-", seconds=_SECONDS) if file.is_regular else None
     return found is not None and b"Format not on whitelist" in found.stderr
 
 

@@ -19,16 +19,14 @@ from emodetect.ffmpeg import ffmpeg_program
 from emodetect.media import MediaFile
 from emodetect.once import warn_once
 from emodetect.orientation import Orientation
-from emodetect.probe import ClipFacts, clip_facts, decodes, is_refused
+from emodetect.probe import ClipFacts, clip_facts, decodes, is_playlist
 from emodetect.quiet import quiet_native_output
 from emodetect.sources.pixels import check_pixels
+from emodetect.sources.playlists import allows_playlists
 from emodetect.suggestions import meant_for_another
 from emodetect.types import Frame, Image
 
 _log = logging.getLogger(__name__)
-
-_PLAYLISTS = {".concat", ".ffconcat", ".m3u", ".m3u8", ".mpd", ".pls", ".sdp"}
-"""Endings of files that name others. FFmpeg knows some of them by nothing else."""
 
 _DEFAULT_RATE = 25.0
 """Frames a second where a file does not say."""
@@ -128,7 +126,7 @@ class VideoFile:
             self._first = self._capture.read() if self._capture.isOpened() else (False, None)
         if not self._first[0]:
             hint = meant_for_another(path, "video")
-            if path.suffix.lower() in _PLAYLISTS or (self.file.is_regular and is_refused(self.file)):
+            if self.file.is_regular and not allows_playlists() and is_playlist(path):
                 hint = "; if it is a playlist, --allow-playlists reads the files that it names"
             raise SourceError(f"{path}: not a video that can be read, or without frames{hint}")
         facts = clip_facts(self.file) if self.file.is_regular else self._facts_of_pipe()
