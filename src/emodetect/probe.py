@@ -25,6 +25,9 @@ _UNTIMED = {
 }  # fmt: skip
 """Kinds of files that are bare pictures one after the other, without times."""
 
+_INTERLACED = re.compile(r"^  Stream .* Video: .*\b(?:top|bottom) (?:coded )?first\b|\] n: *0 .* i:[TB] ", re.MULTILINE)
+"""What FFmpeg says where the container, or else the first picture, is interlaced. Not all pictures of a clip need to be."""
+
 _ODD_RATE = "17"
 """Pictures per second that no file has: where FFmpeg answers so, it has only repeated what it was told to assume."""
 
@@ -39,12 +42,14 @@ class ClipFacts:
         matrix: how the pictures lie in the file: the display matrix, nine numbers; None if FFmpeg does not say.
         is_untimed: whether the file is bare pictures without times.
         rate: of bare pictures, how many per second there are by their own headers; None if these do not say.
+        is_interlaced: whether pictures consist of two fields, by the first one or by what the file announces.
     """
 
     start: float | None = None
     matrix: tuple[int, ...] | None = None
     is_untimed: bool = False
     rate: Fraction | None = None
+    is_interlaced: bool = False
 
 
 def clip_facts(file: MediaFile) -> ClipFacts:
@@ -72,7 +77,7 @@ def clip_facts(file: MediaFile) -> ClipFacts:
         said = again and re.search(rb"\bframe_rate: (\d+)/(\d+)", again.stderr)
         if said and int(said[2]) and said[0] != f"frame_rate: {_ODD_RATE}/1".encode():
             rate = Fraction(int(said[1]), int(said[2]))
-    return ClipFacts(start, _matrix(found.stdout), is_untimed, rate or None)
+    return ClipFacts(start, _matrix(found.stdout), is_untimed, rate or None, _INTERLACED.search(messages) is not None)
 
 
 def first_sound(file: MediaFile) -> float | None:

@@ -682,3 +682,29 @@ def test_a_picture_that_stands_still_for_long_while_sound_goes_on_is_not_the_end
         timestamps = [frame.timestamp for frame in video]
     assert len(timestamps) == 6
     assert timestamps[-1] == pytest.approx(200.5, abs=0.05)
+
+
+@pytest.mark.parametrize("name", ["a.mpg", "a.ts", "a.avi", "a.mp4", "a.m2v"])
+def test_interlaced_pictures_are_shown_whole(tmp_path: Path, moving_clip: MovingClip, name: str) -> None:
+    coder = "libx264" if name.endswith("4") else "mpeg2video"
+    path = tmp_path / name
+    fields = "setsar=16/15,tinterlace=interleave_top,fieldorder=tff"
+    ffmpeg("-i", moving_clip.path, "-vf", fields, "-r", "25", "-flags", "+ilme+ildct", "-c:v", coder, "-q:v", "2", path)
+    with VideoFile(moving_clip.path) as whole, VideoFile(path, ClipPart(start=0.4)) as video:
+        expected, frames = list(whole), list(video)
+        assert len(frames) >= len(expected) - 12
+        assert all(abs(frame.timestamp - frame.index / 25) < 0.001 for frame in frames)
+        assert frames[0].index == 10
+        for frame in frames:
+            image = cv2.resize(expected[frame.index].image, video.size)
+            assert np.abs(frame.image.astype(int) - image).mean() < 6
+
+
+def test_an_interlaced_clip_that_lies_on_its_side(tmp_path: Path, moving_clip: MovingClip) -> None:
+    fields = "transpose=1,tinterlace=interleave_top,fieldorder=tff"
+    stored = tmp_path / "stored.mov"
+    ffmpeg("-i", moving_clip.path, "-vf", fields, "-r", "25", "-flags", "+ilme+ildct", "-c:v", "libx264", stored)
+    matrix = [0, -(1 << 16), 0, 1 << 16, 0, 0, 0, 0, 1 << 30]
+    with VideoFile(moving_clip.path) as whole, VideoFile(with_matrix(stored, tmp_path / "a.mov", matrix)) as video:
+        assert video.size == whole.size
+        assert np.abs(next(iter(video)).image.astype(int) - next(iter(whole)).image).mean() < 6

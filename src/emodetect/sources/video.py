@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import subprocess
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ import cv2
 import numpy as np
 from typing_extensions import Self
 
+from emodetect.capture_options import capture_options
+from emodetect.children import kill_child, start_child
 from emodetect.errors import OutputError, SourceError
 from emodetect.ffmpeg import ffmpeg_program
 from emodetect.media import MediaFile
@@ -103,6 +106,7 @@ class VideoFile:
     def __init__(self, path: Path, part: ClipPart = WHOLE) -> None:
         self.path, self._part = path, part
         self._capture = cv2.VideoCapture()
+        self._deinterlacer: subprocess.Popen[bytes] | None = None
         self.file = MediaFile(path)
         try:
             self._open()
@@ -134,12 +138,14 @@ class VideoFile:
         self._knows_rate = not facts.is_untimed or facts.rate is not None
         rate = float(facts.rate or 0 if facts.is_untimed else self._capture.get(cv2.CAP_PROP_FPS))
         self.frames_per_second = rate if 0 < rate <= 1000 else _DEFAULT_RATE
+        self.frame_count = max(0, int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT)))
+        if facts.is_interlaced:
+            self._deinterlace()
         self.orientation, self.is_turned_oddly = self._find_orientation(facts.matrix)
         height, width = np.asarray(self._first[1]).shape[:2]
         self.size = _shown_size(*self.orientation.size(width, height), self._pixel_shape())
         check_pixels(path, *self.size)
         self._start = self._find_start(facts)
-        self.frame_count = max(0, int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT)))
 
     def _facts_of_pipe(self) -> ClipFacts:
         """What is known of a clip that can be read only once."""
@@ -147,6 +153,30 @@ class VideoFile:
         turned = round(self._capture.get(cv2.CAP_PROP_ORIENTATION_META)) % 360
         cosine, sine = {0: (1, 0), 90: (0, 1), 180: (-1, 0), 270: (0, -1)}.get(turned, (1, 0))
         return ClipFacts(0.0, (cosine, sine, 0, -sine, cosine, 0, 0, 0, 1))
+
+    def _deinterlace(self) -> None:
+        """Read progressive pictures from FFmpeg instead: of interlaced ones, OpenCV's own gives black, or what was in memory."""
+        # fmt: off
+        command = [
+            ffmpeg_program(), "-nostdin", "-loglevel", "quiet", "-copyts", "-noautorotate", *self.file.input(), "-map", "0:v:0",
+            "-vf", "yadif=deint=interlaced,format=bgr24", "-c:v", "rawvideo", "-fps_mode", "passthrough",
+            "-enc_time_base", "1/90000", "-f", "nut", "pipe:1",
+        ]
+        # fmt: on
+        try:
+            self._deinterlacer = start_child(
+                command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, descriptors=self.file.descriptors
+            )
+        except OSError as error:
+            raise SourceError(f"{self.path}: cannot be read: FFmpeg cannot be started ({error.strerror or error})") from error
+        assert self._deinterlacer.stdout is not None
+        self._capture.release()
+        with quiet_native_output(), capture_options("protocol_whitelist;pipe|format_whitelist;nut"):
+            address = f"pipe:{self._deinterlacer.stdout.fileno()}"
+            self._capture = cv2.VideoCapture(address, cv2.CAP_FFMPEG, _NO_TIME_LIMITS)
+            self._first = self._capture.read() if self._capture.isOpened() else (False, None)
+        if not self._first[0]:
+            raise SourceError(f"{self.path}: is interlaced, and FFmpeg cannot make its pictures progressive")
 
     def _find_orientation(self, matrix: Sequence[int] | None) -> tuple[Orientation, bool]:
         """The orientation, and whether it is only the nearest to what the file says."""
@@ -259,6 +289,10 @@ class VideoFile:
     def close(self) -> None:
         """Let go of the file; may be called twice."""
         self._capture.release()
+        if self._deinterlacer is not None:
+            kill_child(self._deinterlacer)
+            self._deinterlacer.communicate()
+            self._deinterlacer = None
         self.file.close()
 
     def __enter__(self) -> Self:
