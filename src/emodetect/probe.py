@@ -42,6 +42,7 @@ class ClipFacts:
         matrix: how the pictures lie in the file: the display matrix, nine numbers; None if FFmpeg does not say.
         is_untimed: whether the file is bare pictures without times.
         rate: of bare pictures, how many per second there are by their own headers; None if these do not say.
+        is_convertible: whether FFmpeg can convert the pictures' colors; OpenCV, which uses the same library, gives black if not.
         is_interlaced: whether pictures consist of two fields, by the first one or by what the file announces.
     """
 
@@ -49,6 +50,7 @@ class ClipFacts:
     matrix: tuple[int, ...] | None = None
     is_untimed: bool = False
     rate: Fraction | None = None
+    is_convertible: bool = True
     is_interlaced: bool = False
 
 
@@ -62,6 +64,7 @@ def clip_facts(file: MediaFile) -> ClipFacts:
     if found is None:
         return ClipFacts()
     messages = found.stderr.decode(errors="replace")
+    is_convertible = "Impossible to convert between the formats" not in messages
     kind = re.search(r"^Input #0, ([\w,]+), from ", messages, re.MULTILINE)
     # Both are absolute, since FFmpeg would count those of a transport stream from where the tracks start that are used.
     begin = re.search(r"^  Duration: .* start: (-?[\d.]+)", messages, re.MULTILINE)  # not in files without times
@@ -77,7 +80,9 @@ def clip_facts(file: MediaFile) -> ClipFacts:
         said = again and re.search(rb"\bframe_rate: (\d+)/(\d+)", again.stderr)
         if said and int(said[2]) and said[0] != f"frame_rate: {_ODD_RATE}/1".encode():
             rate = Fraction(int(said[1]), int(said[2]))
-    return ClipFacts(start, _matrix(found.stdout), is_untimed, rate or None, _INTERLACED.search(messages) is not None)
+    return ClipFacts(
+        start, _matrix(found.stdout), is_untimed, rate or None, is_convertible, _INTERLACED.search(messages) is not None
+    )
 
 
 def first_sound(file: MediaFile) -> float | None:

@@ -708,3 +708,12 @@ def test_an_interlaced_clip_that_lies_on_its_side(tmp_path: Path, moving_clip: M
     with VideoFile(moving_clip.path) as whole, VideoFile(with_matrix(stored, tmp_path / "a.mov", matrix)) as video:
         assert video.size == whole.size
         assert np.abs(next(iter(video)).image.astype(int) - next(iter(whole)).image).mean() < 6
+
+
+@pytest.mark.parametrize("number", [8, 10, 14])
+def test_colors_that_cannot_be_converted_are_an_error(tmp_path: Path, moving_clip: MovingClip, number: int) -> None:
+    """OpenCV gives black pictures, without a word: of YCgCo, BT.2020 with constant luminance, and ICtCp."""
+    path = tmp_path / "a.mp4"
+    ffmpeg("-i", moving_clip.path, "-c", "copy", "-bsf:v", f"h264_metadata=matrix_coefficients={number}", path)
+    with pytest.raises(SourceError, match="its colors are of a kind that cannot be converted"):
+        VideoFile(path)

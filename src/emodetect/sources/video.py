@@ -134,6 +134,8 @@ class VideoFile:
                 hint = "; if it is a playlist, --allow-playlists reads the files that it names"
             raise SourceError(f"{path}: not a video that can be read, or without frames{hint}")
         facts = clip_facts(self.file) if self.file.is_regular else self._facts_of_pipe()
+        if not facts.is_convertible:
+            raise SourceError(f"{path}: its colors are of a kind that cannot be converted; convert it to YUV with BT.709 first")
         self.is_untimed = facts.is_untimed
         self._knows_rate = not facts.is_untimed or facts.rate is not None
         rate = float(facts.rate or 0 if facts.is_untimed else self._capture.get(cv2.CAP_PROP_FPS))
