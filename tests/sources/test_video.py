@@ -717,3 +717,23 @@ def test_colors_that_cannot_be_converted_are_an_error(tmp_path: Path, moving_cli
     ffmpeg("-i", moving_clip.path, "-c", "copy", "-bsf:v", f"h264_metadata=matrix_coefficients={number}", path)
     with pytest.raises(SourceError, match="its colors are of a kind that cannot be converted"):
         VideoFile(path)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no named pipes in the file system")
+@pytest.mark.parametrize("is_interlaced", [True, False])
+def test_pictures_from_a_pipe_that_never_change_are_told(
+    tmp_path: Path, moving_clip: MovingClip, is_interlaced: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    clip, pipe = tmp_path / "a.ts", tmp_path / "pipe.ts"
+    fields = "tinterlace=interleave_top,fieldorder=tff" if is_interlaced else "null"
+    flags = ["-flags", "+ilme+ildct"] if is_interlaced else []
+    ffmpeg("-i", moving_clip.path, "-vf", fields, "-r", "25", *flags, "-c:v", "mpeg2video", clip)
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=lambda: pipe.write_bytes(clip.read_bytes()))
+    writer.start()
+    with VideoFile(pipe) as video:
+        images = [frame.image for frame in video]
+    writer.join()
+    is_frozen = all(np.array_equal(image, images[0]) for image in images)
+    assert ("gives the same picture again and again" in caplog.text) == is_frozen
+    assert is_interlaced or not is_frozen

@@ -24,6 +24,7 @@ from emodetect.once import warn_once
 from emodetect.orientation import Orientation
 from emodetect.probe import ClipFacts, clip_facts, decodes, is_playlist
 from emodetect.quiet import quiet_native_output
+from emodetect.sources.frozen import FrozenWatch
 from emodetect.sources.pixels import check_pixels
 from emodetect.sources.playlists import allows_playlists
 from emodetect.suggestions import meant_for_another
@@ -244,6 +245,7 @@ class VideoFile:
             SourceError: the part holds no frame.
         """
         index, reached, ok = 0, 0, True
+        watch = None if self.file.is_regular else FrozenWatch(str(self.path))
         clock = _Clock(self.path, self._start, self._container_time(0), 1 / self.frames_per_second)
         time = round(self._start, 6)
         while ok and time < self._part.end:
@@ -252,6 +254,8 @@ class VideoFile:
                     found, image = self._capture.retrieve() if index else self._first
                     if not found:
                         break
+                    if watch is not None:
+                        watch.see(np.asarray(image, np.uint8))
                     yield Frame(self._shown(np.asarray(image, np.uint8)), index, time)
                 reached += 1
             index += 1
