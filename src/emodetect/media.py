@@ -44,6 +44,7 @@ class MediaFile:
 
     Args:
         path: the file; also a named pipe, which keeps this waiting until somebody writes to it.
+        playlists: whether it may make FFmpeg read other files; None for what is allowed.
 
     Attributes:
         path: the file.
@@ -55,7 +56,8 @@ class MediaFile:
         SourceError: it is missing, a folder, or cannot be read.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, playlists: bool | None = None) -> None:
+        self._playlists = allows_playlists() if playlists is None else playlists
         if os.path.isdir(path):
             raise SourceError(f"{path}: is a folder, not a video")
         try:
@@ -78,7 +80,7 @@ class MediaFile:
         by_number = f"/proc/self/fd/{self._descriptor}"
         if not self.is_regular:
             self.address = f"pipe:{self._descriptor}"  # opened again, it would wait for somebody else who writes to it
-        elif os.path.exists(by_number) and not (allows_playlists() and _is_unicode(self.address)):
+        elif os.path.exists(by_number) and not (self._playlists and _is_unicode(self.address)):
             self.address, self.descriptors = f"file:{by_number}", (self._descriptor,)
 
     def input(self, *options: str) -> list[str]:
@@ -102,7 +104,7 @@ class MediaFile:
 
     def _restrictions(self) -> dict[str, str]:
         """FFmpeg's options that keep it to the file."""
-        if allows_playlists() and self.is_regular:
+        if self._playlists and self.is_regular:
             return {"protocol_whitelist": _PLAYLIST_PROTOCOLS}
         return {"protocol_whitelist": "file" if self.is_regular else "pipe", "format_whitelist": _CONTAINERS}
 

@@ -7,6 +7,7 @@ import struct
 import subprocess
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 
 from emodetect.children import run_child
 from emodetect.ffmpeg import ffmpeg_program
@@ -15,11 +16,17 @@ from emodetect.media import MediaFile
 _SECONDS = 60.0
 """How long FFmpeg may take to find the first picture or sound. It takes 0.1 s."""
 
+_PLAYLISTS = {".concat", ".ffconcat", ".m3u", ".m3u8", ".mpd", ".pls", ".sdp"}
+"""Endings of files that name others. FFmpeg knows some of them by nothing else."""
+
 _UNTIMED = {
     "apv", "av1", "avs2", "avs3", "cavsvideo", "dirac", "dnxhd", "evc", "h261", "h263", "h264", "hevc", "jpeg_pipe", "m4v",
     "mjpeg", "mpegvideo", "obu", "vc1", "vvc",
 }  # fmt: skip
 """Kinds of files that are bare pictures one after the other, without times."""
+
+_INTERLACED = re.compile(r"^  Stream .* Video: .*\b(?:top|bottom) (?:coded )?first\b|\] n: *0 .* i:[TB] ", re.MULTILINE)
+"""What FFmpeg says where the container, or else the first picture, is interlaced. Not all pictures of a clip need to be."""
 
 _ODD_RATE = "17"
 """Pictures per second that no file has: where FFmpeg answers so, it has only repeated what it was told to assume."""
@@ -35,12 +42,16 @@ class ClipFacts:
         matrix: how the pictures lie in the file: the display matrix, nine numbers; None if FFmpeg does not say.
         is_untimed: whether the file is bare pictures without times.
         rate: of bare pictures, how many per second there are by their own headers; None if these do not say.
+        is_convertible: whether FFmpeg can convert the pictures' colors; OpenCV, which uses the same library, gives black if not.
+        is_interlaced: whether pictures consist of two fields, by the first one or by what the file announces.
     """
 
     start: float | None = None
     matrix: tuple[int, ...] | None = None
     is_untimed: bool = False
     rate: Fraction | None = None
+    is_convertible: bool = True
+    is_interlaced: bool = False
 
 
 def clip_facts(file: MediaFile) -> ClipFacts:
@@ -53,6 +64,7 @@ def clip_facts(file: MediaFile) -> ClipFacts:
     if found is None:
         return ClipFacts()
     messages = found.stderr.decode(errors="replace")
+    is_convertible = "Impossible to convert between the formats" not in messages
     kind = re.search(r"^Input #0, ([\w,]+), from ", messages, re.MULTILINE)
     # Both are absolute, since FFmpeg would count those of a transport stream from where the tracks start that are used.
     begin = re.search(r"^  Duration: .* start: (-?[\d.]+)", messages, re.MULTILINE)  # not in files without times
@@ -65,7 +77,9 @@ def clip_facts(file: MediaFile) -> ClipFacts:
         said = again and re.search(rb"\bframe_rate: (\d+)/(\d+)", again.stderr)
         if said and int(said[2]) and said[0] != f"frame_rate: {_ODD_RATE}/1".encode():
             rate = Fraction(int(said[1]), int(said[2]))
-    return ClipFacts(start, _matrix(found.stdout), is_untimed, rate or None)
+    return ClipFacts(
+        start, _matrix(found.stdout), is_untimed, rate or None, is_convertible, _INTERLACED.search(messages) is not None
+    )
 
 
 def first_sound(file: MediaFile) -> float | None:
@@ -108,13 +122,17 @@ def decodes(file: MediaFile) -> bool:
     return done is None or (done.returncode == 0 and not done.stderr)
 
 
-def is_refused(file: MediaFile) -> bool:
-    """Whether FFmpeg knows what a file is, and it is of a kind that is not read since it may lead to other files.
+def is_playlist(path: Path) -> bool:
+    """Whether a file is of a kind that may make FFmpeg read other files, as far as its name and FFmpeg tell.
 
     Raises:
+        SourceError: it cannot be opened.
         OutputError: FFmpeg cannot be used.
     """
-    found = _run(file, [], "-t", "0", "-f", "null", "-", seconds=_SECONDS)
+    if path.suffix.lower() in _PLAYLISTS or "%" in path.name:
+        return True
+    with MediaFile(path, playlists=False) as file:
+        found = _run(file, [], "-t", "0", "-f", "null", "-", seconds=_SECONDS) if file.is_regular else None
     return found is not None and b"Format not on whitelist" in found.stderr
 
 

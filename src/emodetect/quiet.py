@@ -81,3 +81,13 @@ def quiet_native_output() -> Iterator[None]:
                     os.dup2(copy, number)
                     os.close(copy)
                 _saved = None
+
+
+def said_past_quiet(line: str) -> bool:
+    """Write a line to standard error where another thread keeps that quiet at the moment; False, and nothing, where none does."""
+    with _lock:
+        if _saved is None:
+            return False
+        with contextlib.suppress(OSError):
+            os.write(_saved[1], f"{line}\n".encode(errors="backslashreplace"))
+        return True

@@ -60,6 +60,16 @@ def test_a_playlist_is_read_if_asked_for_and_refused_otherwise(tmp_path: Path, m
     assert not log.exists()
     assert run(*arguments, "--allow-playlists").returncode == 0
     assert len(log.read_text().splitlines()) == 5
+    # Which files a playlist names, FFmpeg tells only while it reads: none that exists is replaced.
+    before = moving_clip.path.read_bytes()
+    for output in ("private.mp4", "out.mp4"):
+        arguments = ["video", clip, "--output", tmp_path / output, "--overwrite", "--allow-playlists"]
+        refused = run(*arguments)
+        assert refused.returncode == 1
+        assert f"{output}: exists already, and {clip} may be a playlist that names it; choose another name" in refused.stderr
+    assert moving_clip.path.read_bytes() == before
+    arguments = ["video", moving_clip.path, "--end", "0.2", "--output", tmp_path / "out.mp4", "--overwrite", "--allow-playlists"]
+    assert run(*arguments).returncode == 0
 
 
 @pytest.mark.parametrize("matrix", [[ONE, 0, 0, 0, -ONE, 0, 0, 0, 1 << 30], [0, ONE, 0, ONE, 0, 0, 0, 0, 1 << 30]])

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
 import click
 import pytest
 
-from emodetect.cli.messages import detail, note, shows_progress
+from emodetect.cli.messages import detail, note, say, shows_progress
 from emodetect.cli.options import COMMON_OPTIONS
-from emodetect.quiet import is_debugging
+from emodetect.quiet import is_debugging, quiet_native_output
 from tests.builders import PHOTO, make_background, write_clip
 from tests.cli.parsing import command_named, command_names, parse
 from tests.cli.running import run
@@ -83,3 +84,11 @@ def test_quiet_says_nothing_but_errors(tmp_path: Path) -> None:
     assert failing.returncode == 1
     assert "nowhere.jpg: no such file" in failing.stderr
     assert "happy" in failing.stdout
+
+
+def test_a_line_is_said_while_another_thread_keeps_libraries_quiet(capfd: pytest.CaptureFixture[str]) -> None:
+    with quiet_native_output():
+        os.write(2, b"a library talks\n")
+        say("emodetect: a note")
+    say("emodetect: another")
+    assert capfd.readouterr().err.splitlines() == ["emodetect: a note", "emodetect: another"]

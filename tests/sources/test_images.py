@@ -19,7 +19,7 @@ from PIL import Image as Pillow
 
 from emodetect.errors import SourceError
 from emodetect.sources.images import READ_SUFFIXES, find_images, read_image
-from emodetect.sources.picture_size import DecodedSize, decoded_size, progressive_scans
+from emodetect.sources.picture_size import DecodedSize, decoded_size, jpeg_scans
 from emodetect.sources.pixels import MAX_PIXELS, max_picture_bytes
 from emodetect.types import Image
 from tests.builders import PHOTO
@@ -165,6 +165,23 @@ def test_the_rotation_in_exif_is_applied(
     path = tmp_path / "turned.jpg"
     Pillow.fromarray(np.ascontiguousarray(picture[..., ::-1])).save(path, exif=exif, quality=98, subsampling=0)
     assert_close(read_image(path), upright(picture), 3)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".webp"])
+@pytest.mark.parametrize("alpha", [255, 0])
+@pytest.mark.parametrize(("orientation", "upright"), UPRIGHT.items())
+def test_the_rotation_of_an_animation_is_applied(
+    tmp_path: Path, picture: Image, orientation: int, upright: Callable[[Image], Image], alpha: int, suffix: str
+) -> None:
+    opacity = np.full(picture.shape[:2], 255, np.uint8)
+    opacity[:10, :20] = alpha
+    frame = Pillow.fromarray(np.dstack([picture[..., ::-1], opacity]))
+    exif = Pillow.Exif()
+    exif[EXIF_ORIENTATION] = orientation
+    path = tmp_path / f"turned{suffix}"
+    frame.save(path, exif=exif, lossless=True, save_all=True, append_images=[frame.rotate(180)])
+    expected = np.where(opacity[..., np.newaxis] == 0, np.uint8(255), picture)
+    assert_close(read_image(path), upright(expected), 1)
 
 
 def progressive() -> bytes:
@@ -378,19 +395,20 @@ def test_what_is_no_file_is_not_waited_for(tmp_path: Path, kind: str) -> None:
     assert [str(error) for error in found.values()] == [f"{tmp_path}: is a folder without pictures ({', '.join(READ_SUFFIXES)})"]
 
 
-def test_a_progressive_jpeg_of_thousands_of_scans_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_progressive", [True, False])
+def test_a_jpeg_of_thousands_of_scans_is_refused(tmp_path: Path, is_progressive: bool) -> None:
     data = io.BytesIO()
-    Pillow.new("L", (64, 64), 128).save(data, "JPEG", progressive=True)
+    Pillow.new("RGB", (64, 64), 128).save(data, "JPEG", progressive=is_progressive)
     whole = data.getvalue()
-    last = whole[whole.rindex(b"\xff\xda") : -2]
-    assert 1 < progressive_scans(whole) < 20
+    last = whole[whole.rindex(b"\xff\xda") : -2] if is_progressive else b"\xff\xda\0\x08\1\1\0\0\x3f\0"
+    assert (1 < jpeg_scans(whole) < 20) if is_progressive else jpeg_scans(whole) == 1
     path = tmp_path / "a.jpg"
     path.write_bytes(whole[:-2] + 5000 * last + b"\xff\xd9")
-    with pytest.raises(SourceError, match=r"a progressive JPEG of 5,\d{3} scans would take too long; 100 are read at most"):
+    with pytest.raises(SourceError, match=r"a JPEG of 5,\d{3} scans would take too long; 100 are read at most"):
         read_image(path)
     baseline = PHOTO.read_bytes()
     path.write_bytes(baseline + 500 * b"\xff\xda\0\2")  # what stands behind the picture is none of it
-    assert progressive_scans(path.read_bytes()) == 0
+    assert jpeg_scans(path.read_bytes()) == 1
     assert read_image(path).shape == (512, 512, 3)
 
 
@@ -462,4 +480,4 @@ def test_patterns_match_as_those_of_the_standard_library(
 )  # fmt: skip
 def test_a_damaged_header_says_nothing(data: bytes) -> None:
     assert decoded_size(data) is None
-    assert progressive_scans(data) <= 1
+    assert jpeg_scans(data) <= 1

@@ -263,12 +263,13 @@ class TestHttp:
             assert_blue(first_picture(server.address()))
 
     @pytest.mark.parametrize("user", ["me:s3cret", "me:p%40ss%2F"])
-    def test_a_basic_password(self, user: str) -> None:
+    @pytest.mark.parametrize("realm", ['"camera"', "camera"])
+    def test_a_basic_password(self, user: str, realm: str) -> None:
         plain = user.replace("%40", "@").replace("%2F", "/")
         expected = b"Basic " + base64.b64encode(plain.encode())
 
         def answer(request: bytes, viewer: socket.socket) -> None:
-            asks = http(b"", "text/html", 'WWW-Authenticate: Basic realm="camera"', status="401 Unauthorized")
+            asks = http(b"", "text/html", f"WWW-Authenticate: Basic realm={realm}", status="401 Unauthorized")
             viewer.sendall(MULTIPART + PART if expected in request else asks)
 
         with answering(answer) as server:

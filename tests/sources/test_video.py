@@ -682,3 +682,58 @@ def test_a_picture_that_stands_still_for_long_while_sound_goes_on_is_not_the_end
         timestamps = [frame.timestamp for frame in video]
     assert len(timestamps) == 6
     assert timestamps[-1] == pytest.approx(200.5, abs=0.05)
+
+
+@pytest.mark.parametrize("name", ["a.mpg", "a.ts", "a.avi", "a.mp4", "a.m2v"])
+def test_interlaced_pictures_are_shown_whole(tmp_path: Path, moving_clip: MovingClip, name: str) -> None:
+    coder = "libx264" if name.endswith("4") else "mpeg2video"
+    path = tmp_path / name
+    fields = "setsar=16/15,tinterlace=interleave_top,fieldorder=tff"
+    ffmpeg("-i", moving_clip.path, "-vf", fields, "-r", "25", "-flags", "+ilme+ildct", "-c:v", coder, "-q:v", "2", path)
+    with VideoFile(moving_clip.path) as whole, VideoFile(path, ClipPart(start=0.4)) as video:
+        expected, frames = list(whole), list(video)
+        assert len(frames) >= len(expected) - 12
+        assert all(abs(frame.timestamp - frame.index / 25) < 0.001 for frame in frames)
+        assert frames[0].index == 10
+        for frame in frames:
+            image = cv2.resize(expected[frame.index].image, video.size)
+            assert np.abs(frame.image.astype(int) - image).mean() < 6
+
+
+def test_an_interlaced_clip_that_lies_on_its_side(tmp_path: Path, moving_clip: MovingClip) -> None:
+    fields = "transpose=1,tinterlace=interleave_top,fieldorder=tff"
+    stored = tmp_path / "stored.mov"
+    ffmpeg("-i", moving_clip.path, "-vf", fields, "-r", "25", "-flags", "+ilme+ildct", "-c:v", "libx264", stored)
+    matrix = [0, -(1 << 16), 0, 1 << 16, 0, 0, 0, 0, 1 << 30]
+    with VideoFile(moving_clip.path) as whole, VideoFile(with_matrix(stored, tmp_path / "a.mov", matrix)) as video:
+        assert video.size == whole.size
+        assert np.abs(next(iter(video)).image.astype(int) - next(iter(whole)).image).mean() < 6
+
+
+@pytest.mark.parametrize("number", [8, 10, 14])
+def test_colors_that_cannot_be_converted_are_an_error(tmp_path: Path, moving_clip: MovingClip, number: int) -> None:
+    """OpenCV gives black pictures, without a word: of YCgCo, BT.2020 with constant luminance, and ICtCp."""
+    path = tmp_path / "a.mp4"
+    ffmpeg("-i", moving_clip.path, "-c", "copy", "-bsf:v", f"h264_metadata=matrix_coefficients={number}", path)
+    with pytest.raises(SourceError, match="its colors are of a kind that cannot be converted"):
+        VideoFile(path)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no named pipes in the file system")
+@pytest.mark.parametrize("is_interlaced", [True, False])
+def test_pictures_from_a_pipe_that_never_change_are_told(
+    tmp_path: Path, moving_clip: MovingClip, is_interlaced: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    clip, pipe = tmp_path / "a.ts", tmp_path / "pipe.ts"
+    fields = "tinterlace=interleave_top,fieldorder=tff" if is_interlaced else "null"
+    flags = ["-flags", "+ilme+ildct"] if is_interlaced else []
+    ffmpeg("-i", moving_clip.path, "-vf", fields, "-r", "25", *flags, "-c:v", "mpeg2video", clip)
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=lambda: pipe.write_bytes(clip.read_bytes()))
+    writer.start()
+    with VideoFile(pipe) as video:
+        images = [frame.image for frame in video]
+    writer.join()
+    is_frozen = all(np.array_equal(image, images[0]) for image in images)
+    assert ("gives the same picture again and again" in caplog.text) == is_frozen
+    assert is_interlaced or not is_frozen

@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from emodetect.quiet import said_past_quiet
 from emodetect.text import one_line
 
 _QUIET, _VERBOSE = "emodetect.quiet", "emodetect.verbose"
@@ -59,7 +60,9 @@ def say(text: str) -> None:
 
     Without its file `click.echo` would write past Rich, which keeps the bar below, and leave the text on the bar's line.
     """
-    click.echo(one_line(text), file=sys.stderr)
+    line = one_line(text)
+    if not said_past_quiet(line):
+        click.echo(line, file=sys.stderr)
 
 
 def say_lines(text: str) -> None:

@@ -11,6 +11,8 @@ import click
 
 from emodetect.cli.options import NAME, OutputName, OutputPath
 from emodetect.cli.settings import configuration_in_use, key_of
+from emodetect.errors import OutputError
+from emodetect.text import public_name
 
 if TYPE_CHECKING:
     from emodetect.files import Inputs
@@ -46,7 +48,28 @@ def check_outputs(
     inputs = Inputs([*also_read, *_named_inputs(click.get_current_context())])
     wanted = [Output(path, suffixes, streams=suffixes == streams) for path, suffixes in outputs if path is not None]
     check(wanted, inputs, overwrite=overwrite)
+    _refuse_parts_of_playlists([output.path for output in wanted])
     return inputs
+
+
+def _refuse_parts_of_playlists(outputs: Iterable[Path]) -> None:
+    """See that none of the outputs may be a file that a playlist leads to: which those are, FFmpeg tells only while it reads.
+
+    Raises:
+        OutputError: one of them exists, and the clip is a playlist.
+    """
+    from emodetect.sources.playlists import allows_playlists
+
+    existing = [path for path in outputs if path.is_file()]
+    if not existing or not allows_playlists():
+        return
+    from emodetect.probe import is_playlist
+
+    params = click.get_current_context().params
+    for clip in (params.get(name) for name in _NOUNS if _NOUNS[name] == "clip"):
+        if clip is not None and os.path.isfile(clip) and is_playlist(Path(clip)):
+            name = public_name(str(clip))
+            raise OutputError(f"{existing[0]}: exists already, and {name} may be a playlist that names it; choose another name")
 
 
 def _named_inputs(ctx: click.Context) -> Iterator[tuple[Path, str]]:

@@ -7,6 +7,7 @@ import io
 import ssl
 import urllib.error
 import urllib.request
+import warnings
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote, unquote, urljoin, urlsplit, urlunsplit
@@ -182,7 +183,9 @@ class _BasicAuth(_AuthOnce, urllib.request.HTTPBasicAuthHandler):
 
     def http_error_auth_reqed(self, *arguments: Any) -> Any:
         try:
-            return super().http_error_auth_reqed(*arguments)
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", "Basic Auth Realm was unquoted")
+                return super().http_error_auth_reqed(*arguments)
         except ValueError:
             return None
 

@@ -19,7 +19,7 @@ from emodetect.once import warn_once
 from emodetect.orientation import Orientation
 from emodetect.sources.avif import is_avif, stored_orientations
 from emodetect.sources.exif import exif_orientation
-from emodetect.sources.picture_size import decoded_size, progressive_scans
+from emodetect.sources.picture_size import decoded_size, is_animated, jpeg_scans
 from emodetect.sources.pixels import gigabytes, max_file_bytes, max_picture_bytes, max_pixels
 from emodetect.suggestions import did_you_mean_file, meant_for_another
 from emodetect.text import looks_like_address, public_name
@@ -43,7 +43,7 @@ _DEPTHS = 2**10 - 1, 2**12 - 1, 2**14 - 1, 2**16 - 1
 
 
 _MOST_SCANS = 100
-"""Of a progressive JPEG; programs write a dozen, and each goes over all of the picture again."""
+"""Of a JPEG; programs write a dozen, and each goes over all of the picture again."""
 
 _BAND = 256
 """Rows of a picture that are converted at a time."""
@@ -155,8 +155,7 @@ def read_image(path: Path) -> Image:
     if not data.size:
         raise SourceError(f"{path}: the file is empty")
     _check_size(path, data)
-    orientations = _box_orientations(path, data.tobytes())
-    # In AVIF only the file's own boxes count.
+    orientations = _own_orientations(path, data.tobytes())
     as_stored = 0 if orientations is None else cv2.IMREAD_IGNORE_ORIENTATION
     try:
         image = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH | as_stored)
@@ -179,8 +178,10 @@ def read_image(path: Path) -> Image:
     return picture
 
 
-def _box_orientations(path: Path, data: bytes) -> list[Orientation] | None:
-    """What the boxes of an AVIF file say of how its picture lies; None for files of other kinds, in which EXIF says it.
+def _own_orientations(path: Path, data: bytes) -> list[Orientation] | None:
+    """How the picture lies in files of which OpenCV does not apply it; None for those of which it does, by their EXIF data.
+
+    These are AVIF, in which only the file's own boxes count, and animations in PNG and WebP.
 
     Warns of what says otherwise, or cannot be understood, since faces are not found in pictures that lie on their side.
     """
@@ -188,6 +189,8 @@ def _box_orientations(path: Path, data: bytes) -> list[Orientation] | None:
     if not is_avif(data):
         if number is not None and number > 8:
             warn_once(f"{path}: the orientation {number} in its EXIF data is unknown; it is read as it is stored")
+        elif number and is_animated(data):
+            return [Orientation.from_exif(number)]
         return None
     try:
         found = stored_orientations(data)
@@ -237,8 +240,8 @@ def _check_size(path: Path, data: npt.NDArray[np.uint8]) -> None:
         shape = f"{size.width} x {size.height} pixels of {size.pixel_bytes} bytes"
         most = gigabytes(max_picture_bytes())
         raise SourceError(f"{path}: {shape} would take {gigabytes(size.total)}; at most {most} are read (--max-pixels)")
-    if (scans := progressive_scans(data.data)) > _MOST_SCANS:
-        raise SourceError(f"{path}: a progressive JPEG of {scans:,} scans would take too long; {_MOST_SCANS} are read at most")
+    if (scans := jpeg_scans(data.data)) > _MOST_SCANS:
+        raise SourceError(f"{path}: a JPEG of {scans:,} scans would take too long; {_MOST_SCANS} are read at most")
 
 
 def _unread_kind(path: Path, start: bytes) -> str | None:

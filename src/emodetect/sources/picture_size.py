@@ -71,14 +71,15 @@ def decoded_size(data: bytes | memoryview) -> DecodedSize | None:
     return None
 
 
-def progressive_scans(data: bytes | memoryview) -> int:
-    """How often the decoder goes over all of a progressive JPEG picture; 0 for other pictures.
+def jpeg_scans(data: bytes | memoryview) -> int:
+    """How often the decoder goes over all of a JPEG picture; 0 for other pictures.
 
-    A scan of a few hundred bytes can go over 200 million pixels, and a file can hold thousands of them.
+    A scan of a few bytes can go over 200 million pixels, and a file can hold thousands of them. Not only progressive pictures
+    have several: in others each color may have its own.
     """
     if bytes(data[:2]) != b"\xff\xd8":
         return 0
-    place, scans, is_progressive = 2, 0, False
+    place, scans = 2, 0
     while place + 4 <= len(data) and data[place] == 0xFF:
         marker = data[place + 1]
         if marker == 0xFF:  # filling
@@ -86,7 +87,6 @@ def progressive_scans(data: bytes | memoryview) -> int:
             continue
         if marker == 0xD9:
             break
-        is_progressive |= marker in (0xC2, 0xC6, 0xCA, 0xCE)
         place += 2 + struct.unpack_from(">H", data, place + 2)[0]
         if marker == 0xDA:
             scans += 1
@@ -94,7 +94,14 @@ def progressive_scans(data: bytes | memoryview) -> int:
             if end is None:
                 break
             place = end.start()
-    return scans if is_progressive else 0
+    return scans
+
+
+def is_animated(data: bytes) -> bool:
+    """Whether a PNG or WebP file says, before its first pixels, that it holds an animation."""
+    if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        return b"acTL" in data[: max(0, data.find(b"IDAT"))]
+    return data[8:16] == b"WEBPVP8X" and len(data) > 20 and bool(data[20] & 2)
 
 
 def _png(start: bytes) -> DecodedSize:

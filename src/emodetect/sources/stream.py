@@ -10,6 +10,7 @@ import numpy as np
 
 from emodetect.capture_options import capture_options
 from emodetect.errors import SourceError
+from emodetect.sources.frozen import FrozenWatch
 from emodetect.sources.http import HttpStream
 from emodetect.sources.mjpeg import JpegScanner
 from emodetect.sources.rtsp import RtspRelay
@@ -141,10 +142,29 @@ class _Mjpeg:
         return None
 
 
+class _Watched:
+    """A capture of FFmpeg's."""
+
+    def __init__(self, capture: cv2.VideoCapture, name: str) -> None:
+        self._capture, self._watch = capture, FrozenWatch(name)
+
+    def get(self, number: int, /) -> float:
+        return float(self._capture.get(number))
+
+    def read(self) -> tuple[bool, Image | None]:
+        found, image = self._capture.read()
+        if found:
+            self._watch.see(np.asarray(image, np.uint8))
+        return found, image
+
+    def release(self) -> None:
+        self._capture.release()
+
+
 class _Bounded:
     """A capture of FFmpeg's whose bytes come from here."""
 
-    def __init__(self, capture: cv2.VideoCapture, origin: HttpStream | RtspRelay) -> None:
+    def __init__(self, capture: Capture, origin: HttpStream | RtspRelay) -> None:
         self._capture, self._origin = capture, origin
 
     def get(self, number: int, /) -> float:
@@ -173,7 +193,7 @@ def _open_bounded(name: str, target: str | HttpStream, origin: HttpStream | Rtsp
         raise
 
 
-def _open_ffmpeg(name: str, target: str | HttpStream, protocols: str, formats: str | None, *, seconds: float) -> cv2.VideoCapture:
+def _open_ffmpeg(name: str, target: str | HttpStream, protocols: str, formats: str | None, *, seconds: float) -> Capture:
     """A capture that uses these protocols and formats only; ``seconds`` limits what FFmpeg itself waits for, 0 not at all."""
     limit = round(1000 * seconds)
     limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, limit, cv2.CAP_PROP_READ_TIMEOUT_MSEC, limit]
@@ -183,7 +203,7 @@ def _open_ffmpeg(name: str, target: str | HttpStream, protocols: str, formats: s
         capture = cv2.VideoCapture(target, cv2.CAP_FFMPEG, limits)  # type: ignore[arg-type]
     if not capture.isOpened():
         raise _unavailable(name)
-    return capture
+    return _Watched(capture, name)
 
 
 def _unavailable(name: str, why: str = "") -> StreamUnavailable:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import subprocess
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -14,21 +15,22 @@ import cv2
 import numpy as np
 from typing_extensions import Self
 
+from emodetect.capture_options import capture_options
+from emodetect.children import kill_child, start_child
 from emodetect.errors import OutputError, SourceError
 from emodetect.ffmpeg import ffmpeg_program
 from emodetect.media import MediaFile
 from emodetect.once import warn_once
 from emodetect.orientation import Orientation
-from emodetect.probe import ClipFacts, clip_facts, decodes, is_refused
+from emodetect.probe import ClipFacts, clip_facts, decodes, is_playlist
 from emodetect.quiet import quiet_native_output
+from emodetect.sources.frozen import FrozenWatch
 from emodetect.sources.pixels import check_pixels
+from emodetect.sources.playlists import allows_playlists
 from emodetect.suggestions import meant_for_another
 from emodetect.types import Frame, Image
 
 _log = logging.getLogger(__name__)
-
-_PLAYLISTS = {".concat", ".ffconcat", ".m3u", ".m3u8", ".mpd", ".pls", ".sdp"}
-"""Endings of files that name others. FFmpeg knows some of them by nothing else."""
 
 _DEFAULT_RATE = 25.0
 """Frames a second where a file does not say."""
@@ -105,6 +107,7 @@ class VideoFile:
     def __init__(self, path: Path, part: ClipPart = WHOLE) -> None:
         self.path, self._part = path, part
         self._capture = cv2.VideoCapture()
+        self._deinterlacer: subprocess.Popen[bytes] | None = None
         self.file = MediaFile(path)
         try:
             self._open()
@@ -128,20 +131,24 @@ class VideoFile:
             self._first = self._capture.read() if self._capture.isOpened() else (False, None)
         if not self._first[0]:
             hint = meant_for_another(path, "video")
-            if path.suffix.lower() in _PLAYLISTS or (self.file.is_regular and is_refused(self.file)):
+            if self.file.is_regular and not allows_playlists() and is_playlist(path):
                 hint = "; if it is a playlist, --allow-playlists reads the files that it names"
             raise SourceError(f"{path}: not a video that can be read, or without frames{hint}")
         facts = clip_facts(self.file) if self.file.is_regular else self._facts_of_pipe()
+        if not facts.is_convertible:
+            raise SourceError(f"{path}: its colors are of a kind that cannot be converted; convert it to YUV with BT.709 first")
         self.is_untimed = facts.is_untimed
         self._knows_rate = not facts.is_untimed or facts.rate is not None
         rate = float(facts.rate or 0 if facts.is_untimed else self._capture.get(cv2.CAP_PROP_FPS))
         self.frames_per_second = rate if 0 < rate <= 1000 else _DEFAULT_RATE
+        self.frame_count = max(0, int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT)))
+        if facts.is_interlaced:
+            self._deinterlace()
         self.orientation, self.is_turned_oddly = self._find_orientation(facts.matrix)
         height, width = np.asarray(self._first[1]).shape[:2]
         self.size = _shown_size(*self.orientation.size(width, height), self._pixel_shape())
         check_pixels(path, *self.size)
         self._start = self._find_start(facts)
-        self.frame_count = max(0, int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT)))
 
     def _facts_of_pipe(self) -> ClipFacts:
         """What is known of a clip that can be read only once."""
@@ -149,6 +156,30 @@ class VideoFile:
         turned = round(self._capture.get(cv2.CAP_PROP_ORIENTATION_META)) % 360
         cosine, sine = {0: (1, 0), 90: (0, 1), 180: (-1, 0), 270: (0, -1)}.get(turned, (1, 0))
         return ClipFacts(0.0, (cosine, sine, 0, -sine, cosine, 0, 0, 0, 1))
+
+    def _deinterlace(self) -> None:
+        """Read progressive pictures from FFmpeg instead: of interlaced ones, OpenCV's own gives black, or what was in memory."""
+        # fmt: off
+        command = [
+            ffmpeg_program(), "-nostdin", "-loglevel", "quiet", "-copyts", "-noautorotate", *self.file.input(), "-map", "0:v:0",
+            "-vf", "yadif=deint=interlaced,format=bgr24", "-c:v", "rawvideo", "-fps_mode", "passthrough",
+            "-enc_time_base", "1/90000", "-f", "nut", "pipe:1",
+        ]
+        # fmt: on
+        try:
+            self._deinterlacer = start_child(
+                command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, descriptors=self.file.descriptors
+            )
+        except OSError as error:
+            raise SourceError(f"{self.path}: cannot be read: FFmpeg cannot be started ({error.strerror or error})") from error
+        assert self._deinterlacer.stdout is not None
+        self._capture.release()
+        with quiet_native_output(), capture_options("protocol_whitelist;pipe|format_whitelist;nut"):
+            address = f"pipe:{self._deinterlacer.stdout.fileno()}"
+            self._capture = cv2.VideoCapture(address, cv2.CAP_FFMPEG, _NO_TIME_LIMITS)
+            self._first = self._capture.read() if self._capture.isOpened() else (False, None)
+        if not self._first[0]:
+            raise SourceError(f"{self.path}: is interlaced, and FFmpeg cannot make its pictures progressive")
 
     def _find_orientation(self, matrix: Sequence[int] | None) -> tuple[Orientation, bool]:
         """The orientation, and whether it is only the nearest to what the file says."""
@@ -214,6 +245,7 @@ class VideoFile:
             SourceError: the part holds no frame.
         """
         index, reached, ok = 0, 0, True
+        watch = None if self.file.is_regular else FrozenWatch(str(self.path))
         clock = _Clock(self.path, self._start, self._container_time(0), 1 / self.frames_per_second)
         time = round(self._start, 6)
         while ok and time < self._part.end:
@@ -222,6 +254,8 @@ class VideoFile:
                     found, image = self._capture.retrieve() if index else self._first
                     if not found:
                         break
+                    if watch is not None:
+                        watch.see(np.asarray(image, np.uint8))
                     yield Frame(self._shown(np.asarray(image, np.uint8)), index, time)
                 reached += 1
             index += 1
@@ -261,6 +295,10 @@ class VideoFile:
     def close(self) -> None:
         """Let go of the file; may be called twice."""
         self._capture.release()
+        if self._deinterlacer is not None:
+            kill_child(self._deinterlacer)
+            self._deinterlacer.communicate()
+            self._deinterlacer = None
         self.file.close()
 
     def __enter__(self) -> Self:
