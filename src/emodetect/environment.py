@@ -25,11 +25,14 @@ _OWN = {
 }
 
 _UNLESS_SET = {
+    # After so many packets of sound without a picture OpenCV takes a clip for ended; by default that is 90 s of a still picture.
+    "OPENCV_FFMPEG_READ_ATTEMPTS": "100000000",
+}
+
+_OWN_UNLESS_SET = {
     # OpenCV opens and closes one source at a time otherwise, and so none while a network camera keeps the first one waiting;
     # FFmpeg itself needs no such lock.
     "OPENCV_FFMPEG_IS_THREAD_SAFE": "1",
-    # After so many packets of sound without a picture OpenCV takes a clip for ended; by default that is 90 s of a still picture.
-    "OPENCV_FFMPEG_READ_ATTEMPTS": "100000000",
     # Nothing here computes on a graphics card by OpenCL, whose drivers keep caches in the home folder.
     "OPENCV_OPENCL_RUNTIME": "disabled",
 }
@@ -85,6 +88,8 @@ def prepare_own_process() -> None:
     global _folder
     prepare()
     os.environ.update(_OWN)
+    for name, value in _OWN_UNLESS_SET.items():
+        os.environ.setdefault(name, value)
     for name, value in list(os.environ.items()):
         is_wrong_number = _THREADS.fullmatch(name) and not re.fullmatch(r"[1-9][0-9]{0,3}(?:,[1-9][0-9]{0,3})*", value.strip())
         is_no_flag = name in _XLA and not all(flag.startswith(("--xla_", "--tf_xla_")) for flag in value.split())
