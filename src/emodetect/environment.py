@@ -31,7 +31,7 @@ _UNLESS_SET = {
 
 _OWN_UNLESS_SET = {
     # OpenCV opens and closes one source at a time otherwise, and so none while a network camera keeps the first one waiting;
-    # FFmpeg itself needs no such lock.
+    # FFmpeg itself needs no such lock. OpenCV warns of it on standard error, which commands keep quiet.
     "OPENCV_FFMPEG_IS_THREAD_SAFE": "1",
     # Nothing here computes on a graphics card by OpenCL, whose drivers keep caches in the home folder.
     "OPENCV_OPENCL_RUNTIME": "disabled",

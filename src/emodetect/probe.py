@@ -56,11 +56,8 @@ def clip_facts(file: MediaFile) -> ClipFacts:
     kind = re.search(r"^Input #0, ([\w,]+), from ", messages, re.MULTILINE)
     # Both are absolute, since FFmpeg would count those of a transport stream from where the tracks start that are used.
     begin = re.search(r"^  Duration: .* start: (-?[\d.]+)", messages, re.MULTILINE)  # not in files without times
-    unit = re.search(r"\bconfig in time_base: (\d+)/(\d+)", messages)
-    first = re.search(r"\] n: *0 pts: *(-?\d+) ", messages)
-    start = None
-    if unit and first:
-        start = int(first[1]) * int(unit[1]) / int(unit[2]) - (float(begin[1]) if begin else 0.0)
+    first = _picture_time(messages)
+    start = None if first is None else first - (float(begin[1]) if begin else 0.0)
     is_untimed = kind is not None and kind[1] in _UNTIMED
     rate = None
     if is_untimed:
@@ -80,12 +77,23 @@ def first_sound(file: MediaFile) -> float | None:
     found = _run(file, ["-copyts"], "-map", "0:a:0", "-frames:a", "1", "-f", "framecrc", "-", seconds=_SECONDS)
     if found is None:
         return None
-    begin = re.search(rb"^  Duration: .* start: (-?[\d.]+)", found.stderr, re.MULTILINE)  # not in files without times, as WAV
     unit = re.search(rb"^#tb 0: (\d+)/(\d+)", found.stdout, re.MULTILINE)
     first = re.search(rb"^0, +-?\d+, +(-?\d+),", found.stdout, re.MULTILINE)
     if not unit or not first:
         return None
-    return int(first[1]) * int(unit[1]) / int(unit[2]) - (float(begin[1]) if begin else 0.0)
+    begin = re.search(rb"^  Duration: .* start: (-?[\d.]+)", found.stderr, re.MULTILINE)  # not in files without times, as WAV
+    starts = [float(begin[1]) if begin else 0.0]
+    picture = _first_picture(file)
+    if picture is not None and (time := _picture_time(picture.stderr.decode(errors="replace"))) is not None:
+        starts.append(time)  # where the sound comes hours later, FFmpeg takes the sound's start for the file's
+    return int(first[1]) * int(unit[1]) / int(unit[2]) - min(starts)
+
+
+def _picture_time(messages: str) -> float | None:
+    """The time of the first picture in what FFmpeg's ``showinfo`` says, seconds, not counted from the file's start."""
+    unit = re.search(r"\bconfig in time_base: (\d+)/(\d+)", messages)
+    first = re.search(r"\] n: *0 pts: *(-?\d+) ", messages)
+    return int(first[1]) * int(unit[1]) / int(unit[2]) if unit and first else None
 
 
 def decodes(file: MediaFile) -> bool:

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from emodetect.backends.conventions import Scaling
-from emodetect.backends.metadata import KEY, ModelMetadata, read_keras_metadata, write_keras_metadata
+from emodetect.backends.keras_file import keras_version
+from emodetect.backends.metadata import KEY, ModelMetadata, plain_archive, read_keras_metadata, write_keras_metadata
 from emodetect.errors import ModelError
 
 FULL = ModelMetadata(
@@ -112,3 +113,29 @@ def test_broken_metadata_in_a_file_is_an_error_that_names_it(tmp_path: Path) -> 
         archive.writestr(f"{KEY}.json", "[1, 2]")
     with pytest.raises(ModelError, match=r"model\.keras: its emodetect metadata"):
         read_keras_metadata(path)
+
+
+class TestPlainArchive:
+    def test_it_has_what_keras_reads_and_says_the_same(self, tmp_path: Path) -> None:
+        path = make_keras(tmp_path / "model.keras")
+        with zipfile.ZipFile(path, "a") as archive:
+            archive.writestr("metadata.json", '{"keras_version": "3.15.1"}')
+            archive.writestr("assets/words.txt", "none of Keras's own layers that are allowed needs it")
+        write_keras_metadata(path, FULL)
+        plain = tmp_path / "plain.keras"
+        plain.write_bytes(plain_archive(path.read_bytes()))
+        with zipfile.ZipFile(plain) as archive:
+            assert set(archive.namelist()) == {"config.json", "metadata.json", "model.weights.h5"}
+            assert archive.read("model.weights.h5") == bytes(range(256)) * 20
+        assert read_keras_metadata(plain) == FULL
+        assert keras_version(plain) == "3.15.1"
+
+    @pytest.mark.parametrize("extra", ["pickled.pkl", "emodetect.json"])
+    def test_what_is_refused_stays_as_it_is(self, tmp_path: Path, extra: str) -> None:
+        path = make_keras(tmp_path / "model.keras")
+        with zipfile.ZipFile(path, "a") as archive:
+            archive.writestr(extra, " " * (2**20 + 1))
+        assert plain_archive(path.read_bytes()) == path.read_bytes()
+
+    def test_what_is_damaged_stays_as_it_is(self) -> None:
+        assert plain_archive(b"PK\x03\x04...") == b"PK\x03\x04..."

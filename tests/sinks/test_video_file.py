@@ -449,10 +449,11 @@ def test_silence_after_the_sound_is_limited(tmp_path: Path, suffix: str) -> None
     assert len(sound(path)) / 8000 == pytest.approx(601, abs=1)
 
 
-def test_sound_that_begins_after_the_pictures_is_left_out(tmp_path: Path) -> None:
-    late = tmp_path / "late.mov"
+@pytest.mark.parametrize(("name", "delay"), [("late.mov", 2_000), ("late.mkv", 2_000), ("late.mkv", 20_000)])
+def test_sound_that_begins_after_the_pictures_is_left_out(tmp_path: Path, name: str, delay: int) -> None:
+    late = tmp_path / name
     silent = write_clip(tmp_path / "silent.mp4", [make_image()] * 5)
-    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "error", "-i", silent, "-itsoffset", "2000"]
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "error", "-i", silent, "-itsoffset", str(delay)]
     command += ["-i", make_wav(tmp_path / "a.wav", 1), "-map", "0:v", "-map", "1:a", "-c:v", "copy", late]
     subprocess.run(list(map(str, command)), check=True, stdin=subprocess.DEVNULL)
     path = encode(tmp_path / "out.mp4", [make_image()] * 5, late)

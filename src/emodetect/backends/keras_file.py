@@ -10,7 +10,7 @@ import io
 import json
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -121,13 +121,18 @@ def _is_pickle(path: Path) -> bool:
         return file.read(2) in {b"\x80" + bytes([protocol]) for protocol in range(2, 6)}
 
 
+def has_pickle(names: Iterable[str]) -> bool:
+    """Whether the members of an archive are pickles, by their names."""
+    return any(name.endswith((".pkl", ".pickle")) for name in names)
+
+
 def _archive(path: Path) -> Any:
     with zipfile.ZipFile(path) as archive:
         members = archive.infolist()
         if sum(member.file_size for member in members) > MAX_MODEL_BYTES:
             raise too_large(path)
         names = {member.filename for member in members}
-        if any(name.endswith((".pkl", ".pickle")) for name in names):
+        if has_pickle(names):
             raise ModelError(f"{path}: holds a pickle, which could run any code and is refused for safety")
         if "config.json" not in names:
             raise ModelError(f"{path}: is an archive, but not of a Keras model")

@@ -6,6 +6,7 @@ under the name ``emodetect`` (with ``.json`` in the archive).
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import os
@@ -15,11 +16,15 @@ from pathlib import Path
 from typing import Any
 
 from emodetect.backends.conventions import CHANNELS, Channels, Scaling
-from emodetect.backends.keras_file import is_archive
+from emodetect.backends.keras_file import has_pickle, is_archive
+from emodetect.backends.limits import MAX_MODEL_BYTES
 from emodetect.errors import ModelError, UsageError
 
 KEY = "emodetect"
 _MEMBER = KEY + ".json"
+
+_CONFIGURATION, _KERAS_METADATA, _WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
+"""The members of a ``.keras`` archive that Keras writes."""
 
 _MOST_BYTES = 2**20
 """Of the metadata of a ``.keras`` archive, unpacked."""
@@ -154,11 +159,41 @@ def read_keras_metadata(path: Path) -> ModelMetadata | None:
     return None if text is None else ModelMetadata.from_json(text, path)
 
 
+def plain_archive(content: bytes) -> bytes:
+    """A ``.keras`` archive with the three members that Keras reads; the metadata move into Keras's own.
+
+    Keras unpacks an archive with more members into the temporary folder, where a foreign model's process may not write.
+
+    Args:
+        content: the archive; what is damaged, too large or holds pickles comes back as it is, to be refused.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as source:
+            names = set(source.namelist())
+            is_plain = names <= {_CONFIGURATION, _KERAS_METADATA, _WEIGHTS}
+            sizes = {member.filename: member.file_size for member in source.infolist()}
+            is_too_large = sum(sizes.values()) > MAX_MODEL_BYTES or sizes.get(_MEMBER, 0) > _MOST_BYTES
+            if is_plain or is_too_large or has_pickle(names):
+                return content
+            said = json.loads(source.read(_KERAS_METADATA)) if _KERAS_METADATA in names else {}
+            if _MEMBER in names:
+                said[KEY] = source.read(_MEMBER).decode()
+            plain = io.BytesIO()
+            with zipfile.ZipFile(plain, "w") as target:
+                target.writestr(_KERAS_METADATA, json.dumps(said))
+                for name in names & {_CONFIGURATION, _WEIGHTS}:
+                    target.writestr(name, source.read(name))
+            return plain.getvalue()
+    except Exception:  # a damaged archive makes its reader raise almost anything
+        return content
+
+
 def _keras_metadata_text(path: Path) -> str | None:
     if is_archive(path):
         with zipfile.ZipFile(path) as archive:
             if _MEMBER not in archive.namelist():
-                return None
+                text = json.loads(archive.read(_KERAS_METADATA)).get(KEY) if _KERAS_METADATA in archive.namelist() else None
+                return None if text is None else str(text)
             if archive.getinfo(_MEMBER).file_size > _MOST_BYTES:
                 raise ValueError(f"{_MEMBER} is too large")
             return archive.read(_MEMBER).decode()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from emodetect.backends.keras_file import is_hdf5
 from emodetect.backends.limits import read_bytes
+from emodetect.backends.metadata import plain_archive
 from emodetect.backends.onnx_file import read_onnx_file
 
 
@@ -18,4 +19,4 @@ def read_model_file(path: Path) -> tuple[bytes, str]:
     if path.suffix.lower() == ".onnx":
         return read_onnx_file(path), ".onnx"
     content = read_bytes(path)
-    return content, ".h5" if is_hdf5(content) else ".keras"
+    return (content, ".h5") if is_hdf5(content) else (plain_archive(content), ".keras")

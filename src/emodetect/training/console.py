@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from rich.console import Console
 
-from emodetect.text import one_line
+from emodetect.text import printable, without_credentials
 
 
 def tell(console: Console, text: str) -> None:
     """Print plain text: folded between words on a terminal, line by line as it is elsewhere."""
-    text = "\n".join(map(one_line, text.split("\n")))
+    text = "\n".join(printable(without_credentials(line)) for line in text.split("\n"))
     console.print(text, highlight=False, markup=False, soft_wrap=not console.is_terminal)
