@@ -83,3 +83,13 @@ def test_quiet_says_nothing_but_errors(tmp_path: Path) -> None:
     assert failing.returncode == 1
     assert "nowhere.jpg: no such file" in failing.stderr
     assert "happy" in failing.stdout
+
+
+def test_quiet_says_nothing_of_what_is_assumed_of_a_clip(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "clip.mp4", [make_background((160, 120))] * 3)
+    unusable: dict[str, str | None] = {"IMAGEIO_FFMPEG_EXE": str(tmp_path / "nowhere")}
+
+    loud, quiet = run("video", clip, env=unusable), run("video", clip, "--quiet", env=unusable)
+
+    assert "IMAGEIO_FFMPEG_EXE names" in loud.stderr
+    assert (quiet.returncode, quiet.stderr) == (0, "")
