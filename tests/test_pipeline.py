@@ -187,7 +187,7 @@ def test_a_picture_is_named_where_the_backend_fails(caplog: pytest.LogCaptureFix
     assert [reading.scores for reading in pipeline.analyze(make_frame(two_colors()), name="a.jpg").readings] == [None]
     pipeline.analyze(make_frame(two_colors(), 7))
     assert [message.partition(":")[0] for message in caplog.messages] == ["a.jpg", "frame 7"]
-    with pytest.raises(BackendError, match=r"b.jpg: the backend fake failed in 3 frames in a row \(ModelError: broken\)"):
+    with pytest.raises(BackendError, match=r"b.jpg: the backend fake failed in 3 frames in a row \(broken\)"):
         pipeline.analyze(make_frame(two_colors()), name="b.jpg")
 
 

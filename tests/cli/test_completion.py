@@ -78,7 +78,7 @@ def on_the_path(tmp_path: Path) -> dict[str, str | None]:
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash")
 @pytest.mark.parametrize(
-    ("words", "answer"), [("vid", "video"), ("image --format = js", "json"), ("image --format =", "table json csv")]
+    ("words", "answer"), [("vid", "video"), ("image --format = js", "json jsonl"), ("image --format =", "table json jsonl csv")]
 )
 def test_bash_completes_with_the_documented_command(words: str, answer: str, on_the_path: dict[str, str | None]) -> None:
     asked = f"COMP_WORDS=(emodetect {words}); COMP_CWORD={len(words.split())}; _emodetect_completion emodetect"

@@ -337,7 +337,7 @@ def test_a_backend_that_dies_ends_it_with_one_line(desktop: Desktop, still_clip:
         errors = end(process)
     assert process.returncode == 1
     [line] = errors.splitlines()
-    assert line.startswith("emodetect: the process of the backend sad one was ended by SIGKILL")
+    assert line.startswith("emodetect: the backend sad one: its process was ended by SIGKILL")
 
 
 def test_an_interrupt_of_all_processes_ends_it_without_a_word_of_the_backends(

@@ -442,10 +442,10 @@ def test_silence_after_the_sound_is_limited(tmp_path: Path, suffix: str) -> None
     path = tmp_path / f"out{suffix}"
     wav = make_wav(tmp_path / "sound.wav", 1)
     with AnnotatedVideo(path, RATE, sound_from=wav) as video:
-        for index, timestamp in enumerate([0.0, 0.04, 15_000.0, 30_000.0]):
+        for index, timestamp in enumerate([0.0, 0.04, 5_000.0, 10_000.0]):
             video.write(make_frame(index=index, timestamp=timestamp), make_result(index=index, timestamp=timestamp))
-    assert len(read_back(path)) == 4
-    assert duration(path) == pytest.approx(30_000, abs=1)
+    with VideoFile(path) as written:
+        assert [frame.timestamp for frame in written] == pytest.approx([0.0, 0.04, 5_000.0, 10_000.0], abs=0.01)
     assert len(sound(path)) / 8000 == pytest.approx(601, abs=1)
 
 

@@ -29,6 +29,7 @@ from emodetect.backends.sandbox import enter_sandbox, processor_seconds
 from emodetect.environment import prepare_own_process, remove_caches
 from emodetect.errors import BackendError, BackendUnavailableError, EmodetectError, ModelError, first_line
 from emodetect.quiet import is_debugging
+from emodetect.text import one_line
 
 if TYPE_CHECKING:  # NumPy starts threads, which the sandbox would not hold
     from emodetect.backends.base import EmotionBackend
@@ -138,7 +139,7 @@ class _Server:
                     os.environ["MPLCONFIGDIR"] = os.environ["KERAS_HOME"] = folder
                 given = enter_sandbox(bounds.memory, folder)
                 if is_debugging():
-                    print(f"emodetect: sandbox of {job.title}: {given}", file=sys.stderr)
+                    print(one_line(f"emodetect: sandbox of {job.title}: {given}"), file=sys.stderr)
                 processor_seconds(bounds.load_seconds)
                 limit_memory_here(bounds.memory)
             with contextlib.closing(self._backend()) as backend:

@@ -89,11 +89,10 @@ class VideoEncoder:
             ffmpeg, "-y", "-loglevel", "error", "-nostdin",
             "-f", "matroska", "-probesize", "32", "-analyzeduration", "0", "-i", "pipe:0",
         ]
-        # No B-frames: before a picture that comes hours later, they need decoding times hours before the first one, which
-        # fragments of MP4 cannot hold. Without accurate rounding gray comes out darker and a little green.
+        # Without accurate rounding gray comes out darker and a little green.
         command += [
             "-sws_flags", "bicubic+accurate_rnd+full_chroma_int",
-            "-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2", "-c:v", "libx264", "-preset", "veryfast", "-crf", "20", "-bf", "0",
+            "-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2", "-c:v", "libx264", "-preset", "veryfast", "-crf", "20",
             "-pix_fmt", "yuv420p", "-fps_mode", "passthrough", "-enc_time_base", "1/90000",
         ]
         if path.suffix.lower() == ".mkv":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,9 +89,13 @@ class LiveSource:
         path = Path(text)
         if os.path.isdir(path):  # unlike the path's own, these do not raise an error where a name is too long
             raise SourceError(f"{text}: is a folder, not a camera, clip or stream")
-        if not os.path.exists(path):
+        try:
+            mode = os.stat(path).st_mode
+        except PermissionError:  # of a folder above it
+            return cls(text, "file")
+        except (OSError, ValueError):
             return cls._camera_named(text)
-        return cls(text, "camera" if path.is_char_device() else "file")
+        return cls(text, "camera" if stat.S_ISCHR(mode) else "file")
 
     @classmethod
     def _camera_named(cls, text: str) -> LiveSource:

@@ -36,9 +36,9 @@ _DEFAULT_RATE = 25.0
 _DELAY = 0.05
 """Pictures that start no more seconds after the sound start with it: its encoder delays sound, that of AAC by 0.02 s."""
 
-_LONGEST_STEP = 6 * 3600.0
-"""Seconds from a picture to the next, beyond which a container's clock is not believed. At the resolution that is written, MP4
-holds no more than 6.6 hours."""
+_LONGEST_STEP = 1.5 * 3600.0
+"""Seconds from a picture to the next, beyond which a container's clock is not believed. At the resolution that is written, FFmpeg
+makes no MP4 whose first pictures are more than 5,900 s apart."""
 
 _LONGEST_BACK = 1.0
 """Seconds that the clock may go back between pictures before it counts as set anew; less comes of pictures out of order."""
