@@ -175,12 +175,30 @@ def test_faces_that_are_none_can_be_kept(fake: list[FakeBackend], monkeypatch: p
         ("min_face", float("nan")),
         ("min_neighbors", 0),
         ("smoothing", -1),
+        ("smoothing", None),
+        ("smoothing", "0.3"),
+        ("min_face", "10%"),
+        ("min_neighbors", 5.5),
+        ("views", "2"),
+        ("views", 3),
+        ("max_failures", 0),
+        ("uncertain_below", True),
+        ("backend", None),
+        ("detector", 5),
+        ("model", b"model.onnx"),
+        ("labels", [1, 2]),
+        ("output_name", 5),
     ],
 )
-def test_numbers_out_of_range_are_refused(name: str, value: float) -> None:
+def test_options_out_of_range_or_of_another_type_are_refused(name: str, value: object) -> None:
     options: dict[str, Any] = {name: value}
     with pytest.raises(UsageError, match=name), open_pipeline(**options):
         pass
+
+
+def test_a_name_that_no_file_can_have_is_refused(fake: list[FakeBackend]) -> None:
+    with pytest.raises(SourceError, match="is no name of a file"):
+        analyze("a\0b.jpg", backend="fake")
 
 
 def test_the_version_is_the_packages() -> None:

@@ -32,6 +32,8 @@ def test_one_line_holds_nothing_that_a_terminal_obeys(text: str, expected: str) 
         f"cannot open 'HTTP://{SECRET}@camera.local' and rtmp://u:{SECRET}@host/x",
         f"rtsp://admin:{SECRET}/5@camera.local/",
         f"rtsp://admin:x@{SECRET}@camera.local/",
+        f"//admin:{SECRET}@camera.local/x: no such file",
+        f"1http://admin:{SECRET}@camera.local",
     ],
 )
 def test_one_line_holds_no_password_of_an_address(text: str) -> None:
@@ -39,6 +41,36 @@ def test_one_line_holds_no_password_of_an_address(text: str) -> None:
     assert SECRET not in line
     assert "admin" not in line
     assert "***@" in line
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"https://cloud.example/clip#access_token={SECRET}: no such file",
+        f"https://cloud.example/clip#{SECRET}",
+        f"https://cloud.example/clip;jsessionid={SECRET}",
+        f"https://cloud.example/clip?name=O'{SECRET}",
+        f"'http://admin:{SECRET}%40camera.local/x'",
+        f"http://admin:{SECRET}\uff20camera.local/x: cannot be opened",
+        f"rtp://camera.local/{SECRET}, mmsh://camera.local/{SECRET}",
+        f"camera.local/video.cgi?usr=admin&pw={SECRET}",
+        f"Authorization: Basic {SECRET}, Bearer {SECRET}",
+    ],
+)
+def test_one_line_holds_no_secret_of_another_form(text: str) -> None:
+    assert SECRET not in one_line(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "http://camera.local:8080: cannot be opened (http://127.0.0.1:80/x, http://[::1]:80)",
+        "C:\\clips\\a@b.mp4, c:/clips/a.mp4 and 12:30",
+        "trip/a?b#c.jpg: a basic check, 5 of 7 digest words",
+    ],
+)
+def test_one_line_keeps_what_is_no_secret(text: str) -> None:
+    assert one_line(text) == text
 
 
 @pytest.mark.parametrize(

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from numbers import Integral, Real
 from pathlib import Path
 
 from typing_extensions import TypedDict, Unpack
 
 from emodetect.backends.conventions import ModelConventions
 from emodetect.backends.limits import MAX_MODEL_MEMORY, parse_size
-from emodetect.backends.registry import create_backend
+from emodetect.backends.registry import MOST_VIEWS, create_backend
 from emodetect.backends.verifier import EmbeddedVerifier
 from emodetect.errors import UsageError
 from emodetect.faces.detectors import DETECTORS, create_detector
@@ -26,6 +27,9 @@ from emodetect.types import Frame, FrameResult, Image
 
 _MIN_FACE_PHOTO = MinFace(0.05, relative=True)
 _MIN_FACE_CLIP = MinFace(0.1, relative=True)
+
+_OPTIONAL = ("uncertain_below", "min_face")
+"""Numbers that may be None, which stands for a default that depends on other things."""
 
 
 class Options(TypedDict, total=False):
@@ -90,15 +94,25 @@ def open_pipeline(
             the logger ``emodetect`` warns.
 
     Raises:
-        EmodetectError: the backend cannot be loaded, there is no such detector, or a number is out of range.
+        EmodetectError: the backend cannot be loaded, there is no such detector, or an option has a value of another
+            type or out of range.
     """
-    for name, number, least, most in (
-        ("uncertain_below", uncertain_below, 0, 1),
-        ("min_face", min_face, 1e-3, MOST_NUMBER),
-        ("min_neighbors", min_neighbors, 1, 1000),
-        ("smoothing", smoothing, 0, MOST_NUMBER),
+    for name, text, kinds in (("backend", backend, str), ("detector", detector, str), ("model", model, str | Path | None)):
+        if not isinstance(text, kinds):
+            raise UsageError(f"{name}: expected a name{' or a file' if name == 'model' else ''}, got {text!r}")
+    for name, number, kind, least, most in (
+        ("uncertain_below", uncertain_below, Real, 0, 1),
+        ("min_face", min_face, Real, 1e-3, MOST_NUMBER),
+        ("min_neighbors", min_neighbors, Integral, 1, 1000),
+        ("smoothing", smoothing, Real, 0, MOST_NUMBER),
+        ("views", views, Integral, 1, MOST_VIEWS),
+        ("max_failures", max_failures, Integral, 1, MOST_NUMBER),
     ):
-        if number is not None and not least <= number <= most:
+        if number is None and name in _OPTIONAL:
+            continue
+        if not isinstance(number, kind) or isinstance(number, bool):
+            raise UsageError(f"{name}: expected a {'whole number' if kind is Integral else 'number'}, got {number!r}")
+        if not least <= number <= most:
             raise UsageError(f"{name}: {number} is out of range, {least:g} to {most:g}")
     smallest = _MIN_FACE_CLIP if track else _MIN_FACE_PHOTO
     if min_face is not None:
@@ -107,7 +121,7 @@ def open_pipeline(
         raise UsageError("min_face does not go with detector='none': no face is looked for")
     finder = create_detector(detector, min_face=smallest, min_neighbors=min_neighbors)
     conventions = ModelConventions.of(labels, scaling, channels, output_name)
-    memory = parse_size(max_model_memory) if isinstance(max_model_memory, str) else max_model_memory
+    memory = max_model_memory if isinstance(max_model_memory, int) else parse_size(str(max_model_memory))
     path = None if model is None else str(model)
     with create_backend(backend, path, conventions, views, max_model_memory=memory) as loaded:
         yield EmotionPipeline(

@@ -27,14 +27,14 @@ _OWN = {
 _UNLESS_SET = {
     # After so many packets of sound without a picture OpenCV takes a clip for ended; by default that is 90 s of a still picture.
     "OPENCV_FFMPEG_READ_ATTEMPTS": "100000000",
-    # Nothing here computes on a graphics card by OpenCL, whose drivers keep caches in the home folder.
-    "OPENCV_OPENCL_RUNTIME": "disabled",
 }
 
 _OWN_UNLESS_SET = {
     # OpenCV opens and closes one source at a time otherwise, and so none while a network camera keeps the first one waiting;
     # FFmpeg itself needs no such lock. OpenCV warns of it on standard error, which commands keep quiet.
     "OPENCV_FFMPEG_IS_THREAD_SAFE": "1",
+    # Nothing here computes on a graphics card by OpenCL, whose drivers keep caches in the home folder.
+    "OPENCV_OPENCL_RUNTIME": "disabled",
 }
 
 _OPENCV_TEXTS = {

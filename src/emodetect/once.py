@@ -1,14 +1,15 @@
-"""Warnings that are given once for each process, however often a clip is opened."""
+"""What is assumed of an input that does not say it: warnings, each once for each process, however often a clip is opened."""
 
 from __future__ import annotations
 
 import functools
 import logging
 
-_log = logging.getLogger("emodetect")
+ASSUMPTIONS = "emodetect.assumptions"
+"""The logger of what is assumed; commands hear nothing of it under ``--quiet``."""
 
 
 @functools.lru_cache(maxsize=1000)
 def warn_once(message: str) -> None:
-    """Let the logger ``emodetect`` warn, unless it has said the same before."""
-    _log.warning("%s", message)
+    """Let the logger `ASSUMPTIONS` warn, unless it has said the same before."""
+    logging.getLogger(ASSUMPTIONS).warning("%s", message)

@@ -12,28 +12,35 @@ from urllib.parse import urlsplit
 
 _HIDDEN = "***"
 
-_SCHEME = r"\b[a-z][a-z0-9+.-]{0,30}:/{1,2}"
-"""A path that was an address has lost one of its two slashes."""
+_SCHEME = r"\b[a-z0-9][a-z0-9+.-]{0,30}:/{1,2}"
+"""A path that was an address has lost one of its two slashes; what is mistyped may begin with a number."""
 
-_END = r"(?=: |; |, | \(|['\"]|$)"
+_END = r"(?=: |; |, | \(|['\"](?!\w)|$)"
 """Where an address may end in a message: it may hold spaces, and hiding too much is better than too little."""
 
 _USER_INFO = re.compile(rf"({_SCHEME})(?:[^\s/?#@]*:(?!\d{{1,5}}(?:[/?#'\")]|:\s|$)).*|\S*)@", re.IGNORECASE)
 """User and password, which may hold spaces, slashes and @, unless what comes first is a host and its port."""
 
 _LONE_USER_INFO = re.compile(
-    r"(?:(?<![^\s'\"(=,;<])|(?<=[^/:]/))(?![a-z]:\\)[^\s'\"(=,;</:@][^\s:/@]{0,200}:(?![\s/])[^@]*@(?=[\w\[])", re.IGNORECASE
+    r"(?:(?<![^\s'\"(=,;<])|(?<=/))(?![a-z]:\\)[^\s'\"(=,;</:@][^\s:/@]{0,200}:(?![\s/])[^@]*@(?=[\w\[])", re.IGNORECASE
 )
 """``user:password@host`` without a scheme, also as a part of a path; not the drive of a Windows path."""
 
-_QUERY = re.compile(rf"({_SCHEME}[^\s?'\"]{{0,999}}\?).*?{_END}", re.IGNORECASE)
+_NO_PORT = re.compile(rf"({_SCHEME})[^\s/?#@:\[\]'\"]{{1,200}}:(?!\d{{1,5}}(?![\w%]))[^\s/?#'\"]+", re.IGNORECASE)
+"""What follows a host's colon and is no port is a password whose @ is written in another way, or was forgotten."""
 
-_STREAM_PATH = re.compile(rf"\b((?:rts|rtm|sr|ud|tc)[a-z]{{1,3}}:/{{1,2}}[^\s/?#'\"]+/)[^\s'\"].*?{_END}", re.IGNORECASE)
+_QUERY = re.compile(rf"({_SCHEME}[^\s?#'\"]{{0,999}}[?#]).*?{_END}", re.IGNORECASE)
+"""What follows a question mark, or a number sign, after which some services hand out their tokens."""
+
+_STREAM_PATH = re.compile(
+    rf"\b((?:rts|rtm|rtp|sr|ud|tc|mms|rist)[a-z]{{0,3}}:/{{1,2}}[^\s/?#'\"]+/)[^\s'\"].*?{_END}", re.IGNORECASE
+)
 """Of a stream's address even the path may be what opens it: the key of a broadcast, the password of a camera."""
 
 _SECRET = re.compile(
     r"((?:token|passw(?:or)?d|passphrase|pwd|secret|signature|credentials?|api[_-]?key|access[_-]?key)['\"]?\s?[=:]\s?['\"]?"
-    r"|[?&;](?:key|pass|auth|sig|user|code|session|sid)=)[^\s&;,#'\")]+",
+    r"|[?&;](?:key|pass|pw|auth|sig|user|usr|code|j?session(?:id)?|sid)="
+    r"|\b(?:bearer|basic|digest) (?=[\w+/=.-]*\d))[^\s&;,#'\")]+",
     re.IGNORECASE,
 )
 """A name that tells a secret, and its value."""
@@ -55,6 +62,7 @@ def without_credentials(text: str) -> str:
         head, _, tail = text.rpartition("@")
         text = _LONE_USER_INFO.sub(f"{_HIDDEN}@", _USER_INFO.sub(rf"\1{_HIDDEN}@", f"{head}@{tail[:1]}")) + tail[1:]
     if ":/" in text:
+        text = _NO_PORT.sub(rf"\1{_HIDDEN}", text)
         text = _STREAM_PATH.sub(r"\1...", _QUERY.sub(rf"\1{_HIDDEN}", text))
     return _SECRET.sub(rf"\1{_HIDDEN}", text)
 

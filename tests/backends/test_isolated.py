@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -346,3 +347,22 @@ def test_an_interrupt_from_the_terminal_leaves_it_alone(gray_levels: list[Image]
         assert backend.classify(gray_levels).shape == (2, 7)
         if hasattr(os, "getsid"):
             assert os.getsid(backend._process.pid) != os.getsid(0)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="a system without fork")
+def test_after_a_fork_each_process_asks_one_of_its_own(face_crops: list[Image]) -> None:
+    model = Path(__file__).parents[1] / "data/models/imagenet.onnx"
+    with create_backend("cnn", str(model)) as backend:
+        expected = backend.classify(face_crops)
+        child = os.fork()
+        if child == 0:  # asks at the same time, about fewer faces, and closes what it has
+            code = 1
+            with contextlib.suppress(BaseException):
+                ours = [np.allclose(backend.classify(face_crops[:1]), expected[:1], atol=1e-5) for _ in range(30)]
+                backend.close()
+                code = 0 if all(ours) else 2
+            os._exit(code)
+        for _ in range(30):
+            np.testing.assert_allclose(backend.classify(face_crops), expected, atol=1e-5)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        np.testing.assert_allclose(backend.classify(face_crops), expected, atol=1e-5)

@@ -145,6 +145,17 @@ def test_a_program_of_the_users_keeps_its_matplotlib(monkeypatch: pytest.MonkeyP
     assert os.environ["MPLBACKEND"] == "agg"
 
 
+def test_a_program_of_the_users_keeps_all_but_what_the_documentation_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (Path(__file__).parents[2] / "docs/python.md").read_text(encoding="utf-8")
+    theirs = {"OPENCV_LOG_LEVEL": "INFO", "PATH": os.environ["PATH"]}
+    monkeypatch.setattr(os, "environ", dict(theirs))
+    environment.prepare()
+
+    added = dict(os.environ.items() - theirs.items())
+    assert set(added) == {"ORT_DISABLE_TELEMETRY", "HF_HUB_DISABLE_TELEMETRY", "OPENCV_FFMPEG_READ_ATTEMPTS"}
+    assert all(name in page for name in added)
+
+
 def test_a_user_whom_the_system_does_not_know(monkeypatch: pytest.MonkeyPatch) -> None:
     """As in many a container: no HOME, and no entry in /etc/passwd."""
     import pwd

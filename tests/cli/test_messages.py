@@ -92,3 +92,13 @@ def test_a_line_is_said_while_another_thread_keeps_libraries_quiet(capfd: pytest
         say("emodetect: a note")
     say("emodetect: another")
     assert capfd.readouterr().err.splitlines() == ["emodetect: a note", "emodetect: another"]
+
+
+def test_quiet_says_nothing_of_what_is_assumed_of_a_clip(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "clip.mp4", [make_background((160, 120))] * 3)
+    unusable: dict[str, str | None] = {"IMAGEIO_FFMPEG_EXE": str(tmp_path / "nowhere")}
+
+    loud, quiet = run("video", clip, env=unusable), run("video", clip, "--quiet", env=unusable)
+
+    assert "IMAGEIO_FFMPEG_EXE names" in loud.stderr
+    assert (quiet.returncode, quiet.stderr) == (0, "")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from types import TracebackType
@@ -14,12 +13,8 @@ from typing_extensions import Self
 from emodetect.backends.conventions import ModelConventions
 from emodetect.backends.description import ModelDescription
 from emodetect.errors import UsageError
+from emodetect.once import warn_once
 from emodetect.types import Image
-
-ASSUMPTIONS = "emodetect.assumptions"
-"""The logger that warns of what is assumed of a model file."""
-
-_told: set[str] = set()
 
 
 class EmotionBackend(ABC):
@@ -88,11 +83,9 @@ class EmotionBackend(ABC):
         """
 
     def tell_assumptions(self) -> None:
-        """Warn, once in a process, of what the model file does not say and was assumed, by the logger `ASSUMPTIONS`."""
-        note = self.description.note if self.description else ""
-        if note and note not in _told:
-            _told.add(note)
-            logging.getLogger(ASSUMPTIONS).warning("%s", note)
+        """Warn, once in a process, of what the model file does not say and was assumed, by the logger `emodetect.assumptions`."""
+        if self.description and self.description.note:
+            warn_once(self.description.note)
 
     def __enter__(self) -> Self:
         self.load()

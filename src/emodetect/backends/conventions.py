@@ -159,10 +159,12 @@ class ModelConventions:
             output_name: as it is.
 
         Raises:
-            UsageError: the scaling or the channels are none.
+            UsageError: one of them is none.
         """
-        if isinstance(labels, str):
+        if isinstance(labels, str) or not all(isinstance(label, str) for label in labels or ()):
             raise UsageError(f"labels: expected a sequence of names, got {labels!r}")
+        if output_name is not None and not isinstance(output_name, str):
+            raise UsageError(f"output_name: expected a name, got {output_name!r}")
         if channels is not None and channels not in CHANNELS:
             raise UsageError(f"channels: expected one of {', '.join(CHANNELS)}, got {channels!r}")
         if isinstance(scaling, str):

@@ -18,6 +18,7 @@ import sys
 import tempfile
 import threading
 import time
+import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -89,6 +90,27 @@ class IsolatedBackend(EmotionBackend):
         self._lifeline: int | None = None
         self._cancelled = False
         self._asking = threading.Lock()
+        self._restated: ModelConventions | None = None
+        self._inherited: subprocess.Popen[bytes] | None = None
+        self._is_forked = False
+        _all.add(self)
+
+    def leave_to_parent(self) -> None:
+        """After a fork, in the child: leave the process to the parent, which started it; the next question starts another.
+
+        Two that write into one pipe would get each other's answers.
+        """
+        self._asking = threading.Lock()  # a thread of the parent may have held it
+        if self._process is None:
+            return
+        self._is_forked = True
+        # Kept, since another thread of the parent may have been writing, so that the streams cannot be closed here.
+        process, self._inherited, self._process, self._watch = self._process, self._process, None, None
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        for stream in (process.stdin, process.stdout):
+            os.dup2(nowhere, stream.fileno(), inheritable=False)  # type: ignore[union-attr]
+        os.close(nowhere)
+        self._close_lifeline()
 
     @override
     def load(self) -> None:
@@ -186,12 +208,24 @@ class IsolatedBackend(EmotionBackend):
         if self._job.bounds is None:
             super().restate(conventions)  # a plug-in reads its model by itself
         with self._asking:
-            watch, bounds = self._watch, self._job.bounds
-            if watch is None or bounds is None:
-                raise BackendError(f"the backend {self.name} is not loaded, or was closed")
-            watch.expect_answer(bounds.call_seconds)
-            self._send(pickle.dumps(("restate", conventions)))
-            self._take_over(self._receive()[0])
+            self._load_after_fork()
+            self._restate(conventions)
+
+    def _restate(self, conventions: ModelConventions) -> None:
+        watch, bounds = self._watch, self._job.bounds
+        if watch is None or bounds is None:
+            raise BackendError(f"the backend {self.name} is not loaded, or was closed")
+        watch.expect_answer(bounds.call_seconds)
+        self._send(pickle.dumps(("restate", conventions)))
+        self._take_over(self._receive()[0])
+        self._restated = conventions
+
+    def _load_after_fork(self) -> None:
+        if self._is_forked:
+            self._is_forked = False
+            self.load()
+            if self._restated is not None:
+                self._restate(self._restated)
 
     @override
     def cancel(self) -> None:
@@ -200,6 +234,7 @@ class IsolatedBackend(EmotionBackend):
 
     @override
     def close(self) -> None:
+        self._is_forked = False
         process, self._process = self._process, None
         if process is not None:
             with contextlib.suppress(OSError):
@@ -211,6 +246,9 @@ class IsolatedBackend(EmotionBackend):
             process.stdout.close()  # type: ignore[union-attr]
         if self._watch is not None:
             self._watch.stop()
+        self._close_lifeline()
+
+    def _close_lifeline(self) -> None:
         lifeline, self._lifeline = self._lifeline, None
         if lifeline is not None:
             os.close(lifeline)
@@ -218,6 +256,7 @@ class IsolatedBackend(EmotionBackend):
     def _ask(self, method: str, crops: Sequence[Image], columns: int) -> npt.NDArray[np.float32]:
         parts = [crops[start : start + _FACES_AT_ONCE] for start in range(0, len(crops), _FACES_AT_ONCE)] or [crops]
         with self._asking:
+            self._load_after_fork()
             return np.concatenate([self._ask_once(method, part, columns) for part in parts])
 
     def _ask_once(self, method: str, crops: Sequence[Image], columns: int) -> npt.NDArray[np.float32]:
@@ -308,6 +347,18 @@ class IsolatedBackend(EmotionBackend):
     def _kill(self) -> None:
         if (process := self._process) is not None:
             _kill_group(process)
+
+
+_all: weakref.WeakSet[IsolatedBackend] = weakref.WeakSet()
+
+
+def _leave_all_to_parent() -> None:
+    for backend in list(_all):
+        backend.leave_to_parent()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_leave_all_to_parent)
 
 
 def _widen(pipe: IO[bytes] | None) -> None:

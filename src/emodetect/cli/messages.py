@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from emodetect.once import ASSUMPTIONS
 from emodetect.quiet import said_past_quiet
 from emodetect.text import one_line
 
@@ -32,7 +33,7 @@ def set_verbosity(ctx: click.Context, parameter: click.Parameter, value: bool) -
     winner = max(asked, key=lambda name: asked[name], default=None)
     ctx.meta[_QUIET], ctx.meta[_VERBOSE] = winner == "quiet", winner == "verbose"
     # By the logger, since a model may be loaded in a thread, which knows nothing of this run's options.
-    logging.getLogger("emodetect.assumptions").setLevel(logging.ERROR if winner == "quiet" else logging.NOTSET)
+    logging.getLogger(ASSUMPTIONS).setLevel(logging.ERROR if winner == "quiet" else logging.NOTSET)
 
 
 def is_quiet() -> bool:

@@ -218,6 +218,8 @@ def _read_file(path: Path) -> npt.NDArray[np.uint8]:
         raise address_error(str(path)) or SourceError(f"{path}: no such file{did_you_mean_file(path)}") from None
     except OSError as error:
         raise SourceError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except ValueError as error:  # the character NUL
+        raise SourceError(f"{path}: is no name of a file ({error})") from error
 
 
 def address_error(name: str) -> SourceError | None:
