@@ -21,6 +21,7 @@ def script(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ModuleType:
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
     monkeypatch.setattr(module, "MADE", module.MADE[:1])
+    monkeypatch.setattr(module, "prepare_own_process", lambda: None)  # this process is not the script's alone
     monkeypatch.setenv("DEEPFACE_HOME", str(tmp_path))
     for proxy in ("http_proxy", "https_proxy"):
         monkeypatch.setenv(proxy, "http://127.0.0.1:9")
