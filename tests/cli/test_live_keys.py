@@ -322,8 +322,10 @@ def test_the_next_backend_is_loaded_while_the_picture_goes_on(
         unread = [record for record in records if any(face["emotion"] is None for face in record["faces"])]
         assert len(unread) > 5
         press("Tab", frame_is(Emotion.HAPPY))
+        wait_until(lambda: not children(process.pid), "the end of the plug-in's process")
         press("Tab", has_banner)
-        wait_until(lambda: not children(process.pid), "DeepFace's end")  # the plug-in's process has ended, too
+        wait_until(lambda: children(process.pid), "DeepFace's start")
+        wait_until(lambda: not children(process.pid), "DeepFace's end")
         wait_for_screen(desktop, lambda s: has_banner(s) and frame_is(Emotion.HAPPY)(s), "the reason, and the old labels")
         press("Tab", frame_is(Emotion.SAD))
         desktop.press("emodetect", "q")
@@ -354,5 +356,5 @@ def test_an_interrupt_of_all_processes_ends_it_without_a_word_of_the_backends(
 
 def children(process: int) -> list[int]:
     """The backends' processes of a run."""
-    found = subprocess.run(["pgrep", "-P", str(process), "-f", "spawn_main"], capture_output=True, text=True, check=False)
+    found = subprocess.run(["pgrep", "-P", str(process), "-f", "emodetect.backends.worker"], capture_output=True, text=True, check=False)
     return [int(line) for line in found.stdout.split()]
