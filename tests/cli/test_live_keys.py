@@ -356,5 +356,7 @@ def test_an_interrupt_of_all_processes_ends_it_without_a_word_of_the_backends(
 
 def children(process: int) -> list[int]:
     """The backends' processes of a run."""
-    found = subprocess.run(["pgrep", "-P", str(process), "-f", "emodetect.backends.worker"], capture_output=True, text=True, check=False)
+    found = subprocess.run(
+        ["pgrep", "-P", str(process), "-f", "emodetect.backends.worker"], capture_output=True, text=True, check=False
+    )
     return [int(line) for line in found.stdout.split()]
