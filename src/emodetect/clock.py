@@ -11,7 +11,7 @@ import threading
 import time
 
 LATE_SECONDS = 1.0
-"""Who looks at a clock several times a second and is so much too late was not running."""
+"""A process that reads the clock several times per second and is later than this was stopped."""
 
 
 def now() -> float:
@@ -22,7 +22,7 @@ def now() -> float:
 
 
 class AwakeClock:
-    """A clock that stands still while the process is stopped or the machine asleep; it must be read several times a second.
+    """A clock that stands still while the process is stopped or the machine asleep; it must be read several times per second.
 
     It does not matter which thread reads it.
 

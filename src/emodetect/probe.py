@@ -96,11 +96,12 @@ def first_sound(file: MediaFile) -> float | None:
     if not unit or not first:
         return None
     begin = re.search(rb"^  Duration: .* start: (-?[\d.]+)", found.stderr, re.MULTILINE)  # not in files without times, as WAV
-    starts = [float(begin[1]) if begin else 0.0]
-    picture = _first_picture(file)
-    if picture is not None and (time := _picture_time(picture.stderr.decode(errors="replace"))) is not None:
-        starts.append(time)  # where the sound comes hours later, FFmpeg takes the sound's start for the file's
-    return int(first[1]) * int(unit[1]) / int(unit[2]) - min(starts)
+    start = float(begin[1]) if begin else 0.0
+    # Where the sound comes hours after the pictures, FFmpeg takes the sound's start for the file's.
+    if start > 0 and (picture := _first_picture(file)) is not None:
+        time = _picture_time(picture.stderr.decode(errors="replace"))
+        start = start if time is None else min(start, time)
+    return int(first[1]) * int(unit[1]) / int(unit[2]) - start
 
 
 def _picture_time(messages: str) -> float | None:

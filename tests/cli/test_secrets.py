@@ -34,7 +34,7 @@ ADDRESSES = [
 ]
 
 HOSTILE = "a\rb\x1b[31mc\x1b]0;title\x07\u202ed\x9b2Je"
-"""A name with which a file clears the screen, colours it, renames the window, or looks like another."""
+"""A name with which a file clears the screen, colors it, renames the window, or looks like another."""
 
 
 @pytest.fixture(autouse=True)

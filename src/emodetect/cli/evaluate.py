@@ -70,12 +70,13 @@ def evaluate(
     """Judge models on labelled face crops, without face detection."""
     from emodetect.backends.conventions import UNSTATED
     from emodetect.backends.registry import RESERVED
-    from emodetect.cli.trial import show_trials
-    from emodetect.training.conventions_trial import take_sample
     from emodetect.training.evaluation import Exam, read_exam_faces
     from emodetect.training.label_names import WORDS
 
     if try_conventions:
+        from emodetect.cli.trial import show_trials
+        from emodetect.training.conventions_trial import take_sample
+
         if votes or plot or plot_calibration or views > 1:
             raise UsageError("--try-conventions does not go with --votes, --views, --plot or --plot-calibration")
         if not models or any(model in RESERVED for model in models):
@@ -83,7 +84,7 @@ def evaluate(
         faces = read_exam_faces(data, folder_labels or WORDS)
         for text in faces.notes:
             note(f"emodetect: {text}")
-        show_trials(take_sample(faces, sample), backend, models, conventions, views, max_model_memory, output_format)
+        show_trials(take_sample(faces, sample), backend, models, conventions, max_model_memory, output_format)
         return
     check_outputs([(plot, PICTURE_SUFFIXES), (plot_calibration, PICTURE_SUFFIXES)], overwrite=overwrite)
     exam = Exam.read(data, votes, folder_labels or WORDS)

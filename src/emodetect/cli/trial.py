@@ -25,7 +25,6 @@ def show_trials(
     backend: str,
     models: Sequence[str],
     conventions: ModelConventions,
-    views: int,
     max_model_memory: int,
     output_format: str,
 ) -> None:
@@ -33,7 +32,7 @@ def show_trials(
     trials = {}
     for model in models:
         # Not entered, since it would tell what it assumes.
-        with closing(make_backend(backend, model, conventions, views, max_model_memory)) as loaded, progress_bar() as progress:
+        with closing(make_backend(backend, model, conventions, 1, max_model_memory)) as loaded, progress_bar() as progress:
             loaded.load()
             update = partial(progress.update, progress.add_task(one_line(Path(model).name), total=None))
             trials[model] = try_conventions(loaded, conventions, faces, update)

@@ -44,7 +44,7 @@ _FOLLOWED = "http,https,httpproxy,tcp,tls,crypto"
 """The protocols for playlists, where they are allowed."""
 
 _MJPEG_RATE = 25.0
-"""Frames a second of a stream of JPEGs, which never says: what FFmpeg assumes."""
+"""Frames per second of a stream of JPEGs, which never says: what FFmpeg assumes."""
 
 MOST_BYTES = 64_000_000
 """What a stream may send before a picture comes of it. One of the largest pictures of the largest cameras has a quarter of it."""
