@@ -12,13 +12,13 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from emodetect.cures import OPENCV_CURE
 from emodetect.errors import BackendUnavailableError, ModelError
 from emodetect.faces.boxes import intersection_over_smaller
 from emodetect.faces.cascade import default_cascade
 from emodetect.faces.cascade_file import load_cascade
 from emodetect.faces.tracker import FaceTracker
-from emodetect.suggestions import did_you_mean_file
+from emodetect.system.install_hints import OPENCV_CURE
+from emodetect.text.suggestions import did_you_mean_file
 from emodetect.types import Box, Detection
 
 _WINDOW = 24

@@ -1,0 +1,1 @@
+"""Media files: FFmpeg, probing, encoding, containers and images."""
