@@ -90,7 +90,7 @@ def test_without_any_nothing_is_opened_or_created(tmp_path: Path, moving_clip: M
     folder.mkdir()
     (folder / "__init__.py").write_text("def get_ffmpeg_exe():\n    raise RuntimeError\n")
     log = tmp_path / "log.jsonl"
-    path = os.pathsep.join([str(tmp_path), str(Path(ffmpeg.__file__).parents[1])])
+    path = os.pathsep.join([str(tmp_path), str(Path(ffmpeg.__file__).parents[2])])
     done = run("video", moving_clip.path, "--log", log, env={"PYTHONPATH": path, VARIABLE: "/nowhere"})
     assert_one_line(done, 1, "IMAGEIO_FFMPEG_EXE names /nowhere, which is no program; it is missing", "pip")
     assert not log.exists()

@@ -1,1 +1,1 @@
-"""Scores over time."""
+"""Emotion scores over time."""

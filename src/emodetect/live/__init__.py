@@ -1,1 +1,1 @@
-"""A live session."""
+"""A live session: tracking, classification, rendering, keys and the window."""

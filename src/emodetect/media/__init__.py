@@ -1,1 +1,1 @@
-"""Media files: FFmpeg, probing, encoding, containers and images."""
+"""Media files: the FFmpeg program, probing, safe opening, containers, orientation and image files."""

@@ -1,1 +1,1 @@
-"""The operating system and the environment."""
+"""The operating system: processes, files, the environment, the display."""

@@ -1,1 +1,1 @@
-"""Text for people."""
+"""Text for people: printable characters, and suggestions."""
