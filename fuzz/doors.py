@@ -31,7 +31,7 @@ class Door:
 
 def _emodetect(*arguments: str | Path) -> Any:
     """The command line, in this process."""
-    from emodetect.cli import cli
+    from emodetect.cli.group import cli
 
     return cli.main([str(argument) for argument in arguments], standalone_mode=False)
 
@@ -230,9 +230,10 @@ def _resume(path: Path) -> None:
     from emodetect.training.hyperparameters import Settings
 
     import_keras()
+    from emodetect.training.data.run_data import prepare
+
     from emodetect.training.architectures import architecture_named
     from emodetect.training.checkpoint import Checkpoint
-    from emodetect.training.data.run_data import prepare
 
     if path.name == "log.csv":
         read_log(path)
