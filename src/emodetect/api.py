@@ -17,8 +17,8 @@ from emodetect.backends.verifier import EmbeddedVerifier
 from emodetect.emotions.scorer import MAX_FAILURES
 from emodetect.emotions.smoother import ScoreSmoother
 from emodetect.errors import UsageError
+from emodetect.faces.detector import MinFace
 from emodetect.faces.detectors import DETECTORS, create_detector
-from emodetect.faces.haar import MinFace
 from emodetect.limits import MOST_NUMBER
 from emodetect.pipeline import EmotionPipeline
 from emodetect.sources.images import address_error, read_image

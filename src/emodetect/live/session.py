@@ -31,7 +31,7 @@ from emodetect.emotions.smoother import ScoreSmoother
 from emodetect.emotions.stable_labels import SteadyLabels
 from emodetect.errors import OutputError
 from emodetect.faces.boxes import crop
-from emodetect.faces.haar import FaceDetector
+from emodetect.faces.detector import FaceDetector
 from emodetect.faces.search import SCAN_EVERY, FaceSearch
 from emodetect.faces.tracker import FaceTracker, Outlook
 from emodetect.faces.verifier import FaceVerifier
