@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from emodetect.overlay import COLORS
+from emodetect.drawing.overlay import COLORS
 from emodetect.types import Emotion, Image
 from tests.builders import make_background, place_face, write_clip, write_plugin
 from tests.cli.desktop import Desktop, open_desktop, wait_until
@@ -142,7 +142,7 @@ class TestWindow:
     ) -> None:
         log = tmp_path / "a.jsonl"
         with live(desktop, "--source", still_clip, "--loop", "--log", log) as process:
-            wait_until(lambda: has_scores(log) and desktop.window("emodetect"), "a labelled face")
+            wait_until(lambda: has_scores(log) and desktop.window("emodetect"), "a labeled face")
             # The log may be a frame ahead of the screen, and a box settles only with time.
             wait_until(lambda: is_framed(desktop.screenshot("emodetect"), last_face(log)), "the face's frame and label")
             desktop.quit("emodetect", process)
@@ -152,7 +152,7 @@ class TestWindow:
     def test_the_mirror_shows_the_face_on_the_other_side(self, desktop: Desktop, still_clip: Path, tmp_path: Path) -> None:
         log = tmp_path / "a.jsonl"
         with live(desktop, "--source", still_clip, "--loop", "--mirror", "--log", log) as process:
-            wait_until(lambda: has_scores(log) and desktop.window("emodetect"), "a labelled face")
+            wait_until(lambda: has_scores(log) and desktop.window("emodetect"), "a labeled face")
             face = last_face(log)
             assert face["box"]["x"] < 200  # the log stays as the camera sees it
             wait_until(lambda: is_framed(desktop.screenshot("emodetect"), last_face(log), mirrored=True), "the mirror image")
@@ -183,7 +183,7 @@ class TestWindow:
         with serve_mjpeg([still_picture]) as address:
             origin = ["--source", str(still_clip), "--loop"] if source == "clip" else ["--source", address]
             with live(desktop, *origin, *models[backend], "--log", log) as process:
-                wait_until(lambda: has_scores(log) and desktop.window("emodetect"), "a labelled face")
+                wait_until(lambda: has_scores(log) and desktop.window("emodetect"), "a labeled face")
                 desktop.quit("emodetect", process)
                 end(process)
         assert process.returncode == 0

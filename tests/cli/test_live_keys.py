@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from emodetect.drawing.overlay import COLORS
 from emodetect.drawing.palette import BLACK
-from emodetect.hud import draw_help
-from emodetect.overlay import COLORS
+from emodetect.live.hud import draw_help
 from emodetect.types import Emotion, Image
 from tests.builders import make_background, make_image, place_face, write_clip, write_plugin
 from tests.cli.desktop import Desktop, open_desktop, wait_until
@@ -154,7 +154,7 @@ def is_dark(area: Image) -> bool:
 
 def test_what_is_seen_changes(desktop: Desktop, press: Callable[..., Image], still_clip: Path) -> None:
     with live(desktop, "--source", still_clip, "--loop") as process:
-        wait_for_screen(desktop, lambda s: frame_is(Emotion.HAPPY)(s) and has_label(s) and has_bars(s), "a labelled face")
+        wait_for_screen(desktop, lambda s: frame_is(Emotion.HAPPY)(s) and has_label(s) and has_bars(s), "a labeled face")
         press("b", lambda s: not has_bars(s) and has_label(s))
         press("l", lambda s: not has_label(s) and frame_is(Emotion.HAPPY)(s))
         press("f", lambda s: not has_numbers(s))
@@ -177,7 +177,7 @@ def test_a_key_that_is_held_down_is_obeyed_once(
     desktop: Desktop, press: Callable[..., Image], still_clip: Path, tmp_path: Path
 ) -> None:
     with live(desktop, "--source", still_clip, "--loop", "--snapshots", tmp_path) as process:
-        wait_for_screen(desktop, has_label, "a labelled face")
+        wait_for_screen(desktop, has_label, "a labeled face")
         desktop.hold("emodetect", "s", seconds=1.5)
         press("b", lambda s: not has_bars(s))
         assert 1 <= len(list(tmp_path.glob("*.png"))) <= 2  # the desktop waits for a moment before it repeats a key
@@ -193,7 +193,7 @@ def test_a_recording_that_cannot_be_written_ends_itself_only(
     folder = tmp_path / "folder"
     folder.mkdir()
     with live(desktop, "--source", still_clip, "--loop", folder=folder) as process:
-        wait_for_screen(desktop, has_label, "a labelled face")
+        wait_for_screen(desktop, has_label, "a labeled face")
         folder.rmdir()  # where recordings would go
         press("r", lambda s: has_banner(s) and not is_red(s))
         press("b", lambda s: not has_bars(s))
@@ -235,7 +235,7 @@ def test_the_help_speaks_the_windows_language(desktop: Desktop, press: Callable[
 def test_smaller_faces_can_be_left_out(press: Callable[..., Image], desktop: Desktop, still_clip: Path) -> None:
     found = frame_is(Emotion.HAPPY)
     with live(desktop, "--source", still_clip, "--loop", "--min-face", "30%") as process:
-        wait_for_screen(desktop, found, "a labelled face")
+        wait_for_screen(desktop, found, "a labeled face")
         wait_for_screen(desktop, lambda s: not has_third_line(s), "the end of the hint at the keys")
         press("plus", has_banner)
         press("plus", lambda s: not found(s))  # 47 % of the height, and the face has 31 %
@@ -289,7 +289,7 @@ def test_a_saved_picture_shows_no_face_where_faces_are_hidden(
 ) -> None:
     arguments: list[str | Path] = ["--source", still_clip, "--loop", "--anonymize", "box", "--snapshots", tmp_path]
     with live(desktop, *arguments) as process:
-        wait_for_screen(desktop, frame_is(Emotion.HAPPY), "a labelled face, which the window shows")
+        wait_for_screen(desktop, frame_is(Emotion.HAPPY), "a labeled face, which the window shows")
         press("s", lambda _: list(tmp_path.glob("emodetect-*.png")))
         desktop.quit("emodetect", process)
         end(process)

@@ -12,8 +12,8 @@ import imageio_ffmpeg
 import numpy as np
 import pytest
 
+from emodetect.drawing.overlay import draw
 from emodetect.errors import OutputError
-from emodetect.overlay import draw
 from emodetect.sinks.video_file import AnnotatedVideo, LiveRecording, VideoEncoder
 from emodetect.sources.video import VideoFile
 from emodetect.types import Box, Image

@@ -18,14 +18,14 @@ import numpy as np
 import pytest
 
 from emodetect.errors import SourceError
-from emodetect.media import MediaFile
-from emodetect.probe import clip_facts
+from emodetect.media.media_file import MediaFile
+from emodetect.media.playlists import allow_playlists
+from emodetect.media.probe import clip_facts
 from emodetect.report.pictures import CopyError, playable_copy
-from emodetect.sources.playlists import allow_playlists
 from emodetect.sources.video import ClipPart, VideoFile, _Clock
 from emodetect.types import Frame, Image
 from tests.builders import PHOTO, MovingClip, make_background, make_image, shared_data, write_clip
-from tests.test_orientation import MATRICES, shown, turned
+from tests.media.test_orientation import MATRICES, shown, turned
 
 
 def ffmpeg(*arguments: str | Path) -> None:

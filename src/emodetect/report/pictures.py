@@ -10,12 +10,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from emodetect.children import run_child
 from emodetect.errors import SourceError
 from emodetect.faces.boxes import crop
-from emodetect.ffmpeg import ffmpeg_program
-from emodetect.scratch import scratch_file
+from emodetect.media.ffmpeg import ffmpeg_program
 from emodetect.sources.video import VideoFile
+from emodetect.system.child_processes import run_child
+from emodetect.system.temporary_folders import scratch_file
 from emodetect.types import Box, Frame, Image
 
 _CLIP_WIDTH, _STILL_WIDTH, _FACE_WIDTH = 640, 480, 160

@@ -11,12 +11,12 @@ from typing_extensions import override
 
 from emodetect.drawing.style import Style
 from emodetect.errors import OutputError
-from emodetect.files import free_name
-from emodetect.interruption import Task, past_one_interruption
+from emodetect.queues.interruption import Task, past_one_interruption
 from emodetect.sinks.anonymized import AnonymizedSink
 from emodetect.sinks.background import BackgroundSink
 from emodetect.sinks.base import Sink
 from emodetect.sinks.video_file import LiveRecording
+from emodetect.system.output_files import free_name
 from emodetect.types import Frame, FrameResult
 
 _WAITING = 30
@@ -39,7 +39,7 @@ class Recorder(Sink):
         name: says what a section that begins now is called; where there is such a file already, a number is added.
         frames_per_second: the files' constant rate.
         style: words and letters; None for English.
-        anonymize: how faces are hidden, as for `emodetect.anonymize`; None for not at all.
+        anonymize: how faces are hidden, as for `emodetect.drawing.anonymize`; None for not at all.
 
     Attributes:
         path: the file that is being written; None while it is off.

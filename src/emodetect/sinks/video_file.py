@@ -17,17 +17,17 @@ import cv2
 import numpy as np
 from typing_extensions import override
 
-from emodetect.children import run_child, start_child
+from emodetect.drawing.overlay import Layout, Style, draw
+from emodetect.emotions.stable_labels import SteadyLabels
 from emodetect.errors import OutputError, SourceError
-from emodetect.ffmpeg import ffmpeg_program
-from emodetect.files import check_still_there, open_output, written_whole
-from emodetect.interruption import past_one_interruption
-from emodetect.media import MediaFile
-from emodetect.overlay import Layout, Style, draw
-from emodetect.probe import first_sound
-from emodetect.sinks import matroska
+from emodetect.media import matroska
+from emodetect.media.ffmpeg import ffmpeg_program
+from emodetect.media.media_file import MediaFile
+from emodetect.media.probe import first_sound
+from emodetect.queues.interruption import past_one_interruption
 from emodetect.sinks.base import Sink
-from emodetect.steady import SteadyLabels
+from emodetect.system.child_processes import run_child, start_child
+from emodetect.system.output_files import check_still_there, open_output, written_whole
 from emodetect.types import Frame, FrameResult, Image
 
 _log = logging.getLogger(__name__)

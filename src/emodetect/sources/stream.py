@@ -8,14 +8,14 @@ from urllib.parse import urlsplit, urlunsplit
 import cv2
 import numpy as np
 
-from emodetect.capture_options import capture_options
 from emodetect.errors import SourceError
+from emodetect.media.capture_options import capture_options
 from emodetect.sources.frozen import FrozenWatch
 from emodetect.sources.http import HttpStream
 from emodetect.sources.mjpeg import JpegScanner
 from emodetect.sources.rtsp import RtspRelay
 from emodetect.sources.sockets import Sockets
-from emodetect.text import public_address
+from emodetect.text.printable import public_address
 from emodetect.types import Image
 
 STREAM_SCHEMES = ("rtsp://", "rtsps://", "rtmp://", "http://", "https://", "udp://", "tcp://")

@@ -15,19 +15,19 @@ import cv2
 import numpy as np
 from typing_extensions import Self
 
-from emodetect.capture_options import capture_options
-from emodetect.children import kill_child, start_child
 from emodetect.errors import OutputError, SourceError
-from emodetect.ffmpeg import ffmpeg_program
-from emodetect.media import MediaFile
-from emodetect.once import warn_once
-from emodetect.orientation import Orientation
-from emodetect.probe import ClipFacts, clip_facts, decodes, is_playlist
-from emodetect.quiet import quiet_native_output
+from emodetect.media.capture_options import capture_options
+from emodetect.media.ffmpeg import ffmpeg_program
+from emodetect.media.media_file import MediaFile
+from emodetect.media.orientation import Orientation
+from emodetect.media.pixel_limit import check_pixels
+from emodetect.media.playlists import allows_playlists
+from emodetect.media.probe import ClipFacts, clip_facts, decodes, is_playlist
 from emodetect.sources.frozen import FrozenWatch
-from emodetect.sources.pixels import check_pixels
-from emodetect.sources.playlists import allows_playlists
-from emodetect.suggestions import meant_for_another
+from emodetect.system.assumptions import warn_once
+from emodetect.system.child_processes import kill_child, start_child
+from emodetect.system.native_output import quiet_native_output
+from emodetect.text.suggestions import meant_for_another
 from emodetect.types import Frame, Image
 
 _log = logging.getLogger(__name__)
