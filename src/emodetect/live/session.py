@@ -458,4 +458,5 @@ def time_stamped(suffix: str) -> Path:
 
 def wants_to_quit(window: Window) -> bool:
     """Whether the user has closed a window in which nothing is shown yet, or pressed a key for it."""
-    return not window.is_open or Command.QUIT in map(command_of, window.pressed())
+    # In this order: the window is closed while its events are handled.
+    return Command.QUIT in map(command_of, window.pressed()) or not window.is_open
