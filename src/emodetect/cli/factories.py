@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from emodetect.backends.base import EmotionBackend
     from emodetect.backends.conventions import ModelConventions
     from emodetect.drawing.style import Style
-    from emodetect.faces.haar import FaceDetector
+    from emodetect.faces.detector import FaceDetector
     from emodetect.faces.verifier import FaceVerifier
 
 
@@ -76,8 +76,8 @@ def make_detector(
     Raises:
         UsageError: the command line has options that this detector does not use.
     """
+    from emodetect.faces.detector import MinFace
     from emodetect.faces.detectors import create_detector
-    from emodetect.faces.haar import MinFace
 
     if kind == "none":
         _refuse_options("cascade", "scale_factor", "min_neighbors", "min_face", "verify", beside="--detector none")

@@ -13,7 +13,7 @@ from typing_extensions import override
 from emodetect.backends.conventions import Scaling
 from emodetect.backends.limits import parse_size
 from emodetect.errors import UsageError
-from emodetect.limits import MOST_NUMBER
+from emodetect.text.numbers import MOST_NUMBER
 from emodetect.text.printable import looks_like_address
 
 
