@@ -51,6 +51,9 @@ _LOOK_EVERY = 0.05
 _FACES_AT_ONCE = 16
 """Faces in one call: a crowd would multiply what a large network needs for each."""
 
+_SAID = "`debug` shows what it said"
+"""Hint of errors."""
+
 _PIPE_BYTES = 2**20
 
 _MOST_JSON = 2**22
@@ -306,8 +309,10 @@ class IsolatedBackend(EmotionBackend):
             raise self._error(self._watch.too_much_memory())
         if kind is not None:
             known = getattr(errors, str(kind), None)
-            message = str(about.get("message"))
-            raise (known if isinstance(known, type) and issubclass(known, EmodetectError) else BackendError)(message)
+            parameter, hint = (about[key] and str(about[key]) for key in ("parameter", "hint"))
+            raise (known if isinstance(known, type) and issubclass(known, EmodetectError) else BackendError)(
+                str(about.get("message")), parameter=parameter, hint=hint
+            )
         return about, stream
 
     @property
@@ -331,7 +336,7 @@ class IsolatedBackend(EmotionBackend):
         code = process.poll()
         if code is None:
             self._kill()
-            return BackendError(f"{self._subject}: its process gives no answer that can be read; --debug shows what it said")
+            return BackendError(f"{self._subject}: its process gives no answer that can be read", hint=_SAID)
         bounds = self._job.bounds
         if code >= 0:
             how = f"ended by itself (exit code {code})"
@@ -341,8 +346,8 @@ class IsolatedBackend(EmotionBackend):
             how = f"was ended by {signal.Signals(-code).name}"
             if -code in {getattr(signal, name, None) for name in ("SIGKILL", "SIGABRT", "SIGBUS")}:
                 how += ", perhaps for want of memory"
-                how += f" (--max-model-memory is {size_in_words(bounds.memory)})" if bounds else ""
-        return BackendError(f"{self._subject}: its process {how}; --debug shows what it said")
+                how += f" (`max_model_memory` is {size_in_words(bounds.memory)})" if bounds else ""
+        return BackendError(f"{self._subject}: its process {how}", hint=_SAID)
 
     def _kill(self) -> None:
         if (process := self._process) is not None:
@@ -408,7 +413,7 @@ class _Watch:
 
     def too_much_memory(self) -> str:
         """Why the process is ended that takes too much memory."""
-        limit = "" if self._memory is None else f" ({size_in_words(self._memory)}, --max-model-memory)"
+        limit = "" if self._memory is None else f" ({size_in_words(self._memory)}, `max_model_memory`)"
         return f"{'loading it' if self.is_loading else 'reading faces with it'} takes more memory than it may{limit}"
 
     def _run(self) -> None:

@@ -178,7 +178,7 @@ def _check_place(path: Path, overwrite: bool, suffixes: tuple[str, ...]) -> None
 
 
 def _exists_already(path: Path) -> OutputError:
-    return OutputError(f"{path}: exists already; --overwrite replaces it")
+    return OutputError(f"{path}: exists already", hint="`overwrite` replaces it")
 
 
 def place_of(path: Path) -> object:

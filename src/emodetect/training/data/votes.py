@@ -83,8 +83,8 @@ def read_votes(path: Path, keys: Sequence[str]) -> Votes:
         if is_row_key(next(iter(table))):
             if not is_row_key(keys[0]):
                 raise DatasetError(
-                    f"{path}: its rows are those of the original fer2013.csv, which --data must name; for a folder of images it "
-                    "takes a column 'image' with their paths (docs/train.md)"
+                    f"{path}: its rows are those of the original fer2013.csv, which `data` must name",
+                    hint="for a folder of images it takes a column 'image' with their paths (docs/train.md)",
                 )
             if missing:
                 found = f"{path}: has {len(table):,} rows and no {missing[0]!r}"
