@@ -17,20 +17,21 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from emodetect.benchmark.made_clip import portrait_path, write_made_clip
 from emodetect.benchmark.measure import Bench, Configuration
-from emodetect.benchmark.start import measure_start
+from emodetect.benchmark.startup import measure_start
+from emodetect.benchmark.synthetic_clip import portrait_path, write_made_clip
 from emodetect.benchmark.tutorial import ensure_deepface_weights
-from emodetect.environment import prepare_own_process
 from emodetect.errors import BackendUnavailableError, EmodetectError
 from emodetect.faces.boxes import intersection_over_union
-from emodetect.faces.haar import HaarDetector, MinFace
+from emodetect.faces.detector import MinFace
+from emodetect.faces.haar import HaarDetector
 from emodetect.faces.search import SCAN_EVERY, FaceSearch
 from emodetect.faces.tracker import FaceTracker
 from emodetect.pipeline import locate
-from emodetect.quiet import silence_libraries
 from emodetect.sources.video import VideoFile
-from emodetect.text import counted
+from emodetect.system.environment import prepare_own_process
+from emodetect.system.native_output import silence_libraries
+from emodetect.text.printable import counted
 from emodetect.types import Box
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"

@@ -20,7 +20,7 @@ from typing import Any
 import imageio_ffmpeg
 from screen import screen
 
-from emodetect.benchmark.made_clip import write_made_clip
+from emodetect.benchmark.synthetic_clip import write_made_clip
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 SHOWN = {"memory_mb": "memory, MiB", "threads": "threads", "files": "open files", "frames_per_second": "frames tracked a second"}

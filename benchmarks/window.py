@@ -24,18 +24,18 @@ from emodetect.backends.base import EmotionBackend
 from emodetect.backends.isolated import IsolatedBackend
 from emodetect.backends.registry import create_backend
 from emodetect.backends.verifier import EmbeddedVerifier
-from emodetect.benchmark.made_clip import write_walking_clip
-from emodetect.environment import prepare_own_process
+from emodetect.benchmark.synthetic_clip import write_walking_clip
 from emodetect.faces.boxes import intersection_over_union
 from emodetect.faces.haar import HaarDetector
 from emodetect.faces.tracker import FaceTracker
-from emodetect.live import LiveSession
-from emodetect.quiet import silence_libraries
+from emodetect.live.session import LiveSession
+from emodetect.live.view import View
+from emodetect.live.window import Window
 from emodetect.sinks.recorder import Recorder
-from emodetect.sinks.window import Window
 from emodetect.sources.camera import LiveCapture, LiveSource
+from emodetect.system.environment import prepare_own_process
+from emodetect.system.native_output import silence_libraries
 from emodetect.types import EMOTIONS, Box, Frame, FrameResult, Image
-from emodetect.view import View
 
 RATE = 30.0
 SPEEDS = 0.5, 1.0

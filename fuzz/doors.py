@@ -177,7 +177,7 @@ def _make_data(folder: Path) -> list[Path]:
 
 
 def _read_data(path: Path) -> None:
-    from emodetect.training.dataset import read_data_set
+    from emodetect.training.data.dataset import read_data_set
 
     read_data_set(path)
 
@@ -211,7 +211,7 @@ def _baseline() -> Any:
 
 def _make_run(folder: Path) -> list[Path]:
     from emodetect.backends.keras_import import import_keras
-    from emodetect.training.settings import Settings
+    from emodetect.training.hyperparameters import Settings
     from tests.training.data_sets import write_data_set
 
     import_keras()
@@ -226,13 +226,14 @@ def _make_run(folder: Path) -> list[Path]:
 
 def _resume(path: Path) -> None:
     from emodetect.backends.keras_import import import_keras
-    from emodetect.training.log import read_log
-    from emodetect.training.settings import Settings
+    from emodetect.training.history import read_log
+    from emodetect.training.hyperparameters import Settings
 
     import_keras()
+    from emodetect.training.data.run_data import prepare
+
     from emodetect.training.architectures import architecture_named
     from emodetect.training.checkpoint import Checkpoint
-    from emodetect.training.parts import prepare
 
     if path.name == "log.csv":
         read_log(path)
@@ -303,7 +304,7 @@ def _configure(path: Path) -> int:
     """What the commands make of a file, which none of them then does."""
     import click
 
-    from emodetect.cli.settings import settings_of_all
+    from emodetect.cli.configuration import settings_of_all
     from tests.cli.parsing import parse
 
     try:

@@ -11,7 +11,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from emodetect.benchmark.made_clip import portrait_path
+from emodetect.benchmark.synthetic_clip import portrait_path
 from emodetect.types import Image
 from tests.builders import PHOTO, write_clip
 

@@ -10,14 +10,15 @@ import numpy.typing as npt
 import pytest
 from typing_extensions import override
 
+from emodetect.emotions.smoother import ScoreSmoother
 from emodetect.errors import BackendError, ModelError, SourceError
 from emodetect.faces.boxes import intersection_over_union
-from emodetect.faces.haar import HaarDetector, MinFace
+from emodetect.faces.detector import MinFace
+from emodetect.faces.haar import HaarDetector
 from emodetect.faces.search import FaceSearch
 from emodetect.faces.tracker import FaceTracker
 from emodetect.faces.verifier import FaceVerifier
 from emodetect.pipeline import EmotionPipeline, locate, readings
-from emodetect.smoother import ScoreSmoother
 from emodetect.sources.video import VideoFile
 from emodetect.types import EMOTIONS, Box, Detection, Emotion, EmotionScores, Face, Frame, FrameResult, Image
 from tests.builders import (

@@ -14,7 +14,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from emodetect.environment import prepare
+from emodetect.system.environment import prepare
 
 if TYPE_CHECKING:
     from emodetect.api import analyze, open_pipeline, stream

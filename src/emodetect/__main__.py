@@ -16,8 +16,8 @@ def main() -> None:
         print("emodetect: interrupted", file=sys.stderr, flush=True)
         os._exit(130)
     except ImportError as error:
-        from emodetect.cures import package_cure
         from emodetect.errors import broken_package, first_line
+        from emodetect.system.install_hints import package_cure
 
         name = broken_package(error) or "emodetect"
         sys.exit(f"emodetect: the package {name} is missing or broken ({first_line(error)}): {package_cure(name)}")

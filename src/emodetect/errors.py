@@ -46,7 +46,7 @@ class BackendError(EmodetectError):
 
 
 class DatasetError(EmodetectError):
-    """A data set is incomplete or holds something that is not a labelled face."""
+    """A data set is incomplete or holds something that is not a labeled face."""
 
 
 class OutputError(EmodetectError):

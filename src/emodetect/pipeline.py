@@ -8,15 +8,15 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from emodetect.ahead import ahead
 from emodetect.backends.base import EmotionBackend
+from emodetect.emotions.scorer import MAX_FAILURES, EmotionReader
+from emodetect.emotions.smoother import ScoreSmoother
 from emodetect.faces.boxes import crop, intersection_over_union
-from emodetect.faces.haar import FaceDetector
+from emodetect.faces.detector import FaceDetector
 from emodetect.faces.search import SCAN_EVERY, FaceSearch
 from emodetect.faces.tracker import SAME_FACE, FaceTracker, Place, Standing
 from emodetect.faces.verifier import FaceVerifier
-from emodetect.reader import MAX_FAILURES, EmotionReader
-from emodetect.smoother import ScoreSmoother
+from emodetect.queues.prefetch import ahead
 from emodetect.stopwatch import Stopwatch
 from emodetect.types import Box, Detection, EmotionScores, Face, FaceReading, Frame, FrameResult, Image
 

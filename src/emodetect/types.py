@@ -1,4 +1,4 @@
-"""The values that flow from room to room (numpy only)."""
+"""The values that flow from module to module (NumPy only)."""
 
 from __future__ import annotations
 
@@ -171,7 +171,7 @@ class FaceReading:
         scores: the emotion scores, or None while no backend has answered for this face yet (live only).
         uncertain: whether the highest score is too low to be trusted.
         uncertain_below: the score below which it is, 0 to 1.
-        held: an emotion to show although another has the highest score by now; see `emodetect.steady`.
+        held: an emotion to show although another has the highest score by now; see `emodetect.emotions.stable_labels`.
     """
 
     box: Box

@@ -13,8 +13,8 @@ import imageio_ffmpeg
 import pytest
 
 from emodetect.backends.onnx_session import EMBEDDED
-from emodetect.cures import KERAS_CURE, OPENCV_CURE, package_cure
 from emodetect.faces.cascade import CASCADE_NAME
+from emodetect.system.install_hints import KERAS_CURE, OPENCV_CURE, package_cure
 from tests.builders import PHOTO, ROOT, MovingClip, absent, copy_opencv, copy_package, overlay
 from tests.cli.desktop import open_desktop
 from tests.cli.running import TIMEOUT, assert_one_line, command, environment, run

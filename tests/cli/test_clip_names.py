@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from emodetect.media import MediaFile
-from emodetect.orientation import Orientation
-from emodetect.probe import clip_facts
+from emodetect.media.media_file import MediaFile
+from emodetect.media.orientation import Orientation
+from emodetect.media.probe import clip_facts
 from emodetect.sources.video import VideoFile
 from tests.builders import MovingClip, write_clip
 from tests.cli.running import run
+from tests.media.test_orientation import MATRICES, ONE
 from tests.sources.test_video import with_matrix
-from tests.test_orientation import MATRICES, ONE
 
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems do not have files of all these names")
 

@@ -15,9 +15,9 @@ from unittest.mock import patch
 import cv2
 import pytest
 
-from emodetect import environment
 from emodetect.backends.deepface_weights import weights_path
 from emodetect.drawing.fonts import _folders
+from emodetect.system import environment
 from tests.builders import PHOTO, MovingClip
 from tests.cli.running import TIMEOUT, assert_one_line, command, run
 from tests.cli.running import environment as changed

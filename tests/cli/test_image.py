@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 import pytest
 
-from emodetect.benchmark.made_clip import portrait_path
+from emodetect.benchmark.synthetic_clip import portrait_path
 from emodetect.sources.images import read_image
 from emodetect.types import EMOTIONS
 from tests.builders import PHOTO, PHOTO_FACE, shared_data

@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from emodetect.drawing.overlay import COLORS
 from emodetect.drawing.palette import BLACK
-from emodetect.hud import draw_help
-from emodetect.overlay import COLORS
+from emodetect.live.hud import draw_help
 from emodetect.types import Emotion, Image
 from tests.builders import make_background, make_image, place_face, write_clip, write_plugin
 from tests.cli.desktop import Desktop, open_desktop, wait_until
@@ -154,7 +154,7 @@ def is_dark(area: Image) -> bool:
 
 def test_what_is_seen_changes(desktop: Desktop, press: Callable[..., Image], still_clip: Path) -> None:
     with live(desktop, "--source", still_clip, "--loop") as process:
-        wait_for_screen(desktop, lambda s: frame_is(Emotion.HAPPY)(s) and has_label(s) and has_bars(s), "a labelled face")
+        wait_for_screen(desktop, lambda s: frame_is(Emotion.HAPPY)(s) and has_label(s) and has_bars(s), "a labeled face")
         press("b", lambda s: not has_bars(s) and has_label(s))
         press("l", lambda s: not has_label(s) and frame_is(Emotion.HAPPY)(s))
         press("f", lambda s: not has_numbers(s))
@@ -168,7 +168,7 @@ def test_what_is_seen_changes(desktop: Desktop, press: Callable[..., Image], sti
         press("h", has_help)
         press("Escape", lambda s: not has_help(s))  # what is open is closed first
         press("b", has_bars)
-        desktop.press("emodetect", "Escape")
+        desktop.quit("emodetect", process, "Escape")
         end(process)
     assert process.returncode == 0
 
@@ -177,12 +177,12 @@ def test_a_key_that_is_held_down_is_obeyed_once(
     desktop: Desktop, press: Callable[..., Image], still_clip: Path, tmp_path: Path
 ) -> None:
     with live(desktop, "--source", still_clip, "--loop", "--snapshots", tmp_path) as process:
-        wait_for_screen(desktop, has_label, "a labelled face")
+        wait_for_screen(desktop, has_label, "a labeled face")
         desktop.hold("emodetect", "s", seconds=1.5)
         press("b", lambda s: not has_bars(s))
         assert 1 <= len(list(tmp_path.glob("*.png"))) <= 2  # the desktop waits for a moment before it repeats a key
         desktop.hold("emodetect", "bracketright", seconds=1.0)
-        desktop.press("emodetect", "q")
+        desktop.quit("emodetect", process)
         assert "in " + str(tmp_path) in end(process)
     assert process.returncode == 0
 
@@ -193,11 +193,11 @@ def test_a_recording_that_cannot_be_written_ends_itself_only(
     folder = tmp_path / "folder"
     folder.mkdir()
     with live(desktop, "--source", still_clip, "--loop", folder=folder) as process:
-        wait_for_screen(desktop, has_label, "a labelled face")
+        wait_for_screen(desktop, has_label, "a labeled face")
         folder.rmdir()  # where recordings would go
         press("r", lambda s: has_banner(s) and not is_red(s))
         press("b", lambda s: not has_bars(s))
-        desktop.press("emodetect", "q")
+        desktop.quit("emodetect", process)
         errors = end(process)
     assert process.returncode == 0
     assert "cannot be written (No such file or directory)" in errors
@@ -211,7 +211,7 @@ def test_a_picture_larger_than_the_screen_is_seen_whole(desktop: Desktop, tmp_pa
         assert screen.shape[0] < 0.9 * 700  # of the screen's 1000 x 700
         assert screen.shape[1] < 0.9 * 1000
         assert has_numbers(screen)  # whose letters are as large as always
-        desktop.press("emodetect", "q")
+        desktop.quit("emodetect", process)
         end(process)
     assert process.returncode == 0
 
@@ -227,7 +227,7 @@ def test_the_help_speaks_the_windows_language(desktop: Desktop, press: Callable[
         wait_for_screen(desktop, frame_is(Emotion.HAPPY), "a face")
         screen = press("h", lambda s: (s.min(axis=2)[korean] > 180).all())
         assert (screen.min(axis=2)[english & ~korean] > 180).mean() < 0.5
-        desktop.press("emodetect", "q")
+        desktop.quit("emodetect", process)
         end(process)
     assert process.returncode == 0
 
@@ -235,7 +235,7 @@ def test_the_help_speaks_the_windows_language(desktop: Desktop, press: Callable[
 def test_smaller_faces_can_be_left_out(press: Callable[..., Image], desktop: Desktop, still_clip: Path) -> None:
     found = frame_is(Emotion.HAPPY)
     with live(desktop, "--source", still_clip, "--loop", "--min-face", "30%") as process:
-        wait_for_screen(desktop, found, "a labelled face")
+        wait_for_screen(desktop, found, "a labeled face")
         wait_for_screen(desktop, lambda s: not has_third_line(s), "the end of the hint at the keys")
         press("plus", has_banner)
         press("plus", lambda s: not found(s))  # 47 % of the height, and the face has 31 %
@@ -246,7 +246,7 @@ def test_smaller_faces_can_be_left_out(press: Callable[..., Image], desktop: Des
         press("space", has_banner)
         time.sleep(3)  # nobody is missed while the picture stands still
         assert not has_third_line(desktop.screenshot("emodetect"))
-        desktop.press("emodetect", "q")
+        desktop.quit("emodetect", process)
         end(process)
     assert process.returncode == 0
 
@@ -270,7 +270,7 @@ def test_pause_snapshot_and_recording(
         press("space", lambda s: np.abs(s[:280].astype(int) - still[:280]).max() > 60)
         press("s", lambda _: len(list(tmp_path.glob("emodetect-*.png"))) == 2)
         assert min(tmp_path.glob("emodetect-*.png")) == first, "names sort by time"
-        desktop.press("emodetect", "q")
+        desktop.quit("emodetect", process)
         end(process)
     assert process.returncode == 0
 
@@ -289,9 +289,9 @@ def test_a_saved_picture_shows_no_face_where_faces_are_hidden(
 ) -> None:
     arguments: list[str | Path] = ["--source", still_clip, "--loop", "--anonymize", "box", "--snapshots", tmp_path]
     with live(desktop, *arguments) as process:
-        wait_for_screen(desktop, frame_is(Emotion.HAPPY), "a labelled face, which the window shows")
+        wait_for_screen(desktop, frame_is(Emotion.HAPPY), "a labeled face, which the window shows")
         press("s", lambda _: list(tmp_path.glob("emodetect-*.png")))
-        desktop.press("emodetect", "q")
+        desktop.quit("emodetect", process)
         end(process)
 
     [path] = tmp_path.glob("emodetect-*.png")
@@ -328,7 +328,7 @@ def test_the_next_backend_is_loaded_while_the_picture_goes_on(
         wait_until(lambda: not children(process.pid), "DeepFace's end")
         wait_for_screen(desktop, lambda s: has_banner(s) and frame_is(Emotion.HAPPY)(s), "the reason, and the old labels")
         press("Tab", frame_is(Emotion.SAD))
-        desktop.press("emodetect", "q")
+        desktop.quit("emodetect", process)
         why, _ = end(process).splitlines()
         assert why.startswith("emodetect: DeepFace's weights are missing and cannot be downloaded: put ")
     assert process.returncode == 0

@@ -11,7 +11,7 @@ import pytest
 
 from emodetect.cli.messages import detail, note, say, shows_progress
 from emodetect.cli.options import COMMON_OPTIONS
-from emodetect.quiet import is_debugging, quiet_native_output
+from emodetect.system.native_output import is_debugging, quiet_native_output
 from tests.builders import PHOTO, make_background, write_clip
 from tests.cli.parsing import command_named, command_names, parse
 from tests.cli.running import run

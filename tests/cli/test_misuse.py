@@ -11,11 +11,11 @@ import pytest
 
 from emodetect.cli import _leave
 from emodetect.errors import EmodetectError, OutputError, SourceError
-from emodetect.files import check_output
 from emodetect.sources.camera import LiveSource
 from emodetect.sources.images import read_image
-from emodetect.sources.log import read_log
+from emodetect.sources.result_log import read_log
 from emodetect.sources.video import VideoFile
+from emodetect.system.output_files import check_output
 from tests.builders import PHOTO, MovingClip
 from tests.cli.parsing import parse
 from tests.cli.running import run

@@ -60,7 +60,7 @@ def without_interfaces() -> tuple[str, ...]:
 
 @pytest.fixture(scope="module")
 def faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Seven labelled pictures."""
+    """Seven labeled pictures."""
     return write_data_set(tmp_path_factory.mktemp("network"), train=1, test=1) / "test"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 import pytest
 
-from emodetect.cli.settings import key_of
+from emodetect.cli.configuration import key_of
 from tests.builders import PHOTO
 from tests.cli.parsing import options, parse
 from tests.cli.running import run

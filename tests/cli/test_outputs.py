@@ -13,8 +13,8 @@ import pytest
 
 from emodetect.cli import cli
 from emodetect.errors import EmodetectError, OutputError
-from emodetect.files import open_output
 from emodetect.sources.images import read_image
+from emodetect.system.output_files import open_output
 from emodetect.types import Image
 from tests.builders import PHOTO, MovingClip
 from tests.cli.running import TIMEOUT, assert_one_line, command, environment, run
@@ -112,7 +112,7 @@ def test_two_outputs_are_never_one_file(arguments: str) -> None:
 
 @pytest.mark.usefixtures("folder")
 def test_a_run_that_is_to_be_replaced_is_not_what_the_new_one_starts_from() -> None:
-    from emodetect.training.settings import Settings
+    from emodetect.training.hyperparameters import Settings
 
     Path("run").mkdir()
     Settings(data="data", votes=None, architecture="baseline", epochs=1).save(Path("run"), ["settings.json", "best.weights.h5"])

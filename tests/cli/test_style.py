@@ -10,10 +10,10 @@ import pytest
 
 from emodetect.cli.options import make_caption_style, make_style
 from emodetect.drawing import fonts
+from emodetect.drawing.contact_sheet import ContactSheet
 from emodetect.drawing.languages import NAMES, WORDS
+from emodetect.drawing.overlay import Style, draw
 from emodetect.drawing.style import find_style
-from emodetect.overlay import Style, draw
-from emodetect.sinks.contact_sheet import ContactSheet
 from emodetect.types import Box, Emotion, EmotionScores, FaceReading, Image
 from tests.builders import PHOTO, MovingClip
 from tests.cli.running import assert_one_line, run

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from emodetect.cli.table import print_table
-from emodetect.text import width
+from emodetect.text.printable import width
 
 HEADERS = ("state", "name", "what was found")
 ROWS = [("ok", "[red]n.onnx", "words " * 12), ("fault", "東京", "one\ttwo\n[bold]three")]

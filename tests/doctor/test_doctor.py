@@ -20,13 +20,13 @@ import pytest
 from emodetect.backends import cnn, onnx_session
 from emodetect.backends.deepface_weights import WEIGHTS_NAME
 from emodetect.backends.onnx_session import EMBEDDED
-from emodetect.checksums import checksum, recorded_checksum
 from emodetect.cli.table import print_cures
-from emodetect.cures import EMODETECT_CURE, FFMPEG_CURE, KERAS2_CURE, KERAS_CURE, OPENCV_CURE, package_cure, pip
-from emodetect.doctor import Status, cameras, deepface, files, keras, network, opencv, packages, screen
+from emodetect.doctor import Status, cameras, deepface, display, files, keras, onnx_runtime, opencv, packages
 from emodetect.doctor.opencv import library_cure
 from emodetect.faces.cascade import CASCADE_NAME, default_cascade
 from emodetect.sources import camera_list
+from emodetect.system.checksums import checksum, recorded_checksum
+from emodetect.system.install_hints import EMODETECT_CURE, FFMPEG_CURE, KERAS2_CURE, KERAS_CURE, OPENCV_CURE, package_cure, pip
 from tests.builders import ROOT, SITE, absent, copy_opencv, copy_package, overlay
 from tests.cli.running import TIMEOUT, environment, run
 
@@ -264,7 +264,7 @@ def test_a_network_that_is_missing_is_not_the_runtimes_fault(tmp_path: Path, mon
     monkeypatch.setattr(onnx_session, "EMBEDDED", tmp_path / "emodetect.onnx")
     onnx_session._embedded_session.cache_clear()
 
-    [check] = network.check_speed()
+    [check] = onnx_runtime.check_speed()
 
     onnx_session._embedded_session.cache_clear()
     assert check.status is Status.FAULT
@@ -273,8 +273,8 @@ def test_a_network_that_is_missing_is_not_the_runtimes_fault(tmp_path: Path, mon
 
 
 def test_a_slow_machine_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(network, "_SLOW_MS", 0)
-    [check] = network.check_speed()
+    monkeypatch.setattr(onnx_runtime, "_SLOW_MS", 0)
+    [check] = onnx_runtime.check_speed()
     assert check.status is Status.WARNING
 
 
@@ -465,13 +465,13 @@ def test_a_keras_2_that_is_missing_or_broken(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_cameras_and_a_display_that_are_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(camera_list, "list_cameras", lambda: [camera_list.Camera(0, "Integrated Camera", "V4L2", 200)])
-    monkeypatch.setattr(screen, "display_problem", lambda: None)
+    monkeypatch.setattr(display, "display_problem", lambda: None)
     monkeypatch.setenv("DISPLAY", ":7")
 
-    [camera], [display] = cameras.check_cameras(), screen.check_display()
+    [camera], [check] = cameras.check_cameras(), display.check_display()
 
     assert (camera.status, camera.detail) == (Status.OK, "0: Integrated Camera (V4L2)")
-    assert (display.status, display.detail) == (Status.OK, ":7")
+    assert (check.status, check.detail) == (Status.OK, ":7")
 
 
 def test_a_cascade_or_network_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from emodetect.drawing.overlay import COLORS
 from emodetect.errors import OutputError
-from emodetect.overlay import COLORS
 from emodetect.report.plot import plot_timeline
 from emodetect.report.timeline import Timeline
 from emodetect.sources.images import read_image

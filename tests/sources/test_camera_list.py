@@ -9,7 +9,7 @@ import cv2_enumerate_cameras
 import pytest
 from click.testing import CliRunner
 
-from emodetect.cli.cameras import cameras
+from emodetect.cli.commands.cameras import cameras
 from emodetect.errors import SourceError
 from emodetect.sources.camera import LiveSource
 from emodetect.sources.camera_list import Camera, cameras_named, list_cameras

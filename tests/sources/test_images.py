@@ -18,9 +18,9 @@ import pytest
 from PIL import Image as Pillow
 
 from emodetect.errors import SourceError
+from emodetect.media.pixel_limit import MAX_PIXELS, max_picture_bytes
 from emodetect.sources.images import READ_SUFFIXES, find_images, read_image
 from emodetect.sources.picture_size import DecodedSize, decoded_size, jpeg_scans
-from emodetect.sources.pixels import MAX_PIXELS, max_picture_bytes
 from emodetect.types import Image
 from tests.builders import PHOTO
 

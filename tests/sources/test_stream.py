@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 
 from emodetect.errors import SourceError
-from emodetect.ffmpeg import ffmpeg_program
+from emodetect.media.ffmpeg import ffmpeg_program
 from emodetect.sources import stream
 from emodetect.sources.mjpeg import JpegScanner
 from emodetect.sources.rtsp import Messages

@@ -20,7 +20,7 @@ from emodetect.backends.onnx_session import EMBEDDED
 from emodetect.cli import cli
 from emodetect.errors import DatasetError, UsageError
 from emodetect.training.conventions_trial import ORDERS, take_sample
-from emodetect.training.dataset import read_crops
+from emodetect.training.data.dataset import read_crops
 from emodetect.types import EMOTIONS
 from tests.builders import shared_data
 from tests.cli.running import assert_one_line, run

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from emodetect.errors import DatasetError
-from emodetect.training.dataset import read_crops, read_data_set
-from emodetect.training.votes import read_votes
+from emodetect.training.data.dataset import read_crops, read_data_set
+from emodetect.training.data.votes import read_votes
 from tests.builders import shared_data
 from tests.training.data_sets import make_face, write_data_set, write_fer2013_csv, write_fer2013new_csv
 
@@ -124,7 +124,7 @@ def test_crops_keep_their_size_and_colour(tmp_path: Path) -> None:
 
 
 def test_the_development_data_has_the_documented_copies() -> None:
-    from emodetect.training.split import group_copies
+    from emodetect.training.data.split import group_copies
 
     archive = shared_data("fer2013/fer2013.tar.gz")
     import tarfile

@@ -14,10 +14,10 @@ from emodetect.backends.onnx_session import model_metadata, open_session
 from emodetect.cli import cli
 from emodetect.errors import ModelError, OutputError, UsageError
 from emodetect.training.architectures import architecture_named
-from emodetect.training.dataset import as_input
+from emodetect.training.data.labeled import as_input
 from emodetect.training.export import measure_face_threshold, write_onnx
 from emodetect.training.parity_faces import read_parity_faces
-from emodetect.training.result import TrainedModel, face_threshold
+from emodetect.training.trained_model import TrainedModel, face_threshold
 from tests.cli.running import assert_one_line, run
 
 RUN = Path(__file__).parents[2] / "docs" / "runs" / "compact"
@@ -89,7 +89,7 @@ def test_a_network_that_differs_leaves_no_file(tmp_path: Path, error: float) -> 
 
 
 def shipped_network(folder: Path) -> tuple[Path, Path]:
-    """The embedded network's own weights as a Keras file, and crops of the portrait as a folder of labelled faces."""
+    """The embedded network's own weights as a Keras file, and crops of the portrait as a folder of labeled faces."""
     source = save_compact(folder / "model.keras", RUN / "best.weights.h5")
     faces = folder / "faces"
     (faces / "happy").mkdir(parents=True)

@@ -19,8 +19,8 @@ from emodetect.cli import cli
 from emodetect.errors import DatasetError, ModelError, OutputError
 from emodetect.training import checkpoint
 from emodetect.training.checkpoint import Checkpoint
-from emodetect.training.log import read_log
-from emodetect.training.settings import Settings
+from emodetect.training.history import read_log
+from emodetect.training.hyperparameters import Settings
 from tests.builders import PHOTO
 from tests.cli.running import assert_one_line, run
 from tests.onnx_files import node, save_means
@@ -136,7 +136,7 @@ class Payload:
 
 def test_a_teacher_that_takes_other_pixels_is_refused(tmp_path: Path) -> None:
     from emodetect.training.architectures import Head
-    from emodetect.training.teacher import teach
+    from emodetect.training.distillation import teach
 
     metadata = ModelMetadata({"ferplus": EIGHT_LABELS}, Scaling.parse("-1..1")).to_json()
     outputs = [("ferplus", ("n", 7), onnx.TensorProto.FLOAT)]
@@ -149,7 +149,7 @@ def test_a_teacher_that_takes_other_pixels_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_teacher_is_looked_into_as_every_model_is(tmp_path: Path) -> None:
-    from emodetect.training.teacher import teach
+    from emodetect.training.distillation import teach
     from tests.backends.test_model_safety import save_external
 
     (tmp_path / "secret.bin").write_bytes(bytes(28))
@@ -163,7 +163,7 @@ def test_weights_to_start_from_are_looked_into(tmp_path: Path) -> None:
     from emodetect.backends.keras_import import import_keras
 
     import_keras()
-    from emodetect.training.fit import start_from
+    from emodetect.training.trainer import start_from
 
     path = tmp_path / "best.weights.h5"
     with h5py.File(path, "w") as file:

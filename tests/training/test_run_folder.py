@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from emodetect.errors import OutputError
+from emodetect.training.hyperparameters import Settings
 from emodetect.training.run_folder import RunFolder
-from emodetect.training.settings import Settings
 
 SETTINGS = Settings(data="data", votes=None, architecture="baseline", epochs=1)
 USERS = ("log.csv", "summary.txt", "test.json", "versions.json", "tensorboard/precious", "notes.txt", "settings.json")

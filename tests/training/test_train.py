@@ -16,9 +16,9 @@ from rich.console import Console
 from emodetect.cli import cli
 from emodetect.errors import DatasetError, OutputError, UsageError
 from emodetect.training.architectures import ARCHITECTURE_NAMES, architecture_named
-from emodetect.training.log import read_log
+from emodetect.training.history import read_log
+from emodetect.training.hyperparameters import Settings
 from emodetect.training.run_folder import RunFolder
-from emodetect.training.settings import Settings
 from tests.builders import PHOTO, small_disk
 from tests.cli.desktop import wait_until
 from tests.cli.running import TIMEOUT, assert_one_line, command, end, environment, handles_signals, log_lines, run, started
@@ -39,8 +39,8 @@ TWO_AND_TWO = """
 import sys
 from pathlib import Path
 from rich.console import Console
-from emodetect.training.fit import train
-from emodetect.training.settings import Settings
+from emodetect.training.trainer import train
+from emodetect.training.hyperparameters import Settings
 
 class StopAfterTwo(Console):
     def print(self, *parts, **options):
@@ -139,7 +139,7 @@ def test_deep_emotion_shows_where_it_looks(data_set: Path, tmp_path: Path, capsy
 
 
 def test_a_network_learns_what_can_be_learned(tmp_path: Path) -> None:
-    from emodetect.training.fit import train
+    from emodetect.training.trainer import train
     from tests.training.data_sets import write_data_set
 
     data = write_data_set(tmp_path / "data", train=40, test=1)
@@ -171,7 +171,7 @@ def test_lines_are_folded_between_words_on_a_terminal_and_kept_whole_elsewhere()
 
 
 def test_the_summary_names_the_epoch_that_was_kept() -> None:
-    from emodetect.training.result import best_epoch
+    from emodetect.training.trained_model import best_epoch
 
     heads = architecture_named("compact").heads
     assert [head.learns for head in heads] == ["label", "votes", "face"]
@@ -182,7 +182,7 @@ def test_the_summary_names_the_epoch_that_was_kept() -> None:
 
 @pytest.mark.parametrize(("seconds", "words"), [(0.8, "1 second"), (21.4, "21 seconds"), (121, "2 minutes")])
 def test_a_short_run_took_seconds(seconds: float, words: str) -> None:
-    from emodetect.training.result import duration
+    from emodetect.training.trained_model import duration
 
     assert duration(seconds) == words
 
@@ -303,7 +303,7 @@ def test_a_broken_data_set_gives_one_line(tmp_path: Path) -> None:
 
 
 def test_too_few_faces_to_set_some_aside_are_named(tmp_path: Path) -> None:
-    from emodetect.training.parts import prepare
+    from emodetect.training.run_data import prepare
     from tests.training.data_sets import write_data_set
 
     data = write_data_set(tmp_path / "data", train=1, test=1)

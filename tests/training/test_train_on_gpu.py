@@ -15,8 +15,9 @@ import numpy as np
 import pytest
 
 from emodetect.training.architectures import architecture_named
-from emodetect.training.dataset import as_input, read_faces
-from emodetect.training.settings import Settings
+from emodetect.training.data.dataset import read_faces
+from emodetect.training.data.labeled import as_input
+from emodetect.training.hyperparameters import Settings
 from tests.training.data_sets import write_data_set, write_votes
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"

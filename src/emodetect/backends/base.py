@@ -13,7 +13,7 @@ from typing_extensions import Self
 from emodetect.backends.conventions import ModelConventions
 from emodetect.backends.description import ModelDescription
 from emodetect.errors import UsageError
-from emodetect.once import warn_once
+from emodetect.system.assumptions import warn_once
 from emodetect.types import Image
 
 
@@ -46,7 +46,7 @@ class EmotionBackend(ABC):
 
         Returns:
             float32 (len(crops), 7) in the order of `EMOTIONS`; each row is at least 0 and sums to 1. Anything else, and any
-            exception, counts as a failure in this frame alone (see `emodetect.reader`).
+            exception, counts as a failure in this frame alone (see `emodetect.emotions.scorer`).
         """
 
     def classify_eight(self, crops: Sequence[Image]) -> npt.NDArray[np.float32]:

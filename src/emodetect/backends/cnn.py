@@ -9,7 +9,7 @@ from emodetect.backends.conventions import UNSTATED, ModelConventions
 from emodetect.backends.onnx_session import EMBEDDED
 from emodetect.backends.registry import HEADS, RESERVED
 from emodetect.errors import ModelError, UsageError
-from emodetect.suggestions import did_you_mean, did_you_mean_file
+from emodetect.text.suggestions import did_you_mean, did_you_mean_file
 
 
 def create_cnn(model: str | None, conventions: ModelConventions = UNSTATED) -> EmotionBackend:

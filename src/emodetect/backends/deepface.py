@@ -19,9 +19,9 @@ from emodetect.backends.base import EmotionBackend
 from emodetect.backends.conventions import UNSTATED, ModelConventions
 from emodetect.backends.deepface_weights import weights_cure, weights_path
 from emodetect.backends.labels import LabelMap
-from emodetect.cures import DEEPFACE_CURE
 from emodetect.errors import BackendUnavailableError, UsageError, first_line
-from emodetect.quiet import is_debugging, quiet_native_output
+from emodetect.system.install_hints import DEEPFACE_CURE
+from emodetect.system.native_output import is_debugging, quiet_native_output
 from emodetect.types import EMOTIONS, Image
 
 _PADDED = 224

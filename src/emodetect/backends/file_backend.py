@@ -25,7 +25,7 @@ from emodetect.backends.network import Network, Shape, as_scores
 from emodetect.backends.own_scaling import OwnScaling
 from emodetect.backends.score_kind import ScoreKind, find_kind, may_not_be
 from emodetect.errors import ModelError, first_line
-from emodetect.quiet import quiet_native_output
+from emodetect.system.native_output import quiet_native_output
 from emodetect.types import EMOTIONS, Image
 
 _SIDES = (48, 64, 96, 112, 128, 160, 224, 256, 299)
@@ -205,10 +205,10 @@ class ModelFileBackend(EmotionBackend):
     def output_names(self) -> list[str]:
         """What to call the outputs, in order: as in the metadata, else as in the network; for a backend that is loaded."""
         known, names = self.network.metadata, list(self.network.outputs)
-        labelled = {name: label for label, name in self._labelled().items()}
+        labeled = {name: label for label, name in self._labeled().items()}
         if known and known.face and known.face not in names and len(known.labels) < len(names):
-            labelled[names[len(known.labels)]] = known.face
-        return [labelled.get(name, name) for name in names]
+            labeled[names[len(known.labels)]] = known.face
+        return [labeled.get(name, name) for name in names]
 
     @property
     def metadata(self) -> ModelMetadata:
@@ -304,23 +304,23 @@ class ModelFileBackend(EmotionBackend):
         """
         network, metadata, given = self.network, self.network.metadata, self._conventions.output_name
         names = list(network.outputs)
-        labelled = self._labelled()
+        labeled = self._labeled()
         default = metadata.default if metadata else None
         wanted, origin = given or default, _BY_METADATA if given is None else _BY_OPTION
-        if wanted == "mean" and wanted not in names and labelled:
-            return Finding(wanted, origin), list(labelled.values())
+        if wanted == "mean" and wanted not in names and labeled:
+            return Finding(wanted, origin), list(labeled.values())
         if wanted is not None:
-            chosen = labelled.get(wanted, wanted)
+            chosen = labeled.get(wanted, wanted)
             if chosen not in names:
-                raise ModelError(f"{self._path}: has no output {wanted!r}; it has {_listed(labelled or names)}")
+                raise ModelError(f"{self._path}: has no output {wanted!r}; it has {_listed(labeled or names)}")
             return Finding(wanted, origin), [chosen]
         if len(names) == 1:
             return Finding(names[0], "model"), names
-        if labelled:
-            return Finding(next(iter(labelled)), "metadata"), list(labelled.values())[:1]
+        if labeled:
+            return Finding(next(iter(labeled)), "metadata"), list(labeled.values())[:1]
         return self._guess_output(takes, pictures)
 
-    def _labelled(self) -> dict[str, str]:
+    def _labeled(self) -> dict[str, str]:
         """The outputs that have labels in the metadata, by the name there; Keras has names of its own, so that places count."""
         metadata, names = self.network.metadata, list(self.network.outputs)
         labels = list(metadata.labels) if metadata else []
@@ -395,7 +395,7 @@ class ModelFileBackend(EmotionBackend):
         """What the metadata say of an output."""
         metadata = self.network.metadata
         assert metadata is not None
-        return next((metadata.labels[label] for label, name in self._labelled().items() if name == output), None)
+        return next((metadata.labels[label] for label, name in self._labeled().items() if name == output), None)
 
     def _find_kind(self, output: str, values: npt.NDArray[np.float32]) -> ScoreKind:
         kind = find_kind(values, None)

@@ -39,7 +39,7 @@ from emodetect.backends.model_file import read_model_file
 from emodetect.backends.sandbox import holds_packages
 from emodetect.backends.worker import HEADER, OUT_OF_MEMORY, Bounds, Job
 from emodetect.errors import BackendError, EmodetectError, ModelError, first_line
-from emodetect.quiet import is_debugging
+from emodetect.system.native_output import is_debugging
 from emodetect.types import EMOTIONS, Image
 
 _PATIENCE = 1.0

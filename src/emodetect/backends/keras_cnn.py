@@ -21,7 +21,7 @@ from emodetect.backends.metadata import ModelMetadata, read_keras_metadata
 from emodetect.backends.network import Network, Shape
 from emodetect.backends.own_scaling import OwnScaling
 from emodetect.errors import BackendUnavailableError, ModelError
-from emodetect.quiet import quiet_native_output
+from emodetect.system.native_output import quiet_native_output
 
 _UNKNOWN = re.compile(r"(?:Unknown layer: |Could not locate (?:class|function) )'([^']{1,80})'")
 """What Keras 2 and 3 say of classes that they do not know."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from emodetect.cures import KERAS2_CURE, KERAS_CURE, package_cure
 from emodetect.errors import BackendUnavailableError, broken_package, first_line
-from emodetect.quiet import quiet_native_output
+from emodetect.system.install_hints import KERAS2_CURE, KERAS_CURE, package_cure
+from emodetect.system.native_output import quiet_native_output
 
 _RUN_ON = ("tensorflow", "jax", "torch")
 """What Keras trains on, by the names of its backends, which are those of the packages."""

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from emodetect.backends.score_kind import ScoreKind
 from emodetect.errors import ModelError
-from emodetect.suggestions import did_you_mean
+from emodetect.text.suggestions import did_you_mean
 from emodetect.types import EMOTIONS
 
 TUTORIAL_LABELS = ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")

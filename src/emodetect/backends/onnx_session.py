@@ -10,7 +10,7 @@ from emodetect.backends.limits import arena_limit
 from emodetect.backends.metadata import KEY, ModelMetadata
 from emodetect.backends.onnx_file import read_onnx_file
 from emodetect.errors import ModelError, first_line
-from emodetect.quiet import quiet_native_output
+from emodetect.system.native_output import quiet_native_output
 
 if TYPE_CHECKING:
     import onnxruntime

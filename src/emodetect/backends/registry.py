@@ -16,7 +16,7 @@ from emodetect.backends.conventions import UNSTATED, ModelConventions
 from emodetect.backends.limits import CALL_SECONDS, LOAD_SECONDS, MAX_MODEL_MEMORY, check_memory
 from emodetect.backends.worker import Bounds
 from emodetect.errors import BackendUnavailableError, UsageError
-from emodetect.suggestions import did_you_mean
+from emodetect.text.suggestions import did_you_mean
 
 if TYPE_CHECKING:  # names are wanted without NumPy, to complete a command line
     from emodetect.backends.base import EmotionBackend

@@ -26,10 +26,10 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 from emodetect import errors
 from emodetect.backends.limits import limit_memory_here
 from emodetect.backends.sandbox import enter_sandbox, processor_seconds
-from emodetect.environment import prepare_own_process, remove_caches
 from emodetect.errors import BackendError, BackendUnavailableError, EmodetectError, ModelError, first_line
-from emodetect.quiet import is_debugging
-from emodetect.text import one_line
+from emodetect.system.environment import prepare_own_process, remove_caches
+from emodetect.system.native_output import is_debugging
+from emodetect.text.printable import one_line
 
 if TYPE_CHECKING:  # NumPy starts threads, which the sandbox would not hold
     from emodetect.backends.base import EmotionBackend

@@ -20,16 +20,16 @@ from emodetect.backends.conventions import UNSTATED, ModelConventions
 from emodetect.backends.limits import MAX_MODEL_MEMORY
 from emodetect.backends.registry import create_backend
 from emodetect.backends.verifier import EmbeddedVerifier
-from emodetect.benchmark.made_clip import portrait_path
-from emodetect.benchmark.start import Start, measure_start
+from emodetect.benchmark.startup import Start, measure_start
+from emodetect.benchmark.synthetic_clip import portrait_path
 from emodetect.benchmark.tutorial import Loop, ensure_deepface_weights, open_tutorial, start_tutorial
+from emodetect.emotions.smoother import ScoreSmoother
 from emodetect.errors import BackendUnavailableError
+from emodetect.faces.detector import MinFace
 from emodetect.faces.detectors import DETECTORS, create_detector
-from emodetect.faces.haar import MinFace
 from emodetect.pipeline import EmotionPipeline
-from emodetect.quiet import quiet_native_output
-from emodetect.smoother import ScoreSmoother
 from emodetect.sources.video import VideoFile
+from emodetect.system.native_output import quiet_native_output
 from emodetect.types import Frame
 
 _log = logging.getLogger(__name__)

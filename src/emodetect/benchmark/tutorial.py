@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 
 from emodetect.backends.deepface_weights import weights_path
-from emodetect.benchmark.made_clip import portrait_path
-from emodetect.benchmark.start import Start, measure_start
+from emodetect.benchmark.startup import Start, measure_start
+from emodetect.benchmark.synthetic_clip import portrait_path
 from emodetect.errors import EmodetectError
 from emodetect.types import Image
 

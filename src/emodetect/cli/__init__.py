@@ -11,31 +11,31 @@ from typing import Any, NoReturn
 
 import click
 
+from emodetect.cli.configuration import name_variables, origin, with_origins
 from emodetect.cli.messages import say, say_lines, show
-from emodetect.cli.settings import name_variables, origin, with_origins
 from emodetect.cli.signals import EXIT_INTERRUPTED, Terminated, handle_signals
-from emodetect.cli.streams import STANDARD_OUTPUT, give_up, open_standard_streams
-from emodetect.environment import prepare_own_process, remove_caches, temporary_folder
+from emodetect.cli.standard_streams import STANDARD_OUTPUT, give_up, open_standard_streams
 from emodetect.errors import EmodetectError, broken_package, first_line
-from emodetect.quiet import is_debugging, set_debugging
-from emodetect.sources.pixels import limit_pixels
-from emodetect.suggestions import command_for, did_you_mean
+from emodetect.media.pixel_limit import limit_pixels
+from emodetect.system.environment import prepare_own_process, remove_caches, temporary_folder
+from emodetect.system.native_output import is_debugging, set_debugging
+from emodetect.text.suggestions import command_for, did_you_mean
 
 _COMMANDS = {
-    "live": ("emodetect.cli.live:live", "Show the emotions of the faces before a camera."),
-    "image": ("emodetect.cli.image:image", "Read the emotions off the faces in photos."),
-    "video": ("emodetect.cli.video:video", "Read the emotions off every frame of a clip."),
-    "report": ("emodetect.cli.report:report", "Make a page of a clip's log, for a browser."),
-    "bench": ("emodetect.cli.bench:bench", "Measure how fast this machine is."),
-    "train": ("emodetect.cli.train:train", "Train a network on labelled faces."),
-    "evaluate": ("emodetect.cli.evaluate:evaluate", "Judge models on labelled face crops."),
-    "inspect": ("emodetect.cli.inspect:inspect", "Show what a model file says of itself, and what is assumed."),
-    "export": ("emodetect.cli.export:export", "Turn a trained network into ONNX."),
-    "doctor": ("emodetect.cli.doctor:doctor", "Find out what is wrong here, and what helps."),
-    "cameras": ("emodetect.cli.cameras:cameras", "List the cameras."),
-    "backends": ("emodetect.cli.backends:backends", "List what can read emotions, and what it lacks."),
-    "config": ("emodetect.cli.config:config", "Show the options that a file or variables set."),
-    "completion": ("emodetect.cli.completion:completion", "Print what makes a shell complete commands and options."),
+    "live": ("emodetect.cli.commands.live:live", "Show the emotions of the faces before a camera."),
+    "image": ("emodetect.cli.commands.image:image", "Read the emotions off the faces in photos."),
+    "video": ("emodetect.cli.commands.video:video", "Read the emotions off every frame of a clip."),
+    "report": ("emodetect.cli.commands.report:report", "Make a page of a clip's log, for a browser."),
+    "bench": ("emodetect.cli.commands.bench:bench", "Measure how fast this machine is."),
+    "train": ("emodetect.cli.commands.train:train", "Train a network on labeled faces."),
+    "evaluate": ("emodetect.cli.commands.evaluate:evaluate", "Judge models on labeled face crops."),
+    "inspect": ("emodetect.cli.commands.inspect:inspect", "Show what a model file says of itself, and what is assumed."),
+    "export": ("emodetect.cli.commands.export:export", "Turn a trained network into ONNX."),
+    "doctor": ("emodetect.cli.commands.doctor:doctor", "Find out what is wrong here, and what helps."),
+    "cameras": ("emodetect.cli.commands.cameras:cameras", "List the cameras."),
+    "backends": ("emodetect.cli.commands.backends:backends", "List what can read emotions, and what it lacks."),
+    "config": ("emodetect.cli.commands.config:config", "Show the options that a file or variables set."),
+    "completion": ("emodetect.cli.commands.completion:completion", "Print what makes a shell complete commands and options."),
 }
 """Where each command is, and its line in the overview, which is shown without importing it."""
 
@@ -133,7 +133,7 @@ def _show_version(ctx: click.Context, parameter: click.Parameter, value: bool) -
 def cli() -> None:
     """Read emotions off faces: in photos, in clips, and live from a camera.
 
-    What a face shows is not what a person feels. Scores say how a face would be labelled by people who see only the face.
+    What a face shows is not what a person feels. Scores say how a face would be labeled by people who see only the face.
     """
 
 
@@ -188,7 +188,7 @@ def _run() -> int:
     try:
         handle_signals()  # in here, since a signal may come at once
         if COMPLETE_VARIABLE in os.environ:
-            importlib.import_module("emodetect.cli.shells").check_words(os.environ[COMPLETE_VARIABLE])
+            importlib.import_module("emodetect.cli.shell_completion").check_words(os.environ[COMPLETE_VARIABLE])
         code = cli.main(complete_var=COMPLETE_VARIABLE, standalone_mode=False)
     except EmodetectError as error:
         code = _report(error, str(error), error.exit_code)

@@ -13,9 +13,9 @@ from typing import Any
 
 import click
 
-from emodetect.once import ASSUMPTIONS
-from emodetect.quiet import said_past_quiet
-from emodetect.text import one_line
+from emodetect.system.assumptions import ASSUMPTIONS
+from emodetect.system.native_output import said_past_quiet
+from emodetect.text.printable import one_line
 
 _QUIET, _VERBOSE = "emodetect.quiet", "emodetect.verbose"
 

@@ -16,22 +16,22 @@ from click.shell_completion import CompletionItem
 from emodetect.backends.conventions import CHANNELS, SCALING_FORMS, ModelConventions, Scaling
 from emodetect.backends.limits import MAX_MODEL_MEMORY, parse_size, size_in_words
 from emodetect.backends.registry import MOST_VIEWS
+from emodetect.cli.configuration import apply_configuration, given_elsewhere
 from emodetect.cli.messages import detail, note, set_verbosity
-from emodetect.cli.settings import apply_configuration, given_elsewhere
 from emodetect.drawing.languages import NAMES, system_language
-from emodetect.environment import ignored_variables
 from emodetect.errors import UsageError
 from emodetect.faces.detectors import DETECTORS
-from emodetect.limits import MOST_NUMBER
-from emodetect.quiet import quiet_native_output, set_debugging, silence_libraries
-from emodetect.sources.pixels import MAX_PIXELS, limit_pixels
-from emodetect.sources.playlists import allow_playlists
-from emodetect.text import caption, looks_like_address
+from emodetect.media.pixel_limit import MAX_PIXELS, limit_pixels
+from emodetect.media.playlists import allow_playlists
+from emodetect.system.environment import ignored_variables
+from emodetect.system.native_output import quiet_native_output, set_debugging, silence_libraries
+from emodetect.text.numbers import MOST_NUMBER
+from emodetect.text.printable import caption, looks_like_address
 
 if TYPE_CHECKING:
     from emodetect.backends.base import EmotionBackend
     from emodetect.drawing.style import Style
-    from emodetect.faces.haar import FaceDetector
+    from emodetect.faces.detector import FaceDetector
     from emodetect.faces.verifier import FaceVerifier
 
 
@@ -183,7 +183,7 @@ class _LabelNamesType(click.types.StringParamType):
     name = "folder-labels"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        from emodetect.training.label_names import LabelNames
+        from emodetect.training.data.label_names import LabelNames
 
         try:
             return LabelNames.parse(str(value))
@@ -191,7 +191,7 @@ class _LabelNamesType(click.types.StringParamType):
             self.fail(str(error), param, ctx)
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        from emodetect.training.label_names import NUMBERED
+        from emodetect.training.data.label_names import NUMBERED
 
         return [CompletionItem(name) for name in NUMBERED if name.startswith(incomplete)]
 
@@ -494,8 +494,8 @@ def make_detector(
     Raises:
         UsageError: the command line has options that this detector does not use.
     """
+    from emodetect.faces.detector import MinFace
     from emodetect.faces.detectors import create_detector
-    from emodetect.faces.haar import MinFace
 
     if kind == "none":
         _refuse_options("cascade", "scale_factor", "min_neighbors", "min_face", "verify", beside="--detector none")

@@ -71,7 +71,10 @@ def _leave_at_the_second(reader: int) -> None:
     number = _wait_for_signal(reader, (signal.SIGINT, signal.SIGTERM))
     with contextlib.suppress(OSError):
         os.write(2, b"emodetect: left at once; outputs may lack their end\n")
-    for module, function in (("emodetect.scratch", "remove_folders"), ("emodetect.children", "kill_children")):
+    for module, function in (
+        ("emodetect.system.temporary_folders", "remove_folders"),
+        ("emodetect.system.child_processes", "kill_children"),
+    ):
         if module in sys.modules:  # otherwise there are none, and this is no time to import anything
             with contextlib.suppress(Exception):
                 getattr(sys.modules[module], function)()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from emodetect.cli.messages import show
-from emodetect.text import one_line, width
+from emodetect.text.printable import one_line, width
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from emodetect.cli.messages import say_lines
-from emodetect.cures import package_cure
-from emodetect.doctor import cameras, deepface, files, keras, network, opencv, packages, screen
+from emodetect.doctor import cameras, deepface, display, files, keras, onnx_runtime, opencv, packages
 from emodetect.doctor.check import Check, Status
 from emodetect.errors import broken_package, first_line
-from emodetect.quiet import is_debugging
+from emodetect.system.install_hints import package_cure
+from emodetect.system.native_output import is_debugging
 
 
 @dataclass(frozen=True)
@@ -33,13 +33,13 @@ _EXAMINATIONS = (
     _Examination("OpenCV wheels", opencv.check_wheels),
     _Examination("OpenCV", opencv.check_import),
     _Examination("windows", opencv.check_windows, needs_opencv=True),
-    _Examination("display", screen.check_display),
+    _Examination("display", display.check_display),
     _Examination("cameras", cameras.check_cameras, needs_opencv=True),
     _Examination("FFmpeg", files.check_ffmpeg),
     _Examination("cascade", files.check_cascade),
     _Examination("network", files.check_network),
-    _Examination("ONNX Runtime", network.check_runtime),
-    _Examination("speed", network.check_speed, needs_opencv=True),
+    _Examination("ONNX Runtime", onnx_runtime.check_runtime),
+    _Examination("speed", onnx_runtime.check_speed, needs_opencv=True),
     _Examination("Keras", keras.check_keras),
     _Examination("Keras 2", keras.check_keras2),
     _Examination("DeepFace", deepface.check_deepface),

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from importlib.metadata import version
 
 from emodetect.backends.deepface_weights import are_weights_damaged, weights_cure, weights_path
-from emodetect.cures import DEEPFACE_CURE, is_installed
 from emodetect.doctor.check import Check, Status
+from emodetect.system.install_hints import DEEPFACE_CURE, is_installed
 
 _PACKAGES = ("deepface", "tf-keras", "tensorflow")
 

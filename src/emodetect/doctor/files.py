@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from emodetect.checksums import checksum, recorded_checksum
-from emodetect.cures import EMODETECT_CURE, FFMPEG_CURE
 from emodetect.doctor.check import Check, Status
 from emodetect.errors import ModelError
-from emodetect.ffmpeg import OLDEST, VARIABLE, find_ffmpeg
+from emodetect.media.ffmpeg import OLDEST, VARIABLE, find_ffmpeg
+from emodetect.system.checksums import checksum, recorded_checksum
+from emodetect.system.install_hints import EMODETECT_CURE, FFMPEG_CURE
 
 
 def check_cascade() -> Iterator[Check]:

@@ -8,8 +8,8 @@ from importlib.metadata import version
 from importlib.util import find_spec
 
 from emodetect.backends.keras_import import backend_cure
-from emodetect.cures import KERAS2_CURE, KERAS_CURE, is_installed, package_cure
 from emodetect.doctor.check import Check, Status
+from emodetect.system.install_hints import KERAS2_CURE, KERAS_CURE, is_installed, package_cure
 
 
 def check_keras2() -> Iterator[Check]:

@@ -13,12 +13,12 @@ from importlib.metadata import Distribution, PackageNotFoundError, PackagePath, 
 from importlib.util import find_spec
 from pathlib import Path
 
-from emodetect.children import run_child
-from emodetect.cures import OPENCV_CURE
-from emodetect.display import window_problem, window_toolkit
 from emodetect.doctor.check import Check, Status
 from emodetect.errors import first_line
-from emodetect.quiet import quiet_native_output
+from emodetect.system.child_processes import run_child
+from emodetect.system.display import window_problem, window_toolkit
+from emodetect.system.install_hints import OPENCV_CURE
+from emodetect.system.native_output import quiet_native_output
 
 _WHEELS = ("opencv-python", "opencv-contrib-python", "opencv-python-headless", "opencv-contrib-python-headless")
 """They all bring the same module, cv2: of two, the one installed last wins."""

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, requires, version
 from typing import TYPE_CHECKING
 
-from emodetect.cures import EMODETECT_CURE, OPENCV_CURE, pip
 from emodetect.doctor.check import Check, Status
+from emodetect.system.install_hints import EMODETECT_CURE, OPENCV_CURE, pip
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement

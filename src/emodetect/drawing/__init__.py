@@ -1,1 +1,1 @@
-"""What the overlay is made of: colours, words, letters, places, and the strip of the last seconds."""
+"""What is drawn on a picture."""

@@ -11,8 +11,8 @@ from functools import cache
 from pathlib import Path
 from unicodedata import normalize
 
-from emodetect.children import run_child
 from emodetect.drawing.lettering import FontLettering
+from emodetect.system.child_processes import run_child
 
 _CJK = ("notosanscjk-regular.ttc", "notosanscjk-vf.otf.ttc", "sourcehansans.ttc", "arial unicode.ttf")
 _LATIN = ("dejavusans.ttf", "notosans-regular.ttf", "liberationsans-regular.ttf", "segoeui.ttf", "helvetica.ttc", "arial.ttf")

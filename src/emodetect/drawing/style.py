@@ -11,7 +11,7 @@ from emodetect.drawing.languages import UNCERTAIN, WORDS
 from emodetect.drawing.lettering import FallbackLettering, FontLettering, Lettering, StrokeLettering
 from emodetect.drawing.phrases import Phrase
 from emodetect.errors import SourceError
-from emodetect.suggestions import did_you_mean_file
+from emodetect.text.suggestions import did_you_mean_file
 from emodetect.types import Emotion
 
 _ASCII = bytes(range(0x21, 0x7F)).decode()

@@ -18,14 +18,14 @@ import numpy as np
 from markupsafe import Markup
 
 from emodetect.drawing.palette import COLORS, Color, ink_on
-from emodetect.files import written_whole
 from emodetect.report.changes import LASTING, changes
-from emodetect.report.data import page_data
-from emodetect.report.lanes import COLUMNS, Shape, shapes
+from emodetect.report.formatting import clock, duration, percent
+from emodetect.report.page_data import page_data
 from emodetect.report.pictures import CopyError, address, face, frames_at, picture_size, playable_copy, still
+from emodetect.report.shapes import COLUMNS, Shape, shapes
 from emodetect.report.timeline import Person, Timeline
-from emodetect.report.words import clock, duration, percent
-from emodetect.text import counted, one_line
+from emodetect.system.output_files import written_whole
+from emodetect.text.printable import counted, one_line
 from emodetect.types import EMOTIONS
 
 MOST_CLIP_BYTES = 24_000_000

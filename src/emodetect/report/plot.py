@@ -15,15 +15,15 @@ from matplotlib.font_manager import fontManager
 from matplotlib.ticker import MultipleLocator
 
 from emodetect.drawing.lettering import FallbackLettering, FontLettering
+from emodetect.drawing.overlay import COLORS
 from emodetect.drawing.phrases import Phrase
 from emodetect.drawing.style import Style
 from emodetect.errors import OutputError
-from emodetect.files import written_whole
-from emodetect.overlay import COLORS
-from emodetect.report.lanes import shapes
+from emodetect.report.formatting import clock
+from emodetect.report.shapes import shapes
 from emodetect.report.timeline import Person, Timeline
-from emodetect.report.words import clock
-from emodetect.text import caption
+from emodetect.system.output_files import written_whole
+from emodetect.text.printable import caption
 from emodetect.types import EMOTIONS
 
 _MOST_PEOPLE = 12

@@ -1,1 +1,1 @@
-"""Where results go: a window, a video file, records."""
+"""Where results go: every class here is a sink."""

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from typing_extensions import override
 
-from emodetect.anonymize import anonymize
+from emodetect.drawing.anonymize import anonymize
 from emodetect.sinks.base import Sink
 from emodetect.types import Box, Frame, FrameResult
 

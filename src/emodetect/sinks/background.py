@@ -7,7 +7,7 @@ import queue
 
 from typing_extensions import override
 
-from emodetect.interruption import Task, past_one_interruption
+from emodetect.queues.interruption import Task, past_one_interruption
 from emodetect.sinks.base import Sink
 from emodetect.types import Frame, FrameResult
 

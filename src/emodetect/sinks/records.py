@@ -13,9 +13,9 @@ from typing import Any
 from typing_extensions import override
 
 from emodetect.errors import OutputError
-from emodetect.files import append_whole, check_still_there, open_output
 from emodetect.sinks.base import Sink
-from emodetect.text import csv_cell
+from emodetect.system.output_files import append_whole, check_still_there, open_output
+from emodetect.text.printable import csv_cell
 from emodetect.types import EMOTIONS, FaceReading, Frame, FrameResult
 
 RECORD_SUFFIXES = (".jsonl", ".csv")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from emodetect.orientation import Orientation
+from emodetect.media.orientation import Orientation
 
 _TURNS = {0: 1, 1: 8, 2: 3, 3: 6}
 """EXIF's number for each quarter turn to the left."""

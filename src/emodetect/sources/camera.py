@@ -13,16 +13,16 @@ import cv2
 import numpy as np
 from typing_extensions import Self
 
-from emodetect.clock import AwakeClock
 from emodetect.errors import SourceError, first_line
-from emodetect.latest import Latest
+from emodetect.media.pixel_limit import check_pixels
+from emodetect.queues.latest import Latest
 from emodetect.sources.camera_list import cameras_named, list_cameras
-from emodetect.sources.pixels import check_pixels
 from emodetect.sources.sockets import Sockets
 from emodetect.sources.stream import STREAM_SCHEMES, Capture, StreamUnavailable, open_stream
 from emodetect.sources.video import VideoFile
-from emodetect.suggestions import did_you_mean, did_you_mean_file
-from emodetect.text import looks_like_address, public_address, public_name
+from emodetect.system.clock import AwakeClock
+from emodetect.text.printable import looks_like_address, public_address, public_name
+from emodetect.text.suggestions import did_you_mean, did_you_mean_file
 from emodetect.types import Frame, Image
 
 _DEFAULT_RATE = 30.0

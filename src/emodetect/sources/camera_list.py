@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import cv2
 
-from emodetect.quiet import quiet_native_output
+from emodetect.system.native_output import quiet_native_output
 
 _BACKENDS = {
     cv2.CAP_V4L2: "V4L2",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from emodetect.once import warn_once
+from emodetect.system.assumptions import warn_once
 from emodetect.types import Image
 
 _PICTURES = 20

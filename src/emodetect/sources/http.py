@@ -14,7 +14,7 @@ from urllib.parse import quote, unquote, urljoin, urlsplit, urlunsplit
 
 from emodetect.errors import SourceError
 from emodetect.sources.sockets import CONNECT_SECONDS, Sockets, unchecked_context
-from emodetect.text import public_address
+from emodetect.text.printable import public_address
 
 _PORTS = {"http": 80, "https": 443}
 

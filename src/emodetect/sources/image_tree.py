@@ -11,7 +11,7 @@ from pathlib import Path
 
 from emodetect.errors import SourceError
 from emodetect.sources.images import READ_SUFFIXES, UNREAD_SUFFIXES
-from emodetect.text import counted
+from emodetect.text.printable import counted
 
 _SYSTEM_NAMES = {
     "thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "@eadir", "$recycle.bin", "system volume information",

@@ -15,14 +15,14 @@ import numpy as np
 import numpy.typing as npt
 
 from emodetect.errors import SourceError
-from emodetect.once import warn_once
-from emodetect.orientation import Orientation
+from emodetect.media.orientation import Orientation
+from emodetect.media.pixel_limit import gigabytes, max_file_bytes, max_picture_bytes, max_pixels
 from emodetect.sources.avif import is_avif, stored_orientations
 from emodetect.sources.exif import exif_orientation
 from emodetect.sources.picture_size import decoded_size, is_animated, jpeg_scans
-from emodetect.sources.pixels import gigabytes, max_file_bytes, max_picture_bytes, max_pixels
-from emodetect.suggestions import did_you_mean_file, meant_for_another
-from emodetect.text import looks_like_address, public_name
+from emodetect.system.assumptions import warn_once
+from emodetect.text.printable import looks_like_address, public_name
+from emodetect.text.suggestions import did_you_mean_file, meant_for_another
 from emodetect.types import Image
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".avif")

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 
 from emodetect.errors import SourceError
-from emodetect.sources.pixels import check_pixels
+from emodetect.media.pixel_limit import check_pixels
 
 _START, _ANY = b"\xff\xd8\xff", 0xFF
 

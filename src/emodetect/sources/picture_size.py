@@ -1,6 +1,6 @@
 """How much memory a picture takes once it is decoded, by its header, before anything of it is decoded.
 
-OpenCV itself compares the number of pixels with a limit (see `emodetect.sources.pixels`). Here their depth counts as well: a
+OpenCV itself compares the number of pixels with a limit (see `emodetect.media.pixel_limit`). Here their depth counts as well: a
 pixel of 16 bits and four channels takes eight bytes.
 """
 

@@ -13,7 +13,7 @@ from urllib.parse import SplitResult, urlsplit, urlunsplit
 from emodetect.errors import SourceError
 from emodetect.sources.http import HOW_TO_FOLLOW
 from emodetect.sources.sockets import CONNECT_SECONDS, Sockets, unchecked_context
-from emodetect.text import public_address
+from emodetect.text.printable import public_address
 
 _PORTS = {"rtsp": 554, "rtsps": 322}
 

@@ -15,19 +15,20 @@ import cv2
 import numpy as np
 from typing_extensions import Self
 
-from emodetect.capture_options import capture_options
-from emodetect.children import kill_child, start_child
 from emodetect.errors import OutputError, SourceError
-from emodetect.ffmpeg import ffmpeg_program
-from emodetect.media import MediaFile, fitting_filter
-from emodetect.once import warn_once
-from emodetect.orientation import Orientation
-from emodetect.probe import ClipFacts, SizeWatch, clip_facts, decodes, is_playlist
-from emodetect.quiet import quiet_native_output
+from emodetect.media.capture_options import capture_options
+from emodetect.media.ffmpeg import ffmpeg_program
+from emodetect.media.letterbox import letterbox_filter
+from emodetect.media.media_file import MediaFile
+from emodetect.media.orientation import Orientation
+from emodetect.media.pixel_limit import check_pixels
+from emodetect.media.playlists import allows_playlists
+from emodetect.media.probe import ClipFacts, SizeWatch, clip_facts, decodes, is_playlist
 from emodetect.sources.frozen import FrozenWatch
-from emodetect.sources.pixels import check_pixels
-from emodetect.sources.playlists import allows_playlists
-from emodetect.suggestions import meant_for_another
+from emodetect.system.assumptions import warn_once
+from emodetect.system.child_processes import kill_child, start_child
+from emodetect.system.native_output import quiet_native_output
+from emodetect.text.suggestions import meant_for_another
 from emodetect.types import Frame, Image
 
 _log = logging.getLogger(__name__)
@@ -167,11 +168,14 @@ class VideoFile:
 
     def _convert(self, filters: str = "", skip: int = 0) -> tuple[bool, Image | None]:
         """Read on from FFmpeg itself, which filters the pictures; returns the first one after those to skip."""
+        # Times that go back, as after another size, cannot be handed on.
+        step = f"if(gt(PTS,PREV_INPTS),PTS-PREV_INPTS,{1 / self.frames_per_second}/TB)"
         # fmt: off
         command = [
             ffmpeg_program(), "-nostdin", "-loglevel", "quiet", "-copyts", "-noautorotate", *self.file.input(),
             *self.file.map_video(), "-vf", f"{self._filters}{filters}format=bgr24", "-c:v", "rawvideo",
-            "-fps_mode", "passthrough", "-enc_time_base", "1/90000", "-f", "nut", "pipe:1",
+            "-fps_mode", "passthrough", "-enc_time_base", "1/90000",
+            "-bsf:v", f"setts=ts='if(N,PREV_OUTPTS+{step},PTS)'", "-f", "nut", "pipe:1",
         ]
         # fmt: on
         self._end_converter()
@@ -296,9 +300,7 @@ class VideoFile:
         self._sizes.close()
         self._sizes = None
         time = self._container_time(index)
-        step = f"if(gt(PTS,PREV_INPTS),PTS-PREV_INPTS,{1 / self.frames_per_second}/TB)"
-        onwards = f"setpts='if(isnan(PREV_OUTPTS),PTS,PREV_OUTPTS+{step})'"  # times that go back cannot be handed on
-        self._first = self._convert(f"{onwards},{fitting_filter(self.orientation.size(*self.size))},", index)
+        self._first = self._convert(f"{letterbox_filter(self.orientation.size(*self.size))},", index)
         self._shift += time - self._container_time(index)
 
     def _container_time(self, index: int) -> float:

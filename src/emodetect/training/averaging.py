@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from typing_extensions import override
 
-from emodetect.training.parts import FloatArray
+from emodetect.training.data.part import FloatArray
 
 
 class AveragedWeights(keras.callbacks.Callback):  # type: ignore[misc]

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from scipy.optimize import minimize_scalar
 
 from emodetect.training.architectures.base import Head
-from emodetect.training.parts import FloatArray, Part
+from emodetect.training.data.part import FloatArray, Part
 
 _WEAK = 0.55
 """Recall under which a label is raised, and up to which."""

@@ -12,14 +12,14 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from typing_extensions import override
 
-from emodetect.files import written_whole
+from emodetect.system.output_files import written_whole
 from emodetect.training.architectures.base import Head
 from emodetect.training.averaging import AveragedWeights
-from emodetect.training.batches import predict
 from emodetect.training.checkpoint import Checkpoint, room_for
 from emodetect.training.console import tell
-from emodetect.training.log import TrainingLog
-from emodetect.training.parts import Part
+from emodetect.training.data.batches import predict
+from emodetect.training.data.part import Part
+from emodetect.training.history import TrainingLog
 from emodetect.training.run_folder import RunFolder
 
 _SPEED_PERIOD = 600.0

@@ -11,9 +11,9 @@ import numpy as np
 
 from emodetect.backends.limits import MAX_MODEL_BYTES
 from emodetect.errors import DatasetError, first_line
-from emodetect.files import written_whole
+from emodetect.system.output_files import written_whole
 from emodetect.training.averaging import AveragedWeights
-from emodetect.training.parts import FloatArray
+from emodetect.training.data.part import FloatArray
 
 _MAX_BYTES = 4 * MAX_MODEL_BYTES
 """Of a checkpoint, unpacked: the weights, their averages, and the two that an optimizer keeps of each."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rich.console import Console
 
-from emodetect.text import printable, without_credentials
+from emodetect.text.printable import printable, without_credentials
 
 
 def tell(console: Console, text: str) -> None:

@@ -1,4 +1,4 @@
-"""What a model file does not say, measured on labelled faces: the order of its labels, its scaling, and its order of colors.
+"""What a model file does not say, measured on labeled faces: the order of its labels, its scaling, and its order of colors.
 
 Combinations are ranked by their calibrated cross-entropy, not by their accuracy: a wrong scaling costs a network that was trained
 on varied light hardly an answer, but it makes the true labels less likely. Calibrated means that one temperature is fitted for
@@ -21,8 +21,8 @@ from emodetect.backends.base import EmotionBackend
 from emodetect.backends.conventions import Channels, ModelConventions, Scaling
 from emodetect.backends.labels import AFFECTNET_LABELS, EIGHT_LABELS, FERPLUS_LABELS, TUTORIAL_LABELS, known_label
 from emodetect.errors import DatasetError, ModelError, UsageError
-from emodetect.training.dataset import LabelledCrops
-from emodetect.training.label_names import NUMBERED
+from emodetect.training.data.label_names import NUMBERED
+from emodetect.training.data.labeled import LabeledCrops
 from emodetect.types import EMOTIONS, Image
 
 Orders = dict[str, tuple[str, ...]]
@@ -204,20 +204,20 @@ class Trial:
         return self.tried[0] if self.tried[0].accuracy > least else None
 
 
-def take_sample(faces: LabelledCrops, size: int) -> LabelledCrops:
+def take_sample(faces: LabeledCrops, size: int) -> LabeledCrops:
     """About as many faces of each label, so many in all at most; the same ones on every call."""
     generator = np.random.default_rng(0)
     present = [np.flatnonzero(faces.labels == label) for label in np.unique(faces.labels)]
     each = max(1, size // len(present))
     chosen = np.sort(np.concatenate([generator.permutation(places)[:each] for places in present]))
     crops = tuple(faces.crops[place] for place in chosen)
-    return LabelledCrops(crops, faces.labels[chosen], tuple(faces.keys[place] for place in chosen), faces.notes)
+    return LabeledCrops(crops, faces.labels[chosen], tuple(faces.keys[place] for place in chosen), faces.notes)
 
 
 def try_conventions(
     backend: EmotionBackend,
     given: ModelConventions,
-    faces: LabelledCrops,
+    faces: LabeledCrops,
     progress: Callable[..., object] = lambda *, completed, total: None,
 ) -> Trial:
     """Measure the likely ways to use a model; what options or the file's own metadata say is kept.
@@ -272,7 +272,7 @@ def _try_all(
     given: ModelConventions,
     ways: Sequence[Way],
     orders: Orders,
-    faces: LabelledCrops,
+    faces: LabeledCrops,
     progress: Callable[..., object],
 ) -> list[Combination]:
     """Every order of labels in each of these ways, the best combination first."""
@@ -285,7 +285,7 @@ def _try_all(
     return _without_luck(sorted(tried, key=lambda one: one.loss))
 
 
-def _try(backend: EmotionBackend, said: ModelConventions, orders: Orders, faces: LabelledCrops) -> list[Combination]:
+def _try(backend: EmotionBackend, said: ModelConventions, orders: Orders, faces: LabeledCrops) -> list[Combination]:
     """One run over the faces, judged by each order of labels; nothing where the model gives no finite numbers."""
     count = len(next(iter(orders.values()), ()))
     # By this order the place of each output is its place among the eight.
@@ -310,7 +310,7 @@ def _try(backend: EmotionBackend, said: ModelConventions, orders: Orders, faces:
     return judged
 
 
-def _judge(order: str, said: ModelConventions, scores: npt.NDArray[Any], faces: LabelledCrops) -> Combination:
+def _judge(order: str, said: ModelConventions, scores: npt.NDArray[Any], faces: LabeledCrops) -> Combination:
     labels, counts = np.unique(faces.labels, return_counts=True)
     weights = (len(faces.labels) / len(labels) / counts)[np.searchsorted(labels, faces.labels)]
     accuracy = float((weights * (scores.argmax(axis=1) == faces.labels)).mean())

@@ -1,4 +1,4 @@
-"""A backend judged on labelled face crops."""
+"""A backend judged on labeled face crops."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ import numpy.typing as npt
 
 from emodetect.backends.base import EmotionBackend
 from emodetect.errors import DatasetError
-from emodetect.training.dataset import LabelledCrops, LabelledFaces, read_crops, read_faces
-from emodetect.training.fer_csv import read_csv
-from emodetect.training.label_folders import check_folder, is_table, part_folder
-from emodetect.training.label_names import WORDS, LabelNames
+from emodetect.training.data.dataset import read_crops, read_faces
+from emodetect.training.data.fer_csv import read_csv
+from emodetect.training.data.label_folders import check_folder, is_table, part_folder
+from emodetect.training.data.label_names import WORDS, LabelNames
+from emodetect.training.data.labeled import LabeledCrops, LabeledFaces
+from emodetect.training.data.votes import Votes, read_votes
 from emodetect.training.metrics import Metrics, calibration_error, paired_difference
-from emodetect.training.votes import Votes, read_votes
 from emodetect.types import EMOTIONS
 
 _BATCH = 64
@@ -35,7 +36,7 @@ class Exam:
         copies: bool (n,), the crops that the train part beside them holds too, pixel for pixel; None where there is no train.
     """
 
-    faces: LabelledCrops
+    faces: LabeledCrops
     votes: Votes | None
     copies: npt.NDArray[np.bool_] | None
 
@@ -75,12 +76,12 @@ class Exam:
         return cls(faces, found, copies)
 
 
-def read_exam_faces(data: Path, names: LabelNames = WORDS) -> LabelledCrops:
+def read_exam_faces(data: Path, names: LabelNames = WORDS) -> LabeledCrops:
     """The faces of an exam alone; as `Exam.read`."""
     return _as_crops(read_csv(data, names=names, only_test=True)[1]) if is_table(data) else _read_folder(data, names)[1]
 
 
-def _read_folder(folder: Path, names: LabelNames) -> tuple[Path, LabelledCrops]:
+def _read_folder(folder: Path, names: LabelNames) -> tuple[Path, LabeledCrops]:
     """The crops of labels' folders, or of the test part of a data set, and where they lie."""
     check_folder(folder, "a folder with one folder for each emotion, or fer2013.csv")
     assumed: tuple[str, ...] = ()
@@ -90,9 +91,9 @@ def _read_folder(folder: Path, names: LabelNames) -> tuple[Path, LabelledCrops]:
     return folder, replace(faces, notes=(*assumed, *faces.notes))
 
 
-def _as_crops(faces: LabelledFaces) -> LabelledCrops:
+def _as_crops(faces: LabeledFaces) -> LabeledCrops:
     crops = tuple(np.asarray(cv2.cvtColor(image, cv2.COLOR_GRAY2BGR), np.uint8) for image in faces.images)
-    return LabelledCrops(crops, faces.labels, faces.keys, faces.notes)
+    return LabeledCrops(crops, faces.labels, faces.keys, faces.notes)
 
 
 @dataclass(frozen=True)

@@ -19,11 +19,11 @@ from emodetect.backends.metadata import KEY, ModelMetadata
 from emodetect.backends.onnx_cnn import OnnxBackend
 from emodetect.backends.onnx_session import import_onnxruntime
 from emodetect.errors import BackendUnavailableError, EmodetectError, ModelError, first_line
-from emodetect.files import written_whole
-from emodetect.quiet import quiet_native_output
-from emodetect.training.dataset import as_images, as_input
-from emodetect.training.negatives import FACE
-from emodetect.training.result import TrainedModel, face_threshold, load_best
+from emodetect.system.native_output import quiet_native_output
+from emodetect.system.output_files import written_whole
+from emodetect.training.data.labeled import as_images, as_input
+from emodetect.training.data.negatives import FACE
+from emodetect.training.trained_model import TrainedModel, face_threshold, load_best
 from emodetect.types import Image
 
 _PARITY = 1e-4

@@ -10,10 +10,10 @@ import numpy as np
 
 from emodetect.faces.boxes import crop
 from emodetect.faces.haar import HaarDetector
-from emodetect.text import counted
-from emodetect.training.dataset import read_crops
-from emodetect.training.label_folders import check_folder, part_folder
-from emodetect.training.label_names import WORDS, LabelNames
+from emodetect.text.printable import counted
+from emodetect.training.data.dataset import read_crops
+from emodetect.training.data.label_folders import check_folder, part_folder
+from emodetect.training.data.label_names import WORDS, LabelNames
 from emodetect.types import Box, Image
 
 _WANTED = 256

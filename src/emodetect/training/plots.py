@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from emodetect.errors import OutputError
-from emodetect.files import written_whole
+from emodetect.system.output_files import written_whole
 from emodetect.training.metrics import calibration_error, reliability
 from emodetect.types import EMOTIONS
 

@@ -11,8 +11,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from emodetect.errors import DatasetError, OutputError
-from emodetect.files import PARTIAL_PREFIX, PARTIAL_SUFFIX, lock, written_whole
-from emodetect.training.settings import FILE, Settings
+from emodetect.system.output_files import PARTIAL_PREFIX, PARTIAL_SUFFIX, lock, written_whole
+from emodetect.training.hyperparameters import FILE, Settings
 
 _PACKAGES = ("emodetect", "keras", "tensorflow", "torch", "jax", "numpy", "opencv-python")
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     import keras
 
-    from emodetect.training.augment import Augmentation
+    from emodetect.training.data.augment import Augmentation
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from keras import layers
 
 from emodetect.backends.labels import TUTORIAL_LABELS
 from emodetect.training.architectures.base import Architecture, Head
-from emodetect.training.augment import Augmentation
-from emodetect.training.dataset import FACE_SIZE
+from emodetect.training.data.augment import Augmentation
+from emodetect.training.data.labeled import FACE_SIZE
 
 
 def _build(heads: tuple[Head, ...]) -> keras.Model:

@@ -15,9 +15,9 @@ from keras import layers
 
 from emodetect.backends.labels import FERPLUS_LABELS
 from emodetect.training.architectures.base import Architecture, Head
-from emodetect.training.augment import Augmentation
-from emodetect.training.dataset import FACE_SIZE
-from emodetect.training.negatives import FACE_LABELS
+from emodetect.training.data.augment import Augmentation
+from emodetect.training.data.labeled import FACE_SIZE
+from emodetect.training.data.negatives import FACE_LABELS
 from emodetect.types import EMOTIONS
 
 Blocks = tuple[tuple[int, int], ...]

@@ -18,9 +18,9 @@ from keras import layers
 
 from emodetect.backends.keras_layers import AffineSampler
 from emodetect.training.architectures.base import Architecture, Head
-from emodetect.training.augment import Augmentation
-from emodetect.training.batches import predict
-from emodetect.training.dataset import FACE_SIZE
+from emodetect.training.data.augment import Augmentation
+from emodetect.training.data.batches import predict
+from emodetect.training.data.labeled import FACE_SIZE
 from emodetect.types import EMOTIONS
 
 SAMPLER = "attention"

@@ -1,0 +1,83 @@
+"""From process start to the first result, in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from emodetect.errors import BackendUnavailableError
+from emodetect.system.child_processes import run_child
+from emodetect.system.native_output import DEBUG_VARIABLE
+
+_SCRIPT = """
+import os, runpy, sys
+module, sys.argv = sys.argv[1], sys.argv[1:]
+try:
+    runpy.run_module(module, run_name="__main__")
+except SystemExit as end:
+    if end.code:
+        raise
+sys.stdout.flush()
+try:
+    with open("/proc/self/status") as status:
+        peak = next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
+except OSError:
+    try:
+        import resource
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // (1024 if sys.platform == "darwin" else 1)
+    except ImportError:
+        peak = 0
+try:
+    import resource
+    largest_child = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // (1024 if sys.platform == "darwin" else 1)
+except ImportError:
+    largest_child = 0
+print(peak + largest_child)  # a model file runs in a process of its own
+sys.stdout.flush()
+os._exit(0)
+"""
+"""Runs a module as a program, then prints its peak memory and its largest child's, KiB; 0 where the system does not tell."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a start costs.
+
+    Attributes:
+        seconds: from process start until the result is printed.
+        peak_memory_mb: the most memory that the process and the largest one it started held, MiB; None where the system does not
+            tell.
+    """
+
+    seconds: float
+    peak_memory_mb: float | None
+
+
+def measure_start(module: str, *arguments: str | Path) -> Start:
+    """Run a module as a program that reads one photo.
+
+    Raises:
+        BackendUnavailableError: it failed; the message is the last line that it said.
+    """
+    with tempfile.TemporaryFile("w+") as errors:
+        started = time.perf_counter()
+        line = [sys.executable, "-c", _SCRIPT, module, *map(str, arguments)]
+        done = run_child(line, stderr=errors, env=_plain_environment(), last_signal=signal.SIGTERM)
+        seconds = time.perf_counter() - started
+        errors.seek(0)
+        said = errors.read().strip().splitlines()
+    if done.returncode:
+        raise BackendUnavailableError(said[-1].removeprefix("emodetect: ") if said else f"{module}: failed")
+    peak = int(done.stdout.splitlines()[-1])
+    return Start(seconds, peak / 1024 if peak else None)
+
+
+def _plain_environment() -> dict[str, str]:
+    """This process's environment without what the user has set for emodetect: it would be measured instead."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("EMODETECT_") or name == DEBUG_VARIABLE}
+    return {**kept, "EMODETECT_CONFIG": os.devnull}

@@ -1,0 +1,161 @@
+"""A clip to measure on, made from the portrait that Matplotlib brings."""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from emodetect.errors import SourceError
+from emodetect.media.encoder import VideoEncoder
+from emodetect.sources.images import read_image
+from emodetect.types import Box, Image
+
+RATE = 25.0
+
+_FACE = 266.0, 217.0, 235.0
+"""Middle and side of the face in the portrait, 512x600: Grace Hopper, in the public domain; pixels."""
+
+_ACROSS = 4
+"""Faces in a row."""
+
+
+def portrait_path() -> Path:
+    """The portrait among Matplotlib's sample data, found without importing Matplotlib.
+
+    Raises:
+        SourceError: it is not there.
+    """
+    found = importlib.util.find_spec("matplotlib")
+    path = Path(found.origin).parent / "mpl-data" / "sample_data" / "grace_hopper.jpg" if found and found.origin else None
+    if path is None or not path.is_file():
+        raise SourceError("the portrait in Matplotlib's sample data is not installed; name a clip: --source CLIP")
+    return path
+
+
+def write_made_clip(
+    path: Path, *, frames: int = 250, size: tuple[int, int] = (640, 360), faces: int = 1, speed: float = 1.0
+) -> list[list[Box]]:
+    """Encode a clip in which faces wander before a soft background, coming nearer and going away again.
+
+    Args:
+        path: where to, .mp4.
+        frames: how many, 25 a second.
+        size: width and height, pixels.
+        faces: how many, 1 to 8, in rows of four.
+        speed: 1 is a round in five seconds.
+
+    Returns:
+        Where the faces of each frame are, as a cascade draws them.
+
+    Raises:
+        SourceError: Matplotlib's sample data is not installed.
+        OutputError: the clip cannot be written.
+    """
+    truth = []
+    encoder = VideoEncoder(path, size, RATE)
+    try:
+        for picture, boxes in _pictures(frames, size, faces, speed):
+            encoder.write(picture)
+            truth.append(boxes)
+    finally:
+        encoder.close()
+    return truth
+
+
+def write_walking_clip(
+    path: Path, *, frames: int, speed: float, frames_per_second: float = 30.0, size: tuple[int, int] = (640, 360)
+) -> list[Box]:
+    """Encode a clip in which one face walks to and fro at a steady pace.
+
+    Args:
+        path: where to, .mp4.
+        frames: how many.
+        speed: the face's own widths a second.
+        frames_per_second: the rate.
+        size: width and height, pixels.
+
+    Returns:
+        Where the face is in each frame, as a cascade draws it.
+
+    Raises:
+        SourceError: Matplotlib's sample data is not installed.
+        OutputError: the clip cannot be written.
+    """
+    portrait, background = read_image(portrait_path()), _background(size)
+    mask = _head_mask(portrait.shape[0], portrait.shape[1])
+    width, height = size
+    side = round(0.28 * height)
+    reach = width - 2 * side  # of the face's middle, which turns round a face's width before the edge
+    truth = []
+    encoder = VideoEncoder(path, size, frames_per_second)
+    try:
+        for index in range(frames):
+            way = speed * side * index / frames_per_second % (2 * reach)
+            x, y = side + min(way, 2 * reach - way), 0.48 * height
+            picture = background.astype(np.float32)
+            _paste(picture, portrait, mask, (x, y), side)
+            encoder.write(picture.astype(np.uint8))
+            truth.append(Box(round(x - side / 2), round(y - side / 2), side, side))
+    finally:
+        encoder.close()
+    return truth
+
+
+def _pictures(frames: int, size: tuple[int, int], faces: int, speed: float) -> Iterator[tuple[Image, list[Box]]]:
+    portrait = read_image(portrait_path())
+    mask = _head_mask(portrait.shape[0], portrait.shape[1])
+    background = _background(size)
+    width, height = size
+    rows = 1 if faces == 1 else math.ceil(faces / _ACROSS)
+    columns = min(faces, _ACROSS)
+    for index in range(frames):
+        time = speed * index / RATE
+        picture = background.astype(np.float32)
+        boxes = []
+        for number in range(faces):
+            row, column = divmod(number, _ACROSS)
+            phase = time * 2 * math.pi / 5 + number
+            side = height * (0.28 / math.sqrt(rows)) * (1 + 0.25 * math.sin(phase / 2))
+            reach = width / columns / 2 - 0.8 * side
+            x = width * (column + 0.5) / columns + 0.6 * reach * math.sin(phase)
+            y = height * (row + 0.48) / rows + 0.05 * height * math.cos(phase)
+            _paste(picture, portrait, mask, (x, y), side)
+            boxes.append(Box(round(x - side / 2), round(y - side / 2), round(side), round(side)))
+        yield picture.astype(np.uint8), boxes
+
+
+def _paste(
+    picture: npt.NDArray[np.float32], portrait: Image, mask: npt.NDArray[np.float32], centre: tuple[float, float], side: float
+) -> None:
+    # Only where the head is: a clip of eight faces would take minutes otherwise.
+    height, width = picture.shape[:2]
+    reach = round(1.2 * side)
+    around = Box(round(centre[0]) - reach, round(centre[1]) - reach, 2 * reach, 2 * reach).clipped(width, height)
+    scale = side / _FACE[2]
+    left, top = (middle - start - scale * face for middle, start, face in zip(centre, (around.x, around.y), _FACE, strict=False))
+    move = np.asarray([[scale, 0, left], [0, scale, top]])
+    size = around.width, around.height
+    moved = cv2.warpAffine(portrait, move, size, flags=cv2.INTER_AREA).astype(np.float32)
+    share = cv2.warpAffine(mask, move, size, flags=cv2.INTER_AREA)[..., np.newaxis]
+    part = picture[around.y : around.y + around.height, around.x : around.x + around.width]
+    part += share * (moved - part)
+
+
+def _head_mask(height: int, width: int) -> npt.NDArray[np.float32]:
+    """1 on the head, faded at its rim so that the paste has no edges of its own."""
+    mask = np.zeros((height, width), np.float32)
+    cv2.ellipse(mask, (round(_FACE[0]), round(_FACE[1])), (150, 190), 0, 0, 360, 1.0, cv2.FILLED)
+    return np.asarray(cv2.GaussianBlur(mask, (0, 0), 12), np.float32)
+
+
+def _background(size: tuple[int, int]) -> Image:
+    noise = np.random.default_rng(5).normal(0, 1, (size[1], size[0])).astype(np.float32)
+    soft = np.asarray(cv2.GaussianBlur(noise, (0, 0), 12))
+    texture = 14 * soft / np.abs(soft).max() + 2 * noise
+    return np.asarray(np.clip(np.asarray([150, 158, 164]) + texture[..., np.newaxis], 0, 255), np.uint8)

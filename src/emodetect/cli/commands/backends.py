@@ -1,0 +1,28 @@
+"""``emodetect backends``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import click
+
+from emodetect.cli.messages import show_json
+from emodetect.cli.options import common_options, format_option
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@format_option
+@common_options
+def backends(output_format: str) -> None:
+    """List what can read emotions: what is there, what is missing and how to get it, plug-ins too."""
+    from emodetect.doctor.backends import list_backends
+
+    states = list(list_backends())
+    if output_format == "json":
+        show_json([asdict(state) for state in states])
+        return
+    from emodetect.cli.table import print_cures, print_table
+
+    rows = [("ok" if state.available else "missing", state.name, state.reads, state.detail) for state in states]
+    print_table(("state", "--backend", "reads emotions with", "what is there, or is missing"), rows)
+    print_cures((f"{state.name}, {state.reads}", state.cure) for state in states)

@@ -1,0 +1,165 @@
+"""``emodetect bench``."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from emodetect.cli.messages import detail, show_json, shows_progress
+from emodetect.cli.options import (
+    NAME,
+    PATH,
+    common_options,
+    complete_backend,
+    complete_model,
+    conventions_options,
+    describe_settings,
+    detector_option,
+    format_option,
+    max_pixels_option,
+    model_memory_option,
+    playlists_option,
+    views_option,
+)
+from emodetect.errors import UsageError
+from emodetect.text.printable import counted, one_line
+
+if TYPE_CHECKING:
+    from emodetect.backends.conventions import ModelConventions
+    from emodetect.benchmark.measure import Configuration
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--source", type=PATH, metavar="CLIP",
+              help="The clip to measure on.  [default: a made one, 640x360, one face]")  # fmt: skip
+@click.option("--backend", "backends", multiple=True, metavar="NAME", shell_complete=complete_backend,
+              help="Another backend beside the embedded network: deepface, or a plug-in's name. May be repeated.")  # fmt: skip
+@click.option("--model", "models", type=NAME, multiple=True, metavar="NAME|FILE", shell_complete=complete_model,
+              help="Another network for cnn: fer2013, ferplus, or a .onnx, .h5 or .keras file. May be repeated.")  # fmt: skip
+@conventions_options
+@model_memory_option
+@views_option
+@detector_option
+@click.option("--frames", type=click.IntRange(1, 10**6), default=250, show_default=True,
+              help="At most so many frames of the clip.")  # fmt: skip
+@click.option("--rounds", type=click.IntRange(1, 10**6), default=3, show_default=True, help="How many runs; the median counts.")
+@click.option("--compare", type=click.Choice(["tutorial"]),
+              help="Measure the tutorials' loop beside each: a full scan, and a call of DeepFace, or of the same Keras file, "
+                   "for each face of each frame.")  # fmt: skip
+@format_option
+@playlists_option
+@max_pixels_option
+@common_options
+def bench(
+    source: Path | None, backends: Sequence[str], models: Sequence[str], conventions: ModelConventions, max_model_memory: int,
+    views: int, kind: str,
+    frames: int, rounds: int, compare: str | None, output_format: str,
+) -> None:  # fmt: skip
+    """Measure how fast this machine finds and reads faces.
+
+    The embedded network comes first; everything is measured in turn, on the same clip, after a warm-up.
+    """
+    from emodetect.backends.conventions import UNSTATED
+    from emodetect.backends.registry import RESERVED
+    from emodetect.benchmark.measure import Bench, Configuration
+
+    measured = [Configuration(views=views), *(Configuration(name, views=views) for name in backends if name != "cnn")]
+    if conventions.given and all(model in RESERVED for model in models):
+        raise UsageError(f"{', '.join(conventions.given)}: no model file is measured; name one with --model FILE")
+    for model in models:
+        if model != "embedded":
+            measured.append(Configuration("cnn", model, UNSTATED if model in RESERVED else conventions, views, max_model_memory))
+    _describe(source, kind, frames, rounds, measured)
+    with _progress() as progress, _clip(source, frames) as clip:
+        measuring = Bench(clip, frames=frames, rounds=rounds, compare=compare is not None, detector=kind, progress=progress)
+        records = measuring.measure(measured)
+    if output_format == "json":
+        show_json(records)
+    else:
+        _print_table(records)
+
+
+def _describe(source: Path | None, kind: str, frames: int, rounds: int, measured: Sequence[Configuration]) -> None:
+    """Tell, where details are wanted, what is measured on what."""
+    from importlib.metadata import version
+
+    describe_settings()
+    detail(f"detector: {kind}")
+    detail(f"clip: {source or 'a made one, 640x360, one face'}; {counted(frames, 'frame')} at most, {counted(rounds, 'round')}")
+    for one in measured:
+        detail(f"backend {one.backend}: {one.name}")
+    packages = ", ".join(f"{name} {version(name)}" for name in ("opencv-python", "onnxruntime", "tensorflow"))
+    detail(f"{counted(os.cpu_count() or 1, 'core')}, Python {platform.python_version()}, {packages}")
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str], None]]:
+    """Says what is being done: on a terminal, and where details are wanted."""
+    if not shows_progress():
+        yield detail
+        return
+    from emodetect.cli.progress import messages_console
+
+    with messages_console().status("starting") as status:
+
+        def tell(text: str) -> None:
+            detail(text)
+            status.update(one_line(text))
+
+        yield tell
+
+
+@contextmanager
+def _clip(source: Path | None, frames: int) -> Iterator[Path]:
+    """The clip itself, or a made one that is deleted at the end."""
+    if source is not None:
+        yield source
+        return
+    import tempfile
+
+    from emodetect.benchmark.synthetic_clip import write_made_clip
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "made.mp4"
+        write_made_clip(path, frames=frames)
+        yield path
+
+
+def _print_table(records: Sequence[dict[str, Any]]) -> None:
+    """Figures as rows, configurations side by side as columns."""
+    from rich.table import Table
+
+    from emodetect.cli.table import cell, show_table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("", no_wrap=True)
+    for record in records:
+        table.add_column(cell(Path(record["model"] or record["backend"]).name), justify="right", overflow="fold")
+    loops = [record.get("tutorial", {}) for record in records]
+
+    def row(name: str, figures: Sequence[dict[str, Any]], key: str, digits: int, *, style: str | None = None) -> None:
+        values = [one.get(key) for one in figures]
+        if any(value is not None for value in values):
+            table.add_row(name, *("" if value is None else f"{value:,.{digits}f}" for value in values), style=style)
+
+    row("frames a second", records, "frames_per_second", 1)
+    row("  tutorial's loop", loops, "frames_per_second", 1, style="dim")
+    row("  times faster", loops, "times_faster", 1)
+    table.add_row("ms a frame (p95)")
+    for stage in dict.fromkeys(stage for record in records for stage in record["stages_ms"]):
+        costs = [record["stages_ms"].get(stage) for record in records]
+        table.add_row(f"  {stage}", *(f"{c['median']:.2f} ({c['p95']:.2f})" if c else "" for c in costs))
+    row("start, seconds", records, "startup_seconds", 2)
+    row("  tutorial's loop", loops, "startup_seconds", 2, style="dim")
+    row("most memory, MiB", records, "peak_memory_mb", 0)
+    row("  tutorial's loop", loops, "peak_memory_mb", 0, style="dim")
+    row("frames", records, "frames", 0, style="dim")
+    row("faces read", records, "faces", 0, style="dim")
+    row("  by the loop", loops, "faces", 0, style="dim")
+    show_table(table)

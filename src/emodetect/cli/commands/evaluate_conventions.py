@@ -1,0 +1,82 @@
+"""``emodetect evaluate --try-conventions``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+
+from emodetect.backends.conventions import ModelConventions
+from emodetect.cli.messages import show, show_json
+from emodetect.cli.options import make_backend
+from emodetect.cli.progress import progress_bar
+from emodetect.cli.table import print_table
+from emodetect.text.printable import counted, one_line
+from emodetect.training.conventions_trial import Margin, Trial, try_conventions
+from emodetect.training.data.labeled import LabeledCrops
+
+_SHOWN = 8
+"""So many combinations of conventions are shown."""
+
+
+def show_trials(
+    faces: LabeledCrops,
+    backend: str,
+    models: Sequence[str],
+    conventions: ModelConventions,
+    max_model_memory: int,
+    output_format: str,
+) -> None:
+    """Try conventions of each model on the same faces, and print what came of it."""
+    trials = {}
+    for model in models:
+        # Not entered, since it would tell what it assumes.
+        with closing(make_backend(backend, model, conventions, 1, max_model_memory)) as loaded, progress_bar() as progress:
+            loaded.load()
+            update = partial(progress.update, progress.add_task(one_line(Path(model).name), total=None))
+            trials[model] = try_conventions(loaded, conventions, faces, update)
+    if output_format == "json":
+        show_json([{"model": model, **trial.as_dict()} for model, trial in trials.items()])
+        return
+    for number, (model, trial) in enumerate(trials.items()):
+        if number:
+            show()
+        _print_trial(model, trial)
+
+
+def _print_trial(model: str, trial: Trial) -> None:
+    """The best combinations, the best one's options, and how sure each of them is."""
+    shown = trial.tried[:_SHOWN]
+    columns = {
+        "accuracy": [f"{one.accuracy:.1%}" for one in shown],
+        "cross-entropy": [f"{one.loss:.3f}" for one in shown],
+        "labels": [one.order for one in shown],
+        "scaling": [str(one.conventions.scaling or "") for one in shown],
+        "channels": [str(one.conventions.channels or "") for one in shown],
+    }
+    columns = {header: cells for header, cells in columns.items() if any(cells)}
+    print_table(list(columns), list(zip(*columns.values(), strict=True)))
+    rest = len(trial.tried) - len(shown)
+    others = f"; {counted(rest, 'more combination')} did no better" if rest else ""
+    show()
+    show(f"{counted(trial.count, 'face')}; guessing is right for {trial.chance:.1%}{others}")
+    best = trial.best
+    if best is None:
+        why = "it was trained for something else, or on other crops, or there are too few faces"
+        show(f"{model}: no combination is better than chance; {why}")
+        return
+    show(f"best for {model}: {' '.join(best.options)}")
+    for margin in trial.margins:
+        show(_in_words(margin))
+    if trial.channels_are_open:
+        show("channels: unknown, since all faces are gray; --channels bgr for a model that was trained on BGR")
+
+
+def _in_words(margin: Margin) -> str:
+    """How sure one part of the best combination is, as one line."""
+    said = margin.other.conventions
+    other = {"labels": margin.other.order, "scaling": said.scaling, "channels": said.channels}[margin.part]
+    sure = "sure" if margin.is_sure else "not sure"
+    interval = f"95% interval {margin.low:.3f} to {margin.high:.3f}"
+    return f"{margin.part}: {sure}; the cross-entropy is lower by {margin.difference:.3f} than with {other} ({interval})"

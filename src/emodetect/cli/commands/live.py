@@ -1,0 +1,178 @@
+"""``emodetect live``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from emodetect.cli.messages import detail, note
+from emodetect.cli.options import (
+    OUTPUT,
+    NumberRange,
+    OutputPath,
+    anonymize_option,
+    backend_options,
+    check_anonymize,
+    common_options,
+    complete_source,
+    describe_backend,
+    detector_options,
+    make_detector,
+    make_style,
+    make_verifier,
+    max_pixels_option,
+    overwrite_option,
+    playlists_option,
+    smoothing_option,
+    style_options,
+)
+from emodetect.cli.output_paths import check_outputs
+from emodetect.drawing.phrases import Phrase
+from emodetect.text.printable import counted
+
+if TYPE_CHECKING:
+    from emodetect.backends.base import EmotionBackend
+    from emodetect.backends.conventions import ModelConventions
+    from emodetect.live.session import LiveStatistics
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--source", default="0", show_default=True, shell_complete=complete_source,
+              help="Camera's number or name, device, clip, or address of a stream (rtsp://, http://).")  # fmt: skip
+@click.option("--mirror/--no-mirror", default=None,
+              help="Show the picture as a mirror does.  [default: on for cameras]")  # fmt: skip
+@click.option("--no-window", is_flag=True, help="Show nothing; goes with --log or --record.")
+@click.option("--log", type=OUTPUT, metavar="FILE",
+              help="Save the readings of every tracked frame: .jsonl, or .csv.")  # fmt: skip
+@click.option("--record", type=OUTPUT, metavar="FILE",
+              help="Save the annotated pictures (H.264: .mp4, .mov or .mkv).")  # fmt: skip
+@click.option("--snapshots", type=OutputPath(exists=True, file_okay=False), metavar="FOLDER",
+              default=".", help="Folder for the pictures saved with the key s.  [default: the current one]")  # fmt: skip
+@click.option("--duration", type=NumberRange(0, min_open=True), metavar="SECONDS", help="End after this time.")
+@click.option("--loop", is_flag=True, help="Start a clip again at its end.")
+@click.option("--reconnect", type=NumberRange(0), default=0, show_default=True, metavar="SECONDS",
+              help="How long to try to get a camera or stream back that went away, or gave no picture for 2.5 s.")  # fmt: skip
+@click.option("--follow-redirects", is_flag=True,
+              help="Let a stream lead to other hosts than the one named: by redirects and playlists (HLS).")  # fmt: skip
+@smoothing_option(0.5)
+@anonymize_option
+@overwrite_option
+@style_options
+@backend_options
+@detector_options("10%")
+@playlists_option
+@max_pixels_option
+@common_options
+def live(
+    source: str, mirror: bool | None, no_window: bool, log: Path | None, record: Path | None, snapshots: Path,
+    duration: float | None, loop: bool, reconnect: float, follow_redirects: bool, smoothing: float,
+    anonymize: str | None, overwrite: bool,
+    language: str | None, font: Path | None,
+    backend: str, model: str | None, conventions: ModelConventions, max_model_memory: int, uncertain: float | None,
+    views: int, verify: bool,
+    **detector: Any,
+) -> None:  # fmt: skip
+    """Show the emotions of the faces before a camera; in the window ? shows the keys, q or Esc ends it."""
+    from emodetect.faces.detector import MinFace
+    from emodetect.faces.search import SCAN_EVERY
+    from emodetect.live.hud import waiting_picture
+    from emodetect.live.session import LiveSession, time_stamped, wants_to_quit
+    from emodetect.live.view import View
+    from emodetect.live.window import Window
+    from emodetect.media.ffmpeg import ffmpeg_program
+    from emodetect.sinks.base import Sink
+    from emodetect.sinks.recorder import Recorder
+    from emodetect.sinks.records import RECORD_SUFFIXES, RecordWriter
+    from emodetect.sinks.video_file import VIDEO_SUFFIXES
+    from emodetect.sources.camera import LiveCapture, LiveSource
+
+    check_anonymize(anonymize, record or not no_window or None, "--record")
+    backends = _backends(backend, model, conventions, views, max_model_memory)
+    check_outputs([(log, RECORD_SUFFIXES), (record, VIDEO_SUFFIXES)], overwrite=overwrite, streams=RECORD_SUFFIXES)
+    parsed = LiveSource.parse(source)
+    if record is not None or parsed.kind == "file":
+        ffmpeg_program()
+    style = None if no_window and record is None else make_style(language, font)
+    with ExitStack() as stack:
+        window = None if no_window else stack.enter_context(Window("emodetect"))
+        face_detector = make_detector(**detector)
+        capture = stack.enter_context(LiveCapture(parsed, loop=loop, reconnect=reconnect, follow_redirects=follow_redirects))
+        if window is not None and style is not None:
+            window.entitle(parsed.title)
+            window.show(waiting_picture(style, style.say(Phrase.OPENING, source=parsed.title)))
+        while not capture.opened(timeout=0.02):
+            if window is not None and wants_to_quit(window):
+                return
+        if no_window and log is None and record is None:
+            note("emodetect: no --log or --record is given; nothing will be shown or kept")
+        detail(f"source {parsed.name}: a {parsed.kind} with {capture.frames_per_second:g} frames a second")
+        records: Sink | None = stack.enter_context(RecordWriter(log, overwrite=overwrite)) if log else None
+        recorder = stack.enter_context(
+            Recorder(lambda: record or time_stamped(".mp4"), capture.frames_per_second, style=style, anonymize=anonymize)
+        )
+        if record:
+            recorder.start(record, overwrite=overwrite)
+        session = stack.enter_context(
+            LiveSession(
+                capture,
+                face_detector,
+                face_detector.tracker(),
+                backends,
+                view=View(
+                    mirror=parsed.kind == "camera" if mirror is None else mirror,
+                    min_face=MinFace(*detector["min_face"]),
+                    smoothing=smoothing,
+                ),
+                verifier=make_verifier(verify, face_detector),
+                scan_every=SCAN_EVERY if anonymize is None else 0,
+                anonymize_by=anonymize,
+                uncertain_below=uncertain,
+                records=records,
+                recorder=recorder,
+                window=window,
+                snapshots=snapshots,
+                duration=duration,
+                style=style,
+            )
+        )
+        statistics = session.run()
+    note(_summary(statistics, [path for path in (log, *recorder.files) if path], snapshots))
+    if parsed.kind == "file" and statistics.captured == 1 and duration is None:
+        note(f"emodetect: {parsed.name}: holds one picture; --loop shows it for longer, 'emodetect image' reads photos")
+    if statistics.faces and not statistics.classified:
+        note("emodetect: no face was read: it ended before the backend was loaded")
+
+
+def _summary(statistics: LiveStatistics, files: Sequence[Path], snapshots: Path) -> str:
+    """What a session did, for people."""
+    parts = [f"{counted(statistics.captured, 'frame')} in {statistics.seconds:.1f} s"]
+    if files:
+        parts.append(f"saved {', '.join(map(str, files))}")
+    if statistics.pictures:
+        parts.append(f"{counted(statistics.pictures, 'picture')} in {snapshots.resolve()}")
+    return "; ".join(parts)
+
+
+def _backends(
+    backend: str, model: str | None, conventions: ModelConventions, views: int, max_model_memory: int
+) -> Sequence[Callable[[], EmotionBackend]]:
+    """What makes the backend that the options describe, and then the others that a key leads to."""
+    from importlib.util import find_spec
+
+    from emodetect.backends.registry import create_backend
+
+    # The picture must not stand still while TensorFlow holds the interpreter's lock.
+    create = partial(create_backend, max_model_memory=max_model_memory, responsive=True)
+    # Now, so that what is wrong with the options is said before a window opens.
+    describe_backend(create(backend, model, conventions, views), backend, model, conventions, views)
+    chosen = backend, None if model == "embedded" else model
+    others = [name for name in ("cnn", "deepface") if (name, None) != chosen and (name == "cnn" or find_spec(name))]
+    return [
+        partial(create, backend, model, conventions, views),
+        *(partial(create, name, views=views) for name in others),
+    ]

@@ -1,0 +1,76 @@
+"""``emodetect report``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from emodetect.cli.configuration import given_elsewhere
+from emodetect.cli.messages import detail, note
+from emodetect.cli.options import (
+    OUTPUT,
+    PATH,
+    REPORT_SUFFIXES,
+    common_options,
+    max_pixels_option,
+    overwrite_option,
+    playlists_option,
+)
+from emodetect.cli.output_paths import check_outputs
+from emodetect.text.printable import counted, one_line
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("log", type=PATH)
+@click.option("--clip", type=PATH, metavar="FILE",
+              help="The clip that the log was made of, to show it in the report.")  # fmt: skip
+@click.option("-o", "--output", type=OUTPUT, metavar="FILE",
+              help="The report, .html.  [default: the log's name, ending in .html]")  # fmt: skip
+@overwrite_option
+@playlists_option
+@max_pixels_option
+@common_options
+def report(log: Path, clip: Path | None, output: Path | None, overwrite: bool) -> None:
+    """Make a page of a log that `video` or `live` has written (.jsonl; a .csv lacks the frames without faces).
+
+    One file that opens offline in any browser: each person's timeline, the shares of each emotion and the moments of change, and
+    how far to trust them. With --clip also the clip, or stills of a long one, and each person's face; without it there are
+    timelines and figures only.
+    """
+    from emodetect.backends.registry import create_backend
+    from emodetect.cli.progress import progress_bar
+    from emodetect.report.accuracy import accuracy_in_words
+    from emodetect.report.page import Report, write_report
+    from emodetect.report.timeline import Timeline
+    from emodetect.sources.result_log import read_log
+    from emodetect.sources.video import VideoFile
+    from emodetect.system.temporary_folders import sweep
+
+    sweep()
+    path = output or log.with_suffix(REPORT_SUFFIXES[0])
+    check_outputs([(path, REPORT_SUFFIXES)], overwrite=overwrite)
+    for setting in given_elsewhere(click.get_current_context()):
+        detail(setting)
+    clip_end = 0.0
+    if clip is not None:
+        with VideoFile(clip) as frames:
+            clip_end = frames.seconds
+            detail(f"{clip}: {frames.size[0]}x{frames.size[1]} pixels, {counted(frames.frame_count, 'frame')}")
+    timeline = Timeline(clip_end)
+    with progress_bar(of_bytes=True) as progress:
+        task = progress.add_task(one_line(log.name), total=log.stat().st_size if log.is_file() else None)
+        for result in read_log(log, lambda size: progress.advance(task, size)):
+            timeline.add(result)
+    count = counted(len(timeline.times), "frame")
+    detail(
+        f"{log}: {count} from {timeline.start:g} s to {timeline.end:g} s, {counted(len(timeline.people()), 'person', 'people')}"
+    )
+    with create_backend("cnn") as embedded:
+        accuracy = ["A log does not say which network wrote it. If it was the embedded one:", *accuracy_in_words(embedded)]
+    settings = {"Log": log.name, "Frames": f"{len(timeline.times):,}"}
+    facts = Report(clip.name if clip else log.name, timeline, clip, settings, accuracy)
+    why_stills = write_report(facts, path, overwrite=overwrite)
+    note(f"emodetect: {path}: written")
+    if why_stills:
+        note(f"emodetect: {path}: {why_stills}")

@@ -1,0 +1,238 @@
+"""What `emodetect image` prints, photo by photo."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import shutil
+import sys
+import textwrap
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TextIO
+
+from typing_extensions import Self, override
+
+from emodetect.cli.messages import show
+from emodetect.cli.standard_streams import STANDARD_OUTPUT
+from emodetect.system.output_files import append_whole
+from emodetect.text.printable import csv_cell, one_line, width
+
+if TYPE_CHECKING:
+    from rich.console import JustifyMethod
+
+Record = dict[str, Any]
+"""A photo's result as the output contract has it, or ``{"path", "error"}``."""
+
+
+class Results(ABC):
+    """Prints the results of photos; a context manager.
+
+    What is printed is complete however the block ends, but for a kill: an interrupt loses no photo that was read.
+    """
+
+    @abstractmethod
+    def add(self, record: Record) -> None:
+        """Take a photo's result."""
+
+    @abstractmethod
+    def finish(self, *, failed: bool) -> None:
+        """Print what is still to be printed; ``failed``: an error ends the run, which may have had no photo yet."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if not (isinstance(error, OSError) and error.filename == STANDARD_OUTPUT):
+            self.finish(failed=error is not None)
+
+
+class _Stream(Results):
+    """Prints each result at once, whole: one write a photo.
+
+    A thread of its own writes, since Ctrl-C and SIGTERM, which reach the main thread alone, would tear a row apart.
+    """
+
+    def __init__(self) -> None:
+        self._output = sys.stdout  # the one of now: a progress bar puts its own in its place
+        self._writer = ThreadPoolExecutor(1, "print")
+        self._begun = False
+
+    @override
+    def add(self, record: Record) -> None:
+        text = self.separator() if self._begun else self.head()
+        self._begun = True
+        self._print(text + self.entry(record))
+
+    @override
+    def finish(self, *, failed: bool) -> None:
+        if self._begun:
+            self._print(self.tail())
+        elif not failed:
+            self._print(self.head() + self.tail())
+
+    @override
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        with self._writer:
+            super().__exit__(kind, error, trace)
+
+    def _print(self, text: str) -> None:
+        if text:
+            self._writer.submit(_write, self._output, text).result()
+
+    def head(self) -> str:
+        """What stands before the first photo."""
+        return ""
+
+    @abstractmethod
+    def entry(self, record: Record) -> str:
+        """What is printed for a photo."""
+
+    def separator(self) -> str:
+        """What stands between two photos."""
+        return ""
+
+    def tail(self) -> str:
+        """What stands after the last photo."""
+        return ""
+
+
+class _JsonLines(_Stream):
+    @override
+    def entry(self, record: Record) -> str:
+        return json.dumps(record) + "\n"
+
+
+class _Json(_Stream):
+    """One array; after a kill its end is missing."""
+
+    @override
+    def head(self) -> str:
+        return "["
+
+    @override
+    def entry(self, record: Record) -> str:
+        return "\n" + textwrap.indent(json.dumps(record, indent=2), "  ")
+
+    @override
+    def separator(self) -> str:
+        return ","
+
+    @override
+    def tail(self) -> str:
+        return "\n]\n" if self._begun else "]\n"
+
+
+class _Csv(_Stream):
+    """The rows that `emodetect video` would log for each photo as a clip of one frame, each after its path."""
+
+    @override
+    def head(self) -> str:
+        from emodetect.sinks.records import CSV_COLUMNS
+
+        return _as_csv([("path", *CSV_COLUMNS)])
+
+    @override
+    def entry(self, record: Record) -> str:
+        from emodetect.sinks.records import csv_rows
+
+        faces = [{"id": number, **face} for number, face in enumerate(record.get("faces", []), start=1)]
+        return _as_csv([csv_cell(record["path"]), *row] for row in csv_rows({"frame": 0, "time": 0.0, "faces": faces}))
+
+
+class _Table(Results):
+    """A row a face, when all photos are read: the widest text of a column decides how wide it is."""
+
+    def __init__(self) -> None:
+        self._records: list[Record] = []
+
+    @override
+    def add(self, record: Record) -> None:
+        self._records.append(record)
+
+    @override
+    def finish(self, *, failed: bool) -> None:
+        _print_table(self._records)
+
+
+FORMATS: dict[str, Callable[[], Results]] = {"table": _Table, "json": _Json, "jsonl": _JsonLines, "csv": _Csv}
+
+
+def open_results(output_format: str) -> Results:
+    """What prints the results in one of `FORMATS`."""
+    return FORMATS[output_format]()
+
+
+def _write(output: TextIO, text: str) -> None:
+    """Write a text and hand it to the system, at once where the output is a file, a pipe or a terminal."""
+    try:
+        descriptor = output.fileno()
+    except (OSError, ValueError):
+        descriptor = None
+    if descriptor is None:
+        output.write(text)
+        output.flush()
+        return
+    output.flush()
+    try:
+        append_whole(descriptor, text.encode(output.encoding or "utf-8", output.errors or "strict"))
+    except OSError as error:
+        error.filename = STANDARD_OUTPUT
+        raise
+
+
+def _as_csv(rows: Iterable[Sequence[Any]]) -> str:
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
+
+
+def _print_table(records: Sequence[Record]) -> None:
+    from rich.table import Table
+
+    from emodetect.cli.table import cell, show_table
+
+    # What is not there is no photo; it was said on standard error.
+    rows = [row for record in records if os.path.isfile(record["path"]) for row in _rows(record)]
+    if not rows:
+        return
+    headers = ["photo", "face", "emotion", "confidence", "then"]
+    widths = [max(map(width, column)) for column in zip(headers, *rows, strict=True)]
+    is_narrow = sys.stdout.isatty() and sum(widths) + 2 * (len(widths) - 1) > shutil.get_terminal_size().columns
+    shown = headers[:-1] if is_narrow else headers
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for header in shown:
+        justify: JustifyMethod = "right" if header in ("face", "confidence") else "left"
+        style = "dim" if header == "then" else ""
+        is_folded = header in ("photo", "emotion")
+        table.add_column(header, justify=justify, style=style, no_wrap=not is_folded, overflow="fold")
+    for row in rows:
+        cells = [cell(text) for text in row[: len(shown)]]
+        if not row[3]:
+            cells[2].stylize("dim")
+        table.add_row(*cells)
+    show_table(table)
+    if any(face["uncertain"] and face["scores"] for record in records for face in record.get("faces", [])):
+        show("? uncertain: do not rely on it")
+
+
+def _rows(record: Record) -> list[list[str]]:
+    """What the table shows of a photo, a row a face."""
+    name, faces = one_line(record["path"]), record.get("faces", [])
+    if not faces:
+        return [[name, "", "cannot be read" if "error" in record else "no face found", "", ""]]
+    rows = []
+    for number, face in enumerate(faces, start=1):
+        shown = name if number == 1 else ""
+        if face["scores"] is None:
+            rows.append([shown, str(number), "not read", "", ""])
+            continue
+        second, score = sorted(face["scores"].items(), key=lambda item: -item[1])[1]
+        emotion = face["emotion"] + ("?" if face["uncertain"] else "")
+        then = f"{second} {score:.0%}" if score >= 0.005 else ""
+        rows.append([shown, str(number), emotion, f"{face['confidence']:.0%}", then])
+    return rows

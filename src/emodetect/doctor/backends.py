@@ -1,0 +1,97 @@
+"""Which backends can be used here, and what the others lack."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint
+from typing import TYPE_CHECKING
+
+from typing_extensions import Never
+
+from emodetect.backends.registry import backend_factory, plugins
+from emodetect.doctor import Check, Status, deepface, files, keras, look_safely, onnx_runtime, opencv
+from emodetect.errors import BackendError, BackendUnavailableError, EmodetectError
+from emodetect.system.native_output import quiet_native_output
+
+if TYPE_CHECKING:  # the list is made where NumPy is broken, too
+    from emodetect.backends.base import EmotionBackend
+    from emodetect.types import Image
+
+
+@dataclass(frozen=True)
+class BackendState:
+    """A backend, or a kind of model file that one reads.
+
+    Attributes:
+        name: what ``--backend`` takes.
+        reads: what it reads the emotions with.
+        available: whether it can be used.
+        detail: versions, or what is missing.
+        cure: how to get what is missing; empty where nothing is.
+    """
+
+    name: str
+    reads: str
+    available: bool
+    detail: str
+    cure: str = ""
+
+
+def list_backends() -> Iterator[BackendState]:
+    """The built-in backends, by the doctor's checks, then the plug-ins, which are imported to see whether they work."""
+    yield _state("cnn", "the embedded network, .onnx files", onnx_runtime.check_runtime, opencv.check_import, files.check_network)
+    yield _state("cnn", ".h5 and .keras files", keras.check_keras, opencv.check_import)
+    yield _state("deepface", "DeepFace's own model", deepface.check_deepface, opencv.check_import)
+    for name, point in plugins().items():
+        yield _plugin(name, point)
+
+
+def _state(name: str, reads: str, *looks: Callable[[], Iterator[Check]]) -> BackendState:
+    """What the doctor finds of all that a backend needs; the first look gives the versions."""
+    checks = [check for look in looks for check in look_safely(name, look)]
+    wrong = [check for check in checks if check.status is not Status.OK]
+    if not wrong:
+        return BackendState(name, reads, True, checks[0].detail)
+    return BackendState(name, reads, False, "; ".join(check.detail for check in wrong), wrong[0].cure)
+
+
+def _plugin(name: str, point: EntryPoint) -> BackendState:
+    origin = f"{point.dist.name} {point.dist.version}" if point.dist else point.value
+    try:
+        from emodetect.backends.isolated import IsolatedBackend
+
+        # In a process of its own: another project's code may raise anything, and end the process as well.
+        with IsolatedBackend(name, f"{__name__}:import_plugin", (name,)):
+            pass
+    except BackendUnavailableError as error:
+        return BackendState(name, f"a plug-in of {origin}", False, str(error), "install what it names, or the plug-in again")
+    except Exception as error:
+        return BackendState(name, f"a plug-in of {origin}", False, str(error), "tell its authors")
+    return BackendState(name, f"a plug-in of {origin}", True, point.value)
+
+
+def import_plugin(name: str) -> EmotionBackend:
+    """Import what makes a plug-in's backend, and make nothing of it.
+
+    Raises:
+        BackendUnavailableError: it lacks a package, or its factory.
+        BackendError: importing it fails otherwise.
+    """
+    from emodetect.backends.base import EmotionBackend
+
+    with quiet_native_output():
+        try:
+            backend_factory(name)
+        except EmodetectError:
+            raise
+        except Exception as error:
+            raise BackendError(f"{type(error).__name__}: {error}") from error
+
+    class Imported(EmotionBackend):
+        def classify(self, crops: Sequence[Image]) -> Never:
+            raise NotImplementedError
+
+    imported = Imported()
+    imported.name = name
+    return imported

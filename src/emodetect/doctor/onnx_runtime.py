@@ -1,0 +1,49 @@
+"""ONNX Runtime, and the embedded network at work."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from statistics import median
+
+from emodetect.doctor.check import Check, Status
+from emodetect.errors import ModelError
+from emodetect.system.install_hints import EMODETECT_CURE
+
+_WARM_UP, _RUNS = 3, 20
+
+_SLOW_MS = 33.0
+"""A face that takes longer than a frame of a camera makes labels late."""
+
+
+def check_runtime() -> Iterator[Check]:
+    """What runs the embedded network and .onnx files."""
+    from emodetect.backends.onnx_session import import_onnxruntime
+
+    onnxruntime = import_onnxruntime()
+    yield Check("ONNX Runtime", Status.OK, f"onnxruntime {onnxruntime.__version__}")
+
+
+def check_speed() -> Iterator[Check]:
+    """What reading a face costs here: the median of a few runs, one face at a time."""
+    import numpy as np
+
+    from emodetect.backends.registry import create_backend
+
+    face = np.random.default_rng(0).integers(0, 256, (96, 96, 3), np.uint8)
+    times = []
+    try:
+        with create_backend("cnn") as backend:
+            for _ in range(_WARM_UP + _RUNS):
+                started = time.perf_counter()
+                backend.classify([face])
+                times.append(1000 * (time.perf_counter() - started))
+    except ModelError as error:
+        yield Check("speed", Status.FAULT, f"the embedded network cannot be used: {error}", EMODETECT_CURE)
+        return
+    cost = median(times[_WARM_UP:])
+    detail = f"{cost:.1f} ms a face with the embedded network"
+    if cost > _SLOW_MS:
+        yield Check("speed", Status.WARNING, detail, "close what else is busy; labels in live will be late, the picture will not")
+    else:
+        yield Check("speed", Status.OK, detail)

@@ -1,0 +1,140 @@
+"""A contact sheet: many photos on one, each with its boxes, its name and what was read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from emodetect.drawing.lettering import BASELINE, Lettering
+from emodetect.drawing.overlay import COLORS, UNKNOWN_COLOR, label
+from emodetect.drawing.palette import Color
+from emodetect.drawing.phrases import Phrase
+from emodetect.drawing.style import Style, with_letters_for
+from emodetect.text.printable import caption
+from emodetect.types import Box, FaceReading, Image
+
+MOST_PHOTOS = 2000
+"""Of a sheet; more would make it larger than programs open."""
+
+_SIDES = (2, 600), (6, 420), (40, 300), (200, 240), (MOST_PHOTOS, 160)
+"""Side of a thumbnail, pixels, up to a number of photos."""
+
+_GAP = 12
+_LINE = 18
+_UNIT = 12.5
+"""The size of the letters, see `emodetect.drawing.lettering`."""
+
+_PAPER, _INK, _FAINT = (255, 255, 255), (20, 20, 20), (110, 110, 110)
+_WIDER = 1.4
+"""A sheet's width as a multiple of its height, as far as the number of photos allows."""
+
+
+class ContactSheet:
+    """Collects photos as thumbnails.
+
+    Args:
+        count: how many photos will come; at most `MOST_PHOTOS` are shown.
+        style: words and letters, as `with_letters_for` gives it for the names; None for English and the letters of most
+            alphabets.
+    """
+
+    def __init__(self, count: int, style: Style | None = None) -> None:
+        self._style = style or with_letters_for(Style(), ())[0]
+        self._side = next(side for most, side in _SIDES if min(count, MOST_PHOTOS) <= most)
+        self._cells: list[Image] = []
+
+    def add(self, name: str, picture: Image | None, readings: Sequence[FaceReading] = ()) -> None:
+        """Add a photo.
+
+        Args:
+            name: its file's name.
+            picture: uint8 (height, width, 3) BGR, or None where it cannot be read.
+            readings: what was read off its faces, from left to right.
+        """
+        if len(self._cells) == MOST_PHOTOS:
+            return
+        if picture is None:
+            words = self._style.say(Phrase.UNREADABLE)
+            thumbnail = np.full((self._side // 2, self._side, 3), _PAPER, np.uint8)
+            cv2.rectangle(thumbnail, (0, 0), (self._side - 1, self._side // 2 - 1), _FAINT, 1)
+        else:
+            thumbnail = _thumbnail(picture, readings, self._side)
+            words = self._words(readings)
+        height, width = thumbnail.shape[:2]
+        cell = np.full((height + 2 * _LINE + 4, self._side, 3), _PAPER, np.uint8)
+        left = (self._side - width) // 2
+        cell[:height, left : left + width] = thumbnail
+        self._write(cell, caption(name), 2, _INK)
+        self._write(cell, words, 1, _FAINT)
+        self._cells.append(cell)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no photo was added."""
+        return not self._cells
+
+    def image(self) -> Image:
+        """The sheet, uint8 (height, width, 3) BGR, in rows from left to right.
+
+        Raises:
+            ValueError: no photo was added.
+        """
+        if self.is_empty:
+            raise ValueError("expected at least one photo")
+        width, height = self._side + _GAP, _GAP + max(cell.shape[0] for cell in self._cells)
+        count = len(self._cells)
+        columns = min(count, max(1, round(math.sqrt(_WIDER * count * height / width))))
+        rows = [self._cells[start : start + columns] for start in range(0, count, columns)]
+        bottoms = np.cumsum([_GAP + max(cell.shape[0] for cell in row) for row in rows]).tolist()
+        sheet = np.full((bottoms[-1] + _GAP, _GAP + columns * width, 3), _PAPER, np.uint8)
+        for row, bottom in zip(rows, bottoms, strict=True):
+            for column, cell in enumerate(row):
+                left = _GAP + column * width
+                sheet[bottom - cell.shape[0] : bottom, left : left + cell.shape[1]] = cell
+        return sheet
+
+    def _words(self, readings: Sequence[FaceReading]) -> str:
+        """What was read, from left to right; without figures where there are several faces."""
+        if len(readings) == 1:
+            return label(readings[0], self._style)
+        names = [label(reading) if reading.scores is None else self._style.name(reading.shown) for reading in readings]
+        return ", ".join(names) or self._style.say(Phrase.NO_FACE)
+
+    def _write(self, cell: Image, text: str, line: int, color: Color) -> None:
+        """Write in the middle of one of the lines of a cell, which are counted from below."""
+        lettering = self._style.lettering
+        short = _shortened(lettering, text, cell.shape[1])
+        left = max(0, (cell.shape[1] - math.ceil(lettering.width(short, _UNIT))) // 2)
+        lettering.write(cell, short, (left, cell.shape[0] - line * _LINE + round(BASELINE * _UNIT)), _UNIT, color)
+
+
+def _thumbnail(picture: Image, readings: Sequence[FaceReading], side: int) -> Image:
+    """The picture within a square, with boxes whose lines are as thick on small and on large pictures."""
+    height, width = picture.shape[:2]
+    scale = min(side / width, side / height)
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    small = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR), np.uint8)
+    for reading in readings:
+        color = COLORS[reading.scores.dominant] if reading.scores else UNKNOWN_COLOR
+        box = _scaled(reading.box, scale)
+        corners = (box.x, box.y), (box.x + box.width - 1, box.y + box.height - 1)
+        cv2.rectangle(small, *corners, _INK, 4)
+        cv2.rectangle(small, *corners, color, 2)
+    return small
+
+
+def _scaled(box: Box, scale: float) -> Box:
+    return Box(*(round(number * scale) for number in (box.x, box.y, box.width, box.height)))
+
+
+def _shortened(lettering: Lettering, text: str, width: int) -> str:
+    """The text, its middle left out where it is wider than so many pixels: names often differ at their ends."""
+    kept = len(text)
+    short = text
+    while kept > 2 and lettering.width(short, _UNIT) > width:
+        kept -= 1
+        short = text[: (kept + 1) // 2] + "…" + text[len(text) - kept // 2 :]
+    return short

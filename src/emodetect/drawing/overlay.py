@@ -1,0 +1,273 @@
+"""Results drawn on a copy of the picture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import cv2
+import numpy as np
+
+from emodetect.drawing.history_strip import Strip
+from emodetect.drawing.label_placement import SLOTS_BESIDE, leader, place_labels
+from emodetect.drawing.lettering import LINE, Lettering, draw_tag, tag_size, unit_for
+from emodetect.drawing.palette import BLACK, COLORS, UNKNOWN_COLOR, WHITE, Color, color_of
+from emodetect.drawing.style import Style
+from emodetect.faces.boxes import intersections
+from emodetect.types import EMOTIONS, Box, EmotionScores, FaceReading, Image
+
+__all__ = ["COLORS", "UNKNOWN_COLOR", "Layout", "Strip", "Style", "draw", "label", "mirrored", "resized"]
+
+_STATUS_COLOR: Color = (40, 40, 40)
+_FRAME_COLOR: Color = (90, 90, 90)
+"""What the bars of a panel are framed with."""
+
+_MOST_LINES = 3
+"""Lines that a message is broken into at most."""
+
+_LETTERS = 0.78
+"""The size of the letters in a line of small text, of its height."""
+
+_SMALLER = 0.7
+"""What is left of the size of a label's letters where there is little room."""
+
+_PANEL_SHADE = 0.25
+"""How much of the picture is still seen behind a panel."""
+
+
+@dataclass
+class Layout:
+    """Where the labels and panels of the faces stood in the picture before; they stay there while they can, and do not hop.
+
+    Attributes:
+        labels: the slot of each face's label that stands beside it, by track id.
+        panels: the side of each face's panel, by track id.
+    """
+
+    labels: dict[int, int] = field(default_factory=dict)
+    panels: dict[int, int] = field(default_factory=dict)
+
+
+def draw(
+    image: Image,
+    readings: Sequence[FaceReading],
+    *,
+    status: Sequence[str] = (),
+    banner: Sequence[str] = (),
+    bars: bool = True,
+    labels: bool = True,
+    strip: Strip | None = None,
+    style: Style | None = None,
+    layout: Layout | None = None,
+    marks: Sequence[Box] = (),
+) -> Image:
+    """Draw boxes, labels and score panels.
+
+    Nothing is written over anything else or beyond the picture; what has no room is left out, the panels first.
+
+    Args:
+        image: uint8 (height, width, 3) BGR; left as it is.
+        readings: what to draw, as `emodetect.emotions.stable_labels` gives them if the picture is one of many.
+        status: lines for the top left corner.
+        banner: messages near the bottom, such as what is being waited for; the last stands lowest.
+        bars: whether each face has a panel with its seven scores.
+        labels: whether each face has a label.
+        strip: what the last seconds have shown, along the bottom; faces are then numbered as in its rows.
+        style: words and letters; None for English.
+        layout: remembers where labels and panels are from one picture to the next; None for a picture that stands alone.
+        marks: where something else will be drawn.
+
+    Returns:
+        A new picture of the same size.
+    """
+    style, layout = style or Style(), layout or Layout()
+    canvas = image.copy()
+    size = canvas.shape[1], canvas.shape[0]
+    unit = unit_for(size)
+    taken = [strip.place(size, unit)] if strip else []
+    notices = _place_notices(status, banner, size, unit, style.lettering, bottom=taken[0].y if taken else size[1])
+    taken += [*marks, *(box for _, box in notices)]
+    boxes = [reading.box for reading in readings]
+    texts = [_label_forms(reading, style, unit, numbered=strip is not None) if labels else [] for reading in readings]
+    forms = [[tag_size(style.lettering, *form) for form in forms] for forms in texts]
+    places = place_labels(boxes, forms, size, taken, [layout.labels.get(reading.track_id) for reading in readings])
+    taken += [place.box for place in places if place]
+    panels = _place_panels(readings, size, unit, style, taken, layout.panels) if bars else [None] * len(readings)
+    # A place inside the face is left as soon as there is a better one.
+    slots = {r.track_id: p.slot for r, p in zip(readings, places, strict=True) if p and p.slot is not None}
+    layout.labels = {number: slot for number, slot in slots.items() if slot in SLOTS_BESIDE}
+    layout.panels = {r.track_id: p[2] for r, p in zip(readings, panels, strict=True) if p}
+    for reading, panel in zip(readings, panels, strict=True):
+        if reading.scores is not None and panel is not None:
+            _draw_panel(canvas, reading.scores, *panel[:2], style)
+    for reading in readings:
+        _draw_box(canvas, reading, unit)
+    for reading, place in zip(readings, places, strict=True):
+        if place is not None and place.slot is None:
+            _draw_leader(canvas, reading, place.box, unit)
+    if strip:
+        strip.draw(canvas, unit, style)
+    for reading, place, choice in zip(readings, places, texts, strict=True):
+        if place is not None:
+            corner = place.box.x, place.box.y
+            text, size_of_letters = choice[place.form]
+            draw_tag(canvas, style.lettering, text, corner, size_of_letters, color_of(reading.shown))
+    for text, box in notices:
+        draw_tag(canvas, style.lettering, text, (box.x, box.y), unit, _STATUS_COLOR)
+    return np.asarray(canvas)
+
+
+def mirrored(readings: Sequence[FaceReading], width: int) -> list[FaceReading]:
+    """The same readings for the picture's mirror image; width in pixels."""
+    return [replace(r, box=replace(r.box, x=width - r.box.x - r.box.width)) for r in readings]
+
+
+def resized(readings: Sequence[FaceReading], scale: float) -> list[FaceReading]:
+    """The same readings for the picture made so many times as large."""
+    return [replace(r, box=Box(*(round(scale * side) for side in r.box.as_dict().values()))) for r in readings]
+
+
+def label(reading: FaceReading, style: Style | None = None) -> str:
+    """What stands at a face: emotion and confidence, or that it is uncertain."""
+    if reading.scores is None:
+        return "..."
+    name = (style or Style()).name(reading.shown)
+    # While a label is held on to though another emotion leads, its score would belie it.
+    return f"{name} {reading.scores.confidence:.0%}" if reading.shown is reading.scores.dominant else name
+
+
+def _label_forms(reading: FaceReading, style: Style, unit: float, *, numbered: bool) -> list[tuple[str, float]]:
+    """The label and the size of its letters; and where there is little room without the confidence, then smaller as well."""
+    number = f"{reading.track_id}: " if numbered else ""
+    forms = [(number + label(reading, style), unit)]
+    if reading.shown is not None:
+        forms.append((number + style.name(reading.shown), unit))
+    smallest = max(_SMALLER * unit, _LETTERS * style.smallest_line)
+    if smallest < unit:
+        forms.append((forms[-1][0], smallest))
+    return forms
+
+
+def _place_notices(
+    status: Sequence[str], banner: Sequence[str], size: tuple[int, int], unit: float, lettering: Lettering, *, bottom: int
+) -> list[tuple[str, Box]]:
+    """Where the lines of the window itself go, shortened or broken to what fits; the banner's last line stands lowest."""
+    places: list[tuple[str, Box]] = []
+    room = size[0] - tag_size(lettering, "", unit)[0]
+    lines = [part for text in banner for part in lettering.wrapped(text, unit, room, _MOST_LINES)]
+    # What was said last stays, where there is too much for half of the picture.
+    lines = lines[-max(1, round(size[1] / 2 / (LINE * unit))) :]
+    for number, text in enumerate((*(lettering.shortened(text, unit, room) for text in status), *lines)):
+        width, height = tag_size(lettering, text, unit)
+        below = len(status) + len(lines) - number
+        corner = (0, number * (height - 1)) if number < len(status) else ((size[0] - width) // 2, bottom - (1 + below) * height)
+        places.append((text, Box(*corner, width, height)))
+    return [(text, box) for text, box in places if text and box.lies_in(size[0], bottom)]
+
+
+def _draw_box(canvas: Image, reading: FaceReading, unit: float) -> None:
+    box, thickness = reading.box, max(2, round(unit / 8))
+    corners = (box.x, box.y), (box.x + box.width - 1, box.y + box.height - 1)
+    # A dark line on both sides of the coloured one is seen on white, the coloured one in the dark.
+    cv2.rectangle(canvas, *corners, BLACK, thickness + 2 * max(1, round(unit / 26)))
+    cv2.rectangle(canvas, *corners, color_of(reading.shown), thickness)
+
+
+def _draw_leader(canvas: Image, reading: FaceReading, label_box: Box, unit: float) -> None:
+    """A line from a face to its label, which stands elsewhere."""
+    ends = leader(label_box, reading.box)
+    thickness = max(1, round(unit / 12))
+    cv2.line(canvas, *ends, BLACK, thickness + 2, cv2.LINE_AA)
+    cv2.line(canvas, *ends, color_of(reading.shown), thickness, cv2.LINE_AA)
+
+
+@dataclass(frozen=True)
+class _Panel:
+    """Seven bars for one face; sizes in pixels."""
+
+    line: int
+    text_width: int
+    bar_width: int
+
+    @property
+    def width(self) -> int:
+        return self.text_width + self.bar_width + 3 * self.margin
+
+    @property
+    def height(self) -> int:
+        return self.line * len(EMOTIONS) + 2 * self.margin
+
+    @property
+    def margin(self) -> int:
+        return max(2, self.line // 3)
+
+    @property
+    def unit(self) -> float:
+        """The size of its text."""
+        return _LETTERS * self.line
+
+
+def _panel_for(box: Box, unit: float, style: Style) -> _Panel:
+    """As high as the face, within what can be read and what the picture's size suggests."""
+    least = style.smallest_line
+    line = round(min(max(box.height / (len(EMOTIONS) + 1), least), max(unit, least)))
+    panel = _Panel(line, 0, 3 * line)
+    return replace(panel, text_width=max(style.lettering.width(style.name(emotion), panel.unit) for emotion in EMOTIONS))
+
+
+def _place_panels(
+    readings: Sequence[FaceReading],
+    size: tuple[int, int],
+    unit: float,
+    style: Style,
+    taken: Sequence[Box],
+    before: Mapping[int, int],
+) -> list[tuple[_Panel, Box, int] | None]:
+    """A place for each panel beside its face, over no other face, panel or text, and which side that is; None for no place.
+
+    A panel keeps the side that it had before, while it can.
+    """
+    occupied = [*taken, *(reading.box for reading in readings)]
+    places: list[tuple[_Panel, Box, int] | None] = []
+    for reading in readings:
+        panel = _panel_for(reading.box, unit, style)
+        boxes = _sides(reading.box, panel, unit)
+        within = np.asarray([box.lies_in(*size) for box in boxes])
+        free = np.flatnonzero(within & (intersections(boxes, occupied).sum(axis=1) == 0))
+        if reading.scores is None or not free.size:
+            places.append(None)
+            continue
+        kept = before.get(reading.track_id, -1)
+        side = kept if kept in free else int(free[0])
+        occupied.append(boxes[side])
+        places.append((panel, boxes[side], side))
+    return places
+
+
+def _sides(box: Box, panel: _Panel, unit: float) -> list[Box]:
+    """Right, left, below and above, in the order of preference; below and above also past a label."""
+    gap, label_height = round(unit / 3), round(LINE * unit)
+    bottom, top = box.y + box.height + gap, box.y - panel.height - gap
+    corners = (
+        (box.x + box.width + gap, box.y),
+        (box.x - panel.width - gap, box.y),
+        (box.x, bottom),
+        (box.x, bottom + label_height),
+        (box.x, top - label_height),
+    )
+    return [Box(x, y, panel.width, panel.height) for x, y in corners]
+
+
+def _draw_panel(canvas: Image, scores: EmotionScores, panel: _Panel, place: Box, style: Style) -> None:
+    area = canvas[place.y : place.y + place.height, place.x : place.x + place.width]
+    area[:] = cv2.convertScaleAbs(area, alpha=_PANEL_SHADE)
+    left, right = place.x + panel.margin, place.x + place.width - panel.margin
+    start = right - panel.bar_width
+    for row, (emotion, score) in enumerate(zip(EMOTIONS, scores.values, strict=True)):
+        top, bottom = (place.y + panel.margin + round((row + part) * panel.line) for part in (0.2, 0.85))
+        style.lettering.write(canvas, style.name(emotion), (left, bottom), panel.unit, WHITE)
+        cv2.rectangle(canvas, (start, top), (right, bottom), BLACK, cv2.FILLED)
+        end = start + round(panel.bar_width * float(score))
+        if end > start:
+            cv2.rectangle(canvas, (start, top), (end, bottom), COLORS[emotion], cv2.FILLED)
+        cv2.rectangle(canvas, (start - 1, top - 1), (right + 1, bottom + 1), _FRAME_COLOR, 1)

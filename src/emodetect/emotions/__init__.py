@@ -1,0 +1,1 @@
+"""Emotion scores over time."""

@@ -1,0 +1,85 @@
+"""Emotions read off the faces of a frame, by a backend that may fail now and then."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from emodetect.backends.base import EmotionBackend
+from emodetect.emotions.smoother import ScoreSmoother
+from emodetect.errors import BackendError, EmodetectError, first_line
+from emodetect.stopwatch import Stopwatch
+from emodetect.types import EMOTIONS, EmotionScores, Face, Image
+
+MAX_FAILURES = 10
+"""In so many frames in a row a backend may not fail."""
+
+_log = logging.getLogger(__name__)
+
+
+class EmotionReader:
+    """Asks a backend for the scores of faces and steadies them.
+
+    A backend that raises, or answers with what are no scores, costs the faces of that frame their scores, and the logger
+    ``emodetect`` says so in a warning. One that does so in frame after frame is given up.
+
+    Args:
+        backend: reads emotions.
+        smoother: steadies scores, or None.
+        max_failures: in how many frames in a row it may not fail.
+    """
+
+    def __init__(self, backend: EmotionBackend, smoother: ScoreSmoother | None, *, max_failures: int = MAX_FAILURES) -> None:
+        self._backend, self._smoother, self._max_failures = backend, smoother, max_failures
+        self._failures = 0
+
+    def read(
+        self, crops: Sequence[Image], faces: Sequence[Face], timestamp: float, *, frame: str, watch: Stopwatch | None = None
+    ) -> dict[int, EmotionScores]:
+        """Scores of these faces by track id, all of them classified in one batch; empty where the backend failed.
+
+        Args:
+            crops: uint8 (height, width, 3) BGR, one a face.
+            faces: whose they are.
+            timestamp: the frame's, seconds.
+            frame: what the frame is called in messages.
+            watch: gets the laps "classify" and "smooth".
+
+        Raises:
+            BackendError: the backend has failed in too many frames in a row.
+        """
+        if not faces:
+            return {}
+        watch = watch or Stopwatch()
+        try:
+            answers = _scores(self._backend.classify(crops), len(crops))
+        except BackendError:  # it knows that it is at its end
+            raise
+        except Exception as error:  # a backend may be anybody's
+            self._fail(frame, error)
+            return {}
+        self._failures = 0
+        watch.lap("classify")
+        result = {}
+        for face, scores in zip(faces, answers, strict=True):
+            result[face.track_id] = self._smoother.update(face.track_id, scores, timestamp) if self._smoother else scores
+        watch.lap("smooth")
+        return result
+
+    def _fail(self, frame: str, error: Exception) -> None:
+        self._failures += 1
+        reason = str(error) if isinstance(error, EmodetectError) else f"{type(error).__name__}: {first_line(error)}"
+        if self._failures >= self._max_failures:
+            often = f" in {self._failures} frames in a row" if self._failures > 1 else ""
+            raise BackendError(f"{frame}: the backend {self._backend.name} failed{often} ({reason})") from error
+        _log.warning("%s: the backend %s failed; its faces have no scores (%s)", frame, self._backend.name, reason)
+
+
+def _scores(answers: npt.NDArray[np.float32], count: int) -> list[EmotionScores]:
+    values = np.asarray(answers, np.float32)
+    if values.shape != (count, len(EMOTIONS)):
+        raise ValueError(f"expected scores of shape {(count, len(EMOTIONS))}, got {values.shape}")
+    return [EmotionScores(row) for row in values]

@@ -1,0 +1,1 @@
+"""A live session: tracking, classification, rendering, keys and the window."""

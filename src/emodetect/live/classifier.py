@@ -1,0 +1,202 @@
+"""The classifying thread of a live session: the newest faces, read by the backend that the user has chosen last."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from emodetect.backends.base import EmotionBackend
+from emodetect.drawing.phrases import Phrase
+from emodetect.emotions.scorer import EmotionReader
+from emodetect.emotions.smoother import ScoreSmoother
+from emodetect.errors import EmodetectError
+from emodetect.queues.latest import Latest
+from emodetect.types import EmotionScores, Face, Image
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Crops:
+    """What there is to read: copies, since the frame may be drawn on meanwhile."""
+
+    faces: tuple[Face, ...]
+    images: tuple[Image, ...]
+    index: int
+    timestamp: float
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """A backend, what asks it, and its place among those that can be chosen."""
+
+    position: int
+    backend: EmotionBackend
+    reader: EmotionReader
+
+
+class Classifier:
+    """Reads the newest faces in a thread of its own, and loads other backends in the background.
+
+    Args:
+        choices: what makes each backend that can be chosen; the first is loaded at the start.
+        smoother: steadies scores.
+        uncertain_below: confidence under which a reading is marked uncertain; None for the backend's own threshold.
+        fail: called, in any thread, with the error that ended the work.
+        say: called, in any thread, with what there is to tell of backends, and the values that belong to it.
+
+    Attributes:
+        crops: where the newest faces are put.
+        scores: by track id, of the faces read last; replaced as a whole, so that readers need no lock.
+        threshold: confidence under which a reading is uncertain.
+        classified: batches that were answered.
+    """
+
+    def __init__(
+        self,
+        choices: Sequence[Callable[[], EmotionBackend]],
+        smoother: ScoreSmoother,
+        *,
+        uncertain_below: float | None,
+        fail: Callable[[BaseException], None],
+        say: Callable[..., None],
+    ) -> None:
+        self._choices, self._smoother, self._uncertain_below = choices, smoother, uncertain_below
+        self._fail, self._say = fail, say
+        self.crops: Latest[Crops] = Latest()
+        self.scores: dict[int, EmotionScores] = {}
+        self.threshold = uncertain_below or 0.0
+        self.classified = 0
+        self._position = 0
+        self._changing = threading.Lock()
+        self._active: _Chosen | None = None
+        self._pending: _Chosen | None = None
+        self._loaded: Latest[_Chosen] = Latest()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="classify", daemon=True)
+
+    @property
+    def name(self) -> str | None:
+        """What the backend is called that reads the faces."""
+        active = self._active
+        return active.backend.name if active else None
+
+    @property
+    def loading(self) -> str | None:
+        """The name of the backend that is being loaded."""
+        pending = self._pending
+        return pending.backend.name if pending else None
+
+    @property
+    def ready(self) -> bool:
+        """Whether there is a backend to read faces."""
+        return self._active is not None
+
+    def start(self) -> None:
+        """Load the first backend and begin to read."""
+        self._load_in_background(0)
+        self._thread.start()
+
+    def switch(self) -> None:
+        """Go on to the next backend; the present one reads faces until that is loaded, and stays if it cannot be.
+
+        What is being loaded is given up.
+        """
+        active = self._active.position if self._active else None
+        count = len(self._choices)
+        others = [p % count for p in range(self._position + 1, self._position + 1 + count) if p % count != active]
+        if count < 2:
+            self._say(Phrase.NO_OTHER_BACKEND)
+        elif self._pending is None or self._pending.position != others[0]:
+            self._position = others[0]
+            try:
+                self._load_in_background(others[0])
+            except EmodetectError as error:
+                self._complain(f"backend {others[0] + 1}", error)
+
+    def _load_in_background(self, position: int) -> None:
+        backend = self._choices[position]()
+        chosen = _Chosen(position, backend, EmotionReader(backend, self._smoother))
+        with self._changing:
+            given_up, self._pending = self._pending, chosen
+        if given_up is not None:
+            given_up.backend.cancel()
+        threading.Thread(target=self._load, args=(chosen,), name="load", daemon=True).start()
+
+    def _load(self, chosen: _Chosen) -> None:
+        failure: BaseException | None = None
+        try:
+            chosen.backend.load()
+            chosen.backend.tell_assumptions()
+        except BaseException as error:
+            failure = error
+        with self._changing:
+            wanted = self._pending is chosen and not self._stopping.is_set()
+            if wanted and failure is None:
+                self._loaded.put(chosen)
+                return
+            if wanted:
+                self._pending = None
+        chosen.backend.close()
+        if wanted and failure is not None:
+            if self.ready and isinstance(failure, EmodetectError):
+                self._complain(chosen.backend.name, failure)
+            else:
+                self._fail(failure)
+
+    def _complain(self, name: str, error: EmodetectError) -> None:
+        """Tell that a backend cannot be loaded: in short where there is little room, and why in the log."""
+        self._say(Phrase.CANNOT_LOAD, "backend", backend=name)
+        _log.warning("%s", error)
+
+    def _run(self) -> None:
+        try:
+            while not self._stopping.is_set():
+                self._change(self._loaded.take(0.0 if self._active else 0.1))
+                crops = self.crops.take(0.1) if self._active else None
+                if self._active is not None and crops is not None:
+                    self._read(self._active.reader, crops)
+        except BaseException as error:
+            if not self._stopping.is_set():
+                self._fail(error)
+        finally:
+            self._change(self._loaded.take(0.0))
+            if self._active is not None:
+                self._active.backend.close()
+
+    def _change(self, loaded: _Chosen | None) -> None:
+        if loaded is None:
+            return
+        if self._active is not None:
+            self._active.backend.close()
+            self._say(Phrase.NOW, "backend", backend=loaded.backend.name)
+        with self._changing:
+            if self._uncertain_below is None:
+                self.threshold = loaded.backend.uncertain_below
+            if self._pending is loaded:
+                self._pending = None
+            self._active = loaded  # last: whoever sees it may use it
+
+    def _read(self, reader: EmotionReader, crops: Crops) -> None:
+        fresh = reader.read(crops.images, crops.faces, crops.timestamp, frame=f"frame {crops.index}")
+        present = {face.track_id for face in crops.faces}
+        kept = {track: scores for track, scores in self.scores.items() if track in present}
+        self.scores = kept | fresh
+        self.classified += 1
+
+    def close(self) -> None:
+        """Stop; a call that does not return is broken off where that can be done, and left behind where it cannot."""
+        with self._changing:
+            self._stopping.set()
+            pending = self._pending
+        self.crops.close()
+        if pending is not None:
+            pending.backend.cancel()
+        if self._thread.is_alive():
+            self._thread.join(timeout=0.2)
+        if self._thread.is_alive() and self._active is not None:
+            self._active.backend.cancel()
+        if self._thread.ident:
+            self._thread.join(timeout=2.0)

@@ -1,0 +1,104 @@
+"""What the live window shows over the picture beside the faces: the keys, and what is being written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import cv2
+import numpy as np
+
+from emodetect.drawing.lettering import BASELINE, LINE, unit_for
+from emodetect.drawing.palette import WHITE, Color
+from emodetect.drawing.phrases import Phrase
+from emodetect.drawing.style import Style
+from emodetect.live.view import KEYS
+from emodetect.types import Box, Image
+
+_GRAY: Color = (215, 215, 215)
+_RED: Color = (60, 60, 230)
+_DARK: Color = (40, 40, 40)
+_FILLS = 0.94
+"""Share of the picture's width and height that the help takes at most."""
+
+_HELP_LINE = 1.55
+"""Height of a line of the help, units."""
+
+_GAP = 1.2
+"""Between the help's columns and round them, units."""
+
+_WAITING_SIZE = 640, 360
+"""Width and height of the picture that is shown before there is one, pixels."""
+
+_SHRINK = 0.97
+"""Step in which the help's letters become smaller until its lines fit."""
+
+
+def draw_help(canvas: Image, style: Style) -> None:
+    """Draw the keys and what they do in the middle of a picture, as large as fits."""
+    height, width = canvas.shape[:2]
+    lettering = style.lettering
+    rows = [(style.say(shown), style.say(command.value)) for command, (_, shown) in KEYS.items()]
+    lines = _HELP_LINE * len(rows) + _GAP
+    unit = min(unit_for((width, height)), _FILLS * height / lines)
+    while True:
+        keys, words = (max(lettering.width(text, unit) for text in column) for column in zip(*rows, strict=True))
+        panel_width = keys + words + round(3 * _GAP * unit)
+        if panel_width <= _FILLS * width or unit < 1:
+            break
+        unit *= _SHRINK
+    panel_height = round(lines * unit)
+    left, top = max(0, (width - panel_width) // 2), (height - panel_height) // 2
+    area = canvas[top : top + panel_height, left : left + panel_width]
+    area[:] = _DARK
+    for row, (shown, meaning) in enumerate(rows):
+        baseline = top + round((_GAP / 2 + _HELP_LINE * row + BASELINE) * unit)
+        lettering.write(canvas, shown, (left + round(_GAP * unit), baseline), unit, WHITE)
+        lettering.write(canvas, meaning, (left + round(2 * _GAP * unit) + keys, baseline), unit, _GRAY)
+
+
+def place_marks(size: tuple[int, int], style: Style, *, recording: bool, logging: bool) -> dict[str, Box]:
+    """Where the marks of what is being written go, in the top right corner, by their names: REC and LOG.
+
+    Args:
+        size: width and height of the picture, pixels.
+        style: words and letters.
+        recording: whether the picture is being recorded.
+        logging: whether a log is being written.
+    """
+    unit = unit_for(size)
+    gap, right = round(0.5 * unit), size[0] - round(0.5 * unit)
+    places = {}
+    for name in [name for name, on in (("LOG", logging), ("REC", recording)) if on]:
+        width = style.lettering.width(name, unit) + _dot(name, unit) + 2 * gap
+        places[name] = Box(right - width, gap, width, round(LINE * unit))
+        right -= width + gap
+    return places
+
+
+def draw_marks(canvas: Image, style: Style, places: Mapping[str, Box]) -> None:
+    """Draw the marks that `place_marks` has placed; REC has a red dot."""
+    unit = unit_for((canvas.shape[1], canvas.shape[0]))
+    gap = round(0.5 * unit)
+    for name, box in places.items():
+        cv2.rectangle(canvas, (box.x, box.y), (box.x + box.width - 1, box.y + box.height - 1), _DARK, cv2.FILLED)
+        if dot := _dot(name, unit):
+            middle = box.x + gap + dot // 3, box.y + box.height // 2
+            cv2.circle(canvas, middle, max(3, dot // 3), _RED, cv2.FILLED, cv2.LINE_AA)
+        style.lettering.write(canvas, name, (box.x + gap + dot, box.y + round(BASELINE * unit)), unit, WHITE)
+
+
+def _dot(name: str, unit: float) -> int:
+    """Room for the dot of a mark, pixels."""
+    return round(unit) if name == "REC" else 0
+
+
+def waiting_picture(style: Style, text: str) -> Image:
+    """What the window shows before the source's first picture: what it waits for, and how to end that."""
+    canvas = np.full((*reversed(_WAITING_SIZE), 3), _DARK, np.uint8)
+    unit, middle = unit_for(_WAITING_SIZE), _WAITING_SIZE[1] // 2
+    lines = style.lettering.wrapped(text, unit, round(_FILLS * _WAITING_SIZE[0]), 3)
+    hint = f"q  {style.say(Phrase.QUIT)}"
+    for number, (line, color) in enumerate([*((line, WHITE) for line in lines), (hint, _GRAY)]):
+        left = (_WAITING_SIZE[0] - style.lettering.width(line, unit)) // 2
+        style.lettering.write(canvas, line, (left, round(middle + _HELP_LINE * (number - len(lines) / 2) * unit)), unit, color)
+    return canvas

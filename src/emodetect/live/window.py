@@ -1,0 +1,108 @@
+"""The window on the screen. `imshow` and `pollKey` belong on the main thread."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from types import TracebackType
+
+import cv2
+from typing_extensions import Self
+
+from emodetect.errors import OutputError
+from emodetect.system.display import display_problem, screen_size, window_problem
+from emodetect.system.native_output import quiet_native_output
+from emodetect.text.printable import one_line
+from emodetect.types import Image
+
+_USUAL_SCREEN = 1440, 900
+"""Width and height that a screen is taken to have which cannot be asked, pixels."""
+
+_SCREEN_SHARE = 0.85
+"""How much of the screen's width and height a window takes at first: title and panels of the desktop need some."""
+
+
+class Window:
+    """A window that shows pictures and says which keys are pressed in it.
+
+    Args:
+        title: what stands in its title bar.
+
+    Raises:
+        OutputError: there is no display, or OpenCV was built without windows.
+    """
+
+    def __init__(self, title: str) -> None:
+        check_display()
+        self._title = title
+        self._size: tuple[int, int] | None = None
+        self._screen = screen_size() or _USUAL_SCREEN
+        with quiet_native_output():
+            cv2.namedWindow(title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
+
+    def show(self, image: Image) -> None:
+        """Show uint8 (height, width, 3) BGR; one of another size than the one before sets the window's, within the screen.
+
+        A window that the user has closed stays closed.
+        """
+        if self._size is not None and not self.is_open:  # OpenCV would open another one
+            return
+        size = image.shape[1], image.shape[0]
+        if size != self._size:
+            cv2.resizeWindow(self._title, *self.room_for(size))
+            self._size = size
+        cv2.imshow(self._title, image)
+
+    def room_for(self, size: tuple[int, int]) -> tuple[int, int]:
+        """The size at which a picture of this width and height is shown at first, pixels: its own, or what the screen can hold.
+
+        Whoever draws on the picture does so best at this size: Qt makes a larger one smaller, with its letters.
+        """
+        return fitted(size, self._screen)
+
+    def entitle(self, text: str) -> None:
+        """Say in the title bar what is shown."""
+        cv2.setWindowTitle(self._title, f"{self._title} - {one_line(text)}")
+
+    def pressed(self) -> Iterator[str]:
+        """Handle what the user did; the characters of the keys pressed since the last call, those of others left out."""
+        while (code := cv2.pollKey()) != -1:
+            # Arrows and the like have larger codes, and their lowest bytes mean nothing; é and the like have negative ones.
+            if 0 <= code < 128:
+                yield chr(code)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the user has not closed it."""
+        try:
+            return bool(cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) >= 1)
+        except cv2.error:  # what Qt's window says once its last window is closed
+            return False
+
+    def close(self) -> None:
+        """Close the window, if the user has not."""
+        cv2.destroyAllWindows()
+        cv2.pollKey()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+
+def fitted(size: tuple[int, int], screen: tuple[int, int]) -> tuple[int, int]:
+    """The size at which a picture is shown: its own, or as large as the screen lets a window be; width and height, pixels."""
+    scale = min(1.0, *(_SCREEN_SHARE * most / side for side, most in zip(size, screen, strict=True)))
+    return max(1, round(scale * size[0])), max(1, round(scale * size[1]))
+
+
+def check_display() -> None:
+    """See whether a window can be opened, before Qt finds out and aborts the interpreter.
+
+    Raises:
+        OutputError: OpenCV can open no window, or there is no display to draw on.
+    """
+    if problem := window_problem(cv2.getBuildInformation()):
+        raise OutputError(f"{problem.what}: {problem.cure}; or use --no-window with --log or --record")
+    if missing := display_problem():
+        raise OutputError(f"{missing}; use --no-window with --log or --record, or run it in a desktop session")

@@ -1,0 +1,1 @@
+"""Media files: the FFmpeg program, probing, safe opening, containers, orientation and image files."""

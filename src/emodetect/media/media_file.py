@@ -1,0 +1,136 @@
+"""Opening a media file as a file, whatever its name and content.
+
+FFmpeg, also the one inside OpenCV, takes names for addresses: ``concat:a.mp4`` and ``tcp:host:1`` are other things than a file of
+that name, and so is ``a%03d.png``. And some kinds of files name others, which it then reads: playlists, lists of clips,
+descriptions of sessions. Here a file is opened once and handed on by its descriptor, where the system has names for those; FFmpeg
+may use no protocol but that for files, and read no kind of file but containers of video and sound.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+
+from typing_extensions import Self
+
+from emodetect.errors import SourceError
+from emodetect.media.capture_options import capture_options
+from emodetect.media.pixel_limit import max_pixels
+from emodetect.media.playlists import allows_playlists
+from emodetect.text.printable import looks_like_address, public_name
+from emodetect.text.suggestions import did_you_mean_file
+
+_CONTAINERS = (
+    "3dostr,4xm,aac,ac3,aiff,amr,amv,apng,apv,asf,asf_o,au,av1,avi,avs,avs2,avs3,bink,caf,cavsvideo,dav,dhav,dirac,dnxhd,dv,dxa,"
+    "eac3,evc,film_cpk,flac,flic,flv,live_flv,gif,gxf,h261,h263,h264,hevc,idcin,ifv,ipmovie,ivf,ivr,kux,lvf,lxf,m4v,"
+    "matroska,webm,mjpeg,mjpeg_2000,mm,mov,mp4,mp3,mpeg,mpegts,mpegvideo,mpjpeg,mtv,mv,mvi,mxf,mxg,nsv,nut,nuv,obu,ogg,"
+    "pmp,pva,r3d,rl2,rm,roq,rpl,sdr2,siff,smjpeg,smk,swf,thp,tta,ty,vc1,vc1test,vivo,vmd,voc,vvc,w64,wav,wc3movie,webp_anim,"
+    "wsvqa,wtv,wv,xmv,yop,yuv4mpegpipe,"
+    "bmp_pipe,dpx_pipe,exr_pipe,gif_pipe,hdr_pipe,j2k_pipe,jpeg_pipe,jpegls_pipe,jpegxl_pipe,jpegxl_anim,pam_pipe,pbm_pipe,"
+    "pcx_pipe,pgm_pipe,png_pipe,ppm_pipe,psd_pipe,qoi_pipe,sgi_pipe,sunrast_pipe,tiff_pipe,webp_pipe,xbm_pipe,xpm_pipe"
+)
+"""FFmpeg's names of the kinds of files that hold video, sound or a picture themselves, and never lead to other files."""
+
+_PLAYLIST_PROTOCOLS = "file,crypto,data"
+"""Playlists of a file may name other files of this machine, but no addresses."""
+
+
+class MediaFile:
+    """A file of video or sound that is opened for FFmpeg and OpenCV; to be closed when they are done.
+
+    Args:
+        path: the file; also a named pipe, which keeps this waiting until somebody writes to it.
+        playlists: whether it may make FFmpeg read other files; None for what is allowed.
+
+    Attributes:
+        path: the file.
+        address: what FFmpeg is to open.
+        descriptors: what a child process must inherit so that it can.
+        is_regular: whether it can be read more than once.
+        video_track: which of its tracks with pictures is used, from 0.
+        sound_track: the same of those with sound.
+
+    Raises:
+        SourceError: it is missing, a folder, or cannot be read.
+    """
+
+    def __init__(self, path: Path, *, playlists: bool | None = None) -> None:
+        self._playlists = allows_playlists() if playlists is None else playlists
+        if os.path.isdir(path):
+            raise SourceError(f"{path}: is a folder, not a video")
+        try:
+            self._descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+        except FileNotFoundError:
+            if str(path).isdecimal() or looks_like_address(str(path)):
+                raise SourceError(
+                    f"{public_name(str(path))}: no such file; cameras and streams are for 'emodetect live --source'"
+                ) from None
+            raise SourceError(f"{path}: no such file{did_you_mean_file(path)}") from None
+        except OSError as error:
+            raise SourceError(f"{path}: cannot be read ({error.strerror or error})") from error
+        except ValueError as error:  # a zero byte
+            raise SourceError(f"{path}: is no name of a file ({error})") from error
+        self.path = path
+        self.video_track = self.sound_track = 0
+        self.is_regular = stat.S_ISREG(os.fstat(self._descriptor).st_mode)
+        # By its name only where there are none of descriptors, and for playlists, whose own names are relative to theirs.
+        self.address = f"file:{os.path.abspath(path)}"
+        self.descriptors: tuple[int, ...] = ()
+        by_number = f"/proc/self/fd/{self._descriptor}"
+        if not self.is_regular:
+            self.address = f"pipe:{self._descriptor}"  # opened again, it would wait for somebody else who writes to it
+        elif os.path.exists(by_number) and not (self._playlists and _is_unicode(self.address)):
+            self.address, self.descriptors = f"file:{by_number}", (self._descriptor,)
+
+    def input(self, *options: str) -> list[str]:
+        """FFmpeg's arguments for reading it, with more options before ``-i``."""
+        limits = ["-max_pixels", str(min(max_pixels(), 2**31 - 1))]
+        for name, value in self._restrictions().items():
+            limits += [f"-{name}", value]
+        return [*limits, *options, "-i", self.address]
+
+    def map_video(self) -> list[str]:
+        """FFmpeg's arguments for the track with pictures."""
+        return ["-map", f"0:v:{self.video_track}"]
+
+    @contextlib.contextmanager
+    def for_opencv(self) -> Iterator[str]:
+        """The address for OpenCV; while this lasts, what it opens is held to the same limits as FFmpeg.
+
+        Raises:
+            SourceError: OpenCV has no way to open a file of such a name.
+        """
+        if not _is_unicode(self.address):  # OpenCV crashes at it
+            raise SourceError(f"{self.path}: cannot be opened by this name, which is not Unicode; rename it")
+        with capture_options("|".join(f"{name};{value}" for name, value in self._restrictions().items())):
+            yield self.address
+
+    def _restrictions(self) -> dict[str, str]:
+        """FFmpeg's options that keep it to the file."""
+        if self._playlists and self.is_regular:
+            return {"protocol_whitelist": _PLAYLIST_PROTOCOLS}
+        return {"protocol_whitelist": "file" if self.is_regular else "pipe", "format_whitelist": _CONTAINERS}
+
+    def close(self) -> None:
+        """Let go of the descriptor; may be called twice."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,0 +1,273 @@
+"""What FFmpeg finds in a media file that OpenCV does not tell."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import re
+import struct
+import subprocess
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from emodetect.media.ffmpeg import ffmpeg_program
+from emodetect.media.media_file import MediaFile
+from emodetect.system.assumptions import warn_once
+from emodetect.system.child_processes import kill_child, run_child, start_child
+
+_SECONDS = 60.0
+"""How long FFmpeg may take to find the first picture or sound. It takes 0.1 s."""
+
+_PLAYLISTS = {".concat", ".ffconcat", ".m3u", ".m3u8", ".mpd", ".pls", ".sdp"}
+"""Endings of files that name others. FFmpeg knows some of them by nothing else."""
+
+_UNTIMED = {
+    "apv", "av1", "avs2", "avs3", "cavsvideo", "dirac", "dnxhd", "evc", "h261", "h263", "h264", "hevc", "jpeg_pipe", "m4v",
+    "mjpeg", "mpegvideo", "obu", "vc1", "vvc",
+}  # fmt: skip
+"""Kinds of files that are bare pictures one after the other, without times."""
+
+_INTERLACED = re.compile(r"^  Stream .* Video: .*\b(?:top|bottom) (?:coded )?first\b|\] n: *0 .* i:[TB] ", re.MULTILINE)
+"""What FFmpeg says where the container, or else the first picture, is interlaced. Not all pictures of a clip need to be."""
+
+_RESIZED_AT_KEYS = {"h264", "hevc", "mpeg1video", "mpeg2video", "mpeg4", "vp8", "vvc"}
+"""Codecs whose pictures change their size at key pictures only."""
+
+_ODD_RATE = "17"
+"""Pictures per second that no file has: where FFmpeg answers so, it has only repeated what it was told to assume."""
+
+
+@dataclass(frozen=True)
+class ClipFacts:
+    """What FFmpeg says of a clip.
+
+    Attributes:
+        start: when the first picture that can be decoded comes, seconds after the file's start, which is that of pictures and
+            sound together; None if FFmpeg finds no picture, or none that has a time.
+        matrix: how the pictures lie in the file: the display matrix, nine numbers; None if FFmpeg does not say.
+        is_untimed: whether the file is bare pictures without times.
+        rate: of bare pictures, how many per second there are by their own headers; None if these do not say.
+        is_convertible: whether FFmpeg can convert the pictures' colors; OpenCV, which uses the same library, gives black if not.
+        is_interlaced: whether pictures consist of two fields, by the first one or by what the file announces.
+        codec: what the pictures are coded with, by FFmpeg's name; empty if it does not say.
+        has_pictures: whether there are any beside a cover.
+    """
+
+    start: float | None = None
+    matrix: tuple[int, ...] | None = None
+    is_untimed: bool = False
+    rate: Fraction | None = None
+    is_convertible: bool = True
+    is_interlaced: bool = False
+    codec: str = ""
+    has_pictures: bool = True
+
+
+def clip_facts(file: MediaFile) -> ClipFacts:
+    """Ask FFmpeg for what it knows of a clip's pictures, and have the file read from the track that players would show.
+
+    Raises:
+        OutputError: FFmpeg cannot be used.
+    """
+    found = _first_picture(file)
+    if found is None:
+        return ClipFacts()
+    tracks = _tracks(found, "Video")
+    file.video_track = _usual_track(file, tracks, "video")
+    if file.video_track:
+        found = _first_picture(file) or found
+    messages = found.stderr.decode(errors="replace")
+    codec = "" if not tracks else tracks[file.video_track].split(maxsplit=1)[0].rstrip(",")
+    is_convertible = "Impossible to convert between the formats" not in messages
+    kind = re.search(r"^Input #0, ([\w,]+), from ", messages, re.MULTILINE)
+    # Both are absolute, since FFmpeg would count those of a transport stream from where the tracks start that are used.
+    begin = re.search(r"^  Duration: .* start: (-?[\d.]+)", messages, re.MULTILINE)  # not in files without times
+    first = _picture_time(messages)
+    start = None if first is None else first - (float(begin[1]) if begin else 0.0)
+    is_untimed = kind is not None and kind[1] in _UNTIMED
+    rate = None
+    if is_untimed:
+        again = _first_picture(file, "-framerate", _ODD_RATE)
+        said = again and re.search(rb"\bframe_rate: (\d+)/(\d+)", again.stderr)
+        if said and int(said[2]) and said[0] != f"frame_rate: {_ODD_RATE}/1".encode():
+            rate = Fraction(int(said[1]), int(said[2]))
+    return ClipFacts(
+        start, _matrix(found.stdout), is_untimed, rate or None, is_convertible, _INTERLACED.search(messages) is not None,
+        codec, not tracks or any(not _is_cover(track) for track in tracks),
+    )  # fmt: skip
+
+
+def _tracks(found: subprocess.CompletedProcess[bytes], kind: str) -> list[str]:
+    """What FFmpeg says of the tracks of a kind in what it reads."""
+    messages = found.stderr.decode(errors="replace").partition("\nOutput #")[0]
+    return re.findall(rf"^  Stream #0:\d+.*?: {kind}: (.*)$", messages, re.MULTILINE)
+
+
+def _is_cover(track: str) -> bool:
+    return "(attached pic)" in track
+
+
+def _usual_track(file: MediaFile, tracks: list[str], kind: str) -> int:
+    """Which track is played: the first of those that are marked as default, or else of all but covers."""
+    shown = [number for number, track in enumerate(tracks) if not _is_cover(track)]
+    marked = [number for number in shown if "(default)" in tracks[number]]
+    chosen = next(iter(marked or shown), 0)
+    if len(shown) > 1:
+        why = "the default one" if marked else "the first one"
+        warn_once(f"{file.path}: has {len(shown)} {kind} tracks; {why} is used (track {shown.index(chosen) + 1})")
+    return chosen
+
+
+class SizeWatch:
+    """Looks ahead in a clip for pictures of another size than the first one's, in a process of its own.
+
+    Args:
+        file: the clip.
+        codec: what its pictures are coded with.
+        step: how long each picture is shown, seconds, where the file has no times.
+
+    Attributes:
+        first: the first size, as in "640x360"; empty before it is known.
+        other: another size; empty as long as none has come.
+
+    Raises:
+        OutputError: FFmpeg cannot be used.
+    """
+
+    def __init__(self, file: MediaFile, codec: str, step: float | None) -> None:
+        self.first = self.other = ""
+        self._step, self._place, self._time = step, 0.0, math.nan
+        keys = ["-skip_frame", "nokey"] if codec in _RESIZED_AT_KEYS and step is None else []
+        options = ["-vf", "showinfo=checksum=0,scale=16:16", "-fps_mode", "passthrough", "-f", "null", "-"]
+        command = _command(file, ["-copyts", "-noautorotate", *keys], *file.map_video(), *options)
+        self._process: subprocess.Popen[bytes] | None = None
+        with contextlib.suppress(OSError):
+            # Small, so that it is not far ahead.
+            self._process = start_child(command, stderr=subprocess.PIPE, pipe_bytes=4096, descriptors=file.descriptors)
+
+    def changes_by(self, seconds: float) -> bool:
+        """Whether a picture has another size, of those up to so long after the first one and maybe of some more.
+
+        Where the clip's clock goes back, it is taken to stand still.
+        """
+        while self._process is not None and not self.other and self._place <= seconds:
+            assert self._process.stderr is not None
+            line = self._process.stderr.readline()
+            if not line:
+                self.close()
+            elif found := re.search(rb"\] n: *(\d+) pts:.* pts_time:(\S+) .* s:(\d+x\d+) ", line):
+                number, time, size = (group.decode() for group in found.groups())
+                self.first = self.first or size
+                self.other = size if size != self.first else ""
+                if self._step is not None:
+                    self._place = int(number) * self._step
+                elif re.fullmatch(r"-?[\d.]+", time):
+                    before, self._time = self._time, float(time)
+                    self._place += max(0.0, self._time - before) if math.isfinite(before) else 0.0
+        return bool(self.other)
+
+    def close(self) -> None:
+        """End the process; may be called twice."""
+        if self._process is not None:
+            kill_child(self._process)
+            self._process.communicate()
+            self._process = None
+
+
+def first_sound(file: MediaFile) -> float | None:
+    """When the first sound that can be decoded comes, seconds after the file's start; None where there is no such track.
+
+    Raises:
+        OutputError: FFmpeg cannot be used.
+    """
+    options = "-frames:a", "1", "-f", "framecrc", "-"
+    found = _run(file, ["-copyts"], "-map", "0:a:0", *options, seconds=_SECONDS)
+    if found is None:
+        return None
+    file.sound_track = _usual_track(file, _tracks(found, "Audio"), "audio")
+    if file.sound_track:
+        found = _run(file, ["-copyts"], "-map", f"0:a:{file.sound_track}", *options, seconds=_SECONDS) or found
+    unit = re.search(rb"^#tb 0: (\d+)/(\d+)", found.stdout, re.MULTILINE)
+    first = re.search(rb"^0, +-?\d+, +(-?\d+),", found.stdout, re.MULTILINE)
+    if not unit or not first:
+        return None
+    begin = re.search(rb"^  Duration: .* start: (-?[\d.]+)", found.stderr, re.MULTILINE)  # not in files without times, as WAV
+    start = float(begin[1]) if begin else 0.0
+    # Where the sound comes hours after the pictures, FFmpeg takes the sound's start for the file's.
+    if start > 0 and (picture := _first_picture(file)) is not None:
+        time = _picture_time(picture.stderr.decode(errors="replace"))
+        start = start if time is None else min(start, time)
+    return int(first[1]) * int(unit[1]) / int(unit[2]) - start
+
+
+def _picture_time(messages: str) -> float | None:
+    """The time of the first picture in what FFmpeg's ``showinfo`` says, seconds, not counted from the file's start."""
+    unit = re.search(r"\bconfig in time_base: (\d+)/(\d+)", messages)
+    first = re.search(r"\] n: *0 pts: *(-?\d+) ", messages)
+    return int(first[1]) * int(unit[1]) / int(unit[2]) if unit and first else None
+
+
+def decodes(file: MediaFile) -> bool:
+    """Whether FFmpeg gets through all pictures of a clip without an error.
+
+    Raises:
+        OutputError: FFmpeg cannot be used.
+    """
+    # Numbered anew: FFmpeg also complains of pictures whose times do not differ, or no longer do when they are rounded.
+    output = [*file.map_video(), "-vf", "setpts=N/TB", "-fps_mode", "passthrough", "-f", "null", "-"]
+    done = _run(file, ["-xerror"], *output, messages="error")
+    return done is None or (done.returncode == 0 and not done.stderr)
+
+
+def is_playlist(path: Path) -> bool:
+    """Whether a file is of a kind that may make FFmpeg read other files, as far as its name and FFmpeg tell.
+
+    Raises:
+        SourceError: it cannot be opened.
+        OutputError: FFmpeg cannot be used.
+    """
+    if path.suffix.lower() in _PLAYLISTS or "%" in path.name:
+        return True
+    with MediaFile(path, playlists=False) as file:
+        found = _run(file, [], "-t", "0", "-f", "null", "-", seconds=_SECONDS) if file.is_regular else None
+    return found is not None and b"Format not on whitelist" in found.stderr
+
+
+def _first_picture(file: MediaFile, *options: str) -> subprocess.CompletedProcess[bytes] | None:
+    """Decode the first picture, reduced to a few pixels, into a QuickTime file that has the display matrix in its header.
+
+    FFmpeg knows the matrix in many containers, but prints no more of it than an angle.
+    """
+    return _run(
+        file, ["-copyts", "-noautorotate", *options],
+        *file.map_video(), "-frames:v", "1", "-fps_mode", "passthrough",
+        "-vf", "showinfo=checksum=0,setpts=0,scale=16:16,format=rgb24", "-c:v", "rawvideo",
+        "-f", "mov", "-movflags", "empty_moov", "-",
+        seconds=_SECONDS,
+    )  # fmt: skip
+
+
+def _matrix(film: bytes) -> tuple[int, ...] | None:
+    """The display matrix in the ``tkhd`` box of a QuickTime file with one track that FFmpeg has written."""
+    place = film.find(b"tkhd")
+    if place < 0:
+        return None
+    begin = place + (56 if film[place + 4] else 44)  # in version 1 of the box, times are longer
+    return struct.unpack_from(">9i", film, begin) if len(film) >= begin + 36 else None
+
+
+def _run(
+    file: MediaFile, options: list[str], *output: str, messages: str = "info", seconds: float | None = None
+) -> subprocess.CompletedProcess[bytes] | None:
+    """Run FFmpeg on a file; None if it cannot be run, or takes too long."""
+    try:
+        command = _command(file, options, *output, messages=messages)
+        return run_child(command, seconds=seconds, descriptors=file.descriptors)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+
+
+def _command(file: MediaFile, options: list[str], *output: str, messages: str = "info") -> list[str]:
+    quiet = ["-hide_banner", "-nostdin", "-nostats", "-loglevel", messages]
+    return [ffmpeg_program(), *quiet, *file.input(*options), *output]

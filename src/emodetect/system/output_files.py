@@ -1,0 +1,380 @@
+"""Output files: nothing that exists is lost unasked, one run writes a file at a time, and nothing half written stands under its
+final name.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+import shutil
+import stat
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from emodetect.errors import OutputError
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
+
+_MOST_NAMES = 10_000
+"""How many files of one name are told apart by numbers."""
+
+_LOCKED_BYTE = 2**62
+"""Where Windows locks a file: past its end, since a locked byte cannot be written by other programs, such as FFmpeg."""
+
+# Windows has no links to follow and needs no flag for them, but one for bytes that are written as they are.
+_OPEN_FLAGS = os.O_WRONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+_NEW_FLAGS = os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
+
+PARTIAL_PREFIX, PARTIAL_SUFFIX = ".emodetect-", ".partial"
+"""What the name of a file that is not whole yet begins with, and what stands before its ending."""
+
+_Identity = tuple[int, int]
+"""Device and number of a file: the same for each of its names."""
+
+
+@dataclass(frozen=True)
+class Output:
+    """A file that a command is to write.
+
+    Attributes:
+        path: the file.
+        suffixes: endings that say what shall be in it; none for any.
+        streams: whether a named pipe or a device will do as well, whatever its name.
+    """
+
+    path: Path
+    suffixes: tuple[str, ...] = ()
+    streams: bool = False
+
+
+class Inputs:
+    """The files that a command reads, which it never writes to, whatever name or link leads to them.
+
+    Args:
+        named: each file or folder, and what it is in a message: "the clip itself". Of a folder, all pictures in it and below it.
+    """
+
+    def __init__(self, named: Iterable[tuple[Path, str]]) -> None:
+        self._files: dict[_Identity, str] = {}
+        self._folders: list[tuple[Path, str]] = []
+        for path, what in named:
+            with contextlib.suppress(OSError, ValueError):
+                found = path.stat()
+                if stat.S_ISDIR(found.st_mode):
+                    self._folders.append((path, what))
+                elif stat.S_ISREG(found.st_mode):
+                    self._files.setdefault((found.st_dev, found.st_ino), what)
+
+    def refuse(self, path: Path) -> None:
+        """See that a file, which need not exist, is none of the inputs.
+
+        Raises:
+            OutputError: it is one.
+        """
+        try:
+            found = path.stat()
+        except (OSError, ValueError):
+            return
+        identity = found.st_dev, found.st_ino
+        what = self._files.get(identity)
+        if what is None and path.suffix.lower() == ".png":  # of outputs the only kind that data sets hold
+            what = next((f"in {what}" for folder, what in self._folders if identity in _identities_below(folder)), None)
+        if what is not None:
+            raise OutputError(f"{path}: is {what}; choose another name")
+
+
+def _identities_below(folder: Path) -> Iterator[_Identity]:
+    """The files in a folder and in those below it, each real folder once."""
+    seen: set[_Identity] = set()
+    folders = [os.fspath(folder)]
+    while folders:
+        with contextlib.suppress(OSError), os.scandir(folders.pop()) as entries:
+            for entry in entries:
+                with contextlib.suppress(OSError):
+                    found = entry.stat()
+                    identity = found.st_dev, found.st_ino
+                    if not stat.S_ISDIR(found.st_mode):
+                        yield identity
+                    elif identity not in seen:
+                        seen.add(identity)
+                        folders.append(entry.path)
+
+
+def is_stream(path: Path) -> bool:
+    """Whether this is a named pipe or a character device, or a link to one: writing there replaces nothing."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)
+
+
+def check_outputs(outputs: Sequence[Output], inputs: Inputs, *, overwrite: bool) -> None:
+    """See before the work starts whether a command can write its files.
+
+    Args:
+        outputs: the files.
+        inputs: what it reads.
+        overwrite: whether the files may exist.
+
+    Raises:
+        OutputError: one of them is an input, two of them are the same file, or `check_output` refuses one.
+    """
+    places: dict[object, Path] = {}
+    for output in outputs:
+        if output.streams and is_stream(output.path):
+            continue
+        inputs.refuse(output.path)
+        check_output(output.path, overwrite=overwrite, suffixes=output.suffixes)
+        place = place_of(output.path)
+        if place in places:
+            also = "" if places[place] == output.path else f" as {places[place]}"
+            raise OutputError(f"{output.path}: is named for another output, too{also}; choose another name for one of them")
+        places[place] = output.path
+
+
+def check_output(path: Path, *, overwrite: bool, suffixes: tuple[str, ...] = (), streams: bool = False) -> None:
+    """See before the work starts whether a file can be written.
+
+    Args:
+        path: the file.
+        overwrite: whether it may exist.
+        suffixes: endings that say what shall be in it; none for any.
+        streams: whether a named pipe or a device will do as well, whatever its name.
+
+    Raises:
+        OutputError: it exists already, is a symbolic link or no file, its folder does not exist or may not be entered, or its
+            ending says nothing.
+    """
+    if streams and is_stream(path):
+        return
+    try:
+        _check_place(path, overwrite, suffixes)
+    except OSError as error:  # a folder on the way may not be entered, or a name is too long
+        raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
+
+
+def _check_place(path: Path, overwrite: bool, suffixes: tuple[str, ...]) -> None:
+    if path.is_dir():
+        raise OutputError(f"{path}: is a folder; expected a file name")
+    if suffixes and path.suffix.lower() not in suffixes:
+        raise OutputError(f"{path}: unknown kind of file; expected a name ending in {', '.join(suffixes)}")
+    if not path.parent.is_dir():
+        raise OutputError(f"{path}: the folder {path.parent} does not exist")
+    if path.is_symlink():
+        raise OutputError(f"{path}: is a symbolic link, which is not followed; name the file that it leads to")
+    if path.exists() and not path.is_file():
+        raise OutputError(f"{path}: is not a file but a pipe, a socket or a device")
+    if path.exists() and not overwrite:
+        raise _exists_already(path)
+
+
+def _exists_already(path: Path) -> OutputError:
+    return OutputError(f"{path}: exists already; --overwrite replaces it")
+
+
+def place_of(path: Path) -> object:
+    """What is the same for two names of one file, whether it exists or not, and differs for two files."""
+    with contextlib.suppress(OSError):
+        found = path.stat()
+        return found.st_dev, found.st_ino
+    try:
+        found = path.parent.stat()
+    except OSError:
+        return os.path.realpath(path)
+    folded = path.name.casefold()
+    ignores_case = folded != path.name and _ignores_case(path.parent)
+    return found.st_dev, found.st_ino, folded if ignores_case or folded == path.name else path.name
+
+
+def _ignores_case(folder: Path) -> bool:
+    """Whether names that differ in their capitals alone are one file there, as is usual on macOS and Windows."""
+    with contextlib.suppress(OSError), tempfile.NamedTemporaryFile(prefix=".emodetect-", suffix=".case", dir=folder) as probe:
+        return os.path.lexists(probe.name.removesuffix(".case") + ".CASE")
+    return False
+
+
+def reserve_name(path: Path) -> Path:
+    """Create an empty file of this name or, where something has it, of the first of name-2, name-3 and so on that is free.
+
+    The file belongs to the caller, who may overwrite it; no other thread or process gets the same name.
+
+    Args:
+        path: the name that is wanted.
+
+    Returns:
+        The name of the file. Where none can be created, a name that nothing has: writing there raises the reason.
+
+    Raises:
+        OutputError: all these names are taken.
+    """
+    candidates = (path, *(path.with_name(f"{path.stem}-{number}{path.suffix}") for number in range(2, _MOST_NAMES)))
+    for candidate in candidates:
+        try:
+            os.close(os.open(candidate, _OPEN_FLAGS | _NEW_FLAGS | os.O_EXCL, 0o666))
+            return candidate
+        except FileExistsError:
+            continue
+        except OSError:
+            return candidate
+    raise _exists_already(path)
+
+
+def remove_if_empty(path: Path) -> bool:
+    """Remove a file that was reserved and never written; returns whether it was."""
+    with contextlib.suppress(OSError):
+        if path.stat().st_size == 0:
+            path.unlink()
+            return True
+    return False
+
+
+def open_output(path: Path, *, overwrite: bool) -> int:
+    """Open a file that is written in place, or a pipe or device; returns the file descriptor.
+
+    Until that is closed, nobody else can open the file in this way. What stands in it is cut off only then. What has appeared
+    under this name since `check_output` looked is not overwritten either.
+
+    Raises:
+        OutputError: it exists and may not be overwritten, is a symbolic link, is being written by another run, or cannot be
+            written.
+    """
+    streams = is_stream(path)
+    flags = _OPEN_FLAGS if streams else _OPEN_FLAGS | _NEW_FLAGS | (0 if overwrite else os.O_EXCL)
+    try:
+        descriptor = os.open(path, flags, 0o666)
+    except FileExistsError:
+        raise _exists_already(path) from None
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
+    try:
+        if not streams:
+            if not lock(descriptor):
+                raise OutputError(f"{path}: is being written by another run; wait for its end, or choose another name")
+            check_still_there(path, descriptor)
+            os.ftruncate(descriptor, 0)
+    except BaseException as error:
+        os.close(descriptor)
+        if isinstance(error, OSError):
+            raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
+        raise
+    return descriptor
+
+
+def append_whole(descriptor: int, data: bytes) -> None:
+    """Hand data to the system in one piece; where that fails, as on a full disk, nothing of it stays in the file.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    written = 0
+    try:
+        while written < len(data):
+            written += os.write(descriptor, data[written:])
+    except OSError:
+        with contextlib.suppress(OSError):  # a pipe takes nothing back
+            os.ftruncate(descriptor, os.lseek(descriptor, -written, os.SEEK_CUR))
+        raise
+
+
+def lock(descriptor: int) -> bool:
+    """Keep other runs from an open file or folder until it is closed; the system lets go of it at the end of the process, too.
+
+    Args:
+        descriptor: of a file, or, but on Windows, of a folder.
+
+    Returns:
+        False where another run has it. Where the file system knows no locks, everybody has it.
+    """
+    try:
+        if sys.platform == "win32":
+            os.lseek(descriptor, _LOCKED_BYTE, os.SEEK_SET)
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+            os.lseek(descriptor, 0, os.SEEK_SET)
+        else:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno not in (errno.EACCES, errno.EAGAIN, errno.EWOULDBLOCK, errno.EDEADLK)
+    return True
+
+
+def check_still_there(path: Path, descriptor: int) -> None:
+    """See whether a file that is being written still has its name: the system goes on writing to one that was deleted.
+
+    Args:
+        path: its name.
+        descriptor: the open file; a pipe or device is not looked at.
+
+    Raises:
+        OutputError: it was deleted or moved away, or another file has taken its name.
+    """
+    ours = os.fstat(descriptor)
+    if not stat.S_ISREG(ours.st_mode):
+        return
+    try:
+        found = os.lstat(path)
+    except FileNotFoundError:
+        found = None
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
+    if found is None or not os.path.samestat(ours, found):
+        what = "moved away" if ours.st_nlink else "deleted"
+        now = "; another file has its name now" if found else ""
+        raise OutputError(f"{path}: was {what} while it was being written{now}")
+
+
+@contextlib.contextmanager
+def written_whole(path: Path, *, overwrite: bool = True, suffix: str | None = None, room: int = 0) -> Iterator[Path]:
+    """Write a file under a temporary name beside it, and give it its own name once it is whole.
+
+    An error, or the end of the process, leaves what stood under the name before.
+
+    Args:
+        path: the file's final name.
+        overwrite: whether a file of that name may be replaced.
+        suffix: ending of the temporary name; None for that of the final one.
+        room: bytes that must be free on the disk; for writers that do not survive a full one, as HDF5, which ends the process.
+
+    Yields:
+        The name to write to; the file does not exist yet.
+
+    Raises:
+        OutputError: it exists and may not be overwritten, or cannot be written.
+    """
+    partial = path.with_name(f"{PARTIAL_PREFIX}{secrets.token_hex(4)}{PARTIAL_SUFFIX}{suffix or path.suffix}")
+    try:
+        if room and shutil.disk_usage(path.parent).free < room:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        yield partial
+        # Without this a power failure may leave the new name with nothing behind it.
+        with partial.open("rb") as file:
+            os.fsync(file.fileno())
+        if overwrite:
+            partial.replace(path)
+        else:
+            _name_anew(partial, path)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
+    finally:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
+
+
+def _name_anew(partial: Path, path: Path) -> None:
+    """Give a file a further name that nothing has; in one step, where the file system has hard links."""
+    try:
+        os.link(partial, path)
+    except FileExistsError:
+        raise _exists_already(path) from None
+    except OSError:
+        if os.path.lexists(path):
+            raise _exists_already(path) from None
+        partial.replace(path)

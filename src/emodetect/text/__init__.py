@@ -1,0 +1,1 @@
+"""Text for people: printable characters, and suggestions."""

@@ -1,0 +1,1 @@
+"""Labeled faces: reading, splitting, augmenting."""

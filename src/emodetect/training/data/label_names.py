@@ -1,0 +1,115 @@
+"""What the folders, files and numbers of published data sets mean."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from emodetect.backends.labels import EIGHT_LABELS, known_label, meant_label
+from emodetect.errors import UsageError
+from emodetect.text.suggestions import did_you_mean
+from emodetect.types import EMOTIONS
+
+NONE = "none"
+"""What stands for a folder whose pictures have none of the labels."""
+
+NUMBERED: Mapping[str, Mapping[str, str]] = MappingProxyType(
+    {
+        "fer2013": {str(number): emotion.value for number, emotion in enumerate(EMOTIONS)},
+        "raf-db": dict(zip("1234567", ("surprise", "fear", "disgust", "happy", "sad", "angry", "neutral"), strict=True)),
+        "affectnet": {
+            **dict(zip("01234567", ("neutral", "happy", "sad", "surprise", "fear", "disgust", "angry", "contempt"), strict=True)),
+            **dict.fromkeys(("8", "9", "10"), NONE),  # none, uncertain, no face
+        },
+    }
+)
+"""Data sets that number their labels: Goodfellow et al. 2013; Li et al. 2017; Mollahosseini et al. 2017."""
+
+_CODES = {
+    "AF": "fear", "FE": "fear", "AN": "angry", "DI": "disgust", "HA": "happy", "NE": "neutral", "SA": "sad", "SU": "surprise",
+}  # fmt: skip
+
+FILE_NAMES: Mapping[str, re.Pattern[str]] = MappingProxyType(
+    {
+        "KDEF": re.compile(r"[AB][FM]\d\d(AF|AN|DI|HA|NE|SA|SU)(?:FL|HL|S|HR|FR)", re.IGNORECASE),
+        "JAFFE": re.compile(r"[A-Z]{2}\.(AN|DI|FE|HA|NE|SA|SU)\d+\.\d+", re.IGNORECASE),
+    }
+)
+"""Data sets that have the label in the name of each file, without its ending: Lundqvist et al. 1998; Lyons et al. 1998."""
+
+_NUMBER_BEFORE = re.compile(r"\d+[ ._-]+(?=\D)")
+"""As in ``0_angry``."""
+
+
+@dataclass(frozen=True)
+class LabelNames:
+    """What names of folders, or numbers in a table, mean.
+
+    Attributes:
+        name: what a person calls the numbering; empty where there is none.
+        meanings: a label of `EIGHT_LABELS`, or `NONE`, by name in lower case; words for the labels are known besides.
+    """
+
+    name: str = ""
+    meanings: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, text: str) -> LabelNames:
+        """Read ``raf-db``, another name of `NUMBERED`, or ``1=surprise,2=fear``.
+
+        Raises:
+            UsageError: there is no such numbering, or no such label.
+        """
+        text = text.strip()
+        if "=" not in text:
+            if text.lower() in NUMBERED:
+                return cls(text.lower(), NUMBERED[text.lower()])
+            raise UsageError(
+                f"{text!r} is no data set whose numbers are known; there are {', '.join(NUMBERED)}, or 1=surprise,2=fear,..."
+                f"{did_you_mean(text, NUMBERED)}"
+            )
+        meanings: dict[str, str] = {}
+        for part in filter(None, (part.strip() for part in text.split(","))):
+            name, _, word = (piece.strip() for piece in part.rpartition("="))
+            label = NONE if word.lower() == NONE else known_label(word)
+            if label is None or not name:
+                known = ", ".join((*EIGHT_LABELS, NONE))
+                raise UsageError(f"{part!r} names no label{meant_label(word) or f'; expected NAME={known}'}")
+            if _plain(name) in meanings:
+                raise UsageError(f"{name!r} stands twice")
+            meanings[_plain(name)] = label
+        if not meanings:
+            raise UsageError(f"{text!r} names no label; expected 1=surprise,2=fear,...")
+        return cls(text, meanings)
+
+    def label_of(self, name: str) -> str | None:
+        """The label of `EIGHT_LABELS` that a name stands for, or `NONE`; None where it means nothing."""
+        return self.meanings.get(_plain(name)) or known_label(_NUMBER_BEFORE.sub("", name.strip(), count=1))
+
+    def numbers(self) -> str:
+        """The numbers that mean something, for messages: "1 to 7"."""
+        numbers = sorted(filter(is_number, self.meanings), key=lambda number: (len(number), number))
+        return f"{numbers[0]} to {numbers[-1]}" if numbers else "no number"
+
+
+WORDS = LabelNames()
+"""Words alone."""
+
+
+def is_number(name: str) -> bool:
+    """Whether a name is a whole number."""
+    return re.fullmatch(r"\d+", name.strip(), re.ASCII) is not None
+
+
+def label_in_file_name(data_set: str, stem: str) -> str | None:
+    """The label in the name of a file, without its ending, of a data set of `FILE_NAMES`; None where it has none."""
+    match = FILE_NAMES[data_set].fullmatch(stem)
+    return _CODES[match.group(1).upper()] if match else None
+
+
+def _plain(name: str) -> str:
+    """A name in the way in which names are compared: lower case, numbers without zeros before them."""
+    name = name.strip().lower()
+    return name.lstrip("0") or "0" if is_number(name) else name

@@ -1,0 +1,115 @@
+"""All that a training run depends on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from emodetect.errors import DatasetError, UsageError, first_line
+from emodetect.system.output_files import written_whole
+from emodetect.text.suggestions import did_you_mean_file
+from emodetect.training.architectures import ARCHITECTURE_NAMES
+
+FILE = "settings.json"
+"""Where the settings stand in a run's folder."""
+
+FORMAT = "emodetect training run"
+"""What the file says that it is."""
+
+PRECISIONS = ("float32", "mixed_bfloat16")
+"""Keras dtype policies to train with."""
+
+RANGES = {"epochs": (1, 10**6), "seed": (0, 2**32 - 1), "batch_size": (1, 10**6)}
+"""The least and the most of each whole number; a seed is what NumPy takes for one."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All that a training run depends on; saved as ``settings.json`` in its folder.
+
+    Attributes:
+        data: folder that holds ``train/<label>/`` and ``test/<label>/``, or ``fer2013.csv``.
+        votes: FER+ table, or None.
+        architecture: name in `ARCHITECTURE_NAMES`.
+        epochs: passes over the training part.
+        seed: of the split, the first weights, the order and the augmentation.
+        validation_share: part of ``train`` that choices are made on.
+        precision: Keras dtype policy while training: float32, or mixed_bfloat16 (faster on processors with
+            AVX-512 BF16); the saved model is always float32.
+        batch_size: faces a step; None for the architecture's own.
+        output: model file to write at the end, or None.
+        negatives: folder of crops that are no faces, or None.
+        teachers: ONNX files whose answers are mixed into the labels.
+        start: weights file of an earlier run to start from, or None.
+        folder_labels: what the names of the data's folders mean, as for `LabelNames.parse`, or None.
+    """
+
+    data: str
+    votes: str | None
+    architecture: str
+    epochs: int
+    seed: int = 0
+    validation_share: float = 0.1
+    precision: str = "float32"
+    batch_size: int | None = None
+    output: str | None = None
+    negatives: str | None = None
+    teachers: tuple[str, ...] = ()
+    start: str | None = None
+    folder_labels: str | None = None
+
+    def save(self, folder: Path, files: Iterable[str] = (FILE,)) -> None:
+        """Write the settings into a run's folder, with the names of the files there that the run has written."""
+        values = {"format": FORMAT, **asdict(self), "files": sorted(files)}
+        with written_whole(folder / FILE) as partial:
+            partial.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path) -> Settings:
+        """Read the settings of an earlier run.
+
+        Raises:
+            DatasetError: the folder holds no run, or settings that no run has.
+        """
+        try:
+            values = json.loads((folder / FILE).read_text(encoding="utf-8"))
+            of_the_folder = {name: values.pop(name, None) for name in ("format", "files")}
+            if of_the_folder["format"] not in (FORMAT, None):  # none before there was one
+                raise ValueError("not of emodetect")
+            settings = cls(**values | {"teachers": tuple(values.get("teachers", ()))})
+            settings._check()
+            return settings
+        except OSError as error:
+            meant = "" if folder.is_dir() else did_you_mean_file(folder)
+            raise DatasetError(f"{folder}: not the folder of a training run (no {FILE} can be read in it){meant}") from error
+        except (ValueError, TypeError, AttributeError, RecursionError, UsageError) as error:
+            raise DatasetError(f"{folder}: not the folder of a training run ({FILE}: {first_line(error)})") from error
+
+    def _check(self) -> None:
+        """See that a file, which anybody may have written, holds what the command line would have let through."""
+        texts = (
+            self.data,
+            self.votes or "",
+            self.output or "",
+            self.negatives or "",
+            self.start or "",
+            self.folder_labels or "",
+            *self.teachers,
+        )
+        if not all(isinstance(text, str) and "\0" not in text for text in texts):
+            raise ValueError("expected the name of a file")
+        if self.folder_labels is not None:
+            from emodetect.training.data.label_names import LabelNames  # needs NumPy, without which a command line is parsed
+
+            LabelNames.parse(self.folder_labels)
+        if self.architecture not in ARCHITECTURE_NAMES or self.precision not in PRECISIONS:
+            raise ValueError(f"unknown network {self.architecture!r} or precision {self.precision!r}")
+        batch_size = 1 if self.batch_size is None else self.batch_size
+        for name, number in (("epochs", self.epochs), ("seed", self.seed), ("batch_size", batch_size)):
+            least, most = RANGES[name]
+            if type(number) is not int or not least <= number <= most:
+                raise ValueError(f"{name} must be a whole number from {least} to {most}")
+        if type(self.validation_share) not in (int, float) or not 0 < self.validation_share <= 0.5:
+            raise ValueError("validation_share must lie between 0 and 0.5")

@@ -1,0 +1,226 @@
+"""What becomes of a run: the best weights as a model that knows itself, the one look at test, pictures and a summary."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from emodetect.backends.conventions import Scaling
+from emodetect.backends.keras_file import check_keras_file
+from emodetect.backends.labels import LabelMap
+from emodetect.backends.metadata import ModelMetadata, write_keras_metadata
+from emodetect.errors import DatasetError
+from emodetect.system.native_output import quiet_native_output
+from emodetect.system.output_files import written_whole
+from emodetect.text.printable import counted
+from emodetect.training.architectures import Head, architecture_named
+from emodetect.training.calibration import calibrate
+from emodetect.training.checkpoint import room_for
+from emodetect.training.data.batches import predict
+from emodetect.training.data.labeled import FACE_SIZE
+from emodetect.training.data.negatives import FACE
+from emodetect.training.data.part import FloatArray
+from emodetect.training.history import read_log
+from emodetect.training.hyperparameters import Settings
+from emodetect.training.metrics import NEVER_CERTAIN, Metrics, accuracy_where_known, uncertainty_threshold
+from emodetect.training.plots import plot_confusion, plot_curves
+from emodetect.training.run_data import RunData, prepare
+from emodetect.training.run_folder import RunFolder
+
+_FACES_KEPT = 0.9
+"""Share of small faces of the validation part that the face output must not refuse; of sharp ones it then keeps nearly all."""
+
+_SMALL = 16
+"""Side of those faces, pixels: a camera shows worse faces than a data set."""
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """The best weights of a run, in float32.
+
+    Attributes:
+        model: the Keras model.
+        heads: its outputs.
+        metadata: what its files say of it.
+        small_faces: uint8 (n, 48, 48), validation faces of which 16 pixels are left; `face_threshold` is measured on them.
+    """
+
+    model: keras.Model
+    heads: tuple[Head, ...]
+    metadata: ModelMetadata
+    small_faces: npt.NDArray[np.uint8]
+
+    def seven(self, images: npt.NDArray[np.uint8]) -> FloatArray:
+        """Scores of the default output for uint8 (n, 48, 48) gray faces: float32 (n, 7) in the order of `EMOTIONS`."""
+        return _by_output(self.heads, predict(self.model, images))[self.metadata.default or self.heads[0].name]
+
+    def save(self, path: Path, *, overwrite: bool = True) -> None:
+        """Write a whole Keras model with its metadata, ``.h5`` or ``.keras``, in one step.
+
+        Raises:
+            OutputError: it exists and may not be overwritten, or cannot be written.
+        """
+        with written_whole(path, overwrite=overwrite, room=room_for(self.model)) as partial:
+            with quiet_native_output():  # Keras would rather not write HDF5, which the tutorial's script reads
+                self.model.save(partial)
+            write_keras_metadata(partial, self.metadata)
+
+
+def load_best(path: Path, data: RunData | None = None) -> TrainedModel:
+    """Load the best weights of a run.
+
+    Scores are calibrated on the validation part of the run (see `calibration`). The default output (a head, or the mean of all)
+    and the uncertainty threshold are chosen on it by the labels that most people agree on: FER+'s majority where there are votes,
+    else those of the folders.
+
+    Args:
+        path: the run's folder.
+        data: its data; None to read it again.
+
+    Raises:
+        DatasetError: the folder holds no run with a finished epoch, or its data cannot be read.
+        ModelError: its weights are refused for safety.
+    """
+    settings, folder = Settings.load(path), RunFolder(path)
+    architecture = architecture_named(settings.architecture)
+    # Teachers have their say on the training part only, which is not needed here.
+    data = data or prepare(replace(settings, teachers=()), architecture)
+    keras.config.set_dtype_policy("float32")
+    model = architecture.build(data.heads)
+    if folder.weights.exists():
+        check_keras_file(folder.weights)
+    try:
+        model.load_weights(folder.weights)
+    except (OSError, ValueError) as error:
+        raise DatasetError(f"{folder.weights}: cannot be read; has the run finished an epoch? ({error})") from error
+    images = data.validation.faces.images
+    calibration = calibrate(model, data.heads, data.validation, predict(model, images))
+    scores = predict(model, images)
+    truth, small = data.validation.agreed_labels(), _small_faces(data)
+    seven = _by_output(data.heads, scores)
+    agreed = {name: accuracy_where_known(score, truth) for name, score in seven.items()}
+    default = max(agreed, key=lambda name: agreed[name])
+    accuracy = dict(zip((head.name for head in data.heads), data.validation.accuracy(scores), strict=True))
+    metadata = ModelMetadata(
+        labels={head.name: head.labels for head in data.heads if head.learns != "face"},
+        scaling=Scaling.to_range(0, 1),  # `as_input` makes it so
+        channels="gray",
+        default=default,
+        uncertain_below=uncertainty_threshold(seven[default], truth),
+        face=next((head.name for head in data.heads if head.learns == "face"), None),
+        face_above=_face_threshold_of(model, data.heads, small),
+        facts={
+            "architecture": architecture.name,
+            "data": Path(settings.data).name + (" with votes" if settings.votes else ""),
+            "epochs": settings.epochs,
+            "seed": settings.seed,
+            "calibration": calibration,
+            "validation_accuracy": {name: round(value, 4) for name, value in accuracy.items()},
+            "validation_accuracy_seven_agreed": {name: round(value, 4) for name, value in agreed.items()},
+            "keras": keras.__version__,
+        },
+    )
+    return TrainedModel(model, data.heads, metadata, small)
+
+
+def finish(path: Path, data: RunData) -> tuple[TrainedModel, str]:
+    """Turn a run that is trained to its end into a model, figures, pictures and a summary.
+
+    Args:
+        path: the run's folder; gets ``best.keras``, ``test.json``, ``curves.png``, ``confusion.png`` and ``summary.txt``.
+        data: the run's data; its test part is looked at here and nowhere else.
+
+    Returns:
+        The best model, and the summary in words, without the notes on the data, which the run has told before it began.
+    """
+    settings, folder = Settings.load(path), RunFolder(path)
+    trained = load_best(path, data)
+    with folder.locked():
+        return trained, _finish(settings, folder, trained, data)
+
+
+def _finish(settings: Settings, folder: RunFolder, trained: TrainedModel, data: RunData) -> str:
+    trained.save(folder.claim(folder.model))
+    test = Metrics.of(trained.seven(data.test.images), data.test.labels)
+    with written_whole(folder.claim(folder.figures)) as partial:
+        partial.write_text(json.dumps(test.as_dict(), indent=2) + "\n", encoding="utf-8")
+    plot_curves(read_log(folder.log), folder.claim(folder.curves))
+    plot_confusion([test.confusion], [settings.architecture], folder.claim(folder.confusion))
+    summary = _summary(settings, folder, trained, test)
+    with written_whole(folder.claim(folder.summary)) as partial:
+        partial.write_text("\n".join([summary, *data.notes, ""]), encoding="utf-8")
+    return summary
+
+
+def face_threshold(scores: FloatArray) -> float:
+    """The face score that nine in ten validation faces have when only 16 pixels are left of them.
+
+    Args:
+        scores: float32 (n,), face scores of `TrainedModel.small_faces`.
+    """
+    return round(float(np.quantile(scores, 1 - _FACES_KEPT)), 4)
+
+
+def _face_threshold_of(model: keras.Model, heads: tuple[Head, ...], small_faces: npt.NDArray[np.uint8]) -> float | None:
+    position = next((index for index, head in enumerate(heads) if head.learns == "face"), None)
+    return None if position is None else face_threshold(predict(model, small_faces)[position][:, FACE])
+
+
+def _small_faces(data: RunData) -> npt.NDArray[np.uint8]:
+    faces = data.validation.faces
+    small = [cv2.resize(image, (_SMALL, _SMALL), interpolation=cv2.INTER_AREA) for image in faces.images[faces.labels >= 0]]
+    return np.asarray([cv2.resize(image, (FACE_SIZE, FACE_SIZE), interpolation=cv2.INTER_LINEAR) for image in small], np.uint8)
+
+
+def _by_output(heads: tuple[Head, ...], scores: list[FloatArray]) -> dict[str, FloatArray]:
+    """Scores over `EMOTIONS` of each emotion output, and of the mean where there are several."""
+    pairs = [(head, score) for head, score in zip(heads, scores, strict=True) if head.learns != "face"]
+    seven = {head.name: LabelMap(head.labels).apply(score) for head, score in pairs}
+    if len(seven) > 1:
+        seven["mean"] = np.asarray(np.mean(list(seven.values()), axis=0), np.float32)
+    return seven
+
+
+def best_epoch(rows: Sequence[dict[str, float]], heads: Sequence[Head]) -> dict[str, float]:
+    """The row of a log whose weights were kept: the best by validation, over the heads that tell emotions (see `EpochEnd`)."""
+    names = [f"val_{head.name}" for head in heads if head.learns != "face"]
+    return max(rows, key=lambda row: float(np.nanmean([row[name] for name in names])))
+
+
+def duration(seconds: float) -> str:
+    """A time in words: seconds where it is short, else minutes."""
+    return counted(round(seconds), "second") if seconds < 120 else counted(round(seconds / 60), "minute")
+
+
+def _summary(settings: Settings, folder: RunFolder, trained: TrainedModel, test: Metrics) -> str:
+    rows = read_log(folder.log)
+    best = best_epoch(rows, trained.heads)
+    validation = ", ".join(f"{head.name} {100 * best[f'val_{head.name}']:.1f} %" for head in trained.heads)
+    weakest = min(
+        (name for name, figures in test.per_class.items() if figures["support"]), key=lambda name: test.per_class[name]["recall"]
+    )
+    return "\n".join(
+        [
+            f"{settings.architecture}: {trained.model.count_params():,} weights, {counted(settings.epochs, 'epoch')} of "
+            f"{Path(settings.data).name}{' with votes' if settings.votes else ''}, seed {settings.seed}, "
+            f"Keras {keras.__version__} on {keras.backend.backend()}, {duration(sum(row.get('seconds', 0.0) for row in rows))}.",
+            f"Best epoch by validation: {int(best['epoch'])}, accuracy {validation}; default output: {trained.metadata.default}.",
+            f"Test, {counted(test.count, 'face')}, looked at once: accuracy {100 * test.accuracy:.1f} %, balanced "
+            f"{100 * test.balanced_accuracy:.1f} %, macro F1 {test.macro_f1:.3f}, calibration error {test.ece:.3f}.",
+            f"Weakest label: {weakest}, of which {100 * test.per_class[weakest]['recall']:.0f} % are found.",
+            _certainty(trained.metadata.uncertain_below or NEVER_CERTAIN),
+        ]
+    )
+
+
+def _certainty(threshold: float) -> str:
+    if threshold >= NEVER_CERTAIN:
+        return f"No confidence makes 90 % of the answers right on validation: every reading under {threshold:.2f} is uncertain."
+    return f"A reading under {threshold:.2f} is uncertain: above it 90 % are right on validation."
