@@ -10,28 +10,22 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from emodetect.cli.factories import describe_backend, make_detector, make_style, make_verifier
 from emodetect.cli.messages import detail, note
 from emodetect.cli.options import (
-    OUTPUT,
-    NumberRange,
-    OutputPath,
     anonymize_option,
     backend_options,
-    check_anonymize,
     common_options,
-    complete_source,
-    describe_backend,
     detector_options,
-    make_detector,
-    make_style,
-    make_verifier,
     max_pixels_option,
     overwrite_option,
     playlists_option,
     smoothing_option,
     style_options,
 )
-from emodetect.cli.output_paths import check_outputs
+from emodetect.cli.output_paths import check_anonymize, check_outputs
+from emodetect.cli.shell_completion import complete_source
+from emodetect.cli.types import OUTPUT, NumberRange, OutputPath
 from emodetect.drawing.phrases import Phrase
 from emodetect.text.printable import counted
 
