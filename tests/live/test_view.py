@@ -5,7 +5,8 @@ import pytest
 from emodetect.drawing.phrases import Phrase
 from emodetect.drawing.style import Style
 from emodetect.faces.haar import MinFace
-from emodetect.live.view import KEYS, Command, View, command_of
+from emodetect.live.keys import Command
+from emodetect.live.view import View
 
 ENGLISH = Style()
 

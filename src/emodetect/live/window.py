@@ -9,6 +9,7 @@ import cv2
 from typing_extensions import Self
 
 from emodetect.errors import OutputError
+from emodetect.live.keys import Command, command_of
 from emodetect.system.display import display_problem, screen_size, window_problem
 from emodetect.system.native_output import quiet_native_output
 from emodetect.text.printable import one_line
@@ -72,6 +73,11 @@ class Window:
             return bool(cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) >= 1)
         except cv2.error:  # what Qt's window says once its last window is closed
             return False
+
+    @property
+    def wants_to_quit(self) -> bool:
+        """Whether the user has closed it, or pressed a key for that; other keys that were pressed are forgotten."""
+        return not self.is_open or Command.QUIT in map(command_of, self.pressed())
 
     def close(self) -> None:
         """Close the window, if the user has not."""
