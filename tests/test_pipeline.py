@@ -13,7 +13,8 @@ from typing_extensions import override
 from emodetect.emotions.smoother import ScoreSmoother
 from emodetect.errors import BackendError, ModelError, SourceError
 from emodetect.faces.boxes import intersection_over_union
-from emodetect.faces.haar import HaarDetector, MinFace
+from emodetect.faces.detector import MinFace
+from emodetect.faces.haar import HaarDetector
 from emodetect.faces.search import FaceSearch
 from emodetect.faces.tracker import FaceTracker
 from emodetect.faces.verifier import FaceVerifier

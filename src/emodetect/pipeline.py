@@ -12,7 +12,7 @@ from emodetect.backends.base import EmotionBackend
 from emodetect.emotions.scorer import MAX_FAILURES, EmotionReader
 from emodetect.emotions.smoother import ScoreSmoother
 from emodetect.faces.boxes import crop, intersection_over_union
-from emodetect.faces.haar import FaceDetector
+from emodetect.faces.detector import FaceDetector
 from emodetect.faces.search import SCAN_EVERY, FaceSearch
 from emodetect.faces.tracker import SAME_FACE, FaceTracker, Place, Standing
 from emodetect.faces.verifier import FaceVerifier

@@ -12,6 +12,9 @@ import numpy.typing as npt
 Image = npt.NDArray[np.uint8]
 """A picture, uint8 (height, width, 3), channels in BGR order as OpenCV has them."""
 
+MOST_NUMBER = 1e9
+"""The largest number that an option or a time in a log may be: a billion seconds are 31 years. Larger ones overflow somewhere."""
+
 
 class Emotion(str, Enum):
     """The seven labels of FER-2013, in its order: the only label order inside the program."""

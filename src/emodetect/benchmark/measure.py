@@ -25,8 +25,8 @@ from emodetect.benchmark.synthetic_clip import portrait_path
 from emodetect.benchmark.tutorial import Loop, ensure_deepface_weights, open_tutorial, start_tutorial
 from emodetect.emotions.smoother import ScoreSmoother
 from emodetect.errors import BackendUnavailableError
+from emodetect.faces.detector import MinFace
 from emodetect.faces.detectors import DETECTORS, create_detector
-from emodetect.faces.haar import MinFace
 from emodetect.pipeline import EmotionPipeline
 from emodetect.sources.video import VideoFile
 from emodetect.system.native_output import quiet_native_output

@@ -10,7 +10,7 @@ from emodetect.drawing.phrases import Phrase
 from emodetect.errors import OutputError
 from emodetect.live.view import View
 from emodetect.media.image_file import write_picture
-from emodetect.system.output_files import free_name
+from emodetect.system.output_files import remove_if_empty, reserve_name
 from emodetect.types import Image
 
 
@@ -35,10 +35,11 @@ class Snapshots:
         self._thread.submit(self._save, image, self._folder / time_stamped(".png"))
 
     def _save(self, image: Image, path: Path) -> None:
-        path = free_name(path)
+        path = reserve_name(path)
         try:
-            write_picture(image, path)
+            write_picture(image, path, overwrite=True)
         except OutputError as error:
+            remove_if_empty(path)
             self._view.complain("picture", path, error)
         else:
             self._view.say(Phrase.SAVED, "picture", path=path.name)

@@ -11,7 +11,7 @@ from pathlib import Path
 from emodetect.drawing.phrases import Phrase
 from emodetect.drawing.style import Style
 from emodetect.errors import OutputError
-from emodetect.faces.haar import MinFace
+from emodetect.faces.detector import MinFace
 from emodetect.live.keys import Command
 
 _log = logging.getLogger(__name__)
