@@ -96,7 +96,7 @@ class Renderer:
         return steady
 
     def snapshot(self, frame: Frame, result: FrameResult) -> Image:
-        """The picture with its faces, uint8 (height, width, 3) BGR, as it is saved: without messages, and faces hidden if wanted."""
+        """The picture as it is saved, uint8 (height, width, 3) BGR: with its labels, without messages, faces hidden if wanted."""
         if self._anonymize_by is not None:
             boxes = (*result.seen, *(reading.box for reading in result.readings))
             frame = replace(frame, image=anonymize(frame.image, boxes, self._anonymize_by))
