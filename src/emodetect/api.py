@@ -22,7 +22,8 @@ from emodetect.faces.detectors import DETECTORS, create_detector
 from emodetect.pipeline import EmotionPipeline
 from emodetect.sources.images import address_error, read_image
 from emodetect.sources.video import VideoFile
-from emodetect.types import MOST_NUMBER, Frame, FrameResult, Image
+from emodetect.text.numbers import MOST_NUMBER
+from emodetect.types import Frame, FrameResult, Image
 
 _MIN_FACE_PHOTO = MinFace(0.05, relative=True)
 _MIN_FACE_CLIP = MinFace(0.1, relative=True)

@@ -1,4 +1,4 @@
-"""The values that flow from room to room (numpy only)."""
+"""The values that flow from module to module (NumPy only)."""
 
 from __future__ import annotations
 
@@ -11,9 +11,6 @@ import numpy.typing as npt
 
 Image = npt.NDArray[np.uint8]
 """A picture, uint8 (height, width, 3), channels in BGR order as OpenCV has them."""
-
-MOST_NUMBER = 1e9
-"""The largest number that an option or a time in a log may be: a billion seconds are 31 years. Larger ones overflow somewhere."""
 
 
 class Emotion(str, Enum):

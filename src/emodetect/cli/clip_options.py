@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from emodetect.errors import UsageError
-from emodetect.types import MOST_NUMBER
+from emodetect.text.numbers import MOST_NUMBER
 
 if TYPE_CHECKING:
     from emodetect.sources.video import ClipPart

@@ -25,8 +25,8 @@ from emodetect.media.pixel_limit import MAX_PIXELS, limit_pixels
 from emodetect.media.playlists import allow_playlists
 from emodetect.system.environment import ignored_variables
 from emodetect.system.native_output import quiet_native_output, set_debugging, silence_libraries
+from emodetect.text.numbers import MOST_NUMBER
 from emodetect.text.printable import caption, looks_like_address
-from emodetect.types import MOST_NUMBER
 
 if TYPE_CHECKING:
     from emodetect.backends.base import EmotionBackend

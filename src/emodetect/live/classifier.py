@@ -173,11 +173,11 @@ class Classifier:
             self._active.backend.close()
             self._say(Phrase.NOW, "backend", backend=loaded.backend.name)
         with self._changing:
-            self._active = loaded
+            if self._uncertain_below is None:
+                self.threshold = loaded.backend.uncertain_below
             if self._pending is loaded:
                 self._pending = None
-        if self._uncertain_below is None:
-            self.threshold = loaded.backend.uncertain_below
+            self._active = loaded  # last: whoever sees it may use it
 
     def _read(self, reader: EmotionReader, crops: Crops) -> None:
         fresh = reader.read(crops.images, crops.faces, crops.timestamp, frame=f"frame {crops.index}")

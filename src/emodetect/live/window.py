@@ -41,7 +41,12 @@ class Window:
             cv2.namedWindow(title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
 
     def show(self, image: Image) -> None:
-        """Show uint8 (height, width, 3) BGR; one of another size than the one before sets the window's, within the screen."""
+        """Show uint8 (height, width, 3) BGR; one of another size than the one before sets the window's, within the screen.
+
+        A window that the user has closed stays closed.
+        """
+        if self._size is not None and not self.is_open:  # OpenCV would open another one
+            return
         size = image.shape[1], image.shape[0]
         if size != self._size:
             cv2.resizeWindow(self._title, *self.room_for(size))
@@ -77,7 +82,8 @@ class Window:
     @property
     def wants_to_quit(self) -> bool:
         """Whether the user has closed it, or pressed a key for that; other keys that were pressed are forgotten."""
-        return not self.is_open or Command.QUIT in map(command_of, self.pressed())
+        # In this order: the window is closed while its events are handled.
+        return Command.QUIT in map(command_of, self.pressed()) or not self.is_open
 
     def close(self) -> None:
         """Close the window, if the user has not."""

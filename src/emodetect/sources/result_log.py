@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 
 from emodetect.errors import SourceError, first_line
+from emodetect.text.numbers import MOST_NUMBER
 from emodetect.text.printable import counted
 from emodetect.text.suggestions import did_you_mean_file, meant_for_another
-from emodetect.types import EMOTIONS, MOST_NUMBER, Box, EmotionScores, FaceReading, FrameResult
+from emodetect.types import EMOTIONS, Box, EmotionScores, FaceReading, FrameResult
 
 MAX_LOG_BYTES = 2**32
 """Of a log; a live session of two people has half as much in a day, and what is kept of it takes a quarter of its bytes."""
