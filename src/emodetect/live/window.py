@@ -79,12 +79,6 @@ class Window:
         except cv2.error:  # what Qt's window says once its last window is closed
             return False
 
-    @property
-    def wants_to_quit(self) -> bool:
-        """Whether the user has closed it, or pressed a key for that; other keys that were pressed are forgotten."""
-        # In this order: the window is closed while its events are handled.
-        return Command.QUIT in map(command_of, self.pressed()) or not self.is_open
-
     def close(self) -> None:
         """Close the window, if the user has not."""
         cv2.destroyAllWindows()
@@ -95,6 +89,12 @@ class Window:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
+
+
+def wants_to_quit(window: Window) -> bool:
+    """Whether the user has closed a window in which nothing is shown yet, or pressed a key for it."""
+    # In this order: the window is closed while its events are handled.
+    return Command.QUIT in map(command_of, window.pressed()) or not window.is_open
 
 
 def fitted(size: tuple[int, int], screen: tuple[int, int]) -> tuple[int, int]:

@@ -85,7 +85,7 @@ def live(
     from emodetect.live.session import LiveOutputs, LiveSession
     from emodetect.live.snapshots import time_stamped
     from emodetect.live.view import View
-    from emodetect.live.window import Window
+    from emodetect.live.window import Window, wants_to_quit
     from emodetect.media.ffmpeg import ffmpeg_program
     from emodetect.sinks.base import Sink
     from emodetect.sinks.recorder import Recorder
@@ -108,7 +108,7 @@ def live(
             window.entitle(parsed.title)
             window.show(waiting_picture(style, style.say(Phrase.OPENING, source=parsed.title)))
         while not capture.opened(timeout=0.02):
-            if window is not None and window.wants_to_quit:
+            if window is not None and wants_to_quit(window):
                 return
         if no_window and log is None and record is None:
             note("emodetect: no --log or --record is given; nothing will be shown or kept")
