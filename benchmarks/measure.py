@@ -23,7 +23,8 @@ from emodetect.benchmark.synthetic_clip import portrait_path, write_made_clip
 from emodetect.benchmark.tutorial import ensure_deepface_weights
 from emodetect.errors import BackendUnavailableError, EmodetectError
 from emodetect.faces.boxes import intersection_over_union
-from emodetect.faces.haar import HaarDetector, MinFace
+from emodetect.faces.detector import MinFace
+from emodetect.faces.haar import HaarDetector
 from emodetect.faces.locator import FaceLocator
 from emodetect.faces.search import SCAN_EVERY
 from emodetect.faces.tracker import FaceTracker

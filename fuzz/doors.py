@@ -230,9 +230,10 @@ def _resume(path: Path) -> None:
     from emodetect.training.hyperparameters import Settings
 
     import_keras()
+    from emodetect.training.data.run_data import prepare
+
     from emodetect.training.architectures import architecture_named
     from emodetect.training.checkpoint import Checkpoint
-    from emodetect.training.data.run_data import prepare
 
     if path.name == "log.csv":
         read_log(path)

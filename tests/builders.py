@@ -18,7 +18,7 @@ import pytest
 from typing_extensions import override
 
 from emodetect.backends.base import EmotionBackend
-from emodetect.sinks.video_file import VideoEncoder
+from emodetect.media.encoder import VideoEncoder
 from emodetect.types import EMOTIONS, Box, Detection, Emotion, EmotionScores, Face, FaceReading, Frame, FrameResult, Image
 
 ROOT = Path(__file__).resolve().parents[1]

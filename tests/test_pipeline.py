@@ -14,7 +14,8 @@ from emodetect.emotions.scorer import EmotionScorer
 from emodetect.emotions.smoother import ScoreSmoother
 from emodetect.errors import BackendError, ModelError, SourceError
 from emodetect.faces.boxes import intersection_over_union
-from emodetect.faces.haar import HaarDetector, MinFace
+from emodetect.faces.detector import MinFace
+from emodetect.faces.haar import HaarDetector
 from emodetect.faces.locator import FaceLocator
 from emodetect.faces.tracker import FaceTracker
 from emodetect.pipeline import EmotionPipeline

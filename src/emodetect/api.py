@@ -17,13 +17,13 @@ from emodetect.backends.verifier import EmbeddedVerifier
 from emodetect.emotions.scorer import MAX_FAILURES, EmotionScorer
 from emodetect.emotions.smoother import ScoreSmoother
 from emodetect.errors import UsageError
+from emodetect.faces.detector import MinFace
 from emodetect.faces.detectors import DETECTORS, create_detector
-from emodetect.faces.haar import MinFace
 from emodetect.faces.locator import FaceLocator
-from emodetect.limits import MOST_NUMBER
 from emodetect.pipeline import EmotionPipeline
 from emodetect.sources.images import address_error, read_image
 from emodetect.sources.video import VideoFile
+from emodetect.text.numbers import MOST_NUMBER
 from emodetect.types import Frame, FrameResult, Image
 
 _MIN_FACE_PHOTO = MinFace(0.05, relative=True)

@@ -1,4 +1,4 @@
-"""The values that flow from room to room (numpy only)."""
+"""The values that flow from module to module (NumPy only)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
 """A real desktop without a screen: Xvfb shows windows, Openbox manages them, xdotool presses keys, ImageMagick takes pictures.
 
 Without a window manager one window in three stays black: Qt misses the moment at which it may paint.
+
+Every action waits until its window is there and has the keyboard. What ends a run is repeated until the run has ended.
 """
 
 from __future__ import annotations
@@ -10,13 +12,15 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 
 import cv2
 import numpy as np
 import pytest
 import Xlib.display
+import Xlib.error
 import Xlib.protocol.event
 import Xlib.X
 
@@ -46,12 +50,19 @@ class Desktop:
 
     def screenshot(self, title: str) -> Image:
         """What a window shows on the screen, without its frame, uint8 (height, width, 3) BGR."""
-        window = self.window(title)
-        assert window is not None
-        data = self._run("import", "-silent", "-window", window, "png:-").stdout
-        picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-        assert picture is not None
-        return np.asarray(picture, np.uint8)
+        pictures: list[Image] = []
+
+        def take() -> list[Image]:
+            window = self.window(title)
+            # It fails while the window changes its size.
+            data = self._run("import", "-silent", "-window", window, "png:-", check=False).stdout if window else b""
+            picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
+            if picture is not None:
+                pictures.append(np.asarray(picture, np.uint8))
+            return pictures
+
+        wait_until(take, f"a picture of the window {title}")
+        return pictures[0]
 
     def window(self, title: str) -> str | None:
         """The id of the window of that title, if there is one."""
@@ -60,30 +71,55 @@ class Desktop:
 
     def press(self, title: str, key: str) -> None:
         """Press a key in a window, as a person would."""
-        window = self.window(title)
-        assert window is not None
-        self._run("xdotool", "windowfocus", "--sync", window)
+        self._focus(title)
         self._run("xdotool", "key", key)
 
     def hold(self, title: str, key: str, seconds: float) -> None:
         """Hold a key down in a window for so long."""
-        window = self.window(title)
-        assert window is not None
-        self._run("xdotool", "windowfocus", "--sync", window)
+        self._focus(title)
         self._run("xdotool", "keydown", key, "sleep", str(seconds), "keyup", key)
 
-    def close(self, title: str) -> None:
-        """Ask a window to close, as its close button does (xdotool learned that only in 2021)."""
+    def quit(self, title: str, process: subprocess.Popen[str], key: str = "q") -> None:
+        """Press a key that ends a run, until it has ended."""
+        _repeat_until_ended(process, partial(self._press_if_there, title, key))
+
+    def close(self, title: str, process: subprocess.Popen[str]) -> None:
+        """Ask a window to close, as its close button does, until its run has ended."""
+        _repeat_until_ended(process, partial(self._ask_to_close, title))
+
+    def _press_if_there(self, title: str, key: str) -> None:
+        window = self.window(title)
+        if window and self._has_focus(window):
+            self._run("xdotool", "key", key)
+
+    def _ask_to_close(self, title: str) -> None:
+        """Send what a window manager sends for the close button (xdotool learned that only in 2021)."""
         number = self.window(title)
-        assert number is not None
+        if number is None:
+            return
         display = Xlib.display.Display(self.name)
         window = display.create_resource_object("window", int(number))
         wish = [display.intern_atom("WM_DELETE_WINDOW"), Xlib.X.CurrentTime, 0, 0, 0]
         window.send_event(
-            Xlib.protocol.event.ClientMessage(window=window, client_type=display.intern_atom("WM_PROTOCOLS"), data=(32, wish))
+            Xlib.protocol.event.ClientMessage(window=window, client_type=display.intern_atom("WM_PROTOCOLS"), data=(32, wish)),
+            onerror=Xlib.error.CatchError(Xlib.error.BadWindow),
         )
         display.sync()
         display.close()
+
+    def _focus(self, title: str) -> None:
+        """Wait for a window that has the keyboard."""
+
+        def is_focused() -> bool:
+            window = self.window(title)
+            return window is not None and self._has_focus(window)
+
+        wait_until(is_focused, f"the window {title} with the keyboard")
+
+    def _has_focus(self, window: str) -> bool:
+        """Whether a window has the keyboard, for which this asks first."""
+        self._run("xdotool", "windowfocus", window, check=False)
+        return self._run("xdotool", "getwindowfocus", check=False).stdout.decode().strip() == window
 
     def kill(self) -> None:
         """End the display without warning, as a crash of the X server does."""
@@ -93,6 +129,25 @@ class Desktop:
     def _run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[bytes]:
         environment = {**os.environ, "DISPLAY": self.name}
         return subprocess.run(command, env=environment, capture_output=True, check=check, timeout=60)
+
+
+def _repeat_until_ended(process: subprocess.Popen[str], ask: Callable[[], None]) -> None:
+    deadline = time.monotonic() + TIMEOUT
+    while process.poll() is None:
+        assert time.monotonic() < deadline, "it goes on"
+        ask()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=5)
+
+
+def _has_manager(name: str) -> bool:
+    """Whether a window manager has taken over the display of that name."""
+    display = Xlib.display.Display(name)
+    try:
+        sign = display.intern_atom("_NET_SUPPORTING_WM_CHECK")
+        return display.screen().root.get_full_property(sign, Xlib.X.AnyPropertyType) is not None
+    finally:
+        display.close()
 
 
 @contextmanager
@@ -111,6 +166,8 @@ def open_desktop() -> Iterator[Desktop]:
         environment = {**os.environ, "DISPLAY": f":{number}"}
         with subprocess.Popen(["openbox"], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as manager:
             try:
+                # A window that is there before it is taken away for a moment, and loses the keyboard.
+                wait_until(partial(_has_manager, f":{number}"), "the window manager")
                 yield Desktop(f":{number}", server)
             finally:
                 manager.terminate()

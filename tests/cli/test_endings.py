@@ -39,7 +39,7 @@ def ffmpegs_of(process: subprocess.Popen[str]) -> list[int]:
     numbers = [
         int(number) for file in Path(f"/proc/{process.pid}/task").glob("*/children") for number in file.read_text().split()
     ]
-    return [number for number in numbers if b"ffmpeg" in Path(f"/proc/{number}/cmdline").read_bytes().partition(b"\0")[0]]
+    return [number for number in numbers if b"ffmpeg" in command_line(number).partition(b"\0")[0]]
 
 
 class TestVideo:

@@ -9,7 +9,7 @@ import shutil
 import signal
 import subprocess
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -169,7 +169,8 @@ def kill_all(process: subprocess.Popen[str]) -> None:
     """End a process and its children without any warning, as a failure of the power would."""
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children").parents[1].glob("*/children")
     for child in {int(number) for file in children for number in file.read_text().split()}:
-        os.kill(child, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.kill(child, signal.SIGKILL)
     process.kill()
 
 
@@ -267,7 +268,7 @@ class TestCamera:
                 camera.silent = False
                 wait_until(lambda: len(log_lines(log)) > seen + 20, "more pictures")
                 wait_until(lambda: not banner(playing, desktop.screenshot("emodetect")), "the end of the banner")
-                desktop.press("emodetect", "q")
+                desktop.quit("emodetect", process)
                 end(process)
         assert process.returncode == 0
 
@@ -326,7 +327,7 @@ class TestCamera:
             address = camera.address if source == "stream" else str(tmp_path / "pipe")
             with started("live", "--source", address, changes={"DISPLAY": desktop.name}) as process:
                 wait_until(lambda: desktop.window("emodetect"), "the window")
-                desktop.press("emodetect", "q")
+                desktop.quit("emodetect", process)
                 assert end(process) == ""
             assert process.returncode == 0
             with started("live", "--source", address, "--no-window") as process:

@@ -168,7 +168,7 @@ def test_what_is_seen_changes(desktop: Desktop, press: Callable[..., Image], sti
         press("h", has_help)
         press("Escape", lambda s: not has_help(s))  # what is open is closed first
         press("b", has_bars)
-        desktop.press("emodetect", "Escape")
+        desktop.quit("emodetect", process, "Escape")
         end(process)
     assert process.returncode == 0
 
@@ -182,7 +182,7 @@ def test_a_key_that_is_held_down_is_obeyed_once(
         press("b", lambda s: not has_bars(s))
         assert 1 <= len(list(tmp_path.glob("*.png"))) <= 2  # the desktop waits for a moment before it repeats a key
         desktop.hold("emodetect", "bracketright", seconds=1.0)
-        desktop.press("emodetect", "q")
+        desktop.quit("emodetect", process)
         assert "in " + str(tmp_path) in end(process)
     assert process.returncode == 0
 
@@ -197,7 +197,7 @@ def test_a_recording_that_cannot_be_written_ends_itself_only(
         folder.rmdir()  # where recordings would go
         press("r", lambda s: has_banner(s) and not is_red(s))
         press("b", lambda s: not has_bars(s))
-        desktop.press("emodetect", "q")
+        desktop.quit("emodetect", process)
         errors = end(process)
     assert process.returncode == 0
     assert "cannot be written (No such file or directory)" in errors
@@ -211,7 +211,7 @@ def test_a_picture_larger_than_the_screen_is_seen_whole(desktop: Desktop, tmp_pa
         assert screen.shape[0] < 0.9 * 700  # of the screen's 1000 x 700
         assert screen.shape[1] < 0.9 * 1000
         assert has_numbers(screen)  # whose letters are as large as always
-        desktop.press("emodetect", "q")
+        desktop.quit("emodetect", process)
         end(process)
     assert process.returncode == 0
 
@@ -227,7 +227,7 @@ def test_the_help_speaks_the_windows_language(desktop: Desktop, press: Callable[
         wait_for_screen(desktop, frame_is(Emotion.HAPPY), "a face")
         screen = press("h", lambda s: (s.min(axis=2)[korean] > 180).all())
         assert (screen.min(axis=2)[english & ~korean] > 180).mean() < 0.5
-        desktop.press("emodetect", "q")
+        desktop.quit("emodetect", process)
         end(process)
     assert process.returncode == 0
 
@@ -246,7 +246,7 @@ def test_smaller_faces_can_be_left_out(press: Callable[..., Image], desktop: Des
         press("space", has_banner)
         time.sleep(3)  # nobody is missed while the picture stands still
         assert not has_third_line(desktop.screenshot("emodetect"))
-        desktop.press("emodetect", "q")
+        desktop.quit("emodetect", process)
         end(process)
     assert process.returncode == 0
 
@@ -270,7 +270,7 @@ def test_pause_snapshot_and_recording(
         press("space", lambda s: np.abs(s[:280].astype(int) - still[:280]).max() > 60)
         press("s", lambda _: len(list(tmp_path.glob("emodetect-*.png"))) == 2)
         assert min(tmp_path.glob("emodetect-*.png")) == first, "names sort by time"
-        desktop.press("emodetect", "q")
+        desktop.quit("emodetect", process)
         end(process)
     assert process.returncode == 0
 
@@ -291,7 +291,7 @@ def test_a_saved_picture_shows_no_face_where_faces_are_hidden(
     with live(desktop, *arguments) as process:
         wait_for_screen(desktop, frame_is(Emotion.HAPPY), "a labeled face, which the window shows")
         press("s", lambda _: list(tmp_path.glob("emodetect-*.png")))
-        desktop.press("emodetect", "q")
+        desktop.quit("emodetect", process)
         end(process)
 
     [path] = tmp_path.glob("emodetect-*.png")
@@ -328,7 +328,7 @@ def test_the_next_backend_is_loaded_while_the_picture_goes_on(
         wait_until(lambda: not children(process.pid), "DeepFace's end")
         wait_for_screen(desktop, lambda s: has_banner(s) and frame_is(Emotion.HAPPY)(s), "the reason, and the old labels")
         press("Tab", frame_is(Emotion.SAD))
-        desktop.press("emodetect", "q")
+        desktop.quit("emodetect", process)
         why, _ = end(process).splitlines()
         assert why.startswith("emodetect: DeepFace's weights are missing and cannot be downloaded: put ")
     assert process.returncode == 0

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import signal
 import subprocess
 import sys
@@ -75,11 +76,15 @@ def leave(process: subprocess.Popen[str], number: signal.Signals) -> str:
 
 
 def test_the_echo_of_a_signal_is_no_second_one() -> None:
-    with start("try: ready(); time.sleep(60)\nexcept KeyboardInterrupt: time.sleep(1); print('orderly')") as process:
-        for number in (signal.SIGINT, signal.SIGINT, signal.SIGTERM):
-            process.send_signal(number)
-            time.sleep(0.01)
-        output, errors = process.communicate(timeout=TIMEOUT)
+    took = math.inf
+    while took > 0.1:  # a loaded machine may send it too late for an echo
+        with start("try: ready(); time.sleep(60)\nexcept KeyboardInterrupt: time.sleep(1); print('orderly')") as process:
+            began = time.monotonic()
+            for number in (signal.SIGINT, signal.SIGINT, signal.SIGTERM):
+                process.send_signal(number)
+                time.sleep(0.01)
+            took = time.monotonic() - began
+            output, errors = process.communicate(timeout=TIMEOUT)
 
     assert (process.returncode, output, errors) == (0, "orderly\n", "")
 

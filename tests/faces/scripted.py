@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from typing_extensions import override
 
-from emodetect.faces.haar import MinFace
+from emodetect.faces.detector import MinFace
 from emodetect.faces.tracker import FaceTracker
 from emodetect.faces.verifier import FaceVerifier
 from emodetect.types import Box, Detection, Image

@@ -11,7 +11,8 @@ import pytest
 from emodetect.errors import ModelError
 from emodetect.faces.boxes import intersection_over_smaller, intersection_over_union
 from emodetect.faces.cascade import CASCADE_NAME, default_cascade
-from emodetect.faces.haar import HaarDetector, MinFace
+from emodetect.faces.detector import MinFace
+from emodetect.faces.haar import HaarDetector
 from emodetect.types import Box, Image
 from tests.builders import PHOTO_FACE, make_background, place_face, shared_data
 

@@ -10,7 +10,8 @@ import pytest
 from typing_extensions import override
 
 from emodetect.faces.boxes import intersection_over_union
-from emodetect.faces.haar import HaarDetector, MinFace
+from emodetect.faces.detector import MinFace
+from emodetect.faces.haar import HaarDetector
 from emodetect.faces.locator import FaceLocator
 from emodetect.faces.search import SCAN_EVERY, FaceSearch
 from emodetect.faces.tracker import FaceTracker, Place, Standing

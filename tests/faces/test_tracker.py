@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from emodetect.faces.boxes import intersection_over_union
-from emodetect.faces.haar import HaarDetector, MinFace
+from emodetect.faces.detector import MinFace
+from emodetect.faces.haar import HaarDetector
 from emodetect.faces.tracker import FaceTracker, Standing
 from emodetect.types import Box, Detection, Face
 from tests.builders import MovingClip, make_detection

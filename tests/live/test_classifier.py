@@ -137,9 +137,9 @@ def test_a_backend_that_cannot_be_loaded_leaves_the_old_one_and_a_line(start: St
     wait_for(lambda: classifier.ready)
 
     classifier.switch()
-    wait_for(lambda: classifier.said)
-    assert classifier.said == [(Phrase.CANNOT_LOAD, "b")]
+    wait_for(lambda: caplog.records)  # which come last
     assert [record.getMessage() for record in caplog.records] == ["no such thing"]
+    assert classifier.said == [(Phrase.CANNOT_LOAD, "b")]
     assert classifier.errors == []
     assert classifier.loading is None
     assert read(classifier) is Emotion.SAD
@@ -194,7 +194,7 @@ def test_closing_breaks_off_what_is_being_loaded_and_says_nothing(start: Start) 
     wait_for(lambda: classifier.ready)
     classifier.switch()
     classifier.close()
-    wait_for(lambda: second.closed)
+    wait_for(lambda: second.closed and first.closed)
     assert second.cancelled
     assert first.closed == 1
     assert classifier.errors == []

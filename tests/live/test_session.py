@@ -7,7 +7,8 @@ import numpy as np
 import numpy.typing as npt
 from typing_extensions import override
 
-from emodetect.faces.haar import HaarDetector, MinFace
+from emodetect.faces.detector import MinFace
+from emodetect.faces.haar import HaarDetector
 from emodetect.faces.locator import FaceLocator
 from emodetect.faces.tracker import FaceTracker
 from emodetect.live.session import LiveSession

@@ -4,7 +4,7 @@ import pytest
 
 from emodetect.drawing.phrases import Phrase
 from emodetect.drawing.style import Style
-from emodetect.faces.haar import MinFace
+from emodetect.faces.detector import MinFace
 from emodetect.live.view import KEYS, Command, View, command_of
 
 ENGLISH = Style()

@@ -61,3 +61,18 @@ def test_a_section_that_cannot_be_written_is_said_at_the_end(tmp_path: Path) -> 
     with pytest.raises(OutputError, match=r"a\.mp4: cannot be written"):
         recorder.close()
     recorder.close()
+
+
+def test_two_recorders_never_share_a_file(tmp_path: Path) -> None:
+    """A name belongs to a section from its start on, though the file is written later."""
+    with Recorder(lambda: tmp_path / "a.mp4", 25.0) as first, Recorder(lambda: tmp_path / "a.mp4", 25.0) as second:
+        assert (first.start(), second.start()) == (tmp_path / "a.mp4", tmp_path / "a-2.mp4")
+        write(second, 0.0, 5)
+        write(first, 0.0)
+    assert (count(tmp_path / "a.mp4"), count(tmp_path / "a-2.mp4")) == (10, 5)
+
+
+def test_a_section_without_pictures_leaves_no_file(tmp_path: Path) -> None:
+    with Recorder(lambda: tmp_path / "a.mp4", 25.0) as recorder:
+        recorder.start()
+    assert (recorder.files, list(tmp_path.iterdir())) == ([], [])

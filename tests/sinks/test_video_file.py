@@ -14,7 +14,8 @@ import pytest
 
 from emodetect.drawing.overlay import draw
 from emodetect.errors import OutputError
-from emodetect.sinks.video_file import AnnotatedVideo, LiveRecording, VideoEncoder
+from emodetect.media.encoder import VideoEncoder
+from emodetect.sinks.video_file import AnnotatedVideo, LiveRecording
 from emodetect.sources.video import VideoFile
 from emodetect.types import Box, Image
 from tests.builders import make_background, make_frame, make_image, make_reading, make_result, small_disk, write_clip

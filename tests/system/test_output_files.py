@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -18,8 +19,9 @@ from emodetect.system.output_files import (
     check_output,
     check_outputs,
     check_still_there,
-    free_name,
     open_output,
+    remove_if_empty,
+    reserve_name,
     written_whole,
 )
 from tests.builders import small_disk
@@ -186,12 +188,37 @@ class TestWrittenWhole:
             partial.write_text("x")
 
 
-def test_a_free_name_is_the_name_itself_or_the_first_number_that_is_free(tmp_path: Path) -> None:
-    path = tmp_path / "a.b.png"
-    assert free_name(path) == path
-    path.touch()
-    (tmp_path / "a.b-2.png").symlink_to("nowhere")
-    assert free_name(path) == tmp_path / "a.b-3.png"
+class TestReserveName:
+    def test_it_is_the_name_itself_or_the_first_number_that_is_free(self, tmp_path: Path) -> None:
+        path = tmp_path / "a.b.png"
+        assert reserve_name(path) == path
+        assert path.stat().st_size == 0
+        (tmp_path / "a.b-2.png").symlink_to("nowhere")
+        assert reserve_name(path) == tmp_path / "a.b-3.png"
+
+    def test_no_two_threads_get_the_same(self, tmp_path: Path) -> None:
+        with ThreadPoolExecutor(8) as threads:
+            names = list(threads.map(reserve_name, [tmp_path / "a.mp4"] * 200))
+        assert len(set(names)) == 200
+
+    def test_a_folder_that_is_missing_is_told_by_what_writes_there(self, tmp_path: Path) -> None:
+        path = tmp_path / "missing" / "a.mp4"
+        assert reserve_name(path) == path
+        assert not path.parent.exists()
+
+    def test_what_cannot_be_reserved_is_nobody_elses(self, tmp_path: Path) -> None:
+        with small_disk(tmp_path / "disk", "nr_inodes=3") as disk:
+            (disk / "a.mp4").write_text("mine")
+            (disk / "full").touch()
+            assert reserve_name(disk / "a.mp4") == disk / "a-2.mp4"
+            assert not (disk / "a-2.mp4").exists()
+
+    def test_only_empty_files_are_removed(self, tmp_path: Path) -> None:
+        empty, full = tmp_path / "a", tmp_path / "b"
+        empty.touch()
+        full.write_text("mine")
+        assert [remove_if_empty(path) for path in (empty, full, tmp_path / "c")] == [True, False, False]
+        assert [path.name for path in tmp_path.iterdir()] == ["b"]
 
 
 class TestOneWriter:
@@ -321,7 +348,3 @@ def test_data_that_finds_no_room_is_taken_back(tmp_path: Path) -> None:
         append_whole(descriptor, b"another\n")
         os.close(descriptor)
         assert (disk / "rows.csv").read_text() == "a row\nanother\n"
-
-
-def test_a_name_is_free_only_if_nobody_has_taken_it(tmp_path: Path) -> None:
-    assert free_name(tmp_path / "a.mp4", [tmp_path / "a.mp4"]) == tmp_path / "a-2.mp4"

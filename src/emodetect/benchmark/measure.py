@@ -26,8 +26,8 @@ from emodetect.benchmark.tutorial import Loop, ensure_deepface_weights, open_tut
 from emodetect.emotions.scorer import EmotionScorer
 from emodetect.emotions.smoother import ScoreSmoother
 from emodetect.errors import BackendUnavailableError
+from emodetect.faces.detector import MinFace
 from emodetect.faces.detectors import DETECTORS, create_detector
-from emodetect.faces.haar import MinFace
 from emodetect.faces.locator import FaceLocator
 from emodetect.pipeline import EmotionPipeline
 from emodetect.sources.video import VideoFile

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from emodetect.errors import SourceError
-from emodetect.sinks.video_file import VideoEncoder
+from emodetect.media.encoder import VideoEncoder
 from emodetect.sources.images import read_image
 from emodetect.types import Box, Image
 

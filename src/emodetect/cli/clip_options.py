@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from emodetect.errors import UsageError
-from emodetect.limits import MOST_NUMBER
+from emodetect.text.numbers import MOST_NUMBER
 
 if TYPE_CHECKING:
     from emodetect.sources.video import ClipPart
@@ -94,7 +94,7 @@ def make_region(roi: tuple[list[float], bool] | None, size: tuple[int, int], min
     Raises:
         UsageError: it does not lie in the picture, or no face fits in it.
     """
-    from emodetect.faces.haar import MinFace
+    from emodetect.faces.detector import MinFace
     from emodetect.faces.region import Region
 
     if roi is None:

@@ -21,17 +21,17 @@ from emodetect.cli.messages import detail, note, set_verbosity
 from emodetect.drawing.languages import NAMES, system_language
 from emodetect.errors import UsageError
 from emodetect.faces.detectors import DETECTORS
-from emodetect.limits import MOST_NUMBER
 from emodetect.media.pixel_limit import MAX_PIXELS, limit_pixels
 from emodetect.media.playlists import allow_playlists
 from emodetect.system.environment import ignored_variables
 from emodetect.system.native_output import quiet_native_output, set_debugging, silence_libraries
+from emodetect.text.numbers import MOST_NUMBER
 from emodetect.text.printable import caption, looks_like_address
 
 if TYPE_CHECKING:
     from emodetect.backends.base import EmotionBackend
     from emodetect.drawing.style import Style
-    from emodetect.faces.haar import FaceDetector
+    from emodetect.faces.detector import FaceDetector
     from emodetect.faces.verifier import FaceVerifier
 
 
@@ -494,8 +494,8 @@ def make_detector(
     Raises:
         UsageError: the command line has options that this detector does not use.
     """
+    from emodetect.faces.detector import MinFace
     from emodetect.faces.detectors import create_detector
-    from emodetect.faces.haar import MinFace
 
     if kind == "none":
         _refuse_options("cascade", "scale_factor", "min_neighbors", "min_face", "verify", beside="--detector none")

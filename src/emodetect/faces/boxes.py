@@ -7,7 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from emodetect.types import Box, Image
+from emodetect.types import Box, Detection, Image
+
+_NESTED = 0.6
+"""Share of the smaller of two boxes that lies in the other from which both are taken for one face."""
 
 
 def intersections(first: Sequence[Box], second: Sequence[Box]) -> npt.NDArray[np.float64]:
@@ -29,6 +32,20 @@ def intersection_over_smaller(first: Sequence[Box], second: Sequence[Box]) -> np
     shared = intersections(first, second)
     smaller = np.minimum(_areas(first)[:, np.newaxis], _areas(second)[np.newaxis])
     return np.divide(shared, smaller, out=np.zeros_like(shared), where=smaller > 0)
+
+
+def without_nested(detections: Sequence[Detection]) -> list[Detection]:
+    """The surest first; of boxes that lie in each other only the surest."""
+    # OpenCV's threads finish in any order: between equals the place decides.
+    found = sorted(
+        detections, key=lambda detection: (-detection.neighbors, detection.box.x, detection.box.y, detection.box.width)
+    )
+    kept: list[Detection] = []
+    for detection in found:
+        overlaps = intersection_over_smaller([detection.box], [other.box for other in kept])
+        if not (overlaps > _NESTED).any():
+            kept.append(detection)
+    return kept
 
 
 def crop(image: Image, box: Box) -> Image:

@@ -9,7 +9,7 @@ from emodetect.errors import UsageError
 from emodetect.text.suggestions import did_you_mean
 
 if TYPE_CHECKING:  # names are wanted without OpenCV, to complete a command line
-    from emodetect.faces.haar import FaceDetector, MinFace
+    from emodetect.faces.detector import FaceDetector, MinFace
 
 DETECTORS = ("haar", "none")
 """Names that `create_detector` takes, the default first."""

@@ -4,29 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from emodetect.errors import BackendUnavailableError, ModelError
-from emodetect.faces.boxes import intersection_over_smaller
+from emodetect.faces.boxes import without_nested
 from emodetect.faces.cascade import default_cascade
 from emodetect.faces.cascade_file import load_cascade
+from emodetect.faces.detector import MIN_FACE, WINDOW, MinFace
 from emodetect.faces.tracker import FaceTracker
 from emodetect.system.install_hints import OPENCV_CURE
 from emodetect.text.suggestions import did_you_mean_file
 from emodetect.types import Box, Detection
-
-_WINDOW = 24
-"""Side of the cascade's window: the smallest face it can see, pixels of the reduced picture."""
-
-_NESTED = 0.6
-"""Share of the smaller of two boxes that lies in the other from which both are taken for one face."""
-
 
 _SIZES = 0.7, 1.4
 """Smallest and largest face that is looked for near a known box, as a share of its side: wide enough for all windows that
@@ -40,52 +33,6 @@ _COVERED = 0.7
 
 _Gray = npt.NDArray[np.uint8]
 _Rows = npt.NDArray[np.float64]
-
-
-class FaceDetector(Protocol):
-    """Anything that finds faces in a gray picture.
-
-    Attributes:
-        min_face: the smallest face to look for; may be changed at any time, also while another thread is looking.
-        is_certain: whether what it finds is a face beyond doubt, and needs neither a verifier nor a look where it was.
-    """
-
-    min_face: MinFace
-    is_certain: bool
-
-    def detect(self, gray: _Gray) -> list[Detection]:
-        """Find faces in uint8 (height, width); the surest first."""
-
-    def detect_near(self, gray: _Gray, boxes: Sequence[Box], margin: float) -> list[Detection]:
-        """Find faces in uint8 (height, width) near these boxes and about as large; the surest first.
-
-        Args:
-            gray: the picture.
-            boxes: where to look.
-            margin: how far outside its box a face may reach, as a share of the box's side.
-        """
-
-    def glance(self, gray: _Gray, known: Sequence[Box]) -> list[Box]:
-        """Places in uint8 (height, width), other than the known faces, that are worth a closer look."""
-
-    def tracker(self) -> FaceTracker:
-        """A new tracker that believes this detector's faces as soon as it should."""
-
-
-@dataclass(frozen=True)
-class MinFace:
-    """The smallest face worth finding: in pixels, or as a share of the picture's height where ``relative``."""
-
-    value: float
-    relative: bool
-
-    def pixels(self, height: int) -> float:
-        """The smallest face's height in a picture of this height, pixels."""
-        return self.value * height if self.relative else self.value
-
-    def found_from(self, height: int) -> float:
-        """The smallest face's height that is found in a picture of this height, which is never enlarged, pixels."""
-        return max(_WINDOW, self.pixels(height))
 
 
 class HaarDetector:
@@ -118,7 +65,7 @@ class HaarDetector:
         *,
         scale_factor: float = 1.1,
         min_neighbors: int = 5,
-        min_face: MinFace = MinFace(0.05, relative=True),
+        min_face: MinFace = MIN_FACE,
     ) -> None:
         if not hasattr(cv2, "CascadeClassifier"):
             raise BackendUnavailableError(f"OpenCV {cv2.__version__} has no cascade classifier: {OPENCV_CURE}")
@@ -186,8 +133,8 @@ class HaarDetector:
     def _reduction(self, gray: _Gray) -> tuple[float, int]:
         """How far the picture is reduced, and the side of the smallest face then, pixels."""
         smallest = max(self.min_face.pixels(gray.shape[0]), 1.0)
-        scale = min(1.0, _WINDOW / smallest)
-        return scale, max(_WINDOW, math.floor(smallest * scale))
+        scale = min(1.0, WINDOW / smallest)
+        return scale, max(WINDOW, math.floor(smallest * scale))
 
     def _scan(self, picture: _Gray, smallest: int, factor: float, neighbors: int, largest: int = 0) -> _Rows:
         """Faces with sides from smallest to largest (0: any): float64 (n, 5) of x, y, width, height, neighbours."""
@@ -209,20 +156,6 @@ def _own_cascade() -> cv2.CascadeClassifier:
     if cascade.empty():
         raise ModelError(f"{path}: damaged; install emodetect again")
     return cascade
-
-
-def without_nested(detections: Sequence[Detection]) -> list[Detection]:
-    """The surest first; of boxes that lie in each other only the surest."""
-    # OpenCV's threads finish in any order: between equals the place decides.
-    found = sorted(
-        detections, key=lambda detection: (-detection.neighbors, detection.box.x, detection.box.y, detection.box.width)
-    )
-    kept: list[Detection] = []
-    for detection in found:
-        overlaps = intersection_over_smaller([detection.box], [other.box for other in kept])
-        if not (overlaps > _NESTED).any():
-            kept.append(detection)
-    return kept
 
 
 def _resized(gray: _Gray, scale: float) -> _Gray:

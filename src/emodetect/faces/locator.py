@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from emodetect.faces.boxes import crop, intersection_over_union
-from emodetect.faces.haar import FaceDetector, MinFace
+from emodetect.faces.detector import FaceDetector, MinFace
 from emodetect.faces.search import SCAN_EVERY, FaceSearch
 from emodetect.faces.tracker import SAME_FACE, FaceTracker, Outlook, Place, Standing
 from emodetect.faces.verifier import FaceVerifier

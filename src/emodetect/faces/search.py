@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from emodetect.faces.boxes import intersection_over_union
-from emodetect.faces.haar import FaceDetector, without_nested
+from emodetect.faces.boxes import intersection_over_union, without_nested
+from emodetect.faces.detector import FaceDetector
 from emodetect.faces.template import FaceTemplate
 from emodetect.faces.tracker import SAME_FACE, Place, Standing
 from emodetect.types import Box, Detection

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from emodetect.faces.haar import MinFace
+from emodetect.faces.detector import MinFace
 from emodetect.faces.tracker import FaceTracker, Track
 from emodetect.types import Box, Detection, Face
 

@@ -173,10 +173,10 @@ class Classifier:
             self._active.backend.close()
             self._say(Phrase.NOW, "backend", backend=loaded.backend.name)
         with self._changing:
-            self._active = loaded
+            self.threshold = loaded.scorer.uncertain_below
             if self._pending is loaded:
                 self._pending = None
-        self.threshold = loaded.scorer.uncertain_below
+            self._active = loaded  # last: whoever sees it may use it
 
     def _read(self, scorer: EmotionScorer, crops: Crops) -> None:
         fresh = scorer.score(crops.images, crops.faces, crops.timestamp, frame=f"frame {crops.index}")

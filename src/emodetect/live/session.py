@@ -44,7 +44,7 @@ from emodetect.sinks.base import Sink
 from emodetect.sinks.recorder import Recorder
 from emodetect.sources.camera import LiveCapture
 from emodetect.stopwatch import Stopwatch
-from emodetect.system.output_files import free_name
+from emodetect.system.output_files import remove_if_empty, reserve_name
 from emodetect.types import Box, Frame, FrameResult, Image
 
 _log = logging.getLogger(__name__)
@@ -377,12 +377,13 @@ class LiveSession:
             self._savers.submit(self._save, self._annotated(frame, result), self._snapshots / time_stamped(".png"))
 
     def _save(self, image: Image, path: Path) -> None:
-        path = free_name(path)
+        path = reserve_name(path)
         try:
-            write_picture(image, path)
+            write_picture(image, path, overwrite=True)
             self._view.say(Phrase.SAVED, "picture", path=path.name)
             self.statistics.pictures += 1
         except OutputError as error:
+            remove_if_empty(path)
             self._complain("picture", path, error)
 
     def _complain(self, about: str, path: Path, error: OutputError) -> None:
@@ -448,4 +449,5 @@ def time_stamped(suffix: str) -> Path:
 
 def wants_to_quit(window: Window) -> bool:
     """Whether the user has closed a window in which nothing is shown yet, or pressed a key for it."""
-    return not window.is_open or Command.QUIT in map(command_of, window.pressed())
+    # In this order: the window is closed while its events are handled.
+    return Command.QUIT in map(command_of, window.pressed()) or not window.is_open

@@ -9,7 +9,7 @@ from enum import Enum
 
 from emodetect.drawing.phrases import Phrase
 from emodetect.drawing.style import Style
-from emodetect.faces.haar import MinFace
+from emodetect.faces.detector import MinFace
 
 _NOTICE_SECONDS = 4.0
 """How long a message stays."""

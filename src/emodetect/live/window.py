@@ -40,7 +40,12 @@ class Window:
             cv2.namedWindow(title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
 
     def show(self, image: Image) -> None:
-        """Show uint8 (height, width, 3) BGR; one of another size than the one before sets the window's, within the screen."""
+        """Show uint8 (height, width, 3) BGR; one of another size than the one before sets the window's, within the screen.
+
+        A window that the user has closed stays closed.
+        """
+        if self._size is not None and not self.is_open:  # OpenCV would open another one
+            return
         size = image.shape[1], image.shape[0]
         if size != self._size:
             cv2.resizeWindow(self._title, *self.room_for(size))

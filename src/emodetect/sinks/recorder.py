@@ -16,7 +16,7 @@ from emodetect.sinks.anonymized import AnonymizedSink
 from emodetect.sinks.background import BackgroundSink
 from emodetect.sinks.base import Sink
 from emodetect.sinks.video_file import LiveRecording
-from emodetect.system.output_files import free_name
+from emodetect.system.output_files import remove_if_empty, reserve_name
 from emodetect.types import Frame, FrameResult
 
 _WAITING = 30
@@ -57,17 +57,17 @@ class Recorder(Sink):
         self.complain: Callable[[Path, OutputError], None] | None = None
         self._section: _Section | None = None
         self._finishing: list[Task] = []
-        self._errors: list[OutputError] = []
+        self._errors: list[BaseException] = []
 
     def start(self, path: Path | None = None, *, overwrite: bool = False) -> Path:
         """Begin a section; returns its file.
 
         Args:
-            path: what to call it; None for a free name.
+            path: what to call it; None for a free name, which is taken at once.
             overwrite: whether that file may exist.
         """
-        name = self.path = path or free_name(self._name(), self.files)  # an earlier one may not be begun yet
-        encoded: Sink = LiveRecording(name, self._rate, overwrite=overwrite, style=self._style)
+        name = self.path = path or reserve_name(self._name())
+        encoded: Sink = LiveRecording(name, self._rate, overwrite=overwrite or path is None, style=self._style)
         if self._anonymize is not None:
             encoded = AnonymizedSink(encoded, self._anonymize)
         self._section = _Section(name, BackgroundSink(encoded, capacity=_WAITING, drop=True), was_asked_for=path is not None)
@@ -107,6 +107,11 @@ class Recorder(Sink):
         except OutputError as error:
             if not self._has_complained(section, error):
                 self._errors.append(error)
+        except BaseException as error:  # `close` raises it: this thread has nobody to tell
+            self._errors.append(error)
+        finally:
+            if not section.was_asked_for and remove_if_empty(section.path):
+                self.files = [path for path in self.files if path != section.path]
 
     def _has_complained(self, section: _Section, error: OutputError) -> bool:
         """Drop what has failed; whether somebody was told, so that the work can go on."""

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from emodetect.errors import SourceError, first_line
-from emodetect.limits import MOST_NUMBER
+from emodetect.text.numbers import MOST_NUMBER
 from emodetect.text.printable import counted
 from emodetect.text.suggestions import did_you_mean_file, meant_for_another
 from emodetect.types import EMOTIONS, Box, EmotionScores, FaceReading, FrameResult

@@ -12,7 +12,7 @@ import shutil
 import stat
 import sys
 import tempfile
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -202,10 +202,39 @@ def _ignores_case(folder: Path) -> bool:
     return False
 
 
-def free_name(path: Path, taken: Collection[Path] = ()) -> Path:
-    """This path, or, where something of that name exists or it is taken, the first of name-2, name-3 and so on that is free."""
+def reserve_name(path: Path) -> Path:
+    """Create an empty file of this name or, where something has it, of the first of name-2, name-3 and so on that is free.
+
+    The file belongs to the caller, who may overwrite it; no other thread or process gets the same name.
+
+    Args:
+        path: the name that is wanted.
+
+    Returns:
+        The name of the file. Where none can be created, a name that nothing has: writing there raises the reason.
+
+    Raises:
+        OutputError: all these names are taken.
+    """
     candidates = (path, *(path.with_name(f"{path.stem}-{number}{path.suffix}") for number in range(2, _MOST_NAMES)))
-    return next((path for path in candidates if path not in taken and not os.path.lexists(path)), path)
+    for candidate in candidates:
+        try:
+            os.close(os.open(candidate, _OPEN_FLAGS | _NEW_FLAGS | os.O_EXCL, 0o666))
+            return candidate
+        except FileExistsError:
+            continue
+        except OSError:
+            return candidate
+    raise _exists_already(path)
+
+
+def remove_if_empty(path: Path) -> bool:
+    """Remove a file that was reserved and never written; returns whether it was."""
+    with contextlib.suppress(OSError):
+        if path.stat().st_size == 0:
+            path.unlink()
+            return True
+    return False
 
 
 def open_output(path: Path, *, overwrite: bool) -> int:

@@ -78,7 +78,7 @@ def live(
     **detector: Any,
 ) -> None:  # fmt: skip
     """Show the emotions of the faces before a camera; in the window ? shows the keys, q or Esc ends it."""
-    from emodetect.faces.haar import MinFace
+    from emodetect.faces.detector import MinFace
     from emodetect.faces.locator import FaceLocator
     from emodetect.faces.search import SCAN_EVERY
     from emodetect.live.hud import waiting_picture

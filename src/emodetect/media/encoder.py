@@ -1,0 +1,252 @@
+"""Encoding pictures as H.264 through FFmpeg in a process of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from emodetect.errors import OutputError, SourceError
+from emodetect.media import matroska
+from emodetect.media.ffmpeg import ffmpeg_program
+from emodetect.media.media_file import MediaFile
+from emodetect.media.probe import first_sound
+from emodetect.queues.interruption import past_one_interruption
+from emodetect.system.child_processes import run_child, start_child
+from emodetect.system.output_files import check_still_there, open_output, written_whole
+from emodetect.types import Image
+
+_log = logging.getLogger(__name__)
+
+_FRAGMENT_SECONDS = 1.0
+"""What of a recording may be missing at its end when the process is killed, beside what the encoder still holds."""
+
+_MOST_SILENCE = 600.0
+"""Seconds of silence after sound that ends before the pictures do: for players that would stop there. They are limited, since
+pictures may last for days."""
+
+
+class VideoEncoder:
+    """Encodes pictures as H.264, yuv420p, which browsers and phones play.
+
+    Nothing is rescaled; an odd width or height, which yuv420p cannot have, is padded by one row or column. The file is
+    written in fragments, which can be played up to the last one whatever happens, and put in order when it is finished.
+
+    Args:
+        path: where to.
+        size: width and height of every picture, pixels.
+        frames_per_second: the rate; the average one where the pictures come with times.
+        sound_from: a media file whose first sound track is taken along, if it has one. It is added when the file is finished, cut
+            where the pictures end, or filled up with silence for ten minutes at most.
+        sound_start: where in it the pictures begin, seconds.
+        overwrite: whether an existing file may be replaced.
+
+    Raises:
+        OutputError: the file exists and may not be replaced, or cannot be written, or FFmpeg cannot be used.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        size: tuple[int, int],
+        frames_per_second: float,
+        *,
+        sound_from: Path | None = None,
+        sound_start: float = 0.0,
+        overwrite: bool = False,
+    ) -> None:
+        self._path, self._size = path, size
+        ffmpeg = ffmpeg_program()
+        self._sound = None if sound_from is None else _open_sound(sound_from, sound_start)
+        # FFmpeg would follow a link and replace whatever is there; here the file is made, and only then handed over.
+        self._file = open_output(path, overwrite=overwrite)
+        self._rate = max(Fraction(frames_per_second).limit_denominator(1001), Fraction(1, 1001))  # never 0: a picture has an end
+        self._timestamp: float | None = None
+        self._begin = self._length = 0.0
+        # fmt: off
+        command = [
+            ffmpeg, "-y", "-loglevel", "error", "-nostdin",
+            "-f", "matroska", "-probesize", "32", "-analyzeduration", "0", "-i", "pipe:0",
+        ]
+        # Without accurate rounding gray comes out darker and a little green.
+        command += [
+            "-sws_flags", "bicubic+accurate_rnd+full_chroma_int",
+            "-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2", "-c:v", "libx264", "-preset", "veryfast", "-crf", "20",
+            "-pix_fmt", "yuv420p", "-fps_mode", "passthrough", "-enc_time_base", "1/90000",
+        ]
+        if path.suffix.lower() == ".mkv":
+            command += ["-cluster_time_limit", str(round(1e3 * _FRAGMENT_SECONDS))]
+        else:
+            command += ["-video_track_timescale", "90000", "-movflags", "+frag_keyframe+delay_moov+default_base_moof",
+                        "-frag_duration", str(round(1e6 * _FRAGMENT_SECONDS))]
+        command += ["-flush_packets", "1", f"file:{path.absolute()}"]
+        # fmt: on
+        try:
+            self._messages = tempfile.TemporaryFile()
+            # When this process is killed, it still writes what it holds, and ends.
+            self._process = start_child(
+                command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=self._messages, last_signal=signal.SIGTERM
+            )
+        except OSError as error:
+            os.close(self._file)
+            raise OutputError(f"{path}: cannot be written: FFmpeg cannot be started ({error.strerror or error})") from error
+        self._open = True
+
+    def write(self, image: Image, timestamp: float | None = None) -> None:
+        """Add a picture.
+
+        Args:
+            image: uint8 (height, width, 3) BGR of the size announced.
+            timestamp: from when on it is shown, seconds; one picture's length after the one before it if not given, or not
+                later.
+
+        Raises:
+            OutputError: FFmpeg has ended, for instance because the disk is full, or the file was deleted.
+        """
+        height, width = image.shape[:2]
+        if (width, height) != self._size:
+            raise OutputError(f"{self._path}: the picture's size changed from {self._size} to {(width, height)}")
+        start = b""
+        if self._timestamp is None:
+            start = matroska.head(self._size, self._rate)
+            self._timestamp = self._begin = timestamp or 0.0
+        elif timestamp is not None and timestamp > self._timestamp:
+            self._timestamp = timestamp
+        else:
+            self._timestamp += float(1 / self._rate)
+        self._length = self._timestamp - self._begin + float(1 / self._rate)
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(start + matroska.picture_head(image.nbytes, self._timestamp))
+            self._process.stdin.write(np.ascontiguousarray(image).data)
+        except OSError as error:
+            raise OutputError(f"{self._path}: cannot be written ({self._reason()})") from error
+        check_still_there(self._path, self._file)
+
+    def close(self) -> None:
+        """Finish the file; may be called twice.
+
+        Raises:
+            OutputError: FFmpeg failed.
+        """
+        if not self._open:
+            return
+        self._open = False
+        assert self._process.stdin is not None
+        with contextlib.suppress(OSError):
+            self._process.stdin.close()
+        past_one_interruption(self._process.wait)
+        status = self._process.returncode
+        reason = self._reason()
+        self._messages.close()
+        try:
+            check_still_there(self._path, self._file)
+            if status != 0:
+                raise OutputError(f"{self._path}: cannot be written ({reason})")
+            _finish(self._path, self._file, self._length, self._sound)
+        finally:
+            os.close(self._file)  # not before: it keeps other runs from writing there
+            if self._sound is not None:
+                self._sound.file.close()
+
+    def _reason(self) -> str:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout=5)
+        self._messages.seek(0)
+        return _reason(self._messages.read(), self._path)
+
+
+@dataclass(frozen=True)
+class _Sound:
+    """Sound that is taken along.
+
+    Attributes:
+        file: what it is in.
+        start: where in it the pictures begin, seconds.
+        delay: how long after the pictures it begins, seconds; 0 if it does not.
+    """
+
+    file: MediaFile
+    start: float
+    delay: float
+
+
+def _open_sound(path: Path, start: float) -> _Sound | None:
+    """Open a file for its sound; None where it has none or is gone."""
+    if not os.path.isfile(path):  # a pipe can be read only once
+        return None
+    try:
+        file = MediaFile(path)
+    except SourceError:
+        return None
+    first = first_sound(file)
+    if first is None:
+        file.close()
+        return None
+    return _Sound(file, start, max(0.0, first - start))
+
+
+def _finish(path: Path, descriptor: int, seconds: float, sound: _Sound | None) -> None:
+    """Add the sound, and make of a fragmented MP4 file one with a single index at its start, which more players can seek in.
+
+    Where there is no room for a second file, the first one stays: it plays as well, but without sound.
+    """
+    if sound is not None:
+        with sound.file:
+            if sound.delay >= seconds:
+                sound = None
+            else:
+                try:
+                    _rewrite(path, descriptor, seconds, sound)
+                    return
+                except OutputError as error:
+                    check_still_there(path, descriptor)
+                    _log.warning("%s; it is left without sound", error)
+    if path.suffix.lower() != ".mkv":
+        try:
+            _rewrite(path, descriptor, seconds, None)
+        except OutputError:
+            check_still_there(path, descriptor)
+
+
+def _rewrite(path: Path, descriptor: int, seconds: float, sound: _Sound | None) -> None:
+    """Write a clip anew without encoding its pictures again.
+
+    Raises:
+        OutputError: it cannot be written; the file is as it was.
+    """
+    command = [ffmpeg_program(), "-y", "-loglevel", "error", "-nostdin", "-i", f"file:{path.absolute()}"]
+    if sound is not None:
+        command += sound.file.input(*(["-ss", f"{sound.start:.6f}"] if sound.start else []))
+        # Said and not left to its times: FFmpeg would count those of a transport stream from where the sound starts.
+        late = f"asetpts=PTS-STARTPTS+{sound.delay:.6f}/TB," if sound.delay else ""
+        command += ["-af", f"{late}apad=pad_dur={_MOST_SILENCE:g}"]
+        command += ["-map", "1:a:0", "-c:a", "aac"]
+    command += ["-map", "0:v:0", "-c:v", "copy", "-t", f"{seconds:.6f}"]
+    if path.suffix.lower() != ".mkv":
+        command += ["-video_track_timescale", "90000", "-movflags", "+faststart"]
+    with written_whole(path) as whole:
+        try:
+            descriptors = sound.file.descriptors if sound is not None else ()
+            done = run_child([*command, f"file:{whole.absolute()}"], descriptors=descriptors)
+        except OSError as error:
+            raise OutputError(f"{path}: cannot be finished ({error.strerror or error})") from error
+        if done.returncode:
+            raise OutputError(f"{path}: cannot be finished ({_reason(done.stderr, whole)})")
+        check_still_there(path, descriptor)
+
+
+def _reason(messages: bytes, path: Path) -> str:
+    """Why FFmpeg failed, from what it said while it wrote to a file."""
+    lines = messages.decode(errors="replace").strip().splitlines()
+    # "[out#0/mp4 @ 0x55d0c8] Error closing file: No space left on device", of which the end says why.
+    reason = lines[-1].replace(str(path.absolute()), "").strip(": ").rpartition(": ")[2] if lines else "FFmpeg failed"
+    return reason[:160]
