@@ -56,7 +56,7 @@ def test_a_picture_that_cannot_be_saved_is_told_in_the_window_and_in_the_log(
 
 
 def test_names_sort_by_time() -> None:
-    names = []
+    names: list[str] = []
     while len(set(names)) < 3:
         names.append(str(time_stamped(".mp4")))
     assert names == sorted(names)
