@@ -27,8 +27,9 @@ from emodetect.backends.verifier import EmbeddedVerifier
 from emodetect.benchmark.synthetic_clip import write_walking_clip
 from emodetect.faces.boxes import intersection_over_union
 from emodetect.faces.haar import HaarDetector
+from emodetect.faces.locator import FaceLocator
 from emodetect.faces.tracker import FaceTracker
-from emodetect.live.session import LiveSession
+from emodetect.live.session import LiveOutputs, LiveSession
 from emodetect.live.view import View
 from emodetect.live.window import Window
 from emodetect.sinks.recorder import Recorder
@@ -130,12 +131,10 @@ def measure(clip: Path, truth: Sequence[Box], make: Callable[[], EmotionBackend]
     with LiveCapture(LiveSource.parse(str(clip))) as capture, TimedWindow(capture) as window:
         while not capture.opened(timeout=0.1):
             pass
-        session = LiveSession(
-            capture, HaarDetector(min_face=View().min_face), FaceTracker(), [make],
-            view=View(), verifier=EmbeddedVerifier(), recorder=boxes, window=window,
-        )  # fmt: skip
-        with session:
-            statistics = session.run()
+        detector = HaarDetector(min_face=View().min_face)
+        locator = FaceLocator(detector, verifier=EmbeddedVerifier(), tracker=FaceTracker())
+        session = LiveSession(capture, locator, [make], view=View(), outputs=LiveOutputs(recorder=boxes), window=window)
+        statistics = session.run()
         dropped = capture.dropped
     pairs = [(r, t) for r, t in zip(boxes.drawn, window.times, strict=False) if r.timestamp >= WARM_UP_SECONDS]
     delays = [1000 * (time_shown - result.timestamp) for result, time_shown in pairs]

@@ -14,11 +14,12 @@ from emodetect.backends.conventions import ModelConventions
 from emodetect.backends.limits import MAX_MODEL_MEMORY, parse_size
 from emodetect.backends.registry import MOST_VIEWS, create_backend
 from emodetect.backends.verifier import EmbeddedVerifier
-from emodetect.emotions.scorer import MAX_FAILURES
+from emodetect.emotions.scorer import MAX_FAILURES, EmotionScorer
 from emodetect.emotions.smoother import ScoreSmoother
 from emodetect.errors import UsageError
 from emodetect.faces.detector import MinFace
 from emodetect.faces.detectors import DETECTORS, create_detector
+from emodetect.faces.locator import FaceLocator
 from emodetect.pipeline import EmotionPipeline
 from emodetect.sources.images import address_error, read_image
 from emodetect.sources.video import VideoFile
@@ -124,14 +125,14 @@ def open_pipeline(
     memory = max_model_memory if isinstance(max_model_memory, int) else parse_size(str(max_model_memory))
     path = None if model is None else str(model)
     with create_backend(backend, path, conventions, views, max_model_memory=memory) as loaded:
-        yield EmotionPipeline(
+        locator = FaceLocator(
             finder,
-            loaded,
             verifier=EmbeddedVerifier() if verify and not finder.is_certain else None,
             tracker=finder.tracker() if track else None,
-            smoother=ScoreSmoother(smoothing) if track else None,
-            uncertain_below=uncertain_below,
-            max_failures=max_failures,
+        )
+        smoother = ScoreSmoother(smoothing) if track else None
+        yield EmotionPipeline(
+            locator, EmotionScorer(loaded, smoother, uncertain_below=uncertain_below, max_failures=max_failures)
         )
 
 

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import click
 
-from emodetect.errors import EmodetectError, SourceError, UsageError, first_line
+from emodetect.errors import EmodetectError, SourceError, UsageError, about, first_line
 from emodetect.text.suggestions import did_you_mean, did_you_mean_file
 
 PREFIX = "EMODETECT_"
@@ -143,7 +143,8 @@ def apply_configuration(ctx: click.Context, parameter: click.Parameter, value: P
         return
     ctx.meta[_ORIGIN] = path
     try:
-        tables = read_configuration(path)
+        with about(parameter.name or "", SourceError):
+            tables = read_configuration(path)
         _check_tables(path, tables, ctx)
         ctx.default_map = dict(_values(path, tables, ctx.info_name or "", ctx.command))
     except EmodetectError as error:

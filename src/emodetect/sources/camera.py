@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from typing_extensions import Self
 
-from emodetect.errors import SourceError, first_line
+from emodetect.errors import SourceError, about, first_line
 from emodetect.media.pixel_limit import check_pixels
 from emodetect.queues.latest import Latest
 from emodetect.sources.camera_list import cameras_named, list_cameras
@@ -71,6 +71,7 @@ class LiveSource:
         return Path(self.name).name if self.kind == "file" else self.name
 
     @classmethod
+    @about("source")
     def parse(cls, text: str) -> LiveSource:
         """Tell a camera's number, a device, a URL, a file and a camera's name apart.
 
@@ -264,6 +265,7 @@ class LiveCapture:
         self._started = 0.0
         self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
 
+    @about("source")
     def opened(self, timeout: float) -> bool:
         """Wait this many seconds for the first picture; False if it has not come, so that the caller can look after others.
 

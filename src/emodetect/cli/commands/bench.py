@@ -27,7 +27,7 @@ from emodetect.cli.options import (
 )
 from emodetect.cli.shell_completion import complete_backend, complete_model
 from emodetect.cli.types import NAME, PATH
-from emodetect.errors import UsageError
+from emodetect.errors import SourceError, UsageError, about
 from emodetect.faces.detectors import DETECTORS
 from emodetect.text.printable import counted, one_line
 
@@ -77,7 +77,7 @@ def bench(
         if model != "embedded":
             measured.append(Configuration("cnn", model, UNSTATED if model in RESERVED else conventions, views, max_model_memory))
     _describe(source, kind, frames, rounds, measured)
-    with _progress() as progress, _clip(source, frames) as clip:
+    with about("source", SourceError), _progress() as progress, _clip(source, frames) as clip:
         measuring = Bench(
             clip,
             frames=frames,

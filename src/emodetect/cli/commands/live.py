@@ -73,11 +73,13 @@ def live(
 ) -> None:  # fmt: skip
     """Show the emotions of the faces before a camera; in the window ? shows the keys, q or Esc ends it."""
     from emodetect.faces.detector import MinFace
+    from emodetect.faces.locator import FaceLocator
     from emodetect.faces.search import SCAN_EVERY
     from emodetect.live.hud import waiting_picture
-    from emodetect.live.session import LiveSession, time_stamped, wants_to_quit
+    from emodetect.live.session import LiveOutputs, LiveSession
+    from emodetect.live.snapshots import time_stamped
     from emodetect.live.view import View
-    from emodetect.live.window import Window
+    from emodetect.live.window import Window, wants_to_quit
     from emodetect.media.ffmpeg import ffmpeg_program
     from emodetect.sinks.base import Sink
     from emodetect.sinks.recorder import Recorder
@@ -111,28 +113,25 @@ def live(
         )
         if record:
             recorder.start(record, overwrite=overwrite)
-        session = stack.enter_context(
-            LiveSession(
-                capture,
+        session = LiveSession(
+            capture,
+            FaceLocator(
                 face_detector,
-                face_detector.tracker(),
-                backends,
-                view=View(
-                    mirror=parsed.kind == "camera" if mirror is None else mirror,
-                    min_face=MinFace(*detector["min_face"]),
-                    smoothing=smoothing,
-                ),
                 verifier=make_verifier(verify, face_detector),
+                tracker=face_detector.tracker(),
                 scan_every=SCAN_EVERY if anonymize is None else 0,
-                anonymize_by=anonymize,
-                uncertain_below=uncertain,
-                records=records,
-                recorder=recorder,
-                window=window,
-                snapshots=snapshots,
-                duration=duration,
-                style=style,
-            )
+            ),
+            backends,
+            view=View(
+                mirror=parsed.kind == "camera" if mirror is None else mirror,
+                min_face=MinFace(*detector["min_face"]),
+                smoothing=smoothing,
+            ),
+            outputs=LiveOutputs(records, recorder, snapshots, anonymize),
+            window=window,
+            style=style,
+            uncertain_below=uncertain,
+            duration=duration,
         )
         statistics = session.run()
     note(_summary(statistics, [path for path in (log, *recorder.files) if path], snapshots))
