@@ -385,6 +385,7 @@ class ModelFileBackend(EmotionBackend):
             if len(one.value) != count:
                 raise ModelError(
                     f"{self._path}: expected {count} labels for the output {name}, got {len(one.value)} ({', '.join(one.value)})",
+                    parameter="labels" if given is not None else None,
                     hint="`labels` names them, in order",
                 )
             found.append(one)

@@ -163,7 +163,7 @@ def commands_beside(ctx: click.Context) -> dict[str, click.Command]:
     """All commands beside this one, by name."""
     group = ctx.find_root().command
     assert isinstance(group, click.Group)
-    return {name: command for name in group.listcommands_beside(ctx) if (command := group.get_command(ctx, name))}
+    return {name: command for name in group.list_commands(ctx) if (command := group.get_command(ctx, name))}
 
 
 def _check_tables(path: Path, tables: Mapping[str, Any], ctx: click.Context) -> None:
@@ -174,7 +174,7 @@ def _check_tables(path: Path, tables: Mapping[str, Any], ctx: click.Context) -> 
     """
     group = ctx.find_root().command
     assert isinstance(group, click.Group)
-    names = group.listcommands_beside(ctx)
+    names = group.list_commands(ctx)
     for key, value in tables.items():
         if isinstance(value, dict) and key not in names:
             raise UsageError(f"{path}: [{key}] is no command{did_you_mean(key, names)}")
