@@ -6,31 +6,28 @@ import os
 import platform
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from emodetect.backends.conventions import UNSTATED
+from emodetect.backends.registry import RESERVED, BackendSettings
 from emodetect.cli.factories import describe_settings
 from emodetect.cli.messages import detail, show_json, shows_progress
 from emodetect.cli.options import (
     common_options,
-    conventions_options,
     detector_option,
     format_option,
     max_pixels_option,
-    model_memory_option,
+    model_options,
     playlists_option,
-    views_option,
 )
 from emodetect.cli.shell_completion import complete_backend, complete_model
 from emodetect.cli.types import NAME, PATH
 from emodetect.errors import UsageError
 from emodetect.text.printable import counted, one_line
-
-if TYPE_CHECKING:
-    from emodetect.backends.conventions import ModelConventions
-    from emodetect.benchmark.measure import Configuration
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -40,9 +37,7 @@ if TYPE_CHECKING:
               help="Another backend beside the embedded network: deepface, or a plug-in's name. May be repeated.")  # fmt: skip
 @click.option("--model", "models", type=NAME, multiple=True, metavar="NAME|FILE", shell_complete=complete_model,
               help="Another network for cnn: fer2013, ferplus, or a .onnx, .h5 or .keras file. May be repeated.")  # fmt: skip
-@conventions_options
-@model_memory_option
-@views_option
+@model_options
 @detector_option
 @click.option("--frames", type=click.IntRange(1, 10**6), default=250, show_default=True,
               help="At most so many frames of the clip.")  # fmt: skip
@@ -55,27 +50,25 @@ if TYPE_CHECKING:
 @max_pixels_option
 @common_options
 def bench(
-    source: Path | None, backends: Sequence[str], models: Sequence[str], conventions: ModelConventions, max_model_memory: int,
-    views: int, kind: str,
+    source: Path | None, backends: Sequence[str], models: Sequence[str], model_settings: BackendSettings, detector: str,
     frames: int, rounds: int, compare: str | None, output_format: str,
 ) -> None:  # fmt: skip
     """Measure how fast this machine finds and reads faces.
 
     The embedded network comes first; everything is measured in turn, on the same clip, after a warm-up.
     """
-    from emodetect.backends.conventions import UNSTATED
-    from emodetect.backends.registry import RESERVED
-    from emodetect.benchmark.measure import Bench, Configuration
+    from emodetect.benchmark.measure import Bench
 
-    measured = [Configuration(views=views), *(Configuration(name, views=views) for name in backends if name != "cnn")]
+    plain, conventions = replace(model_settings, conventions=UNSTATED), model_settings.conventions
+    measured = [plain, *(replace(plain, name=name) for name in backends if name != "cnn")]
     if conventions.given and all(model in RESERVED for model in models):
         raise UsageError(f"{', '.join(conventions.given)}: no model file is measured; name one with --model FILE")
     for model in models:
         if model != "embedded":
-            measured.append(Configuration("cnn", model, UNSTATED if model in RESERVED else conventions, views, max_model_memory))
-    _describe(source, kind, frames, rounds, measured)
+            measured.append(replace(plain if model in RESERVED else model_settings, model=model))
+    _describe(source, detector, frames, rounds, measured)
     with _progress() as progress, _clip(source, frames) as clip:
-        measuring = Bench(clip, frames=frames, rounds=rounds, compare=compare is not None, detector=kind, progress=progress)
+        measuring = Bench(clip, frames=frames, rounds=rounds, compare=compare is not None, detector=detector, progress=progress)
         records = measuring.measure(measured)
     if output_format == "json":
         show_json(records)
@@ -83,15 +76,15 @@ def bench(
         _print_table(records)
 
 
-def _describe(source: Path | None, kind: str, frames: int, rounds: int, measured: Sequence[Configuration]) -> None:
+def _describe(source: Path | None, detector: str, frames: int, rounds: int, measured: Sequence[BackendSettings]) -> None:
     """Tell, where details are wanted, what is measured on what."""
     from importlib.metadata import version
 
     describe_settings()
-    detail(f"detector: {kind}")
+    detail(f"detector: {detector}")
     detail(f"clip: {source or 'a made one, 640x360, one face'}; {counted(frames, 'frame')} at most, {counted(rounds, 'round')}")
     for one in measured:
-        detail(f"backend {one.backend}: {one.name}")
+        detail(f"backend {one.name}: {one.title}")
     packages = ", ".join(f"{name} {version(name)}" for name in ("opencv-python", "onnxruntime", "tensorflow"))
     detail(f"{counted(os.cpu_count() or 1, 'core')}, Python {platform.python_version()}, {packages}")
 
