@@ -22,7 +22,7 @@ from emodetect.live.keys import FACE_SIZES, Command, Keyboard
 from emodetect.live.renderer import Activity, Renderer
 from emodetect.live.snapshots import Snapshots
 from emodetect.live.tracking import Tracking
-from emodetect.live.view import Command, View
+from emodetect.live.view import View
 from emodetect.live.window import Window
 from emodetect.sinks.base import Sink
 from emodetect.sinks.recorder import Recorder
