@@ -71,6 +71,7 @@ def image(
     from emodetect.drawing.anonymize import anonymize as hide_faces
     from emodetect.drawing.overlay import draw
     from emodetect.emotions.scorer import EmotionScorer
+    from emodetect.faces.hiding import HiddenFaces
     from emodetect.faces.locator import FaceLocator
     from emodetect.faces.whole_picture import look_like_crops
     from emodetect.media.image_file import write_picture
@@ -95,6 +96,7 @@ def image(
         captions = make_caption_style(style, language, (photo.name for photo in photos))
         contact_sheet = _contact_sheet(sheet, len(photos), captions)
     face_detector = make_detector(**detector)
+    hidden = HiddenFaces() if anonymize else None
     faceless: list[tuple[int, int]] = []
     read = unread = 0
     failed = is_given_up = False
@@ -115,14 +117,15 @@ def image(
         is_visible = len(found) >= _MANY and (output_format == "table" or not sys.stdout.isatty())
         task = progress.add_task("photos", total=len(found), visible=is_visible)
         for path, problem in found.items():
-            picture, result = None, None
+            shown, result = None, None
             try:
                 if problem is not None:
                     raise problem
                 with _enough_memory(path):
                     picture = read_image(path)
                     detail(f"{path}: {picture.shape[1]}x{picture.shape[0]} pixels")
-                    result = pipeline.analyze(Frame(picture), name=str(path))
+                    frame = Frame(picture)
+                    result = pipeline.analyze(frame, name=str(path))
                 height, width = picture.shape[:2]
                 read += 1
                 results.add(image_as_dict(str(path), (width, height), result.readings))
@@ -130,10 +133,9 @@ def image(
                     faceless.append((width, height))
                 failed |= any(reading.scores is None for reading in result.readings)
                 with _enough_memory(path):
-                    if anonymize is not None:
-                        picture = hide_faces(picture, result.seen, anonymize)
+                    shown = picture if hidden is None else hide_faces(picture, hidden.find(frame, result), anonymize or "")
                     if path in targets:
-                        write_picture(draw(picture, result.readings, style=style), targets[path], overwrite=overwrite)
+                        write_picture(draw(shown, result.readings, style=style), targets[path], overwrite=overwrite)
             except EmodetectError as error:
                 failed = True
                 if result is None:  # a copy that cannot be saved takes nothing from what was read
@@ -142,7 +144,7 @@ def image(
                 say(f"emodetect: {error}")
                 is_given_up = isinstance(error, BackendError)
             if contact_sheet is not None and os.path.isfile(path):
-                contact_sheet.add(path.name, picture if result else None, result.readings if result else ())
+                contact_sheet.add(path.name, shown, result.readings if result and shown is not None else ())
             progress.advance(task)
             if is_given_up:
                 break

@@ -66,6 +66,7 @@ def video(
     from emodetect.cli.progress import progress_bar
     from emodetect.emotions.scorer import EmotionScorer
     from emodetect.emotions.smoother import ScoreSmoother
+    from emodetect.faces.hiding import HiddenFaces
     from emodetect.faces.locator import FaceLocator
     from emodetect.faces.search import SCAN_EVERY
     from emodetect.media.ffmpeg import ffmpeg_program
@@ -127,8 +128,9 @@ def video(
             # All that the report gets to see is a clip in which the faces are hidden already.
             shown = Path(kept.enter_context(scratch_folder())) / "clip.mp4"
             videos.append(PlainVideo(shown, rate, sound_from=clip))
+        hidden = HiddenFaces() if anonymize else None
         for sink in videos:
-            sinks.append(stack.enter_context(BackgroundSink(AnonymizedSink(sink, anonymize) if anonymize else sink)))
+            sinks.append(stack.enter_context(BackgroundSink(AnonymizedSink(sink, anonymize, hidden) if anonymize else sink)))
         for frame, result in chain([first], results):
             for sink in sinks:
                 sink.write(frame, result)
