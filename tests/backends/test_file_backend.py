@@ -376,7 +376,7 @@ class TestSeveralOutputs:
     def test_where_it_is_not_clear_all_are_named(self, tmp_path: Path) -> None:
         path = two_outputs(tmp_path / "m.onnx", ("first", "second"))
 
-        with pytest.raises(ModelError, match=r"several outputs, first \(7\), second \(7\); --output-name says which"):
+        with pytest.raises(ModelError, match=r"several outputs, first \(7\), second \(7\); `output_name` says which"):
             loaded(path)
         assert answer(loaded(path, ModelConventions(output_name="second")))[0] is Emotion.HAPPY
         assert answer(loaded(path, ModelConventions(output_name="first")))[0] is Emotion.ANGRY
@@ -416,7 +416,7 @@ class TestLabels:
         path = save_means(tmp_path / "m.onnx", after=after, constants=constants, outputs=[("y", ("n", 6), TensorProto.FLOAT)])
 
         with pytest.raises(
-            ModelError, match="output y has 6 values and the file does not say what they mean; --labels names them"
+            ModelError, match="output y has 6 values and the file does not say what they mean; `labels` names them"
         ):
             loaded(path)
         with pytest.raises(ModelError, match="expected 6 labels for the output y, got 7"):

@@ -136,10 +136,10 @@ class VideoFile:
         with quiet_native_output() if self.file.is_regular else nullcontext():
             self._first = self._capture.read() if self._capture.isOpened() else (False, None)
         if not self._first[0]:
-            hint = meant_for_another(path, "video")
+            meant, hint = meant_for_another(path, "video"), None
             if self.file.is_regular and not allows_playlists() and is_playlist(path):
-                hint = "; if it is a playlist, --allow-playlists reads the files that it names"
-            raise SourceError(f"{path}: not a video that can be read, or without frames{hint}")
+                meant, hint = "", "if it is a playlist, `allow_playlists` reads the files that it names"
+            raise SourceError(f"{path}: not a video that can be read, or without frames{meant}", hint=hint)
         facts = clip_facts(self.file) if self.file.is_regular else self._facts_of_pipe()
         if not facts.is_convertible:
             raise SourceError(f"{path}: its colors are of a kind that cannot be converted; convert it to YUV with BT.709 first")
