@@ -43,7 +43,7 @@ def report(event):
 
 sys.addaudithook(watch)
 sys.argv[0] = "emodetect"
-from emodetect.cli import main
+from emodetect.cli.main import main
 main()
 """
 """The program with a hook that ends it at the first thing that could reach another machine."""
@@ -98,7 +98,7 @@ def test_no_command_opens_a_connection(arguments: list[str]) -> None:
 
 def test_the_watch_sees_a_connection() -> None:
     """Otherwise the test above could not fail; OpenCV's own connections are native and are seen by the namespace alone."""
-    script = WATCHED.replace("from emodetect.cli import main", "import socket").replace(
+    script = WATCHED.replace("from emodetect.cli.main import main", "import socket").replace(
         "main()\n", "socket.create_connection(('127.0.0.1', 9), 1)\n"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=TIMEOUT, check=False)

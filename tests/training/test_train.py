@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from emodetect.cli import cli
+from emodetect.cli.group import cli
 from emodetect.errors import DatasetError, OutputError, UsageError
 from emodetect.training.architectures import ARCHITECTURE_NAMES, architecture_named
 from emodetect.training.history import read_log
