@@ -98,13 +98,12 @@ class LiveSession:
         backends: Sequence[Callable[[], EmotionBackend]],
         *,
         view: View,
-        outputs: LiveOutputs | None = None,
+        outputs: LiveOutputs = LiveOutputs(),
         window: Window | None = None,
         style: Style | None = None,
         uncertain_below: float | None = None,
         duration: float | None = None,
     ) -> None:
-        outputs = outputs or LiveOutputs()
         self._capture, self._locator, self._view, self._window, self._duration = capture, locator, view, window, duration
         self._outputs, self._recorder = outputs, outputs.recorder
         if self._recorder is not None:
@@ -205,26 +204,20 @@ class LiveSession:
 
     def _perform(self, command: Command) -> None:
         match command:
-            case Command.SNAPSHOT:
-                if self._picture is not None:
-                    self._snapshots.save(self._renderer.snapshot(*self._picture))
-            case Command.RECORD:
-                self._switch_recording()
+            case Command.SNAPSHOT if self._picture is not None:
+                self._snapshots.save(self._renderer.snapshot(*self._picture))
+            case Command.RECORD if self._recorder is not None:
+                phrase, path = Phrase.RECORDED, self._recorder.path
+                if path is None:
+                    phrase, path = Phrase.RECORDING, self._recorder.start()
+                else:
+                    self._recorder.stop()
+                self._view.say(phrase, "recording", path=path.name)
             case Command.NEXT_BACKEND:
                 self._classifier.switch()
             case _:
                 self._view.obey(command)
                 self._locator.min_face, self._smoother.seconds = self._view.min_face, self._view.smoothing
-
-    def _switch_recording(self) -> None:
-        if self._recorder is None:
-            return
-        path = self._recorder.path
-        if path is not None:
-            self._recorder.stop()
-            self._view.say(Phrase.RECORDED, "recording", path=path.name)
-        else:
-            self._view.say(Phrase.RECORDING, "recording", path=self._recorder.start().name)
 
     def _close(self) -> None:
         """Stop all threads; the one that is inside a backend's call is left behind if it does not return."""
