@@ -20,25 +20,13 @@ from emodetect.types import EMOTIONS, FaceReading, Frame, FrameResult
 
 RECORD_SUFFIXES = (".jsonl", ".csv")
 
-_DIGITS = 6
-
 CSV_COLUMNS = (
     "frame", "time", "id", "x", "y", "width", "height", "emotion", "confidence", "uncertain",
     *(emotion.value for emotion in EMOTIONS),
 )  # fmt: skip
-"""The columns of a CSV log, a row a face."""
+"""The columns of a CSV log, one row per face."""
 
-
-def reading_as_dict(reading: FaceReading) -> dict[str, Any]:
-    """A face's box, emotion and scores as the contract has them; emotion, confidence and scores are None if not known."""
-    scores = reading.scores
-    return {
-        "box": reading.box.as_dict(),
-        "emotion": scores.dominant.value if scores else None,
-        "confidence": round(scores.confidence, _DIGITS) if scores else None,
-        "uncertain": reading.uncertain,
-        "scores": {name: round(score, _DIGITS) for name, score in scores.as_dict().items()} if scores else None,
-    }
+_UNCERTAIN = CSV_COLUMNS.index("uncertain")
 
 
 def image_as_dict(path: str, size: tuple[int, int], readings: Sequence[FaceReading]) -> dict[str, Any]:
@@ -47,14 +35,8 @@ def image_as_dict(path: str, size: tuple[int, int], readings: Sequence[FaceReadi
         "path": path,
         "width": size[0],
         "height": size[1],
-        "faces": [reading_as_dict(reading) for reading in readings],
+        "faces": [reading.as_dict() for reading in readings],
     }
-
-
-def frame_as_dict(result: FrameResult) -> dict[str, Any]:
-    """A frame's result as the contract has it."""
-    faces = [{"id": reading.track_id, **reading_as_dict(reading)} for reading in result.readings]
-    return {"frame": result.index, "time": round(result.timestamp, _DIGITS), "faces": faces}
 
 
 class RecordWriter(Sink):
@@ -84,7 +66,7 @@ class RecordWriter(Sink):
 
     @override
     def write(self, frame: Frame, result: FrameResult) -> None:
-        self._append(_as_csv(csv_rows(frame_as_dict(result))) if self._is_csv else json.dumps(frame_as_dict(result)) + "\n")
+        self._append(_as_csv(csv_rows(result.as_dict())) if self._is_csv else json.dumps(result.as_dict()) + "\n")
 
     def _append(self, text: str) -> None:
         assert self._file is not None
@@ -111,11 +93,18 @@ def _as_csv(rows: Iterable[Sequence[Any]]) -> str:
 
 
 def csv_rows(frame: Mapping[str, Any]) -> list[list[object]]:
-    """A frame as `frame_as_dict` has it, as rows of `CSV_COLUMNS`, one a face."""
+    """A frame as `FrameResult.as_dict` has it, as rows of `CSV_COLUMNS`, one per face, each cell as CSV writes it."""
+    rows = table_rows(frame)
+    for row in rows:
+        row[_UNCERTAIN] = str(row[_UNCERTAIN]).lower()
+    return [[csv_cell(cell) for cell in row] for row in rows]
+
+
+def table_rows(frame: Mapping[str, Any]) -> list[list[Any]]:
+    """The same, each cell with the value that it has there."""
     rows = []
     for face in frame["faces"]:
         scores = face["scores"] or dict.fromkeys(emotion.value for emotion in EMOTIONS)
-        uncertain = str(face["uncertain"]).lower()
-        place = [frame["frame"], frame["time"], face["id"], *face["box"].values()]
-        rows.append([csv_cell(cell) for cell in (*place, face["emotion"], face["confidence"], uncertain, *scores.values())])
+        place = frame["frame"], frame["time"], face["id"], *face["box"].values()
+        rows.append([*place, face["emotion"], face["confidence"], face["uncertain"], *scores.values()])
     return rows
