@@ -18,7 +18,12 @@ from types import ModuleType
 
 
 class EmodetectError(Exception):
-    """Base of all errors that emodetect raises on purpose; ``exit_code`` is what the process ends with."""
+    """Base of all errors that emodetect raises on purpose; ``exit_code`` is what the process ends with.
+
+    >>> emodetect.analyze("missing.jpg")
+    Traceback (most recent call last):
+    emodetect.errors.SourceError: missing.jpg: no such file
+    """
 
     exit_code = 1
 

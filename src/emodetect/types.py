@@ -228,8 +228,8 @@ class FaceReading:
     """What was read off one face of one frame.
 
     >>> [face] = emodetect.analyze("examples/astronaut.jpg").readings
-    >>> face
-    FaceReading(happy 100%, Box(x=177, y=66, width=94, height=94), track_id=1)
+    >>> face.shown.value, face.uncertain, face.track_id
+    ('happy', False, 1)
 
     Attributes:
         box: where the face is.

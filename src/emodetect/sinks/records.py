@@ -8,15 +8,19 @@ import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
 from emodetect.errors import OutputError
 from emodetect.sinks.base import Sink
+from emodetect.system.install_hints import pip
 from emodetect.system.output_files import append_whole, check_still_there, open_output
 from emodetect.text.printable import csv_cell
-from emodetect.types import EMOTIONS, FaceReading, Frame, FrameResult
+from emodetect.types import EMOTIONS, FaceReading, Frame, FrameResult, kind_of
+
+if TYPE_CHECKING:
+    import pandas
 
 RECORD_SUFFIXES = (".jsonl", ".csv")
 
@@ -108,3 +112,34 @@ def table_rows(frame: Mapping[str, Any]) -> list[list[Any]]:
         place = frame["frame"], frame["time"], face["id"], *face["box"].values()
         rows.append([*place, face["emotion"], face["confidence"], face["uncertain"], *scores.values()])
     return rows
+
+
+def to_dataframe(results: FrameResult | Iterable[FrameResult | tuple[Frame, FrameResult]]) -> pandas.DataFrame:
+    """A table with one row for each face, in the columns of a CSV log.
+
+    >>> table = emodetect.to_dataframe(emodetect.analyze("examples/astronaut.jpg"))
+    >>> table[["frame", "id", "emotion", "uncertain"]].values.tolist()
+    [[0, 1, 'happy', False]]
+
+    Args:
+        results: a result, or several in order, also in pairs as `stream` gives them. All of the rows are in memory.
+
+    Returns:
+        The columns frame, time, id, x, y, width, height, emotion, confidence, uncertain, and one for each emotion. A face without
+        scores has missing values there.
+
+    Raises:
+        ImportError: pandas is not installed.
+        TypeError: there is something else among the results.
+    """
+    try:
+        import pandas
+    except ImportError as error:
+        raise ImportError(f"to_dataframe needs pandas: {pip('install pandas')}") from error
+    rows = []
+    for entry in [results] if isinstance(results, FrameResult) else results:
+        result = entry[1] if isinstance(entry, tuple) and len(entry) == 2 else entry
+        if not isinstance(result, FrameResult):
+            raise TypeError(f"expected a FrameResult, got {kind_of(result)}")
+        rows += table_rows(result.as_dict())
+    return pandas.DataFrame(rows, columns=[*CSV_COLUMNS])
