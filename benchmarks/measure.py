@@ -25,9 +25,9 @@ from emodetect.errors import BackendUnavailableError, EmodetectError
 from emodetect.faces.boxes import intersection_over_union
 from emodetect.faces.detector import MinFace
 from emodetect.faces.haar import HaarDetector
-from emodetect.faces.search import SCAN_EVERY, FaceSearch
+from emodetect.faces.locator import FaceLocator
+from emodetect.faces.search import SCAN_EVERY
 from emodetect.faces.tracker import FaceTracker
-from emodetect.pipeline import locate
 from emodetect.sources.video import VideoFile
 from emodetect.system.environment import prepare_own_process
 from emodetect.system.native_output import silence_libraries
@@ -246,14 +246,15 @@ def count_faces(folder: Path) -> str:
 
 def follow(path: Path, truth: Sequence[Sequence[Box]], every: float) -> tuple[int, int, int]:
     """Faces found (IoU at least 0.5), boxes on no face, and full scans."""
-    search, tracker = FaceSearch(HaarDetector(min_face=MinFace(0.1, relative=True)), every=every), FaceTracker()
+    detector = HaarDetector(min_face=MinFace(0.1, relative=True))
+    locator = FaceLocator(detector, tracker=FaceTracker(), scan_every=every)
     found = false = 0
     with VideoFile(path) as clip:
         for frame, true in zip(clip, truth, strict=True):
-            hits = intersection_over_union(true, [face.box for face in locate(frame, search, tracker).faces]) >= 0.5
+            hits = intersection_over_union(true, [face.box for face in locator.locate(frame).faces]) >= 0.5
             found += int(hits.any(axis=1).sum())
             false += int((~hits.any(axis=0)).sum())
-    return found, false, search.full_scans
+    return found, false, locator.full_scans
 
 
 def write(text: str) -> None:

@@ -27,6 +27,7 @@ from emodetect.backends.verifier import EmbeddedVerifier
 from emodetect.benchmark.synthetic_clip import write_walking_clip
 from emodetect.faces.boxes import intersection_over_union
 from emodetect.faces.haar import HaarDetector
+from emodetect.faces.locator import FaceLocator
 from emodetect.faces.tracker import FaceTracker
 from emodetect.live.session import LiveSession
 from emodetect.live.view import View
@@ -130,10 +131,9 @@ def measure(clip: Path, truth: Sequence[Box], make: Callable[[], EmotionBackend]
     with LiveCapture(LiveSource.parse(str(clip))) as capture, TimedWindow(capture) as window:
         while not capture.opened(timeout=0.1):
             pass
-        session = LiveSession(
-            capture, HaarDetector(min_face=View().min_face), FaceTracker(), [make],
-            view=View(), verifier=EmbeddedVerifier(), recorder=boxes, window=window,
-        )  # fmt: skip
+        detector = HaarDetector(min_face=View().min_face)
+        locator = FaceLocator(detector, verifier=EmbeddedVerifier(), tracker=FaceTracker())
+        session = LiveSession(capture, locator, [make], view=View(), recorder=boxes, window=window)
         with session:
             statistics = session.run()
         dropped = capture.dropped

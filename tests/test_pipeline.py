@@ -10,66 +10,27 @@ import numpy.typing as npt
 import pytest
 from typing_extensions import override
 
+from emodetect.emotions.scorer import EmotionScorer
 from emodetect.emotions.smoother import ScoreSmoother
 from emodetect.errors import BackendError, ModelError, SourceError
 from emodetect.faces.boxes import intersection_over_union
 from emodetect.faces.detector import MinFace
 from emodetect.faces.haar import HaarDetector
-from emodetect.faces.search import FaceSearch
+from emodetect.faces.locator import FaceLocator
 from emodetect.faces.tracker import FaceTracker
-from emodetect.faces.verifier import FaceVerifier
-from emodetect.pipeline import EmotionPipeline, locate, readings
+from emodetect.pipeline import EmotionPipeline
 from emodetect.sources.video import VideoFile
-from emodetect.types import EMOTIONS, Box, Detection, Emotion, EmotionScores, Face, Frame, FrameResult, Image
+from emodetect.types import EMOTIONS, Box, Detection, Emotion, EmotionScores, Frame, FrameResult, Image
 from tests.builders import (
     PHOTO_FACE,
     FakeBackend,
     MovingClip,
     make_background,
-    make_face,
     make_frame,
-    make_image,
     make_scores,
     place_face,
 )
-
-
-class Scripted:
-    """A detector that finds what it is told, whatever the picture."""
-
-    is_certain = False
-
-    def __init__(self, *boxes: Box, neighbors: int = 20) -> None:
-        self.detections = [Detection(box, neighbors) for box in boxes]
-        self.shapes: list[tuple[int, ...]] = []
-        self.glances = 0
-        self.min_face = MinFace(0.05, relative=True)
-
-    def detect(self, gray: npt.NDArray[np.uint8]) -> list[Detection]:
-        self.shapes.append(gray.shape)
-        return list(self.detections)
-
-    def detect_near(self, gray: npt.NDArray[np.uint8], boxes: Sequence[Box], margin: float) -> list[Detection]:
-        return self.detect(gray) if boxes else []
-
-    def glance(self, gray: npt.NDArray[np.uint8], known: Sequence[Box]) -> list[Box]:
-        self.glances += 1
-        return [detection.box for detection in self.detections]
-
-    def tracker(self) -> FaceTracker:
-        return FaceTracker()
-
-
-class OnlyBlue(FaceVerifier):
-    """Takes blue crops for faces and counts what it is asked."""
-
-    def __init__(self) -> None:
-        self.asked = 0
-
-    @override
-    def are_faces(self, crops: Sequence[Image]) -> npt.NDArray[np.bool_]:
-        self.asked += len(crops)
-        return np.asarray([crop[..., 0].mean() > crop[..., 2].mean() for crop in crops], bool)
+from tests.faces.scripted import BLUE, RED, Scripted, two_colors
 
 
 class ByColor(FakeBackend):
@@ -81,19 +42,9 @@ class ByColor(FakeBackend):
         return make_scores(Emotion.HAPPY if blue > red else Emotion.SAD, 0.9)
 
 
-BLUE, RED = Box(300, 20, 60, 40), Box(50, 100, 40, 60)
-
-
-def two_colors() -> Image:
-    image = make_image(400, 200, (128, 128, 128))
-    for box, color in ((BLUE, (255, 0, 0)), (RED, (0, 0, 255))):
-        image[box.y : box.y + box.height, box.x : box.x + box.width] = color
-    return image
-
-
 def test_each_face_gets_the_scores_of_its_own_crop() -> None:
     backend = ByColor()
-    result = EmotionPipeline(Scripted(BLUE, RED), backend).analyze(make_frame(two_colors(), 7, 0.28))
+    result = EmotionPipeline(FaceLocator(Scripted(BLUE, RED)), EmotionScorer(backend)).analyze(make_frame(two_colors(), 7, 0.28))
     assert (result.index, result.timestamp) == (7, 0.28)
     emotions = {reading.box: reading.scores.dominant for reading in result.readings if reading.scores}
     assert emotions == {BLUE: Emotion.HAPPY, RED: Emotion.SAD}
@@ -104,7 +55,7 @@ def test_each_face_gets_the_scores_of_its_own_crop() -> None:
 
 
 def test_without_a_tracker_faces_are_numbered_from_left_to_right_in_every_frame_anew() -> None:
-    pipeline = EmotionPipeline(Scripted(BLUE, RED), FakeBackend())
+    pipeline = EmotionPipeline(FaceLocator(Scripted(BLUE, RED)), EmotionScorer(FakeBackend()))
     for timestamp in (0.0, 5.0):
         result = pipeline.analyze(make_frame(two_colors(), timestamp=timestamp))
         assert [(reading.track_id, reading.box) for reading in result.readings] == [(1, RED), (2, BLUE)]
@@ -112,7 +63,9 @@ def test_without_a_tracker_faces_are_numbered_from_left_to_right_in_every_frame_
 
 def test_a_frame_without_faces_asks_the_backend_nothing() -> None:
     backend = FakeBackend()
-    result = EmotionPipeline(Scripted(), backend, tracker=FaceTracker(), smoother=ScoreSmoother(0.3)).analyze(make_frame())
+    result = EmotionPipeline(FaceLocator(Scripted(), tracker=FaceTracker()), EmotionScorer(backend, ScoreSmoother(0.3))).analyze(
+        make_frame()
+    )
     assert result.readings == ()
     assert backend.batches == []
 
@@ -133,19 +86,15 @@ def test_uncertain_is_below_the_given_threshold_or_else_the_backends_own(
 ) -> None:
     backend = FakeBackend(confidence=confidence)
     backend.uncertain_below = own
-    pipeline = EmotionPipeline(Scripted(BLUE), backend, uncertain_below=given)
+    pipeline = EmotionPipeline(FaceLocator(Scripted(BLUE)), EmotionScorer(backend, uncertain_below=given))
     [reading] = pipeline.analyze(make_frame(two_colors())).readings
     assert reading.uncertain is uncertain
 
 
-def test_the_detector_gets_the_gray_picture() -> None:
-    detector = Scripted()
-    locate(make_frame(make_image(64, 48)), FaceSearch(detector, every=0), None)
-    assert detector.shapes == [(48, 64)]
-
-
 def test_the_time_of_each_stage_is_given() -> None:
-    pipeline = EmotionPipeline(Scripted(BLUE), FakeBackend(), tracker=FaceTracker(), smoother=ScoreSmoother(0.3))
+    pipeline = EmotionPipeline(
+        FaceLocator(Scripted(BLUE), tracker=FaceTracker()), EmotionScorer(FakeBackend(), ScoreSmoother(0.3))
+    )
     timings = pipeline.analyze(make_frame(two_colors())).timings_ms
     assert list(timings) == ["gray", "find", "track", "crop", "classify", "smooth"]
     assert all(value >= 0 for value in timings.values())
@@ -153,7 +102,7 @@ def test_the_time_of_each_stage_is_given() -> None:
 
 def test_with_a_tracker_ids_last_and_doubtful_boxes_are_left_out() -> None:
     detector, backend = Scripted(BLUE), FakeBackend()
-    pipeline = EmotionPipeline(detector, backend, tracker=FaceTracker(confirm=10))
+    pipeline = EmotionPipeline(FaceLocator(detector, tracker=FaceTracker(confirm=10)), EmotionScorer(backend))
     seen = []
     for index in range(5):
         # A weak box comes every second frame.
@@ -167,7 +116,7 @@ def test_with_a_tracker_ids_last_and_doubtful_boxes_are_left_out() -> None:
 @pytest.mark.parametrize("rate", [10, 50])
 def test_scores_are_smoothed_over_media_time(rate: int) -> None:
     backend = FakeBackend(Emotion.HAPPY, 1.0)
-    pipeline = EmotionPipeline(Scripted(BLUE), backend, tracker=FaceTracker(), smoother=ScoreSmoother(0.5))
+    pipeline = EmotionPipeline(FaceLocator(Scripted(BLUE), tracker=FaceTracker()), EmotionScorer(backend, ScoreSmoother(0.5)))
     for index in range(-10 * rate, 1):
         pipeline.analyze(make_frame(two_colors(), index + 10 * rate, index / rate + 10))
     backend.dominant = Emotion.SAD
@@ -184,7 +133,7 @@ def test_a_picture_is_named_where_the_backend_fails(caplog: pytest.LogCaptureFix
         def classify(self, crops: Sequence[Image]) -> npt.NDArray[np.float32]:
             raise ModelError("broken")
 
-    pipeline = EmotionPipeline(Scripted(BLUE), Broken(), max_failures=3)
+    pipeline = EmotionPipeline(FaceLocator(Scripted(BLUE)), EmotionScorer(Broken(), max_failures=3))
     assert [reading.scores for reading in pipeline.analyze(make_frame(two_colors()), name="a.jpg").readings] == [None]
     pipeline.analyze(make_frame(two_colors(), 7))
     assert [message.partition(":")[0] for message in caplog.messages] == ["a.jpg", "frame 7"]
@@ -192,18 +141,9 @@ def test_a_picture_is_named_where_the_backend_fails(caplog: pytest.LogCaptureFix
         pipeline.analyze(make_frame(two_colors()), name="b.jpg")
 
 
-def test_faces_without_scores_are_uncertain_and_keep_their_place() -> None:
-    faces = [make_face(RED, 1), make_face(BLUE, 2)]
-    first, second = readings(faces, {2: make_scores(confidence=0.9)}, 0.5)
-    assert (first.track_id, first.box, first.scores, first.uncertain) == (1, RED, None, True)
-    assert second.scores is not None
-    assert (second.track_id, second.box, second.uncertain) == (2, BLUE, False)
-    assert readings([], {}, 0.5) == ()
-
-
 def test_the_photo_gives_its_face(photo: Image) -> None:
     backend = FakeBackend()
-    [reading] = EmotionPipeline(HaarDetector(), backend).analyze(Frame(photo)).readings
+    [reading] = EmotionPipeline(FaceLocator(HaarDetector()), EmotionScorer(backend)).analyze(Frame(photo)).readings
     assert intersection_over_union([reading.box], [PHOTO_FACE])[0, 0] > 0.75
     box = reading.box
     np.testing.assert_array_equal(backend.batches[0][0], photo[box.y : box.y + box.height, box.x : box.x + box.width])
@@ -213,14 +153,16 @@ def test_two_people_are_read_in_one_batch() -> None:
     image, left = place_face(make_background((640, 360)), (160, 180), 100)
     image, right = place_face(image, (460, 170), 120)
     backend = FakeBackend()
-    result = EmotionPipeline(HaarDetector(min_face=MinFace(0.15, relative=True)), backend).analyze(Frame(image))
+    result = EmotionPipeline(FaceLocator(HaarDetector(min_face=MinFace(0.15, relative=True))), EmotionScorer(backend)).analyze(
+        Frame(image)
+    )
     assert [intersection_over_union([r.box], [b])[0, 0] > 0.7 for r, b in zip(result.readings, (left, right), strict=True)]
     assert [len(batch) for batch in backend.batches] == [2]
 
 
 def clip_pipeline(backend: FakeBackend) -> EmotionPipeline:
     detector = HaarDetector(min_face=MinFace(0.15, relative=True))
-    return EmotionPipeline(detector, backend, tracker=FaceTracker(), smoother=ScoreSmoother(0.3))
+    return EmotionPipeline(FaceLocator(detector, tracker=FaceTracker()), EmotionScorer(backend, ScoreSmoother(0.3)))
 
 
 def rows(results: Iterable[FrameResult]) -> list[tuple[int, float, Box, list[float]]]:
@@ -266,7 +208,7 @@ def test_a_clip_costs_a_call_of_the_network_a_frame_three_looks_a_second_and_a_f
     moving_clip: MovingClip,
 ) -> None:
     detector, backend = CountingHaar(), FakeBackend()
-    pipeline = EmotionPipeline(detector, backend, tracker=FaceTracker())
+    pipeline = EmotionPipeline(FaceLocator(detector, tracker=FaceTracker()), EmotionScorer(backend))
     with VideoFile(moving_clip.path) as video:
         for _ in pipeline.analyze_all(video):
             pass
@@ -277,7 +219,7 @@ def test_a_clip_costs_a_call_of_the_network_a_frame_three_looks_a_second_and_a_f
 
 class TestAnalyzeAll:
     def test_nothing_gives_nothing(self) -> None:
-        assert list(EmotionPipeline(Scripted(), FakeBackend()).analyze_all([])) == []
+        assert list(EmotionPipeline(FaceLocator(Scripted()), EmotionScorer(FakeBackend())).analyze_all([])) == []
 
     def test_an_error_of_the_source_comes_after_the_frames_before_it(self) -> None:
         def source() -> Iterator[Frame]:
@@ -285,8 +227,9 @@ class TestAnalyzeAll:
             raise SourceError("the disk is gone")
 
         seen: list[int] = []
+        pipeline = EmotionPipeline(FaceLocator(Scripted(BLUE)), EmotionScorer(FakeBackend()))
         with pytest.raises(SourceError, match="the disk is gone"):
-            seen.extend(frame.index for frame, _ in EmotionPipeline(Scripted(BLUE), FakeBackend()).analyze_all(source()))
+            seen.extend(frame.index for frame, _ in pipeline.analyze_all(source()))
         assert seen == [0, 1, 2]
         assert working() == 0
 
@@ -298,7 +241,7 @@ class TestAnalyzeAll:
 
         endless = (make_frame(two_colors(), index, index / 25) for index in count())
         with pytest.raises(BackendError, match="broken"):
-            list(EmotionPipeline(Scripted(BLUE), Broken()).analyze_all(endless))
+            list(EmotionPipeline(FaceLocator(Scripted(BLUE)), EmotionScorer(Broken())).analyze_all(endless))
         assert working() == 0
 
     def test_an_error_of_the_detector_ends_all_threads(self) -> None:
@@ -309,12 +252,12 @@ class TestAnalyzeAll:
 
         endless = (make_frame(two_colors(), index, index / 25) for index in count())
         with pytest.raises(ModelError, match="no cascade"):
-            list(EmotionPipeline(Broken(), FakeBackend()).analyze_all(endless))
+            list(EmotionPipeline(FaceLocator(Broken()), EmotionScorer(FakeBackend())).analyze_all(endless))
         assert working() == 0
 
     def test_leaving_early_ends_all_threads(self) -> None:
         endless = (make_frame(two_colors(), index, index / 25) for index in count())
-        results = EmotionPipeline(Scripted(BLUE), FakeBackend()).analyze_all(endless)
+        results = EmotionPipeline(FaceLocator(Scripted(BLUE)), EmotionScorer(FakeBackend())).analyze_all(endless)
         assert [next(results)[0].index for _ in range(3)] == [0, 1, 2]
         results.close()
         assert working() == 0
@@ -332,69 +275,3 @@ class ByBrightness(FakeBackend):
     def answer(self, crop: Image) -> EmotionScores:
         weights = np.arange(1, len(EMOTIONS) + 1) ** (np.asarray(cv2.mean(crop))[0] / 128)
         return EmotionScores((weights / weights.sum()).astype(np.float32))
-
-
-def test_locate_follows_faces_of_a_frame_to_the_picture_of_its_size() -> None:
-    # The tracker clips to width and height, in this order.
-    [face] = locate(make_frame(make_image(400, 200)), FaceSearch(Scripted(Box(350, 150, 100, 100))), FaceTracker()).faces
-    assert face == Face(Box(350, 150, 50, 50), 1)
-
-
-def test_what_the_verifier_refuses_is_no_face() -> None:
-    verifier = OnlyBlue()
-    [face] = locate(make_frame(two_colors()), FaceSearch(Scripted(BLUE, RED), every=0), None, verifier).faces
-    assert face.box == BLUE
-    assert verifier.asked == 2
-
-
-def test_a_face_that_is_followed_is_not_verified_again() -> None:
-    verifier, tracker, search = OnlyBlue(), FaceTracker(), FaceSearch(Scripted(BLUE))
-    for index in range(20):
-        [face] = locate(make_frame(two_colors(), index, index / 25), search, tracker, verifier).faces
-    assert face.track_id == 1
-    assert verifier.asked == 1
-
-
-def test_a_false_face_is_verified_whenever_it_is_found() -> None:
-    verifier, tracker, search = OnlyBlue(), FaceTracker(), FaceSearch(Scripted(RED))
-    for index in range(20):
-        assert locate(make_frame(two_colors(), index, index / 25), search, tracker, verifier).faces == ()
-    assert verifier.asked == search.full_scans > 1
-
-
-def test_what_is_refused_or_not_believed_yet_is_still_a_place_that_may_hold_a_face() -> None:
-    sighting = locate(make_frame(two_colors()), FaceSearch(Scripted(BLUE, RED), every=0), None, OnlyBlue())
-    assert set(sighting.seen) == {BLUE, RED}
-
-    sighting = locate(make_frame(two_colors()), FaceSearch(Scripted(BLUE)), FaceTracker(confirm=1000))
-    assert sighting.faces == ()
-    assert BLUE in sighting.seen
-
-
-def test_a_face_that_is_lost_may_still_be_there() -> None:
-    detector, tracker = Scripted(BLUE), FaceTracker()
-    search = FaceSearch(detector, every=0)
-    pipeline = EmotionPipeline(detector, FakeBackend(), tracker=tracker, scan_every=0)
-    assert pipeline.analyze(make_frame(two_colors())).seen[0] == BLUE
-    locate(make_frame(two_colors(), 0, 0.0), search, tracker)
-    detector.detections = []
-
-    for timestamp in (0.2, 0.6, 0.9):
-        assert BLUE in locate(make_frame(two_colors(), 1, timestamp), search, tracker).seen
-    assert locate(make_frame(two_colors(), 1, 1.5), search, tracker).seen == ()
-
-
-def test_every_frame_can_be_scanned_so_that_no_face_is_found_late() -> None:
-    class Counting(Scripted):
-        scans = 0
-
-        @override
-        def detect(self, gray: npt.NDArray[np.uint8]) -> list[Detection]:
-            self.scans += 1
-            return super().detect(gray)
-
-    detector = Counting(BLUE)
-    pipeline = EmotionPipeline(detector, FakeBackend(), tracker=FaceTracker(), scan_every=0)
-    for index in range(20):
-        pipeline.analyze(make_frame(two_colors(), index, index / 25))
-    assert detector.scans == 20

@@ -15,11 +15,12 @@ from emodetect.backends.conventions import ModelConventions
 from emodetect.backends.limits import MAX_MODEL_MEMORY, parse_size
 from emodetect.backends.registry import MOST_VIEWS, create_backend
 from emodetect.backends.verifier import EmbeddedVerifier
-from emodetect.emotions.scorer import MAX_FAILURES
+from emodetect.emotions.scorer import MAX_FAILURES, EmotionScorer
 from emodetect.emotions.smoother import ScoreSmoother
 from emodetect.errors import UsageError
 from emodetect.faces.detector import MinFace
 from emodetect.faces.detectors import DETECTORS, create_detector
+from emodetect.faces.locator import FaceLocator
 from emodetect.faces.region import Region
 from emodetect.pipeline import EmotionPipeline
 from emodetect.sources.frames import Source, open_frames
@@ -139,15 +140,15 @@ def open_pipeline(
     memory = max_model_memory if isinstance(max_model_memory, int) else parse_size(str(max_model_memory))
     path = None if model is None else str(model)
     with create_backend(backend, path, conventions, views, max_model_memory=memory) as loaded:
-        yield EmotionPipeline(
+        locator = FaceLocator(
             finder,
-            loaded,
             verifier=EmbeddedVerifier() if verify and not finder.is_certain else None,
             tracker=finder.tracker() if track else None,
-            smoother=ScoreSmoother(smoothing) if track else None,
-            uncertain_below=uncertain_below,
-            max_failures=max_failures,
             region=region,
+        )
+        smoother = ScoreSmoother(smoothing) if track else None
+        yield EmotionPipeline(
+            locator, EmotionScorer(loaded, smoother, uncertain_below=uncertain_below, max_failures=max_failures)
         )
 
 

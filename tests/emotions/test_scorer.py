@@ -8,11 +8,11 @@ import numpy.typing as npt
 import pytest
 from typing_extensions import override
 
-from emodetect.emotions.scorer import MAX_FAILURES, EmotionReader
+from emodetect.emotions.scorer import MAX_FAILURES, EmotionScorer, readings
 from emodetect.emotions.smoother import ScoreSmoother
 from emodetect.errors import BackendError
-from emodetect.types import EMOTIONS, Emotion, EmotionScores, Image
-from tests.builders import FakeBackend, make_face, make_image
+from emodetect.types import EMOTIONS, Box, Emotion, EmotionScores, Image
+from tests.builders import FakeBackend, make_face, make_image, make_scores
 
 
 class Wrong(FakeBackend):
@@ -30,8 +30,8 @@ class Wrong(FakeBackend):
         return super().classify(crops) if answer is None else answer
 
 
-def read(reader: EmotionReader, index: int = 0) -> dict[int, EmotionScores]:
-    return reader.read([make_image()] * 2, [make_face(track_id=9), make_face(track_id=4)], index / 25, frame=f"frame {index}")
+def read(scorer: EmotionScorer, index: int = 0) -> dict[int, EmotionScores]:
+    return scorer.score([make_image()] * 2, [make_face(track_id=9), make_face(track_id=4)], index / 25, frame=f"frame {index}")
 
 
 def rows(*first: float) -> npt.NDArray[np.float32]:
@@ -48,11 +48,11 @@ def test_scores_stay_with_their_ids() -> None:
             self.dominant = Emotion.SAD if crop.shape[1] > 50 else Emotion.HAPPY
             return super().answer(crop)
 
-    reader = EmotionReader(BySize(), None)
+    scorer = EmotionScorer(BySize(), None)
     crops, faces = [make_image(60), make_image(40)], [make_face(track_id=9), make_face(track_id=4)]
-    scores = reader.read(crops, faces, 0.0, frame="frame 0")
+    scores = scorer.score(crops, faces, 0.0, frame="frame 0")
     assert {number: value.dominant for number, value in scores.items()} == {9: Emotion.SAD, 4: Emotion.HAPPY}
-    assert reader.read([], [], 0.0, frame="frame 1") == {}
+    assert scorer.score([], [], 0.0, frame="frame 1") == {}
 
 
 @pytest.mark.parametrize(
@@ -74,10 +74,10 @@ def test_scores_stay_with_their_ids() -> None:
 def test_a_frame_in_which_the_backend_fails_is_named_and_the_next_is_read(
     answer: object, message: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    reader = EmotionReader(Wrong(None, answer, None), ScoreSmoother(0.3))
-    good = read(reader, 0)
-    assert read(reader, 12) == {}
-    assert [set(read(reader, 13)), set(good)] == [{9, 4}, {9, 4}]
+    scorer = EmotionScorer(Wrong(None, answer, None), ScoreSmoother(0.3))
+    good = read(scorer, 0)
+    assert read(scorer, 12) == {}
+    assert [set(read(scorer, 13)), set(good)] == [{9, 4}, {9, 4}]
     [line] = caplog.messages
     assert line.startswith("frame 12: the backend fake failed")
     assert message in line
@@ -85,13 +85,13 @@ def test_a_frame_in_which_the_backend_fails_is_named_and_the_next_is_read(
 
 
 def test_ten_in_a_row_end_it() -> None:
-    reader = EmotionReader(Wrong(*[ValueError("no")] * 9, None, *[ValueError("no")] * 10), None)
+    scorer = EmotionScorer(Wrong(*[ValueError("no")] * 9, None, *[ValueError("no")] * 10), None)
     for index in range(10):
-        read(reader, index)  # the tenth is good, and counting begins anew
+        read(scorer, index)  # the tenth is good, and counting begins anew
     for index in range(10, 19):
-        assert read(reader, index) == {}
+        assert read(scorer, index) == {}
     with pytest.raises(BackendError, match=r"frame 19: the backend fake failed in 10 frames in a row \(ValueError: no\)"):
-        read(reader, 19)
+        read(scorer, 19)
     assert MAX_FAILURES == 10
 
 
@@ -102,4 +102,14 @@ def test_an_interrupt_is_no_failure() -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        read(EmotionReader(Interrupted(), None))
+        read(EmotionScorer(Interrupted(), None))
+
+
+def test_faces_without_scores_are_uncertain_and_keep_their_place() -> None:
+    red, blue = Box(50, 100, 40, 60), Box(300, 20, 60, 40)
+    faces = [make_face(red, 1), make_face(blue, 2)]
+    first, second = readings(faces, {2: make_scores(confidence=0.9)}, 0.5)
+    assert (first.track_id, first.box, first.scores, first.uncertain) == (1, red, None, True)
+    assert second.scores is not None
+    assert (second.track_id, second.box, second.uncertain) == (2, blue, False)
+    assert readings([], {}, 0.5) == ()

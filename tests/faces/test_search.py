@@ -12,9 +12,9 @@ from typing_extensions import override
 from emodetect.faces.boxes import intersection_over_union
 from emodetect.faces.detector import MinFace
 from emodetect.faces.haar import HaarDetector
+from emodetect.faces.locator import FaceLocator
 from emodetect.faces.search import SCAN_EVERY, FaceSearch
 from emodetect.faces.tracker import FaceTracker, Place, Standing
-from emodetect.pipeline import locate
 from emodetect.sources.video import VideoFile
 from emodetect.types import Box, Detection, Frame, Image
 from tests.builders import MovingClip, make_background, make_frame, place_face, shared_data
@@ -69,12 +69,12 @@ def follow(
     frames: Iterable[tuple[float, Image]], *, every: float = SCAN_EVERY, detector: HaarDetector | None = None
 ) -> tuple[list[list[Box]], int]:
     """The shown boxes of each frame, and the number of full scans."""
-    search = FaceSearch(detector or HaarDetector(min_face=MIN_FACE), every=every)
-    tracker = FaceTracker()
+    detector = detector or HaarDetector(min_face=MIN_FACE)
+    locator = FaceLocator(detector, tracker=FaceTracker(), scan_every=every)
     shown = []
     for timestamp, image in frames:
-        shown.append([face.box for face in locate(Frame(image, timestamp=timestamp), search, tracker).faces])
-    return shown, search.full_scans
+        shown.append([face.box for face in locator.locate(Frame(image, timestamp=timestamp)).faces])
+    return shown, locator.full_scans
 
 
 def missed_and_false(shown: Sequence[Sequence[Box]], truth: Sequence[Sequence[Box]]) -> tuple[int, int]:

@@ -3,9 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from emodetect.emotions.scorer import EmotionScorer
 from emodetect.errors import UsageError
 from emodetect.faces.detectors import DETECTORS, create_detector
 from emodetect.faces.haar import HaarDetector
+from emodetect.faces.locator import FaceLocator
 from emodetect.faces.whole_picture import WholePicture, look_like_crops
 from emodetect.pipeline import EmotionPipeline
 from emodetect.types import Box, Face
@@ -15,7 +17,8 @@ from tests.builders import FakeBackend, make_frame, make_image
 @pytest.mark.parametrize("size", [(48, 48), (1, 1), (97, 31), (640, 360)])
 def test_the_whole_picture_is_the_face(size: tuple[int, int]) -> None:
     backend = FakeBackend()
-    [reading] = EmotionPipeline(WholePicture(), backend).analyze(make_frame(make_image(*size))).readings
+    pipeline = EmotionPipeline(FaceLocator(WholePicture()), EmotionScorer(backend))
+    [reading] = pipeline.analyze(make_frame(make_image(*size))).readings
     assert reading.box == Box(0, 0, *size)
     assert reading.track_id == 1
     assert [crop.shape for [crop] in backend.batches] == [(size[1], size[0], 3)]
@@ -24,7 +27,7 @@ def test_the_whole_picture_is_the_face(size: tuple[int, int]) -> None:
 @pytest.mark.parametrize("times", [(0.0, 0.04, 0.08), (0.0, 5.0, 500.0), (0.0, 0.0, 0.0)])
 def test_in_a_clip_one_person_keeps_the_number(times: tuple[float, ...]) -> None:
     detector = WholePicture()
-    pipeline = EmotionPipeline(detector, FakeBackend(), tracker=detector.tracker())
+    pipeline = EmotionPipeline(FaceLocator(detector, tracker=detector.tracker()), EmotionScorer(FakeBackend()))
     for index, time in enumerate(times):
         size = (64, 48) if index < 2 else (1920, 1080)  # a camera may come back with other pictures
         [reading] = pipeline.analyze(make_frame(make_image(*size), index, time)).readings
@@ -39,7 +42,8 @@ def test_the_face_is_not_lost_while_the_tracker_is_late() -> None:
 
 def test_of_a_region_all_of_it_is_the_face() -> None:
     region = Box(10, 20, 33, 21)
-    [reading] = EmotionPipeline(WholePicture(), FakeBackend(), region=region).analyze(make_frame()).readings
+    pipeline = EmotionPipeline(FaceLocator(WholePicture(), region=region), EmotionScorer(FakeBackend()))
+    [reading] = pipeline.analyze(make_frame()).readings
     assert reading.box == region
 
 

@@ -9,6 +9,7 @@ from typing_extensions import override
 
 from emodetect.faces.detector import MinFace
 from emodetect.faces.haar import HaarDetector
+from emodetect.faces.locator import FaceLocator
 from emodetect.faces.tracker import FaceTracker
 from emodetect.live.session import LiveSession
 from emodetect.live.view import View
@@ -42,11 +43,9 @@ def test_no_face_is_saved_before_it_was_looked_for(moving_clip: MovingClip, tmp_
         with (
             LiveSession(
                 capture,
-                SlowDetector(min_face=MIN_FACE),
-                FaceTracker(),
+                FaceLocator(SlowDetector(min_face=MIN_FACE), tracker=FaceTracker(), scan_every=0),
                 [FakeBackend],
                 view=View(mirror=False, min_face=MIN_FACE, smoothing=0.5),
-                scan_every=0,
                 anonymize_by="box",
                 recorder=recorder,
             ) as session,

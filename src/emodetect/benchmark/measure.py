@@ -23,10 +23,12 @@ from emodetect.backends.verifier import EmbeddedVerifier
 from emodetect.benchmark.startup import Start, measure_start
 from emodetect.benchmark.synthetic_clip import portrait_path
 from emodetect.benchmark.tutorial import Loop, ensure_deepface_weights, open_tutorial, start_tutorial
+from emodetect.emotions.scorer import EmotionScorer
 from emodetect.emotions.smoother import ScoreSmoother
 from emodetect.errors import BackendUnavailableError
 from emodetect.faces.detector import MinFace
 from emodetect.faces.detectors import DETECTORS, create_detector
+from emodetect.faces.locator import FaceLocator
 from emodetect.pipeline import EmotionPipeline
 from emodetect.sources.video import VideoFile
 from emodetect.system.native_output import quiet_native_output
@@ -202,13 +204,9 @@ class Bench:
     def _pipeline(self, backend: EmotionBackend) -> EmotionPipeline:
         """The pipeline of `emodetect video`."""
         detector = create_detector(self._detector, min_face=MinFace(0.1, relative=True))
-        return EmotionPipeline(
-            detector,
-            backend,
-            verifier=None if detector.is_certain else EmbeddedVerifier(),
-            tracker=detector.tracker(),
-            smoother=ScoreSmoother(0.3),
-        )
+        verifier = None if detector.is_certain else EmbeddedVerifier()
+        locator = FaceLocator(detector, verifier=verifier, tracker=detector.tracker())
+        return EmotionPipeline(locator, EmotionScorer(backend, ScoreSmoother(0.3)))
 
     def _read(self, frames: int) -> Iterator[Frame]:
         with VideoFile(self._clip) as clip:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -12,39 +12,59 @@ from emodetect.backends.base import EmotionBackend
 from emodetect.emotions.smoother import ScoreSmoother
 from emodetect.errors import BackendError, EmodetectError, first_line
 from emodetect.stopwatch import Stopwatch
-from emodetect.types import EMOTIONS, EmotionScores, Face, Image
+from emodetect.types import EMOTIONS, EmotionScores, Face, FaceReading, Image
 
 MAX_FAILURES = 10
-"""In so many frames in a row a backend may not fail."""
+"""Consecutive failed frames after which a backend is given up."""
 
 _log = logging.getLogger(__name__)
 
 
-class EmotionReader:
-    """Asks a backend for the scores of faces and steadies them.
+class EmotionScorer:
+    """Asks a backend for the scores of faces and smooths them.
 
     A backend that raises, or answers with what are no scores, costs the faces of that frame their scores, and the logger
     ``emodetect`` says so in a warning. One that does so in frame after frame is given up.
 
     Args:
         backend: reads emotions.
-        smoother: steadies scores, or None.
-        max_failures: in how many frames in a row it may not fail.
+        smoother: averages scores over time, or None.
+        uncertain_below: confidence, 0 to 1, under which a reading is marked uncertain; None for the backend's own.
+        max_failures: consecutive failed frames after which the backend is given up.
     """
 
-    def __init__(self, backend: EmotionBackend, smoother: ScoreSmoother | None, *, max_failures: int = MAX_FAILURES) -> None:
+    def __init__(
+        self,
+        backend: EmotionBackend,
+        smoother: ScoreSmoother | None = None,
+        *,
+        uncertain_below: float | None = None,
+        max_failures: int = MAX_FAILURES,
+    ) -> None:
         self._backend, self._smoother, self._max_failures = backend, smoother, max_failures
+        self._uncertain_below = uncertain_below
         self._failures = 0
 
-    def read(
-        self, crops: Sequence[Image], faces: Sequence[Face], timestamp: float, *, frame: str, watch: Stopwatch | None = None
+    @property
+    def uncertain_below(self) -> float:
+        """Confidence, 0 to 1, under which a reading is uncertain; final once the backend is loaded."""
+        return self._backend.uncertain_below if self._uncertain_below is None else self._uncertain_below
+
+    def score(
+        self,
+        crops: Sequence[Image],
+        faces: Sequence[Face],
+        timestamp: float | None,
+        *,
+        frame: str,
+        watch: Stopwatch | None = None,
     ) -> dict[int, EmotionScores]:
         """Scores of these faces by track id, all of them classified in one batch; empty where the backend failed.
 
         Args:
-            crops: uint8 (height, width, 3) BGR, one a face.
+            crops: uint8 (height, width, 3) BGR, one per face.
             faces: whose they are.
-            timestamp: the frame's, seconds.
+            timestamp: the frame's, seconds; None for faces that stand alone, whose scores are not smoothed.
             frame: what the frame is called in messages.
             watch: gets the laps "classify" and "smooth".
 
@@ -63,9 +83,9 @@ class EmotionReader:
             return {}
         self._failures = 0
         watch.lap("classify")
-        result = {}
-        for face, scores in zip(faces, answers, strict=True):
-            result[face.track_id] = self._smoother.update(face.track_id, scores, timestamp) if self._smoother else scores
+        result = {face.track_id: scores for face, scores in zip(faces, answers, strict=True)}
+        if self._smoother is not None and timestamp is not None:
+            result = {number: self._smoother.update(number, scores, timestamp) for number, scores in result.items()}
         watch.lap("smooth")
         return result
 
@@ -83,3 +103,19 @@ def _scores(answers: npt.NDArray[np.float32], count: int) -> list[EmotionScores]
     if values.shape != (count, len(EMOTIONS)):
         raise ValueError(f"expected scores of shape {(count, len(EMOTIONS))}, got {values.shape}")
     return [EmotionScores(row) for row in values]
+
+
+def readings(faces: Sequence[Face], scores: Mapping[int, EmotionScores], uncertain_below: float) -> tuple[FaceReading, ...]:
+    """Faces with the scores that there are for them.
+
+    Args:
+        faces: the faces of a frame.
+        scores: by track id; faces without any are uncertain.
+        uncertain_below: confidence, 0 to 1, under which a reading is marked uncertain.
+    """
+    result = []
+    for face in faces:
+        known = scores.get(face.track_id)
+        uncertain = known is None or known.confidence < uncertain_below
+        result.append(FaceReading(face.box, face.track_id, known, uncertain, uncertain_below))
+    return tuple(result)

@@ -52,14 +52,17 @@ class FaceSearch:
 
     Attributes:
         full_scans: how often the whole picture was scanned.
-        close_looks: how often the detector looked for a known face.
     """
 
     def __init__(self, detector: FaceDetector, *, every: float = SCAN_EVERY) -> None:
         self._detector, self._every = detector, 0.0 if detector.is_certain else every
+        self.full_scans = 0
+        self.clear()
+
+    def clear(self) -> None:
+        """Begin anew, as with pictures of another size."""
         self._looked = self._scanned = float("-inf")
         self._templates: dict[int, tuple[float, FaceTemplate]] = {}
-        self.full_scans = self.close_looks = 0
 
     def is_due(self, timestamp: float, places: Sequence[Place]) -> bool:
         """Whether to look at a frame of this time, seconds, at all: not while all faces were found a moment ago."""
@@ -89,7 +92,6 @@ class FaceSearch:
         self._forget(places)
         followed = self._follow(gray, timestamp, places, reach, _DETECT_EVERY)
         others = [place for place in places if place not in followed]
-        self.close_looks += len(others)
         found = self._detector.detect_near(gray, [place.box for place in others], margin)
         missed = self._remember(gray, timestamp, others, found)
         followed |= self._follow(gray, timestamp, missed, reach, _FOLLOW_FOR)

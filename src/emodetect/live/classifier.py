@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from emodetect.backends.base import EmotionBackend
 from emodetect.drawing.phrases import Phrase
-from emodetect.emotions.scorer import EmotionReader
+from emodetect.emotions.scorer import EmotionScorer
 from emodetect.emotions.smoother import ScoreSmoother
 from emodetect.errors import EmodetectError
 from emodetect.queues.latest import Latest
@@ -34,7 +34,7 @@ class _Chosen:
 
     position: int
     backend: EmotionBackend
-    reader: EmotionReader
+    scorer: EmotionScorer
 
 
 class Classifier:
@@ -118,7 +118,7 @@ class Classifier:
 
     def _load_in_background(self, position: int) -> None:
         backend = self._choices[position]()
-        chosen = _Chosen(position, backend, EmotionReader(backend, self._smoother))
+        chosen = _Chosen(position, backend, EmotionScorer(backend, self._smoother, uncertain_below=self._uncertain_below))
         with self._changing:
             given_up, self._pending = self._pending, chosen
         if given_up is not None:
@@ -157,7 +157,7 @@ class Classifier:
                 self._change(self._loaded.take(0.0 if self._active else 0.1))
                 crops = self.crops.take(0.1) if self._active else None
                 if self._active is not None and crops is not None:
-                    self._read(self._active.reader, crops)
+                    self._read(self._active.scorer, crops)
         except BaseException as error:
             if not self._stopping.is_set():
                 self._fail(error)
@@ -173,14 +173,13 @@ class Classifier:
             self._active.backend.close()
             self._say(Phrase.NOW, "backend", backend=loaded.backend.name)
         with self._changing:
-            if self._uncertain_below is None:
-                self.threshold = loaded.backend.uncertain_below
+            self.threshold = loaded.scorer.uncertain_below
             if self._pending is loaded:
                 self._pending = None
             self._active = loaded  # last: whoever sees it may use it
 
-    def _read(self, reader: EmotionReader, crops: Crops) -> None:
-        fresh = reader.read(crops.images, crops.faces, crops.timestamp, frame=f"frame {crops.index}")
+    def _read(self, scorer: EmotionScorer, crops: Crops) -> None:
+        fresh = scorer.score(crops.images, crops.faces, crops.timestamp, frame=f"frame {crops.index}")
         present = {face.track_id for face in crops.faces}
         kept = {track: scores for track, scores in self.scores.items() if track in present}
         self.scores = kept | fresh

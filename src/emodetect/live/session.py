@@ -27,20 +27,18 @@ from emodetect.backends.base import EmotionBackend
 from emodetect.drawing.anonymize import anonymize
 from emodetect.drawing.overlay import Layout, Strip, Style, draw, mirrored, resized
 from emodetect.drawing.phrases import Phrase
+from emodetect.emotions.scorer import readings
 from emodetect.emotions.smoother import ScoreSmoother
 from emodetect.emotions.stable_labels import SteadyLabels
 from emodetect.errors import OutputError
 from emodetect.faces.boxes import crop
-from emodetect.faces.detector import FaceDetector
-from emodetect.faces.search import SCAN_EVERY, FaceSearch
-from emodetect.faces.tracker import FaceTracker, Outlook
-from emodetect.faces.verifier import FaceVerifier
+from emodetect.faces.locator import FaceLocator
+from emodetect.faces.tracker import Outlook
 from emodetect.live.classifier import Classifier, Crops
 from emodetect.live.hud import draw_help, draw_marks, place_marks
 from emodetect.live.view import ESCAPE, Command, View, command_of
 from emodetect.live.window import Window
 from emodetect.media.image_file import write_picture
-from emodetect.pipeline import locate, readings
 from emodetect.queues.latest import Latest
 from emodetect.sinks.base import Sink
 from emodetect.sinks.recorder import Recorder
@@ -141,11 +139,8 @@ class LiveSession:
 
     Args:
         capture: where frames come from; opened and not started yet.
-        detector: finds faces.
-        tracker: follows them.
+        locator: finds and follows faces.
         backends: what makes each backend that can be chosen; the first is loaded at the start, in a thread of its own.
-        verifier: refuses what is no face, or None.
-        scan_every: seconds between two scans of the whole picture; 0 scans every frame, so that no face is found late.
         anonymize_by: how faces are hidden in pictures that the user saves, as for `drawing.anonymize`; None for not at all.
         view: how the window looks at first, the smallest face and the smoothing.
         uncertain_below: confidence under which a reading is marked uncertain; None for the backend's own threshold.
@@ -160,13 +155,10 @@ class LiveSession:
     def __init__(
         self,
         capture: LiveCapture,
-        detector: FaceDetector,
-        tracker: FaceTracker,
+        locator: FaceLocator,
         backends: Sequence[Callable[[], EmotionBackend]],
         *,
         view: View,
-        verifier: FaceVerifier | None = None,
-        scan_every: float = SCAN_EVERY,
         anonymize_by: str | None = None,
         uncertain_below: float | None = None,
         records: Sink | None = None,
@@ -176,8 +168,7 @@ class LiveSession:
         duration: float | None = None,
         style: Style | None = None,
     ) -> None:
-        self._capture, self._detector, self._tracker, self._verifier = capture, detector, tracker, verifier
-        self._search, self._smoother = FaceSearch(detector, every=scan_every), ScoreSmoother(view.smoothing)
+        self._capture, self._locator, self._smoother = capture, locator, ScoreSmoother(view.smoothing)
         self._records, self._recorder, self._window = records, recorder, window
         self._view, self._snapshots, self._duration = view, snapshots, duration
         if recorder is not None:
@@ -353,7 +344,7 @@ class LiveSession:
             command = command_of(key)
             if command is None or (self._is_held_down(key) and command not in _STEPWISE):
                 continue
-            if command in _FACE_SIZES and self._detector.is_certain:  # no face is looked for
+            if command in _FACE_SIZES and self._locator.is_certain:  # no face is looked for
                 continue
             if key == ESCAPE and self._view.help:
                 command = Command.HELP  # what is open is closed first
@@ -367,7 +358,7 @@ class LiveSession:
                 self._classifier.switch()
             else:
                 self._view.obey(command)
-                self._detector.min_face, self._smoother.seconds = self._view.min_face, self._view.smoothing
+                self._locator.min_face, self._smoother.seconds = self._view.min_face, self._view.smoothing
             self._drawn = 0.0  # to be seen at once, also while no picture comes
         return window.is_open
 
@@ -421,14 +412,14 @@ class LiveSession:
 
     def _track_frame(self, frame: Frame) -> None:
         watch = Stopwatch()
-        sighting = locate(frame, self._search, self._tracker, self._verifier, watch)
+        sighting = self._locator.locate(frame, watch)
         faces = sighting.faces
         if faces and self._classifier.ready:
             images = tuple(crop(frame.image, face.box).copy() for face in faces)
             self._classifier.crops.put(Crops(faces, images, frame.index, frame.timestamp))
         found = readings(faces, self._classifier.scores, self._classifier.threshold)
         result = FrameResult(frame.index, frame.timestamp, found, sighting.seen, watch.laps_ms)
-        self._tracked.put(_Tracked(result, self._tracker.outlook(frame.timestamp), frame))
+        self._tracked.put(_Tracked(result, self._locator.outlook(frame.timestamp), frame))
         if self._records is not None:
             self._records.write(frame, result)
         self.statistics.tracked += 1

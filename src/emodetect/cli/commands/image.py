@@ -77,6 +77,8 @@ def image(
     from emodetect.cli.progress import progress_bar
     from emodetect.drawing.anonymize import anonymize as hide_faces
     from emodetect.drawing.overlay import draw
+    from emodetect.emotions.scorer import EmotionScorer
+    from emodetect.faces.locator import FaceLocator
     from emodetect.faces.whole_picture import look_like_crops
     from emodetect.media.image_file import write_picture
     from emodetect.pipeline import EmotionPipeline
@@ -109,7 +111,8 @@ def image(
         progress_bar() as progress,
     ):
         pipeline = EmotionPipeline(
-            face_detector, emotion_backend, verifier=make_verifier(verify, face_detector), uncertain_below=uncertain
+            FaceLocator(face_detector, verifier=make_verifier(verify, face_detector)),
+            EmotionScorer(emotion_backend, uncertain_below=uncertain),
         )
         for address, error in addresses.items():
             failed = True

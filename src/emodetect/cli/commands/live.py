@@ -79,6 +79,7 @@ def live(
 ) -> None:  # fmt: skip
     """Show the emotions of the faces before a camera; in the window ? shows the keys, q or Esc ends it."""
     from emodetect.faces.detector import MinFace
+    from emodetect.faces.locator import FaceLocator
     from emodetect.faces.search import SCAN_EVERY
     from emodetect.live.hud import waiting_picture
     from emodetect.live.session import LiveSession, time_stamped, wants_to_quit
@@ -120,16 +121,18 @@ def live(
         session = stack.enter_context(
             LiveSession(
                 capture,
-                face_detector,
-                face_detector.tracker(),
+                FaceLocator(
+                    face_detector,
+                    verifier=make_verifier(verify, face_detector),
+                    tracker=face_detector.tracker(),
+                    scan_every=SCAN_EVERY if anonymize is None else 0,
+                ),
                 backends,
                 view=View(
                     mirror=parsed.kind == "camera" if mirror is None else mirror,
                     min_face=MinFace(*detector["min_face"]),
                     smoothing=smoothing,
                 ),
-                verifier=make_verifier(verify, face_detector),
-                scan_every=SCAN_EVERY if anonymize is None else 0,
                 anonymize_by=anonymize,
                 uncertain_below=uncertain,
                 records=records,

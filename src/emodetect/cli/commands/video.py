@@ -73,7 +73,9 @@ def video(
 ) -> None:  # fmt: skip
     """Read the emotions off every frame of a clip, or of a part of it, in order; two runs give the same log."""
     from emodetect.cli.progress import progress_bar
+    from emodetect.emotions.scorer import EmotionScorer
     from emodetect.emotions.smoother import ScoreSmoother
+    from emodetect.faces.locator import FaceLocator
     from emodetect.faces.search import SCAN_EVERY
     from emodetect.media.ffmpeg import ffmpeg_program
     from emodetect.pipeline import EmotionPipeline
@@ -109,14 +111,14 @@ def video(
         face_detector = make_detector(**detector)
         emotion_backend = stack.enter_context(make_backend(backend, model, conventions, views, max_model_memory))
         pipeline = EmotionPipeline(
-            face_detector,
-            emotion_backend,
-            verifier=make_verifier(verify, face_detector),
-            tracker=face_detector.tracker(),
-            scan_every=SCAN_EVERY if anonymize is None else 0,
-            smoother=ScoreSmoother(smoothing),
-            uncertain_below=uncertain,
-            region=region,
+            FaceLocator(
+                face_detector,
+                verifier=make_verifier(verify, face_detector),
+                tracker=face_detector.tracker(),
+                scan_every=SCAN_EVERY if anonymize is None else 0,
+                region=region,
+            ),
+            EmotionScorer(emotion_backend, ScoreSmoother(smoothing), uncertain_below=uncertain),
         )
         progress = stack.enter_context(progress_bar())
         task = progress.add_task(one_line(clip.name), total=source.expected_count or None)

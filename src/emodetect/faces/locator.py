@@ -1,0 +1,153 @@
+"""From a frame to the faces in it: detector, verifier and tracker as one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from emodetect.faces.boxes import crop, intersection_over_union
+from emodetect.faces.detector import FaceDetector, MinFace
+from emodetect.faces.search import SCAN_EVERY, FaceSearch
+from emodetect.faces.tracker import SAME_FACE, FaceTracker, Outlook, Place, Standing
+from emodetect.faces.verifier import FaceVerifier
+from emodetect.stopwatch import Stopwatch
+from emodetect.types import Box, Detection, Face, Frame, Image
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """Faces of a frame.
+
+    Attributes:
+        faces: those that are believed.
+        seen: every place that may hold a face, as in `FrameResult`.
+    """
+
+    faces: tuple[Face, ...]
+    seen: tuple[Box, ...]
+
+    def moved(self, x: int, y: int) -> Sighting:
+        """The same in a picture that has so many pixels more on the left and at the top."""
+        faces = (replace(face, box=replace(face.box, x=face.box.x + x, y=face.box.y + y)) for face in self.faces)
+        return Sighting(tuple(faces), tuple(replace(box, x=box.x + x, y=box.y + y) for box in self.seen))
+
+
+class FaceLocator:
+    """Finds the faces of frames, and decides when to look for them.
+
+    With a tracker the frames must come in order from one source, each face keeps its id, and between full scans faces are
+    looked for where they were. Without one each frame stands alone, and its faces are numbered from 1 from left to right.
+
+    Args:
+        detector: finds faces.
+        verifier: rejects false detections, or None.
+        tracker: follows faces, or None.
+        scan_every: with a tracker, seconds between two scans of the whole picture; 0 scans every frame, so that no face is
+            found late.
+        region: the part of the picture in which faces are looked for, or None for all of it; boxes are the whole picture's.
+    """
+
+    def __init__(
+        self,
+        detector: FaceDetector,
+        *,
+        verifier: FaceVerifier | None = None,
+        tracker: FaceTracker | None = None,
+        scan_every: float = SCAN_EVERY,
+        region: Box | None = None,
+    ) -> None:
+        self._detector, self._verifier, self._tracker, self._region = detector, verifier, tracker, region
+        self._search = FaceSearch(detector, every=scan_every if tracker else 0)
+        self._time, self._shape = -math.inf, (0, 0)
+
+    @property
+    def min_face(self) -> MinFace:
+        """The smallest face to look for; may be changed at any time, also while another thread is looking."""
+        return self._detector.min_face
+
+    @min_face.setter
+    def min_face(self, smallest: MinFace) -> None:
+        self._detector.min_face = smallest
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether the detector's faces are beyond doubt, as where each whole picture is taken for one."""
+        return self._detector.is_certain
+
+    @property
+    def full_scans(self) -> int:
+        """How often the whole picture was scanned."""
+        return self._search.full_scans
+
+    def locate(self, frame: Frame, watch: Stopwatch | None = None) -> Sighting:
+        """Find the faces of a frame.
+
+        Args:
+            frame: the next one of its source, where there is a tracker.
+            watch: gets the laps "gray", "find", "verify" and "track", of those that were needed.
+
+        Raises:
+            ValueError: there is a tracker, and the frame's time is not after that of the one before.
+        """
+        watch = watch or Stopwatch()
+        if self._tracker is not None:
+            self._follow(frame, self._tracker)
+        if self._region is None:
+            return self._locate(frame, watch)
+        part = replace(frame, image=crop(frame.image, self._region))
+        return self._locate(part, watch).moved(self._region.x, self._region.y)
+
+    def outlook(self, timestamp: float) -> Outlook:
+        """Where the faces that are shown at this time, seconds, will be from now on; nowhere without a tracker."""
+        return self._tracker.outlook(timestamp) if self._tracker else Outlook()
+
+    def _follow(self, frame: Frame, tracker: FaceTracker) -> None:
+        """See that a frame goes on where the last one ended; pictures of another size begin anew."""
+        if frame.timestamp <= self._time:
+            times = f"expected a timestamp after {self._time:g} s, got {frame.timestamp:g} s"
+            raise ValueError(f"frame {frame.index}: {times}; faces are followed in frames that come in order")
+        if frame.image.shape[:2] != self._shape:
+            tracker.clear()
+            self._search.clear()
+        self._time, self._shape = frame.timestamp, frame.image.shape[:2]
+
+    def _locate(self, frame: Frame, watch: Stopwatch) -> Sighting:
+        search, tracker = self._search, self._tracker
+        height, width = frame.image.shape[:2]
+        places = tracker.places(frame.timestamp) if tracker else ()
+        if tracker is not None and not search.is_due(frame.timestamp, places):
+            faces = tracker.faces(frame.timestamp, (width, height))
+            watch.lap("track")
+            return Sighting(faces, _boxes(places))
+        gray = np.asarray(cv2.cvtColor(frame.image, cv2.COLOR_BGR2GRAY), np.uint8)
+        watch.lap("gray")
+        detections = search.find(gray, frame.timestamp, places)
+        watch.lap("find")
+        found = _boxes(detections)
+        if self._verifier is not None:
+            detections = _verified(frame.image, detections, places, self._verifier)
+            watch.lap("verify")
+        if tracker is None:
+            boxes = sorted((detection.box for detection in detections), key=lambda box: (box.x, box.y))
+            return Sighting(tuple(Face(box, number) for number, box in enumerate(boxes, start=1)), found)
+        faces = tracker.update(detections, frame.timestamp, (width, height))
+        watch.lap("track")
+        return Sighting(faces, (*found, *_boxes(tracker.places(frame.timestamp))))
+
+
+def _boxes(found: Sequence[Detection] | Sequence[Place]) -> tuple[Box, ...]:
+    return tuple(one.box for one in found)
+
+
+def _verified(image: Image, detections: Sequence[Detection], places: Sequence[Place], verifier: FaceVerifier) -> list[Detection]:
+    """The detections without the new ones that are no faces; a face that is shown already is not verified again."""
+    shown = [place.box for place in places if place.standing in (Standing.SEEN, Standing.MISSED)]
+    overlaps = intersection_over_union([found.box for found in detections], shown)
+    unknown = [found for found, row in zip(detections, overlaps, strict=True) if not (row >= SAME_FACE).any()]
+    answers = verifier.are_faces([crop(image, found.box) for found in unknown])
+    refused = {found.box for found, is_face in zip(unknown, answers, strict=True) if not is_face}
+    return [found for found in detections if found.box not in refused]

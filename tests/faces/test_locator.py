@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from typing_extensions import override
+
+from emodetect.faces.locator import FaceLocator
+from emodetect.faces.tracker import FaceTracker
+from emodetect.types import Box, Detection, Face
+from tests.builders import make_frame, make_image
+from tests.faces.scripted import BLUE, RED, OnlyBlue, Scripted, two_colors
+
+
+def test_the_detector_gets_the_gray_picture() -> None:
+    detector = Scripted()
+    FaceLocator(detector).locate(make_frame(make_image(64, 48)))
+    assert detector.shapes == [(48, 64)]
+
+
+def test_locate_follows_faces_of_a_frame_to_the_picture_of_its_size() -> None:
+    # The tracker clips to width and height, in this order.
+    locator = FaceLocator(Scripted(Box(350, 150, 100, 100)), tracker=FaceTracker())
+    [face] = locator.locate(make_frame(make_image(400, 200))).faces
+    assert face == Face(Box(350, 150, 50, 50), 1)
+
+
+def test_what_the_verifier_refuses_is_no_face() -> None:
+    verifier = OnlyBlue()
+    [face] = FaceLocator(Scripted(BLUE, RED), verifier=verifier).locate(make_frame(two_colors())).faces
+    assert face.box == BLUE
+    assert verifier.asked == 2
+
+
+def test_a_face_that_is_followed_is_not_verified_again() -> None:
+    verifier = OnlyBlue()
+    locator = FaceLocator(Scripted(BLUE), verifier=verifier, tracker=FaceTracker())
+    for index in range(20):
+        [face] = locator.locate(make_frame(two_colors(), index, index / 25)).faces
+    assert face.track_id == 1
+    assert verifier.asked == 1
+
+
+def test_a_false_face_is_verified_whenever_it_is_found() -> None:
+    verifier = OnlyBlue()
+    locator = FaceLocator(Scripted(RED), verifier=verifier, tracker=FaceTracker())
+    for index in range(20):
+        assert locator.locate(make_frame(two_colors(), index, index / 25)).faces == ()
+    assert verifier.asked == locator.full_scans > 1
+
+
+def test_what_is_refused_or_not_believed_yet_is_still_a_place_that_may_hold_a_face() -> None:
+    sighting = FaceLocator(Scripted(BLUE, RED), verifier=OnlyBlue()).locate(make_frame(two_colors()))
+    assert set(sighting.seen) == {BLUE, RED}
+
+    sighting = FaceLocator(Scripted(BLUE), tracker=FaceTracker(confirm=1000)).locate(make_frame(two_colors()))
+    assert sighting.faces == ()
+    assert BLUE in sighting.seen
+
+
+def test_a_face_that_is_lost_may_still_be_there() -> None:
+    detector = Scripted(BLUE)
+    locator = FaceLocator(detector, tracker=FaceTracker(), scan_every=0)
+    assert locator.locate(make_frame(two_colors())).seen[0] == BLUE
+    detector.detections = []
+
+    for timestamp in (0.2, 0.6, 0.9):
+        assert BLUE in locator.locate(make_frame(two_colors(), 1, timestamp)).seen
+    assert locator.locate(make_frame(two_colors(), 1, 1.5)).seen == ()
+
+
+def test_every_frame_can_be_scanned_so_that_no_face_is_found_late() -> None:
+    class Counting(Scripted):
+        scans = 0
+
+        @override
+        def detect(self, gray: npt.NDArray[np.uint8]) -> list[Detection]:
+            self.scans += 1
+            return super().detect(gray)
+
+    detector = Counting(BLUE)
+    locator = FaceLocator(detector, tracker=FaceTracker(), scan_every=0)
+    for index in range(20):
+        locator.locate(make_frame(two_colors(), index, index / 25))
+    assert detector.scans == 20
