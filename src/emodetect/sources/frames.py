@@ -14,7 +14,7 @@ from emodetect.sources.camera import LiveCapture, LiveSource
 from emodetect.sources.pictures import Color, Picture, iterate_pictures, load_named
 from emodetect.sources.video import DEFAULT_RATE, ClipPart, VideoFile
 from emodetect.system.assumptions import warn_once
-from emodetect.text.numbers import check_number
+from emodetect.text.numbers import MOST_NUMBER, check_number
 from emodetect.types import Frame
 
 Source: TypeAlias = "str | os.PathLike[str] | int | Iterable[Picture]"
@@ -70,8 +70,8 @@ def _opened(source: str | os.PathLike[str] | Integral) -> Path | LiveSource:
     """The clip or the live source that is named."""
     if isinstance(source, os.PathLike):
         return Path(source)
-    if isinstance(source, Integral) and int(source) < 0:
-        raise UsageError(f"expected a camera's number, from 0 on, got {source}")
+    if isinstance(source, Integral):
+        check_number("a camera's number", source, 0, MOST_NUMBER)
     found = LiveSource.parse(str(source))
     return Path(str(found.target)) if found.kind == "file" else found
 

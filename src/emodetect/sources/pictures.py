@@ -37,8 +37,8 @@ def load_image(picture: Picture, *, color: Color = "bgr") -> Image:
     Files, bytes and PIL images come out upright, by their EXIF data. What is transparent shows white.
 
     Args:
-        picture: a file, the bytes of one, a PIL image, a `Frame`, or a uint8 array: (height, width) or (height, width, 1) if it is
-            gray, or (height, width, channels) with 3 or 4 channels, of which the fourth says how opaque a pixel is.
+        picture: a file, the bytes of one, a PIL image, a `Frame`, or a uint8 array: gray as (height, width) or
+            (height, width, 1), or (height, width, channels) with 3 or 4 channels, of which the fourth says how opaque a pixel is.
         color: the order of an array's channels, "bgr" as OpenCV has it, or "rgb". Other pictures say it themselves.
 
     Returns:
