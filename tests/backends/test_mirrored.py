@@ -18,7 +18,7 @@ from emodetect.backends.keras_cnn import KerasBackend
 from emodetect.backends.mirrored import MirroredBackend
 from emodetect.backends.registry import create_backend, with_views
 from emodetect.benchmark.measure import Configuration
-from emodetect.cli import cli
+from emodetect.cli.group import cli
 from emodetect.errors import UsageError
 from emodetect.types import EMOTIONS, Image
 from tests.builders import write_clip

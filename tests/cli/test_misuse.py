@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from emodetect.cli import _leave
+from emodetect.cli.main import _leave
 from emodetect.errors import EmodetectError, OutputError, SourceError
 from emodetect.sources.camera import LiveSource
 from emodetect.sources.images import read_image

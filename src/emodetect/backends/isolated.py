@@ -266,9 +266,10 @@ class IsolatedBackend(EmotionBackend):
         self._watch.expect_answer(bounds.call_seconds if bounds else math.inf)
         self._send(pickle.dumps((method, [crop.shape for crop in crops])), *map(np.ascontiguousarray, crops))
         about, stream = self._receive()
+        numbers = stream.read(4 * len(crops) * columns) if about.get("columns") == columns else b""
+        self._watch.expect_nothing()
         if about.get("columns") != columns:
             raise ModelError(f"expected scores of shape {(len(crops), columns)}, got {(len(crops), about.get('columns'))}")
-        numbers = stream.read(4 * len(crops) * columns)
         if len(numbers) < 4 * len(crops) * columns:
             raise self._end()
         return np.frombuffer(numbers, np.float32).reshape(len(crops), columns)
@@ -282,7 +283,7 @@ class IsolatedBackend(EmotionBackend):
             self._process.stdin.flush()
 
     def _receive(self) -> tuple[dict[str, Any], IO[bytes]]:
-        """The next answer, and where its numbers follow.
+        """The next answer, and where its numbers follow; until these are there, time runs on.
 
         Raises:
             EmodetectError: the backend failed, or its process ended.
@@ -294,13 +295,13 @@ class IsolatedBackend(EmotionBackend):
         header = stream.read(HEADER.size)
         size = HEADER.unpack(header)[0] if len(header) == HEADER.size else 0
         text = stream.read(size) if 0 < size <= _MOST_JSON else b""
-        self._watch.expect_nothing()
-        if not text or len(text) < size:
+        about: dict[str, Any] = {}
+        with contextlib.suppress(ValueError, TypeError, RecursionError):
+            about = dict(json.loads(text))
+        if "columns" not in about:
+            self._watch.expect_nothing()
+        if not about:
             raise self._end()
-        try:
-            about: dict[str, Any] = dict(json.loads(text))
-        except (ValueError, TypeError):
-            raise self._end() from None
         kind = about.get("kind")
         if kind == OUT_OF_MEMORY:
             raise self._error(self._watch.too_much_memory())
@@ -338,7 +339,8 @@ class IsolatedBackend(EmotionBackend):
         elif bounds is not None and -code == getattr(signal, "SIGXCPU", None):
             return self._error(watch.too_slow())
         else:
-            how = f"was ended by {signal.Signals(-code).name}"
+            known = -code in set(signal.Signals)
+            how = f"was ended by {signal.Signals(-code).name if known else f'signal {-code}'}"
             if -code in {getattr(signal, name, None) for name in ("SIGKILL", "SIGABRT", "SIGBUS")}:
                 how += ", perhaps for want of memory"
                 how += f" (--max-model-memory is {size_in_words(bounds.memory)})" if bounds else ""

@@ -10,12 +10,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from emodetect.cli.configuration import configuration_in_use, key_of
-from emodetect.cli.options import NAME, OutputName, OutputPath
-from emodetect.errors import OutputError
+from emodetect.cli.types import NAME, OutputName, OutputPath
+from emodetect.errors import OutputError, UsageError
 from emodetect.text.printable import public_name
 
 if TYPE_CHECKING:
     from emodetect.system.output_files import Inputs
+
+PICTURE_SUFFIXES = (".png", ".pdf", ".svg")
+"""Endings of the files that plots are saved in."""
+
+REPORT_SUFFIXES = (".html", ".htm")
 
 _NOUNS = {"clip": "clip", "log": "log", "source": "clip"}
 """What an input is called in messages, by parameter; others by their option."""
@@ -50,6 +55,16 @@ def check_outputs(
     check(wanted, inputs, overwrite=overwrite)
     _refuse_parts_of_playlists([output.path for output in wanted])
     return inputs
+
+
+def check_anonymize(method: str | None, saved: object, option: str) -> None:
+    """See that something is saved in which faces could be hidden.
+
+    Raises:
+        UsageError: nothing is; ``option`` would.
+    """
+    if method is not None and saved is None:
+        raise UsageError(f"--anonymize goes with {option}: it hides the faces in what is saved")
 
 
 def _refuse_parts_of_playlists(outputs: Iterable[Path]) -> None:

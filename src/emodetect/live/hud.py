@@ -11,7 +11,7 @@ from emodetect.drawing.lettering import BASELINE, LINE, unit_for
 from emodetect.drawing.palette import WHITE, Color
 from emodetect.drawing.phrases import Phrase
 from emodetect.drawing.style import Style
-from emodetect.live.view import KEYS
+from emodetect.live.keys import KEYS
 from emodetect.types import Box, Image
 
 _GRAY: Color = (215, 215, 215)

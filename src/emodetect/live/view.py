@@ -1,15 +1,20 @@
-"""How the live window looks at the moment, and the keys that change it."""
+"""How the live window looks at the moment."""
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from enum import Enum
+from pathlib import Path
 
 from emodetect.drawing.phrases import Phrase
 from emodetect.drawing.style import Style
+from emodetect.errors import OutputError
 from emodetect.faces.detector import MinFace
+from emodetect.live.keys import Command
+
+_log = logging.getLogger(__name__)
 
 _NOTICE_SECONDS = 4.0
 """How long a message stays."""
@@ -21,55 +26,6 @@ _MIN_FACE_PIXELS = 16.0, 2000.0
 
 _SMOOTHING_STEP = 0.1
 _MOST_SMOOTHING = 3.0
-
-
-class Command(Enum):
-    """What a key asks for; the value is what the help says of it."""
-
-    QUIT = Phrase.QUIT
-    PAUSE = Phrase.PAUSE
-    SNAPSHOT = Phrase.SNAPSHOT
-    RECORD = Phrase.RECORD
-    MIRROR = Phrase.MIRROR
-    BARS = Phrase.BARS
-    LABELS = Phrase.LABELS
-    NUMBERS = Phrase.NUMBERS
-    STRIP = Phrase.STRIP
-    LARGER_FACES = Phrase.LARGER_FACES
-    SMALLER_FACES = Phrase.SMALLER_FACES
-    LESS_SMOOTHING = Phrase.LESS_SMOOTHING
-    MORE_SMOOTHING = Phrase.MORE_SMOOTHING
-    NEXT_BACKEND = Phrase.NEXT_BACKEND
-    HELP = Phrase.HELP
-
-
-ESCAPE = "\x1b"
-
-KEYS: dict[Command, tuple[str, str | Phrase]] = {
-    Command.QUIT: (f"qQ{ESCAPE}", "q Esc"),
-    Command.PAUSE: (" ", Phrase.SPACE_KEY),
-    Command.SNAPSHOT: ("sS", "s"),
-    Command.RECORD: ("rR", "r"),
-    Command.MIRROR: ("mM", "m"),
-    Command.BARS: ("bB", "b"),
-    Command.LABELS: ("lL", "l"),
-    Command.NUMBERS: ("fF", "f"),
-    Command.STRIP: ("tT", "t"),
-    Command.LARGER_FACES: ("+=", "+"),
-    Command.SMALLER_FACES: ("-_", "-"),
-    Command.LESS_SMOOTHING: ("[", "["),
-    Command.MORE_SMOOTHING: ("]", "]"),
-    Command.NEXT_BACKEND: ("\t", "tab"),
-    Command.HELP: ("?hH", "? h"),
-}
-"""The characters of each command's keys, and how the help writes them."""
-
-_BY_CHARACTER = {character: command for command, (characters, _) in KEYS.items() for character in characters}
-
-
-def command_of(character: str) -> Command | None:
-    """What a key asks for; None for a key without a meaning."""
-    return _BY_CHARACTER.get(character)
 
 
 @dataclass(frozen=True)
@@ -145,6 +101,11 @@ class View:
         about_what = about or (phrase, *values.values())
         others = {key: notice for key, notice in self._notices.items() if key != about_what}
         self._notices = {**others, about_what: _Notice(phrase, values, time.monotonic() + _NOTICE_SECONDS)}
+
+    def complain(self, about: str, path: Path, error: OutputError) -> None:
+        """Tell that a file cannot be written: in short in the window, and why in the log."""
+        self.say(Phrase.CANNOT_SAVE, about, path=path.name)
+        _log.warning("%s", error)
 
     def notices(self, style: Style) -> list[str]:
         """The messages in the style's language, while they stay; none while the help lies over them, which they wait for."""

@@ -9,6 +9,7 @@ import cv2
 from typing_extensions import Self
 
 from emodetect.errors import OutputError
+from emodetect.live.keys import Command, command_of
 from emodetect.system.display import display_problem, screen_size, window_problem
 from emodetect.system.native_output import quiet_native_output
 from emodetect.text.printable import one_line
@@ -88,6 +89,12 @@ class Window:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
+
+
+def wants_to_quit(window: Window) -> bool:
+    """Whether the user has closed a window in which nothing is shown yet, or pressed a key for it."""
+    # In this order: the window is closed while its events are handled.
+    return Command.QUIT in map(command_of, window.pressed()) or not window.is_open
 
 
 def fitted(size: tuple[int, int], screen: tuple[int, int]) -> tuple[int, int]:

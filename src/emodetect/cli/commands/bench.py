@@ -11,15 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from emodetect.cli.factories import describe_settings
 from emodetect.cli.messages import detail, show_json, shows_progress
 from emodetect.cli.options import (
-    NAME,
-    PATH,
     common_options,
-    complete_backend,
-    complete_model,
     conventions_options,
-    describe_settings,
     detector_option,
     format_option,
     max_pixels_option,
@@ -27,6 +23,8 @@ from emodetect.cli.options import (
     playlists_option,
     views_option,
 )
+from emodetect.cli.shell_completion import complete_backend, complete_model
+from emodetect.cli.types import NAME, PATH
 from emodetect.errors import UsageError
 from emodetect.text.printable import counted, one_line
 

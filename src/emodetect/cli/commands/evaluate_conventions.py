@@ -8,8 +8,8 @@ from functools import partial
 from pathlib import Path
 
 from emodetect.backends.conventions import ModelConventions
+from emodetect.cli.factories import make_backend
 from emodetect.cli.messages import show, show_json
-from emodetect.cli.options import make_backend
 from emodetect.cli.progress import progress_bar
 from emodetect.cli.table import print_table
 from emodetect.text.printable import counted, one_line

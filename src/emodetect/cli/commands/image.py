@@ -12,28 +12,21 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from emodetect.cli.factories import make_backend, make_caption_style, make_detector, make_style, make_verifier
 from emodetect.cli.image_results import FORMATS, open_results
 from emodetect.cli.messages import detail, note, say
 from emodetect.cli.options import (
-    OUTPUT,
-    OUTPUT_NAME,
-    PHOTO,
     anonymize_option,
     backend_options,
-    check_anonymize,
     common_options,
-    complete_file,
     detector_options,
-    make_backend,
-    make_caption_style,
-    make_detector,
-    make_style,
-    make_verifier,
     max_pixels_option,
     overwrite_option,
     style_options,
 )
-from emodetect.cli.output_paths import check_outputs
+from emodetect.cli.output_paths import check_anonymize, check_outputs
+from emodetect.cli.shell_completion import complete_file
+from emodetect.cli.types import OUTPUT, OUTPUT_NAME, PHOTO
 from emodetect.errors import BackendError, EmodetectError, OutputError, SourceError
 from emodetect.text.printable import counted, one_line, public_name
 

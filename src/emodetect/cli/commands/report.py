@@ -8,16 +8,9 @@ import click
 
 from emodetect.cli.configuration import given_elsewhere
 from emodetect.cli.messages import detail, note
-from emodetect.cli.options import (
-    OUTPUT,
-    PATH,
-    REPORT_SUFFIXES,
-    common_options,
-    max_pixels_option,
-    overwrite_option,
-    playlists_option,
-)
-from emodetect.cli.output_paths import check_outputs
+from emodetect.cli.options import common_options, max_pixels_option, overwrite_option, playlists_option
+from emodetect.cli.output_paths import REPORT_SUFFIXES, check_outputs
+from emodetect.cli.types import OUTPUT, PATH
 from emodetect.text.printable import counted, one_line
 
 

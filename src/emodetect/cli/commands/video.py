@@ -11,30 +11,21 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from emodetect.cli.clip_options import make_part, make_region, part_options
+from emodetect.cli.factories import detector_in_words, make_backend, make_caption_style, make_detector, make_style, make_verifier
 from emodetect.cli.messages import detail, note
 from emodetect.cli.options import (
-    OUTPUT,
-    PATH,
-    PICTURE_SUFFIXES,
-    REPORT_SUFFIXES,
     anonymize_option,
     backend_options,
-    check_anonymize,
     common_options,
-    detector_in_words,
     detector_options,
-    make_backend,
-    make_caption_style,
-    make_detector,
-    make_style,
-    make_verifier,
     max_pixels_option,
     overwrite_option,
     playlists_option,
     smoothing_option,
     style_options,
 )
-from emodetect.cli.output_paths import check_outputs
+from emodetect.cli.output_paths import PICTURE_SUFFIXES, REPORT_SUFFIXES, check_anonymize, check_outputs
+from emodetect.cli.types import OUTPUT, PATH
 from emodetect.errors import UsageError
 from emodetect.text.printable import counted, one_line
 
