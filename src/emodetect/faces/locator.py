@@ -91,7 +91,8 @@ class FaceLocator:
             watch: gets the laps "gray", "find", "verify" and "track", of those that were needed.
 
         Raises:
-            ValueError: there is a tracker, and the frame's time is not after that of the one before.
+            ValueError: there is a tracker, and the frame's time is not after that of the one before; it may be the same where each
+                frame is scanned.
         """
         watch = watch or Stopwatch()
         if self._tracker is not None:
@@ -107,7 +108,8 @@ class FaceLocator:
 
     def _follow(self, frame: Frame, tracker: FaceTracker) -> None:
         """See that a frame goes on where the last one ended; pictures of another size begin anew."""
-        if frame.timestamp <= self._time:
+        stands_still = frame.timestamp == self._time and not self._search.is_always_due
+        if frame.timestamp < self._time or stands_still:
             times = f"expected a timestamp after {self._time:g} s, got {frame.timestamp:g} s"
             raise ValueError(f"frame {frame.index}: {times}; faces are followed in frames that come in order")
         if frame.image.shape[:2] != self._shape:

@@ -64,6 +64,11 @@ class FaceSearch:
         self._looked = self._scanned = float("-inf")
         self._templates: dict[int, tuple[float, FaceTemplate]] = {}
 
+    @property
+    def is_always_due(self) -> bool:
+        """Whether each frame is looked at, whatever its time."""
+        return not self._every
+
     def is_due(self, timestamp: float, places: Sequence[Place]) -> bool:
         """Whether to look at a frame of this time, seconds, at all: not while all faces were found a moment ago."""
         if self._is_scan_due(timestamp, places):
