@@ -65,14 +65,14 @@ def test_bytes_that_are_no_picture(data: bytes, said: str) -> None:
         load_image(data)
 
 
-def test_bytes_have_the_limits_of_files(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bytes_have_the_limits_of_files(photo: Image, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VARIABLE, "1000")
     with pytest.raises(SourceError, match="announces more than 1000 pixels"):
-        load_image(content(PIL.Image.open(PHOTO), "PNG"))
+        load_image(content(pil(photo), "PNG"))
     with pytest.raises(SourceError, match=r"is a file of .* may have"):
         load_image(bytes(2**26 + 1))
     with pytest.raises(SourceError, match="more than 1000 pixels"):
-        load_image(PIL.Image.open(PHOTO))
+        load_image(pil(photo))
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))

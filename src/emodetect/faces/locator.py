@@ -91,8 +91,8 @@ class FaceLocator:
             watch: gets the laps "gray", "find", "verify" and "track", of those that were needed.
 
         Raises:
-            ValueError: there is a tracker, and the frame's time is not after that of the one before; it may be the same where each
-                frame is scanned.
+            ValueError: there is a tracker, and the frame's time is not after that of the one before; where each frame is
+                scanned it may be the same.
         """
         watch = watch or Stopwatch()
         if self._tracker is not None:
