@@ -351,7 +351,7 @@ def test_faces_are_looked_for_in_a_region(region: Any, faces: int, photo: Image,
     "region", ["abcd", (1, 2, 3), 5, (0, 0.5, 600, 300), (0, 0, 600, 300), (-1, 0, 5, 5), (0, 0, float("nan"), 1)]
 )
 def test_regions_that_make_no_sense(region: Any, fake: list[FakeBackend]) -> None:
-    with pytest.raises(UsageError, match=r"region|roi"):
+    with pytest.raises(UsageError, match=r"`?region"):
         next(stream([make_image()], frames_per_second=25, region=region, backend="fake"))
 
 

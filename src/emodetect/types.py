@@ -264,7 +264,7 @@ class FaceReading:
         return self.held or self.scores.dominant
 
     def as_dict(self) -> dict[str, Any]:
-        """The reading as `emodetect image --format json` writes it; emotion, confidence and scores are None if not known."""
+        """The reading as the output contract has it for a photo; emotion, confidence and scores are None if not known."""
         scores = self.scores
         return {
             "box": self.box.as_dict(),
