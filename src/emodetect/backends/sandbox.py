@@ -36,7 +36,8 @@ _PROCESSORS = os.cpu_count() or 1
 
 _SYSTEM_FOLDERS = ("/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/local/lib", "/lib", "/lib64", "/opt/rocm/lib", "/nix/store",
                    "/sys/devices/system/cpu", "/sys/devices/system/node")  # fmt: skip
-_SYSTEM_FILES = ("/proc/self/auxv", "/proc/self/cgroup", "/proc/self/maps", "/proc/self/mountinfo", "/proc/self/stat",
+_SYSTEM_FILES = ("/proc/self/auxv", "/proc/self/cgroup", "/proc/self/cmdline", "/proc/self/maps", "/proc/self/mountinfo",
+                 "/proc/self/stat",
                  "/proc/self/statm", "/proc/self/status", "/etc/ld.so.cache", "/proc/cpuinfo",
                  "/proc/meminfo", "/proc/stat", "/dev/urandom", "/dev/random", "/dev/zero")  # fmt: skip
 _NOWHERE = os.devnull

@@ -69,7 +69,7 @@ def find_style(language: str, font: Path | None = None) -> Style | None:
             lettering = FontLettering(font)
         except OSError as error:
             problem = "cannot be read as a font" if font.exists() else f"no such file{did_you_mean_file(font)}"
-            raise SourceError(f"{font}: {problem}; --font names a .ttf, .otf or .ttc file") from error
+            raise SourceError(f"{font}: {problem}", parameter="font", hint="`font` names a .ttf, .otf or .ttc file") from error
         if not lettering.covers(letters):
             lettering = None
     return None if lettering is None else Style(language, lettering)

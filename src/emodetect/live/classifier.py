@@ -81,6 +81,7 @@ class Classifier:
         self._active: _Chosen | None = None
         self._pending: _Chosen | None = None
         self._loaded: Latest[_Chosen] = Latest()
+        self._loaders: list[threading.Thread] = []
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="classify", daemon=True)
 
@@ -131,7 +132,9 @@ class Classifier:
             given_up, self._pending = self._pending, chosen
         if given_up is not None:
             given_up.backend.cancel()
-        threading.Thread(target=self._load, args=(chosen,), name="load", daemon=True).start()
+        loader = threading.Thread(target=self._load, args=(chosen,), name="load", daemon=True)
+        self._loaders = [*(thread for thread in self._loaders if thread.is_alive()), loader]
+        loader.start()
 
     def _load(self, chosen: _Chosen) -> None:
         failure: BaseException | None = None
@@ -207,3 +210,5 @@ class Classifier:
             self._active.backend.cancel()
         if self._thread.ident:
             self._thread.join(timeout=2.0)
+        for loader in self._loaders:
+            loader.join(timeout=2.0)  # it removes the copy of a model that it has made

@@ -13,8 +13,10 @@ from emodetect.drawing.anonymize import anonymize
 from emodetect.drawing.overlay import Layout, Strip, Style, draw, mirrored, resized
 from emodetect.drawing.phrases import Phrase
 from emodetect.emotions.stable_labels import SteadyLabels
+from emodetect.faces.hiding import HiddenFaces
 from emodetect.live.hud import draw_help, draw_marks, place_marks
 from emodetect.live.view import View
+from emodetect.sinks.anonymized import HIDDEN_SECONDS
 from emodetect.types import Box, Frame, FrameResult, Image
 
 _HINT_SECONDS = 6.0
@@ -87,10 +89,14 @@ class Renderer:
         self._view, self._style, self._anonymize_by = view, style or Style(), anonymize_by
         self._steady, self._strip, self._layout = SteadyLabels(), Strip(), Layout()
         self._somebody = 0.0
+        self._seen: deque[tuple[float, tuple[Box, ...]]] = deque()
         self.pace = Pace()
 
     def update(self, result: FrameResult) -> FrameResult:
         """Take the next frame's result; returns it with stable labels, as they are shown."""
+        while self._seen and result.timestamp - self._seen[0][0] > HIDDEN_SECONDS:
+            self._seen.popleft()
+        self._seen.append((result.timestamp, result.seen))
         steady = self._steady.update(result)
         self._strip.update(steady)
         return steady
@@ -106,7 +112,7 @@ class Renderer:
             A new image, uint8 (height, width, 3) BGR.
         """
         if self._anonymize_by is not None:
-            boxes = (*result.seen, *(reading.box for reading in result.readings))
+            boxes = {box for _, seen in self._seen for box in seen} | set(HiddenFaces().find(frame, result))
             frame = replace(frame, image=anonymize(frame.image, boxes, self._anonymize_by))
         return self._annotated(frame, result)
 

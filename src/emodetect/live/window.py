@@ -116,6 +116,6 @@ def check_display() -> None:
         OutputError: OpenCV can open no window, or there is no display to draw on.
     """
     if problem := window_problem(cv2.getBuildInformation()):
-        raise OutputError(f"{problem.what}: {problem.cure}; or use --no-window with --log or --record")
+        raise OutputError(f"{problem.what}: {problem.cure}", hint="or use `no_window` with `log` or `record`")
     if missing := display_problem():
-        raise OutputError(f"{missing}; use --no-window with --log or --record, or run it in a desktop session")
+        raise OutputError(missing, hint="use `no_window` with `log` or `record`, or run it in a desktop session")

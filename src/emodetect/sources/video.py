@@ -55,6 +55,9 @@ _MOST_STRETCHED = 8.0
 _NO_TIME_LIMITS = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, 0, cv2.CAP_PROP_READ_TIMEOUT_MSEC, 0]
 """OpenCV's time limits go on while the process is stopped (Ctrl-Z), and would then end the clip early, without a word."""
 
+_PATIENCE = 60.0
+"""How long FFmpeg may take to end once its pictures have, seconds. It takes a few milliseconds."""
+
 _SQUARE = 0.02
 """Pixels that are wider than high, or the other way, by less than this share count as square: they often come of rounding."""
 
@@ -133,10 +136,10 @@ class VideoFile:
         with quiet_native_output() if self.file.is_regular else nullcontext():
             self._first = self._capture.read() if self._capture.isOpened() else (False, None)
         if not self._first[0]:
-            hint = meant_for_another(path, "video")
+            meant, hint = meant_for_another(path, "video"), None
             if self.file.is_regular and not allows_playlists() and is_playlist(path):
-                hint = "; if it is a playlist, --allow-playlists reads the files that it names"
-            raise SourceError(f"{path}: not a video that can be read, or without frames{hint}")
+                meant, hint = "", "if it is a playlist, `allow_playlists` reads the files that it names"
+            raise SourceError(f"{path}: not a video that can be read, or without frames{meant}", hint=hint)
         facts = clip_facts(self.file) if self.file.is_regular else self._facts_of_pipe()
         if not facts.is_convertible:
             raise SourceError(f"{path}: its colors are of a kind that cannot be converted; convert it to YUV with BT.709 first")
@@ -148,8 +151,10 @@ class VideoFile:
         self._filters = "yadif=deint=interlaced," if facts.is_interlaced else ""
         if not facts.has_pictures:
             raise SourceError(f"{path}: holds a cover picture, but no video")
-        if facts.is_interlaced or self.file.video_track:
-            # Of interlaced pictures, OpenCV's own FFmpeg gives black, or what was in memory; and it knows the first track only.
+        stored = np.asarray(self._first[1]).shape[1::-1]
+        # Of interlaced pictures, OpenCV's own FFmpeg gives black, or what was in memory; it knows the first track only, and not
+        # all ways to cut pictures.
+        if facts.is_interlaced or self.file.video_track or facts.is_cut_left or facts.size not in (None, stored):
             self._first = self._convert()
         self.orientation, self.is_turned_oddly = self._find_orientation(facts.matrix)
         height, width = np.asarray(self._first[1]).shape[:2]
@@ -200,6 +205,20 @@ class VideoFile:
             kill_child(self._converter)
             self._converter.communicate()
             self._converter = None
+
+    def _check_converter(self) -> None:
+        """See, once no more pictures come, that FFmpeg has ended by itself.
+
+        Raises:
+            SourceError: it was killed, or has more.
+        """
+        if self._converter is not None:
+            try:
+                killed = self._converter.wait(_PATIENCE) < 0
+            except subprocess.TimeoutExpired:
+                raise SourceError(f"{self.path}: the pictures that FFmpeg converts cannot be read to their end") from None
+            if killed:
+                raise SourceError(f"{self.path}: FFmpeg, which converts its pictures, was killed, perhaps for want of memory")
 
     def _find_orientation(self, matrix: Sequence[int] | None) -> tuple[Orientation, bool]:
         """The orientation, and whether it is only the nearest to what the file says."""
@@ -287,6 +306,8 @@ class VideoFile:
             before, here = here, self._container_time(index)
             passed += max(0.0, here - before)
             time = round(clock.next(here) if ok else clock.after(), 6)
+        if not ok:
+            self._check_converter()
         if not reached:
             limit = "" if ok and index else f"; it {'begins' if ok else 'ends'} at {time:.2f} s"
             raise SourceError(f"{self.path}: has no frame {self._part}{limit}")
