@@ -17,7 +17,7 @@ from emodetect.backends.isolated import IsolatedBackend
 from emodetect.backends.keras_cnn import KerasBackend
 from emodetect.backends.mirrored import MirroredBackend
 from emodetect.backends.registry import BackendSettings, create_backend, with_views
-from emodetect.benchmark.measure import options_of
+from emodetect.cli.commands.bench import options_of
 from emodetect.cli.group import cli
 from emodetect.errors import UsageError
 from emodetect.types import EMOTIONS, Image

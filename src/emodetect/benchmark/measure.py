@@ -38,15 +38,6 @@ def peer_of(settings: BackendSettings) -> str | None:
     return settings.model if Path(settings.model or "").suffix.lower() in {".h5", ".hdf5", ".keras"} else None
 
 
-def options_of(settings: BackendSettings) -> list[str]:
-    """The options of the command line that choose a backend."""
-    model = ["--model", settings.model] if settings.model else []
-    views = ["--views", str(settings.views)] if settings.views > 1 else []
-    limit = settings.max_model_memory
-    memory = [f"--max-model-memory={limit}"] if limit != BackendSettings.max_model_memory else []
-    return ["--backend", settings.name, *model, *settings.conventions.as_options(), *views, *memory]
-
-
 @dataclass
 class Runs:
     """Several runs over the clip.
@@ -93,6 +84,7 @@ class Bench:
         compare: measure the tutorial's loop beside each: with the same file for a Keras model, with DeepFace otherwise. Where
             DeepFace lacks its weights and there is a Keras model, that one alone has a loop beside it.
         detector: what finds the faces, as for `create_detector`.
+        options_of: the options of the command line for one photo that stand for a configuration.
         progress: called with what is being done.
     """
 
@@ -104,10 +96,11 @@ class Bench:
         rounds: int,
         compare: bool = False,
         detector: str = CLIPS.detector.name,
+        options_of: Callable[[BackendSettings], Sequence[str]],
         progress: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._clip, self._frames, self._rounds, self._compare = clip, frames, rounds, compare
-        self._detector, self._progress = detector, progress
+        self._detector, self._options_of, self._progress = detector, options_of, progress
 
     def measure(self, configurations: Sequence[BackendSettings]) -> list[dict[str, Any]]:
         """One object a configuration, as the output contract has it.
@@ -162,8 +155,7 @@ class Bench:
 
     def _start(self, configuration: BackendSettings) -> Start:
         self._progress(f"start of {configuration.title}")
-        options = ["--format", "json", "--detector", self._detector, *options_of(configuration)]
-        return measure_start("emodetect", "image", portrait_path(), *options)
+        return measure_start("emodetect", "image", portrait_path(), *self._options_of(configuration))
 
     def _start_tutorial(self, model: str | None) -> Start:
         self._progress(f"start of {_loop_name(model)}")

@@ -17,6 +17,7 @@ from emodetect.text.printable import caption
 
 if TYPE_CHECKING:
     from emodetect.backends.base import EmotionBackend
+    from emodetect.backends.conventions import ModelConventions
     from emodetect.backends.registry import BackendSettings
     from emodetect.drawing.style import Style
     from emodetect.faces.locator import FaceLocator
@@ -106,7 +107,20 @@ def describe_backend(made: EmotionBackend, settings: BackendSettings) -> None:
     """Tell, where details are wanted, which options come from elsewhere, and which backend they make."""
     describe_settings()
     mirrored = ["--views", str(settings.views)] if settings.views > 1 else []
-    detail(f"backend {settings.name}: {' '.join([settings.model or made.name, *settings.conventions.as_options(), *mirrored])}")
+    said = conventions_as_options(settings.conventions)
+    detail(f"backend {settings.name}: {' '.join([settings.model or made.name, *said, *mirrored])}")
+
+
+def conventions_as_options(conventions: ModelConventions) -> list[str]:
+    """The options that say the same, each with its value."""
+    scaling = conventions.scaling
+    values = {
+        "labels": conventions.labels and ",".join(conventions.labels),
+        "scaling": scaling and ",".join(map(repr, (*scaling.scale, *scaling.offset))),
+        "channels": conventions.channels,
+        "output-name": conventions.output_name,
+    }
+    return [f"--{option}={value}" for option, value in values.items() if value]
 
 
 def describe_settings() -> None:

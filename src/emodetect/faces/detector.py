@@ -79,7 +79,7 @@ class DetectorSettings:
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str):
-            raise UsageError(f"detector: expected a name, got {self.name!r}")
+            raise UsageError(f"detector: expected a name, got {self.name!r}", parameter="detector")
         check_number("scale_factor", self.scale_factor, 1.01, 2)
         check_number("min_neighbors", self.min_neighbors, 1, 1000, whole=True)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from emodetect.errors import UsageError
+from emodetect.errors import ModelError, UsageError, about
 from emodetect.faces.detector import DetectorSettings, FaceDetector
 from emodetect.text.suggestions import did_you_mean
 
@@ -10,6 +10,7 @@ DETECTORS = ("haar", "none")
 """Names that `create_detector` takes."""
 
 
+@about("cascade", ModelError)
 def create_detector(settings: DetectorSettings) -> FaceDetector:
     """Make a face detector.
 
@@ -26,7 +27,7 @@ def create_detector(settings: DetectorSettings) -> FaceDetector:
         return WholePicture()
     if settings.name != "haar":
         known = f"there are {', '.join(DETECTORS)}{did_you_mean(settings.name, DETECTORS)}"
-        raise UsageError(f"no detector {settings.name!r}; {known}")
+        raise UsageError(f"no detector {settings.name!r}; {known}", parameter="detector")
     from emodetect.faces.haar import HaarDetector
 
     return HaarDetector(

@@ -7,14 +7,15 @@ import platform
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
-from emodetect.backends.conventions import UNSTATED
+from emodetect.backends.conventions import UNSTATED, quoted
 from emodetect.backends.registry import RESERVED, BackendSettings
-from emodetect.cli.factories import describe_settings
+from emodetect.cli.factories import conventions_as_options, describe_settings
 from emodetect.cli.messages import detail, show_json, shows_progress
 from emodetect.cli.options import (
     common_options,
@@ -26,7 +27,8 @@ from emodetect.cli.options import (
 )
 from emodetect.cli.shell_completion import complete_backend, complete_model
 from emodetect.cli.types import NAME, PATH
-from emodetect.errors import UsageError
+from emodetect.errors import SourceError, UsageError, about
+from emodetect.faces.detector import DetectorSettings
 from emodetect.text.printable import counted, one_line
 
 
@@ -62,18 +64,40 @@ def bench(
     plain, conventions = replace(model_settings, conventions=UNSTATED), model_settings.conventions
     measured = [plain, *(replace(plain, name=name) for name in backends if name != "cnn")]
     if conventions.given and all(model in RESERVED for model in models):
-        raise UsageError(f"{', '.join(conventions.given)}: no model file is measured; name one with --model FILE")
+        raise UsageError(f"{quoted(conventions.given)}: no model file is measured; name one with --model FILE")
     for model in models:
         if model != "embedded":
             measured.append(replace(plain if model in RESERVED else model_settings, model=model))
     _describe(source, detector, frames, rounds, measured)
-    with _progress() as progress, _clip(source, frames) as clip:
-        measuring = Bench(clip, frames=frames, rounds=rounds, compare=compare is not None, detector=detector, progress=progress)
+    with about("source", SourceError), _progress() as progress, _clip(source, frames) as clip:
+        measuring = Bench(
+            clip,
+            frames=frames,
+            rounds=rounds,
+            compare=compare is not None,
+            detector=detector,
+            options_of=partial(start_options, detector=detector),
+            progress=progress,
+        )
         records = measuring.measure(measured)
     if output_format == "json":
         show_json(records)
     else:
         _print_table(records)
+
+
+def start_options(settings: BackendSettings, detector: str = DetectorSettings.name) -> list[str]:
+    """The options of ``image`` that measure a start."""
+    return ["--format", "json", "--detector", detector, *options_of(settings)]
+
+
+def options_of(settings: BackendSettings) -> list[str]:
+    """The options that choose a backend."""
+    model = ["--model", settings.model] if settings.model else []
+    views = ["--views", str(settings.views)] if settings.views > 1 else []
+    limit = settings.max_model_memory
+    memory = [f"--max-model-memory={limit}"] if limit != BackendSettings.max_model_memory else []
+    return ["--backend", settings.name, *model, *conventions_as_options(settings.conventions), *views, *memory]
 
 
 def _describe(source: Path | None, detector: str, frames: int, rounds: int, measured: Sequence[BackendSettings]) -> None:

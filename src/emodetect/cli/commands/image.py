@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from emodetect.cli.factories import make_caption_style, make_pipeline, make_style
+from emodetect.cli.hints import error_message
 from emodetect.cli.image_results import FORMATS, open_results
 from emodetect.cli.messages import detail, note, say
 from emodetect.cli.options import (
@@ -65,6 +66,7 @@ def image(
     from emodetect.cli.progress import progress_bar
     from emodetect.drawing.anonymize import anonymize as hide_faces
     from emodetect.drawing.overlay import draw
+    from emodetect.faces.hiding import HiddenFaces
     from emodetect.faces.whole_picture import look_like_crops
     from emodetect.media.image_file import write_picture
     from emodetect.sinks.records import image_as_dict
@@ -86,6 +88,7 @@ def image(
     if sheet is not None and style is not None:
         captions = make_caption_style(style, language, (photo.name for photo in photos))
         contact_sheet = _contact_sheet(sheet, len(photos), captions)
+    hidden = HiddenFaces() if anonymize else None
     faceless: list[tuple[int, int]] = []
     read = unread = 0
     failed = is_given_up = False
@@ -96,20 +99,22 @@ def image(
     ):
         for address, error in addresses.items():
             failed = True
-            results.add({"path": public_name(address), "error": one_line(str(error))})
-            say(f"emodetect: {error}")
+            text = error_message(error, click.get_current_context())
+            results.add({"path": public_name(address), "error": one_line(text)})
+            say(f"emodetect: {text}")
         # Rows that come one by one on a terminal would tear the bar apart.
         is_visible = len(found) >= _MANY and (output_format == "table" or not sys.stdout.isatty())
         task = progress.add_task("photos", total=len(found), visible=is_visible)
         for path, problem in found.items():
-            picture, result = None, None
+            shown, result = None, None
             try:
                 if problem is not None:
                     raise problem
                 with _enough_memory(path):
                     picture = read_image(path)
                     detail(f"{path}: {picture.shape[1]}x{picture.shape[0]} pixels")
-                    result = pipeline.analyze(Frame(picture), name=str(path))
+                    frame = Frame(picture)
+                    result = pipeline.analyze(frame, name=str(path))
                 height, width = picture.shape[:2]
                 read += 1
                 results.add(image_as_dict(str(path), (width, height), result.readings))
@@ -117,19 +122,18 @@ def image(
                     faceless.append((width, height))
                 failed |= any(reading.scores is None for reading in result.readings)
                 with _enough_memory(path):
-                    if anonymize is not None:
-                        picture = hide_faces(picture, result.seen, anonymize)
+                    shown = picture if hidden is None else hide_faces(picture, hidden.find(frame, result), anonymize or "")
                     if path in targets:
-                        write_picture(draw(picture, result.readings, style=style), targets[path], overwrite=overwrite)
+                        write_picture(draw(shown, result.readings, style=style), targets[path], overwrite=overwrite)
             except EmodetectError as error:
-                failed = True
+                failed, text = True, error_message(error, click.get_current_context())
                 if result is None:  # a copy that cannot be saved takes nothing from what was read
                     unread += problem is None
-                    results.add({"path": public_name(str(path)), "error": one_line(str(error))})
-                say(f"emodetect: {error}")
+                    results.add({"path": public_name(str(path)), "error": one_line(text)})
+                say(f"emodetect: {text}")
                 is_given_up = isinstance(error, BackendError)
             if contact_sheet is not None and os.path.isfile(path):
-                contact_sheet.add(path.name, picture if result else None, result.readings if result else ())
+                contact_sheet.add(path.name, shown, result.readings if result and shown is not None else ())
             progress.advance(task)
             if is_given_up:
                 break

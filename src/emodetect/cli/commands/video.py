@@ -50,11 +50,12 @@ from emodetect.text.printable import counted, one_line
 @common_options
 def video(
     clip: Path, output: Path | None, log: Path | None, report: Path | None, plot: Path | None,
-    start: float | None, end: float | None, every: int, roi: tuple[list[float], bool] | None,
+    start: float | None, end: float | None, every: int, region: tuple[list[float], bool] | None,
     anonymize: str | None, overwrite: bool, language: str | None, font: Path | None, settings: PipelineSettings,
 ) -> None:  # fmt: skip
     """Read the emotions off every frame of a clip, or of a part of it, in order; two runs give the same log."""
     from emodetect.cli.progress import progress_bar
+    from emodetect.faces.hiding import HiddenFaces
     from emodetect.media.ffmpeg import ffmpeg_program
     from emodetect.report.timeline import Timeline
     from emodetect.sinks.anonymized import AnonymizedSink
@@ -66,7 +67,7 @@ def video(
     from emodetect.system.temporary_folders import scratch_folder, sweep
 
     check_anonymize(anonymize, output or report, "--output or --report")
-    if anonymize is not None and roi is not None:
+    if anonymize is not None and region is not None:
         raise UsageError("--anonymize does not go with --roi: faces outside of the region would be neither found nor hidden")
     sweep()
     part = make_part(start, end, every)
@@ -79,13 +80,13 @@ def video(
     with ExitStack() as kept, ExitStack() as stack:
         source = stack.enter_context(VideoFile(clip, part))
         timeline = Timeline(min(part.end, source.seconds))
-        region = make_region(roi, source.size, None if settings.detector.name == "none" else settings.detector.min_face)
+        area = make_region(region, source.size, None if settings.detector.name == "none" else settings.detector.min_face)
         width, height = source.size
         frames = counted(source.frame_count, "frame")
         detail(f"{clip}: {width}x{height} pixels, {source.frames_per_second:g} frames a second, {frames}")
         if all(path is None for path, _ in outputs):
             note("emodetect: no --output, --log, --report or --plot is given; only a summary will be printed")
-        settings = replace(settings, hide_faces=anonymize is not None, region=region)
+        settings = replace(settings, hide_faces=anonymize is not None, region=area)
         pipeline = stack.enter_context(make_pipeline(settings))
         progress = stack.enter_context(progress_bar())
         task = progress.add_task(one_line(clip.name), total=source.expected_count or None)
@@ -103,8 +104,9 @@ def video(
             # All that the report gets to see is a clip in which the faces are hidden already.
             shown = Path(kept.enter_context(scratch_folder())) / "clip.mp4"
             videos.append(PlainVideo(shown, rate, sound_from=clip))
+        hidden = HiddenFaces() if anonymize else None
         for sink in videos:
-            sinks.append(stack.enter_context(BackgroundSink(AnonymizedSink(sink, anonymize) if anonymize else sink)))
+            sinks.append(stack.enter_context(BackgroundSink(AnonymizedSink(sink, anonymize, hidden) if anonymize else sink)))
         for frame, result in chain([first], results):
             for sink in sinks:
                 sink.write(frame, result)
@@ -121,7 +123,7 @@ def video(
             facts = {
                 "Clip": clip.name,
                 "Time": "all of it" if part == WHOLE else str(part),
-                "Picture": f"{region.width} x {region.height} at {region.x}, {region.y}" if region else "all of it",
+                "Picture": f"{area.width} x {area.height} at {area.x}, {area.y}" if area else "all of it",
                 "Detector": str(settings.detector),
                 "Network": f"{backend.name} ({settings.backend.name}{f': {model}' if model else ''})",
                 "Uncertain below": f"{pipeline.scorer.uncertain_below:.0%} confidence",
@@ -131,7 +133,7 @@ def video(
             }
             page = Report(
                 clip.name, timeline, shown, facts, accuracy_in_words(backend),
-                part_of_picture=region is not None, clip_is_cut=anonymize is not None,
+                part_of_picture=area is not None, clip_is_cut=anonymize is not None,
             )  # fmt: skip
             why_stills = write_report(page, report, overwrite=overwrite)
             if why_stills:
