@@ -270,7 +270,7 @@ class FaceReading:
     def _in_words(self) -> str:
         if self.scores is None:
             return "no scores"
-        return f"{'uncertain, ' if self.uncertain else ''}{self.scores.dominant} {self.scores.confidence:.0%}"
+        return f"{self.scores.dominant} {self.scores.confidence:.0%}{'?' if self.uncertain else ''}"
 
     @property
     def shown(self) -> Emotion | None:
@@ -295,7 +295,7 @@ class FaceReading:
         }
 
 
-_FEW = 4
+_FEW = 3
 """Faces that a result's `repr` names."""
 
 
