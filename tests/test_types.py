@@ -179,19 +179,19 @@ MANY = tuple(make_reading(Box(10_000 + number, 20_000, 1_000, 1_000), 100_000 + 
         (Frame(np.zeros((480, 640, 3), np.uint8), 7, 0.12345678), "Frame(640x480, index=7, timestamp=0.123457)"),
         (make_scores(Emotion.SAD, 0.7), "EmotionScores(sad 70%, angry 9%, disgust 7%, ...)"),
         (make_reading(track_id=4), "FaceReading(happy 70%, Box(x=100, y=60, width=80, height=90), track_id=4)"),
-        (make_reading(uncertain=True), "FaceReading(uncertain, happy 70%, Box(x=100, y=60, width=80, height=90), track_id=1)"),
+        (make_reading(uncertain=True), "FaceReading(happy 70%?, Box(x=100, y=60, width=80, height=90), track_id=1)"),
         (FaceReading(make_box(), 1, None), "FaceReading(no scores, Box(x=100, y=60, width=80, height=90), track_id=1)"),
         (FrameResult(3, 0.12, ()), "FrameResult(index=3, timestamp=0.12, 0 faces)"),
         (FrameResult(3, 0.12, (make_reading(),)), "FrameResult(index=3, timestamp=0.12, 1 face: happy 70%)"),
         (
             FrameResult(10**6, 1e9, MANY),
-            "FrameResult(index=1000000, timestamp=1e+09, 200 faces: " + 4 * "uncertain, happy 70%, " + "...)",
+            "FrameResult(index=1000000, timestamp=1e+09, 200 faces: happy 70%?, happy 70%?, happy 70%?, ...)",
         ),
     ],
 )
 def test_a_value_fits_a_line(value: object, text: str) -> None:
     assert repr(value) == text
-    assert len(text) <= 160
+    assert len(text) <= 100
 
 
 def test_numbers_of_numpy_become_json() -> None:
@@ -209,6 +209,6 @@ def test_a_frame_has_a_finite_time(timestamp: float) -> None:
 
 def test_frames_are_compared_without_an_error() -> None:
     frame = Frame(np.zeros((2, 2, 3), np.uint8))
-    assert frame == frame  # noqa: PLR0124
+    assert frame == frame
     assert frame != Frame(frame.image.copy())
     assert len({frame, frame}) == 1

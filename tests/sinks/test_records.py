@@ -217,7 +217,7 @@ def test_a_face_without_scores_has_missing_values_in_a_table() -> None:
 
 @pytest.mark.parametrize("results", [5, [5], [(1, 2)], [make_reading()], "ab"])
 def test_a_table_of_something_else(results: Any) -> None:
-    with pytest.raises(TypeError, match="expected (a FrameResult|results), got"):
+    with pytest.raises(TypeError, match=r"expected (a FrameResult|results), got"):
         to_dataframe(results)
 
 
