@@ -217,7 +217,7 @@ def test_what_takes_too_much_memory_is_ended(tmp_path: Path, monkeypatch: pytest
     ):
         backend.classify([np.zeros((9, 9, 3), np.uint8)])
     assert str(caught.value) == (
-        "the backend attacker: reading faces with it takes more memory than it may (512 MB, --max-model-memory)"
+        "the backend attacker: reading faces with it takes more memory than it may (512 MB, `max_model_memory`)"
     )
 
 

@@ -446,7 +446,7 @@ def test_what_leads_to_other_files_is_refused(tmp_path: Path, name: str) -> None
     path.write_text(OTHERS[name].format(folder=tmp_path))
     with pytest.raises(SourceError, match="not a video") as caught:
         VideoFile(path)
-    assert "--allow-playlists" in str(caught.value) or name not in PLAYLISTS
+    assert "`allow_playlists`" in str(caught.value) or name not in PLAYLISTS
     for file_name in ("1.png", "2.png"):
         assert cv2.imwrite(str(tmp_path / file_name), make_image())
     with pytest.raises(SourceError, match="no such file"):

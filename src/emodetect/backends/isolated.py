@@ -51,6 +51,9 @@ _LOOK_EVERY = 0.05
 _FACES_AT_ONCE = 16
 """Faces in one call: a crowd would multiply what a large network needs for each."""
 
+_SAID = "`debug` shows what it said"
+"""Hint of errors."""
+
 _PIPE_BYTES = 2**20
 
 _MOST_JSON = 2**22
@@ -85,6 +88,7 @@ class IsolatedBackend(EmotionBackend):
         self.name = title
         self._job = Job(title if model is None else str(model), factory, arguments, (), bounds)
         self._model = model
+        self._parameter = "backend" if model is None else "model"
         self._process: subprocess.Popen[bytes] | None = None
         self._watch: _Watch | None = None
         self._lifeline: int | None = None
@@ -115,7 +119,7 @@ class IsolatedBackend(EmotionBackend):
     @override
     def load(self) -> None:
         try:
-            with _place_of_copy(self._model) as (content, copy):
+            with errors.about(self._parameter), _place_of_copy(self._model) as (content, copy):
                 self._start(copy)
                 if copy is not None:
                     _write(copy, content, str(self._model))
@@ -207,7 +211,7 @@ class IsolatedBackend(EmotionBackend):
     def restate(self, conventions: ModelConventions) -> None:
         if self._job.bounds is None:
             super().restate(conventions)  # a plug-in reads its model by itself
-        with self._asking:
+        with errors.about(self._parameter), self._asking:
             self._load_after_fork()
             self._restate(conventions)
 
@@ -255,7 +259,7 @@ class IsolatedBackend(EmotionBackend):
 
     def _ask(self, method: str, crops: Sequence[Image], columns: int) -> npt.NDArray[np.float32]:
         parts = [crops[start : start + _FACES_AT_ONCE] for start in range(0, len(crops), _FACES_AT_ONCE)] or [crops]
-        with self._asking:
+        with errors.about(self._parameter), self._asking:
             self._load_after_fork()
             return np.concatenate([self._ask_once(method, part, columns) for part in parts])
 
@@ -307,8 +311,10 @@ class IsolatedBackend(EmotionBackend):
             raise self._error(self._watch.too_much_memory())
         if kind is not None:
             known = getattr(errors, str(kind), None)
-            message = str(about.get("message"))
-            raise (known if isinstance(known, type) and issubclass(known, EmodetectError) else BackendError)(message)
+            parameter, hint = (str(about[key]) if about.get(key) else None for key in ("parameter", "hint"))
+            raise (known if isinstance(known, type) and issubclass(known, EmodetectError) else BackendError)(
+                str(about.get("message")), parameter=parameter, hint=hint
+            )
         return about, stream
 
     @property
@@ -332,7 +338,7 @@ class IsolatedBackend(EmotionBackend):
         code = process.poll()
         if code is None:
             self._kill()
-            return BackendError(f"{self._subject}: its process gives no answer that can be read; --debug shows what it said")
+            return BackendError(f"{self._subject}: its process gives no answer that can be read", hint=_SAID)
         bounds = self._job.bounds
         if code >= 0:
             how = f"ended by itself (exit code {code})"
@@ -343,8 +349,8 @@ class IsolatedBackend(EmotionBackend):
             how = f"was ended by {signal.Signals(-code).name if known else f'signal {-code}'}"
             if -code in {getattr(signal, name, None) for name in ("SIGKILL", "SIGABRT", "SIGBUS")}:
                 how += ", perhaps for want of memory"
-                how += f" (--max-model-memory is {size_in_words(bounds.memory)})" if bounds else ""
-        return BackendError(f"{self._subject}: its process {how}; --debug shows what it said")
+                how += f" (`max_model_memory` is {size_in_words(bounds.memory)})" if bounds else ""
+        return BackendError(f"{self._subject}: its process {how}", hint=_SAID)
 
     def _kill(self) -> None:
         if (process := self._process) is not None:
@@ -410,7 +416,7 @@ class _Watch:
 
     def too_much_memory(self) -> str:
         """Why the process is ended that takes too much memory."""
-        limit = "" if self._memory is None else f" ({size_in_words(self._memory)}, --max-model-memory)"
+        limit = "" if self._memory is None else f" ({size_in_words(self._memory)}, `max_model_memory`)"
         return f"{'loading it' if self.is_loading else 'reading faces with it'} takes more memory than it may{limit}"
 
     def _run(self) -> None:

@@ -125,7 +125,19 @@ def describe_backend(made: EmotionBackend, backend: str, model: str | None, conv
     """Tell, where details are wanted, which options come from elsewhere, and which backend they make."""
     describe_settings()
     mirrored = ["--views", str(views)] if views > 1 else []
-    detail(f"backend {backend}: {' '.join([model or made.name, *conventions.as_options(), *mirrored])}")
+    detail(f"backend {backend}: {' '.join([model or made.name, *conventions_as_options(conventions), *mirrored])}")
+
+
+def conventions_as_options(conventions: ModelConventions) -> list[str]:
+    """The options that say the same, each with its value."""
+    scaling = conventions.scaling
+    values = {
+        "labels": conventions.labels and ",".join(conventions.labels),
+        "scaling": scaling and ",".join(map(repr, (*scaling.scale, *scaling.offset))),
+        "channels": conventions.channels,
+        "output-name": conventions.output_name,
+    }
+    return [f"--{option}={value}" for option, value in values.items() if value]
 
 
 def describe_settings() -> None:

@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from emodetect.cli.configuration import name_variables, with_origins
-from emodetect.cli.hints import meant_command
+from emodetect.cli.configuration import name_variables
+from emodetect.cli.hints import error_message, meant_command
 from emodetect.cli.messages import show
 from emodetect.errors import EmodetectError
 
@@ -57,7 +57,7 @@ class _LazyGroup(click.Group):
         try:
             return super().invoke(ctx)
         except EmodetectError as error:
-            error.args = (with_origins(str(error), ctx),)
+            error.args, error.hint = (error_message(error, ctx),), None
             raise
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterable
 
 import click
 
-from emodetect.cli.configuration import origin
+from emodetect.cli.configuration import commands_beside, context_of_command, key_of, option_for, origin
+from emodetect.errors import EmodetectError
 from emodetect.text.suggestions import command_for, did_you_mean
 
 _SOURCES = ("--cam", "--camera", "--clip", "--device", "--file", "--input", "--stream", "--url", "--video", "--webcam")
@@ -49,6 +51,24 @@ def meant_command(name: str, commands: Iterable[str]) -> str:
     if name in ("help", "version"):
         return f"; did you mean 'emodetect --{name}'?"
     return did_you_mean(name, commands) or f"; there are {', '.join(commands)}"
+
+
+def error_message(error: EmodetectError, ctx: click.Context) -> str:
+    """What an error says: options in place of parameters, and where the wrong value comes from, if not from the command line."""
+    command = context_of_command(ctx)
+    wrong = option_for(error.parameter, command.command) if error.parameter else None
+    return with_options(str(error), ctx) + origin(command, wrong)
+
+
+def with_options(text: str, ctx: click.Context) -> str:
+    """A text with options for the parameters in it, which stand in backquotes: those of the command that runs before others'."""
+
+    def option(found: re.Match[str]) -> str:
+        commands = (context_of_command(ctx).command, *commands_beside(ctx).values())
+        known = next(filter(None, (option_for(found[1], command) for command in commands)), None)
+        return f"--{key_of(known)}" if known else found[0]
+
+    return re.sub(r"`([a-z_]+)`", option, text)
 
 
 def usage_message(error: click.ClickException) -> str:

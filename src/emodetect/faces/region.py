@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from typing_extensions import Self
+
 from emodetect.errors import UsageError
+from emodetect.text.numbers import MOST_NUMBER, check_number
 from emodetect.types import Box
 
 
@@ -18,6 +22,24 @@ class Region:
     height: float
     relative: bool
 
+    @classmethod
+    def of(cls, region: Box | Sequence[float]) -> Self:
+        """A box, or x, y, width and height: pixels, or shares of the picture's sides where none of them is above 1.
+
+        Raises:
+            UsageError: it is something else, or pixels and shares are mixed.
+        """
+        if isinstance(region, Box):
+            return cls(*region.as_dict().values(), relative=False)
+        if isinstance(region, str) or not isinstance(region, Iterable) or len(numbers := [*region]) != 4:
+            raise UsageError(f"`region`: expected a Box, or x, y, width and height, got {region!r}", parameter="region")
+        for number in numbers:
+            check_number("region", number, 0, MOST_NUMBER)
+        relative = max(numbers) <= 1
+        if not relative and any(0 < number < 1 for number in numbers):
+            raise UsageError(f"`region`: pixels and shares cannot be mixed, got {region!r}", parameter="region")
+        return cls(*numbers, relative=relative)
+
     def box(self, size: tuple[int, int]) -> Box:
         """The rectangle in whole pixels of a picture of this width and height.
 
@@ -28,7 +50,6 @@ class Region:
         left, top = round(self.x * across), round(self.y * down)
         box = Box(left, top, round((self.x + self.width) * across) - left, round((self.y + self.height) * down) - top)
         if box.width < 1 or box.height < 1 or box.clipped(*size) != box:
-            raise UsageError(
-                f"--roi: {box.width} x {box.height} pixels at {box.x}, {box.y} do not lie in the picture of {size[0]} x {size[1]}"
-            )
+            what = f"{box.width} x {box.height} pixels at {box.x}, {box.y}"
+            raise UsageError(f"`region`: {what} do not lie in the picture of {size[0]} x {size[1]}", parameter="region")
         return box

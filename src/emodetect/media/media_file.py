@@ -66,9 +66,8 @@ class MediaFile:
             self._descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
         except FileNotFoundError:
             if str(path).isdecimal() or looks_like_address(str(path)):
-                raise SourceError(
-                    f"{public_name(str(path))}: no such file; cameras and streams are for 'emodetect live --source'"
-                ) from None
+                hint = "cameras and streams are for 'emodetect live `source`'"
+                raise SourceError(f"{public_name(str(path))}: no such file", hint=hint) from None
             raise SourceError(f"{path}: no such file{did_you_mean_file(path)}") from None
         except OSError as error:
             raise SourceError(f"{path}: cannot be read ({error.strerror or error})") from error

@@ -103,7 +103,7 @@ def _open_http(address: str, sockets: Sockets, follow_redirects: bool, seconds: 
     if start.lstrip().startswith((b"#EXTM3U", b"<MPD")) or "mpegurl" in body.content_type or "dash+xml" in body.content_type:
         body.close()
         if not follow_redirects:
-            raise SourceError(f"{name}: is a playlist, which names further addresses; --follow-redirects allows them")
+            raise SourceError(f"{name}: is a playlist, which names further addresses", hint="`follow_redirects` allows them")
         return _open_ffmpeg(name, _with_user(body.address, address), _FOLLOWED, None, seconds=seconds)
     if body.content_type.startswith(("multipart/", "image/")) or start.lstrip().startswith((b"--", b"\xff\xd8\xff")):
         return _Mjpeg(name, body)

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from emodetect.errors import OutputError
+from emodetect.errors import OutputError, about
 
 if sys.platform == "win32":
     import msvcrt
@@ -48,11 +48,13 @@ class Output:
         path: the file.
         suffixes: endings that say what shall be in it; none for any.
         streams: whether a named pipe or a device will do as well, whatever its name.
+        parameter: what is wrong where the file is, for an error.
     """
 
     path: Path
     suffixes: tuple[str, ...] = ()
     streams: bool = False
+    parameter: str = "output"
 
 
 class Inputs:
@@ -132,12 +134,13 @@ def check_outputs(outputs: Sequence[Output], inputs: Inputs, *, overwrite: bool)
     for output in outputs:
         if output.streams and is_stream(output.path):
             continue
-        inputs.refuse(output.path)
-        check_output(output.path, overwrite=overwrite, suffixes=output.suffixes)
-        place = place_of(output.path)
-        if place in places:
-            also = "" if places[place] == output.path else f" as {places[place]}"
-            raise OutputError(f"{output.path}: is named for another output, too{also}; choose another name for one of them")
+        with about(output.parameter):
+            inputs.refuse(output.path)
+            check_output(output.path, overwrite=overwrite, suffixes=output.suffixes)
+            place = place_of(output.path)
+            if place in places:
+                also = "" if places[place] == output.path else f" as {places[place]}"
+                raise OutputError(f"{output.path}: is named for another output, too{also}; choose another name for one of them")
         places[place] = output.path
 
 
@@ -184,7 +187,7 @@ def _check_place(path: Path, overwrite: bool, suffixes: tuple[str, ...]) -> None
 
 
 def _exists_already(path: Path) -> OutputError:
-    return OutputError(f"{path}: exists already; --overwrite replaces it")
+    return OutputError(f"{path}: exists already", hint="`overwrite` replaces it")
 
 
 def place_of(path: Path) -> object:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from emodetect.cli.factories import make_backend, make_caption_style, make_detector, make_style, make_verifier
+from emodetect.cli.hints import error_message
 from emodetect.cli.image_results import FORMATS, open_results
 from emodetect.cli.messages import detail, note, say
 from emodetect.cli.options import (
@@ -111,8 +112,9 @@ def image(
         )
         for address, error in addresses.items():
             failed = True
-            results.add({"path": public_name(address), "error": one_line(str(error))})
-            say(f"emodetect: {error}")
+            text = error_message(error, click.get_current_context())
+            results.add({"path": public_name(address), "error": one_line(text)})
+            say(f"emodetect: {text}")
         # Rows that come one by one on a terminal would tear the bar apart.
         is_visible = len(found) >= _MANY and (output_format == "table" or not sys.stdout.isatty())
         task = progress.add_task("photos", total=len(found), visible=is_visible)
@@ -137,11 +139,11 @@ def image(
                     if path in targets:
                         write_picture(draw(shown, result.readings, style=style), targets[path], overwrite=overwrite)
             except EmodetectError as error:
-                failed = True
+                failed, text = True, error_message(error, click.get_current_context())
                 if result is None:  # a copy that cannot be saved takes nothing from what was read
                     unread += problem is None
-                    results.add({"path": public_name(str(path)), "error": one_line(str(error))})
-                say(f"emodetect: {error}")
+                    results.add({"path": public_name(str(path)), "error": one_line(text)})
+                say(f"emodetect: {text}")
                 is_given_up = isinstance(error, BackendError)
             if contact_sheet is not None and os.path.isfile(path):
                 contact_sheet.add(path.name, shown, result.readings if result and shown is not None else ())
