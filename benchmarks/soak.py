@@ -23,7 +23,7 @@ from screen import screen
 from emodetect.benchmark.synthetic_clip import write_made_clip
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
-SHOWN = {"memory_mb": "memory, MiB", "threads": "threads", "files": "open files", "frames_per_second": "frames tracked per second"}
+SHOWN = {"memory_mb": "memory, MiB", "threads": "threads", "files": "open files", "frames_per_second": "tracked fps"}
 
 _PATIENCE = 60.0
 """Seconds after its time within which a run must have ended."""

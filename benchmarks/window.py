@@ -157,7 +157,7 @@ def overlap(result: FrameResult, truth: Box) -> float:
 
 def table(rows: Sequence[dict[str, Any]]) -> str:
     """The figures in Markdown."""
-    header = ["backend", "face's widths per second", "shown", "delay, ms: median (95th percentile)", "IoU: median (5th percentile)"]
+    header = ["backend", "face widths per second", "shown", "delay, ms: median (95th percentile)", "IoU: median (5th percentile)"]
     cells = [
         [
             row["backend"], f"{row['speed']:g}", f"{row['share_shown']:.1%} of {row['captured']}",
