@@ -31,9 +31,8 @@ class EmotionPipeline:
     """Finds the faces of frames and reads the emotions off them.
 
     >>> with emodetect.open_pipeline() as pipeline:
-    ...     face = emodetect.load_image("examples/astronaut.jpg")[66:160, 177:271]
-    ...     print([reading.scores.dominant.value for reading in pipeline.classify_faces([face])])
-    ['happy']
+    ...     print(type(pipeline).__name__)
+    EmotionPipeline
 
     A context manager: entering it loads the backend, leaving it closes that. One whose backend is loaded need not be entered.
 
@@ -59,6 +58,10 @@ class EmotionPipeline:
     def analyze(self, frame: Frame, *, name: str | None = None) -> FrameResult:
         """Find, follow and read all faces of a frame.
 
+        >>> with emodetect.open_pipeline() as pipeline:
+        ...     print(pipeline.analyze(emodetect.Frame(emodetect.load_image("examples/astronaut.jpg"))))
+        FrameResult(index=0, timestamp=0, 1 face: happy 100%)
+
         Args:
             frame: the next one of its source, where faces are followed.
             name: what it is called in messages; None for its number.
@@ -71,6 +74,12 @@ class EmotionPipeline:
 
     def analyze_all(self, frames: Iterable[Frame]) -> Generator[tuple[Frame, FrameResult], None, None]:
         """Analyze frames in order, as `analyze` does one by one, with decoding and locating in threads of their own.
+
+        >>> photo = emodetect.load_image("examples/astronaut.jpg")
+        >>> with emodetect.open_pipeline(track=True) as pipeline:
+        ...     results = pipeline.analyze_all(emodetect.Frame(photo, index, index / 25) for index in range(3))
+        ...     print([face.track_id for _, result in results for face in result.readings])
+        [1, 1, 1]
 
         Finding faces in one frame does not wait for the emotions in the one before. Close the iterator, if it is left early,
         to end the threads.
@@ -87,6 +96,11 @@ class EmotionPipeline:
 
     def classify_faces(self, crops: Iterable[Image]) -> Iterator[FaceReading]:
         """Read the emotions off faces that are cropped already, some at a time.
+
+        >>> face = emodetect.load_image("examples/astronaut.jpg")[66:160, 177:271]
+        >>> with emodetect.open_pipeline() as pipeline:
+        ...     print([reading.scores.dominant.value for reading in pipeline.classify_faces([face])])
+        ['happy']
 
         Args:
             crops: uint8 (height, width, 3) BGR, one for each face.
