@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import weakref
+from collections import deque
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import pairwise
@@ -785,3 +786,28 @@ def test_the_track_that_players_show(tmp_path: Path, caplog: pytest.LogCaptureFi
            "-disposition:v:0", "attached_pic", cover)  # fmt: skip
     with pytest.raises(SourceError, match="holds a cover picture, but no video"):
         VideoFile(cover)
+
+
+def test_a_clip_that_is_cut_at_the_left(tmp_path: Path) -> None:
+    whole, clip = tmp_path / "whole.mp4", tmp_path / "cut.mp4"
+    ffmpeg("-f", "lavfi", "-i", "testsrc=s=208x160:r=25", "-t", "0.2", "-c:v", "libx264", "-pix_fmt", "yuv420p", whole)
+    ffmpeg("-i", whole, "-c", "copy", "-bsf:v", "h264_metadata=crop_left=40:crop_right=8:crop_top=40:crop_bottom=0", clip)
+    with VideoFile(whole) as video, VideoFile(clip) as cut:
+        assert cut.size == (160, 120)
+        for frame, part in zip(video, cut, strict=True):
+            assert np.array_equal(frame.image[40:, 40:200], part.image)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="only POSIX tells who was killed")
+def test_an_ffmpeg_that_is_killed_is_no_end(tmp_path: Path, moving_clip: MovingClip) -> None:
+    clip = tmp_path / "interlaced.mp4"
+    ffmpeg(
+        "-i", moving_clip.path, "-vf", "setfield=tff", "-c:v", "libx264", "-flags", "+ilme+ildct", "-x264-params", "tff=1", clip
+    )
+    with VideoFile(clip) as video:
+        frames = iter(video)
+        next(frames)
+        assert video._converter is not None
+        video._converter.kill()
+        with pytest.raises(SourceError, match="was killed"):
+            deque(frames, 0)

@@ -229,6 +229,8 @@ class TestOneWriter:
 
         with pytest.raises(OutputError, match="is being written by another run"):
             open_output(path, overwrite=True)
+        with pytest.raises(OutputError, match="is being written by another run"):
+            check_output(path, overwrite=True)
         assert path.read_text() == "a line\n"
 
         os.close(first)

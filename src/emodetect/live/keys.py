@@ -1,4 +1,4 @@
-"""The keys of the live window, and the commands that they give."""
+"""Keyboard commands of the live window."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from enum import Enum
 from emodetect.drawing.phrases import Phrase
 
 _REPEAT_SECONDS = 0.15
-"""A key that comes again within this time is held down."""
+"""Longest time between two events of a key that is held down."""
 
 
 class Command(Enum):
-    """What a key asks for; the value is what the help says of it."""
+    """A command given by a key. The value is its description in the help."""
 
     QUIT = Phrase.QUIT
     PAUSE = Phrase.PAUSE
@@ -52,28 +52,28 @@ KEYS: dict[Command, tuple[str, str | Phrase]] = {
     Command.NEXT_BACKEND: ("\t", "tab"),
     Command.HELP: ("?hH", "? h"),
 }
-"""The characters of each command's keys, and how the help writes them."""
+"""The characters that give each command, and how the help writes the keys."""
 
 _BY_CHARACTER = {character: command for command, (characters, _) in KEYS.items() for character in characters}
 
 
 def command_of(character: str) -> Command | None:
-    """What a key asks for; None for a key without a meaning."""
+    """The command of a key; None for a key without one."""
     return _BY_CHARACTER.get(character)
 
 
 FACE_SIZES = {Command.LARGER_FACES, Command.SMALLER_FACES}
-"""Commands that change the smallest face that is looked for."""
+"""Commands that change the smallest face to look for."""
 
 _STEPWISE = FACE_SIZES | {Command.LESS_SMOOTHING, Command.MORE_SMOOTHING}
-"""Commands that change a number step by step, which a key that is held down repeats."""
+"""Commands that change a number step by step. A key that is held down repeats them."""
 
 
 class Keyboard:
-    """Turns the keys that are pressed into commands; a key that is held down gives most commands only once.
+    """Translates pressed keys into commands. A key that is held down gives its command once, unless it changes a number.
 
     Args:
-        disabled: commands that have no meaning in this session.
+        disabled: commands that are ignored.
     """
 
     def __init__(self, disabled: Collection[Command] = ()) -> None:
@@ -81,11 +81,11 @@ class Keyboard:
         self._pressed: dict[str, float] = {}
 
     def command(self, character: str, *, help_is_open: bool = False) -> Command | None:
-        """The command that a key gives; None for none.
+        """Translate a key that is pressed now; returns None where there is nothing to do.
 
         Args:
-            character: the key's; it counts as pressed now.
-            help_is_open: whether the help is shown, which Escape closes before it quits.
+            character: the key's character.
+            help_is_open: whether the help is shown. Escape then closes the help instead of quitting.
         """
         now = time.monotonic()
         before, self._pressed[character] = self._pressed.get(character, -math.inf), now

@@ -1,4 +1,4 @@
-"""Rendering the picture of a live session: the faces in it, and what else the window tells."""
+"""Rendering of the live window and of snapshots, without a window."""
 
 from __future__ import annotations
 
@@ -13,20 +13,22 @@ from emodetect.drawing.anonymize import anonymize
 from emodetect.drawing.overlay import Layout, Strip, Style, draw, mirrored, resized
 from emodetect.drawing.phrases import Phrase
 from emodetect.emotions.stable_labels import SteadyLabels
+from emodetect.faces.hiding import HiddenFaces
 from emodetect.live.hud import draw_help, draw_marks, place_marks
 from emodetect.live.view import View
+from emodetect.sinks.anonymized import HIDDEN_SECONDS
 from emodetect.types import Box, Frame, FrameResult, Image
 
 _HINT_SECONDS = 6.0
-"""How long the window says at first which key shows the keys."""
+"""Seconds from the start for which the window says which key shows the help."""
 
 _NOBODY_SECONDS = 2.0
-"""How long nobody is in the picture before the window says so."""
+"""Seconds without a face after which the window says so."""
 
 
 @dataclass
 class Pace:
-    """Frames per second over the last second, and the delay of the last frame."""
+    """Frame rate over the last second, and the delay of the last frame."""
 
     _times: deque[float] = field(default_factory=deque)
     _delay: float = 0.0
@@ -35,8 +37,8 @@ class Pace:
         """Count a frame.
 
         Args:
-            now: when it was on the screen, seconds.
-            delay: its age then, seconds.
+            now: time at which it was on the screen, seconds.
+            delay: time since its capture, seconds.
         """
         self._times.append(now)
         while now - self._times[0] > 1.0:
@@ -52,14 +54,14 @@ class Pace:
 
 @dataclass(frozen=True)
 class Activity:
-    """What a live session is doing while a picture is rendered.
+    """What a live session is doing while a frame is rendered.
 
     Attributes:
-        elapsed: seconds since the source's start.
-        backend: name of the backend that reads the faces; None before the first one is loaded.
+        elapsed: seconds since the start of the source.
+        backend: name of the active backend; None before the first one is loaded.
         loading: name of the backend that is being loaded; None for none.
         is_reconnecting: whether the source went away and is being opened again.
-        is_recording: whether the picture is being recorded.
+        is_recording: whether a video is being recorded.
         is_logging: whether a log is being written.
     """
 
@@ -72,44 +74,59 @@ class Activity:
 
 
 class Renderer:
-    """Draws results as the user wants to see them.
+    """Draws frames with their results as the view says.
 
     Args:
-        view: what is shown; read anew for each picture.
+        view: what is shown; changes take effect with the next frame.
         style: words and letters; None for English.
         anonymize_by: how faces are hidden in snapshots, as for `emodetect.drawing.anonymize`; None for not at all.
 
     Attributes:
-        pace: the frame rate and the delay that the picture tells.
+        pace: the frame rate and delay shown.
     """
 
     def __init__(self, view: View, *, style: Style | None = None, anonymize_by: str | None = None) -> None:
         self._view, self._style, self._anonymize_by = view, style or Style(), anonymize_by
         self._steady, self._strip, self._layout = SteadyLabels(), Strip(), Layout()
         self._somebody = 0.0
+        self._seen: deque[tuple[float, tuple[Box, ...]]] = deque()
         self.pace = Pace()
 
     def update(self, result: FrameResult) -> FrameResult:
-        """Take the next frame's result; returns it with the labels that are shown, which change less often."""
+        """Take the next frame's result; returns it with stable labels, as they are shown."""
+        while self._seen and result.timestamp - self._seen[0][0] > HIDDEN_SECONDS:
+            self._seen.popleft()
+        self._seen.append((result.timestamp, result.seen))
         steady = self._steady.update(result)
         self._strip.update(steady)
         return steady
 
     def snapshot(self, frame: Frame, result: FrameResult) -> Image:
-        """The picture as it is saved, uint8 (height, width, 3) BGR: with its labels, without messages, faces hidden if wanted."""
+        """Render a frame for a file: with boxes and labels, without messages, and with faces hidden where that is asked for.
+
+        Args:
+            frame: the frame; left as it is.
+            result: its faces, as `update` returned them.
+
+        Returns:
+            A new image, uint8 (height, width, 3) BGR.
+        """
         if self._anonymize_by is not None:
-            boxes = (*result.seen, *(reading.box for reading in result.readings))
+            boxes = {box for _, seen in self._seen for box in seen} | set(HiddenFaces().find(frame, result))
             frame = replace(frame, image=anonymize(frame.image, boxes, self._anonymize_by))
         return self._annotated(frame, result)
 
     def render(self, frame: Frame, result: FrameResult, activity: Activity, size: tuple[int, int] | None = None) -> Image:
-        """The picture with its faces, messages and marks, uint8 (height, width, 3) BGR.
+        """Render a frame for the window: with boxes, labels, messages and marks.
 
         Args:
-            frame: the picture; left as it is.
+            frame: the frame; left as it is.
             result: its faces, as `update` returned them.
-            activity: what there is to tell of the session.
-            size: width and height of the rendered picture, pixels; None for the frame's.
+            activity: what the session is doing.
+            size: width and height of the rendered image, pixels; None for the frame's.
+
+        Returns:
+            A new image, uint8 (height, width, 3) BGR.
         """
         if result.readings:
             self._somebody = frame.timestamp
@@ -117,7 +134,7 @@ class Renderer:
         style, drawn = self._style, (frame.image.shape[1], frame.image.shape[0])
         marks = place_marks(drawn, style, recording=activity.is_recording, logging=activity.is_logging)
         status, banner = self._status(frame.timestamp, activity), self._banner(activity)
-        # The help lies over all of it.
+        # The help covers them.
         texts = () if self._view.help else (status, banner, [*marks.values()])
         image = self._annotated(frame, result, *texts)
         draw_marks(image, style, marks)
@@ -138,7 +155,7 @@ class Renderer:
         )  # fmt: skip
 
     def _banner(self, activity: Activity) -> list[str]:
-        """The lines near the bottom: what is being waited for, and the messages."""
+        """Lines near the bottom: what the session waits for, and the messages."""
         view, style = self._view, self._style
         lines = [style.say(Phrase.RECONNECTING)] if activity.is_reconnecting else []
         if activity.loading:
@@ -148,7 +165,7 @@ class Renderer:
         return [*lines, *view.notices(style)]
 
     def _status(self, now: float, activity: Activity) -> list[str]:
-        """The lines in the corner: the numbers and what they are of, and for a while how to see the keys."""
+        """Lines in the top left corner: the numbers, and at first how to show the help."""
         view, style = self._view, self._style
         lines = []
         if view.numbers and not activity.is_reconnecting:
@@ -165,7 +182,7 @@ class Renderer:
 
 
 def _fitted(frame: Frame, result: FrameResult, size: tuple[int, int] | None) -> tuple[Frame, FrameResult]:
-    """The same in another size, so that letters are drawn in the size in which they are shown."""
+    """The frame and its boxes in another size, so that letters are drawn at the size at which they are shown."""
     width = frame.image.shape[1]
     if size is None or size == (width, frame.image.shape[0]):
         return frame, result

@@ -1,7 +1,7 @@
-"""A live session: capture, tracking and classifying in threads of their own, the picture on the main thread.
+"""A live session: capture, tracking and classification each in a thread, the window on the main thread.
 
-Every captured picture is shown. A slow tracker makes boxes a little less exact, a slow backend makes labels late; neither delays
-the picture. Where faces are hidden in what is saved, only pictures in which they were looked for are shown.
+Every captured frame is shown, at the camera's frame rate. A slow tracker makes boxes less accurate, and a slow backend makes
+labels late. Where faces are hidden in saved images, only tracked frames are shown.
 """
 
 from __future__ import annotations
@@ -30,24 +30,24 @@ from emodetect.sources.camera import LiveCapture
 from emodetect.types import Frame, FrameResult
 
 _POLL_SECONDS = 0.01
-"""How long the main thread waits for a picture before it looks at keys and signals again."""
+"""Seconds for which the main thread waits for a frame before it checks keys and signals again."""
 
 _REDRAW_SECONDS = 0.25
-"""How often the picture is drawn again while no new one comes: messages come and go."""
+"""Seconds after which the window is drawn again while no frame arrives, since messages come and go."""
 
 
 @dataclass
 class LiveStatistics:
-    """What a live session did.
+    """Counts of a live session.
 
     Attributes:
         captured: frames read from the source.
-        tracked: frames in which faces were looked for.
-        shown: frames handed to the window, or to the recording where there is no window.
-        classified: batches that the backends answered.
-        pictures: pictures that the user has saved.
-        faces: faces that were followed, frame by frame.
-        seconds: how long it took.
+        tracked: frames searched for faces.
+        shown: frames shown in the window, or recorded where there is no window.
+        classified: batches that the backends classified.
+        pictures: snapshots saved.
+        faces: faces in tracked frames, summed over frames.
+        seconds: duration of the session.
     """
 
     captured: int = 0
@@ -64,10 +64,10 @@ class LiveOutputs:
     """Where the results of a live session go.
 
     Attributes:
-        records: gets every tracked frame, in the tracking thread; None for none.
-        recorder: gets every shown frame; None for none.
-        snapshots: the folder for pictures that the user saves.
-        anonymize_by: how faces are hidden in these pictures, as for `emodetect.drawing.anonymize`; None for not at all.
+        records: takes every tracked frame, in the tracking thread; None for none.
+        recorder: takes every shown frame while it is on; None for none.
+        snapshots: folder for snapshots.
+        anonymize_by: how faces are hidden in snapshots, as for `emodetect.drawing.anonymize`; None for not at all.
     """
 
     records: Sink | None = None
@@ -77,18 +77,18 @@ class LiveOutputs:
 
 
 class LiveSession:
-    """Shows a live source with the emotions of the faces in it, until the source or the user ends it.
+    """Shows a live source with the emotions of its faces, until the source ends or the user quits.
 
     Args:
-        capture: where frames come from; opened and not started yet.
+        capture: source of the frames; opened, and not started yet.
         locator: finds and follows faces.
-        backends: what makes each backend that can be chosen; the first is loaded at the start, in a thread of its own.
-        view: how the window looks at first, the smallest face and the smoothing.
+        backends: factories of the backends that can be chosen; the first one is loaded at the start, in a thread of its own.
+        view: initial state of the window, smallest face and smoothing.
         outputs: where results go.
-        window: shows the picture; None for none.
+        window: shows the frames; None for none.
         style: words and letters of the window; None for English.
-        uncertain_below: confidence under which a reading is marked uncertain; None for the backend's own threshold.
-        duration: seconds after which it ends; None for never.
+        uncertain_below: confidence, 0 to 1, under which a reading is marked uncertain; None for the backend's own threshold.
+        duration: seconds after which the session ends; None for no limit.
     """
 
     def __init__(
@@ -98,13 +98,12 @@ class LiveSession:
         backends: Sequence[Callable[[], EmotionBackend]],
         *,
         view: View,
-        outputs: LiveOutputs | None = None,
+        outputs: LiveOutputs = LiveOutputs(),
         window: Window | None = None,
         style: Style | None = None,
         uncertain_below: float | None = None,
         duration: float | None = None,
     ) -> None:
-        outputs = outputs or LiveOutputs()
         self._capture, self._locator, self._view, self._window, self._duration = capture, locator, view, window, duration
         self._outputs, self._recorder = outputs, outputs.recorder
         if self._recorder is not None:
@@ -122,7 +121,7 @@ class LiveSession:
         self._captured = self._shown = 0
 
     def run(self) -> LiveStatistics:
-        """Run until the end of the source, the time limit, or the user's wish.
+        """Run until the source ends, the time is over, or the user quits.
 
         Raises:
             EmodetectError: the source, the backend or an output failed.
@@ -143,7 +142,7 @@ class LiveSession:
         return LiveStatistics(self._captured, tracking.tracked, self._shown, classified, pictures, tracking.faces, seconds)
 
     def _step(self) -> bool:
-        """Show the newest frame, and do what the keys ask for; False at the end."""
+        """Show the newest frame, and handle the keys; returns whether to continue."""
         frame = self._capture.frames.take(_POLL_SECONDS)
         if frame is not None:
             self._show(frame)
@@ -160,7 +159,7 @@ class LiveSession:
         return self._duration is None or now < self._duration
 
     def _show(self, frame: Frame) -> None:
-        """Show the next frame, or the paused picture at its time."""
+        """Show a frame with the latest result, or the paused frame again."""
         self._captured = frame.index + 1
         if self._view.paused and self._picture is not None:
             still, result = self._picture
@@ -168,7 +167,7 @@ class LiveSession:
         else:
             newest = self._tracking.newest(frame)
             if self._outputs.anonymize_by is not None:
-                # What is saved must have been looked at: the picture that was tracked last takes the place of a newer one.
+                # Only frames searched for faces may be saved: the one tracked last is shown in place of a newer one.
                 if newest.frame is None or (self._picture is not None and newest.frame.index <= self._picture[0].index):
                     return
                 frame = newest.frame
@@ -179,7 +178,7 @@ class LiveSession:
         self._shown += 1
 
     def _draw(self) -> None:
-        """Show the picture with all there is to tell now."""
+        """Draw the current frame in the window."""
         self._drawn = time.monotonic()
         if self._window is None or self._picture is None:
             return
@@ -193,41 +192,35 @@ class LiveSession:
         self._window.show(self._renderer.render(*self._picture, activity, size))
 
     def _obey(self, window: Window) -> bool:
-        """Do what the keys ask for; False if that is to end."""
+        """Execute the commands of the pressed keys; returns whether to continue."""
         for key in window.pressed():
             command = self._keyboard.command(key, help_is_open=self._view.help)
             if command is Command.QUIT:
                 return False
             if command is not None:
                 self._perform(command)
-                self._drawn = 0.0  # to be seen at once, also while no picture comes
+                self._drawn = 0.0  # draw at once, even while no frame arrives
         return window.is_open
 
     def _perform(self, command: Command) -> None:
         match command:
-            case Command.SNAPSHOT:
-                if self._picture is not None:
-                    self._snapshots.save(self._renderer.snapshot(*self._picture))
-            case Command.RECORD:
-                self._switch_recording()
+            case Command.SNAPSHOT if self._picture is not None:
+                self._snapshots.save(self._renderer.snapshot(*self._picture))
+            case Command.RECORD if self._recorder is not None:
+                phrase, path = Phrase.RECORDED, self._recorder.path
+                if path is None:
+                    phrase, path = Phrase.RECORDING, self._recorder.start()
+                else:
+                    self._recorder.stop()
+                self._view.say(phrase, "recording", path=path.name)
             case Command.NEXT_BACKEND:
                 self._classifier.switch()
             case _:
                 self._view.obey(command)
                 self._locator.min_face, self._smoother.seconds = self._view.min_face, self._view.smoothing
 
-    def _switch_recording(self) -> None:
-        if self._recorder is None:
-            return
-        path = self._recorder.path
-        if path is not None:
-            self._recorder.stop()
-            self._view.say(Phrase.RECORDED, "recording", path=path.name)
-        else:
-            self._view.say(Phrase.RECORDING, "recording", path=self._recorder.start().name)
-
     def _close(self) -> None:
-        """Stop all threads; the one that is inside a backend's call is left behind if it does not return."""
+        """Stop all threads. The classification thread is left behind if a call of the backend does not return."""
         self._capture.close()
         self._classifier.close()
         self._tracking.close()

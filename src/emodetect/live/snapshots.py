@@ -1,4 +1,4 @@
-"""Saving pictures while a live session goes on."""
+"""Snapshots of a live session, saved in the background."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from emodetect.types import Image
 
 
 class Snapshots:
-    """Saves pictures as PNG files in a thread of its own; what could not be saved is told and does not end the session.
+    """Saves images as PNG files in a thread of its own. A file that cannot be written is reported, and the session continues.
 
     Args:
-        folder: where the files go; it exists.
-        view: shows what was saved.
+        folder: existing folder for the files.
+        view: shows the messages.
 
     Attributes:
-        saved: how many pictures were saved.
+        saved: number of files saved.
     """
 
     def __init__(self, folder: Path, view: View) -> None:
@@ -31,7 +31,7 @@ class Snapshots:
         self.saved = 0
 
     def save(self, image: Image) -> None:
-        """Save uint8 (height, width, 3) BGR, which must not change any more, under a name with the present time."""
+        """Save an image, uint8 (height, width, 3) BGR, under a name with the current time. It must not change afterwards."""
         self._thread.submit(self._save, image, self._folder / time_stamped(".png"))
 
     def _save(self, image: Image, path: Path) -> None:
@@ -46,11 +46,11 @@ class Snapshots:
             self.saved += 1
 
     def close(self) -> None:
-        """Wait for the pictures that are still being saved."""
+        """Wait until all images are saved."""
         self._thread.shutdown()
 
 
 def time_stamped(suffix: str) -> Path:
-    """A file name that sorts by the present time: emodetect-20260131-235959-123 and the suffix."""
+    """A file name with the current time, such that names sort by time: emodetect-20260131-235959-123 and the suffix."""
     now = datetime.now()
     return Path(f"emodetect-{now:%Y%m%d-%H%M%S}-{now.microsecond // 1000:03}{suffix}")

@@ -1,4 +1,4 @@
-"""The tracking thread of a live session: where the faces are, and where they will be when the next picture is shown."""
+"""The tracking thread of a live session: it locates faces, and predicts where they are in the frames shown next."""
 
 from __future__ import annotations
 
@@ -18,19 +18,21 @@ from emodetect.stopwatch import Stopwatch
 from emodetect.types import Frame, FrameResult
 
 _WAIT_SECONDS = 0.008
-"""How long a picture waits for its own faces: most are looked for in less, and a quarter of a frame's time is not seen as
-delay. After that the faces of an earlier picture are moved on, which at a face's width a second is off by a thirtieth of the
-width a frame if the face turns round, and by nothing if it goes on."""
+"""Seconds for which a frame waits for its own faces.
+
+Most frames are tracked in less, and a quarter of a frame's time is not seen as delay. After that, the faces of an earlier frame
+are extrapolated. A face that moves by its own width per second is then off by a thirtieth of its width per frame if it reverses,
+and not at all if it moves on."""
 
 
 @dataclass(frozen=True)
 class Tracked:
-    """What was found in a frame, and what is to be expected of the next ones.
+    """The result of a frame, with a prediction for the frames after it.
 
     Attributes:
         result: faces and scores.
-        outlook: where the faces will be.
-        frame: the frame itself; None before the first one was tracked.
+        outlook: predicts the positions of the faces.
+        frame: the frame; None before the first one is tracked.
     """
 
     result: FrameResult
@@ -38,27 +40,27 @@ class Tracked:
     frame: Frame | None = None
 
     def at(self, frame: Frame) -> FrameResult:
-        """The same faces where they should be in this frame."""
+        """The same faces at their predicted positions in a later frame."""
         height, width = frame.image.shape[:2]
         boxes = {face.track_id: face.box for face in self.outlook.faces(frame.timestamp, (width, height))}
         moved = tuple(replace(r, box=boxes[r.track_id]) for r in self.result.readings if r.track_id in boxes)
-        # What may be a face, too, must be hidden where that is asked for: where it was, and where a known one is now.
+        # Where faces are hidden, both are: what may be a face, where it was seen, and known faces where they are now.
         return FrameResult(frame.index, frame.timestamp, moved, self.result.seen)
 
 
 class Tracking:
-    """Finds and follows the faces of the newest frames in a thread of its own.
+    """Locates the faces of the newest frames in a thread of its own.
 
     Args:
-        frames: where the newest frame is taken from; the thread ends with it.
-        locator: finds the faces, and follows them.
-        classifier: gets the faces to read, and has the scores of those read last.
-        records: gets every tracked frame, in the thread; None for none.
+        frames: the newest frame; the thread ends when it is closed.
+        locator: finds and follows faces.
+        classifier: takes the crops of the faces, and holds the latest scores.
+        records: takes every tracked frame, in the thread; None for none.
         fail: called, in the thread, with the error that ended it.
 
     Attributes:
-        tracked: frames in which faces were looked for.
-        faces: faces that were followed, frame by frame.
+        tracked: number of frames tracked.
+        faces: number of faces in them, summed over frames.
     """
 
     def __init__(
@@ -79,15 +81,15 @@ class Tracking:
         self._thread = threading.Thread(target=self._run, name="track", daemon=True)
 
     def start(self) -> None:
-        """Begin to track."""
+        """Start the thread."""
         self._thread.start()
 
     def newest(self, frame: Frame, wait: float = _WAIT_SECONDS) -> Tracked:
-        """What was tracked last: this very frame, if that is done at once.
+        """The result tracked last: that of this frame, if it comes in time.
 
         Args:
             frame: the newest frame.
-            wait: seconds that its tracking is waited for.
+            wait: seconds to wait for its result.
         """
         until = time.monotonic() + wait
         while self._newest.result.index < frame.index:
@@ -98,11 +100,11 @@ class Tracking:
         return self._newest
 
     def finish(self) -> None:
-        """Wait until the last frame is tracked, after the source's end."""
+        """Wait until the last frame is tracked, once the source has ended."""
         self._thread.join()
 
     def close(self) -> None:
-        """Stop the thread; the frame that it is at is finished if that takes less than two seconds."""
+        """Stop the thread, and wait up to two seconds for the frame that is being tracked."""
         self._stopping.set()
         if self._thread.ident:
             self._thread.join(timeout=2.0)

@@ -1,4 +1,4 @@
-"""How the live window looks at the moment."""
+"""State of the live window: what it shows, and its messages."""
 
 from __future__ import annotations
 
@@ -13,24 +13,31 @@ from emodetect.drawing.style import Style
 from emodetect.errors import OutputError
 from emodetect.faces.detector import MinFace
 from emodetect.live.keys import Command
+from emodetect.settings.pipeline import LIVE
 
 _log = logging.getLogger(__name__)
 
 _NOTICE_SECONDS = 4.0
-"""How long a message stays."""
+"""Seconds for which a message is shown."""
 
 _MIN_FACE_STEP = 1.25
 _MIN_FACE_SHARES = 0.03, 0.9
-"""Smallest and largest share of the picture's height."""
+"""Smallest and largest share of the frame's height."""
 _MIN_FACE_PIXELS = 16.0, 2000.0
 
 _SMOOTHING_STEP = 0.1
 _MOST_SMOOTHING = 3.0
 
+_SWITCHES = {
+    Command.PAUSE: "paused", Command.MIRROR: "mirror", Command.BARS: "bars", Command.LABELS: "labels",
+    Command.NUMBERS: "numbers", Command.STRIP: "strip", Command.HELP: "help",
+}  # fmt: skip
+"""The attribute of `View` that each command switches on and off."""
+
 
 @dataclass(frozen=True)
 class _Notice:
-    """A message, and until when it stays, on the monotonic clock."""
+    """A message, its values, and the time on the monotonic clock until which it is shown."""
 
     phrase: Phrase
     values: Mapping[str, object]
@@ -39,18 +46,18 @@ class _Notice:
 
 @dataclass
 class View:
-    """What is shown, and how.
+    """What the live window shows.
 
     Attributes:
-        mirror: the picture as a mirror shows it.
-        bars: a panel of scores beside each face.
-        labels: emotion and confidence over each face.
-        numbers: pictures a second and delay.
-        strip: the last seconds of each face along the bottom.
-        help: the keys.
-        paused: the picture stands still.
-        min_face: the smallest face that is looked for.
-        smoothing: seconds over which scores are averaged.
+        mirror: flip the image horizontally.
+        bars: show a panel of scores beside each face.
+        labels: show emotion and confidence at each face.
+        numbers: show frame rate, delay and backend.
+        strip: show the last seconds of each face along the bottom.
+        help: show the keys.
+        paused: freeze the image.
+        min_face: smallest face to look for.
+        smoothing: time constant of the smoothing of scores, seconds.
     """
 
     mirror: bool = False
@@ -60,55 +67,48 @@ class View:
     strip: bool = False
     help: bool = False
     paused: bool = False
-    min_face: MinFace = MinFace(0.1, relative=True)
-    smoothing: float = 0.5
+    min_face: MinFace = LIVE.detector.min_face
+    smoothing: float = LIVE.smoothing
     _notices: dict[object, _Notice] = field(default_factory=dict, init=False)
 
     def obey(self, command: Command) -> None:
-        """Change what this command changes of the view; others change nothing."""
-        match command:
-            case Command.PAUSE:
-                self.paused = not self.paused
-            case Command.MIRROR:
-                self.mirror = not self.mirror
-            case Command.BARS:
-                self.bars = not self.bars
-            case Command.LABELS:
-                self.labels = not self.labels
-            case Command.NUMBERS:
-                self.numbers = not self.numbers
-            case Command.STRIP:
-                self.strip = not self.strip
-            case Command.HELP:
-                self.help = not self.help
-            case Command.LARGER_FACES:
-                self._scale_min_face(_MIN_FACE_STEP)
-            case Command.SMALLER_FACES:
-                self._scale_min_face(1 / _MIN_FACE_STEP)
-            case Command.LESS_SMOOTHING:
-                self._add_smoothing(-_SMOOTHING_STEP)
-            case Command.MORE_SMOOTHING:
-                self._add_smoothing(_SMOOTHING_STEP)
+        """Apply a command to the view; commands that do not concern it are ignored."""
+        if switch := _SWITCHES.get(command):
+            setattr(self, switch, not getattr(self, switch))
+        elif command is Command.LARGER_FACES:
+            self._scale_min_face(_MIN_FACE_STEP)
+        elif command is Command.SMALLER_FACES:
+            self._scale_min_face(1 / _MIN_FACE_STEP)
+        elif command is Command.LESS_SMOOTHING:
+            self._add_smoothing(-_SMOOTHING_STEP)
+        elif command is Command.MORE_SMOOTHING:
+            self._add_smoothing(_SMOOTHING_STEP)
 
     def say(self, phrase: Phrase, about: str = "", **values: object) -> None:
-        """Show a message for some seconds; it takes the place of the last one about the same.
+        """Show a message for some seconds. It replaces the previous message on the same subject.
 
         Args:
             phrase: the message.
-            about: what it is about; itself if not given.
-            **values: what stands for each ``{...}`` of the phrase.
+            about: its subject; by default the message itself.
+            **values: the value of each ``{...}`` in the phrase.
         """
         about_what = about or (phrase, *values.values())
         others = {key: notice for key, notice in self._notices.items() if key != about_what}
         self._notices = {**others, about_what: _Notice(phrase, values, time.monotonic() + _NOTICE_SECONDS)}
 
     def complain(self, about: str, path: Path, error: OutputError) -> None:
-        """Tell that a file cannot be written: in short in the window, and why in the log."""
+        """Report that a file cannot be written: briefly in the window, with the reason in the log.
+
+        Args:
+            about: the subject, as for `say`.
+            path: the file.
+            error: the reason.
+        """
         self.say(Phrase.CANNOT_SAVE, about, path=path.name)
         _log.warning("%s", error)
 
     def notices(self, style: Style) -> list[str]:
-        """The messages in the style's language, while they stay; none while the help lies over them, which they wait for."""
+        """The current messages in the style's language; none while the help covers them, which stops their time."""
         now = time.monotonic()
         if self.help:
             self._notices = {about: replace(notice, until=now + _NOTICE_SECONDS) for about, notice in self._notices.items()}

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
+from emodetect.errors import SourceError
 from emodetect.media.ffmpeg import ffmpeg_program
 from emodetect.media.media_file import MediaFile
 from emodetect.system.assumptions import warn_once
@@ -34,6 +35,9 @@ _INTERLACED = re.compile(r"^  Stream .* Video: .*\b(?:top|bottom) (?:coded )?fir
 _RESIZED_AT_KEYS = {"h264", "hevc", "mpeg1video", "mpeg2video", "mpeg4", "vp8", "vvc"}
 """Codecs whose pictures change their size at key pictures only."""
 
+_CUT = {"h264", "hevc"}
+"""Codecs whose headers can say that some of the coded columns at the left are not to be shown."""
+
 _ODD_RATE = "17"
 """Pictures per second that no file has: where FFmpeg answers so, it has only repeated what it was told to assume."""
 
@@ -52,6 +56,8 @@ class ClipFacts:
         is_interlaced: whether pictures consist of two fields, by the first one or by what the file announces.
         codec: what the pictures are coded with, by FFmpeg's name; empty if it does not say.
         has_pictures: whether there are any beside a cover.
+        size: width and height of the first picture as it is stored, pixels; None if FFmpeg finds none.
+        is_cut_left: whether columns at the left of the coded pictures are not to be shown. OpenCV shows some of them.
     """
 
     start: float | None = None
@@ -62,6 +68,8 @@ class ClipFacts:
     is_interlaced: bool = False
     codec: str = ""
     has_pictures: bool = True
+    size: tuple[int, int] | None = None
+    is_cut_left: bool = False
 
 
 def clip_facts(file: MediaFile) -> ClipFacts:
@@ -92,10 +100,18 @@ def clip_facts(file: MediaFile) -> ClipFacts:
         said = again and re.search(rb"\bframe_rate: (\d+)/(\d+)", again.stderr)
         if said and int(said[2]) and said[0] != f"frame_rate: {_ODD_RATE}/1".encode():
             rate = Fraction(int(said[1]), int(said[2]))
+    shown = re.search(r"\] n: *0 .* s:(\d+)x(\d+) ", messages)
     return ClipFacts(
         start, _matrix(found.stdout), is_untimed, rate or None, is_convertible, _INTERLACED.search(messages) is not None,
         codec, not tracks or any(not _is_cover(track) for track in tracks),
+        (int(shown[1]), int(shown[2])) if shown else None, codec in _CUT and _is_cut_left(file),
     )  # fmt: skip
+
+
+def _is_cut_left(file: MediaFile) -> bool:
+    headers = ["-c", "copy", "-bsf:v", "trace_headers", "-frames:v", "1", "-f", "null", "-"]
+    found = _run(file, [], *file.map_video(), *headers, seconds=_SECONDS)
+    return found is not None and re.search(rb" (?:frame_crop|conf_win)_left_offset .* = [1-9]", found.stderr) is not None
 
 
 def _tracks(found: subprocess.CompletedProcess[bytes], kind: str) -> list[str]:
@@ -137,6 +153,7 @@ class SizeWatch:
 
     def __init__(self, file: MediaFile, codec: str, step: float | None) -> None:
         self.first = self.other = ""
+        self._path = file.path
         self._step, self._place, self._time = step, 0.0, math.nan
         keys = ["-skip_frame", "nokey"] if codec in _RESIZED_AT_KEYS and step is None else []
         options = ["-vf", "showinfo=checksum=0,scale=16:16", "-fps_mode", "passthrough", "-f", "null", "-"]
@@ -150,12 +167,18 @@ class SizeWatch:
         """Whether a picture has another size, of those up to so long after the first one and maybe of some more.
 
         Where the clip's clock goes back, it is taken to stand still.
+
+        Raises:
+            SourceError: the process was killed.
         """
         while self._process is not None and not self.other and self._place <= seconds:
             assert self._process.stderr is not None
             line = self._process.stderr.readline()
             if not line:
+                killed = self._process.wait() < 0
                 self.close()
+                if killed:
+                    raise SourceError(f"{self._path}: FFmpeg, which looks ahead in it, was killed, perhaps for want of memory")
             elif found := re.search(rb"\] n: *(\d+) pts:.* pts_time:(\S+) .* s:(\d+x\d+) ", line):
                 number, time, size = (group.decode() for group in found.groups())
                 self.first = self.first or size

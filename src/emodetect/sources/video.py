@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import subprocess
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from typing_extensions import Self
 
-from emodetect.errors import OutputError, SourceError
+from emodetect.errors import OutputError, SourceError, UsageError
 from emodetect.media.capture_options import capture_options
 from emodetect.media.ffmpeg import ffmpeg_program
 from emodetect.media.letterbox import letterbox_filter
@@ -28,12 +28,13 @@ from emodetect.sources.frozen import FrozenWatch
 from emodetect.system.assumptions import warn_once
 from emodetect.system.child_processes import kill_child, start_child
 from emodetect.system.native_output import quiet_native_output
+from emodetect.text.numbers import MOST_NUMBER, check_number
 from emodetect.text.suggestions import meant_for_another
 from emodetect.types import Frame, Image
 
 _log = logging.getLogger(__name__)
 
-_DEFAULT_RATE = 25.0
+DEFAULT_RATE = 25.0
 """Frames a second where a file does not say."""
 
 _DELAY = 0.05
@@ -55,6 +56,9 @@ _MOST_STRETCHED = 8.0
 _NO_TIME_LIMITS = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, 0, cv2.CAP_PROP_READ_TIMEOUT_MSEC, 0]
 """OpenCV's time limits go on while the process is stopped (Ctrl-Z), and would then end the clip early, without a word."""
 
+_PATIENCE = 60.0
+"""How long FFmpeg may take to end once its pictures have, seconds. It takes a few milliseconds."""
+
 _SQUARE = 0.02
 """Pixels that are wider than high, or the other way, by less than this share count as square: they often come of rounding."""
 
@@ -73,10 +77,44 @@ class ClipPart:
     end: float = math.inf
     every: int = 1
 
+    @classmethod
+    def of(cls, start: float = 0.0, end: float | None = None, every: int = 1) -> Self:
+        """The part between two times; without an end it is open.
+
+        Raises:
+            UsageError: a number is out of range, or the part ends before it begins.
+        """
+        check_number("start", start, 0, MOST_NUMBER)
+        check_number("every", every, 1, MOST_NUMBER, whole=True)
+        if end is None:
+            return cls(start, every=every)
+        check_number("end", end, 0, math.inf)
+        if end <= start:
+            raise UsageError(f"end: {end:g} s is not after the start, {start:g} s")
+        return cls(start, end, every)
+
     def __str__(self) -> str:
         """The part in words."""
         end = "" if math.isinf(self.end) else f" to {self.end:g} s"
         return f"from {self.start:g} s{end}" + (f", one frame in {self.every}" if self.every > 1 else "")
+
+    def of_frames(self, frames: Iterable[Frame]) -> Iterator[Frame]:
+        """The wanted ones of frames that come in order; none is asked for after the end.
+
+        Raises:
+            SourceError: there are frames, but none in this part.
+        """
+        reached, time = 0, None
+        for frame in frames:
+            time = frame.timestamp
+            if time >= self.end:
+                break
+            if time >= self.start:
+                if reached % self.every == 0:
+                    yield frame
+                reached += 1
+        if not reached and time is not None:
+            raise SourceError(f"the source has no frame {self}; its last one is at {time:.2f} s")
 
 
 WHOLE = ClipPart()
@@ -143,13 +181,15 @@ class VideoFile:
         self.is_untimed = facts.is_untimed
         self._knows_rate = not facts.is_untimed or facts.rate is not None
         rate = float(facts.rate or 0 if facts.is_untimed else self._capture.get(cv2.CAP_PROP_FPS))
-        self.frames_per_second = rate if 0 < rate <= 1000 else _DEFAULT_RATE
+        self.frames_per_second = rate if 0 < rate <= 1000 else DEFAULT_RATE
         self.frame_count = max(0, int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT)))
         self._filters = "yadif=deint=interlaced," if facts.is_interlaced else ""
         if not facts.has_pictures:
             raise SourceError(f"{path}: holds a cover picture, but no video")
-        if facts.is_interlaced or self.file.video_track:
-            # Of interlaced pictures, OpenCV's own FFmpeg gives black, or what was in memory; and it knows the first track only.
+        stored = np.asarray(self._first[1]).shape[1::-1]
+        # Of interlaced pictures, OpenCV's own FFmpeg gives black, or what was in memory; it knows the first track only, and not
+        # all ways to cut pictures.
+        if facts.is_interlaced or self.file.video_track or facts.is_cut_left or facts.size not in (None, stored):
             self._first = self._convert()
         self.orientation, self.is_turned_oddly = self._find_orientation(facts.matrix)
         height, width = np.asarray(self._first[1]).shape[:2]
@@ -200,6 +240,20 @@ class VideoFile:
             kill_child(self._converter)
             self._converter.communicate()
             self._converter = None
+
+    def _check_converter(self) -> None:
+        """See, once no more pictures come, that FFmpeg has ended by itself.
+
+        Raises:
+            SourceError: it was killed, or has more.
+        """
+        if self._converter is not None:
+            try:
+                killed = self._converter.wait(_PATIENCE) < 0
+            except subprocess.TimeoutExpired:
+                raise SourceError(f"{self.path}: the pictures that FFmpeg converts cannot be read to their end") from None
+            if killed:
+                raise SourceError(f"{self.path}: FFmpeg, which converts its pictures, was killed, perhaps for want of memory")
 
     def _find_orientation(self, matrix: Sequence[int] | None) -> tuple[Orientation, bool]:
         """The orientation, and whether it is only the nearest to what the file says."""
@@ -287,6 +341,8 @@ class VideoFile:
             before, here = here, self._container_time(index)
             passed += max(0.0, here - before)
             time = round(clock.next(here) if ok else clock.after(), 6)
+        if not ok:
+            self._check_converter()
         if not reached:
             limit = "" if ok and index else f"; it {'begins' if ok else 'ends'} at {time:.2f} s"
             raise SourceError(f"{self.path}: has no frame {self._part}{limit}")

@@ -155,7 +155,7 @@ def check_output(path: Path, *, overwrite: bool, suffixes: tuple[str, ...] = (),
 
     Raises:
         OutputError: it exists already, is a symbolic link or no file, its folder does not exist or may not be entered, or its
-            ending says nothing.
+            ending says nothing, or another run is writing it.
     """
     if streams and is_stream(path):
         return
@@ -178,6 +178,12 @@ def _check_place(path: Path, overwrite: bool, suffixes: tuple[str, ...]) -> None
         raise OutputError(f"{path}: is not a file but a pipe, a socket or a device")
     if path.exists() and not overwrite:
         raise _exists_already(path)
+    with contextlib.suppress(FileNotFoundError, PermissionError):  # not even to be read: whoever writes it finds out
+        descriptor = os.open(path, _OPEN_FLAGS)
+        try:
+            _lock_output(path, descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _exists_already(path: Path) -> OutputError:
@@ -260,8 +266,7 @@ def open_output(path: Path, *, overwrite: bool) -> int:
         raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
     try:
         if not streams:
-            if not lock(descriptor):
-                raise OutputError(f"{path}: is being written by another run; wait for its end, or choose another name")
+            _lock_output(path, descriptor)
             check_still_there(path, descriptor)
             os.ftruncate(descriptor, 0)
     except BaseException as error:
@@ -270,6 +275,11 @@ def open_output(path: Path, *, overwrite: bool) -> int:
             raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
         raise
     return descriptor
+
+
+def _lock_output(path: Path, descriptor: int) -> None:
+    if not lock(descriptor):
+        raise OutputError(f"{path}: is being written by another run; wait for its end, or choose another name")
 
 
 def append_whole(descriptor: int, data: bytes) -> None:
