@@ -116,7 +116,7 @@ def find_labeled(folder: Path, names: LabelNames) -> LabeledFiles:
         left_out["picture in no label's folder", "pictures in no label's folder"] += len(loose.images)
     for emotion, child in folders.items():
         try:
-            tree = list_images(child)
+            tree = list_images(child, apart=folders.values())
         except SourceError as error:
             found.faults.append(str(error))
             continue
