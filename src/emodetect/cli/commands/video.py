@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from emodetect.cli.clip_options import make_part, make_region, part_options
+from emodetect.cli.clip_options import make_box, make_part, part_options
 from emodetect.cli.factories import make_caption_style, make_pipeline, make_style
 from emodetect.cli.messages import detail, note
 from emodetect.cli.options import (
@@ -31,6 +31,7 @@ from emodetect.text.printable import counted, one_line
 
 if TYPE_CHECKING:
     from emodetect.drawing.style import Style
+    from emodetect.faces.region import Region
     from emodetect.pipeline import EmotionPipeline
     from emodetect.report.timeline import Timeline
     from emodetect.sinks.base import Sink
@@ -57,7 +58,7 @@ if TYPE_CHECKING:
 @common_options
 def video(
     clip: Path, output: Path | None, log: Path | None, report: Path | None, plot: Path | None,
-    start: float | None, end: float | None, every: int, region: tuple[list[float], bool] | None,
+    start: float | None, end: float | None, every: int, region: Region | None,
     anonymize: str | None, overwrite: bool, language: str | None, font: Path | None, settings: PipelineSettings,
 ) -> None:  # fmt: skip
     """Read the emotions off every frame of a clip, or of a part of it, in order; two runs give the same log."""
@@ -81,7 +82,7 @@ def video(
     with ExitStack() as kept, ExitStack() as stack:
         source = stack.enter_context(VideoFile(clip, part))
         timeline = Timeline(min(part.end, source.seconds))
-        area = make_region(region, source.size, None if settings.detector.name == "none" else settings.detector.min_face)
+        area = make_box(region, source.size, None if settings.detector.name == "none" else settings.detector.min_face)
         _describe(clip, source)
         if outputs.are_none:
             note("emodetect: no --output, --log, --report or --plot is given; only a summary will be printed")
@@ -145,12 +146,8 @@ class _Outputs:
         from emodetect.sinks.records import RECORD_SUFFIXES
         from emodetect.sinks.video_file import VIDEO_SUFFIXES
 
-        outputs = (
-            (self.output, VIDEO_SUFFIXES),
-            (self.log, RECORD_SUFFIXES),
-            (self.report, REPORT_SUFFIXES),
-            (self.plot, PICTURE_SUFFIXES),
-        )
+        videos, records = (self.output, VIDEO_SUFFIXES), (self.log, RECORD_SUFFIXES)
+        outputs = videos, records, (self.report, REPORT_SUFFIXES), (self.plot, PICTURE_SUFFIXES)
         check_outputs(outputs, overwrite=self.overwrite, streams=RECORD_SUFFIXES)
 
     def open_sinks(self, stack: ExitStack, rate: float, shown: Path, style: Style | None) -> list[Sink]:
