@@ -227,10 +227,7 @@ def stream(
         box = place and place.box((first.image.shape[1], first.image.shape[0]))
         with open_pipeline(track=True, smoothing=smoothing, region=box, **options) as pipeline:
             frames = chain([first], frames)
-            if can_wait:
-                yield from pipeline.analyze_all(frames)
-            else:
-                yield from ((frame, pipeline.analyze(frame)) for frame in frames)
+            yield from pipeline.analyze_all(frames, read_ahead=can_wait)
 
 
 def draw(picture: Picture, result: FrameResult, *, color: Color = "bgr") -> Image:
