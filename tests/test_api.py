@@ -272,9 +272,7 @@ def test_crops_leave_the_faces_that_are_followed_alone(photo: Image, fake: list[
     assert followed.scores.as_dict()["sad"] == pytest.approx(0.45, abs=0.05)
 
 
-@pytest.mark.parametrize(
-    ("crops", "said"), [("face.jpg", "got a str"), (make_image(), r"one array \(48, 64, 3\)"), (None, "got None")]
-)
+@pytest.mark.parametrize("crops", ["face.jpg", make_image(), make_frame(), b"face", None])
 def test_crops_are_several(crops: Any) -> None:
     with pytest.raises(TypeError, match="expected an iterable of cropped faces, got"):
         classify_faces(crops)
