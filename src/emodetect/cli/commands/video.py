@@ -56,6 +56,7 @@ def video(
     """Read the emotions off every frame of a clip, or of a part of it, in order; two runs give the same log."""
     from emodetect.cli.progress import progress_bar
     from emodetect.faces.hiding import HiddenFaces
+    from emodetect.faces.region import Region
     from emodetect.media.ffmpeg import ffmpeg_program
     from emodetect.report.timeline import Timeline
     from emodetect.sinks.anonymized import AnonymizedSink
@@ -80,13 +81,13 @@ def video(
     with ExitStack() as kept, ExitStack() as stack:
         source = stack.enter_context(VideoFile(clip, part))
         timeline = Timeline(min(part.end, source.seconds))
-        area = make_region(region, source.size, None if settings.detector.name == "none" else settings.detector.min_face)
+        area = make_region(region, source.size)
         width, height = source.size
         frames = counted(source.frame_count, "frame")
         detail(f"{clip}: {width}x{height} pixels, {source.frames_per_second:g} frames a second, {frames}")
         if all(path is None for path, _ in outputs):
             note("emodetect: no --output, --log, --report or --plot is given; only a summary will be printed")
-        settings = replace(settings, hide_faces=anonymize is not None, region=area)
+        settings = replace(settings, hide_faces=anonymize is not None, region=None if area is None else Region.of(area))
         pipeline = stack.enter_context(make_pipeline(settings))
         progress = stack.enter_context(progress_bar())
         task = progress.add_task(one_line(clip.name), total=source.expected_count or None)
