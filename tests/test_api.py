@@ -280,7 +280,7 @@ def test_crops_are_several(crops: Any) -> None:
 
 def test_an_error_says_which_crop_it_was(fake: list[FakeBackend]) -> None:
     with pytest.raises(ValueError, match="crop 2: expected a uint8"):
-        classify_faces([make_image(), make_image() / 255], backend="fake")
+        classify_faces([make_image(), np.zeros((4, 6, 5), np.uint8)], backend="fake")
 
 
 def test_frames_of_an_iterable_are_taken_one_at_a_time(photo: Image, fake: list[FakeBackend]) -> None:
