@@ -6,6 +6,7 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from typing_extensions import TypedDict, Unpack
@@ -18,10 +19,11 @@ from emodetect.faces.detector import DetectorSettings, MinFace
 from emodetect.faces.region import Region
 from emodetect.pipeline import EmotionPipeline, build_pipeline
 from emodetect.settings.pipeline import CLIPS, PHOTOS, PipelineSettings
-from emodetect.sources.frames import Source, open_frames
 from emodetect.sources.pictures import Color, Picture, iterate_pictures, load_image, load_named
-from emodetect.sources.video import ClipPart
 from emodetect.types import Box, FaceReading, Frame, FrameResult, Image, kind_of
+
+if TYPE_CHECKING:
+    from emodetect.sources.frames import Source
 
 
 class BackendOptions(TypedDict, total=False):
@@ -216,6 +218,9 @@ def stream(
         TypeError: the source gives no frames.
         ValueError: a picture is an array of another shape or type, or has no pixels; or there is no such order.
     """
+    from emodetect.sources.frames import open_frames  # here and not above: photos need no network
+    from emodetect.sources.video import ClipPart
+
     part = ClipPart.of(start, end, every)
     with (
         open_frames(source, part, color=color, frames_per_second=frames_per_second) as (frames, can_wait),
