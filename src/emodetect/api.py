@@ -226,10 +226,7 @@ def stream(
         open_frames(source, part, color=color, frames_per_second=frames_per_second) as (frames, can_wait),
         open_pipeline(track=True, smoothing=smoothing, **options) as pipeline,
     ):
-        if can_wait:
-            yield from pipeline.analyze_all(frames)
-        else:
-            yield from ((frame, pipeline.analyze(frame)) for frame in frames)
+        yield from pipeline.analyze_all(frames, read_ahead=can_wait)
 
 
 def draw(picture: Picture, result: FrameResult, *, color: Color = "bgr") -> Image:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -21,8 +22,8 @@ def options_named(module: ast.Module) -> Iterator[tuple[str, int]]:
     """The options of our commands that texts and docstrings of a module name, and their lines."""
     for node in ast.walk(module):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            for word in re.findall(r"(?<![\w-])--[a-z][a-z-]*", node.value):
-                if word in OPTIONS:
+            for word in re.findall(r"(?<![\w-])--(?:[a-z][a-z-]*|$)", node.value):
+                if word in OPTIONS | {"--"}:  # the latter begins the name of an option that is put together
                     yield word, node.lineno
 
 
@@ -37,6 +38,8 @@ def test_options_are_named_by_the_command_line_alone() -> None:
 
 
 def test_a_named_option_is_found() -> None:
+    made = ast.parse('print(f"{1} (--{option} changes that)")')
+    assert list(options_named(made)) == [("--", 1)]
     module = ast.parse('def f():\n    """See ``--model``."""\n    raise ValueError(f"{1}; --overwrite replaces it, --no-such")\n')
     assert list(options_named(module)) == [("--model", 2), ("--overwrite", 3)]
 
@@ -60,3 +63,12 @@ def test_an_error_carries_what_is_wrong_and_what_helps() -> None:
     with pytest.raises(UsageError) as untouched, about("model", ModelError):
         raise UsageError("something else")
     assert untouched.value.parameter is None
+
+
+@pytest.mark.parametrize("path", sorted((SOURCE / "cli" / "commands").glob("*.py")), ids=lambda path: path.stem)
+def test_commands_are_short_and_take_typed_options(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            assert node.end_lineno is not None
+            assert node.end_lineno - node.lineno < 60, f"{path.name}: {node.name} has more than 60 lines"
+            assert node.args.kwarg is None, f"{path.name}: {node.name} takes options of any name and type"

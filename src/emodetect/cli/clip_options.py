@@ -11,8 +11,8 @@ import click
 from emodetect.text.numbers import MOST_NUMBER
 
 if TYPE_CHECKING:
+    from emodetect.faces.region import Region
     from emodetect.sources.video import ClipPart
-    from emodetect.types import Box
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -30,8 +30,8 @@ def media_time(ctx: click.Context, parameter: click.Parameter, value: str | None
     return 3600 * int(hours or 0) + 60 * int(minutes or 0) + float(seconds)
 
 
-def _region(ctx: click.Context, parameter: click.Parameter, value: str | None) -> tuple[list[float], bool] | None:
-    """Four numbers, and whether they are shares of the picture: with %, or none of them above 1."""
+def _region(ctx: click.Context, parameter: click.Parameter, value: str | None) -> Region | None:
+    """Four numbers, which are shares of the picture with %, or where none of them is above 1; a callback."""
     if value is None:
         return None
     parts = [part.strip() for part in value.split(",")]
@@ -47,7 +47,9 @@ def _region(ctx: click.Context, parameter: click.Parameter, value: str | None) -
     mixed = any(plain) if any(percent) else not relative and any(0 < number < 1 for number in plain)
     if mixed:
         raise click.BadParameter(f"{value!r}: pixels and shares cannot be mixed")
-    return numbers, relative
+    from emodetect.faces.region import Region
+
+    return Region(numbers[0], numbers[1], numbers[2], numbers[3], relative)
 
 
 def part_options(function: Function) -> Function:
@@ -76,21 +78,3 @@ def make_part(start: float | None, end: float | None, every: int) -> ClipPart:
     from emodetect.sources.video import ClipPart
 
     return ClipPart.of(start or 0.0, end, every)
-
-
-def make_region(given: tuple[list[float], bool] | None, size: tuple[int, int]) -> Box | None:
-    """The part of a picture of this width and height that the option describes.
-
-    Args:
-        given: what `part_options` makes of the option.
-        size: width and height of the picture, pixels.
-
-    Raises:
-        UsageError: it does not lie in the picture.
-    """
-    from emodetect.faces.region import Region
-
-    if given is None:
-        return None
-    (x, y, width, height), relative = given
-    return Region(x, y, width, height, relative).box(size)

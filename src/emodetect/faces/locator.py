@@ -81,6 +81,11 @@ class FaceLocator:
         return self._detector.is_certain
 
     @property
+    def tracks(self) -> bool:
+        """Whether faces are followed, so that frames must come in order."""
+        return self._tracker is not None
+
+    @property
     def verifies(self) -> bool:
         """Whether false detections are rejected."""
         return self._verifier is not None
