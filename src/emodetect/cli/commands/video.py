@@ -124,8 +124,8 @@ def video(
         if output is not None:
             videos.append(AnnotatedVideo(output, rate, sound_from=clip, overwrite=overwrite, style=style))
         shown = clip
-        if report is not None and anonymize is not None:
-            # All that the report gets to see is a clip in which the faces are hidden already.
+        if report is not None and (anonymize is not None or not source.file.is_regular):
+            # The report gets to see nothing but a clip in which the faces are hidden already; and a pipe can be read only once.
             shown = Path(kept.enter_context(scratch_folder())) / "clip.mp4"
             videos.append(PlainVideo(shown, rate, sound_from=clip))
         hidden = HiddenFaces() if anonymize else None
@@ -158,7 +158,7 @@ def video(
             accuracy = accuracy_in_words(emotion_backend)
             facts = Report(
                 clip.name, timeline, shown, settings, accuracy,
-                part_of_picture=area is not None, clip_is_cut=anonymize is not None,
+                part_of_picture=area is not None, clip_is_cut=shown != clip,
             )  # fmt: skip
             why_stills = write_report(facts, report, overwrite=overwrite)
             if why_stills:
