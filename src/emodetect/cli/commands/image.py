@@ -79,6 +79,7 @@ def image(
     from emodetect.pipeline import EmotionPipeline
     from emodetect.sinks.records import image_as_dict
     from emodetect.sources.images import address_error, find_images, read_image
+    from emodetect.system.native_output import quiet_native_output
     from emodetect.types import Frame
 
     check_anonymize(anonymize, output or sheet, "--output or --sheet")
@@ -124,7 +125,8 @@ def image(
                 if problem is not None:
                     raise problem
                 with _enough_memory(path):
-                    picture = read_image(path)
+                    with quiet_native_output():  # libjpeg tells of damage by itself
+                        picture = read_image(path)
                     detail(f"{path}: {picture.shape[1]}x{picture.shape[0]} pixels")
                     frame = Frame(picture)
                     result = pipeline.analyze(frame, name=str(path))
