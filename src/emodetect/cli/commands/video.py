@@ -94,8 +94,8 @@ def video(
         results = stack.enter_context(closing(pipeline.analyze_all(source)))
         first = next(results)  # a part without frames is told before any output is made, or an older one emptied
         shown = clip
-        if report is not None and anonymize is not None:
-            # All that the report gets to see is a clip in which the faces are hidden already.
+        if report is not None and (anonymize is not None or not source.file.is_regular):
+            # The report gets to see nothing but a clip in which the faces are hidden already; and a pipe can be read only once.
             shown = Path(kept.enter_context(scratch_folder())) / "clip.mp4"
         sinks = outputs.open_sinks(stack, source.frames_per_second / every, shown, style)
         for frame, result in chain([first], results):
@@ -203,7 +203,7 @@ class _Outputs:
         }
         page = Report(
             self.clip.name, timeline, shown, facts, accuracy_in_words(backend),
-            part_of_picture=area is not None, clip_is_cut=self.anonymize is not None,
+            part_of_picture=area is not None, clip_is_cut=shown != self.clip,
         )  # fmt: skip
         if why_stills := write_report(page, self.report, overwrite=self.overwrite):
             note(f"emodetect: {self.report}: {why_stills}")
