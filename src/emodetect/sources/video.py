@@ -294,7 +294,7 @@ class VideoFile:
         return math.ceil((last - first) / self._part.every)
 
     def __iter__(self) -> Iterator[Frame]:
-        """Read the frames once; timestamps are media time, seconds from the start of the file, and never go back.
+        """Read the frames once; timestamps are media time, seconds from the start of the file, and always grow.
 
         What comes before the part is decoded and left out: seeking in a file is as exact as its index, this always is.
 
@@ -340,7 +340,8 @@ class VideoFile:
                 warn_once(f"{self.path}: does not say its rate; {self.frames_per_second:g} frames per second are assumed")
             before, here = here, self._container_time(index)
             passed += max(0.0, here - before)
-            time = round(clock.next(here) if ok else clock.after(), 6)
+            later = round(time + 1e-6, 6)  # of pictures that are closer each still has a time of its own
+            time = max(later, round(clock.next(here) if ok else clock.after(), 6))
         if not ok:
             self._check_converter()
         if not reached:
