@@ -90,7 +90,7 @@ class ClipPart:
             return cls(start, every=every)
         check_number("end", end, 0, math.inf)
         if end <= start:
-            raise UsageError(f"end: {end:g} s is not after the start, {start:g} s")
+            raise UsageError(f"`end`: {end:g} s is not after `start`, {start:g} s", parameter="end")
         return cls(start, end, every)
 
     def __str__(self) -> str:
