@@ -90,7 +90,7 @@ class ClipPart:
             return cls(start, every=every)
         check_number("end", end, 0, math.inf)
         if end <= start:
-            raise UsageError(f"end: {end:g} s is not after the start, {start:g} s")
+            raise UsageError(f"`end`: {end:g} s is not after `start`, {start:g} s", parameter="end")
         return cls(start, end, every)
 
     def __str__(self) -> str:
@@ -296,7 +296,7 @@ class VideoFile:
         return math.ceil((last - first) / self._part.every)
 
     def __iter__(self) -> Iterator[Frame]:
-        """Read the frames once; timestamps are media time, seconds from the start of the file, and never go back.
+        """Read the frames once; timestamps are media time, seconds from the start of the file, and always grow.
 
         What comes before the part is decoded and left out: seeking in a file is as exact as its index, this always is.
 
@@ -342,7 +342,8 @@ class VideoFile:
                 warn_once(f"{self.path}: does not say its rate; {self.frames_per_second:g} frames per second are assumed")
             before, here = here, self._container_time(index)
             passed += max(0.0, here - before)
-            time = round(clock.next(here) if ok else clock.after(), 6)
+            later = round(time + 1e-6, 6)  # of pictures that are closer each still has a time of its own
+            time = max(later, round(clock.next(here) if ok else clock.after(), 6))
         if not ok:
             self._check_converter()
         if not reached:
