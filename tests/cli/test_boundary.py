@@ -133,7 +133,6 @@ def test_no_variable_is_blamed_that_has_the_same_value_by_chance(monkeypatch: py
 
 def test_errors_of_a_process_of_its_own_carry_what_is_wrong_and_what_helps(tmp_path: Path) -> None:
     twice = [onnx_files.node("Identity", "logits", output=name) for name in ("first", "second")]
-    outputs = [(name, ("n", 7), TensorProto.FLOAT) for name in ("first", "second")]
     path = onnx_files.save_means(
         tmp_path / "two.onnx", after=twice, outputs=[(name, ("n", 7), TensorProto.FLOAT) for name in ("first", "second")]
     )
