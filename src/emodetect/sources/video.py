@@ -90,7 +90,7 @@ class ClipPart:
             return cls(start, every=every)
         check_number("end", end, 0, math.inf)
         if end <= start:
-            raise UsageError(f"end: {end:g} s is not after the start, {start:g} s")
+            raise UsageError(f"`end`: {end:g} s is not after `start`, {start:g} s", parameter="end")
         return cls(start, end, every)
 
     def __str__(self) -> str:
@@ -175,6 +175,8 @@ class VideoFile:
             if self.file.is_regular and not allows_playlists() and is_playlist(path):
                 meant, hint = "", "if it is a playlist, `allow_playlists` reads the files that it names"
             raise SourceError(f"{path}: not a video that can be read, or without frames{meant}", hint=hint)
+        if self.file.is_photo:  # of which FFmpeg may show one tile
+            raise SourceError(f"{path}: is a photo (HEIC or AVIF), not a video; 'emodetect image' reads photos")
         facts = clip_facts(self.file) if self.file.is_regular else self._facts_of_pipe()
         if not facts.is_convertible:
             raise SourceError(f"{path}: its colors are of a kind that cannot be converted; convert it to YUV with BT.709 first")
@@ -294,7 +296,7 @@ class VideoFile:
         return math.ceil((last - first) / self._part.every)
 
     def __iter__(self) -> Iterator[Frame]:
-        """Read the frames once; timestamps are media time, seconds from the start of the file, and never go back.
+        """Read the frames once; timestamps are media time, seconds from the start of the file, and always grow.
 
         What comes before the part is decoded and left out: seeking in a file is as exact as its index, this always is.
 
@@ -340,7 +342,8 @@ class VideoFile:
                 warn_once(f"{self.path}: does not say its rate; {self.frames_per_second:g} frames per second are assumed")
             before, here = here, self._container_time(index)
             passed += max(0.0, here - before)
-            time = round(clock.next(here) if ok else clock.after(), 6)
+            later = round(time + 1e-6, 6)  # of pictures that are closer each still has a time of its own
+            time = max(later, round(clock.next(here) if ok else clock.after(), 6))
         if not ok:
             self._check_converter()
         if not reached:
@@ -360,10 +363,11 @@ class VideoFile:
         self._shift += time - self._container_time(index)
 
     def _container_time(self, index: int) -> float:
-        """When the picture that was decoded last is shown by the container's clock, seconds."""
+        """When the picture that was decoded last is shown by the container's clock, seconds; NaN where it has no time."""
         if self.is_untimed:
             return index / self.frames_per_second
-        return self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000 + self._shift
+        seconds = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+        return seconds + self._shift if seconds or not index else math.nan
 
     def _pixel_shape(self) -> float:
         """The width of the shown pictures' pixels as a multiple of their height."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from emodetect.cli.clip_options import make_box, make_part, part_options
+from emodetect.cli.clip_options import make_part, part_options
 from emodetect.cli.factories import make_caption_style, make_pipeline, make_style
 from emodetect.cli.messages import detail, note
 from emodetect.cli.options import (
@@ -63,6 +63,7 @@ def video(
 ) -> None:  # fmt: skip
     """Read the emotions off every frame of a clip, or of a part of it, in order; two runs give the same log."""
     from emodetect.cli.progress import progress_bar
+    from emodetect.faces.region import Region
     from emodetect.media.ffmpeg import ffmpeg_program
     from emodetect.report.timeline import Timeline
     from emodetect.sources.video import VideoFile
@@ -82,10 +83,10 @@ def video(
     with ExitStack() as kept, ExitStack() as stack:
         source = stack.enter_context(VideoFile(clip, part))
         timeline = Timeline(min(part.end, source.seconds))
-        area = make_box(region, source.size, None if settings.detector.name == "none" else settings.detector.min_face)
         _describe(clip, source)
         if outputs.are_none:
             note("emodetect: no --output, --log, --report or --plot is given; only a summary will be printed")
+        area = None if region is None else Region.of(region.box(source.size))  # the report names its pixels
         settings = replace(settings, hide_faces=anonymize is not None, region=area)
         pipeline = stack.enter_context(make_pipeline(settings))
         progress = stack.enter_context(progress_bar())
@@ -93,8 +94,8 @@ def video(
         results = stack.enter_context(closing(pipeline.analyze_all(source)))
         first = next(results)  # a part without frames is told before any output is made, or an older one emptied
         shown = clip
-        if report is not None and anonymize is not None:
-            # All that the report gets to see is a clip in which the faces are hidden already.
+        if report is not None and (anonymize is not None or not source.file.is_regular):
+            # The report gets to see nothing but a clip in which the faces are hidden already; and a pipe can be read only once.
             shown = Path(kept.enter_context(scratch_folder())) / "clip.mp4"
         sinks = outputs.open_sinks(stack, source.frames_per_second / every, shown, style)
         for frame, result in chain([first], results):
@@ -192,7 +193,7 @@ class _Outputs:
         facts = {
             "Clip": self.clip.name,
             "Time": "all of it" if part == WHOLE else str(part),
-            "Picture": f"{area.width} x {area.height} at {area.x}, {area.y}" if area else "all of it",
+            "Picture": f"{area.width:g} x {area.height:g} at {area.x:g}, {area.y:g}" if area else "all of it",
             "Detector": str(settings.detector),
             "Network": f"{backend.name} ({settings.backend.name}{f': {model}' if model else ''})",
             "Uncertain below": f"{pipeline.scorer.uncertain_below:.0%} confidence",
@@ -202,7 +203,7 @@ class _Outputs:
         }
         page = Report(
             self.clip.name, timeline, shown, facts, accuracy_in_words(backend),
-            part_of_picture=area is not None, clip_is_cut=self.anonymize is not None,
+            part_of_picture=area is not None, clip_is_cut=shown != self.clip,
         )  # fmt: skip
         if why_stills := write_report(page, self.report, overwrite=self.overwrite):
             note(f"emodetect: {self.report}: {why_stills}")
