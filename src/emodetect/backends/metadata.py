@@ -93,10 +93,13 @@ class ModelMetadata:
             ModelError: it is something else.
         """
         try:
-            values = json.loads(text)
+            values = json.loads(text, parse_constant=lambda name: None, parse_float=_finite)
+            if not isinstance(values, dict) or not isinstance(values.get("labels"), dict):
+                raise ValueError("expected an object with an object of labels in it")
             values["labels"] = {name: tuple(labels) for name, labels in values["labels"].items()}
             values["scaling"] = _scaling(values)
-            metadata = cls(**values)._checked()
+            known = {name: values.pop(name) for name in cls.__dataclass_fields__ if name in values and name != "ignored"}
+            metadata = cls(**known, ignored=tuple(f"{name} of its metadata is not known here" for name in values))._checked()
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError, UsageError) as error:
             raise ModelError(f"{path}: its emodetect metadata cannot be read ({error})") from error
         return metadata
@@ -120,9 +123,16 @@ class ModelMetadata:
                 raise ValueError("a number is expected where there is none")
             if not 0 <= value <= 1:
                 impossible[name] = value
-        ignored = tuple(f"{name} {value:g} of its metadata is no share from 0 to 1" for name, value in impossible.items())
+        ignored = self.ignored + tuple(
+            f"{name} {value:g} of its metadata is no share from 0 to 1" for name, value in impossible.items()
+        )
         kept = {name: getattr(self, name) for name in ("uncertain_below", "face_above") if name not in impossible}
         return replace(self, uncertain_below=kept.get("uncertain_below"), face_above=kept.get("face_above"), ignored=ignored)
+
+
+def _finite(text: str) -> float | None:
+    """A number of JSON; None where it is too large, as for infinity and NaN."""
+    return number if math.isfinite(number := float(text)) else None
 
 
 def _scaling(values: dict[str, Any]) -> Scaling | None:
