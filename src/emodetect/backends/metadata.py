@@ -98,8 +98,9 @@ class ModelMetadata:
                 raise ValueError("expected an object with an object of labels in it")
             values["labels"] = {name: tuple(labels) for name, labels in values["labels"].items()}
             values["scaling"] = _scaling(values)
-            known = {name: values.pop(name) for name in cls.__dataclass_fields__ if name in values and name != "ignored"}
-            metadata = cls(**known, ignored=tuple(f"{name} of its metadata is not known here" for name in values))._checked()
+            if unknown := sorted(values.keys() - (cls.__dataclass_fields__.keys() - {"ignored"})):
+                raise ValueError(f"{', '.join(unknown)}: not known to this version")
+            metadata = cls(**values)._checked()
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError, UsageError) as error:
             raise ModelError(f"{path}: its emodetect metadata cannot be read ({error})") from error
         return metadata
@@ -123,9 +124,7 @@ class ModelMetadata:
                 raise ValueError("a number is expected where there is none")
             if not 0 <= value <= 1:
                 impossible[name] = value
-        ignored = self.ignored + tuple(
-            f"{name} {value:g} of its metadata is no share from 0 to 1" for name, value in impossible.items()
-        )
+        ignored = tuple(f"{name} {value:g} of its metadata is no share from 0 to 1" for name, value in impossible.items())
         kept = {name: getattr(self, name) for name in ("uncertain_below", "face_above") if name not in impossible}
         return replace(self, uncertain_below=kept.get("uncertain_below"), face_above=kept.get("face_above"), ignored=ignored)
 
