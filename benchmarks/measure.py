@@ -21,6 +21,7 @@ from emodetect.benchmark.measure import Bench, Configuration
 from emodetect.benchmark.startup import measure_start
 from emodetect.benchmark.synthetic_clip import portrait_path, write_made_clip
 from emodetect.benchmark.tutorial import ensure_deepface_weights
+from emodetect.cli.commands.bench import start_options
 from emodetect.errors import BackendUnavailableError, EmodetectError
 from emodetect.faces.boxes import intersection_over_union
 from emodetect.faces.detector import MinFace
@@ -91,6 +92,7 @@ def measure(arguments: argparse.Namespace) -> None:
             frames=arguments.frames,
             rounds=arguments.rounds,
             compare=deepface or arguments.model is not None,
+            options_of=start_options,
             progress=progress,
         )
         records = bench.measure(measured)
@@ -210,7 +212,7 @@ def compare_eight_faces(folder: Path, rounds: int) -> str:
         write_made_clip(folder / f"{faces}.mp4", frames=100, size=(1280, 720), faces=faces)
     for _ in range(rounds):
         for faces, values in rates.items():
-            [record] = Bench(folder / f"{faces}.mp4", frames=100, rounds=1).measure([Configuration()])
+            [record] = Bench(folder / f"{faces}.mp4", frames=100, rounds=1, options_of=start_options).measure([Configuration()])
             values.append(record["frames_per_second"])
     one, eight = median(rates[1]), median(rates[8])
     return table(

@@ -29,7 +29,7 @@ from emodetect.faces.boxes import intersection_over_union
 from emodetect.faces.haar import HaarDetector
 from emodetect.faces.locator import FaceLocator
 from emodetect.faces.tracker import FaceTracker
-from emodetect.live.session import LiveSession
+from emodetect.live.session import LiveOutputs, LiveSession
 from emodetect.live.view import View
 from emodetect.live.window import Window
 from emodetect.sinks.recorder import Recorder
@@ -133,9 +133,8 @@ def measure(clip: Path, truth: Sequence[Box], make: Callable[[], EmotionBackend]
             pass
         detector = HaarDetector(min_face=View().min_face)
         locator = FaceLocator(detector, verifier=EmbeddedVerifier(), tracker=FaceTracker())
-        session = LiveSession(capture, locator, [make], view=View(), recorder=boxes, window=window)
-        with session:
-            statistics = session.run()
+        session = LiveSession(capture, locator, [make], view=View(), outputs=LiveOutputs(recorder=boxes), window=window)
+        statistics = session.run()
         dropped = capture.dropped
     pairs = [(r, t) for r, t in zip(boxes.drawn, window.times, strict=False) if r.timestamp >= WARM_UP_SECONDS]
     delays = [1000 * (time_shown - result.timestamp) for result, time_shown in pairs]

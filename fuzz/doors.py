@@ -31,7 +31,7 @@ class Door:
 
 def _emodetect(*arguments: str | Path) -> Any:
     """The command line, in this process."""
-    from emodetect.cli import cli
+    from emodetect.cli.group import cli
 
     return cli.main([str(argument) for argument in arguments], standalone_mode=False)
 

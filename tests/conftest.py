@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+from collections.abc import Generator
+from types import ModuleType
+from typing import Any
 
 import cv2
 import numpy as np
@@ -11,9 +15,44 @@ import pytest
 from emodetect.types import Image
 from tests.builders import PHOTO, MovingClip, write_moving_clip
 
-# A shell starts background jobs with SIGINT ignored, and their children inherit it; the programs under test must be
-# interruptible all the same.
+# A shell starts background jobs with SIGINT and SIGQUIT ignored, and their children inherit it; the programs under test
+# must be interruptible all the same.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGQUIT"):
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+
+SLOW_HELPERS = {"tests.cli.running", "tests.cli.desktop", "tests.model_files"}
+"""Modules of helpers that start the program, open windows, or load TensorFlow."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that `-m "not slow"` leaves out."""
+    for item in items:
+        if isinstance(item, pytest.Function) and is_slow(item.module):
+            item.add_marker(pytest.mark.slow)
+
+
+def is_slow(module: ModuleType) -> bool:
+    """Whether the tests of a module start processes, or use a helper that does."""
+    return any(value is subprocess or getattr(value, "__module__", None) in SLOW_HELPERS for value in vars(module).values())
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_report_to_serializable() -> Generator[None, Any, Any]:
+    """Let reports with file names that are not UTF-8 travel from xdist's processes."""
+    data = yield
+    return encodable(data)
+
+
+def encodable(value: Any) -> Any:
+    """The same with surrogates written as escapes."""
+    if isinstance(value, str):
+        return value.encode(errors="backslashreplace").decode()
+    if isinstance(value, dict):
+        return {encodable(key): encodable(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(map(encodable, value))
+    return value
 
 
 @pytest.fixture(scope="session")

@@ -34,7 +34,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def read_photo(python: Path, path: str, tmp_path: Path) -> str:
     """Read the example photo far from the checkout; the package comes from ``path``, its dependencies from here."""
-    script = "import emodetect, sys; print(emodetect.__file__); from emodetect.cli import main; main()"
+    script = "import emodetect, sys; print(emodetect.__file__); from emodetect.cli.main import main; main()"
     environment = {**os.environ, "PYTHONPATH": path}
     done = subprocess.run(
         [str(python), "-c", script, "image", str(PHOTO), "--format", "json"],

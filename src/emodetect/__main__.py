@@ -9,7 +9,7 @@ import sys
 def main() -> None:
     """Run the command line, if it can be imported."""
     try:
-        from emodetect.cli import main as run
+        from emodetect.cli.main import main as run
 
         run()
     except KeyboardInterrupt:  # before the command line handles signals

@@ -9,18 +9,35 @@
     ├── DatasetError                 a data set that cannot be trained on or evaluated with
     └── OutputError                  an output that exists already or cannot be written
 
-A message is one line that says what happened, to which file, and what to do about it.
+A message is one line that says what happened, to which file, and what to do about it. Parameters stand in it in backquotes, as in
+"`overwrite` replaces it"; the command line shows its options in their place.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import ModuleType
 
 
 class EmodetectError(Exception):
-    """Base of all errors that emodetect raises on purpose; ``exit_code`` is what the process ends with."""
+    """Base of all errors that emodetect raises on purpose; ``exit_code`` is what the process ends with.
+
+    Args:
+        message: what happened, to which file.
+        parameter: the parameter whose value is wrong, such as "model"; None where it is none of them.
+        hint: what to do, where the message does not say it.
+    """
 
     exit_code = 1
+
+    def __init__(self, message: str = "", *, parameter: str | None = None, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.parameter, self.hint = parameter, hint
+
+    def __str__(self) -> str:
+        message = super().__str__()
+        return f"{message}{' ' if message.endswith('?') else '; '}{self.hint}" if self.hint else message
 
 
 class UsageError(EmodetectError):
@@ -51,6 +68,16 @@ class DatasetError(EmodetectError):
 
 class OutputError(EmodetectError):
     """An output file exists already, or cannot be written."""
+
+
+@contextmanager
+def about(parameter: str, kind: type[EmodetectError] = EmodetectError) -> Iterator[None]:
+    """Say of errors of this kind that are raised inside that this parameter is wrong, unless they name one themselves."""
+    try:
+        yield
+    except kind as error:
+        error.parameter = error.parameter or parameter
+        raise
 
 
 def first_line(error: BaseException) -> str:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from emodetect.backends.conventions import UNSTATED, ModelConventions, Scaling
+from emodetect.cli.factories import conventions_as_options
 from emodetect.errors import UsageError
 
 
@@ -65,9 +66,9 @@ def test_conventions_take_what_a_caller_writes_and_can_be_pickled() -> None:
 
     assert conventions == ModelConventions(("happy", "sad"), Scaling.parse("-1..1"), "bgr", "emotion")
     assert pickle.loads(pickle.dumps(conventions)) == conventions
-    assert conventions.given == ["--labels", "--scaling", "--channels", "--output-name"]
+    assert conventions.given == ["labels", "scaling", "channels", "output_name"]
     assert ModelConventions.of([], None, None, None) == UNSTATED
-    assert UNSTATED.given == UNSTATED.as_options() == []
+    assert UNSTATED.given == conventions_as_options(UNSTATED) == []
 
 
 @pytest.mark.parametrize(

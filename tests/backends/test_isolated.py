@@ -164,7 +164,7 @@ def test_what_leaves_the_interpreter_alone_stays_in_this_process() -> None:
     [
         ("none", None, None, UsageError, "no backend 'none'; there are cnn, deepface, odd"),
         ("cnn", "none.h5", None, ModelError, "none.h5: no such model file"),
-        ("deepface", "a.h5", None, UsageError, "not go with --backend deepface"),
+        ("deepface", "a.h5", None, UsageError, "not go with `backend` deepface"),
     ],
 )
 def test_wrong_options_are_refused_before_anything_is_started(

@@ -116,7 +116,7 @@ def test_the_number_of_outputs_must_fit_the_labels(tmp_path: Path) -> None:
     path = tmp_path / "five.keras"
     known_order_model(5).save(path)
 
-    with pytest.raises(ModelError, match="has 5 values and the file does not say what they mean; --labels"):
+    with pytest.raises(ModelError, match="has 5 values and the file does not say what they mean; `labels`"):
         create_cnn(str(path)).load()
     with create_cnn(str(path), ModelConventions(("happy", "sad", "angry", "fear", "neutral"))) as backend:
         assert backend.name == "five.keras"

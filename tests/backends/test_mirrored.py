@@ -18,7 +18,8 @@ from emodetect.backends.keras_cnn import KerasBackend
 from emodetect.backends.mirrored import MirroredBackend
 from emodetect.backends.registry import create_backend, with_views
 from emodetect.benchmark.measure import Configuration
-from emodetect.cli import cli
+from emodetect.cli.commands.bench import options_of
+from emodetect.cli.group import cli
 from emodetect.errors import UsageError
 from emodetect.types import EMOTIONS, Image
 from tests.builders import write_clip
@@ -152,5 +153,5 @@ def test_every_command_reads_a_face_and_its_mirror_image_alike(
 
 
 def test_bench_measures_the_views() -> None:
-    assert Configuration(views=2).options == ["--backend", "cnn", "--views", "2"]
-    assert Configuration().options == ["--backend", "cnn"]
+    assert options_of(Configuration(views=2)) == ["--backend", "cnn", "--views", "2"]
+    assert options_of(Configuration()) == ["--backend", "cnn"]

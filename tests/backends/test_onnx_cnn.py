@@ -169,7 +169,7 @@ class TestEmbedded:
         np.testing.assert_allclose(together, alone, atol=1e-5)
 
     def test_it_takes_no_labels(self) -> None:
-        with pytest.raises(UsageError, match="--labels"):
+        with pytest.raises(UsageError, match="`labels`"):
             create_cnn("fer2013", ModelConventions(("a",)))
 
 

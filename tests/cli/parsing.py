@@ -8,7 +8,7 @@ from unittest.mock import patch
 
 import click
 
-from emodetect.cli import cli
+from emodetect.cli.group import cli
 
 
 def command_names() -> list[str]:

@@ -10,7 +10,9 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
+from emodetect.cli.group import cli
 from emodetect.faces.haar import HaarDetector
 from emodetect.sources.images import read_image
 from emodetect.types import Box
@@ -139,3 +141,26 @@ def test_every_frame_of_a_recording(moving_clip: MovingClip, tmp_path: Path) -> 
 )
 def test_there_must_be_something_to_hide(arguments: list[str | Path], option: str) -> None:
     assert_one_line(run(*arguments, "--anonymize", "box"), 2, f"--anonymize goes with {option}")
+
+
+@pytest.mark.parametrize("option", ["--min-face=90%", "--min-neighbors=500"])
+def test_faces_that_are_not_read_are_hidden_too(tmp_path: Path, option: str) -> None:
+    copy = tmp_path / "copy.png"
+
+    done = run("image", PHOTO, option, "--output", copy, "--anonymize", "box")
+
+    assert "no face found" in done.stdout
+    assert (middle(read_image(copy), PHOTO_FACE) == FILL).all()
+
+
+def test_a_picture_that_cannot_be_hidden_is_not_on_the_sheet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*arguments: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("emodetect.drawing.anonymize.anonymize", fail)
+    sheet = tmp_path / "sheet.png"
+
+    done = CliRunner().invoke(cli, ["image", str(PHOTO), "--sheet", str(sheet), "--anonymize", "box"])
+
+    assert "not enough memory" in done.output
+    assert count_faces(read_image(sheet)) == 0

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.shell_completion import BashComplete
 
-from emodetect.cli import COMPLETE_VARIABLE, cli
+from emodetect.cli.group import COMPLETE_VARIABLE, cli
 from emodetect.sources.camera_list import Camera
 from tests.cli.desktop import wait_until
 from tests.cli.running import TIMEOUT, assert_one_line, environment, run

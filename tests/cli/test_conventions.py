@@ -12,7 +12,7 @@ import pytest
 
 from emodetect.backends.cnn import create_cnn
 from emodetect.backends.metadata import KEY
-from emodetect.cli import cli
+from emodetect.cli.group import cli
 from emodetect.errors import UsageError
 from tests.builders import PHOTO, MovingClip
 from tests.cli.running import assert_one_line, run

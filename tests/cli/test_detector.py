@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import emodetect
-from emodetect.cli import cli
+from emodetect.cli.group import cli
 from emodetect.errors import UsageError
 from tests.builders import PHOTO, PHOTO_FACE, write_clip
 from tests.cli.running import run

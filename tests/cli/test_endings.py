@@ -16,7 +16,7 @@ from emodetect.types import Image
 from tests.builders import make_background, place_face, write_clip
 from tests.cli.desktop import wait_until
 from tests.cli.mjpeg import serve_mjpeg
-from tests.cli.running import TIMEOUT, command, end, environment, is_running, log_lines, started
+from tests.cli.running import TIMEOUT, command, command_line, end, environment, is_running, log_lines, started
 from tests.cli.test_faults import count_frames, whole_records
 
 if not Path("/proc/self/task").is_dir():
@@ -118,13 +118,6 @@ class TestReport:
         assert process.returncode == {signal.SIGHUP: 129, signal.SIGTERM: 143}.get(number, -number)
         assert list(temporary.rglob("*")) == []
         assert not log.with_suffix(".html").exists()
-
-
-def command_line(pid: int) -> bytes:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return b""
 
 
 class TestLive:

@@ -186,7 +186,7 @@ def test_a_notebooks_matplotlib_is_no_hindrance(tmp_path: Path) -> None:
 NO_FOLDER = """
 import sys, tempfile
 tempfile._candidate_tempdir_list = lambda: ["/dev/null/none"]
-from emodetect.cli import main
+from emodetect.cli.main import main
 sys.argv = ["emodetect", *sys.argv[1:]]
 main()
 """
@@ -235,15 +235,15 @@ def test_no_folder_for_temporary_files(moving_clip: MovingClip, tmp_path: Path) 
 def test_a_configuration_of_any_kind_is_refused_in_a_line(
     text: str, tmp_path: Path, moving_clip: MovingClip, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from emodetect import cli
+    from emodetect.cli import main as program
 
     path = tmp_path / "c.toml"
     path.write_bytes(text.encode())
-    monkeypatch.setattr(cli, "handle_signals", lambda: None)
+    monkeypatch.setattr(program, "handle_signals", lambda: None)
     for arguments in (["video", str(moving_clip.path)], ["config"]):
         monkeypatch.setattr("sys.argv", ["emodetect", *arguments, "--config", str(path)])
         with patch.dict(os.environ):
-            code = cli._run()
+            code = program._run()
         printed = capsys.readouterr()
         if arguments[0] == "video":
             assert code in (1, 2)
@@ -261,7 +261,7 @@ def test_a_configuration_of_any_kind_is_refused_in_a_line(
 def test_a_log_with_any_value_is_refused_or_read(
     key: str, value: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from emodetect import cli
+    from emodetect.cli import main as program
 
     names = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 
@@ -274,11 +274,11 @@ def test_a_log_with_any_value_is_refused_or_read(
 
     log = tmp_path / "l.jsonl"
     log.write_text(record(0) + record(1) + record(2, **{key: value}))
-    monkeypatch.setattr(cli, "handle_signals", lambda: None)
+    monkeypatch.setattr(program, "handle_signals", lambda: None)
     monkeypatch.setattr("sys.argv", ["emodetect", "report", str(log)])
 
     with patch.dict(os.environ):
-        code = cli._run()
+        code = program._run()
 
     said = capsys.readouterr().err
     assert code in (0, 1)

@@ -118,6 +118,18 @@ def test_a_model_that_never_loads_ends_with_the_program(endless: Path, tmp_path:
     assert [path for path in temporary.rglob("*") if path.is_file()] == []
 
 
+def test_a_session_that_ends_while_a_model_is_loading_leaves_nothing(endless: Path, tmp_path: Path) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    clip = write_clip(tmp_path / "clip.mp4", [read_image(PHOTO)] * 8)
+    options = ("--loop", "--no-window", "--log", tmp_path / "log.jsonl", "--duration", "2")
+    done = run("live", "--source", clip, "--model", endless, *options, env={"TMPDIR": str(temporary)})
+
+    assert done.returncode == 0, done.stderr
+    assert "it ended before the backend was loaded" in done.stderr
+    assert list(temporary.iterdir()) == []
+
+
 def test_a_limit_that_is_none_is_misuse() -> None:
     done = run("image", PHOTO, "--max-model-memory", "much")
     assert done.returncode == 2

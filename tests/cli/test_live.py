@@ -167,9 +167,10 @@ class TestWindow:
             end(process)
         assert process.returncode == 0
 
-    @pytest.mark.parametrize("source", ["clip", "stream"])
-    @pytest.mark.parametrize("backend", ["cnn", "tutorial", "deepface"])
-    def test_every_backend_from_a_clip_and_a_network_camera(
+    @pytest.mark.parametrize(
+        ("backend", "source"), [("cnn", "clip"), ("cnn", "stream"), ("tutorial", "clip"), ("deepface", "stream")]
+    )
+    def test_every_backend_from_a_clip_or_a_network_camera(
         self,
         desktop: Desktop,
         still_clip: Path,

@@ -20,7 +20,7 @@ def modules_after(*arguments: str | Path) -> set[str]:
     """The modules that are imported once the command has run."""
     script = (
         "import sys; sys.argv[0] = 'emodetect'\n"
-        "from emodetect.cli import main\n"
+        "from emodetect.cli.main import main\n"
         "try: main()\n"
         "except SystemExit as end: assert not end.code, end.code\n"
         "print('\\n' + ' '.join(sys.modules))"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from emodetect.cli import _leave
+from emodetect.cli.main import _leave
 from emodetect.errors import EmodetectError, OutputError, SourceError
 from emodetect.sources.camera import LiveSource
 from emodetect.sources.images import read_image
@@ -43,8 +43,8 @@ def folder(tmp_path: Path, moving_clip: MovingClip, monkeypatch: pytest.MonkeyPa
         (read_image, "t.txt", "t.txt: not an image that can be read, or cut short"),
         (read_image, "http://x.org/a.jpg", "is an address, not a file; download the photo first"),
         (VideoFile, "l.jsonl", "l.jsonl: not a video that can be read, or without frames; logs are for 'emodetect report'"),
-        (VideoFile, "0", "0: no such file; cameras and streams are for 'emodetect live --source'"),
-        (VideoFile, "rtsp://x.org/a", "cameras and streams are for 'emodetect live --source'"),
+        (VideoFile, "0", "0: no such file; cameras and streams are for 'emodetect live `source`'"),
+        (VideoFile, "rtsp://x.org/a", "cameras and streams are for 'emodetect live `source`'"),
         (lambda path: list(read_log(path)), "c.mp4", "c.mp4: not a log; clips are for 'emodetect video'"),
         (lambda path: list(read_log(path)), "m.jsonl", "m.jsonl: no such file; did you mean 'l.jsonl'?"),
         (lambda path: list(read_log(path)), "d", "d: is a folder, not a log"),

@@ -13,7 +13,7 @@ from unittest.mock import patch
 import click
 import pytest
 
-from emodetect import cli as program
+from emodetect.cli import main as program
 from emodetect.errors import EmodetectError
 from tests.builders import PHOTO, make_background, write_clip
 from tests.cli.parsing import command_names, options, parse

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import lru_cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -20,7 +21,7 @@ from tests.builders import PHOTO, MovingClip
 from tests.cli.desktop import wait_until
 from tests.cli.mjpeg import serve_mjpeg
 from tests.cli.rtsp import rtsp_camera
-from tests.cli.running import TIMEOUT, assert_one_line, command, environment, run
+from tests.cli.running import TIMEOUT, assert_one_line, command, command_line, environment, run
 from tests.sources.servers import answering, redirect, saying
 from tests.training.data_sets import write_data_set
 
@@ -42,7 +43,7 @@ def report(event):
 
 sys.addaudithook(watch)
 sys.argv[0] = "emodetect"
-from emodetect.cli import main
+from emodetect.cli.main import main
 main()
 """
 """The program with a hook that ends it at the first thing that could reach another machine."""
@@ -97,7 +98,7 @@ def test_no_command_opens_a_connection(arguments: list[str]) -> None:
 
 def test_the_watch_sees_a_connection() -> None:
     """Otherwise the test above could not fail; OpenCV's own connections are native and are seen by the namespace alone."""
-    script = WATCHED.replace("from emodetect.cli import main", "import socket").replace(
+    script = WATCHED.replace("from emodetect.cli.main import main", "import socket").replace(
         "main()\n", "socket.create_connection(('127.0.0.1', 9), 1)\n"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=TIMEOUT, check=False)
@@ -114,9 +115,10 @@ def test_the_namespace_has_no_way_out() -> None:
 def commands_below(pid: int) -> Iterator[bytes]:
     """The command lines of a process's children and theirs, as `ps` shows them to everybody."""
     for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in map(int, task.read_text().split()):
-            yield Path(f"/proc/{child}/cmdline").read_bytes()
-            yield from commands_below(child)
+        with suppress(OSError):  # it has ended meanwhile
+            for child in map(int, task.read_text().split()):
+                yield command_line(child)
+                yield from commands_below(child)
 
 
 def test_the_password_of_a_stream_is_in_nothing_that_is_written(photo: Image, tmp_path: Path) -> None:
@@ -125,13 +127,18 @@ def test_the_password_of_a_stream_is_in_nothing_that_is_written(photo: Image, tm
         source = address.replace("http://", "http://admin:s3cret@") + "?token=s3cret"
         line = command("live", "--source", source, "--no-window", "--log", log, "--record", recording)
         with subprocess.Popen(line, env=environment(), stderr=subprocess.PIPE) as process:
-            wait_until(lambda: recording.exists() and log.exists() and log.stat().st_size > 0, "pictures and readings")
-            commands = list(commands_below(process.pid))
+            commands: list[bytes] = []
+
+            def works() -> bool:
+                commands.extend(commands_below(process.pid))
+                encodes = any(b"libx264" in line for line in commands)
+                return encodes and recording.exists() and log.exists() and log.stat().st_size > 0
+
+            wait_until(works, "the encoder, pictures and readings")
             process.terminate()
             _, errors = process.communicate(timeout=TIMEOUT)
 
     assert process.returncode == 143, errors
-    assert any(b"libx264" in line for line in commands)
     for written in (log.read_bytes(), recording.read_bytes(), errors, *commands):
         assert b"s3cret" not in written
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from emodetect.cli import cli
+from emodetect.cli.group import cli
 from emodetect.errors import EmodetectError, OutputError
 from emodetect.sources.images import read_image
 from emodetect.system.output_files import open_output

@@ -14,16 +14,16 @@ SOURCE = ROOT / "src" / "emodetect"
 ALLOWED = {
     "__main__.py": {"print", "sys.stderr"},  # before the rest can be imported: fixed words
     "benchmark/tutorial.py": {"print"},  # a program of its own, which prints a number
-    "cli/completion.py": {"click.echo"},  # a script for the shell, made by Click
-    "cli/results.py": {"sys.stdout"},  # rows of CSV, whose cells are `csv_cell`'s, and JSON
+    "cli/commands/completion.py": {"click.echo"},  # a script for the shell, made by Click
+    "cli/image_results.py": {"sys.stdout"},  # rows of CSV, whose cells are `csv_cell`'s, and JSON
     "cli/messages.py": {"click.echo", "sys.stdout", "sys.stderr"},  # the printer
     "cli/progress.py": {"Console"},
     "cli/signals.py": {"os.write"},  # fixed words, in the moment before the end
-    "cli/streams.py": {"sys.stdout", "sys.stderr"},  # opens them
+    "cli/standard_streams.py": {"sys.stdout", "sys.stderr"},  # opens them
     "cli/table.py": {"click.echo", "console.print", "Console", "Text", "sys.stdout"},  # tables, whose cells are `one_line`'s
-    "cli/evaluate.py": {"Text"},  # a line break before `cell`
+    "cli/commands/evaluate.py": {"Text"},  # a line break before `cell`
     "training/console.py": {"console.print"},
-    "training/fit.py": {"Console"},
+    "training/trainer.py": {"Console"},
     "backends/worker.py": {"print", "traceback.print_exception", "sys.stderr"},  # for --debug
 }
 """What may be used where, and why it shows nothing foreign as it came."""

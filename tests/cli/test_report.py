@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from emodetect.backends.metadata import ModelMetadata
 from emodetect.backends.onnx_session import EMBEDDED, model_metadata, open_session
-from emodetect.cli import cli
+from emodetect.cli.group import cli
 from emodetect.report.pictures import CopyError
 from emodetect.sinks.records import frame_as_dict
 from tests.builders import MovingClip, make_reading, make_result

@@ -14,7 +14,7 @@ from unittest.mock import patch
 import click
 import pytest
 
-from emodetect import cli as program
+from emodetect.cli import main as program
 from tests.builders import PHOTO, MovingClip
 from tests.cli.desktop import open_desktop, wait_until
 from tests.cli.parsing import command_named, command_names

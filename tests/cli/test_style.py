@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from emodetect.cli.options import make_caption_style, make_style
+from emodetect.cli.factories import make_caption_style, make_style
 from emodetect.drawing import fonts
 from emodetect.drawing.contact_sheet import ContactSheet
 from emodetect.drawing.languages import NAMES, WORDS

@@ -8,7 +8,7 @@ import pytest
 from emodetect.drawing.languages import WORDS
 from emodetect.drawing.phrases import Phrase
 from emodetect.drawing.style import Style
-from emodetect.live.view import Command
+from emodetect.live.keys import Command
 
 
 def values_in(text: str) -> list[str]:

@@ -188,6 +188,24 @@ def test_the_first_backends_failure_is_fatal(start: Start, error: Exception) -> 
     assert classifier.errors == [error]
 
 
+def test_closing_waits_for_what_a_load_tidies_up(start: Start) -> None:
+    tidied: list[str] = []
+
+    class Tidy(Loading):
+        @override
+        def load(self) -> None:
+            try:
+                super().load()
+            finally:
+                time.sleep(0.3)
+                tidied.append(self.name)
+
+    classifier = start(Tidy("a", Emotion.SAD, wait=True), Tidy("b", Emotion.HAPPY, wait=True))
+    classifier.switch()  # both are being loaded
+    classifier.close()
+    assert sorted(tidied) == ["a", "b"]
+
+
 def test_closing_breaks_off_what_is_being_loaded_and_says_nothing(start: Start) -> None:
     first, second = Loading("a", Emotion.SAD), Loading("b", Emotion.HAPPY, wait=True)
     classifier = start(first, second)

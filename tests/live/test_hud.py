@@ -13,7 +13,7 @@ from emodetect.drawing.phrases import Phrase
 from emodetect.drawing.style import Style
 from emodetect.faces.boxes import intersections
 from emodetect.live.hud import draw_help, draw_marks, place_marks, waiting_picture
-from emodetect.live.view import KEYS
+from emodetect.live.keys import KEYS
 from emodetect.types import Box, Image
 from tests.builders import make_image
 from tests.drawing.recording import Recorder

@@ -11,7 +11,7 @@ from emodetect.faces.detector import MinFace
 from emodetect.faces.haar import HaarDetector
 from emodetect.faces.locator import FaceLocator
 from emodetect.faces.tracker import FaceTracker
-from emodetect.live.session import LiveSession
+from emodetect.live.session import LiveOutputs, LiveSession
 from emodetect.live.view import View
 from emodetect.sinks.recorder import Recorder
 from emodetect.sources.camera import LiveCapture, LiveSource
@@ -40,17 +40,14 @@ def test_no_face_is_saved_before_it_was_looked_for(moving_clip: MovingClip, tmp_
             pass
         recorder = Recorder(lambda: recording, capture.frames_per_second, anonymize="box")
         recorder.start(recording)
-        with (
-            LiveSession(
-                capture,
-                FaceLocator(SlowDetector(min_face=MIN_FACE), tracker=FaceTracker(), scan_every=0),
-                [FakeBackend],
-                view=View(mirror=False, min_face=MIN_FACE, smoothing=0.5),
-                anonymize_by="box",
-                recorder=recorder,
-            ) as session,
-            recorder,
-        ):
+        session = LiveSession(
+            capture,
+            FaceLocator(SlowDetector(min_face=MIN_FACE), tracker=FaceTracker(), scan_every=0),
+            [FakeBackend],
+            view=View(mirror=False, min_face=MIN_FACE, smoothing=0.5),
+            outputs=LiveOutputs(recorder=recorder, anonymize_by="box"),
+        )
+        with recorder:
             statistics = session.run()
 
     pictures = read_video(recording)

@@ -5,28 +5,10 @@ import pytest
 from emodetect.drawing.phrases import Phrase
 from emodetect.drawing.style import Style
 from emodetect.faces.detector import MinFace
-from emodetect.live.view import KEYS, Command, View, command_of
+from emodetect.live.keys import Command
+from emodetect.live.view import View
 
 ENGLISH = Style()
-
-
-def test_no_key_means_two_things() -> None:
-    characters = [character for characters, _ in KEYS.values() for character in characters]
-    assert len(set(characters)) == len(characters)
-    assert set(KEYS) == set(Command)
-
-
-@pytest.mark.parametrize(
-    ("character", "command"),
-    [
-        ("q", Command.QUIT), ("\x1b", Command.QUIT), (" ", Command.PAUSE), ("s", Command.SNAPSHOT), ("r", Command.RECORD),
-        ("m", Command.MIRROR), ("b", Command.BARS), ("l", Command.LABELS), ("f", Command.NUMBERS), ("t", Command.STRIP),
-        ("+", Command.LARGER_FACES), ("-", Command.SMALLER_FACES), ("[", Command.LESS_SMOOTHING), ("]", Command.MORE_SMOOTHING),
-        ("\t", Command.NEXT_BACKEND), ("?", Command.HELP), ("h", Command.HELP), ("x", None),
-    ],
-)  # fmt: skip
-def test_keys(character: str, command: Command | None) -> None:
-    assert command_of(character) is command
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,7 @@ from typing import cast
 
 import pytest
 
-from emodetect.live.session import wants_to_quit
-from emodetect.live.window import Window, fitted
+from emodetect.live.window import Window, fitted, wants_to_quit
 from tests.cli.desktop import open_desktop
 from tests.cli.running import TIMEOUT, environment
 

@@ -190,7 +190,7 @@ class TestPlaylists:
         text = PLAYLIST.format(segment="/a.ts").encode()
         with (
             answering(saying(http(text))) as server,
-            pytest.raises(SourceError, match="is a playlist, which names further addresses; --follow-redirects"),
+            pytest.raises(SourceError, match="is a playlist, which names further addresses; `follow_redirects`"),
         ):
             first_picture(server.address())
 

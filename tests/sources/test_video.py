@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import weakref
+from collections import deque
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import pairwise
@@ -445,7 +446,7 @@ def test_what_leads_to_other_files_is_refused(tmp_path: Path, name: str) -> None
     path.write_text(OTHERS[name].format(folder=tmp_path))
     with pytest.raises(SourceError, match="not a video") as caught:
         VideoFile(path)
-    assert "--allow-playlists" in str(caught.value) or name not in PLAYLISTS
+    assert "`allow_playlists`" in str(caught.value) or name not in PLAYLISTS
     for file_name in ("1.png", "2.png"):
         assert cv2.imwrite(str(tmp_path / file_name), make_image())
     with pytest.raises(SourceError, match="no such file"):
@@ -737,3 +738,76 @@ def test_pictures_from_a_pipe_that_never_change_are_told(
     is_frozen = all(np.array_equal(image, images[0]) for image in images)
     assert ("gives the same picture again and again" in caplog.text) == is_frozen
     assert is_interlaced or not is_frozen
+
+
+@pytest.mark.parametrize("name", ["clip.ts", "clip.mp4", "clip.h264", "clip.avi", "clip.webm"])
+def test_pictures_of_another_size_keep_their_shape(tmp_path: Path, name: str, caplog: pytest.LogCaptureFixture) -> None:
+    options = {".h264": ["-c:v", "libx264"], ".avi": ["-c:v", "mjpeg", "-f", "mjpeg"], ".webm": ["-c:v", "libvpx", "-f", "ivf"]}
+    joined = b""
+    for number, size in enumerate(["128x96", "96x128"]):
+        part = tmp_path / f"part{number}"
+        kind = options.get(Path(name).suffix, ["-c:v", "libx264", "-f", "mpegts"])
+        ffmpeg("-f", "lavfi", "-i", f"color=white:s={size}:r=25", "-t", "0.4", "-g", "5", *kind, *(
+            ["-f", "h264"] if name.endswith("h264") else []
+        ), part)  # fmt: skip
+        joined += part.read_bytes()[32 if number and name.endswith("webm") else 0 :]  # without the second header
+    clip = tmp_path / name
+    (tmp_path / "joined").write_bytes(joined)
+    if name in ("clip.ts", "clip.h264"):
+        clip.write_bytes(joined)
+    else:
+        ffmpeg("-i", tmp_path / "joined", "-c", "copy", clip)
+    with VideoFile(clip) as video:
+        frames = list(video)
+    assert len(frames) == 20
+    assert {frame.image.shape for frame in frames} == {(96, 128, 3)}
+    assert [round(later.timestamp - frame.timestamp, 2) for frame, later in pairwise(frames)] == [0.04] * 19
+    for frame in frames:
+        bars = 0 if frame.index < 10 else 28
+        assert np.flatnonzero(frame.image[48, :, 1] > 128)[[0, -1]] == pytest.approx([bars, 127 - bars], abs=1)
+    assert "its pictures change from 128x96 to 96x128" in caplog.text
+    copy = tmp_path / "copy.mp4"
+    copy.write_bytes(playable_copy(clip, 0.0, 1.0, 10**7))
+    with VideoFile(copy) as video:
+        last = list(video)[-1].image
+    assert last[48, :10].max() < 50 < last[48, 60].min()
+
+
+def test_the_track_that_players_show(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    clip, cover = tmp_path / "clip.mkv", tmp_path / "cover.m4a"
+    sources = [item for color in ("red", "blue") for item in ("-f", "lavfi", "-i", f"color={color}:s=64x48:r=25")]
+    ffmpeg(*sources, "-t", "0.4", "-map", "0", "-map", "1", "-disposition:v:0", "0", "-disposition:v:1", "default", clip)
+    with VideoFile(clip) as video:
+        frames = list(video)
+    assert len(frames) == 10
+    assert frames[0].image[20, 20, 0] > 200
+    assert "has 2 video tracks; the default one is used (track 2)" in caplog.text
+    ffmpeg("-f", "lavfi", "-i", "sine", "-i", PHOTO, "-t", "0.4", "-map", "0", "-map", "1", "-c:v", "mjpeg",
+           "-disposition:v:0", "attached_pic", cover)  # fmt: skip
+    with pytest.raises(SourceError, match="holds a cover picture, but no video"):
+        VideoFile(cover)
+
+
+def test_a_clip_that_is_cut_at_the_left(tmp_path: Path) -> None:
+    whole, clip = tmp_path / "whole.mp4", tmp_path / "cut.mp4"
+    ffmpeg("-f", "lavfi", "-i", "testsrc=s=208x160:r=25", "-t", "0.2", "-c:v", "libx264", "-pix_fmt", "yuv420p", whole)
+    ffmpeg("-i", whole, "-c", "copy", "-bsf:v", "h264_metadata=crop_left=40:crop_right=8:crop_top=40:crop_bottom=0", clip)
+    with VideoFile(whole) as video, VideoFile(clip) as cut:
+        assert cut.size == (160, 120)
+        for frame, part in zip(video, cut, strict=True):
+            assert np.array_equal(frame.image[40:, 40:200], part.image)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="only POSIX tells who was killed")
+def test_an_ffmpeg_that_is_killed_is_no_end(tmp_path: Path, moving_clip: MovingClip) -> None:
+    clip = tmp_path / "interlaced.mp4"
+    ffmpeg(
+        "-i", moving_clip.path, "-vf", "setfield=tff", "-c:v", "libx264", "-flags", "+ilme+ildct", "-x264-params", "tff=1", clip
+    )
+    with VideoFile(clip) as video:
+        frames = iter(video)
+        next(frames)
+        assert video._converter is not None
+        video._converter.kill()
+        with pytest.raises(SourceError, match="was killed"):
+            deque(frames, 0)

@@ -5,6 +5,8 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -26,7 +28,8 @@ DEAF = [
 """A program that obeys no request to end."""
 
 
-def parent(how_it_ends: str) -> tuple[subprocess.Popen[str], int]:
+@contextmanager
+def parent(how_it_ends: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
     """A process with a deaf child that was started by a thread that is gone; it ends by this piece of Python."""
     script = f"""
 import ctypes, os, signal, subprocess, sys, threading, time
@@ -43,17 +46,19 @@ child.stdout.readline()
 print(child.pid, flush=True)
 {how_it_ends}
 """
-    process = subprocess.Popen([sys.executable, "-c", script], env=environment(), stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    return process, int(process.stdout.readline())
+    with subprocess.Popen([sys.executable, "-c", script], env=environment(), stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield process, int(process.stdout.readline())
+        finally:
+            process.kill()
 
 
 @pytest.mark.parametrize(
     "number", [signal.SIGKILL, signal.SIGQUIT, signal.SIGHUP, signal.SIGTERM, signal.SIGSEGV, signal.SIGABRT]
 )
 def test_a_child_ends_with_a_parent_that_is_killed(number: signal.Signals) -> None:
-    process, child = parent("time.sleep(600)")
-    with process:
+    with parent("time.sleep(600)") as (process, child):
         assert is_running(child)  # though the thread that started it is gone
         process.send_signal(number)
         assert process.wait(TIMEOUT) == -number
@@ -64,8 +69,7 @@ def test_a_child_ends_with_a_parent_that_is_killed(number: signal.Signals) -> No
     "end", ["os._exit(0)", "sys.exit(0)", "ctypes.string_at(0)", "raise RuntimeError", "os.execv('/bin/true', ['true'])"]
 )
 def test_a_child_ends_with_a_parent_that_ends_by_itself(end: str) -> None:
-    process, child = parent(end)
-    with process:
+    with parent(end) as (process, child):
         process.wait(TIMEOUT)
         wait_until(lambda: not is_running(child), "the child's end")
 

@@ -61,7 +61,7 @@ def test_a_folder_that_does_not_exist_is_named(tmp_path: Path) -> None:
 def test_an_existing_file_is_kept_unless_it_may_be_replaced(tmp_path: Path) -> None:
     path = tmp_path / "out.csv"
     path.write_text("precious")
-    with pytest.raises(OutputError, match="--overwrite"):
+    with pytest.raises(OutputError, match="`overwrite`"):
         check_output(path, overwrite=False)
     check_output(path, overwrite=True)
     assert path.read_text() == "precious"
@@ -229,6 +229,8 @@ class TestOneWriter:
 
         with pytest.raises(OutputError, match="is being written by another run"):
             open_output(path, overwrite=True)
+        with pytest.raises(OutputError, match="is being written by another run"):
+            check_output(path, overwrite=True)
         assert path.read_text() == "a line\n"
 
         os.close(first)

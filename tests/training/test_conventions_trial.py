@@ -17,7 +17,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from emodetect.backends.conventions import Scaling
 from emodetect.backends.onnx_session import EMBEDDED
-from emodetect.cli import cli
+from emodetect.cli.group import cli
 from emodetect.errors import DatasetError, UsageError
 from emodetect.training.conventions_trial import ORDERS, take_sample
 from emodetect.training.data.dataset import read_crops

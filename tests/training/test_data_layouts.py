@@ -45,7 +45,7 @@ def test_votes_of_another_table_are_refused(data_set: Path, votes: Path, tmp_pat
     for file, faces, message in (
         (shuffled, rows, r"shuffled.csv: has 70 rows and no 'PublicTest row 43 of 70'.*in the same order"),
         (short, rows, r"short.csv: has 69 rows and no 'PublicTest row 43 of 70'.*in the same order"),
-        (published, paths, r"fer2013new.csv: its rows are those of the original fer2013.csv, which --data must name"),
+        (published, paths, r"fer2013new.csv: its rows are those of the original fer2013.csv, which `data` must name"),
         (votes, rows, r"votes.csv: names images by path; .*fer2013new.csv"),
     ):
         with pytest.raises(DatasetError, match=message):

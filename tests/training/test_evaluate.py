@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pytest
 
 from emodetect.backends.base import EmotionBackend
-from emodetect.cli import cli
+from emodetect.cli.group import cli
 from emodetect.errors import DatasetError
 from emodetect.training.evaluation import Exam, judge
 from emodetect.types import EMOTIONS

@@ -11,7 +11,7 @@ import pytest
 from emodetect.backends.cnn import create_cnn
 from emodetect.backends.metadata import ModelMetadata, write_keras_metadata
 from emodetect.backends.onnx_session import model_metadata, open_session
-from emodetect.cli import cli
+from emodetect.cli.group import cli
 from emodetect.errors import ModelError, OutputError, UsageError
 from emodetect.training.architectures import architecture_named
 from emodetect.training.data.labeled import as_input

@@ -15,7 +15,7 @@ import pytest
 from emodetect.backends.conventions import Scaling
 from emodetect.backends.labels import EIGHT_LABELS
 from emodetect.backends.metadata import ModelMetadata
-from emodetect.cli import cli
+from emodetect.cli.group import cli
 from emodetect.errors import DatasetError, ModelError, OutputError
 from emodetect.training import checkpoint
 from emodetect.training.checkpoint import Checkpoint

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from emodetect.cli import cli
+from emodetect.cli.group import cli
 from emodetect.errors import DatasetError, OutputError, UsageError
 from emodetect.training.architectures import ARCHITECTURE_NAMES, architecture_named
 from emodetect.training.history import read_log
@@ -270,6 +270,9 @@ def test_an_interrupt_at_any_other_moment_leaves_a_run_that_resumes(
         time.sleep(Random(seed).uniform(0, seconds))
         process.send_signal(number)
         errors = end(process)
+    if moment == "the look at test" and process.returncode == 0:  # it was over before the signal came
+        assert RunFolder(folder).summary.is_file()
+        return
     assert process.returncode == code, errors
     said = [line for line in errors.splitlines() if line and not line.startswith(("epoch ", "35 faces "))]
     resume, interrupted = f"emodetect: go on with: emodetect train --resume {folder}", "emodetect: interrupted"

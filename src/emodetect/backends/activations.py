@@ -31,5 +31,5 @@ def check_activations(path: Path, graph: Any) -> None:
             if size > most:
                 raise ModelError(
                     f"{path}: {operation.name} takes {size_in_words(size)} for each face; "
-                    f"a layer may take {size_in_words(most)}, a sixteenth of --max-model-memory"
+                    f"a layer may take {size_in_words(most)}, a sixteenth of `max_model_memory`"
                 )

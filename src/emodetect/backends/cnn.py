@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from emodetect.backends.base import EmotionBackend
-from emodetect.backends.conventions import UNSTATED, ModelConventions
+from emodetect.backends.conventions import UNSTATED, ModelConventions, quoted
 from emodetect.backends.onnx_session import EMBEDDED
 from emodetect.backends.registry import HEADS, RESERVED
 from emodetect.errors import ModelError, UsageError
@@ -23,8 +23,8 @@ def create_cnn(model: str | None, conventions: ModelConventions = UNSTATED) -> E
         from emodetect.backends.onnx_cnn import OnnxBackend
 
         if given := conventions.given:
-            what = f"{', '.join(given)} {'goes' if len(given) == 1 else 'go'}"
-            raise UsageError(f"{what} with --model FILE; the embedded network knows its own conventions")
+            hint = f"{quoted(given)} {'goes' if len(given) == 1 else 'go'} with `model` FILE"
+            raise UsageError("the embedded network knows its own conventions", hint=hint)
         head = ModelConventions(output_name=model) if model in HEADS else UNSTATED
         return OnnxBackend(EMBEDDED, conventions=head, name=model or "embedded")
     path = Path(model)

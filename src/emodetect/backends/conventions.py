@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
@@ -184,18 +184,13 @@ class ModelConventions:
 
     @property
     def given(self) -> list[str]:
-        """The options of the command line that stand for what is said here."""
-        return ["--" + part.name.replace("_", "-") for part in fields(self) if getattr(self, part.name) is not None]
+        """The names of the parts of which something is said."""
+        return [part.name for part in fields(self) if getattr(self, part.name) is not None]
 
-    def as_options(self) -> list[str]:
-        """The options of the command line, with their values, that say the same."""
-        values = (
-            ("--labels", self.labels and ",".join(self.labels)),
-            ("--scaling", self.scaling and ",".join(map(repr, (*self.scaling.scale, *self.scaling.offset)))),
-            ("--channels", self.channels),
-            ("--output-name", self.output_name),
-        )
-        return [f"{option}={value}" for option, value in values if value]
+
+def quoted(parameters: Iterable[str]) -> str:
+    """Names of parameters, as they stand in the hint of an error."""
+    return " and ".join(f"`{name}`" for name in parameters)
 
 
 UNSTATED = ModelConventions()

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from typing_extensions import override
 
 from emodetect.backends.base import EmotionBackend
-from emodetect.backends.conventions import UNSTATED, ModelConventions
+from emodetect.backends.conventions import UNSTATED, ModelConventions, quoted
 from emodetect.backends.deepface_weights import weights_cure, weights_path
 from emodetect.backends.labels import LabelMap
 from emodetect.errors import BackendUnavailableError, UsageError, first_line
@@ -55,10 +55,10 @@ def create_deepface(model: str | None, conventions: ModelConventions = UNSTATED)
     Raises:
         UsageError: a model or conventions are given.
     """
-    given = [*(["--model"] if model is not None else []), *conventions.given]
+    given = [*(["model"] if model is not None else []), *conventions.given]
     if given:
-        does = "does" if len(given) == 1 else "do"
-        raise UsageError(f"{' and '.join(given)} {does} not go with --backend deepface, which has its own model")
+        hint = f"{quoted(given)} {'does' if len(given) == 1 else 'do'} not go with `backend` deepface"
+        raise UsageError("deepface has its own model", parameter=given[0], hint=hint)
     return DeepFaceBackend()
 
 

@@ -154,7 +154,7 @@ class ModelDescription:
         )
 
     def as_dict(self) -> dict[str, Any]:
-        """All of it, as ``emodetect inspect --format json`` has it."""
+        """All of it, as `emodetect inspect` has it in JSON."""
         found: dict[str, Finding[Any]] = {
             "labels": self.labels,
             "scaling": self.scaling,

@@ -356,7 +356,7 @@ class ModelFileBackend(EmotionBackend):
             if chosen:
                 break
         found = _listed([f"{name} ({counts[name] or 'no scores'})" for name in counts])
-        raise ModelError(f"{self._path}: has several outputs, {found}; --output-name says which one tells the emotions")
+        raise ModelError(f"{self._path}: has several outputs, {found}", hint="`output_name` says which one tells the emotions")
 
     def _find_labels(
         self, output: Finding[str], values: dict[str, npt.NDArray[np.float32]]
@@ -378,14 +378,15 @@ class ModelFileBackend(EmotionBackend):
                 guess = assumed_labels(count, is_gray_64=self._input.channels == 1 and self._input.height == 64)
                 if guess is None:
                     raise ModelError(
-                        f"{self._path}: its output {name} has {count} values and the file does not say what they mean; "
-                        "--labels names them, in order"
+                        f"{self._path}: its output {name} has {count} values and the file does not say what they mean",
+                        hint="`labels` names them, in order",
                     )
                 one = Finding(guess[0], "assumed", guess[1])
             if len(one.value) != count:
                 raise ModelError(
-                    f"{self._path}: expected {count} labels for the output {name}, got {len(one.value)} "
-                    f"({', '.join(one.value)}); --labels names them, in order"
+                    f"{self._path}: expected {count} labels for the output {name}, got {len(one.value)} ({', '.join(one.value)})",
+                    parameter="labels" if given is not None else None,
+                    hint="`labels` names them, in order",
                 )
             found.append(one)
         weakest = next((one for one in found if one.origin == "assumed"), found[0])

@@ -51,6 +51,9 @@ _LOOK_EVERY = 0.05
 _FACES_AT_ONCE = 16
 """Faces in one call: a crowd would multiply what a large network needs for each."""
 
+_SAID = "`debug` shows what it said"
+"""Hint of errors."""
+
 _PIPE_BYTES = 2**20
 
 _MOST_JSON = 2**22
@@ -85,6 +88,7 @@ class IsolatedBackend(EmotionBackend):
         self.name = title
         self._job = Job(title if model is None else str(model), factory, arguments, (), bounds)
         self._model = model
+        self._parameter = "backend" if model is None else "model"
         self._process: subprocess.Popen[bytes] | None = None
         self._watch: _Watch | None = None
         self._lifeline: int | None = None
@@ -115,7 +119,7 @@ class IsolatedBackend(EmotionBackend):
     @override
     def load(self) -> None:
         try:
-            with _place_of_copy(self._model) as (content, copy):
+            with errors.about(self._parameter), _place_of_copy(self._model) as (content, copy):
                 self._start(copy)
                 if copy is not None:
                     _write(copy, content, str(self._model))
@@ -207,7 +211,7 @@ class IsolatedBackend(EmotionBackend):
     def restate(self, conventions: ModelConventions) -> None:
         if self._job.bounds is None:
             super().restate(conventions)  # a plug-in reads its model by itself
-        with self._asking:
+        with errors.about(self._parameter), self._asking:
             self._load_after_fork()
             self._restate(conventions)
 
@@ -255,7 +259,7 @@ class IsolatedBackend(EmotionBackend):
 
     def _ask(self, method: str, crops: Sequence[Image], columns: int) -> npt.NDArray[np.float32]:
         parts = [crops[start : start + _FACES_AT_ONCE] for start in range(0, len(crops), _FACES_AT_ONCE)] or [crops]
-        with self._asking:
+        with errors.about(self._parameter), self._asking:
             self._load_after_fork()
             return np.concatenate([self._ask_once(method, part, columns) for part in parts])
 
@@ -266,9 +270,10 @@ class IsolatedBackend(EmotionBackend):
         self._watch.expect_answer(bounds.call_seconds if bounds else math.inf)
         self._send(pickle.dumps((method, [crop.shape for crop in crops])), *map(np.ascontiguousarray, crops))
         about, stream = self._receive()
+        numbers = stream.read(4 * len(crops) * columns) if about.get("columns") == columns else b""
+        self._watch.expect_nothing()
         if about.get("columns") != columns:
             raise ModelError(f"expected scores of shape {(len(crops), columns)}, got {(len(crops), about.get('columns'))}")
-        numbers = stream.read(4 * len(crops) * columns)
         if len(numbers) < 4 * len(crops) * columns:
             raise self._end()
         return np.frombuffer(numbers, np.float32).reshape(len(crops), columns)
@@ -282,7 +287,7 @@ class IsolatedBackend(EmotionBackend):
             self._process.stdin.flush()
 
     def _receive(self) -> tuple[dict[str, Any], IO[bytes]]:
-        """The next answer, and where its numbers follow.
+        """The next answer, and where its numbers follow; until these are there, time runs on.
 
         Raises:
             EmodetectError: the backend failed, or its process ended.
@@ -294,20 +299,22 @@ class IsolatedBackend(EmotionBackend):
         header = stream.read(HEADER.size)
         size = HEADER.unpack(header)[0] if len(header) == HEADER.size else 0
         text = stream.read(size) if 0 < size <= _MOST_JSON else b""
-        self._watch.expect_nothing()
-        if not text or len(text) < size:
+        about: dict[str, Any] = {}
+        with contextlib.suppress(ValueError, TypeError, RecursionError):
+            about = dict(json.loads(text))
+        if "columns" not in about:
+            self._watch.expect_nothing()
+        if not about:
             raise self._end()
-        try:
-            about: dict[str, Any] = dict(json.loads(text))
-        except (ValueError, TypeError):
-            raise self._end() from None
         kind = about.get("kind")
         if kind == OUT_OF_MEMORY:
             raise self._error(self._watch.too_much_memory())
         if kind is not None:
             known = getattr(errors, str(kind), None)
-            message = str(about.get("message"))
-            raise (known if isinstance(known, type) and issubclass(known, EmodetectError) else BackendError)(message)
+            parameter, hint = (str(about[key]) if about.get(key) else None for key in ("parameter", "hint"))
+            raise (known if isinstance(known, type) and issubclass(known, EmodetectError) else BackendError)(
+                str(about.get("message")), parameter=parameter, hint=hint
+            )
         return about, stream
 
     @property
@@ -331,18 +338,19 @@ class IsolatedBackend(EmotionBackend):
         code = process.poll()
         if code is None:
             self._kill()
-            return BackendError(f"{self._subject}: its process gives no answer that can be read; --debug shows what it said")
+            return BackendError(f"{self._subject}: its process gives no answer that can be read", hint=_SAID)
         bounds = self._job.bounds
         if code >= 0:
             how = f"ended by itself (exit code {code})"
         elif bounds is not None and -code == getattr(signal, "SIGXCPU", None):
             return self._error(watch.too_slow())
         else:
-            how = f"was ended by {signal.Signals(-code).name}"
+            known = -code in set(signal.Signals)
+            how = f"was ended by {signal.Signals(-code).name if known else f'signal {-code}'}"
             if -code in {getattr(signal, name, None) for name in ("SIGKILL", "SIGABRT", "SIGBUS")}:
                 how += ", perhaps for want of memory"
-                how += f" (--max-model-memory is {size_in_words(bounds.memory)})" if bounds else ""
-        return BackendError(f"{self._subject}: its process {how}; --debug shows what it said")
+                how += f" (`max_model_memory` is {size_in_words(bounds.memory)})" if bounds else ""
+        return BackendError(f"{self._subject}: its process {how}", hint=_SAID)
 
     def _kill(self) -> None:
         if (process := self._process) is not None:
@@ -408,7 +416,7 @@ class _Watch:
 
     def too_much_memory(self) -> str:
         """Why the process is ended that takes too much memory."""
-        limit = "" if self._memory is None else f" ({size_in_words(self._memory)}, --max-model-memory)"
+        limit = "" if self._memory is None else f" ({size_in_words(self._memory)}, `max_model_memory`)"
         return f"{'loading it' if self.is_loading else 'reading faces with it'} takes more memory than it may{limit}"
 
     def _run(self) -> None:

@@ -12,10 +12,10 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from emodetect.backends.conventions import UNSTATED, ModelConventions
+from emodetect.backends.conventions import UNSTATED, ModelConventions, quoted
 from emodetect.backends.limits import CALL_SECONDS, LOAD_SECONDS, MAX_MODEL_MEMORY, check_memory
 from emodetect.backends.worker import Bounds
-from emodetect.errors import BackendUnavailableError, UsageError
+from emodetect.errors import BackendUnavailableError, ModelError, UsageError, about
 from emodetect.text.suggestions import did_you_mean
 
 if TYPE_CHECKING:  # names are wanted without NumPy, to complete a command line
@@ -27,7 +27,7 @@ HEADS = ("fer2013", "ferplus")
 """The outputs of the embedded network."""
 
 RESERVED = ("embedded", *HEADS)
-"""Names that ``--model`` takes for the embedded network as it is, or one output of it."""
+"""Names of models that stand for the embedded network as it is, or one output of it."""
 
 MOST_VIEWS = 2
 """A crop, and the crop mirrored."""
@@ -84,7 +84,8 @@ def create_backend(
     """
     check_memory(max_model_memory)
     if is_built_in(name):
-        made = cast("EmotionBackend", backend_factory(name)(model, conventions))
+        with about("model", ModelError):
+            made = cast("EmotionBackend", backend_factory(name)(model, conventions))
         if name == "cnn" and model is not None and model not in RESERVED:
             path = Path(model)
             bounds = Bounds(max_model_memory, LOAD_SECONDS[path.suffix.lower()], CALL_SECONDS)
@@ -93,8 +94,9 @@ def create_backend(
             made = _isolated(made.name, _BUILT_IN[name], (model, conventions))
         return with_views(made, views)
     point = _plugin(name)
-    if others := [option for option in conventions.given if option != "--labels"]:
-        raise UsageError(f"{' and '.join(others)} do not go with --backend {name}: a plug-in reads its model by itself")
+    if others := [part for part in conventions.given if part != "labels"]:
+        hint = f"{quoted(others)} {'does' if len(others) == 1 else 'do'} not go with `backend` {name}"
+        raise UsageError("a plug-in reads its model by itself", parameter=others[0], hint=hint)
     labels = None if conventions.labels is None else list(conventions.labels)
     return with_views(_isolated(name, point.value, (model, labels)), views)
 
@@ -127,7 +129,8 @@ def _isolated(*arguments: Any, **named: Any) -> EmotionBackend:
 def _plugin(name: str) -> EntryPoint:
     others = plugins()
     if name not in others:
-        raise UsageError(f"no backend {name!r}; there are {', '.join(backend_names())}{did_you_mean(name, backend_names())}")
+        known = backend_names()
+        raise UsageError(f"no backend {name!r}; there are {', '.join(known)}{did_you_mean(name, known)}", parameter="backend")
     return others[name]
 
 

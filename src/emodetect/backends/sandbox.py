@@ -6,6 +6,7 @@ Of all systems Linux alone lets a program without privileges forbid itself these
   Python and the system keep their libraries.
 - seccomp (https://docs.kernel.org/userspace-api/seccomp_filter.html): no socket, no further process, no other program, no change
   of rights, owners and times of files, which Landlock lets through, and nothing shared that outlives the process.
+- Capabilities: what root may do beyond other users, but for finding its libraries in folders of others.
 - Resource limits: memory, size of files, open files, core dumps.
 """
 
@@ -34,8 +35,11 @@ _OPEN_FILES = 256
 _PROCESSORS = os.cpu_count() or 1
 
 _SYSTEM_FOLDERS = ("/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/local/lib", "/lib", "/lib64", "/opt/rocm/lib", "/nix/store",
-                   "/sys/devices/system/cpu", "/sys/devices/system/node", "/proc/self")  # fmt: skip
-_SYSTEM_FILES = ("/etc/ld.so.cache", "/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/dev/urandom", "/dev/random", "/dev/zero")
+                   "/sys/devices/system/cpu", "/sys/devices/system/node")  # fmt: skip
+_SYSTEM_FILES = ("/proc/self/auxv", "/proc/self/cgroup", "/proc/self/cmdline", "/proc/self/maps", "/proc/self/mountinfo",
+                 "/proc/self/stat",
+                 "/proc/self/statm", "/proc/self/status", "/etc/ld.so.cache", "/proc/cpuinfo",
+                 "/proc/meminfo", "/proc/stat", "/dev/urandom", "/dev/random", "/dev/zero")  # fmt: skip
 _NOWHERE = os.devnull
 
 
@@ -59,6 +63,7 @@ def enter_sandbox(memory: int, own_folder: str | None = None) -> dict[str, bool]
             _forbid_files(libc, _readable(), own_folder)
             given["files"] = True
         with contextlib.suppress(OSError):
+            _drop_capabilities(libc)
             _forbid_calls(libc)
             given["network"] = True
     given["memory"] = _limit_resources(memory)
@@ -176,14 +181,17 @@ _FORBIDDEN = {
                90, 91, 268, 452, 92, 93, 94, 260, 132, 235, 261, 280, 188, 189, 190, 463, 197, 198, 199, 466, 469,
                # what outlives a process: shm*, sem*, msg*, mq_open, mq_unlink
                29, 30, 31, 64, 65, 66, 220, 68, 69, 70, 71, 240, 241,
-               # how others are run: setpriority, ioprio_set, sched_setparam, sched_setscheduler, sched_setattr
-               141, 251, 142, 144, 314),
+               # how others are run: setpriority, ioprio_set, sched_set*, migrate_pages, move_pages, process_madvise and _mrelease
+               141, 251, 142, 144, 314, 203, 256, 279, 440, 448,
+               # the machine: reboot, swap*, acct, clocks, names, *_module, kexec_*, syslog, quotactl*, fanotify_init, vhangup
+               169, 167, 168, 163, 164, 159, 227, 305, 170, 171, 175, 313, 176, 246, 320, 103, 179, 443, 300, 153, 172, 173),
     "aarch64": (198, 203, 202, 206, 211, 200, 201, 199, 242, 269,
                 221, 129, 117, 130, 281, 424, 434, 438, 138, 240, 270, 271,
                 425, 426, 427, 265, 280, 241, 282, 217, 218, 219, 97, 268, 40, 39, 428, 429, 430, 442, 41, 51, 92,
                 52, 53, 452, 54, 55, 88, 5, 6, 7, 463, 14, 15, 16, 466, 469,
                 194, 195, 196, 190, 191, 192, 193, 186, 187, 188, 189, 180, 181,
-                140, 30, 118, 119, 274),
+                140, 30, 118, 119, 274, 122, 238, 239, 440, 448,
+                142, 224, 225, 89, 170, 171, 112, 266, 161, 162, 105, 273, 106, 104, 294, 116, 60, 443, 262, 58),
 }  # fmt: skip
 """Numbers of the calls that are refused."""
 
@@ -197,6 +205,9 @@ _SET_OWNER, _SET_OWNER_EX = 8, 15
 _CLONE = {"x86_64": 56, "aarch64": 220}
 _CLONE3 = 435
 _CLONE_THREAD = 0x10000
+_READ_SEARCH = 1 << 2
+"""The capability to read in folders whatever their rights."""
+
 _ALLOW, _REFUSE = 0x7FFF0000, 0x00050000
 
 
@@ -231,6 +242,16 @@ def _forbid_calls(libc: ctypes.CDLL) -> None:
     code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *step) for step in program))
     filter_program = struct.pack("HxxxxxxP", len(program), ctypes.addressof(code))
     _call(libc, number, 1, 1, filter_program)
+
+
+def _drop_capabilities(libc: ctypes.CDLL) -> None:
+    """Give up all capabilities but that for reading."""
+    head, sets = struct.pack("Ii", 0x20080522, 0), ctypes.create_string_buffer(24)
+    if libc.capget(head, sets):
+        raise OSError(ctypes.get_errno(), "capabilities")
+    kept = [value & _READ_SEARCH if place < 3 else 0 for place, value in enumerate(struct.unpack("6I", sets.raw))]
+    if libc.capset(head, struct.pack("6I", *kept)):
+        raise OSError(ctypes.get_errno(), "capabilities")
 
 
 def _no_new_privileges(libc: ctypes.CDLL) -> None:

@@ -215,8 +215,9 @@ class _Server:
         kind, message = self._describe(error, what)
         if self._job.copy is not None:
             message = message.replace(*self._job.copy)
+        told = {name: getattr(error, name) for name in ("parameter", "hint")} if isinstance(error, EmodetectError) else {}
         with contextlib.suppress(OSError):
-            self._send({"kind": kind, "message": message[:4000]})
+            self._send({"kind": kind, "message": message[:4000], **told})
 
     def _describe(self, error: BaseException, what: str) -> tuple[str, str]:
         """The name of one of our errors' classes, and the text: a plug-in's own class may not exist in the other process."""
@@ -226,7 +227,7 @@ class _Server:
             return (OUT_OF_MEMORY if job.bounds else BackendError.__name__), f"{subject} {what}: there is not enough memory"
         if isinstance(error, EmodetectError):
             kind = next(base for base in type(error).__mro__ if base.__module__ == errors.__name__)
-            return kind.__name__, str(error)
+            return kind.__name__, str(error.args[0])
         if isinstance(error, SystemExit):
             return BackendError.__name__, f"{subject} ended its process by sys.exit({error.code!r})"
         if not isinstance(error, Exception):

@@ -67,14 +67,6 @@ class Configuration:
         """The Keras file, which the tutorial's loop can load, too; None where it is compared with DeepFace's."""
         return self.model if Path(self.model or "").suffix.lower() in {".h5", ".hdf5", ".keras"} else None
 
-    @property
-    def options(self) -> list[str]:
-        """The options of the command line that choose it."""
-        model = ["--model", self.model] if self.model else []
-        views = ["--views", str(self.views)] if self.views > 1 else []
-        memory = [f"--max-model-memory={self.max_model_memory}"] if self.max_model_memory != MAX_MODEL_MEMORY else []
-        return ["--backend", self.backend, *model, *self.conventions.as_options(), *views, *memory]
-
 
 @dataclass
 class Runs:
@@ -122,6 +114,7 @@ class Bench:
         compare: measure the tutorial's loop beside each: with the same file for a Keras model, with DeepFace otherwise. Where
             DeepFace lacks its weights and there is a Keras model, that one alone has a loop beside it.
         detector: what finds the faces, as for `create_detector`.
+        options_of: the options of the command line for one photo that stand for a configuration.
         progress: called with what is being done.
     """
 
@@ -133,10 +126,11 @@ class Bench:
         rounds: int,
         compare: bool = False,
         detector: str = DETECTORS[0],
+        options_of: Callable[[Configuration], Sequence[str]],
         progress: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._clip, self._frames, self._rounds, self._compare = clip, frames, rounds, compare
-        self._detector, self._progress = detector, progress
+        self._detector, self._options_of, self._progress = detector, options_of, progress
 
     def measure(self, configurations: Sequence[Configuration]) -> list[dict[str, Any]]:
         """One object a configuration, as the output contract has it.
@@ -194,8 +188,7 @@ class Bench:
 
     def _start(self, configuration: Configuration) -> Start:
         self._progress(f"start of {configuration.name}")
-        options = ["--format", "json", "--detector", self._detector, *configuration.options]
-        return measure_start("emodetect", "image", portrait_path(), *options)
+        return measure_start("emodetect", "image", portrait_path(), *self._options_of(configuration))
 
     def _start_tutorial(self, model: str | None) -> Start:
         self._progress(f"start of {_loop_name(model)}")

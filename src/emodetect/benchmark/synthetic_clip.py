@@ -34,7 +34,7 @@ def portrait_path() -> Path:
     found = importlib.util.find_spec("matplotlib")
     path = Path(found.origin).parent / "mpl-data" / "sample_data" / "grace_hopper.jpg" if found and found.origin else None
     if path is None or not path.is_file():
-        raise SourceError("the portrait in Matplotlib's sample data is not installed; name a clip: --source CLIP")
+        raise SourceError("the portrait in Matplotlib's sample data is not installed", hint="name a clip: `source` CLIP")
     return path
 
 

@@ -56,7 +56,7 @@ def part_options(function: Function) -> Function:
     """``--start``, ``--end``, ``--every`` and ``--roi``."""
     # fmt: off
     for option in (
-        click.option("--roi", callback=_region, metavar="X,Y,W,H",
+        click.option("--roi", "region", callback=_region, metavar="X,Y,W,H",
                      help="Look for faces only in this part of the picture: pixels, or shares such as 50%,0,50%,100%."),
         click.option("--every", type=click.IntRange(1, 10**6), default=1, show_default=True, metavar="N",
                      help="Read each N-th frame only."),
@@ -83,11 +83,11 @@ def make_part(start: float | None, end: float | None, every: int) -> ClipPart:
     return part
 
 
-def make_region(roi: tuple[list[float], bool] | None, size: tuple[int, int], min_face: tuple[float, bool] | None) -> Box | None:
+def make_region(given: tuple[list[float], bool] | None, size: tuple[int, int], min_face: tuple[float, bool] | None) -> Box | None:
     """The part of a picture of this width and height that the option describes.
 
     Args:
-        roi: what `part_options` makes of the option.
+        given: what `part_options` makes of the option.
         size: width and height of the picture, pixels.
         min_face: the smallest face that is looked for, as `detector_options` makes it; None where no face is looked for.
 
@@ -97,12 +97,12 @@ def make_region(roi: tuple[list[float], bool] | None, size: tuple[int, int], min
     from emodetect.faces.detector import MinFace
     from emodetect.faces.region import Region
 
-    if roi is None:
+    if given is None:
         return None
-    (x, y, width, height), relative = roi
+    (x, y, width, height), relative = given
     region = Region(x, y, width, height, relative).box(size)
     smallest = MinFace(*min_face).found_from(region.height) if min_face is not None else 1
     if min(region.width, region.height) < smallest:
         found = f"{region.width} x {region.height} pixels hold no face; the smallest that is looked for there has {smallest:g}"
-        raise UsageError(f"--roi: {found} (--min-face)")
+        raise UsageError(f"--roi: {found} (--min-face)", parameter="region")
     return region

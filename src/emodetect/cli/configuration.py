@@ -10,7 +10,6 @@ A command's own key or variable goes before the one for all commands, and variab
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -18,7 +17,7 @@ from typing import Any, NamedTuple
 
 import click
 
-from emodetect.errors import EmodetectError, SourceError, UsageError, first_line
+from emodetect.errors import EmodetectError, SourceError, UsageError, about, first_line
 from emodetect.text.suggestions import did_you_mean, did_you_mean_file
 
 PREFIX = "EMODETECT_"
@@ -113,7 +112,7 @@ def settings_of_all(ctx: click.Context) -> list[Setting]:
     path = configuration_in_use(ctx)
     tables = read_configuration(path) if os.path.isfile(path) else {}
     found = []
-    for name, command in _commands(ctx).items():
+    for name, command in commands_beside(ctx).items():
         values = dict(_values(path, tables, name, command))
         for option in _options(command):
             if variable := variable_in_use(option):
@@ -125,7 +124,7 @@ def settings_of_all(ctx: click.Context) -> list[Setting]:
 
 def unknown_variables(ctx: click.Context) -> dict[str, str]:
     """Variables that look like ours and are none, each with a message."""
-    options = [option for command in _commands(ctx).values() for option in _options(command)]
+    options = [option for command in commands_beside(ctx).values() for option in _options(command)]
     known = {name for option in options for name in option.envvar or ()}
     strays = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
     return {name: f"{name} is no variable of any command{did_you_mean(name, known)}" for name in strays}
@@ -144,7 +143,8 @@ def apply_configuration(ctx: click.Context, parameter: click.Parameter, value: P
         return
     ctx.meta[_ORIGIN] = path
     try:
-        tables = read_configuration(path)
+        with about(parameter.name or "", SourceError):
+            tables = read_configuration(path)
         _check_tables(path, tables, ctx)
         ctx.default_map = dict(_values(path, tables, ctx.info_name or "", ctx.command))
     except EmodetectError as error:
@@ -159,7 +159,7 @@ def configuration_problem(ctx: click.Context) -> EmodetectError | None:
     return problem
 
 
-def _commands(ctx: click.Context) -> dict[str, click.Command]:
+def commands_beside(ctx: click.Context) -> dict[str, click.Command]:
     """All commands beside this one, by name."""
     group = ctx.find_root().command
     assert isinstance(group, click.Group)
@@ -179,7 +179,7 @@ def _check_tables(path: Path, tables: Mapping[str, Any], ctx: click.Context) -> 
         if isinstance(value, dict) and key not in names:
             raise UsageError(f"{path}: [{key}] is no command{did_you_mean(key, names)}")
     if outside := [key for key, value in tables.items() if not isinstance(value, dict)]:
-        known = {key for command in _commands(ctx).values() for key in _keys(command)}
+        known = {key for command in commands_beside(ctx).values() for key in _keys(command)}
         for key in outside:
             if _canonical(key) not in known:
                 raise UsageError(f"{path}: {key} is no option of any command{did_you_mean(key, known)}")
@@ -205,27 +205,27 @@ def variable_in_use(parameter: click.Parameter) -> str:
 
 def given_elsewhere(ctx: click.Context) -> list[str]:
     """Each option of this run that comes from a variable or the file, with its value and where it comes from."""
-    return [f"--{key} {value}{where}" for key, value, where in _given_elsewhere(ctx)]
-
-
-def with_origins(message: str, ctx: click.Context) -> str:
-    """What went wrong, and where the values in it come from that the command line did not give.
-
-    Args:
-        message: what is to be said.
-        ctx: the group's context, after the run of a command.
-    """
-    command = ctx.meta.get(_COMMAND)
-    words = set(re.split(r"[\s:;,'\"()]+", message))
-    return message + "".join(where for _, value, where in (_given_elsewhere(command) if command else ()) if value in words)
-
-
-def _given_elsewhere(ctx: click.Context) -> Iterator[tuple[str, str, str]]:
-    """The options of this run that come from elsewhere: key, value as it was written, and where from."""
+    found = []
     for option in _options(ctx.command):
         if (where := origin(ctx, option)) and option.name in ctx.params:
             value = os.environ.get(variable_in_use(option)) or _as_variable((ctx.default_map or {}).get(option.name))
-            yield key_of(option), value, where
+            found.append(f"--{key_of(option)} {value}{where}")
+    return found
+
+
+def context_of_command(ctx: click.Context) -> click.Context:
+    """The context of the command that runs, or ran, from that of the group or its own."""
+    found: click.Context = ctx.meta.get(_COMMAND, ctx)
+    return found
+
+
+def option_for(parameter: str, command: click.Command) -> click.Option | None:
+    """The option of a command that sets a parameter of this name in Python."""
+    return next((option for option in _options(command) if parameter in (option.name, _python_name(key_of(option)))), None)
+
+
+def _python_name(key: str) -> str:
+    return key.replace("-", "_")
 
 
 def _options(command: click.Command) -> Iterator[click.Option]:

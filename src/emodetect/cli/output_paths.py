@@ -10,12 +10,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from emodetect.cli.configuration import configuration_in_use, key_of
-from emodetect.cli.options import NAME, OutputName, OutputPath
-from emodetect.errors import OutputError
+from emodetect.cli.types import NAME, OutputName, OutputPath
+from emodetect.errors import OutputError, UsageError
 from emodetect.text.printable import public_name
 
 if TYPE_CHECKING:
     from emodetect.system.output_files import Inputs
+
+PICTURE_SUFFIXES = (".png", ".pdf", ".svg")
+"""Endings of the files that plots are saved in."""
+
+REPORT_SUFFIXES = (".html", ".htm")
 
 _NOUNS = {"clip": "clip", "log": "log", "source": "clip"}
 """What an input is called in messages, by parameter; others by their option."""
@@ -45,11 +50,27 @@ def check_outputs(
     from emodetect.system.output_files import Inputs, Output
     from emodetect.system.output_files import check_outputs as check
 
-    inputs = Inputs([*also_read, *_named_inputs(click.get_current_context())])
-    wanted = [Output(path, suffixes, streams=suffixes == streams) for path, suffixes in outputs if path is not None]
+    ctx = click.get_current_context()
+    inputs = Inputs([*also_read, *_named_inputs(ctx)])
+    parameters = {ctx.params.get(name): name for option in ctx.command.params if _is_output(option) and (name := option.name)}
+    wanted = [
+        Output(path, suffixes, suffixes == streams, parameters.get(path, "output"))
+        for path, suffixes in outputs
+        if path is not None
+    ]
     check(wanted, inputs, overwrite=overwrite)
     _refuse_parts_of_playlists([output.path for output in wanted])
     return inputs
+
+
+def check_anonymize(method: str | None, saved: object, option: str) -> None:
+    """See that something is saved in which faces could be hidden.
+
+    Raises:
+        UsageError: nothing is; ``option`` would.
+    """
+    if method is not None and saved is None:
+        raise UsageError(f"--anonymize goes with {option}: it hides the faces in what is saved")
 
 
 def _refuse_parts_of_playlists(outputs: Iterable[Path]) -> None:
@@ -75,7 +96,7 @@ def _refuse_parts_of_playlists(outputs: Iterable[Path]) -> None:
 def _named_inputs(ctx: click.Context) -> Iterator[tuple[Path, str]]:
     """Each file that the command line, variables or the configuration file name and that is no output, and what it is."""
     for parameter in ctx.command.params:
-        if isinstance(parameter.type, OutputPath | OutputName):
+        if _is_output(parameter):
             continue
         noun = _NOUNS.get(parameter.name or "") if ctx.info_name != "export" else None
         what = f"the {noun} itself" if noun else f"read by this command{_option(parameter)}"
@@ -88,6 +109,10 @@ def _named_inputs(ctx: click.Context) -> Iterator[tuple[Path, str]]:
                 if os.path.isfile(path) or (takes_folders and isinstance(value, Path)):
                     yield path, what
     yield configuration_in_use(ctx), "the configuration file"
+
+
+def _is_output(parameter: click.Parameter) -> bool:
+    return isinstance(parameter.type, OutputPath | OutputName)
 
 
 def _values(value: Any) -> Sequence[Any]:

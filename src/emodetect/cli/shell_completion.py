@@ -1,4 +1,4 @@
-"""Click's completion in the shells, mended: values after ``=``, and descriptions that hold a comma.
+"""Completion in the shells: what values could be; and Click's own, mended: values after ``=``, and descriptions with a comma.
 
 Importing this module makes Click use it.
 """
@@ -6,8 +6,10 @@ Importing this module makes Click use it.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 
-from click.shell_completion import BashComplete, FishComplete, ZshComplete, add_completion_class
+import click
+from click.shell_completion import BashComplete, CompletionItem, FishComplete, ZshComplete, add_completion_class
 from typing_extensions import override
 
 from emodetect.errors import UsageError
@@ -52,3 +54,35 @@ def check_words(asked: str) -> None:
     is_place = asked.startswith("fish") or (place.isascii() and place.isdecimal() and len(place) < 10)
     if asked.endswith("_complete") and not ("COMP_WORDS" in os.environ and is_place):
         raise UsageError("a shell that asks for completions sets COMP_WORDS and COMP_CWORD; see 'emodetect completion --help'")
+
+
+def complete_backend(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """The backends that there are, for the shell."""
+    from emodetect.backends.registry import backend_names
+
+    return [name for name in backend_names() if name.startswith(incomplete)]
+
+
+def complete_model(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The names of the embedded network, and files, for the shell."""
+    from emodetect.backends.registry import RESERVED
+
+    return _or_file(incomplete, RESERVED)
+
+
+def complete_source(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The numbers and names of the cameras, and files, for the shell."""
+    from emodetect.sources.camera_list import list_cameras
+
+    cameras = list_cameras()
+    return _or_file(incomplete, [str(camera.index) for camera in cameras] + [camera.name for camera in cameras])
+
+
+def complete_file(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Files, for the shell."""
+    return _or_file(incomplete, ())
+
+
+def _or_file(incomplete: str, names: Iterable[str]) -> list[CompletionItem]:
+    # Bash forgets what comes before a file.
+    return [CompletionItem(incomplete, type="file"), *(CompletionItem(name) for name in names if name.startswith(incomplete))]

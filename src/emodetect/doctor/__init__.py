@@ -10,12 +10,10 @@ import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from emodetect.cli.messages import say_lines
 from emodetect.doctor import cameras, deepface, display, files, keras, onnx_runtime, opencv, packages
 from emodetect.doctor.check import Check, Status
 from emodetect.errors import broken_package, first_line
 from emodetect.system.install_hints import package_cure
-from emodetect.system.native_output import is_debugging
 
 
 @dataclass(frozen=True)
@@ -64,13 +62,12 @@ def look_safely(name: str, look: Callable[[], Iterator[Check]]) -> list[Check]:
     try:
         return list(look())
     except Exception as error:
-        if is_debugging():
-            say_lines(traceback.format_exc())
+        trace = traceback.format_exc()
         if package := broken_package(error):
             detail = f"the package {package} is missing or broken ({first_line(error)})"
-            return [Check(name, Status.FAULT, detail, package_cure(package))]
+            return [Check(name, Status.FAULT, detail, package_cure(package), trace)]
         detail = f"cannot be looked at: {type(error).__name__}: {first_line(error)}"
-        return [Check(name, Status.FAULT, detail, "emodetect doctor --debug shows where")]
+        return [Check(name, Status.FAULT, detail, "emodetect doctor `debug` shows where", trace)]
 
 
 __all__ = ["Check", "Status", "examine", "look_safely"]

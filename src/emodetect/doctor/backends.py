@@ -24,7 +24,7 @@ class BackendState:
     """A backend, or a kind of model file that one reads.
 
     Attributes:
-        name: what ``--backend`` takes.
+        name: what `create_backend` takes.
         reads: what it reads the emotions with.
         available: whether it can be used.
         detail: versions, or what is missing.

@@ -1,4 +1,4 @@
-"""DeepFace: its packages and weights, which only ``--backend deepface`` needs."""
+"""DeepFace: its packages and weights, which only the backend deepface needs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _PACKAGES = ("deepface", "tf-keras", "tensorflow")
 
 
 def check_deepface() -> Iterator[Check]:
-    """Whether ``--backend deepface`` has all it needs; nothing of it is imported, which would take seconds."""
+    """Whether the backend deepface has all it needs; nothing of it is imported, which would take seconds."""
     missing = [name for name in _PACKAGES if not is_installed(name)]
     if missing:
         yield Check("DeepFace", Status.WARNING, f"{', '.join(missing)} not installed", DEEPFACE_CURE)

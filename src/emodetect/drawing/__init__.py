@@ -1,1 +1,1 @@
-"""What is drawn on a picture."""
+"""Drawing on images: boxes, labels, panels, hidden faces and contact sheets."""

@@ -1,4 +1,4 @@
-"""Faces hidden in pictures that are saved."""
+"""Hiding faces in saved images."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ from emodetect.faces.boxes import crop
 from emodetect.types import Box, Image
 
 _MARGIN = 0.35
-"""How far round a detected box is hidden, as a share of its side: a cascade's box reaches from brow to mouth, and hair, ears and
-chin tell people apart, too."""
+"""Margin around a detected box that is hidden as well, as a share of its side: a cascade's box reaches from brow to mouth, and
+people are recognized by hair, ears and chin, too."""
 
 _CELLS = 3
-"""What is left of a blurred face: the mean colours of so many cells across and down. Networks still tell people apart in mosaics
-of six by seven (McPherson et al. 2016, arXiv 1609.00408), and the margin takes its part of these few."""
+"""Cells across and down whose mean colors are left of a blurred face. Networks still recognize people in mosaics of six by seven
+cells (McPherson et al. 2016, arXiv 1609.00408), and the margin takes a part of these few."""
 
 _SMALLEST_CELL = 8
-"""Side of a cell at least, pixels; of smaller boxes still less is left."""
+"""Smallest side of a cell, pixels; small boxes have fewer cells."""
 
 _FILL = (64, 64, 64)
-"""What a box is filled with, BGR."""
+"""Color of a filled box, BGR."""
 
 
 def anonymize(image: Image, boxes: Iterable[Box], method: str) -> Image:
-    """Hide what is in these boxes and round them.
+    """Hide these boxes with a margin around them.
 
     Args:
         image: uint8 (height, width, 3) BGR; left as it is.
-        boxes: where faces are, or may be; they may reach out of the picture.
-        method: "blur", a soft patch of nine mean colours; or "box", a gray one.
+        boxes: where faces are, or may be; they may extend beyond the image.
+        method: "blur", a smooth patch of at most nine mean colors, or "box", a gray one.
 
     Returns:
-        A new picture of the same size.
+        A new image of the same size.
 
     Raises:
         KeyError: there is no such method.

@@ -1,4 +1,4 @@
-"""A contact sheet: many photos on one, each with its boxes, its name and what was read."""
+"""Contact sheet: thumbnails of many photos, each with its boxes, name and emotions."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ from emodetect.text.printable import caption
 from emodetect.types import Box, FaceReading, Image
 
 MOST_PHOTOS = 2000
-"""Of a sheet; more would make it larger than programs open."""
+"""Largest number of photos on a sheet; image viewers do not open larger ones."""
 
 _SIDES = (2, 600), (6, 420), (40, 300), (200, 240), (MOST_PHOTOS, 160)
-"""Side of a thumbnail, pixels, up to a number of photos."""
+"""Side of a thumbnail, pixels, up to each number of photos."""
 
 _GAP = 12
 _LINE = 18
 _UNIT = 12.5
-"""The size of the letters, see `emodetect.drawing.lettering`."""
+"""Size of the letters, see `emodetect.drawing.lettering`."""
 
 _PAPER, _INK, _FAINT = (255, 255, 255), (20, 20, 20), (110, 110, 110)
 _WIDER = 1.4
-"""A sheet's width as a multiple of its height, as far as the number of photos allows."""
+"""Aspect ratio of a sheet, as far as the number of photos allows."""
 
 
 class ContactSheet:
     """Collects photos as thumbnails.
 
     Args:
-        count: how many photos will come; at most `MOST_PHOTOS` are shown.
-        style: words and letters, as `with_letters_for` gives it for the names; None for English and the letters of most
+        count: number of photos to come; at most `MOST_PHOTOS` are shown.
+        style: words and letters, as `with_letters_for` returns it for the names; None for English and the letters of most
             alphabets.
     """
 
@@ -50,9 +50,9 @@ class ContactSheet:
         """Add a photo.
 
         Args:
-            name: its file's name.
-            picture: uint8 (height, width, 3) BGR, or None where it cannot be read.
-            readings: what was read off its faces, from left to right.
+            name: its file name.
+            picture: uint8 (height, width, 3) BGR, or None where the file cannot be read.
+            readings: its faces, from left to right.
         """
         if len(self._cells) == MOST_PHOTOS:
             return
@@ -77,7 +77,7 @@ class ContactSheet:
         return not self._cells
 
     def image(self) -> Image:
-        """The sheet, uint8 (height, width, 3) BGR, in rows from left to right.
+        """The sheet, uint8 (height, width, 3) BGR; photos in rows from left to right.
 
         Raises:
             ValueError: no photo was added.
@@ -97,14 +97,14 @@ class ContactSheet:
         return sheet
 
     def _words(self, readings: Sequence[FaceReading]) -> str:
-        """What was read, from left to right; without figures where there are several faces."""
+        """The emotions of the faces, from left to right; with the confidence where there is only one face."""
         if len(readings) == 1:
             return label(readings[0], self._style)
         names = [label(reading) if reading.scores is None else self._style.name(reading.shown) for reading in readings]
         return ", ".join(names) or self._style.say(Phrase.NO_FACE)
 
     def _write(self, cell: Image, text: str, line: int, color: Color) -> None:
-        """Write in the middle of one of the lines of a cell, which are counted from below."""
+        """Write text horizontally centered in a line of a cell; lines are counted from the bottom."""
         lettering = self._style.lettering
         short = _shortened(lettering, text, cell.shape[1])
         left = max(0, (cell.shape[1] - math.ceil(lettering.width(short, _UNIT))) // 2)
@@ -112,7 +112,7 @@ class ContactSheet:
 
 
 def _thumbnail(picture: Image, readings: Sequence[FaceReading], side: int) -> Image:
-    """The picture within a square, with boxes whose lines are as thick on small and on large pictures."""
+    """The photo scaled to fit a square, with boxes whose lines are equally thick on all photos."""
     height, width = picture.shape[:2]
     scale = min(side / width, side / height)
     size = max(1, round(width * scale)), max(1, round(height * scale))
@@ -131,7 +131,7 @@ def _scaled(box: Box, scale: float) -> Box:
 
 
 def _shortened(lettering: Lettering, text: str, width: int) -> str:
-    """The text, its middle left out where it is wider than so many pixels: names often differ at their ends."""
+    """The text, shortened in the middle where it is wider than this, pixels: names often differ at their ends."""
     kept = len(text)
     short = text
     while kept > 2 and lettering.width(short, _UNIT) > width:

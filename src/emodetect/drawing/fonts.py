@@ -1,4 +1,4 @@
-"""Where this system has a font with given letters."""
+"""Finding fonts on this system."""
 
 from __future__ import annotations
 
@@ -21,31 +21,31 @@ _KNOWN: dict[str, tuple[str, ...]] = {
     "ja": ("yugothm.ttc", "meiryo.ttc", "msgothic.ttc", "ヒラギノ角ゴシック w3.ttc", "ipag.ttf", *_CJK),
     "zh": ("msyh.ttc", "simsun.ttc", "pingfang.ttc", "hiragino sans gb.ttc", "wqy-microhei.ttc", *_CJK),
 }
-"""Fonts that systems bring or people install, by language, those made for it first; the other languages have `_LATIN`."""
+"""Well-known font files by language, those made for it first; other languages use `_LATIN`."""
 
 _MOST_ASKED = 1000
-"""Letters that Fontconfig is asked for at most: a command line has its limits."""
+"""Largest number of letters to ask Fontconfig for, since the length of a command line is limited."""
 
 
 def find_font(language: str, letters: str) -> FontLettering | None:
-    """A font for a language, if there is one here that has all of the letters.
+    """Find a font that has all of these letters; None where there is none.
 
-    Fontconfig knows best, where there is one; elsewhere well-known files are looked for in the folders that systems have.
+    Fontconfig is asked where it is installed. Well-known files are looked for in the system's font folders.
 
     Args:
-        language: as ISO 639-1 has it.
-        letters: what is to be written.
+        language: ISO 639-1 code.
+        letters: the letters needed.
     """
     candidates = _opened([*_from_fontconfig(f"sans-serif:lang={language}"), *_from_folders(language)])
     return next((font for font in candidates if font.covers(letters)), None)
 
 
 def find_fonts(language: str, letters: str) -> list[FontLettering]:
-    """Fonts that have these letters between them, as far as any here have; none that adds nothing.
+    """Find fonts that together have these letters, as far as fonts here have them.
 
     Args:
-        language: whose shapes are preferred where languages write the same letter differently.
-        letters: what is to be written, in any script.
+        language: preferred where languages write the same letter differently; ISO 639-1 code.
+        letters: the letters needed, in any script.
     """
     missing, fonts = {*letters}, []
     codes = " ".join(f"{ord(letter):x}" for letter in sorted(missing)[:_MOST_ASKED])
@@ -62,21 +62,21 @@ def find_fonts(language: str, letters: str) -> list[FontLettering]:
 
 @cache
 def shipped_font() -> FontLettering:
-    """The font that Matplotlib brings along: it has the letters of most alphabets, and is the same everywhere."""
+    """The font that comes with Matplotlib: it has the letters of most alphabets, and is the same on every machine."""
     import matplotlib
 
     return FontLettering(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf")
 
 
 def _opened(places: Iterable[tuple[Path, int]]) -> Iterator[FontLettering]:
-    """The fonts at these places, each once; what is none is passed over."""
+    """The fonts at these places, each once; files that are no fonts are skipped."""
     for path, index in dict.fromkeys(places):
         with contextlib.suppress(OSError):
             yield FontLettering(path, index)
 
 
 def _from_fontconfig(pattern: str) -> list[tuple[Path, int]]:
-    """The fonts that fit a pattern, the best first."""
+    """Paths and indices of the fonts that match a Fontconfig pattern, the best first."""
     command = ["fc-match", "--sort", "-f", "%{file}\n%{index}\n", pattern]
     try:
         done = run_child(command, seconds=20)
@@ -87,13 +87,13 @@ def _from_fontconfig(pattern: str) -> list[tuple[Path, int]]:
 
 
 def _from_folders(*languages: str) -> list[tuple[Path, int]]:
-    # macOS hands out names in decomposed characters.
+    # macOS returns names in decomposed characters.
     files = {normalize("NFC", path.name).lower(): path for folder in _folders() for path in folder.rglob("*.[to]t[cf]")}
     return [(files[name], 0) for language in languages for name in _KNOWN.get(language, _LATIN) if name in files]
 
 
 def _folders() -> list[Path]:
-    home = Path(os.path.expanduser("~"))  # as it stands where there is none
+    home = Path(os.path.expanduser("~"))  # unchanged where there is no home folder
     if sys.platform == "win32":
         return [Path(os.environ.get("WINDIR", "C:/Windows")) / "Fonts", home / "AppData/Local/Microsoft/Windows/Fonts"]
     if sys.platform == "darwin":

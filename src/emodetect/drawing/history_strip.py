@@ -1,4 +1,4 @@
-"""The strip along the bottom: what the last seconds of each face have shown."""
+"""History strip along the bottom: the emotions of each face over the last seconds."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from emodetect.drawing.style import Style
 from emodetect.types import Box, Emotion, FrameResult, Image
 
 _GAP = 0.5
-"""Seconds without the face after which its band ends."""
+"""Seconds without a face after which its band ends."""
 
 _LARGEST_SHARE = 0.3
-"""How much of the picture's height the strip may take."""
+"""Largest share of the image's height that the strip covers."""
 
 _SHADE = 0.25
-"""How much of the picture is still seen behind it."""
+"""Share of the image's brightness that is left behind the strip."""
 
 
 @dataclass
 class _Band:
-    """A time in which a face showed one thing: start and end in seconds, None for uncertain."""
+    """A span with one emotion, None for uncertain; start and end in seconds."""
 
     emotion: Emotion | None
     start: float
@@ -33,25 +33,25 @@ class _Band:
 
 
 class Strip:
-    """Remembers what each face has shown, and draws it as coloured bands.
+    """Keeps the history of each face, and draws it as colored bands.
 
-    Each face has a row, as far as there is room (`+2` says that there are two more), in which time runs from left to right and
-    now is on the right, in a mirrored picture as well. A band has its name inside where there is room, and otherwise in the line
-    above the rows, so that nobody has to know the colours.
+    Each face has a row, as far as there is room; `+2` means that two more faces have none. Time runs from left to right, and the
+    right end is now, in a mirrored image as well. The name of the emotion is in the band where it fits, and otherwise in the line
+    above the rows, so that nobody has to know the colors.
 
     Args:
-        seconds: how far back it reaches.
-        faces: for how many faces there is a row at most; those who were seen last have one.
+        seconds: length of the history.
+        faces: largest number of rows; the faces seen last have one.
     """
 
     def __init__(self, seconds: float = 30.0, faces: int = 5) -> None:
         self._seconds, self._most = seconds, faces
         self._now = 0.0
-        # The oldest band first; a face without any is none of these.
+        # The oldest band first; each face has at least one.
         self._faces: dict[int, deque[_Band]] = {}
 
     def update(self, result: FrameResult) -> None:
-        """Take the next frame's readings, best as `SteadyLabels` gives them; its time does not go back."""
+        """Add the readings of the next frame, preferably as `SteadyLabels` returns them; timestamps must not decrease."""
         self._now = now = result.timestamp
         for reading in result.readings:
             if reading.scores is None:
@@ -69,11 +69,11 @@ class Strip:
         self._faces = {number: bands for number, bands in self._faces.items() if bands}
 
     def place(self, size: tuple[int, int], unit: float) -> Box:
-        """Where it goes in a picture of this width and height; as high as it has rows.
+        """Box of the strip in an image, as high as its rows need.
 
         Args:
-            size: width and height of the picture, pixels.
-            unit: the size of the text, see `emodetect.drawing.lettering`.
+            size: width and height of the image, pixels.
+            unit: size of the text, see `emodetect.drawing.lettering`.
         """
         width, height = size
         line = _line(unit)
@@ -82,11 +82,11 @@ class Strip:
         return Box(0, height - needed, width, needed)
 
     def draw(self, canvas: Image, unit: float, style: Style) -> None:
-        """Draw it on a picture.
+        """Draw the strip on an image.
 
         Args:
             canvas: uint8 (height, width, 3) BGR, drawn on.
-            unit: the size of the text.
+            unit: size of the text.
             style: words and letters.
         """
         place = self.place((canvas.shape[1], canvas.shape[0]), unit)
@@ -112,14 +112,14 @@ class Strip:
     def _draw_bands(
         self, canvas: Image, bands: Iterable[_Band], track: Box, unit: float, style: Style
     ) -> dict[Emotion | None, float]:
-        """Draw one row; returns for how long it has shown what none of its bands has room to name, seconds."""
+        """Draw one row; returns the seconds of each emotion whose name fits in none of its bands."""
         seconds: dict[Emotion | None, float] = {}
         named: set[Emotion | None] = set()
         for band in bands:
             start, end = (self._column(time, track) for time in (band.start, band.end))
             color = color_of(band.emotion)
             cv2.rectangle(canvas, (start, track.y), (end, track.y + track.height - 1), color, cv2.FILLED)
-            # A dark edge, so that two bands are told apart whatever their colours.
+            # A dark edge separates two bands of any colors.
             cv2.line(canvas, (start, track.y), (start, track.y + track.height - 1), BLACK, 1)
             seconds[band.emotion] = seconds.get(band.emotion, 0.0) + band.end - band.start
             name = style.name(band.emotion)
@@ -135,7 +135,7 @@ class Strip:
     def _draw_heading(
         self, canvas: Image, top: int, left: int, unit: float, style: Style, end: str, legend: Sequence[Emotion | None]
     ) -> None:
-        """The line above the rows: the time at both ends, and between them the colours that no band explains."""
+        """Draw the line above the rows: the times of both ends, and between them the emotions that no band names."""
         lettering, line = style.lettering, _line(unit / 0.85)
         start = f"-{self._seconds:.0f} s"
         _write(canvas, lettering, start, left, top, line, unit)
@@ -161,5 +161,5 @@ def _line(unit: float) -> int:
 def _write(
     canvas: Image, lettering: Lettering, text: str, x: int, top: int, line: int, unit: float, color: tuple[int, int, int] = WHITE
 ) -> None:
-    """Write in the middle of a line of this height."""
+    """Write text vertically centered in a line of this height."""
     lettering.write(canvas, text, (x, top + round((line - LINE * unit) / 2 + BASELINE * unit)), unit, color)

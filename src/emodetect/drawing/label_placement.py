@@ -1,4 +1,4 @@
-"""Where labels go: near their faces, inside the picture, and never over each other or over another face."""
+"""Placement of labels: near their faces, inside the image, and never over each other or another face."""
 
 from __future__ import annotations
 
@@ -14,21 +14,20 @@ from emodetect.types import Box
 Size = tuple[int, int]
 
 SLOTS_BESIDE = range(4)
-"""The slots over and under a face; those inside it come after them."""
-
+"""Slots above and below a face; those inside it have higher numbers."""
 
 _MOST_LOOKED_AT = 200
-"""Places away from a face that are looked at for one whose line crosses nothing, the nearest first."""
+"""Places away from a face, the nearest first, that are tried for one whose leader line crosses nothing."""
 
 
 @dataclass(frozen=True)
 class LabelPlace:
-    """A place for one of the forms of a label.
+    """Placement of a label.
 
     Attributes:
-        form: which of the forms that were offered.
-        box: where it goes.
-        slot: which of the places at a face it is; None away from it, where something must show whose it is.
+        form: index of the form used.
+        box: its box.
+        slot: its slot at the face; None away from the face, where it needs a leader line.
     """
 
     form: int
@@ -43,22 +42,22 @@ def place_labels(
     taken: Sequence[Box] = (),
     before: Sequence[int | None] = (),
 ) -> list[LabelPlace | None]:
-    """A place for each face's label: over it, under it, inside, or else the nearest that is free.
+    """Place the label of each face: above it, below it, inside it, or else at the nearest free place.
 
-    A place beside the face is better than one inside, whatever the form, and the first form better than the others; a lower form,
-    of smaller letters, comes after all places for the higher ones. Away from the face only the narrowest form is used.
+    A slot above or below the face is preferred to one inside it, and the first form to the others. A form with smaller letters is
+    used only where no slot is free for the larger ones. Away from the face only the narrowest form is used.
 
     Args:
-        faces: where the faces are.
-        forms: for each face the sizes that its label could have, the best first; none for no label.
-        picture: width and height, pixels.
-        taken: where no label may go.
-        before: for each face the slot beside it that its label had in the picture before, which it keeps while it can; nothing
-            where there is no such picture.
+        faces: boxes of the faces.
+        forms: for each face the possible sizes of its label, the best first; none for no label.
+        picture: width and height of the image, pixels.
+        taken: boxes to keep free.
+        before: for each face the slot of its label in the previous frame, which is kept while it is free; empty for a single
+            image.
 
     Returns:
-        For each face a place that lies in the picture and overlaps no other place, no other face and nothing of ``taken``; None
-        where no room is left.
+        For each face a place inside the image that overlaps no other place, no other face and nothing of ``taken``; None where
+        there is no room.
     """
     labels: list[Box] = list(taken)
     places: list[LabelPlace | None] = []
@@ -72,19 +71,19 @@ def place_labels(
 
 
 def leader(label: Box, face: Box) -> tuple[tuple[int, int], tuple[int, int]]:
-    """The ends of a line from a label that stands elsewhere to its face, pixels."""
+    """End points of the leader line from a label to its face, pixels."""
     return _nearest(label, face), _nearest(face, label)
 
 
 def _nearest(box: Box, other: Box) -> tuple[int, int]:
-    """The point of a box that is nearest to the middle of another."""
+    """The point of a box nearest to the center of another."""
     x, y = other.x + other.width // 2, other.y + other.height // 2
     return min(max(x, box.x), box.x + box.width - 1), min(max(y, box.y), box.y + box.height - 1)
 
 
 def _near(face: Box, sizes: Sequence[Size], picture: Size, covered: Sequence[Box], kept: int | None) -> LabelPlace | None:
-    """The best place beside the face or inside that covers nothing; the one that was kept, if it does not."""
-    by_height: dict[int, list[tuple[int, Size]]] = {}  # smaller letters are worse than any place at the face
+    """The best free slot above, below or inside the face; the previous one where it is still free."""
+    by_height: dict[int, list[tuple[int, Size]]] = {}  # any slot at the face is better than smaller letters
     for form, size in enumerate(sizes):
         by_height.setdefault(size[1], []).append((form, size))
     places = [
@@ -101,10 +100,10 @@ def _near(face: Box, sizes: Sequence[Size], picture: Size, covered: Sequence[Box
 
 
 def _beside(face: Box, size: Size, picture: Size) -> Iterator[tuple[Box, int]]:
-    """The places over and under a face, the best first, and their slots.
+    """Boxes above and below a face, the best first, and their slots.
 
-    A label for which the picture ends too early moves inwards: up and down by at most half its height, so that it covers no more
-    of the face than hair or chin.
+    A label that would leave the image is moved inside: vertically by at most half its height, so that it covers no more of the
+    face than hair or chin.
     """
     height = size[1]
     over, under = face.y - height, face.y + face.height
@@ -113,13 +112,13 @@ def _beside(face: Box, size: Size, picture: Size) -> Iterator[tuple[Box, int]]:
 
 
 def _inside(face: Box, size: Size, picture: Size) -> Iterator[tuple[Box, int]]:
-    """The places in a face, the best first, and their slots."""
+    """Boxes inside a face, the best first, and their slots."""
     corners = _corners(face, size, picture, (max(0, face.y), face.y + face.height - size[1]))
     return zip(corners, range(len(SLOTS_BESIDE), 2 * len(SLOTS_BESIDE)), strict=True)
 
 
 def _corners(face: Box, size: Size, picture: Size, tops: Sequence[int]) -> Iterator[Box]:
-    """For each height the places at a face's left and right edge, moved into the picture."""
+    """For each top the boxes at the left and right edge of a face, moved into the image."""
     width, height = size
     for top in tops:
         for x in (face.x, face.x + face.width - width):
@@ -127,9 +126,9 @@ def _corners(face: Box, size: Size, picture: Size, tops: Sequence[int]) -> Itera
 
 
 def _anywhere(face: Box, sizes: Sequence[Size], picture: Size, covered: Sequence[Box]) -> LabelPlace | None:
-    """The free place nearest to the face, for the narrowest form; one whose line to the face crosses nothing, if there is one."""
+    """The nearest free place for the narrowest form, preferably one whose leader line crosses nothing."""
     form, (width, height) = min(enumerate(sizes), key=lambda item: item[1][0])
-    # A place that is free can be moved left and up until it meets something: these are all that need a look.
+    # A free place can be moved left and up until it touches something, so only such places need a look.
     columns = {0, picture[0] - width, *(box.x + box.width for box in covered), *(box.x - width for box in covered)}
     rows = {0, picture[1] - height, *(box.y + box.height for box in covered), *(box.y - height for box in covered)}
     x = np.asarray(sorted(column for column in columns if 0 <= column <= picture[0] - width), np.int64)

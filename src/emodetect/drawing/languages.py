@@ -1,4 +1,4 @@
-"""What the overlay says, in each language. Imports nothing heavy: the command line's help lists the languages."""
+"""Names of the emotions in each language. Imports nothing heavy, since the command line's help lists the languages."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 
 UNCERTAIN = "uncertain"
-"""What a face reads whose emotion is not sure enough."""
+"""Key of the name for a face whose emotion is uncertain."""
 
 WORDS: dict[str, dict[str, str]] = {
     "en": {
@@ -39,7 +39,7 @@ WORDS: dict[str, dict[str, str]] = {
         "neutral": "neutre", UNCERTAIN: "indéterminé",
     },
 }  # fmt: skip
-"""By language (ISO 639-1): what stands for each label of the data, and for a face that is not sure enough."""
+"""Name of each emotion and of `UNCERTAIN`, by language (ISO 639-1)."""
 
 NAMES = {
     "en": "English", "ko": "Korean", "ja": "Japanese", "zh": "Chinese", "es": "Spanish", "de": "German", "fr": "French",
@@ -47,10 +47,11 @@ NAMES = {
 
 
 def system_language(environment: Mapping[str, str] = os.environ) -> str:
-    """The language that the user has set for programs, English where it is none of `WORDS`.
+    """The system's language, or English where it is none of `WORDS`.
 
     Args:
-        environment: variables as gettext reads them: LANGUAGE, a list, unless the locale is C; LC_ALL, LC_MESSAGES, LANG.
+        environment: variables, read as by gettext: LC_ALL, LC_MESSAGES and LANG for the locale, and the list LANGUAGE unless
+            the locale is C.
     """
     locale = next((environment[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if environment.get(name)), "")
     if not locale:
@@ -62,7 +63,7 @@ def system_language(environment: Mapping[str, str] = os.environ) -> str:
 
 
 def _windows_locale() -> str:
-    """The language of Windows, such as ko_KR; empty on other systems."""
+    """The display language of Windows, such as ko_KR; empty on other systems."""
     if sys.platform != "win32":
         return ""
     import ctypes

@@ -1,7 +1,7 @@
-"""Text on pictures: OpenCV's stroke letters for English, a font's through Pillow for everything else.
+"""Text on images: OpenCV's stroke font for English, fonts through Pillow for other languages.
 
-Sizes are given as a unit: the height of a capital letter with some air, pixels. A line of text is `LINE` units high, its letters
-stand on a line `BASELINE` units below its top.
+Sizes are given as a unit: the height of a capital letter with some space, pixels. A line of text is `LINE` units high, and its
+baseline is `BASELINE` units below its top.
 """
 
 from __future__ import annotations
@@ -26,37 +26,50 @@ BASELINE = 1.08
 _STROKE_FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 _PADDING = 0.35
-"""Room left and right of a tag's text, units."""
+"""Padding left and right of a tag's text, units."""
 
 
 class Lettering(ABC):
-    """A way to write."""
+    """Interface for measuring and drawing text."""
 
     @abstractmethod
     def width(self, text: str, unit: float) -> int:
-        """How wide a text is, pixels."""
+        """Width of a text, pixels."""
 
     @abstractmethod
     def write(self, canvas: Image, text: str, origin: tuple[int, int], unit: float, color: Color) -> None:
-        """Write on a picture.
+        """Draw text on an image.
 
         Args:
             canvas: uint8 (height, width, 3) BGR, drawn on.
             text: one line.
-            origin: where the text begins: its left edge, and the line on which the letters stand.
-            unit: the size.
+            origin: x of its left edge and y of its baseline, pixels.
+            unit: its size.
             color: BGR.
         """
 
     def shortened(self, text: str, unit: float, room: int) -> str:
-        """The text, or as much of its beginning as fits into a width in pixels; empty where nothing does."""
+        """The text, cut at its end with an ellipsis where it is too wide; empty where nothing fits.
+
+        Args:
+            text: one line.
+            unit: its size.
+            room: largest width, pixels.
+        """
         if self.width(text, unit) <= room:
             return text
         cut = (f"{text[:length].rstrip()}..." for length in range(len(text) - 1, 0, -1))
         return next((part for part in cut if self.width(part, unit) <= room), "")
 
     def wrapped(self, text: str, unit: float, room: int, most: int) -> list[str]:
-        """The text in lines that fit into a width in pixels, broken at spaces, so many at most; what is too long is shortened."""
+        """The text in lines, broken at spaces; what does not fit is shortened.
+
+        Args:
+            text: the text.
+            unit: its size.
+            room: largest width of a line, pixels.
+            most: largest number of lines.
+        """
         lines: list[str] = []
         words = text.split(" ")
         while words and len(lines) < most - 1:
@@ -68,7 +81,7 @@ class Lettering(ABC):
         return [*lines, self.shortened(" ".join(words), unit, room)] if words else lines
 
     def _elided(self, word: str, unit: float, room: int) -> str:
-        """A word, or as much of its beginning and end as fits: both tell more of a file's name than its middle."""
+        """A word, shortened in the middle where it is too wide: the ends of a file name say more than its middle."""
         if self.width(word, unit) <= room:
             return word
         cut = (f"{word[: (length + 1) // 2]}...{word[len(word) - length // 2 :]}" for length in range(len(word) - 1, 0, -1))
@@ -76,7 +89,7 @@ class Lettering(ABC):
 
 
 class StrokeLettering(Lettering):
-    """OpenCV's own letters, ASCII only: fast, the same on every machine."""
+    """OpenCV's stroke font: ASCII only, fast, and the same on every machine."""
 
     @override
     def width(self, text: str, unit: float) -> int:
@@ -98,18 +111,18 @@ def _stroke(unit: float) -> int:
 
 
 class FontLettering(Lettering):
-    """A font's letters. What has been rendered is kept, since the same few words are drawn in every frame.
+    """Letters of a font. Rendered texts are cached, since the same few words are drawn in every frame.
 
     Args:
         path: a font file that FreeType reads.
-        index: which font of a collection.
+        index: of the font in a collection.
 
     Raises:
-        OSError: it is no such file.
+        OSError: the file cannot be read as a font.
 
     Attributes:
         path: the font file.
-        family: what the font is called.
+        family: the font's family name.
     """
 
     def __init__(self, path: Path, index: int = 0) -> None:
@@ -124,8 +137,8 @@ class FontLettering(Lettering):
         self._length = lru_cache(maxsize=1024)(lambda text, em: round(self._font(em).getlength(text)))
 
     def covers(self, text: str) -> bool:
-        """Whether the font has a letter for each character but white space."""
-        missing = self._shape("\U0010ffff")  # no font has this one: it shows what stands for those that are missing
+        """Whether the font has a glyph for each character that is not white space."""
+        missing = self._shape("\U0010ffff")  # no font has this one, so it gives the glyph for missing characters
         return all(letter.isspace() or (any(shape := self._shape(letter)) and shape != missing) for letter in {*text})
 
     def _shape(self, letter: str) -> bytes:
@@ -146,7 +159,7 @@ class FontLettering(Lettering):
         area[:] = area + (share * (np.asarray(color, np.float32) - area) + 0.5)
 
     def _render(self, text: str, em: int) -> tuple[npt.NDArray[np.float32], tuple[int, int]]:
-        """How much of each pixel is covered, float32 (height, width, 1), 0 to 1, and where that lies relative to the origin."""
+        """Coverage of each pixel, float32 (height, width, 1), 0 to 1, and its offset from the origin, pixels."""
         mask, offset = self._font(em).getmask2(text, mode="L", anchor="ls")
         width, height = mask.size
         coverage = np.frombuffer(bytes(mask), np.uint8).reshape(height, width, 1) / np.float32(255)
@@ -154,10 +167,10 @@ class FontLettering(Lettering):
 
 
 class FallbackLettering(Lettering):
-    """The letters of several fonts: each is taken from the first font that has it, and from the first of all if none has.
+    """Letters of several fonts. Each is taken from the first font that has it, or from the first font where none has.
 
     Args:
-        fonts: the one that is preferred first; at least one.
+        fonts: in order of preference; at least one.
     """
 
     def __init__(self, fonts: Sequence[FontLettering]) -> None:
@@ -165,7 +178,7 @@ class FallbackLettering(Lettering):
         self._font_for = lru_cache(maxsize=4096)(self._find_font)
 
     def missing(self, text: str) -> str:
-        """The letters of a text that no font has, each once."""
+        """The letters of a text that no font has, each once, sorted."""
         return "".join(letter for letter in sorted({*text}) if self._font_for(letter) is None)
 
     @override
@@ -180,7 +193,7 @@ class FallbackLettering(Lettering):
             x += font.width(part, unit)
 
     def _parts(self, text: str) -> Iterator[tuple[FontLettering, str]]:
-        """The stretches of a text that are written with one font."""
+        """The parts of a text, each with the font that draws it."""
         for font, letters in groupby(text, key=lambda letter: self._font_for(letter) or self.fonts[0]):
             yield font, "".join(letters)
 
@@ -193,26 +206,28 @@ def _em(unit: float) -> int:
 
 
 def unit_for(size: tuple[int, int]) -> float:
-    """The size of text in a picture of this width and height: grows with it, and stays readable on a small one unless that is
-    no wider than a word."""
+    """Size of text in an image of this width and height, pixels.
+
+    It grows with the image, and stays readable on a small one unless that is no wider than a word.
+    """
     return min(max(13.0, min(size) / 42), max(8.0, size[0] / 9))
 
 
 def tag_size(lettering: Lettering, text: str, unit: float) -> tuple[int, int]:
-    """Width and height of a tag that says this, pixels."""
+    """Width and height of a tag with this text, pixels."""
     return lettering.width(text, unit) + 2 * round(_PADDING * unit), round(LINE * unit)
 
 
 def draw_tag(canvas: Image, lettering: Lettering, text: str, corner: tuple[int, int], unit: float, color: Color) -> None:
-    """Write on a ground of this colour with a dark rim, which is seen in the dark and on white.
+    """Draw text on a colored background with a dark outline, which stands out on dark and on white images.
 
     Args:
         canvas: uint8 (height, width, 3) BGR, drawn on.
-        lettering: how to write.
+        lettering: draws the text.
         text: one line.
-        corner: the top left one.
-        unit: the size of the text.
-        color: the ground's, BGR.
+        corner: x and y of the top left corner, pixels.
+        unit: size of the text.
+        color: of the background, BGR.
     """
     width, height = tag_size(lettering, text, unit)
     x, y = corner

@@ -1,4 +1,4 @@
-"""Results drawn on a copy of the picture."""
+"""Boxes, labels and score panels on a copy of an image."""
 
 from __future__ import annotations
 
@@ -20,28 +20,28 @@ __all__ = ["COLORS", "UNKNOWN_COLOR", "Layout", "Strip", "Style", "draw", "label
 
 _STATUS_COLOR: Color = (40, 40, 40)
 _FRAME_COLOR: Color = (90, 90, 90)
-"""What the bars of a panel are framed with."""
+"""Color of the frames of a panel's bars, BGR."""
 
 _MOST_LINES = 3
-"""Lines that a message is broken into at most."""
+"""Largest number of lines of a message."""
 
 _LETTERS = 0.78
-"""The size of the letters in a line of small text, of its height."""
+"""Size of the letters in a line of small text, as a share of its height."""
 
 _SMALLER = 0.7
-"""What is left of the size of a label's letters where there is little room."""
+"""Factor by which the letters of a label shrink where there is little room."""
 
 _PANEL_SHADE = 0.25
-"""How much of the picture is still seen behind a panel."""
+"""Share of the image's brightness that is left behind a panel."""
 
 
 @dataclass
 class Layout:
-    """Where the labels and panels of the faces stood in the picture before; they stay there while they can, and do not hop.
+    """Positions of labels and panels in the previous frame, which they keep as long as possible.
 
     Attributes:
-        labels: the slot of each face's label that stands beside it, by track id.
-        panels: the side of each face's panel, by track id.
+        labels: slot of each label beside its face, by track id.
+        panels: side of each panel, by track id.
     """
 
     labels: dict[int, int] = field(default_factory=dict)
@@ -63,22 +63,22 @@ def draw(
 ) -> Image:
     """Draw boxes, labels and score panels.
 
-    Nothing is written over anything else or beyond the picture; what has no room is left out, the panels first.
+    Texts do not overlap, and stay inside the image. What does not fit is left out, panels first.
 
     Args:
         image: uint8 (height, width, 3) BGR; left as it is.
-        readings: what to draw, as `emodetect.emotions.stable_labels` gives them if the picture is one of many.
+        readings: the faces; for frames of a video as `emodetect.emotions.stable_labels` returns them.
         status: lines for the top left corner.
-        banner: messages near the bottom, such as what is being waited for; the last stands lowest.
+        banner: messages near the bottom, the last one lowest.
         bars: whether each face has a panel with its seven scores.
         labels: whether each face has a label.
-        strip: what the last seconds have shown, along the bottom; faces are then numbered as in its rows.
+        strip: history along the bottom, with a row per face; labels then begin with the number of the row.
         style: words and letters; None for English.
-        layout: remembers where labels and panels are from one picture to the next; None for a picture that stands alone.
-        marks: where something else will be drawn.
+        layout: positions of labels and panels, carried from frame to frame; None for a single image.
+        marks: boxes to keep free, since something else is drawn there.
 
     Returns:
-        A new picture of the same size.
+        A new image of the same size.
     """
     style, layout = style or Style(), layout or Layout()
     canvas = image.copy()
@@ -93,7 +93,7 @@ def draw(
     places = place_labels(boxes, forms, size, taken, [layout.labels.get(reading.track_id) for reading in readings])
     taken += [place.box for place in places if place]
     panels = _place_panels(readings, size, unit, style, taken, layout.panels) if bars else [None] * len(readings)
-    # A place inside the face is left as soon as there is a better one.
+    # A slot inside the face is not kept: the label leaves it as soon as a better one is free.
     slots = {r.track_id: p.slot for r, p in zip(readings, places, strict=True) if p and p.slot is not None}
     layout.labels = {number: slot for number, slot in slots.items() if slot in SLOTS_BESIDE}
     layout.panels = {r.track_id: p[2] for r, p in zip(readings, panels, strict=True) if p}
@@ -118,26 +118,31 @@ def draw(
 
 
 def mirrored(readings: Sequence[FaceReading], width: int) -> list[FaceReading]:
-    """The same readings for the picture's mirror image; width in pixels."""
+    """Readings of the mirrored image.
+
+    Args:
+        readings: those of the image.
+        width: the image's, pixels.
+    """
     return [replace(r, box=replace(r.box, x=width - r.box.x - r.box.width)) for r in readings]
 
 
 def resized(readings: Sequence[FaceReading], scale: float) -> list[FaceReading]:
-    """The same readings for the picture made so many times as large."""
+    """Readings of the image scaled by this factor."""
     return [replace(r, box=Box(*(round(scale * side) for side in r.box.as_dict().values()))) for r in readings]
 
 
 def label(reading: FaceReading, style: Style | None = None) -> str:
-    """What stands at a face: emotion and confidence, or that it is uncertain."""
+    """Label of a face: its emotion and confidence, or that it is uncertain."""
     if reading.scores is None:
         return "..."
     name = (style or Style()).name(reading.shown)
-    # While a label is held on to though another emotion leads, its score would belie it.
+    # A label that is kept while another emotion leads has no score to show.
     return f"{name} {reading.scores.confidence:.0%}" if reading.shown is reading.scores.dominant else name
 
 
 def _label_forms(reading: FaceReading, style: Style, unit: float, *, numbered: bool) -> list[tuple[str, float]]:
-    """The label and the size of its letters; and where there is little room without the confidence, then smaller as well."""
+    """The forms of a label with the size of their letters: full, then without the confidence, then smaller as well."""
     number = f"{reading.track_id}: " if numbered else ""
     forms = [(number + label(reading, style), unit)]
     if reading.shown is not None:
@@ -151,11 +156,11 @@ def _label_forms(reading: FaceReading, style: Style, unit: float, *, numbered: b
 def _place_notices(
     status: Sequence[str], banner: Sequence[str], size: tuple[int, int], unit: float, lettering: Lettering, *, bottom: int
 ) -> list[tuple[str, Box]]:
-    """Where the lines of the window itself go, shortened or broken to what fits; the banner's last line stands lowest."""
+    """Texts and boxes of status and banner, shortened or wrapped to fit; the banner's last line is the lowest."""
     places: list[tuple[str, Box]] = []
     room = size[0] - tag_size(lettering, "", unit)[0]
     lines = [part for text in banner for part in lettering.wrapped(text, unit, room, _MOST_LINES)]
-    # What was said last stays, where there is too much for half of the picture.
+    # The last lines are kept where there are too many for half of the image.
     lines = lines[-max(1, round(size[1] / 2 / (LINE * unit))) :]
     for number, text in enumerate((*(lettering.shortened(text, unit, room) for text in status), *lines)):
         width, height = tag_size(lettering, text, unit)
@@ -168,13 +173,13 @@ def _place_notices(
 def _draw_box(canvas: Image, reading: FaceReading, unit: float) -> None:
     box, thickness = reading.box, max(2, round(unit / 8))
     corners = (box.x, box.y), (box.x + box.width - 1, box.y + box.height - 1)
-    # A dark line on both sides of the coloured one is seen on white, the coloured one in the dark.
+    # The dark lines on both sides of the colored one stand out on white, the colored one in the dark.
     cv2.rectangle(canvas, *corners, BLACK, thickness + 2 * max(1, round(unit / 26)))
     cv2.rectangle(canvas, *corners, color_of(reading.shown), thickness)
 
 
 def _draw_leader(canvas: Image, reading: FaceReading, label_box: Box, unit: float) -> None:
-    """A line from a face to its label, which stands elsewhere."""
+    """Draw a line from a face to a label that is not beside it."""
     ends = leader(label_box, reading.box)
     thickness = max(1, round(unit / 12))
     cv2.line(canvas, *ends, BLACK, thickness + 2, cv2.LINE_AA)
@@ -183,7 +188,7 @@ def _draw_leader(canvas: Image, reading: FaceReading, label_box: Box, unit: floa
 
 @dataclass(frozen=True)
 class _Panel:
-    """Seven bars for one face; sizes in pixels."""
+    """Score panel of one face: seven bars; sizes in pixels."""
 
     line: int
     text_width: int
@@ -203,12 +208,12 @@ class _Panel:
 
     @property
     def unit(self) -> float:
-        """The size of its text."""
+        """Size of its text."""
         return _LETTERS * self.line
 
 
 def _panel_for(box: Box, unit: float, style: Style) -> _Panel:
-    """As high as the face, within what can be read and what the picture's size suggests."""
+    """A panel as high as the face, with lines that are readable and no larger than other text."""
     least = style.smallest_line
     line = round(min(max(box.height / (len(EMOTIONS) + 1), least), max(unit, least)))
     panel = _Panel(line, 0, 3 * line)
@@ -223,9 +228,9 @@ def _place_panels(
     taken: Sequence[Box],
     before: Mapping[int, int],
 ) -> list[tuple[_Panel, Box, int] | None]:
-    """A place for each panel beside its face, over no other face, panel or text, and which side that is; None for no place.
+    """Panel, box and side of each face, covering no face, panel or text; None where there is no room.
 
-    A panel keeps the side that it had before, while it can.
+    A panel keeps its previous side as long as possible.
     """
     occupied = [*taken, *(reading.box for reading in readings)]
     places: list[tuple[_Panel, Box, int] | None] = []
@@ -245,7 +250,7 @@ def _place_panels(
 
 
 def _sides(box: Box, panel: _Panel, unit: float) -> list[Box]:
-    """Right, left, below and above, in the order of preference; below and above also past a label."""
+    """Boxes to the right, left, below and above, in order of preference; below and above also beyond a label."""
     gap, label_height = round(unit / 3), round(LINE * unit)
     bottom, top = box.y + box.height + gap, box.y - panel.height - gap
     corners = (

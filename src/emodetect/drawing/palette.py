@@ -1,10 +1,10 @@
-"""Colours, BGR.
+"""Colors, BGR.
 
-Seven emotions and gray must be told apart by everybody. Starting from the palette of Okabe and Ito
-(https://jfly.uni-koeln.de/color/), the colours were moved, each within the hues that people expect of it, until the two that lie
-closest in CIELAB lay as far apart as possible, as seen with all cones and without those for red or for green (simulated as by
-Machado, Oliveira and Fernandes 2009). No two are nearer than 36, or 25 without the cones for blue. Each stands out from the black
-line round it by at least 3 to 1, the contrast that WCAG 2 asks of graphics. `tests/drawing/test_palette.py` holds all of this.
+Everybody must be able to distinguish the seven emotions and gray. The palette of Okabe and Ito (https://jfly.uni-koeln.de/color/)
+was optimized, each color within the hues that people expect, for the largest minimum distance in CIELAB with normal vision,
+protanopia and deuteranopia (simulated after Machado, Oliveira and Fernandes 2009). The minimum distance is 36, and 25 with
+tritanopia. Each color has a contrast of at least 3:1 to its black outline, as WCAG 2 requires of graphics.
+`tests/drawing/test_palette.py` checks these numbers.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ COLORS: dict[Emotion, Color] = {
     Emotion.SURPRISE: (253, 198, 109),
     Emotion.NEUTRAL: (255, 255, 255),
 }
-"""One colour an emotion, BGR."""
+"""Color of each emotion, BGR."""
 
 UNKNOWN_COLOR: Color = (150, 150, 150)
-"""The colour of a face whose emotion is not known, or not surely."""
+"""Color of a face whose emotion is unknown or uncertain, BGR."""
 
 BLACK: Color = (0, 0, 0)
 WHITE: Color = (255, 255, 255)
@@ -39,24 +39,24 @@ _LUMINANCE = (0.0722, 0.7152, 0.2126)
 
 
 def color_of(emotion: Emotion | None) -> Color:
-    """The colour of an emotion; None is one that is not known."""
+    """The color of an emotion; None for unknown or uncertain."""
     return UNKNOWN_COLOR if emotion is None else COLORS[emotion]
 
 
 @cache
 def ink_on(ground: Color) -> Color:
-    """Black or white, whichever is read better on this ground."""
+    """Black or white, whichever has the higher contrast to this background."""
     return BLACK if contrast(ground, BLACK) >= contrast(ground, WHITE) else WHITE
 
 
 def contrast(first: Color, second: Color) -> float:
-    """The contrast of two colours as WCAG 2 defines it, 1 to 21."""
+    """Contrast ratio of two colors as WCAG 2 defines it, 1 to 21."""
     brighter, darker = sorted((_luminance(first), _luminance(second)), reverse=True)
     return (brighter + 0.05) / (darker + 0.05)
 
 
 def linear(values: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """Intensities of sRGB values: 0 to 255 becomes 0 to 1, proportional to light."""
+    """Linear intensities, 0 to 1, of sRGB values, 0 to 255."""
     share = np.asarray(values, np.float64) / 255
     return np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
 

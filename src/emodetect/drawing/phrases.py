@@ -1,4 +1,4 @@
-"""What the window, the contact sheet and the plot say beside the labels, in each language; imports nothing heavy."""
+"""Texts of the window, the contact sheet and the plot in each language. Imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _DECIMAL_COMMA = ("de", "es", "fr")
 
 @dataclass(frozen=True)
 class _Text:
-    """One thing to say; ``{...}`` stands for a value. Every language is asked for, so that none can be forgotten."""
+    """A text in each language; ``{...}`` stands for a value. All languages are required, so that none is forgotten."""
 
     en: str
     ko: str
@@ -22,9 +22,9 @@ class _Text:
 
 
 class Phrase(Enum):
-    """One thing to say, in every language.
+    """A text in each language.
 
-    What the keys do should stay short: the help has a line for each in the smallest picture.
+    Descriptions of keys must be short: the help has one line for each, in the smallest image as well.
     """
 
     QUIT = _Text(en="quit", ko="끝내기", ja="終了", zh="退出", es="salir", de="beenden", fr="quitter")
@@ -83,7 +83,7 @@ class Phrase(Enum):
         fr="montrer ou cacher les étiquettes",
     )
     NUMBERS = _Text(
-        en="numbers: frames a second, delay",
+        en="numbers: frames per second, delay",
         ko="수치: 초당 프레임 수, 지연",
         ja="数値: フレームレート、遅延",
         zh="数据: 帧率、延迟",
@@ -343,7 +343,7 @@ class Phrase(Enum):
     SECONDS = _Text(en="seconds", ko="초", ja="秒", zh="秒", es="segundos", de="Sekunden", fr="secondes")
 
     def text(self, language: str, **values: object) -> str:
-        """The phrase with its values in.
+        """The text in a language, with its values.
 
         Args:
             language: one of `emodetect.drawing.languages.WORDS`.

@@ -1,4 +1,4 @@
-"""How the overlay speaks: which words, and with which letters."""
+"""Style of the texts on images: language and lettering."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _ASCII = bytes(range(0x21, 0x7F)).decode()
 
 @dataclass(frozen=True)
 class Style:
-    """Words and letters; English in OpenCV's letters unless told otherwise.
+    """Language and lettering of texts; English in OpenCV's stroke font by default.
 
     Attributes:
         language: one of `WORDS`.
-        lettering: how it is written.
+        lettering: draws the texts.
     """
 
     language: str = "en"
@@ -31,31 +31,36 @@ class Style:
 
     @property
     def smallest_line(self) -> int:
-        """Height of a line of small text that can still be read, pixels: letters of many strokes need more."""
+        """Smallest readable height of a line of text, pixels; letters with many strokes need more."""
         return 16 if self.language in ("ja", "ko", "zh") else 12
 
     def name(self, emotion: Emotion | None) -> str:
-        """What an emotion is called; None is one that is not sure enough."""
+        """Name of an emotion; None for uncertain."""
         return WORDS[self.language][UNCERTAIN if emotion is None else emotion.value]
 
     def say(self, phrase: Phrase | str, **values: object) -> str:
-        """A phrase in this language, with its values in; what is text already, such as the name of a key, stays as it is."""
+        """A phrase in this language.
+
+        Args:
+            phrase: the phrase; plain text, such as the name of a key, is returned unchanged.
+            **values: the value of each ``{...}`` in the phrase.
+        """
         return phrase if isinstance(phrase, str) else phrase.text(self.language, **values)
 
 
 def find_style(language: str, font: Path | None = None) -> Style | None:
-    """A style for a language; None without a font that has its letters, which English alone does not need.
+    """Find a style for a language; None where no font has its letters. English needs no font.
 
     Args:
         language: one of `WORDS`.
-        font: a font file to use, None for one that is found on the system.
+        font: a font file; None for one found on the system.
 
     Raises:
         SourceError: the font file cannot be read.
     """
     if font is None and language == "en":
         return Style(language)
-    # Besides words there are numbers, names of files, and errors, which are English.
+    # Texts also hold numbers, file names and errors, which are English.
     letters = "".join([*WORDS[language].values(), *(phrase.text(language) for phrase in Phrase), _ASCII])
     if font is None:
         lettering = find_font(language, letters)
@@ -64,21 +69,21 @@ def find_style(language: str, font: Path | None = None) -> Style | None:
             lettering = FontLettering(font)
         except OSError as error:
             problem = "cannot be read as a font" if font.exists() else f"no such file{did_you_mean_file(font)}"
-            raise SourceError(f"{font}: {problem}; --font names a .ttf, .otf or .ttc file") from error
+            raise SourceError(f"{font}: {problem}", parameter="font", hint="`font` names a .ttf, .otf or .ttc file") from error
         if not lettering.covers(letters):
             lettering = None
     return None if lettering is None else Style(language, lettering)
 
 
 def with_letters_for(style: Style, texts: Iterable[str]) -> tuple[Style, str]:
-    """A style that writes whatever these texts hold, such as names of files, as far as fonts here have the letters.
+    """Extend a style with fonts for the letters of these texts, such as file names.
 
     Args:
-        style: its own font goes before the others.
-        texts: what is to be written.
+        style: the style; its own font is preferred.
+        texts: the texts to be written.
 
     Returns:
-        The style, its lettering a `FallbackLettering`, and the letters that no font here has.
+        The style, with a `FallbackLettering`, and the letters that no font here has.
     """
     fonts = [style.lettering] if isinstance(style.lettering, FontLettering) else []
     lettering = FallbackLettering([*fonts, shipped_font()])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from emodetect.errors import UsageError
+from emodetect.errors import ModelError, UsageError, about
 from emodetect.text.suggestions import did_you_mean
 
 if TYPE_CHECKING:  # names are wanted without OpenCV, to complete a command line
@@ -15,6 +15,7 @@ DETECTORS = ("haar", "none")
 """Names that `create_detector` takes, the default first."""
 
 
+@about("cascade", ModelError)
 def create_detector(
     name: str,
     *,
@@ -41,7 +42,9 @@ def create_detector(
 
         return WholePicture()
     if name != "haar":
-        raise UsageError(f"no detector {name!r}; there are {', '.join(DETECTORS)}{did_you_mean(name, DETECTORS)}")
+        raise UsageError(
+            f"no detector {name!r}; there are {', '.join(DETECTORS)}{did_you_mean(name, DETECTORS)}", parameter="detector"
+        )
     from emodetect.faces.haar import HaarDetector
 
     detector = HaarDetector(cascade, scale_factor=scale_factor, min_neighbors=min_neighbors)

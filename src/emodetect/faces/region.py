@@ -28,7 +28,6 @@ class Region:
         left, top = round(self.x * across), round(self.y * down)
         box = Box(left, top, round((self.x + self.width) * across) - left, round((self.y + self.height) * down) - top)
         if box.width < 1 or box.height < 1 or box.clipped(*size) != box:
-            raise UsageError(
-                f"--roi: {box.width} x {box.height} pixels at {box.x}, {box.y} do not lie in the picture of {size[0]} x {size[1]}"
-            )
+            what = f"{box.width} x {box.height} pixels at {box.x}, {box.y}"
+            raise UsageError(f"`region`: {what} do not lie in the picture of {size[0]} x {size[1]}", parameter="region")
         return box

@@ -1,4 +1,4 @@
-"""The classifying thread of a live session: the newest faces, read by the backend that the user has chosen last."""
+"""The classification thread of a live session: it scores the newest faces with the backend that the user chose last."""
 
 from __future__ import annotations
 
@@ -20,7 +20,14 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Crops:
-    """What there is to read: copies, since the frame may be drawn on meanwhile."""
+    """The faces of one frame to classify.
+
+    Attributes:
+        faces: their boxes and track ids.
+        images: uint8 (height, width, 3) BGR, one per face; copies, since the frame may be drawn on in the meantime.
+        index: number of the frame in its source.
+        timestamp: the frame's, seconds.
+    """
 
     faces: tuple[Face, ...]
     images: tuple[Image, ...]
@@ -30,7 +37,7 @@ class Crops:
 
 @dataclass(frozen=True)
 class _Chosen:
-    """A backend, what asks it, and its place among those that can be chosen."""
+    """A backend, its scorer, and its position among the choices."""
 
     position: int
     backend: EmotionBackend
@@ -38,20 +45,20 @@ class _Chosen:
 
 
 class Classifier:
-    """Reads the newest faces in a thread of its own, and loads other backends in the background.
+    """Classifies the newest faces in a thread of its own, and loads other backends in the background.
 
     Args:
-        choices: what makes each backend that can be chosen; the first is loaded at the start.
-        smoother: steadies scores.
-        uncertain_below: confidence under which a reading is marked uncertain; None for the backend's own threshold.
-        fail: called, in any thread, with the error that ended the work.
-        say: called, in any thread, with what there is to tell of backends, and the values that belong to it.
+        choices: factories of the backends that can be chosen; the first one is loaded at the start.
+        smoother: averages scores over time.
+        uncertain_below: confidence, 0 to 1, under which a reading is marked uncertain; None for the backend's own threshold.
+        fail: called, in any thread, with the error that ended the classification.
+        say: called, in any thread, with a message about backends and its values.
 
     Attributes:
-        crops: where the newest faces are put.
-        scores: by track id, of the faces read last; replaced as a whole, so that readers need no lock.
-        threshold: confidence under which a reading is uncertain.
-        classified: batches that were answered.
+        crops: takes the newest faces.
+        scores: scores of the faces classified last, by track id. Replaced as a whole, so that other threads need no lock.
+        threshold: confidence, 0 to 1, under which a reading is uncertain.
+        classified: number of batches classified.
     """
 
     def __init__(
@@ -74,35 +81,37 @@ class Classifier:
         self._active: _Chosen | None = None
         self._pending: _Chosen | None = None
         self._loaded: Latest[_Chosen] = Latest()
+        self._loaders: list[threading.Thread] = []
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="classify", daemon=True)
 
     @property
     def name(self) -> str | None:
-        """What the backend is called that reads the faces."""
+        """Name of the active backend; None before the first one is loaded."""
         active = self._active
         return active.backend.name if active else None
 
     @property
     def loading(self) -> str | None:
-        """The name of the backend that is being loaded."""
+        """Name of the backend that is being loaded; None for none."""
         pending = self._pending
         return pending.backend.name if pending else None
 
     @property
     def ready(self) -> bool:
-        """Whether there is a backend to read faces."""
+        """Whether a backend is loaded."""
         return self._active is not None
 
     def start(self) -> None:
-        """Load the first backend and begin to read."""
+        """Load the first backend in the background, and start the thread."""
         self._load_in_background(0)
         self._thread.start()
 
     def switch(self) -> None:
-        """Go on to the next backend; the present one reads faces until that is loaded, and stays if it cannot be.
+        """Switch to the next backend.
 
-        What is being loaded is given up.
+        The active backend keeps classifying until the next one is loaded, and stays if that cannot be loaded. A backend that is
+        still being loaded is cancelled.
         """
         active = self._active.position if self._active else None
         count = len(self._choices)
@@ -123,7 +132,9 @@ class Classifier:
             given_up, self._pending = self._pending, chosen
         if given_up is not None:
             given_up.backend.cancel()
-        threading.Thread(target=self._load, args=(chosen,), name="load", daemon=True).start()
+        loader = threading.Thread(target=self._load, args=(chosen,), name="load", daemon=True)
+        self._loaders = [*(thread for thread in self._loaders if thread.is_alive()), loader]
+        loader.start()
 
     def _load(self, chosen: _Chosen) -> None:
         failure: BaseException | None = None
@@ -147,7 +158,7 @@ class Classifier:
                 self._fail(failure)
 
     def _complain(self, name: str, error: EmodetectError) -> None:
-        """Tell that a backend cannot be loaded: in short where there is little room, and why in the log."""
+        """Report that a backend cannot be loaded: briefly in the window, with the reason in the log."""
         self._say(Phrase.CANNOT_LOAD, "backend", backend=name)
         _log.warning("%s", error)
 
@@ -176,7 +187,7 @@ class Classifier:
             self.threshold = loaded.scorer.uncertain_below
             if self._pending is loaded:
                 self._pending = None
-            self._active = loaded  # last: whoever sees it may use it
+            self._active = loaded  # last: other threads use it as soon as they see it
 
     def _read(self, scorer: EmotionScorer, crops: Crops) -> None:
         fresh = scorer.score(crops.images, crops.faces, crops.timestamp, frame=f"frame {crops.index}")
@@ -186,7 +197,7 @@ class Classifier:
         self.classified += 1
 
     def close(self) -> None:
-        """Stop; a call that does not return is broken off where that can be done, and left behind where it cannot."""
+        """Stop the thread. A call that does not return is cancelled where the backend can do that, and left behind otherwise."""
         with self._changing:
             self._stopping.set()
             pending = self._pending
@@ -199,3 +210,5 @@ class Classifier:
             self._active.backend.cancel()
         if self._thread.ident:
             self._thread.join(timeout=2.0)
+        for loader in self._loaders:
+            loader.join(timeout=2.0)  # it removes the copy of a model that it has made

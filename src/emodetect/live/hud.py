@@ -1,4 +1,4 @@
-"""What the live window shows over the picture beside the faces: the keys, and what is being written."""
+"""Heads-up display of the live window: the help, the REC and LOG marks, and the image shown while a source opens."""
 
 from __future__ import annotations
 
@@ -11,30 +11,35 @@ from emodetect.drawing.lettering import BASELINE, LINE, unit_for
 from emodetect.drawing.palette import WHITE, Color
 from emodetect.drawing.phrases import Phrase
 from emodetect.drawing.style import Style
-from emodetect.live.view import KEYS
+from emodetect.live.keys import KEYS
 from emodetect.types import Box, Image
 
 _GRAY: Color = (215, 215, 215)
 _RED: Color = (60, 60, 230)
 _DARK: Color = (40, 40, 40)
 _FILLS = 0.94
-"""Share of the picture's width and height that the help takes at most."""
+"""Largest share of the image's width and height that the help covers."""
 
 _HELP_LINE = 1.55
-"""Height of a line of the help, units."""
+"""Line height of the help, units."""
 
 _GAP = 1.2
-"""Between the help's columns and round them, units."""
+"""Gap between and around the columns of the help, units."""
 
 _WAITING_SIZE = 640, 360
-"""Width and height of the picture that is shown before there is one, pixels."""
+"""Width and height of the image shown before the first frame, pixels."""
 
 _SHRINK = 0.97
-"""Step in which the help's letters become smaller until its lines fit."""
+"""Factor by which the letters of the help shrink until its lines fit."""
 
 
 def draw_help(canvas: Image, style: Style) -> None:
-    """Draw the keys and what they do in the middle of a picture, as large as fits."""
+    """Draw the keys and their commands in the middle of an image, as large as fits.
+
+    Args:
+        canvas: uint8 (height, width, 3) BGR, drawn on.
+        style: words and letters.
+    """
     height, width = canvas.shape[:2]
     lettering = style.lettering
     rows = [(style.say(shown), style.say(command.value)) for command, (_, shown) in KEYS.items()]
@@ -57,12 +62,12 @@ def draw_help(canvas: Image, style: Style) -> None:
 
 
 def place_marks(size: tuple[int, int], style: Style, *, recording: bool, logging: bool) -> dict[str, Box]:
-    """Where the marks of what is being written go, in the top right corner, by their names: REC and LOG.
+    """Boxes of the REC and LOG marks in the top right corner, by name.
 
     Args:
-        size: width and height of the picture, pixels.
+        size: width and height of the image, pixels.
         style: words and letters.
-        recording: whether the picture is being recorded.
+        recording: whether a video is being recorded.
         logging: whether a log is being written.
     """
     unit = unit_for(size)
@@ -76,7 +81,13 @@ def place_marks(size: tuple[int, int], style: Style, *, recording: bool, logging
 
 
 def draw_marks(canvas: Image, style: Style, places: Mapping[str, Box]) -> None:
-    """Draw the marks that `place_marks` has placed; REC has a red dot."""
+    """Draw the marks, REC with a red dot.
+
+    Args:
+        canvas: uint8 (height, width, 3) BGR, drawn on.
+        style: words and letters.
+        places: the marks' boxes, from `place_marks`.
+    """
     unit = unit_for((canvas.shape[1], canvas.shape[0]))
     gap = round(0.5 * unit)
     for name, box in places.items():
@@ -88,12 +99,20 @@ def draw_marks(canvas: Image, style: Style, places: Mapping[str, Box]) -> None:
 
 
 def _dot(name: str, unit: float) -> int:
-    """Room for the dot of a mark, pixels."""
+    """Width reserved for the dot of a mark, pixels."""
     return round(unit) if name == "REC" else 0
 
 
 def waiting_picture(style: Style, text: str) -> Image:
-    """What the window shows before the source's first picture: what it waits for, and how to end that."""
+    """The image shown before the first frame: what the window waits for, and the key to quit.
+
+    Args:
+        style: words and letters.
+        text: what the window waits for.
+
+    Returns:
+        uint8 (height, width, 3) BGR.
+    """
     canvas = np.full((*reversed(_WAITING_SIZE), 3), _DARK, np.uint8)
     unit, middle = unit_for(_WAITING_SIZE), _WAITING_SIZE[1] // 2
     lines = style.lettering.wrapped(text, unit, round(_FILLS * _WAITING_SIZE[0]), 3)

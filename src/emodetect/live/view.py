@@ -1,80 +1,36 @@
-"""How the live window looks at the moment, and the keys that change it."""
+"""State of the live window: what it shows, and its messages."""
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from enum import Enum
+from pathlib import Path
 
 from emodetect.drawing.phrases import Phrase
 from emodetect.drawing.style import Style
+from emodetect.errors import OutputError
 from emodetect.faces.detector import MinFace
+from emodetect.live.keys import Command
+
+_log = logging.getLogger(__name__)
 
 _NOTICE_SECONDS = 4.0
-"""How long a message stays."""
+"""Seconds for which a message is shown."""
 
 _MIN_FACE_STEP = 1.25
 _MIN_FACE_SHARES = 0.03, 0.9
-"""Smallest and largest share of the picture's height."""
+"""Smallest and largest share of the frame's height."""
 _MIN_FACE_PIXELS = 16.0, 2000.0
 
 _SMOOTHING_STEP = 0.1
 _MOST_SMOOTHING = 3.0
 
 
-class Command(Enum):
-    """What a key asks for; the value is what the help says of it."""
-
-    QUIT = Phrase.QUIT
-    PAUSE = Phrase.PAUSE
-    SNAPSHOT = Phrase.SNAPSHOT
-    RECORD = Phrase.RECORD
-    MIRROR = Phrase.MIRROR
-    BARS = Phrase.BARS
-    LABELS = Phrase.LABELS
-    NUMBERS = Phrase.NUMBERS
-    STRIP = Phrase.STRIP
-    LARGER_FACES = Phrase.LARGER_FACES
-    SMALLER_FACES = Phrase.SMALLER_FACES
-    LESS_SMOOTHING = Phrase.LESS_SMOOTHING
-    MORE_SMOOTHING = Phrase.MORE_SMOOTHING
-    NEXT_BACKEND = Phrase.NEXT_BACKEND
-    HELP = Phrase.HELP
-
-
-ESCAPE = "\x1b"
-
-KEYS: dict[Command, tuple[str, str | Phrase]] = {
-    Command.QUIT: (f"qQ{ESCAPE}", "q Esc"),
-    Command.PAUSE: (" ", Phrase.SPACE_KEY),
-    Command.SNAPSHOT: ("sS", "s"),
-    Command.RECORD: ("rR", "r"),
-    Command.MIRROR: ("mM", "m"),
-    Command.BARS: ("bB", "b"),
-    Command.LABELS: ("lL", "l"),
-    Command.NUMBERS: ("fF", "f"),
-    Command.STRIP: ("tT", "t"),
-    Command.LARGER_FACES: ("+=", "+"),
-    Command.SMALLER_FACES: ("-_", "-"),
-    Command.LESS_SMOOTHING: ("[", "["),
-    Command.MORE_SMOOTHING: ("]", "]"),
-    Command.NEXT_BACKEND: ("\t", "tab"),
-    Command.HELP: ("?hH", "? h"),
-}
-"""The characters of each command's keys, and how the help writes them."""
-
-_BY_CHARACTER = {character: command for command, (characters, _) in KEYS.items() for character in characters}
-
-
-def command_of(character: str) -> Command | None:
-    """What a key asks for; None for a key without a meaning."""
-    return _BY_CHARACTER.get(character)
-
-
 @dataclass(frozen=True)
 class _Notice:
-    """A message, and until when it stays, on the monotonic clock."""
+    """A message, its values, and the time on the monotonic clock until which it is shown."""
 
     phrase: Phrase
     values: Mapping[str, object]
@@ -83,18 +39,18 @@ class _Notice:
 
 @dataclass
 class View:
-    """What is shown, and how.
+    """What the live window shows.
 
     Attributes:
-        mirror: the picture as a mirror shows it.
-        bars: a panel of scores beside each face.
-        labels: emotion and confidence over each face.
-        numbers: pictures a second and delay.
-        strip: the last seconds of each face along the bottom.
-        help: the keys.
-        paused: the picture stands still.
-        min_face: the smallest face that is looked for.
-        smoothing: seconds over which scores are averaged.
+        mirror: flip the image horizontally.
+        bars: show a panel of scores beside each face.
+        labels: show emotion and confidence at each face.
+        numbers: show frame rate, delay and backend.
+        strip: show the last seconds of each face along the bottom.
+        help: show the keys.
+        paused: freeze the image.
+        min_face: smallest face to look for.
+        smoothing: time constant of the smoothing of scores, seconds.
     """
 
     mirror: bool = False
@@ -109,7 +65,7 @@ class View:
     _notices: dict[object, _Notice] = field(default_factory=dict, init=False)
 
     def obey(self, command: Command) -> None:
-        """Change what this command changes of the view; others change nothing."""
+        """Apply a command to the view; commands that do not concern it are ignored."""
         match command:
             case Command.PAUSE:
                 self.paused = not self.paused
@@ -135,19 +91,30 @@ class View:
                 self._add_smoothing(_SMOOTHING_STEP)
 
     def say(self, phrase: Phrase, about: str = "", **values: object) -> None:
-        """Show a message for some seconds; it takes the place of the last one about the same.
+        """Show a message for some seconds. It replaces the previous message on the same subject.
 
         Args:
             phrase: the message.
-            about: what it is about; itself if not given.
-            **values: what stands for each ``{...}`` of the phrase.
+            about: its subject; by default the message itself.
+            **values: the value of each ``{...}`` in the phrase.
         """
         about_what = about or (phrase, *values.values())
         others = {key: notice for key, notice in self._notices.items() if key != about_what}
         self._notices = {**others, about_what: _Notice(phrase, values, time.monotonic() + _NOTICE_SECONDS)}
 
+    def complain(self, about: str, path: Path, error: OutputError) -> None:
+        """Report that a file cannot be written: briefly in the window, with the reason in the log.
+
+        Args:
+            about: the subject, as for `say`.
+            path: the file.
+            error: the reason.
+        """
+        self.say(Phrase.CANNOT_SAVE, about, path=path.name)
+        _log.warning("%s", error)
+
     def notices(self, style: Style) -> list[str]:
-        """The messages in the style's language, while they stay; none while the help lies over them, which they wait for."""
+        """The current messages in the style's language; none while the help covers them, which stops their time."""
         now = time.monotonic()
         if self.help:
             self._notices = {about: replace(notice, until=now + _NOTICE_SECONDS) for about, notice in self._notices.items()}

@@ -9,23 +9,24 @@ import cv2
 from typing_extensions import Self
 
 from emodetect.errors import OutputError
+from emodetect.live.keys import Command, command_of
 from emodetect.system.display import display_problem, screen_size, window_problem
 from emodetect.system.native_output import quiet_native_output
 from emodetect.text.printable import one_line
 from emodetect.types import Image
 
 _USUAL_SCREEN = 1440, 900
-"""Width and height that a screen is taken to have which cannot be asked, pixels."""
+"""Assumed width and height of a screen whose size is unknown, pixels."""
 
 _SCREEN_SHARE = 0.85
-"""How much of the screen's width and height a window takes at first: title and panels of the desktop need some."""
+"""Largest initial share of the screen's width and height: title bar and desktop panels need the rest."""
 
 
 class Window:
-    """A window that shows pictures and says which keys are pressed in it.
+    """A window that shows images and reports pressed keys.
 
     Args:
-        title: what stands in its title bar.
+        title: text of its title bar.
 
     Raises:
         OutputError: there is no display, or OpenCV was built without windows.
@@ -40,9 +41,10 @@ class Window:
             cv2.namedWindow(title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
 
     def show(self, image: Image) -> None:
-        """Show uint8 (height, width, 3) BGR; one of another size than the one before sets the window's, within the screen.
+        """Show an image, uint8 (height, width, 3) BGR.
 
-        A window that the user has closed stays closed.
+        The first image, and each one of another size, sets the size of the window, within the screen. A window that the user has
+        closed stays closed.
         """
         if self._size is not None and not self.is_open:  # OpenCV would open another one
             return
@@ -53,18 +55,18 @@ class Window:
         cv2.imshow(self._title, image)
 
     def room_for(self, size: tuple[int, int]) -> tuple[int, int]:
-        """The size at which a picture of this width and height is shown at first, pixels: its own, or what the screen can hold.
+        """Initial width and height of the window for an image of this width and height, pixels.
 
-        Whoever draws on the picture does so best at this size: Qt makes a larger one smaller, with its letters.
+        Draw on the image at this size: Qt shrinks a larger one together with its letters.
         """
         return fitted(size, self._screen)
 
     def entitle(self, text: str) -> None:
-        """Say in the title bar what is shown."""
+        """Add a text to the title bar."""
         cv2.setWindowTitle(self._title, f"{self._title} - {one_line(text)}")
 
     def pressed(self) -> Iterator[str]:
-        """Handle what the user did; the characters of the keys pressed since the last call, those of others left out."""
+        """Handle window events, and yield the characters of the keys pressed since the last call; other keys are left out."""
         while (code := cv2.pollKey()) != -1:
             # Arrows and the like have larger codes, and their lowest bytes mean nothing; é and the like have negative ones.
             if 0 <= code < 128:
@@ -72,14 +74,14 @@ class Window:
 
     @property
     def is_open(self) -> bool:
-        """Whether the user has not closed it."""
+        """Whether the user has not closed the window."""
         try:
             return bool(cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) >= 1)
         except cv2.error:  # what Qt's window says once its last window is closed
             return False
 
     def close(self) -> None:
-        """Close the window, if the user has not."""
+        """Close the window, unless the user has closed it."""
         cv2.destroyAllWindows()
         cv2.pollKey()
 
@@ -90,19 +92,30 @@ class Window:
         self.close()
 
 
+def wants_to_quit(window: Window) -> bool:
+    """Whether the user has closed a window that shows no frame yet, or has pressed a key to quit."""
+    # In this order: the window is closed while its events are handled.
+    return Command.QUIT in map(command_of, window.pressed()) or not window.is_open
+
+
 def fitted(size: tuple[int, int], screen: tuple[int, int]) -> tuple[int, int]:
-    """The size at which a picture is shown: its own, or as large as the screen lets a window be; width and height, pixels."""
+    """Initial size of a window: the image's own, or the largest that fits the screen.
+
+    Args:
+        size: width and height of the image, pixels.
+        screen: width and height of the screen, pixels.
+    """
     scale = min(1.0, *(_SCREEN_SHARE * most / side for side, most in zip(size, screen, strict=True)))
     return max(1, round(scale * size[0])), max(1, round(scale * size[1]))
 
 
 def check_display() -> None:
-    """See whether a window can be opened, before Qt finds out and aborts the interpreter.
+    """Check that a window can be opened, since Qt aborts the interpreter where it cannot.
 
     Raises:
         OutputError: OpenCV can open no window, or there is no display to draw on.
     """
     if problem := window_problem(cv2.getBuildInformation()):
-        raise OutputError(f"{problem.what}: {problem.cure}; or use --no-window with --log or --record")
+        raise OutputError(f"{problem.what}: {problem.cure}", hint="or use `no_window` with `log` or `record`")
     if missing := display_problem():
-        raise OutputError(f"{missing}; use --no-window with --log or --record, or run it in a desktop session")
+        raise OutputError(missing, hint="use `no_window` with `log` or `record`, or run it in a desktop session")

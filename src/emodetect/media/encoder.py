@@ -229,7 +229,7 @@ def _rewrite(path: Path, descriptor: int, seconds: float, sound: _Sound | None) 
         # Said and not left to its times: FFmpeg would count those of a transport stream from where the sound starts.
         late = f"asetpts=PTS-STARTPTS+{sound.delay:.6f}/TB," if sound.delay else ""
         command += ["-af", f"{late}apad=pad_dur={_MOST_SILENCE:g}"]
-        command += ["-map", "1:a:0", "-c:a", "aac"]
+        command += ["-map", f"1:a:{sound.file.sound_track}", "-c:a", "aac"]
     command += ["-map", "0:v:0", "-c:v", "copy", "-t", f"{seconds:.6f}"]
     if path.suffix.lower() != ".mkv":
         command += ["-video_track_timescale", "90000", "-movflags", "+faststart"]

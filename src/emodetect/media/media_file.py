@@ -51,6 +51,8 @@ class MediaFile:
         address: what FFmpeg is to open.
         descriptors: what a child process must inherit so that it can.
         is_regular: whether it can be read more than once.
+        video_track: which of its tracks with pictures is used, from 0.
+        sound_track: the same of those with sound.
 
     Raises:
         SourceError: it is missing, a folder, or cannot be read.
@@ -64,15 +66,15 @@ class MediaFile:
             self._descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
         except FileNotFoundError:
             if str(path).isdecimal() or looks_like_address(str(path)):
-                raise SourceError(
-                    f"{public_name(str(path))}: no such file; cameras and streams are for 'emodetect live --source'"
-                ) from None
+                hint = "cameras and streams are for 'emodetect live `source`'"
+                raise SourceError(f"{public_name(str(path))}: no such file", hint=hint) from None
             raise SourceError(f"{path}: no such file{did_you_mean_file(path)}") from None
         except OSError as error:
             raise SourceError(f"{path}: cannot be read ({error.strerror or error})") from error
         except ValueError as error:  # a zero byte
             raise SourceError(f"{path}: is no name of a file ({error})") from error
         self.path = path
+        self.video_track = self.sound_track = 0
         self.is_regular = stat.S_ISREG(os.fstat(self._descriptor).st_mode)
         # By its name only where there are none of descriptors, and for playlists, whose own names are relative to theirs.
         self.address = f"file:{os.path.abspath(path)}"
@@ -89,6 +91,10 @@ class MediaFile:
         for name, value in self._restrictions().items():
             limits += [f"-{name}", value]
         return [*limits, *options, "-i", self.address]
+
+    def map_video(self) -> list[str]:
+        """FFmpeg's arguments for the track with pictures."""
+        return ["-map", f"0:v:{self.video_track}"]
 
     @contextlib.contextmanager
     def for_opencv(self) -> Iterator[str]:

@@ -61,4 +61,4 @@ def check_pixels(name: object, width: float, height: float) -> None:
         SourceError: they are.
     """
     if width * height > max_pixels():
-        raise SourceError(f"{name}: pictures of {width:.0f} x {height:.0f} are more than {max_pixels()} pixels (--max-pixels)")
+        raise SourceError(f"{name}: pictures of {width:.0f} x {height:.0f} are more than {max_pixels()} pixels (`max_pixels`)")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 import re
 import struct
 import subprocess
@@ -9,9 +11,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
+from emodetect.errors import SourceError
 from emodetect.media.ffmpeg import ffmpeg_program
 from emodetect.media.media_file import MediaFile
-from emodetect.system.child_processes import run_child
+from emodetect.system.assumptions import warn_once
+from emodetect.system.child_processes import kill_child, run_child, start_child
 
 _SECONDS = 60.0
 """How long FFmpeg may take to find the first picture or sound. It takes 0.1 s."""
@@ -27,6 +31,12 @@ _UNTIMED = {
 
 _INTERLACED = re.compile(r"^  Stream .* Video: .*\b(?:top|bottom) (?:coded )?first\b|\] n: *0 .* i:[TB] ", re.MULTILINE)
 """What FFmpeg says where the container, or else the first picture, is interlaced. Not all pictures of a clip need to be."""
+
+_RESIZED_AT_KEYS = {"h264", "hevc", "mpeg1video", "mpeg2video", "mpeg4", "vp8", "vvc"}
+"""Codecs whose pictures change their size at key pictures only."""
+
+_CUT = {"h264", "hevc"}
+"""Codecs whose headers can say that some of the coded columns at the left are not to be shown."""
 
 _ODD_RATE = "17"
 """Pictures per second that no file has: where FFmpeg answers so, it has only repeated what it was told to assume."""
@@ -44,6 +54,10 @@ class ClipFacts:
         rate: of bare pictures, how many per second there are by their own headers; None if these do not say.
         is_convertible: whether FFmpeg can convert the pictures' colors; OpenCV, which uses the same library, gives black if not.
         is_interlaced: whether pictures consist of two fields, by the first one or by what the file announces.
+        codec: what the pictures are coded with, by FFmpeg's name; empty if it does not say.
+        has_pictures: whether there are any beside a cover.
+        size: width and height of the first picture as it is stored, pixels; None if FFmpeg finds none.
+        is_cut_left: whether columns at the left of the coded pictures are not to be shown. OpenCV shows some of them.
     """
 
     start: float | None = None
@@ -52,10 +66,14 @@ class ClipFacts:
     rate: Fraction | None = None
     is_convertible: bool = True
     is_interlaced: bool = False
+    codec: str = ""
+    has_pictures: bool = True
+    size: tuple[int, int] | None = None
+    is_cut_left: bool = False
 
 
 def clip_facts(file: MediaFile) -> ClipFacts:
-    """Ask FFmpeg for what it knows of a clip's pictures.
+    """Ask FFmpeg for what it knows of a clip's pictures, and have the file read from the track that players would show.
 
     Raises:
         OutputError: FFmpeg cannot be used.
@@ -63,7 +81,12 @@ def clip_facts(file: MediaFile) -> ClipFacts:
     found = _first_picture(file)
     if found is None:
         return ClipFacts()
+    tracks = _tracks(found, "Video")
+    file.video_track = _usual_track(file, tracks, "video")
+    if file.video_track:
+        found = _first_picture(file) or found
     messages = found.stderr.decode(errors="replace")
+    codec = "" if not tracks else tracks[file.video_track].split(maxsplit=1)[0].rstrip(",")
     is_convertible = "Impossible to convert between the formats" not in messages
     kind = re.search(r"^Input #0, ([\w,]+), from ", messages, re.MULTILINE)
     # Both are absolute, since FFmpeg would count those of a transport stream from where the tracks start that are used.
@@ -77,9 +100,102 @@ def clip_facts(file: MediaFile) -> ClipFacts:
         said = again and re.search(rb"\bframe_rate: (\d+)/(\d+)", again.stderr)
         if said and int(said[2]) and said[0] != f"frame_rate: {_ODD_RATE}/1".encode():
             rate = Fraction(int(said[1]), int(said[2]))
+    shown = re.search(r"\] n: *0 .* s:(\d+)x(\d+) ", messages)
     return ClipFacts(
-        start, _matrix(found.stdout), is_untimed, rate or None, is_convertible, _INTERLACED.search(messages) is not None
-    )
+        start, _matrix(found.stdout), is_untimed, rate or None, is_convertible, _INTERLACED.search(messages) is not None,
+        codec, not tracks or any(not _is_cover(track) for track in tracks),
+        (int(shown[1]), int(shown[2])) if shown else None, codec in _CUT and _is_cut_left(file),
+    )  # fmt: skip
+
+
+def _is_cut_left(file: MediaFile) -> bool:
+    headers = ["-c", "copy", "-bsf:v", "trace_headers", "-frames:v", "1", "-f", "null", "-"]
+    found = _run(file, [], *file.map_video(), *headers, seconds=_SECONDS)
+    return found is not None and re.search(rb" (?:frame_crop|conf_win)_left_offset .* = [1-9]", found.stderr) is not None
+
+
+def _tracks(found: subprocess.CompletedProcess[bytes], kind: str) -> list[str]:
+    """What FFmpeg says of the tracks of a kind in what it reads."""
+    messages = found.stderr.decode(errors="replace").partition("\nOutput #")[0]
+    return re.findall(rf"^  Stream #0:\d+.*?: {kind}: (.*)$", messages, re.MULTILINE)
+
+
+def _is_cover(track: str) -> bool:
+    return "(attached pic)" in track
+
+
+def _usual_track(file: MediaFile, tracks: list[str], kind: str) -> int:
+    """Which track is played: the first of those that are marked as default, or else of all but covers."""
+    shown = [number for number, track in enumerate(tracks) if not _is_cover(track)]
+    marked = [number for number in shown if "(default)" in tracks[number]]
+    chosen = next(iter(marked or shown), 0)
+    if len(shown) > 1:
+        why = "the default one" if marked else "the first one"
+        warn_once(f"{file.path}: has {len(shown)} {kind} tracks; {why} is used (track {shown.index(chosen) + 1})")
+    return chosen
+
+
+class SizeWatch:
+    """Looks ahead in a clip for pictures of another size than the first one's, in a process of its own.
+
+    Args:
+        file: the clip.
+        codec: what its pictures are coded with.
+        step: how long each picture is shown, seconds, where the file has no times.
+
+    Attributes:
+        first: the first size, as in "640x360"; empty before it is known.
+        other: another size; empty as long as none has come.
+
+    Raises:
+        OutputError: FFmpeg cannot be used.
+    """
+
+    def __init__(self, file: MediaFile, codec: str, step: float | None) -> None:
+        self.first = self.other = ""
+        self._path = file.path
+        self._step, self._place, self._time = step, 0.0, math.nan
+        keys = ["-skip_frame", "nokey"] if codec in _RESIZED_AT_KEYS and step is None else []
+        options = ["-vf", "showinfo=checksum=0,scale=16:16", "-fps_mode", "passthrough", "-f", "null", "-"]
+        command = _command(file, ["-copyts", "-noautorotate", *keys], *file.map_video(), *options)
+        self._process: subprocess.Popen[bytes] | None = None
+        with contextlib.suppress(OSError):
+            # Small, so that it is not far ahead.
+            self._process = start_child(command, stderr=subprocess.PIPE, pipe_bytes=4096, descriptors=file.descriptors)
+
+    def changes_by(self, seconds: float) -> bool:
+        """Whether a picture has another size, of those up to so long after the first one and maybe of some more.
+
+        Where the clip's clock goes back, it is taken to stand still.
+
+        Raises:
+            SourceError: the process was killed.
+        """
+        while self._process is not None and not self.other and self._place <= seconds:
+            assert self._process.stderr is not None
+            line = self._process.stderr.readline()
+            if not line:
+                killed = self._process.wait() < 0
+                self.close()
+                if killed:
+                    raise SourceError(f"{self._path}: FFmpeg, which looks ahead in it, was killed, perhaps for want of memory")
+            elif found := re.search(rb"\] n: *(\d+) pts:.* pts_time:(\S+) .* s:(\d+x\d+) ", line):
+                number, time, size = (group.decode() for group in found.groups())
+                self.first = self.first or size
+                self.other = size if size != self.first else ""
+                if self._step is not None:
+                    self._place = int(number) * self._step
+                elif re.fullmatch(r"-?[\d.]+", time):
+                    before, self._time = self._time, float(time)
+                    self._place += max(0.0, self._time - before) if math.isfinite(before) else 0.0
+        return bool(self.other)
+
+    def close(self) -> None:
+        """End the process; may be called twice."""
+        if self._process is not None:
+            kill_child(self._process)
+            self._process.communicate()
+            self._process = None
 
 
 def first_sound(file: MediaFile) -> float | None:
@@ -88,9 +204,13 @@ def first_sound(file: MediaFile) -> float | None:
     Raises:
         OutputError: FFmpeg cannot be used.
     """
-    found = _run(file, ["-copyts"], "-map", "0:a:0", "-frames:a", "1", "-f", "framecrc", "-", seconds=_SECONDS)
+    options = "-frames:a", "1", "-f", "framecrc", "-"
+    found = _run(file, ["-copyts"], "-map", "0:a:0", *options, seconds=_SECONDS)
     if found is None:
         return None
+    file.sound_track = _usual_track(file, _tracks(found, "Audio"), "audio")
+    if file.sound_track:
+        found = _run(file, ["-copyts"], "-map", f"0:a:{file.sound_track}", *options, seconds=_SECONDS) or found
     unit = re.search(rb"^#tb 0: (\d+)/(\d+)", found.stdout, re.MULTILINE)
     first = re.search(rb"^0, +-?\d+, +(-?\d+),", found.stdout, re.MULTILINE)
     if not unit or not first:
@@ -118,7 +238,7 @@ def decodes(file: MediaFile) -> bool:
         OutputError: FFmpeg cannot be used.
     """
     # Numbered anew: FFmpeg also complains of pictures whose times do not differ, or no longer do when they are rounded.
-    output = ["-map", "0:v:0", "-vf", "setpts=N/TB", "-fps_mode", "passthrough", "-f", "null", "-"]
+    output = [*file.map_video(), "-vf", "setpts=N/TB", "-fps_mode", "passthrough", "-f", "null", "-"]
     done = _run(file, ["-xerror"], *output, messages="error")
     return done is None or (done.returncode == 0 and not done.stderr)
 
@@ -144,7 +264,7 @@ def _first_picture(file: MediaFile, *options: str) -> subprocess.CompletedProces
     """
     return _run(
         file, ["-copyts", "-noautorotate", *options],
-        "-map", "0:v:0", "-frames:v", "1", "-fps_mode", "passthrough",
+        *file.map_video(), "-frames:v", "1", "-fps_mode", "passthrough",
         "-vf", "showinfo=checksum=0,setpts=0,scale=16:16,format=rgb24", "-c:v", "rawvideo",
         "-f", "mov", "-movflags", "empty_moov", "-",
         seconds=_SECONDS,
@@ -164,8 +284,13 @@ def _run(
     file: MediaFile, options: list[str], *output: str, messages: str = "info", seconds: float | None = None
 ) -> subprocess.CompletedProcess[bytes] | None:
     """Run FFmpeg on a file; None if it cannot be run, or takes too long."""
-    command = [ffmpeg_program(), "-hide_banner", "-nostdin", "-loglevel", messages, *file.input(*options), *output]
     try:
+        command = _command(file, options, *output, messages=messages)
         return run_child(command, seconds=seconds, descriptors=file.descriptors)
     except (OSError, subprocess.TimeoutExpired):
         return None
+
+
+def _command(file: MediaFile, options: list[str], *output: str, messages: str = "info") -> list[str]:
+    quiet = ["-hide_banner", "-nostdin", "-nostats", "-loglevel", messages]
+    return [ffmpeg_program(), *quiet, *file.input(*options), *output]

@@ -13,6 +13,7 @@ import numpy as np
 from emodetect.errors import SourceError
 from emodetect.faces.boxes import crop
 from emodetect.media.ffmpeg import ffmpeg_program
+from emodetect.media.letterbox import letterbox_filter
 from emodetect.sources.video import VideoFile
 from emodetect.system.child_processes import run_child
 from emodetect.system.temporary_folders import scratch_file
@@ -68,8 +69,9 @@ def _copied(source: VideoFile, start: float, end: float, most_bytes: int) -> byt
     with scratch_file("copy.mp4") as file:
         # fmt: off
         command = [
-            ffmpeg_program(), "-nostdin", "-loglevel", "error", *inputs, "-map", "0:v:0", "-map", "0:a:0?", "-map_metadata", "-1",
-            "-map_chapters", "-1", "-vf", f"{part}scale={across}:{down},setsar=1", "-c:v", "libx264",
+            ffmpeg_program(), "-nostdin", "-loglevel", "error", *inputs, *source.file.map_video(), "-map", "0:a:0?",
+            "-map_metadata", "-1", "-map_chapters", "-1",
+            "-vf", f"{part}{letterbox_filter(source.size)},scale={across}:{down},setsar=1", "-c:v", "libx264",
             "-preset", "veryfast", "-crf", "26", "-pix_fmt", "yuv420p", "-g", "25", "-c:a", "aac", "-b:a", "96k",
             "-movflags", "+faststart", "-fs", str(most_bytes), "-progress", "pipe:1", "-f", "mp4", "-y", f"file:{file.path}",
         ]

@@ -8,10 +8,11 @@ from dataclasses import replace
 from typing_extensions import override
 
 from emodetect.drawing.anonymize import anonymize
+from emodetect.faces.hiding import HiddenFaces
 from emodetect.sinks.base import Sink
 from emodetect.types import Box, Frame, FrameResult
 
-_SPAN = 0.3
+HIDDEN_SECONDS = 0.3
 """Seconds before and after a sight for which the place stays hidden: a face is found some frames after it has come, and now and
 then lost between two sights. So much of the source waits in memory."""
 
@@ -24,18 +25,19 @@ class AnonymizedSink(Sink):
     Args:
         sink: gets the frames, in order, some of them later; closed with this one.
         method: as for `anonymize`.
+        hidden: finds the faces; None for one of its own.
     """
 
-    def __init__(self, sink: Sink, method: str) -> None:
-        self._sink, self._method = sink, method
+    def __init__(self, sink: Sink, method: str, hidden: HiddenFaces | None = None) -> None:
+        self._sink, self._method, self._hidden = sink, method, hidden or HiddenFaces()
         self._waiting: deque[tuple[Frame, FrameResult]] = deque()
         self._seen: deque[tuple[float, tuple[Box, ...]]] = deque()
 
     @override
     def write(self, frame: Frame, result: FrameResult) -> None:
         self._waiting.append((frame, result))
-        self._seen.append((result.timestamp, (*result.seen, *(reading.box for reading in result.readings))))
-        while self._waiting and result.timestamp - self._waiting[0][1].timestamp >= _SPAN:
+        self._seen.append((result.timestamp, self._hidden.find(frame, result)))
+        while self._waiting and result.timestamp - self._waiting[0][1].timestamp >= HIDDEN_SECONDS:
             self._pass_on()
 
     @override
@@ -48,7 +50,7 @@ class AnonymizedSink(Sink):
 
     def _pass_on(self) -> None:
         frame, result = self._waiting.popleft()
-        while result.timestamp - self._seen[0][0] > _SPAN:
+        while result.timestamp - self._seen[0][0] > HIDDEN_SECONDS:
             self._seen.popleft()
-        boxes = {box for timestamp, seen in self._seen if timestamp - result.timestamp <= _SPAN for box in seen}
+        boxes = {box for timestamp, seen in self._seen if timestamp - result.timestamp <= HIDDEN_SECONDS for box in seen}
         self._sink.write(replace(frame, image=anonymize(frame.image, boxes, self._method)), result)

@@ -6,15 +6,14 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
-import cv2
-import numpy as np
 from typing_extensions import override
 
 from emodetect.drawing.overlay import Layout, Style, draw
 from emodetect.emotions.stable_labels import SteadyLabels
 from emodetect.media.encoder import VideoEncoder
+from emodetect.media.letterbox import letterboxed
 from emodetect.sinks.base import Sink
-from emodetect.types import Frame, FrameResult, Image
+from emodetect.types import Frame, FrameResult
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv")
 
@@ -53,7 +52,7 @@ class PlainVideo(Sink):
                 sound_start=frame.timestamp,
                 overwrite=self._overwrite,
             )
-        self._encoder.write(_fitted(frame.image, self._size), frame.timestamp)
+        self._encoder.write(letterboxed(frame.image, self._size), frame.timestamp)
 
     @override
     def close(self) -> None:
@@ -132,16 +131,3 @@ class LiveRecording(Sink):
     @override
     def close(self) -> None:
         self._video.close()
-
-
-def _fitted(image: Image, size: tuple[int, int]) -> Image:
-    """The picture as large as it can be within width and height, in the middle, on black."""
-    height, width = image.shape[:2]
-    if (width, height) == size:
-        return image
-    scale = min(size[0] / width, size[1] / height)
-    scaled = cv2.resize(image, (max(1, round(scale * width)), max(1, round(scale * height))), interpolation=cv2.INTER_AREA)
-    top, left = (size[1] - scaled.shape[0]) // 2, (size[0] - scaled.shape[1]) // 2
-    canvas = np.zeros((size[1], size[0], 3), np.uint8)
-    canvas[top : top + scaled.shape[0], left : left + scaled.shape[1]] = scaled
-    return canvas

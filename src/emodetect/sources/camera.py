@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from typing_extensions import Self
 
-from emodetect.errors import SourceError, first_line
+from emodetect.errors import SourceError, about, first_line
 from emodetect.media.pixel_limit import check_pixels
 from emodetect.queues.latest import Latest
 from emodetect.sources.camera_list import cameras_named, list_cameras
@@ -46,7 +46,7 @@ _TRIES_AT_ONCE = 3
 
 @dataclass(frozen=True)
 class LiveSource:
-    """What ``--source`` names.
+    """A camera, clip or stream, as a user names it.
 
     Attributes:
         target: camera number, device path, file or URL.
@@ -71,6 +71,7 @@ class LiveSource:
         return Path(self.name).name if self.kind == "file" else self.name
 
     @classmethod
+    @about("source")
     def parse(cls, text: str) -> LiveSource:
         """Tell a camera's number, a device, a URL, a file and a camera's name apart.
 
@@ -83,9 +84,9 @@ class LiveSource:
             return cls(text, "stream")
         if looks_like_address(text) and not os.path.exists(text):
             schemes = ", ".join(STREAM_SCHEMES)
-            raise SourceError(f"{public_address(text)}: unknown kind of address; --source takes {schemes}")
+            raise SourceError(f"{public_address(text)}: unknown kind of address", hint=f"`source` takes {schemes}")
         if not text.strip():
-            raise SourceError("--source is empty; it takes a camera's number or name, a device, a clip or a URL")
+            raise SourceError("`source` is empty", hint="it takes a camera's number or name, a device, a clip or a URL")
         path = Path(text)
         if os.path.isdir(path):  # unlike the path's own, these do not raise an error where a name is too long
             raise SourceError(f"{text}: is a folder, not a camera, clip or stream")
@@ -106,10 +107,9 @@ class LiveSource:
             raise SourceError(f"{text}: the name of several cameras: {known}; give more of the name, or the number")
         if not matches:
             meant = did_you_mean(text, [camera.name for camera in cameras]) or did_you_mean_file(Path(text))
-            raise SourceError(
-                f"{public_name(text)}: no such file or device, nor the name of a camera; --source takes a camera's number or "
-                f"name ({known or 'none found'}), a device, a clip or a URL{meant}"
-            )
+            what = f"{public_name(text)}: no such file or device, nor the name of a camera"
+            hint = f"`source` takes a camera's number or name ({known or 'none found'}), a device, a clip or a URL{meant}"
+            raise SourceError(what, hint=hint)
         [camera] = matches
         return cls(camera.number, "camera", f"{camera.index} ({camera.name})")
 
@@ -265,6 +265,7 @@ class LiveCapture:
         self._started = 0.0
         self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
 
+    @about("source")
     def opened(self, timeout: float) -> bool:
         """Wait this many seconds for the first picture; False if it has not come, so that the caller can look after others.
 
@@ -283,7 +284,7 @@ class LiveCapture:
                 self._opening = self._clock.read()
                 self._reader = _Reader(self._source, loop=self._loop, follow_redirects=self._follow_redirects)
                 return False
-            raise self._reader.error or self._reader.unavailable or SourceError(_cannot_open(self._source))
+            raise self._reader.error or self._reader.unavailable or _cannot_open(self._source)
         if self._opening_seconds > FIRST_PICTURE_SECONDS:
             raise SourceError(f"{self._source.name}: gives no picture within {FIRST_PICTURE_SECONDS:g} s")
         return False
@@ -419,12 +420,9 @@ def _open_camera(target: int | str) -> Capture:
     return capture
 
 
-def _cannot_open(source: LiveSource) -> str:
+def _cannot_open(source: LiveSource) -> SourceError:
     if source.kind == "camera":
-        return (
-            f"camera {source.name} cannot be opened; is it plugged in, free, and are you allowed to use it? "
-            "--source takes another number, a clip or a URL"
-        )
-    if source.kind == "stream":
-        return f"{source.name}: the stream ends before its first picture"
-    return f"{source.name}: gives no picture"
+        what = f"camera {source.name} cannot be opened; is it plugged in, free, and are you allowed to use it?"
+        return SourceError(what, hint="`source` takes another number, a clip or a URL")
+    ends = "the stream ends before its first picture" if source.kind == "stream" else "gives no picture"
+    return SourceError(f"{source.name}: {ends}")

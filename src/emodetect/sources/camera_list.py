@@ -26,7 +26,7 @@ class Camera:
     """A camera.
 
     Attributes:
-        index: its number, as ``--source`` takes it.
+        index: its number, as `LiveSource` takes it.
         name: what the system calls it.
         backend: what reads it: V4L2, DirectShow, Media Foundation or AVFoundation.
         number: OpenCV's number for this camera by this backend.

@@ -21,7 +21,7 @@ _PORTS = {"http": 80, "https": 443}
 _NEAR = 1 << 20
 """Bytes that are read and dropped, rather than asked for anew, where something further on is wanted."""
 
-HOW_TO_FOLLOW = "name that address, or allow it with --follow-redirects"
+HOW_TO_FOLLOW = "name that address, or allow it with `follow_redirects`"
 
 
 class HttpStream(io.BufferedIOBase):
@@ -205,7 +205,7 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
             raise SourceError(f"{self._name}: the server sends viewers on to {public_address(newurl)}, which is no stream")
         if not self._follow and _place(newurl) != self._place:
             fp.close()
-            raise SourceError(f"{self._name}: the server sends viewers on to {public_address(newurl)}; {HOW_TO_FOLLOW}")
+            raise SourceError(f"{self._name}: the server sends viewers on to {public_address(newurl)}", hint=HOW_TO_FOLLOW)
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
     def http_error_302(self, req: Any, fp: Any, code: int, msg: str, headers: Any) -> Any:

@@ -163,7 +163,7 @@ def read_image(path: Path) -> Image:
         whole = None if image is None or is_jpeg else cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
     except cv2.error as error:
         if "CV_IO_MAX_IMAGE" in str(error):
-            raise SourceError(f"{path}: announces more than {max_pixels()} pixels (--max-pixels)") from error
+            raise SourceError(f"{path}: announces more than {max_pixels()} pixels (`max_pixels`)") from error
         if error.code == cv2.Error.StsNoMem:
             raise SourceError(f"{path}: there is not enough memory to decode it") from error
         raise SourceError(f"{path}: cannot be decoded ({error.err})") from error
@@ -212,7 +212,7 @@ def _read_file(path: Path) -> npt.NDArray[np.uint8]:
             raise SourceError(f"{path}: is not a file but a pipe, a socket or a device")
         if found.st_size > max_file_bytes():
             size, most = gigabytes(found.st_size), gigabytes(max_file_bytes())
-            raise SourceError(f"{path}: is a file of {size}; a picture's may have {most} at most (--max-pixels)")
+            raise SourceError(f"{path}: is a file of {size}; a picture's may have {most} at most (`max_pixels`)")
         return np.fromfile(path, np.uint8, count=found.st_size or -1)
     except FileNotFoundError:
         raise address_error(str(path)) or SourceError(f"{path}: no such file{did_you_mean_file(path)}") from None
@@ -237,11 +237,11 @@ def _check_size(path: Path, data: npt.NDArray[np.uint8]) -> None:
     """
     size = decoded_size(data.data)
     if size is not None and size.width * size.height > max_pixels():
-        raise SourceError(f"{path}: announces more than {max_pixels()} pixels (--max-pixels)")
+        raise SourceError(f"{path}: announces more than {max_pixels()} pixels (`max_pixels`)")
     if size is not None and size.total > max_picture_bytes():
         shape = f"{size.width} x {size.height} pixels of {size.pixel_bytes} bytes"
         most = gigabytes(max_picture_bytes())
-        raise SourceError(f"{path}: {shape} would take {gigabytes(size.total)}; at most {most} are read (--max-pixels)")
+        raise SourceError(f"{path}: {shape} would take {gigabytes(size.total)}; at most {most} are read (`max_pixels`)")
     if (scans := jpeg_scans(data.data)) > _MOST_SCANS:
         raise SourceError(f"{path}: a JPEG of {scans:,} scans would take too long; {_MOST_SCANS} are read at most")
 

@@ -150,13 +150,13 @@ class Messages:
         if re.match(r"\s*RTSP/\S+\s+3\d\d", head):
             said = re.search(r"^location\s*:\s*(\S+)", head, re.IGNORECASE | re.MULTILINE)
             where = public_address(said[1]) if said else "another address"
-            raise SourceError(f"{self._name}: the server sends viewers on to {where}; {HOW_TO_FOLLOW}")
+            raise SourceError(f"{self._name}: the server sends viewers on to {where}", hint=HOW_TO_FOLLOW)
         for transport in re.findall(r"^transport\s*:(.*)$", head, re.IGNORECASE | re.MULTILINE):
             if "/tcp" in transport.lower():
                 continue
             for other in re.findall(r"\bsource\s*=\s*\"?([^;,\"\s]+)", transport, re.IGNORECASE):
                 if other.lower() not in self._hosts:
-                    raise SourceError(f"{self._name}: the pictures would come from {other}; {HOW_TO_FOLLOW}")
+                    raise SourceError(f"{self._name}: the pictures would come from {other}", hint=HOW_TO_FOLLOW)
 
 
 def _elsewhere(parts: SplitResult, port: int) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 
 from emodetect.errors import SourceError
 from emodetect.media.capture_options import capture_options
+from emodetect.media.letterbox import letterboxed
 from emodetect.sources.frozen import FrozenWatch
 from emodetect.sources.http import HttpStream
 from emodetect.sources.mjpeg import JpegScanner
@@ -102,7 +103,7 @@ def _open_http(address: str, sockets: Sockets, follow_redirects: bool, seconds: 
     if start.lstrip().startswith((b"#EXTM3U", b"<MPD")) or "mpegurl" in body.content_type or "dash+xml" in body.content_type:
         body.close()
         if not follow_redirects:
-            raise SourceError(f"{name}: is a playlist, which names further addresses; --follow-redirects allows them")
+            raise SourceError(f"{name}: is a playlist, which names further addresses", hint="`follow_redirects` allows them")
         return _open_ffmpeg(name, _with_user(body.address, address), _FOLLOWED, None, seconds=seconds)
     if body.content_type.startswith(("multipart/", "image/")) or start.lstrip().startswith((b"--", b"\xff\xd8\xff")):
         return _Mjpeg(name, body)
@@ -110,7 +111,7 @@ def _open_http(address: str, sockets: Sockets, follow_redirects: bool, seconds: 
 
 
 class _Mjpeg:
-    """JPEG after JPEG as a capture. Where their size changes, pictures are brought to the first one's, as OpenCV does it."""
+    """JPEG after JPEG as a capture. Pictures of another size are fitted into the first one's."""
 
     def __init__(self, name: str, body: HttpStream) -> None:
         self._body, self._scanner = body, JpegScanner(name, body.read)
@@ -124,7 +125,7 @@ class _Mjpeg:
     def read(self) -> tuple[bool, Image | None]:
         image, self._next = self._next if self._next is not None else self._picture(), None
         if image is not None and self._first is not None and image.shape != self._first.shape:
-            image = np.asarray(cv2.resize(image, self._first.shape[1::-1], interpolation=cv2.INTER_AREA), np.uint8)
+            image = letterboxed(image, (self._first.shape[1], self._first.shape[0]))
         return image is not None, image
 
     def release(self) -> None:

@@ -18,11 +18,12 @@ from typing_extensions import Self
 from emodetect.errors import OutputError, SourceError
 from emodetect.media.capture_options import capture_options
 from emodetect.media.ffmpeg import ffmpeg_program
+from emodetect.media.letterbox import letterbox_filter
 from emodetect.media.media_file import MediaFile
 from emodetect.media.orientation import Orientation
 from emodetect.media.pixel_limit import check_pixels
 from emodetect.media.playlists import allows_playlists
-from emodetect.media.probe import ClipFacts, clip_facts, decodes, is_playlist
+from emodetect.media.probe import ClipFacts, SizeWatch, clip_facts, decodes, is_playlist
 from emodetect.sources.frozen import FrozenWatch
 from emodetect.system.assumptions import warn_once
 from emodetect.system.child_processes import kill_child, start_child
@@ -53,6 +54,9 @@ _MOST_STRETCHED = 8.0
 
 _NO_TIME_LIMITS = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, 0, cv2.CAP_PROP_READ_TIMEOUT_MSEC, 0]
 """OpenCV's time limits go on while the process is stopped (Ctrl-Z), and would then end the clip early, without a word."""
+
+_PATIENCE = 60.0
+"""How long FFmpeg may take to end once its pictures have, seconds. It takes a few milliseconds."""
 
 _SQUARE = 0.02
 """Pixels that are wider than high, or the other way, by less than this share count as square: they often come of rounding."""
@@ -107,7 +111,9 @@ class VideoFile:
     def __init__(self, path: Path, part: ClipPart = WHOLE) -> None:
         self.path, self._part = path, part
         self._capture = cv2.VideoCapture()
-        self._deinterlacer: subprocess.Popen[bytes] | None = None
+        self._converter: subprocess.Popen[bytes] | None = None
+        self._sizes: SizeWatch | None = None
+        self._shift = 0.0
         self.file = MediaFile(path)
         try:
             self._open()
@@ -130,10 +136,10 @@ class VideoFile:
         with quiet_native_output() if self.file.is_regular else nullcontext():
             self._first = self._capture.read() if self._capture.isOpened() else (False, None)
         if not self._first[0]:
-            hint = meant_for_another(path, "video")
+            meant, hint = meant_for_another(path, "video"), None
             if self.file.is_regular and not allows_playlists() and is_playlist(path):
-                hint = "; if it is a playlist, --allow-playlists reads the files that it names"
-            raise SourceError(f"{path}: not a video that can be read, or without frames{hint}")
+                meant, hint = "", "if it is a playlist, `allow_playlists` reads the files that it names"
+            raise SourceError(f"{path}: not a video that can be read, or without frames{meant}", hint=hint)
         facts = clip_facts(self.file) if self.file.is_regular else self._facts_of_pipe()
         if not facts.is_convertible:
             raise SourceError(f"{path}: its colors are of a kind that cannot be converted; convert it to YUV with BT.709 first")
@@ -142,13 +148,21 @@ class VideoFile:
         rate = float(facts.rate or 0 if facts.is_untimed else self._capture.get(cv2.CAP_PROP_FPS))
         self.frames_per_second = rate if 0 < rate <= 1000 else _DEFAULT_RATE
         self.frame_count = max(0, int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT)))
-        if facts.is_interlaced:
-            self._deinterlace()
+        self._filters = "yadif=deint=interlaced," if facts.is_interlaced else ""
+        if not facts.has_pictures:
+            raise SourceError(f"{path}: holds a cover picture, but no video")
+        stored = np.asarray(self._first[1]).shape[1::-1]
+        # Of interlaced pictures, OpenCV's own FFmpeg gives black, or what was in memory; it knows the first track only, and not
+        # all ways to cut pictures.
+        if facts.is_interlaced or self.file.video_track or facts.is_cut_left or facts.size not in (None, stored):
+            self._first = self._convert()
         self.orientation, self.is_turned_oddly = self._find_orientation(facts.matrix)
         height, width = np.asarray(self._first[1]).shape[:2]
         self.size = _shown_size(*self.orientation.size(width, height), self._pixel_shape())
         check_pixels(path, *self.size)
         self._start = self._find_start(facts)
+        if self.file.is_regular:
+            self._sizes = SizeWatch(self.file, facts.codec, 1 / self.frames_per_second if facts.is_untimed else None)
 
     def _facts_of_pipe(self) -> ClipFacts:
         """What is known of a clip that can be read only once."""
@@ -157,29 +171,54 @@ class VideoFile:
         cosine, sine = {0: (1, 0), 90: (0, 1), 180: (-1, 0), 270: (0, -1)}.get(turned, (1, 0))
         return ClipFacts(0.0, (cosine, sine, 0, -sine, cosine, 0, 0, 0, 1))
 
-    def _deinterlace(self) -> None:
-        """Read progressive pictures from FFmpeg instead: of interlaced ones, OpenCV's own gives black, or what was in memory."""
+    def _convert(self, filters: str = "", skip: int = 0) -> tuple[bool, Image | None]:
+        """Read on from FFmpeg itself, which filters the pictures; returns the first one after those to skip."""
+        # Times that go back, as after another size, cannot be handed on.
+        step = f"if(gt(PTS,PREV_INPTS),PTS-PREV_INPTS,{1 / self.frames_per_second}/TB)"
         # fmt: off
         command = [
-            ffmpeg_program(), "-nostdin", "-loglevel", "quiet", "-copyts", "-noautorotate", *self.file.input(), "-map", "0:v:0",
-            "-vf", "yadif=deint=interlaced,format=bgr24", "-c:v", "rawvideo", "-fps_mode", "passthrough",
-            "-enc_time_base", "1/90000", "-f", "nut", "pipe:1",
+            ffmpeg_program(), "-nostdin", "-loglevel", "quiet", "-copyts", "-noautorotate", *self.file.input(),
+            *self.file.map_video(), "-vf", f"{self._filters}{filters}format=bgr24", "-c:v", "rawvideo",
+            "-fps_mode", "passthrough", "-enc_time_base", "1/90000",
+            "-bsf:v", f"setts=ts='if(N,PREV_OUTPTS+{step},PTS)'", "-f", "nut", "pipe:1",
         ]
         # fmt: on
+        self._end_converter()
         try:
-            self._deinterlacer = start_child(
+            self._converter = start_child(
                 command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, descriptors=self.file.descriptors
             )
         except OSError as error:
             raise SourceError(f"{self.path}: cannot be read: FFmpeg cannot be started ({error.strerror or error})") from error
-        assert self._deinterlacer.stdout is not None
-        self._capture.release()
+        assert self._converter.stdout is not None
         with quiet_native_output(), capture_options("protocol_whitelist;pipe|format_whitelist;nut"):
-            address = f"pipe:{self._deinterlacer.stdout.fileno()}"
+            address = f"pipe:{self._converter.stdout.fileno()}"
             self._capture = cv2.VideoCapture(address, cv2.CAP_FFMPEG, _NO_TIME_LIMITS)
-            self._first = self._capture.read() if self._capture.isOpened() else (False, None)
-        if not self._first[0]:
-            raise SourceError(f"{self.path}: is interlaced, and FFmpeg cannot make its pictures progressive")
+            found = all(self._capture.grab() for _ in range(skip)) and self._capture.read()
+        if not found or not found[0]:
+            raise SourceError(f"{self.path}: FFmpeg cannot convert its pictures")
+        return found
+
+    def _end_converter(self) -> None:
+        self._capture.release()
+        if self._converter is not None:
+            kill_child(self._converter)
+            self._converter.communicate()
+            self._converter = None
+
+    def _check_converter(self) -> None:
+        """See, once no more pictures come, that FFmpeg has ended by itself.
+
+        Raises:
+            SourceError: it was killed, or has more.
+        """
+        if self._converter is not None:
+            try:
+                killed = self._converter.wait(_PATIENCE) < 0
+            except subprocess.TimeoutExpired:
+                raise SourceError(f"{self.path}: the pictures that FFmpeg converts cannot be read to their end") from None
+            if killed:
+                raise SourceError(f"{self.path}: FFmpeg, which converts its pictures, was killed, perhaps for want of memory")
 
     def _find_orientation(self, matrix: Sequence[int] | None) -> tuple[Orientation, bool]:
         """The orientation, and whether it is only the nearest to what the file says."""
@@ -247,9 +286,11 @@ class VideoFile:
         index, reached, ok = 0, 0, True
         watch = None if self.file.is_regular else FrozenWatch(str(self.path))
         clock = _Clock(self.path, self._start, self._container_time(0), 1 / self.frames_per_second)
-        time = round(self._start, 6)
+        time, passed, here = round(self._start, 6), 0.0, self._container_time(0)
         while ok and time < self._part.end:
             if time >= self._part.start:
+                if self._sizes is not None and self._sizes.changes_by(max(passed, index / self.frames_per_second)):
+                    self._fit(index)
                 if reached % self._part.every == 0:
                     found, image = self._capture.retrieve() if index else self._first
                     if not found:
@@ -262,15 +303,32 @@ class VideoFile:
             ok = self._capture.grab()
             if ok and not self._knows_rate:
                 warn_once(f"{self.path}: does not say its rate; {self.frames_per_second:g} frames per second are assumed")
-            time = round(clock.next(self._container_time(index)) if ok else clock.after(), 6)
+            before, here = here, self._container_time(index)
+            passed += max(0.0, here - before)
+            time = round(clock.next(here) if ok else clock.after(), 6)
+        if not ok:
+            self._check_converter()
         if not reached:
             limit = "" if ok and index else f"; it {'begins' if ok else 'ends'} at {time:.2f} s"
             raise SourceError(f"{self.path}: has no frame {self._part}{limit}")
         return None if ok else index
 
+    def _fit(self, index: int) -> None:
+        """Have pictures of other sizes fitted into the first one's from this one on: OpenCV would stretch them."""
+        assert self._sizes is not None
+        fitted = "they are fitted into the first size, with black bars"
+        warn_once(f"{self.path}: its pictures change from {self._sizes.first} to {self._sizes.other}; {fitted}")
+        self._sizes.close()
+        self._sizes = None
+        time = self._container_time(index)
+        self._first = self._convert(f"{letterbox_filter(self.orientation.size(*self.size))},", index)
+        self._shift += time - self._container_time(index)
+
     def _container_time(self, index: int) -> float:
         """When the picture that was decoded last is shown by the container's clock, seconds."""
-        return index / self.frames_per_second if self.is_untimed else self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+        if self.is_untimed:
+            return index / self.frames_per_second
+        return self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000 + self._shift
 
     def _pixel_shape(self) -> float:
         """The width of the shown pictures' pixels as a multiple of their height."""
@@ -294,11 +352,9 @@ class VideoFile:
 
     def close(self) -> None:
         """Let go of the file; may be called twice."""
-        self._capture.release()
-        if self._deinterlacer is not None:
-            kill_child(self._deinterlacer)
-            self._deinterlacer.communicate()
-            self._deinterlacer = None
+        self._end_converter()
+        if self._sizes is not None:
+            self._sizes.close()
         self.file.close()
 
     def __enter__(self) -> Self:

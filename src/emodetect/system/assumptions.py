@@ -6,7 +6,7 @@ import functools
 import logging
 
 ASSUMPTIONS = "emodetect.assumptions"
-"""The logger of what is assumed; commands hear nothing of it under ``--quiet``."""
+"""The logger of what is assumed; quiet commands hear nothing of it."""
 
 
 @functools.lru_cache(maxsize=1000)

@@ -32,6 +32,7 @@ def start_child(
     descriptors: tuple[int, ...] = (),
     env: Mapping[str, str] | None = None,
     last_signal: int = KILL,
+    pipe_bytes: int = -1,
 ) -> subprocess.Popen[bytes]:
     """Start a program that ends with this process.
 
@@ -43,6 +44,7 @@ def start_child(
         descriptors: open files that it inherits.
         env: its environment; this process's if not said.
         last_signal: what it gets when this process is gone; one that it obeys after it has finished its outputs, or `KILL`.
+        pipe_bytes: how much a pipe to it holds, where the system lets that be chosen; -1 for what is usual.
 
     Raises:
         OSError: it cannot be started.
@@ -60,6 +62,7 @@ def start_child(
                 env=env,
                 pass_fds=(*descriptors, reader),
                 start_new_session=True,
+                pipesize=pipe_bytes,
             )
         except BaseException:
             os.close(writer)

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator
 
 DEBUG_VARIABLE = "EMODETECT_DEBUG"
-"""Environment variable behind ``--debug``; child processes inherit it."""
+"""Environment variable that asks for tracebacks and what libraries print; child processes inherit it."""
 
 _QUIET = {
     "OPENCV_LOG_LEVEL": "SILENT",

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from emodetect.errors import OutputError
+from emodetect.errors import OutputError, about
 
 if sys.platform == "win32":
     import msvcrt
@@ -48,11 +48,13 @@ class Output:
         path: the file.
         suffixes: endings that say what shall be in it; none for any.
         streams: whether a named pipe or a device will do as well, whatever its name.
+        parameter: what is wrong where the file is, for an error.
     """
 
     path: Path
     suffixes: tuple[str, ...] = ()
     streams: bool = False
+    parameter: str = "output"
 
 
 class Inputs:
@@ -132,12 +134,13 @@ def check_outputs(outputs: Sequence[Output], inputs: Inputs, *, overwrite: bool)
     for output in outputs:
         if output.streams and is_stream(output.path):
             continue
-        inputs.refuse(output.path)
-        check_output(output.path, overwrite=overwrite, suffixes=output.suffixes)
-        place = place_of(output.path)
-        if place in places:
-            also = "" if places[place] == output.path else f" as {places[place]}"
-            raise OutputError(f"{output.path}: is named for another output, too{also}; choose another name for one of them")
+        with about(output.parameter):
+            inputs.refuse(output.path)
+            check_output(output.path, overwrite=overwrite, suffixes=output.suffixes)
+            place = place_of(output.path)
+            if place in places:
+                also = "" if places[place] == output.path else f" as {places[place]}"
+                raise OutputError(f"{output.path}: is named for another output, too{also}; choose another name for one of them")
         places[place] = output.path
 
 
@@ -152,7 +155,7 @@ def check_output(path: Path, *, overwrite: bool, suffixes: tuple[str, ...] = (),
 
     Raises:
         OutputError: it exists already, is a symbolic link or no file, its folder does not exist or may not be entered, or its
-            ending says nothing.
+            ending says nothing, or another run is writing it.
     """
     if streams and is_stream(path):
         return
@@ -175,10 +178,16 @@ def _check_place(path: Path, overwrite: bool, suffixes: tuple[str, ...]) -> None
         raise OutputError(f"{path}: is not a file but a pipe, a socket or a device")
     if path.exists() and not overwrite:
         raise _exists_already(path)
+    with contextlib.suppress(FileNotFoundError, PermissionError):  # not even to be read: whoever writes it finds out
+        descriptor = os.open(path, _OPEN_FLAGS)
+        try:
+            _lock_output(path, descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _exists_already(path: Path) -> OutputError:
-    return OutputError(f"{path}: exists already; --overwrite replaces it")
+    return OutputError(f"{path}: exists already", hint="`overwrite` replaces it")
 
 
 def place_of(path: Path) -> object:
@@ -257,8 +266,7 @@ def open_output(path: Path, *, overwrite: bool) -> int:
         raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
     try:
         if not streams:
-            if not lock(descriptor):
-                raise OutputError(f"{path}: is being written by another run; wait for its end, or choose another name")
+            _lock_output(path, descriptor)
             check_still_there(path, descriptor)
             os.ftruncate(descriptor, 0)
     except BaseException as error:
@@ -267,6 +275,11 @@ def open_output(path: Path, *, overwrite: bool) -> int:
             raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
         raise
     return descriptor
+
+
+def _lock_output(path: Path, descriptor: int) -> None:
+    if not lock(descriptor):
+        raise OutputError(f"{path}: is being written by another run; wait for its end, or choose another name")
 
 
 def append_whole(descriptor: int, data: bytes) -> None:

@@ -49,7 +49,7 @@ class Checkpoint:
                 return int(saved["epoch"]), float(saved["best"])
         except Exception as error:  # a damaged archive makes its reader raise almost anything
             raise DatasetError(
-                f"{self.path}: cannot be resumed from ({first_line(error)}); train again with --overwrite"
+                f"{self.path}: cannot be resumed from ({first_line(error)})", hint="train again with `overwrite`"
             ) from error
 
 

@@ -8,7 +8,6 @@ each combination (Guo et al. 2017), so that none gains by being less sure of its
 from __future__ import annotations
 
 import math
-import shlex
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
@@ -107,20 +106,6 @@ class Combination:
         """Mean calibrated cross-entropy; that of guessing is the logarithm of the number of labels."""
         return float(self.losses.mean())
 
-    @property
-    def options(self) -> list[str]:
-        """The options of the command line, with their values."""
-        said = self.conventions
-        values = {
-            "--labels": said.labels and ",".join(said.labels),
-            "--scaling": said.scaling and str(said.scaling),
-            "--channels": said.channels,
-            "--output-name": said.output_name,
-        }
-        given = {option: value for option, value in values.items() if value}
-        # A value that begins with a dash could be taken for an option.
-        return [f"{option}{'=' if value.startswith('-') else ' '}{shlex.quote(value)}" for option, value in given.items()]
-
     def as_dict(self) -> dict[str, Any]:
         """The combination as the output contract has it."""
         said = self.conventions
@@ -182,7 +167,7 @@ class Trial:
         return {
             "count": self.count,
             "chance": self.chance,
-            "best": None if best is None else {**best.as_dict(), "options": best.options},
+            "best": None if best is None else best.as_dict(),
             "margins": [
                 {
                     "part": margin.part,

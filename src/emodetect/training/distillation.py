@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from emodetect.backends.conventions import ASSUMED_SCALING
 from emodetect.backends.onnx_session import model_metadata, open_session
-from emodetect.errors import ModelError
+from emodetect.errors import ModelError, about
 from emodetect.training.architectures.base import Head
 from emodetect.training.data.labeled import as_input
 
@@ -25,6 +25,7 @@ SHARE = 0.5
 _BATCH = 256
 
 
+@about("teachers")
 def teach(
     targets: Sequence[FloatArray], heads: Sequence[Head], images: npt.NDArray[np.uint8], paths: Sequence[Path]
 ) -> tuple[FloatArray, ...]:

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from emodetect.backends.base import EmotionBackend
-from emodetect.errors import DatasetError
+from emodetect.errors import DatasetError, about
 from emodetect.training.data.dataset import read_crops, read_faces
 from emodetect.training.data.fer_csv import read_csv
 from emodetect.training.data.label_folders import check_folder, is_table, part_folder
@@ -76,11 +76,13 @@ class Exam:
         return cls(faces, found, copies)
 
 
+@about("data")
 def read_exam_faces(data: Path, names: LabelNames = WORDS) -> LabeledCrops:
     """The faces of an exam alone; as `Exam.read`."""
     return _as_crops(read_csv(data, names=names, only_test=True)[1]) if is_table(data) else _read_folder(data, names)[1]
 
 
+@about("data")
 def _read_folder(folder: Path, names: LabelNames) -> tuple[Path, LabeledCrops]:
     """The crops of labels' folders, or of the test part of a data set, and where they lie."""
     check_folder(folder, "a folder with one folder for each emotion, or fer2013.csv")

@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from emodetect.errors import about
 from emodetect.faces.boxes import crop
 from emodetect.faces.haar import HaarDetector
 from emodetect.text.printable import counted
@@ -34,6 +35,7 @@ class ParityFaces:
     notes: tuple[str, ...] = ()
 
 
+@about("data")
 def read_parity_faces(data: Path | None, names: LabelNames = WORDS) -> ParityFaces:
     """Face crops to compare two versions of a network on.
 

@@ -71,7 +71,7 @@ def test_numbers_mean_what_the_data_set_says(tmp_path: Path, name: str) -> None:
     assert sorted(known.values()) == sorted(LABELS)
     folder = write_pictures(tmp_path / "test", *(f"{number}/a.png={label}" for number, label in known.items()))
     assert assert_labels_are_right(folder, 7, LabelNames.parse(name)) == ()
-    with pytest.raises(DatasetError, match=r"test/\d: a number for a label.*--folder-labels takes fer2013 \(0 to 6\), raf-db"):
+    with pytest.raises(DatasetError, match=r"test/\d: a number for a label.*`folder_labels` takes fer2013 \(0 to 6\), raf-db"):
         read_faces(folder, allow_missing=True)
 
 
@@ -84,7 +84,7 @@ def test_the_numberings_are_those_that_are_published() -> None:
 
 def test_a_number_that_the_data_set_lacks_shows_that_it_is_another(tmp_path: Path) -> None:
     folder = write_pictures(tmp_path / "test", *(f"{number}/a.png=sad" for number in range(7)))
-    with pytest.raises(DatasetError, match=r"test/0: no label has this number; raf-db has 1 to 7 \(--folder-labels\)"):
+    with pytest.raises(DatasetError, match=r"test/0: no label has this number; raf-db has 1 to 7 \(`folder_labels`\)"):
         read_faces(folder, names=LabelNames.parse("raf-db"), allow_missing=True)
 
 
@@ -135,7 +135,7 @@ def test_pictures_in_no_folder_of_a_label_are_told_where_they_belong(tmp_path: P
     folder = write_pictures(tmp_path / "faces", "a.png=sad", "b.png=happy")
     with pytest.raises(DatasetError, match=r"faces: 2 pictures in no label's folder; expected folders named angry, disgust"):
         read_faces(folder)
-    with pytest.raises(DatasetError, match=r"no images in any label's folder; .* found traurig \(--folder-labels says"):
+    with pytest.raises(DatasetError, match=r"no images in any label's folder; .* found traurig \(`folder_labels` says"):
         read_faces(write_pictures(tmp_path / "other", "traurig/a.png=sad"))
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from emodetect.cli import cli
+from emodetect.cli.group import cli
 from emodetect.errors import DatasetError, SourceError
 from emodetect.training.data.negatives import displaced_faces, read_negatives
 from tests.cli.running import run

@@ -6,20 +6,18 @@ import os
 import platform
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from emodetect.backends.limits import MAX_MODEL_MEMORY
+from emodetect.cli.factories import conventions_as_options, describe_settings
 from emodetect.cli.messages import detail, show_json, shows_progress
 from emodetect.cli.options import (
-    NAME,
-    PATH,
     common_options,
-    complete_backend,
-    complete_model,
     conventions_options,
-    describe_settings,
     detector_option,
     format_option,
     max_pixels_option,
@@ -27,7 +25,10 @@ from emodetect.cli.options import (
     playlists_option,
     views_option,
 )
-from emodetect.errors import UsageError
+from emodetect.cli.shell_completion import complete_backend, complete_model
+from emodetect.cli.types import NAME, PATH
+from emodetect.errors import SourceError, UsageError, about
+from emodetect.faces.detectors import DETECTORS
 from emodetect.text.printable import counted, one_line
 
 if TYPE_CHECKING:
@@ -65,24 +66,46 @@ def bench(
 
     The embedded network comes first; everything is measured in turn, on the same clip, after a warm-up.
     """
-    from emodetect.backends.conventions import UNSTATED
+    from emodetect.backends.conventions import UNSTATED, quoted
     from emodetect.backends.registry import RESERVED
     from emodetect.benchmark.measure import Bench, Configuration
 
     measured = [Configuration(views=views), *(Configuration(name, views=views) for name in backends if name != "cnn")]
     if conventions.given and all(model in RESERVED for model in models):
-        raise UsageError(f"{', '.join(conventions.given)}: no model file is measured; name one with --model FILE")
+        raise UsageError(f"{quoted(conventions.given)}: no model file is measured; name one with --model FILE")
     for model in models:
         if model != "embedded":
             measured.append(Configuration("cnn", model, UNSTATED if model in RESERVED else conventions, views, max_model_memory))
     _describe(source, kind, frames, rounds, measured)
-    with _progress() as progress, _clip(source, frames) as clip:
-        measuring = Bench(clip, frames=frames, rounds=rounds, compare=compare is not None, detector=kind, progress=progress)
+    with about("source", SourceError), _progress() as progress, _clip(source, frames) as clip:
+        measuring = Bench(
+            clip,
+            frames=frames,
+            rounds=rounds,
+            compare=compare is not None,
+            detector=kind,
+            options_of=partial(start_options, detector=kind),
+            progress=progress,
+        )
         records = measuring.measure(measured)
     if output_format == "json":
         show_json(records)
     else:
         _print_table(records)
+
+
+def start_options(configuration: Configuration, detector: str = DETECTORS[0]) -> list[str]:
+    """The options of ``image`` that measure a start."""
+    return ["--format", "json", "--detector", detector, *options_of(configuration)]
+
+
+def options_of(configuration: Configuration) -> list[str]:
+    """The options that choose a configuration."""
+    model = ["--model", configuration.model] if configuration.model else []
+    views = ["--views", str(configuration.views)] if configuration.views > 1 else []
+    limit = configuration.max_model_memory
+    memory = [f"--max-model-memory={limit}"] if limit != MAX_MODEL_MEMORY else []
+    return ["--backend", configuration.backend, *model, *conventions_as_options(configuration.conventions), *views, *memory]
 
 
 def _describe(source: Path | None, kind: str, frames: int, rounds: int, measured: Sequence[Configuration]) -> None:

@@ -20,7 +20,7 @@ def completion(ctx: click.Context, shell: str) -> None:
     zsh:  eval "$(emodetect completion zsh)"       in ~/.zshrc, after compinit
     fish: emodetect completion fish | source       in ~/.config/fish/config.fish
     """
-    from emodetect.cli import COMPLETE_VARIABLE, shell_completion  # noqa: F401  # importing it is what it is for
+    from emodetect.cli.group import COMPLETE_VARIABLE
 
     kind = get_completion_class(shell)
     assert kind is not None

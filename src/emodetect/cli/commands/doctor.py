@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from dataclasses import replace
 
 import click
 
 from emodetect.cli.configuration import configuration_in_use, configuration_problem
-from emodetect.cli.messages import show, show_json
+from emodetect.cli.hints import with_options
+from emodetect.cli.messages import say_lines, show, show_json
 from emodetect.cli.options import common_options, format_option
+from emodetect.system.native_output import is_debugging
 from emodetect.text.printable import counted
 
 
@@ -30,7 +33,10 @@ def doctor(ctx: click.Context, output_format: str) -> int:
         settings = Check("configuration", Status.FAULT, str(problem), "mend the file, or move it away")
     else:
         settings = Check("configuration", Status.OK, f"{path}{'' if os.path.lexists(path) else ' (does not exist)'}")
-    checks = [settings, *examine()]
+    checks = [settings, *(replace(check, cure=with_options(check.cure, ctx)) for check in examine())]
+    if is_debugging():
+        for check in checks:
+            say_lines(check.traceback)
     if output_format == "json":
         show_json({"checks": [check.as_dict() for check in checks]})
     else:

@@ -8,25 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from emodetect.cli.factories import make_backend
 from emodetect.cli.messages import note, show, show_json, shows_progress
 from emodetect.cli.options import (
-    NAME,
-    OUTPUT,
-    PATH,
-    PICTURE_SUFFIXES,
     common_options,
-    complete_backend,
-    complete_model,
     conventions_options,
     folder_labels_option,
     format_option,
-    make_backend,
     max_pixels_option,
     model_memory_option,
     overwrite_option,
     views_option,
 )
-from emodetect.cli.output_paths import check_outputs
+from emodetect.cli.output_paths import PICTURE_SUFFIXES, check_outputs
+from emodetect.cli.shell_completion import complete_backend, complete_model
+from emodetect.cli.types import NAME, OUTPUT, PATH
 from emodetect.errors import UsageError
 from emodetect.text.printable import one_line
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from emodetect.backends.conventions import ModelConventions
+from emodetect.cli.factories import make_backend
 from emodetect.cli.messages import show, show_json
-from emodetect.cli.options import make_backend
 from emodetect.cli.progress import progress_bar
 from emodetect.cli.table import print_table
 from emodetect.text.printable import counted, one_line
@@ -37,12 +39,31 @@ def show_trials(
             update = partial(progress.update, progress.add_task(one_line(Path(model).name), total=None))
             trials[model] = try_conventions(loaded, conventions, faces, update)
     if output_format == "json":
-        show_json([{"model": model, **trial.as_dict()} for model, trial in trials.items()])
+        show_json([_record(model, trial) for model, trial in trials.items()])
         return
     for number, (model, trial) in enumerate(trials.items()):
         if number:
             show()
         _print_trial(model, trial)
+
+
+def _record(model: str, trial: Trial) -> dict[str, Any]:
+    record = trial.as_dict()
+    best = None if trial.best is None else {**record["best"], "options": _options(trial.best.conventions)}
+    return {"model": model, **record, "best": best}
+
+
+def _options(said: ModelConventions) -> list[str]:
+    """The options that say this, as one writes them."""
+    values = {
+        "--labels": said.labels and ",".join(said.labels),
+        "--scaling": said.scaling and str(said.scaling),
+        "--channels": said.channels,
+        "--output-name": said.output_name,
+    }
+    given = {option: value for option, value in values.items() if value}
+    # A value that begins with a dash could be taken for an option.
+    return [f"{option}{'=' if value.startswith('-') else ' '}{shlex.quote(value)}" for option, value in given.items()]
 
 
 def _print_trial(model: str, trial: Trial) -> None:
@@ -66,7 +87,7 @@ def _print_trial(model: str, trial: Trial) -> None:
         why = "it was trained for something else, or on other crops, or there are too few faces"
         show(f"{model}: no combination is better than chance; {why}")
         return
-    show(f"best for {model}: {' '.join(best.options)}")
+    show(f"best for {model}: {' '.join(_options(best.conventions))}")
     for margin in trial.margins:
         show(_in_words(margin))
     if trial.channels_are_open:

@@ -8,18 +8,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from emodetect.cli.factories import describe_settings
 from emodetect.cli.messages import detail, note
-from emodetect.cli.options import (
-    OUTPUT,
-    PATH,
-    common_options,
-    conventions_options,
-    describe_settings,
-    folder_labels_option,
-    max_pixels_option,
-    overwrite_option,
-)
+from emodetect.cli.options import common_options, conventions_options, folder_labels_option, max_pixels_option, overwrite_option
 from emodetect.cli.output_paths import check_outputs
+from emodetect.cli.types import OUTPUT, PATH
 from emodetect.errors import ModelError, UsageError
 from emodetect.text.suggestions import did_you_mean_file
 

@@ -12,28 +12,22 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from emodetect.cli.factories import make_backend, make_caption_style, make_detector, make_style, make_verifier
+from emodetect.cli.hints import error_message
 from emodetect.cli.image_results import FORMATS, open_results
 from emodetect.cli.messages import detail, note, say
 from emodetect.cli.options import (
-    OUTPUT,
-    OUTPUT_NAME,
-    PHOTO,
     anonymize_option,
     backend_options,
-    check_anonymize,
     common_options,
-    complete_file,
     detector_options,
-    make_backend,
-    make_caption_style,
-    make_detector,
-    make_style,
-    make_verifier,
     max_pixels_option,
     overwrite_option,
     style_options,
 )
-from emodetect.cli.output_paths import check_outputs
+from emodetect.cli.output_paths import check_anonymize, check_outputs
+from emodetect.cli.shell_completion import complete_file
+from emodetect.cli.types import OUTPUT, OUTPUT_NAME, PHOTO
 from emodetect.errors import BackendError, EmodetectError, OutputError, SourceError
 from emodetect.text.printable import counted, one_line, public_name
 
@@ -78,6 +72,7 @@ def image(
     from emodetect.drawing.anonymize import anonymize as hide_faces
     from emodetect.drawing.overlay import draw
     from emodetect.emotions.scorer import EmotionScorer
+    from emodetect.faces.hiding import HiddenFaces
     from emodetect.faces.locator import FaceLocator
     from emodetect.faces.whole_picture import look_like_crops
     from emodetect.media.image_file import write_picture
@@ -102,6 +97,7 @@ def image(
         captions = make_caption_style(style, language, (photo.name for photo in photos))
         contact_sheet = _contact_sheet(sheet, len(photos), captions)
     face_detector = make_detector(**detector)
+    hidden = HiddenFaces() if anonymize else None
     faceless: list[tuple[int, int]] = []
     read = unread = 0
     failed = is_given_up = False
@@ -116,20 +112,22 @@ def image(
         )
         for address, error in addresses.items():
             failed = True
-            results.add({"path": public_name(address), "error": one_line(str(error))})
-            say(f"emodetect: {error}")
+            text = error_message(error, click.get_current_context())
+            results.add({"path": public_name(address), "error": one_line(text)})
+            say(f"emodetect: {text}")
         # Rows that come one by one on a terminal would tear the bar apart.
         is_visible = len(found) >= _MANY and (output_format == "table" or not sys.stdout.isatty())
         task = progress.add_task("photos", total=len(found), visible=is_visible)
         for path, problem in found.items():
-            picture, result = None, None
+            shown, result = None, None
             try:
                 if problem is not None:
                     raise problem
                 with _enough_memory(path):
                     picture = read_image(path)
                     detail(f"{path}: {picture.shape[1]}x{picture.shape[0]} pixels")
-                    result = pipeline.analyze(Frame(picture), name=str(path))
+                    frame = Frame(picture)
+                    result = pipeline.analyze(frame, name=str(path))
                 height, width = picture.shape[:2]
                 read += 1
                 results.add(image_as_dict(str(path), (width, height), result.readings))
@@ -137,19 +135,18 @@ def image(
                     faceless.append((width, height))
                 failed |= any(reading.scores is None for reading in result.readings)
                 with _enough_memory(path):
-                    if anonymize is not None:
-                        picture = hide_faces(picture, result.seen, anonymize)
+                    shown = picture if hidden is None else hide_faces(picture, hidden.find(frame, result), anonymize or "")
                     if path in targets:
-                        write_picture(draw(picture, result.readings, style=style), targets[path], overwrite=overwrite)
+                        write_picture(draw(shown, result.readings, style=style), targets[path], overwrite=overwrite)
             except EmodetectError as error:
-                failed = True
+                failed, text = True, error_message(error, click.get_current_context())
                 if result is None:  # a copy that cannot be saved takes nothing from what was read
                     unread += problem is None
-                    results.add({"path": public_name(str(path)), "error": one_line(str(error))})
-                say(f"emodetect: {error}")
+                    results.add({"path": public_name(str(path)), "error": one_line(text)})
+                say(f"emodetect: {text}")
                 is_given_up = isinstance(error, BackendError)
             if contact_sheet is not None and os.path.isfile(path):
-                contact_sheet.add(path.name, picture if result else None, result.readings if result else ())
+                contact_sheet.add(path.name, shown, result.readings if result and shown is not None else ())
             progress.advance(task)
             if is_given_up:
                 break

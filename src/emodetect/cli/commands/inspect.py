@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from emodetect.cli.messages import show_json
-from emodetect.cli.options import NAME, common_options, complete_model, conventions_options, format_option, model_memory_option
+from emodetect.cli.options import common_options, conventions_options, format_option, model_memory_option
+from emodetect.cli.shell_completion import complete_model
+from emodetect.cli.types import NAME
 
 if TYPE_CHECKING:
     from emodetect.backends.conventions import ModelConventions

@@ -10,28 +10,22 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from emodetect.cli.factories import describe_backend, make_detector, make_style, make_verifier
 from emodetect.cli.messages import detail, note
 from emodetect.cli.options import (
-    OUTPUT,
-    NumberRange,
-    OutputPath,
     anonymize_option,
     backend_options,
-    check_anonymize,
     common_options,
-    complete_source,
-    describe_backend,
     detector_options,
-    make_detector,
-    make_style,
-    make_verifier,
     max_pixels_option,
     overwrite_option,
     playlists_option,
     smoothing_option,
     style_options,
 )
-from emodetect.cli.output_paths import check_outputs
+from emodetect.cli.output_paths import check_anonymize, check_outputs
+from emodetect.cli.shell_completion import complete_source
+from emodetect.cli.types import OUTPUT, NumberRange, OutputPath
 from emodetect.drawing.phrases import Phrase
 from emodetect.text.printable import counted
 
@@ -82,9 +76,10 @@ def live(
     from emodetect.faces.locator import FaceLocator
     from emodetect.faces.search import SCAN_EVERY
     from emodetect.live.hud import waiting_picture
-    from emodetect.live.session import LiveSession, time_stamped, wants_to_quit
+    from emodetect.live.session import LiveOutputs, LiveSession
+    from emodetect.live.snapshots import time_stamped
     from emodetect.live.view import View
-    from emodetect.live.window import Window
+    from emodetect.live.window import Window, wants_to_quit
     from emodetect.media.ffmpeg import ffmpeg_program
     from emodetect.sinks.base import Sink
     from emodetect.sinks.recorder import Recorder
@@ -118,30 +113,25 @@ def live(
         )
         if record:
             recorder.start(record, overwrite=overwrite)
-        session = stack.enter_context(
-            LiveSession(
-                capture,
-                FaceLocator(
-                    face_detector,
-                    verifier=make_verifier(verify, face_detector),
-                    tracker=face_detector.tracker(),
-                    scan_every=SCAN_EVERY if anonymize is None else 0,
-                ),
-                backends,
-                view=View(
-                    mirror=parsed.kind == "camera" if mirror is None else mirror,
-                    min_face=MinFace(*detector["min_face"]),
-                    smoothing=smoothing,
-                ),
-                anonymize_by=anonymize,
-                uncertain_below=uncertain,
-                records=records,
-                recorder=recorder,
-                window=window,
-                snapshots=snapshots,
-                duration=duration,
-                style=style,
-            )
+        session = LiveSession(
+            capture,
+            FaceLocator(
+                face_detector,
+                verifier=make_verifier(verify, face_detector),
+                tracker=face_detector.tracker(),
+                scan_every=SCAN_EVERY if anonymize is None else 0,
+            ),
+            backends,
+            view=View(
+                mirror=parsed.kind == "camera" if mirror is None else mirror,
+                min_face=MinFace(*detector["min_face"]),
+                smoothing=smoothing,
+            ),
+            outputs=LiveOutputs(records, recorder, snapshots, anonymize),
+            window=window,
+            style=style,
+            uncertain_below=uncertain,
+            duration=duration,
         )
         statistics = session.run()
     note(_summary(statistics, [path for path in (log, *recorder.files) if path], snapshots))

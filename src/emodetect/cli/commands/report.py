@@ -8,16 +8,10 @@ import click
 
 from emodetect.cli.configuration import given_elsewhere
 from emodetect.cli.messages import detail, note
-from emodetect.cli.options import (
-    OUTPUT,
-    PATH,
-    REPORT_SUFFIXES,
-    common_options,
-    max_pixels_option,
-    overwrite_option,
-    playlists_option,
-)
-from emodetect.cli.output_paths import check_outputs
+from emodetect.cli.options import common_options, max_pixels_option, overwrite_option, playlists_option
+from emodetect.cli.output_paths import REPORT_SUFFIXES, check_outputs
+from emodetect.cli.types import OUTPUT, PATH
+from emodetect.errors import about
 from emodetect.text.printable import counted, one_line
 
 
@@ -54,7 +48,7 @@ def report(log: Path, clip: Path | None, output: Path | None, overwrite: bool) -
         detail(setting)
     clip_end = 0.0
     if clip is not None:
-        with VideoFile(clip) as frames:
+        with about("clip"), VideoFile(clip) as frames:
             clip_end = frames.seconds
             detail(f"{clip}: {frames.size[0]}x{frames.size[1]} pixels, {counted(frames.frame_count, 'frame')}")
     timeline = Timeline(clip_end)

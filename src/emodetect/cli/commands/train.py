@@ -12,20 +12,11 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
+from emodetect.cli.factories import describe_settings
 from emodetect.cli.messages import detail, is_quiet, note
-from emodetect.cli.options import (
-    COMMON_OPTIONS,
-    OUTPUT,
-    PATH,
-    PICTURE_SUFFIXES,
-    NumberRange,
-    common_options,
-    describe_settings,
-    folder_labels_option,
-    max_pixels_option,
-    overwrite_option,
-)
-from emodetect.cli.output_paths import check_outputs
+from emodetect.cli.options import COMMON_OPTIONS, common_options, folder_labels_option, max_pixels_option, overwrite_option
+from emodetect.cli.output_paths import PICTURE_SUFFIXES, check_outputs
+from emodetect.cli.types import OUTPUT, PATH, NumberRange
 from emodetect.errors import DatasetError, OutputError, UsageError
 from emodetect.text.printable import counted
 from emodetect.text.suggestions import did_you_mean_file

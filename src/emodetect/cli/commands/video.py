@@ -11,30 +11,21 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from emodetect.cli.clip_options import make_part, make_region, part_options
+from emodetect.cli.factories import detector_in_words, make_backend, make_caption_style, make_detector, make_style, make_verifier
 from emodetect.cli.messages import detail, note
 from emodetect.cli.options import (
-    OUTPUT,
-    PATH,
-    PICTURE_SUFFIXES,
-    REPORT_SUFFIXES,
     anonymize_option,
     backend_options,
-    check_anonymize,
     common_options,
-    detector_in_words,
     detector_options,
-    make_backend,
-    make_caption_style,
-    make_detector,
-    make_style,
-    make_verifier,
     max_pixels_option,
     overwrite_option,
     playlists_option,
     smoothing_option,
     style_options,
 )
-from emodetect.cli.output_paths import check_outputs
+from emodetect.cli.output_paths import PICTURE_SUFFIXES, REPORT_SUFFIXES, check_anonymize, check_outputs
+from emodetect.cli.types import OUTPUT, PATH
 from emodetect.errors import UsageError
 from emodetect.text.printable import counted, one_line
 
@@ -64,7 +55,7 @@ if TYPE_CHECKING:
 @common_options
 def video(
     clip: Path, output: Path | None, log: Path | None, report: Path | None, plot: Path | None,
-    start: float | None, end: float | None, every: int, roi: tuple[list[float], bool] | None, smoothing: float,
+    start: float | None, end: float | None, every: int, region: tuple[list[float], bool] | None, smoothing: float,
     anonymize: str | None, overwrite: bool,
     language: str | None, font: Path | None,
     backend: str, model: str | None, conventions: ModelConventions, max_model_memory: int, uncertain: float | None,
@@ -75,6 +66,7 @@ def video(
     from emodetect.cli.progress import progress_bar
     from emodetect.emotions.scorer import EmotionScorer
     from emodetect.emotions.smoother import ScoreSmoother
+    from emodetect.faces.hiding import HiddenFaces
     from emodetect.faces.locator import FaceLocator
     from emodetect.faces.search import SCAN_EVERY
     from emodetect.media.ffmpeg import ffmpeg_program
@@ -89,7 +81,7 @@ def video(
     from emodetect.system.temporary_folders import scratch_folder, sweep
 
     check_anonymize(anonymize, output or report, "--output or --report")
-    if anonymize is not None and roi is not None:
+    if anonymize is not None and region is not None:
         raise UsageError("--anonymize does not go with --roi: faces outside of the region would be neither found nor hidden")
     sweep()
     part = make_part(start, end, every)
@@ -102,7 +94,7 @@ def video(
     with ExitStack() as kept, ExitStack() as stack:
         source = stack.enter_context(VideoFile(clip, part))
         timeline = Timeline(min(part.end, source.seconds))
-        region = make_region(roi, source.size, None if detector["kind"] == "none" else detector["min_face"])
+        area = make_region(region, source.size, None if detector["kind"] == "none" else detector["min_face"])
         width, height = source.size
         frames = counted(source.frame_count, "frame")
         detail(f"{clip}: {width}x{height} pixels, {source.frames_per_second:g} frames a second, {frames}")
@@ -116,7 +108,7 @@ def video(
                 verifier=make_verifier(verify, face_detector),
                 tracker=face_detector.tracker(),
                 scan_every=SCAN_EVERY if anonymize is None else 0,
-                region=region,
+                region=area,
             ),
             EmotionScorer(emotion_backend, ScoreSmoother(smoothing), uncertain_below=uncertain),
         )
@@ -136,8 +128,9 @@ def video(
             # All that the report gets to see is a clip in which the faces are hidden already.
             shown = Path(kept.enter_context(scratch_folder())) / "clip.mp4"
             videos.append(PlainVideo(shown, rate, sound_from=clip))
+        hidden = HiddenFaces() if anonymize else None
         for sink in videos:
-            sinks.append(stack.enter_context(BackgroundSink(AnonymizedSink(sink, anonymize) if anonymize else sink)))
+            sinks.append(stack.enter_context(BackgroundSink(AnonymizedSink(sink, anonymize, hidden) if anonymize else sink)))
         for frame, result in chain([first], results):
             for sink in sinks:
                 sink.write(frame, result)
@@ -154,7 +147,7 @@ def video(
             settings = {
                 "Clip": clip.name,
                 "Time": "all of it" if part == WHOLE else str(part),
-                "Picture": f"{region.width} x {region.height} at {region.x}, {region.y}" if region else "all of it",
+                "Picture": f"{area.width} x {area.height} at {area.x}, {area.y}" if area else "all of it",
                 "Detector": detector_in_words(**detector),
                 "Network": f"{emotion_backend.name} ({backend}{f': {model}' if model else ''})",
                 "Uncertain below": f"{threshold:.0%} confidence",
@@ -165,7 +158,7 @@ def video(
             accuracy = accuracy_in_words(emotion_backend)
             facts = Report(
                 clip.name, timeline, shown, settings, accuracy,
-                part_of_picture=region is not None, clip_is_cut=anonymize is not None,
+                part_of_picture=area is not None, clip_is_cut=anonymize is not None,
             )  # fmt: skip
             why_stills = write_report(facts, report, overwrite=overwrite)
             if why_stills:

@@ -14,7 +14,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from emodetect.errors import DatasetError, SourceError
+from emodetect.errors import DatasetError, SourceError, about
 from emodetect.sources.images import read_image
 from emodetect.training.data.label_folders import check_folder, find_labeled, hint_for_parts, is_table, part_folder
 from emodetect.training.data.label_names import WORDS, LabelNames
@@ -24,6 +24,7 @@ from emodetect.types import EMOTIONS, Image
 _Picture = TypeVar("_Picture", bound=npt.NDArray[np.uint8])
 
 
+@about("data")
 def read_data_set(data: Path, names: LabelNames = WORDS) -> tuple[LabeledFaces, LabeledFaces]:
     """Read the train and the test part of a data set in either layout.
 

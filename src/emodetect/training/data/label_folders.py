@@ -171,18 +171,18 @@ def _no_labels(folder: Path, names: LabelNames, others: Sequence[Path], loose: I
         return f"{folder}: {counted(len(loose.images), 'picture')} in no label's folder; {known}"
     if others:
         shown = ", ".join(child.name for child in others[:3]) + (", ..." if len(others) > 3 else "")
-        return f"{folder}: no images in any label's folder; {known}, and found {shown} (--folder-labels says what names mean)"
+        return f"{folder}: no images in any label's folder; {known}, and found {shown} (`folder_labels` says what names mean)"
     left_out = f" ({in_words(tree.left_out)} left out)" if tree.left_out else ""
     return f"{folder}: no images in any label's folder{left_out}; {known}"
 
 
 def _unknown_number(child: Path, names: LabelNames) -> str:
     if names.meanings:
-        return f"{child}: no label has this number; {names.name} has {names.numbers()} (--folder-labels)"
+        return f"{child}: no label has this number; {names.name} has {names.numbers()} (`folder_labels`)"
     numberings = ", ".join(f"{name} ({LabelNames(name, NUMBERED[name]).numbers()})" for name in NUMBERED)
     return (
         f"{child}: a number for a label, and each data set numbers them in its own way; "
-        f"--folder-labels takes {numberings}, or 1=surprise,2=fear,..."
+        f"`folder_labels` takes {numberings}, or 1=surprise,2=fear,..."
     )
 
 

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from emodetect.errors import DatasetError
+from emodetect.errors import DatasetError, about
 from emodetect.sources.image_tree import list_images
 from emodetect.sources.images import read_image
 from emodetect.training.data.labeled import FACE_SIZE, as_images
@@ -21,6 +21,7 @@ FACE = FACE_LABELS.index("face")
 GrayImages = npt.NDArray[np.uint8]
 
 
+@about("negatives")
 def read_negatives(folder: Path, share: float, seed: int) -> tuple[GrayImages, GrayImages]:
     """Read ``folder/<picture>-<anything>.png`` or another kind of image: crops without a face, resized to 48x48 gray.
 

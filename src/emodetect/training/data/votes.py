@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from emodetect.backends.labels import FERPLUS_LABELS, LabelMap
-from emodetect.errors import DatasetError
+from emodetect.errors import DatasetError, about
 from emodetect.training.data.fer_csv import is_row_key, row_key
 from emodetect.training.data.tables import open_table
 from emodetect.types import EMOTIONS
@@ -67,6 +67,7 @@ class Votes:
         return np.asarray((self.counts.argmax(axis=1) == len(_VOTE_COLUMNS) - 1) & (self.counts.max(axis=1) > 0))
 
 
+@about("votes")
 def read_votes(path: Path, keys: Sequence[str]) -> Votes:
     """Read a FER+ vote table for the faces with these keys.
 
@@ -83,8 +84,8 @@ def read_votes(path: Path, keys: Sequence[str]) -> Votes:
         if is_row_key(next(iter(table))):
             if not is_row_key(keys[0]):
                 raise DatasetError(
-                    f"{path}: its rows are those of the original fer2013.csv, which --data must name; for a folder of images it "
-                    "takes a column 'image' with their paths (docs/train.md)"
+                    f"{path}: its rows are those of the original fer2013.csv, which `data` must name",
+                    hint="for a folder of images it takes a column 'image' with their paths (docs/train.md)",
                 )
             if missing:
                 found = f"{path}: has {len(table):,} rows and no {missing[0]!r}"

@@ -1,0 +1,133 @@
+"""What Click says of a line that is wrong, in plainer words, and what was probably meant."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterable
+
+import click
+
+from emodetect.cli.configuration import commands_beside, context_of_command, key_of, option_for, origin
+from emodetect.errors import EmodetectError
+from emodetect.text.suggestions import command_for, did_you_mean
+
+_SOURCES = ("--cam", "--camera", "--clip", "--device", "--file", "--input", "--stream", "--url", "--video", "--webcam")
+
+_MEANT = {
+    **dict.fromkeys(_SOURCES, "--source"),
+    **dict.fromkeys(("--confidence", "--min-confidence", "--threshold"), "--uncertain"),
+    **dict.fromkeys(("--csv", "--json"), "--log"),
+    **dict.fromkeys(("--folder", "--out", "--outfile", "--save"), "--output"),
+    **dict.fromkeys(("--headless", "--no-display", "--no-gui"), "--no-window"),
+    **dict.fromkeys(("--flip", "--selfie"), "--mirror"),
+    **dict.fromkeys(("--force", "--yes"), "--overwrite"),
+    **dict.fromkeys(("--lang", "--locale"), "--language"),
+    **dict.fromkeys(("--skip", "--stride"), "--every"),
+    **dict.fromkeys(("--weights", "--network"), "--model"),
+}
+"""What people write who know other programs, and what it is called here."""
+
+_FORMATS = ("--csv", "--json", "--table")
+"""What people write who mean ``--format`` with this name."""
+
+_PLAINER = {
+    "is not a valid float range": "is no number",
+    "is not a valid integer range": "is no whole number",
+    "is not a valid float": "is no number",
+    "is not a valid integer": "is no whole number",
+    "is not a valid boolean": "is neither true nor false",
+}
+"""What Click says of values, and how it is said here."""
+
+
+def meant_command(name: str, commands: Iterable[str]) -> str:
+    """What somebody wanted who wrote this where a command belongs: a command, or a file's own one."""
+    if os.path.exists(name):
+        command = command_for(name) or "image"
+        kind = "folder" if os.path.isdir(name) else "file"
+        return f", but there is a {kind} of that name; did you mean 'emodetect {command} {name}'?"
+    if name in ("help", "version"):
+        return f"; did you mean 'emodetect --{name}'?"
+    return did_you_mean(name, commands) or f"; there are {', '.join(commands)}"
+
+
+def error_message(error: EmodetectError, ctx: click.Context) -> str:
+    """What an error says: options in place of parameters, and where the wrong value comes from, if not from the command line."""
+    command = context_of_command(ctx)
+    wrong = option_for(error.parameter, command.command) if error.parameter else None
+    return with_options(str(error), ctx) + origin(command, wrong)
+
+
+def with_options(text: str, ctx: click.Context) -> str:
+    """A text with options for the parameters in it, which stand in backquotes: those of the command that runs before others'."""
+
+    def option(found: re.Match[str]) -> str:
+        commands = (context_of_command(ctx).command, *commands_beside(ctx).values())
+        known = next(filter(None, (option_for(found[1], command) for command in commands)), None)
+        return f"--{key_of(known)}" if known else found[0]
+
+    return re.sub(r"`([a-z_]+)`", option, text)
+
+
+def usage_message(error: click.ClickException) -> str:
+    """What Click says, and where a value comes from that is not on the command line."""
+    text = error.format_message()
+    if isinstance(error, click.BadParameter):
+        for theirs, ours in _PLAINER.items():
+            text = text.replace(theirs, ours)
+        return text.partition(" Recognized values")[0] + origin(error.ctx, error.param)
+    if isinstance(error, click.NoSuchOption) and error.ctx is not None:
+        if isinstance(error.ctx.command, click.Group) and (hint := _misplaced(error.option_name, error.ctx)):
+            return hint
+        return f"No such option '{error.option_name}'{_meant_option(error.option_name, error.ctx)}"
+    if type(error) is click.UsageError and error.ctx is not None and "unexpected extra argument" in text:
+        return f"{text}; {_arguments(error.ctx)}"
+    return text
+
+
+def _meant_option(option: str, ctx: click.Context) -> str:
+    """What somebody wanted who wrote this as an option of a command."""
+    known = {name: parameter for parameter in ctx.command.params for name in (*parameter.opts, *parameter.secondary_opts)}
+    if option in _FORMATS and isinstance(choice := getattr(known.get("--format"), "type", None), click.Choice):
+        if option[2:] in choice.choices:
+            return f"; did you mean --format {option[2:]}?"
+    elif _MEANT.get(option) in known:
+        return f"; did you mean {_MEANT[option]}?"
+    if option in (*_SOURCES, "--source") and (names := _argument_names(ctx)):
+        return f"; {' '.join(names)} is named without an option"
+    return did_you_mean(option, [name for name in known if name.startswith("--")])
+
+
+def _misplaced(option: str, ctx: click.Context) -> str:
+    """Where an option belongs that stands before the command: after the named one, else after the first that has it."""
+    group = ctx.command
+    assert isinstance(group, click.Group)
+    commands = group.list_commands(ctx)
+    named = [word for word in sys.argv[1:] if word in commands][:1]
+    for name in named or commands:
+        command = group.get_command(ctx, name)
+        if command is not None and any(option in (*other.opts, *other.secondary_opts) for other in command.params):
+            return f"No such option '{option}'; options stand after the command, as in 'emodetect {name} {option}'"
+    return ""
+
+
+def _arguments(ctx: click.Context) -> str:
+    """What a command takes besides options."""
+    if names := _argument_names(ctx):
+        return f"'{ctx.info_name}' takes {' '.join(names)} and options"
+    return f"'{ctx.info_name}' takes options only{'; did you mean --source?' if _takes_source(ctx) else ''}"
+
+
+def _argument_names(ctx: click.Context) -> list[str]:
+    return [parameter.human_readable_name for parameter in ctx.command.params if isinstance(parameter, click.Argument)]
+
+
+def _takes_source(ctx: click.Context) -> bool:
+    return any("--source" in parameter.opts for parameter in ctx.command.params)
+
+
+def help_hint(ctx: click.Context) -> str:
+    """The line that names a command's help."""
+    return f"Try '{ctx.command_path} --help'."

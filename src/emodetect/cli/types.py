@@ -1,0 +1,166 @@
+"""The types of values on the command line."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import click
+from click.shell_completion import CompletionItem
+from typing_extensions import override
+
+from emodetect.backends.conventions import Scaling
+from emodetect.backends.limits import parse_size
+from emodetect.errors import UsageError
+from emodetect.text.numbers import MOST_NUMBER
+from emodetect.text.printable import looks_like_address
+
+
+class _FilePath(click.Path):
+    """A path of which Click asks only that it is not empty, as a variable that is not set makes it in a shell.
+
+    `Path("")` is the current folder, which nobody has named. A file that may not be read is no misuse, and other inputs are done.
+    """
+
+    def __init__(self, **limits: bool) -> None:
+        super().__init__(path_type=Path, readable=False, **limits)
+
+    @override
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "":
+            self.fail("is empty; expected the name of a file or folder", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+class _Name(click.types.StringParamType):
+    """A text that is not empty."""
+
+    @override
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "":
+            self.fail("is empty; expected a name", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+class OutputPath(_FilePath):
+    """A file that the command writes; every other path is one that it reads."""
+
+
+class OutputName(_Name):
+    """The name of a file or folder that the command writes, as it was typed: a / at its end tells that it is a folder."""
+
+
+class _Photo(_FilePath):
+    """A path, or an address as it was typed, of which a path would lose a slash."""
+
+    @override
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return value if isinstance(value, str) and looks_like_address(value) else super().convert(value, param, ctx)
+
+
+PATH, NAME, PHOTO = _FilePath(), _Name(), _Photo()
+
+OUTPUT, OUTPUT_NAME = OutputPath(), OutputName()
+
+
+class NumberRange(click.FloatRange):
+    """A range of finite numbers, up to `MOST_NUMBER` where it has no maximum of its own.
+
+    Click lets NaN through, which is neither under nor over a limit, and infinity where there is no limit.
+    """
+
+    @override
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        number = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail(f"{value!r} is not a number.", param, ctx)
+        if abs(number) > MOST_NUMBER:
+            self.fail(f"{value} is more than {MOST_NUMBER:,.0f}.", param, ctx)
+        return number
+
+
+def as_min_face(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple[float, bool]:
+    """A number of pixels (64), or a share of the picture's height (0.1 or 10%): the number, and whether it is a share."""
+    try:
+        number = float(value.removesuffix("%")) / (100 if value.endswith("%") else 1)
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is neither a number of pixels nor a share such as 0.1 or 10%") from None
+    relative = value.endswith("%") or 0 < number < 1
+    if not 0 < number <= (1 if relative else MOST_NUMBER):
+        raise click.BadParameter(f"{value!r} is out of range: at least 1 pixel, or a share up to 100%")
+    return number, relative
+
+
+class Confidence(click.FloatRange):
+    """A number from 0 to 1, or a percentage."""
+
+    def __init__(self) -> None:
+        super().__init__(0, 1)
+
+    @override
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        text = str(value).strip()
+        try:
+            number = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+        except ValueError:
+            number = math.nan
+        if not 0 <= number <= 1:
+            self.fail(f"{text!r} is no confidence: from 0 to 1, or from 0% to 100%", param, ctx)
+        return number
+
+
+class LabelNamesType(click.types.StringParamType):
+    """A text that `LabelNames.parse` takes."""
+
+    name = "folder-labels"
+
+    @override
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        from emodetect.training.data.label_names import LabelNames
+
+        try:
+            return LabelNames.parse(str(value))
+        except UsageError as error:
+            self.fail(str(error), param, ctx)
+
+    @override
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        from emodetect.training.data.label_names import NUMBERED
+
+        return [CompletionItem(name) for name in NUMBERED if name.startswith(incomplete)]
+
+
+class ScalingType(click.types.StringParamType):
+    """A text that `Scaling.parse` takes."""
+
+    name = "scaling"
+
+    @override
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            return Scaling.parse(str(value))
+        except UsageError as error:
+            self.fail(str(error), param, ctx)
+
+    @override
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        return [CompletionItem(name) for name in ("0..1", "-1..1", "0..255", "imagenet") if name.startswith(incomplete)]
+
+
+class Size(click.types.StringParamType):
+    """A number of bytes, as `parse_size` takes it."""
+
+    name = "size"
+
+    @override
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            return parse_size(str(value))
+        except UsageError as error:
+            self.fail(str(error), param, ctx)
+
+
+def comma_separated(ctx: click.Context, parameter: click.Parameter, value: str | None) -> list[str] | None:
+    """The parts of a value such as ``angry,happy``; a callback for options."""
+    return None if value is None else [part.strip() for part in value.split(",") if part.strip()]

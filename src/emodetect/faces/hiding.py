@@ -1,0 +1,32 @@
+"""Finding faces that are to be hidden: small and doubtful ones, too, whatever is looked for to be read."""
+
+from __future__ import annotations
+
+import threading
+
+import cv2
+import numpy as np
+
+from emodetect.faces.detector import WINDOW, MinFace
+from emodetect.faces.haar import HaarDetector
+from emodetect.types import Box, Frame, FrameResult, Image
+
+_FACTOR, _NEIGHBORS = 1.2, 3
+"""Coarser and less strict than where faces are to be read: a box too many does no harm, and one too few does."""
+
+
+class HiddenFaces:
+    """All places of a frame in which there may be a face, down to the smallest that the cascade sees; safe in several threads."""
+
+    def __init__(self) -> None:
+        self._detector = HaarDetector(scale_factor=_FACTOR, min_neighbors=_NEIGHBORS, min_face=MinFace(WINDOW, relative=False))
+        self._lock = threading.Lock()
+        self._last: tuple[Image | None, tuple[Box, ...]] = None, ()
+
+    def find(self, frame: Frame, result: FrameResult) -> tuple[Box, ...]:
+        """The places that the result has, and those that it leaves out."""
+        with self._lock:
+            if self._last[0] is not frame.image:  # several outputs hide the same faces
+                gray = np.asarray(cv2.cvtColor(frame.image, cv2.COLOR_BGR2GRAY), np.uint8)
+                self._last = frame.image, tuple(detection.box for detection in self._detector.detect(gray))
+            return (*result.seen, *(reading.box for reading in result.readings), *self._last[1])

@@ -1,0 +1,95 @@
+"""Keyboard commands of the live window."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Collection
+from enum import Enum
+
+from emodetect.drawing.phrases import Phrase
+
+_REPEAT_SECONDS = 0.15
+"""Longest time between two events of a key that is held down."""
+
+
+class Command(Enum):
+    """A command given by a key. The value is its description in the help."""
+
+    QUIT = Phrase.QUIT
+    PAUSE = Phrase.PAUSE
+    SNAPSHOT = Phrase.SNAPSHOT
+    RECORD = Phrase.RECORD
+    MIRROR = Phrase.MIRROR
+    BARS = Phrase.BARS
+    LABELS = Phrase.LABELS
+    NUMBERS = Phrase.NUMBERS
+    STRIP = Phrase.STRIP
+    LARGER_FACES = Phrase.LARGER_FACES
+    SMALLER_FACES = Phrase.SMALLER_FACES
+    LESS_SMOOTHING = Phrase.LESS_SMOOTHING
+    MORE_SMOOTHING = Phrase.MORE_SMOOTHING
+    NEXT_BACKEND = Phrase.NEXT_BACKEND
+    HELP = Phrase.HELP
+
+
+ESCAPE = "\x1b"
+
+KEYS: dict[Command, tuple[str, str | Phrase]] = {
+    Command.QUIT: (f"qQ{ESCAPE}", "q Esc"),
+    Command.PAUSE: (" ", Phrase.SPACE_KEY),
+    Command.SNAPSHOT: ("sS", "s"),
+    Command.RECORD: ("rR", "r"),
+    Command.MIRROR: ("mM", "m"),
+    Command.BARS: ("bB", "b"),
+    Command.LABELS: ("lL", "l"),
+    Command.NUMBERS: ("fF", "f"),
+    Command.STRIP: ("tT", "t"),
+    Command.LARGER_FACES: ("+=", "+"),
+    Command.SMALLER_FACES: ("-_", "-"),
+    Command.LESS_SMOOTHING: ("[", "["),
+    Command.MORE_SMOOTHING: ("]", "]"),
+    Command.NEXT_BACKEND: ("\t", "tab"),
+    Command.HELP: ("?hH", "? h"),
+}
+"""The characters that give each command, and how the help writes the keys."""
+
+_BY_CHARACTER = {character: command for command, (characters, _) in KEYS.items() for character in characters}
+
+
+def command_of(character: str) -> Command | None:
+    """The command of a key; None for a key without one."""
+    return _BY_CHARACTER.get(character)
+
+
+FACE_SIZES = {Command.LARGER_FACES, Command.SMALLER_FACES}
+"""Commands that change the smallest face to look for."""
+
+_STEPWISE = FACE_SIZES | {Command.LESS_SMOOTHING, Command.MORE_SMOOTHING}
+"""Commands that change a number step by step. A key that is held down repeats them."""
+
+
+class Keyboard:
+    """Translates pressed keys into commands. A key that is held down gives its command once, unless it changes a number.
+
+    Args:
+        disabled: commands that are ignored.
+    """
+
+    def __init__(self, disabled: Collection[Command] = ()) -> None:
+        self._disabled = disabled
+        self._pressed: dict[str, float] = {}
+
+    def command(self, character: str, *, help_is_open: bool = False) -> Command | None:
+        """Translate a key that is pressed now; returns None where there is nothing to do.
+
+        Args:
+            character: the key's character.
+            help_is_open: whether the help is shown. Escape then closes the help instead of quitting.
+        """
+        now = time.monotonic()
+        before, self._pressed[character] = self._pressed.get(character, -math.inf), now
+        command = command_of(character)
+        if command in self._disabled or (now - before < _REPEAT_SECONDS and command not in _STEPWISE):
+            return None
+        return Command.HELP if character == ESCAPE and help_is_open else command

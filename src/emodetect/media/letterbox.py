@@ -1,0 +1,28 @@
+"""Fitting pictures into a size that is not theirs, with black bars."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from emodetect.types import Image
+
+
+def letterboxed(image: Image, size: tuple[int, int]) -> Image:
+    """The picture as large as it can be within width and height, in the middle, on black."""
+    height, width = image.shape[:2]
+    if (width, height) == size:
+        return image
+    scale = min(size[0] / width, size[1] / height)
+    scaled = cv2.resize(image, (max(1, round(scale * width)), max(1, round(scale * height))), interpolation=cv2.INTER_AREA)
+    top, left = (size[1] - scaled.shape[0]) // 2, (size[0] - scaled.shape[1]) // 2
+    canvas = np.zeros((size[1], size[0], 3), np.uint8)
+    canvas[top : top + scaled.shape[0], left : left + scaled.shape[1]] = scaled
+    return canvas
+
+
+def letterbox_filter(size: tuple[int, int]) -> str:
+    """FFmpeg's filter for the same, which also makes pixels square."""
+    shape, (width, height) = "if(between(sar,1/8,8),sar,1)", size
+    square = f"scale='iw*max({shape},1)':'ih/min({shape},1)',setsar=1"
+    return f"{square},scale={width}:{height}:force_original_aspect_ratio=decrease,pad={width}:{height}:-1:-1"
