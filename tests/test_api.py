@@ -1,22 +1,40 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from importlib.metadata import version
+from itertools import count
 from pathlib import Path
 from types import GeneratorType
 from typing import Any
 
+import cv2
 import numpy as np
+import PIL.Image
 import pytest
 
 import emodetect
-from emodetect.api import analyze, open_pipeline, stream
+from emodetect.api import analyze, classify_faces, draw, open_pipeline, stream
 from emodetect.backends import registry
 from emodetect.backends.verifier import EmbeddedVerifier
+from emodetect.drawing import overlay
 from emodetect.errors import ModelError, SourceError, UsageError
 from emodetect.faces.boxes import intersection_over_union
-from emodetect.types import Emotion, Image
-from tests.builders import PHOTO, PHOTO_FACE, FakeBackend, MovingClip, make_background, make_frame, make_image, place_face
+from emodetect.types import Box, Emotion, Image
+from tests.builders import (
+    PHOTO,
+    PHOTO_FACE,
+    FakeBackend,
+    MovingClip,
+    make_background,
+    make_frame,
+    make_image,
+    make_reading,
+    place_face,
+)
 
 MADE: list[FakeBackend] = []
 
@@ -205,10 +223,164 @@ def test_the_version_is_the_packages() -> None:
     assert emodetect.__version__ == version("emodetect")
 
 
-@pytest.mark.parametrize("picture", [None, [[1, 2, 3]], b"photo.jpg", 5])
-def test_a_picture_is_a_name_or_an_array(picture: Any) -> None:
-    with pytest.raises(TypeError, match=r"expected a uint8 \(height, width, 3\) image, BGR, as a NumPy array, got"):
+@pytest.mark.parametrize("picture", [None, [[1, 2, 3]], 5])
+def test_a_picture_is_a_name_bytes_or_an_array(picture: Any) -> None:
+    with pytest.raises(TypeError, match="expected a file's name, its bytes, a PIL image, or a uint8 array, got"):
         emodetect.analyze(picture)
+
+
+def test_a_picture_has_the_same_faces_whatever_it_comes_as(photo: Image, fake: list[FakeBackend]) -> None:
+    rgb = np.ascontiguousarray(photo[..., ::-1])
+    expected = analyze(photo, backend="fake").readings[0].box
+    for picture in (PHOTO, PHOTO.read_bytes(), PIL.Image.fromarray(rgb), cv2.cvtColor(photo, cv2.COLOR_BGR2BGRA)):
+        assert [face.box for face in analyze(picture, backend="fake").readings] == [expected]
+    assert [face.box for face in analyze(rgb, color="rgb", backend="fake").readings] == [expected]
+    assert len(analyze(cv2.cvtColor(photo, cv2.COLOR_BGR2GRAY), backend="fake").readings) == 1
+
+
+def test_of_a_frame_number_and_time_stay(photo: Image, fake: list[FakeBackend]) -> None:
+    result = analyze(make_frame(photo, 7, 1.5), backend="fake")
+    assert (result.index, result.timestamp, len(result.readings)) == (7, 1.5, 1)
+
+
+def test_cropped_faces_are_classified_as_they_are(photo: Image, fake: list[FakeBackend]) -> None:
+    crops: list[Any] = [photo[66:160, 177:271], PIL.Image.new("L", (30, 20)), PHOTO]
+    readings = classify_faces(crops, backend="fake", model="sad")
+    assert [reading.box for reading in readings] == [Box(0, 0, 94, 94), Box(0, 0, 30, 20), Box(0, 0, 512, 512)]
+    assert [reading.track_id for reading in readings] == [1, 2, 3]
+    assert [reading.shown for reading in readings] == [Emotion.SAD] * 3
+    assert [backend.closed for backend in fake] == [1]
+    np.testing.assert_array_equal(fake[0].batches[0][0], photo[66:160, 177:271])
+
+
+def test_many_crops_are_classified_some_at_a_time(fake: list[FakeBackend]) -> None:
+    readings = classify_faces((make_image() for _ in range(150)), backend="fake", uncertain_below=0.95)
+    assert [reading.track_id for reading in readings] == [*range(1, 151)]
+    assert all(reading.uncertain for reading in readings)
+    assert [len(batch) for batch in fake[0].batches] == [64, 64, 22]
+    assert classify_faces([], backend="fake") == []
+
+
+def test_crops_leave_the_faces_that_are_followed_alone(photo: Image, fake: list[FakeBackend]) -> None:
+    with open_pipeline(backend="fake", track=True, smoothing=10) as pipeline:
+        pipeline.analyze(make_frame(photo, 0, 0.0))
+        fake[0].dominant = Emotion.SAD
+        [crop] = pipeline.classify_faces([photo])
+        [followed] = pipeline.analyze(make_frame(photo, 1, 0.04)).readings
+    assert crop.shown is Emotion.SAD
+    assert followed.scores is not None
+    assert followed.scores.as_dict()["sad"] == pytest.approx(0.45, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("crops", "said"), [("face.jpg", "got a str"), (make_image(), r"one array \(48, 64, 3\)"), (None, "got None")]
+)
+def test_crops_are_several(crops: Any) -> None:
+    with pytest.raises(TypeError, match="expected an iterable of cropped faces, got"):
+        classify_faces(crops)
+
+
+def test_an_error_says_which_crop_it_was(fake: list[FakeBackend]) -> None:
+    with pytest.raises(ValueError, match="crop 2: expected a uint8"):
+        classify_faces([make_image(), make_image() / 255], backend="fake")
+
+
+def test_frames_of_an_iterable_are_taken_one_at_a_time(photo: Image, fake: list[FakeBackend]) -> None:
+    taken = []
+
+    def pictures() -> Iterator[Image]:
+        try:
+            for number in count():
+                taken.append(number)
+                yield photo
+        finally:
+            taken.append(-1)
+
+    with closing(stream(pictures(), frames_per_second=25, backend="fake")) as results:
+        for expected in range(3):
+            frame, result = next(results)
+            assert (frame.index, result.index, result.timestamp) == (expected, expected, expected / 25)
+            assert [face.track_id for face in result.readings] == [1]
+    assert taken == [0, 1, 2, -1]
+    assert [backend.closed for backend in fake] == [1]
+
+
+def test_the_error_of_an_iterable_comes_through_after_its_frames(photo: Image, fake: list[FakeBackend]) -> None:
+    def pictures() -> Iterator[Image]:
+        yield photo
+        raise RuntimeError("out of film")
+
+    results = stream(pictures(), frames_per_second=25, backend="fake")
+    assert len(next(results)[1].readings) == 1
+    with pytest.raises(RuntimeError, match="out of film"):
+        next(results)
+    assert [backend.closed for backend in fake] == [1]
+
+
+def test_pictures_of_another_size_begin_anew(photo: Image, fake: list[FakeBackend]) -> None:
+    small = cv2.resize(photo, (256, 256), interpolation=cv2.INTER_AREA)
+    pictures = [photo, photo, small, small, small]
+    found = [result.readings for _, result in stream(pictures, frames_per_second=5, backend="fake")]
+    for [face], scale in zip(found, (1, 1, 0.5, 0.5, 0.5), strict=True):
+        expected = Box(*(round(scale * side) for side in PHOTO_FACE.as_dict().values()))
+        assert intersection_over_union([face.box], [expected])[0, 0] > 0.7
+    assert [face.track_id for [face] in found] == [1, 1, 2, 2, 2]
+
+
+@pytest.mark.parametrize("times", [(0.0, 0.0), (1.0, 0.5)])
+def test_frames_that_are_followed_have_times_in_order(times: tuple[float, ...], photo: Image, fake: list[FakeBackend]) -> None:
+    frames = [make_frame(photo, index, time) for index, time in enumerate(times)]
+    with pytest.raises(ValueError, match="frame 1: expected a timestamp after"):
+        list(stream(frames, backend="fake"))
+    with open_pipeline(backend="fake", track=True) as pipeline, pytest.raises(ValueError, match="frame 1: expected a timestamp"):
+        list(pipeline.analyze_all(frames))
+
+
+@pytest.mark.parametrize(
+    ("region", "faces"),
+    [((100, 0, 300, 300), 1), (Box(100, 0, 300, 300), 1), ((0.2, 0, 0.6, 0.6), 1), ((0, 0.5, 1, 0.5), 0), ((0, 0, 1, 1), 1)],
+)
+def test_faces_are_looked_for_in_a_region(region: Any, faces: int, photo: Image, fake: list[FakeBackend]) -> None:
+    [(frame, result)] = stream([photo], frames_per_second=25, region=region, backend="fake")
+    assert frame.image.shape == photo.shape
+    assert len(result.readings) == faces
+    assert all(intersection_over_union([face.box], [PHOTO_FACE])[0, 0] > 0.75 for face in result.readings)
+
+
+@pytest.mark.parametrize(
+    "region", ["abcd", (1, 2, 3), 5, (0, 0.5, 600, 300), (0, 0, 600, 300), (-1, 0, 5, 5), (0, 0, float("nan"), 1)]
+)
+def test_regions_that_make_no_sense(region: Any, fake: list[FakeBackend]) -> None:
+    with pytest.raises(UsageError, match=r"`?region"):
+        next(stream([make_image()], frames_per_second=25, region=region, backend="fake"))
+
+
+def test_a_part_of_a_clip(moving_clip: MovingClip, fake: list[FakeBackend]) -> None:
+    results = stream(moving_clip.path, start=0.4, end=0.8, every=3, backend="fake")
+    assert [frame.index for frame, _ in results] == [10, 13, 16, 19]
+
+
+def test_a_result_is_drawn_on_a_copy(photo: Image, fake: list[FakeBackend]) -> None:
+    result = analyze(photo, backend="fake")
+    drawn = draw(photo, result)
+    np.testing.assert_array_equal(drawn, overlay.draw(photo, result.readings))
+    np.testing.assert_array_equal(draw(PHOTO, result), drawn)
+    np.testing.assert_array_equal(draw(PHOTO, result, color="rgb"), drawn[..., ::-1])
+    np.testing.assert_array_equal(draw(make_frame(photo), result), drawn)
+
+
+@pytest.mark.parametrize("result", [None, (), make_reading()])
+def test_only_a_result_is_drawn(result: Any) -> None:
+    with pytest.raises(TypeError, match="expected a FrameResult, got"):
+        draw(make_image(), result)
+
+
+def test_importing_the_package_imports_nothing_heavy() -> None:
+    code = "import emodetect, sys; dir(emodetect); print([name for name in sys.modules if '.' not in name])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    heavy = {"numpy", "cv2", "onnxruntime", "PIL", "pandas", "scipy", "tensorflow", "matplotlib", "click", "asyncio", "logging"}
+    assert "'emodetect'" in done.stdout
+    assert heavy.isdisjoint(ast.literal_eval(done.stdout))
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 3), (1, 3000, 3), (3000, 1, 3)])
@@ -232,7 +404,7 @@ def test_a_pipeline_takes_frames(frame: Any) -> None:
             list(pipeline.analyze_all([frame]))
 
 
-@pytest.mark.parametrize("clip", [None, np.zeros((48, 64, 3), np.uint8), 0])
-def test_a_clip_is_named(clip: Any) -> None:
-    with pytest.raises(TypeError, match="expected the name of a video file, got"):
-        next(emodetect.stream(clip))
+@pytest.mark.parametrize("source", [None, np.zeros((48, 64, 3), np.uint8), 0.5])
+def test_a_stream_has_frames(source: Any) -> None:
+    with pytest.raises(TypeError, match="expected a clip, a camera's number or name, an address, or an iterable of frames"):
+        next(emodetect.stream(source))

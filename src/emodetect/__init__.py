@@ -17,9 +17,11 @@ from typing import TYPE_CHECKING, Any
 from emodetect.system.environment import prepare
 
 if TYPE_CHECKING:
-    from emodetect.api import analyze, open_pipeline, stream
+    from emodetect.api import analyze, classify_faces, draw, open_pipeline, stream
     from emodetect.errors import EmodetectError
     from emodetect.pipeline import EmotionPipeline
+    from emodetect.sinks.records import to_dataframe
+    from emodetect.sources.pictures import load_image
     from emodetect.types import Box, Emotion, EmotionScores, FaceReading, Frame, FrameResult
 
 prepare()
@@ -27,6 +29,10 @@ prepare()
 # Loaded on first use: `emodetect --help` must not wait for NumPy and OpenCV.
 _WHERE = {
     "analyze": "emodetect.api",
+    "classify_faces": "emodetect.api",
+    "draw": "emodetect.api",
+    "load_image": "emodetect.sources.pictures",
+    "to_dataframe": "emodetect.sinks.records",
     "open_pipeline": "emodetect.api",
     "stream": "emodetect.api",
     "EmodetectError": "emodetect.errors",
@@ -49,8 +55,12 @@ __all__ = [
     "Frame",
     "FrameResult",
     "analyze",
+    "classify_faces",
+    "draw",
+    "load_image",
     "open_pipeline",
     "stream",
+    "to_dataframe",
 ]
 
 

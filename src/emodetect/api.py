@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from numbers import Integral, Real
 from pathlib import Path
 
+import numpy as np
 from typing_extensions import TypedDict, Unpack
 
 from emodetect.backends.conventions import ModelConventions
@@ -20,11 +21,13 @@ from emodetect.errors import UsageError
 from emodetect.faces.detector import MinFace
 from emodetect.faces.detectors import DETECTORS, create_detector
 from emodetect.faces.locator import FaceLocator
+from emodetect.faces.region import Region
 from emodetect.pipeline import EmotionPipeline
-from emodetect.sources.images import address_error, read_image
-from emodetect.sources.video import VideoFile
+from emodetect.sources.frames import Source, open_frames
+from emodetect.sources.pictures import Color, Picture, iterate_pictures, load_image, load_named
+from emodetect.sources.video import ClipPart
 from emodetect.text.numbers import MOST_NUMBER
-from emodetect.types import Frame, FrameResult, Image
+from emodetect.types import Box, FaceReading, Frame, FrameResult, Image, kind_of
 
 _MIN_FACE_PHOTO = MinFace(0.05, relative=True)
 _MIN_FACE_CLIP = MinFace(0.1, relative=True)
@@ -33,8 +36,8 @@ _OPTIONAL = ("uncertain_below", "min_face")
 """Numbers that may be None, which stands for a default that depends on other things."""
 
 
-class Options(TypedDict, total=False):
-    """What `analyze` and `stream` pass on to `open_pipeline`."""
+class BackendOptions(TypedDict, total=False):
+    """What `classify_faces` passes on to `open_pipeline`."""
 
     backend: str
     model: str | Path | None
@@ -45,6 +48,11 @@ class Options(TypedDict, total=False):
     max_model_memory: int | str
     views: int
     uncertain_below: float | None
+
+
+class Options(BackendOptions, total=False):
+    """What `analyze` and `stream` pass on to `open_pipeline`."""
+
     detector: str
     verify: bool
     min_face: float | None
@@ -70,8 +78,14 @@ def open_pipeline(
     track: bool = False,
     smoothing: float = 0.3,
     max_failures: int = MAX_FAILURES,
+    region: Box | None = None,
 ) -> Iterator[EmotionPipeline]:
-    """A pipeline to analyse many pictures with; the backend is loaded once and closed at the end.
+    """A pipeline to analyze many pictures with; the backend is loaded once and closed at the end.
+
+    >>> photo = emodetect.Frame(emodetect.load_image("examples/astronaut.jpg"))
+    >>> with emodetect.open_pipeline() as pipeline:
+    ...     print([len(pipeline.analyze(frame).readings) for frame in (photo, photo)])
+    [1, 1]
 
     Args:
         backend: "cnn", "deepface", or a plug-in's name.
@@ -93,6 +107,7 @@ def open_pipeline(
         smoothing: with ``track``, seconds after which 63 % of a change is seen in the scores; 0 for none.
         max_failures: in how many pictures in a row the backend may not fail; before that, their faces have no scores and
             the logger ``emodetect`` warns.
+        region: the part of the pictures in which faces are looked for; None for all of it.
 
     Raises:
         EmodetectError: the backend cannot be loaded, there is no such detector, or an option has a value of another
@@ -129,6 +144,7 @@ def open_pipeline(
             finder,
             verifier=EmbeddedVerifier() if verify and not finder.is_certain else None,
             tracker=finder.tracker() if track else None,
+            region=region,
         )
         smoother = ScoreSmoother(smoothing) if track else None
         yield EmotionPipeline(
@@ -136,44 +152,133 @@ def open_pipeline(
         )
 
 
-def analyze(picture: str | os.PathLike[str] | Image, **options: Unpack[Options]) -> FrameResult:
+def analyze(picture: Picture, *, color: Color = "bgr", **options: Unpack[Options]) -> FrameResult:
     """Read the emotions off the faces in one picture.
 
+    >>> [face] = emodetect.analyze("examples/astronaut.jpg").readings
+    >>> face.scores.dominant.value, face.uncertain
+    ('happy', False)
+
     Args:
-        picture: a file, or uint8 (height, width, 3) BGR.
+        picture: a file, the bytes of one, a PIL image or an array, as `load_image` takes them.
+        color: the order of an array's channels, "bgr" or "rgb".
         **options: as for `open_pipeline`: backend, model, labels, scaling, channels, output_name, views,
-            max_model_memory, uncertain_below, verify, min_face, min_neighbors.
+            max_model_memory, uncertain_below, detector, verify, min_face, min_neighbors.
 
     Raises:
         EmodetectError: the picture cannot be read, or the backend cannot be loaded or fails.
-        TypeError: it is neither a name nor an array.
-        ValueError: it is an array of another shape or type, or has no pixels.
+        TypeError: it is no picture.
+        ValueError: it is an array of another shape or type, or has no pixels; or there is no such order.
     """
-    if isinstance(picture, str) and (error := address_error(picture)):
-        raise error
-    frame = Frame(read_image(Path(picture)) if isinstance(picture, str | os.PathLike) else picture)
+    frame = picture if isinstance(picture, Frame) else Frame(load_image(picture, color=color))
     with open_pipeline(max_failures=1, **options) as pipeline:
         return pipeline.analyze(frame)
 
 
-def stream(
-    clip: str | os.PathLike[str], *, smoothing: float = 0.3, **options: Unpack[Options]
-) -> Iterator[tuple[Frame, FrameResult]]:
-    """Read the emotions off every frame of a clip, in order, one frame in memory at a time.
+def classify_faces(crops: Iterable[Picture], *, color: Color = "bgr", **options: Unpack[BackendOptions]) -> list[FaceReading]:
+    """Read the emotions off faces that are cropped already; nothing is looked for.
+
+    >>> face = emodetect.load_image("examples/astronaut.jpg")[66:160, 177:271]
+    >>> [reading.scores.dominant.value for reading in emodetect.classify_faces([face, face])]
+    ['happy', 'happy']
 
     Args:
-        clip: a video file.
+        crops: one picture for each face, as `load_image` takes them.
+        color: the order of arrays' channels, "bgr" or "rgb".
+        **options: as for `open_pipeline`: backend, model, labels, scaling, channels, output_name, views, max_model_memory,
+            uncertain_below.
+
+    Returns:
+        A reading for each crop, in order. Its box is the whole crop; its ``track_id`` is the crop's number, from 1.
+
+    Raises:
+        EmodetectError: a crop cannot be read, or the backend cannot be loaded or fails.
+        TypeError: what is given is one picture, or a crop is none.
+        ValueError: a crop is an array of another shape or type, or has no pixels; or there is no such order.
+    """
+    pictures = iterate_pictures(crops, "an iterable of cropped faces")
+    images = (load_named(f"crop {number}", crop, color) for number, crop in enumerate(pictures, start=1))
+    with open_pipeline(max_failures=1, detector="none", **options) as pipeline:
+        return [*pipeline.classify_faces(images)]
+
+
+def stream(
+    source: Source,
+    *,
+    start: float = 0.0,
+    end: float | None = None,
+    every: int = 1,
+    region: Box | Sequence[float] | None = None,
+    color: Color = "bgr",
+    frames_per_second: float | None = None,
+    smoothing: float = 0.3,
+    **options: Unpack[Options],
+) -> Generator[tuple[Frame, FrameResult], None, None]:
+    """Read the emotions off frames that come in order, one frame in memory at a time, and follow each face.
+
+    >>> photo = emodetect.load_image("examples/astronaut.jpg")
+    >>> for frame, result in emodetect.stream([photo, photo], frames_per_second=25):
+    ...     print(frame, [face.scores.dominant.value for face in result.readings])
+    Frame(512x512, index=0, timestamp=0) ['happy']
+    Frame(512x512, index=1, timestamp=0.04) ['happy']
+
+    Args:
+        source: a clip, of which every frame is read; a camera's number or name, or an address such as ``rtsp://...``, of which
+            the newest frame is read; or an iterable of frames, or of pictures as `load_image` takes them.
+        start: seconds from which on frames are read: of the clip, since the camera's start, or by the frames' timestamps.
+        end: seconds before which frames are read, or None for all of them.
+        every: of these frames, each N-th is read.
+        region: where faces are looked for: a `Box`, or x, y, width and height. They are pixels or, where none of them is above 1,
+            shares of the picture's sides.
+        color: the order of arrays' channels, "bgr" or "rgb".
+        frames_per_second: the rate of pictures that have no times, such as arrays; None for 25, of which the logger
+            ``emodetect.assumptions`` warns.
         smoothing: as for `open_pipeline`.
         **options: as for `analyze`.
 
     Raises:
-        EmodetectError: the clip cannot be read or the backend cannot be loaded.
-        TypeError: the clip is not the name of a file.
+        EmodetectError: the source cannot be read, the backend cannot be loaded or fails too often, or an option is out of range.
+        TypeError: the source gives no frames.
+        ValueError: a picture is an array of another shape or type, or has no pixels; or there is no such order.
     """
-    if not isinstance(clip, str | os.PathLike):
-        raise TypeError(f"expected the name of a video file, got {type(clip).__name__}; open_pipeline reads pictures in memory")
-    with (
-        VideoFile(Path(clip)) as frames,
-        open_pipeline(track=True, smoothing=smoothing, **options) as pipeline,
-    ):
-        yield from pipeline.analyze_all(frames)
+    part = ClipPart.of(start, end, every)
+    place = None if region is None else Region.of(region)
+    with open_frames(source, part, color=color, frames_per_second=frames_per_second) as (frames, can_wait):
+        first = next(frames, None)
+        if first is None:
+            return
+        box = place and place.box((first.image.shape[1], first.image.shape[0]))
+        with open_pipeline(track=True, smoothing=smoothing, region=box, **options) as pipeline:
+            frames = chain([first], frames)
+            if can_wait:
+                yield from pipeline.analyze_all(frames)
+            else:
+                yield from ((frame, pipeline.analyze(frame)) for frame in frames)
+
+
+def draw(picture: Picture, result: FrameResult, *, color: Color = "bgr") -> Image:
+    """Draw a result on a copy of its picture: boxes, labels and each face's seven scores.
+
+    >>> result = emodetect.analyze("examples/astronaut.jpg")
+    >>> emodetect.draw("examples/astronaut.jpg", result).shape
+    (512, 512, 3)
+
+    Args:
+        picture: the picture, as `load_image` takes it.
+        result: what was read off it.
+        color: the order of an array's channels, and of those that are returned, "bgr" or "rgb".
+
+    Returns:
+        uint8 (height, width, 3), the channels in this order.
+
+    Raises:
+        EmodetectError: the picture cannot be read.
+        TypeError: it is no picture, or the result is none.
+        ValueError: it is an array of another shape or type, or has no pixels; or there is no such order.
+    """
+    from emodetect.drawing import overlay
+
+    if not isinstance(result, FrameResult):
+        raise TypeError(f"expected a FrameResult, got {kind_of(result)}")
+    drawn = overlay.draw(load_image(picture, color=color), result.readings)
+    return drawn if color == "bgr" else np.ascontiguousarray(drawn[..., ::-1])

@@ -23,6 +23,10 @@ from types import ModuleType
 class EmodetectError(Exception):
     """Base of all errors that emodetect raises on purpose; ``exit_code`` is what the process ends with.
 
+    >>> emodetect.analyze("missing.jpg")
+    Traceback (most recent call last):
+    emodetect.errors.SourceError: missing.jpg: no such file
+
     Args:
         message: what happened, to which file.
         parameter: the parameter whose value is wrong, such as "model"; None where it is none of them.

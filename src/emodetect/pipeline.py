@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 
@@ -12,11 +13,19 @@ from emodetect.faces.boxes import crop
 from emodetect.faces.locator import FaceLocator, Sighting
 from emodetect.queues.prefetch import ahead
 from emodetect.stopwatch import Stopwatch
-from emodetect.types import Frame, FrameResult
+from emodetect.types import Box, Face, FaceReading, Frame, FrameResult, Image
+
+_BATCH = 64
+"""Crops that are classified at a time."""
 
 
 class EmotionPipeline:
     """Finds the faces of frames and reads the emotions off them.
+
+    >>> with emodetect.open_pipeline() as pipeline:
+    ...     face = emodetect.load_image("examples/astronaut.jpg")[66:160, 177:271]
+    ...     print([reading.scores.dominant.value for reading in pipeline.classify_faces([face])])
+    ['happy']
 
     Args:
         locator: finds faces; where it follows them, frames must come in order from one source.
@@ -54,6 +63,25 @@ class EmotionPipeline:
         with ahead(frames) as decoded, ahead(map(self._locate, decoded)) as located:
             for found in located:
                 yield found.frame, self._read(found)
+
+    def classify_faces(self, crops: Iterable[Image]) -> Iterator[FaceReading]:
+        """Read the emotions off faces that are cropped already, some at a time.
+
+        Args:
+            crops: uint8 (height, width, 3) BGR, one for each face.
+
+        Yields:
+            A reading for each crop, in order; its box is the whole crop, its ``track_id`` the crop's number, from 1.
+
+        Raises:
+            EmodetectError: the backend failed too often.
+        """
+        numbered = enumerate(crops, start=1)
+        while batch := dict(islice(numbered, _BATCH)):
+            faces = [Face(Box(0, 0, image.shape[1], image.shape[0]), number) for number, image in batch.items()]
+            name = f"crops {faces[0].track_id} to {faces[-1].track_id}"
+            scores = self._scorer.score([*batch.values()], faces, None, frame=name)
+            yield from readings(faces, scores, self._scorer.uncertain_below)
 
     def _locate(self, frame: Frame) -> _Located:
         if not isinstance(frame, Frame):

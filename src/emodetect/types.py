@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +16,11 @@ Image = npt.NDArray[np.uint8]
 
 
 class Emotion(str, Enum):
-    """The seven labels of FER-2013, in its order: the only label order inside the program."""
+    """The seven labels of FER-2013, in its order: the only label order inside the program.
+
+    >>> [emotion.value for emotion in emodetect.Emotion]
+    ['angry', 'disgust', 'fear', 'happy', 'sad', 'surprise', 'neutral']
+    """
 
     ANGRY = "angry"
     DISGUST = "disgust"
@@ -31,39 +37,71 @@ class Emotion(str, Enum):
 EMOTIONS: tuple[Emotion, ...] = tuple(Emotion)
 
 
-def check_image(image: object) -> None:
-    """See that something is a picture, and say what makes one of it.
+def check_image(image: object, channels: Sequence[int] = (3,)) -> None:
+    """Check that something is a picture, and say what makes one of it.
+
+    Args:
+        image: what should be an array.
+        channels: how many channels it may have; with 1 it may also be (height, width).
 
     Raises:
         TypeError: it is no array.
         ValueError: it is an array of another shape or type, or an empty one.
     """
-    expected = "expected a uint8 (height, width, 3) image"
+    shape = "(height, width, 3)" if channels == (3,) else f"(height, width) or (height, width, {alternatives(channels)})"
+    expected = f"expected a uint8 {shape} image"
     if not isinstance(image, np.ndarray):
-        raise TypeError(f"{expected}, BGR, as a NumPy array, got {_article(type(image).__name__)}")
+        raise TypeError(f"{expected}, BGR, as a NumPy array, got {kind_of(image)}")
     got = f"{expected}, got {image.dtype} {image.shape}"
     if image.dtype != np.uint8:
-        hint = "(255 * image).astype(np.uint8) makes one of numbers from 0 to 1"
-        raise ValueError(f"{got}; {hint}" if image.dtype.kind == "f" else got)
-    if image.ndim == 2 or (image.ndim == 3 and image.shape[2] == 1):
-        raise ValueError(f"{got}; cv2.cvtColor(image, cv2.COLOR_GRAY2BGR) makes one of a gray picture")
-    if image.ndim == 3 and image.shape[2] == 4:
-        raise ValueError(f"{got}; image[..., :3] leaves a fourth channel out")
+        raise ValueError(got + _conversion(image))
     if image.ndim == 4:
         raise ValueError(f"{got}; pictures are read one at a time")
-    if image.ndim != 3 or image.shape[2] != 3:
-        raise ValueError(got)
+    depth = 1 if image.ndim == 2 else image.shape[2] if image.ndim == 3 else 0
+    if depth not in channels:
+        raise ValueError(got + _CONVERSIONS.get(depth, _CHANNELS_FIRST if image.shape[:1] in ((1,), (3,)) else ""))
     if image.size == 0:
         raise ValueError(f"{got}, which has no pixels")
 
 
-def _article(noun: str) -> str:
-    return f"{'an' if noun[:1].lower() in 'aeiou' else 'a'} {noun}" if noun != "NoneType" else "None"
+_CONVERSIONS = {
+    1: "; cv2.cvtColor(image, cv2.COLOR_GRAY2BGR) makes one of a gray picture",
+    4: "; image[..., :3] leaves a fourth channel out",
+}
+_CHANNELS_FIRST = "; np.moveaxis(image, 0, -1) puts the channels last"
 
 
-@dataclass(frozen=True)
+def _conversion(image: npt.NDArray[Any]) -> str:
+    """What makes uint8 of an array of numbers of another kind."""
+    if image.dtype.kind not in "biuf" or image.size == 0 or not image.min() >= 0:
+        return ""
+    highest = float(image.max())
+    if highest <= 1:
+        return "; (255 * image).astype(np.uint8) makes one of numbers from 0 to 1"
+    if highest <= 255:
+        return "; image.astype(np.uint8) makes one of numbers from 0 to 255"
+    return "; (image // 257).astype(np.uint8) makes one of numbers of 16 bits" if image.dtype == np.uint16 else ""
+
+
+def kind_of(value: object) -> str:
+    """What a value is, in an error: ``a list``, ``None``."""
+    noun = type(value).__name__
+    return "None" if value is None else f"{'an' if noun[:1].lower() in 'aeiou' else 'a'} {noun}"
+
+
+def alternatives(values: Sequence[object]) -> str:
+    """Values in words: ``1, 3 or 4``."""
+    *others, last = map(str, values)
+    return f"{', '.join(others)} or {last}" if others else last
+
+
+@dataclass(frozen=True, repr=False, eq=False)
 class Frame:
     """A picture with its place in time.
+
+    >>> image = np.zeros((48, 64, 3), np.uint8)
+    >>> emodetect.Frame(image, index=3, timestamp=0.12)
+    Frame(64x48, index=3, timestamp=0.12)
 
     Attributes:
         image: uint8 (height, width, 3), BGR.
@@ -71,8 +109,8 @@ class Frame:
         timestamp: seconds; media time in a clip, time since the start for a camera.
 
     Raises:
-        TypeError: the image is no array.
-        ValueError: the image is an array of another shape or type, or has no pixels.
+        TypeError: the image is no array, or the timestamp no number.
+        ValueError: the image is an array of another shape or type, or has no pixels; or the timestamp is not finite.
     """
 
     image: Image
@@ -81,11 +119,22 @@ class Frame:
 
     def __post_init__(self) -> None:
         check_image(self.image)
+        if not math.isfinite(self.timestamp):
+            raise ValueError(f"expected a timestamp in seconds, got {self.timestamp}")
+
+    def __repr__(self) -> str:
+        height, width = self.image.shape[:2]
+        return f"Frame({width}x{height}, index={self.index}, timestamp={self.timestamp:g})"
 
 
 @dataclass(frozen=True)
 class Box:
-    """A rectangle in whole pixels; (x, y) is its top left corner."""
+    """A rectangle in whole pixels; (x, y) is its top left corner.
+
+    >>> box = emodetect.Box(x=590, y=20, width=100, height=80)
+    >>> box.clipped(width=640, height=480)
+    Box(x=590, y=20, width=50, height=80)
+    """
 
     x: int
     y: int
@@ -120,9 +169,14 @@ class Detection:
     neighbors: int
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class EmotionScores:
-    """How strongly each emotion is read off a face: float32 (7,), 0 to 1, in the order of `EMOTIONS`, sum 1."""
+    """How strongly each emotion is read off a face: float32 (7,), 0 to 1, in the order of `EMOTIONS`, sum 1.
+
+    >>> scores = emodetect.EmotionScores(np.float32([0, 0, 0, 0.75, 0, 0.25, 0]))
+    >>> scores.dominant.value, scores.confidence, scores[emodetect.Emotion.SURPRISE]
+    ('happy', 0.75, 0.25)
+    """
 
     values: npt.NDArray[np.float32]
 
@@ -133,6 +187,10 @@ class EmotionScores:
             raise ValueError(f"expected scores of at least 0, got {self.values.min():.4f}")
         if not np.isclose(self.values.sum(), 1.0, atol=1e-3):
             raise ValueError(f"expected scores that sum to 1, got {self.values.sum():.4f}")
+
+    def __repr__(self) -> str:
+        strongest = sorted(EMOTIONS, key=self.__getitem__, reverse=True)[:3]
+        return f"EmotionScores({', '.join(f'{emotion} {self[emotion]:.0%}' for emotion in strongest)}, ...)"
 
     @property
     def dominant(self) -> Emotion:
@@ -161,9 +219,17 @@ class Face:
     track_id: int
 
 
-@dataclass(frozen=True)
+_DIGITS = 6
+"""To which numbers of the output contract are rounded."""
+
+
+@dataclass(frozen=True, repr=False)
 class FaceReading:
     """What was read off one face of one frame.
+
+    >>> [face] = emodetect.analyze("examples/astronaut.jpg").readings
+    >>> face.shown.value, face.uncertain, face.track_id
+    ('happy', False, 1)
 
     Attributes:
         box: where the face is.
@@ -181,6 +247,15 @@ class FaceReading:
     uncertain_below: float = 0.5
     held: Emotion | None = None
 
+    def __repr__(self) -> str:
+        return f"FaceReading({self._in_words}, {self.box}, track_id={self.track_id})"
+
+    @property
+    def _in_words(self) -> str:
+        if self.scores is None:
+            return "no scores"
+        return f"{'uncertain, ' if self.uncertain else ''}{self.scores.dominant} {self.scores.confidence:.0%}"
+
     @property
     def shown(self) -> Emotion | None:
         """The emotion to show; None where there is none yet, or none that is sure enough."""
@@ -188,10 +263,29 @@ class FaceReading:
             return None
         return self.held or self.scores.dominant
 
+    def as_dict(self) -> dict[str, Any]:
+        """The reading as the output contract has it for a photo; emotion, confidence and scores are None if not known."""
+        scores = self.scores
+        return {
+            "box": self.box.as_dict(),
+            "emotion": scores.dominant.value if scores else None,
+            "confidence": round(scores.confidence, _DIGITS) if scores else None,
+            "uncertain": bool(self.uncertain),
+            "scores": {name: round(score, _DIGITS) for name, score in scores.as_dict().items()} if scores else None,
+        }
 
-@dataclass(frozen=True)
+
+_FEW = 4
+"""Faces that a result's `repr` names."""
+
+
+@dataclass(frozen=True, repr=False)
 class FrameResult:
     """All readings of one frame; what every sink and the overlay consume.
+
+    >>> result = emodetect.analyze("examples/astronaut.jpg")
+    >>> result
+    FrameResult(index=0, timestamp=0, 1 face: happy 100%)
 
     Attributes:
         index: number of the frame in its source.
@@ -207,3 +301,18 @@ class FrameResult:
     readings: tuple[FaceReading, ...]
     seen: tuple[Box, ...] = ()
     timings_ms: Mapping[str, float] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        count = len(self.readings)
+        faces = [reading._in_words for reading in self.readings[:_FEW]] + ["..."] * (count > _FEW)
+        found = f"{count} face{'s' * (count != 1)}{': ' if faces else ''}{', '.join(faces)}"
+        return f"FrameResult(index={self.index}, timestamp={self.timestamp:g}, {found})"
+
+    def as_dict(self) -> dict[str, Any]:
+        """The result as a log of ``video`` and ``live`` holds it; `json.dumps` makes its line.
+
+        >>> emodetect.FrameResult(index=3, timestamp=0.12, readings=()).as_dict()
+        {'frame': 3, 'time': 0.12, 'faces': []}
+        """
+        faces = [{"id": reading.track_id, **reading.as_dict()} for reading in self.readings]
+        return {"frame": int(self.index), "time": round(float(self.timestamp), _DIGITS), "faces": faces}

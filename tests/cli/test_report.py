@@ -10,7 +10,6 @@ from emodetect.backends.metadata import ModelMetadata
 from emodetect.backends.onnx_session import EMBEDDED, model_metadata, open_session
 from emodetect.cli.group import cli
 from emodetect.report.pictures import CopyError
-from emodetect.sinks.records import frame_as_dict
 from tests.builders import MovingClip, make_reading, make_result
 from tests.cli.running import assert_one_line, run, run_on_terminal
 
@@ -19,7 +18,7 @@ from tests.cli.running import assert_one_line, run, run_on_terminal
 def log(tmp_path: Path, moving_clip: MovingClip) -> Path:
     """A log of the clip's first ten frames."""
     records = [
-        frame_as_dict(make_result(make_reading(box), index=index, timestamp=index / 25))
+        make_result(make_reading(box), index=index, timestamp=index / 25).as_dict()
         for index, box in enumerate(moving_clip.boxes[:10])
     ]
     path = tmp_path / "log.jsonl"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from emodetect.errors import OutputError
-from emodetect.sinks.records import RecordWriter, frame_as_dict, image_as_dict, reading_as_dict
+from emodetect.sinks.records import RecordWriter, image_as_dict
 from emodetect.types import EMOTIONS, Box, Emotion, FaceReading, FrameResult
 from tests.builders import make_frame, make_reading, make_result, make_scores, small_disk
 
@@ -35,7 +35,7 @@ def two_faces(index: int = 3, timestamp: float = 0.12) -> FrameResult:
 
 @pytest.mark.parametrize("emotion", EMOTIONS)
 def test_a_reading_as_the_contract_has_it(emotion: Emotion) -> None:
-    result = reading_as_dict(make_reading(Box(1, 2, 3, 4), 9, emotion, 0.7))
+    result = make_reading(Box(1, 2, 3, 4), 9, emotion, 0.7).as_dict()
     assert list(result) == ["box", "emotion", "confidence", "uncertain", "scores"]
     assert result["box"] == {"x": 1, "y": 2, "width": 3, "height": 4}
     assert result["emotion"] == emotion.value
@@ -48,7 +48,7 @@ def test_a_reading_as_the_contract_has_it(emotion: Emotion) -> None:
 
 
 def test_a_face_that_nobody_has_read_yet_has_no_emotion() -> None:
-    result = reading_as_dict(FaceReading(Box(1, 2, 3, 4), 1, None))
+    result = FaceReading(Box(1, 2, 3, 4), 1, None).as_dict()
     assert result["emotion"] is result["confidence"] is result["scores"] is None
     assert result["uncertain"] is True
 
@@ -62,7 +62,7 @@ def test_an_image_as_the_contract_has_it(count: int) -> None:
 
 
 def test_a_frame_as_the_contract_has_it() -> None:
-    result = frame_as_dict(two_faces())
+    result = two_faces().as_dict()
     assert list(result) == ["frame", "time", "faces"]
     assert (result["frame"], result["time"]) == (3, 0.12)
     assert [face["id"] for face in result["faces"]] == [2, 5]
@@ -75,7 +75,7 @@ def test_a_line_of_json_for_every_frame_with_and_without_faces(tmp_path: Path) -
     assert text.endswith("\n")
     assert [line["frame"] for line in lines] == [0, 1, 2]
     assert [len(line["faces"]) for line in lines] == [0, 2, 0]
-    assert lines[1] == frame_as_dict(two_faces(index=1, timestamp=0.04))
+    assert lines[1] == two_faces(index=1, timestamp=0.04).as_dict()
 
 
 def test_csv_columns_and_their_values(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from emodetect.errors import SourceError
-from emodetect.sinks.records import RecordWriter, frame_as_dict
+from emodetect.sinks.records import RecordWriter
 from emodetect.sources.result_log import read_log
 from emodetect.types import Box, Emotion, FaceReading, FrameResult
 from tests.builders import make_frame, make_reading, make_result
@@ -29,11 +29,11 @@ def test_what_was_written_is_read_again(tmp_path: Path) -> None:
         for result in results():
             writer.write(make_frame(), result)
 
-    assert [frame_as_dict(result) for result in read_log(tmp_path / "log.jsonl")] == [frame_as_dict(r) for r in results()]
+    assert [result.as_dict() for result in read_log(tmp_path / "log.jsonl")] == [r.as_dict() for r in results()]
 
 
 def line(**changes: Any) -> str:
-    return json.dumps({**frame_as_dict(results()[1]), **changes}) + "\n"
+    return json.dumps({**results()[1].as_dict(), **changes}) + "\n"
 
 
 @pytest.mark.parametrize(
@@ -109,6 +109,6 @@ def test_a_log_is_refused_by_its_size_before_it_is_read(tmp_path: Path) -> None:
 
 def test_a_log_may_not_hold_more_people_than_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("emodetect.sources.result_log._MOST_PEOPLE", 1)
-    (tmp_path / "log.jsonl").write_text("".join(json.dumps(frame_as_dict(result)) + "\n" for result in results()))
+    (tmp_path / "log.jsonl").write_text("".join(json.dumps(result.as_dict()) + "\n" for result in results()))
     with pytest.raises(SourceError, match="more than 1 people"):
         list(read_log(tmp_path / "log.jsonl"))

@@ -36,10 +36,7 @@ _PROCESSORS = os.cpu_count() or 1
 
 _SYSTEM_FOLDERS = ("/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/local/lib", "/lib", "/lib64", "/opt/rocm/lib", "/nix/store",
                    "/sys/devices/system/cpu", "/sys/devices/system/node")  # fmt: skip
-_SYSTEM_FILES = ("/proc/self/auxv", "/proc/self/cgroup", "/proc/self/cmdline", "/proc/self/maps", "/proc/self/mountinfo",
-                 "/proc/self/stat",
-                 "/proc/self/statm", "/proc/self/status", "/etc/ld.so.cache", "/proc/cpuinfo",
-                 "/proc/meminfo", "/proc/stat", "/dev/urandom", "/dev/random", "/dev/zero")  # fmt: skip
+_SYSTEM_FILES = ("/etc/ld.so.cache", "/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/dev/urandom", "/dev/random", "/dev/zero")
 _NOWHERE = os.devnull
 
 
@@ -146,7 +143,9 @@ def _forbid_files(libc: ctypes.CDLL, readable: Iterable[str], own_folder: str | 
             _allow(libc, ruleset, path, _READ_FILE | _READ_DIR)
         if own_folder is not None:
             _allow(libc, ruleset, own_folder, _READ_FILE | _READ_DIR | _REMOVE_FILE)
-        for path in _SYSTEM_FILES:
+        # What the system tells of the process itself; its folders tell the network connections of all.
+        own = (os.path.join("/proc/self", name) for name in os.listdir("/proc/self"))
+        for path in (*_SYSTEM_FILES, *filter(os.path.isfile, own)):
             _allow(libc, ruleset, path, _READ_FILE)
         _allow(libc, ruleset, _NOWHERE, _READ_FILE | _WRITE_FILE)
         _call(libc, _RESTRICT_SELF, ruleset, 0)

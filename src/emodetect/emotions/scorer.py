@@ -51,14 +51,20 @@ class EmotionScorer:
         return self._backend.uncertain_below if self._uncertain_below is None else self._uncertain_below
 
     def score(
-        self, crops: Sequence[Image], faces: Sequence[Face], timestamp: float, *, frame: str, watch: Stopwatch | None = None
+        self,
+        crops: Sequence[Image],
+        faces: Sequence[Face],
+        timestamp: float | None,
+        *,
+        frame: str,
+        watch: Stopwatch | None = None,
     ) -> dict[int, EmotionScores]:
         """Scores of these faces by track id, all of them classified in one batch; empty where the backend failed.
 
         Args:
             crops: uint8 (height, width, 3) BGR, one per face.
             faces: whose they are.
-            timestamp: the frame's, seconds.
+            timestamp: the frame's, seconds; None for faces that stand alone, whose scores are not smoothed.
             frame: what the frame is called in messages.
             watch: gets the laps "classify" and "smooth".
 
@@ -77,9 +83,9 @@ class EmotionScorer:
             return {}
         self._failures = 0
         watch.lap("classify")
-        result = {}
-        for face, scores in zip(faces, answers, strict=True):
-            result[face.track_id] = self._smoother.update(face.track_id, scores, timestamp) if self._smoother else scores
+        result = {face.track_id: scores for face, scores in zip(faces, answers, strict=True)}
+        if self._smoother is not None and timestamp is not None:
+            result = {number: self._smoother.update(number, scores, timestamp) for number, scores in result.items()}
         watch.lap("smooth")
         return result
 

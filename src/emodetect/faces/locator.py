@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -61,6 +62,7 @@ class FaceLocator:
     ) -> None:
         self._detector, self._verifier, self._tracker, self._region = detector, verifier, tracker, region
         self._search = FaceSearch(detector, every=scan_every if tracker else 0)
+        self._time, self._shape = -math.inf, (0, 0)
 
     @property
     def min_face(self) -> MinFace:
@@ -87,8 +89,14 @@ class FaceLocator:
         Args:
             frame: the next one of its source, where there is a tracker.
             watch: gets the laps "gray", "find", "verify" and "track", of those that were needed.
+
+        Raises:
+            ValueError: there is a tracker, and the frame's time is not after that of the one before; where each frame is
+                scanned it may be the same.
         """
         watch = watch or Stopwatch()
+        if self._tracker is not None:
+            self._follow(frame, self._tracker)
         if self._region is None:
             return self._locate(frame, watch)
         part = replace(frame, image=crop(frame.image, self._region))
@@ -97,6 +105,17 @@ class FaceLocator:
     def outlook(self, timestamp: float) -> Outlook:
         """Where the faces that are shown at this time, seconds, will be from now on; nowhere without a tracker."""
         return self._tracker.outlook(timestamp) if self._tracker else Outlook()
+
+    def _follow(self, frame: Frame, tracker: FaceTracker) -> None:
+        """See that a frame goes on where the last one ended; pictures of another size begin anew."""
+        stands_still = frame.timestamp == self._time and not self._search.is_always_due
+        if frame.timestamp < self._time or stands_still:
+            times = f"expected a timestamp after {self._time:g} s, got {frame.timestamp:g} s"
+            raise ValueError(f"frame {frame.index}: {times}; faces are followed in frames that come in order")
+        if frame.image.shape[:2] != self._shape:
+            tracker.clear()
+            self._search.clear()
+        self._time, self._shape = frame.timestamp, frame.image.shape[:2]
 
     def _locate(self, frame: Frame, watch: Stopwatch) -> Sighting:
         search, tracker = self._search, self._tracker

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from typing_extensions import Self
+
 from emodetect.errors import UsageError
+from emodetect.text.numbers import MOST_NUMBER, check_number
 from emodetect.types import Box
 
 
@@ -17,6 +21,24 @@ class Region:
     width: float
     height: float
     relative: bool
+
+    @classmethod
+    def of(cls, region: Box | Sequence[float]) -> Self:
+        """A box, or x, y, width and height: pixels, or shares of the picture's sides where none of them is above 1.
+
+        Raises:
+            UsageError: it is something else, or pixels and shares are mixed.
+        """
+        if isinstance(region, Box):
+            return cls(*region.as_dict().values(), relative=False)
+        if isinstance(region, str) or not isinstance(region, Iterable) or len(numbers := [*region]) != 4:
+            raise UsageError(f"`region`: expected a Box, or x, y, width and height, got {region!r}", parameter="region")
+        for number in numbers:
+            check_number("region", number, 0, MOST_NUMBER)
+        relative = max(numbers) <= 1
+        if not relative and any(0 < number < 1 for number in numbers):
+            raise UsageError(f"`region`: pixels and shares cannot be mixed, got {region!r}", parameter="region")
+        return cls(*numbers, relative=relative)
 
     def box(self, size: tuple[int, int]) -> Box:
         """The rectangle in whole pixels of a picture of this width and height.

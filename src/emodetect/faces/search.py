@@ -56,9 +56,18 @@ class FaceSearch:
 
     def __init__(self, detector: FaceDetector, *, every: float = SCAN_EVERY) -> None:
         self._detector, self._every = detector, 0.0 if detector.is_certain else every
+        self.full_scans = 0
+        self.clear()
+
+    def clear(self) -> None:
+        """Begin anew, as with pictures of another size."""
         self._looked = self._scanned = float("-inf")
         self._templates: dict[int, tuple[float, FaceTemplate]] = {}
-        self.full_scans = 0
+
+    @property
+    def is_always_due(self) -> bool:
+        """Whether each frame is looked at, whatever its time."""
+        return not self._every
 
     def is_due(self, timestamp: float, places: Sequence[Place]) -> bool:
         """Whether to look at a frame of this time, seconds, at all: not while all faces were found a moment ago."""

@@ -157,6 +157,10 @@ class FaceTracker:
                 self._next_number += 1
         return self.faces(timestamp, size)
 
+    def clear(self) -> None:
+        """Forget all faces; new ones get new numbers."""
+        self._tracks = []
+
     def faces(self, timestamp: float, size: tuple[int, int]) -> tuple[Face, ...]:
         """The faces to show in a frame in which nobody looked, by number, where they should be by now.
 

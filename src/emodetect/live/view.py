@@ -27,6 +27,12 @@ _MIN_FACE_PIXELS = 16.0, 2000.0
 _SMOOTHING_STEP = 0.1
 _MOST_SMOOTHING = 3.0
 
+_SWITCHES = {
+    Command.PAUSE: "paused", Command.MIRROR: "mirror", Command.BARS: "bars", Command.LABELS: "labels",
+    Command.NUMBERS: "numbers", Command.STRIP: "strip", Command.HELP: "help",
+}  # fmt: skip
+"""The attribute of `View` that each command switches on and off."""
+
 
 @dataclass(frozen=True)
 class _Notice:
@@ -66,29 +72,16 @@ class View:
 
     def obey(self, command: Command) -> None:
         """Apply a command to the view; commands that do not concern it are ignored."""
-        match command:
-            case Command.PAUSE:
-                self.paused = not self.paused
-            case Command.MIRROR:
-                self.mirror = not self.mirror
-            case Command.BARS:
-                self.bars = not self.bars
-            case Command.LABELS:
-                self.labels = not self.labels
-            case Command.NUMBERS:
-                self.numbers = not self.numbers
-            case Command.STRIP:
-                self.strip = not self.strip
-            case Command.HELP:
-                self.help = not self.help
-            case Command.LARGER_FACES:
-                self._scale_min_face(_MIN_FACE_STEP)
-            case Command.SMALLER_FACES:
-                self._scale_min_face(1 / _MIN_FACE_STEP)
-            case Command.LESS_SMOOTHING:
-                self._add_smoothing(-_SMOOTHING_STEP)
-            case Command.MORE_SMOOTHING:
-                self._add_smoothing(_SMOOTHING_STEP)
+        if switch := _SWITCHES.get(command):
+            setattr(self, switch, not getattr(self, switch))
+        elif command is Command.LARGER_FACES:
+            self._scale_min_face(_MIN_FACE_STEP)
+        elif command is Command.SMALLER_FACES:
+            self._scale_min_face(1 / _MIN_FACE_STEP)
+        elif command is Command.LESS_SMOOTHING:
+            self._add_smoothing(-_SMOOTHING_STEP)
+        elif command is Command.MORE_SMOOTHING:
+            self._add_smoothing(_SMOOTHING_STEP)
 
     def say(self, phrase: Phrase, about: str = "", **values: object) -> None:
         """Show a message for some seconds. It replaces the previous message on the same subject.

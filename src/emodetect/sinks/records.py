@@ -8,37 +8,29 @@ import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
 from emodetect.errors import OutputError
 from emodetect.sinks.base import Sink
+from emodetect.system.install_hints import pip
 from emodetect.system.output_files import append_whole, check_still_there, open_output
 from emodetect.text.printable import csv_cell
-from emodetect.types import EMOTIONS, FaceReading, Frame, FrameResult
+from emodetect.types import EMOTIONS, FaceReading, Frame, FrameResult, kind_of
+
+if TYPE_CHECKING:
+    import pandas
 
 RECORD_SUFFIXES = (".jsonl", ".csv")
-
-_DIGITS = 6
 
 CSV_COLUMNS = (
     "frame", "time", "id", "x", "y", "width", "height", "emotion", "confidence", "uncertain",
     *(emotion.value for emotion in EMOTIONS),
 )  # fmt: skip
-"""The columns of a CSV log, a row a face."""
+"""The columns of a CSV log, one row per face."""
 
-
-def reading_as_dict(reading: FaceReading) -> dict[str, Any]:
-    """A face's box, emotion and scores as the contract has them; emotion, confidence and scores are None if not known."""
-    scores = reading.scores
-    return {
-        "box": reading.box.as_dict(),
-        "emotion": scores.dominant.value if scores else None,
-        "confidence": round(scores.confidence, _DIGITS) if scores else None,
-        "uncertain": reading.uncertain,
-        "scores": {name: round(score, _DIGITS) for name, score in scores.as_dict().items()} if scores else None,
-    }
+_UNCERTAIN = CSV_COLUMNS.index("uncertain")
 
 
 def image_as_dict(path: str, size: tuple[int, int], readings: Sequence[FaceReading]) -> dict[str, Any]:
@@ -47,14 +39,8 @@ def image_as_dict(path: str, size: tuple[int, int], readings: Sequence[FaceReadi
         "path": path,
         "width": size[0],
         "height": size[1],
-        "faces": [reading_as_dict(reading) for reading in readings],
+        "faces": [reading.as_dict() for reading in readings],
     }
-
-
-def frame_as_dict(result: FrameResult) -> dict[str, Any]:
-    """A frame's result as the contract has it."""
-    faces = [{"id": reading.track_id, **reading_as_dict(reading)} for reading in result.readings]
-    return {"frame": result.index, "time": round(result.timestamp, _DIGITS), "faces": faces}
 
 
 class RecordWriter(Sink):
@@ -84,7 +70,7 @@ class RecordWriter(Sink):
 
     @override
     def write(self, frame: Frame, result: FrameResult) -> None:
-        self._append(_as_csv(csv_rows(frame_as_dict(result))) if self._is_csv else json.dumps(frame_as_dict(result)) + "\n")
+        self._append(_as_csv(csv_rows(result.as_dict())) if self._is_csv else json.dumps(result.as_dict()) + "\n")
 
     def _append(self, text: str) -> None:
         assert self._file is not None
@@ -111,11 +97,49 @@ def _as_csv(rows: Iterable[Sequence[Any]]) -> str:
 
 
 def csv_rows(frame: Mapping[str, Any]) -> list[list[object]]:
-    """A frame as `frame_as_dict` has it, as rows of `CSV_COLUMNS`, one a face."""
+    """A frame as `FrameResult.as_dict` has it, as rows of `CSV_COLUMNS`, one per face, each cell as CSV writes it."""
+    rows = table_rows(frame)
+    for row in rows:
+        row[_UNCERTAIN] = str(row[_UNCERTAIN]).lower()
+    return [[csv_cell(cell) for cell in row] for row in rows]
+
+
+def table_rows(frame: Mapping[str, Any]) -> list[list[Any]]:
+    """The same, each cell with the value that it has there."""
     rows = []
     for face in frame["faces"]:
         scores = face["scores"] or dict.fromkeys(emotion.value for emotion in EMOTIONS)
-        uncertain = str(face["uncertain"]).lower()
-        place = [frame["frame"], frame["time"], face["id"], *face["box"].values()]
-        rows.append([csv_cell(cell) for cell in (*place, face["emotion"], face["confidence"], uncertain, *scores.values())])
+        place = frame["frame"], frame["time"], face["id"], *face["box"].values()
+        rows.append([*place, face["emotion"], face["confidence"], face["uncertain"], *scores.values()])
     return rows
+
+
+def to_dataframe(results: FrameResult | Iterable[FrameResult | tuple[Frame, FrameResult]]) -> pandas.DataFrame:
+    """A table with one row for each face, in the columns of a CSV log.
+
+    >>> table = emodetect.to_dataframe(emodetect.analyze("examples/astronaut.jpg"))
+    >>> table[["frame", "id", "emotion", "uncertain"]].values.tolist()
+    [[0, 1, 'happy', False]]
+
+    Args:
+        results: a result, or several in order, also in pairs as `stream` gives them. All of the rows are in memory.
+
+    Returns:
+        The columns frame, time, id, x, y, width, height, emotion, confidence, uncertain, and one for each emotion. A face without
+        scores has missing values there.
+
+    Raises:
+        ImportError: pandas is not installed.
+        TypeError: there is something else among the results.
+    """
+    try:
+        import pandas
+    except ImportError as error:
+        raise ImportError(f"to_dataframe needs pandas: {pip('install pandas')}") from error
+    rows = []
+    for entry in [results] if isinstance(results, FrameResult) else results:
+        result = entry[1] if isinstance(entry, tuple) and len(entry) == 2 else entry
+        if not isinstance(result, FrameResult):
+            raise TypeError(f"expected a FrameResult, got {kind_of(result)}")
+        rows += table_rows(result.as_dict())
+    return pandas.DataFrame(rows, columns=[*CSV_COLUMNS])

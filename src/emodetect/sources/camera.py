@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -298,6 +299,20 @@ class LiveCapture:
         """Begin to hand out frames of a source that is opened; its time starts now."""
         self._started = self._clock.read()
         self._thread.start()
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Open the source and hand out its newest frame, as often as one is taken, until the end.
+
+        Raises:
+            SourceError: the source cannot be opened, or went away.
+        """
+        while not self.opened(_LOOK_SECONDS):
+            pass
+        self.start()
+        while not self.frames.finished:
+            if (frame := self.frames.take(_LOOK_SECONDS)) is not None:
+                yield frame
+        self.raise_error()
 
     @property
     def elapsed(self) -> float:

@@ -20,6 +20,7 @@ from emodetect.media.pixel_limit import gigabytes, max_file_bytes, max_picture_b
 from emodetect.sources.avif import is_avif, stored_orientations
 from emodetect.sources.exif import exif_orientation
 from emodetect.sources.picture_size import decoded_size, is_animated, jpeg_scans
+from emodetect.sources.pixels import bands, eight_bits, on_white
 from emodetect.system.assumptions import warn_once
 from emodetect.text.printable import looks_like_address, public_name
 from emodetect.text.suggestions import did_you_mean_file, meant_for_another
@@ -38,15 +39,11 @@ UNREAD_SUFFIXES = (".heic", ".heif", ".hif", ".jxl", *_RAW_SUFFIXES)
 _HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
 """What such a file says that it is, in its bytes 8 to 11; cameras also name it .jpg."""
 
-_DEPTHS = 2**10 - 1, 2**12 - 1, 2**14 - 1, 2**16 - 1
-"""Largest values of sensors' pictures, which stand in files of 16 bits as they are."""
-
+_IN_MEMORY = Path("bytes")
+"""What a file that is only in memory is called in messages."""
 
 _MOST_SCANS = 100
 """Of a JPEG; programs write a dozen, and each goes over all of the picture again."""
-
-_BAND = 256
-"""Rows of a picture that are converted at a time."""
 
 
 def find_images(named: Sequence[Path]) -> tuple[dict[Path, SourceError | None], list[Path]]:
@@ -154,6 +151,24 @@ def read_image(path: Path) -> Image:
     data = _read_file(path)
     if not data.size:
         raise SourceError(f"{path}: the file is empty")
+    return _decoded(path, data)
+
+
+def read_image_bytes(content: bytes | bytearray | memoryview) -> Image:
+    """Read a picture's file that is in memory, as `read_image` reads one.
+
+    Raises:
+        SourceError: the bytes are no picture, or cut short.
+    """
+    if (size := memoryview(content).nbytes) > max_file_bytes():
+        raise _too_large(_IN_MEMORY, size)
+    if not size:
+        raise SourceError(f"{_IN_MEMORY}: expected the content of a picture's file, got none")
+    return _decoded(_IN_MEMORY, np.frombuffer(bytes(content), np.uint8))
+
+
+def _decoded(path: Path, data: npt.NDArray[np.uint8]) -> Image:
+    """The picture in a file of this content; the path is only named in messages."""
     _check_size(path, data)
     orientations = _own_orientations(path, data.tobytes())
     as_stored = 0 if orientations is None else cv2.IMREAD_IGNORE_ORIENTATION
@@ -172,7 +187,7 @@ def read_image(path: Path) -> Image:
             raise SourceError(f"{path}: {kind} cannot be read here; export it as JPEG")
         raise SourceError(f"{path}: not an image that can be read, or cut short{meant_for_another(path, 'image')}")
     alpha = None if whole is None else _alpha(whole, image)
-    picture = _eight_bits(image) if alpha is None else _on_white(_eight_bits(image), alpha)
+    picture = eight_bits(image) if alpha is None else on_white(eight_bits(image), alpha)
     for orientation in orientations or ():
         picture = orientation.upright(picture)
     return picture
@@ -211,8 +226,7 @@ def _read_file(path: Path) -> npt.NDArray[np.uint8]:
         if not stat.S_ISREG(found.st_mode):
             raise SourceError(f"{path}: is not a file but a pipe, a socket or a device")
         if found.st_size > max_file_bytes():
-            size, most = gigabytes(found.st_size), gigabytes(max_file_bytes())
-            raise SourceError(f"{path}: is a file of {size}; a picture's may have {most} at most (`max_pixels`)")
+            raise _too_large(path, found.st_size)
         return np.fromfile(path, np.uint8, count=found.st_size or -1)
     except FileNotFoundError:
         raise address_error(str(path)) or SourceError(f"{path}: no such file{did_you_mean_file(path)}") from None
@@ -220,6 +234,11 @@ def _read_file(path: Path) -> npt.NDArray[np.uint8]:
         raise SourceError(f"{path}: cannot be read ({error.strerror or error})") from error
     except ValueError as error:  # the character NUL
         raise SourceError(f"{path}: is no name of a file ({error})") from error
+
+
+def _too_large(path: Path, count: int) -> SourceError:
+    size, most = gigabytes(count), gigabytes(max_file_bytes())
+    return SourceError(f"{path}: is a file of {size}; a picture's may have {most} at most (`max_pixels`)")
 
 
 def address_error(name: str) -> SourceError | None:
@@ -259,31 +278,6 @@ def _unread_kind(path: Path, start: bytes) -> str | None:
     return suffix[1:].upper() if suffix in UNREAD_SUFFIXES else None
 
 
-def _eight_bits(image: npt.NDArray[Any]) -> Image:
-    """Values of any kind as uint8."""
-    if image.dtype == np.uint8:
-        return image
-    if image.dtype == np.uint16:
-        peak = int(image.max())
-        low, high = 0.0, float(next(most for most in _DEPTHS if peak <= most))
-    else:
-        ends = [(float(band.min()), float(band.max())) for band in (_finite(image[rows]) for rows in _bands(image))]
-        low, high = min(0.0, *(least for least, _ in ends)), max(1.0, *(most for _, most in ends))
-    eight = np.empty(image.shape, np.uint8)
-    for rows in _bands(image):
-        eight[rows] = cv2.convertScaleAbs(_finite(image[rows]) - np.float32(low), alpha=255 / (high - low))
-    return eight
-
-
-def _finite(values: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-    return np.asarray(np.nan_to_num(values.astype(np.float32), copy=False, posinf=0, neginf=0), np.float32)
-
-
-def _bands(image: npt.NDArray[Any]) -> Iterator[slice]:
-    """Rows of a picture, some at a time: numbers with a point take several times its memory."""
-    return (slice(top, top + _BAND) for top in range(0, image.shape[0], _BAND))
-
-
 def _alpha(whole: npt.NDArray[Any], image: npt.NDArray[Any]) -> npt.NDArray[Any] | None:
     """How opaque each pixel is, uint8 or uint16 (height, width, 1), where the highest number is opaque; None where all are.
 
@@ -298,16 +292,8 @@ def _alpha(whole: npt.NDArray[Any], image: npt.NDArray[Any]) -> npt.NDArray[Any]
             turned = np.rot90(mirrored, quarters)
             # Where none of the eight ways fits, the fourth channel is something else, black ink for instance.
             if turned.shape[:2] == image.shape[:2] and all(
-                np.array_equal(turned[rows, :, :3], image[rows]) for rows in _bands(image)
+                np.array_equal(turned[rows, :, :3], image[rows]) for rows in bands(image)
             ):
                 alpha = turned[..., 3:]
                 return None if alpha.min() == np.iinfo(whole.dtype).max else alpha
     return None
-
-
-def _on_white(image: Image, alpha: npt.NDArray[Any]) -> Image:
-    result = np.empty_like(image)
-    for rows in _bands(image):
-        opacity = alpha[rows].astype(np.float32) / np.float32(np.iinfo(alpha.dtype).max)
-        result[rows] = np.rint(255 + opacity * (image[rows].astype(np.float32) - 255))
-    return result

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import subprocess
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from typing_extensions import Self
 
-from emodetect.errors import OutputError, SourceError
+from emodetect.errors import OutputError, SourceError, UsageError
 from emodetect.media.capture_options import capture_options
 from emodetect.media.ffmpeg import ffmpeg_program
 from emodetect.media.letterbox import letterbox_filter
@@ -28,12 +28,13 @@ from emodetect.sources.frozen import FrozenWatch
 from emodetect.system.assumptions import warn_once
 from emodetect.system.child_processes import kill_child, start_child
 from emodetect.system.native_output import quiet_native_output
+from emodetect.text.numbers import MOST_NUMBER, check_number
 from emodetect.text.suggestions import meant_for_another
 from emodetect.types import Frame, Image
 
 _log = logging.getLogger(__name__)
 
-_DEFAULT_RATE = 25.0
+DEFAULT_RATE = 25.0
 """Frames a second where a file does not say."""
 
 _DELAY = 0.05
@@ -76,10 +77,44 @@ class ClipPart:
     end: float = math.inf
     every: int = 1
 
+    @classmethod
+    def of(cls, start: float = 0.0, end: float | None = None, every: int = 1) -> Self:
+        """The part between two times; without an end it is open.
+
+        Raises:
+            UsageError: a number is out of range, or the part ends before it begins.
+        """
+        check_number("start", start, 0, MOST_NUMBER)
+        check_number("every", every, 1, MOST_NUMBER, whole=True)
+        if end is None:
+            return cls(start, every=every)
+        check_number("end", end, 0, math.inf)
+        if end <= start:
+            raise UsageError(f"end: {end:g} s is not after the start, {start:g} s")
+        return cls(start, end, every)
+
     def __str__(self) -> str:
         """The part in words."""
         end = "" if math.isinf(self.end) else f" to {self.end:g} s"
         return f"from {self.start:g} s{end}" + (f", one frame in {self.every}" if self.every > 1 else "")
+
+    def of_frames(self, frames: Iterable[Frame]) -> Iterator[Frame]:
+        """The wanted ones of frames that come in order; none is asked for after the end.
+
+        Raises:
+            SourceError: there are frames, but none in this part.
+        """
+        reached, time = 0, None
+        for frame in frames:
+            time = frame.timestamp
+            if time >= self.end:
+                break
+            if time >= self.start:
+                if reached % self.every == 0:
+                    yield frame
+                reached += 1
+        if not reached and time is not None:
+            raise SourceError(f"the source has no frame {self}; its last one is at {time:.2f} s")
 
 
 WHOLE = ClipPart()
@@ -146,7 +181,7 @@ class VideoFile:
         self.is_untimed = facts.is_untimed
         self._knows_rate = not facts.is_untimed or facts.rate is not None
         rate = float(facts.rate or 0 if facts.is_untimed else self._capture.get(cv2.CAP_PROP_FPS))
-        self.frames_per_second = rate if 0 < rate <= 1000 else _DEFAULT_RATE
+        self.frames_per_second = rate if 0 < rate <= 1000 else DEFAULT_RATE
         self.frame_count = max(0, int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT)))
         self._filters = "yadif=deint=interlaced," if facts.is_interlaced else ""
         if not facts.has_pictures:
