@@ -17,7 +17,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from emodetect.benchmark.measure import Bench, Configuration
+from emodetect.backends.registry import BackendSettings
+from emodetect.benchmark.measure import Bench
 from emodetect.benchmark.startup import measure_start
 from emodetect.benchmark.synthetic_clip import portrait_path, write_made_clip
 from emodetect.benchmark.tutorial import ensure_deepface_weights
@@ -85,8 +86,8 @@ def measure(arguments: argparse.Namespace) -> None:
         starts = shown(compare_starts(arguments.rounds, deepface=deepface))
         eight = shown(compare_eight_faces(folder, arguments.rounds))
         found = shown(count_faces(folder))
-        measured = [Configuration(), *([Configuration("deepface")] if deepface else [])]
-        measured += [Configuration("cnn", arguments.model)] if arguments.model else []
+        measured = [BackendSettings(), *([BackendSettings("deepface")] if deepface else [])]
+        measured += [BackendSettings("cnn", arguments.model)] if arguments.model else []
         bench = Bench(
             source,
             frames=arguments.frames,
@@ -212,7 +213,7 @@ def compare_eight_faces(folder: Path, rounds: int) -> str:
         write_made_clip(folder / f"{faces}.mp4", frames=100, size=(1280, 720), faces=faces)
     for _ in range(rounds):
         for faces, values in rates.items():
-            [record] = Bench(folder / f"{faces}.mp4", frames=100, rounds=1, options_of=start_options).measure([Configuration()])
+            [record] = Bench(folder / f"{faces}.mp4", frames=100, rounds=1, options_of=start_options).measure([BackendSettings()])
             values.append(record["frames_per_second"])
     one, eight = median(rates[1]), median(rates[8])
     return table(

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs the live window on an endless stream and watches memory, threads, open files and frames a second. See README.md."""
+"""Runs the live window on an endless stream and watches memory, threads, open files and frames per second. See README.md."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from screen import screen
 from emodetect.benchmark.synthetic_clip import write_made_clip
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
-SHOWN = {"memory_mb": "memory, MiB", "threads": "threads", "files": "open files", "frames_per_second": "frames tracked a second"}
+SHOWN = {"memory_mb": "memory, MiB", "threads": "threads", "files": "open files", "frames_per_second": "tracked fps"}
 
 _PATIENCE = 60.0
 """Seconds after its time within which a run must have ended."""
@@ -52,7 +52,7 @@ def main() -> None:
 
 @contextmanager
 def stream(folder: Path) -> Iterator[str]:
-    """An endless stream of a made clip at 25 frames a second, for one viewer; yields its address."""
+    """An endless stream of a synthetic clip at 25 frames per second, for one viewer; yields its address."""
     clip = folder / "clip.mp4"
     write_made_clip(clip, frames=250)
     with socket.socket() as free:

@@ -115,7 +115,7 @@ def main() -> None:
             clip = Path(name) / f"{speed}.mp4"
             truth = write_walking_clip(clip, frames=round(RATE * arguments.seconds), speed=speed, frames_per_second=RATE)
             for label, make in BACKENDS.items():
-                print(f"{label}, {speed} widths a second", file=sys.stderr)
+                print(f"{label}, {speed} widths per second", file=sys.stderr)
                 rows.append({"backend": label, "speed": speed, **measure(clip, truth, make)})
     print(table(rows))
     text = json.dumps({"load": os.getloadavg()[0], "cores": os.cpu_count(), "rows": rows}, indent=2)
@@ -157,7 +157,7 @@ def overlap(result: FrameResult, truth: Box) -> float:
 
 def table(rows: Sequence[dict[str, Any]]) -> str:
     """The figures in Markdown."""
-    header = ["backend", "face's widths a second", "shown", "delay, ms: median (95th percentile)", "IoU: median (5th percentile)"]
+    header = ["backend", "face widths per second", "shown", "delay, ms: median (95th percentile)", "IoU: median (5th percentile)"]
     cells = [
         [
             row["backend"], f"{row['speed']:g}", f"{row['share_shown']:.1%} of {row['captured']}",

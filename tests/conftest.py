@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 from collections.abc import Generator
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -24,17 +25,32 @@ if hasattr(signal, "SIGQUIT"):
 SLOW_HELPERS = {"tests.cli.running", "tests.cli.desktop", "tests.model_files"}
 """Modules of helpers that start the program, open windows, or load TensorFlow."""
 
+SLOW_MODULES = {
+    "test_browser",
+    "test_file_backend",
+    "test_keras2",
+    "test_measure_script",
+    "test_mirrored",
+    "test_nasty_values",
+    "test_search",
+}
+"""Modules of tests that do so in other ways, or compute for long, in whatever folder they are."""
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests that `-m "not slow"` leaves out."""
+    names = {path.stem for path in Path(__file__).parent.rglob("test_*.py")}
+    assert names >= SLOW_MODULES, f"there is no {SLOW_MODULES - names}"
     for item in items:
         if isinstance(item, pytest.Function) and is_slow(item.module):
             item.add_marker(pytest.mark.slow)
 
 
 def is_slow(module: ModuleType) -> bool:
-    """Whether the tests of a module start processes, or use a helper that does."""
-    return any(value is subprocess or getattr(value, "__module__", None) in SLOW_HELPERS for value in vars(module).values())
+    """Whether the tests of a module start processes, use a helper that does, or are known to take long."""
+    return module.__name__.rpartition(".")[2] in SLOW_MODULES or any(
+        value is subprocess or getattr(value, "__module__", None) in SLOW_HELPERS for value in vars(module).values()
+    )
 
 
 @pytest.hookimpl(wrapper=True)

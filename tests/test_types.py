@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from typing import Any
 
 import numpy as np
@@ -167,3 +168,47 @@ def test_scores_by_emotion(emotion: Emotion) -> None:
 )
 def test_what_a_reading_shows(reading: FaceReading, expected: Emotion | None) -> None:
     assert reading.shown is expected
+
+
+MANY = tuple(make_reading(Box(10_000 + number, 20_000, 1_000, 1_000), 100_000 + number, uncertain=True) for number in range(200))
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (Frame(np.zeros((480, 640, 3), np.uint8), 7, 0.12345678), "Frame(640x480, index=7, timestamp=0.123457)"),
+        (make_scores(Emotion.SAD, 0.7), "EmotionScores(sad 70%, angry 9%, disgust 7%, ...)"),
+        (make_reading(track_id=4), "FaceReading(happy 70%, Box(x=100, y=60, width=80, height=90), track_id=4)"),
+        (make_reading(uncertain=True), "FaceReading(happy 70%?, Box(x=100, y=60, width=80, height=90), track_id=1)"),
+        (FaceReading(make_box(), 1, None), "FaceReading(no scores, Box(x=100, y=60, width=80, height=90), track_id=1)"),
+        (FrameResult(3, 0.12, ()), "FrameResult(index=3, timestamp=0.12, 0 faces)"),
+        (FrameResult(3, 0.12, (make_reading(),)), "FrameResult(index=3, timestamp=0.12, 1 face: happy 70%)"),
+        (
+            FrameResult(10**6, 1e9, MANY),
+            "FrameResult(index=1000000, timestamp=1e+09, 200 faces: happy 70%?, happy 70%?, happy 70%?, ...)",
+        ),
+    ],
+)
+def test_a_value_fits_a_line(value: object, text: str) -> None:
+    assert repr(value) == text
+    assert len(text) <= 100
+
+
+def test_numbers_of_numpy_become_json() -> None:
+    reading = dataclasses.replace(make_reading(), uncertain=np.bool_(True))  # type: ignore[arg-type]
+    result = FrameResult(np.int64(3), np.float32(0.5), (reading,))  # type: ignore[arg-type]
+    record = json.loads(json.dumps(result.as_dict()))
+    assert (record["frame"], record["time"], record["faces"][0]["uncertain"]) == (3, 0.5, True)
+
+
+@pytest.mark.parametrize("timestamp", [float("nan"), float("inf")])
+def test_a_frame_has_a_finite_time(timestamp: float) -> None:
+    with pytest.raises(ValueError, match="expected a timestamp in seconds, got"):
+        Frame(np.zeros((1, 1, 3), np.uint8), timestamp=timestamp)
+
+
+def test_frames_are_compared_without_an_error() -> None:
+    frame = Frame(np.zeros((2, 2, 3), np.uint8))
+    assert frame == frame
+    assert frame != Frame(frame.image.copy())
+    assert len({frame, frame}) == 1

@@ -4,36 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import chain
-from numbers import Integral, Real
 from pathlib import Path
 
 import numpy as np
 from typing_extensions import TypedDict, Unpack
 
 from emodetect.backends.conventions import ModelConventions
-from emodetect.backends.limits import MAX_MODEL_MEMORY, parse_size
-from emodetect.backends.registry import MOST_VIEWS, create_backend
-from emodetect.backends.verifier import EmbeddedVerifier
-from emodetect.emotions.scorer import MAX_FAILURES, EmotionScorer
-from emodetect.emotions.smoother import ScoreSmoother
+from emodetect.backends.limits import parse_size
+from emodetect.backends.registry import BackendSettings
 from emodetect.errors import UsageError
-from emodetect.faces.detector import MinFace
-from emodetect.faces.detectors import DETECTORS, create_detector
-from emodetect.faces.locator import FaceLocator
+from emodetect.faces.detector import DetectorSettings, MinFace
 from emodetect.faces.region import Region
-from emodetect.pipeline import EmotionPipeline
+from emodetect.pipeline import EmotionPipeline, build_pipeline
+from emodetect.settings.pipeline import CLIPS, PHOTOS, PipelineSettings
 from emodetect.sources.frames import Source, open_frames
 from emodetect.sources.pictures import Color, Picture, iterate_pictures, load_image, load_named
 from emodetect.sources.video import ClipPart
-from emodetect.text.numbers import MOST_NUMBER
 from emodetect.types import Box, FaceReading, Frame, FrameResult, Image, kind_of
-
-_MIN_FACE_PHOTO = MinFace(0.05, relative=True)
-_MIN_FACE_CLIP = MinFace(0.1, relative=True)
-
-_OPTIONAL = ("uncertain_below", "min_face")
-"""Numbers that may be None, which stands for a default that depends on other things."""
 
 
 class BackendOptions(TypedDict, total=False):
@@ -62,23 +51,23 @@ class Options(BackendOptions, total=False):
 @contextmanager
 def open_pipeline(
     *,
-    backend: str = "cnn",
+    backend: str = BackendSettings.name,
     model: str | Path | None = None,
     labels: Sequence[str] | None = None,
     scaling: str | tuple[float, float] | None = None,
     channels: str | None = None,
     output_name: str | None = None,
-    max_model_memory: int | str = MAX_MODEL_MEMORY,
-    views: int = 1,
-    uncertain_below: float | None = None,
-    detector: str = DETECTORS[0],
-    verify: bool = True,
+    max_model_memory: int | str = BackendSettings.max_model_memory,
+    views: int = BackendSettings.views,
+    uncertain_below: float | None = PipelineSettings.uncertain_below,
+    detector: str = DetectorSettings.name,
+    verify: bool = PipelineSettings.verify,
     min_face: float | None = None,
-    min_neighbors: int = 5,
-    track: bool = False,
-    smoothing: float = 0.3,
-    max_failures: int = MAX_FAILURES,
-    region: Box | None = None,
+    min_neighbors: int = DetectorSettings.min_neighbors,
+    track: bool = PipelineSettings.track,
+    smoothing: float = CLIPS.smoothing,
+    max_failures: int = PipelineSettings.max_failures,
+    region: Box | None = PipelineSettings.region,
 ) -> Iterator[EmotionPipeline]:
     """A pipeline to analyze many pictures with; the backend is loaded once and closed at the end.
 
@@ -113,43 +102,31 @@ def open_pipeline(
         EmodetectError: the backend cannot be loaded, there is no such detector, or an option has a value of another
             type or out of range.
     """
-    for name, text, kinds in (("backend", backend, str), ("detector", detector, str), ("model", model, str | Path | None)):
-        if not isinstance(text, kinds):
-            raise UsageError(f"{name}: expected a name{' or a file' if name == 'model' else ''}, got {text!r}")
-    for name, number, kind, least, most in (
-        ("uncertain_below", uncertain_below, Real, 0, 1),
-        ("min_face", min_face, Real, 1e-3, MOST_NUMBER),
-        ("min_neighbors", min_neighbors, Integral, 1, 1000),
-        ("smoothing", smoothing, Real, 0, MOST_NUMBER),
-        ("views", views, Integral, 1, MOST_VIEWS),
-        ("max_failures", max_failures, Integral, 1, MOST_NUMBER),
-    ):
-        if number is None and name in _OPTIONAL:
-            continue
-        if not isinstance(number, kind) or isinstance(number, bool):
-            raise UsageError(f"{name}: expected a {'whole number' if kind is Integral else 'number'}, got {number!r}")
-        if not least <= number <= most:
-            raise UsageError(f"{name}: {number} is out of range, {least:g} to {most:g}")
-    smallest = _MIN_FACE_CLIP if track else _MIN_FACE_PHOTO
-    if min_face is not None:
-        smallest = MinFace(min_face, relative=min_face < 1)
+    defaults = CLIPS if track else PHOTOS
     if detector == "none" and min_face is not None:
         raise UsageError("min_face does not go with detector='none': no face is looked for")
-    finder = create_detector(detector, min_face=smallest, min_neighbors=min_neighbors)
-    conventions = ModelConventions.of(labels, scaling, channels, output_name)
-    memory = max_model_memory if isinstance(max_model_memory, int) else parse_size(str(max_model_memory))
-    path = None if model is None else str(model)
-    with create_backend(backend, path, conventions, views, max_model_memory=memory) as loaded:
-        locator = FaceLocator(
-            finder,
-            verifier=EmbeddedVerifier() if verify and not finder.is_certain else None,
-            tracker=finder.tracker() if track else None,
-            region=region,
-        )
-        smoother = ScoreSmoother(smoothing) if track else None
-        yield EmotionPipeline(
-            locator, EmotionScorer(loaded, smoother, uncertain_below=uncertain_below, max_failures=max_failures)
-        )
+    settings = replace(
+        defaults,
+        backend=BackendSettings(
+            backend,
+            str(model) if isinstance(model, Path) else model,
+            ModelConventions.of(labels, scaling, channels, output_name),
+            views,
+            max_model_memory if isinstance(max_model_memory, int) else parse_size(str(max_model_memory)),
+        ),
+        detector=DetectorSettings(
+            detector,
+            min_neighbors=min_neighbors,
+            min_face=defaults.detector.min_face if min_face is None else MinFace.of(min_face),
+        ),
+        verify=verify,
+        region=region,
+        smoothing=smoothing,
+        uncertain_below=uncertain_below,
+        max_failures=max_failures,
+    )
+    with build_pipeline(settings) as pipeline:
+        yield pipeline
 
 
 def analyze(picture: Picture, *, color: Color = "bgr", **options: Unpack[Options]) -> FrameResult:
@@ -211,7 +188,7 @@ def stream(
     region: Box | Sequence[float] | None = None,
     color: Color = "bgr",
     frames_per_second: float | None = None,
-    smoothing: float = 0.3,
+    smoothing: float = CLIPS.smoothing,
     **options: Unpack[Options],
 ) -> Generator[tuple[Frame, FrameResult], None, None]:
     """Read the emotions off frames that come in order, one frame in memory at a time, and follow each face.

@@ -1,17 +1,25 @@
-"""The one way from a frame to its result."""
+"""The one way from a frame to its result, and what builds it from settings."""
 
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
+from types import TracebackType
 
 import numpy as np
+from typing_extensions import Self
 
+from emodetect.backends.base import EmotionBackend
+from emodetect.backends.verifier import EmbeddedVerifier
 from emodetect.emotions.scorer import EmotionScorer, readings
+from emodetect.emotions.smoother import ScoreSmoother
 from emodetect.faces.boxes import crop
+from emodetect.faces.detectors import create_detector
 from emodetect.faces.locator import FaceLocator, Sighting
+from emodetect.faces.search import SCAN_EVERY
 from emodetect.queues.prefetch import ahead
+from emodetect.settings.pipeline import PipelineSettings
 from emodetect.stopwatch import Stopwatch
 from emodetect.types import Box, Face, FaceReading, Frame, FrameResult, Image
 
@@ -23,20 +31,36 @@ class EmotionPipeline:
     """Finds the faces of frames and reads the emotions off them.
 
     >>> with emodetect.open_pipeline() as pipeline:
-    ...     face = emodetect.load_image("examples/astronaut.jpg")[66:160, 177:271]
-    ...     print([reading.scores.dominant.value for reading in pipeline.classify_faces([face])])
-    ['happy']
+    ...     print(type(pipeline).__name__)
+    EmotionPipeline
+
+    A context manager: entering it loads the backend, leaving it closes that. One whose backend is loaded need not be entered.
 
     Args:
         locator: finds faces; where it follows them, frames must come in order from one source.
         scorer: reads emotions.
+
+    Attributes:
+        locator: as given.
+        scorer: as given.
     """
 
     def __init__(self, locator: FaceLocator, scorer: EmotionScorer) -> None:
-        self._locator, self._scorer = locator, scorer
+        self.locator, self.scorer = locator, scorer
+
+    def __enter__(self) -> Self:
+        self.scorer.backend.__enter__()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.scorer.backend.__exit__(kind, error, trace)
 
     def analyze(self, frame: Frame, *, name: str | None = None) -> FrameResult:
         """Find, follow and read all faces of a frame.
+
+        >>> with emodetect.open_pipeline() as pipeline:
+        ...     print(pipeline.analyze(emodetect.Frame(emodetect.load_image("examples/astronaut.jpg"))))
+        FrameResult(index=0, timestamp=0, 1 face: happy 100%)
 
         Args:
             frame: the next one of its source, where faces are followed.
@@ -50,6 +74,12 @@ class EmotionPipeline:
 
     def analyze_all(self, frames: Iterable[Frame]) -> Generator[tuple[Frame, FrameResult], None, None]:
         """Analyze frames in order, as `analyze` does one by one, with decoding and locating in threads of their own.
+
+        >>> photo = emodetect.load_image("examples/astronaut.jpg")
+        >>> with emodetect.open_pipeline(track=True) as pipeline:
+        ...     results = pipeline.analyze_all(emodetect.Frame(photo, index, index / 25) for index in range(3))
+        ...     print([face.track_id for _, result in results for face in result.readings])
+        [1, 1, 1]
 
         Finding faces in one frame does not wait for the emotions in the one before. Close the iterator, if it is left early,
         to end the threads.
@@ -67,6 +97,11 @@ class EmotionPipeline:
     def classify_faces(self, crops: Iterable[Image]) -> Iterator[FaceReading]:
         """Read the emotions off faces that are cropped already, some at a time.
 
+        >>> face = emodetect.load_image("examples/astronaut.jpg")[66:160, 177:271]
+        >>> with emodetect.open_pipeline() as pipeline:
+        ...     print([reading.scores.dominant.value for reading in pipeline.classify_faces([face])])
+        ['happy']
+
         Args:
             crops: uint8 (height, width, 3) BGR, one for each face.
 
@@ -80,23 +115,23 @@ class EmotionPipeline:
         while batch := dict(islice(numbered, _BATCH)):
             faces = [Face(Box(0, 0, image.shape[1], image.shape[0]), number) for number, image in batch.items()]
             name = f"crops {faces[0].track_id} to {faces[-1].track_id}"
-            scores = self._scorer.score([*batch.values()], faces, None, frame=name)
-            yield from readings(faces, scores, self._scorer.uncertain_below)
+            scores = self.scorer.score([*batch.values()], faces, None, frame=name)
+            yield from readings(faces, scores, self.scorer.uncertain_below)
 
     def _locate(self, frame: Frame) -> _Located:
         if not isinstance(frame, Frame):
             hint = "; Frame(image) makes one of a picture" if isinstance(frame, np.ndarray) else ""
             raise TypeError(f"expected a Frame, got {type(frame).__name__}{hint}")
         watch = Stopwatch()
-        return _Located(frame, self._locator.locate(frame, watch), watch.laps_ms)
+        return _Located(frame, self.locator.locate(frame, watch), watch.laps_ms)
 
     def _read(self, found: _Located, name: str | None = None) -> FrameResult:
         frame, faces, watch = found.frame, found.sighting.faces, Stopwatch()
         crops = [crop(frame.image, face.box) for face in faces]
         watch.lap("crop")
         name = name or f"frame {frame.index}"
-        scores = self._scorer.score(crops, faces, frame.timestamp, frame=name, watch=watch)
-        found_readings = readings(faces, scores, self._scorer.uncertain_below)
+        scores = self.scorer.score(crops, faces, frame.timestamp, frame=name, watch=watch)
+        found_readings = readings(faces, scores, self.scorer.uncertain_below)
         return FrameResult(frame.index, frame.timestamp, found_readings, found.sighting.seen, found.timings_ms | watch.laps_ms)
 
 
@@ -107,3 +142,39 @@ class _Located:
     frame: Frame
     sighting: Sighting
     timings_ms: dict[str, float]
+
+
+def build_pipeline(settings: PipelineSettings, backend: EmotionBackend | None = None) -> EmotionPipeline:
+    """Build a pipeline; enter it to load its backend.
+
+    Args:
+        settings: what it is made of.
+        backend: one that is loaded already, as for several pipelines; None makes the one of the settings.
+
+    Raises:
+        EmodetectError: there is no such detector, backend or file, or they do not take these options.
+    """
+    locator = build_locator(settings)
+    scorer = EmotionScorer(
+        settings.backend.create() if backend is None else backend,
+        ScoreSmoother(settings.smoothing) if settings.track else None,
+        uncertain_below=settings.uncertain_below,
+        max_failures=settings.max_failures,
+    )
+    return EmotionPipeline(locator, scorer)
+
+
+def build_locator(settings: PipelineSettings) -> FaceLocator:
+    """Build the part of a pipeline that finds faces.
+
+    Raises:
+        EmodetectError: there is no such detector or file.
+    """
+    detector = create_detector(settings.detector)
+    return FaceLocator(
+        detector,
+        verifier=EmbeddedVerifier() if settings.verify and not detector.is_certain else None,
+        tracker=detector.tracker() if settings.track else None,
+        scan_every=0 if settings.hide_faces else SCAN_EVERY,
+        region=settings.region,
+    )

@@ -132,8 +132,8 @@ class Box:
     """A rectangle in whole pixels; (x, y) is its top left corner.
 
     >>> box = emodetect.Box(x=590, y=20, width=100, height=80)
-    >>> box.clipped(width=640, height=480)
-    Box(x=590, y=20, width=50, height=80)
+    >>> box.x + box.width, box.y + box.height
+    (690, 100)
     """
 
     x: int
@@ -142,17 +142,29 @@ class Box:
     height: int
 
     def clipped(self, width: int, height: int) -> Box:
-        """The part of the box inside a picture of this size; its width or height is 0 where nothing is left."""
+        """The part of the box inside a picture of this size; its width or height is 0 where nothing is left.
+
+        >>> emodetect.Box(x=-10, y=20, width=100, height=80).clipped(width=640, height=48)
+        Box(x=0, y=20, width=90, height=28)
+        """
         left, top = min(max(self.x, 0), width), min(max(self.y, 0), height)
         right, bottom = min(max(self.x + self.width, left), width), min(max(self.y + self.height, top), height)
         return Box(left, top, right - left, bottom - top)
 
     def lies_in(self, width: int, height: int) -> bool:
-        """Whether all of the box is inside a picture of this size."""
+        """Whether all of the box is inside a picture of this size.
+
+        >>> emodetect.Box(x=590, y=20, width=100, height=80).lies_in(width=640, height=480)
+        False
+        """
         return 0 <= self.x <= width - self.width and 0 <= self.y <= height - self.height
 
     def as_dict(self) -> dict[str, int]:
-        """The box as the output contract writes it."""
+        """The box as the output contract writes it.
+
+        >>> emodetect.Box(x=590, y=20, width=100, height=80).as_dict()
+        {'x': 590, 'y': 20, 'width': 100, 'height': 80}
+        """
         return {"x": self.x, "y": self.y, "width": self.width, "height": self.height}
 
 
@@ -211,7 +223,11 @@ class EmotionScores:
         return float(self.values[EMOTIONS.index(emotion)])
 
     def as_dict(self) -> dict[str, float]:
-        """Scores by label."""
+        """Scores by label.
+
+        >>> emodetect.EmotionScores(np.float32([0, 0, 0, 0.75, 0, 0.25, 0])).as_dict()["surprise"]
+        0.25
+        """
         return {emotion.value: float(score) for emotion, score in zip(EMOTIONS, self.values, strict=True)}
 
 
@@ -258,7 +274,7 @@ class FaceReading:
     def _in_words(self) -> str:
         if self.scores is None:
             return "no scores"
-        return f"{'uncertain, ' if self.uncertain else ''}{self.scores.dominant} {self.scores.confidence:.0%}"
+        return f"{self.scores.dominant} {self.scores.confidence:.0%}{'?' if self.uncertain else ''}"
 
     @property
     def shown(self) -> Emotion | None:
@@ -268,7 +284,11 @@ class FaceReading:
         return self.held or self.scores.dominant
 
     def as_dict(self) -> dict[str, Any]:
-        """The reading as the output contract has it for a photo; emotion, confidence and scores are None if not known."""
+        """The reading as the output contract has it for a photo; emotion, confidence and scores are None if not known.
+
+        >>> emodetect.FaceReading(emodetect.Box(590, 20, 100, 80), track_id=1, scores=None).as_dict()["emotion"] is None
+        True
+        """
         scores = self.scores
         return {
             "box": self.box.as_dict(),
@@ -279,7 +299,7 @@ class FaceReading:
         }
 
 
-_FEW = 4
+_FEW = 3
 """Faces that a result's `repr` names."""
 
 

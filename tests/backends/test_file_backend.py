@@ -321,7 +321,7 @@ class TestScores:
             ([node("Softmax", "logits", output="y")], "shares"),
             ([node("LogSoftmax", "logits", output="y")], "logits"),
             ([node("Sigmoid", "logits", output="y")], "independent scores"),
-            ([node("Sigmoid", "logits", output="s"), node("Mul", "s", "hundred", output="y")], "percents"),
+            ([node("Sigmoid", "logits", output="s"), node("Mul", "s", "hundred", output="y")], "scaled scores"),
             ([node("Softmax", "logits", output="s"), node("Mul", "hundred", "s", output="y")], "percents"),
             ([node("Softmax", "logits", output="s"), node("Reshape", "s", "same", output="y")], "shares"),
         ],

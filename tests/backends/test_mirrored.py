@@ -16,8 +16,7 @@ from emodetect.backends.base import EmotionBackend
 from emodetect.backends.isolated import IsolatedBackend
 from emodetect.backends.keras_cnn import KerasBackend
 from emodetect.backends.mirrored import MirroredBackend
-from emodetect.backends.registry import create_backend, with_views
-from emodetect.benchmark.measure import Configuration
+from emodetect.backends.registry import BackendSettings, create_backend, with_views
 from emodetect.cli.commands.bench import options_of
 from emodetect.cli.group import cli
 from emodetect.errors import UsageError
@@ -153,5 +152,5 @@ def test_every_command_reads_a_face_and_its_mirror_image_alike(
 
 
 def test_bench_measures_the_views() -> None:
-    assert options_of(Configuration(views=2)) == ["--backend", "cnn", "--views", "2"]
-    assert options_of(Configuration()) == ["--backend", "cnn"]
+    assert options_of(BackendSettings(views=2)) == ["--backend", "cnn", "--views", "2"]
+    assert options_of(BackendSettings()) == ["--backend", "cnn"]

@@ -119,7 +119,7 @@ def last_face(log: Path) -> dict[str, Any]:
 
 
 def is_framed(screen: Image, face: Mapping[str, Any], *, mirrored: bool = False) -> bool:
-    """Whether a face of the log has a frame in its emotion's colour, and a label of that colour with letters over it."""
+    """Whether a face of the log has a frame in its emotion's color, and a label of that color with letters over it."""
     box = face["box"]
     left, top, right, bottom = box["x"], box["y"], box["x"] + box["width"] - 1, box["y"] + box["height"] - 1
     if mirrored:

@@ -104,7 +104,7 @@ def wait_for_screen(desktop: Desktop, condition: Callable[[Image], object], what
 
 
 def frame_is(emotion: Emotion, *, mirrored: bool = False) -> Callable[[Image], bool]:
-    """Whether there is a frame of this emotion's colour down the face's left side."""
+    """Whether there is a frame of this emotion's color down the face's left side."""
 
     def look(screen: Image) -> bool:
         left = 640 - FACE[2] if mirrored else FACE[0]
@@ -115,12 +115,12 @@ def frame_is(emotion: Emotion, *, mirrored: bool = False) -> Callable[[Image], b
 
 
 def has_label(screen: Image) -> bool:
-    """Whether a bar of the colour of happiness stands over the face."""
+    """Whether a bar of the color of happiness stands over the face."""
     return bool(near(screen, COLORS[Emotion.HAPPY])[FACE[1] - 25 : FACE[1] - 5, FACE[0] + 10 : FACE[0] + 60].mean() > 0.3)
 
 
 def has_bars(screen: Image) -> bool:
-    """Whether a panel stands beside the face, whose longest bar has the colour of happiness."""
+    """Whether a panel stands beside the face, whose longest bar has the color of happiness."""
     return bool(near(screen, COLORS[Emotion.HAPPY])[FACE[1] : FACE[3], FACE[2] + 15 : FACE[2] + 140].mean() > 0.01)
 
 

@@ -1,4 +1,4 @@
-"""How colours are seen, by people with and without all three kinds of cones, and how far apart they then are."""
+"""How colors are seen, by people with and without all three kinds of cones, and how far apart they then are."""
 
 from __future__ import annotations
 
@@ -48,6 +48,6 @@ def lab(rgb: FloatArray) -> FloatArray:
 
 
 def smallest_distance(colors: list[Color], sight: str) -> float:
-    """How far apart the two of these colours are that are nearest to each other, in CIELAB."""
+    """How far apart the two of these colors are that are nearest to each other, in CIELAB."""
     places = lab(seen(colors, sight))
     return min(float(np.linalg.norm(first - second)) for first, second in combinations(places, 2))

@@ -63,8 +63,8 @@ def test_a_box_holds_nothing_of_the_picture() -> None:
     np.testing.assert_array_equal(inside(first, HIDDEN), inside(second, HIDDEN))
 
 
-def test_a_blur_holds_nine_colours_and_no_more() -> None:
-    """Two pictures of the same mean colours come out the same, whatever else is in them."""
+def test_a_blur_holds_nine_colors_and_no_more() -> None:
+    """Two pictures of the same mean colors come out the same, whatever else is in them."""
     generator = np.random.default_rng(5)
     image = generator.integers(0, 256, (200, 200, 3), np.uint8)
     box = Box(0, 0, 200, 200)

@@ -35,7 +35,7 @@ def drawn(strip: Strip, size: tuple[int, int] = SIZE) -> Image:
 
 
 def shares(canvas: Image, row: int) -> dict[Emotion | None, float]:
-    """Which part of a row, 0 to 1, has each colour; rows are counted from the bottom."""
+    """Which part of a row, 0 to 1, has each color; rows are counted from the bottom."""
     line = round(1.3 * UNIT)
     y = canvas.shape[0] - row * line - 18  # its first line of pixels, over the letters
     pixels = canvas[y, 20:]

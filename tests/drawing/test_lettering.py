@@ -123,7 +123,7 @@ def test_letters_beyond_the_picture_are_cut(origin: tuple[int, int]) -> None:
     assert canvas.shape == (40, 200, 3)
 
 
-def test_letters_have_their_colour() -> None:
+def test_letters_have_their_color() -> None:
     canvas = make_image(200, 60, (10, 20, 30))
     FontLettering(latin_font()).write(canvas, "HHHH", (10, 48), 40, (200, 150, 100))
     assert (canvas == (200, 150, 100)).all(axis=-1).any()

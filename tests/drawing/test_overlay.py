@@ -34,12 +34,12 @@ def bounds(mask: npt.NDArray[np.bool_]) -> Box:
 
 
 def bar_lengths(image: Image, panel: Box) -> dict[Emotion, int]:
-    """The longest row of each emotion's colour in a part of the picture, pixels."""
+    """The longest row of each emotion's color in a part of the picture, pixels."""
     part = image[panel.y : panel.y + panel.height, panel.x : panel.x + panel.width]
     return {emotion: int(where(part, color).sum(axis=1).max()) for emotion, color in COLORS.items()}
 
 
-def test_every_emotion_has_a_colour_of_its_own() -> None:
+def test_every_emotion_has_a_color_of_its_own() -> None:
     assert set(COLORS) == set(EMOTIONS)
     assert len({*COLORS.values(), UNKNOWN_COLOR}) == 8
 
@@ -61,7 +61,7 @@ def test_nothing_to_draw_gives_an_equal_copy() -> None:
 
 
 @pytest.mark.parametrize("emotion", EMOTIONS)
-def test_the_box_is_drawn_where_the_face_is_in_the_colour_of_its_emotion(emotion: Emotion) -> None:
+def test_the_box_is_drawn_where_the_face_is_in_the_color_of_its_emotion(emotion: Emotion) -> None:
     mask = where(draw(PLAIN, [make_reading(FACE, dominant=emotion)]), COLORS[emotion])
     left, top, right, bottom = FACE.x, FACE.y, FACE.x + FACE.width - 1, FACE.y + FACE.height - 1
     assert mask[top : bottom + 1, left].all()
@@ -136,7 +136,7 @@ def test_the_panels_bars_are_as_long_as_the_scores_in_the_order_of_the_labels() 
     whole = lengths[Emotion.HAPPY] / 0.35
     for emotion, value in zip(EMOTIONS, values, strict=True):
         assert lengths[emotion] == pytest.approx(whole * value, abs=2)
-    # The row with most of a colour is its bar's; a pixel here and there has it from the rim of a letter.
+    # The row with most of a color is its bar's; a pixel here and there has it from the rim of a letter.
     rows = [int(where(result, COLORS[emotion])[:, panel.x :].sum(axis=1).argmax()) for emotion in EMOTIONS]
     assert rows == sorted(set(rows))
 
@@ -310,7 +310,7 @@ def test_a_box_is_seen_on_any_ground(ground: int, emotion: Emotion) -> None:
     line = draw(image, [make_reading(FACE, dominant=emotion)], labels=False, bars=False)[FACE.y + 60, FACE.x - 5 : FACE.x + 6]
     colors: list[Color] = [(int(b), int(g), int(r)) for b, g, r in line]
     assert COLORS[emotion] in colors
-    # From the ground over the dark line to the coloured one and back, at least one step is a strong one.
+    # From the ground over the dark line to the colored one and back, at least one step is a strong one.
     assert max(contrast(first, second) for first, second in pairwise(colors)) >= 3
     assert BLACK in colors
 

@@ -10,14 +10,14 @@ from tests.drawing.color_vision import lab, seen, smallest_distance
 ALL = [*COLORS.values(), UNKNOWN_COLOR]
 
 
-def test_every_emotion_has_a_colour_and_none_that_is_unknown() -> None:
+def test_every_emotion_has_a_color_and_none_that_is_unknown() -> None:
     assert set(COLORS) == set(EMOTIONS)
     assert [color_of(emotion) for emotion in EMOTIONS] == list(COLORS.values())
     assert color_of(None) == UNKNOWN_COLOR
 
 
 @pytest.mark.parametrize(("sight", "limit"), [("all cones", 36), ("protanopia", 36), ("deuteranopia", 36), ("tritanopia", 25)])
-def test_any_two_colours_are_told_apart(sight: str, limit: float) -> None:
+def test_any_two_colors_are_told_apart(sight: str, limit: float) -> None:
     assert smallest_distance(ALL, sight) >= limit
 
 

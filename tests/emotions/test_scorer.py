@@ -8,9 +8,10 @@ import numpy.typing as npt
 import pytest
 from typing_extensions import override
 
-from emodetect.emotions.scorer import MAX_FAILURES, EmotionScorer, readings
+from emodetect.emotions.scorer import EmotionScorer, readings
 from emodetect.emotions.smoother import ScoreSmoother
 from emodetect.errors import BackendError
+from emodetect.settings.pipeline import PipelineSettings
 from emodetect.types import EMOTIONS, Box, Emotion, EmotionScores, Image
 from tests.builders import FakeBackend, make_face, make_image, make_scores
 
@@ -92,7 +93,7 @@ def test_ten_in_a_row_end_it() -> None:
         assert read(scorer, index) == {}
     with pytest.raises(BackendError, match=r"frame 19: the backend fake failed in 10 frames in a row \(ValueError: no\)"):
         read(scorer, 19)
-    assert MAX_FAILURES == 10
+    assert PipelineSettings.max_failures == 10
 
 
 def test_an_interrupt_is_no_failure() -> None:

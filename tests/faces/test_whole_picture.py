@@ -5,7 +5,8 @@ import pytest
 
 from emodetect.emotions.scorer import EmotionScorer
 from emodetect.errors import UsageError
-from emodetect.faces.detectors import DETECTORS, create_detector
+from emodetect.faces.detector import DetectorSettings
+from emodetect.faces.detectors import create_detector
 from emodetect.faces.haar import HaarDetector
 from emodetect.faces.locator import FaceLocator
 from emodetect.faces.whole_picture import WholePicture, look_like_crops
@@ -48,10 +49,10 @@ def test_of_a_region_all_of_it_is_the_face() -> None:
 
 
 def test_detectors_are_made_by_name() -> None:
-    assert isinstance(create_detector(DETECTORS[0]), HaarDetector)
-    assert create_detector("none").is_certain
+    assert isinstance(create_detector(DetectorSettings()), HaarDetector)
+    assert create_detector(DetectorSettings("none")).is_certain
     with pytest.raises(UsageError, match=r"no detector 'har'; there are haar, none; did you mean 'haar'\?"):
-        create_detector("har")
+        create_detector(DetectorSettings("har"))
 
 
 @pytest.mark.parametrize(

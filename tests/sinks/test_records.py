@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import csv
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from emodetect.errors import OutputError
-from emodetect.sinks.records import RecordWriter, image_as_dict
+from emodetect.sinks.records import RecordWriter, image_as_dict, to_dataframe
 from emodetect.types import EMOTIONS, Box, Emotion, FaceReading, FrameResult
 from tests.builders import make_frame, make_reading, make_result, make_scores, small_disk
 
@@ -189,3 +190,38 @@ def test_a_deleted_file_is_noticed(tmp_path: Path, name: str) -> None:
         (tmp_path / name).unlink()
         with pytest.raises(OutputError, match=f"{name}: was deleted while it was being written"):
             writer.write(make_frame(), two_faces())
+
+
+def test_a_table_has_the_columns_of_a_csv_log_and_one_row_for_each_face() -> None:
+    table = to_dataframe([two_faces(), make_result(), (make_frame(), two_faces(index=4, timestamp=0.16))])
+    assert ",".join(table.columns) == COLUMNS
+    assert table["frame"].tolist() == [3, 3, 4, 4]
+    assert table["id"].tolist() == [2, 5, 2, 5]
+    assert table["emotion"].tolist() == ["sad", "surprise", "sad", "surprise"]
+    assert table["uncertain"].dtype == bool
+    assert table["uncertain"].tolist() == [False, True, False, True]
+    assert table["sad"].tolist() == pytest.approx([0.8, two_faces().readings[1].as_dict()["scores"]["sad"]] * 2)
+
+
+def test_a_table_of_one_result_and_of_none() -> None:
+    assert len(to_dataframe(two_faces())) == 2
+    assert to_dataframe([]).shape == (0, 17)
+
+
+def test_a_face_without_scores_has_missing_values_in_a_table() -> None:
+    table = to_dataframe(make_result(make_reading(), FaceReading(Box(1, 2, 3, 4), 2, None)))
+    assert table["confidence"].isna().tolist() == [False, True]
+    assert table["emotion"].isna().tolist() == [False, True]
+    assert table["happy"].dtype == float
+
+
+@pytest.mark.parametrize("results", [5, [5], [(1, 2)], [make_reading()], "ab"])
+def test_a_table_of_something_else(results: Any) -> None:
+    with pytest.raises(TypeError, match=r"expected (a FrameResult|results), got"):
+        to_dataframe(results)
+
+
+def test_a_table_without_pandas_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(ImportError, match=r"to_dataframe needs pandas: .*install pandas"):
+        to_dataframe(two_faces())

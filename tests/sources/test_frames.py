@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 
 from emodetect.errors import SourceError, UsageError
+from emodetect.sources import camera
 from emodetect.sources.frames import open_frames
 from emodetect.sources.pictures import Color
 from emodetect.sources.video import WHOLE, ClipPart
 from emodetect.system.assumptions import ASSUMPTIONS, warn_once
-from emodetect.types import Frame
+from emodetect.types import Frame, Image
 from tests.builders import PHOTO, MovingClip, make_frame, make_image
+from tests.cli.mjpeg import serve_mjpeg
 
 
 def read(source: Any, part: ClipPart = WHOLE, color: Color = "bgr", rate: float | None = None) -> list[Frame]:
@@ -146,3 +148,43 @@ def test_a_rate_is_a_number_above_zero(rate: Any) -> None:
 def test_parts_that_make_no_sense(numbers: dict[str, Any], said: str) -> None:
     with pytest.raises(UsageError, match=said):
         ClipPart.of(**numbers)
+
+
+def test_an_address_gives_its_newest_frames() -> None:
+    with (
+        serve_mjpeg([make_image(640, 480)]) as address,
+        open_frames(address, WHOLE, color="bgr", frames_per_second=None) as (frames, can_wait),
+    ):
+        taken = [next(frames) for _ in range(3)]
+    assert not can_wait
+    assert taken[0].index < taken[1].index < taken[2].index
+    assert taken[0].timestamp < taken[1].timestamp < taken[2].timestamp
+    assert taken[0].image.shape == (480, 640, 3)
+
+
+class FakeCamera:
+    """Gives some pictures, then no more, as one that is pulled out."""
+
+    def __init__(self, count: int) -> None:
+        self.left, self.released = count, 0
+
+    def get(self, number: int) -> float:
+        return 0.0
+
+    def read(self) -> tuple[bool, Image | None]:
+        self.left -= 1
+        return (True, make_image()) if self.left >= 0 else (False, None)
+
+    def release(self) -> None:
+        self.released += 1
+
+
+@pytest.mark.parametrize("source", [0, "0", np.uint8(0)])
+def test_a_camera_that_goes_away_is_an_error_after_its_frames(source: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = FakeCamera(5)
+    monkeypatch.setattr(camera, "_open_camera", lambda target: made)
+    with open_frames(source, WHOLE, color="bgr", frames_per_second=None) as (frames, _):
+        assert next(frames).image.shape == (48, 64, 3)
+        with pytest.raises(SourceError, match="the camera gives no more pictures"):
+            list(frames)
+    assert made.released == 1

@@ -136,9 +136,20 @@ class ModelFileBackend(EmotionBackend):
             output=output,
             outputs=tuple(OutputDescription(n, shape, n in self._outputs) for n, shape in network.outputs.items()),
             scores=" and ".join(dict.fromkeys(self._kinds)),
-            notes=tuple(f"{text}, which is ignored" for text in metadata.ignored) if metadata else (),
+            notes=self._notes(),
             facts=metadata.facts if metadata else {},
         )
+
+    def _notes(self) -> tuple[str, ...]:
+        """What else must be said."""
+        metadata = self.network.metadata
+        ignored = [f"{text}, which is ignored" for text in metadata.ignored] if metadata else []
+        guessed = [
+            f"its scores {name} are taken for independent ones of each emotion, as they lie from 0 to 1"
+            for name, kind in zip(self._outputs, self._kinds, strict=True)
+            if kind == "independent scores" and self.network.activation(name) is None
+        ]
+        return (*ignored, *guessed)
 
     @override
     def classify(self, crops: Sequence[Image]) -> npt.NDArray[np.float32]:
@@ -374,6 +385,8 @@ class ModelFileBackend(EmotionBackend):
                 one: Finding[tuple[str, ...]] = Finding(given, "option")
             elif metadata and (labels := self._labels_of(name)):
                 one = Finding(labels, "metadata")
+            elif len(self.network.class_names) == count:
+                one = Finding(self.network.class_names, "model", "in metadata of another program")
             else:
                 guess = assumed_labels(count, is_gray_64=self._input.channels == 1 and self._input.height == 64)
                 if guess is None:

@@ -6,17 +6,22 @@ under the name ``emodetect`` (with ``.json`` in the archive).
 
 from __future__ import annotations
 
+import ast
+import contextlib
 import io
 import json
 import math
 import os
+import re
 import zipfile
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from emodetect.backends.conventions import CHANNELS, Channels, Scaling
 from emodetect.backends.keras_file import has_pickle, is_archive
+from emodetect.backends.labels import NO_LABEL, known_label
 from emodetect.backends.limits import MAX_MODEL_BYTES
 from emodetect.errors import ModelError, UsageError
 
@@ -28,6 +33,10 @@ _CONFIGURATION, _KERAS_METADATA, _WEIGHTS = "config.json", "metadata.json", "mod
 
 _MOST_BYTES = 2**20
 """Of the metadata of a ``.keras`` archive, unpacked."""
+
+
+_MOST_TEXT = 10_000
+"""Characters of an entry that another program has written."""
 
 
 @dataclass(frozen=True)
@@ -141,6 +150,38 @@ def _as_numbers(value: Any) -> tuple[float, ...]:
     if not numbers or not all(isinstance(n, int | float) and not isinstance(n, bool) and math.isfinite(n) for n in numbers):
         raise ValueError("a number is expected where there is none")
     return tuple(map(float, numbers))
+
+
+def class_names(entries: Mapping[str, str]) -> tuple[str, ...]:
+    """The names of classes that other programs write into a model's metadata; empty where there are none that are emotions.
+
+    Args:
+        entries: ``names`` of Ultralytics, ``id2label`` and ``label2id`` of Hugging Face, alone or in ``config``, or ``classes``,
+            ``class_names`` or ``labels``: a list or a dictionary, in JSON or as Python prints it, or names between commas.
+    """
+    entries = {key.lower(): text for key, text in entries.items() if len(text) <= _MOST_TEXT}
+    with contextlib.suppress(ValueError, RecursionError, TypeError, AttributeError):
+        entries |= {key: json.dumps(value) for key, value in json.loads(entries.get("config", "{}")).items() if "label" in key}
+    for key in ("names", "id2label", "label2id", "class_names", "classes", "labels"):
+        names = _names(entries.get(key, ""))
+        if names and all(known_label(name) or name == NO_LABEL for name in names):
+            return names
+    return ()
+
+
+def _names(text: str) -> tuple[str, ...]:
+    value: Any = text.split(",")
+    for read in (json.loads, ast.literal_eval):
+        with contextlib.suppress(ValueError, SyntaxError, RecursionError, MemoryError, TypeError):
+            value = read(text)
+            break
+    if isinstance(value, dict):
+        numbered = value if all(isinstance(name, str) for name in value.values()) else {n: name for name, n in value.items()}
+        by_number = {int(number): name for number, name in numbered.items() if re.fullmatch("[0-9]{1,4}", str(number))}
+        value = [by_number.get(number) for number in range(len(value))]
+    if not isinstance(value, list | tuple) or not all(isinstance(name, str) for name in value):
+        return ()
+    return tuple(name.strip() for name in value)
 
 
 def read_keras_metadata(path: Path) -> ModelMetadata | None:

@@ -27,6 +27,7 @@ class Network(ABC):
         input_type: a NumPy type: float32, float16, float64, or a whole number's, which takes pixels as they are.
         outputs: names and shapes; None where the file does not say a shape.
         metadata: what the file says of itself; None where emodetect has written nothing into it.
+        class_names: what another program says there of the output's values; empty where none does.
     """
 
     path: Path
@@ -35,6 +36,7 @@ class Network(ABC):
     input_type: str
     outputs: dict[str, Shape | None]
     metadata: ModelMetadata | None
+    class_names: tuple[str, ...] = ()
 
     @abstractmethod
     def run(self, batch: npt.NDArray[Any], outputs: Sequence[str]) -> list[npt.NDArray[Any]]:

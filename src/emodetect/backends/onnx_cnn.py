@@ -12,6 +12,7 @@ import numpy.typing as npt
 from typing_extensions import override
 
 from emodetect.backends.file_backend import ModelFileBackend
+from emodetect.backends.metadata import class_names
 from emodetect.backends.network import Network, Shape
 from emodetect.backends.onnx_graph import OnnxGraph
 from emodetect.backends.onnx_session import EMBEDDED, model_metadata, open_session
@@ -40,13 +41,18 @@ class OnnxNetwork(Network):
         self.path = path
         self._session = open_session(path)
         self.metadata = model_metadata(self._session, path)
+        self.class_names = class_names(self._session.get_modelmeta().custom_metadata_map)
         inputs = self._session.get_inputs()
         if len(inputs) != 1 or inputs[0].type not in _TYPES:
             found = ", ".join(f"{i.name} {i.type} {i.shape}" for i in inputs) or "none"
             raise ModelError(f"{path}: expected one input of numbers, got {found}")
         self.input_name, self.input_type = inputs[0].name, _TYPES[inputs[0].type]
         self.input_shape = _as_shape(inputs[0].shape)
+        if len(self.input_shape) == 4 and not {1, 3} & {self.input_shape[1], self.input_shape[3]}:
+            self.input_shape = self._graph.with_channels(self.input_name, self.input_shape)
         self.outputs = {output.name: _as_shape(output.shape) or None for output in self._session.get_outputs()}
+        whole = [output.name for output in self._session.get_outputs() if "int" in output.type]
+        self._quantized = {name: step for name in whole if (step := self._graph.quantized(name))}
 
     @override
     def describe_format(self) -> str:
@@ -58,7 +64,9 @@ class OnnxNetwork(Network):
 
     @override
     def run(self, batch: npt.NDArray[Any], outputs: Sequence[str]) -> list[npt.NDArray[Any]]:
-        return [np.asarray(values) for values in self._session.run(list(outputs), {self.input_name: batch})]
+        found = zip(outputs, map(np.asarray, self._session.run(list(outputs), {self.input_name: batch})), strict=True)
+        steps = ((values, self._quantized.get(name)) for name, values in found)
+        return [values if step is None else (values - step[1]) * step[0] for values, step in steps]
 
     @override
     def own_scaling(self) -> OwnScaling | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from emodetect.backends.own_scaling import IDENTITY, Affine, FloatArray, OwnScaling, as_constant, judge
+from emodetect.backends.own_scaling import IDENTITY, Affine, FloatArray, OwnScaling, as_constant, judge, quantized_input
 
 _KEEP_RANGE = {
     "Identity", "Cast", "Dropout", "Transpose", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Expand", "Tile", "Pad", "Concat",
@@ -18,9 +18,15 @@ _KEEP_RANGE = {
 """Operators that change neither the range of the pixels nor hold what was learned."""
 
 _SHAPES_ONLY = {"Identity", "Cast", "Dropout", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose"}
-"""What stands after the last activation and changes no value."""
+"""Operators that change no value."""
 
-_LINEAR = {"Gemm", "MatMul", "Conv", "Add", "BatchNormalization"}
+_KEEP_KIND = {
+    *_SHAPES_ONLY, "QuantizeLinear", "DequantizeLinear", "AveragePool", "GlobalAveragePool", "GlobalMaxPool", "MaxPool",
+    "ReduceMean",
+}  # fmt: skip
+"""What may stand after the last activation and makes no other kind of value."""
+
+_LINEAR = {"Gemm", "MatMul", "Conv", "Add", "BatchNormalization", "Relu", "LeakyRelu", "PRelu", "Elu", "Selu", "Celu"}
 """After these come logits."""
 
 _DEEPEST = 50
@@ -54,7 +60,41 @@ class OnnxGraph:
 
     def own_scaling(self, name: str) -> OwnScaling | None:
         """What the operators after this input do to it before the first that learns; None for nothing."""
-        return judge(list(self._follow(name, IDENTITY, 0)))
+        own = judge(list(self._follow(name, IDENTITY, 0)))
+        quantizer = self._users.get(name, [None])[0]
+        if (own is not None and own.wants is not None) or quantizer is None or quantizer.op_type != "QuantizeLinear":
+            return own
+        step = self.quantized(quantizer.output[0])
+        if step is None:
+            return OwnScaling("QuantizeLinear", None)
+        return quantized_input(*(float(step[0][0] * (byte - step[1][0])) for byte in (step[2], step[2] + 255)))
+
+    def quantized(self, name: str) -> tuple[FloatArray, FloatArray, int] | None:
+        """Scale, zero point and lowest number of a value in 8 bits; None where it is none, or is not quantized as a whole."""
+        node = self._makers.get(name)
+        if node is None or node.op_type != "QuantizeLinear":
+            return None
+        scale, zero = (self._constant(part) for part in (*node.input, "")[1:3])
+        zero = np.zeros(1, np.uint8) if zero is None and len(node.input) < 3 else zero
+        if np.size(scale) != 1 or np.size(zero) != 1 or np.asarray(zero).dtype not in (np.uint8, np.int8):
+            return None
+        kind = np.iinfo(np.asarray(zero).dtype)
+        return np.asarray(scale, np.float64).reshape(1), np.asarray(zero, np.float64).reshape(1), int(kind.min)
+
+    def with_channels(self, name: str, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """The shape of an input with its channels, which its first convolution tells; as it is where there is none."""
+        is_last, names = False, [name]
+        for _ in range(_DEEPEST):
+            node = next((node for part in names for node in self._users.get(part, ())), None)
+            if node is None:
+                break
+            if node.op_type == "Conv":
+                weights = self._tensors.get(node.input[1])
+                channels = weights.dims[1] if weights is not None else None
+                return (*shape[:3], channels) if is_last else (shape[0], channels, *shape[2:])
+            is_last |= node.op_type == "Transpose"
+            names = list(node.output)
+        return shape
 
     def activation(self, output: str) -> str | None:
         """The last activation before an output: "softmax", "sigmoid", "linear"; None where none of them is seen."""
@@ -67,7 +107,7 @@ class OnnxGraph:
                 return "softmax" if kind == "Softmax" else "sigmoid"
             if kind in _LINEAR:
                 return "linear"
-            if kind not in _SHAPES_ONLY and not self._scales_up(node):
+            if kind not in _KEEP_KIND and not self._scales_up(node):
                 return None
             output = self._changing(node)[0] if self._changing(node) else ""
         return None
@@ -152,7 +192,8 @@ class OnnxGraph:
                 return numpy_helper.to_array(attribute.t)
             import onnx
 
-            return onnx.helper.get_attribute_value(attribute)
+            value = onnx.helper.get_attribute_value(attribute)
+            return None if attribute.name == "sparse_value" else value
         if node.op_type in (*_SHAPES_ONLY, "Expand"):
             return self._constant(node.input[0], depth + 1)
         values = [self._constant(part, depth + 1) for part in node.input]
@@ -172,5 +213,6 @@ _FOLDED: dict[str, Any] = {
     "Reciprocal": np.reciprocal,
     "Neg": np.negative,
     "Pow": np.power,
+    "DequantizeLinear": lambda value, scale, zero=0.0: (value - zero) * scale,
 }
 """Arithmetic on constants that exporters leave in the graph."""

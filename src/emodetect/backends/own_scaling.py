@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,7 +13,7 @@ from emodetect.backends.conventions import IMAGENET, Scaling
 
 FloatArray = npt.NDArray[np.float64]
 
-_RANGES = ((0.0, 255.0), (0.0, 1.0), (-1.0, 1.0))
+_RANGES = ((0.0, 255.0), (0.0, 1.0), (-1.0, 1.0), (-0.5, 0.5))
 """Ranges in which networks are given their pixels, the likeliest first."""
 
 
@@ -102,20 +103,44 @@ def _wanted(affine: Affine) -> Scaling | None:
             return IMAGENET
     step: Affine | None = affine
     while step is not None and step.layers:  # what the last layer makes of it says most
+        # To multiply says nothing of a range that has negative numbers: of 0 to 1 it would be as good.
+        multiplies = np.allclose(step.offset, 0)
         for low, high in _RANGES:
             # A range that stays as it is says nothing: beside 255 the mean of pixels from 0 to 1 is as good as 0.
-            if any(
-                np.allclose(step.ends(low, high), exact, atol=0.02 * (exact[1] - exact[0]))
+            nearness = 0.002 if low == -0.5 else 0.02  # the mean and the deviation of other pictures come near that
+            if not (multiplies and low) and any(
+                np.allclose(step.ends(low, high), exact, atol=nearness * (exact[1] - exact[0]))
                 for exact in _EXACT
                 if exact != (low, high)
             ):
                 return Scaling.to_range(low, high)
         step = step.before
+    multiplies = np.allclose(affine.offset, 0)
+    if not multiplies:
+        mean, deviation = float(np.mean(-affine.offset / affine.scale)), float(np.mean(1 / np.abs(affine.scale)))
+        for low, high in ((0.0, 1.0), (-1.0, 1.0), (0.0, 255.0)):
+            if _may_be_of(mean, deviation, low, high):
+                return Scaling.to_range(low, high)
     for fits in (_is_unit, _is_byte):
-        found = [ends for ends in _RANGES if fits(*affine.ends(*ends))]
-        if found:  # among several, the one that is centered best
-            return Scaling.to_range(*min(found, key=lambda ends: abs(sum(affine.ends(*ends)))))
+        found = [ends for ends in _RANGES if fits(*affine.ends(*ends)) and not (multiplies and ends[0])]
+        if found:
+            return Scaling.to_range(*found[0]) if len(found) == 1 else None
     return None
+
+
+def _may_be_of(mean: float, deviation: float, low: float, high: float) -> bool:
+    """Whether these are the mean and the standard deviation of pictures with pixels in a range.
+
+    No numbers within a range have a larger variance than those of which all are its ends.
+    """
+    largest = math.sqrt(max(0.0, (high - mean) * (mean - low)))
+    return 0.1 * (high - low) / 2 <= deviation <= min(largest, 0.8 * (high - low) / 2)
+
+
+def quantized_input(low: float, high: float) -> OwnScaling:
+    """What a network wants that makes bytes of its input: pixels in the range, from low to high, that these bytes stand for."""
+    usual = next((ends for ends in _EXACT if np.allclose((low, high), ends, atol=0.05 * (ends[1] - ends[0]))), (low, high))
+    return OwnScaling(f"QuantizeLinear of {low:.3g} to {high:.3g}", Scaling.to_range(*usual))
 
 
 def _is_unit(low: float, high: float) -> bool:

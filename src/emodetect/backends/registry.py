@@ -8,6 +8,7 @@ A package joins by an entry point in the group ``emodetect.backends`` whose obje
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -16,6 +17,7 @@ from emodetect.backends.conventions import UNSTATED, ModelConventions, quoted
 from emodetect.backends.limits import CALL_SECONDS, LOAD_SECONDS, MAX_MODEL_MEMORY, check_memory
 from emodetect.backends.worker import Bounds
 from emodetect.errors import BackendUnavailableError, ModelError, UsageError, about
+from emodetect.text.numbers import check_number
 from emodetect.text.suggestions import did_you_mean
 
 if TYPE_CHECKING:  # names are wanted without NumPy, to complete a command line
@@ -38,6 +40,52 @@ _BUILT_IN = {
 }
 
 
+@dataclass(frozen=True)
+class BackendSettings:
+    """What reads the emotions.
+
+    Attributes:
+        name: one of `backend_names`.
+        model: a model file, or a name that the backend knows; None for its own.
+        conventions: what the user says of the model; a plug-in is told the labels alone.
+        views: as for `with_views`.
+        max_model_memory: bytes that the process of a model file may hold.
+
+    Raises:
+        UsageError: one of them has another type or is out of range.
+    """
+
+    name: str = "cnn"
+    model: str | None = None
+    conventions: ModelConventions = UNSTATED
+    views: int = 1
+    max_model_memory: int = MAX_MODEL_MEMORY
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str):
+            raise UsageError(f"backend: expected a name, got {self.name!r}", parameter="backend")
+        if not isinstance(self.model, str | None):
+            raise UsageError(f"model: expected a name or a file, got {self.model!r}", parameter="model")
+        check_number("views", self.views, 1, MOST_VIEWS, whole=True)
+        check_memory(self.max_model_memory)
+
+    @property
+    def title(self) -> str:
+        """What a person calls it: the model, or the backend."""
+        return self.model or ("embedded" if self.name == "cnn" else self.name)
+
+    def create(self, *, responsive: bool = False) -> EmotionBackend:
+        """Make the backend; as `create_backend`."""
+        return create_backend(
+            self.name,
+            self.model,
+            self.conventions,
+            self.views,
+            max_model_memory=self.max_model_memory,
+            responsive=responsive,
+        )
+
+
 def backend_names() -> list[str]:
     """The names that `create_backend` takes: the built-in ones first."""
     return [*_BUILT_IN, *plugins()]
@@ -56,11 +104,11 @@ def is_built_in(name: str) -> bool:
 
 def create_backend(
     name: str,
-    model: str | None = None,
-    conventions: ModelConventions = UNSTATED,
-    views: int = 1,
+    model: str | None = BackendSettings.model,
+    conventions: ModelConventions = BackendSettings.conventions,
+    views: int = BackendSettings.views,
     *,
-    max_model_memory: int = MAX_MODEL_MEMORY,
+    max_model_memory: int = BackendSettings.max_model_memory,
     responsive: bool = False,
 ) -> EmotionBackend:
     """Make a backend; entering it, as a context manager, loads it.

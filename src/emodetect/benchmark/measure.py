@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -16,20 +16,13 @@ from typing import Any
 import numpy as np
 
 from emodetect.backends.base import EmotionBackend
-from emodetect.backends.conventions import UNSTATED, ModelConventions
-from emodetect.backends.limits import MAX_MODEL_MEMORY
-from emodetect.backends.registry import create_backend
-from emodetect.backends.verifier import EmbeddedVerifier
+from emodetect.backends.registry import BackendSettings
 from emodetect.benchmark.startup import Start, measure_start
 from emodetect.benchmark.synthetic_clip import portrait_path
 from emodetect.benchmark.tutorial import Loop, ensure_deepface_weights, open_tutorial, start_tutorial
-from emodetect.emotions.scorer import EmotionScorer
-from emodetect.emotions.smoother import ScoreSmoother
 from emodetect.errors import BackendUnavailableError
-from emodetect.faces.detector import MinFace
-from emodetect.faces.detectors import DETECTORS, create_detector
-from emodetect.faces.locator import FaceLocator
-from emodetect.pipeline import EmotionPipeline
+from emodetect.pipeline import EmotionPipeline, build_pipeline
+from emodetect.settings.pipeline import CLIPS
 from emodetect.sources.video import VideoFile
 from emodetect.system.native_output import quiet_native_output
 from emodetect.types import Frame
@@ -40,32 +33,9 @@ _WARM_UP = 10
 """Frames that each configuration analyses before anything is timed."""
 
 
-@dataclass(frozen=True)
-class Configuration:
-    """What is measured.
-
-    Attributes:
-        backend: as for `create_backend`.
-        model: as for `create_backend`.
-        conventions: as for `create_backend`.
-        max_model_memory: as for `create_backend`.
-    """
-
-    backend: str = "cnn"
-    model: str | None = None
-    conventions: ModelConventions = UNSTATED
-    views: int = 1
-    max_model_memory: int = MAX_MODEL_MEMORY
-
-    @property
-    def name(self) -> str:
-        """What a person calls it."""
-        return self.model or ("embedded" if self.backend == "cnn" else self.backend)
-
-    @property
-    def peer(self) -> str | None:
-        """The Keras file, which the tutorial's loop can load, too; None where it is compared with DeepFace's."""
-        return self.model if Path(self.model or "").suffix.lower() in {".h5", ".hdf5", ".keras"} else None
+def peer_of(settings: BackendSettings) -> str | None:
+    """The Keras file, which the tutorial's loop can load, too; None where it is compared with DeepFace's."""
+    return settings.model if Path(settings.model or "").suffix.lower() in {".h5", ".hdf5", ".keras"} else None
 
 
 @dataclass
@@ -125,24 +95,21 @@ class Bench:
         frames: int,
         rounds: int,
         compare: bool = False,
-        detector: str = DETECTORS[0],
-        options_of: Callable[[Configuration], Sequence[str]],
+        detector: str = CLIPS.detector.name,
+        options_of: Callable[[BackendSettings], Sequence[str]],
         progress: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._clip, self._frames, self._rounds, self._compare = clip, frames, rounds, compare
         self._detector, self._options_of, self._progress = detector, options_of, progress
 
-    def measure(self, configurations: Sequence[Configuration]) -> list[dict[str, Any]]:
+    def measure(self, configurations: Sequence[BackendSettings]) -> list[dict[str, Any]]:
         """One object a configuration, as the output contract has it.
 
         Raises:
             EmodetectError: the clip cannot be read, or a backend cannot be loaded.
         """
         with VideoFile(self._clip):
-            backends = [
-                create_backend(c.backend, c.model, c.conventions, c.views, max_model_memory=c.max_model_memory)
-                for c in configurations
-            ]
+            backends = [c.create() for c in configurations]
         peers = self._peers(configurations)
         ours = [Runs(self._start(c)) for c in configurations]
         theirs = {model: Runs(self._start_tutorial(model)) for model in peers}
@@ -167,14 +134,14 @@ class Bench:
                     self._progress(f"round {number} of {self._rounds}: {_loop_name(model)}")
                     theirs[model].time(partial(self._run_tutorial, loop))
         return [
-            _record(configuration, runs, theirs.get(configuration.peer))
+            _record(configuration, runs, theirs.get(peer_of(configuration)))
             for configuration, runs in zip(configurations, ours, strict=True)
         ]
 
-    def _peers(self, configurations: Sequence[Configuration]) -> list[str | None]:
+    def _peers(self, configurations: Sequence[BackendSettings]) -> list[str | None]:
         """The models of the loops to measure, None for DeepFace's, whose weights are seen to."""
-        peers = list(dict.fromkeys(c.peer for c in configurations)) if self._compare else []
-        needed = any(c.backend == "deepface" for c in configurations)
+        peers = list(dict.fromkeys(peer_of(c) for c in configurations)) if self._compare else []
+        needed = any(c.name == "deepface" for c in configurations)
         if needed or None in peers:
             self._progress("DeepFace's weights")
             try:
@@ -186,8 +153,8 @@ class Bench:
                 peers.remove(None)
         return peers
 
-    def _start(self, configuration: Configuration) -> Start:
-        self._progress(f"start of {configuration.name}")
+    def _start(self, configuration: BackendSettings) -> Start:
+        self._progress(f"start of {configuration.title}")
         return measure_start("emodetect", "image", portrait_path(), *self._options_of(configuration))
 
     def _start_tutorial(self, model: str | None) -> Start:
@@ -196,10 +163,7 @@ class Bench:
 
     def _pipeline(self, backend: EmotionBackend) -> EmotionPipeline:
         """The pipeline of `emodetect video`."""
-        detector = create_detector(self._detector, min_face=MinFace(0.1, relative=True))
-        verifier = None if detector.is_certain else EmbeddedVerifier()
-        locator = FaceLocator(detector, verifier=verifier, tracker=detector.tracker())
-        return EmotionPipeline(locator, EmotionScorer(backend, ScoreSmoother(0.3)))
+        return build_pipeline(replace(CLIPS, detector=replace(CLIPS.detector, name=self._detector)), backend)
 
     def _read(self, frames: int) -> Iterator[Frame]:
         with VideoFile(self._clip) as clip:
@@ -235,15 +199,15 @@ def _loop_name(model: str | None) -> str:
     return f"the tutorial's loop with {model or 'DeepFace'}"
 
 
-def _record(configuration: Configuration, runs: Runs, tutorial: Runs | None) -> dict[str, Any]:
+def _record(configuration: BackendSettings, runs: Runs, tutorial: Runs | None) -> dict[str, Any]:
     figures = runs.as_dict()
     stages = {
         stage: {"median": round(float(np.median(times)), 3), "p95": round(float(np.percentile(times, 95)), 3)}
         for stage, times in runs.stages_ms.items()
     }
-    model = configuration.model or ("embedded" if configuration.backend == "cnn" else None)
+    model = configuration.model or ("embedded" if configuration.name == "cnn" else None)
     record = {
-        "backend": configuration.backend,
+        "backend": configuration.name,
         "model": model,
         "frames": figures["frames"],
         "faces": figures["faces"],
@@ -255,7 +219,7 @@ def _record(configuration: Configuration, runs: Runs, tutorial: Runs | None) -> 
     if tutorial is not None:
         theirs = tutorial.as_dict()
         record["tutorial"] = {
-            "loop": "keras" if configuration.peer else "deepface",
+            "loop": "keras" if peer_of(configuration) else "deepface",
             **theirs,
             "times_faster": round(figures["frames_per_second"] / theirs["frames_per_second"], 2),
         }

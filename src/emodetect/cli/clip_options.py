@@ -13,6 +13,7 @@ from emodetect.errors import UsageError
 from emodetect.text.numbers import MOST_NUMBER
 
 if TYPE_CHECKING:
+    from emodetect.faces.detector import MinFace
     from emodetect.sources.video import ClipPart
     from emodetect.types import Box
 
@@ -83,25 +84,24 @@ def make_part(start: float | None, end: float | None, every: int) -> ClipPart:
     return part
 
 
-def make_region(given: tuple[list[float], bool] | None, size: tuple[int, int], min_face: tuple[float, bool] | None) -> Box | None:
+def make_region(given: tuple[list[float], bool] | None, size: tuple[int, int], min_face: MinFace | None) -> Box | None:
     """The part of a picture of this width and height that the option describes.
 
     Args:
         given: what `part_options` makes of the option.
         size: width and height of the picture, pixels.
-        min_face: the smallest face that is looked for, as `detector_options` makes it; None where no face is looked for.
+        min_face: the smallest face that is looked for; None where no face is looked for.
 
     Raises:
         UsageError: it does not lie in the picture, or no face fits in it.
     """
-    from emodetect.faces.detector import MinFace
     from emodetect.faces.region import Region
 
     if given is None:
         return None
     (x, y, width, height), relative = given
     region = Region(x, y, width, height, relative).box(size)
-    smallest = MinFace(*min_face).found_from(region.height) if min_face is not None else 1
+    smallest = min_face.found_from(region.height) if min_face is not None else 1
     if min(region.width, region.height) < smallest:
         found = f"{region.width} x {region.height} pixels hold no face; the smallest that is looked for there has {smallest:g}"
         raise UsageError(f"--roi: {found} (--min-face)", parameter="region")

@@ -18,9 +18,11 @@ from emodetect.text.printable import caption
 if TYPE_CHECKING:
     from emodetect.backends.base import EmotionBackend
     from emodetect.backends.conventions import ModelConventions
+    from emodetect.backends.registry import BackendSettings
     from emodetect.drawing.style import Style
-    from emodetect.faces.detector import FaceDetector
-    from emodetect.faces.verifier import FaceVerifier
+    from emodetect.faces.locator import FaceLocator
+    from emodetect.pipeline import EmotionPipeline
+    from emodetect.settings.pipeline import PipelineSettings
 
 
 def make_style(language: str | None, font: Path | None) -> Style:
@@ -54,39 +56,32 @@ def make_caption_style(style: Style, language: str | None, names: Iterable[str])
     return captions
 
 
-def detector_in_words(
-    kind: str, cascade: Path | None, scale_factor: float, min_neighbors: int, min_face: tuple[float, bool]
-) -> str:
-    """The detector that the options describe, as one line."""
-    if kind == "none":
-        return "none: each whole picture is taken for one face"
-    number, relative = min_face
-    smallest = f"{100 * number:g}% of the height" if relative else f"{number:g} pixels"
-    return (
-        f"{cascade or 'the cascade that comes with emodetect'}, scale factor {scale_factor:g}, {min_neighbors} neighbours, "
-        f"smallest face {smallest}"
-    )
+def make_pipeline(settings: PipelineSettings) -> EmotionPipeline:
+    """The pipeline that the options describe; its backend is not loaded yet."""
+    from emodetect.pipeline import build_pipeline
+
+    pipeline = build_pipeline(settings)
+    describe_locator(settings, pipeline.locator)
+    describe_backend(pipeline.scorer.backend, settings.backend)
+    return pipeline
 
 
-def make_detector(
-    kind: str, cascade: Path | None, scale_factor: float, min_neighbors: int, min_face: tuple[float, bool]
-) -> FaceDetector:
-    """The detector that the options describe.
+def make_locator(settings: PipelineSettings) -> FaceLocator:
+    """What finds faces as the options describe it."""
+    from emodetect.pipeline import build_locator
 
-    Raises:
-        UsageError: the command line has options that this detector does not use.
-    """
-    from emodetect.faces.detector import MinFace
-    from emodetect.faces.detectors import create_detector
-
-    if kind == "none":
-        _refuse_options("cascade", "scale_factor", "min_neighbors", "min_face", "verify", beside="--detector none")
-    detail(f"detector: {detector_in_words(kind, cascade, scale_factor, min_neighbors, min_face)}")
-    smallest = MinFace(*min_face)
-    return create_detector(kind, cascade=cascade, scale_factor=scale_factor, min_neighbors=min_neighbors, min_face=smallest)
+    locator = build_locator(settings)
+    describe_locator(settings, locator)
+    return locator
 
 
-def _refuse_options(*names: str, beside: str) -> None:
+def describe_locator(settings: PipelineSettings, locator: FaceLocator) -> None:
+    """Tell, where details are wanted, what finds faces."""
+    detail(f"detector: {settings.detector}")
+    detail(f"verifier: {'the embedded network' if locator.verifies else 'none'}")
+
+
+def refuse_options(*names: str, beside: str) -> None:
     """See that the command line has none of these options, which another one makes useless; ``--no-...`` may be there.
 
     Variables and the configuration file may have them: they are for other runs as well.
@@ -101,31 +96,19 @@ def _refuse_options(*names: str, beside: str) -> None:
             raise UsageError(f"{option.opts[0]} does not go with {beside}: no face is looked for")
 
 
-def make_verifier(verify: bool, detector: FaceDetector) -> FaceVerifier | None:
-    """The verifier that the options ask for; None for a detector that is certain of its faces."""
-    from emodetect.backends.verifier import EmbeddedVerifier
-
-    verify = verify and not detector.is_certain
-    detail(f"verifier: {'the embedded network' if verify else 'none'}")
-    return EmbeddedVerifier() if verify else None
-
-
-def make_backend(
-    backend: str, model: str | None, conventions: ModelConventions, views: int, max_model_memory: int
-) -> EmotionBackend:
+def make_backend(settings: BackendSettings) -> EmotionBackend:
     """The backend that the options describe."""
-    from emodetect.backends.registry import create_backend
-
-    made = create_backend(backend, model, conventions, views, max_model_memory=max_model_memory)
-    describe_backend(made, backend, model, conventions, views)
+    made = settings.create()
+    describe_backend(made, settings)
     return made
 
 
-def describe_backend(made: EmotionBackend, backend: str, model: str | None, conventions: ModelConventions, views: int) -> None:
+def describe_backend(made: EmotionBackend, settings: BackendSettings) -> None:
     """Tell, where details are wanted, which options come from elsewhere, and which backend they make."""
     describe_settings()
-    mirrored = ["--views", str(views)] if views > 1 else []
-    detail(f"backend {backend}: {' '.join([model or made.name, *conventions_as_options(conventions), *mirrored])}")
+    mirrored = ["--views", str(settings.views)] if settings.views > 1 else []
+    said = conventions_as_options(settings.conventions)
+    detail(f"backend {settings.name}: {' '.join([settings.model or made.name, *said, *mirrored])}")
 
 
 def conventions_as_options(conventions: ModelConventions) -> list[str]:

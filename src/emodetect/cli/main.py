@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 import click
 
 from emodetect.cli.group import COMPLETE_VARIABLE, cli
-from emodetect.cli.hints import help_hint, usage_message
+from emodetect.cli.hints import help_hint, usage_message, with_options
 from emodetect.cli.messages import say, say_lines
 from emodetect.cli.signals import EXIT_INTERRUPTED, Terminated, handle_signals
 from emodetect.cli.standard_streams import STANDARD_OUTPUT, give_up, open_standard_streams
@@ -32,7 +32,8 @@ class _Lines(logging.Handler):
     """Warnings as errors are shown: one line on standard error."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        say(f"emodetect: {record.getMessage()}")
+        ctx = click.get_current_context(silent=True) or click.Context(cli)  # other threads have none
+        say(f"emodetect: {with_options(record.getMessage(), ctx)}")
 
 
 def main() -> None:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import functools
 import importlib
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import click
 
 from emodetect.backends.conventions import CHANNELS, SCALING_FORMS, ModelConventions
-from emodetect.backends.limits import MAX_MODEL_MEMORY, size_in_words
-from emodetect.backends.registry import MOST_VIEWS
+from emodetect.backends.limits import size_in_words
+from emodetect.backends.registry import MOST_VIEWS, BackendSettings
 from emodetect.cli.configuration import apply_configuration
+from emodetect.cli.factories import refuse_options
 from emodetect.cli.messages import note, set_verbosity
 from emodetect.cli.shell_completion import complete_backend, complete_model
 from emodetect.cli.types import (
@@ -20,58 +23,91 @@ from emodetect.cli.types import (
     PATH,
     Confidence,
     LabelNamesType,
+    MinFaceType,
     NumberRange,
     ScalingType,
     Size,
-    as_min_face,
     comma_separated,
 )
 from emodetect.drawing.languages import NAMES
+from emodetect.faces.detector import DetectorSettings, MinFace
 from emodetect.faces.detectors import DETECTORS
 from emodetect.media.pixel_limit import MAX_PIXELS, limit_pixels
 from emodetect.media.playlists import allow_playlists
+from emodetect.settings.pipeline import PipelineSettings
 from emodetect.system.environment import ignored_variables
 from emodetect.system.native_output import quiet_native_output, set_debugging, silence_libraries
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-def smoothing_option(default: float) -> Callable[[Function], Function]:
-    """``--smoothing`` with this default, seconds."""
-    return click.option(
-        "--smoothing", type=NumberRange(0), default=default, show_default=True, metavar="SECONDS",
-        help="Time over which scores are averaged; 0 is off.",
-    )  # fmt: skip
-
-
-def detector_options(min_face: str) -> Callable[[Function], Function]:
-    """``--detector``, its options (``--min-face`` with this default), and ``--verify``."""
+def pipeline_options(defaults: PipelineSettings) -> Callable[[Function], Function]:
+    """All options of a pipeline, given to the command as ``settings``; ``--smoothing`` where faces are tracked."""
 
     def decorate(function: Function) -> Function:
+        @functools.wraps(function)
+        def with_settings(
+            *arguments: Any,
+            backend: BackendSettings,
+            detector: str,
+            cascade: Path | None,
+            scale_factor: float,
+            min_neighbors: int,
+            min_face: MinFace,
+            verify: bool,
+            uncertain: float | None,
+            smoothing: float = defaults.smoothing,
+            **named: Any,
+        ) -> Any:
+            if detector == "none":
+                refuse_options("cascade", "scale_factor", "min_neighbors", "min_face", "verify", beside="--detector none")
+            settings = replace(
+                defaults,
+                backend=backend,
+                detector=DetectorSettings(detector, cascade, scale_factor, min_neighbors, min_face),
+                verify=verify,
+                smoothing=smoothing,
+                uncertain_below=uncertain,
+            )
+            return function(*arguments, settings=settings, **named)
+
+        decorated = cast("Function", with_settings)
         # fmt: off
         for option in (
-            click.option("--verify/--no-verify", default=True, show_default=True,
+            click.option("--verify/--no-verify", default=defaults.verify, show_default=True,
                          help="Let the embedded network refuse what the detector has found and is no face."),
-            click.option("--min-face", callback=as_min_face, metavar="PIXELS|SHARE", default=min_face, show_default=True,
-                         help="Smallest face to look for, in pixels or as a share of the picture's height."),
-            click.option("--min-neighbors", metavar="NUMBER", type=click.IntRange(1, 1000), default=5, show_default=True,
+            click.option("--min-face", type=MinFaceType(), metavar="PIXELS|SHARE", default=defaults.detector.min_face,
+                         show_default=True, help="Smallest face to look for, in pixels or as a share of the picture's height."),
+            click.option("--min-neighbors", metavar="NUMBER", type=click.IntRange(1, 1000),
+                         default=defaults.detector.min_neighbors, show_default=True,
                          help="How many overlapping windows must agree on a face; more means fewer false and more missed faces."),
-            click.option("--scale-factor", metavar="NUMBER", type=NumberRange(1.01, 2.0), default=1.1, show_default=True,
+            click.option("--scale-factor", metavar="NUMBER", type=NumberRange(1.01, 2.0),
+                         default=defaults.detector.scale_factor, show_default=True,
                          help="Step between the face sizes looked at; larger is faster and misses more."),
             click.option("--cascade", type=PATH, metavar="FILE",
                          help="Another Haar cascade (XML) than the frontal-face one."),
+            detector_option,
+            click.option("--uncertain", type=Confidence(), metavar="CONFIDENCE",
+                         help="Confidence, 0 to 1 or in %, under which a reading is marked uncertain.  "
+                              "[default: the model's own]"),
+            backend_options,
         ):
-            function = option(function)
+            decorated = option(decorated)
+        if defaults.track:
+            decorated = click.option(
+                "--smoothing", type=NumberRange(0), default=defaults.smoothing, show_default=True, metavar="SECONDS",
+                help="Time over which scores are averaged; 0 is off.",
+            )(decorated)
         # fmt: on
-        return detector_option(function)
+        return decorated
 
     return decorate
 
 
 def detector_option(function: Function) -> Function:
-    """``--detector``, given to the command as ``kind``."""
+    """``--detector``."""
     option = click.option(
-        "--detector", "kind", type=click.Choice(DETECTORS), default=DETECTORS[0], show_default=True,
+        "--detector", type=click.Choice(DETECTORS), default=DetectorSettings.name, show_default=True,
         help="What finds faces: haar, a cascade; none takes each whole picture for one face, as for cropped faces.",
     )  # fmt: skip
     return option(function)
@@ -88,26 +124,46 @@ def folder_labels_option(function: Function) -> Function:
 
 
 def backend_options(function: Function) -> Function:
-    """``--backend``, ``--model``, ``--uncertain``, ``--views``, and what two other decorators add."""
-    function = views_option(conventions_options(model_memory_option(function)))
-    # fmt: off
-    for option in (
-        click.option("--uncertain", type=Confidence(), metavar="CONFIDENCE",
-                     help="Confidence, 0 to 1 or in %, under which a reading is marked uncertain.  [default: the model's own]"),
-        click.option("--model", type=NAME, metavar="NAME|FILE", shell_complete=complete_model,
-                     help="For cnn: embedded, or one of its heads, fer2013 and ferplus, or a .onnx, .h5 or .keras file."),
-        click.option("--backend", default="cnn", show_default=True, metavar="NAME", shell_complete=complete_backend,
-                     help="What reads the emotions: cnn (embedded, or --model), deepface, or a plug-in's name."),
-    ):
-        function = option(function)
-    # fmt: on
-    return function
+    """``--backend``, ``--model`` and `model_options`, given to the command as ``backend``."""
+
+    @functools.wraps(function)
+    def with_backend(*arguments: Any, backend: str, model: str | None, model_settings: BackendSettings, **named: Any) -> Any:
+        return function(*arguments, backend=replace(model_settings, name=backend, model=model), **named)
+
+    decorated = model_options(cast("Function", with_backend))
+    model = click.option(
+        "--model", type=NAME, metavar="NAME|FILE", shell_complete=complete_model,
+        help="For cnn: embedded, or one of its heads, fer2013 and ferplus, or a .onnx, .h5 or .keras file.",
+    )  # fmt: skip
+    return backend_option(model(decorated))
+
+
+def backend_option(function: Function) -> Function:
+    """``--backend``."""
+    option = click.option(
+        "--backend", default=BackendSettings.name, show_default=True, metavar="NAME", shell_complete=complete_backend,
+        help="What reads the emotions: cnn (embedded, or --model), deepface, or a plug-in's name.",
+    )  # fmt: skip
+    return option(function)
+
+
+def model_options(function: Function) -> Function:
+    """`conventions_options`, ``--max-model-memory`` and ``--views``, given to the command as ``model_settings``."""
+
+    @functools.wraps(function)
+    def with_model_settings(
+        *arguments: Any, conventions: ModelConventions, max_model_memory: int, views: int, **named: Any
+    ) -> Any:
+        settings = BackendSettings(conventions=conventions, views=views, max_model_memory=max_model_memory)
+        return function(*arguments, model_settings=settings, **named)
+
+    return views_option(conventions_options(model_memory_option(cast("Function", with_model_settings))))
 
 
 def views_option(function: Function) -> Function:
     """``--views``."""
     option = click.option(
-        "--views", type=click.IntRange(1, MOST_VIEWS), default=1, show_default=True,
+        "--views", type=click.IntRange(1, MOST_VIEWS), default=BackendSettings.views, show_default=True,
         help="Crops that are read of each face: 2 averages the scores of the face and its mirror image, for twice the time.",
     )  # fmt: skip
     return option(function)
@@ -116,7 +172,8 @@ def views_option(function: Function) -> Function:
 def model_memory_option(function: Function) -> Function:
     """``--max-model-memory``, in bytes."""
     option = click.option(
-        "--max-model-memory", type=Size(), metavar="SIZE", default=size_in_words(MAX_MODEL_MEMORY).replace(" ", ""),
+        "--max-model-memory", type=Size(), metavar="SIZE",
+        default=size_in_words(BackendSettings.max_model_memory).replace(" ", ""),
         show_default=True, help="Memory that a model file may take, such as 4GB; what takes more is ended.",
     )  # fmt: skip
     return option(function)

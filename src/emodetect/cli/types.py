@@ -13,6 +13,7 @@ from typing_extensions import override
 from emodetect.backends.conventions import Scaling
 from emodetect.backends.limits import parse_size
 from emodetect.errors import UsageError
+from emodetect.faces.detector import MinFace
 from emodetect.text.numbers import MOST_NUMBER
 from emodetect.text.printable import looks_like_address
 
@@ -80,16 +81,23 @@ class NumberRange(click.FloatRange):
         return number
 
 
-def as_min_face(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple[float, bool]:
-    """A number of pixels (64), or a share of the picture's height (0.1 or 10%): the number, and whether it is a share."""
-    try:
-        number = float(value.removesuffix("%")) / (100 if value.endswith("%") else 1)
-    except ValueError:
-        raise click.BadParameter(f"{value!r} is neither a number of pixels nor a share such as 0.1 or 10%") from None
-    relative = value.endswith("%") or 0 < number < 1
-    if not 0 < number <= (1 if relative else MOST_NUMBER):
-        raise click.BadParameter(f"{value!r} is out of range: at least 1 pixel, or a share up to 100%")
-    return number, relative
+class MinFaceType(click.types.StringParamType):
+    """A number of pixels (64), or a share of the picture's height (0.1 or 10%): `MinFace`."""
+
+    name = "min-face"
+
+    @override
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if isinstance(value, MinFace):
+            return value
+        try:
+            number = float(value.removesuffix("%")) / (100 if value.endswith("%") else 1)
+        except ValueError:
+            self.fail(f"{value!r} is neither a number of pixels nor a share such as 0.1 or 10%", param, ctx)
+        relative = value.endswith("%") or 0 < number < 1
+        if not 0 < number <= (1 if relative else MOST_NUMBER):
+            self.fail(f"{value!r} is out of range: at least 1 pixel, or a share up to 100%", param, ctx)
+        return MinFace(number, relative)
 
 
 class Confidence(click.FloatRange):

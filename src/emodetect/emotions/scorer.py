@@ -11,11 +11,9 @@ import numpy.typing as npt
 from emodetect.backends.base import EmotionBackend
 from emodetect.emotions.smoother import ScoreSmoother
 from emodetect.errors import BackendError, EmodetectError, first_line
+from emodetect.settings.pipeline import PipelineSettings
 from emodetect.stopwatch import Stopwatch
 from emodetect.types import EMOTIONS, EmotionScores, Face, FaceReading, Image
-
-MAX_FAILURES = 10
-"""Consecutive failed frames after which a backend is given up."""
 
 _log = logging.getLogger(__name__)
 
@@ -31,6 +29,9 @@ class EmotionScorer:
         smoother: averages scores over time, or None.
         uncertain_below: confidence, 0 to 1, under which a reading is marked uncertain; None for the backend's own.
         max_failures: consecutive failed frames after which the backend is given up.
+
+    Attributes:
+        backend: as given.
     """
 
     def __init__(
@@ -39,16 +40,16 @@ class EmotionScorer:
         smoother: ScoreSmoother | None = None,
         *,
         uncertain_below: float | None = None,
-        max_failures: int = MAX_FAILURES,
+        max_failures: int = PipelineSettings.max_failures,
     ) -> None:
-        self._backend, self._smoother, self._max_failures = backend, smoother, max_failures
+        self.backend, self._smoother, self._max_failures = backend, smoother, max_failures
         self._uncertain_below = uncertain_below
         self._failures = 0
 
     @property
     def uncertain_below(self) -> float:
         """Confidence, 0 to 1, under which a reading is uncertain; final once the backend is loaded."""
-        return self._backend.uncertain_below if self._uncertain_below is None else self._uncertain_below
+        return self.backend.uncertain_below if self._uncertain_below is None else self._uncertain_below
 
     def score(
         self,
@@ -75,7 +76,7 @@ class EmotionScorer:
             return {}
         watch = watch or Stopwatch()
         try:
-            answers = _scores(self._backend.classify(crops), len(crops))
+            answers = _scores(self.backend.classify(crops), len(crops))
         except BackendError:  # it knows that it is at its end
             raise
         except Exception as error:  # a backend may be anybody's
@@ -94,8 +95,8 @@ class EmotionScorer:
         reason = str(error) if isinstance(error, EmodetectError) else f"{type(error).__name__}: {first_line(error)}"
         if self._failures >= self._max_failures:
             often = f" in {self._failures} frames in a row" if self._failures > 1 else ""
-            raise BackendError(f"{frame}: the backend {self._backend.name} failed{often} ({reason})") from error
-        _log.warning("%s: the backend %s failed; its faces have no scores (%s)", frame, self._backend.name, reason)
+            raise BackendError(f"{frame}: the backend {self.backend.name} failed{often} ({reason})") from error
+        _log.warning("%s: the backend %s failed; its faces have no scores (%s)", frame, self.backend.name, reason)
 
 
 def _scores(answers: npt.NDArray[np.float32], count: int) -> list[EmotionScores]:

@@ -4,18 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
-import numpy as np
-import numpy.typing as npt
+from typing_extensions import Self
 
-from emodetect.faces.tracker import FaceTracker
-from emodetect.types import Box, Detection
+from emodetect.errors import UsageError
+from emodetect.text.numbers import MOST_NUMBER, check_number
+
+if TYPE_CHECKING:  # settings are wanted without NumPy, for the options of a command line
+    from typing import TypeAlias
+
+    import numpy as np
+    import numpy.typing as npt
+
+    from emodetect.faces.tracker import FaceTracker
+    from emodetect.types import Box, Detection
+
+    _Gray: TypeAlias = npt.NDArray[np.uint8]
 
 WINDOW = 24
 """Side of the cascade's window: the smallest face it can see, pixels of the reduced picture."""
-
-_Gray = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -24,6 +33,19 @@ class MinFace:
 
     value: float
     relative: bool
+
+    @classmethod
+    def of(cls, number: float) -> Self:
+        """From 1 on pixels, below it a share.
+
+        Raises:
+            UsageError: it is no number, or no size.
+        """
+        check_number("min_face", number, 1e-3, MOST_NUMBER)
+        return cls(number, relative=number < 1)
+
+    def __str__(self) -> str:
+        return f"{100 * self.value:g}%" if self.relative else f"{self.value:g}"
 
     def pixels(self, height: int) -> float:
         """The smallest face's height in a picture of this height, pixels."""
@@ -34,8 +56,41 @@ class MinFace:
         return max(WINDOW, self.pixels(height))
 
 
-MIN_FACE = MinFace(0.05, relative=True)
-"""The smallest face that a detector looks for by default."""
+@dataclass(frozen=True)
+class DetectorSettings:
+    """What finds faces.
+
+    Attributes:
+        name: as for `create_detector`.
+        cascade: a cascade file (XML); None for the one that comes with emodetect.
+        scale_factor: step between the face sizes that are looked at, 1.01 to 2.
+        min_neighbors: how many overlapping windows must agree on a face, 1 to 1000.
+        min_face: the smallest face to look for.
+
+    Raises:
+        UsageError: one of them has another type or is out of range.
+    """
+
+    name: str = "haar"
+    cascade: Path | None = None
+    scale_factor: float = 1.1
+    min_neighbors: int = 5
+    min_face: MinFace = MinFace(0.05, relative=True)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str):
+            raise UsageError(f"detector: expected a name, got {self.name!r}", parameter="detector")
+        check_number("scale_factor", self.scale_factor, 1.01, 2)
+        check_number("min_neighbors", self.min_neighbors, 1, 1000, whole=True)
+
+    def __str__(self) -> str:
+        if self.name == "none":
+            return "none: each whole picture is taken for one face"
+        smallest = f"{self.min_face} of the height" if self.min_face.relative else f"{self.min_face} pixels"
+        return (
+            f"{self.cascade or 'the cascade that comes with emodetect'}, scale factor {self.scale_factor:g}, "
+            f"{self.min_neighbors} neighbours, smallest face {smallest}"
+        )
 
 
 class FaceDetector(Protocol):

@@ -2,52 +2,37 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING
-
 from emodetect.errors import ModelError, UsageError, about
+from emodetect.faces.detector import DetectorSettings, FaceDetector
 from emodetect.text.suggestions import did_you_mean
 
-if TYPE_CHECKING:  # names are wanted without OpenCV, to complete a command line
-    from emodetect.faces.detector import FaceDetector, MinFace
-
 DETECTORS = ("haar", "none")
-"""Names that `create_detector` takes, the default first."""
+"""Names that `create_detector` takes."""
 
 
 @about("cascade", ModelError)
-def create_detector(
-    name: str,
-    *,
-    cascade: Path | None = None,
-    scale_factor: float = 1.1,
-    min_neighbors: int = 5,
-    min_face: MinFace | None = None,
-) -> FaceDetector:
+def create_detector(settings: DetectorSettings) -> FaceDetector:
     """Make a face detector.
 
     Args:
-        name: one of `DETECTORS`; "none" takes each whole picture for one face, and uses none of the other arguments.
-        cascade: as for `HaarDetector`.
-        scale_factor: as for `HaarDetector`.
-        min_neighbors: as for `HaarDetector`.
-        min_face: as for `HaarDetector`; None for its default.
+        settings: its name is one of `DETECTORS`; "none" takes each whole picture for one face, and uses none of the others.
 
     Raises:
         UsageError: there is no detector of that name.
         ModelError: the cascade file is missing or not a cascade.
     """
-    if name == "none":
+    if settings.name == "none":
         from emodetect.faces.whole_picture import WholePicture
 
         return WholePicture()
-    if name != "haar":
-        raise UsageError(
-            f"no detector {name!r}; there are {', '.join(DETECTORS)}{did_you_mean(name, DETECTORS)}", parameter="detector"
-        )
+    if settings.name != "haar":
+        known = f"there are {', '.join(DETECTORS)}{did_you_mean(settings.name, DETECTORS)}"
+        raise UsageError(f"no detector {settings.name!r}; {known}", parameter="detector")
     from emodetect.faces.haar import HaarDetector
 
-    detector = HaarDetector(cascade, scale_factor=scale_factor, min_neighbors=min_neighbors)
-    if min_face is not None:
-        detector.min_face = min_face
-    return detector
+    return HaarDetector(
+        settings.cascade,
+        scale_factor=settings.scale_factor,
+        min_neighbors=settings.min_neighbors,
+        min_face=settings.min_face,
+    )

@@ -15,7 +15,7 @@ from emodetect.errors import BackendUnavailableError, ModelError
 from emodetect.faces.boxes import without_nested
 from emodetect.faces.cascade import default_cascade
 from emodetect.faces.cascade_file import load_cascade
-from emodetect.faces.detector import MIN_FACE, WINDOW, MinFace
+from emodetect.faces.detector import WINDOW, DetectorSettings, MinFace
 from emodetect.faces.tracker import FaceTracker
 from emodetect.system.install_hints import OPENCV_CURE
 from emodetect.text.suggestions import did_you_mean_file
@@ -63,9 +63,9 @@ class HaarDetector:
         self,
         cascade: Path | None = None,
         *,
-        scale_factor: float = 1.1,
-        min_neighbors: int = 5,
-        min_face: MinFace = MIN_FACE,
+        scale_factor: float = DetectorSettings.scale_factor,
+        min_neighbors: int = DetectorSettings.min_neighbors,
+        min_face: MinFace = DetectorSettings.min_face,
     ) -> None:
         if not hasattr(cv2, "CascadeClassifier"):
             raise BackendUnavailableError(f"OpenCV {cv2.__version__} has no cascade classifier: {OPENCV_CURE}")

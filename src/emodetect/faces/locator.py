@@ -79,6 +79,11 @@ class FaceLocator:
         return self._detector.is_certain
 
     @property
+    def verifies(self) -> bool:
+        """Whether false detections are rejected."""
+        return self._verifier is not None
+
+    @property
     def full_scans(self) -> int:
         """How often the whole picture was scanned."""
         return self._search.full_scans

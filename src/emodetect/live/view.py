@@ -13,6 +13,7 @@ from emodetect.drawing.style import Style
 from emodetect.errors import OutputError
 from emodetect.faces.detector import MinFace
 from emodetect.live.keys import Command
+from emodetect.settings.pipeline import LIVE
 
 _log = logging.getLogger(__name__)
 
@@ -66,8 +67,8 @@ class View:
     strip: bool = False
     help: bool = False
     paused: bool = False
-    min_face: MinFace = MinFace(0.1, relative=True)
-    smoothing: float = 0.5
+    min_face: MinFace = LIVE.detector.min_face
+    smoothing: float = LIVE.smoothing
     _notices: dict[object, _Notice] = field(default_factory=dict, init=False)
 
     def obey(self, command: Command) -> None:

@@ -136,6 +136,8 @@ def to_dataframe(results: FrameResult | Iterable[FrameResult | tuple[Frame, Fram
         import pandas
     except ImportError as error:
         raise ImportError(f"to_dataframe needs pandas: {pip('install pandas')}") from error
+    if not isinstance(results, FrameResult | Iterable):
+        raise TypeError(f"expected results, got {kind_of(results)}")
     rows = []
     for entry in [results] if isinstance(results, FrameResult) else results:
         result = entry[1] if isinstance(entry, tuple) and len(entry) == 2 else entry

@@ -56,7 +56,7 @@ def list_images(folder: Path, *, sub_folders: bool = True) -> ImageTree:
     """List the pictures in a folder and its sub-folders.
 
     Hidden files, files of systems, special files and files of other kinds are left out and counted. Links are followed, but no
-    folder is read twice.
+    folder is read twice, and none that holds the folder itself.
 
     Args:
         folder: where to look.
@@ -85,7 +85,7 @@ def in_words(left_out: Counter[tuple[str, str]]) -> str:
 
 def _walk(top: Path, sub_folders: bool) -> Iterator[tuple[Path, tuple[str, str] | None]]:
     """Each file below a folder with the kind under which it is left out; None for pictures."""
-    waiting, seen = [top], {_identity(top)}
+    waiting, seen, above = [top], {_identity(top)}, {_identity(parent) for parent in Path(os.path.realpath(top)).parents}
     while waiting:
         folder = waiting.pop()
         try:
@@ -100,7 +100,9 @@ def _walk(top: Path, sub_folders: bool) -> Iterator[tuple[Path, tuple[str, str] 
             elif not _is_folder(entry):
                 yield path, _kind(path, entry)
             elif sub_folders:
-                if _identity(path) in seen:
+                if _identity(path) in above:
+                    yield path, ("link to a folder above", "links to folders above")
+                elif _identity(path) in seen:
                     yield path, ("link to a folder that is read already", "links to folders that are read already")
                 else:
                     seen.add(_identity(path))

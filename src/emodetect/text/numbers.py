@@ -24,6 +24,6 @@ def check_number(name: str, value: object, least: float, most: float, *, whole: 
         UsageError: it is not.
     """
     if not isinstance(value, Integral if whole else Real) or isinstance(value, bool):
-        raise UsageError(f"{name}: expected a {'whole number' if whole else 'number'}, got {value!r}")
+        raise UsageError(f"{name}: expected a {'whole number' if whole else 'number'}, got {value!r}", parameter=name)
     if not least <= float(value) <= most:
-        raise UsageError(f"{name}: {value} is out of range, {least:g} to {most:g}")
+        raise UsageError(f"{name}: {value} is out of range, {least:g} to {most:g}", parameter=name)

@@ -6,34 +6,30 @@ import os
 import platform
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from emodetect.backends.limits import MAX_MODEL_MEMORY
+from emodetect.backends.conventions import UNSTATED, quoted
+from emodetect.backends.registry import RESERVED, BackendSettings
 from emodetect.cli.factories import conventions_as_options, describe_settings
 from emodetect.cli.messages import detail, show_json, shows_progress
 from emodetect.cli.options import (
     common_options,
-    conventions_options,
     detector_option,
     format_option,
     max_pixels_option,
-    model_memory_option,
+    model_options,
     playlists_option,
-    views_option,
 )
 from emodetect.cli.shell_completion import complete_backend, complete_model
 from emodetect.cli.types import NAME, PATH
 from emodetect.errors import SourceError, UsageError, about
-from emodetect.faces.detectors import DETECTORS
+from emodetect.faces.detector import DetectorSettings
 from emodetect.text.printable import counted, one_line
-
-if TYPE_CHECKING:
-    from emodetect.backends.conventions import ModelConventions
-    from emodetect.benchmark.measure import Configuration
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -43,9 +39,7 @@ if TYPE_CHECKING:
               help="Another backend beside the embedded network: deepface, or a plug-in's name. May be repeated.")  # fmt: skip
 @click.option("--model", "models", type=NAME, multiple=True, metavar="NAME|FILE", shell_complete=complete_model,
               help="Another network for cnn: fer2013, ferplus, or a .onnx, .h5 or .keras file. May be repeated.")  # fmt: skip
-@conventions_options
-@model_memory_option
-@views_option
+@model_options
 @detector_option
 @click.option("--frames", type=click.IntRange(1, 10**6), default=250, show_default=True,
               help="At most so many frames of the clip.")  # fmt: skip
@@ -58,33 +52,31 @@ if TYPE_CHECKING:
 @max_pixels_option
 @common_options
 def bench(
-    source: Path | None, backends: Sequence[str], models: Sequence[str], conventions: ModelConventions, max_model_memory: int,
-    views: int, kind: str,
+    source: Path | None, backends: Sequence[str], models: Sequence[str], model_settings: BackendSettings, detector: str,
     frames: int, rounds: int, compare: str | None, output_format: str,
 ) -> None:  # fmt: skip
     """Measure how fast this machine finds and reads faces.
 
     The embedded network comes first; everything is measured in turn, on the same clip, after a warm-up.
     """
-    from emodetect.backends.conventions import UNSTATED, quoted
-    from emodetect.backends.registry import RESERVED
-    from emodetect.benchmark.measure import Bench, Configuration
+    from emodetect.benchmark.measure import Bench
 
-    measured = [Configuration(views=views), *(Configuration(name, views=views) for name in backends if name != "cnn")]
+    plain, conventions = replace(model_settings, conventions=UNSTATED), model_settings.conventions
+    measured = [plain, *(replace(plain, name=name) for name in backends if name != "cnn")]
     if conventions.given and all(model in RESERVED for model in models):
         raise UsageError(f"{quoted(conventions.given)}: no model file is measured; name one with --model FILE")
     for model in models:
         if model != "embedded":
-            measured.append(Configuration("cnn", model, UNSTATED if model in RESERVED else conventions, views, max_model_memory))
-    _describe(source, kind, frames, rounds, measured)
+            measured.append(replace(plain if model in RESERVED else model_settings, model=model))
+    _describe(source, detector, frames, rounds, measured)
     with about("source", SourceError), _progress() as progress, _clip(source, frames) as clip:
         measuring = Bench(
             clip,
             frames=frames,
             rounds=rounds,
             compare=compare is not None,
-            detector=kind,
-            options_of=partial(start_options, detector=kind),
+            detector=detector,
+            options_of=partial(start_options, detector=detector),
             progress=progress,
         )
         records = measuring.measure(measured)
@@ -94,29 +86,29 @@ def bench(
         _print_table(records)
 
 
-def start_options(configuration: Configuration, detector: str = DETECTORS[0]) -> list[str]:
+def start_options(settings: BackendSettings, detector: str = DetectorSettings.name) -> list[str]:
     """The options of ``image`` that measure a start."""
-    return ["--format", "json", "--detector", detector, *options_of(configuration)]
+    return ["--format", "json", "--detector", detector, *options_of(settings)]
 
 
-def options_of(configuration: Configuration) -> list[str]:
-    """The options that choose a configuration."""
-    model = ["--model", configuration.model] if configuration.model else []
-    views = ["--views", str(configuration.views)] if configuration.views > 1 else []
-    limit = configuration.max_model_memory
-    memory = [f"--max-model-memory={limit}"] if limit != MAX_MODEL_MEMORY else []
-    return ["--backend", configuration.backend, *model, *conventions_as_options(configuration.conventions), *views, *memory]
+def options_of(settings: BackendSettings) -> list[str]:
+    """The options that choose a backend."""
+    model = ["--model", settings.model] if settings.model else []
+    views = ["--views", str(settings.views)] if settings.views > 1 else []
+    limit = settings.max_model_memory
+    memory = [f"--max-model-memory={limit}"] if limit != BackendSettings.max_model_memory else []
+    return ["--backend", settings.name, *model, *conventions_as_options(settings.conventions), *views, *memory]
 
 
-def _describe(source: Path | None, kind: str, frames: int, rounds: int, measured: Sequence[Configuration]) -> None:
+def _describe(source: Path | None, detector: str, frames: int, rounds: int, measured: Sequence[BackendSettings]) -> None:
     """Tell, where details are wanted, what is measured on what."""
     from importlib.metadata import version
 
     describe_settings()
-    detail(f"detector: {kind}")
+    detail(f"detector: {detector}")
     detail(f"clip: {source or 'a made one, 640x360, one face'}; {counted(frames, 'frame')} at most, {counted(rounds, 'round')}")
     for one in measured:
-        detail(f"backend {one.backend}: {one.name}")
+        detail(f"backend {one.name}: {one.title}")
     packages = ", ".join(f"{name} {version(name)}" for name in ("opencv-python", "onnxruntime", "tensorflow"))
     detail(f"{counted(os.cpu_count() or 1, 'core')}, Python {platform.python_version()}, {packages}")
 

@@ -3,31 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from emodetect.backends.conventions import UNSTATED
+from emodetect.backends.registry import RESERVED, BackendSettings
 from emodetect.cli.factories import make_backend
 from emodetect.cli.messages import note, show, show_json, shows_progress
 from emodetect.cli.options import (
+    backend_option,
     common_options,
-    conventions_options,
     folder_labels_option,
     format_option,
     max_pixels_option,
-    model_memory_option,
+    model_options,
     overwrite_option,
-    views_option,
 )
 from emodetect.cli.output_paths import PICTURE_SUFFIXES, check_outputs
-from emodetect.cli.shell_completion import complete_backend, complete_model
+from emodetect.cli.shell_completion import complete_model
 from emodetect.cli.types import NAME, OUTPUT, PATH
 from emodetect.errors import UsageError
 from emodetect.text.printable import one_line
 
 if TYPE_CHECKING:
-    from emodetect.backends.conventions import ModelConventions
     from emodetect.training.data.label_names import LabelNames
     from emodetect.training.evaluation import Exam, Result
 
@@ -35,14 +36,11 @@ if TYPE_CHECKING:
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--data", type=PATH, required=True, metavar="FOLDER|CSV",
               help="Labeled face crops, FOLDER/<label>/*, or fer2013.csv, of which PublicTest counts.")  # fmt: skip
-@click.option("--backend", default="cnn", show_default=True, metavar="NAME", shell_complete=complete_backend,
-              help="What reads the emotions: cnn (embedded, or --model), deepface, or a plug-in's name.")  # fmt: skip
+@backend_option
 @click.option("--model", "models", type=NAME, multiple=True, metavar="NAME|FILE", shell_complete=complete_model,
               help="For cnn: embedded, fer2013 or ferplus, or a .onnx, .h5 or .keras file. "
                    "Several are compared with the first.")  # fmt: skip
-@conventions_options
-@model_memory_option
-@views_option
+@model_options
 @click.option("--votes", type=PATH, metavar="FILE",
               help="FER+ votes for these images (CSV): judge by what most people see, too.")  # fmt: skip
 @folder_labels_option
@@ -58,29 +56,28 @@ if TYPE_CHECKING:
 @max_pixels_option
 @common_options
 def evaluate(
-    data: Path, backend: str, models: Sequence[str], conventions: ModelConventions, views: int, max_model_memory: int,
+    data: Path, backend: str, models: Sequence[str], model_settings: BackendSettings,
     votes: Path | None,
     folder_labels: LabelNames | None, try_conventions: bool, sample: int, output_format: str, plot: Path | None,
     plot_calibration: Path | None, overwrite: bool,
 ) -> None:  # fmt: skip
     """Judge models on labeled face crops, without face detection."""
-    from emodetect.backends.conventions import UNSTATED
-    from emodetect.backends.registry import RESERVED
     from emodetect.training.data.label_names import WORDS
     from emodetect.training.evaluation import Exam, read_exam_faces
 
+    settings = replace(model_settings, name=backend)
     if try_conventions:
         from emodetect.cli.commands.evaluate_conventions import show_trials
         from emodetect.training.conventions_trial import take_sample
 
-        if votes or plot or plot_calibration or views > 1:
+        if votes or plot or plot_calibration or settings.views > 1:
             raise UsageError("--try-conventions does not go with --votes, --views, --plot or --plot-calibration")
         if not models or any(model in RESERVED for model in models):
             raise UsageError("--try-conventions goes with --model FILE: the embedded network knows its own conventions")
         faces = read_exam_faces(data, folder_labels or WORDS)
         for text in faces.notes:
             note(f"emodetect: {text}")
-        show_trials(take_sample(faces, sample), backend, models, conventions, max_model_memory, output_format)
+        show_trials(take_sample(faces, sample), settings, models, output_format)
         return
     check_outputs([(plot, PICTURE_SUFFIXES), (plot_calibration, PICTURE_SUFFIXES)], overwrite=overwrite)
     exam = Exam.read(data, votes, folder_labels or WORDS)
@@ -88,10 +85,9 @@ def evaluate(
         note(f"emodetect: {text}")
     # Beside files that need conventions the embedded network, which knows its own, may stand for comparison.
     several = len(models) > 1
-    said = [UNSTATED if several and model in RESERVED else conventions for model in models or (None,)]
-    results = [
-        _judge(exam, backend, model, one, views, max_model_memory) for model, one in zip(models or (None,), said, strict=True)
-    ]
+    plain = replace(settings, conventions=UNSTATED)
+    judged = [replace(plain if several and model in RESERVED else settings, model=model) for model in models or (None,)]
+    results = [_judge(exam, one) for one in judged]
     records = [result.as_dict(exam, results[0] if position else None) for position, result in enumerate(results)]
     if plot:
         import numpy as np
@@ -114,16 +110,14 @@ def evaluate(
         _print_tables(records)
 
 
-def _judge(
-    exam: Exam, backend: str, model: str | None, conventions: ModelConventions, views: int, max_model_memory: int
-) -> Result:
+def _judge(exam: Exam, settings: BackendSettings) -> Result:
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
     from emodetect.cli.progress import messages_console
     from emodetect.training.evaluation import judge
 
     with (
-        make_backend(backend, model, conventions, views, max_model_memory) as loaded,
+        make_backend(settings) as loaded,
         Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(),
@@ -134,7 +128,7 @@ def _judge(
             disable=not shows_progress(),
         ) as progress,
     ):
-        name = model or loaded.name
+        name = settings.model or loaded.name
         task = progress.add_task(one_line(Path(name).name), total=len(exam.faces.keys))
         return judge(loaded, name, exam, lambda count: progress.advance(task, count))
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from emodetect.backends.conventions import ModelConventions
+from emodetect.backends.registry import BackendSettings
 from emodetect.cli.factories import make_backend
 from emodetect.cli.messages import show, show_json
 from emodetect.cli.progress import progress_bar
@@ -22,22 +24,15 @@ _SHOWN = 8
 """So many combinations of conventions are shown."""
 
 
-def show_trials(
-    faces: LabeledCrops,
-    backend: str,
-    models: Sequence[str],
-    conventions: ModelConventions,
-    max_model_memory: int,
-    output_format: str,
-) -> None:
+def show_trials(faces: LabeledCrops, settings: BackendSettings, models: Sequence[str], output_format: str) -> None:
     """Try conventions of each model on the same faces, and print what came of it."""
     trials = {}
     for model in models:
         # Not entered, since it would tell what it assumes.
-        with closing(make_backend(backend, model, conventions, 1, max_model_memory)) as loaded, progress_bar() as progress:
+        with closing(make_backend(replace(settings, model=model))) as loaded, progress_bar() as progress:
             loaded.load()
             update = partial(progress.update, progress.add_task(one_line(Path(model).name), total=None))
-            trials[model] = try_conventions(loaded, conventions, faces, update)
+            trials[model] = try_conventions(loaded, settings.conventions, faces, update)
     if output_format == "json":
         show_json([_record(model, trial) for model, trial in trials.items()])
         return

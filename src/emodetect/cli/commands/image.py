@@ -8,31 +8,30 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from emodetect.cli.factories import make_backend, make_caption_style, make_detector, make_style, make_verifier
+from emodetect.cli.factories import make_caption_style, make_pipeline, make_style
 from emodetect.cli.hints import error_message
 from emodetect.cli.image_results import FORMATS, open_results
 from emodetect.cli.messages import detail, note, say
 from emodetect.cli.options import (
     anonymize_option,
-    backend_options,
     common_options,
-    detector_options,
     max_pixels_option,
     overwrite_option,
+    pipeline_options,
     style_options,
 )
 from emodetect.cli.output_paths import check_anonymize, check_outputs
 from emodetect.cli.shell_completion import complete_file
 from emodetect.cli.types import OUTPUT, OUTPUT_NAME, PHOTO
 from emodetect.errors import BackendError, EmodetectError, OutputError, SourceError
+from emodetect.settings.pipeline import PHOTOS, PipelineSettings
 from emodetect.text.printable import counted, one_line, public_name
 
 if TYPE_CHECKING:
-    from emodetect.backends.conventions import ModelConventions
     from emodetect.drawing.contact_sheet import ContactSheet
     from emodetect.drawing.style import Style
 
@@ -51,16 +50,12 @@ _MANY = 4
 @anonymize_option
 @overwrite_option
 @style_options
-@backend_options
-@detector_options("5%")
+@pipeline_options(PHOTOS)
 @max_pixels_option
 @common_options
 def image(
     named: Sequence[Path | str], output_format: str, output: str | None, sheet: Path | None, anonymize: str | None,
-    overwrite: bool, language: str | None, font: Path | None,
-    backend: str, model: str | None, conventions: ModelConventions, max_model_memory: int, uncertain: float | None,
-    views: int, verify: bool,
-    **detector: Any,
+    overwrite: bool, language: str | None, font: Path | None, settings: PipelineSettings,
 ) -> int:  # fmt: skip
     """Read the emotions off the faces in photos.
 
@@ -71,12 +66,9 @@ def image(
     from emodetect.cli.progress import progress_bar
     from emodetect.drawing.anonymize import anonymize as hide_faces
     from emodetect.drawing.overlay import draw
-    from emodetect.emotions.scorer import EmotionScorer
     from emodetect.faces.hiding import HiddenFaces
-    from emodetect.faces.locator import FaceLocator
     from emodetect.faces.whole_picture import look_like_crops
     from emodetect.media.image_file import write_picture
-    from emodetect.pipeline import EmotionPipeline
     from emodetect.sinks.records import image_as_dict
     from emodetect.sources.images import address_error, find_images, read_image
     from emodetect.types import Frame
@@ -96,20 +88,15 @@ def image(
     if sheet is not None and style is not None:
         captions = make_caption_style(style, language, (photo.name for photo in photos))
         contact_sheet = _contact_sheet(sheet, len(photos), captions)
-    face_detector = make_detector(**detector)
     hidden = HiddenFaces() if anonymize else None
     faceless: list[tuple[int, int]] = []
     read = unread = 0
     failed = is_given_up = False
     with (
         open_results(output_format) as results,
-        make_backend(backend, model, conventions, views, max_model_memory) as emotion_backend,
+        make_pipeline(settings) as pipeline,
         progress_bar() as progress,
     ):
-        pipeline = EmotionPipeline(
-            FaceLocator(face_detector, verifier=make_verifier(verify, face_detector)),
-            EmotionScorer(emotion_backend, uncertain_below=uncertain),
-        )
         for address, error in addresses.items():
             failed = True
             text = error_message(error, click.get_current_context())

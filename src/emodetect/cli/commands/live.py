@@ -4,34 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from emodetect.cli.factories import describe_backend, make_detector, make_style, make_verifier
+from emodetect.backends.registry import BackendSettings
+from emodetect.cli.factories import describe_backend, make_locator, make_style
 from emodetect.cli.messages import detail, note
 from emodetect.cli.options import (
     anonymize_option,
-    backend_options,
     common_options,
-    detector_options,
     max_pixels_option,
     overwrite_option,
+    pipeline_options,
     playlists_option,
-    smoothing_option,
     style_options,
 )
 from emodetect.cli.output_paths import check_anonymize, check_outputs
 from emodetect.cli.shell_completion import complete_source
 from emodetect.cli.types import OUTPUT, NumberRange, OutputPath
 from emodetect.drawing.phrases import Phrase
+from emodetect.settings.pipeline import LIVE, PipelineSettings
 from emodetect.text.printable import counted
 
 if TYPE_CHECKING:
     from emodetect.backends.base import EmotionBackend
-    from emodetect.backends.conventions import ModelConventions
     from emodetect.live.session import LiveStatistics
 
 
@@ -53,28 +53,19 @@ if TYPE_CHECKING:
               help="How long to try to get a camera or stream back that went away, or gave no picture for 2.5 s.")  # fmt: skip
 @click.option("--follow-redirects", is_flag=True,
               help="Let a stream lead to other hosts than the one named: by redirects and playlists (HLS).")  # fmt: skip
-@smoothing_option(0.5)
 @anonymize_option
 @overwrite_option
 @style_options
-@backend_options
-@detector_options("10%")
+@pipeline_options(LIVE)
 @playlists_option
 @max_pixels_option
 @common_options
 def live(
     source: str, mirror: bool | None, no_window: bool, log: Path | None, record: Path | None, snapshots: Path,
-    duration: float | None, loop: bool, reconnect: float, follow_redirects: bool, smoothing: float,
-    anonymize: str | None, overwrite: bool,
-    language: str | None, font: Path | None,
-    backend: str, model: str | None, conventions: ModelConventions, max_model_memory: int, uncertain: float | None,
-    views: int, verify: bool,
-    **detector: Any,
+    duration: float | None, loop: bool, reconnect: float, follow_redirects: bool,
+    anonymize: str | None, overwrite: bool, language: str | None, font: Path | None, settings: PipelineSettings,
 ) -> None:  # fmt: skip
     """Show the emotions of the faces before a camera; in the window ? shows the keys, q or Esc ends it."""
-    from emodetect.faces.detector import MinFace
-    from emodetect.faces.locator import FaceLocator
-    from emodetect.faces.search import SCAN_EVERY
     from emodetect.live.hud import waiting_picture
     from emodetect.live.session import LiveOutputs, LiveSession
     from emodetect.live.snapshots import time_stamped
@@ -88,7 +79,7 @@ def live(
     from emodetect.sources.camera import LiveCapture, LiveSource
 
     check_anonymize(anonymize, record or not no_window or None, "--record")
-    backends = _backends(backend, model, conventions, views, max_model_memory)
+    backends = _backends(settings.backend)
     check_outputs([(log, RECORD_SUFFIXES), (record, VIDEO_SUFFIXES)], overwrite=overwrite, streams=RECORD_SUFFIXES)
     parsed = LiveSource.parse(source)
     if record is not None or parsed.kind == "file":
@@ -96,7 +87,7 @@ def live(
     style = None if no_window and record is None else make_style(language, font)
     with ExitStack() as stack:
         window = None if no_window else stack.enter_context(Window("emodetect"))
-        face_detector = make_detector(**detector)
+        locator = make_locator(replace(settings, hide_faces=anonymize is not None))
         capture = stack.enter_context(LiveCapture(parsed, loop=loop, reconnect=reconnect, follow_redirects=follow_redirects))
         if window is not None and style is not None:
             window.entitle(parsed.title)
@@ -115,22 +106,17 @@ def live(
             recorder.start(record, overwrite=overwrite)
         session = LiveSession(
             capture,
-            FaceLocator(
-                face_detector,
-                verifier=make_verifier(verify, face_detector),
-                tracker=face_detector.tracker(),
-                scan_every=SCAN_EVERY if anonymize is None else 0,
-            ),
+            locator,
             backends,
             view=View(
                 mirror=parsed.kind == "camera" if mirror is None else mirror,
-                min_face=MinFace(*detector["min_face"]),
-                smoothing=smoothing,
+                min_face=settings.detector.min_face,
+                smoothing=settings.smoothing,
             ),
             outputs=LiveOutputs(records, recorder, snapshots, anonymize),
             window=window,
             style=style,
-            uncertain_below=uncertain,
+            uncertain_below=settings.uncertain_below,
             duration=duration,
         )
         statistics = session.run()
@@ -151,21 +137,14 @@ def _summary(statistics: LiveStatistics, files: Sequence[Path], snapshots: Path)
     return "; ".join(parts)
 
 
-def _backends(
-    backend: str, model: str | None, conventions: ModelConventions, views: int, max_model_memory: int
-) -> Sequence[Callable[[], EmotionBackend]]:
+def _backends(settings: BackendSettings) -> Sequence[Callable[[], EmotionBackend]]:
     """What makes the backend that the options describe, and then the others that a key leads to."""
     from importlib.util import find_spec
 
-    from emodetect.backends.registry import create_backend
-
-    # The picture must not stand still while TensorFlow holds the interpreter's lock.
-    create = partial(create_backend, max_model_memory=max_model_memory, responsive=True)
     # Now, so that what is wrong with the options is said before a window opens.
-    describe_backend(create(backend, model, conventions, views), backend, model, conventions, views)
-    chosen = backend, None if model == "embedded" else model
+    describe_backend(settings.create(responsive=True), settings)
+    chosen = settings.name, None if settings.model == "embedded" else settings.model
     others = [name for name in ("cnn", "deepface") if (name, None) != chosen and (name == "cnn" or find_spec(name))]
-    return [
-        partial(create, backend, model, conventions, views),
-        *(partial(create, name, views=views) for name in others),
-    ]
+    plain = replace(settings, model=None, conventions=BackendSettings.conventions)
+    # The picture must not stand still while TensorFlow holds the interpreter's lock.
+    return [partial(one.create, responsive=True) for one in (settings, *(replace(plain, name=name) for name in others))]

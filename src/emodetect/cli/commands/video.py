@@ -4,33 +4,30 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from emodetect.cli.clip_options import make_part, make_region, part_options
-from emodetect.cli.factories import detector_in_words, make_backend, make_caption_style, make_detector, make_style, make_verifier
+from emodetect.cli.factories import make_caption_style, make_pipeline, make_style
 from emodetect.cli.messages import detail, note
 from emodetect.cli.options import (
     anonymize_option,
-    backend_options,
     common_options,
-    detector_options,
     max_pixels_option,
     overwrite_option,
+    pipeline_options,
     playlists_option,
-    smoothing_option,
     style_options,
 )
 from emodetect.cli.output_paths import PICTURE_SUFFIXES, REPORT_SUFFIXES, check_anonymize, check_outputs
 from emodetect.cli.types import OUTPUT, PATH
 from emodetect.errors import UsageError
+from emodetect.settings.pipeline import CLIPS, PipelineSettings
 from emodetect.text.printable import counted, one_line
-
-if TYPE_CHECKING:
-    from emodetect.backends.conventions import ModelConventions
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -44,33 +41,22 @@ if TYPE_CHECKING:
 @click.option("--plot", type=OUTPUT, metavar="FILE",
               help="Save a picture of each person's timeline: .png, .pdf or .svg.")  # fmt: skip
 @part_options
-@smoothing_option(0.3)
 @anonymize_option
 @overwrite_option
 @style_options
-@backend_options
-@detector_options("10%")
+@pipeline_options(CLIPS)
 @playlists_option
 @max_pixels_option
 @common_options
 def video(
     clip: Path, output: Path | None, log: Path | None, report: Path | None, plot: Path | None,
-    start: float | None, end: float | None, every: int, region: tuple[list[float], bool] | None, smoothing: float,
-    anonymize: str | None, overwrite: bool,
-    language: str | None, font: Path | None,
-    backend: str, model: str | None, conventions: ModelConventions, max_model_memory: int, uncertain: float | None,
-    views: int, verify: bool,
-    **detector: Any,
+    start: float | None, end: float | None, every: int, region: tuple[list[float], bool] | None,
+    anonymize: str | None, overwrite: bool, language: str | None, font: Path | None, settings: PipelineSettings,
 ) -> None:  # fmt: skip
     """Read the emotions off every frame of a clip, or of a part of it, in order; two runs give the same log."""
     from emodetect.cli.progress import progress_bar
-    from emodetect.emotions.scorer import EmotionScorer
-    from emodetect.emotions.smoother import ScoreSmoother
     from emodetect.faces.hiding import HiddenFaces
-    from emodetect.faces.locator import FaceLocator
-    from emodetect.faces.search import SCAN_EVERY
     from emodetect.media.ffmpeg import ffmpeg_program
-    from emodetect.pipeline import EmotionPipeline
     from emodetect.report.timeline import Timeline
     from emodetect.sinks.anonymized import AnonymizedSink
     from emodetect.sinks.background import BackgroundSink
@@ -94,24 +80,14 @@ def video(
     with ExitStack() as kept, ExitStack() as stack:
         source = stack.enter_context(VideoFile(clip, part))
         timeline = Timeline(min(part.end, source.seconds))
-        area = make_region(region, source.size, None if detector["kind"] == "none" else detector["min_face"])
+        area = make_region(region, source.size, None if settings.detector.name == "none" else settings.detector.min_face)
         width, height = source.size
         frames = counted(source.frame_count, "frame")
         detail(f"{clip}: {width}x{height} pixels, {source.frames_per_second:g} frames a second, {frames}")
         if all(path is None for path, _ in outputs):
             note("emodetect: no --output, --log, --report or --plot is given; only a summary will be printed")
-        face_detector = make_detector(**detector)
-        emotion_backend = stack.enter_context(make_backend(backend, model, conventions, views, max_model_memory))
-        pipeline = EmotionPipeline(
-            FaceLocator(
-                face_detector,
-                verifier=make_verifier(verify, face_detector),
-                tracker=face_detector.tracker(),
-                scan_every=SCAN_EVERY if anonymize is None else 0,
-                region=area,
-            ),
-            EmotionScorer(emotion_backend, ScoreSmoother(smoothing), uncertain_below=uncertain),
-        )
+        settings = replace(settings, hide_faces=anonymize is not None, region=area)
+        pipeline = stack.enter_context(make_pipeline(settings))
         progress = stack.enter_context(progress_bar())
         task = progress.add_task(one_line(clip.name), total=source.expected_count or None)
         results = stack.enter_context(closing(pipeline.analyze_all(source)))
@@ -143,24 +119,23 @@ def video(
             from emodetect.report.accuracy import accuracy_in_words
             from emodetect.report.page import Report, write_report
 
-            threshold = emotion_backend.uncertain_below if uncertain is None else uncertain
-            settings = {
+            backend, model, smoothing = pipeline.scorer.backend, settings.backend.model, settings.smoothing
+            facts = {
                 "Clip": clip.name,
                 "Time": "all of it" if part == WHOLE else str(part),
                 "Picture": f"{area.width} x {area.height} at {area.x}, {area.y}" if area else "all of it",
-                "Detector": detector_in_words(**detector),
-                "Network": f"{emotion_backend.name} ({backend}{f': {model}' if model else ''})",
-                "Uncertain below": f"{threshold:.0%} confidence",
+                "Detector": str(settings.detector),
+                "Network": f"{backend.name} ({settings.backend.name}{f': {model}' if model else ''})",
+                "Uncertain below": f"{pipeline.scorer.uncertain_below:.0%} confidence",
                 "Smoothing": f"{smoothing:g} s" if smoothing else "off",
-                "Faces verified": "yes" if verify and not face_detector.is_certain else "no",
+                "Faces verified": "yes" if pipeline.locator.verifies else "no",
                 "Faces hidden": f"yes ({anonymize})" if anonymize else "no",
             }
-            accuracy = accuracy_in_words(emotion_backend)
-            facts = Report(
-                clip.name, timeline, shown, settings, accuracy,
+            page = Report(
+                clip.name, timeline, shown, facts, accuracy_in_words(backend),
                 part_of_picture=area is not None, clip_is_cut=anonymize is not None,
             )  # fmt: skip
-            why_stills = write_report(facts, report, overwrite=overwrite)
+            why_stills = write_report(page, report, overwrite=overwrite)
             if why_stills:
                 note(f"emodetect: {report}: {why_stills}")
     if plot is not None:

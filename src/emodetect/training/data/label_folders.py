@@ -14,7 +14,7 @@ from emodetect.sources.image_tree import ImageTree, in_words, is_system_file, li
 from emodetect.text.printable import counted
 from emodetect.text.suggestions import did_you_mean_file
 from emodetect.training.data.archives import unpacking_command
-from emodetect.training.data.label_names import FILE_NAMES, NONE, NUMBERED, LabelNames, is_number, label_in_file_name
+from emodetect.training.data.label_names import FILE_NAMES, NONE, NUMBERED, WORDS, LabelNames, is_number, label_in_file_name
 from emodetect.types import EMOTIONS, Emotion
 
 _LABELS = frozenset(emotion.value for emotion in EMOTIONS)
@@ -120,10 +120,23 @@ def find_labeled(folder: Path, names: LabelNames) -> LabeledFiles:
         except SourceError as error:
             found.faults.append(str(error))
             continue
+        found.faults += _other_labels(tree, child, emotion, folders)
         found.images[emotion] = tree.images
         left_out.update(tree.left_out)
     found.notes = _notes(folder, left_out)
     return found
+
+
+def _other_labels(tree: ImageTree, labeled: Path, emotion: Emotion, folders: dict[Emotion, Path]) -> list[str]:
+    """What is wrong with the folders below that of a label: those that are another label's, by their names or through links."""
+    places = {os.path.realpath(other): label for label, other in folders.items() if label != emotion}
+    faults = []
+    for folder in sorted({path.parent for path in tree.images}):
+        inner = [label for part in folder.relative_to(labeled).parts if (label := WORDS.label_of(part)) in _LABELS]
+        other = places.get(os.path.realpath(folder)) or next((label for label in inner if label != emotion), None)
+        if other is not None:
+            faults.append(f"{folder}: a folder of the label {other} in that of {emotion}; move or rename it")
+    return faults
 
 
 def hint_for_parts(data: Path, names: LabelNames) -> str:
