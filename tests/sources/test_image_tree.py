@@ -69,9 +69,23 @@ def test_links_are_followed_and_their_loops_end(tmp_path: Path) -> None:
         (tmp_path / "elsewhere" / "p" / f"again{number}").symlink_to(tmp_path / "elsewhere")
     tree = list_images(tmp_path / "set")
     assert [path.name for path in tree.images] == ["a.png", "b.png", "c.png"]
-    assert in_words(tree.left_out) == "40 links to folders that are read already"
+    assert in_words(tree.left_out) == "40 links to folders that are read elsewhere"
 
 
 def test_a_folder_that_may_not_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"gone: cannot be read \(No such file or directory\)"):
         list_images(tmp_path / "gone")
+
+
+def test_a_link_leads_to_no_folder_above_and_to_none_apart(tmp_path: Path) -> None:
+    happy, sad = tmp_path / "happy", tmp_path / "sad"
+    for folder in (happy, sad):
+        folder.mkdir()
+        (folder / "a.png").touch()
+    (happy / "up").symlink_to("..")
+    (happy / "over").symlink_to(sad)
+
+    tree = list_images(happy, apart=[happy, sad])
+
+    assert tree.images == [happy / "a.png"]
+    assert in_words(tree.left_out) == "2 links to folders that are read elsewhere"

@@ -68,7 +68,7 @@ class ModelDescription:
         channels: the colors that it is given.
         output: the output that is read, "mean" for the mean of several.
         outputs: all that there are.
-        scores: what its values are: "shares" of one, "independent scores", "percents" or "logits".
+        scores: what its values are: "shares" of one, "independent scores", "percents", "scaled scores" or "logits".
         notes: what else was assumed, or is wrong in the file, in words.
         facts: what the metadata say of data, training and figures.
     """

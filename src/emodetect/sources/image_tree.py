@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -52,21 +52,22 @@ def special_kind(path: Path) -> str | None:
     return next((kind for is_kind, kind in _SPECIAL if is_kind(mode)), None)
 
 
-def list_images(folder: Path, *, sub_folders: bool = True) -> ImageTree:
+def list_images(folder: Path, *, sub_folders: bool = True, apart: Iterable[Path] = ()) -> ImageTree:
     """List the pictures in a folder and its sub-folders.
 
     Hidden files, files of systems, special files and files of other kinds are left out and counted. Links are followed, but no
-    folder is read twice, and none that holds the folder itself.
+    folder is read twice, and none that leads back above this one.
 
     Args:
         folder: where to look.
         sub_folders: whether to look in sub-folders, too; without them they are not even counted.
+        apart: further folders that links below this one do not lead to.
 
     Raises:
         SourceError: a folder cannot be read.
     """
     tree = ImageTree()
-    for path, kind in _walk(folder, sub_folders):
+    for path, kind in _walk(folder, sub_folders, apart):
         if kind is None:
             tree.images.append(path)
         else:
@@ -83,9 +84,9 @@ def in_words(left_out: Counter[tuple[str, str]]) -> str:
     return ", ".join(named + ([counted(rest, "file of another kind", "files of other kinds")] if rest else []))
 
 
-def _walk(top: Path, sub_folders: bool) -> Iterator[tuple[Path, tuple[str, str] | None]]:
+def _walk(top: Path, sub_folders: bool, apart: Iterable[Path]) -> Iterator[tuple[Path, tuple[str, str] | None]]:
     """Each file below a folder with the kind under which it is left out; None for pictures."""
-    waiting, seen, above = [top], {_identity(top)}, {_identity(parent) for parent in Path(os.path.realpath(top)).parents}
+    waiting, seen = [top], {_identity(path) for path in (top, *top.absolute().parents, *top.resolve().parents, *apart)}
     while waiting:
         folder = waiting.pop()
         try:
@@ -100,10 +101,8 @@ def _walk(top: Path, sub_folders: bool) -> Iterator[tuple[Path, tuple[str, str] 
             elif not _is_folder(entry):
                 yield path, _kind(path, entry)
             elif sub_folders:
-                if _identity(path) in above:
-                    yield path, ("link to a folder above", "links to folders above")
-                elif _identity(path) in seen:
-                    yield path, ("link to a folder that is read already", "links to folders that are read already")
+                if _identity(path) in seen:
+                    yield path, ("link to a folder that is read elsewhere", "links to folders that are read elsewhere")
                 else:
                     seen.add(_identity(path))
                     waiting.append(path)

@@ -116,26 +116,24 @@ def find_labeled(folder: Path, names: LabelNames) -> LabeledFiles:
         left_out["picture in no label's folder", "pictures in no label's folder"] += len(loose.images)
     for emotion, child in folders.items():
         try:
-            tree = list_images(child)
+            tree = list_images(child, apart=folders.values())
         except SourceError as error:
             found.faults.append(str(error))
             continue
-        found.faults += _other_labels(tree, child, emotion, folders)
+        found.faults += _other_labels(tree, child, emotion)
         found.images[emotion] = tree.images
         left_out.update(tree.left_out)
     found.notes = _notes(folder, left_out)
     return found
 
 
-def _other_labels(tree: ImageTree, labeled: Path, emotion: Emotion, folders: dict[Emotion, Path]) -> list[str]:
-    """What is wrong with the folders below that of a label: those that are another label's, by their names or through links."""
-    places = {os.path.realpath(other): label for label, other in folders.items() if label != emotion}
+def _other_labels(tree: ImageTree, labeled: Path, emotion: Emotion) -> list[str]:
+    """What is wrong with the folders below that of a label: those whose names are another label's."""
     faults = []
     for folder in sorted({path.parent for path in tree.images}):
-        inner = [label for part in folder.relative_to(labeled).parts if (label := WORDS.label_of(part)) in _LABELS]
-        other = places.get(os.path.realpath(folder)) or next((label for label in inner if label != emotion), None)
-        if other is not None:
-            faults.append(f"{folder}: a folder of the label {other} in that of {emotion}; move or rename it")
+        inner = {label for part in folder.relative_to(labeled).parts if (label := WORDS.label_of(part)) in _LABELS}
+        if other := inner - {emotion.value}:
+            faults.append(f"{folder}: a folder of the label {other.pop()} in that of {emotion}; move or rename it")
     return faults
 
 
