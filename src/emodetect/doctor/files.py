@@ -23,10 +23,17 @@ def check_cascade() -> Iterator[Check]:
 
 
 def check_network() -> Iterator[Check]:
-    """The embedded network."""
+    """The embedded network, which reads emotions."""
     from emodetect.backends.onnx_session import EMBEDDED
 
     yield _checked("network", EMBEDDED)
+
+
+def check_face_network() -> Iterator[Check]:
+    """The network that finds faces."""
+    from emodetect.faces.blazeface import NETWORK
+
+    yield _checked("face network", NETWORK)
 
 
 def check_ffmpeg() -> Iterator[Check]:

@@ -1,7 +1,7 @@
 """Face detection with BlazeFace, full range (Bazarevsky et al. 2019, arXiv 1907.05047), a network of Google's MediaPipe.
 
-It finds faces that are tilted, turned or partly covered, in the same time however many there are, and says where their eyes, nose,
-mouth and ears are.
+It finds faces that are tilted, turned or partly covered, in the same time however many there are, and tells where their eyes,
+nose, mouth and ears are.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from emodetect.backends.onnx_session import packaged_session
 from emodetect.faces.boxes import intersection_over_union, without_nested
-from emodetect.faces.detector import MIN_FACE, MinFace
+from emodetect.faces.detector import DetectorSettings, MinFace
 from emodetect.faces.tracker import FaceTracker
 from emodetect.types import Box, Detection, Image
 
@@ -87,7 +87,7 @@ class BlazeFaceDetector:
 
     is_certain = False
 
-    def __init__(self, *, min_face: MinFace = MIN_FACE) -> None:
+    def __init__(self, *, min_face: MinFace = DetectorSettings.min_face) -> None:
         self.min_face = min_face
         self._session = packaged_session(NETWORK)
 
@@ -105,7 +105,7 @@ class BlazeFaceDetector:
         return self._finished(found, width, height)
 
     def look(self, image: Image, known: Sequence[Box]) -> list[Detection]:
-        """Find faces quickly in the next frame of a clip: in the whole picture, and near those known faces that this does not show.
+        """Find faces quickly in the next frame of a clip: in the whole picture, and near known faces that are not found there.
 
         Args:
             image: uint8 (height, width, 3) BGR.
@@ -158,7 +158,7 @@ class BlazeFaceDetector:
         boxes, logits = self._session.run(["boxes", "logits"], {"pixels": pixels})
         found = []
         for score, answer in suppress(*decode(boxes[0], logits[0, :, 0])):
-            points = (answer + (left, top)) * scale
+            points = (answer + np.asarray((left, top), np.float32)) * scale
             (x, y), (w, h) = points[0], answer[1] * scale
             side = _FRAME_SIDE * max(float(w), float(h))
             y -= _FRAME_UP * float(h)
@@ -181,11 +181,11 @@ def decode(boxes: _Numbers, logits: _Numbers) -> tuple[_Numbers, _Numbers]:
         logits: float32 (cells,).
 
     Returns:
-        Scores, float32 (n,), 0.5 to 1, and numbers, float32 (n, 8, 2), pixels of the input: middle, size, right eye, left eye, nose,
-        mouth, right ear, left ear.
+        Scores, float32 (n,), 0.5 to 1, and numbers, float32 (n, 8, 2), pixels of the input: middle, size, right eye, left eye,
+        nose, mouth, right ear, left ear.
     """
     cells = np.flatnonzero(logits > math.log(_LEAST_SCORE / (1 - _LEAST_SCORE)))
-    scores = 1 / (1 + np.exp(-logits[cells]))
+    scores = (1 / (1 + np.exp(-logits[cells]))).astype(np.float32)
     answers = boxes[cells].reshape(-1, 2 + _LANDMARKS, 2).copy()
     row, column = np.divmod(cells, SIDE // _CELL)
     middles = (np.stack([column, row], axis=1) + 0.5) * _CELL
