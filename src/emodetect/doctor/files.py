@@ -31,9 +31,9 @@ def check_network() -> Iterator[Check]:
 
 def check_face_network() -> Iterator[Check]:
     """The network that finds faces."""
-    from emodetect.faces.blazeface import NETWORK
+    from emodetect.faces.models import BLAZEFACE
 
-    yield _checked("face network", NETWORK)
+    yield _checked("face network", BLAZEFACE)
 
 
 def check_ffmpeg() -> Iterator[Check]:

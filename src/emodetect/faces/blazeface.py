@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -18,10 +17,9 @@ import numpy.typing as npt
 from emodetect.backends.onnx_session import packaged_session
 from emodetect.faces.boxes import intersection_over_union, without_nested
 from emodetect.faces.detector import DetectorSettings, MinFace
+from emodetect.faces.models import BLAZEFACE
 from emodetect.faces.tracker import FaceTracker
 from emodetect.types import Box, Detection, Image
-
-NETWORK = Path(__file__).parent / "models" / "blazeface_full_range.onnx"
 
 SIDE = 192
 """Side of the network's input, pixels."""
@@ -89,7 +87,7 @@ class BlazeFaceDetector:
 
     def __init__(self, *, min_face: MinFace = DetectorSettings.min_face) -> None:
         self.min_face = min_face
-        self._session = packaged_session(NETWORK)
+        self._session = packaged_session(BLAZEFACE)
 
     def detect(self, image: Image) -> list[Detection]:
         """Find faces in uint8 (height, width, 3) BGR; the surest first. Pictures smaller than a face give an empty list."""
