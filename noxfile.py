@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+
 import nox
 
 nox.options.default_venv_backend = "none"
 nox.options.sessions = ["lint", "tests"]
 
-PARALLEL = ["-n", "3", "--dist", "worksteal"]
-"""Three processes for two cores: many tests wait. Each takes tests that follow one another, which share what they make."""
+PARALLEL = ["-n", str(min(8, 2 * (os.cpu_count() or 1))), "--dist", "worksteal"]
+"""Two processes for each core, since many tests wait. Each takes tests that follow one another, which share what they make."""
 
 
 @nox.session
@@ -22,7 +24,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def quick(session: nox.Session) -> None:
     """Run the tests that start no processes; arguments after -- go to pytest."""
-    session.run("pytest", "-n", "2", "--dist", "worksteal", "-m", "not slow", *session.posargs)
+    session.run("pytest", "-n", "auto", "--dist", "worksteal", "-m", "not slow", *session.posargs)
 
 
 @nox.session

@@ -49,6 +49,9 @@ MADE = [
 ]
 """The clips on which faces are counted: size, faces, speed."""
 
+CLIP_FRAMES = 100
+"""How long they are, and the clips with one face and with eight."""
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
@@ -210,10 +213,12 @@ def compare_eight_faces(folder: Path, rounds: int) -> str:
     rates: dict[int, list[float]] = {1: [], 8: []}
     progress("one face and eight, 1280x720")
     for faces in rates:
-        write_made_clip(folder / f"{faces}.mp4", frames=100, size=(1280, 720), faces=faces)
+        write_made_clip(folder / f"{faces}.mp4", frames=CLIP_FRAMES, size=(1280, 720), faces=faces)
     for _ in range(rounds):
         for faces, values in rates.items():
-            [record] = Bench(folder / f"{faces}.mp4", frames=100, rounds=1, options_of=start_options).measure([BackendSettings()])
+            [record] = Bench(folder / f"{faces}.mp4", frames=CLIP_FRAMES, rounds=1, options_of=start_options).measure(
+                [BackendSettings()]
+            )
             values.append(record["frames_per_second"])
     one, eight = median(rates[1]), median(rates[8])
     return table(
@@ -228,7 +233,7 @@ def count_faces(folder: Path) -> str:
     for number, (size, faces, speed) in enumerate(MADE, start=1):
         progress(f"faces shown, clip {number} of {len(MADE)}")
         path = folder / f"found-{number}.mp4"
-        truth = write_made_clip(path, frames=100, size=size, faces=faces, speed=speed)
+        truth = write_made_clip(path, frames=CLIP_FRAMES, size=size, faces=faces, speed=speed)
         (found, false, scans), (all_found, all_false, _) = (follow(path, truth, every) for every in (SCAN_EVERY, 0.0))
         total = sum(map(len, truth))
         rows.append([

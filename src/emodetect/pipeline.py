@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -34,6 +35,9 @@ class EmotionPipeline:
     ...     print(type(pipeline).__name__)
     EmotionPipeline
 
+    Threads may share a pipeline that neither tracks nor smooths. One that does needs its frames in order, and belongs to the
+    thread that uses it first.
+
     A context manager: entering it loads the backend, leaving it closes that. One whose backend is loaded need not be entered.
 
     Args:
@@ -47,6 +51,9 @@ class EmotionPipeline:
 
     def __init__(self, locator: FaceLocator, scorer: EmotionScorer) -> None:
         self.locator, self.scorer = locator, scorer
+        self._needs_order = locator.tracks or scorer.smooths
+        self._owner: object = None
+        self._claiming = threading.Lock()
 
     def __enter__(self) -> Self:
         self.scorer.backend.__enter__()
@@ -69,10 +76,14 @@ class EmotionPipeline:
         Raises:
             EmodetectError: the backend failed too often.
             TypeError: it is no frame.
+            RuntimeError: faces are followed, and another thread uses the pipeline.
         """
+        self._claim(threading.current_thread())
         return self._read(self._locate(frame), name)
 
-    def analyze_all(self, frames: Iterable[Frame]) -> Generator[tuple[Frame, FrameResult], None, None]:
+    def analyze_all(
+        self, frames: Iterable[Frame], *, read_ahead: bool = True
+    ) -> Generator[tuple[Frame, FrameResult], None, None]:
         """Analyze frames in order, as `analyze` does one by one, with decoding and locating in threads of their own.
 
         >>> photo = emodetect.load_image("examples/astronaut.jpg")
@@ -86,13 +97,33 @@ class EmotionPipeline:
 
         Args:
             frames: read in a thread, a few ahead.
+            read_ahead: False to read each frame only when its result is wanted, as of a camera, and without further threads.
 
         Raises:
             EmodetectError: the source failed, or the backend too often; all threads have ended.
+            RuntimeError: faces are followed, and something else uses the pipeline.
         """
-        with ahead(frames) as decoded, ahead(map(self._locate, decoded)) as located:
-            for found in located:
-                yield found.frame, self._read(found)
+        starter, run = threading.current_thread(), object()
+        self._claim(starter, run)
+        try:
+            if not read_ahead:
+                yield from ((frame, self._read(self._locate(frame))) for frame in frames)
+                return
+            with ahead(frames) as decoded, ahead(map(self._locate, decoded)) as located:
+                for found in located:
+                    yield found.frame, self._read(found)
+        finally:
+            self._owner = starter
+
+    def _claim(self, thread: threading.Thread, run: object = None) -> None:
+        """Take the pipeline for a thread, or for a run that this thread starts, which other threads may take results from."""
+        with self._claiming:
+            if self._needs_order and self._owner not in (None, thread):
+                raise RuntimeError(
+                    "this pipeline follows faces, so that its frames must come in order, and it is used elsewhere already; "
+                    "open a pipeline for each thread, or one with track=False for all threads"
+                )
+            self._owner = run or thread
 
     def classify_faces(self, crops: Iterable[Image]) -> Iterator[FaceReading]:
         """Read the emotions off faces that are cropped already, some at a time.

@@ -504,7 +504,7 @@ def test_what_is_assumed_is_logged_once(tmp_path: Path, caplog: pytest.LogCaptur
     assert record.levelno == logging.WARNING
     assert record.getMessage() == (
         "once.onnx: assumed, as the file does not say: labels angry, disgust, fear, happy, neutral, sad, surprise "
-        "(in alphabetical order); scaling 0..1 (--labels, --scaling change that)"
+        "(in alphabetical order); scaling 0..1 (`labels`, `scaling` change that)"
     )
 
 

@@ -121,7 +121,7 @@ def test_batches_of_every_layout(tmp_path: Path, shape: list[Any], gray_levels: 
     ("shape", "outputs", "rank", "message"),
     [
         (["n", 48, 48, 2], 7, 2, "expected one input"),
-        (["n", 48, 48, 1], 5, 2, "--labels"),
+        (["n", 48, 48, 1], 5, 2, "`labels` names them"),
         (["n", 48, 48, 1], 7, 4, r"expected the output scores to be \(n, labels\), got \(5, 2, 7\)"),
     ],
     ids=["channels", "number-of-outputs", "rank"],

@@ -14,13 +14,14 @@ DOCUMENTS = [ROOT / "docs" / name for name in ("benchmarks.md", "benchmarks.png"
 
 @pytest.fixture
 def script(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ModuleType:
-    """benchmarks/measure.py, cut down to one made clip, where DeepFace has no weights and gets none."""
+    """benchmarks/measure.py, cut down to one short clip, where DeepFace has no weights and gets none."""
     spec = spec_from_file_location("measure_script", ROOT / "benchmarks" / "measure.py")
     assert spec is not None
     assert spec.loader is not None
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
     monkeypatch.setattr(module, "MADE", module.MADE[:1])
+    monkeypatch.setattr(module, "CLIP_FRAMES", 12)
     monkeypatch.setattr(module, "prepare_own_process", lambda: None)  # this process is not the script's alone
     monkeypatch.setenv("DEEPFACE_HOME", str(tmp_path))
     for proxy in ("http_proxy", "https_proxy"):

@@ -39,14 +39,14 @@ def test_cascades_of_opencv_find_what_opencv_finds(kind: str, photo: Image) -> N
     gray = cv2.cvtColor(photo[20:220, 120:320], cv2.COLOR_BGR2GRAY)
 
     path = FOLDER / f"haarcascade_{kind}.xml"
-    ours, theirs = load_cascade(path), cv2.CascadeClassifier(str(path))
+    ours, theirs = load_cascade(path)(), cv2.CascadeClassifier(str(path))
 
     np.testing.assert_array_equal(ours.detectMultiScale(gray, 1.3, 2), theirs.detectMultiScale(gray, 1.3, 2))
 
 
 def test_the_small_one_is_sound(tmp_path: Path) -> None:
     noise = np.random.default_rng(1).integers(0, 256, (100, 100), np.uint8)
-    assert len(load_cascade(write(tmp_path / "c.xml", SMALL)).detectMultiScale(noise)) > 0
+    assert len(load_cascade(write(tmp_path / "c.xml", SMALL))().detectMultiScale(noise)) > 0
 
 
 @pytest.mark.parametrize(

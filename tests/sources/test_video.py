@@ -811,3 +811,26 @@ def test_an_ffmpeg_that_is_killed_is_no_end(tmp_path: Path, moving_clip: MovingC
         video._converter.kill()
         with pytest.raises(SourceError, match="was killed"):
             deque(frames, 0)
+
+
+def test_a_last_picture_without_a_time_is_no_jump(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    clip = tmp_path / "clip.avi"
+    ffmpeg("-f", "lavfi", "-i", "testsrc=s=64x48:r=25", "-t", "2", "-c:v", "mpeg4", "-bf", "2", clip)
+    with VideoFile(clip) as video:
+        times = [frame.timestamp for frame in video]
+    assert [round(later - earlier, 3) for earlier, later in pairwise(times)] == [0.04] * 49
+    assert "jumps" not in caplog.text
+
+
+def test_a_copy_of_a_part_of_a_transport_stream_is_whole(tmp_path: Path) -> None:
+    clip, copy = tmp_path / "clip.ts", tmp_path / "copy.mp4"
+    ffmpeg("-f", "lavfi", "-i", "testsrc=s=64x48:r=25", "-t", "3", "-c:v", "libx264", "-pix_fmt", "yuv420p", "-g", "250", clip)
+    copy.write_bytes(playable_copy(clip, 1.52, 2.52, 10**7))
+    with VideoFile(clip) as video, VideoFile(copy) as part:
+        frames, shown = list(video), list(part)
+    assert len(shown) == 25
+    assert (
+        np.abs(shown[0].image.astype(int) - frames[38].image).mean()
+        < 8
+        < np.abs(shown[0].image.astype(int) - frames[50].image).mean()
+    )

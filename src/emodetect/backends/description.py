@@ -100,8 +100,8 @@ class ModelDescription:
         assumed = {name: entry for name, entry in self._told.items() if entry[0].origin == "assumed"}
         if not assumed:
             return f"{self.name}: {'; '.join(self.notes)}" if self.notes else ""
-        options = ", ".join(f"--{name}" for name in assumed if name != "size")
-        parts = [_in_words(assumed) + (f" ({options} {'change' if ',' in options else 'changes'} that)" if options else "")]
+        named = ", ".join(f"`{name.replace('-', '_')}`" for name in assumed if name != "size")
+        parts = [_in_words(assumed) + (f" ({named} {'change' if ',' in named else 'changes'} that)" if named else "")]
         # What the network itself shows may be misleading, too.
         if shown := {name: entry for name, entry in self._told.items() if entry[0].origin == "model" and entry[0].reason}:
             parts.append(f"found in it: {_in_words(shown)}")

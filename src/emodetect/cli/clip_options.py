@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from emodetect.errors import UsageError
 from emodetect.text.numbers import MOST_NUMBER
 
 if TYPE_CHECKING:
-    from emodetect.faces.detector import MinFace
+    from emodetect.faces.region import Region
     from emodetect.sources.video import ClipPart
-    from emodetect.types import Box
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -33,8 +30,8 @@ def media_time(ctx: click.Context, parameter: click.Parameter, value: str | None
     return 3600 * int(hours or 0) + 60 * int(minutes or 0) + float(seconds)
 
 
-def _region(ctx: click.Context, parameter: click.Parameter, value: str | None) -> tuple[list[float], bool] | None:
-    """Four numbers, and whether they are shares of the picture: with %, or none of them above 1."""
+def _region(ctx: click.Context, parameter: click.Parameter, value: str | None) -> Region | None:
+    """Four numbers, which are shares of the picture with %, or where none of them is above 1; a callback."""
     if value is None:
         return None
     parts = [part.strip() for part in value.split(",")]
@@ -50,7 +47,9 @@ def _region(ctx: click.Context, parameter: click.Parameter, value: str | None) -
     mixed = any(plain) if any(percent) else not relative and any(0 < number < 1 for number in plain)
     if mixed:
         raise click.BadParameter(f"{value!r}: pixels and shares cannot be mixed")
-    return numbers, relative
+    from emodetect.faces.region import Region
+
+    return Region(numbers[0], numbers[1], numbers[2], numbers[3], relative)
 
 
 def part_options(function: Function) -> Function:
@@ -78,31 +77,4 @@ def make_part(start: float | None, end: float | None, every: int) -> ClipPart:
     """
     from emodetect.sources.video import ClipPart
 
-    part = ClipPart(start or 0.0, math.inf if end is None else end, every)
-    if part.end <= part.start:
-        raise UsageError(f"--end: {part.end:g} s is not after --start, {part.start:g} s")
-    return part
-
-
-def make_region(given: tuple[list[float], bool] | None, size: tuple[int, int], min_face: MinFace | None) -> Box | None:
-    """The part of a picture of this width and height that the option describes.
-
-    Args:
-        given: what `part_options` makes of the option.
-        size: width and height of the picture, pixels.
-        min_face: the smallest face that is looked for; None where no face is looked for.
-
-    Raises:
-        UsageError: it does not lie in the picture, or no face fits in it.
-    """
-    from emodetect.faces.region import Region
-
-    if given is None:
-        return None
-    (x, y, width, height), relative = given
-    region = Region(x, y, width, height, relative).box(size)
-    smallest = min_face.found_from(region.height) if min_face is not None else 1
-    if min(region.width, region.height) < smallest:
-        found = f"{region.width} x {region.height} pixels hold no face; the smallest that is looked for there has {smallest:g}"
-        raise UsageError(f"--roi: {found} (--min-face)", parameter="region")
-    return region
+    return ClipPart.of(start or 0.0, end, every)

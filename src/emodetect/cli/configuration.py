@@ -81,6 +81,8 @@ def read_configuration(path: Path) -> dict[str, Any]:
         import tomli as tomllib
 
     try:
+        if path.is_fifo() and not path.is_relative_to("/dev") and not path.is_relative_to("/proc"):
+            raise SourceError(f"{path}: is a named pipe, not a configuration file")  # to which perhaps nobody ever writes
         with path.open("rb") as file:
             content = file.read(_MOST_BYTES + 1)  # a device may never end
         if len(content) > _MOST_BYTES:

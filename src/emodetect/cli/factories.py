@@ -107,20 +107,19 @@ def describe_backend(made: EmotionBackend, settings: BackendSettings) -> None:
     """Tell, where details are wanted, which options come from elsewhere, and which backend they make."""
     describe_settings()
     mirrored = ["--views", str(settings.views)] if settings.views > 1 else []
-    said = conventions_as_options(settings.conventions)
+    said = [f"{option}={value}" for option, value in conventions_as_options(settings.conventions).items()]
     detail(f"backend {settings.name}: {' '.join([settings.model or made.name, *said, *mirrored])}")
 
 
-def conventions_as_options(conventions: ModelConventions) -> list[str]:
+def conventions_as_options(conventions: ModelConventions) -> dict[str, str]:
     """The options that say the same, each with its value."""
-    scaling = conventions.scaling
     values = {
-        "labels": conventions.labels and ",".join(conventions.labels),
-        "scaling": scaling and ",".join(map(repr, (*scaling.scale, *scaling.offset))),
-        "channels": conventions.channels,
-        "output-name": conventions.output_name,
+        "--labels": conventions.labels and ",".join(conventions.labels),
+        "--scaling": conventions.scaling and str(conventions.scaling),
+        "--channels": conventions.channels,
+        "--output-name": conventions.output_name,
     }
-    return [f"--{option}={value}" for option, value in values.items() if value]
+    return {option: value for option, value in values.items() if value}
 
 
 def describe_settings() -> None:

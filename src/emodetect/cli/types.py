@@ -90,13 +90,14 @@ class MinFaceType(click.types.StringParamType):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if isinstance(value, MinFace):
             return value
+        text = str(value)  # the configuration file may hold a number
         try:
-            number = float(value.removesuffix("%")) / (100 if value.endswith("%") else 1)
+            number = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
         except ValueError:
-            self.fail(f"{value!r} is neither a number of pixels nor a share such as 0.1 or 10%", param, ctx)
-        relative = value.endswith("%") or 0 < number < 1
+            self.fail(f"{text!r} is neither a number of pixels nor a share such as 0.1 or 10%", param, ctx)
+        relative = text.endswith("%") or 0 < number < 1
         if not 0 < number <= (1 if relative else MOST_NUMBER):
-            self.fail(f"{value!r} is out of range: at least 1 pixel, or a share up to 100%", param, ctx)
+            self.fail(f"{text!r} is out of range: at least 1 pixel, or a share up to 100%", param, ctx)
         return MinFace(number, relative)
 
 

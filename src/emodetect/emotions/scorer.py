@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -44,7 +45,12 @@ class EmotionScorer:
     ) -> None:
         self.backend, self._smoother, self._max_failures = backend, smoother, max_failures
         self._uncertain_below = uncertain_below
-        self._failures = 0
+        self._failures, self._counting = 0, threading.Lock()
+
+    @property
+    def smooths(self) -> bool:
+        """Whether scores depend on those before them."""
+        return self._smoother is not None
 
     @property
     def uncertain_below(self) -> float:
@@ -82,7 +88,8 @@ class EmotionScorer:
         except Exception as error:  # a backend may be anybody's
             self._fail(frame, error)
             return {}
-        self._failures = 0
+        with self._counting:
+            self._failures = 0
         watch.lap("classify")
         result = {face.track_id: scores for face, scores in zip(faces, answers, strict=True)}
         if self._smoother is not None and timestamp is not None:
@@ -91,10 +98,12 @@ class EmotionScorer:
         return result
 
     def _fail(self, frame: str, error: Exception) -> None:
-        self._failures += 1
+        with self._counting:
+            self._failures += 1
+            failures = self._failures
         reason = str(error) if isinstance(error, EmodetectError) else f"{type(error).__name__}: {first_line(error)}"
-        if self._failures >= self._max_failures:
-            often = f" in {self._failures} frames in a row" if self._failures > 1 else ""
+        if failures >= self._max_failures:
+            often = f" in {failures} frames in a row" if failures > 1 else ""
             raise BackendError(f"{frame}: the backend {self.backend.name} failed{often} ({reason})") from error
         _log.warning("%s: the backend %s failed; its faces have no scores (%s)", frame, self.backend.name, reason)
 

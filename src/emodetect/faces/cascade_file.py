@@ -5,8 +5,10 @@ The file is parsed and checked here, and what was checked, written anew, is what
 
 from __future__ import annotations
 
+import functools
 import math
 import re
+from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
@@ -27,8 +29,11 @@ _KINDS = {"HAAR": 0, "LBP": 256}
 _INTEGER = re.compile(r"-?(0|[1-9]\d{0,9})")
 
 
-def load_cascade(path: Path) -> cv2.CascadeClassifier:
+def load_cascade(path: Path) -> Callable[[], cv2.CascadeClassifier]:
     """Load a cascade of Haar or LBP features that OpenCV 2.4 or newer has trained, as XML.
+
+    Returns:
+        What makes a classifier of it, as often as it is called; the file is read only once.
 
     Raises:
         ModelError: the file cannot be read, is something else, or would lead OpenCV astray.
@@ -44,7 +49,9 @@ def load_cascade(path: Path) -> cv2.CascadeClassifier:
         # Only a single tag at the top is read; what else stands in the file goes.
         storage = Element("opencv_storage")
         storage.append(_only(root, "cascade"))
-        return _read(ElementTree.tostring(storage, encoding="unicode"))
+        make = functools.partial(_read, ElementTree.tostring(storage, encoding="unicode"))
+        make()
+        return make
     except OSError as error:
         raise ModelError(f"{path}: cannot be read ({error.strerror or error})") from error
     except (ElementTree.ParseError, ValueError, RecursionError) as error:

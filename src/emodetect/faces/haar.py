@@ -74,7 +74,8 @@ class HaarDetector:
             raise BackendUnavailableError(f"OpenCV {cv2.__version__} has no cascade classifier: {OPENCV_CURE}")
         if cascade is not None and not cascade.is_file():
             raise ModelError(f"{cascade}: no such cascade file{did_you_mean_file(cascade)}")
-        self._cascade = load_cascade(cascade) if cascade else _own_cascade()
+        self._load = load_cascade(cascade) if cascade else _own_cascade
+        self._idle = [self._load()]
         self._scale_factor = scale_factor
         self._min_neighbors = min_neighbors
         self.min_face = min_face
@@ -143,9 +144,18 @@ class HaarDetector:
         """Faces with sides from smallest to largest (0: any): float64 (n, 5) of x, y, width, height, neighbours."""
         if min(picture.shape) < smallest:
             return np.empty((0, 5))
-        boxes, counts = self._cascade.detectMultiScale2(
-            picture, factor, neighbors, minSize=(smallest, smallest), maxSize=(largest, largest)
-        )
+        # A classifier keeps what it is at in itself. Each thread that scans has one of its own meanwhile; a lock would let three
+        # of four threads wait.
+        try:
+            cascade = self._idle.pop()
+        except IndexError:
+            cascade = self._load()
+        try:
+            boxes, counts = cascade.detectMultiScale2(
+                picture, factor, neighbors, minSize=(smallest, smallest), maxSize=(largest, largest)
+            )
+        finally:
+            self._idle.append(cascade)
         return np.column_stack([np.reshape(boxes, (-1, 4)), np.reshape(counts, -1)]).astype(np.float64)
 
     def _detections(self, rows: _Rows, gray: _Gray, reduced: _Gray) -> list[Detection]:

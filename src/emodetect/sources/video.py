@@ -90,7 +90,7 @@ class ClipPart:
             return cls(start, every=every)
         check_number("end", end, 0, math.inf)
         if end <= start:
-            raise UsageError(f"end: {end:g} s is not after the start, {start:g} s")
+            raise UsageError(f"`end`: {end:g} s is not after `start`, {start:g} s", parameter="end")
         return cls(start, end, every)
 
     def __str__(self) -> str:
@@ -360,10 +360,11 @@ class VideoFile:
         self._shift += time - self._container_time(index)
 
     def _container_time(self, index: int) -> float:
-        """When the picture that was decoded last is shown by the container's clock, seconds."""
+        """When the picture that was decoded last is shown by the container's clock, seconds; NaN where it has no time."""
         if self.is_untimed:
             return index / self.frames_per_second
-        return self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000 + self._shift
+        seconds = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+        return seconds + self._shift if seconds or not index else math.nan
 
     def _pixel_shape(self) -> float:
         """The width of the shown pictures' pixels as a multiple of their height."""

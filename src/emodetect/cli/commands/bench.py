@@ -64,7 +64,7 @@ def bench(
     plain, conventions = replace(model_settings, conventions=UNSTATED), model_settings.conventions
     measured = [plain, *(replace(plain, name=name) for name in backends if name != "cnn")]
     if conventions.given and all(model in RESERVED for model in models):
-        raise UsageError(f"{quoted(conventions.given)}: no model file is measured; name one with --model FILE")
+        raise UsageError(f"{quoted(conventions.given, ', ')}: no model file is measured; name one with --model FILE")
     for model in models:
         if model != "embedded":
             measured.append(replace(plain if model in RESERVED else model_settings, model=model))
@@ -97,7 +97,8 @@ def options_of(settings: BackendSettings) -> list[str]:
     views = ["--views", str(settings.views)] if settings.views > 1 else []
     limit = settings.max_model_memory
     memory = [f"--max-model-memory={limit}"] if limit != BackendSettings.max_model_memory else []
-    return ["--backend", settings.name, *model, *conventions_as_options(settings.conventions), *views, *memory]
+    said = [f"{option}={value}" for option, value in conventions_as_options(settings.conventions).items()]
+    return ["--backend", settings.name, *model, *said, *views, *memory]
 
 
 def _describe(source: Path | None, detector: str, frames: int, rounds: int, measured: Sequence[BackendSettings]) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from emodetect.backends.conventions import ModelConventions
 from emodetect.backends.registry import BackendSettings
-from emodetect.cli.factories import make_backend
+from emodetect.cli.factories import conventions_as_options, make_backend
 from emodetect.cli.messages import show, show_json
 from emodetect.cli.progress import progress_bar
 from emodetect.cli.table import print_table
@@ -50,15 +50,11 @@ def _record(model: str, trial: Trial) -> dict[str, Any]:
 
 def _options(said: ModelConventions) -> list[str]:
     """The options that say this, as one writes them."""
-    values = {
-        "--labels": said.labels and ",".join(said.labels),
-        "--scaling": said.scaling and str(said.scaling),
-        "--channels": said.channels,
-        "--output-name": said.output_name,
-    }
-    given = {option: value for option, value in values.items() if value}
     # A value that begins with a dash could be taken for an option.
-    return [f"{option}{'=' if value.startswith('-') else ' '}{shlex.quote(value)}" for option, value in given.items()]
+    return [
+        f"{option}{'=' if value.startswith('-') else ' '}{shlex.quote(value)}"
+        for option, value in conventions_as_options(said).items()
+    ]
 
 
 def _print_trial(model: str, trial: Trial) -> None:

@@ -7,6 +7,7 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ import click
 
 from emodetect.cli.factories import make_caption_style, make_pipeline, make_style
 from emodetect.cli.hints import error_message
-from emodetect.cli.image_results import FORMATS, open_results
+from emodetect.cli.image_results import FORMATS, Results, open_results
 from emodetect.cli.messages import detail, note, say
 from emodetect.cli.options import (
     anonymize_option,
@@ -34,6 +35,9 @@ from emodetect.text.printable import counted, one_line, public_name
 if TYPE_CHECKING:
     from emodetect.drawing.contact_sheet import ContactSheet
     from emodetect.drawing.style import Style
+    from emodetect.faces.hiding import HiddenFaces
+    from emodetect.pipeline import EmotionPipeline
+    from emodetect.types import Frame, FrameResult, Image
 
 _MANY = 4
 """Photos from which on progress is shown."""
@@ -64,14 +68,9 @@ def image(
     A photo that cannot be read is reported, the others are still done, and the exit code is then 1.
     """
     from emodetect.cli.progress import progress_bar
-    from emodetect.drawing.anonymize import anonymize as hide_faces
-    from emodetect.drawing.overlay import draw
-    from emodetect.faces.hiding import HiddenFaces
     from emodetect.faces.whole_picture import look_like_crops
     from emodetect.media.image_file import write_picture
-    from emodetect.sinks.records import image_as_dict
-    from emodetect.sources.images import address_error, find_images, read_image
-    from emodetect.types import Frame
+    from emodetect.sources.images import address_error, find_images
 
     check_anonymize(anonymize, output or sheet, "--output or --sheet")
     addresses = {name: error for name in named if isinstance(name, str) and (error := address_error(name))}
@@ -88,63 +87,124 @@ def image(
     if sheet is not None and style is not None:
         captions = make_caption_style(style, language, (photo.name for photo in photos))
         contact_sheet = _contact_sheet(sheet, len(photos), captions)
-    hidden = HiddenFaces() if anonymize else None
-    faceless: list[tuple[int, int]] = []
-    read = unread = 0
-    failed = is_given_up = False
+    # Rows that come one by one on a terminal would tear the bar apart.
+    shows_bar = len(found) >= _MANY and (output_format == "table" or not sys.stdout.isatty())
     with (
         open_results(output_format) as results,
         make_pipeline(settings) as pipeline,
         progress_bar() as progress,
     ):
+        run = _Run(pipeline, results, targets, contact_sheet, style, anonymize, overwrite)
         for address, error in addresses.items():
-            failed = True
-            text = error_message(error, click.get_current_context())
-            results.add({"path": public_name(address), "error": one_line(text)})
-            say(f"emodetect: {text}")
-        # Rows that come one by one on a terminal would tear the bar apart.
-        is_visible = len(found) >= _MANY and (output_format == "table" or not sys.stdout.isatty())
-        task = progress.add_task("photos", total=len(found), visible=is_visible)
+            run.refuse(address, error)
+        task = progress.add_task("photos", total=len(found), visible=shows_bar)
         for path, problem in found.items():
-            shown, result = None, None
-            try:
-                if problem is not None:
-                    raise problem
-                with _enough_memory(path):
-                    picture = read_image(path)
-                    detail(f"{path}: {picture.shape[1]}x{picture.shape[0]} pixels")
-                    frame = Frame(picture)
-                    result = pipeline.analyze(frame, name=str(path))
-                height, width = picture.shape[:2]
-                read += 1
-                results.add(image_as_dict(str(path), (width, height), result.readings))
-                if not result.readings:
-                    faceless.append((width, height))
-                failed |= any(reading.scores is None for reading in result.readings)
-                with _enough_memory(path):
-                    shown = picture if hidden is None else hide_faces(picture, hidden.find(frame, result), anonymize or "")
-                    if path in targets:
-                        write_picture(draw(shown, result.readings, style=style), targets[path], overwrite=overwrite)
-            except EmodetectError as error:
-                failed, text = True, error_message(error, click.get_current_context())
-                if result is None:  # a copy that cannot be saved takes nothing from what was read
-                    unread += problem is None
-                    results.add({"path": public_name(str(path)), "error": one_line(text)})
-                say(f"emodetect: {text}")
-                is_given_up = isinstance(error, BackendError)
-            if contact_sheet is not None and os.path.isfile(path):
-                contact_sheet.add(path.name, shown, result.readings if result and shown is not None else ())
+            run.add(path, problem)
             progress.advance(task)
-            if is_given_up:
+            if run.is_given_up:
                 break
-        if contact_sheet is not None and sheet is not None and read:
+        if contact_sheet is not None and sheet is not None and run.read:
             write_picture(contact_sheet.image(), sheet, overwrite=overwrite)
-        if unread and len(photos) > 1 and not is_given_up:
-            note(f"emodetect: {unread:,} of {counted(len(photos), 'photo')} could not be read")
-    if look_like_crops(faceless):
-        hint = f"no face was found in {counted(len(faceless), 'picture')}, many of them small and square"
+        if run.unread and len(photos) > 1 and not run.is_given_up:
+            note(f"emodetect: {run.unread:,} of {counted(len(photos), 'photo')} could not be read")
+    if look_like_crops(run.faceless):
+        hint = f"no face was found in {counted(len(run.faceless), 'picture')}, many of them small and square"
         note(f"emodetect: {hint}; --detector none takes each whole picture for a face")
-    return 1 if failed else 0
+    return 1 if run.failed else 0
+
+
+@dataclass
+class _Run:
+    """Reads photos one after the other, prints their results and saves annotated copies.
+
+    Attributes:
+        targets: where each copy goes.
+        sheet: the contact sheet that shows them all; None where it is not wanted.
+        read: how many photos were read.
+        unread: how many could be opened, perhaps, and not be read.
+        failed: whether anything went wrong.
+        is_given_up: whether the backend failed for good.
+        faceless: width and height of the pictures in which no face was found, pixels.
+    """
+
+    pipeline: EmotionPipeline
+    results: Results
+    targets: Mapping[Path, Path]
+    sheet: ContactSheet | None
+    style: Style | None
+    anonymize: str | None
+    overwrite: bool
+    read: int = 0
+    unread: int = 0
+    failed: bool = False
+    is_given_up: bool = False
+    faceless: list[tuple[int, int]] = field(default_factory=list)
+    _hidden: HiddenFaces | None = None
+
+    def refuse(self, name: str, error: EmodetectError) -> None:
+        """Print and say why a photo of this name is not read."""
+        self.results.add({"path": public_name(name), "error": one_line(error_message(error, click.get_current_context()))})
+        self._complain(error)
+
+    def add(self, path: Path, problem: EmodetectError | None) -> None:
+        """Read a photo, unless there is a problem already."""
+        shown, result = None, None
+        try:
+            if problem is not None:
+                raise problem
+            frame, result = self._read(path)
+            with _enough_memory(path):
+                shown = self._without_faces(frame, result)
+                self._save_copy(path, shown, result)
+        except EmodetectError as error:
+            if result is None:
+                self.unread += problem is None
+                self.refuse(str(path), error)
+            else:  # a copy that cannot be saved takes nothing from what was read
+                self._complain(error)
+            self.is_given_up = isinstance(error, BackendError)
+        if self.sheet is not None and os.path.isfile(path):
+            self.sheet.add(path.name, shown, result.readings if result and shown is not None else ())
+
+    def _complain(self, error: EmodetectError) -> None:
+        self.failed = True
+        say(f"emodetect: {error_message(error, click.get_current_context())}")
+
+    def _read(self, path: Path) -> tuple[Frame, FrameResult]:
+        from emodetect.sinks.records import image_as_dict
+        from emodetect.sources.images import read_image
+        from emodetect.system.native_output import quiet_native_output
+        from emodetect.types import Frame
+
+        with _enough_memory(path):
+            with quiet_native_output():  # libjpeg tells of damage by itself
+                frame = Frame(read_image(path))
+            height, width = frame.image.shape[:2]
+            detail(f"{path}: {width}x{height} pixels")
+            result = self.pipeline.analyze(frame, name=str(path))
+        self.read += 1
+        self.results.add(image_as_dict(str(path), (width, height), result.readings))
+        if not result.readings:
+            self.faceless.append((width, height))
+        self.failed |= any(reading.scores is None for reading in result.readings)
+        return frame, result
+
+    def _without_faces(self, frame: Frame, result: FrameResult) -> Image:
+        """The picture as it may be shown."""
+        if self.anonymize is None:
+            return frame.image
+        from emodetect.drawing.anonymize import anonymize
+        from emodetect.faces.hiding import HiddenFaces
+
+        self._hidden = self._hidden or HiddenFaces()
+        return anonymize(frame.image, self._hidden.find(frame, result), self.anonymize)
+
+    def _save_copy(self, path: Path, shown: Image, result: FrameResult) -> None:
+        from emodetect.drawing.overlay import draw
+        from emodetect.media.image_file import write_picture
+
+        if path in self.targets:
+            write_picture(draw(shown, result.readings, style=self.style), self.targets[path], overwrite=self.overwrite)
 
 
 @contextlib.contextmanager

@@ -32,7 +32,10 @@ from emodetect.text.printable import counted
 
 if TYPE_CHECKING:
     from emodetect.backends.base import EmotionBackend
+    from emodetect.drawing.style import Style
     from emodetect.live.session import LiveStatistics
+    from emodetect.live.window import Window
+    from emodetect.sources.camera import LiveSource
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -66,7 +69,6 @@ def live(
     anonymize: str | None, overwrite: bool, language: str | None, font: Path | None, settings: PipelineSettings,
 ) -> None:  # fmt: skip
     """Show the emotions of the faces before a camera; in the window ? shows the keys, q or Esc ends it."""
-    from emodetect.live.hud import waiting_picture
     from emodetect.live.session import LiveOutputs, LiveSession
     from emodetect.live.snapshots import time_stamped
     from emodetect.live.view import View
@@ -82,6 +84,7 @@ def live(
     backends = _backends(settings.backend)
     check_outputs([(log, RECORD_SUFFIXES), (record, VIDEO_SUFFIXES)], overwrite=overwrite, streams=RECORD_SUFFIXES)
     parsed = LiveSource.parse(source)
+    is_mirrored = parsed.kind == "camera" if mirror is None else mirror
     if record is not None or parsed.kind == "file":
         ffmpeg_program()
     style = None if no_window and record is None else make_style(language, font)
@@ -90,8 +93,7 @@ def live(
         locator = make_locator(replace(settings, hide_faces=anonymize is not None))
         capture = stack.enter_context(LiveCapture(parsed, loop=loop, reconnect=reconnect, follow_redirects=follow_redirects))
         if window is not None and style is not None:
-            window.entitle(parsed.title)
-            window.show(waiting_picture(style, style.say(Phrase.OPENING, source=parsed.title)))
+            _show_waiting(window, style, parsed)
         while not capture.opened(timeout=0.02):
             if window is not None and wants_to_quit(window):
                 return
@@ -108,11 +110,7 @@ def live(
             capture,
             locator,
             backends,
-            view=View(
-                mirror=parsed.kind == "camera" if mirror is None else mirror,
-                min_face=settings.detector.min_face,
-                smoothing=settings.smoothing,
-            ),
+            view=View(mirror=is_mirrored, min_face=settings.detector.min_face, smoothing=settings.smoothing),
             outputs=LiveOutputs(records, recorder, snapshots, anonymize),
             window=window,
             style=style,
@@ -125,6 +123,14 @@ def live(
         note(f"emodetect: {parsed.name}: holds one picture; --loop shows it for longer, 'emodetect image' reads photos")
     if statistics.faces and not statistics.classified:
         note("emodetect: no face was read: it ended before the backend was loaded")
+
+
+def _show_waiting(window: Window, style: Style, source: LiveSource) -> None:
+    """Say in the window that the source is being opened."""
+    from emodetect.live.hud import waiting_picture
+
+    window.entitle(source.title)
+    window.show(waiting_picture(style, style.say(Phrase.OPENING, source=source.title)))
 
 
 def _summary(statistics: LiveStatistics, files: Sequence[Path], snapshots: Path) -> str:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import ExitStack, closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from emodetect.cli.clip_options import make_part, make_region, part_options
+from emodetect.cli.clip_options import make_part, part_options
 from emodetect.cli.factories import make_caption_style, make_pipeline, make_style
 from emodetect.cli.messages import detail, note
 from emodetect.cli.options import (
@@ -28,6 +28,14 @@ from emodetect.cli.types import OUTPUT, PATH
 from emodetect.errors import UsageError
 from emodetect.settings.pipeline import CLIPS, PipelineSettings
 from emodetect.text.printable import counted, one_line
+
+if TYPE_CHECKING:
+    from emodetect.drawing.style import Style
+    from emodetect.faces.region import Region
+    from emodetect.pipeline import EmotionPipeline
+    from emodetect.report.timeline import Timeline
+    from emodetect.sinks.base import Sink
+    from emodetect.sources.video import ClipPart, VideoFile
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -50,29 +58,24 @@ from emodetect.text.printable import counted, one_line
 @common_options
 def video(
     clip: Path, output: Path | None, log: Path | None, report: Path | None, plot: Path | None,
-    start: float | None, end: float | None, every: int, region: tuple[list[float], bool] | None,
+    start: float | None, end: float | None, every: int, region: Region | None,
     anonymize: str | None, overwrite: bool, language: str | None, font: Path | None, settings: PipelineSettings,
 ) -> None:  # fmt: skip
     """Read the emotions off every frame of a clip, or of a part of it, in order; two runs give the same log."""
     from emodetect.cli.progress import progress_bar
-    from emodetect.faces.hiding import HiddenFaces
+    from emodetect.faces.region import Region
     from emodetect.media.ffmpeg import ffmpeg_program
     from emodetect.report.timeline import Timeline
-    from emodetect.sinks.anonymized import AnonymizedSink
-    from emodetect.sinks.background import BackgroundSink
-    from emodetect.sinks.base import Sink
-    from emodetect.sinks.records import RECORD_SUFFIXES, RecordWriter
-    from emodetect.sinks.video_file import VIDEO_SUFFIXES, AnnotatedVideo, PlainVideo
-    from emodetect.sources.video import WHOLE, VideoFile
+    from emodetect.sources.video import VideoFile
     from emodetect.system.temporary_folders import scratch_folder, sweep
 
+    outputs = _Outputs(clip, output, log, report, plot, anonymize, overwrite)
     check_anonymize(anonymize, output or report, "--output or --report")
     if anonymize is not None and region is not None:
         raise UsageError("--anonymize does not go with --roi: faces outside of the region would be neither found nor hidden")
     sweep()
     part = make_part(start, end, every)
-    outputs = (output, VIDEO_SUFFIXES), (log, RECORD_SUFFIXES), (report, REPORT_SUFFIXES), (plot, PICTURE_SUFFIXES)
-    check_outputs(outputs, overwrite=overwrite, streams=RECORD_SUFFIXES)
+    outputs.check()
     ffmpeg_program()
     style = None if output is None and plot is None else make_style(language, font)
     plot_style = None if plot is None or style is None else make_caption_style(style, language, [clip.name])
@@ -80,33 +83,21 @@ def video(
     with ExitStack() as kept, ExitStack() as stack:
         source = stack.enter_context(VideoFile(clip, part))
         timeline = Timeline(min(part.end, source.seconds))
-        area = make_region(region, source.size, None if settings.detector.name == "none" else settings.detector.min_face)
-        width, height = source.size
-        frames = counted(source.frame_count, "frame")
-        detail(f"{clip}: {width}x{height} pixels, {source.frames_per_second:g} frames a second, {frames}")
-        if all(path is None for path, _ in outputs):
+        _describe(clip, source)
+        if outputs.are_none:
             note("emodetect: no --output, --log, --report or --plot is given; only a summary will be printed")
+        area = None if region is None else Region.of(region.box(source.size))  # the report names its pixels
         settings = replace(settings, hide_faces=anonymize is not None, region=area)
         pipeline = stack.enter_context(make_pipeline(settings))
         progress = stack.enter_context(progress_bar())
         task = progress.add_task(one_line(clip.name), total=source.expected_count or None)
         results = stack.enter_context(closing(pipeline.analyze_all(source)))
         first = next(results)  # a part without frames is told before any output is made, or an older one emptied
-        sinks: list[Sink] = []
-        if log is not None:
-            sinks.append(stack.enter_context(RecordWriter(log, overwrite=overwrite)))
-        rate = source.frames_per_second / every
-        videos: list[Sink] = []
-        if output is not None:
-            videos.append(AnnotatedVideo(output, rate, sound_from=clip, overwrite=overwrite, style=style))
         shown = clip
-        if report is not None and anonymize is not None:
-            # All that the report gets to see is a clip in which the faces are hidden already.
+        if report is not None and (anonymize is not None or not source.file.is_regular):
+            # The report gets to see nothing but a clip in which the faces are hidden already; and a pipe can be read only once.
             shown = Path(kept.enter_context(scratch_folder())) / "clip.mp4"
-            videos.append(PlainVideo(shown, rate, sound_from=clip))
-        hidden = HiddenFaces() if anonymize else None
-        for sink in videos:
-            sinks.append(stack.enter_context(BackgroundSink(AnonymizedSink(sink, anonymize, hidden) if anonymize else sink)))
+        sinks = outputs.open_sinks(stack, source.frames_per_second / every, shown, style)
         for frame, result in chain([first], results):
             for sink in sinks:
                 sink.write(frame, result)
@@ -116,33 +107,106 @@ def video(
             progress.advance(task)
         stack.close()
         if report is not None:
-            from emodetect.report.accuracy import accuracy_in_words
-            from emodetect.report.page import Report, write_report
-
-            backend, model, smoothing = pipeline.scorer.backend, settings.backend.model, settings.smoothing
-            facts = {
-                "Clip": clip.name,
-                "Time": "all of it" if part == WHOLE else str(part),
-                "Picture": f"{area.width} x {area.height} at {area.x}, {area.y}" if area else "all of it",
-                "Detector": str(settings.detector),
-                "Network": f"{backend.name} ({settings.backend.name}{f': {model}' if model else ''})",
-                "Uncertain below": f"{pipeline.scorer.uncertain_below:.0%} confidence",
-                "Smoothing": f"{smoothing:g} s" if smoothing else "off",
-                "Faces verified": "yes" if pipeline.locator.verifies else "no",
-                "Faces hidden": f"yes ({anonymize})" if anonymize else "no",
-            }
-            page = Report(
-                clip.name, timeline, shown, facts, accuracy_in_words(backend),
-                part_of_picture=area is not None, clip_is_cut=anonymize is not None,
-            )  # fmt: skip
-            why_stills = write_report(page, report, overwrite=overwrite)
-            if why_stills:
-                note(f"emodetect: {report}: {why_stills}")
+            outputs.write_report(timeline, shown, pipeline, settings, part)
     if plot is not None:
         from emodetect.report.plot import plot_timeline
 
         plot_timeline(timeline, clip.name, plot, style=plot_style, overwrite=overwrite)
     note(summary.text())
+
+
+def _describe(clip: Path, source: VideoFile) -> None:
+    """Tell, where details are wanted, what is in the clip."""
+    width, height = source.size
+    frames = counted(source.frame_count, "frame")
+    detail(f"{clip}: {width}x{height} pixels, {source.frames_per_second:g} frames a second, {frames}")
+
+
+@dataclass(frozen=True)
+class _Outputs:
+    """The files that are made of a clip, None where one is not wanted."""
+
+    clip: Path
+    output: Path | None
+    log: Path | None
+    report: Path | None
+    plot: Path | None
+    anonymize: str | None
+    overwrite: bool
+
+    @property
+    def are_none(self) -> bool:
+        return all(path is None for path in (self.output, self.log, self.report, self.plot))
+
+    def check(self) -> None:
+        """See that all of them can be written.
+
+        Raises:
+            OutputError: one cannot.
+        """
+        from emodetect.sinks.records import RECORD_SUFFIXES
+        from emodetect.sinks.video_file import VIDEO_SUFFIXES
+
+        videos, records = (self.output, VIDEO_SUFFIXES), (self.log, RECORD_SUFFIXES)
+        outputs = videos, records, (self.report, REPORT_SUFFIXES), (self.plot, PICTURE_SUFFIXES)
+        check_outputs(outputs, overwrite=self.overwrite, streams=RECORD_SUFFIXES)
+
+    def open_sinks(self, stack: ExitStack, rate: float, shown: Path, style: Style | None) -> list[Sink]:
+        """What frames are written to, closed with the stack: at this rate, frames per second.
+
+        Args:
+            stack: closes them.
+            rate: frames per second of what is written.
+            shown: the clip that a report shows; written too, with faces hidden, where it is not the clip itself.
+            style: how the annotated clip is drawn.
+        """
+        from emodetect.faces.hiding import HiddenFaces
+        from emodetect.sinks.anonymized import AnonymizedSink
+        from emodetect.sinks.background import BackgroundSink
+        from emodetect.sinks.records import RecordWriter
+        from emodetect.sinks.video_file import AnnotatedVideo, PlainVideo
+
+        sinks: list[Sink] = []
+        if self.log is not None:
+            sinks.append(stack.enter_context(RecordWriter(self.log, overwrite=self.overwrite)))
+        videos: list[Sink] = []
+        if self.output is not None:
+            videos.append(AnnotatedVideo(self.output, rate, sound_from=self.clip, overwrite=self.overwrite, style=style))
+        if shown != self.clip:
+            videos.append(PlainVideo(shown, rate, sound_from=self.clip))
+        hidden = HiddenFaces() if self.anonymize else None
+        for video in videos:
+            sink = AnonymizedSink(video, self.anonymize, hidden) if self.anonymize else video
+            sinks.append(stack.enter_context(BackgroundSink(sink)))
+        return sinks
+
+    def write_report(
+        self, timeline: Timeline, shown: Path, pipeline: EmotionPipeline, settings: PipelineSettings, part: ClipPart
+    ) -> None:
+        """Write the report, with what the pipeline did to this part of the clip."""
+        from emodetect.report.accuracy import accuracy_in_words
+        from emodetect.report.page import Report, write_report
+        from emodetect.sources.video import WHOLE
+
+        assert self.report is not None
+        backend, model, area = pipeline.scorer.backend, settings.backend.model, settings.region
+        facts = {
+            "Clip": self.clip.name,
+            "Time": "all of it" if part == WHOLE else str(part),
+            "Picture": f"{area.width:g} x {area.height:g} at {area.x:g}, {area.y:g}" if area else "all of it",
+            "Detector": str(settings.detector),
+            "Network": f"{backend.name} ({settings.backend.name}{f': {model}' if model else ''})",
+            "Uncertain below": f"{pipeline.scorer.uncertain_below:.0%} confidence",
+            "Smoothing": f"{settings.smoothing:g} s" if settings.smoothing else "off",
+            "Faces verified": "yes" if pipeline.locator.verifies else "no",
+            "Faces hidden": f"yes ({self.anonymize})" if self.anonymize else "no",
+        }
+        page = Report(
+            self.clip.name, timeline, shown, facts, accuracy_in_words(backend),
+            part_of_picture=area is not None, clip_is_cut=shown != self.clip,
+        )  # fmt: skip
+        if why_stills := write_report(page, self.report, overwrite=self.overwrite):
+            note(f"emodetect: {self.report}: {why_stills}")
 
 
 class _Summary:
