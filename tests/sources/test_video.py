@@ -834,3 +834,10 @@ def test_a_copy_of_a_part_of_a_transport_stream_is_whole(tmp_path: Path) -> None
         < 8
         < np.abs(shown[0].image.astype(int) - frames[50].image).mean()
     )
+
+
+def test_a_photo_in_a_clips_container_is_no_clip(tmp_path: Path) -> None:
+    photo = tmp_path / "photo.avif"
+    assert cv2.imwrite(str(photo), make_image(640, 480))
+    with pytest.raises(SourceError, match="is a photo"):
+        VideoFile(photo)

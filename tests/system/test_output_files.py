@@ -221,6 +221,19 @@ class TestReserveName:
         assert [path.name for path in tmp_path.iterdir()] == ["b"]
 
 
+def test_other_names_of_a_file_that_is_replaced_keep_its_content(tmp_path: Path) -> None:
+    path, backup = tmp_path / "log.jsonl", tmp_path / "backup.jsonl"
+    path.write_text("old")
+    path.chmod(0o640)
+    backup.hardlink_to(path)
+    descriptor = open_output(path, overwrite=True)
+    append_whole(descriptor, b"new")
+    with pytest.raises(OutputError, match="is being written by another run"):
+        open_output(path, overwrite=True)
+    os.close(descriptor)
+    assert (path.read_text(), backup.read_text(), stat.S_IMODE(path.stat().st_mode)) == ("new", "old", 0o640)
+
+
 class TestOneWriter:
     def test_a_second_one_is_refused_and_changes_nothing(self, tmp_path: Path) -> None:
         path = tmp_path / "log.jsonl"

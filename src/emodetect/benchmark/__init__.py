@@ -1,1 +1,1 @@
-"""Measuring how fast emodetect is on this machine, and the tutorial loop beside it."""
+"""Measuring the speed of emodetect on this machine, and of the tutorial loops for comparison."""

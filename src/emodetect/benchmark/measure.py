@@ -1,4 +1,4 @@
-"""Frames a second, the cost of each stage, start-up and memory of the pipeline on a clip."""
+"""Frames per second, cost per stage, start-up and memory of the pipeline on a clip."""
 
 from __future__ import annotations
 
@@ -30,24 +30,24 @@ from emodetect.types import Frame
 _log = logging.getLogger(__name__)
 
 _WARM_UP = 10
-"""Frames that each configuration analyses before anything is timed."""
+"""Frames that each configuration analyzes before anything is timed."""
 
 
 def peer_of(settings: BackendSettings) -> str | None:
-    """The Keras file, which the tutorial's loop can load, too; None where it is compared with DeepFace's."""
+    """The Keras file that the tutorial's loop can load as well; None if DeepFace's loop is the comparison."""
     return settings.model if Path(settings.model or "").suffix.lower() in {".h5", ".hdf5", ".keras"} else None
 
 
 @dataclass
 class Runs:
-    """Several runs over the clip.
+    """Measurements of several runs over the clip.
 
     Attributes:
         frames: frames in each run.
-        faces: faces that were read in each run.
-        rates: frames a second of each run.
-        start: what a start costs.
-        stages_ms: milliseconds of each frame by stage, one frame after the other.
+        faces: faces read in each run.
+        rates: frames per second of each run.
+        start: cost of a start.
+        stages_ms: milliseconds per frame by stage, measured frame by frame.
     """
 
     start: Start
@@ -57,7 +57,7 @@ class Runs:
     stages_ms: dict[str, list[float]] = field(default_factory=dict)
 
     def time(self, run: Callable[[], tuple[int, int]]) -> None:
-        """Time a run that returns the frames and the faces it read."""
+        """Time a run, which returns the number of frames and of faces that it read."""
         started = time.perf_counter()
         self.frames, self.faces = run()
         self.rates.append(self.frames / (time.perf_counter() - started))
@@ -75,17 +75,17 @@ class Runs:
 
 
 class Bench:
-    """Measures configurations on a clip in turn: a run of each, then again, so that all meet the same machine.
+    """Measures configurations on a clip in turn, one run of each per round, so that all run under the same conditions.
 
     Args:
         clip: a video file.
-        frames: at most so many of its frames.
-        rounds: how many runs; the median counts.
-        compare: measure the tutorial's loop beside each: with the same file for a Keras model, with DeepFace otherwise. Where
-            DeepFace lacks its weights and there is a Keras model, that one alone has a loop beside it.
-        detector: what finds the faces, as for `create_detector`.
-        options_of: the options of the command line for one photo that stand for a configuration.
-        progress: called with what is being done.
+        frames: number of its frames to use at most.
+        rounds: number of runs; the median is reported.
+        compare: measure the tutorial's loop for each: with the same file for a Keras model, with DeepFace otherwise. If
+            DeepFace's weights are missing and there is a Keras model, only that one is compared.
+        detector: name of the face detector, as for `create_detector`.
+        options_of: returns the command-line options of `emodetect image` for a configuration.
+        progress: called with a description of each step.
     """
 
     def __init__(
@@ -103,7 +103,7 @@ class Bench:
         self._detector, self._options_of, self._progress = detector, options_of, progress
 
     def measure(self, configurations: Sequence[BackendSettings]) -> list[dict[str, Any]]:
-        """One object a configuration, as the output contract has it.
+        """One object per configuration, as in the output contract.
 
         Raises:
             EmodetectError: the clip cannot be read, or a backend cannot be loaded.
@@ -139,7 +139,7 @@ class Bench:
         ]
 
     def _peers(self, configurations: Sequence[BackendSettings]) -> list[str | None]:
-        """The models of the loops to measure, None for DeepFace's, whose weights are seen to."""
+        """The models of the loops to measure, None for DeepFace, whose weights are downloaded if necessary."""
         peers = list(dict.fromkeys(peer_of(c) for c in configurations)) if self._compare else []
         needed = any(c.name == "deepface" for c in configurations)
         if needed or None in peers:
@@ -184,7 +184,7 @@ class Bench:
         return len(counts), sum(counts)
 
     def _stages(self, backend: EmotionBackend) -> dict[str, list[float]]:
-        """Milliseconds of each stage of each frame, nothing else being done at the time; 0 where a frame skips one."""
+        """Milliseconds of each stage of each frame, with nothing else running; 0 if a frame skips the stage."""
         pipeline = self._pipeline(backend)
         rows: list[Mapping[str, float]] = []
         started = time.perf_counter()

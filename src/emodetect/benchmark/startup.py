@@ -1,4 +1,4 @@
-"""From process start to the first result, in a process of its own."""
+"""Time from process start to the first result, measured in a separate process."""
 
 from __future__ import annotations
 
@@ -37,21 +37,20 @@ try:
     largest_child = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // (1024 if sys.platform == "darwin" else 1)
 except ImportError:
     largest_child = 0
-print(peak + largest_child)  # a model file runs in a process of its own
+print(peak + largest_child)  # a model file runs in a child process
 sys.stdout.flush()
 os._exit(0)
 """
-"""Runs a module as a program, then prints its peak memory and its largest child's, KiB; 0 where the system does not tell."""
+"""Runs a module as a program, then prints the peak memory of it and its largest child, KiB; 0 if the system does not tell."""
 
 
 @dataclass(frozen=True)
 class Start:
-    """What a start costs.
+    """Cost of a start.
 
     Attributes:
-        seconds: from process start until the result is printed.
-        peak_memory_mb: the most memory that the process and the largest one it started held, MiB; None where the system does not
-            tell.
+        seconds: time from process start until the result is printed.
+        peak_memory_mb: peak memory of the process and its largest child together, MiB; None if the system does not tell.
     """
 
     seconds: float
@@ -61,8 +60,12 @@ class Start:
 def measure_start(module: str, *arguments: str | Path) -> Start:
     """Run a module as a program that reads one photo.
 
+    Args:
+        module: its name.
+        arguments: of the program.
+
     Raises:
-        BackendUnavailableError: it failed; the message is the last line that it said.
+        BackendUnavailableError: it failed; the message is the last line of its output.
     """
     with tempfile.TemporaryFile("w+") as errors:
         started = time.perf_counter()
@@ -78,6 +81,6 @@ def measure_start(module: str, *arguments: str | Path) -> Start:
 
 
 def _plain_environment() -> dict[str, str]:
-    """This process's environment without what the user has set for emodetect: it would be measured instead."""
+    """This process's environment without the user's settings for emodetect, which would change the measurement."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("EMODETECT_") or name == DEBUG_VARIABLE}
     return {**kept, "EMODETECT_CONFIG": os.devnull}

@@ -1,4 +1,4 @@
-"""A clip to measure on, made from the portrait that Matplotlib brings."""
+"""Synthetic clips to measure on, made from the portrait in Matplotlib's sample data."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from emodetect.types import Box, Image
 RATE = 25.0
 
 _FACE = 266.0, 217.0, 235.0
-"""Middle and side of the face in the portrait, 512x600: Grace Hopper, in the public domain; pixels."""
+"""Center and side of the face in the portrait, pixels. The portrait (512x600) shows Grace Hopper and is in the public domain."""
 
 _ACROSS = 4
 """Faces in a row."""
 
 
 def portrait_path() -> Path:
-    """The portrait among Matplotlib's sample data, found without importing Matplotlib.
+    """Path of the portrait in Matplotlib's sample data, found without importing Matplotlib.
 
     Raises:
-        SourceError: it is not there.
+        SourceError: it is not installed.
     """
     found = importlib.util.find_spec("matplotlib")
     path = Path(found.origin).parent / "mpl-data" / "sample_data" / "grace_hopper.jpg" if found and found.origin else None
@@ -41,17 +41,17 @@ def portrait_path() -> Path:
 def write_made_clip(
     path: Path, *, frames: int = 250, size: tuple[int, int] = (640, 360), faces: int = 1, speed: float = 1.0
 ) -> list[list[Box]]:
-    """Encode a clip in which faces wander before a soft background, coming nearer and going away again.
+    """Encode a clip in which faces move before a soft background, growing and shrinking.
 
     Args:
-        path: where to, .mp4.
-        frames: how many, 25 a second.
+        path: file to write, .mp4.
+        frames: number of frames, at 25 per second.
         size: width and height, pixels.
-        faces: how many, 1 to 8, in rows of four.
-        speed: 1 is a round in five seconds.
+        faces: number of faces, 1 to 8, in rows of four.
+        speed: 1 is one round in five seconds.
 
     Returns:
-        Where the faces of each frame are, as a cascade draws them.
+        The boxes of the faces in each frame, as a cascade would draw them.
 
     Raises:
         SourceError: Matplotlib's sample data is not installed.
@@ -71,17 +71,17 @@ def write_made_clip(
 def write_walking_clip(
     path: Path, *, frames: int, speed: float, frames_per_second: float = 30.0, size: tuple[int, int] = (640, 360)
 ) -> list[Box]:
-    """Encode a clip in which one face walks to and fro at a steady pace.
+    """Encode a clip in which one face moves back and forth at a constant speed.
 
     Args:
-        path: where to, .mp4.
-        frames: how many.
-        speed: the face's own widths a second.
+        path: file to write, .mp4.
+        frames: number of frames.
+        speed: of the face, in its own widths per second.
         frames_per_second: the rate.
         size: width and height, pixels.
 
     Returns:
-        Where the face is in each frame, as a cascade draws it.
+        The box of the face in each frame, as a cascade would draw it.
 
     Raises:
         SourceError: Matplotlib's sample data is not installed.
@@ -91,7 +91,7 @@ def write_walking_clip(
     mask = _head_mask(portrait.shape[0], portrait.shape[1])
     width, height = size
     side = round(0.28 * height)
-    reach = width - 2 * side  # of the face's middle, which turns round a face's width before the edge
+    reach = width - 2 * side  # of the face's center, which turns a face's width before the edge
     truth = []
     encoder = VideoEncoder(path, size, frames_per_second)
     try:
@@ -131,14 +131,14 @@ def _pictures(frames: int, size: tuple[int, int], faces: int, speed: float) -> I
 
 
 def _paste(
-    picture: npt.NDArray[np.float32], portrait: Image, mask: npt.NDArray[np.float32], centre: tuple[float, float], side: float
+    picture: npt.NDArray[np.float32], portrait: Image, mask: npt.NDArray[np.float32], center: tuple[float, float], side: float
 ) -> None:
-    # Only where the head is: a clip of eight faces would take minutes otherwise.
+    # Only around the head: a clip with eight faces would take minutes otherwise.
     height, width = picture.shape[:2]
     reach = round(1.2 * side)
-    around = Box(round(centre[0]) - reach, round(centre[1]) - reach, 2 * reach, 2 * reach).clipped(width, height)
+    around = Box(round(center[0]) - reach, round(center[1]) - reach, 2 * reach, 2 * reach).clipped(width, height)
     scale = side / _FACE[2]
-    left, top = (middle - start - scale * face for middle, start, face in zip(centre, (around.x, around.y), _FACE, strict=False))
+    left, top = (middle - start - scale * face for middle, start, face in zip(center, (around.x, around.y), _FACE, strict=False))
     move = np.asarray([[scale, 0, left], [0, scale, top]])
     size = around.width, around.height
     moved = cv2.warpAffine(portrait, move, size, flags=cv2.INTER_AREA).astype(np.float32)
@@ -148,7 +148,7 @@ def _paste(
 
 
 def _head_mask(height: int, width: int) -> npt.NDArray[np.float32]:
-    """1 on the head, faded at its rim so that the paste has no edges of its own."""
+    """1 on the head, faded at its border so that pasting adds no edges."""
     mask = np.zeros((height, width), np.float32)
     cv2.ellipse(mask, (round(_FACE[0]), round(_FACE[1])), (150, 190), 0, 0, 360, 1.0, cv2.FILLED)
     return np.asarray(cv2.GaussianBlur(mask, (0, 0), 12), np.float32)

@@ -1,6 +1,6 @@
-"""The loops of the tutorials, in a few lines, to measure beside: a full scan and a call of the model for each face and frame.
+"""The loops of common tutorials, for comparison: a full scan of each frame, and one model call per face.
 
-Run as a module it does for one photo what a tutorial's script does: ``tutorial (deepface | MODEL) PHOTO``.
+Run as a module, it processes one photo as a tutorial's script does: ``tutorial (deepface | MODEL) PHOTO``.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from emodetect.errors import EmodetectError
 from emodetect.types import Image
 
 Loop = Callable[[Image], int]
-"""Reads the faces of a picture, uint8 (height, width, 3) BGR; returns how many there were."""
+"""Reads the faces of a picture, uint8 (height, width, 3) BGR; returns their number."""
 
 
 def open_tutorial(model: str | None) -> Loop:
@@ -34,7 +34,7 @@ def open_tutorial(model: str | None) -> Loop:
 
 
 def start_tutorial(model: str | None) -> Start:
-    """What the start of a tutorial's script costs; ``model`` as for `open_tutorial`.
+    """Measure the start of a tutorial's script; ``model`` as for `open_tutorial`.
 
     Raises:
         BackendUnavailableError: it failed.
@@ -43,7 +43,7 @@ def start_tutorial(model: str | None) -> Start:
 
 
 def ensure_deepface_weights() -> None:
-    """Let DeepFace download its weights if they are missing, before anything is measured.
+    """Let DeepFace download missing weights before anything is measured.
 
     Raises:
         BackendUnavailableError: they cannot be downloaded.

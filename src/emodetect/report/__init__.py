@@ -1,1 +1,1 @@
-"""What a clip held, for people: a page and a picture."""
+"""Results of a clip for people: the HTML report and the plot."""

@@ -1,4 +1,4 @@
-"""What is known of how often a network is right, in plain words."""
+"""The accuracy of a network, in plain words."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _EMBEDDED = (
 
 
 def accuracy_in_words(backend: EmotionBackend) -> list[str]:
-    """What a loaded backend's model file says of its accuracy, as sentences."""
+    """Sentences about the accuracy of a loaded backend, from the metadata of its model file."""
     share = backend.validation_accuracy
     if share is None:
         return [f"Nothing is known here of how often {backend.name} is right: its file says nothing of it."]

@@ -1,4 +1,4 @@
-"""When what was read off a face changed, and stayed so for a while."""
+"""Moments at which the emotion of a face changed and stayed changed for a while."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from emodetect.report.timeline import Person, Run
 from emodetect.types import Emotion
 
 LASTING = 0.4
-"""Seconds that an emotion must be read with certainty to count, and a face be away for an absence: less is mostly flicker."""
+"""Seconds for which an emotion must be read with certainty, or a face be absent, to count. Shorter ones are mostly flicker."""
 
 
 @dataclass(frozen=True)
 class Change:
-    """A moment from which on another emotion was read, and kept for a while.
+    """A moment at which the emotion changed, and stayed for a while.
 
     Attributes:
         time: seconds.
-        before: the last emotion that had been kept for a while; None where there was none.
+        before: the last emotion that had stayed for a while; None if there was none.
         after: the emotion from then on.
-        absent: whether the face was away between the two.
+        absent: whether the face was absent between the two.
     """
 
     time: float
@@ -30,7 +30,7 @@ class Change:
 
 
 def changes(person: Person) -> list[Change]:
-    """When the emotion changed; uncertain readings and what lasted under 0.4 seconds are passed over.
+    """Changes of emotion. Uncertain readings, and those that lasted under 0.4 seconds, are ignored.
 
     The first emotion that lasted counts as well, unless it was there from the beginning.
     """
@@ -49,7 +49,7 @@ def changes(person: Person) -> list[Change]:
 
 @dataclass
 class _Stretch:
-    """One emotion, read with certainty: from when on, for how long, and how many absences came before it."""
+    """One emotion, read with certainty: its start, its duration, and the number of absences before it."""
 
     emotion: Emotion
     start: float
@@ -58,7 +58,7 @@ class _Stretch:
 
 
 def _stretches(person: Person) -> Iterator[_Stretch]:
-    """The certain runs; those of one emotion without another one or an absence between them are one."""
+    """The certain runs. Runs of the same emotion are merged if no other emotion and no absence lies between them."""
     stretch: _Stretch | None = None
     last: Run | None = None
     appearance = 0

@@ -1,10 +1,15 @@
-"""Times, durations and shares as people write them."""
+"""Formatting of times, durations and shares."""
 
 from __future__ import annotations
 
 
 def clock(seconds: float, tenths: bool = True) -> str:
-    """A moment: 1:02.5 or 1:00:02.5; without tenths 1:02 or 1:00:02."""
+    """A time as 1:02.5 or 1:00:02.5; without tenths as 1:02 or 1:00:02.
+
+    Args:
+        seconds: the time.
+        tenths: whether to show tenths of a second.
+    """
     number = round(10 * seconds) if tenths else 10 * round(seconds)
     minutes, rest = divmod(number, 600)
     hours, minutes = divmod(minutes, 60)
@@ -13,7 +18,7 @@ def clock(seconds: float, tenths: bool = True) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A length of time: 0.04 s, 12.5 s, 2 min 5 s or 1 h 3 min."""
+    """A duration: 0.04 s, 12.5 s, 2 min 5 s or 1 h 3 min."""
     if seconds < 0.095:
         return f"{seconds:.2f} s"
     if seconds < 59.95:
@@ -26,5 +31,5 @@ def duration(seconds: float) -> str:
 
 
 def percent(share: float) -> str:
-    """A share of 0 to 1: 12%, or <1% for what would be 0% and is not."""
+    """A share, 0 to 1, as a percentage: 12%, or <1% for a share that is not 0 but would be rounded to it."""
     return "<1%" if 0 < share < 0.005 else f"{share:.0%}"

@@ -1,4 +1,4 @@
-"""The report: one HTML file that holds all it shows and asks the network for nothing."""
+"""The report: one self-contained HTML file that makes no network requests."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ from emodetect.text.printable import counted, one_line
 from emodetect.types import EMOTIONS
 
 MOST_CLIP_BYTES = 24_000_000
-"""Of the copy of a clip inside a report; a longer clip is shown in stills. About ten minutes."""
+"""Size limit of the clip's copy inside a report, about ten minutes; a larger clip is shown in stills."""
 
 _MOST_STILLS = 12
 _MOST_PEOPLE = 30
 
 _MOST_CHANGES = 20
-"""Changes of a person that stand on the page at once; more of them are folded away."""
+"""Changes shown per person; further ones are collapsed."""
 
 _BRIEFLY = 1.0
-"""Seconds for which somebody must have been seen not to be folded away."""
+"""Seconds for which a person must have been seen; shorter ones are collapsed."""
 
 _LONG = 60.0
-"""Seconds from which on the labels of a timeline have no tenths."""
+"""Length of a timeline, seconds, above which its labels have no tenths."""
 
 _SCALE = 1000
 """Width of a timeline's drawing, in its own units."""
@@ -62,16 +62,16 @@ _LIMITS = (
 
 @dataclass(frozen=True)
 class Report:
-    """What a report is about.
+    """The contents of a report.
 
     Attributes:
         name: the clip's name, or the log's.
-        timeline: what was read.
-        clip: the clip itself, for pictures; None for a report without.
-        settings: how it was read, by name.
-        accuracy: sentences on how often the network is right.
-        part_of_picture: whether faces were looked for in a part of the picture only.
-        clip_is_cut: whether the clip holds the frames that were read and no others, as one in which faces are hidden does.
+        timeline: the results over time.
+        clip: the clip, for pictures; None for a report without pictures.
+        settings: the settings of the run, by name.
+        accuracy: sentences about the accuracy of the network.
+        part_of_picture: whether only a part of the picture was searched for faces.
+        clip_is_cut: whether the clip contains only the frames that were read, as a clip with hidden faces does.
     """
 
     name: str
@@ -87,13 +87,13 @@ def write_report(report: Report, path: Path, *, overwrite: bool = False, most_cl
     """Write a report as one HTML file.
 
     Args:
-        report: what it says.
+        report: its contents.
         path: the file.
         overwrite: whether it may be replaced.
-        most_clip_bytes: size of the clip's copy from which on there are stills instead.
+        most_clip_bytes: largest size of the clip's copy; a larger one is replaced by stills.
 
     Returns:
-        Why there are stills instead of the clip, as a sentence; None where that is not so.
+        A sentence that says why the report has stills instead of the clip; None if it has the clip.
 
     Raises:
         SourceError: the clip cannot be read or is another one.
@@ -106,7 +106,15 @@ def write_report(report: Report, path: Path, *, overwrite: bool = False, most_cl
 
 
 def render(report: Report, most_clip_bytes: int = MOST_CLIP_BYTES) -> tuple[str, str | None]:
-    """A report as HTML, and why it has stills; see `write_report`."""
+    """Render a report as HTML; also return why it has stills.
+
+    Args:
+        report: its contents.
+        most_clip_bytes: as for `write_report`.
+
+    Returns:
+        The HTML, and what `write_report` returns.
+    """
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters.update(clock=clock, counted=counted, duration=duration, percent=percent)
     timeline = report.timeline
@@ -117,7 +125,7 @@ def render(report: Report, most_clip_bytes: int = MOST_CLIP_BYTES) -> tuple[str,
     size = picture_size(report.clip) if report.clip else None
     shown = [_shown(person, start, end, pictures.faces.get(person.track_id)) for person in people]
     lasting = sum(person.seconds >= _BRIEFLY for person in people) or len(people)
-    # Their hashes are all that may run here and style the page: whatever a file's name holds, it stays text.
+    # The content security policy allows only these hashes. So markup in a file name cannot run.
     style, script = _part("report.css") + _colors(), "(() => {\n" + "".join(map(_part, _SCRIPTS)) + "})();\n"
     text = environment.from_string(_part("report.html")).render(
         name=one_line(report.name),
@@ -152,7 +160,7 @@ def render(report: Report, most_clip_bytes: int = MOST_CLIP_BYTES) -> tuple[str,
 
 @dataclass
 class _Pictures:
-    """What is shown of the clip: its copy, or stills with their times and the reason why; a face of each person by number."""
+    """Pictures of the clip: its copy, or stills with their times and the reason; and a face per person, by number."""
 
     video: str | None = None
     why_stills: str | None = None
@@ -174,7 +182,7 @@ def _pictures(report: Report, people: Sequence[Person], most_clip_bytes: int) ->
         pictures.why_stills = f"The page shows stills, since {error}."
         shown.update(_moments(timeline, people))
     wanted = {*shown, *(person.best_frame for person in people)}
-    # By their places in this clip, which are other ones than in the whole clip if it was cut.
+    # By their positions in this clip, which differ from those in the whole clip if it was cut.
     numbers = {
         place if report.clip_is_cut else number: number for place, number in enumerate(timeline.frames) if number in wanted
     }
@@ -189,7 +197,7 @@ def _pictures(report: Report, people: Sequence[Person], most_clip_bytes: int) ->
 
 
 def _moments(timeline: Timeline, people: Sequence[Person]) -> list[tuple[int, float]]:
-    """Frames worth a still, number and time: where emotions change, and evenly between."""
+    """Frames for the stills, number and time: where emotions change, and evenly spaced between them."""
     changing = [change.time for person in people for change in changes(person)][: _MOST_STILLS // 2]
     evenly = np.linspace(timeline.start, timeline.end, _MOST_STILLS - len(changing), endpoint=False).tolist()
     last = len(timeline.times) - 1
@@ -198,7 +206,7 @@ def _moments(timeline: Timeline, people: Sequence[Person]) -> list[tuple[int, fl
 
 
 def _shown(person: Person, start: float, end: float, picture: str | None) -> dict[str, Any]:
-    """A person as the template wants it, on a timeline of these seconds."""
+    """A person as the template needs it, on a timeline from ``start`` to ``end``, seconds."""
     shares = person.shares()
     lanes = [emotion for emotion in EMOTIONS if any(share.emotion is emotion for share in shares)]
     return {
@@ -232,7 +240,7 @@ def _bar(shape: Shape, start: float, end: float, lane: int) -> dict[str, Any]:
 
 
 def _colors() -> str:
-    """The colours of the annotated clips, and of letters on them."""
+    """The colors of the annotated clips, and of letters on them."""
     rules = []
     for emotion, color in COLORS.items():
         shade, letters = _hex(color), _hex(ink_on(color))

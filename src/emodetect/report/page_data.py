@@ -1,4 +1,4 @@
-"""What a page's script needs to know: what was read off each face when, and where the face was."""
+"""Data for the script of the page: the readings of each face over time, and its positions."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ import numpy as np
 from emodetect.report.timeline import Person, Run, Timeline
 
 _STEP = 0.1
-"""Seconds, at least, from one confidence, or place of a face, to the next; between its places the page moves a box evenly."""
+"""Least seconds from one confidence, or position of a face, to the next. The page interpolates boxes between positions."""
 
 _GRID = 1000
-"""Steps in which a picture's width, and its height, are divided to say where a face is."""
+"""Steps into which the width and the height of a picture are divided for positions."""
 
 
 def page_data(timeline: Timeline, people: Sequence[Person], size: tuple[int, int] | None) -> dict[str, Any]:
-    """For each person the runs as start, end, emotion, 1 if uncertain, and percents; and where the face is.
+    """For each person the runs (start, end, emotion, 1 if uncertain, confidences in percent) and the positions of the face.
 
     Args:
-        timeline: what was read.
-        people: who is shown.
+        timeline: the results over time.
+        people: the people shown.
         size: width and height of the picture that boxes are drawn on, pixels; None for no boxes.
     """
     every = max(_STEP, timeline.step)
@@ -45,17 +45,17 @@ def page_data(timeline: Timeline, people: Sequence[Person], size: tuple[int, int
 
 
 def _percents(person: Person, run: Run, every: float) -> list[int]:
-    """The confidences of a run, in percent, every so many seconds from its start."""
+    """The confidences of a run, in percent, one every ``every`` seconds from its start."""
     moments = np.arange(run.start, run.end - 1e-6, every)
     samples = np.searchsorted(person.starts[run.samples], moments + 1e-6, side="right") - 1
     return [round(100 * confidence) for confidence in person.confidences[run.samples][samples].tolist()]
 
 
 def _boxes(person: Person, start: float, size: tuple[int, int]) -> list[list[int]]:
-    """Where a face is, as a list a time that it is there: milliseconds, x, y, width and height again and again.
+    """Positions of a face, one list per appearance: milliseconds, x, y, width and height, repeated.
 
-    The first five are counted from the report's start and the picture's corner, each later one from its forerunner: most of these
-    are small, and ten minutes of a face take about 70 KB.
+    The first five are relative to the report's start and the picture's corner, later ones to their predecessors. Most of these
+    are small: ten minutes of one face take about 70 KB.
     """
     places = np.rint(_GRID * person.boxes / np.asarray([*size, *size])).clip(-_GRID, 2 * _GRID)
     paths = []

@@ -1,4 +1,4 @@
-"""What a report shows of the clip: a small copy that browsers play, or stills, and a face of each person."""
+"""Pictures in a report: a small copy of the clip that browsers play, or stills; and a face per person."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ _LEAD = 15.0
 """Seconds before the time that is sought: in some kinds of files FFmpeg finds the next picture that stands for itself."""
 
 _AROUND_FACE = 0.25
-"""How far a thumbnail reaches beyond the face's box, as a share of its side."""
+"""Margin of a thumbnail around the face's box, as a share of its side."""
 
 
 class CopyError(Exception):
-    """There is no small copy of a clip; says why, as a clause."""
+    """A small copy of the clip cannot be made; the message is a clause that says why."""
 
 
 def playable_copy(clip: Path, start: float, end: float, most_bytes: int) -> bytes:
-    """A part of a clip as a small H.264 file that begins at its start and holds nothing but picture and sound.
+    """Encode a part of a clip as a small H.264 file with picture and sound only, which begins at the start of the part.
 
-    A telephone's clip also says where and when it was made; the copy does not.
+    Metadata, such as where and when a phone recorded the clip, is left out.
 
     Args:
         clip: the file.
         start: seconds of media time.
         end: seconds of media time.
-        most_bytes: size from which on there is no copy.
+        most_bytes: largest size of the copy.
 
     Returns:
         An MP4 file.
@@ -62,9 +62,9 @@ def _copied(source: VideoFile, start: float, end: float, most_bytes: int) -> byt
     width, height = source.size
     across = 2 * max(1, min(_CLIP_WIDTH, width) // 2)
     down = 2 * max(1, round(across * height / width / 2))
-    # Timestamps are rounded; without the millisecond the first frame may be left out.
+    # Timestamps are rounded: without this millisecond the first frame could be left out.
     begin = max(0.0, start - 0.001)
-    if source.is_untimed:  # there is nothing that FFmpeg could seek by
+    if source.is_untimed:  # FFmpeg cannot seek without times
         inputs = source.file.input()
         part = f"setpts=N/({source.frames_per_second:.6f}*TB),trim={begin}:{end},setpts=PTS-STARTPTS,"
     else:
@@ -86,13 +86,17 @@ def _copied(source: VideoFile, start: float, end: float, most_bytes: int) -> byt
         if len(copy) >= 0.98 * most_bytes:
             raise CopyError(f"a small copy of the clip would be larger than {most_bytes / 1e6:g} MB")
         counts = re.findall(rb"^frame=(\d+)", done.stdout, re.MULTILINE)
-        if not copy or not counts or not int(counts[-1]):  # what has no pictures may still have sound
+        if not copy or not counts or not int(counts[-1]):  # without pictures there may still be sound
             raise CopyError("FFmpeg cannot make a small copy of the clip")
         return copy
 
 
 def frames_at(clip: Path, numbers: Collection[int]) -> Iterator[Frame]:
-    """These frames of a clip, by their numbers, in order.
+    """Frames of a clip by their numbers, in order.
+
+    Args:
+        clip: the file.
+        numbers: of the frames, from 0.
 
     Raises:
         SourceError: the clip cannot be read or has fewer frames.
@@ -121,12 +125,17 @@ def picture_size(clip: Path) -> tuple[int, int]:
 
 
 def still(image: Image) -> str:
-    """A reduced picture as a data address."""
+    """A reduced picture as a ``data:`` URL."""
     return data_address(_reduced(image, _STILL_WIDTH))
 
 
 def face(image: Image, box: Box) -> str | None:
-    """A face with a little around it as a data address; None where the box does not lie in the picture."""
+    """A face with a margin as a ``data:`` URL; None if the box is outside the picture.
+
+    Args:
+        image: uint8 (height, width, 3) BGR.
+        box: the face.
+    """
     margin = round(_AROUND_FACE * box.width)
     wider = Box(box.x - margin, box.y - margin, box.width + 2 * margin, box.height + 2 * margin)
     place = wider.clipped(image.shape[1], image.shape[0])
@@ -134,12 +143,17 @@ def face(image: Image, box: Box) -> str | None:
 
 
 def data_address(image: Image) -> str:
-    """A picture as a ``data:`` address of a JPEG."""
+    """A picture as a ``data:`` URL of a JPEG."""
     return address("image/jpeg", np.asarray(cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 82])[1]).tobytes())
 
 
 def address(kind: str, content: bytes) -> str:
-    """Bytes of a media type as a ``data:`` address."""
+    """Bytes as a ``data:`` URL.
+
+    Args:
+        kind: media type, such as "image/jpeg".
+        content: the bytes.
+    """
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 

@@ -1,4 +1,4 @@
-"""A picture of who showed what when."""
+"""Plot of the emotions of each person over time."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from emodetect.text.printable import caption
 from emodetect.types import EMOTIONS
 
 _MOST_PEOPLE = 12
-"""Of a picture; those who were seen longest."""
+"""People in a plot at most; those seen longest."""
 
 _WIDTH, _LANE, _MARGINS = 10.0, 0.28, 0.75
-"""Inches: of the picture, of an emotion's lane, and around the lanes of a person."""
+"""Inches: width of the plot, height of an emotion's lane, and the space around the lanes of a person."""
 
 _GROUND = "#0e1013"
-"""Of the lanes, as on the page: all the emotions' colours stand out from it by 3 to 1."""
+"""Background of the lanes, as on the page: all emotions' colors have a contrast of at least 3:1 to it."""
 
 _MINUTES = 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400
 """Seconds from one label of a long timeline to the next: the first that gives no more than `_MOST_TICKS`."""
@@ -42,13 +42,13 @@ _MOST_TICKS = 10
 
 
 def plot_timeline(timeline: Timeline, name: str, path: Path, *, style: Style | None = None, overwrite: bool = False) -> None:
-    """Draw a band an emotion and person: where it is filled, the emotion was read; its height is the confidence.
+    """Draw one band per person and emotion, filled where the emotion was read; its height is the confidence.
 
     Args:
-        timeline: what was read.
-        name: what it was read off, for the title.
+        timeline: the results over time.
+        name: of the clip, for the title.
         path: picture file to write.
-        style: words and letters, as `with_letters_for` gives it for the name; None for English and Matplotlib's own font.
+        style: language and lettering, as `with_letters_for` returns it for the name; None for English and Matplotlib's own font.
         overwrite: whether it may be replaced.
 
     Raises:
@@ -80,7 +80,7 @@ def _figure(timeline: Timeline, name: str, style: Style) -> Figure:
 
 
 def _draw_times(axes: Axes, ends: tuple[float, float], style: Style) -> None:
-    """Seconds below the lowest timeline, or minutes and hours below a long one."""
+    """Draw the time axis below the lowest timeline: seconds, or minutes and hours for a long one."""
     axes.set(xlim=ends)
     steps = [step for step in _MINUTES if (ends[1] - ends[0]) / step <= _MOST_TICKS]
     if ends[1] - ends[0] < 60:
@@ -91,9 +91,9 @@ def _draw_times(axes: Axes, ends: tuple[float, float], style: Style) -> None:
 
 
 def _save(figure: Figure, path: Path, *, overwrite: bool) -> None:
-    picture = BytesIO()  # Matplotlib leaves files open where the disk is full
+    picture = BytesIO()  # Matplotlib leaves files open if the disk is full
     with written_whole(path, overwrite=overwrite) as partial, warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph")  # of a name in letters that the font lacks
+        warnings.filterwarnings("ignore", message="Glyph")  # the font may lack letters of the name
         try:
             figure.savefig(picture, format=path.suffix[1:])
         except ValueError as error:
@@ -102,7 +102,7 @@ def _save(figure: Figure, path: Path, *, overwrite: bool) -> None:
 
 
 def _families(style: Style) -> Iterator[str]:
-    """What Matplotlib calls the fonts that the style writes with, the one that is preferred first; then its own."""
+    """Matplotlib's names of the style's fonts, the preferred one first, and of its own font."""
     if isinstance(style.lettering, FallbackLettering):
         for font in style.lettering.fonts:
             yield _family(font)
@@ -110,18 +110,18 @@ def _families(style: Style) -> Iterator[str]:
 
 
 def _family(font: FontLettering) -> str:
-    """What Matplotlib calls a font, which it is told of if it does not know it."""
+    """Matplotlib's name of a font, which is registered if necessary."""
     path = str(font.path)
     if all(entry.fname != path for entry in fontManager.ttflist):
         fontManager.addfont(path)
     names = [entry.name for entry in fontManager.ttflist if entry.fname == path]
-    # Versions before 3.11 know only the first font of a collection; its fonts mostly have the same letters in other shapes.
+    # Versions before 3.11 know only the first font of a collection. Its fonts mostly have the same letters in other shapes.
     return font.family if font.family in names else names[0]
 
 
 def _draw_person(axes: Axes, person: Person, ends: tuple[float, float], style: Style) -> None:
     shown = {share.emotion: share.share for share in person.shares()}
-    # From below upwards, so that the first label stands at the top.
+    # From bottom to top, so that the first label is at the top.
     lanes = {emotion: number for number, emotion in enumerate(reversed([emotion for emotion in EMOTIONS if emotion in shown]))}
     for shape in shapes(person, *ends):
         blue, green, red = COLORS[shape.emotion]

@@ -1,4 +1,4 @@
-"""What fills the lanes of a person's timeline: shapes as high as the readings were sure."""
+"""Shapes that fill the lanes of a person's timeline; their height is the confidence."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from emodetect.report.timeline import Person, Run
 from emodetect.types import EMOTIONS, Emotion
 
 COLUMNS = 500
-"""Of a timeline; what changes within one of them cannot be told apart."""
+"""Columns of a timeline; changes within one column cannot be told apart."""
 
 _NARROW = 3
-"""Columns under which a run is too narrow for an outline of its own."""
+"""Least width, in columns, of a run that has its own outline."""
 
 
 @dataclass(frozen=True, eq=False)
 class Shape:
-    """Something to fill in an emotion's lane.
+    """A filled shape in an emotion's lane.
 
     Attributes:
-        emotion: whose lane.
-        uncertain: whether it should not be trusted.
-        run: the run that it shows; None for a sum of many short ones.
-        edges: float64 (n + 1,), seconds: where each step begins, and the end of the last.
-        heights: float64 (n,), 0 to 1: the confidence; in a sum times the share of the step that the emotion took.
+        emotion: of the lane.
+        uncertain: whether the reading is uncertain.
+        run: the run shown; None for a sum of many short ones.
+        edges: float64 (n + 1,), seconds: the start of each step, and the end of the last one.
+        heights: float64 (n,), 0 to 1: the confidence; in a sum, times the emotion's share of the step.
     """
 
     emotion: Emotion
@@ -38,10 +38,10 @@ class Shape:
 
 
 def shapes(person: Person, start: float, end: float) -> Iterator[Shape]:
-    """What to draw of a person: the long runs one by one, then a sum of the short ones for each emotion.
+    """The shapes of a person: the long runs one by one, then a sum of the short ones per emotion.
 
     Args:
-        person: who.
+        person: the person.
         start: when the timeline begins, seconds.
         end: when it ends, seconds.
     """
@@ -51,7 +51,7 @@ def shapes(person: Person, start: float, end: float) -> Iterator[Shape]:
         if run.end - run.start < _NARROW * column:
             is_short[run.samples] = True
             continue
-        # Two steps a column at most; a run as long as the clip may have 100,000 samples.
+        # At most two steps per column; a run as long as the clip may have 100,000 samples.
         every = max(1, int((run.samples.stop - run.samples.start) * column / (run.end - run.start) / 2))
         edges = np.append(person.starts[run.samples][::every], run.end)
         yield Shape(run.emotion, run.uncertain, run, edges, person.confidences[run.samples][::every].astype(np.float64))
@@ -64,7 +64,7 @@ def shapes(person: Person, start: float, end: float) -> Iterator[Shape]:
 
 
 def _mean_heights(person: Person, chosen: npt.NDArray[np.bool_], edges: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """The mean confidence between one edge and the next, where all but the chosen samples count as 0."""
+    """The mean confidence between one edge and the next; samples that are not chosen count as 0."""
     starts, ends = person.starts[chosen], person.ends[chosen]
     until = np.cumsum((ends - starts) * person.confidences[chosen])
     knots = np.column_stack([starts, ends]).ravel()

@@ -1,4 +1,4 @@
-"""Results gathered over time: who was seen when, with which emotion."""
+"""Results over time, by person."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ import numpy.typing as npt
 from emodetect.types import EMOTIONS, Box, Emotion, FaceReading, FrameResult
 
 _ONE_FRAME = 0.04
-"""Seconds that the only frame of a clip is taken to last."""
+"""Assumed duration of the only frame of a clip, seconds."""
 
 _LONGEST_STEPS, _LONGEST = 5, 1.0
-"""A frame lasts until the next one, but no more than so many usual steps or so many seconds: a log may have holes."""
+"""A frame lasts until the next one, but no longer than this many usual steps or seconds, since a log may have gaps."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """A stretch without a gap in which one emotion was read off a face, all of it certain or all of it uncertain.
+    """A stretch without a gap in which a face had one emotion, all of it certain or all of it uncertain.
 
     Attributes:
         start: seconds.
         end: seconds.
-        emotion: what was read.
-        uncertain: whether it should not be trusted.
-        samples: the person's samples that it is made of.
+        emotion: the emotion.
+        uncertain: whether the readings are uncertain.
+        samples: the person's samples in it.
     """
 
     start: float
@@ -40,13 +40,13 @@ class Run:
 
 @dataclass(frozen=True)
 class Share:
-    """How much of the time in which a person was read an emotion took.
+    """The share of an emotion in the time for which a person was read.
 
     Attributes:
-        emotion: which.
-        seconds: for how long.
+        emotion: the emotion.
+        seconds: its duration.
         share: of the person's time, 0 to 1.
-        uncertain: the part of ``seconds`` that should not be trusted, 0 to 1.
+        uncertain: the uncertain part of ``seconds``, 0 to 1.
     """
 
     emotion: Emotion
@@ -57,7 +57,7 @@ class Share:
 
 @dataclass(frozen=True, eq=False)
 class Person:
-    """One face that was followed; sample by sample, each from one frame to the next.
+    """One tracked face, as samples that last from one frame to the next.
 
     Attributes:
         track_id: the number of the face.
@@ -66,9 +66,9 @@ class Person:
         emotions: int8 (n,), positions in `EMOTIONS`.
         confidences: float32 (n,), 0 to 1.
         uncertain: bool (n,).
-        boxes: int64 (n, 4), where the face was: x, y, width and height in pixels of the whole picture.
+        boxes: int64 (n, 4), boxes of the face: x, y, width and height in pixels of the whole picture.
         best_frame: number of the frame that shows the face best.
-        best_box: where it is there.
+        best_box: the face's box in that frame.
     """
 
     track_id: int
@@ -83,7 +83,7 @@ class Person:
 
     @property
     def seconds(self) -> float:
-        """For how long the face was read."""
+        """Time for which the face was read, seconds."""
         return float((self.ends - self.starts).sum())
 
     def runs(self) -> Iterator[Run]:
@@ -95,15 +95,15 @@ class Person:
             yield Run(*bounds, EMOTIONS[self.emotions[first]], bool(self.uncertain[first]), samples)
 
     def appearances(self) -> Iterator[slice]:
-        """The samples from each time the face comes until it goes."""
+        """The samples of each appearance of the face."""
         return _slices(self._gaps())
 
     def _gaps(self) -> npt.NDArray[np.bool_]:
-        """After which samples the face was away for a while, bool (n - 1,)."""
+        """After which samples the face was absent, bool (n - 1,)."""
         return np.asarray(self.starts[1:] != self.ends[:-1])
 
     def shares(self) -> list[Share]:
-        """The emotions that were read, the most frequent first."""
+        """The emotions of the person, the most frequent first."""
         lengths = self.ends - self.starts
         shares = []
         for position, emotion in enumerate(EMOTIONS):
@@ -114,27 +114,27 @@ class Person:
         return sorted(shares, key=lambda share: -share.seconds)
 
     def mostly(self) -> Emotion | None:
-        """What was read for the longest time with certainty; None where nothing was."""
+        """The emotion that was read with certainty for the longest time; None if there is none."""
         certain = [(share.seconds * (1 - share.uncertain), share.emotion) for share in self.shares()]
         seconds, emotion = max(certain, key=lambda pair: pair[0])
         return emotion if seconds > 0 else None
 
 
 def _slices(new: npt.NDArray[np.bool_]) -> Iterator[slice]:
-    """The samples cut after those where ``new`` is true; bool, one shorter than the samples."""
+    """Split the samples after those where ``new`` is true; ``new`` is bool, one shorter than the samples."""
     edges = [0, *(np.flatnonzero(new) + 1).tolist(), len(new) + 1]
     return (slice(first, last) for first, last in pairwise(edges))
 
 
 class Timeline:
-    """Gathers results, in order; what it keeps of each is a few numbers a face.
+    """Collects results, in order. It keeps a few numbers per face and frame.
 
     Args:
-        clip_end: when the clip, or the part of it that is read, ends by what its header says, seconds; 0 where that is not known.
+        clip_end: end of the clip, or of the part that is read, according to its header, seconds; 0 if unknown.
 
     Attributes:
         frames: the number of each frame.
-        times: when each begins, seconds.
+        times: the start of each frame, seconds.
     """
 
     def __init__(self, clip_end: float = 0.0) -> None:
@@ -143,7 +143,7 @@ class Timeline:
         self._tracks: dict[int, _Track] = {}
 
     def add(self, result: FrameResult) -> None:
-        """Take the next frame's result; faces that nobody has read yet are passed over."""
+        """Add the result of the next frame; faces without scores are ignored."""
         for reading in result.readings:
             if reading.scores is not None:
                 self._tracks.setdefault(reading.track_id, _Track()).add(len(self.times), result.index, reading)
@@ -157,12 +157,12 @@ class Timeline:
 
     @property
     def start(self) -> float:
-        """When the first frame begins, seconds."""
+        """Start of the first frame, seconds."""
         return self.times[0] if self.times else 0.0
 
     @property
     def end(self) -> float:
-        """When the last frame ends, seconds: with the clip, if frames were left out; where that is not known, after one frame."""
+        """End of the last frame, seconds: the clip's end if frames were skipped; if that is unknown, one step after its start."""
         if not self.times:
             return 0.0
         last = self.times[-1]
@@ -171,7 +171,7 @@ class Timeline:
         return min(max(self._clip_end, last + one_frame), last + self.step)
 
     def people(self) -> list[Person]:
-        """Everybody who was read, those who were seen longest first."""
+        """Everybody who was read, those seen longest first."""
         starts = np.asarray(self.times)
         longest = max(_LONGEST_STEPS * self.step, _LONGEST)
         ends = np.minimum(np.append(starts[1:], self.end), starts + longest)
@@ -189,7 +189,7 @@ class _Track:
         self._best: tuple[bool, float, int, Box] | None = None
 
     def add(self, place: int, frame: int, reading: FaceReading) -> None:
-        """Take a reading; ``place`` counts the results."""
+        """Add a reading; ``place`` is the number of the result."""
         assert reading.scores is not None
         confidence = reading.scores.confidence
         self._places.append(place)

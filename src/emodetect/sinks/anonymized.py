@@ -1,4 +1,4 @@
-"""A sink that never sees a face."""
+"""A sink that hides faces before frames reach another sink."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from emodetect.sinks.base import Sink
 from emodetect.types import Box, Frame, FrameResult
 
 HIDDEN_SECONDS = 0.3
-"""Seconds before and after a sight for which the place stays hidden: a face is found some frames after it has come, and now and
-then lost between two sights. So much of the source waits in memory."""
+"""Seconds for which a place stays hidden before and after a face is seen there. A face is found some frames after it appears, and
+is sometimes missed in between. That much of the source is kept in memory."""
 
 
 class AnonymizedSink(Sink):
-    """Hides all faces, and what may be one, before frames go on to another sink.
+    """Hides all faces, and what may be one, before frames reach another sink.
 
-    A place is hidden from a little before anything was seen there until a little after.
+    A place is hidden from shortly before a face was seen there until shortly after.
 
     Args:
-        sink: gets the frames, in order, some of them later; closed with this one.
+        sink: gets the frames in order, some of them with a delay; closed with this one.
         method: as for `anonymize`.
-        hidden: finds the faces; None for one of its own.
+        hidden: finds the faces; None to create one.
     """
 
     def __init__(self, sink: Sink, method: str, hidden: HiddenFaces | None = None) -> None:

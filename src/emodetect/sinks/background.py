@@ -1,4 +1,4 @@
-"""A sink behind a bounded queue, so that a slow output does not hold up the work."""
+"""A sink behind a bounded queue, so that a slow output does not block the caller."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from emodetect.sinks.base import Sink
 from emodetect.types import Frame, FrameResult
 
 _LOOK_SECONDS = 1.0
-"""How often the thread looks by itself whether there is something to write."""
+"""Seconds after which the thread checks the queue again by itself."""
 
 
 class BackgroundSink(Sink):
-    """Passes frames to another sink in a thread of its own.
+    """Passes frames to another sink in a separate thread.
 
-    It also keeps Ctrl-C, which reaches the main thread alone, from tearing a write apart. After an error nothing more is
-    written, and each further write raises it again; closing raises what no write has raised.
+    Ctrl-C reaches the main thread only, so that it cannot interrupt a write. After an error nothing more is written, and each
+    further write raises it again. `close` raises an error that no write has raised.
 
     Args:
-        sink: does the writing; closed with this one.
-        capacity: frames that may wait.
-        drop: when the queue is full, leave a frame out rather than wait (live).
+        sink: writes the frames; closed with this one.
+        capacity: frames in the queue at most.
+        drop: drop frames while the queue is full rather than wait (live).
     """
 
     def __init__(self, sink: Sink, *, capacity: int = 8, drop: bool = False) -> None:
@@ -36,7 +36,15 @@ class BackgroundSink(Sink):
         self._task = Task(self._run, name="sink")
 
     def write(self, frame: Frame, result: FrameResult) -> None:
-        """Queue a frame; raises what an earlier one met, again and again."""
+        """Queue a frame.
+
+        Args:
+            frame: the frame.
+            result: its result.
+
+        Raises:
+            BaseException: an earlier frame failed; its error, on each call.
+        """
         self._raise_error()
         try:
             self._queue.put((frame, result), block=not self._drop)
@@ -47,7 +55,7 @@ class BackgroundSink(Sink):
     def close(self) -> None:
         if not self._closed:
             self._closed = True
-            past_one_interruption(self._finish)  # what is written is whole when a process ends
+            past_one_interruption(self._finish)  # so that the output is complete when the process ends
             if not self._raised:
                 self._raise_error()
 
@@ -63,12 +71,12 @@ class BackgroundSink(Sink):
 
     def _next(self) -> tuple[Frame, FrameResult] | None:
         while True:
-            # A signal in the main thread may tear a put apart before it has woken whom it should.
+            # A signal in the main thread may interrupt a put before it has notified this thread.
             with contextlib.suppress(queue.Empty):
                 return self._queue.get(timeout=_LOOK_SECONDS)
 
     def _run(self) -> None:
-        # After an error the queue is still emptied, so that nobody waits for a place in it forever.
+        # After an error the queue is still emptied, so that nobody waits forever for a free slot.
         while (item := self._next()) is not None:
             if self._error is not None:
                 continue

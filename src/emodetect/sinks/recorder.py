@@ -1,4 +1,4 @@
-"""A recording that is switched on and off; each section is a file of its own."""
+"""A recording that is switched on and off; each section is a separate file."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from emodetect.system.output_files import remove_if_empty, reserve_name
 from emodetect.types import Frame, FrameResult
 
 _WAITING = 30
-"""Pictures that may wait to be encoded; after that some are left out."""
+"""Frames that may wait to be encoded; further ones are dropped."""
 
 
 @dataclass(frozen=True)
 class _Section:
-    """A part that is recorded: its file, what writes it, and whether somebody has asked for that name."""
+    """A section of a recording: its file, its writer, and whether the user asked for that name."""
 
     path: Path
     sink: BackgroundSink
@@ -33,19 +33,19 @@ class _Section:
 
 
 class Recorder(Sink):
-    """Records what it is given while it is on, and nothing at first.
+    """Records frames while it is on; off at first.
 
     Args:
-        name: says what a section that begins now is called; where there is such a file already, a number is added.
+        name: returns the name of a section that starts now; a number is added if the file exists.
         frames_per_second: the files' constant rate.
-        style: words and letters; None for English.
+        style: language and lettering; None for English.
         anonymize: how faces are hidden, as for `emodetect.drawing.anonymize`; None for not at all.
 
     Attributes:
-        path: the file that is being written; None while it is off.
-        files: those that were begun and have not failed.
-        complain: called, in any thread, with a section's file and what ended it, if its name was not asked for; None raises
-            the error, as for a name that was.
+        path: the file being written; None while off.
+        files: the files of all sections that have not failed.
+        complain: called, in any thread, with a section's file and its error, unless the user asked for that name; None raises
+            the error, as for a name that the user asked for.
     """
 
     def __init__(
@@ -60,11 +60,11 @@ class Recorder(Sink):
         self._errors: list[BaseException] = []
 
     def start(self, path: Path | None = None, *, overwrite: bool = False) -> Path:
-        """Begin a section; returns its file.
+        """Start a section; returns its file.
 
         Args:
-            path: what to call it; None for a free name, which is taken at once.
-            overwrite: whether that file may exist.
+            path: its file; None for a free name, which is reserved at once.
+            overwrite: whether an existing file may be replaced.
         """
         name = self.path = path or reserve_name(self._name())
         encoded: Sink = LiveRecording(name, self._rate, overwrite=overwrite or path is None, style=self._style)
@@ -107,14 +107,14 @@ class Recorder(Sink):
         except OutputError as error:
             if not self._has_complained(section, error):
                 self._errors.append(error)
-        except BaseException as error:  # `close` raises it: this thread has nobody to tell
+        except BaseException as error:  # raised by `close`
             self._errors.append(error)
         finally:
             if not section.was_asked_for and remove_if_empty(section.path):
                 self.files = [path for path in self.files if path != section.path]
 
     def _has_complained(self, section: _Section, error: OutputError) -> bool:
-        """Drop what has failed; whether somebody was told, so that the work can go on."""
+        """Drop a failed section; returns whether `complain` was called, so that the session can go on."""
         self.files = [path for path in self.files if path != section.path]
         if self.complain is None or section.was_asked_for:
             return False

@@ -1,4 +1,4 @@
-"""Results as data: the JSON and CSV of the output contract."""
+"""JSON and CSV of results, as in the output contract."""
 
 from __future__ import annotations
 
@@ -34,7 +34,13 @@ _UNCERTAIN = CSV_COLUMNS.index("uncertain")
 
 
 def image_as_dict(path: str, size: tuple[int, int], readings: Sequence[FaceReading]) -> dict[str, Any]:
-    """An image's result as the contract has it; size is width and height in pixels."""
+    """The result of an image as in the output contract.
+
+    Args:
+        path: of the image, as it is shown.
+        size: width and height, pixels.
+        readings: of its faces.
+    """
     return {
         "path": path,
         "width": size[0],
@@ -44,13 +50,12 @@ def image_as_dict(path: str, size: tuple[int, int], readings: Sequence[FaceReadi
 
 
 class RecordWriter(Sink):
-    """Writes a line of JSON for each frame, or, to a name ending in .csv, a row for each face.
+    """Writes one line of JSON per frame or, if the name ends in .csv, one row per face.
 
-    Each frame is handed to the system at once and whole: a run that is cut off, also by SIGKILL, leaves whole lines, and so
-    does a full disk.
+    Each frame is written at once and in one piece. So an interrupted run, even by SIGKILL or a full disk, leaves whole lines.
 
     Args:
-        path: where to; may be a named pipe or a device.
+        path: file to write; may be a named pipe or a device.
         overwrite: whether an existing file may be replaced.
 
     Raises:
@@ -97,7 +102,7 @@ def _as_csv(rows: Iterable[Sequence[Any]]) -> str:
 
 
 def csv_rows(frame: Mapping[str, Any]) -> list[list[object]]:
-    """A frame as `FrameResult.as_dict` has it, as rows of `CSV_COLUMNS`, one per face, each cell as CSV writes it."""
+    """Rows of `CSV_COLUMNS`, one per face, with cells as CSV writes them; ``frame`` is a `FrameResult.as_dict`."""
     rows = table_rows(frame)
     for row in rows:
         row[_UNCERTAIN] = str(row[_UNCERTAIN]).lower()
@@ -105,7 +110,7 @@ def csv_rows(frame: Mapping[str, Any]) -> list[list[object]]:
 
 
 def table_rows(frame: Mapping[str, Any]) -> list[list[Any]]:
-    """The same, each cell with the value that it has there."""
+    """Like `csv_rows`, but with the plain values."""
     rows = []
     for face in frame["faces"]:
         scores = face["scores"] or dict.fromkeys(emotion.value for emotion in EMOTIONS)
@@ -115,14 +120,14 @@ def table_rows(frame: Mapping[str, Any]) -> list[list[Any]]:
 
 
 def to_dataframe(results: FrameResult | Iterable[FrameResult | tuple[Frame, FrameResult]]) -> pandas.DataFrame:
-    """A table with one row for each face, in the columns of a CSV log.
+    """Convert results to a table with one row per face and the columns of a CSV log.
 
     >>> table = emodetect.to_dataframe(emodetect.analyze("examples/astronaut.jpg"))
     >>> table[["frame", "id", "emotion", "uncertain"]].values.tolist()
     [[0, 1, 'happy', False]]
 
     Args:
-        results: a result, or several in order, also in pairs as `stream` gives them. All of the rows are in memory.
+        results: a result, or several in order, also pairs as `stream` yields them. All rows are held in memory.
 
     Returns:
         The columns frame, time, id, x, y, width, height, emotion, confidence, uncertain, and one for each emotion. A face without

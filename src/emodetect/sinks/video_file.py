@@ -1,4 +1,4 @@
-"""Video files: frames as they are, annotated frames, and live recordings."""
+"""Video files: plain frames, annotated frames, and live recordings."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from emodetect.types import Frame, FrameResult
 VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv")
 
 _MOST_REPEATED = 300
-"""How many copies of a picture fill a gap at most. A camera may be away for hours: a copy for each frame of them would take
-minutes to encode, and what the camera shows meanwhile would be lost. Fewer copies stand longer."""
+"""Copies of a picture that fill a gap at most. A camera may be gone for hours: one copy per frame of that time would take minutes
+to encode, and new frames would be lost meanwhile. With fewer copies each one is shown longer."""
 
 
 class PlainVideo(Sink):
-    """Encodes frames as they are, one picture a frame, at the frame's own time.
+    """Encodes plain frames, each at its own time.
 
-    Where the source's size changes, pictures are brought to the first one's, with black bars where the shape differs.
+    If the size of the source changes, frames are scaled to the first one's size, with black bars if the shape differs.
 
     Args:
-        path: where to.
+        path: file to write.
         frames_per_second: the average rate.
-        sound_from: a media file whose sound is taken along, from the first frame's time on.
+        sound_from: a media file whose sound is copied, from the first frame's time on.
         overwrite: whether an existing file may be replaced.
     """
 
@@ -61,14 +61,14 @@ class PlainVideo(Sink):
 
 
 class AnnotatedVideo(Sink):
-    """Like `PlainVideo`, but draws each result on its frame, with steady labels.
+    """Like `PlainVideo`, but draws each result on its frame, with stable labels.
 
     Args:
-        path: where to.
+        path: file to write.
         frames_per_second: the average rate.
-        sound_from: a media file whose sound is taken along, from the first frame's time on.
+        sound_from: a media file whose sound is copied, from the first frame's time on.
         overwrite: whether an existing file may be replaced.
-        style: words and letters; None for English.
+        style: language and lettering; None for English.
     """
 
     def __init__(
@@ -94,13 +94,13 @@ class AnnotatedVideo(Sink):
 
 
 class LiveRecording(Sink):
-    """Like `AnnotatedVideo`, but keeps time with frames that come irregularly: each picture stands until the next.
+    """Like `AnnotatedVideo`, but for frames that arrive irregularly: each one is shown until the next.
 
     Args:
-        path: where to.
-        frames_per_second: the file's rate; lower only while nothing comes for long.
+        path: file to write.
+        frames_per_second: the file's rate; lower only while no frame arrives for long.
         overwrite: whether an existing file may be replaced.
-        style: words and letters; None for English.
+        style: language and lettering; None for English.
     """
 
     def __init__(self, path: Path, frames_per_second: float, *, overwrite: bool = False, style: Style | None = None) -> None:
@@ -114,7 +114,7 @@ class LiveRecording(Sink):
     def write(self, frame: Frame, result: FrameResult) -> None:
         if self._start is None:
             self._start = frame.timestamp
-        # The nearest place and not the one before: a camera's frames come a little early and a little late.
+        # The nearest position, not the previous one: frames of a camera come a little early or late.
         place = round((frame.timestamp - self._start) * self._rate)
         if self._last is not None and place > self._written:
             step = math.ceil((place - self._written) / _MOST_REPEATED)

@@ -175,6 +175,8 @@ class VideoFile:
             if self.file.is_regular and not allows_playlists() and is_playlist(path):
                 meant, hint = "", "if it is a playlist, `allow_playlists` reads the files that it names"
             raise SourceError(f"{path}: not a video that can be read, or without frames{meant}", hint=hint)
+        if self.file.is_photo:  # of which FFmpeg may show one tile
+            raise SourceError(f"{path}: is a photo (HEIC or AVIF), not a video; 'emodetect image' reads photos")
         facts = clip_facts(self.file) if self.file.is_regular else self._facts_of_pipe()
         if not facts.is_convertible:
             raise SourceError(f"{path}: its colors are of a kind that cannot be converted; convert it to YUV with BT.709 first")
@@ -294,7 +296,7 @@ class VideoFile:
         return math.ceil((last - first) / self._part.every)
 
     def __iter__(self) -> Iterator[Frame]:
-        """Read the frames once; timestamps are media time, seconds from the start of the file, and never go back.
+        """Read the frames once; timestamps are media time, seconds from the start of the file, and always grow.
 
         What comes before the part is decoded and left out: seeking in a file is as exact as its index, this always is.
 
@@ -340,7 +342,8 @@ class VideoFile:
                 warn_once(f"{self.path}: does not say its rate; {self.frames_per_second:g} frames per second are assumed")
             before, here = here, self._container_time(index)
             passed += max(0.0, here - before)
-            time = round(clock.next(here) if ok else clock.after(), 6)
+            later = round(time + 1e-6, 6)  # of pictures that are closer each still has a time of its own
+            time = max(later, round(clock.next(here) if ok else clock.after(), 6))
         if not ok:
             self._check_converter()
         if not reached:

@@ -250,7 +250,8 @@ def open_output(path: Path, *, overwrite: bool) -> int:
     """Open a file that is written in place, or a pipe or device; returns the file descriptor.
 
     Until that is closed, nobody else can open the file in this way. What stands in it is cut off only then. What has appeared
-    under this name since `check_output` looked is not overwritten either.
+    under this name since `check_output` looked is not overwritten either. A file that has further names (hard links) keeps its
+    content under these.
 
     Raises:
         OutputError: it exists and may not be overwritten, is a symbolic link, is being written by another run, or cannot be
@@ -268,6 +269,8 @@ def open_output(path: Path, *, overwrite: bool) -> int:
         if not streams:
             _lock_output(path, descriptor)
             check_still_there(path, descriptor)
+            if os.fstat(descriptor).st_nlink > 1:
+                descriptor = _replaced(path, descriptor)
             os.ftruncate(descriptor, 0)
     except BaseException as error:
         os.close(descriptor)
@@ -275,6 +278,21 @@ def open_output(path: Path, *, overwrite: bool) -> int:
             raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
         raise
     return descriptor
+
+
+def _replaced(path: Path, descriptor: int) -> int:
+    """Take a name away from the file that is open, and give it to a new one with the same rights, locked as well."""
+    rights = stat.S_IMODE(os.fstat(descriptor).st_mode)
+    os.unlink(path)
+    fresh = os.open(path, _OPEN_FLAGS | _NEW_FLAGS | os.O_EXCL, 0o666)
+    try:
+        os.chmod(path, rights)
+        _lock_output(path, fresh)
+    except BaseException:
+        os.close(fresh)
+        raise
+    os.close(descriptor)
+    return fresh
 
 
 def _lock_output(path: Path, descriptor: int) -> None:

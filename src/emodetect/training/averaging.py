@@ -13,7 +13,7 @@ from emodetect.training.data.part import FloatArray
 class AveragedWeights(keras.callbacks.Callback):  # type: ignore[misc]
     """Exponential moving average of all weights, batch statistics included.
 
-    Averaging the weights alone leaves the batch normalisation with statistics of other weights.
+    Averaging the weights alone leaves the batch normalization with statistics of other weights.
     """
 
     def __init__(self, decay: float) -> None:

@@ -1,6 +1,6 @@
 """8-bit arithmetic: a quarter of the file, and twice as fast on processors that multiply bytes (VNNI, dot product).
 
-Static quantisation after Jacob et al. 2018 (arXiv 1712.05877), by ONNX Runtime's own tool.
+Static quantization after Jacob et al. 2018 (arXiv 1712.05877), by ONNX Runtime's own tool.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
 """Deep-Emotion, the attentional network of Minaee and Abdolrashidi 2019 (arXiv 1902.01019).
 
-A localisation network looks at the face and chooses an affine transform; the face is warped by it, and a branch of four
+A localization network looks at the face and chooses an affine transform; the face is warped by it, and a branch of four
 convolutions of ten filters reads the emotion off what is left in view. 66,977 weights, most of them in the first dense
 layers of either part.
 
-The paper gives neither the localisation network's sizes nor where normalisation stands. The former are those of the
-spatial transformer tutorials and reimplementations (7x7 and 5x5, 8 and 10 filters, 32 units); batch normalisation after
+The paper gives neither the localization network's sizes nor where normalization stands. The former are those of the
+spatial transformer tutorials and reimplementations (7x7 and 5x5, 8 and 10 filters, 32 units); batch normalization after
 each convolution and a falling rate are ours: without them ten filters learn slowly.
 """
 
@@ -29,13 +29,13 @@ SAMPLER = "attention"
 _FILTERS = 10
 
 
-def _localise(faces: keras.KerasTensor) -> keras.KerasTensor:
+def _localize(faces: keras.KerasTensor) -> keras.KerasTensor:
     """What to add to the identity transform, (n, 6); zeros at first."""
     x = faces
     for filters, size in ((8, 7), (10, 5)):
         x = layers.Conv2D(filters, size)(x)
         x = layers.ReLU()(layers.MaxPooling2D(2)(x))
-    x = layers.Dense(32, activation="relu", name="localisation")(layers.Flatten()(x))
+    x = layers.Dense(32, activation="relu", name="localization")(layers.Flatten()(x))
     return layers.Dense(6, kernel_initializer="zeros", name="transform")(x)
 
 
@@ -47,7 +47,7 @@ def _convolution(x: keras.KerasTensor) -> keras.KerasTensor:
 def _build(heads: tuple[Head, ...]) -> keras.Model:
     (head,) = heads
     faces = keras.Input((FACE_SIZE, FACE_SIZE, 1), name="faces")
-    x = AffineSampler(name=SAMPLER)([faces, _localise(faces)])
+    x = AffineSampler(name=SAMPLER)([faces, _localize(faces)])
     for _ in range(2):
         x = layers.MaxPooling2D(2)(_convolution(_convolution(x)))
     x = layers.Dropout(0.2)(layers.Flatten()(x))

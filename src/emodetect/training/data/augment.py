@@ -97,9 +97,9 @@ class Augmentation:
         zoom = generator.uniform(*self.zoom)
         rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
         linear = zoom * rotation @ np.array([[1, shear], [0, 1]])
-        centre = np.array([(width - 1) / 2, (height - 1) / 2])
+        center = np.array([(width - 1) / 2, (height - 1) / 2])
         move = generator.uniform(-self.shift, self.shift, 2) * (width, height)
-        return np.column_stack([linear, centre + move - linear @ centre])
+        return np.column_stack([linear, center + move - linear @ center])
 
 
 def _erase(image: npt.NDArray[np.uint8], generator: np.random.Generator) -> npt.NDArray[np.uint8]:

@@ -75,8 +75,8 @@ def displaced_faces(faces: GrayImages, backgrounds: GrayImages, generator: np.ra
         else:
             zoom = generator.uniform(0.25, 0.45)
             shift = generator.uniform(-0.5, 0.5, 2) * (1 - zoom) * FACE_SIZE
-        centre = (FACE_SIZE - 1) / 2
-        transform = np.array([[zoom, 0, centre * (1 - zoom) + shift[0]], [0, zoom, centre * (1 - zoom) + shift[1]]])
+        center = (FACE_SIZE - 1) / 2
+        transform = np.array([[zoom, 0, center * (1 - zoom) + shift[0]], [0, zoom, center * (1 - zoom) + shift[1]]])
         size = (FACE_SIZE, FACE_SIZE)
         cv2.warpAffine(face, transform, size, dst=canvas, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_TRANSPARENT)
         result[index] = canvas
