@@ -55,6 +55,11 @@ def test_what_is_left_out_has_its_default() -> None:
     assert result.uncertain_below is None
 
 
+def test_numbers_that_json_has_not_are_none() -> None:
+    text = '{"labels": {"y": ["happy"]}, "facts": {"a": NaN, "b": -Infinity, "c": 1e999, "d": 0.5}}'
+    assert ModelMetadata.from_json(text, Path("model.onnx")).facts == {"a": None, "b": None, "c": None, "d": 0.5}
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -80,7 +80,7 @@ def test_commands_are_short_and_take_typed_options(path: Path) -> None:
             assert node.args.kwarg is None, f"{path.name}: {node.name} takes options of any name and type"
 
 
-LINES = {
+LINES: dict[str, tuple[list[object], str]] = {
     "backend": (["image", PHOTO], "deepfce"),
     "model": (["image", PHOTO], "none.onnx"),
     "cascade": (["image", PHOTO], "none.xml"),

@@ -69,7 +69,7 @@ def test_what_is_well_here_is_ok(sound: dict[str, Any]) -> None:
     wells = ["Python", "packages", "OpenCV wheels", "OpenCV", "windows", "FFmpeg", "cascade", "network", "DeepFace"]
     assert {name: sound[name]["status"] for name in wells} == dict.fromkeys(wells, "ok")
     assert f"opencv-python {version('opencv-python')}" in sound["packages"]["detail"]
-    assert "ms a face" in sound["speed"]["detail"]
+    assert "ms per face" in sound["speed"]["detail"]
 
 
 def test_no_display_is_a_fault(sound: dict[str, Any]) -> None:

@@ -112,7 +112,10 @@ class ModelFileBackend(EmotionBackend):
             scaling, channels = self._find_scaling(), self._find_channels()
             size, output, values = self._try_out(scaling.value, channels.value)
         labels, self._outputs = self._find_labels(output, values)
-        self._maps = [LabelMap(names) for names in labels.value]
+        try:
+            self._maps = [LabelMap(names) for names in labels.value]
+        except ModelError as error:
+            raise ModelError(str(error) if labels.origin == "option" else f"{self._path}: {error}") from error
         self._kinds = [
             self._find_kind(name, one.scores_of(values[name])) for name, one in zip(self._outputs, self._maps, strict=True)
         ]

@@ -93,9 +93,13 @@ class ModelMetadata:
             ModelError: it is something else.
         """
         try:
-            values = json.loads(text)
+            values = json.loads(text, parse_constant=lambda name: None, parse_float=_finite)
+            if not isinstance(values, dict) or not isinstance(values.get("labels"), dict):
+                raise ValueError("expected an object with an object of labels in it")
             values["labels"] = {name: tuple(labels) for name, labels in values["labels"].items()}
             values["scaling"] = _scaling(values)
+            if unknown := sorted(values.keys() - (cls.__dataclass_fields__.keys() - {"ignored"})):
+                raise ValueError(f"{', '.join(unknown)}: not known to this version")
             metadata = cls(**values)._checked()
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError, UsageError) as error:
             raise ModelError(f"{path}: its emodetect metadata cannot be read ({error})") from error
@@ -123,6 +127,11 @@ class ModelMetadata:
         ignored = tuple(f"{name} {value:g} of its metadata is no share from 0 to 1" for name, value in impossible.items())
         kept = {name: getattr(self, name) for name in ("uncertain_below", "face_above") if name not in impossible}
         return replace(self, uncertain_below=kept.get("uncertain_below"), face_above=kept.get("face_above"), ignored=ignored)
+
+
+def _finite(text: str) -> float | None:
+    """A number of JSON; None where it is too large, as for infinity and NaN."""
+    return number if math.isfinite(number := float(text)) else None
 
 
 def _scaling(values: dict[str, Any]) -> Scaling | None:

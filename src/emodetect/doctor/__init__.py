@@ -1,7 +1,7 @@
-"""What `emodetect doctor` looks at: a module for each kind of check, and the order they are made in.
+"""The checks of `emodetect doctor`, one module per kind, and their order.
 
-Nothing here may fail where the machine does: heavy packages are imported inside the checks, and what a check raises becomes
-a fault of its own.
+The doctor must work on a broken installation: heavy packages are imported inside the checks, and an exception in a check is
+reported as a fault.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from emodetect.system.install_hints import package_cure
 
 @dataclass(frozen=True)
 class _Examination:
-    """A function that makes checks, what it looks at, and whether it is of use only where OpenCV can be imported."""
+    """A function that makes checks, the name of its subject, and whether it needs OpenCV."""
 
     name: str
     look: Callable[[], Iterator[Check]]
@@ -59,7 +59,12 @@ def examine() -> Iterator[Check]:
 
 
 def look_safely(name: str, look: Callable[[], Iterator[Check]]) -> list[Check]:
-    """Make checks; what they raise is a fault of this name."""
+    """Make checks; an exception becomes a fault.
+
+    Args:
+        name: of the fault.
+        look: makes the checks.
+    """
     try:
         return list(look())
     except Exception as error:

@@ -1,4 +1,4 @@
-"""Which backends can be used here, and what the others lack."""
+"""Which backends can be used here, and what the others need."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from emodetect.doctor import Check, Status, deepface, files, keras, look_safely,
 from emodetect.errors import BackendError, BackendUnavailableError, EmodetectError
 from emodetect.system.native_output import quiet_native_output
 
-if TYPE_CHECKING:  # the list is made where NumPy is broken, too
+if TYPE_CHECKING:  # the list must work with a broken NumPy
     from emodetect.backends.base import EmotionBackend
     from emodetect.types import Image
 
@@ -24,11 +24,11 @@ class BackendState:
     """A backend, or a kind of model file that one reads.
 
     Attributes:
-        name: what `create_backend` takes.
-        reads: what it reads the emotions with.
+        name: as for `create_backend`.
+        reads: the models that it reads emotions with.
         available: whether it can be used.
         detail: versions, or what is missing.
-        cure: how to get what is missing; empty where nothing is.
+        cure: how to install what is missing; empty if nothing is.
     """
 
     name: str
@@ -39,7 +39,7 @@ class BackendState:
 
 
 def list_backends() -> Iterator[BackendState]:
-    """The built-in backends, by the doctor's checks, then the plug-ins, which are imported to see whether they work."""
+    """The built-in backends, according to the doctor's checks, then the plug-ins, which are imported to see if they work."""
     yield _state("cnn", "the embedded network, .onnx files", onnx_runtime.check_runtime, opencv.check_import, files.check_network)
     yield _state("cnn", ".h5 and .keras files", keras.check_keras, opencv.check_import)
     yield _state("deepface", "DeepFace's own model", deepface.check_deepface, opencv.check_import)
@@ -48,7 +48,7 @@ def list_backends() -> Iterator[BackendState]:
 
 
 def _state(name: str, reads: str, *looks: Callable[[], Iterator[Check]]) -> BackendState:
-    """What the doctor finds of all that a backend needs; the first look gives the versions."""
+    """The state of a backend according to these checks; the first one gives the versions."""
     checks = [check for look in looks for check in look_safely(name, look)]
     wrong = [check for check in checks if check.status is not Status.OK]
     if not wrong:
@@ -61,7 +61,7 @@ def _plugin(name: str, point: EntryPoint) -> BackendState:
     try:
         from emodetect.backends.isolated import IsolatedBackend
 
-        # In a process of its own: another project's code may raise anything, and end the process as well.
+        # In a separate process: another project's code may raise anything, or end the process.
         with IsolatedBackend(name, f"{__name__}:import_plugin", (name,)):
             pass
     except BackendUnavailableError as error:
@@ -72,10 +72,10 @@ def _plugin(name: str, point: EntryPoint) -> BackendState:
 
 
 def import_plugin(name: str) -> EmotionBackend:
-    """Import what makes a plug-in's backend, and make nothing of it.
+    """Import the factory of a plug-in's backend without calling it.
 
     Raises:
-        BackendUnavailableError: it lacks a package, or its factory.
+        BackendUnavailableError: a package or the factory is missing.
         BackendError: importing it fails otherwise.
     """
     from emodetect.backends.base import EmotionBackend

@@ -1,4 +1,4 @@
-"""Cameras, by name."""
+"""Checks of cameras."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from emodetect.doctor.check import Check, Status
 
 
 def check_cameras() -> Iterator[Check]:
-    """Which cameras the system knows; they are not opened."""
+    """The cameras that the system lists; they are not opened."""
     from emodetect.sources.camera_list import list_cameras
 
     cameras = list_cameras()

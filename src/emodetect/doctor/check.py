@@ -1,4 +1,4 @@
-"""What a check says."""
+"""The result of a check."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import Enum
 
 
 class Status(str, Enum):
-    """How well something is."""
+    """Status of a check."""
 
     OK = "ok"
     WARNING = "warning"
@@ -16,14 +16,14 @@ class Status(str, Enum):
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was looked at.
+    """The result of one check.
 
     Attributes:
-        name: what it is.
-        status: a fault keeps something of emodetect from working, a warning may be as it is wanted.
+        name: what was checked.
+        status: with a fault, a part of emodetect does not work; a warning may be intended.
         detail: what was found.
-        cure: what to do, mostly a command; empty where nothing needs doing. Parameters of emodetect stand in backquotes.
-        traceback: of the error that kept it from being looked at; empty where there was none.
+        cure: what to do, mostly a command; empty if there is nothing to do. Parameters of emodetect are in backquotes.
+        traceback: of the exception in the check; empty if there was none.
     """
 
     name: str
@@ -33,5 +33,5 @@ class Check:
     traceback: str = ""
 
     def as_dict(self) -> dict[str, str]:
-        """As it stands in JSON."""
+        """The JSON object of the output contract."""
         return {"name": self.name, "status": self.status.value, "detail": self.detail, "cure": self.cure}

@@ -1,4 +1,4 @@
-"""DeepFace: its packages and weights, which only the backend deepface needs."""
+"""Checks of DeepFace's packages and weights, which only the backend ``deepface`` needs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _PACKAGES = ("deepface", "tf-keras", "tensorflow")
 
 
 def check_deepface() -> Iterator[Check]:
-    """Whether the backend deepface has all it needs; nothing of it is imported, which would take seconds."""
+    """Whether DeepFace's packages are installed. They are not imported, since that takes seconds."""
     missing = [name for name in _PACKAGES if not is_installed(name)]
     if missing:
         yield Check("DeepFace", Status.WARNING, f"{', '.join(missing)} not installed", DEEPFACE_CURE)
@@ -23,7 +23,7 @@ def check_deepface() -> Iterator[Check]:
 
 
 def check_weights() -> Iterator[Check]:
-    """Whether the file is there and whole."""
+    """Whether the weights file exists and is undamaged."""
     path = weights_path()
     try:
         damaged = are_weights_damaged()

@@ -1,4 +1,4 @@
-"""The display."""
+"""Check of the display."""
 
 from __future__ import annotations
 

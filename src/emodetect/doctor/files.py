@@ -1,4 +1,4 @@
-"""The files that travel in the package, and FFmpeg."""
+"""Checks of the files in the package, and of FFmpeg."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from emodetect.system.install_hints import EMODETECT_CURE, FFMPEG_CURE
 
 
 def check_cascade() -> Iterator[Check]:
-    """The cascade that finds faces."""
+    """Whether the cascade is undamaged."""
     from emodetect.faces.cascade import default_cascade
 
     try:
@@ -23,21 +23,21 @@ def check_cascade() -> Iterator[Check]:
 
 
 def check_network() -> Iterator[Check]:
-    """The embedded network, which reads emotions."""
+    """Whether the embedded network is undamaged."""
     from emodetect.backends.onnx_session import EMBEDDED
 
     yield _checked("network", EMBEDDED)
 
 
 def check_face_network() -> Iterator[Check]:
-    """The network that finds faces."""
+    """Whether the network that finds faces is undamaged."""
     from emodetect.faces.models import BLAZEFACE
 
     yield _checked("face network", BLAZEFACE)
 
 
 def check_ffmpeg() -> Iterator[Check]:
-    """The program that reads and writes clips."""
+    """Whether FFmpeg, which reads and writes clips, can be used."""
     try:
         found = find_ffmpeg()
     except LookupError as error:

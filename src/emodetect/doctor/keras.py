@@ -1,4 +1,4 @@
-"""Keras, which training and models in .h5 and .keras files need."""
+"""Checks of Keras, which training and models in .h5 and .keras files need."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from emodetect.system.install_hints import KERAS2_CURE, KERAS_CURE, is_installed
 
 
 def check_keras2() -> Iterator[Check]:
-    """The legacy Keras 2, for model files that it saved; it is not imported."""
+    """Whether Keras 2 (tf-keras), which reads model files that it saved, is installed. It is not imported."""
     if not is_installed("tf-keras"):
         yield Check("Keras 2", Status.FAULT, "tf-keras not installed, so that files saved by Keras 2 cannot be read", KERAS2_CURE)
     elif not find_spec("tf_keras"):
@@ -23,7 +23,7 @@ def check_keras2() -> Iterator[Check]:
 
 
 def check_keras() -> Iterator[Check]:
-    """Its version, and whether what it runs on is there; neither is imported, which would take seconds."""
+    """The version of Keras, and whether its backend is installed. Neither is imported, since that takes seconds."""
     backend = os.environ.get("KERAS_BACKEND") or "tensorflow"
     if not is_installed("keras"):
         yield Check("Keras", Status.FAULT, "keras not installed", KERAS_CURE)

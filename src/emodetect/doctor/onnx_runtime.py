@@ -1,4 +1,4 @@
-"""ONNX Runtime, and the embedded network at work."""
+"""Checks of ONNX Runtime and of the speed of the embedded network."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from emodetect.system.install_hints import EMODETECT_CURE
 _WARM_UP, _RUNS = 3, 20
 
 _SLOW_MS = 33.0
-"""A face that takes longer than a frame of a camera makes labels late."""
+"""Milliseconds per face above which labels are late: the time of one camera frame."""
 
 
 def check_runtime() -> Iterator[Check]:
-    """What runs the embedded network and .onnx files."""
+    """Whether ONNX Runtime, which runs the embedded network and .onnx files, can be imported."""
     from emodetect.backends.onnx_session import import_onnxruntime
 
     onnxruntime = import_onnxruntime()
@@ -25,7 +25,7 @@ def check_runtime() -> Iterator[Check]:
 
 
 def check_speed() -> Iterator[Check]:
-    """What reading a face costs here: the median of a few runs, one face at a time."""
+    """Milliseconds per face on this machine: the median of a few runs, one face at a time."""
     import numpy as np
 
     from emodetect.backends.registry import create_backend
@@ -42,7 +42,7 @@ def check_speed() -> Iterator[Check]:
         yield Check("speed", Status.FAULT, f"the embedded network cannot be used: {error}", EMODETECT_CURE)
         return
     cost = median(times[_WARM_UP:])
-    detail = f"{cost:.1f} ms a face with the embedded network"
+    detail = f"{cost:.1f} ms per face with the embedded network"
     if cost > _SLOW_MS:
         yield Check("speed", Status.WARNING, detail, "close what else is busy; labels in live will be late, the picture will not")
     else:

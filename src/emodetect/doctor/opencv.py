@@ -1,4 +1,4 @@
-"""OpenCV: its wheels, which overwrite each other, the system libraries that it needs, and its windows."""
+"""Checks of OpenCV: its wheels, which overwrite each other, the system libraries that it needs, and its windows."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from emodetect.system.install_hints import OPENCV_CURE
 from emodetect.system.native_output import quiet_native_output
 
 _WHEELS = ("opencv-python", "opencv-contrib-python", "opencv-python-headless", "opencv-contrib-python-headless")
-"""They all bring the same module, cv2: of two, the one installed last wins."""
+"""The OpenCV wheels. All contain the same module, cv2; the one installed last wins."""
 
 _DEBIAN_PACKAGES = {
     "libEGL.so.1": "libegl1",
@@ -39,14 +39,14 @@ _DEBIAN_PACKAGES = {
     "libxcb.so.1": "libxcb1",
     "libz.so.1": "zlib1g",
 }
-"""Which package of Debian and Ubuntu holds a library that cv2 looks for."""
+"""The Debian and Ubuntu packages of libraries that cv2 needs."""
 
 _BUNDLED = re.compile(r"-[0-9a-f]{8}\.")
-"""How the libraries that the wheel itself brings are named."""
+"""Names of the libraries that the wheel itself contains."""
 
 
 def check_wheels() -> Iterator[Check]:
-    """Which OpenCV wheels are installed, and whether what they wrote is still there."""
+    """Which OpenCV wheels are installed, and whether their files are unchanged."""
     wheels = [wheel for name in _WHEELS if (wheel := _installed(name))]
     named = " and ".join(f"{wheel.name} {wheel.version}" for wheel in wheels)
     changed = [wheel.name for wheel in wheels if not all(map(_is_whole, _native_modules(wheel)))]
@@ -66,12 +66,12 @@ def check_wheels() -> Iterator[Check]:
 
 
 def check_import() -> Iterator[Check]:
-    """Whether cv2 can be imported and has what emodetect uses; if not, which system libraries are missing."""
-    folder = _folder()  # asked for first, since cv2 changes the path while it is imported
+    """Whether cv2 can be imported and has the functions that emodetect uses; if not, which system libraries are missing."""
+    folder = _folder()  # first, since importing cv2 changes the path
     try:
         with quiet_native_output():
             import cv2
-    except Exception as error:  # also what NumPy raises at a module that was built for another one
+    except Exception as error:  # NumPy raises other errors for modules built for another version
         yield _cannot_be_imported(error, folder)
         return
     if not hasattr(cv2, "imread"):
@@ -83,7 +83,7 @@ def check_import() -> Iterator[Check]:
 
 
 def check_windows() -> Iterator[Check]:
-    """Whether this build of OpenCV can open windows, with the plugin of Qt that it is asked for."""
+    """Whether this build of OpenCV can open windows, with the requested Qt plugin."""
     import cv2
 
     built = cv2.getBuildInformation()
@@ -94,7 +94,7 @@ def check_windows() -> Iterator[Check]:
 
 
 def library_cure(missing: list[str]) -> str:
-    """How to get these shared libraries."""
+    """How to install these shared libraries."""
     packages = sorted({_DEBIAN_PACKAGES[name] for name in missing if name in _DEBIAN_PACKAGES})
     others = [name for name in missing if name not in _DEBIAN_PACKAGES]
     if any(_BUNDLED.search(name) for name in others):
@@ -114,7 +114,7 @@ def _cannot_be_imported(error: Exception, folder: Path | None) -> Check:
 
 
 def _missing_libraries(folder: Path | None) -> list[str]:
-    """All shared libraries that cv2 needs and the system's loader does not find; the import names only the first."""
+    """All shared libraries that cv2 needs and the system's loader does not find; the import error names only the first."""
     if folder is None or not sys.platform.startswith("linux") or shutil.which("ldd") is None:
         return []
     missing: dict[str, None] = {}
@@ -139,12 +139,12 @@ def _installed(name: str) -> Distribution | None:
 
 
 def _native_modules(wheel: Distribution) -> list[PackagePath]:
-    """The compiled cv2 of a wheel, as its RECORD names it."""
+    """The compiled cv2 module of a wheel, according to its RECORD."""
     return [path for path in wheel.files or () if path.parts[0] == "cv2" and path.suffix in {".so", ".pyd"}]
 
 
 def _is_whole(path: PackagePath) -> bool:
-    """Whether a file is still what its wheel brought, by the checksum in RECORD."""
+    """Whether a file is unchanged since its wheel was installed, according to the checksum in RECORD."""
     try:
         content = Path(path.locate()).read_bytes()
     except OSError:

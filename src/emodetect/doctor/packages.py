@@ -1,4 +1,4 @@
-"""Python, and the packages that emodetect requires."""
+"""Checks of Python and of the packages that emodetect requires."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from packaging.requirements import Requirement
 
 _NEWEST = (3, 13)
-"""The newest Python that the tests run on."""
+"""The newest Python version that the tests run on."""
 
 
 def check_python() -> Iterator[Check]:
-    """The interpreter, and whether the tests know it."""
+    """The interpreter, and whether its version is tested."""
     detail = f"{platform.python_version()} on {platform.system()} {platform.machine()}, {sys.executable}"
     if sys.version_info[:2] > _NEWEST:
         newest = ".".join(map(str, _NEWEST))
@@ -30,7 +30,7 @@ def check_python() -> Iterator[Check]:
 
 
 def check_packages() -> Iterator[Check]:
-    """The installed versions, against what emodetect's own metadata requires."""
+    """The installed versions, compared with the requirements in emodetect's metadata."""
     from packaging.requirements import Requirement
     from packaging.version import InvalidVersion, Version
 
@@ -51,7 +51,7 @@ def check_packages() -> Iterator[Check]:
         except PackageNotFoundError:
             details.append(f"{name} is missing")
             unfit.append(requirement)
-        except (InvalidVersion, KeyError, TypeError):  # what is left of its metadata has no version
+        except (InvalidVersion, KeyError, TypeError):  # damaged metadata without a version
             details.append(f"{name} is broken")
             broken.append(requirement)
         else:
@@ -67,7 +67,7 @@ def check_packages() -> Iterator[Check]:
 
 
 def _cures(unfit: Sequence[Requirement], broken: Sequence[Requirement]) -> Iterator[str]:
-    """Commands that get packages, and others anew; OpenCV has a cure of its own, since its wheels overwrite each other."""
+    """Commands that install or reinstall packages. OpenCV has its own, since its wheels overwrite each other."""
     if any(requirement.name == "opencv-python" for requirement in (*unfit, *broken)):
         yield OPENCV_CURE
     for options, requirements in (("", unfit), ("--force-reinstall --no-deps ", broken)):

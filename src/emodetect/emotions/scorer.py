@@ -1,4 +1,4 @@
-"""Emotions read off the faces of a frame, by a backend that may fail now and then."""
+"""Scores of the faces of a frame, from a backend that may fail occasionally."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _log = logging.getLogger(__name__)
 
 
 class EmotionScorer:
-    """Asks a backend for the scores of faces and smooths them.
+    """Scores faces with a backend and smooths the scores.
 
-    A backend that raises, or answers with what are no scores, costs the faces of that frame their scores, and the logger
-    ``emodetect`` says so in a warning. One that does so in frame after frame is given up.
+    If the backend raises, or returns invalid scores, the faces of that frame have no scores, and the logger ``emodetect`` warns.
+    After too many consecutive failures the backend is given up.
 
     Args:
         backend: reads emotions.
@@ -49,7 +49,7 @@ class EmotionScorer:
 
     @property
     def smooths(self) -> bool:
-        """Whether scores depend on those before them."""
+        """Whether scores are smoothed, and so depend on earlier ones."""
         return self._smoother is not None
 
     @property
@@ -66,13 +66,13 @@ class EmotionScorer:
         frame: str,
         watch: Stopwatch | None = None,
     ) -> dict[int, EmotionScores]:
-        """Scores of these faces by track id, all of them classified in one batch; empty where the backend failed.
+        """Scores of faces by track id, classified in one batch; empty if the backend failed.
 
         Args:
             crops: uint8 (height, width, 3) BGR, one per face.
-            faces: whose they are.
-            timestamp: the frame's, seconds; None for faces that stand alone, whose scores are not smoothed.
-            frame: what the frame is called in messages.
+            faces: the faces, in the same order.
+            timestamp: of the frame, seconds; None for faces without a time, whose scores are not smoothed.
+            frame: name of the frame in messages.
             watch: gets the laps "classify" and "smooth".
 
         Raises:
@@ -83,9 +83,9 @@ class EmotionScorer:
         watch = watch or Stopwatch()
         try:
             answers = _scores(self.backend.classify(crops), len(crops))
-        except BackendError:  # it knows that it is at its end
+        except BackendError:  # final: the backend cannot go on
             raise
-        except Exception as error:  # a backend may be anybody's
+        except Exception as error:  # plug-ins may raise anything
             self._fail(frame, error)
             return {}
         with self._counting:
@@ -116,11 +116,11 @@ def _scores(answers: npt.NDArray[np.float32], count: int) -> list[EmotionScores]
 
 
 def readings(faces: Sequence[Face], scores: Mapping[int, EmotionScores], uncertain_below: float) -> tuple[FaceReading, ...]:
-    """Faces with the scores that there are for them.
+    """Combine faces with their scores.
 
     Args:
         faces: the faces of a frame.
-        scores: by track id; faces without any are uncertain.
+        scores: by track id; faces without scores are uncertain.
         uncertain_below: confidence, 0 to 1, under which a reading is marked uncertain.
     """
     result = []

@@ -1,4 +1,4 @@
-"""Steadier scores: an exponential moving average of each face's scores over time."""
+"""Exponential moving average of each face's scores over time."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from emodetect.types import EmotionScores
 
 
 class ScoreSmoother:
-    """Averages the scores of each face with those before it, the weight of each falling with its age.
+    """Averages the scores of each face over time, with weights that decrease with age.
 
-    The weights of what has been seen of a face sum to one from its second scores on, so that the first ones, often of a face that
-    is just coming into sight, count for no more than their time.
+    From the second scores of a face on, the weights sum to one. So the first ones, often of a face that is only coming into view,
+    count for no more than their time.
 
     Args:
-        seconds: time constant; of a face that is known for longer a change has reached 63 % after this long. 0 leaves scores as
-            they are. Seconds and not frames, so that it means the same at 10 and at 60 frames a second.
-        forget: seconds after which a face that gets no scores is forgotten.
+        seconds: time constant, after which 63% of a change is visible in the scores of a face known for longer; 0 for no
+            smoothing. In seconds, not frames, so that it means the same at 10 and at 60 fps.
+        forget: seconds after which a face without scores is forgotten.
 
     Attributes:
         seconds: as given; may be changed at any time.
@@ -30,14 +30,20 @@ class ScoreSmoother:
         self._last: dict[int, _Average] = {}
 
     def update(self, track_id: int, scores: EmotionScores, timestamp: float) -> EmotionScores:
-        """Take new scores of a face at this time, seconds; returns the smoothed ones."""
+        """Add scores of a face; returns the smoothed ones.
+
+        Args:
+            track_id: of the face.
+            scores: the new scores.
+            timestamp: their time, seconds.
+        """
         self._last = {k: v for k, v in self._last.items() if timestamp - v.timestamp <= self._forget}
         before = self._last.get(track_id)
         if before is None:
             self._last[track_id] = _Average(scores, timestamp)
             return scores
         passed = max(0.0, timestamp - before.timestamp)
-        # The first scores are taken to have lasted for as long as it was to the second.
+        # The first scores are assumed to have lasted for as long as the time to the second.
         age = before.age + passed if before.age else 2 * passed
         if self.seconds > 0:
             share = math.expm1(-passed / self.seconds) / math.expm1(-age / self.seconds) if passed else 0.0
@@ -49,7 +55,7 @@ class ScoreSmoother:
 
 @dataclass(frozen=True)
 class _Average:
-    """What is known of a face: the average, when it got its last scores, and how much time they stand for in all, seconds."""
+    """State of a face: the average, the time of its last scores, and the total time that they cover, seconds."""
 
     scores: EmotionScores
     timestamp: float

@@ -1,7 +1,7 @@
-"""Labels that do not flicker, for what people look at: the window, recordings and annotated clips.
+"""Stable labels with hysteresis for displays: the window, recordings and annotated clips.
 
-Logs keep the plain reading of each frame, so that they can be judged and compared; `emotion` there is always the label with the
-highest score.
+Logs keep the plain reading of each frame, so that they can be evaluated and compared: there `emotion` is always the label with
+the highest score.
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ import numpy.typing as npt
 from emodetect.types import EMOTIONS, Emotion, EmotionScores, FaceReading, FrameResult
 
 _EVIDENCE = 0.06
-"""Lead, less the allowance, times seconds after which a label changes: 0.1 s with a lead of 0.65, 0.4 s with one of 0.2."""
+"""Product of lead (less the allowance) and seconds at which a label changes: 0.1 s with a lead of 0.65, 0.4 s with one of 0.2."""
 
 _ALLOWANCE = 0.05
-"""A lead that counts for nothing: what is shown stays for as long as nothing leads by more."""
+"""Lead that does not count: the label stays as long as no other one leads by more."""
 
 
 class SteadyLabels:
-    """Holds on to what each face shows until something else has led clearly, or for long.
+    """Keeps the label of each face until another one has led clearly, or for long.
 
-    What speaks against the label that is shown is summed over time, as in a CUSUM chart (Page 1954): the lead of each other
-    emotion, and how far the confidence is below the threshold or, while 'uncertain' is shown, above it; each less an allowance.
-    So there are two thresholds, one for becoming uncertain and a higher one for becoming sure again. A sum never falls below
-    zero, and once one is large enough, the label changes and all of them start anew.
+    The evidence against the current label is summed over time, as in CUSUM (Page 1954): the lead of each other emotion, and
+    the distance of the confidence below the threshold or, while 'uncertain' is shown, above it; each less an allowance. So there
+    are two thresholds, one for becoming uncertain and a higher one for becoming certain again. A sum never falls below zero. Once
+    one is large enough, the label changes and all sums are reset.
 
     Args:
-        forget: seconds after which a face that is not seen is forgotten.
+        forget: seconds after which an unseen face is forgotten.
     """
 
     def __init__(self, *, forget: float = 2.0) -> None:
@@ -37,10 +37,10 @@ class SteadyLabels:
         self._faces: dict[int, _Held] = {}
 
     def update(self, result: FrameResult) -> FrameResult:
-        """The result with readings that say what to show, as `FaceReading.shown`.
+        """The result with the labels to show in `FaceReading.shown`.
 
         Args:
-            result: of the next frame; its time does not go back. A frame may come twice.
+            result: of the next frame. Times must not decrease; a frame may be repeated.
         """
         now = result.timestamp
         self._faces = {number: held for number, held in self._faces.items() if now - held.timestamp <= self._forget}
@@ -59,12 +59,12 @@ class SteadyLabels:
 
 @dataclass
 class _Held:
-    """What one face shows.
+    """The label of one face.
 
     Attributes:
-        shown: the emotion, None for uncertain.
-        timestamp: when the face was read last, seconds.
-        against: what speaks against it, float64 (8,): each emotion's lead, and the doubt or its end, summed over time.
+        shown: the emotion; None for uncertain.
+        timestamp: of the last reading, seconds.
+        against: evidence against the label, float64 (8,), summed over time: the lead of each emotion, and the doubt or its end.
     """
 
     shown: Emotion | None
@@ -72,7 +72,7 @@ class _Held:
     against: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros(len(EMOTIONS) + 1))
 
     def weigh(self, scores: EmotionScores, uncertain_below: float, now: float) -> None:
-        """Take the next scores of the face, and change what is shown if there is enough against it."""
+        """Add the next scores of the face, and change the label if the evidence against it is sufficient."""
         doubt = uncertain_below - scores.confidence
         if self.shown is None:
             leads = np.append(np.zeros(len(EMOTIONS)), -doubt)

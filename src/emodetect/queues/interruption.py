@@ -1,4 +1,4 @@
-"""Work that a signal must not tear apart."""
+"""Work that a signal must not interrupt halfway."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Callable
 
 
 def past_one_interruption(work: Callable[[], object]) -> None:
-    """Do something to its end, though Ctrl-C or another signal's exception comes meanwhile, which is raised afterwards.
+    """Complete work despite one Ctrl-C or another signal's exception, which is raised afterwards.
 
     A second one is raised at once.
 
     Args:
-        work: what to do; called again where it was interrupted.
+        work: what to do; called again after an interruption.
     """
     try:
         work()
@@ -24,13 +24,13 @@ def past_one_interruption(work: Callable[[], object]) -> None:
 
 
 class Task:
-    """Work in a daemon thread of its own.
+    """Work in a daemon thread.
 
-    Before Python 3.13, `threading.Thread` takes a thread for ended once waiting for it was interrupted.
+    Before Python 3.13, `threading.Thread` considers a thread ended once waiting for it was interrupted.
 
     Args:
         work: what to do.
-        name: the thread's.
+        name: of the thread.
     """
 
     def __init__(self, work: Callable[[], None], *, name: str) -> None:
@@ -45,9 +45,9 @@ class Task:
 
     @property
     def is_done(self) -> bool:
-        """Whether it has ended, by an error or not."""
+        """Whether it has ended, with an error or without."""
         return self._done.is_set()
 
     def wait(self, timeout: float | None = None) -> None:
-        """Wait for its end, or for so many seconds."""
+        """Wait for its end, at most ``timeout`` seconds."""
         self._done.wait(timeout)

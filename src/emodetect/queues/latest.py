@@ -1,4 +1,4 @@
-"""Handing the newest of something from one thread to another."""
+"""A queue of one value, the newest, between threads."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ T = TypeVar("T")
 
 
 class Latest(Generic[T]):
-    """A place for one value: putting replaces what nobody took, taking waits for the next.
+    """Holds one value: `put` replaces a value that was not taken, `take` waits for the next one.
 
     Attributes:
-        replaced: how many values were put and never taken.
+        replaced: number of values that were replaced and never taken.
     """
 
     def __init__(self) -> None:
@@ -23,7 +23,7 @@ class Latest(Generic[T]):
         self.replaced = 0
 
     def branch(self) -> Latest[T]:
-        """Another place that gets every value that is put here from now on, so that two threads may each take all of them."""
+        """Another queue that gets every value put here from now on, so that two threads can take the same values."""
         branch: Latest[T] = Latest()
         with self._changed:
             self._branches.append(branch)
@@ -48,7 +48,7 @@ class Latest(Generic[T]):
             return value
 
     def close(self) -> None:
-        """Wake everybody who waits; the last value can still be taken."""
+        """Wake all waiting threads; the last value can still be taken."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
@@ -57,6 +57,6 @@ class Latest(Generic[T]):
 
     @property
     def finished(self) -> bool:
-        """Whether it is closed and there is nothing left to take."""
+        """Whether it is closed and empty."""
         with self._changed:
             return self._closed and self._value is None

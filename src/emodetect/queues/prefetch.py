@@ -1,4 +1,4 @@
-"""Working ahead: a step of a chain in a thread of its own."""
+"""Prefetching: a stage of a chain in a separate thread."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ from emodetect.queues.interruption import Task
 T = TypeVar("T")
 
 _LOOK_SECONDS = 1.0
-"""How often the thread looks by itself whether there is a place in the queue."""
+"""Seconds after which the thread checks the queue for a free slot again by itself."""
 
 
 @dataclass(frozen=True)
 class _End:
-    """What comes after the last item: the error that ended it, if one did."""
+    """The end of the items, with the error that caused it, if any."""
 
     error: BaseException | None = None
 
 
 @contextmanager
 def ahead(items: Iterable[T], *, capacity: int = 4) -> Iterator[Iterator[T]]:
-    """Iterate in a thread of its own, some items ahead of whoever takes them; the order stays.
+    """Iterate in a separate thread, a few items ahead of the consumer, in the same order.
 
-    Steps are chained by giving one's items to the next. An error in the thread is raised where the items are taken, after the
-    items before it; leaving the block, by an error or not, ends the thread.
+    Stages are chained by passing the items of one to the next. An error in the thread is raised in the consumer, after the items
+    before it. Leaving the block, with an error or without, ends the thread.
 
     Args:
-        items: what to iterate over; only the thread touches it.
-        capacity: how many items may wait to be taken.
+        items: what to iterate over; used only by the thread.
+        capacity: items in the queue at most.
     """
     waiting: queue.Queue[T | _End] = queue.Queue(capacity)
     stopping = threading.Event()
 
     def put(item: T | _End) -> None:
         while True:
-            # A signal in the main thread may tear a get apart before it has woken whom it should.
+            # A signal in the main thread may interrupt a get before it has notified this thread.
             with suppress(queue.Full):
                 waiting.put(item, timeout=_LOOK_SECONDS)
                 return
@@ -68,7 +68,7 @@ def ahead(items: Iterable[T], *, capacity: int = 4) -> Iterator[Iterator[T]]:
     finally:
         stopping.set()
         while not task.is_done:
-            # It may be waiting for a place in the queue.
+            # It may be waiting for a free slot in the queue.
             with suppress(queue.Empty):
                 waiting.get_nowait()
             task.wait(0.01)

@@ -203,7 +203,8 @@ class VideoFile:
 
     def _facts_of_pipe(self) -> ClipFacts:
         """What is known of a clip that can be read only once."""
-        warn_once(f"{self.path}: is a pipe, so its times count from the first picture, and mirrored pictures are not recognized")
+        unknown = "mirrored pictures are not recognized, and those of another size are stretched"
+        warn_once(f"{self.path}: is a pipe, so its times count from the first picture, {unknown}")
         turned = round(self._capture.get(cv2.CAP_PROP_ORIENTATION_META)) % 360
         cosine, sine = {0: (1, 0), 90: (0, 1), 180: (-1, 0), 270: (0, -1)}.get(turned, (1, 0))
         return ClipFacts(0.0, (cosine, sine, 0, -sine, cosine, 0, 0, 0, 1))

@@ -1,4 +1,4 @@
-"""Numbers that come from outside, as options or in logs."""
+"""Range checks of numbers from options and logs."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from numbers import Integral, Real
 from emodetect.errors import UsageError
 
 MOST_NUMBER = 1e9
-"""The largest number that an option or a time in a log may be: a billion seconds are 31 years. Larger ones overflow somewhere."""
+"""Upper limit of numbers in options and logs. A billion seconds are 31 years; larger numbers overflow somewhere."""
 
 
 def check_number(name: str, value: object, least: float, most: float, *, whole: bool = False) -> None:
     """Check that a value is a number in a range.
 
     Args:
-        name: what it is called in the error.
-        value: the value; True and False are no numbers.
-        least: the smallest that it may be.
-        most: the largest that it may be.
+        name: of the value, for the error.
+        value: the value; True and False are not numbers.
+        least: the smallest allowed value.
+        most: the largest allowed value.
         whole: whether it must be an integer.
 
     Raises:

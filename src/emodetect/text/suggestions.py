@@ -1,4 +1,4 @@
-"""'Did you mean': the nearest of the names that there are, for the end of a message."""
+"""Suggestions ("did you mean") for the end of a message."""
 
 from __future__ import annotations
 
@@ -10,25 +10,30 @@ from mimetypes import guess_type
 from pathlib import Path
 
 _NEAR = 0.6
-"""Share of two words' letters that agree, from which on one may be the other mistyped (`difflib`'s own)."""
+"""Similarity from which on one word may be another one mistyped (the default of `difflib`)."""
 
 _NEAR_FILE = 0.75
-"""The same for file names, whose endings agree anyway."""
+"""The same for file names; higher, since their endings agree anyway."""
 
 _READ_BY = {"image": "photos", "video": "clips", "report": "logs"}
 """What each command reads."""
 
 _MANY = 5000
-"""So many names of a folder are looked at; more would take a second."""
+"""Names of a folder that are compared at most; more would take a second."""
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """``; did you mean 'x'?`` where a known name is near this one, else nothing. Case does not matter."""
+    """``; did you mean 'x'?`` if a known name is similar, else an empty string. Case does not matter.
+
+    Args:
+        name: the name that is not known.
+        known: all known names.
+    """
     return _nearest(name, known, _NEAR)
 
 
 def did_you_mean_file(path: Path) -> str:
-    """The same for a file or folder that is not there, among those beside it; names a folder that does not exist."""
+    """The same for a missing file or folder, among its neighbors; says if its parent folder does not exist."""
     if os.path.lexists(path):
         return "; it is a link to nowhere" if path.is_symlink() else ""
     try:
@@ -42,13 +47,18 @@ def did_you_mean_file(path: Path) -> str:
 
 
 def command_for(name: str) -> str | None:
-    """The command that reads files with such an ending; None where it tells nothing."""
+    """The command that reads files with this ending; None if unknown."""
     kind = "report" if name.lower().endswith(".jsonl") else (guess_type(name)[0] or "").partition("/")[0]
     return kind if kind in _READ_BY else None
 
 
 def meant_for_another(path: Path, command: str) -> str:
-    """``; clips are for 'emodetect video'`` where a file's ending says that it is nothing for this command, else nothing."""
+    """``; clips are for 'emodetect video'`` if the ending of a file belongs to another command, else an empty string.
+
+    Args:
+        path: the file.
+        command: the command that it was given to.
+    """
     other = command_for(path.name)
     return f"; {_READ_BY[other]} are for 'emodetect {other}'" if other not in (None, command) else ""
 

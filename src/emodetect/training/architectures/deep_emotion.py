@@ -35,7 +35,7 @@ def _localize(faces: keras.KerasTensor) -> keras.KerasTensor:
     for filters, size in ((8, 7), (10, 5)):
         x = layers.Conv2D(filters, size)(x)
         x = layers.ReLU()(layers.MaxPooling2D(2)(x))
-    x = layers.Dense(32, activation="relu", name="localization")(layers.Flatten()(x))
+    x = layers.Dense(32, activation="relu", name="localisation")(layers.Flatten()(x))
     return layers.Dense(6, kernel_initializer="zeros", name="transform")(x)
 
 
