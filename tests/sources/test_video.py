@@ -23,7 +23,7 @@ from emodetect.media.media_file import MediaFile
 from emodetect.media.playlists import allow_playlists
 from emodetect.media.probe import clip_facts
 from emodetect.report.pictures import CopyError, playable_copy
-from emodetect.sources.video import ClipPart, VideoFile, _Clock
+from emodetect.sources.video import Aside, ClipPart, VideoFile, _Clock
 from emodetect.types import Frame, Image
 from tests.builders import PHOTO, MovingClip, make_background, make_image, shared_data, write_clip
 from tests.media.test_orientation import MATRICES, shown, turned
@@ -841,3 +841,17 @@ def test_a_photo_in_a_clips_container_is_no_clip(tmp_path: Path) -> None:
     assert cv2.imwrite(str(photo), make_image(640, 480))
     with pytest.raises(SourceError, match="is a photo"):
         VideoFile(photo)
+
+
+def test_frames_that_a_part_leaves_out_are_looked_at_before_later_ones_are_read(moving_clip: MovingClip) -> None:
+    order: list[int] = []
+    aside = Aside(lambda frame: order.append(frame.index), margin=0.1)
+
+    with VideoFile(moving_clip.path, ClipPart.of(1.0, 1.4, every=4), aside) as clip:
+        read = []
+        for frame in clip:
+            order.append(frame.index)
+            read.append(frame.index)
+
+    assert read == [25, 29, 33]
+    assert order == list(range(23, 38))

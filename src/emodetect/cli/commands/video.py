@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from emodetect.faces.region import Region
     from emodetect.pipeline import EmotionPipeline
     from emodetect.report.timeline import Timeline
+    from emodetect.sinks.anonymized import FramesBetween
     from emodetect.sinks.base import Sink
     from emodetect.sources.video import ClipPart, VideoFile
 
@@ -65,8 +66,10 @@ def video(
     from emodetect.cli.progress import progress_bar
     from emodetect.faces.region import Region
     from emodetect.media.ffmpeg import ffmpeg_program
+    from emodetect.pipeline import build_locator
     from emodetect.report.timeline import Timeline
-    from emodetect.sources.video import VideoFile
+    from emodetect.sinks.anonymized import HIDDEN_SECONDS, FramesBetween
+    from emodetect.sources.video import Aside, VideoFile
     from emodetect.system.temporary_folders import scratch_folder, sweep
 
     outputs = _Outputs(clip, output, log, report, plot, anonymize, overwrite)
@@ -81,7 +84,11 @@ def video(
     plot_style = None if plot is None or style is None else make_caption_style(style, language, [clip.name])
     summary = _Summary()
     with ExitStack() as kept, ExitStack() as stack:
-        source = stack.enter_context(VideoFile(clip, part))
+        between = None
+        if anonymize is not None:  # in the frames that are not read, faces are sought with the same settings
+            between = FramesBetween(build_locator(replace(settings, track=False, verify=False)))
+        aside = None if between is None else Aside(between.look, HIDDEN_SECONDS)
+        source = stack.enter_context(VideoFile(clip, part, aside))
         timeline = Timeline(min(part.end, source.seconds))
         _describe(clip, source)
         if outputs.are_none:
@@ -97,7 +104,7 @@ def video(
         if report is not None and (anonymize is not None or not source.file.is_regular):
             # The report gets to see nothing but a clip in which the faces are hidden already; and a pipe can be read only once.
             shown = Path(kept.enter_context(scratch_folder())) / "clip.mp4"
-        sinks = outputs.open_sinks(stack, source.frames_per_second / every, shown, style)
+        sinks = outputs.open_sinks(stack, source.frames_per_second / every, shown, style, between)
         for frame, result in chain([first], results):
             for sink in sinks:
                 sink.write(frame, result)
@@ -151,7 +158,9 @@ class _Outputs:
         outputs = videos, records, (self.report, REPORT_SUFFIXES), (self.plot, PICTURE_SUFFIXES)
         check_outputs(outputs, overwrite=self.overwrite, streams=RECORD_SUFFIXES)
 
-    def open_sinks(self, stack: ExitStack, rate: float, shown: Path, style: Style | None) -> list[Sink]:
+    def open_sinks(
+        self, stack: ExitStack, rate: float, shown: Path, style: Style | None, between: FramesBetween | None
+    ) -> list[Sink]:
         """What frames are written to, closed with the stack: at this rate, frames per second.
 
         Args:
@@ -159,8 +168,8 @@ class _Outputs:
             rate: frames per second of what is written.
             shown: the clip that a report shows; written too, with faces hidden, where it is not the clip itself.
             style: how the annotated clip is drawn.
+            between: what was seen in frames that are left out, where faces are hidden.
         """
-        from emodetect.faces.hiding import HiddenFaces
         from emodetect.sinks.anonymized import AnonymizedSink
         from emodetect.sinks.background import BackgroundSink
         from emodetect.sinks.records import RecordWriter
@@ -174,11 +183,10 @@ class _Outputs:
             videos.append(AnnotatedVideo(self.output, rate, sound_from=self.clip, overwrite=self.overwrite, style=style))
         if shown != self.clip:
             videos.append(PlainVideo(shown, rate, sound_from=self.clip))
-        hidden = HiddenFaces() if self.anonymize else None
-        for video in videos:
-            sink = AnonymizedSink(video, self.anonymize, hidden) if self.anonymize else video
-            sinks.append(stack.enter_context(BackgroundSink(sink)))
-        return sinks
+        videos = [stack.enter_context(BackgroundSink(video)) for video in videos]
+        if videos and self.anonymize:
+            videos = [stack.enter_context(BackgroundSink(AnonymizedSink(videos, self.anonymize, between)))]
+        return [*sinks, *videos]
 
     def write_report(
         self, timeline: Timeline, shown: Path, pipeline: EmotionPipeline, settings: PipelineSettings, part: ClipPart
