@@ -68,9 +68,7 @@ class VideoEncoder:
         self._sound = None if sound_from is None else _open_sound(sound_from, sound_start)
         # FFmpeg would follow a link and replace its target. So the file is created here and passed as a descriptor.
         self._file = open_output(path, overwrite=overwrite)
-        self._rate = max(
-            Fraction(frames_per_second).limit_denominator(1001), Fraction(1, 1001)
-        )  # never 0: pictures last
+        self._rate = max(Fraction(frames_per_second).limit_denominator(1001), Fraction(1, 1001))  # never 0: pictures last
         self._timestamp: float | None = None
         self._begin = self._length = 0.0
         # fmt: off
