@@ -19,6 +19,7 @@ FULL = ModelMetadata(
     channels="gray",
     uncertain_below=0.55,
     default="mean",
+    scores={"fer2013": "logits"},
     facts={"epochs": 30, "data": "FER-2013", "accuracy": {"fer2013": 0.7}, "umlaut": "ü"},
 )
 
