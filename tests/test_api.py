@@ -272,9 +272,7 @@ def test_crops_leave_the_faces_that_are_followed_alone(photo: Image, fake: list[
     assert followed.scores.as_dict()["sad"] == pytest.approx(0.45, abs=0.05)
 
 
-@pytest.mark.parametrize(
-    ("crops", "said"), [("face.jpg", "got a str"), (make_image(), r"one array \(48, 64, 3\)"), (None, "got None")]
-)
+@pytest.mark.parametrize("crops", ["face.jpg", make_image(), make_frame(), b"face", None])
 def test_crops_are_several(crops: Any) -> None:
     with pytest.raises(TypeError, match="expected an iterable of cropped faces, got"):
         classify_faces(crops)
@@ -282,7 +280,7 @@ def test_crops_are_several(crops: Any) -> None:
 
 def test_an_error_says_which_crop_it_was(fake: list[FakeBackend]) -> None:
     with pytest.raises(ValueError, match="crop 2: expected a uint8"):
-        classify_faces([make_image(), make_image() / 255], backend="fake")
+        classify_faces([make_image(), np.zeros((4, 6, 5), np.uint8)], backend="fake")
 
 
 def test_frames_of_an_iterable_are_taken_one_at_a_time(photo: Image, fake: list[FakeBackend]) -> None:
@@ -348,11 +346,23 @@ def test_faces_are_looked_for_in_a_region(region: Any, faces: int, photo: Image,
 
 
 @pytest.mark.parametrize(
-    "region", ["abcd", (1, 2, 3), 5, (0, 0.5, 600, 300), (0, 0, 600, 300), (-1, 0, 5, 5), (0, 0, float("nan"), 1)]
+    "region", ["abcd", (1, 2, 3), 5, (0, 0.5, 600, 300), (0, 0, 600, 300), (-1, 0, 5, 5), (0, 0, float("nan"), 1), (0, 0, 8, 8)]
 )
 def test_regions_that_make_no_sense(region: Any, fake: list[FakeBackend]) -> None:
     with pytest.raises(UsageError, match=r"`?region"):
         next(stream([make_image()], frames_per_second=25, region=region, backend="fake"))
+
+
+def test_a_photo_has_a_region_too(fake: list[FakeBackend]) -> None:
+    assert len(analyze(PHOTO, backend="fake", region=(0, 0, 1, 0.5)).readings) == 1
+    assert analyze(PHOTO, backend="fake", region=(0, 0.5, 1, 0.5)).readings == ()
+
+
+def test_a_region_holds_for_pictures_of_each_size(photo: Image, fake: list[FakeBackend]) -> None:
+    pictures = [photo, photo[:256, :256]]
+    with pytest.raises(UsageError, match="do not lie in the picture of 256 x 256"):
+        list(stream(pictures, frames_per_second=5, backend="fake", region=(0, 0, 300, 300)))
+    assert len(list(stream(pictures, frames_per_second=5, backend="fake", region=(0, 0, 0.5, 0.5)))) == 2
 
 
 def test_a_part_of_a_clip(moving_clip: MovingClip, fake: list[FakeBackend]) -> None:

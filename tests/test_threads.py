@@ -54,14 +54,14 @@ def in_threads(function: Callable[[int], Any], count: int = CALLS) -> list[Any]:
 
 @pytest.mark.parametrize("kind", ["embedded", "model file", "two views", "whole pictures"])
 def test_threads_that_share_a_pipeline_get_the_answers_of_one(kind: str, frames: list[Frame], tmp_path: Path) -> None:
-    options: dict[str, Any] = {
+    options: dict[str, dict[str, Any]] = {
         "embedded": {},
         "model file": {"model": tmp_path / "model.onnx"},
         "two views": {"views": 2, "verify": False},
         "whole pictures": {"detector": "none"},
-    }[kind]
+    }
     shutil.copy(EMBEDDED, tmp_path / "model.onnx")
-    with open_pipeline(**options) as pipeline:
+    with open_pipeline(**options[kind]) as pipeline:
         alone = [told(pipeline.analyze(frame)) for frame in frames]
         shared = in_threads(lambda call: told(pipeline.analyze(frames[call % len(frames)])))
     assert [len(faces) for _, _, faces in alone] == ([1] * 6 if kind == "whole pictures" else [0, 1, 1, 1, 1, 2])
@@ -103,7 +103,7 @@ def test_a_pipeline_that_tracks_refuses_a_second_thread(photo: Image) -> None:
         with ThreadPoolExecutor(1) as pool, pytest.raises(RuntimeError, match="follows faces"):
             pool.submit(list, pipeline.analyze_all([Frame(photo, 1, 0.04)])).result()
         second = told(pipeline.analyze(Frame(photo, 1, 0.04)))  # the refused calls have left no trace
-        assert len(pipeline.classify_faces([photo]).__next__().box.as_dict()) == 4
+        assert len([*pipeline.classify_faces([photo])]) == 1
     with open_pipeline(track=True) as alone:
         assert [told(alone.analyze(Frame(photo, index, index / 25))) for index in range(2)] == [first, second]
 
@@ -130,7 +130,7 @@ def test_while_frames_are_analyzed_in_order_no_other_comes_between_and_then_it_g
 @pytest.mark.parametrize("kind", ["clip", "pictures"])
 def test_results_of_a_stream_may_be_taken_by_any_thread(kind: str, moving_clip: MovingClip) -> None:
     source: Any = moving_clip.path if kind == "clip" else [make_image() for _ in range(3)]
-    results = stream(source, detector="none", **({} if kind == "clip" else {"frames_per_second": 25}))
+    results = stream(source, detector="none", frames_per_second=None if kind == "clip" else 25)
     taken = []
     for _ in range(3):
         with ThreadPoolExecutor(1) as pool:  # as servers do it, each time another one

@@ -196,7 +196,7 @@ def test_a_value_fits_a_line(value: object, text: str) -> None:
 
 def test_numbers_of_numpy_become_json() -> None:
     reading = dataclasses.replace(make_reading(), uncertain=np.bool_(True))  # type: ignore[arg-type]
-    result = FrameResult(np.int64(3), np.float32(0.5), (reading,))  # type: ignore[arg-type]
+    result = FrameResult(np.int64(3), np.float32(0.5), (reading,))
     record = json.loads(json.dumps(result.as_dict()))
     assert (record["frame"], record["time"], record["faces"][0]["uncertain"]) == (3, 0.5, True)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from typing_extensions import TypedDict, Unpack
@@ -19,10 +19,11 @@ from emodetect.faces.detector import DetectorSettings, MinFace
 from emodetect.faces.region import Region
 from emodetect.pipeline import EmotionPipeline, build_pipeline
 from emodetect.settings.pipeline import CLIPS, PHOTOS, PipelineSettings
-from emodetect.sources.frames import Source, open_frames
 from emodetect.sources.pictures import Color, Picture, iterate_pictures, load_image, load_named
-from emodetect.sources.video import ClipPart
 from emodetect.types import Box, FaceReading, Frame, FrameResult, Image, kind_of
+
+if TYPE_CHECKING:
+    from emodetect.sources.frames import Source
 
 
 class BackendOptions(TypedDict, total=False):
@@ -46,6 +47,7 @@ class Options(BackendOptions, total=False):
     verify: bool
     min_face: float | None
     min_neighbors: int
+    region: Box | Sequence[float] | None
 
 
 @contextmanager
@@ -67,7 +69,7 @@ def open_pipeline(
     track: bool = PipelineSettings.track,
     smoothing: float = CLIPS.smoothing,
     max_failures: int = PipelineSettings.max_failures,
-    region: Box | None = PipelineSettings.region,
+    region: Box | Sequence[float] | None = None,
 ) -> Iterator[EmotionPipeline]:
     """A pipeline to analyze many pictures with; the backend is loaded once and closed at the end.
 
@@ -96,7 +98,8 @@ def open_pipeline(
         smoothing: with ``track``, seconds after which 63 % of a change is seen in the scores; 0 for none.
         max_failures: in how many pictures in a row the backend may not fail; before that, their faces have no scores and
             the logger ``emodetect`` warns.
-        region: the part of the pictures in which faces are looked for; None for all of it.
+        region: where faces are looked for: a `Box`, or x, y, width and height in pixels or, where none of them is above 1, in
+            shares of the picture's sides; None for everywhere.
 
     Raises:
         EmodetectError: the backend cannot be loaded, there is no such detector, or an option has a value of another
@@ -120,7 +123,7 @@ def open_pipeline(
             min_face=defaults.detector.min_face if min_face is None else MinFace.of(min_face),
         ),
         verify=verify,
-        region=region,
+        region=None if region is None else Region.of(region),
         smoothing=smoothing,
         uncertain_below=uncertain_below,
         max_failures=max_failures,
@@ -140,7 +143,7 @@ def analyze(picture: Picture, *, color: Color = "bgr", **options: Unpack[Options
         picture: a file, the bytes of one, a PIL image or an array, as `load_image` takes them.
         color: the order of an array's channels, "bgr" or "rgb".
         **options: as for `open_pipeline`: backend, model, labels, scaling, channels, output_name, views,
-            max_model_memory, uncertain_below, detector, verify, min_face, min_neighbors.
+            max_model_memory, uncertain_below, detector, verify, min_face, min_neighbors, region.
 
     Raises:
         EmodetectError: the picture cannot be read, or the backend cannot be loaded or fails.
@@ -185,7 +188,6 @@ def stream(
     start: float = 0.0,
     end: float | None = None,
     every: int = 1,
-    region: Box | Sequence[float] | None = None,
     color: Color = "bgr",
     frames_per_second: float | None = None,
     smoothing: float = CLIPS.smoothing,
@@ -205,29 +207,26 @@ def stream(
         start: seconds from which on frames are read: of the clip, since the camera's start, or by the frames' timestamps.
         end: seconds before which frames are read, or None for all of them.
         every: of these frames, each N-th is read.
-        region: where faces are looked for: a `Box`, or x, y, width and height. They are pixels or, where none of them is above 1,
-            shares of the picture's sides.
         color: the order of arrays' channels, "bgr" or "rgb".
         frames_per_second: the rate of pictures that have no times, such as arrays; None for 25, of which the logger
             ``emodetect.assumptions`` warns.
         smoothing: as for `open_pipeline`.
-        **options: as for `analyze`.
+        **options: as for `analyze`, among them ``region``.
 
     Raises:
         EmodetectError: the source cannot be read, the backend cannot be loaded or fails too often, or an option is out of range.
         TypeError: the source gives no frames.
         ValueError: a picture is an array of another shape or type, or has no pixels; or there is no such order.
     """
+    from emodetect.sources.frames import open_frames  # here and not above: photos need no network
+    from emodetect.sources.video import ClipPart
+
     part = ClipPart.of(start, end, every)
-    place = None if region is None else Region.of(region)
-    with open_frames(source, part, color=color, frames_per_second=frames_per_second) as (frames, can_wait):
-        first = next(frames, None)
-        if first is None:
-            return
-        box = place and place.box((first.image.shape[1], first.image.shape[0]))
-        with open_pipeline(track=True, smoothing=smoothing, region=box, **options) as pipeline:
-            frames = chain([first], frames)
-            yield from pipeline.analyze_all(frames, read_ahead=can_wait)
+    with (
+        open_frames(source, part, color=color, frames_per_second=frames_per_second) as (frames, can_wait),
+        open_pipeline(track=True, smoothing=smoothing, **options) as pipeline,
+    ):
+        yield from pipeline.analyze_all(frames, read_ahead=can_wait)
 
 
 def draw(picture: Picture, result: FrameResult, *, color: Color = "bgr") -> Image:

@@ -19,6 +19,7 @@ FULL = ModelMetadata(
     channels="gray",
     uncertain_below=0.55,
     default="mean",
+    scores={"fer2013": "logits"},
     facts={"epochs": 30, "data": "FER-2013", "accuracy": {"fer2013": 0.7}, "umlaut": "ü"},
 )
 
@@ -53,6 +54,11 @@ def test_what_is_left_out_has_its_default() -> None:
     assert result == ModelMetadata({"a": ("happy",)})
     assert result.scaling is None
     assert result.uncertain_below is None
+
+
+def test_numbers_that_json_has_not_are_none() -> None:
+    text = '{"labels": {"y": ["happy"]}, "facts": {"a": NaN, "b": -Infinity, "c": 1e999, "d": 0.5}}'
+    assert ModelMetadata.from_json(text, Path("model.onnx")).facts == {"a": None, "b": None, "c": None, "d": 0.5}
 
 
 @pytest.mark.parametrize(

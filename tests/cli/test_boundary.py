@@ -7,10 +7,16 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
+from onnx import TensorProto
 
-from emodetect.errors import ModelError, UsageError, about
-from tests.builders import ROOT
+from emodetect.backends.registry import create_backend
+from emodetect.cli.group import cli
+from emodetect.cli.hints import with_options
+from emodetect.errors import EmodetectError, ModelError, UsageError, about
+from tests import onnx_files
+from tests.builders import PHOTO, ROOT
 from tests.cli.parsing import options
 
 SOURCE = ROOT / "src" / "emodetect"
@@ -72,3 +78,73 @@ def test_commands_are_short_and_take_typed_options(path: Path) -> None:
             assert node.end_lineno is not None
             assert node.end_lineno - node.lineno < 60, f"{path.name}: {node.name} has more than 60 lines"
             assert node.args.kwarg is None, f"{path.name}: {node.name} takes options of any name and type"
+
+
+LINES: dict[str, tuple[list[object], str]] = {
+    "backend": (["image", PHOTO], "deepfce"),
+    "model": (["image", PHOTO], "none.onnx"),
+    "cascade": (["image", PHOTO], "none.xml"),
+    "font": (["image", PHOTO, "--output", "copy.png"], "none.ttf"),
+    "sheet": (["image", PHOTO], "there.png"),
+    "config": (["image", PHOTO], "none.toml"),
+    "source": (["live", "--no-window"], "none.mp4"),
+    "log": (["live", "--no-window", "--source", "none.mp4"], "there.csv"),
+    "clip": (["report", "there.jsonl"], "none.mp4"),
+    "data": (["evaluate"], "none"),
+}
+"""A line for an option, and a wrong value of it."""
+
+
+def said(arguments: list[object]) -> str:
+    with pytest.raises(EmodetectError) as caught:
+        cli.main([str(argument) for argument in arguments], standalone_mode=False)
+    return str(caught.value)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder, with files that exist."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("there.png", "there.csv", "there.jsonl"):
+        (tmp_path / name).write_text("")
+    return tmp_path
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("option", LINES)
+def test_a_variable_is_named_for_the_option_that_it_sets(option: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    arguments, value = LINES[option]
+    assert "(from" not in said([*arguments, f"--{option}", value])
+    monkeypatch.setenv(f"EMODETECT_{option.upper()}", value)
+    assert said([*arguments]).endswith(f"(from the variable EMODETECT_{option.upper()})")
+
+
+@pytest.mark.usefixtures("folder")
+def test_no_variable_is_blamed_that_has_the_same_value_by_chance(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EMODETECT_MIN_NEIGHBORS", "9")
+    message = said(["live", "--no-window", "--source", "9"])
+    assert "camera 9 cannot be opened" in message
+    assert message.endswith("allowed to use it? --source takes another number, a clip or a URL")
+    monkeypatch.setenv("EMODETECT_SHEET", "there.png")
+    assert said(["image", PHOTO, "--output", "there.png"]).endswith(
+        "is named by --output, too; choose another name for one of them"
+    )
+
+
+def test_errors_of_a_process_of_its_own_carry_what_is_wrong_and_what_helps(tmp_path: Path) -> None:
+    twice = [onnx_files.node("Identity", "logits", output=name) for name in ("first", "second")]
+    path = onnx_files.save_means(
+        tmp_path / "two.onnx", after=twice, outputs=[(name, ("n", 7), TensorProto.FLOAT) for name in ("first", "second")]
+    )
+    with pytest.raises(ModelError, match="several outputs") as caught:
+        create_backend("cnn", str(path)).load()
+    assert caught.value.parameter == "model"
+    assert caught.value.hint == "`output_name` says which one tells the emotions"
+    assert said(["image", PHOTO, "--model", path]).endswith("; --output-name says which one tells the emotions")
+
+
+def test_options_stand_for_parameters_of_the_command_that_runs_before_others() -> None:
+    ctx = click.Context(cli)
+    assert with_options("`output_name`, `no_window` and `nothing` of `model`.", ctx) == (
+        "--output-name, --no-window and `nothing` of --model."
+    )

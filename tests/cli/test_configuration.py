@@ -10,6 +10,7 @@ from click.core import ParameterSource
 
 from emodetect.cli.configuration import configuration_path, key_of
 from emodetect.errors import SourceError, UsageError
+from emodetect.faces.detector import MinFace
 from tests.builders import PHOTO
 from tests.cli.parsing import command_named, options, parse
 from tests.cli.running import assert_one_line, run
@@ -131,7 +132,7 @@ def test_values_of_each_kind(home: Path) -> None:
     assert (live["source"], live["mirror"], live["min_face"], live["loop"], live["model"]) == (
         "1",
         False,
-        (64, False),
+        MinFace(64, relative=False),
         True,
         "ferplus",
     )

@@ -63,6 +63,14 @@ def test_limits_and_closed_streams_change_no_result(script: str) -> None:
     assert RESULT.search(done.stdout.decode())
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems do not limit the address space")
+def test_too_small_an_address_space_is_one_line() -> None:
+    done = shell("ulimit -v 900000; $RUN", "image", PHOTO)
+
+    assert done.returncode == 1
+    assert done.stderr.decode() == "emodetect: this process may address 0.9 GB (ulimit -v); at least 1 GB are needed\n"
+
+
 def test_a_full_standard_error_costs_no_output(moving_clip: MovingClip, tmp_path: Path) -> None:
     log, report = tmp_path / "a.jsonl", tmp_path / "a.html"
 

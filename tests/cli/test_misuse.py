@@ -49,7 +49,7 @@ def folder(tmp_path: Path, moving_clip: MovingClip, monkeypatch: pytest.MonkeyPa
         (lambda path: list(read_log(path)), "m.jsonl", "m.jsonl: no such file; did you mean 'l.jsonl'?"),
         (lambda path: list(read_log(path)), "d", "d: is a folder, not a log"),
         (lambda path: list(read_log(path)), "t.txt", "t.txt, line 1: not a frame of an emodetect log (no JSON)"),
-        (lambda path: LiveSource.parse(str(path)), " ", "--source is empty"),
+        (lambda path: LiveSource.parse(str(path)), " ", "`source` is empty"),
     ],
 )
 def test_what_is_no_input(read: object, name: str, said: str) -> None:

@@ -371,3 +371,18 @@ def test_the_report_and_the_plot(moving_clip: MovingClip, tmp_path: Path) -> Non
     assert "from 0 s to 1 s" in page
     assert "25 frames" in page
     assert read_image(tmp_path / "p.png").shape[1] == 1100
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes are of Unix")
+def test_a_report_of_a_pipe_has_a_clip(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "clip.mkv", [make_image(320, 240)] * 5)
+    pipe, page = tmp_path / "pipe", tmp_path / "page.html"
+    os.mkfifo(pipe)
+    with subprocess.Popen(
+        command("video", pipe, "--report", page), env=environment(), stderr=subprocess.PIPE, text=True
+    ) as process:
+        pipe.write_bytes(clip.read_bytes())
+        _, errors = process.communicate(timeout=TIMEOUT)
+
+    assert process.returncode == 0, errors
+    assert "data:video/mp4;base64," in page.read_text()

@@ -9,6 +9,7 @@ from emodetect.faces.detector import DetectorSettings
 from emodetect.faces.detectors import create_detector
 from emodetect.faces.haar import HaarDetector
 from emodetect.faces.locator import FaceLocator
+from emodetect.faces.region import Region
 from emodetect.faces.whole_picture import WholePicture, look_like_crops
 from emodetect.pipeline import EmotionPipeline
 from emodetect.types import Box, Face
@@ -43,7 +44,7 @@ def test_the_face_is_not_lost_while_the_tracker_is_late() -> None:
 
 def test_of_a_region_all_of_it_is_the_face() -> None:
     region = Box(10, 20, 33, 21)
-    pipeline = EmotionPipeline(FaceLocator(WholePicture(), region=region), EmotionScorer(FakeBackend()))
+    pipeline = EmotionPipeline(FaceLocator(WholePicture(), region=Region.of(region)), EmotionScorer(FakeBackend()))
     [reading] = pipeline.analyze(make_frame()).readings
     assert reading.box == region
 

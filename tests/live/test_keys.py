@@ -43,6 +43,19 @@ def test_a_key_that_is_held_down_gives_its_command_once(clock: list[float]) -> N
     assert keyboard.command("s") is Command.SNAPSHOT
 
 
+def test_a_key_that_is_held_down_while_the_program_is_busy_gives_its_command_once(clock: list[float]) -> None:
+    keyboard = Keyboard()
+    given = []
+    for _ in range(5):
+        keyboard.next_reading()
+        given.append(keyboard.command("s"))
+        clock[0] += 0.5
+    assert given == [Command.SNAPSHOT, *[None] * 4]
+    keyboard.next_reading()  # it was let go
+    keyboard.next_reading()
+    assert keyboard.command("s") is Command.SNAPSHOT
+
+
 def test_other_keys_are_obeyed_while_one_is_held_down(clock: list[float]) -> None:
     keyboard = Keyboard()
     assert [keyboard.command(key) for key in "sbsq"] == [Command.SNAPSHOT, Command.BARS, None, Command.QUIT]

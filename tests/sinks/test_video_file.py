@@ -202,6 +202,23 @@ def test_sound_is_taken_along_and_the_pictures_decide_how_long_it_is(tmp_path: P
         assert heard[int(8000 * seconds) + 1600 :].mean() < 100
 
 
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_titles_and_chapters_of_the_clip_stay_behind(tmp_path: Path, suffix: str) -> None:
+    """They may say who is in it."""
+    (tmp_path / "chapters.txt").write_text(
+        ";FFMETADATA1\ntitle=Anna at home\n[CHAPTER]\nTIMEBASE=1/1000\nSTART=0\nEND=900\ntitle=Anna sings\n"
+    )
+    clip = tmp_path / "clip.mkv"
+    sound, chapters = make_wav(tmp_path / "a.wav", 1), tmp_path / "chapters.txt"
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "error", "-i", str(sound), "-i", str(chapters), "-map_chapters", "1",
+               "-map_metadata", "1", "-metadata:s:a:0", "title=Anna's voice", "-c:a", "aac", str(clip)]  # fmt: skip
+    subprocess.run(command, check=True)
+    path = encode(tmp_path / f"out{suffix}", [make_image()] * 25, clip)
+    assert "Audio: aac" in describe(path)
+    assert "Anna" not in describe(path)
+    assert "Chapter" not in describe(path)
+
+
 def test_the_sound_begins_where_the_pictures_do(tmp_path: Path) -> None:
     wav, path = make_wav(tmp_path / "sound.wav", 1, silence=2), tmp_path / "out.mp4"
     with AnnotatedVideo(path, RATE, sound_from=wav) as video:

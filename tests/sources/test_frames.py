@@ -140,7 +140,7 @@ def test_a_rate_is_a_number_above_zero(rate: Any) -> None:
         ({"start": "1"}, "start: expected a number, got '1'"),
         ({"start": float("nan")}, "start: nan is out of range"),
         ({"end": float("nan")}, "end: nan is out of range"),
-        ({"start": 3, "end": 3}, "end: 3 s is not after the start, 3 s"),
+        ({"start": 3, "end": 3}, "`end`: 3 s is not after `start`, 3 s"),
         ({"every": 0}, "every: 0 is out of range"),
         ({"every": 1.5}, "every: expected a whole number, got 1.5"),
     ],

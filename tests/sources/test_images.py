@@ -156,6 +156,17 @@ def test_cmyk_is_converted(tmp_path: Path, picture: Image, name: str) -> None:
     assert_close(read_image(path), picture, 6)
 
 
+@pytest.mark.parametrize("suffix", ["jpg", "png", "webp"])
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize(("kind", "form"), [(1, "B3x"), (3, "H2x"), (4, "I")], ids=["byte", "short", "long"])
+def test_a_rotation_of_any_type_is_applied(tmp_path: Path, picture: Image, kind: int, form: str, order: str, suffix: str) -> None:
+    head = b"II*\0" if order == "<" else b"MM\0*"
+    exif = head + struct.pack(f"{order}IHHHI{form}I", 8, 1, 0x0112, kind, 1, 6, 0)
+    path = tmp_path / f"photo.{suffix}"
+    Pillow.fromarray(np.ascontiguousarray(picture[..., ::-1])).save(path, exif=b"Exif\0\0" + exif, quality=98)
+    assert_close(read_image(path), UPRIGHT[6](picture), 30)
+
+
 @pytest.mark.parametrize(("orientation", "upright"), UPRIGHT.items())
 def test_the_rotation_in_exif_is_applied(
     tmp_path: Path, picture: Image, orientation: int, upright: Callable[[Image], Image]

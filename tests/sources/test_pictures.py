@@ -47,7 +47,7 @@ def test_files_and_their_bytes_give_the_same(photo: Image) -> None:
 
 
 def test_bytes_of_every_other_byte_are_taken_as_they_are(photo: Image) -> None:
-    data = np.repeat(np.frombuffer(PHOTO.read_bytes(), np.uint8), 2)
+    data = np.repeat(np.frombuffer(PHOTO.read_bytes(), np.uint8), 2).tobytes()
     np.testing.assert_array_equal(load_image(memoryview(data)[::2]), photo)
 
 
@@ -92,7 +92,7 @@ def test_bytes_and_pil_images_come_out_upright(orientation: int) -> None:
         pytest.param(np.dstack([COLORS[..., ::-1], np.full((4, 6), 255, np.uint8)]), "rgb", COLORS, id="RGBA"),
         pytest.param(COLORS[..., 0], "bgr", COLORS[..., [0, 0, 0]], id="gray"),
         pytest.param(COLORS[..., :1], "rgb", COLORS[..., [0, 0, 0]], id="gray, one channel"),
-        pytest.param(np.ma.masked_array(COLORS), "bgr", COLORS, id="masked"),  # type: ignore[no-untyped-call]
+        pytest.param(np.ma.masked_array(COLORS), "bgr", COLORS, id="masked"),
     ],
 )
 def test_arrays(array: Image, color: Color, expected: Image) -> None:
@@ -104,7 +104,7 @@ def test_arrays(array: Image, color: Color, expected: Image) -> None:
 
 
 def test_what_is_transparent_shows_white() -> None:
-    image = np.dstack([COLORS, np.repeat(np.uint8([[0], [255], [0], [255]]), 6, axis=1)])
+    image = np.dstack([COLORS, np.repeat(np.array([[0], [255], [0], [255]], np.uint8), 6, axis=1)])
     expected = COLORS.copy()
     expected[::2] = 255
     np.testing.assert_array_equal(load_image(image), expected)

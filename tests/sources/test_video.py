@@ -23,7 +23,7 @@ from emodetect.media.media_file import MediaFile
 from emodetect.media.playlists import allow_playlists
 from emodetect.media.probe import clip_facts
 from emodetect.report.pictures import CopyError, playable_copy
-from emodetect.sources.video import ClipPart, VideoFile, _Clock
+from emodetect.sources.video import Aside, ClipPart, VideoFile, _Clock
 from emodetect.types import Frame, Image
 from tests.builders import PHOTO, MovingClip, make_background, make_image, shared_data, write_clip
 from tests.media.test_orientation import MATRICES, shown, turned
@@ -811,3 +811,47 @@ def test_an_ffmpeg_that_is_killed_is_no_end(tmp_path: Path, moving_clip: MovingC
         video._converter.kill()
         with pytest.raises(SourceError, match="was killed"):
             deque(frames, 0)
+
+
+def test_a_last_picture_without_a_time_is_no_jump(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    clip = tmp_path / "clip.avi"
+    ffmpeg("-f", "lavfi", "-i", "testsrc=s=64x48:r=25", "-t", "2", "-c:v", "mpeg4", "-bf", "2", clip)
+    with VideoFile(clip) as video:
+        times = [frame.timestamp for frame in video]
+    assert [round(later - earlier, 3) for earlier, later in pairwise(times)] == [0.04] * 49
+    assert "jumps" not in caplog.text
+
+
+def test_a_copy_of_a_part_of_a_transport_stream_is_whole(tmp_path: Path) -> None:
+    clip, copy = tmp_path / "clip.ts", tmp_path / "copy.mp4"
+    ffmpeg("-f", "lavfi", "-i", "testsrc=s=64x48:r=25", "-t", "3", "-c:v", "libx264", "-pix_fmt", "yuv420p", "-g", "250", clip)
+    copy.write_bytes(playable_copy(clip, 1.52, 2.52, 10**7))
+    with VideoFile(clip) as video, VideoFile(copy) as part:
+        frames, shown = list(video), list(part)
+    assert len(shown) == 25
+    assert (
+        np.abs(shown[0].image.astype(int) - frames[38].image).mean()
+        < 8
+        < np.abs(shown[0].image.astype(int) - frames[50].image).mean()
+    )
+
+
+def test_a_photo_in_a_clips_container_is_no_clip(tmp_path: Path) -> None:
+    photo = tmp_path / "photo.avif"
+    assert cv2.imwrite(str(photo), make_image(640, 480))
+    with pytest.raises(SourceError, match="is a photo"):
+        VideoFile(photo)
+
+
+def test_frames_that_a_part_leaves_out_are_looked_at_before_later_ones_are_read(moving_clip: MovingClip) -> None:
+    order: list[int] = []
+    aside = Aside(lambda frame: order.append(frame.index), margin=0.1)
+
+    with VideoFile(moving_clip.path, ClipPart.of(1.0, 1.4, every=4), aside) as clip:
+        read = []
+        for frame in clip:
+            order.append(frame.index)
+            read.append(frame.index)
+
+    assert read == [25, 29, 33]
+    assert order == list(range(23, 38))

@@ -149,6 +149,17 @@ class TestWrittenWhole:
 
         assert (tmp_path / "ours").stat().st_mode == (tmp_path / "usual").stat().st_mode
 
+    @pytest.mark.parametrize("rights", [0o600, 0o440, 0o664], ids=oct)
+    def test_it_gets_the_rights_of_what_it_replaces(self, tmp_path: Path, rights: int) -> None:
+        path = tmp_path / "ours"
+        path.write_text("old")
+        path.chmod(rights)
+        with written_whole(path) as partial:
+            partial.write_text("new")
+            assert stat.S_IMODE(partial.stat().st_mode) & 0o077 & ~rights == 0, "nor can others read it before"
+
+        assert (path.read_text(), stat.S_IMODE(path.stat().st_mode)) == ("new", rights)
+
     @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
     def test_an_error_leaves_what_was_there_before(self, tmp_path: Path, error: type[BaseException]) -> None:
         path = tmp_path / "model.onnx"
@@ -219,6 +230,19 @@ class TestReserveName:
         full.write_text("mine")
         assert [remove_if_empty(path) for path in (empty, full, tmp_path / "c")] == [True, False, False]
         assert [path.name for path in tmp_path.iterdir()] == ["b"]
+
+
+def test_other_names_of_a_file_that_is_replaced_keep_its_content(tmp_path: Path) -> None:
+    path, backup = tmp_path / "log.jsonl", tmp_path / "backup.jsonl"
+    path.write_text("old")
+    path.chmod(0o640)
+    backup.hardlink_to(path)
+    descriptor = open_output(path, overwrite=True)
+    append_whole(descriptor, b"new")
+    with pytest.raises(OutputError, match="is being written by another run"):
+        open_output(path, overwrite=True)
+    os.close(descriptor)
+    assert (path.read_text(), backup.read_text(), stat.S_IMODE(path.stat().st_mode)) == ("new", "old", 0o640)
 
 
 class TestOneWriter:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from emodetect.backends.cnn import create_cnn
+from emodetect.backends.file_backend import ModelFileBackend
 from emodetect.backends.metadata import ModelMetadata, write_keras_metadata
 from emodetect.backends.onnx_session import model_metadata, open_session
 from emodetect.cli.group import cli
@@ -19,6 +20,7 @@ from emodetect.training.export import measure_face_threshold, write_onnx
 from emodetect.training.parity_faces import read_parity_faces
 from emodetect.training.trained_model import TrainedModel, face_threshold
 from tests.cli.running import assert_one_line, run
+from tests.onnx_files import node, save_means
 
 RUN = Path(__file__).parents[2] / "docs" / "runs" / "compact"
 
@@ -62,6 +64,30 @@ def test_outputs_in_a_dictionary_keep_their_names(tmp_path: Path) -> None:
         np.testing.assert_allclose(onnx_model.classify(faces), keras_model.classify(faces), atol=1e-4)
         assert onnx_model.description is not None
         assert [output.name for output in onnx_model.description.outputs] == ["age", "feeling"]
+
+
+@pytest.mark.parametrize("activation", ["softplus", "relu", "hard_sigmoid"])
+def test_scores_are_read_as_before(tmp_path: Path, activation: str) -> None:
+    keras.utils.set_random_seed(1)
+    inputs = keras.Input((48, 48, 1))
+    mean = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(8, 5, strides=4, activation="relu")(inputs))
+    keras.Model(inputs, keras.layers.Dense(7, activation)(mean)).save(tmp_path / "model.keras")
+    export(tmp_path / "model.keras", tmp_path / "model.onnx")
+    faces = read_parity_faces(None).crops
+    with create_cnn(str(tmp_path / "model.keras")) as keras_model, create_cnn(str(tmp_path / "model.onnx")) as onnx_model:
+        assert onnx_model.description is not None
+        assert keras_model.description is not None
+        assert onnx_model.description.scores == keras_model.description.scores
+        np.testing.assert_allclose(onnx_model.classify(faces), keras_model.classify(faces), atol=1e-4)
+
+
+def test_scores_that_are_read_in_another_way_leave_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save_means(tmp_path / "model.onnx", after=[node("Softmax", "logits", output="y")])
+    known = ModelFileBackend.metadata.fget  # type: ignore[attr-defined]
+    monkeypatch.setattr(ModelFileBackend, "metadata", property(lambda self: replace(known(self), scores={"y": "logits"})))
+    with pytest.raises(ModelError, match="differs from what it was made of by"):
+        export(tmp_path / "model.onnx", tmp_path / "other.onnx")
+    assert [path.name for path in tmp_path.iterdir()] == ["model.onnx"]
 
 
 def test_parity_is_measured_on_the_given_faces(data_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -188,9 +188,9 @@ class ModelConventions:
         return [part.name for part in fields(self) if getattr(self, part.name) is not None]
 
 
-def quoted(parameters: Iterable[str]) -> str:
+def quoted(parameters: Iterable[str], separator: str = " and ") -> str:
     """Names of parameters, as they stand in the hint of an error."""
-    return " and ".join(f"`{name}`" for name in parameters)
+    return separator.join(f"`{name}`" for name in parameters)
 
 
 UNSTATED = ModelConventions()

@@ -112,7 +112,10 @@ class ModelFileBackend(EmotionBackend):
             scaling, channels = self._find_scaling(), self._find_channels()
             size, output, values = self._try_out(scaling.value, channels.value)
         labels, self._outputs = self._find_labels(output, values)
-        self._maps = [LabelMap(names) for names in labels.value]
+        try:
+            self._maps = [LabelMap(names) for names in labels.value]
+        except ModelError as error:
+            raise ModelError(str(error) if labels.origin == "option" else f"{self._path}: {error}") from error
         self._kinds = [
             self._find_kind(name, one.scores_of(values[name])) for name, one in zip(self._outputs, self._maps, strict=True)
         ]
@@ -147,7 +150,7 @@ class ModelFileBackend(EmotionBackend):
         guessed = [
             f"its scores {name} are taken for independent ones of each emotion, as they lie from 0 to 1"
             for name, kind in zip(self._outputs, self._kinds, strict=True)
-            if kind == "independent scores" and self.network.activation(name) is None
+            if kind == "independent scores" and not self._stated_kind(name) and self.network.activation(name) is None
         ]
         return (*ignored, *guessed)
 
@@ -231,10 +234,17 @@ class ModelFileBackend(EmotionBackend):
         labels = {
             name: read.get(name) or known.labels[name] for name in self.output_names if name in read or name in known.labels
         }
+        kinds = {names[output]: kind for output, kind in zip(self._outputs, self._kinds, strict=True)}
         default = found.output.value if len(self.network.outputs) > 1 else known.default
         default = default if default == "mean" else names.get(default or "", default)
         return replace(
-            known, labels=labels, scaling=found.scaling.value, channels=found.channels.value, default=default, ignored=()
+            known,
+            labels=labels,
+            scaling=found.scaling.value,
+            channels=found.channels.value,
+            default=default,
+            scores=known.scores | kinds,
+            ignored=(),
         )
 
     def _find_scaling(self) -> Finding[Scaling]:
@@ -411,7 +421,15 @@ class ModelFileBackend(EmotionBackend):
         assert metadata is not None
         return next((metadata.labels[label] for label, name in self._labeled().items() if name == output), None)
 
+    def _stated_kind(self, output: str) -> ScoreKind | None:
+        """What kind the metadata say that an output's values are."""
+        metadata = self.network.metadata
+        label = next((label for label, name in self._labeled().items() if name == output), output)
+        return metadata.scores.get(label) if metadata else None
+
     def _find_kind(self, output: str, values: npt.NDArray[np.float32]) -> ScoreKind:
+        if stated := self._stated_kind(output):
+            return stated
         kind = find_kind(values, None)
         return kind if kind in ("shares", "percents") else find_kind(values, self.network.activation(output))
 

@@ -15,7 +15,6 @@ import pickle
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 import weakref
@@ -40,6 +39,7 @@ from emodetect.backends.sandbox import holds_packages
 from emodetect.backends.worker import HEADER, OUT_OF_MEMORY, Bounds, Job
 from emodetect.errors import BackendError, EmodetectError, ModelError, first_line
 from emodetect.system.native_output import is_debugging
+from emodetect.system.temporary_folders import scratch_folder
 from emodetect.types import EMOTIONS, Image
 
 _PATIENCE = 1.0
@@ -465,12 +465,12 @@ def _place_of_copy(model: Path | None) -> Iterator[tuple[bytes, Path | None]]:
         yield b"", None
         return
     content, suffix = read_model_file(model)
-    try:
-        folder = tempfile.TemporaryDirectory(prefix="emodetect-", ignore_cleanup_errors=True)
-    except OSError as error:
-        raise ModelError(f"{model}: there is no folder for a temporary copy ({error.strerror or error})") from error
-    with folder:
-        yield content, Path(folder.name).resolve() / (model.stem + suffix)
+    with contextlib.ExitStack() as stack:
+        try:
+            folder = stack.enter_context(scratch_folder())
+        except OSError as error:
+            raise ModelError(f"{model}: there is no folder for a temporary copy ({error.strerror or error})") from error
+        yield content, folder.resolve() / (model.stem + suffix)
 
 
 def _write(copy: Path, content: bytes, model: str) -> None:

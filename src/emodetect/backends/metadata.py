@@ -17,12 +17,13 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from emodetect.backends.conventions import CHANNELS, Channels, Scaling
 from emodetect.backends.keras_file import has_pickle, is_archive
 from emodetect.backends.labels import NO_LABEL, known_label
 from emodetect.backends.limits import MAX_MODEL_BYTES
+from emodetect.backends.score_kind import ScoreKind
 from emodetect.errors import ModelError, UsageError
 
 KEY = "emodetect"
@@ -49,6 +50,7 @@ class ModelMetadata:
         channels: "gray", "rgb" or "bgr"; None where that is not said.
         uncertain_below: confidence under which an answer should not be trusted, measured on validation; None if not measured.
         default: the output to use, or "mean" for the mean of all; None for the only one.
+        scores: for each emotion output, by name, what kind its values are; it is found out for outputs that are not in it.
         face: the output that tells faces from anything else, (n, 2), nothing and face; None where there is none.
         face_above: score of that output from which on a picture counts as a face, measured on validation.
         facts: data, training and figures, for people.
@@ -60,6 +62,7 @@ class ModelMetadata:
     channels: Channels | None = None
     uncertain_below: float | None = None
     default: str | None = None
+    scores: dict[str, ScoreKind] = field(default_factory=dict)
     face: str | None = None
     face_above: float | None = None
     facts: dict[str, Any] = field(default_factory=dict)
@@ -93,9 +96,13 @@ class ModelMetadata:
             ModelError: it is something else.
         """
         try:
-            values = json.loads(text)
+            values = json.loads(text, parse_constant=lambda name: None, parse_float=_finite)
+            if not isinstance(values, dict) or not isinstance(values.get("labels"), dict):
+                raise ValueError("expected an object with an object of labels in it")
             values["labels"] = {name: tuple(labels) for name, labels in values["labels"].items()}
             values["scaling"] = _scaling(values)
+            if unknown := sorted(values.keys() - (cls.__dataclass_fields__.keys() - {"ignored"})):
+                raise ValueError(f"{', '.join(unknown)}: not known to this version")
             metadata = cls(**values)._checked()
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError, UsageError) as error:
             raise ModelError(f"{path}: its emodetect metadata cannot be read ({error})") from error
@@ -109,6 +116,8 @@ class ModelMetadata:
             raise ValueError("a name is expected where there is none")
         if not isinstance(self.facts, dict):
             raise ValueError("facts: an object is expected")
+        if not isinstance(self.scores, dict) or not all(kind in get_args(ScoreKind) for kind in self.scores.values()):
+            raise ValueError(f"scores: expected an object with outputs and one of {', '.join(get_args(ScoreKind))} for each")
         if self.channels not in (None, *CHANNELS):
             raise ValueError(f"channels: expected one of {', '.join(CHANNELS)}")
         impossible: dict[str, float] = {}
@@ -123,6 +132,11 @@ class ModelMetadata:
         ignored = tuple(f"{name} {value:g} of its metadata is no share from 0 to 1" for name, value in impossible.items())
         kept = {name: getattr(self, name) for name in ("uncertain_below", "face_above") if name not in impossible}
         return replace(self, uncertain_below=kept.get("uncertain_below"), face_above=kept.get("face_above"), ignored=ignored)
+
+
+def _finite(text: str) -> float | None:
+    """A number of JSON; None where it is too large, as for infinity and NaN."""
+    return number if math.isfinite(number := float(text)) else None
 
 
 def _scaling(values: dict[str, Any]) -> Scaling | None:

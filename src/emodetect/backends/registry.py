@@ -76,14 +76,7 @@ class BackendSettings:
 
     def create(self, *, responsive: bool = False) -> EmotionBackend:
         """Make the backend; as `create_backend`."""
-        return create_backend(
-            self.name,
-            self.model,
-            self.conventions,
-            self.views,
-            max_model_memory=self.max_model_memory,
-            responsive=responsive,
-        )
+        return create_backend(**vars(self), responsive=responsive)
 
 
 def backend_names() -> list[str]:

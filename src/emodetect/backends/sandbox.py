@@ -24,6 +24,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import emodetect
+from emodetect.system.native_output import is_debugging
 
 MB = 2**20
 
@@ -85,7 +86,7 @@ def _limit_resources(memory: int) -> bool:
     # Not RLIMIT_AS: libraries reserve addresses that they never use. Not RLIMIT_NPROC: it counts all processes of the user.
     for kind, most in (
         (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_FSIZE, 0),
+        *(() if is_debugging() else ((resource.RLIMIT_FSIZE, 0),)),  # what it says may then go to a file
         (resource.RLIMIT_NOFILE, _OPEN_FILES),
         (resource.RLIMIT_DATA, memory + _SPARE_BYTES),
     ):

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from emodetect.errors import UsageError
 from emodetect.text.numbers import MOST_NUMBER
 
 if TYPE_CHECKING:
-    from emodetect.faces.detector import MinFace
     from emodetect.faces.region import Region
     from emodetect.sources.video import ClipPart
-    from emodetect.types import Box
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -81,28 +77,4 @@ def make_part(start: float | None, end: float | None, every: int) -> ClipPart:
     """
     from emodetect.sources.video import ClipPart
 
-    part = ClipPart(start or 0.0, math.inf if end is None else end, every)
-    if part.end <= part.start:
-        raise UsageError(f"--end: {part.end:g} s is not after --start, {part.start:g} s")
-    return part
-
-
-def make_box(region: Region | None, size: tuple[int, int], min_face: MinFace | None) -> Box | None:
-    """The part of a picture of this width and height that the option describes.
-
-    Args:
-        region: as the option gives it.
-        size: width and height of the picture, pixels.
-        min_face: the smallest face that is looked for; None where no face is looked for.
-
-    Raises:
-        UsageError: it does not lie in the picture, or no face fits in it.
-    """
-    if region is None:
-        return None
-    box = region.box(size)
-    smallest = min_face.found_from(box.height) if min_face is not None else 1
-    if min(box.width, box.height) < smallest:
-        found = f"{box.width} x {box.height} pixels hold no face; the smallest that is looked for there has {smallest:g}"
-        raise UsageError(f"--roi: {found} (--min-face)", parameter="region")
-    return box
+    return ClipPart.of(start or 0.0, end, every)

@@ -81,6 +81,8 @@ def read_configuration(path: Path) -> dict[str, Any]:
         import tomli as tomllib
 
     try:
+        if path.is_fifo() and not path.is_relative_to("/dev") and not path.is_relative_to("/proc"):
+            raise SourceError(f"{path}: is a named pipe, not a configuration file")  # to which perhaps nobody ever writes
         with path.open("rb") as file:
             content = file.read(_MOST_BYTES + 1)  # a device may never end
         if len(content) > _MOST_BYTES:
@@ -112,7 +114,7 @@ def settings_of_all(ctx: click.Context) -> list[Setting]:
     path = configuration_in_use(ctx)
     tables = read_configuration(path) if os.path.isfile(path) else {}
     found = []
-    for name, command in commands_beside(ctx).items():
+    for name, command in _commands(ctx).items():
         values = dict(_values(path, tables, name, command))
         for option in _options(command):
             if variable := variable_in_use(option):
@@ -124,7 +126,7 @@ def settings_of_all(ctx: click.Context) -> list[Setting]:
 
 def unknown_variables(ctx: click.Context) -> dict[str, str]:
     """Variables that look like ours and are none, each with a message."""
-    options = [option for command in commands_beside(ctx).values() for option in _options(command)]
+    options = [option for command in _commands(ctx).values() for option in _options(command)]
     known = {name for option in options for name in option.envvar or ()}
     strays = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
     return {name: f"{name} is no variable of any command{did_you_mean(name, known)}" for name in strays}
@@ -159,7 +161,7 @@ def configuration_problem(ctx: click.Context) -> EmodetectError | None:
     return problem
 
 
-def commands_beside(ctx: click.Context) -> dict[str, click.Command]:
+def _commands(ctx: click.Context) -> dict[str, click.Command]:
     """All commands beside this one, by name."""
     group = ctx.find_root().command
     assert isinstance(group, click.Group)
@@ -179,7 +181,7 @@ def _check_tables(path: Path, tables: Mapping[str, Any], ctx: click.Context) -> 
         if isinstance(value, dict) and key not in names:
             raise UsageError(f"{path}: [{key}] is no command{did_you_mean(key, names)}")
     if outside := [key for key, value in tables.items() if not isinstance(value, dict)]:
-        known = {key for command in commands_beside(ctx).values() for key in _keys(command)}
+        known = {key for command in _commands(ctx).values() for key in _keys(command)}
         for key in outside:
             if _canonical(key) not in known:
                 raise UsageError(f"{path}: {key} is no option of any command{did_you_mean(key, known)}")

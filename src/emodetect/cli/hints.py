@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import click
 
-from emodetect.cli.configuration import commands_beside, context_of_command, key_of, option_for, origin
+from emodetect.cli.configuration import context_of_command, key_of, option_for, origin
 from emodetect.errors import EmodetectError
 from emodetect.text.suggestions import command_for, did_you_mean
 
@@ -64,11 +65,21 @@ def with_options(text: str, ctx: click.Context) -> str:
     """A text with options for the parameters in it, which stand in backquotes: those of the command that runs before others'."""
 
     def option(found: re.Match[str]) -> str:
-        commands = (context_of_command(ctx).command, *commands_beside(ctx).values())
-        known = next(filter(None, (option_for(found[1], command) for command in commands)), None)
+        known = next(filter(None, (option_for(found[1], command) for command in _own_first(ctx))), None)
         return f"--{key_of(known)}" if known else found[0]
 
     return re.sub(r"`([a-z_]+)`", option, text)
+
+
+def _own_first(ctx: click.Context) -> Iterator[click.Command]:
+    """The command that runs, then the others, each imported only now; without those of which a package is missing."""
+    yield context_of_command(ctx).command
+    group = ctx.find_root().command
+    assert isinstance(group, click.Group)
+    for name in group.list_commands(ctx):
+        with contextlib.suppress(ImportError):
+            if command := group.get_command(ctx, name):
+                yield command
 
 
 def usage_message(error: click.ClickException) -> str:

@@ -18,8 +18,11 @@ from emodetect.cli.signals import EXIT_INTERRUPTED, Terminated, handle_signals
 from emodetect.cli.standard_streams import STANDARD_OUTPUT, give_up, open_standard_streams
 from emodetect.errors import EmodetectError, broken_package, first_line
 from emodetect.media.pixel_limit import limit_pixels
-from emodetect.system.environment import prepare_own_process, remove_caches, temporary_folder
+from emodetect.system.environment import address_space, prepare_own_process, remove_caches, temporary_folder
 from emodetect.system.native_output import is_debugging, set_debugging
+
+_LEAST_ADDRESS_SPACE = 1_000_000_000
+"""Bytes. With less, libraries cannot be loaded, and OpenBLAS tries for ever."""
 
 _LEFT_BEHIND = ("reader", "classify", "load")
 """Threads that may still be inside a native call when all else has ended: reading a source, running a network, loading one."""
@@ -79,6 +82,9 @@ def _run() -> int:
     code: Any
     try:
         handle_signals()  # in here, since a signal may come at once
+        if (room := address_space()) is not None and room < _LEAST_ADDRESS_SPACE:
+            least = f"at least {_LEAST_ADDRESS_SPACE / 1e9:g} GB are needed"
+            raise EmodetectError(f"this process may address {room / 1e9:.1f} GB (ulimit -v); {least}")
         if COMPLETE_VARIABLE in os.environ:
             importlib.import_module("emodetect.cli.shell_completion").check_words(os.environ[COMPLETE_VARIABLE])
         code = cli.main(complete_var=COMPLETE_VARIABLE, standalone_mode=False)
@@ -117,7 +123,7 @@ def _unexpected(error: Exception) -> str:
         return f"{error.strerror} (--debug shows where)"
     if package:
         return f"the package {package} is missing or broken ({first_line(error)}); 'emodetect doctor' says what helps"
-    if isinstance(error, MemoryError):
+    if isinstance(error, MemoryError) or "(-4:Insufficient memory)" in str(error):
         return "there is not enough memory (--debug shows where)"
     return f"unexpected {type(error).__name__}: {error} (--debug shows where)"
 

@@ -10,7 +10,6 @@ from collections.abc import Iterable
 
 import click
 from click.shell_completion import BashComplete, CompletionItem, FishComplete, ZshComplete, add_completion_class
-from typing_extensions import override
 
 from emodetect.errors import UsageError
 
@@ -19,7 +18,6 @@ from emodetect.errors import UsageError
 class _Bash(BashComplete):
     """Bash takes ``--format=js`` for three words."""
 
-    @override
     def get_completion_args(self) -> tuple[list[str], str]:
         words, begun = super().get_completion_args()
         return (words[:-1], begun) if words and words[-1] == "=" else (words, begun)

@@ -8,7 +8,6 @@ from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
-from typing_extensions import override
 
 from emodetect.backends.conventions import Scaling
 from emodetect.backends.limits import parse_size
@@ -27,8 +26,8 @@ class _FilePath(click.Path):
     def __init__(self, **limits: bool) -> None:
         super().__init__(path_type=Path, readable=False, **limits)
 
-    @override
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The value, checked."""
         if value == "":
             self.fail("is empty; expected the name of a file or folder", param, ctx)
         return super().convert(value, param, ctx)
@@ -37,8 +36,8 @@ class _FilePath(click.Path):
 class _Name(click.types.StringParamType):
     """A text that is not empty."""
 
-    @override
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The value, checked."""
         if value == "":
             self.fail("is empty; expected a name", param, ctx)
         return super().convert(value, param, ctx)
@@ -55,8 +54,8 @@ class OutputName(_Name):
 class _Photo(_FilePath):
     """A path, or an address as it was typed, of which a path would lose a slash."""
 
-    @override
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The value, checked."""
         return value if isinstance(value, str) and looks_like_address(value) else super().convert(value, param, ctx)
 
 
@@ -71,8 +70,8 @@ class NumberRange(click.FloatRange):
     Click lets NaN through, which is neither under nor over a limit, and infinity where there is no limit.
     """
 
-    @override
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The value, checked."""
         number = super().convert(value, param, ctx)
         if math.isnan(number):
             self.fail(f"{value!r} is not a number.", param, ctx)
@@ -86,17 +85,18 @@ class MinFaceType(click.types.StringParamType):
 
     name = "min-face"
 
-    @override
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The value, checked."""
         if isinstance(value, MinFace):
             return value
+        text = str(value)  # the configuration file may hold a number
         try:
-            number = float(value.removesuffix("%")) / (100 if value.endswith("%") else 1)
+            number = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
         except ValueError:
-            self.fail(f"{value!r} is neither a number of pixels nor a share such as 0.1 or 10%", param, ctx)
-        relative = value.endswith("%") or 0 < number < 1
+            self.fail(f"{text!r} is neither a number of pixels nor a share such as 0.1 or 10%", param, ctx)
+        relative = text.endswith("%") or 0 < number < 1
         if not 0 < number <= (1 if relative else MOST_NUMBER):
-            self.fail(f"{value!r} is out of range: at least 1 pixel, or a share up to 100%", param, ctx)
+            self.fail(f"{text!r} is out of range: at least 1 pixel, or a share up to 100%", param, ctx)
         return MinFace(number, relative)
 
 
@@ -106,8 +106,8 @@ class Confidence(click.FloatRange):
     def __init__(self) -> None:
         super().__init__(0, 1)
 
-    @override
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The value, checked."""
         text = str(value).strip()
         try:
             number = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
@@ -123,8 +123,8 @@ class LabelNamesType(click.types.StringParamType):
 
     name = "folder-labels"
 
-    @override
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The value, checked."""
         from emodetect.training.data.label_names import LabelNames
 
         try:
@@ -132,8 +132,8 @@ class LabelNamesType(click.types.StringParamType):
         except UsageError as error:
             self.fail(str(error), param, ctx)
 
-    @override
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """What the value may begin with."""
         from emodetect.training.data.label_names import NUMBERED
 
         return [CompletionItem(name) for name in NUMBERED if name.startswith(incomplete)]
@@ -144,15 +144,15 @@ class ScalingType(click.types.StringParamType):
 
     name = "scaling"
 
-    @override
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The value, checked."""
         try:
             return Scaling.parse(str(value))
         except UsageError as error:
             self.fail(str(error), param, ctx)
 
-    @override
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """What the value may begin with."""
         return [CompletionItem(name) for name in ("0..1", "-1..1", "0..255", "imagenet") if name.startswith(incomplete)]
 
 
@@ -161,8 +161,8 @@ class Size(click.types.StringParamType):
 
     name = "size"
 
-    @override
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The value, checked."""
         try:
             return parse_size(str(value))
         except UsageError as error:

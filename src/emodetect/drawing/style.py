@@ -66,6 +66,8 @@ def find_style(language: str, font: Path | None = None) -> Style | None:
         lettering = find_font(language, letters)
     else:
         try:
+            if font.exists() and not font.is_file():  # a pipe may never end
+                raise OSError("is no file")
             lettering = FontLettering(font)
         except OSError as error:
             problem = "cannot be read as a font" if font.exists() else f"no such file{did_you_mean_file(font)}"

@@ -7,16 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from typing_extensions import Self
-
 from emodetect.errors import UsageError
 from emodetect.text.numbers import MOST_NUMBER, check_number
 
-if TYPE_CHECKING:  # settings are wanted without NumPy, for the options of a command line
+if TYPE_CHECKING:  # settings are wanted without other packages, for the options of a command line
     from typing import TypeAlias
 
     import numpy as np
     import numpy.typing as npt
+    from typing_extensions import Self
 
     from emodetect.faces.tracker import FaceTracker
     from emodetect.types import Box, Detection

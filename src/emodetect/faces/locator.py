@@ -9,8 +9,10 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
+from emodetect.errors import UsageError
 from emodetect.faces.boxes import crop, intersection_over_union
 from emodetect.faces.detector import FaceDetector, MinFace
+from emodetect.faces.region import Region
 from emodetect.faces.search import SCAN_EVERY, FaceSearch
 from emodetect.faces.tracker import SAME_FACE, FaceTracker, Outlook, Place, Standing
 from emodetect.faces.verifier import FaceVerifier
@@ -48,7 +50,7 @@ class FaceLocator:
         tracker: follows faces, or None.
         scan_every: with a tracker, seconds between two scans of the whole picture; 0 scans every frame, so that no face is
             found late.
-        region: the part of the picture in which faces are looked for, or None for all of it; boxes are the whole picture's.
+        region: the part of each picture in which faces are looked for, or None for all of it; boxes are the whole picture's.
     """
 
     def __init__(
@@ -58,7 +60,7 @@ class FaceLocator:
         verifier: FaceVerifier | None = None,
         tracker: FaceTracker | None = None,
         scan_every: float = SCAN_EVERY,
-        region: Box | None = None,
+        region: Region | None = None,
     ) -> None:
         self._detector, self._verifier, self._tracker, self._region = detector, verifier, tracker, region
         self._search = FaceSearch(detector, every=scan_every if tracker else 0)
@@ -101,6 +103,7 @@ class FaceLocator:
             watch: gets the laps "gray", "find", "verify" and "track", of those that were needed.
 
         Raises:
+            UsageError: the region does not lie in the picture, or no face fits in it.
             ValueError: there is a tracker, and the frame's time is not after that of the one before; where each frame is
                 scanned it may be the same.
         """
@@ -109,8 +112,13 @@ class FaceLocator:
             self._follow(frame, self._tracker)
         if self._region is None:
             return self._locate(frame, watch)
-        part = replace(frame, image=crop(frame.image, self._region))
-        return self._locate(part, watch).moved(self._region.x, self._region.y)
+        box = self._region.box((frame.image.shape[1], frame.image.shape[0]))
+        smallest = 1 if self.is_certain else self.min_face.found_from(box.height)
+        if min(box.width, box.height) < smallest:
+            found = f"{box.width} x {box.height} pixels hold no face; the smallest that is looked for there has {smallest:g}"
+            raise UsageError(f"`region`: {found} (`min_face`)", parameter="region")
+        part = replace(frame, image=crop(frame.image, box))
+        return self._locate(part, watch).moved(box.x, box.y)
 
     def outlook(self, timestamp: float) -> Outlook:
         """Where the faces that are shown at this time, seconds, will be from now on; nowhere without a tracker."""

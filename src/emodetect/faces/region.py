@@ -30,7 +30,7 @@ class Region:
             UsageError: it is something else, or pixels and shares are mixed.
         """
         if isinstance(region, Box):
-            return cls(*region.as_dict().values(), relative=False)
+            return cls(region.x, region.y, region.width, region.height, relative=False)
         if isinstance(region, str) or not isinstance(region, Iterable) or len(numbers := [*region]) != 4:
             raise UsageError(f"`region`: expected a Box, or x, y, width and height, got {region!r}", parameter="region")
         for number in numbers:
@@ -38,7 +38,8 @@ class Region:
         relative = max(numbers) <= 1
         if not relative and any(0 < number < 1 for number in numbers):
             raise UsageError(f"`region`: pixels and shares cannot be mixed, got {region!r}", parameter="region")
-        return cls(*numbers, relative=relative)
+        x, y, width, height = numbers
+        return cls(x, y, width, height, relative)
 
     def box(self, size: tuple[int, int]) -> Box:
         """The rectangle in whole pixels of a picture of this width and height.

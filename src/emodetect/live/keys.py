@@ -72,13 +72,21 @@ _STEPWISE = FACE_SIZES | {Command.LESS_SMOOTHING, Command.MORE_SMOOTHING}
 class Keyboard:
     """Translates pressed keys into commands. A key that is held down gives its command once, unless it changes a number.
 
+    The keys are read at intervals, one `next_reading` each. Where the program is busy, an interval may be longer than the time
+    between two events of a key that is held down.
+
     Args:
         disabled: commands that are ignored.
     """
 
     def __init__(self, disabled: Collection[Command] = ()) -> None:
         self._disabled = disabled
-        self._pressed: dict[str, float] = {}
+        self._pressed: dict[str, tuple[int, float]] = {}
+        self._reading = 0
+
+    def next_reading(self) -> None:
+        """Begin another reading of the pressed keys."""
+        self._reading += 1
 
     def command(self, character: str, *, help_is_open: bool = False) -> Command | None:
         """Translate a key that is pressed now; returns None where there is nothing to do.
@@ -88,8 +96,10 @@ class Keyboard:
             help_is_open: whether the help is shown. Escape then closes the help instead of quitting.
         """
         now = time.monotonic()
-        before, self._pressed[character] = self._pressed.get(character, -math.inf), now
+        reading, before = self._pressed.get(character, (-math.inf, -math.inf))
+        self._pressed[character] = self._reading, now
         command = command_of(character)
-        if command in self._disabled or (now - before < _REPEAT_SECONDS and command not in _STEPWISE):
+        is_held_down = now - before < _REPEAT_SECONDS or reading == self._reading - 1
+        if command in self._disabled or (is_held_down and command not in _STEPWISE):
             return None
         return Command.HELP if character == ESCAPE and help_is_open else command

@@ -193,6 +193,7 @@ class LiveSession:
 
     def _obey(self, window: Window) -> bool:
         """Execute the commands of the pressed keys; returns whether to continue."""
+        self._keyboard.next_reading()
         for key in window.pressed():
             command = self._keyboard.command(key, help_is_open=self._view.help)
             if command is Command.QUIT:

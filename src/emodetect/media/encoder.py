@@ -230,6 +230,8 @@ def _rewrite(path: Path, descriptor: int, seconds: float, sound: _Sound | None) 
         command += ["-af", f"{late}apad=pad_dur={_MOST_SILENCE:g}"]
         command += ["-map", f"1:a:{sound.file.sound_track}", "-c:a", "aac"]
     command += ["-map", "0:v:0", "-c:v", "copy", "-t", f"{seconds:.6f}"]
+    # Titles, chapters and names of tracks may say who is in the clip.
+    command += ["-map_chapters", "-1", "-map_metadata", "-1", "-map_metadata:s", "-1"]
     if path.suffix.lower() != ".mkv":
         command += ["-video_track_timescale", "90000", "-movflags", "+faststart"]
     with written_whole(path) as whole:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -91,6 +92,15 @@ class MediaFile:
         for name, value in self._restrictions().items():
             limits += [f"-{name}", value]
         return [*limits, *options, "-i", self.address]
+
+    @property
+    def is_photo(self) -> bool:
+        """Whether it is a picture in HEIF or AVIF, by its first bytes."""
+        if not self.is_regular:
+            return False
+        start = os.read(self._descriptor, 12)
+        os.lseek(self._descriptor, 0, os.SEEK_SET)
+        return re.match(rb"....ftyp(?:hei[cxms]|mif[12]|avif)", start, re.DOTALL) is not None
 
     def map_video(self) -> list[str]:
         """FFmpeg's arguments for selecting the video track."""

@@ -22,6 +22,9 @@ from emodetect.types import Box, Frame, Image
 _CLIP_WIDTH, _STILL_WIDTH, _FACE_WIDTH = 640, 480, 160
 """Pixels, at most."""
 
+_LEAD = 15.0
+"""Seconds before the time that is sought: in some kinds of files FFmpeg finds the next picture that stands for itself."""
+
 _AROUND_FACE = 0.25
 """Margin of a thumbnail around the face's box, as a share of its side."""
 
@@ -65,7 +68,9 @@ def _copied(source: VideoFile, start: float, end: float, most_bytes: int) -> byt
         inputs = source.file.input()
         part = f"setpts=N/({source.frames_per_second:.6f}*TB),trim={begin}:{end},setpts=PTS-STARTPTS,"
     else:
-        inputs, part = [*source.file.input("-ss", str(begin)), "-t", str(end - start)], ""
+        lead = min(begin, _LEAD)
+        inputs = [*source.file.input("-ss", str(begin - lead)), "-ss", str(lead), "-t", str(end - start)]
+        part = ""
     with scratch_file("copy.mp4") as file:
         # fmt: off
         command = [

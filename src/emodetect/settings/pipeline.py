@@ -10,7 +10,7 @@ from emodetect.faces.detector import DetectorSettings, MinFace
 from emodetect.text.numbers import MOST_NUMBER, check_number
 
 if TYPE_CHECKING:
-    from emodetect.types import Box
+    from emodetect.faces.region import Region
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class PipelineSettings:
         verify: whether the embedded network may reject what the detector has found; a detector that is certain is not asked.
         track: whether frames come in order from one source, so that faces keep their ids and scores are smoothed.
         hide_faces: whether faces will be hidden in what is saved. Each frame is scanned then, so that no face is found late.
-        region: the part of the picture in which faces are looked for, pixels; None for all of it.
+        region: the part of each picture in which faces are looked for; None for all of it.
         smoothing: where faces are tracked, seconds after which 63 % of a change is seen in the scores; 0 for none.
         uncertain_below: confidence, 0 to 1, under which a reading is marked uncertain; None for the backend's own.
         max_failures: consecutive failed frames after which the backend is given up.
@@ -37,7 +37,7 @@ class PipelineSettings:
     verify: bool = True
     track: bool = False
     hide_faces: bool = False
-    region: Box | None = None
+    region: Region | None = None
     smoothing: float = 0.3
     uncertain_below: float | None = None
     max_failures: int = 10

@@ -297,7 +297,7 @@ class LiveCapture:
 
     def start(self) -> None:
         """Begin to hand out frames of a source that is opened; its time starts now."""
-        self._started = self._clock.read()
+        self._started = self._clock.read_late()  # the detector and FFmpeg may have been loaded meanwhile
         self._thread.start()
 
     def __iter__(self) -> Iterator[Frame]:

@@ -10,12 +10,18 @@ _HEADER = re.compile(rb"(?:\A|Exif\0\0|eXIf|EXIF.{4})(II\*\0|MM\0\*)", re.DOTALL
 
 _ORIENTATION = 0x0112
 
+_FORMS = {1: "B", 4: "I"}
+"""How numbers of a type are written, by its number; for all others, as the usual one, with 16 bits."""
 
-def exif_orientation(data: bytes) -> int | None:
+
+def exif_orientation(data: bytes) -> tuple[int, int] | None:
     """The number that a picture's EXIF data give for its orientation; None where there is none.
 
     Args:
         data: the file's content.
+
+    Returns:
+        The number, and what OpenCV takes for it, which reads it as one of 16 bits whatever its type.
     """
     if not (header := _HEADER.search(data)):
         return None
@@ -27,8 +33,8 @@ def exif_orientation(data: bytes) -> int | None:
         for entry in range(place + 2, place + 2 + 12 * count, 12):
             tag, kind = struct.unpack_from(f"{order}HH", data, entry)
             if tag == _ORIENTATION:
-                number: int = struct.unpack_from(f"{order}{'H' if kind == 3 else 'I'}", data, entry + 8)[0]
-                return number
+                number, seen = (struct.unpack_from(f"{order}{form}", data, entry + 8)[0] for form in (_FORMS.get(kind, "H"), "H"))
+                return number, seen
     except struct.error:  # cut short
         pass
     return None

@@ -200,11 +200,11 @@ def _own_orientations(path: Path, data: bytes) -> list[Orientation] | None:
 
     Warns of what says otherwise, or cannot be understood, since faces are not found in pictures that lie on their side.
     """
-    number = exif_orientation(data)
+    number, seen = exif_orientation(data) or (None, None)
     if not is_avif(data):
         if number is not None and number > 8:
             warn_once(f"{path}: the orientation {number} in its EXIF data is unknown; it is read as it is stored")
-        elif number and is_animated(data):
+        elif number and (number != seen or is_animated(data)):
             return [Orientation.from_exif(number)]
         return None
     try:

@@ -78,7 +78,7 @@ def load_named(name: str, picture: Picture, color: Color) -> Image:
         raise kind(f"{name}: {error}") from error
 
 
-def iterate_pictures(pictures: Iterable[Picture], expected: str) -> Iterator[Picture]:
+def iterate_pictures(pictures: object, expected: str) -> Iterator[Picture]:
     """The pictures of an iterable. One picture is refused: it would be taken apart into rows, and a name into letters.
 
     Args:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import math
 import subprocess
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -90,7 +91,7 @@ class ClipPart:
             return cls(start, every=every)
         check_number("end", end, 0, math.inf)
         if end <= start:
-            raise UsageError(f"end: {end:g} s is not after the start, {start:g} s")
+            raise UsageError(f"`end`: {end:g} s is not after `start`, {start:g} s", parameter="end")
         return cls(start, end, every)
 
     def __str__(self) -> str:
@@ -120,6 +121,18 @@ class ClipPart:
 WHOLE = ClipPart()
 
 
+class Aside(NamedTuple):
+    """What gets the frames that a part leaves out.
+
+    Attributes:
+        look: is called with each of them, in the reading thread, before a later frame is handed out.
+        margin: how many seconds before and after the part such frames are wanted.
+    """
+
+    look: Callable[[Frame], None]
+    margin: float
+
+
 class VideoFile:
     """The frames of a video file, as they are shown: upright, and stretched where its pixels are not square.
 
@@ -128,6 +141,7 @@ class VideoFile:
     Args:
         path: the file.
         part: which of its frames; numbers and timestamps stay those of the whole clip.
+        aside: gets the frames that are left out; None where nothing wants them.
 
     Attributes:
         path: the file.
@@ -143,8 +157,8 @@ class VideoFile:
         SourceError: the file is missing, not a video, or holds no frame, or FFmpeg cannot be used.
     """
 
-    def __init__(self, path: Path, part: ClipPart = WHOLE) -> None:
-        self.path, self._part = path, part
+    def __init__(self, path: Path, part: ClipPart = WHOLE, aside: Aside | None = None) -> None:
+        self.path, self._part, self._aside = path, part, aside
         self._capture = cv2.VideoCapture()
         self._converter: subprocess.Popen[bytes] | None = None
         self._sizes: SizeWatch | None = None
@@ -175,6 +189,8 @@ class VideoFile:
             if self.file.is_regular and not allows_playlists() and is_playlist(path):
                 meant, hint = "", "if it is a playlist, `allow_playlists` reads the files that it names"
             raise SourceError(f"{path}: not a video that can be read, or without frames{meant}", hint=hint)
+        if self.file.is_photo:  # of which FFmpeg may show one tile
+            raise SourceError(f"{path}: is a photo (HEIC or AVIF), not a video; 'emodetect image' reads photos")
         facts = clip_facts(self.file) if self.file.is_regular else self._facts_of_pipe()
         if not facts.is_convertible:
             raise SourceError(f"{path}: its colors are of a kind that cannot be converted; convert it to YUV with BT.709 first")
@@ -201,7 +217,8 @@ class VideoFile:
 
     def _facts_of_pipe(self) -> ClipFacts:
         """What is known of a clip that can be read only once."""
-        warn_once(f"{self.path}: is a pipe, so its times count from the first picture, and mirrored pictures are not recognized")
+        unknown = "mirrored pictures are not recognized, and those of another size are stretched"
+        warn_once(f"{self.path}: is a pipe, so its times count from the first picture, {unknown}")
         turned = round(self._capture.get(cv2.CAP_PROP_ORIENTATION_META)) % 360
         cosine, sine = {0: (1, 0), 90: (0, 1), 180: (-1, 0), 270: (0, -1)}.get(turned, (1, 0))
         return ClipFacts(0.0, (cosine, sine, 0, -sine, cosine, 0, 0, 0, 1))
@@ -294,7 +311,7 @@ class VideoFile:
         return math.ceil((last - first) / self._part.every)
 
     def __iter__(self) -> Iterator[Frame]:
-        """Read the frames once; timestamps are media time, seconds from the start of the file, and never go back.
+        """Read the frames once; timestamps are media time, seconds from the start of the file, and always grow.
 
         What comes before the part is decoded and left out: seeking in a file is as exact as its index, this always is.
 
@@ -322,25 +339,33 @@ class VideoFile:
         watch = None if self.file.is_regular else FrozenWatch(str(self.path))
         clock = _Clock(self.path, self._start, self._container_time(0), 1 / self.frames_per_second)
         time, passed, here = round(self._start, 6), 0.0, self._container_time(0)
-        while ok and time < self._part.end:
-            if time >= self._part.start:
+        margin = self._aside.margin if self._aside else 0.0
+        while ok and time < self._part.end + margin:
+            if time >= self._part.start - margin:
                 if self._sizes is not None and self._sizes.changes_by(max(passed, index / self.frames_per_second)):
                     self._fit(index)
-                if reached % self._part.every == 0:
+                is_inside = self._part.start <= time < self._part.end
+                is_wanted = is_inside and reached % self._part.every == 0
+                if is_wanted or self._aside:
                     found, image = self._capture.retrieve() if index else self._first
                     if not found:
                         break
                     if watch is not None:
                         watch.see(np.asarray(image, np.uint8))
-                    yield Frame(self._shown(np.asarray(image, np.uint8)), index, time)
-                reached += 1
+                    frame = Frame(self._shown(np.asarray(image, np.uint8)), index, time)
+                    if is_wanted:
+                        yield frame
+                    elif self._aside:
+                        self._aside.look(frame)
+                reached += is_inside
             index += 1
             ok = self._capture.grab()
             if ok and not self._knows_rate:
                 warn_once(f"{self.path}: does not say its rate; {self.frames_per_second:g} frames per second are assumed")
             before, here = here, self._container_time(index)
             passed += max(0.0, here - before)
-            time = round(clock.next(here) if ok else clock.after(), 6)
+            later = round(time + 1e-6, 6)  # of pictures that are closer each still has a time of its own
+            time = max(later, round(clock.next(here) if ok else clock.after(), 6))
         if not ok:
             self._check_converter()
         if not reached:
@@ -360,10 +385,11 @@ class VideoFile:
         self._shift += time - self._container_time(index)
 
     def _container_time(self, index: int) -> float:
-        """When the picture that was decoded last is shown by the container's clock, seconds."""
+        """When the picture that was decoded last is shown by the container's clock, seconds; NaN where it has no time."""
         if self.is_untimed:
             return index / self.frames_per_second
-        return self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000 + self._shift
+        seconds = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+        return seconds + self._shift if seconds or not index else math.nan
 
     def _pixel_shape(self) -> float:
         """The width of the shown pictures' pixels as a multiple of their height."""

@@ -47,6 +47,13 @@ class AwakeClock:
                 self._awake += passed
             return self._awake
 
+    def read_late(self) -> float:
+        """The same after a time in which nobody has read it, though the process was not stopped."""
+        with self._lock:
+            seen = now()
+            self._awake, self._seen = self._awake + seen - self._seen, seen
+            return self._awake
+
     def since(self, start: float) -> float:
         """Seconds since a time on this clock, or since the process was last resumed if that is later; for time limits."""
         return self.read() - max(start, self.resumed)

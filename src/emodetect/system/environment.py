@@ -60,7 +60,7 @@ _XLA = {"XLA_FLAGS", "TF_XLA_FLAGS"}
 _CACHES = {"XDG_CACHE_HOME": "", "MPLCONFIGDIR": "matplotlib", "KERAS_HOME": "keras"}
 """Variables for the caches and settings of libraries, and the subfolder of the process's folder that each gets."""
 
-_OURS = re.compile(r"emodetect-[0-9a-f]{16}.keras$")
+_OURS = re.compile(r"emodetect-[0-9a-f]{16}-[0-9]+.keras$")
 
 _ignored: list[str] = []
 _folder: str | None = None
@@ -90,17 +90,29 @@ def prepare_own_process() -> None:
     os.environ.update(_OWN)
     for name, value in _OWN_UNLESS_SET.items():
         os.environ.setdefault(name, value)
+    if address_space() is not None:
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # of which each reserves 32 MB
     for name, value in list(os.environ.items()):
         is_wrong_number = _THREADS.fullmatch(name) and not re.fullmatch(r"[1-9][0-9]{0,3}(?:,[1-9][0-9]{0,3})*", value.strip())
         is_no_flag = name in _XLA and not all(flag.startswith(("--xla_", "--tf_xla_")) for flag in value.split())
         if is_wrong_number or is_no_flag:
             _leave_out(name)
-    if _folder is None and not _OURS.search(os.environ.get("KERAS_HOME", "")):  # else it is the parent's, which removes it
-        # Not created yet, and with an unpredictable name.
-        _folder = os.path.join(temporary_folder() or os.devnull, f"emodetect-{secrets.token_hex(8)}")
+    if _folder is None and not _OURS.search(os.environ.get("KERAS_HOME", "")):  # else the parent's, which removes it
+        # Not made yet, and of a name that nobody can guess; by the process's number a later one knows what is left behind.
+        _folder = os.path.join(temporary_folder() or os.devnull, f"emodetect-{secrets.token_hex(8)}-{os.getpid()}")
         atexit.register(remove_caches)
         for name, part in _CACHES.items():
             os.environ[name] = os.path.join(_folder, part) if part else _folder
+
+
+def address_space() -> int | None:
+    """How many bytes this process may address at most, as ``ulimit -v`` says; None for any number."""
+    if _exists("resource"):
+        import resource
+
+        soft = resource.getrlimit(resource.RLIMIT_AS)[0]
+        return None if soft == resource.RLIM_INFINITY else soft
+    return None
 
 
 def remove_caches() -> None:

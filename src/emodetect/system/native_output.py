@@ -44,8 +44,9 @@ def silence_libraries() -> None:
     """Set the environment variables that silence libraries; call before they are imported."""
     if not is_debugging():
         for name, value in _QUIET.items():
-            os.environ.setdefault(name, value)
-        logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it warns about folders that it cannot create
+            if name.startswith("OPENCV") or name not in os.environ:  # OpenCV writes where data go
+                os.environ[name] = value
+        logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it warns of folders that it cannot make
 
 
 @contextlib.contextmanager

@@ -248,7 +248,8 @@ def open_output(path: Path, *, overwrite: bool) -> int:
     """Open and lock a file that is written in place, or a pipe or device; returns the file descriptor.
 
     Until the descriptor is closed, no other run can open the file in this way. The file is truncated only once it is locked. A
-    file that was created since `check_output` is not overwritten without permission either.
+    file that was created since `check_output` is not overwritten without permission either. Other names of the file (hard links)
+    keep its content.
 
     Args:
         path: the file.
@@ -270,6 +271,8 @@ def open_output(path: Path, *, overwrite: bool) -> int:
         if not streams:
             _lock_output(path, descriptor)
             check_still_there(path, descriptor)
+            if os.fstat(descriptor).st_nlink > 1:
+                descriptor = _replaced(path, descriptor)
             os.ftruncate(descriptor, 0)
     except BaseException as error:
         os.close(descriptor)
@@ -277,6 +280,34 @@ def open_output(path: Path, *, overwrite: bool) -> int:
             raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
         raise
     return descriptor
+
+
+def _replaced(path: Path, descriptor: int) -> int:
+    """Take a name away from the file that is open, and give it to a new one with the same rights, locked as well."""
+    old = os.fstat(descriptor)
+    os.unlink(path)
+    fresh = _create(path, old)
+    try:
+        _give_rights(path, old)
+        _lock_output(path, fresh)
+    except BaseException:
+        os.close(fresh)
+        raise
+    os.close(descriptor)
+    return fresh
+
+
+def _create(path: Path, old: os.stat_result) -> int:
+    """Create a file that nobody else may read or write but who may so with another one; returns the descriptor."""
+    return os.open(path, _OPEN_FLAGS | _NEW_FLAGS | os.O_EXCL, stat.S_IMODE(old.st_mode) & 0o777 | stat.S_IRUSR | stat.S_IWUSR)
+
+
+def _give_rights(path: Path, old: os.stat_result) -> None:
+    """Give a file the rights of the one that it replaces and, where this is allowed, its owner."""
+    with contextlib.suppress(OSError, AttributeError):  # Windows has no owners of this kind
+        os.chown(path, old.st_uid, old.st_gid)
+    with contextlib.suppress(PermissionError):  # some file systems know no rights
+        os.chmod(path, stat.S_IMODE(old.st_mode) & 0o777)
 
 
 def _lock_output(path: Path, descriptor: int) -> None:
@@ -354,7 +385,7 @@ def check_still_there(path: Path, descriptor: int) -> None:
 def written_whole(path: Path, *, overwrite: bool = True, suffix: str | None = None, room: int = 0) -> Iterator[Path]:
     """Write a file atomically: under a temporary name beside it, which is renamed once the file is complete.
 
-    After an error, or the end of the process, the old file is unchanged.
+    An error, or the end of the process, leaves what stood under the name before. What replaces a file gets its rights.
 
     Args:
         path: the file's final name.
@@ -363,7 +394,7 @@ def written_whole(path: Path, *, overwrite: bool = True, suffix: str | None = No
         room: bytes that must be free on the disk, for writers that crash on a full disk, such as HDF5.
 
     Yields:
-        The name to write to; the file does not exist yet.
+        The name to write to; the file does not exist yet, or is empty.
 
     Raises:
         OutputError: it exists and may not be overwritten, or cannot be written.
@@ -372,8 +403,13 @@ def written_whole(path: Path, *, overwrite: bool = True, suffix: str | None = No
     try:
         if room and shutil.disk_usage(path.parent).free < room:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        old = _file_at(path) if overwrite else None
+        if old is not None:  # its content may be private, also while it is written
+            os.close(_create(partial, old))
         yield partial
-        # Without this, a power failure may leave an empty file under the new name.
+        if old is not None:
+            _give_rights(partial, old)
+        # Without this a power failure may leave the new name with nothing behind it.
         with partial.open("rb") as file:
             os.fsync(file.fileno())
         if overwrite:
@@ -385,6 +421,14 @@ def written_whole(path: Path, *, overwrite: bool = True, suffix: str | None = No
     finally:
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)
+
+
+def _file_at(path: Path) -> os.stat_result | None:
+    """The regular file that has this name itself, if one does."""
+    with contextlib.suppress(FileNotFoundError):
+        found = os.lstat(path)
+        return found if stat.S_ISREG(found.st_mode) else None
+    return None
 
 
 def _name_anew(partial: Path, path: Path) -> None:

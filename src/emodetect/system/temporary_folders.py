@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import stat
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +20,12 @@ except ImportError:  # Windows
 
 _PREFIX, _OWNER = "emodetect-", ".emodetect-owner"
 """Prefix of the folders, and the file in each that its owner keeps locked; the system releases the lock when the owner ends."""
+
+_CACHES = re.compile(r"emodetect-[0-9a-f]{16}-([0-9]{1,9})")
+"""What a process calls the folder for the caches of libraries, by its number."""
+
+_OLD = 3600.0
+"""Seconds after which a folder that nobody holds locked counts as left behind: a process in a container may have any number."""
 
 _folders: set[Path] = set()
 
@@ -93,8 +101,27 @@ def sweep() -> None:
                     _sweep(Path(entry.path))
 
 
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        pass
+    return True
+
+
 def _sweep(folder: Path) -> None:
-    if folder.lstat().st_uid != os.getuid():
+    found = folder.lstat()
+    if found.st_uid != os.getuid():
+        return
+    is_old = time.time() - found.st_mtime > _OLD
+    if caches := _CACHES.fullmatch(folder.name):
+        if is_old and not _is_running(int(caches[1])):
+            shutil.rmtree(folder, ignore_errors=True)
+        return
+    if is_old and not os.listdir(folder):  # its owner was killed before it could say so
+        folder.rmdir()
         return
     owner = os.open(folder / _OWNER, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:

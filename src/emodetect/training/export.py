@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -103,31 +103,45 @@ def export_file(
     backend = create_cnn(str(source), conventions)
     assert isinstance(backend, ModelFileBackend)
     with backend:
+        expected = backend.classify(faces)  # first: it also settles what kind the scores are
         if int8 and not (backend.takes_any_batch and backend.network.input_type == "float32"):
             raise ModelError(f"{source}: 8 bits need a network that takes any number of faces, as 32-bit numbers")
         if isinstance(backend, KerasBackend):
             model = backend.keras_model
             names = backend.output_names
-            return write_onnx(model, path, backend.metadata, backend.prepare(faces), names, int8=int8, overwrite=overwrite)
-        return _describe_onnx(backend, source, path, faces, int8=int8, overwrite=overwrite)
+            return write_onnx(
+                model,
+                path,
+                backend.metadata,
+                backend.prepare(faces),
+                names,
+                lambda partial: _compare_scores(partial, path.name, faces, expected),
+                int8=int8,
+                overwrite=overwrite,
+            )
+        return _describe_onnx(backend, source, path, faces, expected, int8=int8, overwrite=overwrite)
 
 
 def _describe_onnx(
-    backend: ModelFileBackend, source: Path, path: Path, faces: Sequence[Image], *, int8: bool, overwrite: bool
+    backend: ModelFileBackend,
+    source: Path,
+    path: Path,
+    faces: Sequence[Image],
+    expected: FloatArray,
+    *,
+    int8: bool,
+    overwrite: bool,
 ) -> Parity:
     """Rewrite an ONNX file with its metadata, and check that it gives the same scores without options."""
     import onnx
 
     graph = onnx.load(source)
     set_metadata(graph, backend.metadata)
-    expected = backend.classify(faces)
     with written_whole(path, overwrite=overwrite) as partial:
         onnx.save(graph, partial)
         if int8:
             _quantize(partial, path, backend.prepare(faces))
-        with OnnxBackend(partial, name=path.name) as written:
-            found = written.classify(faces)
-        parity = Parity(float(np.abs(expected - found).max()), float((expected.argmax(1) == found.argmax(1)).mean()))
+        parity = _compare_scores(partial, path.name, faces, expected)
         _check_parity(path, parity, int8=int8)
     return parity
 
@@ -138,6 +152,7 @@ def write_onnx(
     metadata: ModelMetadata,
     faces: npt.NDArray[Any],
     names: Sequence[str] | None = None,
+    compare_scores: Callable[[Path], Parity] | None = None,
     *,
     int8: bool = False,
     overwrite: bool = True,
@@ -146,10 +161,11 @@ def write_onnx(
 
     Args:
         model: of Keras 3 or 2.
-        path: file to write.
-        metadata: of the file.
-        names: of the outputs, in order; None for those of the outputs with labels, and of the face output.
-        faces: a batch in the format of the model's input.
+        path: where to.
+        metadata: what the file shall say of itself.
+        names: what to call the outputs, in order; None for the names of those with labels, and of the face output.
+        faces: a batch as the model takes it.
+        compare_scores: compares what is read from the written file with what is read from its source, beside the numbers.
         int8: write a network that computes in 8 bits, on ranges measured on these faces; see `quantize`.
         overwrite: whether the ONNX file may be replaced.
 
@@ -175,7 +191,17 @@ def write_onnx(
             _quantize(partial, path, faces)
             parity = _compare(partial, names, faces, expected)
             _check_parity(path, parity, int8=True)
+        if compare_scores is not None:
+            parity = compare_scores(partial)
+            _check_parity(path, parity, int8=int8)
     return parity
+
+
+def _compare_scores(path: Path, name: str, faces: Sequence[Image], expected: FloatArray) -> Parity:
+    """Compare the scores that are read from an ONNX file, which is told nothing, with those of its source."""
+    with OnnxBackend(path, name=name) as written:
+        found = written.classify(faces)
+    return Parity(float(np.abs(expected - found).max()), float((expected.argmax(1) == found.argmax(1)).mean()))
 
 
 def _check_parity(path: Path, parity: Parity, *, int8: bool) -> None:

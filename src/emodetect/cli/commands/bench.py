@@ -64,7 +64,7 @@ def bench(
     plain, conventions = replace(model_settings, conventions=UNSTATED), model_settings.conventions
     measured = [plain, *(replace(plain, name=name) for name in backends if name != "cnn")]
     if conventions.given and all(model in RESERVED for model in models):
-        raise UsageError(f"{quoted(conventions.given)}: no model file is measured; name one with --model FILE")
+        raise UsageError(f"{quoted(conventions.given, ', ')}: no model file is measured; name one with --model FILE")
     for model in models:
         if model != "embedded":
             measured.append(replace(plain if model in RESERVED else model_settings, model=model))

@@ -173,10 +173,12 @@ class _Run:
     def _read(self, path: Path) -> tuple[Frame, FrameResult]:
         from emodetect.sinks.records import image_as_dict
         from emodetect.sources.images import read_image
+        from emodetect.system.native_output import quiet_native_output
         from emodetect.types import Frame
 
         with _enough_memory(path):
-            frame = Frame(read_image(path))
+            with quiet_native_output():  # libjpeg tells of damage by itself
+                frame = Frame(read_image(path))
             height, width = frame.image.shape[:2]
             detail(f"{path}: {width}x{height} pixels")
             result = self.pipeline.analyze(frame, name=str(path))

@@ -85,6 +85,10 @@ def live(
     check_outputs([(log, RECORD_SUFFIXES), (record, VIDEO_SUFFIXES)], overwrite=overwrite, streams=RECORD_SUFFIXES)
     parsed = LiveSource.parse(source)
     is_mirrored = parsed.kind == "camera" if mirror is None else mirror
+    if anonymize is not None and parsed.kind == "stream":
+        note(
+            f"emodetect: {parsed.name}: where a stream changes the size of its pictures, faces may be stretched and not be hidden"
+        )
     if record is not None or parsed.kind == "file":
         ffmpeg_program()
     style = None if no_window and record is None else make_style(language, font)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from emodetect.cli.clip_options import make_box, make_part, part_options
+from emodetect.cli.clip_options import make_part, part_options
 from emodetect.cli.factories import make_caption_style, make_pipeline, make_style
 from emodetect.cli.messages import detail, note
 from emodetect.cli.options import (
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from emodetect.faces.region import Region
     from emodetect.pipeline import EmotionPipeline
     from emodetect.report.timeline import Timeline
+    from emodetect.sinks.anonymized import FramesBetween
     from emodetect.sinks.base import Sink
     from emodetect.sources.video import ClipPart, VideoFile
 
@@ -63,9 +64,12 @@ def video(
 ) -> None:  # fmt: skip
     """Read the emotions off every frame of a clip, or of a part of it, in order; two runs give the same log."""
     from emodetect.cli.progress import progress_bar
+    from emodetect.faces.region import Region
     from emodetect.media.ffmpeg import ffmpeg_program
+    from emodetect.pipeline import build_locator
     from emodetect.report.timeline import Timeline
-    from emodetect.sources.video import VideoFile
+    from emodetect.sinks.anonymized import HIDDEN_SECONDS, FramesBetween
+    from emodetect.sources.video import Aside, VideoFile
     from emodetect.system.temporary_folders import scratch_folder, sweep
 
     outputs = _Outputs(clip, output, log, report, plot, anonymize, overwrite)
@@ -80,12 +84,16 @@ def video(
     plot_style = None if plot is None or style is None else make_caption_style(style, language, [clip.name])
     summary = _Summary()
     with ExitStack() as kept, ExitStack() as stack:
-        source = stack.enter_context(VideoFile(clip, part))
+        between = None
+        if anonymize is not None:  # in the frames that are not read, faces are sought with the same settings
+            between = FramesBetween(build_locator(replace(settings, track=False, verify=False)))
+        aside = None if between is None else Aside(between.look, HIDDEN_SECONDS)
+        source = stack.enter_context(VideoFile(clip, part, aside))
         timeline = Timeline(min(part.end, source.seconds))
-        area = make_box(region, source.size, None if settings.detector.name == "none" else settings.detector.min_face)
         _describe(clip, source)
         if outputs.are_none:
             note("emodetect: no --output, --log, --report or --plot is given; only a summary will be printed")
+        area = None if region is None else Region.of(region.box(source.size))  # the report names its pixels
         settings = replace(settings, hide_faces=anonymize is not None, region=area)
         pipeline = stack.enter_context(make_pipeline(settings))
         progress = stack.enter_context(progress_bar())
@@ -93,10 +101,10 @@ def video(
         results = stack.enter_context(closing(pipeline.analyze_all(source)))
         first = next(results)  # a part without frames is told before any output is made, or an older one emptied
         shown = clip
-        if report is not None and anonymize is not None:
-            # All that the report gets to see is a clip in which the faces are hidden already.
+        if report is not None and (anonymize is not None or not source.file.is_regular):
+            # The report gets to see nothing but a clip in which the faces are hidden already; and a pipe can be read only once.
             shown = Path(kept.enter_context(scratch_folder())) / "clip.mp4"
-        sinks = outputs.open_sinks(stack, source.frames_per_second / every, shown, style)
+        sinks = outputs.open_sinks(stack, source.frames_per_second / every, shown, style, between)
         for frame, result in chain([first], results):
             for sink in sinks:
                 sink.write(frame, result)
@@ -150,7 +158,9 @@ class _Outputs:
         outputs = videos, records, (self.report, REPORT_SUFFIXES), (self.plot, PICTURE_SUFFIXES)
         check_outputs(outputs, overwrite=self.overwrite, streams=RECORD_SUFFIXES)
 
-    def open_sinks(self, stack: ExitStack, rate: float, shown: Path, style: Style | None) -> list[Sink]:
+    def open_sinks(
+        self, stack: ExitStack, rate: float, shown: Path, style: Style | None, between: FramesBetween | None
+    ) -> list[Sink]:
         """What frames are written to, closed with the stack: at this rate, frames per second.
 
         Args:
@@ -158,8 +168,8 @@ class _Outputs:
             rate: frames per second of what is written.
             shown: the clip that a report shows; written too, with faces hidden, where it is not the clip itself.
             style: how the annotated clip is drawn.
+            between: what was seen in frames that are left out, where faces are hidden.
         """
-        from emodetect.faces.hiding import HiddenFaces
         from emodetect.sinks.anonymized import AnonymizedSink
         from emodetect.sinks.background import BackgroundSink
         from emodetect.sinks.records import RecordWriter
@@ -173,11 +183,10 @@ class _Outputs:
             videos.append(AnnotatedVideo(self.output, rate, sound_from=self.clip, overwrite=self.overwrite, style=style))
         if shown != self.clip:
             videos.append(PlainVideo(shown, rate, sound_from=self.clip))
-        hidden = HiddenFaces() if self.anonymize else None
-        for video in videos:
-            sink = AnonymizedSink(video, self.anonymize, hidden) if self.anonymize else video
-            sinks.append(stack.enter_context(BackgroundSink(sink)))
-        return sinks
+        videos = [stack.enter_context(BackgroundSink(video)) for video in videos]
+        if videos and self.anonymize:
+            videos = [stack.enter_context(BackgroundSink(AnonymizedSink(videos, self.anonymize, between)))]
+        return [*sinks, *videos]
 
     def write_report(
         self, timeline: Timeline, shown: Path, pipeline: EmotionPipeline, settings: PipelineSettings, part: ClipPart
@@ -192,7 +201,7 @@ class _Outputs:
         facts = {
             "Clip": self.clip.name,
             "Time": "all of it" if part == WHOLE else str(part),
-            "Picture": f"{area.width} x {area.height} at {area.x}, {area.y}" if area else "all of it",
+            "Picture": f"{area.width:g} x {area.height:g} at {area.x:g}, {area.y:g}" if area else "all of it",
             "Detector": str(settings.detector),
             "Network": f"{backend.name} ({settings.backend.name}{f': {model}' if model else ''})",
             "Uncertain below": f"{pipeline.scorer.uncertain_below:.0%} confidence",
@@ -202,7 +211,7 @@ class _Outputs:
         }
         page = Report(
             self.clip.name, timeline, shown, facts, accuracy_in_words(backend),
-            part_of_picture=area is not None, clip_is_cut=self.anonymize is not None,
+            part_of_picture=area is not None, clip_is_cut=shown != self.clip,
         )  # fmt: skip
         if why_stills := write_report(page, self.report, overwrite=self.overwrite):
             note(f"emodetect: {self.report}: {why_stills}")

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from emodetect.errors import DatasetError, SourceError, about
 from emodetect.sources.images import read_image
+from emodetect.system.native_output import quiet_native_output
 from emodetect.training.data.label_folders import check_folder, find_labeled, hint_for_parts, is_table, part_folder
 from emodetect.training.data.label_names import WORDS, LabelNames
 from emodetect.training.data.labeled import LabeledCrops, LabeledFaces, as_images, raise_faults
@@ -87,7 +88,8 @@ def _read(
             faults.append(f"{folder / emotion}: no images for the label {emotion}")
         for path in paths:
             try:
-                pictures.append(convert(read_image(path)))
+                with quiet_native_output():  # libjpeg tells of damage by itself
+                    pictures.append(convert(read_image(path)))
             except SourceError as error:
                 faults.append(str(error))
                 continue
