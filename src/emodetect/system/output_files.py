@@ -298,15 +298,15 @@ def _replaced(path: Path, descriptor: int) -> int:
 
 
 def _create(path: Path, old: os.stat_result) -> int:
-    """Create a file that nobody else may read or write but who may so with another one; returns the descriptor."""
+    """Create a file with at most the permissions of another one, for its group and others; returns the descriptor."""
     return os.open(path, _OPEN_FLAGS | _NEW_FLAGS | os.O_EXCL, stat.S_IMODE(old.st_mode) & 0o777 | stat.S_IRUSR | stat.S_IWUSR)
 
 
 def _give_rights(path: Path, old: os.stat_result) -> None:
-    """Give a file the rights of the one that it replaces and, where this is allowed, its owner."""
+    """Give a file the permissions of the file that it replaces and, if allowed, its owner."""
     with contextlib.suppress(OSError, AttributeError):  # Windows has no owners of this kind
         os.chown(path, old.st_uid, old.st_gid)
-    with contextlib.suppress(PermissionError):  # some file systems know no rights
+    with contextlib.suppress(PermissionError):  # some file systems have no permissions
         os.chmod(path, stat.S_IMODE(old.st_mode) & 0o777)
 
 
