@@ -45,9 +45,9 @@ def make_box(x: int = 100, y: int = 60, width: int = 80, height: int = 90) -> Bo
     return Box(x, y, width, height)
 
 
-def make_detection(x: int = 100, y: int = 60, side: int = 80, neighbors: int = 20) -> Detection:
+def make_detection(x: int = 100, y: int = 60, side: int = 80, confidence: float = 2.0) -> Detection:
     """A square detection, sure enough to be believed at once."""
-    return Detection(Box(x, y, side, side), neighbors)
+    return Detection(Box(x, y, side, side), confidence)
 
 
 def make_scores(dominant: Emotion = Emotion.HAPPY, confidence: float = 0.7) -> EmotionScores:

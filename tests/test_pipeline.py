@@ -102,11 +102,11 @@ def test_the_time_of_each_stage_is_given() -> None:
 
 def test_with_a_tracker_ids_last_and_doubtful_boxes_are_left_out() -> None:
     detector, backend = Scripted(BLUE), FakeBackend()
-    pipeline = EmotionPipeline(FaceLocator(detector, tracker=FaceTracker(confirm=10)), EmotionScorer(backend))
+    pipeline = EmotionPipeline(FaceLocator(detector, tracker=FaceTracker()), EmotionScorer(backend))
     seen = []
     for index in range(5):
         # A weak box comes every second frame.
-        detector.detections = [Detection(BLUE, 20)] + [Detection(RED, 5)] * (index % 2)
+        detector.detections = [Detection(BLUE, 2.0)] + [Detection(RED, 0.5)] * (index % 2)
         result = pipeline.analyze(make_frame(two_colors(), index, index / 25))
         seen.append([(reading.track_id, reading.box) for reading in result.readings])
     assert seen == [[(1, BLUE)]] * 5

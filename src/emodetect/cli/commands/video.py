@@ -84,11 +84,9 @@ def video(
     plot_style = None if plot is None or style is None else make_caption_style(style, language, [clip.name])
     summary = _Summary()
     with ExitStack() as kept, ExitStack() as stack:
-        between = None
-        if anonymize is not None:  # in the frames that are not read, faces are sought with the same settings
-            between = FramesBetween(build_locator(replace(settings, track=False, verify=False)))
-        aside = None if between is None else Aside(between.look, HIDDEN_SECONDS)
-        source = stack.enter_context(VideoFile(clip, part, aside))
+        # In the frames that are not read, faces are sought with the same settings.
+        between = FramesBetween(build_locator(replace(settings, track=False, verify=False))) if anonymize is not None else None
+        source = stack.enter_context(VideoFile(clip, part, Aside(between.look, HIDDEN_SECONDS) if between else None))
         timeline = Timeline(min(part.end, source.seconds))
         _describe(clip, source)
         if outputs.are_none:
@@ -100,10 +98,9 @@ def video(
         task = progress.add_task(one_line(clip.name), total=source.expected_count or None)
         results = stack.enter_context(closing(pipeline.analyze_all(source)))
         first = next(results)  # a part without frames is told before any output is made, or an older one emptied
-        shown = clip
-        if report is not None and (anonymize is not None or not source.file.is_regular):
-            # The report gets to see nothing but a clip in which the faces are hidden already; and a pipe can be read only once.
-            shown = Path(kept.enter_context(scratch_folder())) / "clip.mp4"
+        # The report gets to see nothing but a clip in which the faces are hidden already; and a pipe can be read only once.
+        is_copied = report is not None and (anonymize is not None or not source.file.is_regular)
+        shown = Path(kept.enter_context(scratch_folder())) / "clip.mp4" if is_copied else clip
         sinks = outputs.open_sinks(stack, source.frames_per_second / every, shown, style, between)
         for frame, result in chain([first], results):
             for sink in sinks:
@@ -126,7 +123,7 @@ def _describe(clip: Path, source: VideoFile) -> None:
     """Tell, where details are wanted, what is in the clip."""
     width, height = source.size
     frames = counted(source.frame_count, "frame")
-    detail(f"{clip}: {width}x{height} pixels, {source.frames_per_second:g} frames a second, {frames}")
+    detail(f"{clip}: {width}x{height} pixels, {source.frames_per_second:g} frames per second, {frames}")
 
 
 @dataclass(frozen=True)
