@@ -123,6 +123,21 @@ def test_what_is_transparent_shows_white(tmp_path: Path, picture: Image, depth: 
     assert_close(read_image(path), expected, 1)
 
 
+@pytest.mark.parametrize(
+    ("name", "kind", "scale"),
+    [("a.tiff", np.float32, 1 / 255), ("a.tiff", np.float64, 1 / 255), ("a.tiff", np.int32, 8e6), ("a.pfm", np.float32, 1 / 255)],
+)
+def test_gray_of_other_numbers_is_read(tmp_path: Path, name: str, kind: type[np.generic], scale: float) -> None:
+    gray = np.asarray(cv2.imread(str(PHOTO), cv2.IMREAD_GRAYSCALE), np.uint8)
+    gray[0, :2] = 0, 255
+    assert cv2.imwrite(str(tmp_path / name), (gray * scale).astype(kind))
+
+    picture = read_image(tmp_path / name)
+
+    assert picture.shape == (*gray.shape, 3)
+    assert np.abs(picture.astype(int) - gray[..., None]).max() <= 1
+
+
 @pytest.mark.parametrize("suffix", [".png", ".webp", ".tiff"])
 @pytest.mark.parametrize("orientation", [3, 6, 7])
 def test_what_is_transparent_is_turned_with_the_picture(tmp_path: Path, picture: Image, orientation: int, suffix: str) -> None:

@@ -59,7 +59,7 @@ class VideoEncoder:
         size: tuple[int, int],
         frames_per_second: float,
         *,
-        sound_from: Path | None = None,
+        sound_from: Path | MediaFile | None = None,
         sound_start: float = 0.0,
         overwrite: bool = False,
     ) -> None:
@@ -178,12 +178,12 @@ class _Sound:
     delay: float
 
 
-def _open_sound(path: Path, start: float) -> _Sound | None:
+def _open_sound(media: Path | MediaFile, start: float) -> _Sound | None:
     """Open a file for its sound; None if it has none or no longer exists."""
-    if not os.path.isfile(path):  # a pipe can be read only once
+    if not (media.is_regular if isinstance(media, MediaFile) else media.is_file()):  # a pipe can be read only once
         return None
     try:
-        file = MediaFile(path)
+        file = MediaFile(media)
     except SourceError:
         return None
     first = first_sound(file)

@@ -44,7 +44,8 @@ class MediaFile:
     """An open video or sound file for FFmpeg and OpenCV; close it when they are done.
 
     Args:
-        path: the file; for a named pipe, opening waits until another process writes to it.
+        media: the file; for a named pipe, opening waits until another process writes to it. Or a file that is open already, to
+            open it again, even if another file has its name now (only on systems with names for descriptors).
         playlists: whether it may make FFmpeg read other files; None for the setting of the process.
 
     Attributes:
@@ -59,12 +60,20 @@ class MediaFile:
         SourceError: it is missing, a folder, or cannot be read.
     """
 
-    def __init__(self, path: Path, *, playlists: bool | None = None) -> None:
+    path: Path
+    _descriptor: int
+    _stamp: tuple[int, int]
+
+    def __init__(self, media: Path | MediaFile, *, playlists: bool | None = None) -> None:
         self._playlists = allows_playlists() if playlists is None else playlists
-        if os.path.isdir(path):
+        self.path = path = media.path if isinstance(media, MediaFile) else media
+        if isinstance(media, Path) and os.path.isdir(path):
             raise SourceError(f"{path}: is a folder, not a video")
         try:
-            self._descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+            if isinstance(media, MediaFile):
+                self._descriptor = os.dup(media._descriptor)
+            else:
+                self._descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
         except FileNotFoundError:
             if str(path).isdecimal() or looks_like_address(str(path)):
                 hint = "cameras and streams are for 'emodetect live `source`'"
@@ -74,8 +83,8 @@ class MediaFile:
             raise SourceError(f"{path}: cannot be read ({error.strerror or error})") from error
         except ValueError as error:  # a zero byte
             raise SourceError(f"{path}: is no name of a file ({error})") from error
-        self.path = path
         self.video_track = self.sound_track = 0
+        self._stamp = media._stamp if isinstance(media, MediaFile) else self._content()
         self.is_regular = stat.S_ISREG(os.fstat(self._descriptor).st_mode)
         # By name only if descriptors have no names, and for playlists, whose entries are relative to their own name.
         self.address = f"file:{os.path.abspath(path)}"
@@ -85,6 +94,16 @@ class MediaFile:
             self.address = f"pipe:{self._descriptor}"  # opening it again would wait for another writer
         elif os.path.exists(by_number) and not (self._playlists and _is_unicode(self.address)):
             self.address, self.descriptors = f"file:{by_number}", (self._descriptor,)
+
+    def _content(self) -> tuple[int, int]:
+        """What changes with the content: the size, in bytes, and the time of the last change."""
+        found = os.fstat(self._descriptor)
+        return found.st_size, found.st_mtime_ns
+
+    @property
+    def has_changed(self) -> bool:
+        """Whether something has written to the file since it was opened first."""
+        return self.is_regular and self._content() != self._stamp
 
     def input(self, *options: str) -> list[str]:
         """FFmpeg's arguments for reading the file, with further options before ``-i``."""

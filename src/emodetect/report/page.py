@@ -18,6 +18,7 @@ import numpy as np
 from markupsafe import Markup
 
 from emodetect.drawing.palette import COLORS, Color, ink_on
+from emodetect.media.media_file import MediaFile
 from emodetect.report.changes import LASTING, changes
 from emodetect.report.formatting import clock, duration, percent
 from emodetect.report.page_data import page_data
@@ -76,7 +77,7 @@ class Report:
 
     name: str
     timeline: Timeline
-    clip: Path | None = None
+    clip: Path | MediaFile | None = None
     settings: Mapping[str, str] = field(default_factory=dict)
     accuracy: Sequence[str] = ()
     part_of_picture: bool = False

@@ -139,7 +139,7 @@ class VideoFile:
     What has to be assumed, since the file does not say it or says what cannot be, the logger ``emodetect`` warns of.
 
     Args:
-        path: the file.
+        media: the file, or one that is open already, which is opened anew.
         part: which of its frames; numbers and timestamps stay those of the whole clip.
         aside: gets the frames that are left out; None where nothing wants them.
 
@@ -157,13 +157,14 @@ class VideoFile:
         SourceError: the file is missing, not a video, or holds no frame, or FFmpeg cannot be used.
     """
 
-    def __init__(self, path: Path, part: ClipPart = WHOLE, aside: Aside | None = None) -> None:
-        self.path, self._part, self._aside = path, part, aside
+    def __init__(self, media: Path | MediaFile, part: ClipPart = WHOLE, aside: Aside | None = None) -> None:
+        self._part, self._aside = part, aside
         self._capture = cv2.VideoCapture()
         self._converter: subprocess.Popen[bytes] | None = None
         self._sizes: SizeWatch | None = None
         self._shift = 0.0
-        self.file = MediaFile(path)
+        self.file = MediaFile(media)
+        self.path = self.file.path
         try:
             self._open()
         except BaseException:
