@@ -48,7 +48,7 @@ def test_each_face_gets_the_scores_of_its_own_crop() -> None:
     assert (result.index, result.timestamp) == (7, 0.28)
     emotions = {reading.box: reading.scores.dominant for reading in result.readings if reading.scores}
     assert emotions == {BLUE: Emotion.HAPPY, RED: Emotion.SAD}
-    # One batch, each crop as high and wide as its box and of one colour.
+    # One batch, each crop as high and wide as its box and of one color.
     [batch] = backend.batches
     assert [crop.shape for crop in batch] == [(60, 40, 3), (40, 60, 3)]
     assert all(np.ptp(crop.reshape(-1, 3), axis=0).max() == 0 for crop in batch)

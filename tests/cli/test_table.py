@@ -19,7 +19,7 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     def make(columns: int) -> None:
         monkeypatch.setenv("COLUMNS", str(columns))
         monkeypatch.setenv("LINES", "24")
-        monkeypatch.setenv("TERM", "dumb")  # no colours
+        monkeypatch.setenv("TERM", "dumb")  # no colors
         monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
 
     return make

@@ -101,8 +101,8 @@ def walking(side: int, speed: float, rate: int, seconds: float = 1.5) -> tuple[l
     frames, truth = [], []
     for index in range(round(seconds * rate)):
         way = (speed * side * index / rate) % (2 * span)
-        centre = side + min(way, 2 * span - way), 180 + 20 * float(np.sin(index / rate))
-        image, box = place_face(background, centre, side)
+        center = side + min(way, 2 * span - way), 180 + 20 * float(np.sin(index / rate))
+        image, box = place_face(background, center, side)
         frames.append((index / rate, image))
         truth.append([box])
     return frames, truth
@@ -176,8 +176,8 @@ def test_eight_faces_are_followed_together() -> None:
         image, boxes = background, []
         for place in range(8):
             sway = 12 * np.sin(index / 6 + place)
-            centre = 170 + 310 * (place % 4) + float(sway), 190 + 340 * (place // 4) - float(sway) / 2
-            image, box = place_face(image, centre, 100 + 6 * place)
+            center = 170 + 310 * (place % 4) + float(sway), 190 + 340 * (place // 4) - float(sway) / 2
+            image, box = place_face(image, center, 100 + 6 * place)
             boxes.append(box)
         frames.append((index / 25, image))
         truth.append(boxes)

@@ -227,7 +227,7 @@ def test_the_order_of_detections_does_not_matter() -> None:
 def test_the_size_settles_in_seconds_and_not_in_frames(rate: int) -> None:
     tracker = FaceTracker(settle_size=0.2)
     feed(tracker, [make_detection(100, 60, 100)], start=0, seconds=0.4, rate=rate)
-    # The centre stays where it is: 150, 110.
+    # The center stays where it is: 150, 110.
     [face] = feed(tracker, [make_detection(90, 50, 120)], start=0.4 + 1 / rate, seconds=0.2 - 1 / rate, rate=rate)
     assert face.box.width == pytest.approx(100 + 20 * (1 - np.exp(-1)), abs=0.6)
     assert face.box.height == face.box.width

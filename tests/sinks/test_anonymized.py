@@ -36,7 +36,7 @@ class Kept(Sink):
 
 
 def play(sink: Sink, seen_at: set[int], *, count: int = 40, believed: bool = False) -> None:
-    """Write one-coloured frames; in those the place is seen."""
+    """Write one-colored frames; in those the place is seen."""
     for index in range(count):
         seen = (PLACE,) if index in seen_at else ()
         readings = tuple(make_reading(box) for box in seen) if believed else ()

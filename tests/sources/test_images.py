@@ -79,7 +79,7 @@ def test_the_smallest_picture_is_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tiff"])
-def test_16_bit_colours_keep_their_brightness(tmp_path: Path, picture: Image, suffix: str) -> None:
+def test_16_bit_colors_keep_their_brightness(tmp_path: Path, picture: Image, suffix: str) -> None:
     path = tmp_path / f"deep{suffix}"
     assert cv2.imwrite(str(path), picture.astype(np.uint16) * 257)
     assert_close(read_image(path), picture, 1)

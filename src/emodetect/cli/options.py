@@ -289,7 +289,7 @@ def anonymize_option(function: Function) -> Function:
     """``--anonymize``."""
     option = click.option(
         "--anonymize", type=click.Choice(["blur", "box"]),
-        help="Hide every face in the pictures that are saved, under a patch of a few blurred colours or a gray box.",
+        help="Hide every face in the pictures that are saved, under a patch of a few blurred colors or a gray box.",
     )  # fmt: skip
     return option(function)
 

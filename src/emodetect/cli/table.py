@@ -28,7 +28,7 @@ _STYLES = {"ok": "green", "warning": "yellow", "fault": "bold red", "missing": "
 
 
 def print_table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print rows of texts; on a terminal the last column is folded, and states such as "fault" are coloured."""
+    """Print rows of texts; on a terminal the last column is folded, and states such as "fault" are colored."""
     texts = [[one_line(cell) for cell in row] for row in rows]
     widths = [max(map(width, column)) for column in zip(headers, *texts, strict=True)]
     if not sys.stdout.isatty():

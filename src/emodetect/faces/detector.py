@@ -90,7 +90,7 @@ class DetectorSettings:
             return f"BlazeFace full range, smallest face {smallest}"
         return (
             f"{self.cascade or 'the cascade that comes with emodetect'}, scale factor {self.scale_factor:g}, "
-            f"{self.min_neighbors} neighbours, smallest face {smallest}"
+            f"{self.min_neighbors} neighbors, smallest face {smallest}"
         )
 
 

@@ -42,7 +42,7 @@ class HaarDetector:
     """Scans a picture that is reduced so far that the smallest wanted face just fills the cascade's window.
 
     The reduction saves time and, by smoothing, most false boxes: on the development clip (115 frames of one person
-    among out-of-focus lights; scale factor 1.1, five neighbours) full size gave 30 false boxes, half size 5,
+    among out-of-focus lights; scale factor 1.1, five neighbors) full size gave 30 false boxes, half size 5,
     with 112 and 110 faces found.
 
     Args:
@@ -141,7 +141,7 @@ class HaarDetector:
         return scale, max(WINDOW, math.floor(smallest * scale))
 
     def _scan(self, picture: _Gray, smallest: int, factor: float, neighbors: int, largest: int = 0) -> _Rows:
-        """Faces with sides from smallest to largest (0: any): float64 (n, 5) of x, y, width, height, neighbours."""
+        """Faces with sides from smallest to largest (0: any): float64 (n, 5) of x, y, width, height, neighbors."""
         if min(picture.shape) < smallest:
             return np.empty((0, 5))
         # A classifier keeps what it is at in itself. Each thread that scans has one of its own meanwhile; a lock would let three

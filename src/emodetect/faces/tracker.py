@@ -60,7 +60,7 @@ class Place:
 
 @dataclass
 class Track:
-    """One face over time: its centre x, y and size when it was last seen, pixels, and the centre's speed, pixels a second."""
+    """One face over time: its center x, y and size when it was last seen, pixels, and the center's speed, pixels a second."""
 
     x: float
     y: float
@@ -77,14 +77,14 @@ class Track:
         """A face that was found in this box."""
         return cls(box.x + box.width / 2, box.y + box.height / 2, box.width, box.height, seen, evidence, number)
 
-    def centre(self, timestamp: float) -> tuple[float, float]:
+    def center(self, timestamp: float) -> tuple[float, float]:
         """Where it should be by now; after some time without a sight it stays."""
         elapsed = min(max(0.0, timestamp - self.seen), _COAST)
         return self.x + self.speed_x * elapsed, self.y + self.speed_y * elapsed
 
     def box(self, timestamp: float) -> Box:
         """The box round it there, whole pixels."""
-        x, y = self.centre(timestamp)
+        x, y = self.center(timestamp)
         return Box(round(x - self.width / 2), round(y - self.height / 2), round(self.width), round(self.height))
 
 
@@ -114,7 +114,7 @@ class FaceTracker:
     Args:
         hold: seconds that a face is still shown, where it was last, while the detector does not see it.
         forget: seconds after which a face that is not seen loses its number.
-        settle_position: time constant of the smoothing of the centre, seconds.
+        settle_position: time constant of the smoothing of the center, seconds.
         settle_speed: time constant of the smoothing of the speed, seconds.
         settle_size: time constant of the smoothing of the size, which a cascade finds less exactly, seconds.
     """
@@ -223,7 +223,7 @@ class FaceTracker:
         speed = 1 - math.exp(-elapsed / self._settle_speed)
         size = 1 - math.exp(-elapsed / self._settle_size)
         box = detection.box
-        x, y = track.centre(timestamp)
+        x, y = track.center(timestamp)
         x += position * (box.x + box.width / 2 - x)
         y += position * (box.y + box.height / 2 - y)
         if elapsed > 0:

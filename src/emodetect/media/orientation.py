@@ -76,5 +76,10 @@ class Orientation:
         return image
 
     def size(self, width: int, height: int) -> tuple[int, int]:
-        """Width and height of the upright picture, from those of the stored one, pixels."""
+        """Width and height of the upright picture, pixels.
+
+        Args:
+            width: of the stored picture, pixels.
+            height: of the stored picture, pixels.
+        """
         return (height, width) if self.is_transposed else (width, height)

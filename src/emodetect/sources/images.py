@@ -289,7 +289,7 @@ def _alpha(whole: npt.NDArray[Any], image: npt.NDArray[Any]) -> npt.NDArray[Any]
 
     Args:
         whole: the picture as it is stored, with a channel for it if there is one.
-        image: its colours, turned upright by its EXIF data; with four channels OpenCV does not do that.
+        image: its colors, turned upright by its EXIF data; with four channels OpenCV does not do that.
     """
     if whole.ndim < 3 or whole.shape[2] != 4 or whole.dtype not in (np.uint8, np.uint16):
         return None

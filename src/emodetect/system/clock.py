@@ -48,7 +48,7 @@ class AwakeClock:
             return self._awake
 
     def read_late(self) -> float:
-        """The same after a time in which nobody has read it, though the process was not stopped."""
+        """Like `read`, after the clock was not read for a while although the process was not stopped."""
         with self._lock:
             seen = now()
             self._awake, self._seen = self._awake + seen - self._seen, seen

@@ -98,7 +98,7 @@ def prepare_own_process() -> None:
         if is_wrong_number or is_no_flag:
             _leave_out(name)
     if _folder is None and not _OURS.search(os.environ.get("KERAS_HOME", "")):  # else the parent's, which removes it
-        # Not made yet, and of a name that nobody can guess; by the process's number a later one knows what is left behind.
+        # Not created yet, with an unpredictable name; a later process recognizes abandoned folders by the process id.
         _folder = os.path.join(temporary_folder() or os.devnull, f"emodetect-{secrets.token_hex(8)}-{os.getpid()}")
         atexit.register(remove_caches)
         for name, part in _CACHES.items():

@@ -247,9 +247,13 @@ def remove_if_empty(path: Path) -> bool:
 def open_output(path: Path, *, overwrite: bool) -> int:
     """Open and lock a file that is written in place, or a pipe or device; returns the file descriptor.
 
-    Until that is closed, nobody else can open the file in this way. What stands in it is cut off only then. What has appeared
-    under this name since `check_output` looked is not overwritten either. A file that has further names (hard links) keeps its
-    content under these.
+    Until the descriptor is closed, no other run can open the file in this way. The file is truncated only once it is locked. A
+    file that was created since `check_output` is not overwritten without permission either. Other names of the file (hard links)
+    keep its content.
+
+    Args:
+        path: the file.
+        overwrite: whether an existing file may be replaced.
 
     Raises:
         OutputError: it exists and may not be overwritten, is a symbolic link, is being written by another run, or cannot be
@@ -294,15 +298,15 @@ def _replaced(path: Path, descriptor: int) -> int:
 
 
 def _create(path: Path, old: os.stat_result) -> int:
-    """Create a file that nobody else may read or write but who may so with another one; returns the descriptor."""
+    """Create a file with at most the permissions of another one, for its group and others; returns the descriptor."""
     return os.open(path, _OPEN_FLAGS | _NEW_FLAGS | os.O_EXCL, stat.S_IMODE(old.st_mode) & 0o777 | stat.S_IRUSR | stat.S_IWUSR)
 
 
 def _give_rights(path: Path, old: os.stat_result) -> None:
-    """Give a file the rights of the one that it replaces and, where this is allowed, its owner."""
+    """Give a file the permissions of the file that it replaces and, if allowed, its owner."""
     with contextlib.suppress(OSError, AttributeError):  # Windows has no owners of this kind
         os.chown(path, old.st_uid, old.st_gid)
-    with contextlib.suppress(PermissionError):  # some file systems know no rights
+    with contextlib.suppress(PermissionError):  # some file systems have no permissions
         os.chmod(path, stat.S_IMODE(old.st_mode) & 0o777)
 
 

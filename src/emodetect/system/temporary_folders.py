@@ -22,10 +22,10 @@ _PREFIX, _OWNER = "emodetect-", ".emodetect-owner"
 """Prefix of the folders, and the file in each that its owner keeps locked; the system releases the lock when the owner ends."""
 
 _CACHES = re.compile(r"emodetect-[0-9a-f]{16}-([0-9]{1,9})")
-"""What a process calls the folder for the caches of libraries, by its number."""
+"""Name of a process's folder for the caches of libraries, with its process id."""
 
 _OLD = 3600.0
-"""Seconds after which a folder that nobody holds locked counts as left behind: a process in a container may have any number."""
+"""Seconds after which an unlocked folder counts as abandoned, since process ids of containers may coincide."""
 
 _folders: set[Path] = set()
 
