@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from emodetect.cli.messages import show
-from emodetect.text.printable import one_line, width
+from emodetect.text.printable import one_line, printable, width
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -74,6 +74,13 @@ def cell(text: str, style: str = "") -> Text:
     from rich.text import Text
 
     return Text(one_line(text), style)
+
+
+def name_cell(name: str) -> Text:
+    """A file's name in a table of Rich's: on one line, but otherwise whole, so that names can be told apart."""
+    from rich.text import Text
+
+    return Text(printable(name))
 
 
 def show_table(table: Table) -> None:
