@@ -11,6 +11,12 @@ from emodetect.backends.registry import HEADS, RESERVED
 from emodetect.errors import ModelError, UsageError
 from emodetect.text.suggestions import did_you_mean, did_you_mean_file
 
+_CONVERTERS = {
+    **dict.fromkeys((".tflite", ".pb"), "tf2onnx"),
+    **dict.fromkeys((".pt", ".pth", ".ckpt"), "torch.onnx.export"),
+}
+"""What makes ONNX of other kinds of model files, by their endings."""
+
 
 def create_cnn(model: str | None, conventions: ModelConventions = UNSTATED) -> EmotionBackend:
     """Choose the embedded network (no model, "embedded", or the name of a head) or a file ending in .onnx, .h5 or .keras.
@@ -30,6 +36,8 @@ def create_cnn(model: str | None, conventions: ModelConventions = UNSTATED) -> E
     path = Path(model)
     if path.is_dir():
         raise ModelError(f"{path}: is a folder; expected a model file ending in .onnx, .h5 or .keras")
+    if path.exists() and not path.is_file():
+        raise ModelError(f"{path}: is not a file but a pipe, a socket or a device; expected a model file")
     if not path.is_file():
         meant = did_you_mean(model, RESERVED) or did_you_mean_file(path)
         raise ModelError(f"{path}: no such model file (reserved names are {', '.join(RESERVED)}){meant}")
@@ -42,4 +50,5 @@ def create_cnn(model: str | None, conventions: ModelConventions = UNSTATED) -> E
         from emodetect.backends.keras_cnn import KerasBackend
 
         return KerasBackend(path, conventions=conventions)
-    raise ModelError(f"{path}: unknown kind of model file; expected one ending in .onnx, .h5 or .keras")
+    hint = f"convert it to ONNX with {_CONVERTERS[suffix]}" if suffix in _CONVERTERS else None
+    raise ModelError(f"{path}: unknown kind of model file; expected one ending in .onnx, .h5 or .keras", hint=hint)
