@@ -50,5 +50,5 @@ def create_cnn(model: str | None, conventions: ModelConventions = UNSTATED) -> E
         from emodetect.backends.keras_cnn import KerasBackend
 
         return KerasBackend(path, conventions=conventions)
-    hint = f"convert it to ONNX with {_CONVERTERS[suffix]}" if suffix in _CONVERTERS else None
-    raise ModelError(f"{path}: unknown kind of model file; expected one ending in .onnx, .h5 or .keras", hint=hint)
+    cure = f"convert it to ONNX with {_CONVERTERS[suffix]}" if suffix in _CONVERTERS else None
+    raise ModelError(f"{path}: unknown kind of model file; expected one ending in .onnx, .h5 or .keras", hint=cure)
