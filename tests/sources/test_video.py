@@ -344,6 +344,15 @@ def test_a_header_that_lies_about_the_number_of_frames(tmp_path: Path, announced
     assert caplog.messages == []
 
 
+@pytest.mark.parametrize(("transfer", "is_hdr"), [("smpte2084", True), ("arib-std-b67", True), ("bt709", False)])
+def test_an_hdr_clip_is_told(tmp_path: Path, transfer: str, is_hdr: bool, caplog: pytest.LogCaptureFixture) -> None:
+    path, colors = tmp_path / "clip.mp4", f"colorprim=bt2020:colormatrix=bt2020nc:transfer={transfer}"
+    ffmpeg("-i", gray_clip(tmp_path / "eight.mp4", 5), "-pix_fmt", "yuv420p10le", "-c:v", "libx264", "-x264-params", colors, path)
+    with VideoFile(path) as video:
+        assert len(list(video)) == 5
+    assert [message.split(",")[0] for message in caplog.messages] == [f"{path}: is an HDR clip"] * is_hdr
+
+
 def test_ten_bits_a_channel(tmp_path: Path) -> None:
     path = tmp_path / "clip.mp4"
     ffmpeg("-i", gray_clip(tmp_path / "eight.mp4", 5), "-pix_fmt", "yuv420p10le", "-c:v", "libx264", path)

@@ -32,6 +32,9 @@ _UNTIMED = {
 _INTERLACED = re.compile(r"^  Stream .* Video: .*\b(?:top|bottom) (?:coded )?first\b|\] n: *0 .* i:[TB] ", re.MULTILINE)
 """FFmpeg's message if the container, or else the first picture, is interlaced. Other pictures of the clip may not be."""
 
+_HDR = re.compile(r"\([^()]*\b(?:smpte2084|arib-std-b67)\b")
+"""The transfer functions of HDR, PQ and HLG, as FFmpeg names them among the colors of a track."""
+
 _RESIZED_AT_KEYS = {"h264", "hevc", "mpeg1video", "mpeg2video", "mpeg4", "vp8", "vvc"}
 """Codecs whose pictures change their size at keyframes only."""
 
@@ -89,6 +92,8 @@ def clip_facts(file: MediaFile) -> ClipFacts:
     if file.video_track:
         found = _first_picture(file) or found
     messages = found.stderr.decode(errors="replace")
+    if tracks and _HDR.search(tracks[file.video_track]):
+        warn_once(f"{file.path}: is an HDR clip, which is read without tone mapping: darker and flatter than players show it")
     codec = "" if not tracks else tracks[file.video_track].split(maxsplit=1)[0].rstrip(",")
     is_convertible = "Impossible to convert between the formats" not in messages
     kind = re.search(r"^Input #0, ([\w,]+), from ", messages, re.MULTILINE)
