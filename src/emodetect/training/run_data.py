@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -36,6 +37,7 @@ class RunData:
         validation: what the best epoch, the default output and the uncertainty threshold are chosen on.
         test: looked at once, at the end.
         heads: the outputs that can be trained on this data.
+        fingerprint: SHA-256 of the pictures and targets that are learned from and chosen on, before teachers have their say.
         notes: what was found in the data, in words, a sentence each.
         backgrounds: uint8 (n, 48, 48), what may stand round a face; None where there are no negatives.
     """
@@ -44,6 +46,7 @@ class RunData:
     validation: Part
     test: LabeledFaces
     heads: tuple[Head, ...]
+    fingerprint: str
     notes: tuple[str, ...]
     backgrounds: npt.NDArray[np.uint8] | None = None
 
@@ -91,6 +94,15 @@ def with_negatives(part: Part, images: npt.NDArray[np.uint8], heads: Sequence[He
 
 def _one_hot(head: Head, label: str) -> FloatArray:
     return np.asarray([[name == label for name in head.labels]], np.float32)
+
+
+def _fingerprint(*parts: Part) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        for array in (part.faces.images, *part.targets, *part.weights):
+            digest.update(repr(array.shape).encode())
+            digest.update(np.ascontiguousarray(array))
+    return digest.hexdigest()
 
 
 def prepare(settings: Settings, architecture: Architecture) -> RunData:
@@ -147,7 +159,8 @@ def prepare(settings: Settings, architecture: Architecture) -> RunData:
             f"{counted(len(no_faces), 'image')} without a face by the votes teach what is none; {len(held_back):,} more are for "
             "validation."
         )
+    fingerprint = _fingerprint(learned, judged)
     if settings.teachers:
         targets = teach(learned.targets, heads, learned.faces.images, [Path(path) for path in settings.teachers])
         learned = replace(learned, targets=targets)
-    return RunData(learned, judged, test, heads, tuple(notes), backgrounds)
+    return RunData(learned, judged, test, heads, fingerprint, tuple(notes), backgrounds)
