@@ -9,6 +9,7 @@ import pytest
 
 from emodetect.backends.cnn import create_cnn
 from emodetect.backends.conventions import ModelConventions
+from emodetect.backends.keras_graph import own_scaling
 from emodetect.backends.labels import TUTORIAL_LABELS
 from emodetect.backends.metadata import ModelMetadata, write_keras_metadata
 from emodetect.errors import ModelError
@@ -110,9 +111,9 @@ def test_scaling_is_found_behind_what_keeps_the_range() -> None:
 
 def test_a_file_that_keras_has_quantized_is_read(tmp_path: Path, gray_levels: list[Image]) -> None:
     model = known_order_model(7, position=3)
-    model.quantize("int8")
+    model.quantize("int8", filters="dense")
     model.save(tmp_path / "model.keras")
-    with KerasBackend(tmp_path / "model.keras") as backend:
+    with create_cnn(str(tmp_path / "model.keras")) as backend:
         assert [EMOTIONS[place] for place in backend.classify(gray_levels).argmax(axis=1)][1] == Emotion.HAPPY
 
 

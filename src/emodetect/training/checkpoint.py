@@ -34,17 +34,15 @@ class Checkpoint:
 
     def save(self, model: keras.Model, average: Sequence[FloatArray], epoch: int, best: float) -> None:
         """Write the state after an epoch."""
-        arrays = {f"average-{i}": value for i, value in enumerate(average)}
-        for i, variable in enumerate(_state(model)):
-            arrays[f"state-{i}"] = keras.ops.convert_to_numpy(variable)
+        arrays: dict[str, Any] = {
+            "epoch": np.asarray(epoch),
+            "best": np.asarray(best),
+            "data": np.frombuffer(self._data.encode(), np.uint8),
+            **{f"average-{i}": value for i, value in enumerate(average)},
+            **{f"state-{i}": keras.ops.convert_to_numpy(variable) for i, variable in enumerate(_state(model))},
+        }
         with written_whole(self.path) as partial:
-            np.savez(
-                partial,
-                epoch=np.asarray(epoch),
-                best=np.asarray(best),
-                data=np.frombuffer(self._data.encode(), np.uint8),
-                **arrays,
-            )  # type: ignore[arg-type]
+            np.savez(partial, **arrays)
 
     def check_data(self) -> None:
         """See that the last epoch learned from the same data; a checkpoint of a version that did not note them says nothing.

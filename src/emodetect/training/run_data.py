@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -99,9 +100,9 @@ def _one_hot(head: Head, label: str) -> FloatArray:
 def _fingerprint(*parts: Part) -> str:
     digest = hashlib.sha256()
     for part in parts:
-        for array in (part.faces.images, *part.targets, *part.weights):
-            digest.update(repr(array.shape).encode())
-            digest.update(np.ascontiguousarray(array))
+        arrays: list[npt.NDArray[Any]] = [part.faces.images, *part.targets, *part.weights]
+        for array in arrays:
+            digest.update(repr(array.shape).encode() + array.tobytes())
     return digest.hexdigest()
 
 
