@@ -164,7 +164,7 @@ def throughput_table(records: Sequence[dict[str, Any]]) -> str:
             label(record), f"{record['frames_per_second']:.1f}", "" if theirs is None else f"{theirs:.1f}",
             "" if times is None else f"{times:.1f}", f"{record['faces']}", f"{tutorial.get('faces', '')}",
         ])  # fmt: skip
-    return table(["", "frames a second", "tutorial's loop", "times faster", "faces read", "by the loop"], rows)
+    return table(["", "frames per second", "tutorial's loop", "times faster", "faces read", "by the loop"], rows)
 
 
 def stage_table(records: Sequence[dict[str, Any]]) -> str:
@@ -172,7 +172,7 @@ def stage_table(records: Sequence[dict[str, Any]]) -> str:
     for stage in records[0]["stages_ms"]:
         costs = [record["stages_ms"][stage] for record in records]
         rows.append([stage, *(f"{cost['median']:.2f} ({cost['p95']:.2f})" for cost in costs)])
-    return table(["ms a frame: median (95th percentile)", *map(label, records)], rows)
+    return table(["ms per frame: median (95th percentile)", *map(label, records)], rows)
 
 
 def compare_starts(rounds: int, *, deepface: bool) -> str:
@@ -222,7 +222,7 @@ def compare_eight_faces(folder: Path, rounds: int) -> str:
             values.append(record["frames_per_second"])
     one, eight = median(rates[1]), median(rates[8])
     return table(
-        ["1280x720", "frames a second", "share"],
+        ["1280x720", "frames per second", "share"],
         [["one face", f"{one:.1f}", ""], ["eight", f"{eight:.1f}", f"{eight / one:.2f}"]],
     )
 
@@ -237,7 +237,7 @@ def count_faces(folder: Path) -> str:
         (found, false, scans), (all_found, all_false, _) = (follow(path, truth, every) for every in (SCAN_EVERY, 0.0))
         total = sum(map(len, truth))
         rows.append([
-            f"{size[0]}x{size[1]}, {faces} at speed {speed:g}", f"{total}", f"{found} ({100 * found / total:.1f} %)",
+            f"{size[0]}x{size[1]}, {faces} at speed {speed:g}", f"{total}", f"{found} ({100 * found / total:.1f}%)",
             f"{all_found}", f"{false}", f"{all_false}", f"{scans} of {len(truth)}",
         ])  # fmt: skip
     header = [
@@ -285,7 +285,7 @@ def plot(records: Sequence[dict[str, Any]], path: Path) -> None:
         axes.bar_label(axes.barh([p + offset for p in places], values, 0.38, label=name, color=color), fmt="%.0f", padding=3)
     axes.set_yticks(list(places), [label(record) for record in records])
     axes.invert_yaxis()
-    axes.set_xlabel("frames a second")
+    axes.set_xlabel("frames per second")
     axes.spines[["top", "right"]].set_visible(False)
     figure.legend(frameon=False, loc="outside upper center", ncols=2)
     figure.savefig(path, dpi=120)

@@ -23,12 +23,12 @@ from typing_extensions import override
 from emodetect.backends.base import EmotionBackend
 from emodetect.backends.isolated import IsolatedBackend
 from emodetect.backends.registry import create_backend
-from emodetect.backends.verifier import EmbeddedVerifier
 from emodetect.benchmark.synthetic_clip import write_walking_clip
 from emodetect.faces.boxes import intersection_over_union
 from emodetect.faces.haar import HaarDetector
 from emodetect.faces.locator import FaceLocator
 from emodetect.faces.tracker import FaceTracker
+from emodetect.faces.verifier import EmbeddedVerifier
 from emodetect.live.session import LiveOutputs, LiveSession
 from emodetect.live.view import View
 from emodetect.live.window import Window

@@ -45,9 +45,9 @@ def make_box(x: int = 100, y: int = 60, width: int = 80, height: int = 90) -> Bo
     return Box(x, y, width, height)
 
 
-def make_detection(x: int = 100, y: int = 60, side: int = 80, neighbors: int = 20) -> Detection:
+def make_detection(x: int = 100, y: int = 60, side: int = 80, confidence: float = 2.0) -> Detection:
     """A square detection, sure enough to be believed at once."""
-    return Detection(Box(x, y, side, side), neighbors)
+    return Detection(Box(x, y, side, side), confidence)
 
 
 def make_scores(dominant: Emotion = Emotion.HAPPY, confidence: float = 0.7) -> EmotionScores:
@@ -81,12 +81,12 @@ def make_face(box: Box | None = None, track_id: int = 1) -> Face:
 
 
 def make_image(width: int = 64, height: int = 48, color: tuple[int, int, int] = (40, 80, 120)) -> Image:
-    """A picture of one colour, BGR; wider than high, so that a swap shows."""
+    """A picture of one color, BGR; wider than high, so that a swap shows."""
     return np.full((height, width, 3), color, np.uint8)
 
 
 def make_frame(image: Image | None = None, index: int = 0, timestamp: float = 0.0) -> Frame:
-    """A frame; of one colour if no picture is given."""
+    """A frame; of one color if no picture is given."""
     return Frame(make_image() if image is None else image, index, timestamp)
 
 
@@ -171,12 +171,12 @@ def make_background(size: tuple[int, int], seed: int = 5) -> Image:
     return np.asarray(np.clip(np.asarray([150, 158, 164]) + texture[..., np.newaxis], 0, 255), np.uint8)
 
 
-def place_face(background: Image, centre: tuple[float, float], side: float) -> tuple[Image, Box]:
-    """The photo's head pasted with its face at this centre and of this size.
+def place_face(background: Image, center: tuple[float, float], side: float) -> tuple[Image, Box]:
+    """The photo's head pasted with its face at this center and of this size.
 
     Args:
         background: uint8 (height, width, 3) BGR; left as it is.
-        centre: the middle of the face, pixels.
+        center: the middle of the face, pixels.
         side: the side of the face, pixels.
 
     Returns:
@@ -189,13 +189,13 @@ def place_face(background: Image, centre: tuple[float, float], side: float) -> t
     mask = np.asarray(cv2.GaussianBlur(mask, (0, 0), 6), np.float32)
     scale = side / PHOTO_FACE.width
     middle = PHOTO_FACE.x + PHOTO_FACE.width / 2, PHOTO_FACE.y + PHOTO_FACE.height / 2
-    move = np.asarray([[scale, 0, centre[0] - scale * middle[0]], [0, scale, centre[1] - scale * middle[1]]])
+    move = np.asarray([[scale, 0, center[0] - scale * middle[0]], [0, scale, center[1] - scale * middle[1]]])
     size = background.shape[1], background.shape[0]
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     moved = cv2.warpAffine(photo, move, size, flags=method).astype(np.float32)
     share = cv2.warpAffine(mask, move, size, flags=method)[..., np.newaxis]
     picture = (moved * share + background * (1 - share)).astype(np.uint8)
-    left, top = round(centre[0] - side / 2), round(centre[1] - side / 2)
+    left, top = round(center[0] - side / 2), round(center[1] - side / 2)
     return picture, Box(left, top, round(side), round(side))
 
 
@@ -206,8 +206,8 @@ def write_moving_clip(path: Path, frame_count: int = 75, frames_per_second: floa
     pictures, boxes = [], []
     for index in range(frame_count):
         part = index / max(1, frame_count - 1)
-        centre = 150 + 330 * part, 175 + 25 * np.sin(2 * np.pi * part)
-        picture, box = place_face(background, (centre[0], float(centre[1])), 84 + 40 * float(np.sin(np.pi * part)))
+        center = 150 + 330 * part, 175 + 25 * np.sin(2 * np.pi * part)
+        picture, box = place_face(background, (center[0], float(center[1])), 84 + 40 * float(np.sin(np.pi * part)))
         pictures.append(picture)
         boxes.append(box)
     return MovingClip(write_clip(path, pictures, frames_per_second), tuple(boxes), frames_per_second, size)

@@ -16,11 +16,12 @@ import pytest
 from emodetect.types import Image
 from tests.builders import PHOTO, MovingClip, write_moving_clip
 
-# A shell starts background jobs with SIGINT and SIGQUIT ignored, and their children inherit it; the programs under test
-# must be interruptible all the same.
+# A shell starts background jobs with SIGINT and SIGQUIT ignored, nohup with SIGHUP, and their children inherit it; the programs
+# under test must be interruptible all the same.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-if hasattr(signal, "SIGQUIT"):
-    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+for name in ("SIGQUIT", "SIGHUP"):
+    if hasattr(signal, name):
+        signal.signal(getattr(signal, name), signal.SIG_DFL)
 
 SLOW_HELPERS = {"tests.cli.running", "tests.cli.desktop", "tests.model_files"}
 """Modules of helpers that start the program, open windows, or load TensorFlow."""

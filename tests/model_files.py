@@ -16,7 +16,7 @@ from tests.builders import PHOTO
 def save_deepface_weights(home: Path, seed: int = 7) -> Path:
     """Write weights for DeepFace's own emotion architecture below a ``DEEPFACE_HOME``.
 
-    Random weights give every face nearly the same scores, so that a wrong colour order or scaling would pass. The last layer
+    Random weights give every face nearly the same scores, so that a wrong color order or scaling would pass. The last layer
     is therefore set so that its logits spread evenly, by two, over different parts of the example photo.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -19,10 +19,10 @@ import pytest
 import emodetect
 from emodetect.api import analyze, classify_faces, draw, open_pipeline, stream
 from emodetect.backends import registry
-from emodetect.backends.verifier import EmbeddedVerifier
 from emodetect.drawing import overlay
 from emodetect.errors import ModelError, SourceError, UsageError
 from emodetect.faces.boxes import intersection_over_union
+from emodetect.faces.verifier import EmbeddedVerifier
 from emodetect.types import Box, Emotion, Image
 from tests.builders import (
     PHOTO,

@@ -80,6 +80,8 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
         "WHEEL",
         "entry_points.txt",
         "licenses/LICENSE",
+        "licenses/NOTICE",
+        "licenses/src/emodetect/faces/models/LICENSE",
     }
     package = {name.removeprefix("src/") for name in tracked("src")}
     assert names - facts == package | {f"emodetect/{name}" for name in tracked("haarcascades")}
@@ -97,7 +99,7 @@ def test_the_source_archive_holds_the_project_and_nothing_else(tmp_path: Path) -
         names = {member.name.partition("/")[2] for member in archive.getmembers() if member.isfile()}
 
     folders = ("src", "tests", "haarcascades", "examples", "benchmarks", "docs", "fuzz")
-    files = {"README.md", "LICENSE", "CHANGELOG.md", "SECURITY.md", "constraints.txt", "pyproject.toml", ".gitignore"}
+    files = {"README.md", "LICENSE", "NOTICE", "CHANGELOG.md", "SECURITY.md", "constraints.txt", "pyproject.toml", ".gitignore"}
     assert names == tracked(*folders) | files | {"PKG-INFO"}
 
 

@@ -48,7 +48,7 @@ def test_each_face_gets_the_scores_of_its_own_crop() -> None:
     assert (result.index, result.timestamp) == (7, 0.28)
     emotions = {reading.box: reading.scores.dominant for reading in result.readings if reading.scores}
     assert emotions == {BLUE: Emotion.HAPPY, RED: Emotion.SAD}
-    # One batch, each crop as high and wide as its box and of one colour.
+    # One batch, each crop as high and wide as its box and of one color.
     [batch] = backend.batches
     assert [crop.shape for crop in batch] == [(60, 40, 3), (40, 60, 3)]
     assert all(np.ptp(crop.reshape(-1, 3), axis=0).max() == 0 for crop in batch)
@@ -102,11 +102,11 @@ def test_the_time_of_each_stage_is_given() -> None:
 
 def test_with_a_tracker_ids_last_and_doubtful_boxes_are_left_out() -> None:
     detector, backend = Scripted(BLUE), FakeBackend()
-    pipeline = EmotionPipeline(FaceLocator(detector, tracker=FaceTracker(confirm=10)), EmotionScorer(backend))
+    pipeline = EmotionPipeline(FaceLocator(detector, tracker=FaceTracker()), EmotionScorer(backend))
     seen = []
     for index in range(5):
         # A weak box comes every second frame.
-        detector.detections = [Detection(BLUE, 20)] + [Detection(RED, 5)] * (index % 2)
+        detector.detections = [Detection(BLUE, 2.0)] + [Detection(RED, 0.5)] * (index % 2)
         result = pipeline.analyze(make_frame(two_colors(), index, index / 25))
         seen.append([(reading.track_id, reading.box) for reading in result.readings])
     assert seen == [[(1, BLUE)]] * 5

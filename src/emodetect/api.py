@@ -89,7 +89,8 @@ def open_pipeline(
         max_model_memory: what the process of a model file may hold: bytes, or a text such as "4GB".
         views: 2 to average the scores of each face and its mirror image, for twice the time; 1 for the face alone.
         uncertain_below: confidence, 0 to 1, under which a reading is marked uncertain; None for the backend's own.
-        detector: "haar", or "none", which takes each whole picture for one face, as for cropped faces.
+        detector: "haar", a cascade; "blazeface", a network, which finds tilted and turned faces as well; or "none", which takes
+            each whole picture for one face, as for cropped faces.
         verify: whether the embedded network may refuse what the detector has found and is no face.
         min_face: the smallest face to look for: from 1 on pixels, below a share of the picture's height; None for 5 %, or 10 % of
             frames that are tracked.

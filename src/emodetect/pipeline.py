@@ -12,13 +12,13 @@ import numpy as np
 from typing_extensions import Self
 
 from emodetect.backends.base import EmotionBackend
-from emodetect.backends.verifier import EmbeddedVerifier
 from emodetect.emotions.scorer import EmotionScorer, readings
 from emodetect.emotions.smoother import ScoreSmoother
 from emodetect.faces.boxes import crop
 from emodetect.faces.detectors import create_detector
 from emodetect.faces.locator import FaceLocator, Sighting
 from emodetect.faces.search import SCAN_EVERY
+from emodetect.faces.verifier import EmbeddedVerifier
 from emodetect.queues.prefetch import ahead
 from emodetect.settings.pipeline import PipelineSettings
 from emodetect.stopwatch import Stopwatch

@@ -174,11 +174,15 @@ class Detection:
 
     Attributes:
         box: where it is.
-        neighbors: how many overlapping windows of the detector agreed on it; more is surer.
+        confidence: how sure the detector is. In clips a face is shown as soon as its confidence, summed over consecutive looks,
+            reaches 1.
+        landmarks: float32 (6, 2), pixels: right eye, left eye, nose, mouth, right ear, left ear, the person's own right and left;
+            None where the detector finds boxes only.
     """
 
     box: Box
-    neighbors: int
+    confidence: float
+    landmarks: npt.NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, repr=False, eq=False)

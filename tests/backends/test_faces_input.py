@@ -28,7 +28,7 @@ def test_crops_of_any_size_fill_the_input(size: tuple[int, int], channels: int) 
 
 
 @pytest.mark.parametrize("first", [False, True])
-def test_colour_networks_get_red_first(first: bool) -> None:
+def test_color_networks_get_red_first(first: bool) -> None:
     batch = FaceInput(4, 4, 3, channels_first=first, scaling=Scaling.parse("0..255")).prepare([make_image(color=(10, 20, 30))])
     pixel = batch[0, :, 0, 0] if first else batch[0, 0, 0]
     assert pixel.tolist() == [30, 20, 10]

@@ -52,7 +52,7 @@ def test_case_and_spaces_do_not_matter(label: str) -> None:
     assert winner(["sad", label], 1) is Emotion.HAPPY
 
 
-def test_contempt_is_folded_out_by_renormalising() -> None:
+def test_contempt_is_folded_out_by_renormalizing() -> None:
     # neutral 0.2, happiness 0.3, contempt 0.5: without contempt 0.4 and 0.6.
     outputs = np.zeros((1, 8), np.float32)
     outputs[0, [0, 1, 7]] = 0.2, 0.3, 0.5

@@ -72,7 +72,7 @@ def test_numbers_that_json_has_not_are_none() -> None:
         "{}",
         '{"labels": 3}',
         '{"labels": ["happy"]}',
-        '{"labels": {}, "colour": 1}',
+        '{"labels": {}, "color": 1}',
         '{"labels": {"a": 1}}',
     ],
 )

@@ -48,7 +48,7 @@ def test_the_table_of_a_made_clip_is_for_people() -> None:
     lines = done.stdout.splitlines()
     assert lines[0].split() == ["embedded"]
     rows = [line[:18].rstrip() for line in lines[1:]]
-    assert rows[:2] == ["frames a second", "ms a frame (p95)"]
+    assert rows[:2] == ["frames per second", "ms per frame (p95)"]
     assert [f"  {stage}" for stage in STAGES] == rows[2 : 2 + len(STAGES)]
     assert rows[2 + len(STAGES) :] == ["start, seconds", "most memory, MiB", "frames", "faces read"]
 

@@ -139,7 +139,10 @@ class TestLive:
                 wait_until(lambda: len(log_lines(log)) > 10 and recording.exists(), "readings")
             finally:
                 os.close(ours)
-            assert process.wait(TIMEOUT) == 129
+            try:
+                assert process.wait(TIMEOUT) == 129
+            finally:
+                process.kill()
         assert len(whole_records(log)) > 10
         assert count_frames(recording) > 0
 

@@ -63,7 +63,7 @@ def test_a_narrow_terminal_goes_without_the_second_emotion(tmp_path: Path) -> No
 
 
 def table_on_terminal(folder: Path, photo: str, columns: int) -> list[str]:
-    """What a run prints on a terminal that is so wide, without colours."""
+    """What a run prints on a terminal that is so wide, without colors."""
     ours, its = pty.openpty()
     fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     changes = {"TERM": "xterm", "COLUMNS": None}

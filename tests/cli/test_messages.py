@@ -69,7 +69,7 @@ def test_verbose_says_what_is_used_and_where_settings_come_from() -> None:
     done = run("image", PHOTO, "--verbose", env={"EMODETECT_MODEL": "ferplus", "EMODETECT_MIN_FACE": "5%"})
 
     assert done.returncode == 0
-    for part in ("backend cnn: ferplus", "scale factor 1.1", "5 neighbours", "5% of the height", "512x512 pixels", "verifier:"):
+    for part in ("backend cnn: ferplus", "scale factor 1.1", "5 neighbors", "5% of the height", "512x512 pixels", "verifier:"):
         assert part in done.stderr
     assert "--model ferplus (from the variable EMODETECT_MODEL)" in done.stderr
     assert "--min-face 5% (from the variable EMODETECT_MIN_FACE)" in done.stderr

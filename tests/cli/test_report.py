@@ -92,7 +92,7 @@ def test_the_page_of_a_run_says_how_it_was_made(moving_clip: MovingClip, tmp_pat
     assert run(*arguments, "--report", tmp_path / "page.html").returncode == 0
 
     page = (tmp_path / "page.html").read_text()
-    assert "scale factor 1.1, 5 neighbours, smallest face 20% of the height" in page
+    assert "scale factor 1.1, 5 neighbors, smallest face 20% of the height" in page
     assert "(cnn: ferplus)" in page
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from emodetect.cli.table import print_table
+from emodetect.cli.table import name_cell, print_table
 from emodetect.text.printable import width
 
 HEADERS = ("state", "name", "what was found")
@@ -19,7 +19,7 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     def make(columns: int) -> None:
         monkeypatch.setenv("COLUMNS", str(columns))
         monkeypatch.setenv("LINES", "24")
-        monkeypatch.setenv("TERM", "dumb")  # no colours
+        monkeypatch.setenv("TERM", "dumb")  # no colors
         monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
 
     return make
@@ -73,3 +73,7 @@ def test_without_rich_a_terminal_gets_what_a_file_gets(
     print_table(HEADERS, ROWS)
 
     assert capsys.readouterr().out == plain
+
+
+def test_a_file_s_name_stays_whole() -> None:
+    assert name_cell("token=abc123  x.jpg\n").plain == "token=abc123  x.jpg\\n"

@@ -19,7 +19,7 @@ from tests.cli.running import run
 SOURCES = {
     "working": "def create(model, labels): ...\n",
     "lacking": "import emodetect_test_absent\n",
-    "failing": "raise RuntimeError('no licence')\n",
+    "failing": "raise RuntimeError('no license')\n",
     "leaving": "import sys; print('bye'); sys.exit(0)\n",
 }
 """What each plug-in's module says, by its name."""
@@ -42,7 +42,7 @@ def test_plug_ins_are_listed_with_their_packages_and_what_they_lack() -> None:
     assert not states["lacking"].available
     assert "emodetect_test_absent" in states["lacking"].detail
     assert not states["failing"].available
-    assert states["failing"].detail == "RuntimeError: no licence"
+    assert states["failing"].detail == "RuntimeError: no license"
     assert states["leaving"].detail == "the backend leaving ended its process by sys.exit(0)"
     assert states["lacking"].cure
     assert states["failing"].cure

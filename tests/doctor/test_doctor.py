@@ -262,11 +262,11 @@ def test_a_checksum_that_is_none(content: bytes | None, tmp_path: Path, monkeypa
 def test_a_network_that_is_missing_is_not_the_runtimes_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cnn, "EMBEDDED", tmp_path / "emodetect.onnx")
     monkeypatch.setattr(onnx_session, "EMBEDDED", tmp_path / "emodetect.onnx")
-    onnx_session._embedded_session.cache_clear()
+    onnx_session.packaged_session.cache_clear()
 
     [check] = onnx_runtime.check_speed()
 
-    onnx_session._embedded_session.cache_clear()
+    onnx_session.packaged_session.cache_clear()
     assert check.status is Status.FAULT
     assert "missing or damaged; install emodetect again" in check.detail
     assert check.cure == EMODETECT_CURE

@@ -20,8 +20,8 @@ class Scripted:
 
     is_certain = False
 
-    def __init__(self, *boxes: Box, neighbors: int = 20) -> None:
-        self.detections = [Detection(box, neighbors) for box in boxes]
+    def __init__(self, *boxes: Box, confidence: float = 2.0) -> None:
+        self.detections = [Detection(box, confidence) for box in boxes]
         self.shapes: list[tuple[int, ...]] = []
         self.glances = 0
         self.min_face = MinFace(0.05, relative=True)

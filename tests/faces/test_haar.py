@@ -31,14 +31,14 @@ def overlap(first: Box, second: Box) -> float:
 def test_finds_the_one_face_of_the_photo(photo: Image, min_face: MinFace) -> None:
     [found] = HaarDetector(min_face=min_face).detect(gray(photo))
     assert overlap(found.box, PHOTO_FACE) > 0.75
-    assert found.neighbors >= 5
+    assert found.confidence >= 0.5
 
 
 @pytest.mark.parametrize("size", [(640, 360), (360, 640), (1280, 720)])
 @pytest.mark.parametrize("corner", ["top left", "bottom right"])
 def test_boxes_are_in_pixels_of_the_whole_picture(size: tuple[int, int], corner: str) -> None:
-    centre = (110, 120) if corner == "top left" else (size[0] - 110, size[1] - 130)
-    image, face = place_face(make_background(size), centre, 100)
+    center = (110, 120) if corner == "top left" else (size[0] - 110, size[1] - 130)
+    image, face = place_face(make_background(size), center, 100)
     [found] = HaarDetector(min_face=MinFace(0.1, relative=True)).detect(gray(image))
     assert overlap(found.box, face) > 0.75
 
@@ -105,13 +105,13 @@ def test_a_share_follows_the_picture_and_pixels_do_not() -> None:
 
 def test_more_neighbors_are_asked_for_before_a_face_counts(photo: Image) -> None:
     [found] = HaarDetector().detect(gray(photo))
-    assert HaarDetector(min_neighbors=found.neighbors + 20).detect(gray(photo)) == []
+    assert HaarDetector(min_neighbors=round(10 * found.confidence) + 20).detect(gray(photo)) == []
 
 
 def test_the_scale_factor_is_the_step_of_the_scan(photo: Image) -> None:
     fine, *_ = HaarDetector(scale_factor=1.05).detect(gray(photo))
     coarse, *_ = HaarDetector(scale_factor=1.3).detect(gray(photo))
-    assert fine.neighbors > coarse.neighbors
+    assert fine.confidence > coarse.confidence
 
 
 def test_two_faces_are_two_detections_and_the_surest_comes_first() -> None:
@@ -119,13 +119,13 @@ def test_two_faces_are_two_detections_and_the_surest_comes_first() -> None:
     image, right = place_face(image, (450, 180), 130)
     found = HaarDetector(min_face=MinFace(0.1, relative=True)).detect(gray(image))
     assert len(found) == 2
-    assert [d.neighbors for d in found] == sorted((d.neighbors for d in found), reverse=True)
+    assert [d.confidence for d in found] == sorted((d.confidence for d in found), reverse=True)
     assert all(max(overlap(d.box, face) for d in found) > 0.7 for face in (left, right))
 
 
 @pytest.mark.parametrize(("min_neighbors", "enlarged"), [(1, 1), (2, 2)])
 def test_of_nested_boxes_the_surest_stays(photo: Image, min_neighbors: int, enlarged: int) -> None:
-    # So fine a scan and so few neighbours bring out boxes inside the face and round it.
+    # So fine a scan and so few neighbors bring out boxes inside the face and round it.
     picture = gray(np.asarray(cv2.resize(photo, None, fx=enlarged, fy=enlarged), np.uint8))
     detector = HaarDetector(scale_factor=1.02, min_neighbors=min_neighbors, min_face=MinFace(24, relative=False))
     boxes = [d.box for d in detector.detect(picture)]
@@ -149,7 +149,7 @@ def test_the_picture_is_left_as_it_is(photo: Image) -> None:
     np.testing.assert_array_equal(picture, before)
 
 
-def test_the_cascade_that_comes_along_is_there_with_its_licence() -> None:
+def test_the_cascade_that_comes_along_is_there_with_its_license() -> None:
     path = default_cascade()
     assert path.name == CASCADE_NAME
     assert "License Agreement" in path.read_text(encoding="utf-8")[:2000]

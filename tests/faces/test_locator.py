@@ -52,7 +52,7 @@ def test_what_is_refused_or_not_believed_yet_is_still_a_place_that_may_hold_a_fa
     sighting = FaceLocator(Scripted(BLUE, RED), verifier=OnlyBlue()).locate(make_frame(two_colors()))
     assert set(sighting.seen) == {BLUE, RED}
 
-    sighting = FaceLocator(Scripted(BLUE), tracker=FaceTracker(confirm=1000)).locate(make_frame(two_colors()))
+    sighting = FaceLocator(Scripted(BLUE, confidence=0.1), tracker=FaceTracker()).locate(make_frame(two_colors()))
     assert sighting.faces == ()
     assert BLUE in sighting.seen
 

@@ -38,30 +38,30 @@ def test_nothing_gives_nothing() -> None:
 
 
 def test_a_sure_face_is_shown_at_once_where_it_is() -> None:
-    tracker = FaceTracker(confirm=10)
-    assert tracker.update([Detection(Box(100, 60, 80, 90), 10)], 0.0, SIZE) == (Face(Box(100, 60, 80, 90), 1),)
+    tracker = FaceTracker()
+    assert tracker.update([Detection(Box(100, 60, 80, 90), 1.0)], 0.0, SIZE) == (Face(Box(100, 60, 80, 90), 1),)
 
 
 @pytest.mark.parametrize(("neighbors", "frames"), [(10, 1), (9, 2), (5, 2), (4, 3), (1, 10)])
 def test_a_new_face_is_shown_once_enough_windows_agreed_over_consecutive_frames(neighbors: int, frames: int) -> None:
-    tracker = FaceTracker(confirm=10)
-    shown = [bool(tracker.update([make_detection(neighbors=neighbors)], index / 25, SIZE)) for index in range(frames)]
+    tracker = FaceTracker()
+    shown = [bool(tracker.update([make_detection(confidence=neighbors / 10)], index / 25, SIZE)) for index in range(frames)]
     assert shown == [False] * (frames - 1) + [True]
 
 
 @pytest.mark.parametrize("start", [0.0, 36_000.0])
 def test_a_doubtful_box_that_flickers_is_never_a_face(start: float) -> None:
     # Far into a clip too: a tolerance that grows with the time would bridge the gap.
-    tracker = FaceTracker(confirm=10)
+    tracker = FaceTracker()
     for index in range(20):
-        detections = [make_detection(neighbors=6)] if index % 2 == 0 else []
+        detections = [make_detection(confidence=0.6)] if index % 2 == 0 else []
         assert tracker.update(detections, start + index / 25, SIZE) == ()
 
 
 def test_once_known_any_detection_keeps_a_face() -> None:
-    tracker = FaceTracker(confirm=10)
-    tracker.update([make_detection(neighbors=10)], 0.0, SIZE)
-    assert ids(feed(tracker, [make_detection(neighbors=1)], start=0.04, seconds=2)) == [1]
+    tracker = FaceTracker()
+    tracker.update([make_detection(confidence=1.0)], 0.0, SIZE)
+    assert ids(feed(tracker, [make_detection(confidence=0.1)], start=0.04, seconds=2)) == [1]
 
 
 def test_faces_are_numbered_from_one_and_listed_by_number() -> None:
@@ -141,7 +141,7 @@ def test_a_box_inside_or_round_a_known_face_is_not_a_second_face(part: Box) -> N
     tracker = FaceTracker()
     tracker.update([make_detection(side=80)], 0.0, SIZE)
     for index in range(1, 30):
-        faces = tracker.update([Detection(part, 50), make_detection(side=80)], index / 25, SIZE)
+        faces = tracker.update([Detection(part, 5.0), make_detection(side=80)], index / 25, SIZE)
         assert ids(faces) == [1]
         assert faces[0].box == Box(100, 60, 80, 80)
 
@@ -157,7 +157,7 @@ def test_a_passing_false_box_does_not_take_over_a_known_face() -> None:
     tracker = FaceTracker()
     feed(tracker, [make_detection(100)], start=0, seconds=1)
     # For one frame a weak box lies a little better than the face's own.
-    tracker.update([make_detection(140, neighbors=5), make_detection(100)], 1.04, SIZE)
+    tracker.update([make_detection(140, confidence=0.5), make_detection(100)], 1.04, SIZE)
     faces = feed(tracker, [make_detection(100)], start=1.08, seconds=0.5)
     assert ids(faces) == [1]
     assert faces[0].box.x == 100
@@ -166,7 +166,7 @@ def test_a_passing_false_box_does_not_take_over_a_known_face() -> None:
 def test_a_known_face_has_the_first_claim_on_a_box() -> None:
     tracker = FaceTracker()
     feed(tracker, [make_detection(100)], start=0, seconds=1)
-    tracker.update([make_detection(140, neighbors=5), make_detection(100)], 1.04, SIZE)
+    tracker.update([make_detection(140, confidence=0.5), make_detection(100)], 1.04, SIZE)
     # The face moves to where the false box was: nearer to that than to where the face was known.
     [face] = tracker.update([make_detection(122)], 1.08, SIZE)
     assert face.track_id == 1
@@ -179,8 +179,8 @@ def test_crossing_faces_keep_their_numbers(rate: int) -> None:
     tracker = FaceTracker()
     for index in range(3 * rate + 1):
         part = index / (3 * rate)
-        near = Detection(Box(round(60 + 340 * part), 60, 160, 160), 20)
-        far = Detection(Box(round(500 - 430 * part), 70, 70, 70), 20)
+        near = Detection(Box(round(60 + 340 * part), 60, 160, 160), 2.0)
+        far = Detection(Box(round(500 - 430 * part), 70, 70, 70), 2.0)
         order = [near, far] if index % 2 else [far, near]
         faces = tracker.update(order, index / rate, SIZE)
         if index == 0:
@@ -204,10 +204,10 @@ def test_faces_that_pass_at_different_heights_keep_their_numbers(rate: int) -> N
 
 def test_a_face_that_is_covered_while_another_passes_comes_back_as_itself() -> None:
     tracker = FaceTracker()
-    behind = Detection(Box(300, 80, 80, 80), 20)
+    behind = Detection(Box(300, 80, 80, 80), 2.0)
     for index in range(76):
         x = 100 + 400 * index / 75
-        passing = Detection(Box(round(x), 60, 130, 130), 20)
+        passing = Detection(Box(round(x), 60, 130, 130), 2.0)
         hidden = 225 < x < 335  # for 0.8 seconds
         faces = tracker.update([passing] if hidden else [behind, passing], index / 25, SIZE)
         if index == 0:
@@ -227,7 +227,7 @@ def test_the_order_of_detections_does_not_matter() -> None:
 def test_the_size_settles_in_seconds_and_not_in_frames(rate: int) -> None:
     tracker = FaceTracker(settle_size=0.2)
     feed(tracker, [make_detection(100, 60, 100)], start=0, seconds=0.4, rate=rate)
-    # The centre stays where it is: 150, 110.
+    # The center stays where it is: 150, 110.
     [face] = feed(tracker, [make_detection(90, 50, 120)], start=0.4 + 1 / rate, seconds=0.2 - 1 / rate, rate=rate)
     assert face.box.width == pytest.approx(100 + 20 * (1 - np.exp(-1)), abs=0.6)
     assert face.box.height == face.box.width
@@ -265,15 +265,15 @@ def test_a_face_that_stays_unseen_stops_soon_and_is_not_shown_for_long() -> None
 
 
 def test_how_well_a_face_is_known() -> None:
-    tracker = FaceTracker(confirm=10, hold=0.25, forget=1.0)
+    tracker = FaceTracker(hold=0.25, forget=1.0)
 
     def standings(time: float) -> list[Standing]:
         return [place.standing for place in tracker.places(time)]
 
     assert standings(0.0) == []
-    tracker.update([make_detection(neighbors=6)], 0.0, SIZE)
+    tracker.update([make_detection(confidence=0.6)], 0.0, SIZE)
     assert standings(0.04) == [Standing.CANDIDATE]
-    tracker.update([make_detection(neighbors=6)], 0.04, SIZE)
+    tracker.update([make_detection(confidence=0.6)], 0.04, SIZE)
     assert standings(0.08) == standings(0.2) == [Standing.SEEN]
     tracker.update([], 0.2, SIZE)
     assert standings(0.24) == [Standing.MISSED]
@@ -290,7 +290,7 @@ def test_two_frames_of_the_same_time_are_no_error() -> None:
 
 def test_width_and_height_are_kept_apart() -> None:
     tracker = FaceTracker()
-    [face] = feed(tracker, [Detection(Box(100, 60, 60, 90), 20)], start=0, seconds=1)
+    [face] = feed(tracker, [Detection(Box(100, 60, 60, 90), 2.0)], start=0, seconds=1)
     assert face.box == Box(100, 60, 60, 90)
 
 
@@ -303,12 +303,12 @@ def test_width_and_height_are_kept_apart() -> None:
     ],
 )
 def test_faces_are_clipped_to_the_picture(box: Box, expected: Box) -> None:
-    assert FaceTracker().update([Detection(box, 20)], 0.0, SIZE) == (Face(expected, 1),)
+    assert FaceTracker().update([Detection(box, 2.0)], 0.0, SIZE) == (Face(expected, 1),)
 
 
 @pytest.mark.parametrize("box", [Box(700, 100, 50, 50), Box(100, 400, 50, 50), Box(100, 100, 0, 0)])
 def test_a_face_of_which_nothing_is_in_the_picture_is_not_shown(box: Box) -> None:
-    assert FaceTracker().update([Detection(box, 20)], 0.0, SIZE) == ()
+    assert FaceTracker().update([Detection(box, 2.0)], 0.0, SIZE) == ()
 
 
 def test_the_face_of_a_clip_has_one_number_and_is_where_it_is(moving_clip: MovingClip) -> None:

@@ -52,7 +52,7 @@ def test_of_a_region_all_of_it_is_the_face() -> None:
 def test_detectors_are_made_by_name() -> None:
     assert isinstance(create_detector(DetectorSettings()), HaarDetector)
     assert create_detector(DetectorSettings("none")).is_certain
-    with pytest.raises(UsageError, match=r"no detector 'har'; there are haar, none; did you mean 'haar'\?"):
+    with pytest.raises(UsageError, match=r"no detector 'har'; there are haar, blazeface, none; did you mean 'haar'\?"):
         create_detector(DetectorSettings("har"))
 
 

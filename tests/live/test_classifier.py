@@ -26,21 +26,21 @@ class Loading(FakeBackend):
         super().__init__(dominant)
         self.name, self.error = name, error
         self.go = threading.Event()
-        self.cancelled = False
+        self.canceled = False
         if not wait:
             self.go.set()
 
     @override
     def load(self) -> None:
         assert self.go.wait(30)
-        if self.cancelled:
+        if self.canceled:
             raise ModelError("was broken off")
         if self.error is not None:
             raise self.error
 
     @override
     def cancel(self) -> None:
-        self.cancelled = True
+        self.canceled = True
         self.go.set()
 
 
@@ -159,7 +159,7 @@ def test_a_slow_load_can_be_left_for_the_next_backend(start: Start) -> None:
     classifier.switch()
     wait_for(lambda: second.closed)
     wait_for(lambda: classifier.loading is None)
-    assert second.cancelled
+    assert second.canceled
     assert read(classifier) is Emotion.FEAR
     assert classifier.said == [(Phrase.NOW, "c")]
 
@@ -176,7 +176,7 @@ def test_another_backend_can_be_chosen_while_the_first_is_still_loading(start: S
     classifier = start(first, Loading("b", Emotion.HAPPY))
     classifier.switch()
     wait_for(lambda: classifier.ready)
-    assert first.cancelled
+    assert first.canceled
     assert read(classifier) is Emotion.HAPPY
     assert classifier.errors == []
 
@@ -213,7 +213,7 @@ def test_closing_breaks_off_what_is_being_loaded_and_says_nothing(start: Start) 
     classifier.switch()
     classifier.close()
     wait_for(lambda: second.closed and first.closed)
-    assert second.cancelled
+    assert second.canceled
     assert first.closed == 1
     assert classifier.errors == []
     assert classifier.said == []

@@ -10,7 +10,6 @@ import numpy.typing as npt
 import pytest
 from typing_extensions import override
 
-from emodetect.backends.verifier import EmbeddedVerifier
 from emodetect.emotions.smoother import ScoreSmoother
 from emodetect.errors import OutputError
 from emodetect.faces.boxes import intersection_over_union
@@ -18,6 +17,7 @@ from emodetect.faces.detector import MinFace
 from emodetect.faces.haar import HaarDetector
 from emodetect.faces.locator import FaceLocator
 from emodetect.faces.tracker import Outlook, Track
+from emodetect.faces.verifier import EmbeddedVerifier
 from emodetect.live.classifier import Classifier
 from emodetect.live.tracking import Tracked, Tracking
 from emodetect.live.view import View

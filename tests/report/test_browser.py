@@ -261,7 +261,7 @@ def test_boxes_lie_on_the_faces(browser: Browser, reports: Reports, moving_clip:
     visit.page.close()
 
 
-def test_boxes_have_the_timelines_colours_and_dashes(browser: Browser, reports: Reports) -> None:
+def test_boxes_have_the_timelines_colors_and_dashes(browser: Browser, reports: Reports) -> None:
     visit = Visit(browser, reports.two_people)
     visit.click_at(0.5)
     style = "(e, name) => getComputedStyle(e)[name]"
@@ -412,7 +412,7 @@ def test_the_still_that_is_shown_is_marked_and_in_sight(browser: Browser, report
     visit.page.close()
 
 
-def test_forced_colours_leave_playhead_and_lanes(browser: Browser, reports: Reports) -> None:
+def test_forced_colors_leave_playhead_and_lanes(browser: Browser, reports: Reports) -> None:
     visit = Visit(browser, reports.video, forced_colors="active")
     ground = "e => getComputedStyle(e).backgroundColor"
 

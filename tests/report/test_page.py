@@ -89,7 +89,7 @@ def test_what_the_script_gets() -> None:
     ]
 
 
-def test_the_words_stand_beside_the_colours() -> None:
+def test_the_words_stand_beside_the_colors() -> None:
     text = html(Report("clip.mp4", make_timeline()))
 
     assert re.findall(r"<li>(\w+)</li>", text)[:2] == ["happy", "sad"]

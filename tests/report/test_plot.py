@@ -30,13 +30,13 @@ def test_bands_stand_where_the_emotions_were_read(tmp_path: Path) -> None:
     plot_timeline(make_timeline(1), "clip.mp4", tmp_path / "plot.png")
 
     picture = read_image(tmp_path / "plot.png").astype(int)
-    centres = {}
+    centers = {}
     for emotion in (Emotion.HAPPY, Emotion.SAD):
         rows, columns = np.nonzero(np.abs(picture - COLORS[emotion]).sum(axis=2) < 6)
         assert len(rows) > 500
-        centres[emotion] = rows.mean(), columns.mean()
-    assert centres[Emotion.HAPPY][0] < centres[Emotion.SAD][0], "happy stands over sad"
-    assert centres[Emotion.HAPPY][1] < centres[Emotion.SAD][1] - 300, "happy comes before sad"
+        centers[emotion] = rows.mean(), columns.mean()
+    assert centers[Emotion.HAPPY][0] < centers[Emotion.SAD][0], "happy stands over sad"
+    assert centers[Emotion.HAPPY][1] < centers[Emotion.SAD][1] - 300, "happy comes before sad"
 
 
 def test_an_hour_has_minutes_below_and_says_how_to_read_it(tmp_path: Path) -> None:

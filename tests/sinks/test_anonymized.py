@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from typing_extensions import override
 
-from emodetect.sinks.anonymized import AnonymizedSink
+from emodetect.faces.hiding import HiddenFaces
+from emodetect.sinks.anonymized import AnonymizedSink, FramesBetween
 from emodetect.sinks.base import Sink
 from emodetect.types import Box, Frame, FrameResult
 from tests.builders import make_image, make_reading
@@ -35,7 +36,7 @@ class Kept(Sink):
 
 
 def play(sink: Sink, seen_at: set[int], *, count: int = 40, believed: bool = False) -> None:
-    """Write one-coloured frames; in those the place is seen."""
+    """Write one-colored frames; in those the place is seen."""
     for index in range(count):
         seen = (PLACE,) if index in seen_at else ()
         readings = tuple(make_reading(box) for box in seen) if believed else ()
@@ -50,7 +51,7 @@ def hidden_frames(kept: Kept) -> list[int]:
 @pytest.mark.parametrize("believed", [True, False], ids=["believed", "refused"])
 def test_a_place_is_hidden_from_before_it_is_seen_until_after(believed: bool) -> None:
     kept = Kept()
-    with AnonymizedSink(kept, "box") as sink:
+    with AnonymizedSink([kept], "box") as sink:
         play(sink, {15, 18}, believed=believed)
 
     assert [frame.index for frame in kept.frames] == list(range(40))
@@ -62,9 +63,38 @@ def test_a_place_is_hidden_from_before_it_is_seen_until_after(believed: bool) ->
         assert (inside == 64).all()
 
 
+class Found(HiddenFaces):
+    """Finds the place in some frames."""
+
+    def __init__(self, seen_at: set[int]) -> None:
+        super().__init__()
+        self._seen_at = seen_at
+
+    @override
+    def find(self, frame: Frame, result: FrameResult) -> tuple[Box, ...]:
+        return (PLACE,) if frame.index in self._seen_at else ()
+
+
+def test_what_frames_between_show_is_hidden_in_all_sinks() -> None:
+    """Of 40 frames each fourth is written; the place is seen in frame 15 only, which is not among them."""
+    between, sinks = FramesBetween(hidden=Found({15})), [Kept(), Kept()]
+    with AnonymizedSink(sinks, "box", between) as sink:
+        for index in range(40):
+            frame = Frame(make_image(), index, index / RATE)
+            if index % 4:
+                between.look(frame)
+            else:
+                sink.write(frame, FrameResult(index, index / RATE, (), ()))
+
+    for kept in sinks:
+        assert [frame.index for frame in kept.frames] == list(range(0, 40, 4))
+        assert hidden_frames(kept) == [8, 12, 16, 20]
+        assert kept.closed == 1
+
+
 def test_no_more_than_a_moment_waits() -> None:
     kept = Kept()
-    sink = AnonymizedSink(kept, "box")
+    sink = AnonymizedSink([kept], "box")
     play(sink, set())
 
     assert 40 - 9 <= len(kept.frames) < 40
@@ -72,7 +102,7 @@ def test_no_more_than_a_moment_waits() -> None:
 
 def test_the_first_and_the_last_frame_are_hidden_too() -> None:
     kept = Kept()
-    with AnonymizedSink(kept, "blur") as sink:
+    with AnonymizedSink([kept], "blur") as sink:
         for index in range(3):
             noise = np.random.default_rng(index).integers(0, 256, (48, 64, 3), np.uint8)
             sink.write(Frame(noise, index, index / RATE), FrameResult(index, index / RATE, (), (PLACE,)))
@@ -84,7 +114,7 @@ def test_the_first_and_the_last_frame_are_hidden_too() -> None:
 
 def test_the_sink_is_closed_though_it_fails() -> None:
     kept = Kept(broken=True)
-    sink = AnonymizedSink(kept, "box")
+    sink = AnonymizedSink([kept], "box")
     play(sink, set(), count=3)
 
     with pytest.raises(OSError, match="full"):

@@ -121,7 +121,7 @@ def test_odd_sizes_are_padded_and_nothing_is_rescaled(tmp_path: Path, size: tupl
 
 
 @pytest.mark.parametrize("color", [(142, 142, 142), (30, 60, 200), (210, 90, 40)])
-def test_colours_stay_true(tmp_path: Path, color: tuple[int, int, int]) -> None:
+def test_colors_stay_true(tmp_path: Path, color: tuple[int, int, int]) -> None:
     [result, *_] = read_back(encode(tmp_path / "out.mp4", [make_image(color=color)] * 3))
     np.testing.assert_allclose(result.reshape(-1, 3).mean(axis=0), color, atol=3)
 

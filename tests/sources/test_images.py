@@ -79,7 +79,7 @@ def test_the_smallest_picture_is_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tiff"])
-def test_16_bit_colours_keep_their_brightness(tmp_path: Path, picture: Image, suffix: str) -> None:
+def test_16_bit_colors_keep_their_brightness(tmp_path: Path, picture: Image, suffix: str) -> None:
     path = tmp_path / f"deep{suffix}"
     assert cv2.imwrite(str(path), picture.astype(np.uint16) * 257)
     assert_close(read_image(path), picture, 1)
@@ -121,6 +121,21 @@ def test_what_is_transparent_shows_white(tmp_path: Path, picture: Image, depth: 
     expected = picture.copy()
     expected[:20], expected[20:30] = 255, np.rint(204 + 0.2 * picture[20:30])
     assert_close(read_image(path), expected, 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "scale"),
+    [("a.tiff", np.float32, 1 / 255), ("a.tiff", np.float64, 1 / 255), ("a.tiff", np.int32, 8e6), ("a.pfm", np.float32, 1 / 255)],
+)
+def test_gray_of_other_numbers_is_read(tmp_path: Path, name: str, kind: type[np.generic], scale: float) -> None:
+    gray = np.asarray(cv2.imread(str(PHOTO), cv2.IMREAD_GRAYSCALE), np.uint8)
+    gray[0, :2] = 0, 255
+    assert cv2.imwrite(str(tmp_path / name), (gray * scale).astype(kind))
+
+    picture = read_image(tmp_path / name)
+
+    assert picture.shape == (*gray.shape, 3)
+    assert np.abs(picture.astype(int) - gray[..., None]).max() <= 1
 
 
 @pytest.mark.parametrize("suffix", [".png", ".webp", ".tiff"])

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import struct
 import subprocess
@@ -22,8 +23,8 @@ from emodetect.errors import SourceError
 from emodetect.media.media_file import MediaFile
 from emodetect.media.playlists import allow_playlists
 from emodetect.media.probe import clip_facts
-from emodetect.report.pictures import CopyError, playable_copy
-from emodetect.sources.video import ClipPart, VideoFile, _Clock
+from emodetect.report.pictures import CopyError, frames_at, picture_size, playable_copy
+from emodetect.sources.video import Aside, ClipPart, VideoFile, _Clock
 from emodetect.types import Frame, Image
 from tests.builders import PHOTO, MovingClip, make_background, make_image, shared_data, write_clip
 from tests.media.test_orientation import MATRICES, shown, turned
@@ -841,3 +842,46 @@ def test_a_photo_in_a_clips_container_is_no_clip(tmp_path: Path) -> None:
     assert cv2.imwrite(str(photo), make_image(640, 480))
     with pytest.raises(SourceError, match="is a photo"):
         VideoFile(photo)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs names of descriptors")
+def test_a_file_that_is_open_stays_the_same_whatever_takes_its_name(moving_clip: MovingClip, tmp_path: Path) -> None:
+    clip, other = tmp_path / "clip.mp4", tmp_path / "other.mp4"
+    shutil.copy(moving_clip.path, clip)
+    write_clip(other, [make_image()] * 5, 25.0)
+    with MediaFile(clip) as file:
+        other.replace(clip)
+        assert picture_size(file) == moving_clip.size
+        assert [frame.index for frame in frames_at(file, {70})] == [70]
+        with VideoFile(file) as again:
+            assert again.path == clip
+            assert not file.has_changed
+        clip.unlink()
+        clip.mkdir()
+        assert picture_size(file) == moving_clip.size
+
+
+def test_a_file_that_is_written_to_has_changed(moving_clip: MovingClip, tmp_path: Path) -> None:
+    clip = tmp_path / "clip.mp4"
+    shutil.copy(moving_clip.path, clip)
+    with MediaFile(clip) as file:
+        assert not file.has_changed
+        with clip.open("ab") as end:
+            end.write(b"more")
+        with MediaFile(file) as again:
+            assert file.has_changed
+            assert again.has_changed, "since it was opened first"
+
+
+def test_frames_that_a_part_leaves_out_are_looked_at_before_later_ones_are_read(moving_clip: MovingClip) -> None:
+    order: list[int] = []
+    aside = Aside(lambda frame: order.append(frame.index), margin=0.1)
+
+    with VideoFile(moving_clip.path, ClipPart.of(1.0, 1.4, every=4), aside) as clip:
+        read = []
+        for frame in clip:
+            order.append(frame.index)
+            read.append(frame.index)
+
+    assert read == [25, 29, 33]
+    assert order == list(range(23, 38))

@@ -149,6 +149,17 @@ class TestWrittenWhole:
 
         assert (tmp_path / "ours").stat().st_mode == (tmp_path / "usual").stat().st_mode
 
+    @pytest.mark.parametrize("rights", [0o600, 0o440, 0o664], ids=oct)
+    def test_it_gets_the_rights_of_what_it_replaces(self, tmp_path: Path, rights: int) -> None:
+        path = tmp_path / "ours"
+        path.write_text("old")
+        path.chmod(rights)
+        with written_whole(path) as partial:
+            partial.write_text("new")
+            assert stat.S_IMODE(partial.stat().st_mode) & 0o077 & ~rights == 0, "nor can others read it before"
+
+        assert (path.read_text(), stat.S_IMODE(path.stat().st_mode)) == ("new", rights)
+
     @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
     def test_an_error_leaves_what_was_there_before(self, tmp_path: Path, error: type[BaseException]) -> None:
         path = tmp_path / "model.onnx"

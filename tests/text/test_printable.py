@@ -105,9 +105,13 @@ def test_a_mistyped_address_keeps_its_secret_too(address: str) -> None:
     assert SECRET not in str(caught.value)
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)"])
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\uff1d1+1", "\uff20SUM(A1)"])
 def test_a_text_that_a_spreadsheet_would_run_is_neutralised(text: str) -> None:
     assert csv_cell(text) == f"'{text}"
+
+
+def test_a_semicolon_begins_no_formula_either() -> None:
+    assert csv_cell("a;=1;b;\uff1d2;-x=3.jpg") == "a;'=1;b;'\uff1d2;'-x=3.jpg"
 
 
 @pytest.mark.parametrize(
@@ -128,6 +132,10 @@ def test_other_cells_stay_as_they_are(value: object) -> None:
 )
 def test_things_are_counted_as_people_do(number: int, several: str | None, expected: str) -> None:
     assert counted(number, "frame", several) == expected
+
+
+def test_a_caption_has_the_whole_name_of_a_file() -> None:
+    assert caption("token=abc123.jpg") == "token=abc123.jpg"
 
 
 def test_a_caption_has_letters_and_marks_in_one() -> None:

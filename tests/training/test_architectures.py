@@ -76,17 +76,17 @@ def test_the_sampler_warps_as_opencv_does() -> None:
     face = cv2.GaussianBlur(np.random.default_rng(0).random((48, 48)).astype(np.float32), (0, 0), 3)
     change = np.asarray([[0.2, 0.1, 0.05, -0.1, -0.2, 0.1]], np.float32)
     found = np.asarray(AffineSampler()([face[np.newaxis, ..., np.newaxis], change]))[0, ..., 0]
-    # The same transform in pixels: coordinates -1 to 1 run from the first to the last pixel's centre.
+    # The same transform in pixels: coordinates -1 to 1 run from the first to the last pixel's center.
     linear = np.asarray([[1.2, 0.1], [-0.1, 0.8]])
-    centre = np.asarray([23.5, 23.5])
-    matrix = np.column_stack([linear, 23.5 * np.asarray([0.05, 0.1]) + centre - linear @ centre])
+    center = np.asarray([23.5, 23.5])
+    matrix = np.column_stack([linear, 23.5 * np.asarray([0.05, 0.1]) + center - linear @ center])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     expected = cv2.warpAffine(face, matrix, (48, 48), flags=flags, borderMode=cv2.BORDER_REPLICATE)
     np.testing.assert_allclose(found, expected, atol=5e-3)  # OpenCV rounds places to 1/32 of a pixel
 
 
 @pytest.mark.parametrize("backend", ["tensorflow", "torch", "jax"])
-def test_the_localisation_network_learns_through_the_sampler(backend: str) -> None:
+def test_the_localization_network_learns_through_the_sampler(backend: str) -> None:
     if importlib.util.find_spec(backend) is None:
         pytest.skip(f"{backend} is not installed")
     done = subprocess.run(

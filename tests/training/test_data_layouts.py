@@ -113,7 +113,7 @@ def test_a_missing_part_is_named(tmp_path: Path, part: str) -> None:
         read_data_set(data)
 
 
-def test_crops_keep_their_size_and_colour(tmp_path: Path) -> None:
+def test_crops_keep_their_size_and_color(tmp_path: Path) -> None:
     picture = np.random.default_rng(0).integers(0, 256, (70, 60, 3), np.uint8)
     (tmp_path / "test" / "happy").mkdir(parents=True)
     assert cv2.imwrite(str(tmp_path / "test" / "happy" / "a.png"), picture)

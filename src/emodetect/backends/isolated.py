@@ -92,7 +92,7 @@ class IsolatedBackend(EmotionBackend):
         self._process: subprocess.Popen[bytes] | None = None
         self._watch: _Watch | None = None
         self._lifeline: int | None = None
-        self._cancelled = False
+        self._canceled = False
         self._asking = threading.Lock()
         self._restated: ModelConventions | None = None
         self._inherited: subprocess.Popen[bytes] | None = None
@@ -159,7 +159,7 @@ class IsolatedBackend(EmotionBackend):
                 os.close(descriptor)
         _widen(self._process.stdin)
         self._watch = _Watch(self._process, None if bounds is None else bounds.memory)
-        if self._cancelled:
+        if self._canceled:
             self._kill()
         self._watch.expect_answer(bounds.load_seconds if bounds else math.inf)
 
@@ -233,7 +233,7 @@ class IsolatedBackend(EmotionBackend):
 
     @override
     def cancel(self) -> None:
-        self._cancelled = True
+        self._canceled = True
         self._kill()
 
     @override

@@ -13,7 +13,7 @@ from typing_extensions import override
 class AffineSampler(keras.layers.Layer):  # type: ignore[misc]
     """Warps pictures by affine transforms: the sampler of a spatial transformer (Jaderberg et al. 2015, arXiv 1506.02025).
 
-    Bilinear, and differentiable in both inputs: in the transform through the weights of the four neighbours. Written
+    Bilinear, and differentiable in both inputs: in the transform through the weights of the four neighbors. Written
     with gathers on flattened pixels, which every Keras backend differentiates and ONNX has. Outside the picture the nearest
     pixel counts.
 

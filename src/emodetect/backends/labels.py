@@ -75,7 +75,7 @@ class LabelMap:
 
     Args:
         labels: what each output means; case does not matter, the nouns of FER+ (anger, happiness, ...) are known too. A label
-            without a counterpart among the seven (contempt) is folded out by renormalising. `NO_LABEL` stands for a value that
+            without a counterpart among the seven (contempt) is folded out by renormalizing. `NO_LABEL` stands for a value that
             is none, such as valence; it is left out before anything is computed.
 
     Attributes:

@@ -17,7 +17,7 @@ class MirroredBackend(EmotionBackend):
     """Averages the scores of each crop and its mirror image, for twice the time.
 
     Args:
-        backend: reads the emotions; loaded, closed and cancelled with this one.
+        backend: reads the emotions; loaded, closed and canceled with this one.
     """
 
     def __init__(self, backend: EmotionBackend) -> None:

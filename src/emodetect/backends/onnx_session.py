@@ -28,16 +28,20 @@ def open_session(path: Path) -> onnxruntime.InferenceSession:
     Raises:
         ModelError: ONNX Runtime cannot load it, or it is refused for safety.
     """
-    return _embedded_session() if path == EMBEDDED else _load(path)
+    return packaged_session(path) if path == EMBEDDED else _load(path, read_onnx_file(path))
 
 
 @functools.cache
-def _embedded_session() -> onnxruntime.InferenceSession:
-    """One for all: it reads emotions and tells faces, and may be run from several threads."""
+def packaged_session(path: Path) -> onnxruntime.InferenceSession:
+    """Load a network that travels in the package, once for all who use it; it may be run from several threads.
+
+    Raises:
+        ModelError: it is missing or damaged.
+    """
     try:
-        return _load(EMBEDDED)
+        return _load(path, path.read_bytes())
     except (ModelError, OSError) as error:
-        raise ModelError(f"{EMBEDDED}: missing or damaged; install emodetect again") from error
+        raise ModelError(f"{path}: missing or damaged; install emodetect again") from error
 
 
 def import_onnxruntime() -> Any:
@@ -53,7 +57,7 @@ def import_onnxruntime() -> Any:
     return onnxruntime
 
 
-def _load(path: Path) -> onnxruntime.InferenceSession:
+def _load(path: Path, content: bytes) -> onnxruntime.InferenceSession:
     onnxruntime = import_onnxruntime()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = _THREADS
@@ -63,7 +67,6 @@ def _load(path: Path) -> onnxruntime.InferenceSession:
     options.log_severity_level = 4
     # By its name or first bytes a file could pass for another format, which `read_onnx_file` cannot read.
     options.add_session_config_entry("session.load_model_format", "ONNX")
-    content = path.read_bytes() if path == EMBEDDED else read_onnx_file(path)
     if (most := arena_limit(len(content))) is not None:
         _limit_arena(onnxruntime, most)
         options.add_session_config_entry("session.use_env_allocators", "1")

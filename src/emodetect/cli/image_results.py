@@ -20,7 +20,7 @@ from typing_extensions import Self, override
 from emodetect.cli.messages import show
 from emodetect.cli.standard_streams import STANDARD_OUTPUT
 from emodetect.system.output_files import append_whole
-from emodetect.text.printable import csv_cell, one_line, width
+from emodetect.text.printable import csv_cell, printable, width
 
 if TYPE_CHECKING:
     from rich.console import JustifyMethod
@@ -194,7 +194,7 @@ def _as_csv(rows: Iterable[Sequence[Any]]) -> str:
 def _print_table(records: Sequence[Record]) -> None:
     from rich.table import Table
 
-    from emodetect.cli.table import cell, show_table
+    from emodetect.cli.table import cell, name_cell, show_table
 
     # What is not there is no photo; it was said on standard error.
     rows = [row for record in records if os.path.isfile(record["path"]) for row in _rows(record)]
@@ -211,7 +211,7 @@ def _print_table(records: Sequence[Record]) -> None:
         is_folded = header in ("photo", "emotion")
         table.add_column(header, justify=justify, style=style, no_wrap=not is_folded, overflow="fold")
     for row in rows:
-        cells = [cell(text) for text in row[: len(shown)]]
+        cells = [name_cell(row[0]), *(cell(text) for text in row[1 : len(shown)])]
         if not row[3]:
             cells[2].stylize("dim")
         table.add_row(*cells)
@@ -222,7 +222,7 @@ def _print_table(records: Sequence[Record]) -> None:
 
 def _rows(record: Record) -> list[list[str]]:
     """What the table shows of a photo, a row a face."""
-    name, faces = one_line(record["path"]), record.get("faces", [])
+    name, faces = printable(record["path"]), record.get("faces", [])
     if not faces:
         return [[name, "", "cannot be read" if "error" in record else "no face found", "", ""]]
     rows = []

@@ -61,6 +61,8 @@ def pipeline_options(defaults: PipelineSettings) -> Callable[[Function], Functio
         ) -> Any:
             if detector == "none":
                 refuse_options("cascade", "scale_factor", "min_neighbors", "min_face", "verify", beside="--detector none")
+            if detector == "blazeface":
+                refuse_options("cascade", "scale_factor", "min_neighbors", beside="--detector blazeface")
             settings = replace(
                 defaults,
                 backend=backend,
@@ -108,7 +110,8 @@ def detector_option(function: Function) -> Function:
     """``--detector``."""
     option = click.option(
         "--detector", type=click.Choice(DETECTORS), default=DetectorSettings.name, show_default=True,
-        help="What finds faces: haar, a cascade; none takes each whole picture for one face, as for cropped faces.",
+        help="What finds faces: haar, a cascade; blazeface, a network, which finds tilted and turned faces as well; none takes "
+             "each whole picture for one face, as for cropped faces.",
     )  # fmt: skip
     return option(function)
 
@@ -286,7 +289,7 @@ def anonymize_option(function: Function) -> Function:
     """``--anonymize``."""
     option = click.option(
         "--anonymize", type=click.Choice(["blur", "box"]),
-        help="Hide every face in the pictures that are saved, under a patch of a few blurred colours or a gray box.",
+        help="Hide every face in the pictures that are saved, under a patch of a few blurred colors or a gray box.",
     )  # fmt: skip
     return option(function)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from emodetect.cli.messages import show
-from emodetect.text.printable import one_line, width
+from emodetect.text.printable import one_line, printable, width
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -28,7 +28,7 @@ _STYLES = {"ok": "green", "warning": "yellow", "fault": "bold red", "missing": "
 
 
 def print_table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print rows of texts; on a terminal the last column is folded, and states such as "fault" are coloured."""
+    """Print rows of texts; on a terminal the last column is folded, and states such as "fault" are colored."""
     texts = [[one_line(cell) for cell in row] for row in rows]
     widths = [max(map(width, column)) for column in zip(headers, *texts, strict=True)]
     if not sys.stdout.isatty():
@@ -74,6 +74,13 @@ def cell(text: str, style: str = "") -> Text:
     from rich.text import Text
 
     return Text(one_line(text), style)
+
+
+def name_cell(name: str) -> Text:
+    """A file's name in a table of Rich's: on one line, but otherwise whole, so that names can be told apart."""
+    from rich.text import Text
+
+    return Text(printable(name))
 
 
 def show_table(table: Table) -> None:

@@ -36,6 +36,7 @@ _EXAMINATIONS = (
     _Examination("FFmpeg", files.check_ffmpeg),
     _Examination("cascade", files.check_cascade),
     _Examination("network", files.check_network),
+    _Examination("face network", files.check_face_network),
     _Examination("ONNX Runtime", onnx_runtime.check_runtime),
     _Examination("speed", onnx_runtime.check_speed, needs_opencv=True),
     _Examination("Keras", keras.check_keras),

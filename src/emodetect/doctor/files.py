@@ -29,6 +29,13 @@ def check_network() -> Iterator[Check]:
     yield _checked("network", EMBEDDED)
 
 
+def check_face_network() -> Iterator[Check]:
+    """Whether the network that finds faces is undamaged."""
+    from emodetect.faces.models import BLAZEFACE
+
+    yield _checked("face network", BLAZEFACE)
+
+
 def check_ffmpeg() -> Iterator[Check]:
     """Whether FFmpeg, which reads and writes clips, can be used."""
     try:

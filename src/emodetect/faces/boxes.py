@@ -38,7 +38,7 @@ def without_nested(detections: Sequence[Detection]) -> list[Detection]:
     """The surest first; of boxes that lie in each other only the surest."""
     # OpenCV's threads finish in any order: between equals the place decides.
     found = sorted(
-        detections, key=lambda detection: (-detection.neighbors, detection.box.x, detection.box.y, detection.box.width)
+        detections, key=lambda detection: (-detection.confidence, detection.box.x, detection.box.y, detection.box.width)
     )
     kept: list[Detection] = []
     for detection in found:

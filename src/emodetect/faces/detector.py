@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from emodetect.errors import UsageError
 from emodetect.text.numbers import MOST_NUMBER, check_number
@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # settings are wanted without other packages, for the options
     from typing_extensions import Self
 
     from emodetect.faces.tracker import FaceTracker
-    from emodetect.types import Box, Detection
+    from emodetect.types import Box, Detection, Image
 
     _Gray: TypeAlias = npt.NDArray[np.uint8]
 
@@ -86,14 +86,16 @@ class DetectorSettings:
         if self.name == "none":
             return "none: each whole picture is taken for one face"
         smallest = f"{self.min_face} of the height" if self.min_face.relative else f"{self.min_face} pixels"
+        if self.name == "blazeface":
+            return f"BlazeFace full range, smallest face {smallest}"
         return (
             f"{self.cascade or 'the cascade that comes with emodetect'}, scale factor {self.scale_factor:g}, "
-            f"{self.min_neighbors} neighbours, smallest face {smallest}"
+            f"{self.min_neighbors} neighbors, smallest face {smallest}"
         )
 
 
 class FaceDetector(Protocol):
-    """Anything that finds faces in a gray picture.
+    """Anything that finds faces in a picture.
 
     Attributes:
         min_face: the smallest face to look for; may be changed at any time, also while another thread is looking.
@@ -102,6 +104,13 @@ class FaceDetector(Protocol):
 
     min_face: MinFace
     is_certain: bool
+
+    def tracker(self) -> FaceTracker:
+        """A new tracker that believes this detector's faces as soon as it should."""
+
+
+class GrayDetector(FaceDetector, Protocol):
+    """Looks at gray pictures, and less closely where faces are known."""
 
     def detect(self, gray: _Gray) -> list[Detection]:
         """Find faces in uint8 (height, width); the surest first."""
@@ -118,5 +127,21 @@ class FaceDetector(Protocol):
     def glance(self, gray: _Gray, known: Sequence[Box]) -> list[Box]:
         """Places in uint8 (height, width), other than the known faces, that are worth a closer look."""
 
-    def tracker(self) -> FaceTracker:
-        """A new tracker that believes this detector's faces as soon as it should."""
+
+@runtime_checkable
+class ColorDetector(FaceDetector, Protocol):
+    """Looks at pictures in color."""
+
+    def detect(self, image: Image) -> list[Detection]:
+        """Find faces in uint8 (height, width, 3) BGR; the surest first."""
+
+    def look(self, image: Image, known: Sequence[Box]) -> list[Detection]:
+        """Find faces in the next frame of a clip, faster than `detect` where that can be.
+
+        Args:
+            image: uint8 (height, width, 3) BGR.
+            known: where faces should be by now.
+
+        Returns:
+            The faces, known and new ones, the surest first.
+        """

@@ -31,6 +31,9 @@ _GLANCE_FACTOR, _GLANCE_NEIGHBORS = 1.2, 1
 _COVERED = 0.7
 """Share of a known face's side that is painted over before a quick look: without eyes and nose nothing of it is found again."""
 
+_SURE = 2
+"""In clips a face is believed at once where so many times the windows that must agree do."""
+
 _Gray = npt.NDArray[np.uint8]
 _Rows = npt.NDArray[np.float64]
 
@@ -39,7 +42,7 @@ class HaarDetector:
     """Scans a picture that is reduced so far that the smallest wanted face just fills the cascade's window.
 
     The reduction saves time and, by smoothing, most false boxes: on the development clip (115 frames of one person
-    among out-of-focus lights; scale factor 1.1, five neighbours) full size gave 30 false boxes, half size 5,
+    among out-of-focus lights; scale factor 1.1, five neighbors) full size gave 30 false boxes, half size 5,
     with 112 and 110 faces found.
 
     Args:
@@ -86,7 +89,7 @@ class HaarDetector:
             return []
         scale, smallest = self._reduction(gray)
         reduced = _resized(gray, scale)
-        return _detections(self._scan(reduced, smallest, self._scale_factor, self._min_neighbors), gray, reduced)
+        return self._detections(self._scan(reduced, smallest, self._scale_factor, self._min_neighbors), gray, reduced)
 
     def detect_near(self, gray: _Gray, boxes: Sequence[Box], margin: float) -> list[Detection]:
         """Like `detect`, but only near these boxes and their sizes, which costs a tenth.
@@ -105,9 +108,9 @@ class HaarDetector:
             reduced = _resized(region, scale)
             low, high = (max(smallest, round(scale * share * max(box.width, box.height))) for share in _SIZES)
             rows = self._scan(reduced, low, self._scale_factor, self._min_neighbors, high)
-            for detection in _detections(rows, region, reduced):
+            for detection in self._detections(rows, region, reduced):
                 x, y = detection.box.x + around.x, detection.box.y + around.y
-                found.append(Detection(replace(detection.box, x=x, y=y), detection.neighbors))
+                found.append(replace(detection, box=replace(detection.box, x=x, y=y)))
         return without_nested(found)
 
     def glance(self, gray: _Gray, known: Sequence[Box]) -> list[Box]:
@@ -125,11 +128,11 @@ class HaarDetector:
             top, bottom = (max(0, round(scale * (box.y + share * box.height))) for share in (margin, 1 - margin))
             reduced[top:bottom, left:right] = cv2.mean(reduced[top:bottom, left:right])[0]
         rows = self._scan(reduced, smallest, max(self._scale_factor, _GLANCE_FACTOR), _GLANCE_NEIGHBORS)
-        return [detection.box for detection in _detections(rows, gray, reduced)]
+        return [detection.box for detection in self._detections(rows, gray, reduced)]
 
     def tracker(self) -> FaceTracker:
         """A tracker that believes a face which is found twice, or by twice as many windows as must agree."""
-        return FaceTracker(confirm=2 * self._min_neighbors)
+        return FaceTracker()
 
     def _reduction(self, gray: _Gray) -> tuple[float, int]:
         """How far the picture is reduced, and the side of the smallest face then, pixels."""
@@ -138,7 +141,7 @@ class HaarDetector:
         return scale, max(WINDOW, math.floor(smallest * scale))
 
     def _scan(self, picture: _Gray, smallest: int, factor: float, neighbors: int, largest: int = 0) -> _Rows:
-        """Faces with sides from smallest to largest (0: any): float64 (n, 5) of x, y, width, height, neighbours."""
+        """Faces with sides from smallest to largest (0: any): float64 (n, 5) of x, y, width, height, neighbors."""
         if min(picture.shape) < smallest:
             return np.empty((0, 5))
         # A classifier keeps what it is at in itself. Each thread that scans has one of its own meanwhile; a lock would let three
@@ -154,6 +157,16 @@ class HaarDetector:
         finally:
             self._idle.append(cascade)
         return np.column_stack([np.reshape(boxes, (-1, 4)), np.reshape(counts, -1)]).astype(np.float64)
+
+    def _detections(self, rows: _Rows, gray: _Gray, reduced: _Gray) -> list[Detection]:
+        """Faces of a reduced picture in pixels of the picture itself; of nested boxes only the surest."""
+        height, width = gray.shape
+        across, down = width / reduced.shape[1], height / reduced.shape[0]
+        found = []
+        for x, y, w, h, neighbors in rows * (across, down, across, down, 1):
+            box = Box(round(float(x)), round(float(y)), round(float(w)), round(float(h)))
+            found.append(Detection(box.clipped(width, height), float(neighbors) / (_SURE * self._min_neighbors)))
+        return without_nested(found)
 
 
 def _own_cascade() -> cv2.CascadeClassifier:
@@ -175,14 +188,3 @@ def _resized(gray: _Gray, scale: float) -> _Gray:
     if size == (width, height):
         return gray
     return np.asarray(cv2.resize(gray, size, interpolation=cv2.INTER_AREA), np.uint8)
-
-
-def _detections(rows: _Rows, gray: _Gray, reduced: _Gray) -> list[Detection]:
-    """Faces of a reduced picture in pixels of the picture itself; of nested boxes only the surest."""
-    height, width = gray.shape
-    across, down = width / reduced.shape[1], height / reduced.shape[0]
-    found = []
-    for x, y, w, h, neighbors in rows * (across, down, across, down, 1):
-        box = Box(round(float(x)), round(float(y)), round(float(w)), round(float(h)))
-        found.append(Detection(box.clipped(width, height), int(neighbors)))
-    return without_nested(found)

@@ -7,6 +7,7 @@ import threading
 import cv2
 import numpy as np
 
+from emodetect.faces.blazeface import BlazeFaceDetector
 from emodetect.faces.detector import WINDOW, MinFace
 from emodetect.faces.haar import HaarDetector
 from emodetect.types import Box, Frame, FrameResult, Image
@@ -16,10 +17,15 @@ _FACTOR, _NEIGHBORS = 1.2, 3
 
 
 class HiddenFaces:
-    """All places of a frame in which there may be a face, down to the smallest that the cascade sees; safe in several threads."""
+    """All places of a frame in which there may be a face, found by the cascade or the network, from 24 pixels on.
+
+    Safe to share among threads.
+    """
 
     def __init__(self) -> None:
-        self._detector = HaarDetector(scale_factor=_FACTOR, min_neighbors=_NEIGHBORS, min_face=MinFace(WINDOW, relative=False))
+        smallest = MinFace(WINDOW, relative=False)
+        self._cascade = HaarDetector(scale_factor=_FACTOR, min_neighbors=_NEIGHBORS, min_face=smallest)
+        self._network = BlazeFaceDetector(min_face=smallest)
         self._lock = threading.Lock()
         self._last: tuple[Image | None, tuple[Box, ...]] = None, ()
 
@@ -28,5 +34,6 @@ class HiddenFaces:
         with self._lock:
             if self._last[0] is not frame.image:  # several outputs hide the same faces
                 gray = np.asarray(cv2.cvtColor(frame.image, cv2.COLOR_BGR2GRAY), np.uint8)
-                self._last = frame.image, tuple(detection.box for detection in self._detector.detect(gray))
+                found = [*self._cascade.detect(gray), *self._network.detect(frame.image)]
+                self._last = frame.image, tuple(detection.box for detection in found)
             return (*result.seen, *(reading.box for reading in result.readings), *self._last[1])

@@ -6,12 +6,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import cv2
-import numpy as np
-
 from emodetect.errors import UsageError
 from emodetect.faces.boxes import crop, intersection_over_union
-from emodetect.faces.detector import FaceDetector, MinFace
+from emodetect.faces.detector import ColorDetector, GrayDetector, MinFace
 from emodetect.faces.region import Region
 from emodetect.faces.search import SCAN_EVERY, FaceSearch
 from emodetect.faces.tracker import SAME_FACE, FaceTracker, Outlook, Place, Standing
@@ -55,7 +52,7 @@ class FaceLocator:
 
     def __init__(
         self,
-        detector: FaceDetector,
+        detector: GrayDetector | ColorDetector,
         *,
         verifier: FaceVerifier | None = None,
         tracker: FaceTracker | None = None,
@@ -143,10 +140,7 @@ class FaceLocator:
             faces = tracker.faces(frame.timestamp, (width, height))
             watch.lap("track")
             return Sighting(faces, _boxes(places))
-        gray = np.asarray(cv2.cvtColor(frame.image, cv2.COLOR_BGR2GRAY), np.uint8)
-        watch.lap("gray")
-        detections = search.find(gray, frame.timestamp, places)
-        watch.lap("find")
+        detections = search.find(frame.image, frame.timestamp, places, watch)
         found = _boxes(detections)
         if self._verifier is not None:
             detections = _verified(frame.image, detections, places, self._verifier)

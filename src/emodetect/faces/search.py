@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
 from emodetect.faces.boxes import intersection_over_union, without_nested
-from emodetect.faces.detector import FaceDetector
+from emodetect.faces.detector import ColorDetector, GrayDetector
 from emodetect.faces.template import FaceTemplate
 from emodetect.faces.tracker import SAME_FACE, Place, Standing
-from emodetect.types import Box, Detection
+from emodetect.stopwatch import Stopwatch
+from emodetect.types import Box, Detection, Image
 
 SCAN_EVERY = 0.5
 """Seconds between two scans of the whole picture: how late a face may be found that comes while others are known."""
@@ -54,7 +56,7 @@ class FaceSearch:
         full_scans: how often the whole picture was scanned.
     """
 
-    def __init__(self, detector: FaceDetector, *, every: float = SCAN_EVERY) -> None:
+    def __init__(self, detector: GrayDetector | ColorDetector, *, every: float = SCAN_EVERY) -> None:
         self._detector, self._every = detector, 0.0 if detector.is_certain else every
         self.full_scans = 0
         self.clear()
@@ -80,32 +82,58 @@ class FaceSearch:
             for place in places
         )
 
-    def find(self, gray: npt.NDArray[np.uint8], timestamp: float, places: Sequence[Place] = ()) -> list[Detection]:
-        """Find faces in uint8 (height, width); the surest first.
+    def find(
+        self, image: Image, timestamp: float, places: Sequence[Place] = (), watch: Stopwatch | None = None
+    ) -> list[Detection]:
+        """Find faces in uint8 (height, width, 3) BGR; the surest first.
 
         Args:
-            gray: the picture.
+            image: the picture.
             timestamp: its time, seconds, not before the last one's.
             places: where faces should be by now.
+            watch: gets the laps "gray", if that was needed, and "find".
         """
+        watch = watch or Stopwatch()
+        if isinstance(self._detector, ColorDetector):
+            found = self._look(self._detector, image, timestamp, places)
+        else:
+            gray = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
+            watch.lap("gray")
+            found = self._find(self._detector, gray, timestamp, places)
+        watch.lap("find")
+        return found
+
+    def _look(self, detector: ColorDetector, image: Image, timestamp: float, places: Sequence[Place]) -> list[Detection]:
+        """With a detector whose looks cost little, however many faces there are."""
+        self._looked = timestamp
+        if timestamp - self._scanned < self._every:
+            return detector.look(image, [place.box for place in places if place.standing is not Standing.REMEMBERED])
+        self._scanned = timestamp
+        self.full_scans += 1
+        return detector.detect(image)
+
+    def _find(
+        self, detector: GrayDetector, gray: npt.NDArray[np.uint8], timestamp: float, places: Sequence[Place]
+    ) -> list[Detection]:
+        """With a detector whose looks cost much."""
         if not self._every:
             self.full_scans += 1
-            return self._detector.detect(gray)
+            return detector.detect(gray)
         reach = _SURPRISE * (timestamp - self._looked)
         margin, reach = min(_MARGINS[0] + reach, _MARGINS[1]), min(reach, _MARGINS[1])
         self._looked = timestamp
         self._forget(places)
         followed = self._follow(gray, timestamp, places, reach, _DETECT_EVERY)
         others = [place for place in places if place not in followed]
-        found = self._detector.detect_near(gray, [place.box for place in others], margin)
+        found = detector.detect_near(gray, [place.box for place in others], margin)
         missed = self._remember(gray, timestamp, others, found)
         followed |= self._follow(gray, timestamp, missed, reach, _FOLLOW_FOR)
         found = [*followed.values(), *found]
         if self._is_scan_due(timestamp, places) or _is_any_lost(places, found):
             self._scanned = timestamp
             self.full_scans += 1
-            fresh = self._detector.glance(gray, [detection.box for detection in found])
-            found = without_nested([*found, *self._detector.detect_near(gray, fresh, _MARGINS[0])])
+            fresh = detector.glance(gray, [detection.box for detection in found])
+            found = without_nested([*found, *detector.detect_near(gray, fresh, _MARGINS[0])])
         return found
 
     def _forget(self, places: Sequence[Place]) -> None:
@@ -123,7 +151,7 @@ class FaceSearch:
                 found, template = self._templates[place.number]
                 box = template.find(gray, place.box, reach) if timestamp - found < seconds else None
                 if box is not None:
-                    followed[place] = Detection(box, neighbors=1)
+                    followed[place] = Detection(box, confidence=0)
         return followed
 
     def _remember(

@@ -23,7 +23,7 @@ _MOST_STEPS = 2
 _LARGEST = 1 + _MOST_STEPS * _STEP
 
 _ALIKE = 0.8
-"""Normalised correlation from which on it is the same face; below it the cascade should look again."""
+"""Normalized correlation from which on it is the same face; below it the cascade should look again."""
 
 _PLAIN = 4.0
 """Standard deviation of gray levels below which there is nothing to know a face by again."""
@@ -108,7 +108,7 @@ class FaceTemplate:
 
 
 def _summit(values: npt.NDArray[np.float32], highest: int) -> float:
-    """Where between the samples the top is, from the highest one, by the parabola through it and its neighbours."""
+    """Where between the samples the top is, from the highest one, by the parabola through it and its neighbors."""
     if not 0 < highest < len(values) - 1:
         return 0.0
     before, top, after = (float(value) for value in values[highest - 1 : highest + 2])

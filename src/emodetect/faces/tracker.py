@@ -18,6 +18,9 @@ SAME_FACE = 0.3
 _COAST = 0.15
 """Seconds for which a face that is not looked for, or not found, is taken to move on as it did."""
 
+_BELIEVED = 1 - 1e-6
+"""The confidence, summed over consecutive looks, from which on a new face is shown."""
+
 _INSIDE = 0.6
 """Share of the smaller of two boxes that lies in the other from which a new box is part of a known face."""
 
@@ -57,31 +60,31 @@ class Place:
 
 @dataclass
 class Track:
-    """One face over time: its centre x, y and size when it was last seen, pixels, and the centre's speed, pixels a second."""
+    """One face over time: its center x, y and size when it was last seen, pixels, and the center's speed, pixels a second."""
 
     x: float
     y: float
     width: float
     height: float
     seen: float
-    evidence: int
+    evidence: float
     number: int | None = None
     speed_x: float = 0.0
     speed_y: float = 0.0
 
     @classmethod
-    def of(cls, box: Box, seen: float, evidence: int = 0, number: int | None = None) -> Track:
+    def of(cls, box: Box, seen: float, evidence: float = 0, number: int | None = None) -> Track:
         """A face that was found in this box."""
         return cls(box.x + box.width / 2, box.y + box.height / 2, box.width, box.height, seen, evidence, number)
 
-    def centre(self, timestamp: float) -> tuple[float, float]:
+    def center(self, timestamp: float) -> tuple[float, float]:
         """Where it should be by now; after some time without a sight it stays."""
         elapsed = min(max(0.0, timestamp - self.seen), _COAST)
         return self.x + self.speed_x * elapsed, self.y + self.speed_y * elapsed
 
     def box(self, timestamp: float) -> Box:
         """The box round it there, whole pixels."""
-        x, y = self.centre(timestamp)
+        x, y = self.center(timestamp)
         return Box(round(x - self.width / 2), round(y - self.height / 2), round(self.width), round(self.height))
 
 
@@ -105,14 +108,13 @@ class Outlook:
 class FaceTracker:
     """Assigns detections to known faces by overlap (Hungarian method, as in SORT, Bewley et al. 2016).
 
-    A detector that is sometimes wrong needs two thresholds: a face is believed once the windows that agreed on it, summed
-    over consecutive frames, reach ``confirm``; after that any detection keeps it. A false box seldom comes twice.
+    A detector that is sometimes wrong needs two thresholds: a face is believed once the detector's confidence,
+    summed over consecutive frames, reaches 1; after that any detection keeps it. A false box seldom comes twice.
 
     Args:
-        confirm: neighbours, summed over frames, from which a new face is shown.
         hold: seconds that a face is still shown, where it was last, while the detector does not see it.
         forget: seconds after which a face that is not seen loses its number.
-        settle_position: time constant of the smoothing of the centre, seconds.
+        settle_position: time constant of the smoothing of the center, seconds.
         settle_speed: time constant of the smoothing of the speed, seconds.
         settle_size: time constant of the smoothing of the size, which a cascade finds less exactly, seconds.
     """
@@ -120,7 +122,6 @@ class FaceTracker:
     def __init__(
         self,
         *,
-        confirm: int = 10,
         hold: float = 0.25,
         forget: float = 1.0,
         settle_position: float = 0.02,
@@ -131,7 +132,7 @@ class FaceTracker:
         from scipy.optimize import linear_sum_assignment
 
         self._assign = linear_sum_assignment
-        self._confirm, self._hold, self._forget = confirm, hold, forget
+        self._hold, self._forget = hold, forget
         self._settle_position, self._settle_speed, self._settle_size = settle_position, settle_speed, settle_size
         self._tracks: list[Track] = []
         self._looked = 0.0
@@ -152,7 +153,7 @@ class FaceTracker:
                 self._start(detection, timestamp)
         self._tracks = [track for track in self._tracks if self._is_alive(track, timestamp)]
         for track in self._tracks:
-            if track.number is None and track.evidence >= self._confirm:
+            if track.number is None and track.evidence >= _BELIEVED:
                 track.number = self._next_number
                 self._next_number += 1
         return self.faces(timestamp, size)
@@ -214,7 +215,7 @@ class FaceTracker:
         return bool((intersection_over_smaller(known, [detection.box]) > _INSIDE).any())
 
     def _start(self, detection: Detection, timestamp: float) -> None:
-        self._tracks.append(Track.of(detection.box, timestamp, detection.neighbors))
+        self._tracks.append(Track.of(detection.box, timestamp, detection.confidence))
 
     def _move(self, track: Track, detection: Detection, timestamp: float) -> None:
         elapsed = max(0.0, timestamp - track.seen)
@@ -222,7 +223,7 @@ class FaceTracker:
         speed = 1 - math.exp(-elapsed / self._settle_speed)
         size = 1 - math.exp(-elapsed / self._settle_size)
         box = detection.box
-        x, y = track.centre(timestamp)
+        x, y = track.center(timestamp)
         x += position * (box.x + box.width / 2 - x)
         y += position * (box.y + box.height / 2 - y)
         if elapsed > 0:
@@ -231,10 +232,10 @@ class FaceTracker:
         track.x, track.y = x, y
         track.width += size * (box.width - track.width)
         track.height += size * (box.height - track.height)
-        track.evidence += detection.neighbors
+        track.evidence += detection.confidence
         track.seen = timestamp
 
     def _is_alive(self, track: Track, timestamp: float) -> bool:
         if track.number is None:
-            return track.seen == timestamp or track.evidence >= self._confirm
+            return track.seen == timestamp or track.evidence >= _BELIEVED
         return timestamp - track.seen <= self._forget

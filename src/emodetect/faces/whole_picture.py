@@ -35,7 +35,7 @@ class WholePicture:
     def detect(self, gray: npt.NDArray[np.uint8]) -> list[Detection]:
         """The whole of a picture, uint8 (height, width)."""
         height, width = gray.shape
-        return [Detection(Box(0, 0, width, height), neighbors=1)]
+        return [Detection(Box(0, 0, width, height), confidence=1)]
 
     def detect_near(self, gray: npt.NDArray[np.uint8], boxes: Sequence[Box], margin: float) -> list[Detection]:
         """As `detect`, wherever one looks."""

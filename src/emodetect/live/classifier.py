@@ -111,7 +111,7 @@ class Classifier:
         """Switch to the next backend.
 
         The active backend keeps classifying until the next one is loaded, and stays if that cannot be loaded. A backend that is
-        still being loaded is cancelled.
+        still being loaded is canceled.
         """
         active = self._active.position if self._active else None
         count = len(self._choices)
@@ -197,7 +197,7 @@ class Classifier:
         self.classified += 1
 
     def close(self) -> None:
-        """Stop the thread. A call that does not return is cancelled where the backend can do that, and left behind otherwise."""
+        """Stop the thread. A call that does not return is canceled where the backend can do that, and left behind otherwise."""
         with self._changing:
             self._stopping.set()
             pending = self._pending

@@ -1,4 +1,4 @@
-"""FFmpeg's options inside OpenCV, which looks for them in the environment."""
+"""Options of the FFmpeg inside OpenCV, which reads them from the environment."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ import threading
 from collections.abc import Iterator
 
 OPTIONS_VARIABLE = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
-"""The variable; what the user has set there is kept."""
+"""The environment variable; the user's options in it are kept."""
 
 
 class _CaptureOptions:
-    """FFmpeg's options for captures that are opened.
+    """Sets FFmpeg's options while a capture is opened.
 
     Args:
-        options: what must hold, whatever the user's own options say.
-        usually: what holds where the user has none.
+        options: options that override the user's.
+        usually: options used if the user has set none.
 
-    The variable holds for the whole process: openings with the same options may overlap, others wait for their end.
+    The variable applies to the whole process: captures with the same options may be opened at once, others wait.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Encoding pictures as H.264 through FFmpeg in a process of its own."""
+"""Encoding pictures as H.264 with FFmpeg in a child process."""
 
 from __future__ import annotations
 
@@ -27,26 +27,26 @@ from emodetect.types import Image
 _log = logging.getLogger(__name__)
 
 _FRAGMENT_SECONDS = 1.0
-"""What of a recording may be missing at its end when the process is killed, beside what the encoder still holds."""
+"""Seconds that may be missing at the end of a recording if the process is killed, besides the encoder's own delay."""
 
 _MOST_SILENCE = 600.0
-"""Seconds of silence after sound that ends before the pictures do: for players that would stop there. They are limited, since
+"""Seconds of silence at most after sound that ends before the pictures, since some players would stop there. Limited, since
 pictures may last for days."""
 
 
 class VideoEncoder:
-    """Encodes pictures as H.264, yuv420p, which browsers and phones play.
+    """Encodes pictures as H.264, yuv420p, which browsers and phones can play.
 
-    Nothing is rescaled; an odd width or height, which yuv420p cannot have, is padded by one row or column. The file is
-    written in fragments, which can be played up to the last one whatever happens, and put in order when it is finished.
+    Pictures are not scaled; an odd width or height, which yuv420p does not allow, is padded by one row or column. The file is
+    written in fragments, so that it is playable up to the last one at any time, and rewritten with an index when it is closed.
 
     Args:
-        path: where to.
+        path: file to write.
         size: width and height of every picture, pixels.
-        frames_per_second: the rate; the average one where the pictures come with times.
-        sound_from: a media file whose first sound track is taken along, if it has one. It is added when the file is finished, cut
-            where the pictures end, or filled up with silence for ten minutes at most.
-        sound_start: where in it the pictures begin, seconds.
+        frames_per_second: the rate; the average rate if the pictures have times.
+        sound_from: a media file whose sound track is copied, if it has one. It is added when the file is closed, cut at the end
+            of the pictures, or padded with silence for ten minutes at most.
+        sound_start: time in that file at which the pictures begin, seconds.
         overwrite: whether an existing file may be replaced.
 
     Raises:
@@ -59,16 +59,16 @@ class VideoEncoder:
         size: tuple[int, int],
         frames_per_second: float,
         *,
-        sound_from: Path | None = None,
+        sound_from: Path | MediaFile | None = None,
         sound_start: float = 0.0,
         overwrite: bool = False,
     ) -> None:
         self._path, self._size = path, size
         ffmpeg = ffmpeg_program()
         self._sound = None if sound_from is None else _open_sound(sound_from, sound_start)
-        # FFmpeg would follow a link and replace whatever is there; here the file is made, and only then handed over.
+        # FFmpeg would follow a link and replace its target. So the file is created here and passed as a descriptor.
         self._file = open_output(path, overwrite=overwrite)
-        self._rate = max(Fraction(frames_per_second).limit_denominator(1001), Fraction(1, 1001))  # never 0: a picture has an end
+        self._rate = max(Fraction(frames_per_second).limit_denominator(1001), Fraction(1, 1001))  # never 0: pictures last
         self._timestamp: float | None = None
         self._begin = self._length = 0.0
         # fmt: off
@@ -76,7 +76,7 @@ class VideoEncoder:
             ffmpeg, "-y", "-loglevel", "error", "-nostdin",
             "-f", "matroska", "-probesize", "32", "-analyzeduration", "0", "-i", "pipe:0",
         ]
-        # Without accurate rounding gray comes out darker and a little green.
+        # Without accurate rounding, gray becomes darker and slightly green.
         command += [
             "-sws_flags", "bicubic+accurate_rnd+full_chroma_int",
             "-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2", "-c:v", "libx264", "-preset", "veryfast", "-crf", "20",
@@ -91,7 +91,7 @@ class VideoEncoder:
         # fmt: on
         try:
             self._messages = tempfile.TemporaryFile()
-            # When this process is killed, it still writes what it holds, and ends.
+            # If this process is killed, FFmpeg still writes its buffered pictures, and ends.
             self._process = start_child(
                 command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=self._messages, last_signal=signal.SIGTERM
             )
@@ -104,12 +104,11 @@ class VideoEncoder:
         """Add a picture.
 
         Args:
-            image: uint8 (height, width, 3) BGR of the size announced.
-            timestamp: from when on it is shown, seconds; one picture's length after the one before it if not given, or not
-                later.
+            image: uint8 (height, width, 3) BGR of the announced size.
+            timestamp: time at which it is shown first, seconds; one frame after the previous one if not given, or not later.
 
         Raises:
-            OutputError: FFmpeg has ended, for instance because the disk is full, or the file was deleted.
+            OutputError: FFmpeg has ended, for example because the disk is full, or the file was deleted.
         """
         height, width = image.shape[:2]
         if (width, height) != self._size:
@@ -153,7 +152,7 @@ class VideoEncoder:
                 raise OutputError(f"{self._path}: cannot be written ({reason})")
             _finish(self._path, self._file, self._length, self._sound)
         finally:
-            os.close(self._file)  # not before: it keeps other runs from writing there
+            os.close(self._file)  # only now: the lock on it excludes other runs
             if self._sound is not None:
                 self._sound.file.close()
 
@@ -166,12 +165,12 @@ class VideoEncoder:
 
 @dataclass(frozen=True)
 class _Sound:
-    """Sound that is taken along.
+    """Sound to copy.
 
     Attributes:
-        file: what it is in.
-        start: where in it the pictures begin, seconds.
-        delay: how long after the pictures it begins, seconds; 0 if it does not.
+        file: the media file.
+        start: time in the file at which the pictures begin, seconds.
+        delay: seconds from the start of the pictures to that of the sound; 0 if the sound does not start later.
     """
 
     file: MediaFile
@@ -179,12 +178,12 @@ class _Sound:
     delay: float
 
 
-def _open_sound(path: Path, start: float) -> _Sound | None:
-    """Open a file for its sound; None where it has none or is gone."""
-    if not os.path.isfile(path):  # a pipe can be read only once
+def _open_sound(media: Path | MediaFile, start: float) -> _Sound | None:
+    """Open a file for its sound; None if it has none or no longer exists."""
+    if not (media.is_regular if isinstance(media, MediaFile) else media.is_file()):  # a pipe can be read only once
         return None
     try:
-        file = MediaFile(path)
+        file = MediaFile(media)
     except SourceError:
         return None
     first = first_sound(file)
@@ -195,9 +194,9 @@ def _open_sound(path: Path, start: float) -> _Sound | None:
 
 
 def _finish(path: Path, descriptor: int, seconds: float, sound: _Sound | None) -> None:
-    """Add the sound, and make of a fragmented MP4 file one with a single index at its start, which more players can seek in.
+    """Add the sound, and rewrite a fragmented MP4 file with a single index at its start, which more players can seek in.
 
-    Where there is no room for a second file, the first one stays: it plays as well, but without sound.
+    If there is no room for a second file, the first one is kept: it is playable, but has no sound.
     """
     if sound is not None:
         with sound.file:
@@ -218,7 +217,7 @@ def _finish(path: Path, descriptor: int, seconds: float, sound: _Sound | None) -
 
 
 def _rewrite(path: Path, descriptor: int, seconds: float, sound: _Sound | None) -> None:
-    """Write a clip anew without encoding its pictures again.
+    """Rewrite a clip without encoding its pictures again.
 
     Raises:
         OutputError: it cannot be written; the file is as it was.
@@ -226,7 +225,7 @@ def _rewrite(path: Path, descriptor: int, seconds: float, sound: _Sound | None) 
     command = [ffmpeg_program(), "-y", "-loglevel", "error", "-nostdin", "-i", f"file:{path.absolute()}"]
     if sound is not None:
         command += sound.file.input(*(["-ss", f"{sound.start:.6f}"] if sound.start else []))
-        # Said and not left to its times: FFmpeg would count those of a transport stream from where the sound starts.
+        # Explicit offset: FFmpeg would count the times of a transport stream from the start of its sound.
         late = f"asetpts=PTS-STARTPTS+{sound.delay:.6f}/TB," if sound.delay else ""
         command += ["-af", f"{late}apad=pad_dur={_MOST_SILENCE:g}"]
         command += ["-map", f"1:a:{sound.file.sound_track}", "-c:a", "aac"]
@@ -247,8 +246,8 @@ def _rewrite(path: Path, descriptor: int, seconds: float, sound: _Sound | None) 
 
 
 def _reason(messages: bytes, path: Path) -> str:
-    """Why FFmpeg failed, from what it said while it wrote to a file."""
+    """Why FFmpeg failed, from its messages while it wrote to a file."""
     lines = messages.decode(errors="replace").strip().splitlines()
-    # "[out#0/mp4 @ 0x55d0c8] Error closing file: No space left on device", of which the end says why.
+    # "[out#0/mp4 @ 0x55d0c8] Error closing file: No space left on device": the reason is at the end.
     reason = lines[-1].replace(str(path.absolute()), "").strip(": ").rpartition(": ")[2] if lines else "FFmpeg failed"
     return reason[:160]

@@ -1,4 +1,4 @@
-"""FFmpeg, the program that clips are read and written with; the package imageio-ffmpeg brings it along."""
+"""Finding FFmpeg, the program that reads and writes clips. The package imageio-ffmpeg contains it."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from emodetect.system.child_processes import run_child
 from emodetect.system.install_hints import FFMPEG_CURE
 
 VARIABLE = "IMAGEIO_FFMPEG_EXE"
-"""The environment variable by which imageio-ffmpeg lets users name another FFmpeg."""
+"""The environment variable that names another FFmpeg, as defined by imageio-ffmpeg."""
 
 OLDEST = (5, 1)
-"""The oldest version of FFmpeg that has the options that are used."""
+"""The oldest version of FFmpeg that has all options in use."""
 
 _OLDEST_LIBAVFORMAT = (59, 27)
-"""The same for builds between releases, which have no version number of their own."""
+"""The same for builds between releases, which have no version number: the version of libavformat."""
 
 _VERSION_SECONDS = 10.0
-"""How long FFmpeg may take to say its version. It takes 0.03 s."""
+"""Seconds that FFmpeg may take to print its version. It usually takes 0.03 s."""
 
 
 @dataclass(frozen=True)
 class FFmpeg:
-    """A program that can be used.
+    """A usable FFmpeg program.
 
     Attributes:
         program: its path or name.
-        version: what it calls its version.
-        refused: why the program that the variable names is not used, as a clause; empty if it is, or if none is named.
+        version: its version, as it prints it.
+        refused: a clause that says why the program named by the variable is not used; empty if it is used, or none is named.
     """
 
     program: str
@@ -43,7 +43,7 @@ class FFmpeg:
 
 
 def ffmpeg_program() -> str:
-    """Where FFmpeg is; ask before a clip or an output is opened. Warns once if another one was asked for.
+    """Path or name of FFmpeg. Call it before a clip or an output is opened. Warns once if the user named another program.
 
     Raises:
         OutputError: it is missing, too old or cannot be run.
@@ -58,10 +58,10 @@ def ffmpeg_program() -> str:
 
 
 def find_ffmpeg() -> FFmpeg:
-    """The FFmpeg that the variable names, or the packaged one if that cannot be used.
+    """Find the FFmpeg named by the variable, or the packaged one if that cannot be used.
 
     Raises:
-        LookupError: there is none that can be used; says why.
+        LookupError: no FFmpeg can be used; the message says why.
     """
     named, refused = os.environ.get(VARIABLE), ""
     if named:
@@ -80,7 +80,7 @@ def find_ffmpeg() -> FFmpeg:
 
 
 def _packaged() -> str:
-    """The program that imageio-ffmpeg finds by itself: its own, or one of Conda or of the system."""
+    """The program that imageio-ffmpeg finds: its own, or one of Conda or the system."""
     named = os.environ.pop(VARIABLE, None)
     try:
         from imageio_ffmpeg import get_ffmpeg_exe
@@ -97,7 +97,7 @@ def _packaged() -> str:
 
 @functools.cache
 def _examined(program: str) -> tuple[str, str]:
-    """What a program calls its version, and why it cannot be used, as a clause; empty if it can."""
+    """Version of a program, and a clause that says why it cannot be used; empty if it can."""
     if not shutil.which(program):
         return "", "is no program"
     try:

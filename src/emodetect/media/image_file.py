@@ -1,4 +1,4 @@
-"""A single picture as a file."""
+"""Writing image files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,12 @@ from emodetect.types import Image
 
 
 def write_picture(image: Image, path: Path, *, overwrite: bool = False) -> None:
-    """Save uint8 (height, width, 3) BGR; the name's ending says in which format.
+    """Save an image in the format given by the ending of the name.
+
+    Args:
+        image: uint8 (height, width, 3) BGR.
+        path: file to write.
+        overwrite: whether an existing file may be replaced.
 
     Raises:
         OutputError: the file exists and may not be replaced, or cannot be written.

@@ -1,4 +1,4 @@
-"""Fitting pictures into a size that is not theirs, with black bars."""
+"""Letterboxing: fitting pictures into another size, with black bars."""
 
 from __future__ import annotations
 
@@ -9,7 +9,12 @@ from emodetect.types import Image
 
 
 def letterboxed(image: Image, size: tuple[int, int]) -> Image:
-    """The picture as large as it can be within width and height, in the middle, on black."""
+    """Scale a picture to fit into a size, centered on black.
+
+    Args:
+        image: uint8 (height, width, 3) BGR.
+        size: width and height, pixels.
+    """
     height, width = image.shape[:2]
     if (width, height) == size:
         return image
@@ -22,7 +27,7 @@ def letterboxed(image: Image, size: tuple[int, int]) -> Image:
 
 
 def letterbox_filter(size: tuple[int, int]) -> str:
-    """FFmpeg's filter for the same, which also makes pixels square."""
+    """The same as a filter of FFmpeg, which also makes pixels square."""
     shape, (width, height) = "if(between(sar,1/8,8),sar,1)", size
     square = f"scale='iw*max({shape},1)':'ih/min({shape},1)',setsar=1"
     return f"{square},scale={width}:{height}:force_original_aspect_ratio=decrease,pad={width}:{height}:-1:-1"

@@ -1,6 +1,6 @@
-"""Pictures with their times for FFmpeg's standard input: the few parts of Matroska (RFC 9559) that this takes.
+"""Matroska (RFC 9559) for pictures with times on FFmpeg's standard input; only the parts that this needs.
 
-FFmpeg's plain raw video has no times, so that a clip of a variable rate would get a constant one and run away from its sound.
+FFmpeg's raw video format has no times. A clip with a variable rate would get a constant one and drift from its sound.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ _UNKNOWN_SIZE = b"\x01" + 7 * b"\xff"
 
 
 def head(size: tuple[int, int], frames_per_second: Fraction) -> bytes:
-    """What comes before the first picture.
+    """The bytes before the first picture.
 
     Args:
         size: width and height of every picture, pixels.
@@ -27,13 +27,13 @@ def head(size: tuple[int, int], frames_per_second: Fraction) -> bytes:
 
 
 def picture_head(length: int, timestamp: float) -> bytes:
-    """What comes before each picture.
+    """The bytes before each picture.
 
     Args:
-        length: of the picture itself, bytes; uint8 (height, width, 3) BGR.
-        timestamp: from when on it is shown, seconds.
+        length: of the picture, bytes; uint8 (height, width, 3) BGR.
+        timestamp: time at which it is shown first, seconds.
     """
-    block = b"\x81\x00\x00\x80"  # track 1, at the cluster's time, stands on its own
+    block = b"\x81\x00\x00\x80"  # track 1, at the cluster's time, keyframe
     inside = _number("E7", round(1e6 * timestamp)) + _start("A3", len(block) + length) + block
     return _start("1F43B675", len(inside) + length) + inside
 

@@ -1,9 +1,9 @@
-"""Opening a media file as a file, whatever its name and content.
+"""Opening a media file safely, whatever its name and content.
 
-FFmpeg, also the one inside OpenCV, takes names for addresses: ``concat:a.mp4`` and ``tcp:host:1`` are other things than a file of
-that name, and so is ``a%03d.png``. And some kinds of files name others, which it then reads: playlists, lists of clips,
-descriptions of sessions. Here a file is opened once and handed on by its descriptor, where the system has names for those; FFmpeg
-may use no protocol but that for files, and read no kind of file but containers of video and sound.
+FFmpeg, also the one inside OpenCV, interprets some names: ``concat:a.mp4``, ``tcp:host:1`` and ``a%03d.png`` are not opened as
+files of that name. Some kinds of files name others, which FFmpeg then reads: playlists, lists of clips, session descriptions.
+Therefore a file is opened once here and passed by its descriptor, where the system has names for descriptors. FFmpeg may use the
+protocol for files only, and read containers of video and sound only.
 """
 
 from __future__ import annotations
@@ -34,37 +34,46 @@ _CONTAINERS = (
     "bmp_pipe,dpx_pipe,exr_pipe,gif_pipe,hdr_pipe,j2k_pipe,jpeg_pipe,jpegls_pipe,jpegxl_pipe,jpegxl_anim,pam_pipe,pbm_pipe,"
     "pcx_pipe,pgm_pipe,png_pipe,ppm_pipe,psd_pipe,qoi_pipe,sgi_pipe,sunrast_pipe,tiff_pipe,webp_pipe,xbm_pipe,xpm_pipe"
 )
-"""FFmpeg's names of the kinds of files that hold video, sound or a picture themselves, and never lead to other files."""
+"""FFmpeg's names of the formats that contain video, sound or a picture themselves, and never refer to other files."""
 
 _PLAYLIST_PROTOCOLS = "file,crypto,data"
-"""Playlists of a file may name other files of this machine, but no addresses."""
+"""Protocols for playlists, which may name other files of this machine, but no addresses."""
 
 
 class MediaFile:
-    """A file of video or sound that is opened for FFmpeg and OpenCV; to be closed when they are done.
+    """An open video or sound file for FFmpeg and OpenCV; close it when they are done.
 
     Args:
-        path: the file; also a named pipe, which keeps this waiting until somebody writes to it.
-        playlists: whether it may make FFmpeg read other files; None for what is allowed.
+        media: the file; for a named pipe, opening waits until another process writes to it. Or a file that is open already, to
+            open it again, even if another file has its name now (only on systems with names for descriptors).
+        playlists: whether it may make FFmpeg read other files; None for the setting of the process.
 
     Attributes:
         path: the file.
-        address: what FFmpeg is to open.
-        descriptors: what a child process must inherit so that it can.
+        address: the input that FFmpeg opens.
+        descriptors: file descriptors that a child process must inherit.
         is_regular: whether it can be read more than once.
-        video_track: which of its tracks with pictures is used, from 0.
-        sound_track: the same of those with sound.
+        video_track: the video track in use, from 0.
+        sound_track: the sound track in use, from 0.
 
     Raises:
         SourceError: it is missing, a folder, or cannot be read.
     """
 
-    def __init__(self, path: Path, *, playlists: bool | None = None) -> None:
+    path: Path
+    _descriptor: int
+    _stamp: tuple[int, int]
+
+    def __init__(self, media: Path | MediaFile, *, playlists: bool | None = None) -> None:
         self._playlists = allows_playlists() if playlists is None else playlists
-        if os.path.isdir(path):
+        self.path = path = media.path if isinstance(media, MediaFile) else media
+        if isinstance(media, Path) and os.path.isdir(path):
             raise SourceError(f"{path}: is a folder, not a video")
         try:
-            self._descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+            if isinstance(media, MediaFile):
+                self._descriptor = os.dup(media._descriptor)
+            else:
+                self._descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
         except FileNotFoundError:
             if str(path).isdecimal() or looks_like_address(str(path)):
                 hint = "cameras and streams are for 'emodetect live `source`'"
@@ -74,20 +83,30 @@ class MediaFile:
             raise SourceError(f"{path}: cannot be read ({error.strerror or error})") from error
         except ValueError as error:  # a zero byte
             raise SourceError(f"{path}: is no name of a file ({error})") from error
-        self.path = path
         self.video_track = self.sound_track = 0
+        self._stamp = media._stamp if isinstance(media, MediaFile) else self._content()
         self.is_regular = stat.S_ISREG(os.fstat(self._descriptor).st_mode)
-        # By its name only where there are none of descriptors, and for playlists, whose own names are relative to theirs.
+        # By name only if descriptors have no names, and for playlists, whose entries are relative to their own name.
         self.address = f"file:{os.path.abspath(path)}"
         self.descriptors: tuple[int, ...] = ()
         by_number = f"/proc/self/fd/{self._descriptor}"
         if not self.is_regular:
-            self.address = f"pipe:{self._descriptor}"  # opened again, it would wait for somebody else who writes to it
+            self.address = f"pipe:{self._descriptor}"  # opening it again would wait for another writer
         elif os.path.exists(by_number) and not (self._playlists and _is_unicode(self.address)):
             self.address, self.descriptors = f"file:{by_number}", (self._descriptor,)
 
+    def _content(self) -> tuple[int, int]:
+        """What changes with the content: the size, in bytes, and the time of the last change."""
+        found = os.fstat(self._descriptor)
+        return found.st_size, found.st_mtime_ns
+
+    @property
+    def has_changed(self) -> bool:
+        """Whether something has written to the file since it was opened first."""
+        return self.is_regular and self._content() != self._stamp
+
     def input(self, *options: str) -> list[str]:
-        """FFmpeg's arguments for reading it, with more options before ``-i``."""
+        """FFmpeg's arguments for reading the file, with further options before ``-i``."""
         limits = ["-max_pixels", str(min(max_pixels(), 2**31 - 1))]
         for name, value in self._restrictions().items():
             limits += [f"-{name}", value]
@@ -103,29 +122,29 @@ class MediaFile:
         return re.match(rb"....ftyp(?:hei[cxms]|mif[12]|avif)", start, re.DOTALL) is not None
 
     def map_video(self) -> list[str]:
-        """FFmpeg's arguments for the track with pictures."""
+        """FFmpeg's arguments for selecting the video track."""
         return ["-map", f"0:v:{self.video_track}"]
 
     @contextlib.contextmanager
     def for_opencv(self) -> Iterator[str]:
-        """The address for OpenCV; while this lasts, what it opens is held to the same limits as FFmpeg.
+        """The address for OpenCV. Within the block, OpenCV's FFmpeg has the same restrictions.
 
         Raises:
-            SourceError: OpenCV has no way to open a file of such a name.
+            SourceError: OpenCV cannot open a file of this name.
         """
-        if not _is_unicode(self.address):  # OpenCV crashes at it
+        if not _is_unicode(self.address):  # OpenCV would crash
             raise SourceError(f"{self.path}: cannot be opened by this name, which is not Unicode; rename it")
         with capture_options("|".join(f"{name};{value}" for name, value in self._restrictions().items())):
             yield self.address
 
     def _restrictions(self) -> dict[str, str]:
-        """FFmpeg's options that keep it to the file."""
+        """FFmpeg's options that restrict it to the file."""
         if self._playlists and self.is_regular:
             return {"protocol_whitelist": _PLAYLIST_PROTOCOLS}
         return {"protocol_whitelist": "file" if self.is_regular else "pipe", "format_whitelist": _CONTAINERS}
 
     def close(self) -> None:
-        """Let go of the descriptor; may be called twice."""
+        """Close the descriptor; may be called twice."""
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1

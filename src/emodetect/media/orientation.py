@@ -1,4 +1,4 @@
-"""The eight ways in which a picture can lie in a file, and how it is made upright."""
+"""The eight orientations of a picture in a file, and how it is turned upright."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ import numpy as np
 from emodetect.types import Image
 
 _EXACT = 1.0
-"""Degrees by which a turn may miss a multiple of 90 and still be taken for it."""
+"""Degrees by which a rotation may differ from a multiple of 90 and still count as it."""
 
 
 @dataclass(frozen=True)
 class Orientation:
-    """What makes a stored picture upright: rows and columns are swapped first, then it is mirrored.
+    """The steps that turn a stored picture upright: rows and columns are swapped first, then it is mirrored.
 
     Attributes:
         is_transposed: whether rows become columns.
-        is_mirrored: whether left and right are swapped then.
-        is_flipped: whether top and bottom are swapped then.
+        is_mirrored: whether left and right are then swapped.
+        is_flipped: whether top and bottom are then swapped.
     """
 
     is_transposed: bool = False
@@ -31,10 +31,10 @@ class Orientation:
 
     @classmethod
     def from_exif(cls, number: int) -> Orientation:
-        """The orientation that EXIF and TIFF give this number.
+        """The orientation with this number in EXIF and TIFF.
 
         Raises:
-            ValueError: the number is not one from 1 to 8.
+            ValueError: the number is not from 1 to 8.
         """
         if not 1 <= number <= 8:
             raise ValueError(f"expected an orientation from 1 to 8, got {number}")
@@ -42,14 +42,14 @@ class Orientation:
 
     @classmethod
     def from_matrix(cls, matrix: Sequence[int]) -> tuple[Orientation, float]:
-        """The orientation that is nearest to a display matrix.
+        """The orientation nearest to a display matrix.
 
         Args:
             matrix: nine numbers, row by row, as in a ``tkhd`` box: a pixel (x, y) is shown at
                 (``matrix[0] * x + matrix[3] * y``, ``matrix[1] * x + matrix[4] * y``), times a scale, moved into the picture.
 
         Returns:
-            The orientation; and by how many degrees the matrix differs from it, 0 if it does not.
+            The orientation, and the difference of the matrix from it in degrees.
 
         Raises:
             ValueError: the matrix maps the picture onto a line.
@@ -57,7 +57,7 @@ class Orientation:
         a, b, c, d = (float(matrix[place]) for place in (0, 1, 3, 4))
         if a * d == b * c:
             raise ValueError("expected a display matrix that can be inverted")
-        across, down = math.atan2(b, a), math.atan2(d, c)  # where the rows and the columns of the stored picture point
+        across, down = math.atan2(b, a), math.atan2(d, c)  # directions of the rows and columns of the stored picture
         sign = 1 if a * d > b * c else -1  # -1: mirrored
         turned = round(2 * across / math.pi) * math.pi / 2
         off = max(abs(math.remainder(off, 2 * math.pi)) for off in (across - turned, down - turned - sign * math.pi / 2))
@@ -67,7 +67,7 @@ class Orientation:
         return found, off if off > _EXACT else 0.0
 
     def upright(self, image: Image) -> Image:
-        """The picture as it is shown; ``image`` itself where nothing needs doing."""
+        """The picture turned upright; ``image`` itself if it is upright already."""
         if self.is_transposed:
             image = np.asarray(cv2.transpose(image), np.uint8)
         if self.is_mirrored or self.is_flipped:
@@ -76,5 +76,10 @@ class Orientation:
         return image
 
     def size(self, width: int, height: int) -> tuple[int, int]:
-        """Width and height of the picture as it is shown."""
+        """Width and height of the upright picture, pixels.
+
+        Args:
+            width: of the stored picture, pixels.
+            height: of the stored picture, pixels.
+        """
         return (height, width) if self.is_transposed else (width, height)

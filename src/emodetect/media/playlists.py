@@ -1,4 +1,4 @@
-"""Whether clips may be playlists, or lists of clips, that lead to other files: decided for the whole process."""
+"""Setting of the process: whether clips may be playlists, or other files that name further files."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ _allowed = False
 
 
 def allow_playlists(allowed: bool) -> None:
-    """Decide whether a clip may be a playlist, or of another kind that makes FFmpeg read other files of this machine."""
+    """Set whether a clip may be a playlist, or of another kind that makes FFmpeg read other files of this machine."""
     global _allowed
     _allowed = allowed
 
 
 def allows_playlists() -> bool:
-    """Whether it may."""
+    """Whether a clip may be a playlist."""
     return _allowed

@@ -1,4 +1,4 @@
-"""What FFmpeg finds in a media file that OpenCV does not tell."""
+"""Properties of a media file that FFmpeg reports and OpenCV does not."""
 
 from __future__ import annotations
 
@@ -18,46 +18,46 @@ from emodetect.system.assumptions import warn_once
 from emodetect.system.child_processes import kill_child, run_child, start_child
 
 _SECONDS = 60.0
-"""How long FFmpeg may take to find the first picture or sound. It takes 0.1 s."""
+"""Seconds that FFmpeg may take to find the first picture or sound. It usually takes 0.1 s."""
 
 _PLAYLISTS = {".concat", ".ffconcat", ".m3u", ".m3u8", ".mpd", ".pls", ".sdp"}
-"""Endings of files that name others. FFmpeg knows some of them by nothing else."""
+"""Endings of files that name other files. FFmpeg recognizes some of them only by the ending."""
 
 _UNTIMED = {
     "apv", "av1", "avs2", "avs3", "cavsvideo", "dirac", "dnxhd", "evc", "h261", "h263", "h264", "hevc", "jpeg_pipe", "m4v",
     "mjpeg", "mpegvideo", "obu", "vc1", "vvc",
 }  # fmt: skip
-"""Kinds of files that are bare pictures one after the other, without times."""
+"""Formats of raw streams: pictures without times."""
 
 _INTERLACED = re.compile(r"^  Stream .* Video: .*\b(?:top|bottom) (?:coded )?first\b|\] n: *0 .* i:[TB] ", re.MULTILINE)
-"""What FFmpeg says where the container, or else the first picture, is interlaced. Not all pictures of a clip need to be."""
+"""FFmpeg's message if the container, or else the first picture, is interlaced. Other pictures of the clip may not be."""
 
 _RESIZED_AT_KEYS = {"h264", "hevc", "mpeg1video", "mpeg2video", "mpeg4", "vp8", "vvc"}
-"""Codecs whose pictures change their size at key pictures only."""
+"""Codecs whose pictures change their size at keyframes only."""
 
 _CUT = {"h264", "hevc"}
-"""Codecs whose headers can say that some of the coded columns at the left are not to be shown."""
+"""Codecs whose headers can crop coded columns at the left."""
 
 _ODD_RATE = "17"
-"""Pictures per second that no file has: where FFmpeg answers so, it has only repeated what it was told to assume."""
+"""A frame rate that no file has. If FFmpeg reports it, it only repeats the rate that it was told to assume."""
 
 
 @dataclass(frozen=True)
 class ClipFacts:
-    """What FFmpeg says of a clip.
+    """Properties of a clip, as FFmpeg reports them.
 
     Attributes:
-        start: when the first picture that can be decoded comes, seconds after the file's start, which is that of pictures and
-            sound together; None if FFmpeg finds no picture, or none that has a time.
-        matrix: how the pictures lie in the file: the display matrix, nine numbers; None if FFmpeg does not say.
-        is_untimed: whether the file is bare pictures without times.
-        rate: of bare pictures, how many per second there are by their own headers; None if these do not say.
-        is_convertible: whether FFmpeg can convert the pictures' colors; OpenCV, which uses the same library, gives black if not.
-        is_interlaced: whether pictures consist of two fields, by the first one or by what the file announces.
-        codec: what the pictures are coded with, by FFmpeg's name; empty if it does not say.
-        has_pictures: whether there are any beside a cover.
-        size: width and height of the first picture as it is stored, pixels; None if FFmpeg finds none.
-        is_cut_left: whether columns at the left of the coded pictures are not to be shown. OpenCV shows some of them.
+        start: time of the first picture that can be decoded, seconds after the start of the file (pictures and sound together);
+            None if FFmpeg finds no picture, or none with a time.
+        matrix: the display matrix, nine numbers, for the orientation of the pictures; None if FFmpeg does not report it.
+        is_untimed: whether the file is a raw stream without times.
+        rate: of a raw stream, frames per second according to its headers; None if they do not say.
+        is_convertible: whether FFmpeg can convert the colors; if not, OpenCV, with the same library, returns black pictures.
+        is_interlaced: whether pictures consist of two fields, according to the first one or the container.
+        codec: FFmpeg's name of the video codec; empty if unknown.
+        has_pictures: whether there are any besides a cover image.
+        size: width and height of the first picture as stored, pixels; None if FFmpeg finds none.
+        is_cut_left: whether the headers crop columns at the left. OpenCV shows some of them.
     """
 
     start: float | None = None
@@ -73,7 +73,7 @@ class ClipFacts:
 
 
 def clip_facts(file: MediaFile) -> ClipFacts:
-    """Ask FFmpeg for what it knows of a clip's pictures, and have the file read from the track that players would show.
+    """Probe a clip with FFmpeg, and select the track that players would show.
 
     Raises:
         OutputError: FFmpeg cannot be used.
@@ -89,7 +89,7 @@ def clip_facts(file: MediaFile) -> ClipFacts:
     codec = "" if not tracks else tracks[file.video_track].split(maxsplit=1)[0].rstrip(",")
     is_convertible = "Impossible to convert between the formats" not in messages
     kind = re.search(r"^Input #0, ([\w,]+), from ", messages, re.MULTILINE)
-    # Both are absolute, since FFmpeg would count those of a transport stream from where the tracks start that are used.
+    # Both are absolute, since FFmpeg would count those of a transport stream from the start of the selected tracks.
     begin = re.search(r"^  Duration: .* start: (-?[\d.]+)", messages, re.MULTILINE)  # not in files without times
     first = _picture_time(messages)
     start = None if first is None else first - (float(begin[1]) if begin else 0.0)
@@ -115,7 +115,7 @@ def _is_cut_left(file: MediaFile) -> bool:
 
 
 def _tracks(found: subprocess.CompletedProcess[bytes], kind: str) -> list[str]:
-    """What FFmpeg says of the tracks of a kind in what it reads."""
+    """FFmpeg's descriptions of the input tracks of a kind."""
     messages = found.stderr.decode(errors="replace").partition("\nOutput #")[0]
     return re.findall(rf"^  Stream #0:\d+.*?: {kind}: (.*)$", messages, re.MULTILINE)
 
@@ -125,7 +125,7 @@ def _is_cover(track: str) -> bool:
 
 
 def _usual_track(file: MediaFile, tracks: list[str], kind: str) -> int:
-    """Which track is played: the first of those that are marked as default, or else of all but covers."""
+    """The track that players use: the first one marked as default, or else the first that is not a cover."""
     shown = [number for number, track in enumerate(tracks) if not _is_cover(track)]
     marked = [number for number in shown if "(default)" in tracks[number]]
     chosen = next(iter(marked or shown), 0)
@@ -136,16 +136,16 @@ def _usual_track(file: MediaFile, tracks: list[str], kind: str) -> int:
 
 
 class SizeWatch:
-    """Looks ahead in a clip for pictures of another size than the first one's, in a process of its own.
+    """Looks ahead in a clip, in a child process, for pictures whose size differs from the first one's.
 
     Args:
         file: the clip.
-        codec: what its pictures are coded with.
-        step: how long each picture is shown, seconds, where the file has no times.
+        codec: FFmpeg's name of its video codec.
+        step: duration of each picture, seconds, if the file has no times.
 
     Attributes:
-        first: the first size, as in "640x360"; empty before it is known.
-        other: another size; empty as long as none has come.
+        first: the first size, such as "640x360"; empty until it is known.
+        other: another size; empty until one was found.
 
     Raises:
         OutputError: FFmpeg cannot be used.
@@ -160,13 +160,13 @@ class SizeWatch:
         command = _command(file, ["-copyts", "-noautorotate", *keys], *file.map_video(), *options)
         self._process: subprocess.Popen[bytes] | None = None
         with contextlib.suppress(OSError):
-            # Small, so that it is not far ahead.
+            # Small, so that it does not run far ahead.
             self._process = start_child(command, stderr=subprocess.PIPE, pipe_bytes=4096, descriptors=file.descriptors)
 
     def changes_by(self, seconds: float) -> bool:
-        """Whether a picture has another size, of those up to so long after the first one and maybe of some more.
+        """Whether a picture up to so many seconds after the first one, or shortly later, has another size.
 
-        Where the clip's clock goes back, it is taken to stand still.
+        If the clip's times go back, they are treated as standing still.
 
         Raises:
             SourceError: the process was killed.
@@ -199,7 +199,7 @@ class SizeWatch:
 
 
 def first_sound(file: MediaFile) -> float | None:
-    """When the first sound that can be decoded comes, seconds after the file's start; None where there is no such track.
+    """Time of the first sound that can be decoded, seconds after the start of the file; None without a sound track.
 
     Raises:
         OutputError: FFmpeg cannot be used.
@@ -217,7 +217,7 @@ def first_sound(file: MediaFile) -> float | None:
         return None
     begin = re.search(rb"^  Duration: .* start: (-?[\d.]+)", found.stderr, re.MULTILINE)  # not in files without times, as WAV
     start = float(begin[1]) if begin else 0.0
-    # Where the sound comes hours after the pictures, FFmpeg takes the sound's start for the file's.
+    # If the sound starts hours after the pictures, FFmpeg takes the start of the sound for that of the file.
     if start > 0 and (picture := _first_picture(file)) is not None:
         time = _picture_time(picture.stderr.decode(errors="replace"))
         start = start if time is None else min(start, time)
@@ -225,26 +225,26 @@ def first_sound(file: MediaFile) -> float | None:
 
 
 def _picture_time(messages: str) -> float | None:
-    """The time of the first picture in what FFmpeg's ``showinfo`` says, seconds, not counted from the file's start."""
+    """Absolute time of the first picture, seconds, from the output of FFmpeg's ``showinfo``."""
     unit = re.search(r"\bconfig in time_base: (\d+)/(\d+)", messages)
     first = re.search(r"\] n: *0 pts: *(-?\d+) ", messages)
     return int(first[1]) * int(unit[1]) / int(unit[2]) if unit and first else None
 
 
 def decodes(file: MediaFile) -> bool:
-    """Whether FFmpeg gets through all pictures of a clip without an error.
+    """Whether FFmpeg decodes all pictures of a clip without an error.
 
     Raises:
         OutputError: FFmpeg cannot be used.
     """
-    # Numbered anew: FFmpeg also complains of pictures whose times do not differ, or no longer do when they are rounded.
+    # Renumbered, since FFmpeg also reports pictures with equal times, or times that are equal after rounding.
     output = [*file.map_video(), "-vf", "setpts=N/TB", "-fps_mode", "passthrough", "-f", "null", "-"]
     done = _run(file, ["-xerror"], *output, messages="error")
     return done is None or (done.returncode == 0 and not done.stderr)
 
 
 def is_playlist(path: Path) -> bool:
-    """Whether a file is of a kind that may make FFmpeg read other files, as far as its name and FFmpeg tell.
+    """Whether a file is of a kind that may make FFmpeg read other files, according to its name and FFmpeg.
 
     Raises:
         SourceError: it cannot be opened.
@@ -258,9 +258,9 @@ def is_playlist(path: Path) -> bool:
 
 
 def _first_picture(file: MediaFile, *options: str) -> subprocess.CompletedProcess[bytes] | None:
-    """Decode the first picture, reduced to a few pixels, into a QuickTime file that has the display matrix in its header.
+    """Decode the first picture, reduced to a few pixels, into a QuickTime file, whose header has the display matrix.
 
-    FFmpeg knows the matrix in many containers, but prints no more of it than an angle.
+    FFmpeg reads the matrix from many containers, but prints only an angle.
     """
     return _run(
         file, ["-copyts", "-noautorotate", *options],
@@ -272,7 +272,7 @@ def _first_picture(file: MediaFile, *options: str) -> subprocess.CompletedProces
 
 
 def _matrix(film: bytes) -> tuple[int, ...] | None:
-    """The display matrix in the ``tkhd`` box of a QuickTime file with one track that FFmpeg has written."""
+    """The display matrix in the ``tkhd`` box of a QuickTime file with one track, written by FFmpeg."""
     place = film.find(b"tkhd")
     if place < 0:
         return None
@@ -283,7 +283,7 @@ def _matrix(film: bytes) -> tuple[int, ...] | None:
 def _run(
     file: MediaFile, options: list[str], *output: str, messages: str = "info", seconds: float | None = None
 ) -> subprocess.CompletedProcess[bytes] | None:
-    """Run FFmpeg on a file; None if it cannot be run, or takes too long."""
+    """Run FFmpeg on a file; None if it cannot be run or takes too long."""
     try:
         command = _command(file, options, *output, messages=messages)
         return run_child(command, seconds=seconds, descriptors=file.descriptors)

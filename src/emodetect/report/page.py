@@ -18,6 +18,7 @@ import numpy as np
 from markupsafe import Markup
 
 from emodetect.drawing.palette import COLORS, Color, ink_on
+from emodetect.media.media_file import MediaFile
 from emodetect.report.changes import LASTING, changes
 from emodetect.report.formatting import clock, duration, percent
 from emodetect.report.page_data import page_data
@@ -25,7 +26,7 @@ from emodetect.report.pictures import CopyError, address, face, frames_at, pictu
 from emodetect.report.shapes import COLUMNS, Shape, shapes
 from emodetect.report.timeline import Person, Timeline
 from emodetect.system.output_files import written_whole
-from emodetect.text.printable import counted, one_line
+from emodetect.text.printable import counted, one_line, printable
 from emodetect.types import EMOTIONS
 
 MOST_CLIP_BYTES = 24_000_000
@@ -76,7 +77,7 @@ class Report:
 
     name: str
     timeline: Timeline
-    clip: Path | None = None
+    clip: Path | MediaFile | None = None
     settings: Mapping[str, str] = field(default_factory=dict)
     accuracy: Sequence[str] = ()
     part_of_picture: bool = False
@@ -128,7 +129,7 @@ def render(report: Report, most_clip_bytes: int = MOST_CLIP_BYTES) -> tuple[str,
     # The content security policy allows only these hashes. So markup in a file name cannot run.
     style, script = _part("report.css") + _colors(), "(() => {\n" + "".join(map(_part, _SCRIPTS)) + "})();\n"
     text = environment.from_string(_part("report.html")).render(
-        name=one_line(report.name),
+        name=printable(report.name),
         frames=len(timeline.times),
         start=start,
         end=end,

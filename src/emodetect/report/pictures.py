@@ -14,6 +14,7 @@ from emodetect.errors import SourceError
 from emodetect.faces.boxes import crop
 from emodetect.media.ffmpeg import ffmpeg_program
 from emodetect.media.letterbox import letterbox_filter
+from emodetect.media.media_file import MediaFile
 from emodetect.sources.video import VideoFile
 from emodetect.system.child_processes import run_child
 from emodetect.system.temporary_folders import scratch_file
@@ -33,7 +34,7 @@ class CopyError(Exception):
     """A small copy of the clip cannot be made; the message is a clause that says why."""
 
 
-def playable_copy(clip: Path, start: float, end: float, most_bytes: int) -> bytes:
+def playable_copy(clip: Path | MediaFile, start: float, end: float, most_bytes: int) -> bytes:
     """Encode a part of a clip as a small H.264 file with picture and sound only, which begins at the start of the part.
 
     Metadata, such as where and when a phone recorded the clip, is left out.
@@ -91,7 +92,7 @@ def _copied(source: VideoFile, start: float, end: float, most_bytes: int) -> byt
         return copy
 
 
-def frames_at(clip: Path, numbers: Collection[int]) -> Iterator[Frame]:
+def frames_at(clip: Path | MediaFile, numbers: Collection[int]) -> Iterator[Frame]:
     """Frames of a clip by their numbers, in order.
 
     Args:
@@ -111,10 +112,10 @@ def frames_at(clip: Path, numbers: Collection[int]) -> Iterator[Frame]:
                 yield frame
                 if not missing:
                     return
-    raise SourceError(f"{clip}: has no frame {min(missing)}; is it the clip that the log was made of?")
+    raise SourceError(f"{frames.path}: has no frame {min(missing)}; is it the clip that the log was made of?")
 
 
-def picture_size(clip: Path) -> tuple[int, int]:
+def picture_size(clip: Path | MediaFile) -> tuple[int, int]:
     """Width and height of a clip's pictures, pixels.
 
     Raises:

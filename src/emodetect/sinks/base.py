@@ -1,4 +1,4 @@
-"""What all sinks have in common."""
+"""Interface of all sinks."""
 
 from __future__ import annotations
 
@@ -11,11 +11,15 @@ from emodetect.types import Frame, FrameResult
 
 
 class Sink(ABC):
-    """Takes frames with their results; a context manager, closed on every path so that its file is always whole."""
+    """Takes frames with their results. A context manager, closed on every path, so that its file is always complete."""
 
     @abstractmethod
     def write(self, frame: Frame, result: FrameResult) -> None:
         """Take one frame.
+
+        Args:
+            frame: the frame.
+            result: its result.
 
         Raises:
             OutputError: it cannot be written.

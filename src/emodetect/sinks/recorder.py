@@ -69,7 +69,7 @@ class Recorder(Sink):
         name = self.path = path or reserve_name(self._name())
         encoded: Sink = LiveRecording(name, self._rate, overwrite=overwrite or path is None, style=self._style)
         if self._anonymize is not None:
-            encoded = AnonymizedSink(encoded, self._anonymize)
+            encoded = AnonymizedSink([encoded], self._anonymize)
         self._section = _Section(name, BackgroundSink(encoded, capacity=_WAITING, drop=True), was_asked_for=path is not None)
         self.files.append(name)
         return name

@@ -12,6 +12,7 @@ from emodetect.drawing.overlay import Layout, Style, draw
 from emodetect.emotions.stable_labels import SteadyLabels
 from emodetect.media.encoder import VideoEncoder
 from emodetect.media.letterbox import letterboxed
+from emodetect.media.media_file import MediaFile
 from emodetect.sinks.base import Sink
 from emodetect.types import Frame, FrameResult
 
@@ -34,7 +35,9 @@ class PlainVideo(Sink):
         overwrite: whether an existing file may be replaced.
     """
 
-    def __init__(self, path: Path, frames_per_second: float, *, sound_from: Path | None = None, overwrite: bool = False) -> None:
+    def __init__(
+        self, path: Path, frames_per_second: float, *, sound_from: Path | MediaFile | None = None, overwrite: bool = False
+    ) -> None:
         self._path, self._rate = path, frames_per_second
         self._sound_from, self._overwrite = sound_from, overwrite
         self._encoder: VideoEncoder | None = None
@@ -76,7 +79,7 @@ class AnnotatedVideo(Sink):
         path: Path,
         frames_per_second: float,
         *,
-        sound_from: Path | None = None,
+        sound_from: Path | MediaFile | None = None,
         overwrite: bool = False,
         style: Style | None = None,
     ) -> None:

@@ -175,7 +175,9 @@ def _decoded(path: Path, data: npt.NDArray[np.uint8]) -> Image:
     try:
         image = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH | as_stored)
         is_jpeg = data[:2].tobytes() == b"\xff\xd8"
-        whole = None if image is None or is_jpeg else cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
+        whole = None if is_jpeg else cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
+        if image is None and whole is not None and whole.ndim == 2:  # gray of 32 bits and more, which it makes no colors of
+            image = cv2.imdecode(data, cv2.IMREAD_ANYDEPTH | as_stored)
     except cv2.error as error:
         if "CV_IO_MAX_IMAGE" in str(error):
             raise SourceError(f"{path}: announces more than {max_pixels()} pixels (`max_pixels`)") from error
@@ -187,7 +189,11 @@ def _decoded(path: Path, data: npt.NDArray[np.uint8]) -> Image:
             raise SourceError(f"{path}: {kind} cannot be read here; export it as JPEG")
         raise SourceError(f"{path}: not an image that can be read, or cut short{meant_for_another(path, 'image')}")
     alpha = None if whole is None else _alpha(whole, image)
-    picture = eight_bits(image) if alpha is None else on_white(eight_bits(image), alpha)
+    picture = eight_bits(image)
+    if picture.ndim == 2:
+        picture = np.asarray(cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR), np.uint8)
+    if alpha is not None:
+        picture = on_white(picture, alpha)
     for orientation in orientations or ():
         picture = orientation.upright(picture)
     return picture
@@ -283,7 +289,7 @@ def _alpha(whole: npt.NDArray[Any], image: npt.NDArray[Any]) -> npt.NDArray[Any]
 
     Args:
         whole: the picture as it is stored, with a channel for it if there is one.
-        image: its colours, turned upright by its EXIF data; with four channels OpenCV does not do that.
+        image: its colors, turned upright by its EXIF data; with four channels OpenCV does not do that.
     """
     if whole.ndim < 3 or whole.shape[2] != 4 or whole.dtype not in (np.uint8, np.uint16):
         return None

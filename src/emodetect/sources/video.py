@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import math
 import subprocess
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -120,14 +121,27 @@ class ClipPart:
 WHOLE = ClipPart()
 
 
+class Aside(NamedTuple):
+    """What gets the frames that a part leaves out.
+
+    Attributes:
+        look: is called with each of them, in the reading thread, before a later frame is handed out.
+        margin: how many seconds before and after the part such frames are wanted.
+    """
+
+    look: Callable[[Frame], None]
+    margin: float
+
+
 class VideoFile:
     """The frames of a video file, as they are shown: upright, and stretched where its pixels are not square.
 
     What has to be assumed, since the file does not say it or says what cannot be, the logger ``emodetect`` warns of.
 
     Args:
-        path: the file.
+        media: the file, or one that is open already, which is opened anew.
         part: which of its frames; numbers and timestamps stay those of the whole clip.
+        aside: gets the frames that are left out; None where nothing wants them.
 
     Attributes:
         path: the file.
@@ -143,13 +157,14 @@ class VideoFile:
         SourceError: the file is missing, not a video, or holds no frame, or FFmpeg cannot be used.
     """
 
-    def __init__(self, path: Path, part: ClipPart = WHOLE) -> None:
-        self.path, self._part = path, part
+    def __init__(self, media: Path | MediaFile, part: ClipPart = WHOLE, aside: Aside | None = None) -> None:
+        self._part, self._aside = part, aside
         self._capture = cv2.VideoCapture()
         self._converter: subprocess.Popen[bytes] | None = None
         self._sizes: SizeWatch | None = None
         self._shift = 0.0
-        self.file = MediaFile(path)
+        self.file = MediaFile(media)
+        self.path = self.file.path
         try:
             self._open()
         except BaseException:
@@ -325,18 +340,25 @@ class VideoFile:
         watch = None if self.file.is_regular else FrozenWatch(str(self.path))
         clock = _Clock(self.path, self._start, self._container_time(0), 1 / self.frames_per_second)
         time, passed, here = round(self._start, 6), 0.0, self._container_time(0)
-        while ok and time < self._part.end:
-            if time >= self._part.start:
+        margin = self._aside.margin if self._aside else 0.0
+        while ok and time < self._part.end + margin:
+            if time >= self._part.start - margin:
                 if self._sizes is not None and self._sizes.changes_by(max(passed, index / self.frames_per_second)):
                     self._fit(index)
-                if reached % self._part.every == 0:
+                is_inside = self._part.start <= time < self._part.end
+                is_wanted = is_inside and reached % self._part.every == 0
+                if is_wanted or self._aside:
                     found, image = self._capture.retrieve() if index else self._first
                     if not found:
                         break
                     if watch is not None:
                         watch.see(np.asarray(image, np.uint8))
-                    yield Frame(self._shown(np.asarray(image, np.uint8)), index, time)
-                reached += 1
+                    frame = Frame(self._shown(np.asarray(image, np.uint8)), index, time)
+                    if is_wanted:
+                        yield frame
+                    elif self._aside:
+                        self._aside.look(frame)
+                reached += is_inside
             index += 1
             ok = self._capture.grab()
             if ok and not self._knows_rate:

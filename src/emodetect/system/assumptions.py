@@ -1,4 +1,4 @@
-"""What is assumed of an input that does not say it: warnings, each once for each process, however often a clip is opened."""
+"""Warnings about assumptions, each given once per process, however often a clip is opened."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import functools
 import logging
 
 ASSUMPTIONS = "emodetect.assumptions"
-"""The logger of what is assumed; quiet commands hear nothing of it."""
+"""The logger of these warnings; quiet commands silence it."""
 
 
 @functools.lru_cache(maxsize=1000)
 def warn_once(message: str) -> None:
-    """Let the logger `ASSUMPTIONS` warn, unless it has said the same before."""
+    """Log a warning to `ASSUMPTIONS`, unless the same one was given before."""
     logging.getLogger(ASSUMPTIONS).warning("%s", message)

@@ -1,4 +1,4 @@
-"""Checksums of the data files that travel in the package, each recorded beside its file as ``sha256sum FILE`` prints it."""
+"""Checksums of the data files in the package, each recorded beside its file in the format of ``sha256sum FILE``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def recorded_checksum(path: Path) -> str:
-    """What the file's SHA-256 should be.
+    """The recorded SHA-256 of a file.
 
     Raises:
         OSError: the record is missing.
@@ -21,7 +21,7 @@ def recorded_checksum(path: Path) -> str:
 
 
 def checksum(path: Path) -> str:
-    """The file's SHA-256 in hexadecimal.
+    """The actual SHA-256 of a file, in hexadecimal.
 
     Raises:
         OSError: it cannot be read.

@@ -1,10 +1,10 @@
-"""Child processes that end with this one, in whatever way it ends.
+"""Child processes that end with this one, however it ends.
 
-A child holds the reading end of a pipe whose other end only this process has. When this process is gone, killed or crashed, the
-system closes that end and signals the child (``F_SETSIG`` on Linux, ``SIGIO`` on other systems that know it). No code of ours has
-to run for it, in neither process. Windows has no such signal: there a child ends once its input does, or its work is done.
+A child holds the reading end of a pipe whose other end only this process has. When this process ends, is killed or crashes, the
+system closes that end and signals the child (``F_SETSIG`` on Linux, ``SIGIO`` on other systems that support it). No code has to
+run for that in either process. Windows has no such signal: there a child ends when its input ends, or its work is done.
 
-Each child has a session of its own: Ctrl-C in the terminal and its end reach this process alone, which decides.
+Each child has its own session, so that Ctrl-C and the end of the terminal reach this process only.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from typing import IO, Any
 
 KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
-"""What ends a child without asking it."""
+"""The signal that ends a process at once."""
 
 _children: weakref.WeakSet[subprocess.Popen[bytes]] = weakref.WeakSet()
 
@@ -38,13 +38,13 @@ def start_child(
 
     Args:
         command: the program and its arguments.
-        stdin: what it reads; nothing if not said.
-        stdout: what it writes to; the same as this process if not said.
-        stderr: what it says its errors to; the same as this process if not said.
+        stdin: its standard input; empty by default.
+        stdout: its standard output; inherited by default.
+        stderr: its standard error; inherited by default.
         descriptors: open files that it inherits.
-        env: its environment; this process's if not said.
-        last_signal: what it gets when this process is gone; one that it obeys after it has finished its outputs, or `KILL`.
-        pipe_bytes: how much a pipe to it holds, where the system lets that be chosen; -1 for what is usual.
+        env: its environment; inherited by default.
+        last_signal: the signal that it gets when this process ends: one after which it finishes its outputs, or `KILL`.
+        pipe_bytes: capacity of a pipe to it, where the system supports that; -1 for the default.
 
     Raises:
         OSError: it cannot be started.
@@ -85,12 +85,12 @@ def run_child(
     env: Mapping[str, str] | None = None,
     last_signal: int = KILL,
 ) -> subprocess.CompletedProcess[bytes]:
-    """Run a program to its end, its outputs caught.
+    """Run a program to its end and capture its outputs.
 
     Args:
         command: the program and its arguments.
-        seconds: how long it may take; then it is killed, with what it has started.
-        stderr: where its errors go, if they shall not be caught.
+        seconds: time limit, after which it is killed together with its children.
+        stderr: where its standard error goes, if it is not captured.
         descriptors: as for `start_child`.
         env: as for `start_child`.
         last_signal: as for `start_child`.
@@ -111,7 +111,7 @@ def run_child(
 
 
 def kill_child(process: subprocess.Popen[bytes]) -> None:
-    """End a child at once, and what it has started: a script that stands for a program has."""
+    """Kill a child and its children, since a program may be a wrapper script."""
     with contextlib.suppress(OSError):
         process.kill()
         if os.name == "posix":
@@ -119,19 +119,25 @@ def kill_child(process: subprocess.Popen[bytes]) -> None:
 
 
 def kill_children() -> None:
-    """End all children at once, without waiting for their end.
+    """Kill all children without waiting for their end.
 
-    For a process that leaves in the next moment: no other thread gets to see before that that a child is gone.
+    For a process that ends immediately afterwards, before another thread can notice that a child has ended.
     """
     for child in [process.pid for process in list(_children) if process.poll() is None]:
-        with contextlib.suppress(OSError):  # not by the process's own method, which lets other threads run
+        with contextlib.suppress(OSError):  # not `Popen.kill`, which lets other threads run
             os.kill(child, KILL)
             if os.name == "posix":
                 os.killpg(child, KILL)
 
 
 def _signal_at_end(reader: int, child: int, number: int) -> None:
-    """Have the system signal a child when the pipe's other end is closed."""
+    """Make the system signal a child when the other end of the pipe is closed.
+
+    Args:
+        reader: descriptor of the child's end.
+        child: its process id.
+        number: of the signal.
+    """
     with contextlib.suppress(ImportError, OSError):
         import fcntl
 

@@ -1,7 +1,7 @@
-"""Time that passes while this process can do something.
+"""Clocks for time limits, which must not run while the process is stopped.
 
-A process may be stopped (Ctrl-Z, a debugger, a frozen container) and a machine may sleep. Time limits that went on meanwhile
-would be over at once, and blame a source for what it had no chance to do.
+A process may be stopped (Ctrl-Z, a debugger, a frozen container) and a machine may sleep. Time limits that ran on meanwhile
+would expire at once and blame a source that had no chance to respond.
 """
 
 from __future__ import annotations
@@ -11,23 +11,23 @@ import threading
 import time
 
 LATE_SECONDS = 1.0
-"""A process that reads the clock several times per second and is later than this was stopped."""
+"""Seconds between two readings from which on the process was stopped, since the clock is read several times per second."""
 
 
 def now() -> float:
-    """Seconds on a clock that never goes back, and counts a machine's sleep where the system has such a clock."""
+    """Seconds on a monotonic clock, which includes the machine's sleep where the system has such a clock."""
     if hasattr(time, "CLOCK_BOOTTIME"):
         return time.clock_gettime(time.CLOCK_BOOTTIME)
     return time.monotonic()
 
 
 class AwakeClock:
-    """A clock that stands still while the process is stopped or the machine asleep; it must be read several times per second.
+    """A clock that stops while the process is stopped or the machine sleeps. It must be read several times per second.
 
-    It does not matter which thread reads it.
+    Any thread may read it.
 
     Attributes:
-        resumed: the clock's own time when the process last went on after it had been stopped; minus infinity before.
+        resumed: the clock's time when the process was last resumed; minus infinity before.
     """
 
     def __init__(self) -> None:
@@ -37,7 +37,7 @@ class AwakeClock:
         self.resumed = -math.inf
 
     def read(self) -> float:
-        """Seconds since this clock was made."""
+        """Seconds since this clock was created."""
         with self._lock:
             seen = now()
             passed, self._seen = seen - self._seen, seen
@@ -48,12 +48,12 @@ class AwakeClock:
             return self._awake
 
     def read_late(self) -> float:
-        """The same after a time in which nobody has read it, though the process was not stopped."""
+        """Like `read`, after the clock was not read for a while although the process was not stopped."""
         with self._lock:
             seen = now()
             self._awake, self._seen = self._awake + seen - self._seen, seen
             return self._awake
 
     def since(self, start: float) -> float:
-        """Seconds since a time on this clock, or since the process last went on, if that is later: what time limits count."""
+        """Seconds since a time on this clock, or since the process was last resumed if that is later; for time limits."""
         return self.read() - max(start, self.resumed)

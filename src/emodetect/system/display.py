@@ -1,4 +1,4 @@
-"""Whether windows can be opened: what OpenCV was built with, and a display that answers. Does not import OpenCV."""
+"""Whether windows can be opened, by OpenCV's build and the display. Does not import OpenCV."""
 
 from __future__ import annotations
 
@@ -16,34 +16,34 @@ from emodetect.system.install_hints import OPENCV_CURE
 
 
 class Problem(NamedTuple):
-    """Why no window can be opened, and what helps."""
+    """Why no window can be opened, and what to do."""
 
     what: str
     cure: str
 
 
 def window_toolkit(build_information: str) -> str | None:
-    """What OpenCV opens windows with (QT5, GTK, COCOA, WIN32UI), by its build information; None for a headless build."""
+    """OpenCV's window toolkit (QT5, GTK, COCOA, WIN32UI), from its build information; None for a headless build."""
     found = re.search(r"^\s*GUI:\s*(\S+)", build_information, re.MULTILINE)
     return found.group(1) if found and found.group(1) != "NONE" else None
 
 
 def window_problem(build_information: str) -> Problem | None:
-    """Why OpenCV, which was imported, can open no window on any display; None where it can.
+    """Why the imported OpenCV cannot open a window on any display; None if it can.
 
-    Qt would abort the process where it finds no plugin for the platform that it is asked for.
+    Qt would abort the process if it found no plugin for the requested platform.
     """
     toolkit = window_toolkit(build_information)
     if toolkit is None:
         return Problem("the installed OpenCV cannot open windows (a headless build has replaced it)", OPENCV_CURE)
-    folder = os.environ.get("QT_QPA_PLATFORM_PLUGIN_PATH")  # set by OpenCV's wheel, which brings Qt along
+    folder = os.environ.get("QT_QPA_PLATFORM_PLUGIN_PATH")  # set by OpenCV's wheel, which contains Qt
     if not toolkit.startswith("QT") or folder is None:
         return None
     there = sorted(path.name.removeprefix("libq").partition(".")[0] for path in Path(folder, "platforms").glob("libq*.so"))
     if not there:
         return Problem(f"OpenCV cannot open windows (there is no plugin of Qt in {folder})", OPENCV_CURE)
     wanted = os.environ.get("QT_QPA_PLATFORM", "")
-    # Alternatives stand after semicolons, and each may have options after a colon.
+    # Alternatives are separated by semicolons, and each may have options after a colon.
     if wanted and not any(part.partition(":")[0] in there for part in wanted.split(";")):
         what = f"OpenCV cannot open windows with QT_QPA_PLATFORM={wanted} (it has {', '.join(there)})"
         return Problem(what, "unset QT_QPA_PLATFORM")
@@ -51,7 +51,7 @@ def window_problem(build_information: str) -> Problem | None:
 
 
 def display_problem() -> str | None:
-    """Why no window can be shown here; None where one can. Only Linux can tell."""
+    """Why no window can be shown here; None if one can. Checked on Linux only."""
     if not sys.platform.startswith("linux") or _display_answers():
         return None
     name = os.environ.get("DISPLAY")
@@ -59,7 +59,7 @@ def display_problem() -> str | None:
 
 
 def screen_size() -> tuple[int, int] | None:
-    """Width and height of the screen, pixels; of several beside each other all of them. None where it cannot be asked."""
+    """Width and height of the screen, or of several adjacent ones together, pixels; None if unknown."""
     if sys.platform == "win32":
         metrics = ctypes.windll.user32.GetSystemMetrics
         return metrics(0), metrics(1)
@@ -76,12 +76,12 @@ def _display_answers() -> bool:
     if not os.environ.get("DISPLAY"):
         return False
     with _open_display() as (x11, display):
-        return x11 is None or bool(display)  # without Xlib nothing can be asked; Qt will tell
+        return x11 is None or bool(display)  # without Xlib it cannot be checked; Qt will report it
 
 
 @contextmanager
 def _open_display() -> Iterator[tuple[ctypes.CDLL | None, ctypes.c_void_p]]:
-    """Xlib and the X display that the environment names; None without Xlib, and a null pointer without a display."""
+    """Xlib and the X display named by the environment; None without Xlib, and a null pointer without a display."""
     try:
         x11 = ctypes.CDLL(ctypes.util.find_library("X11") or "libX11.so.6")
     except OSError:

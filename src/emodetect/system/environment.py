@@ -1,6 +1,6 @@
 """Environment variables of the libraries that emodetect uses, set in one place before any of them is imported.
 
-They keep libraries from talking to the network, from writing into the user's home, and from ending the process over a variable.
+They keep libraries from using the network, from writing to the user's home folder, and from ending the process over a variable.
 Child processes inherit them.
 """
 
@@ -13,27 +13,27 @@ import secrets
 from importlib.util import find_spec
 
 _ALWAYS = {
-    # ONNX Runtime gathers what it is used for, keeps it in the user's cache and sends it to its maker.
+    # ONNX Runtime collects usage data, stores it in the user's cache and sends it to its maker.
     "ORT_DISABLE_TELEMETRY": "1",
     "HF_HUB_DISABLE_TELEMETRY": "1",
 }
 
 _OWN = {
     "MPLBACKEND": "agg",
-    # Scikit-learn's joblib complains where there is no shared memory (/dev/shm); nothing here needs its processes.
+    # Scikit-learn's joblib warns if there is no shared memory (/dev/shm); its processes are not used here.
     "JOBLIB_MULTIPROCESSING": "0",
 }
 
 _UNLESS_SET = {
-    # After so many packets of sound without a picture OpenCV takes a clip for ended; by default that is 90 s of a still picture.
+    # OpenCV considers a clip ended after this many sound packets without a picture; by default after 90 s of a still picture.
     "OPENCV_FFMPEG_READ_ATTEMPTS": "100000000",
 }
 
 _OWN_UNLESS_SET = {
-    # OpenCV opens and closes one source at a time otherwise, and so none while a network camera keeps the first one waiting;
+    # Otherwise OpenCV opens and closes one source at a time, and none while it waits for a network camera;
     # FFmpeg itself needs no such lock. OpenCV warns of it on standard error, which commands keep quiet.
     "OPENCV_FFMPEG_IS_THREAD_SAFE": "1",
-    # Nothing here computes on a graphics card by OpenCL, whose drivers keep caches in the home folder.
+    # OpenCL is not used, and its drivers keep caches in the home folder.
     "OPENCV_OPENCL_RUNTIME": "disabled",
 }
 
@@ -47,18 +47,18 @@ _OPENCV_TEXTS = {
     "OPENCV_UI_PRIORITY_LIST",
     "OPENCV_VIDEOIO_PRIORITY_LIST",
 }
-"""Variables of OpenCV that take any text. With most others a value of the wrong kind ends the process, mostly at cv2's import."""
+"""Variables of OpenCV that take any text. With most others, a value of the wrong type ends the process when cv2 is imported."""
 
 _OPENCV_NUMBERS = re.compile(
     r"OPENCV_(?:IO_MAX_IMAGE_(?:PIXELS|WIDTH|HEIGHT|PARAMS)|FFMPEG_(?:READ|DECODE)_ATTEMPTS|FFMPEG_THREADS|VIDEOIO_PRIORITY_\w+)"
 )
-"""Variables of OpenCV that take a number; those of others are left out unless 0 or 1, which a number and a switch both may be."""
+"""Variables of OpenCV that take a number. Unknown ones are only kept if 0 or 1, which suits both a number and a switch."""
 
 _THREADS = re.compile(r"(?:[A-Z]+_NUM|TF_NUM_(?:INTRA|INTER)OP)_THREADS|OMP_THREAD_LIMIT")
 _XLA = {"XLA_FLAGS", "TF_XLA_FLAGS"}
 
 _CACHES = {"XDG_CACHE_HOME": "", "MPLCONFIGDIR": "matplotlib", "KERAS_HOME": "keras"}
-"""Variables that say where libraries keep caches and their own settings, and the folder that each gets in the process's own."""
+"""Variables for the caches and settings of libraries, and the subfolder of the process's folder that each gets."""
 
 _OURS = re.compile(r"emodetect-[0-9a-f]{16}-[0-9]+.keras$")
 
@@ -67,7 +67,7 @@ _folder: str | None = None
 
 
 def prepare() -> None:
-    """Set what must hold wherever the package is imported, also in a program of the user's: importing it calls this."""
+    """Set the variables that every program with the package needs; called when the package is imported."""
     os.environ.update(_ALWAYS)
     for name, value in _UNLESS_SET.items():
         os.environ.setdefault(name, value)
@@ -76,14 +76,14 @@ def prepare() -> None:
             _leave_out(name)
     backend = os.environ.get("MPLBACKEND", "")
     if backend.startswith("module://") and not _exists(backend.removeprefix("module://")):
-        os.environ["MPLBACKEND"] = "agg"  # a notebook's, inherited by a program that lacks the notebook's packages
+        os.environ["MPLBACKEND"] = "agg"  # inherited from a notebook, whose packages may be missing here
 
 
 def prepare_own_process() -> None:
-    """Set the rest, in a process that is emodetect's alone: a command, or a process of one.
+    """Set the remaining variables, in a process of emodetect's own: a command or its child process.
 
-    Nothing opens a window of Matplotlib, and caches go to a folder of the process, which a library makes if it needs it and
-    `remove_caches` removes.
+    Matplotlib opens no windows. Caches go to a folder of the process, which libraries create if necessary and `remove_caches`
+    removes.
     """
     global _folder
     prepare()
@@ -98,7 +98,7 @@ def prepare_own_process() -> None:
         if is_wrong_number or is_no_flag:
             _leave_out(name)
     if _folder is None and not _OURS.search(os.environ.get("KERAS_HOME", "")):  # else the parent's, which removes it
-        # Not made yet, and of a name that nobody can guess; by the process's number a later one knows what is left behind.
+        # Not created yet, with an unpredictable name; a later process recognizes abandoned folders by the process id.
         _folder = os.path.join(temporary_folder() or os.devnull, f"emodetect-{secrets.token_hex(8)}-{os.getpid()}")
         atexit.register(remove_caches)
         for name, part in _CACHES.items():
@@ -116,7 +116,7 @@ def address_space() -> int | None:
 
 
 def remove_caches() -> None:
-    """Remove the folder that libraries kept their caches in; at the end of the process, also before `os._exit`."""
+    """Remove the cache folder of the process; call at its end, also before `os._exit`."""
     if _folder is not None and os.path.isdir(_folder):
         import shutil
 
@@ -124,7 +124,7 @@ def remove_caches() -> None:
 
 
 def ignored_variables() -> list[str]:
-    """Lines that say which variables were left out since a library would have ended the process, each once."""
+    """Messages about variables that were removed, since a library would have ended the process; each is returned once."""
     lines = [f"the variable {line}" for line in _ignored]
     _ignored.clear()
     return lines
@@ -148,7 +148,7 @@ def _exists(module: str) -> bool:
 
 
 def temporary_folder() -> str | None:
-    """The folder for temporary files; None where there is none that can be written to."""
+    """The folder for temporary files; None if none is writable."""
     import tempfile
 
     try:

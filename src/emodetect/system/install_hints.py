@@ -1,4 +1,4 @@
-"""Commands that mend an installation, fit to be pasted: a command stands at the end of its line, and is for this Python."""
+"""Commands that repair an installation. A command is at the end of its line, ready to paste, and for this Python."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 
 def pip(arguments: str) -> str:
-    """A pip command for the Python that runs here, which is named where another one's pip would be found first."""
+    """A pip command for this Python, which is named if another pip comes first on the path."""
     found = shutil.which("pip")
     is_ours = found is not None and Path(found).parent == Path(sys.executable).parent
     return f"{'pip' if is_ours else f'{shlex.quote(sys.executable)} -m pip'} {arguments}"
@@ -21,7 +21,7 @@ OPENCV_CURE = (
     f"{pip('uninstall -y opencv-python opencv-python-headless opencv-contrib-python opencv-contrib-python-headless')} && "
     + pip('install "opencv-python>=4.13,<5"')
 )
-"""Leaves the one wheel that can open windows: they all write the same files, and removing one breaks the others."""
+"""Keeps the one wheel that can open windows. All wheels write the same files, and removing one breaks the others."""
 
 FFMPEG_CURE = pip("install --force-reinstall --no-deps imageio-ffmpeg")
 
@@ -35,7 +35,7 @@ KERAS2_CURE = pip('install "tf-keras>=2.20"')
 
 
 def package_cure(module: str) -> str:
-    """How to get the package that brings this module: anew where it is there, in a version that emodetect can use."""
+    """A command that installs or reinstalls the package of a module, in a version that emodetect can use."""
     if module == "cv2":
         return OPENCV_CURE
     name = module.replace("_", "-")
@@ -44,7 +44,7 @@ def package_cure(module: str) -> str:
 
 
 def is_installed(name: str) -> bool:
-    """Whether a package of this name was installed, whatever state it is in."""
+    """Whether a package of this name is installed, intact or not."""
     try:
         version(name)
     except PackageNotFoundError:
@@ -53,7 +53,7 @@ def is_installed(name: str) -> bool:
 
 
 def _requirements() -> list[str]:
-    """What emodetect requires, without the conditions."""
+    """The requirements of emodetect, without the conditions."""
     try:
         return [text.partition(";")[0].strip() for text in requires("emodetect") or ()]
     except PackageNotFoundError:

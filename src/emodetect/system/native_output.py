@@ -1,4 +1,4 @@
-"""Keeping native libraries quiet: what OpenCV, FFmpeg, TensorFlow and DeepFace print of their own helps nobody."""
+"""Silencing the output of native libraries: OpenCV, FFmpeg, TensorFlow and DeepFace."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator
 
 DEBUG_VARIABLE = "EMODETECT_DEBUG"
-"""Environment variable that asks for tracebacks and what libraries print; child processes inherit it."""
+"""Environment variable that enables tracebacks and the output of libraries; child processes inherit it."""
 
 _QUIET = {
     "OPENCV_LOG_LEVEL": "SILENT",
@@ -28,12 +28,12 @@ _saved: tuple[int, int] | None = None
 
 
 def is_debugging() -> bool:
-    """Whether native output and tracebacks are wanted."""
+    """Whether native output and tracebacks are enabled."""
     return os.environ.get(DEBUG_VARIABLE, "").lower() not in _OFF
 
 
 def set_debugging(wanted: bool) -> None:
-    """Decide it for this process and its children."""
+    """Enable or disable native output and tracebacks, for this process and its children."""
     if wanted:
         os.environ[DEBUG_VARIABLE] = "1"
     else:
@@ -41,7 +41,7 @@ def set_debugging(wanted: bool) -> None:
 
 
 def silence_libraries() -> None:
-    """Set the environment variables that keep libraries quiet; call before they are imported."""
+    """Set the environment variables that silence libraries; call before they are imported."""
     if not is_debugging():
         for name, value in _QUIET.items():
             if name.startswith("OPENCV") or name not in os.environ:  # OpenCV writes where data go
@@ -51,10 +51,10 @@ def silence_libraries() -> None:
 
 @contextlib.contextmanager
 def quiet_native_output() -> Iterator[None]:
-    """Send what native code writes to file descriptors 1 and 2 nowhere, unless debugging.
+    """Discard what native code writes to file descriptors 1 and 2, unless debugging.
 
-    Python's own `sys.stderr` and `sys.stdout` are silent too while it lasts, in every thread: keep it around calls that load
-    or open something.
+    Python's `sys.stderr` and `sys.stdout` are silent as well, in every thread: use it only around calls that load or open
+    something.
     """
     global _depth, _saved
     if is_debugging():
@@ -85,7 +85,7 @@ def quiet_native_output() -> Iterator[None]:
 
 
 def said_past_quiet(line: str) -> bool:
-    """Write a line to standard error where another thread keeps that quiet at the moment; False, and nothing, where none does."""
+    """Write a line to standard error while another thread silences it; returns False, and writes nothing, if none does."""
     with _lock:
         if _saved is None:
             return False

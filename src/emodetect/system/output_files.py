@@ -1,6 +1,4 @@
-"""Output files: nothing that exists is lost unasked, one run writes a file at a time, and nothing half written stands under its
-final name.
-"""
+"""Safe output files: no silent overwrite, one writer at a time, atomic writes."""
 
 from __future__ import annotations
 
@@ -24,31 +22,31 @@ else:
     import fcntl
 
 _MOST_NAMES = 10_000
-"""How many files of one name are told apart by numbers."""
+"""Numbered files of one name at most."""
 
 _LOCKED_BYTE = 2**62
-"""Where Windows locks a file: past its end, since a locked byte cannot be written by other programs, such as FFmpeg."""
+"""Offset of the lock on Windows: past the end, since other programs, such as FFmpeg, cannot write a locked byte."""
 
-# Windows has no links to follow and needs no flag for them, but one for bytes that are written as they are.
+# Windows needs no flag against following links, but one for binary mode.
 _OPEN_FLAGS = os.O_WRONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 _NEW_FLAGS = os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
 
 PARTIAL_PREFIX, PARTIAL_SUFFIX = ".emodetect-", ".partial"
-"""What the name of a file that is not whole yet begins with, and what stands before its ending."""
+"""Prefix of the name of an incomplete file, and the part before its ending."""
 
 _Identity = tuple[int, int]
-"""Device and number of a file: the same for each of its names."""
+"""Device and inode of a file: the same for each of its names."""
 
 
 @dataclass(frozen=True)
 class Output:
-    """A file that a command is to write.
+    """A file that a command will write.
 
     Attributes:
         path: the file.
-        suffixes: endings that say what shall be in it; none for any.
-        streams: whether a named pipe or a device will do as well, whatever its name.
-        parameter: what is wrong where the file is, for an error.
+        suffixes: allowed endings, which say the format; empty for any.
+        streams: whether a named pipe or a device is allowed, whatever its name.
+        parameter: name of the parameter with the file, for errors.
     """
 
     path: Path
@@ -58,10 +56,10 @@ class Output:
 
 
 class Inputs:
-    """The files that a command reads, which it never writes to, whatever name or link leads to them.
+    """The input files of a command, which it never overwrites, whatever name or link leads to them.
 
     Args:
-        named: each file or folder, and what it is in a message: "the clip itself". Of a folder, all pictures in it and below it.
+        named: each file or folder with its description for messages: "the clip itself". A folder means all pictures below it.
     """
 
     def __init__(self, named: Iterable[tuple[Path, str]]) -> None:
@@ -76,10 +74,10 @@ class Inputs:
                     self._files.setdefault((found.st_dev, found.st_ino), what)
 
     def refuse(self, path: Path) -> None:
-        """See that a file, which need not exist, is none of the inputs.
+        """Check that a file, which may not exist, is none of the inputs.
 
         Raises:
-            OutputError: it is one.
+            OutputError: it is an input.
         """
         try:
             found = path.stat()
@@ -87,14 +85,14 @@ class Inputs:
             return
         identity = found.st_dev, found.st_ino
         what = self._files.get(identity)
-        if what is None and path.suffix.lower() == ".png":  # of outputs the only kind that data sets hold
+        if what is None and path.suffix.lower() == ".png":  # the only kind of output that data sets contain
             what = next((f"in {what}" for folder, what in self._folders if identity in _identities_below(folder)), None)
         if what is not None:
             raise OutputError(f"{path}: is {what}; choose another name")
 
 
 def _identities_below(folder: Path) -> Iterator[_Identity]:
-    """The files in a folder and in those below it, each real folder once."""
+    """The files in a folder and its subfolders, each real folder once."""
     seen: set[_Identity] = set()
     folders = [os.fspath(folder)]
     while folders:
@@ -111,7 +109,7 @@ def _identities_below(folder: Path) -> Iterator[_Identity]:
 
 
 def is_stream(path: Path) -> bool:
-    """Whether this is a named pipe or a character device, or a link to one: writing there replaces nothing."""
+    """Whether this is a named pipe or a character device, or a link to one, where writing replaces nothing."""
     try:
         mode = path.stat().st_mode
     except OSError:
@@ -120,11 +118,11 @@ def is_stream(path: Path) -> bool:
 
 
 def check_outputs(outputs: Sequence[Output], inputs: Inputs, *, overwrite: bool) -> None:
-    """See before the work starts whether a command can write its files.
+    """Check before the work starts that a command can write its files.
 
     Args:
         outputs: the files.
-        inputs: what it reads.
+        inputs: the files that it reads.
         overwrite: whether the files may exist.
 
     Raises:
@@ -145,23 +143,23 @@ def check_outputs(outputs: Sequence[Output], inputs: Inputs, *, overwrite: bool)
 
 
 def check_output(path: Path, *, overwrite: bool, suffixes: tuple[str, ...] = (), streams: bool = False) -> None:
-    """See before the work starts whether a file can be written.
+    """Check before the work starts that a file can be written.
 
     Args:
         path: the file.
         overwrite: whether it may exist.
-        suffixes: endings that say what shall be in it; none for any.
-        streams: whether a named pipe or a device will do as well, whatever its name.
+        suffixes: allowed endings, which say the format; empty for any.
+        streams: whether a named pipe or a device is allowed, whatever its name.
 
     Raises:
-        OutputError: it exists already, is a symbolic link or no file, its folder does not exist or may not be entered, or its
-            ending says nothing, or another run is writing it.
+        OutputError: it exists already, is a symbolic link or not a file, its folder does not exist or is not accessible, its
+            ending is unknown, or another run is writing it.
     """
     if streams and is_stream(path):
         return
     try:
         _check_place(path, overwrite, suffixes)
-    except OSError as error:  # a folder on the way may not be entered, or a name is too long
+    except OSError as error:  # a parent folder is not accessible, or a name is too long
         raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
 
 
@@ -178,7 +176,7 @@ def _check_place(path: Path, overwrite: bool, suffixes: tuple[str, ...]) -> None
         raise OutputError(f"{path}: is not a file but a pipe, a socket or a device")
     if path.exists() and not overwrite:
         raise _exists_already(path)
-    with contextlib.suppress(FileNotFoundError, PermissionError):  # not even to be read: whoever writes it finds out
+    with contextlib.suppress(FileNotFoundError, PermissionError):  # not readable: writing it will fail with the reason
         descriptor = os.open(path, _OPEN_FLAGS)
         try:
             _lock_output(path, descriptor)
@@ -191,7 +189,7 @@ def _exists_already(path: Path) -> OutputError:
 
 
 def place_of(path: Path) -> object:
-    """What is the same for two names of one file, whether it exists or not, and differs for two files."""
+    """A key that is equal for two names of one file, existing or not, and differs for two files."""
     with contextlib.suppress(OSError):
         found = path.stat()
         return found.st_dev, found.st_ino
@@ -205,22 +203,22 @@ def place_of(path: Path) -> object:
 
 
 def _ignores_case(folder: Path) -> bool:
-    """Whether names that differ in their capitals alone are one file there, as is usual on macOS and Windows."""
+    """Whether file names are case-insensitive in this folder, as is usual on macOS and Windows."""
     with contextlib.suppress(OSError), tempfile.NamedTemporaryFile(prefix=".emodetect-", suffix=".case", dir=folder) as probe:
         return os.path.lexists(probe.name.removesuffix(".case") + ".CASE")
     return False
 
 
 def reserve_name(path: Path) -> Path:
-    """Create an empty file of this name or, where something has it, of the first of name-2, name-3 and so on that is free.
+    """Create an empty file of this name or, if it is taken, of the first free one of name-2, name-3 and so on.
 
-    The file belongs to the caller, who may overwrite it; no other thread or process gets the same name.
+    The caller owns the file and may overwrite it. No other thread or process gets the same name.
 
     Args:
-        path: the name that is wanted.
+        path: the preferred name.
 
     Returns:
-        The name of the file. Where none can be created, a name that nothing has: writing there raises the reason.
+        The name of the file. If none can be created, a name that does not exist: writing there raises the reason.
 
     Raises:
         OutputError: all these names are taken.
@@ -238,7 +236,7 @@ def reserve_name(path: Path) -> Path:
 
 
 def remove_if_empty(path: Path) -> bool:
-    """Remove a file that was reserved and never written; returns whether it was."""
+    """Remove a file that was reserved but not written; returns whether it was removed."""
     with contextlib.suppress(OSError):
         if path.stat().st_size == 0:
             path.unlink()
@@ -247,11 +245,15 @@ def remove_if_empty(path: Path) -> bool:
 
 
 def open_output(path: Path, *, overwrite: bool) -> int:
-    """Open a file that is written in place, or a pipe or device; returns the file descriptor.
+    """Open and lock a file that is written in place, or a pipe or device; returns the file descriptor.
 
-    Until that is closed, nobody else can open the file in this way. What stands in it is cut off only then. What has appeared
-    under this name since `check_output` looked is not overwritten either. A file that has further names (hard links) keeps its
-    content under these.
+    Until the descriptor is closed, no other run can open the file in this way. The file is truncated only once it is locked. A
+    file that was created since `check_output` is not overwritten without permission either. Other names of the file (hard links)
+    keep its content.
+
+    Args:
+        path: the file.
+        overwrite: whether an existing file may be replaced.
 
     Raises:
         OutputError: it exists and may not be overwritten, is a symbolic link, is being written by another run, or cannot be
@@ -282,11 +284,11 @@ def open_output(path: Path, *, overwrite: bool) -> int:
 
 def _replaced(path: Path, descriptor: int) -> int:
     """Take a name away from the file that is open, and give it to a new one with the same rights, locked as well."""
-    rights = stat.S_IMODE(os.fstat(descriptor).st_mode)
+    old = os.fstat(descriptor)
     os.unlink(path)
-    fresh = os.open(path, _OPEN_FLAGS | _NEW_FLAGS | os.O_EXCL, 0o666)
+    fresh = _create(path, old)
     try:
-        os.chmod(path, rights)
+        _give_rights(path, old)
         _lock_output(path, fresh)
     except BaseException:
         os.close(fresh)
@@ -295,13 +297,30 @@ def _replaced(path: Path, descriptor: int) -> int:
     return fresh
 
 
+def _create(path: Path, old: os.stat_result) -> int:
+    """Create a file with at most the permissions of another one, for its group and others; returns the descriptor."""
+    return os.open(path, _OPEN_FLAGS | _NEW_FLAGS | os.O_EXCL, stat.S_IMODE(old.st_mode) & 0o777 | stat.S_IRUSR | stat.S_IWUSR)
+
+
+def _give_rights(path: Path, old: os.stat_result) -> None:
+    """Give a file the permissions of the file that it replaces and, if allowed, its owner."""
+    with contextlib.suppress(OSError, AttributeError):  # Windows has no owners of this kind
+        os.chown(path, old.st_uid, old.st_gid)
+    with contextlib.suppress(PermissionError):  # some file systems have no permissions
+        os.chmod(path, stat.S_IMODE(old.st_mode) & 0o777)
+
+
 def _lock_output(path: Path, descriptor: int) -> None:
     if not lock(descriptor):
         raise OutputError(f"{path}: is being written by another run; wait for its end, or choose another name")
 
 
 def append_whole(descriptor: int, data: bytes) -> None:
-    """Hand data to the system in one piece; where that fails, as on a full disk, nothing of it stays in the file.
+    """Append data in one piece. If that fails, as on a full disk, no part of it stays in the file.
+
+    Args:
+        descriptor: the open file.
+        data: the bytes.
 
     Raises:
         OSError: it cannot be written.
@@ -311,19 +330,19 @@ def append_whole(descriptor: int, data: bytes) -> None:
         while written < len(data):
             written += os.write(descriptor, data[written:])
     except OSError:
-        with contextlib.suppress(OSError):  # a pipe takes nothing back
+        with contextlib.suppress(OSError):  # a pipe cannot be truncated
             os.ftruncate(descriptor, os.lseek(descriptor, -written, os.SEEK_CUR))
         raise
 
 
 def lock(descriptor: int) -> bool:
-    """Keep other runs from an open file or folder until it is closed; the system lets go of it at the end of the process, too.
+    """Lock an open file or folder against other runs until it is closed, or the process ends.
 
     Args:
-        descriptor: of a file, or, but on Windows, of a folder.
+        descriptor: of a file or, except on Windows, of a folder.
 
     Returns:
-        False where another run has it. Where the file system knows no locks, everybody has it.
+        False if another run holds the lock. True on file systems without locks.
     """
     try:
         if sys.platform == "win32":
@@ -338,11 +357,11 @@ def lock(descriptor: int) -> bool:
 
 
 def check_still_there(path: Path, descriptor: int) -> None:
-    """See whether a file that is being written still has its name: the system goes on writing to one that was deleted.
+    """Check that a file being written still has its name, since the system keeps writing to a deleted one.
 
     Args:
         path: its name.
-        descriptor: the open file; a pipe or device is not looked at.
+        descriptor: the open file; pipes and devices are not checked.
 
     Raises:
         OutputError: it was deleted or moved away, or another file has taken its name.
@@ -364,18 +383,18 @@ def check_still_there(path: Path, descriptor: int) -> None:
 
 @contextlib.contextmanager
 def written_whole(path: Path, *, overwrite: bool = True, suffix: str | None = None, room: int = 0) -> Iterator[Path]:
-    """Write a file under a temporary name beside it, and give it its own name once it is whole.
+    """Write a file atomically: under a temporary name beside it, which is renamed once the file is complete.
 
-    An error, or the end of the process, leaves what stood under the name before.
+    An error, or the end of the process, leaves what stood under the name before. What replaces a file gets its rights.
 
     Args:
         path: the file's final name.
         overwrite: whether a file of that name may be replaced.
-        suffix: ending of the temporary name; None for that of the final one.
-        room: bytes that must be free on the disk; for writers that do not survive a full one, as HDF5, which ends the process.
+        suffix: ending of the temporary name; None for that of the final name.
+        room: bytes that must be free on the disk, for writers that crash on a full disk, such as HDF5.
 
     Yields:
-        The name to write to; the file does not exist yet.
+        The name to write to; the file does not exist yet, or is empty.
 
     Raises:
         OutputError: it exists and may not be overwritten, or cannot be written.
@@ -384,7 +403,12 @@ def written_whole(path: Path, *, overwrite: bool = True, suffix: str | None = No
     try:
         if room and shutil.disk_usage(path.parent).free < room:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        old = _file_at(path) if overwrite else None
+        if old is not None:  # its content may be private, also while it is written
+            os.close(_create(partial, old))
         yield partial
+        if old is not None:
+            _give_rights(partial, old)
         # Without this a power failure may leave the new name with nothing behind it.
         with partial.open("rb") as file:
             os.fsync(file.fileno())
@@ -399,8 +423,16 @@ def written_whole(path: Path, *, overwrite: bool = True, suffix: str | None = No
             partial.unlink(missing_ok=True)
 
 
+def _file_at(path: Path) -> os.stat_result | None:
+    """The regular file that has this name itself, if one does."""
+    with contextlib.suppress(FileNotFoundError):
+        found = os.lstat(path)
+        return found if stat.S_ISREG(found.st_mode) else None
+    return None
+
+
 def _name_anew(partial: Path, path: Path) -> None:
-    """Give a file a further name that nothing has; in one step, where the file system has hard links."""
+    """Rename a file unless the new name exists; atomically, if the file system has hard links."""
     try:
         os.link(partial, path)
     except FileExistsError:

@@ -1,4 +1,4 @@
-"""Temporary files that show people: they leave nothing behind, however the process ends."""
+"""Temporary files that show people, which are removed however the process ends."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 _PREFIX, _OWNER = "emodetect-", ".emodetect-owner"
-"""What folders are called, and the file in each that its owner holds locked: the system lets go of the lock when that ends."""
+"""Prefix of the folders, and the file in each that its owner keeps locked; the system releases the lock when the owner ends."""
 
 _CACHES = re.compile(r"emodetect-[0-9a-f]{16}-([0-9]{1,9})")
-"""What a process calls the folder for the caches of libraries, by its number."""
+"""Name of a process's folder for the caches of libraries, with its process id."""
 
 _OLD = 3600.0
-"""Seconds after which a folder that nobody holds locked counts as left behind: a process in a container may have any number."""
+"""Seconds after which an unlocked folder counts as abandoned, since process ids of containers may coincide."""
 
 _folders: set[Path] = set()
 
@@ -35,24 +35,24 @@ class ScratchFile:
     """A file that a child process writes and this one reads.
 
     Attributes:
-        path: what the child calls it.
-        descriptors: what the child must inherit.
+        path: its name in the child.
+        descriptors: file descriptors that the child must inherit.
     """
 
     path: Path
     descriptors: tuple[int, ...] = ()
 
     def read(self) -> bytes:
-        """All of it; nothing where the child has made none."""
+        """The content; empty if the child has not written it."""
         return self.path.read_bytes() if self.path.exists() else b""
 
 
 @contextlib.contextmanager
 def scratch_file(name: str) -> Iterator[ScratchFile]:
-    """A file without a name on any disk, in memory, where the system has such; else one in a `scratch_folder`.
+    """An unnamed file in memory where the system supports that, else a file in a `scratch_folder`.
 
     Args:
-        name: what to call it where it needs a name.
+        name: of the file, if it needs one.
     """
     with contextlib.ExitStack() as stack:
         if hasattr(os, "memfd_create"):
@@ -67,7 +67,7 @@ def scratch_file(name: str) -> Iterator[ScratchFile]:
 
 @contextlib.contextmanager
 def scratch_folder() -> Iterator[Path]:
-    """A folder that is removed afterwards; where this process is killed before that, by `sweep` in a later one."""
+    """A folder that is removed afterwards; if this process is killed, by `sweep` in a later one."""
     sweep()
     folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
     _folders.add(folder)
@@ -85,13 +85,13 @@ def scratch_folder() -> Iterator[Path]:
 
 
 def remove_folders() -> None:
-    """Remove this process's folders at once; for one that leaves without waiting for anything."""
+    """Remove the folders of this process at once; for a process that ends without waiting."""
     for folder in list(_folders):
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def sweep() -> None:
-    """Remove the folders of processes that were killed; those of other users, and all else, are let alone."""
+    """Remove the folders of killed processes of this user."""
     if fcntl is None:
         return
     with contextlib.suppress(OSError), os.scandir(tempfile.gettempdir()) as entries:

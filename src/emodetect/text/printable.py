@@ -45,6 +45,9 @@ _SECRET = re.compile(
 )
 """The name of a secret, with its value."""
 
+_FORMULA = re.compile(r"(?:^|(?<=;))(?=[=+\-@\uff1d\uff0b\uff0d\uff20])")
+"""Where a formula begins. Spreadsheets take the wide forms of these characters for the usual ones."""
+
 # Control characters, invisible ones (which can reverse the writing direction), undecodable bytes, line separators.
 _UNFIT = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
@@ -87,8 +90,8 @@ def width(text: str) -> int:
 
 
 def caption(text: str) -> str:
-    """One line of text to draw, with letters and marks composed (NFC), as fonts need them; macOS decomposes file names."""
-    return unicodedata.normalize("NFC", one_line(text))
+    """A file's name to draw, on one line, with letters and marks composed (NFC), as fonts need them; macOS decomposes names."""
+    return unicodedata.normalize("NFC", printable(" ".join(text.split())))
 
 
 def counted(number: int, noun: str, several: str | None = None) -> str:
@@ -130,12 +133,11 @@ def public_address(address: str) -> str:
 
 
 def csv_cell(value: object) -> object:
-    """A value for a CSV file. Control characters in text are escaped, and text that a spreadsheet would run as a formula gets a
-    leading apostrophe. Numbers are unchanged.
+    """A value for a CSV file. Control characters in text are escaped, and what a spreadsheet would run as a formula gets an
+    apostrophe before it, also after a semicolon, which separates cells in many countries. Numbers are unchanged.
 
     See OWASP, "CSV Injection": https://owasp.org/www-community/attacks/CSV_Injection
     """
     if not isinstance(value, str):
         return value
-    text = printable(value)
-    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
+    return _FORMULA.sub("'", printable(value))

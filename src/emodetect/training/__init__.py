@@ -1,1 +1,1 @@
-"""Training, judging and exporting of emotion networks (Keras 3, any of its backends)."""
+"""Training, evaluation and export of emotion networks (Keras 3, any of its backends)."""

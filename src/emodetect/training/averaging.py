@@ -1,4 +1,4 @@
-"""Averaged weights: what is validated and kept where an architecture asks for it."""
+"""Moving average of the weights, which is validated and kept if the architecture asks for it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class AveragedWeights(keras.callbacks.Callback):  # type: ignore[misc]
         current = [keras.ops.convert_to_numpy(weight) for weight in self.model.weights]
         if not self.values:
             self.values = [value.copy() for value in current]
-        # The average starts short, so that it does not carry the first, random weights along.
+        # The average starts with a short memory, so that it forgets the random initial weights.
         step = int(self.model.optimizer.iterations)
         decay = min(self._decay, (1 + step) / (10 + step))
         for average, value in zip(self.values, current, strict=True):

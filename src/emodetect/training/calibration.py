@@ -1,4 +1,4 @@
-"""Scores that mean what they say: temperature, and offsets for labels that are seldom answered, folded into the network.
+"""Calibration: a temperature, and offsets for labels that are rarely predicted, folded into the network.
 
 Temperature scaling after Guo et al. 2017 (arXiv 1706.04599); offsets of the logits after Menon et al. 2021 (arXiv 2007.07314),
 here fitted rather than taken from the shares of the labels.
@@ -19,13 +19,13 @@ from emodetect.training.architectures.base import Head
 from emodetect.training.data.part import FloatArray, Part
 
 _WEAK = 0.55
-"""Recall under which a label is raised, and up to which."""
+"""Recall below which a label is raised, and up to which it is raised."""
 
 _COST = 0.002
-"""Accuracy that may be given for it."""
+"""Accuracy that may be lost for it."""
 
 _STEP, _HIGHEST = 0.05, 2.0
-"""Step and bound of the search, in logits."""
+"""Step and limit of the search, in logits."""
 
 _MOST = 2
 """Labels that are raised at most: all pairs of steps are tried."""
@@ -35,18 +35,18 @@ Logits = npt.NDArray[np.float64]
 
 
 def calibrate(model: keras.Model, heads: Sequence[Head], part: Part, scores: Sequence[FloatArray]) -> dict[str, dict[str, Any]]:
-    """Change the last layer of each head so that its scores are as often right as they say.
+    """Change the last layer of each head so that its confidence matches its accuracy.
 
-    A head that learns the folders' labels also gets offsets, under which rare labels are answered more often.
+    A head that learns the folders' labels also gets offsets, with which rare labels are predicted more often.
 
     Args:
-        model: a network whose head layers are called like the heads and end in a softmax.
+        model: a network whose head layers are named like the heads and end in a softmax.
         heads: its outputs.
         part: validation data.
         scores: the network's scores for it.
 
     Returns:
-        For each emotion head the temperature and, where there are some, the offsets by label.
+        For each emotion head the temperature and, if any, the offsets by label.
     """
     found: dict[str, dict[str, Any]] = {}
     for head, target, weight, score in zip(heads, part.targets, part.weights, scores, strict=True):
@@ -67,7 +67,12 @@ def calibrate(model: keras.Model, heads: Sequence[Head], part: Part, scores: Seq
 
 
 def temperature(logits: Logits, truth: IntArray) -> float:
-    """The number that logits (n, labels) must be divided by so that they fit the true positions (n,) best, by likelihood."""
+    """The temperature, by which logits are divided, with the highest likelihood of the true labels.
+
+    Args:
+        logits: float64 (n, labels).
+        truth: int64 (n,), true positions.
+    """
 
     def surprise(log_heat: float) -> float:
         scaled = logits / np.exp(log_heat)
@@ -78,17 +83,17 @@ def temperature(logits: Logits, truth: IntArray) -> float:
 
 
 def label_offsets(logits: Logits, truth: IntArray) -> npt.NDArray[np.float64]:
-    """What to add to logits (n, labels) so that labels that are seldom found are answered more often.
+    """Offsets of the logits with which labels of low recall are predicted more often.
 
-    The two labels that are found least, if fewer than 55 % of their faces are, are raised until so many are or accuracy has lost
-    0.2 points; of the offsets that do so equally well, those under which accuracy is best.
+    The two labels with the lowest recall, if it is below 55%, are raised until it reaches that or accuracy has lost 0.2 points.
+    Among equally good offsets, those with the best accuracy are chosen.
 
     Args:
         logits: float64 (n, labels).
         truth: int64 (n,), true positions.
 
     Returns:
-        float64 (labels,), none below 0.
+        float64 (labels,), at least 0.
     """
     present = np.unique(truth)
 

@@ -1,4 +1,4 @@
-"""What happens during a run besides learning: the end of an epoch, and what a person sees."""
+"""Callbacks of a training run: seeds, the end of an epoch, and progress."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from emodetect.training.history import TrainingLog
 from emodetect.training.run_folder import RunFolder
 
 _SPEED_PERIOD = 600.0
-"""Time over which the speed is averaged to tell the time left, seconds: it must span some validations."""
+"""Seconds over which the speed is averaged for the remaining time; they must include some validations."""
 
 
 class EpochSeed(keras.callbacks.Callback):  # type: ignore[misc]
-    """Makes what is random in an epoch depend on the seed and the epoch alone, so that a resumed run goes on the same way.
+    """Makes all randomness of an epoch depend on the seed and the epoch only, so that a resumed run continues in the same way.
 
     Keras on PyTorch takes dropout from PyTorch's global generator, whose state no checkpoint holds.
     """
@@ -44,7 +44,7 @@ class EpochSeed(keras.callbacks.Callback):  # type: ignore[misc]
 class EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
     """After each epoch: validate the averaged weights, keep the best, add to the log, save the checkpoint.
 
-    The checkpoint comes last: what an interrupt leaves half done before it is done again after a resume.
+    The checkpoint comes last: an epoch that was interrupted before it is repeated after a resume.
     """
 
     def __init__(
@@ -90,12 +90,12 @@ class EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
 
 
 class ProgressBar(keras.callbacks.Callback):  # type: ignore[misc]
-    """A live bar over the whole run where the console is a terminal, and a line an epoch in any case."""
+    """A progress bar for the whole run, if the console is a terminal, and one line per epoch."""
 
     def __init__(self, console: Console, steps: int, epochs: int, done: int) -> None:
         super().__init__()
         self._console, self._steps, self._epochs, self._epoch = console, steps, epochs, done
-        # The terminal's ^C of an interrupt must find room behind the bar, or the bar could not be taken away.
+        # The terminal's ^C of an interrupt needs room after the bar; otherwise the bar could not be removed.
         columns = TextColumn("{task.description}"), BarColumn(20), TextColumn("{task.fields[figures]}"), TimeRemainingColumn()
         self._progress = Progress(
             *columns, console=console, transient=True, disable=not console.is_terminal, speed_estimate_period=_SPEED_PERIOD
@@ -121,11 +121,11 @@ class ProgressBar(keras.callbacks.Callback):  # type: ignore[misc]
         self._progress.update(self._task, advance=1, figures=figures)
 
     def close(self) -> None:
-        """Take the bar away; also after an interrupt."""
+        """Remove the bar; also after an interrupt."""
         self._progress.stop()
 
 
 def training_figures(logs: dict[str, Any]) -> dict[str, float]:
-    """Loss, and accuracy of the first output, of what Keras logs."""
+    """Loss, and accuracy of the first output, from the logs of Keras."""
     accuracy = next((float(value) for name, value in logs.items() if name.endswith("accuracy")), float("nan"))
     return {"loss": float(logs.get("loss", float("nan"))), "accuracy": accuracy}

@@ -18,11 +18,11 @@ from emodetect.training.averaging import AveragedWeights
 from emodetect.training.data.part import FloatArray
 
 _MAX_BYTES = 4 * MAX_MODEL_BYTES
-"""Of a checkpoint, unpacked: the weights, their averages, and the two that an optimizer keeps of each."""
+"""Limit of an unpacked checkpoint: the weights, their averages, and the two values that an optimizer keeps per weight."""
 
 
 class Checkpoint:
-    """Everything that a run needs to go on, in one file that is replaced in one step.
+    """The state that a run needs to resume, in one file that is replaced atomically.
 
     Args:
         path: the file.
@@ -33,7 +33,14 @@ class Checkpoint:
         self.path, self._data = path, data
 
     def save(self, model: keras.Model, average: Sequence[FloatArray], epoch: int, best: float) -> None:
-        """Write the state after an epoch."""
+        """Write the state after an epoch.
+
+        Args:
+            model: built and compiled.
+            average: the averaged weights.
+            epoch: number of finished epochs.
+            best: the best validation score.
+        """
         arrays: dict[str, Any] = {
             "epoch": np.asarray(epoch),
             "best": np.asarray(best),
@@ -61,7 +68,11 @@ class Checkpoint:
             )
 
     def restore(self, model: keras.Model, average: AveragedWeights | None) -> tuple[int, float]:
-        """Load the state into a built and compiled model; returns the epochs done and the best validation score.
+        """Load the state; returns the number of finished epochs and the best validation score.
+
+        Args:
+            model: built and compiled.
+            average: gets the averaged weights, or None.
 
         Raises:
             DatasetError: the file is damaged, or belongs to another network.
@@ -83,20 +94,20 @@ class Checkpoint:
             raise DatasetError(
                 f"{self.path}: cannot be resumed from (it is damaged)", hint="train again with `overwrite`"
             ) from error
-        except Exception as error:  # a damaged archive makes its reader raise almost anything
+        except Exception as error:  # damaged archives raise all kinds of errors
             raise DatasetError(
                 f"{self.path}: cannot be resumed from ({first_line(error)})", hint="train again with `overwrite`"
             ) from error
 
 
 def room_for(model: keras.Model) -> int:
-    """How many bytes a file with this model has at most, and with its optimizer's state if it is compiled."""
+    """Upper limit of the size of a file with this model, bytes, including the optimizer's state if it is compiled."""
     variables = _state(model) if model.compiled else model.variables
     return 2**20 + sum(int(keras.ops.convert_to_numpy(variable).nbytes) for variable in variables)
 
 
 def _check_size(path: Path) -> None:
-    """Refuse a file that fills the memory once unpacked."""
+    """Refuse a file that would fill the memory once unpacked."""
     with zipfile.ZipFile(path) as archive:
         if sum(item.file_size for item in archive.infolist()) > _MAX_BYTES:
             raise ValueError(f"would have more than {_MAX_BYTES // 2**20} MB once unpacked")

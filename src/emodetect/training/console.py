@@ -1,4 +1,4 @@
-"""What a run tells while it goes on."""
+"""Messages of a run in progress."""
 
 from __future__ import annotations
 
@@ -8,6 +8,11 @@ from emodetect.text.printable import printable, without_credentials
 
 
 def tell(console: Console, text: str) -> None:
-    """Print plain text: folded between words on a terminal, line by line as it is elsewhere."""
+    """Print plain text, wrapped between words on a terminal, unchanged elsewhere.
+
+    Args:
+        console: where to.
+        text: one or several lines.
+    """
     text = "\n".join(printable(without_credentials(line)) for line in text.split("\n"))
     console.print(text, highlight=False, markup=False, soft_wrap=not console.is_terminal)

@@ -1,8 +1,8 @@
-"""What a model file does not say, measured on labeled faces: the order of its labels, its scaling, and its order of colors.
+"""Measuring the conventions of a model file on labeled faces: the order of its labels, its scaling, and its channel order.
 
-Combinations are ranked by their calibrated cross-entropy, not by their accuracy: a wrong scaling costs a network that was trained
-on varied light hardly an answer, but it makes the true labels less likely. Calibrated means that one temperature is fitted for
-each combination (Guo et al. 2017), so that none gains by being less sure of itself.
+Combinations are ranked by calibrated cross-entropy, not by accuracy: if a network was trained on varied light, a wrong scaling
+hardly changes its predictions, but it makes the true labels less likely. Calibrated means that one temperature is fitted for each
+combination (Guo et al. 2017), so that none gains by lower confidence.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Way = tuple[Scaling | None, Channels | None]
 
 
 def _plain(labels: Sequence[str]) -> tuple[str, ...]:
-    """Labels with the words of `EIGHT_LABELS`."""
+    """Labels in the words of `EIGHT_LABELS`."""
     return tuple(known_label(label) or label for label in labels)
 
 
@@ -54,10 +54,10 @@ ORDERS: dict[int, Orders] = {
         "CK+": ("neutral", "angry", "contempt", "disgust", "fear", "happy", "sad", "surprise"),
     },
 }
-"""Orders in which networks are trained, by the number of labels."""
+"""Common label orders, by the number of labels."""
 
 MEASURED = "measured"
-"""The name of an order that is none of these, and that the faces themselves show."""
+"""Name of an order that is none of these and was measured on the faces."""
 
 _SCALINGS = ("0..1", "-1..1", "0..255")
 
@@ -65,35 +65,35 @@ _GRAY_SCALINGS = (str(Scaling.of_mean([0.5077], [0.255])),)
 """The mean and deviation of FER-2013."""
 
 _COLOR_SCALINGS = ("imagenet", "1,1,1,-103.939,-116.779,-123.68")
-"""The second is that of VGG16 and ResNet50 in Keras, for BGR."""
+"""Means and deviations for color. The second is that of VGG16 and ResNet50 in Keras, for BGR."""
 
 _SURE = 4.0
-"""Standard deviations above chance from which on a combination is better than chance, although many were tried."""
+"""Standard deviations above chance from which on a combination counts as better, given that many are tried."""
 
 _TEMPERATURES = np.geomspace(0.2, 200, 60)
-"""What logits are divided by to calibrate them; the largest makes all labels as likely."""
+"""Temperatures to try; the largest makes all labels equally likely."""
 
 _LEAST_SCORE = 1e-7
-"""Of a label, so that its logarithm is finite."""
+"""Least score of a label, so that its logarithm is finite."""
 
 _FEW = 210
-"""Faces on which everything is tried first; the ways that are not clearly worse are tried on all of them."""
+"""Faces on which all combinations are tried first. Those that are not clearly worse are tried on all faces."""
 
 _CLEARLY, _LIKELY = 4.0, 1.96
-"""Standard errors of a difference that is clear, and of a 95 % interval."""
+"""Standard errors of a clear difference, and of a 95% interval."""
 
 _BATCH = 64
 
 
 @dataclass(frozen=True, eq=False)
 class Combination:
-    """One way to use a model, and how it did.
+    """One way to use a model, with its results.
 
     Attributes:
-        order: name of the order of labels; empty where options or the file say it.
-        conventions: what options say and would say.
-        accuracy: mean over the labels of the share of faces that it reads right, 0 to 1.
-        losses: float64 (n,), the calibrated cross-entropy of each face, weighted so that each label counts the same.
+        order: name of the label order; empty if options or the file state the order.
+        conventions: the options that state it.
+        accuracy: balanced accuracy, 0 to 1.
+        losses: float64 (n,), the calibrated cross-entropy of each face, weighted so that all labels count equally.
     """
 
     order: str
@@ -103,11 +103,11 @@ class Combination:
 
     @property
     def loss(self) -> float:
-        """Mean calibrated cross-entropy; that of guessing is the logarithm of the number of labels."""
+        """Mean calibrated cross-entropy; for guessing it is the logarithm of the number of labels."""
         return float(self.losses.mean())
 
     def as_dict(self) -> dict[str, Any]:
-        """The combination as the output contract has it."""
+        """The combination as in the output contract."""
         said = self.conventions
         return {
             "order": self.order or None,
@@ -121,14 +121,14 @@ class Combination:
 
 @dataclass(frozen=True)
 class Margin:
-    """How much better the best combination is than the best one that differs from it in one part.
+    """Difference between the best combination and the best one that differs from it in one part.
 
     Attributes:
         part: "labels", "scaling" or "channels".
-        other: the combination that it is compared with.
-        difference: by how much the cross-entropy of the best one is lower.
-        low: lower end of the 95 % interval.
-        high: upper end.
+        other: the combination compared with.
+        difference: the cross-entropy of the other one less that of the best.
+        low: lower end of the 95% interval.
+        high: upper end of it.
     """
 
     part: str
@@ -139,20 +139,20 @@ class Margin:
 
     @property
     def is_sure(self) -> bool:
-        """Whether the difference is no chance."""
+        """Whether the difference is significant."""
         return self.low > 0
 
 
 @dataclass(frozen=True)
 class Trial:
-    """What came of it.
+    """The results of a trial.
 
     Attributes:
         tried: all combinations, the best first.
         count: number of faces.
         chance: the accuracy of guessing.
-        margins: for each part that was tried, how sure it is.
-        channels_are_open: whether the colors of the network could not be told, since all faces are gray.
+        margins: for each part that was tried, the lead of the best combination.
+        channels_are_open: whether the channel order could not be measured, since all faces are gray.
     """
 
     tried: tuple[Combination, ...]
@@ -162,7 +162,7 @@ class Trial:
     channels_are_open: bool
 
     def as_dict(self) -> dict[str, Any]:
-        """The trial as the output contract has it."""
+        """The trial as in the output contract."""
         best = self.best
         return {
             "count": self.count,
@@ -190,7 +190,12 @@ class Trial:
 
 
 def take_sample(faces: LabeledCrops, size: int) -> LabeledCrops:
-    """About as many faces of each label, so many in all at most; the same ones on every call."""
+    """Take a sample with about equally many faces per label; the same one on every call.
+
+    Args:
+        faces: all faces.
+        size: number of faces in the sample at most.
+    """
     generator = np.random.default_rng(0)
     present = [np.flatnonzero(faces.labels == label) for label in np.unique(faces.labels)]
     each = max(1, size // len(present))
@@ -205,18 +210,18 @@ def try_conventions(
     faces: LabeledCrops,
     progress: Callable[..., object] = lambda *, completed, total: None,
 ) -> Trial:
-    """Measure the likely ways to use a model; what options or the file's own metadata say is kept.
+    """Measure the likely ways to use a model. What options or the file's metadata state is kept.
 
     Args:
         backend: one that reads a model file, loaded.
-        given: what the options say.
-        faces: what it is tried on.
-        progress: called with ``completed`` and ``total``: how many of how many runs over the faces are done.
+        given: what the options state.
+        faces: labeled faces.
+        progress: called with ``completed`` and ``total``, the number of finished and of all runs over the faces.
 
     Raises:
-        UsageError: the backend reads no model file, or nothing is left to try.
-        DatasetError: the faces have one label alone.
-        ModelError: the model gives no numbers.
+        UsageError: the backend reads no model file, or there is nothing to try.
+        DatasetError: all faces have the same label.
+        ModelError: the model returns no finite numbers.
     """
     if len(np.unique(faces.labels)) < 2:
         raise DatasetError("all faces have the same label; conventions are tried on faces of several labels")
@@ -260,7 +265,7 @@ def _try_all(
     faces: LabeledCrops,
     progress: Callable[..., object],
 ) -> list[Combination]:
-    """Every order of labels in each of these ways, the best combination first."""
+    """Try all label orders with each of these ways; the best combination first."""
     tried: list[Combination] = []
     for number, (scaling, channels) in enumerate(ways, start=1):
         tried += _try(backend, replace(given, scaling=scaling, channels=channels), orders, faces)
@@ -271,9 +276,9 @@ def _try_all(
 
 
 def _try(backend: EmotionBackend, said: ModelConventions, orders: Orders, faces: LabeledCrops) -> list[Combination]:
-    """One run over the faces, judged by each order of labels; nothing where the model gives no finite numbers."""
+    """Run the model over the faces once and evaluate each label order; empty if the model returns no finite numbers."""
     count = len(next(iter(orders.values()), ()))
-    # By this order the place of each output is its place among the eight.
+    # In this order, the position of each output is its position among the eight.
     backend.restate(replace(said, labels=EIGHT_LABELS[:count]) if orders else said)
     classify = backend.classify_eight if orders else backend.classify
     crops = faces.crops
@@ -305,17 +310,17 @@ def _judge(order: str, said: ModelConventions, scores: npt.NDArray[Any], faces: 
 
 
 def _cross_entropy(logits: npt.NDArray[Any], labels: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    """Of the softmax of each row of logits (n, 7) with its label, (n,)."""
+    """Cross-entropy of the softmax of each row of logits (n, 7) with its label (n,)."""
     shifted = logits - logits.max(axis=1, keepdims=True)
     return np.asarray(np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(labels)), labels], np.float64)
 
 
 def _compare(best: Combination, other: Combination, reach: float = _LIKELY) -> tuple[float, float, float]:
-    """By how much the cross-entropy of the one is lower than that of the other on the same faces, and an interval.
+    """How much lower the cross-entropy of one combination is than another's on the same faces, with an interval.
 
     Args:
-        best: the one.
-        other: the other one.
+        best: the first combination.
+        other: the second one.
         reach: half the width of the interval, in standard errors.
     """
     differences = other.losses - best.losses
@@ -324,10 +329,10 @@ def _compare(best: Combination, other: Combination, reach: float = _LIKELY) -> t
 
 
 def _measure_order(outputs: npt.NDArray[np.float32], labels: npt.NDArray[np.int64]) -> tuple[str, ...] | None:
-    """The order of labels that the faces show, if two halves of them show the same one; None where they do not.
+    """The label order measured on the faces; None if two halves of them give different orders.
 
     Args:
-        outputs: (n, outputs), each face's scores by the place of the output.
+        outputs: (n, outputs), scores of each face by the position of the output.
         labels: (n,), positions in `EMOTIONS`.
     """
     orders = {_best_order(outputs[half::2], labels[half::2]) for half in range(2)}
@@ -335,7 +340,7 @@ def _measure_order(outputs: npt.NDArray[np.float32], labels: npt.NDArray[np.int6
 
 
 def _best_order(outputs: npt.NDArray[np.float32], labels: npt.NDArray[np.int64]) -> tuple[str, ...] | None:
-    """The order with the most right answers; the output that is left over of eight is contempt."""
+    """The order with the highest accuracy; with eight outputs, the remaining one is contempt."""
     from scipy.optimize import linear_sum_assignment
 
     answers = outputs.argmax(axis=1)
@@ -349,7 +354,7 @@ def _best_order(outputs: npt.NDArray[np.float32], labels: npt.NDArray[np.int64])
 
 
 def _without_luck(tried: list[Combination]) -> list[Combination]:
-    """Combinations, the best first, without measured orders unless one is surely better than every order that is known."""
+    """Combinations, the best first, without measured orders, unless one is significantly better than every known order."""
     known = [one for one in tried if one.order != MEASURED]
     if tried[0].order == MEASURED and _compare(tried[0], known[0])[1] > 0:
         return tried
@@ -357,11 +362,11 @@ def _without_luck(tried: list[Combination]) -> list[Combination]:
 
 
 def _margins(tried: Sequence[Combination], first: Sequence[Combination]) -> Iterator[Margin]:
-    """For each part that was tried the distance to the best combination that has another one.
+    """For each part that was tried, the difference to the best combination with another value of it.
 
     Args:
-        tried: those that were tried on all faces, the best first.
-        first: those that were tried on few of them; what was dropped after that is compared on these.
+        tried: those tried on all faces, the best first.
+        first: those tried on a few of them; combinations that were dropped after that are compared on these.
     """
     parts: dict[str, Callable[[Combination], object]] = {
         "labels": lambda one: one.conventions.labels,

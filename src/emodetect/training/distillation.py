@@ -1,4 +1,4 @@
-"""Distillation: what trained networks answer, mixed into the labels that another one learns from.
+"""Distillation: the scores of trained networks, mixed into the labels that another network learns.
 
 After Hinton et al. 2015 (arXiv 1503.02531), and Furlanello et al. 2018 (arXiv 1805.04770) where teacher and student are alike.
 """
@@ -20,7 +20,7 @@ from emodetect.training.data.labeled import as_input
 FloatArray = npt.NDArray[np.float32]
 
 SHARE = 0.5
-"""Part of a target that comes from the teachers."""
+"""Share of the teachers' scores in a target."""
 
 _BATCH = 256
 
@@ -29,16 +29,16 @@ _BATCH = 256
 def teach(
     targets: Sequence[FloatArray], heads: Sequence[Head], images: npt.NDArray[np.uint8], paths: Sequence[Path]
 ) -> tuple[FloatArray, ...]:
-    """Mix the teachers' answers into the targets of the heads that they have; the mean of all teachers and of mirrored faces.
+    """Mix the scores of teachers, averaged over all teachers and mirrored faces, into the targets of the heads that they have.
 
     Args:
         targets: for each head float32 (n, labels).
-        heads: the outputs that are trained.
+        heads: the outputs to train.
         images: uint8 (n, 48, 48), gray.
-        paths: ONNX files that `emodetect export` has written, with outputs named like the heads.
+        paths: ONNX files written by `emodetect export`, with outputs named like the heads.
 
     Returns:
-        The new targets; rows without a target (zeros) stay so.
+        The new targets; rows without a target (zeros) are unchanged.
 
     Raises:
         ModelError: a teacher cannot be run, is refused for safety, or has none of the outputs.

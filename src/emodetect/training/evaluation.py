@@ -1,4 +1,4 @@
-"""A backend judged on labeled face crops."""
+"""Evaluation of backends on labeled face crops."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ _BATCH = 64
 
 @dataclass(frozen=True)
 class Exam:
-    """What models are judged on.
+    """The data that models are evaluated on.
 
     Attributes:
         faces: the crops with their labels.
-        votes: what people said of them, or None.
-        copies: bool (n,), the crops that the train part beside them holds too, pixel for pixel; None where there is no train.
+        votes: of human annotators (FER+), or None.
+        copies: bool (n,), crops with a pixel-identical copy in the train part beside them; None if there is no train part.
     """
 
     faces: LabeledCrops
@@ -42,12 +42,12 @@ class Exam:
 
     @classmethod
     def read(cls, folder: Path, votes: Path | None, names: LabelNames = WORDS) -> Exam:
-        """Read ``folder/<label>/*``, the votes for it, and, to find copies, ``train`` beside it; or all of that of fer2013.csv.
+        """Read ``folder/<label>/*``, its votes and, to find copies, ``train`` beside it; or the same from fer2013.csv.
 
         Args:
-            folder: labels' folders, or a data set, of which ``test`` is read.
-            votes: the table of FER+, or None.
-            names: what the names of folders, or the numbers in a table, mean.
+            folder: folder with one folder per label, or a data set, of which ``test`` is read.
+            votes: the table of FER+ votes, or None.
+            names: meanings of the names of folders, or the numbers in a table.
 
         Raises:
             DatasetError: something in it is missing or cannot be read.
@@ -61,7 +61,7 @@ class Exam:
             return cls(faces, found, None)
         try:
             seen = {image.tobytes() for image in read_faces(train, names=names, allow_missing=True).images}
-        except DatasetError:  # something else that is called train
+        except DatasetError:  # something else is named train
             return cls(faces, found, None)
         copies = np.asarray([image.tobytes() in seen for image in faces.as_faces().images])
         return cls(faces, found, copies)
@@ -78,13 +78,13 @@ class Exam:
 
 @about("data")
 def read_exam_faces(data: Path, names: LabelNames = WORDS) -> LabeledCrops:
-    """The faces of an exam alone; as `Exam.read`."""
+    """Read only the faces of an exam; arguments as for `Exam.read`."""
     return _as_crops(read_csv(data, names=names, only_test=True)[1]) if is_table(data) else _read_folder(data, names)[1]
 
 
 @about("data")
 def _read_folder(folder: Path, names: LabelNames) -> tuple[Path, LabeledCrops]:
-    """The crops of labels' folders, or of the test part of a data set, and where they lie."""
+    """The crops in the labels' folders, or in the test part of a data set, and their folder."""
     check_folder(folder, "a folder with one folder for each emotion, or fer2013.csv")
     assumed: tuple[str, ...] = ()
     if (test := part_folder(folder, "test")) is not None:
@@ -100,13 +100,13 @@ def _as_crops(faces: LabeledFaces) -> LabeledCrops:
 
 @dataclass(frozen=True)
 class Result:
-    """How a model did in an `Exam`.
+    """The result of a model in an `Exam`.
 
     Attributes:
-        model: what a person calls it.
+        model: its display name.
         scores: float32 (n, 7), in the order of `EMOTIONS`.
-        scores_eight: float32 (n, 8), in the order of `EIGHT_LABELS`; None where the model does not tell contempt.
-        seconds: what classifying all faces took.
+        scores_eight: float32 (n, 8), in the order of `EIGHT_LABELS`; None if the model has no contempt label.
+        seconds: time for classifying all faces.
     """
 
     model: str
@@ -119,7 +119,12 @@ class Result:
         return np.asarray(self.scores.argmax(axis=1) == exam.faces.labels)
 
     def as_dict(self, exam: Exam, reference: Result | None = None) -> dict[str, Any]:
-        """The figures as the output contract has them, with the difference to another model where there is one."""
+        """The figures as in the output contract.
+
+        Args:
+            exam: that it was evaluated on.
+            reference: another model to give the difference to, or None.
+        """
         labels = exam.faces.labels
         record: dict[str, Any] = {"model": self.model, **Metrics.of(self.scores, labels).as_dict()}
         record["seconds_per_1000"] = round(1000 * self.seconds / len(labels), 4)
@@ -136,7 +141,7 @@ class Result:
         return record
 
     def _by_votes(self, votes: Votes, kept: npt.NDArray[np.bool_]) -> dict[str, float | None]:
-        """Accuracy and calibration by FER+'s official majority: over eight labels where the model has them, and over seven."""
+        """Accuracy and calibration by FER+'s official majority: over eight labels if the model has them, and over seven."""
         truth = np.where(kept, votes.majority_eight(), -1)
         seven = np.flatnonzero((truth >= 0) & (truth < len(EMOTIONS)))
         scores, all_labels = self.by_votes(truth)
@@ -149,10 +154,10 @@ class Result:
         }
 
     def by_votes(self, truth: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
-        """Scores and true labels of the faces on which people agree, over as many labels as the model has.
+        """Scores and true labels of the faces with a majority, over as many labels as the model has.
 
         Args:
-            truth: int64 (n,), positions in `EIGHT_LABELS`, -1 where there is none.
+            truth: int64 (n,), positions in `EIGHT_LABELS`, -1 if there is no majority.
 
         Returns:
             float32 (m, 8 or 7) and int64 (m,).
@@ -163,13 +168,13 @@ class Result:
 
 
 def judge(backend: EmotionBackend, model: str, exam: Exam, advance: Callable[[int], None] = lambda count: None) -> Result:
-    """Let a backend answer for every crop.
+    """Classify every crop with a backend.
 
     Args:
-        backend: what is judged.
-        model: what to call it.
-        exam: what it is judged on.
-        advance: is told how many more crops are done.
+        backend: to evaluate.
+        model: its display name.
+        exam: the data.
+        advance: called with the number of further crops that are done.
     """
     crops = exam.faces.crops
     batches = [crops[start : start + _BATCH] for start in range(0, len(crops), _BATCH)]

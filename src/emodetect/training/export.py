@@ -1,4 +1,4 @@
-"""From a Keras network to an ONNX file: described and checked."""
+"""Export of Keras networks to ONNX files, with metadata and a comparison of the scores."""
 
 from __future__ import annotations
 
@@ -27,24 +27,24 @@ from emodetect.training.trained_model import TrainedModel, face_threshold, load_
 from emodetect.types import Image
 
 _PARITY = 1e-4
-"""Largest difference between Keras and ONNX Runtime that counts as the same network."""
+"""Largest allowed difference between the scores of Keras and ONNX Runtime."""
 
 _OPSET = 17
-"""Version of ONNX's operators that a model of Keras 2 is written in."""
+"""ONNX opset version for models of Keras 2."""
 
 _SAME_ANSWERS = 0.95
-"""Share of the faces on which a network in 8 bits must give the answers that it gives in 32."""
+"""Share of the faces for which a network in 8 bits must predict the same labels as in 32 bits."""
 
 FloatArray = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Parity:
-    """How much an exported network is like the one in Keras.
+    """Agreement of an exported network with its source.
 
     Attributes:
         difference: the largest difference of any score.
-        same_answers: share of the faces on which all outputs give the same answer.
+        same_answers: share of the faces for which all outputs predict the same label.
     """
 
     difference: float
@@ -62,11 +62,11 @@ def export_run(folder: Path, path: Path, faces: Sequence[Image], *, int8: bool =
         overwrite: whether the ONNX file may be replaced.
 
     Returns:
-        How much the file is like the network in Keras.
+        The agreement of the file with the network in Keras.
 
     Raises:
         DatasetError: the folder holds no run with a finished epoch, or its data cannot be read.
-        ModelError: the exported network does not compute what Keras computes; no file is left then.
+        ModelError: the exported network does not compute the same as Keras; no file is written.
     """
     trained = load_best(folder)
     parity = write_onnx(trained.model, path, trained.metadata, as_input(as_images(faces)), int8=int8, overwrite=overwrite)
@@ -84,21 +84,21 @@ def export_file(
     int8: bool = False,
     overwrite: bool = True,
 ) -> Parity:
-    """Export a model file to ONNX, with all that is known of it in the metadata.
+    """Export a model file to ONNX, with everything known about it in the metadata.
 
     Args:
         source: ``.h5`` or ``.keras``, saved by Keras 3 or 2, or ``.onnx``.
         path: the ONNX file to write.
         faces: uint8 (height, width, 3) BGR, to compare the two on.
-        conventions: what the user says of it, overriding the file's metadata; what nobody says is assumed as in use.
+        conventions: the user's statements, which override the file's metadata; the rest is assumed as in other commands.
         int8: write a network that computes in 8 bits; see `quantize`.
         overwrite: whether the ONNX file may be replaced.
 
     Returns:
-        How much the file is like the one it was made of.
+        The agreement of the file with its source.
 
     Raises:
-        ModelError: the file cannot be read or exported, or the exported network does not compute the same; no file is left then.
+        ModelError: the file cannot be read or exported, or the exported network does not compute the same; no file is written.
     """
     backend = create_cnn(str(source), conventions)
     assert isinstance(backend, ModelFileBackend)
@@ -132,7 +132,7 @@ def _describe_onnx(
     int8: bool,
     overwrite: bool,
 ) -> Parity:
-    """Write an ONNX file anew with its metadata, and see that it gives the same scores without being told anything."""
+    """Rewrite an ONNX file with its metadata, and check that it gives the same scores without options."""
     import onnx
 
     graph = onnx.load(source)
@@ -157,7 +157,7 @@ def write_onnx(
     int8: bool = False,
     overwrite: bool = True,
 ) -> Parity:
-    """Write a Keras model as ONNX, its outputs named as in the metadata, and compare the two on real faces.
+    """Write a Keras model as ONNX, with outputs named as in the metadata, and compare the two on real faces.
 
     Args:
         model: of Keras 3 or 2.
@@ -170,12 +170,12 @@ def write_onnx(
         overwrite: whether the ONNX file may be replaced.
 
     Returns:
-        How much the file is like the network in Keras.
+        The agreement of the file with the network in Keras.
 
     Raises:
         BackendUnavailableError: the ONNX packages are missing.
-        ModelError: Keras cannot export it, the difference is above 1e-4, or in 8 bits more than one answer in 20 is another; no
-            file is left then.
+        ModelError: Keras cannot export it, the difference is above 1e-4, or in 8 bits more than one label in 20 differs; no file
+            is written.
         OutputError: the file cannot be written.
     """
     # Without this call Keras cannot export.
@@ -205,7 +205,7 @@ def _compare_scores(path: Path, name: str, faces: Sequence[Image], expected: Flo
 
 
 def _check_parity(path: Path, parity: Parity, *, int8: bool) -> None:
-    """Refuse a network that does not compute the same; in 8 bits, one that does not answer the same.
+    """Refuse a network that does not compute the same, or in 8 bits does not predict the same labels.
 
     Raises:
         ModelError: it does not.
@@ -213,7 +213,7 @@ def _check_parity(path: Path, parity: Parity, *, int8: bool) -> None:
     if int8:
         if not parity.same_answers >= _SAME_ANSWERS:
             raise ModelError(f"{path}: in 8 bits only {parity.same_answers:.0%} of the answers stay the same")
-    elif not parity.difference <= _PARITY:  # not a number is no agreement either
+    elif not parity.difference <= _PARITY:  # true for NaN, too
         raise ModelError(
             f"{path}: the exported network differs from what it was made of by {parity.difference:.2g}, more than {_PARITY:g}"
         )
@@ -226,16 +226,16 @@ def _quantize(partial: Path, path: Path, faces: npt.NDArray[Any]) -> None:
         quantize(partial, partial, faces)
     except (EmodetectError, OSError):
         raise
-    except Exception as error:  # the tool has no common base class for what it cannot do
+    except Exception as error:  # the tool's errors have no common base class
         raise ModelError(f"{path}: cannot be turned into 8 bits ({first_line(error)})") from error
 
 
 def measure_face_threshold(path: Path, trained: TrainedModel) -> None:
-    """Measure the face output's threshold again, and write it into the file: in 8 bits the lowest scores are others.
+    """Measure the threshold of the face output again and write it to the file, since 8 bits change the lowest scores.
 
     Args:
         path: the ONNX file of a network with a face output.
-        trained: what it was made of.
+        trained: its source.
     """
     import onnx
 
@@ -261,14 +261,14 @@ def _convert(model: Any, path: Path, name: str) -> None:
         raise BackendUnavailableError(f"ONNX export needs more packages ({error}); pip install 'emodetect[train]'") from error
     except OSError:
         raise
-    except Exception as error:  # each of Keras's backends has its own converter with its own errors
+    except Exception as error:  # each backend of Keras has its own converter and errors
         reason = first_line(error)
         hint = "" if keras.backend.backend() == "tensorflow" else "; KERAS_BACKEND=tensorflow may"
         raise ModelError(f"{name}: Keras on {keras.backend.backend()} cannot export it ({reason}){hint}") from error
 
 
 def _convert_keras2(model: Any, path: Path) -> None:
-    """Keras 2 has no exporter of its own; what it computes is a function of TensorFlow like any other."""
+    """Convert a model of Keras 2, which has no exporter, as a TensorFlow function."""
     import tensorflow
     import tf2onnx
 
@@ -278,7 +278,12 @@ def _convert_keras2(model: Any, path: Path) -> None:
 
 
 def set_metadata(graph: Any, metadata: ModelMetadata) -> None:
-    """Put metadata into an onnx.ModelProto, in place of what stood there."""
+    """Replace the metadata of an onnx.ModelProto.
+
+    Args:
+        graph: the onnx.ModelProto.
+        metadata: to write.
+    """
     kept = [entry for entry in graph.metadata_props if entry.key != KEY]
     del graph.metadata_props[:]
     graph.metadata_props.extend(kept)

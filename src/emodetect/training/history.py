@@ -1,4 +1,4 @@
-"""The log of a run: a row an epoch, as CSV and for TensorBoard."""
+"""The log of a run: one row per epoch, as CSV and for TensorBoard."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from emodetect.system.output_files import written_whole
 
 
 class TrainingLog:
-    """Keeps the rows of a run; a context manager.
+    """Writes the rows of a run; a context manager.
 
     Args:
-        path: the CSV file, written anew in one step at each epoch; rows of an earlier part of the run are taken over.
-        events: folder for TensorBoard; stays away where that is not installed.
-        done: how many epochs are finished; later rows belong to an epoch that was not.
+        path: the CSV file, replaced atomically after each epoch; rows of an earlier part of the run are kept.
+        events: folder for TensorBoard; not created if that is not installed.
+        done: number of finished epochs; later rows belong to an unfinished epoch.
 
     Attributes:
-        rows: a dictionary an epoch, in order.
+        rows: one dictionary per epoch, in order.
     """
 
     def __init__(self, path: Path, events: Path, done: int) -> None:
@@ -51,10 +51,10 @@ class TrainingLog:
 
 
 def read_log(path: Path) -> list[dict[str, float]]:
-    """The rows of a run's ``log.csv``; none where it does not exist yet.
+    """Read the rows of a run's ``log.csv``; empty if it does not exist yet.
 
     Raises:
-        DatasetError: it is something else.
+        DatasetError: it is not the log of a run.
     """
     if not path.exists():
         return []
@@ -67,7 +67,7 @@ def read_log(path: Path) -> list[dict[str, float]]:
 
 
 def _event_writer(folder: Path) -> Any:
-    with quiet_native_output():  # TensorBoard imports TensorFlow where there is one
+    with quiet_native_output():  # TensorBoard imports TensorFlow if it is installed
         try:
             from tensorboard.summary.writer.event_file_writer import EventFileWriter
         except ImportError:

@@ -1,4 +1,4 @@
-"""All that a training run depends on."""
+"""Hyperparameters of a training run."""
 
 from __future__ import annotations
 
@@ -13,37 +13,37 @@ from emodetect.text.suggestions import did_you_mean_file
 from emodetect.training.architectures import ARCHITECTURE_NAMES
 
 FILE = "settings.json"
-"""Where the settings stand in a run's folder."""
+"""Name of the settings file in a run's folder."""
 
 FORMAT = "emodetect training run"
-"""What the file says that it is."""
+"""Format name in the file."""
 
 PRECISIONS = ("float32", "mixed_bfloat16")
 """Keras dtype policies to train with."""
 
 RANGES = {"epochs": (1, 10**6), "seed": (0, 2**32 - 1), "batch_size": (1, 10**6)}
-"""The least and the most of each whole number; a seed is what NumPy takes for one."""
+"""Range of each whole number; the range of seeds is NumPy's."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """All that a training run depends on; saved as ``settings.json`` in its folder.
+    """Hyperparameters and data of a training run, saved as ``settings.json`` in its folder.
 
     Attributes:
         data: folder that holds ``train/<label>/`` and ``test/<label>/``, or ``fer2013.csv``.
         votes: FER+ table, or None.
         architecture: name in `ARCHITECTURE_NAMES`.
         epochs: passes over the training part.
-        seed: of the split, the first weights, the order and the augmentation.
-        validation_share: part of ``train`` that choices are made on.
+        seed: of the split, the initial weights, the order and the augmentation.
+        validation_share: share of ``train`` for validation.
         precision: Keras dtype policy while training: float32, or mixed_bfloat16 (faster on processors with
             AVX-512 BF16); the saved model is always float32.
-        batch_size: faces a step; None for the architecture's own.
+        batch_size: faces per step; None for the architecture's own.
         output: model file to write at the end, or None.
-        negatives: folder of crops that are no faces, or None.
-        teachers: ONNX files whose answers are mixed into the labels.
+        negatives: folder with crops without faces, or None.
+        teachers: ONNX files whose scores are mixed into the labels.
         start: weights file of an earlier run to start from, or None.
-        folder_labels: what the names of the data's folders mean, as for `LabelNames.parse`, or None.
+        folder_labels: meanings of the names of the data's folders, as for `LabelNames.parse`, or None.
     """
 
     data: str
@@ -61,7 +61,12 @@ class Settings:
     folder_labels: str | None = None
 
     def save(self, folder: Path, files: Iterable[str] = (FILE,)) -> None:
-        """Write the settings into a run's folder, with the names of the files there that the run has written."""
+        """Write the settings to a run's folder.
+
+        Args:
+            folder: of the run.
+            files: names of the files in it that the run has written.
+        """
         values = {"format": FORMAT, **asdict(self), "files": sorted(files)}
         with written_whole(folder / FILE) as partial:
             partial.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
@@ -71,12 +76,12 @@ class Settings:
         """Read the settings of an earlier run.
 
         Raises:
-            DatasetError: the folder holds no run, or settings that no run has.
+            DatasetError: the folder contains no run, or invalid settings.
         """
         try:
             values = json.loads((folder / FILE).read_text(encoding="utf-8"))
             of_the_folder = {name: values.pop(name, None) for name in ("format", "files")}
-            if of_the_folder["format"] not in (FORMAT, None):  # none before there was one
+            if of_the_folder["format"] not in (FORMAT, None):  # None: written before the format had a name
                 raise ValueError("not of emodetect")
             settings = cls(**values | {"teachers": tuple(values.get("teachers", ()))})
             settings._check()
@@ -88,7 +93,7 @@ class Settings:
             raise DatasetError(f"{folder}: not the folder of a training run ({FILE}: {first_line(error)})") from error
 
     def _check(self) -> None:
-        """See that a file, which anybody may have written, holds what the command line would have let through."""
+        """Check the values as the command line would, since anybody may have written the file."""
         texts = (
             self.data,
             self.votes or "",
@@ -101,7 +106,7 @@ class Settings:
         if not all(isinstance(text, str) and "\0" not in text for text in texts):
             raise ValueError("expected the name of a file")
         if self.folder_labels is not None:
-            from emodetect.training.data.label_names import LabelNames  # needs NumPy, without which a command line is parsed
+            from emodetect.training.data.label_names import LabelNames  # needs NumPy; the command line is parsed without it
 
             LabelNames.parse(self.folder_labels)
         if self.architecture not in ARCHITECTURE_NAMES or self.precision not in PRECISIONS:

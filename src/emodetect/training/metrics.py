@@ -1,4 +1,4 @@
-"""How good scores are: accuracy in several senses, calibration, and the difference between two models."""
+"""Metrics of scores: several kinds of accuracy, calibration, and the difference between two models."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _BINS = 15
 """Bins of the calibration error, as in Guo et al. 2017 (arXiv 1706.04599)."""
 
 _CERTAIN_SHARE = 0.9
-"""Share of right answers that those above the uncertainty threshold must reach on validation."""
+"""Accuracy on validation that readings above the uncertainty threshold must reach."""
 
 NEVER_CERTAIN = 0.99
-"""The threshold where none lets through so many right answers."""
+"""The threshold if none reaches that accuracy."""
 
 _RESAMPLES = 10_000
 
@@ -28,16 +28,16 @@ IntArray = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Metrics:
-    """How good scores over the seven emotions are; all shares 0 to 1.
+    """Metrics of scores over the seven emotions; all shares are 0 to 1.
 
     Attributes:
-        accuracy: share of right answers.
+        accuracy: share of correct labels.
         balanced_accuracy: mean recall over the labels that have images.
         macro_f1: mean F1 over the labels that have images.
         ece: expected calibration error, 15 bins of equal width (Guo et al. 2017).
         count: number of images.
-        per_class: precision, recall, F1 and number of images of each label.
-        confusion: int64 (7, 7), rows the true labels, columns the answers, both in the order of `EMOTIONS`.
+        per_class: precision, recall, F1 and number of images per label.
+        confusion: int64 (7, 7), rows are true labels, columns predicted labels, both in the order of `EMOTIONS`.
     """
 
     accuracy: float
@@ -50,7 +50,12 @@ class Metrics:
 
     @classmethod
     def of(cls, scores: FloatArray, truth: IntArray) -> Metrics:
-        """Judge float32 (n, 7) scores by int64 (n,) true labels, positions in `EMOTIONS`; at least one."""
+        """Compute the metrics of at least one image.
+
+        Args:
+            scores: float32 (n, 7).
+            truth: int64 (n,), true labels as positions in `EMOTIONS`.
+        """
         positions = np.arange(len(EMOTIONS))
         answers = scores.argmax(axis=1)
         columns = precision_recall_fscore_support(truth, answers, labels=positions, zero_division=0)
@@ -91,20 +96,25 @@ class Metrics:
 
 
 def calibration_error(scores: FloatArray, truth: IntArray) -> float:
-    """How far confidence and accuracy are apart: the mean over bins of confidence, weighted by their faces."""
+    """Expected calibration error: the mean difference of confidence and accuracy over bins, weighted by their faces.
+
+    Args:
+        scores: float32 (n, labels).
+        truth: int64 (n,), true positions.
+    """
     confidence, right, counts = reliability(scores, truth)
     return float((np.abs(right - confidence) * counts).sum() / len(truth))
 
 
 def reliability(scores: FloatArray, truth: IntArray) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], IntArray]:
-    """What scores say and what is true, in 15 bins of equal width by confidence.
+    """Confidence and accuracy in 15 bins of equal width by confidence.
 
     Args:
         scores: float32 (n, labels).
         truth: int64 (n,), true positions.
 
     Returns:
-        For each bin the mean confidence, the share of right answers (both 0 where the bin is empty), and the number of faces.
+        For each bin the mean confidence, the accuracy (both 0 if the bin is empty), and the number of faces.
     """
     confidence = scores.max(axis=1).astype(np.float64)
     right = (scores.argmax(axis=1) == truth).astype(np.float64)
@@ -115,10 +125,10 @@ def reliability(scores: FloatArray, truth: IntArray) -> tuple[npt.NDArray[np.flo
 
 
 def paired_difference(right: npt.NDArray[np.bool_], reference: npt.NDArray[np.bool_]) -> tuple[float, float, float]:
-    """How much more often a model is right than another one on the same images, with a 95 % confidence interval.
+    """Difference in accuracy between two models on the same images, with a 95% confidence interval.
 
-    A paired bootstrap over the images. Only how many images one model, the other, or neither alone gets right matters, so
-    resampling the images is drawing these three counts from a multinomial distribution.
+    A paired bootstrap over the images. It depends only on the numbers of images that one model, the other, or neither alone gets
+    right. So resampling the images means drawing these three counts from a multinomial distribution.
 
     Args:
         right: bool (n,), where the model is right.
@@ -136,14 +146,14 @@ def paired_difference(right: npt.NDArray[np.bool_], reference: npt.NDArray[np.bo
 
 
 def uncertainty_threshold(scores: FloatArray, truth: IntArray) -> float:
-    """The lowest confidence from which on the answers are 90 % right.
+    """The lowest confidence above which 90% of the labels are correct.
 
     Args:
         scores: float32 (n, 7).
-        truth: int64 (n,), positions in `EMOTIONS`; -1 where there is no agreed label.
+        truth: int64 (n,), positions in `EMOTIONS`; -1 without an agreed label.
 
     Returns:
-        The threshold, 0 to 1, rounded to two digits; `NEVER_CERTAIN` where there is none.
+        The threshold, 0 to 1, rounded to two digits; `NEVER_CERTAIN` if there is none.
     """
     known = truth >= 0
     confidence, right = scores[known].max(axis=1), scores[known].argmax(axis=1) == truth[known]
@@ -155,6 +165,11 @@ def uncertainty_threshold(scores: FloatArray, truth: IntArray) -> float:
 
 
 def accuracy_where_known(scores: FloatArray, truth: IntArray) -> float:
-    """Share of right answers among the faces whose true label is not -1; NaN where there are none."""
+    """Accuracy over the faces whose true label is not -1; NaN if there are none.
+
+    Args:
+        scores: float32 (n, labels).
+        truth: int64 (n,), true positions or -1.
+    """
     known = truth >= 0
     return float((scores[known].argmax(axis=1) == truth[known]).mean()) if known.any() else float("nan")

@@ -1,4 +1,4 @@
-"""Real faces on which two versions of a network are compared."""
+"""Real faces for comparing two versions of a network."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _WANTED = 256
 
 @dataclass(frozen=True)
 class ParityFaces:
-    """What two versions of a network are compared on.
+    """Faces for comparing two versions of a network.
 
     Attributes:
         crops: uint8 (height, width, 3) BGR each.
-        origin: where they are from, in words.
-        notes: what was left out of a data set, in words.
+        origin: a description of their source.
+        notes: sentences about what was left out of a data set.
     """
 
     crops: list[Image]
@@ -37,15 +37,15 @@ class ParityFaces:
 
 @about("data")
 def read_parity_faces(data: Path | None, names: LabelNames = WORDS) -> ParityFaces:
-    """Face crops to compare two versions of a network on.
+    """Read or make face crops for comparing two versions of a network.
 
     Args:
         data: ``<label>/*`` or a data set with ``test/<label>/*``, of which up to 256 evenly spaced faces are taken; None for
-            the portrait that Matplotlib brings (Grace Hopper, in the public domain), cut out in 54 ways.
-        names: what the names of folders mean.
+            54 crops of the portrait in Matplotlib's sample data (Grace Hopper, in the public domain).
+        names: meanings of the names of folders.
 
     Raises:
-        DatasetError: the data holds no faces.
+        DatasetError: the data contains no faces.
     """
     if data is None:
         return ParityFaces(_portrait_crops(), "54 crops of the portrait of Grace Hopper that Matplotlib brings")

@@ -1,4 +1,4 @@
-"""Pictures of a run: curves, confusion matrices, and where a spatial transformer looks."""
+"""Plots of a run: curves, confusion matrices, calibration, and the view of a spatial transformer."""
 
 from __future__ import annotations
 
@@ -17,13 +17,18 @@ from emodetect.training.metrics import calibration_error, reliability
 from emodetect.types import EMOTIONS
 
 _SHOWN_FACES = 10
-"""Faces that a bin of the calibration plot needs to be drawn."""
+"""Least number of faces in a bin of the calibration plot."""
 
-# Figures are made without pyplot: no window system, nothing to close.
+# Figures are created without pyplot, which needs a window system and closing.
 
 
 def plot_curves(rows: Sequence[Mapping[str, float]], path: Path) -> None:
-    """Draw loss and accuracy over the epochs of a training log, training and validation."""
+    """Draw loss and accuracy of training and validation over the epochs.
+
+    Args:
+        rows: of the training log.
+        path: picture file to write.
+    """
     figure = Figure(figsize=(9, 3.5), dpi=100, layout="constrained")
     loss, accuracy = figure.subplots(1, 2)
     names = [name for row in rows for name in row]
@@ -45,13 +50,13 @@ def plot_curves(rows: Sequence[Mapping[str, float]], path: Path) -> None:
 def plot_confusion(
     confusions: Sequence[npt.NDArray[np.int64]], names: Sequence[str], path: Path, *, overwrite: bool = True
 ) -> None:
-    """Draw confusion matrices (7, 7) side by side, each under its name; a row is a true label and sums to 100 %.
+    """Draw confusion matrices (7, 7) side by side, each under its name; a row is a true label and sums to 100%.
 
     Args:
-        confusions: int64, one a name.
-        names: a title a matrix.
+        confusions: int64, one per name.
+        names: one title per matrix.
         path: picture file to write.
-        overwrite: whether it may be replaced.
+        overwrite: whether an existing file may be replaced.
     """
     figure = Figure(figsize=(5.2 * len(confusions), 5), dpi=100, layout="constrained")
     for axes, name, confusion in zip(np.ravel(figure.subplots(1, len(confusions))), names, confusions, strict=True):
@@ -78,12 +83,12 @@ def _draw_confusion(axes: Axes, name: str, confusion: npt.NDArray[np.int64]) -> 
 def plot_calibration(
     answers: Mapping[str, tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]], path: Path, *, overwrite: bool = True
 ) -> None:
-    """Draw how often answers are right against how sure they are, a line a model.
+    """Draw accuracy against confidence, one line per model.
 
     Args:
         answers: for each name scores, float32 (n, labels), and true positions, int64 (n,).
         path: picture file to write.
-        overwrite: whether it may be replaced.
+        overwrite: whether an existing file may be replaced.
     """
     figure = Figure(figsize=(5, 4.6), dpi=100, layout="constrained")
     axes = figure.subplots()
@@ -103,14 +108,14 @@ def plot_calibration(
 def plot_attention(
     faces: npt.NDArray[np.uint8], warped: npt.NDArray[np.float32], names: Sequence[str], path: Path, *, overwrite: bool = True
 ) -> None:
-    """Draw faces beside what the spatial transformer makes of them.
+    """Draw faces beside the output of the spatial transformer.
 
     Args:
         faces: uint8 (n, h, w) gray.
         warped: float32 (n, h, w), 0..1.
-        names: a title a face.
+        names: one title per face.
         path: picture file to write.
-        overwrite: whether it may be replaced.
+        overwrite: whether an existing file may be replaced.
     """
     columns = 2
     rows = -(-len(faces) // columns)

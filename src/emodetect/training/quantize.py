@@ -1,6 +1,6 @@
-"""8-bit arithmetic: a quarter of the file, and twice as fast on processors that multiply bytes (VNNI, dot product).
+"""8-bit quantization: a quarter of the file size, and twice as fast on processors that multiply bytes (VNNI, dot product).
 
-Static quantization after Jacob et al. 2018 (arXiv 1712.05877), by ONNX Runtime's own tool.
+Static quantization after Jacob et al. 2018 (arXiv 1712.05877), with ONNX Runtime's tool.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from emodetect.errors import BackendUnavailableError
 try:
     from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
-except ImportError as missing:  # it wants onnx
+except ImportError as missing:  # the tool needs onnx
     raise BackendUnavailableError(f"8-bit export needs more packages ({missing}); pip install 'emodetect[train]'") from missing
 
 _BATCH = 32
 
 
 class _Faces(CalibrationDataReader):  # type: ignore[misc]
-    """Batches of faces as the tool asks for them."""
+    """Batches of faces for the tool."""
 
     def __init__(self, name: str, faces: npt.NDArray[np.float32]) -> None:
         self._batches = iter([{name: faces[start : start + _BATCH]} for start in range(0, len(faces), _BATCH)])
@@ -39,15 +39,15 @@ class _Faces(CalibrationDataReader):  # type: ignore[misc]
 
 
 def quantize(source: Path, target: Path, faces: npt.NDArray[np.float32]) -> None:
-    """Write an ONNX network with 8-bit weights, a scale a filter, and 8-bit activations.
+    """Write an ONNX network with 8-bit weights, one scale per filter, and 8-bit activations.
 
-    The first convolution, which is faster as it is, and the last layers, whose scores are calibrated, keep 32 bits. Weights use
-    7 bits, so that the sums also fit on processors that add two products in 16 bits.
+    The first convolution, which is faster in 32 bits, and the last layers, whose scores are calibrated, keep 32 bits. Weights use
+    7 bits, so that sums also fit on processors that add two products in 16 bits.
 
     Args:
         source: the network.
-        target: the file to write; what the source says of itself is copied.
-        faces: a batch as the network takes it; the ranges of the activations are measured on it.
+        target: the file to write; the metadata of the source is copied.
+        faces: a batch in the format of the network's input; the ranges of the activations are measured on it.
     """
     import onnx
 
@@ -55,7 +55,7 @@ def quantize(source: Path, target: Path, faces: npt.NDArray[np.float32]) -> None
         plain = Path(folder) / "plain.onnx"
         quant_pre_process(source, plain, skip_symbolic_shape=True)
         graph = onnx.load(plain).graph
-        with redirect_stdout(io.StringIO()):  # the tool prints how far it is
+        with redirect_stdout(io.StringIO()):  # the tool prints its progress
             quantize_static(
                 plain,
                 target,
@@ -74,6 +74,6 @@ def quantize(source: Path, target: Path, faces: npt.NDArray[np.float32]) -> None
 
 
 def _kept(nodes: Sequence[Any]) -> list[str]:
-    """Names of the nodes up to the first convolution, and of those that make the scores."""
+    """Names of the nodes up to the first convolution, and of those that compute the scores."""
     first = next((index for index, node in enumerate(nodes) if node.op_type == "Conv"), -1)
     return [n.name for i, n in enumerate(nodes) if i <= first or n.op_type in {"Gemm", "MatMul", "Softmax", "Squeeze"}]

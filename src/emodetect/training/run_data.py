@@ -1,4 +1,4 @@
-"""The data of a run: what is trained on, what choices are made on, what is looked at once."""
+"""The data of a run: training, validation and test part."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ from emodetect.training.hyperparameters import Settings
 from emodetect.types import EMOTIONS
 
 _DISPLACED = 18
-"""Of so many training faces one is displaced, too, to be a picture of no face."""
+"""One training face out of this many is also displaced, as a negative."""
 
 
 @dataclass(frozen=True)
 class RunData:
-    """What a run reads.
+    """The data of a run.
 
     Attributes:
-        training: what the network learns from.
-        validation: what the best epoch, the default output and the uncertainty threshold are chosen on.
-        test: looked at once, at the end.
+        training: the training part.
+        validation: the part on which the best epoch, the default output and the uncertainty threshold are chosen.
+        test: the test part, used once, at the end.
         heads: the outputs that can be trained on this data.
-        fingerprint: SHA-256 of the pictures and targets that are learned from and chosen on, before teachers have their say.
-        notes: what was found in the data, in words, a sentence each.
-        backgrounds: uint8 (n, 48, 48), what may stand round a face; None where there are no negatives.
+        fingerprint: SHA-256 of the pictures and targets of training and validation, without the teachers' share.
+        notes: sentences about the data.
+        backgrounds: uint8 (n, 48, 48), possible backgrounds of a face; None without negatives.
     """
 
     training: Part
@@ -53,7 +53,17 @@ class RunData:
 
 
 def make_part(faces: LabeledFaces, votes: Votes | None, heads: Sequence[Head], smoothing: float = 0.0) -> Part:
-    """Turn labels and votes of faces into targets for these heads; smoothing spreads that share over all labels."""
+    """Turn labels and votes of faces into targets.
+
+    Args:
+        faces: with their labels.
+        votes: of human annotators (FER+), or None.
+        heads: the outputs.
+        smoothing: share of a label that is spread over all labels, 0 to 1.
+
+    Raises:
+        ValueError: a head needs votes, and there are none.
+    """
     targets, weights = [], []
     for head in heads:
         if head.learns == "face":
@@ -75,7 +85,13 @@ def make_part(faces: LabeledFaces, votes: Votes | None, heads: Sequence[Head], s
 
 
 def with_negatives(part: Part, images: npt.NDArray[np.uint8], heads: Sequence[Head]) -> Part:
-    """Add uint8 (n, 48, 48) pictures that are no faces; only the heads that tell faces learn from them."""
+    """Add negatives; only the face output learns from them.
+
+    Args:
+        part: with faces.
+        images: uint8 (n, 48, 48), pictures without faces.
+        heads: the outputs.
+    """
     count = len(images)
     faces = LabeledFaces(
         np.concatenate([part.faces.images, images]),
@@ -109,11 +125,15 @@ def _fingerprint(*parts: Part) -> str:
 def prepare(settings: Settings, architecture: Architecture) -> RunData:
     """Read the data of a run and split it.
 
-    Images of ``train`` that ``test`` holds too, pixel for pixel, and images that voters call not a face are left out of
+    Images of ``train`` with a pixel-identical copy in ``test``, and images that the votes call not a face, are left out of
     training and validation.
 
+    Args:
+        settings: of the run.
+        architecture: that is trained.
+
     Raises:
-        DatasetError: something in it is missing or cannot be read.
+        DatasetError: a part of it is missing or cannot be read.
     """
     names = LabelNames.parse(settings.folder_labels) if settings.folder_labels else WORDS
     train, test = read_data_set(Path(settings.data), names)

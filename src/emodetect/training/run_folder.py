@@ -1,4 +1,4 @@
-"""What a training run leaves behind, and where."""
+"""The folder of a training run, with the files that the run writes."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ _PACKAGES = ("emodetect", "keras", "tensorflow", "torch", "jax", "numpy", "openc
 class RunFolder:
     """The folder of a run.
 
-    A run replaces its own files only: those that it has made, which its settings list. What else is in the folder stays as it is.
+    A run replaces only files that it has written; its settings list them. Other files in the folder are unchanged.
 
     Attributes:
         path: the folder.
-        settings: what the run depends on, and which of the files here it has written, JSON.
-        versions: which Python, packages and Keras backend it uses, JSON.
+        settings: hyperparameters, and the files that the run has written, JSON.
+        versions: versions of Python, packages and the Keras backend, JSON.
         weights: the weights of the best epoch by validation.
         checkpoint: the state after the last finished epoch.
-        log: a row an epoch, CSV.
+        log: one row per epoch, CSV.
         events: the same for TensorBoard, a folder.
-        model: the best epoch as a whole model, with what it says of itself.
+        model: the best epoch as a whole model, with metadata.
         curves: loss and accuracy by epoch, PNG.
-        confusion: the confusion matrix on test, PNG.
-        figures: all figures of the test, JSON.
-        summary: the run in words.
+        confusion: the confusion matrix on the test part, PNG.
+        figures: all metrics of the test, JSON.
+        summary: summary of the run, text.
     """
 
     def __init__(self, path: Path) -> None:
@@ -53,14 +53,14 @@ class RunFolder:
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """All files that a run writes but those for TensorBoard."""
+        """All files that a run writes, except those for TensorBoard."""
         return (
             self.settings, self.versions, self.weights, self.checkpoint, self.log, self.model, self.curves, self.confusion,
             self.figures, self.summary,
         )  # fmt: skip
 
     def holds_run(self) -> bool:
-        """Whether a run was started here: its settings can be read."""
+        """Whether the folder contains a run with readable settings."""
         try:
             Settings.load(self.path)
         except DatasetError:
@@ -69,10 +69,10 @@ class RunFolder:
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep other runs from the folder, which is made if there is none.
+        """Lock the folder against other runs; create it if necessary.
 
         Raises:
-            OutputError: another run is going on in it, or it cannot be made.
+            OutputError: another run uses it, or it cannot be created.
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
@@ -88,10 +88,10 @@ class RunFolder:
                 os.close(folder)
 
     def check(self, *, overwrite: bool = False) -> None:
-        """See whether a new run may start here; nothing is changed.
+        """Check that a new run may start here, without changing anything.
 
         Raises:
-            OutputError: the folder holds a run already and may not be overwritten, or holds files of something else.
+            OutputError: the folder contains a run that may not be overwritten, or other files.
         """
         if not os.path.lexists(self.path):
             return
@@ -111,19 +111,19 @@ class RunFolder:
         self.check_own()
 
     def check_own(self) -> None:
-        """See that each file here that a run would write is this run's own.
+        """Check that each file that a run would write was written by this run.
 
         Raises:
-            OutputError: one is not.
+            OutputError: one was not.
         """
         own = self.own()
         if strangers := [path.name for path in (*self.files, self.events) if os.path.lexists(path) and path not in own]:
             raise OutputError(f"{self.path}: {_some(strangers)} was not written by this run; move it away")
 
     def own(self) -> set[Path]:
-        """The files here that this run has written, and its folder for TensorBoard.
+        """The files written by this run, and its folder for TensorBoard.
 
-        A run of before there was a list has written whatever has the name of one of its files.
+        Older runs have no list: all files with the name of a run's file count as theirs.
         """
         names = self._listed()
         if names is not None:
@@ -132,9 +132,9 @@ class RunFolder:
         return {path for path in (*self.files, *events) if os.path.lexists(path)} if self.holds_run() else set()
 
     def start(self, *, overwrite: bool) -> None:
-        """Take the files of an earlier run away.
+        """Remove the files of an earlier run.
 
-        The settings, which tell that there is a run, stay until they are written anew: after a crash, this can be done again.
+        Its settings stay until the new ones are written, so that this can be repeated after a crash.
 
         Raises:
             OutputError: as `check` does, or one cannot be deleted.
@@ -145,16 +145,16 @@ class RunFolder:
             for old in sorted(own - {self.settings, self.events}):
                 old.unlink(missing_ok=True)
             if self.events in own:
-                with contextlib.suppress(OSError):  # it is not there, or something else is in it
+                with contextlib.suppress(OSError):  # missing, or it contains other files
                     self.events.rmdir()
         except OSError as error:
             raise self._no_folder(error) from error
 
     def resume(self) -> None:
-        """Make ready to go on: see that what will be written is the run's own, and take away what a crash has left half written.
+        """Prepare to resume: check that the files to write are the run's own, and remove partial files left by a crash.
 
         Raises:
-            OutputError: something is not its own.
+            OutputError: one is not its own.
         """
         self.check_own()
         endings = tuple(f"{PARTIAL_SUFFIX}{path.suffix}" for path in self.files)
@@ -164,10 +164,10 @@ class RunFolder:
                     partial.unlink()
 
     def claim(self, path: Path) -> Path:
-        """Note that a file, or the folder for TensorBoard, is about to be written by this run; returns it.
+        """Register a file, or the folder for TensorBoard, as written by this run; returns it.
 
         Raises:
-            OutputError: it is there already and is not the run's own.
+            OutputError: it exists and is not the run's own.
         """
         own = self.own()
         if path not in own:
@@ -178,18 +178,18 @@ class RunFolder:
 
     @contextlib.contextmanager
     def new_events(self) -> Iterator[None]:
-        """Note which files for TensorBoard are made inside this block."""
+        """Register the files for TensorBoard that are created inside this block."""
         before = set(self.events.glob("*"))
         yield
         made = set(self.events.glob("*")) - before
         self._save(Settings.load(self.path), self.own() | made)
 
     def save_settings(self, settings: Settings) -> None:
-        """Write what the run depends on."""
+        """Write the hyperparameters."""
         self._save(settings, {path for path in self.own() if os.path.lexists(path)} | {self.settings})
 
     def save_versions(self, keras_backend: str) -> None:
-        """Write which Python, packages and Keras backend the run uses."""
+        """Write the versions of Python, packages and the Keras backend."""
         versions = {"python": platform.python_version(), "keras_backend": keras_backend}
         for package in _PACKAGES:
             try:
@@ -200,12 +200,12 @@ class RunFolder:
             partial.write_text(json.dumps(versions, indent=2) + "\n", encoding="utf-8")
 
     def _is_of_a_run(self, path: Path) -> bool:
-        """Whether a run writes a file of such a name: a list that somebody else has made may name any file."""
+        """Whether a run writes a file of this name, since a manipulated list may name any file."""
         is_event = path.parent == self.events and path.name != ".." and not self.events.is_symlink()
         return is_event or path in (*self.files, self.events)
 
     def _listed(self) -> list[str] | None:
-        """The names that the settings list; None where they list none."""
+        """The file names listed in the settings; None without a list."""
         try:
             values = json.loads(self.settings.read_text(encoding="utf-8"))
             return [str(name) for name in values["files"]]
@@ -220,5 +220,5 @@ class RunFolder:
 
 
 def _some(names: list[str]) -> str:
-    """The first names, and that there are more."""
+    """The first three names, and an ellipsis if there are more."""
     return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")

@@ -1,4 +1,4 @@
-"""What becomes of a run: the best weights as a model that knows itself, the one look at test, pictures and a summary."""
+"""The result of a run: the best weights as a model with metadata, the evaluation on the test part, plots and a summary."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ from emodetect.training.run_data import RunData, prepare
 from emodetect.training.run_folder import RunFolder
 
 _FACES_KEPT = 0.9
-"""Share of small faces of the validation part that the face output must not refuse; of sharp ones it then keeps nearly all."""
+"""Share of small validation faces that the face output must accept; it then accepts nearly all sharp ones."""
 
 _SMALL = 16
-"""Side of those faces, pixels: a camera shows worse faces than a data set."""
+"""Side of those faces, pixels: faces from a camera are worse than those of a data set."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,8 @@ class TrainedModel:
     Attributes:
         model: the Keras model.
         heads: its outputs.
-        metadata: what its files say of it.
-        small_faces: uint8 (n, 48, 48), validation faces of which 16 pixels are left; `face_threshold` is measured on them.
+        metadata: that its files contain.
+        small_faces: uint8 (n, 48, 48), validation faces reduced to 16 pixels; `face_threshold` is measured on them.
     """
 
     model: keras.Model
@@ -62,13 +62,17 @@ class TrainedModel:
         return _by_output(self.heads, predict(self.model, images))[self.metadata.default or self.heads[0].name]
 
     def save(self, path: Path, *, overwrite: bool = True) -> None:
-        """Write a whole Keras model with its metadata, ``.h5`` or ``.keras``, in one step.
+        """Write a whole Keras model with its metadata, ``.h5`` or ``.keras``, atomically.
+
+        Args:
+            path: file to write.
+            overwrite: whether an existing file may be replaced.
 
         Raises:
             OutputError: it exists and may not be overwritten, or cannot be written.
         """
         with written_whole(path, overwrite=overwrite, room=room_for(self.model)) as partial:
-            with quiet_native_output():  # Keras would rather not write HDF5, which the tutorial's script reads
+            with quiet_native_output():  # Keras warns about HDF5, which the tutorial's script reads
                 self.model.save(partial)
             write_keras_metadata(partial, self.metadata)
 
@@ -77,20 +81,20 @@ def load_best(path: Path, data: RunData | None = None) -> TrainedModel:
     """Load the best weights of a run.
 
     Scores are calibrated on the validation part of the run (see `calibration`). The default output (a head, or the mean of all)
-    and the uncertainty threshold are chosen on it by the labels that most people agree on: FER+'s majority where there are votes,
-    else those of the folders.
+    and the uncertainty threshold are chosen on it by the agreed labels: FER+'s majority if there are votes, else those of the
+    folders.
 
     Args:
         path: the run's folder.
-        data: its data; None to read it again.
+        data: of the run; None to read it again.
 
     Raises:
-        DatasetError: the folder holds no run with a finished epoch, or its data cannot be read or have changed.
+        DatasetError: the folder contains no run with a finished epoch, or its data cannot be read or have changed.
         ModelError: its weights are refused for safety.
     """
     settings, folder = Settings.load(path), RunFolder(path)
     architecture = architecture_named(settings.architecture)
-    # Teachers have their say on the training part only, which is not needed here.
+    # Teachers affect the training part only, which is not needed here.
     if data is None:
         data = prepare(replace(settings, teachers=()), architecture)
         Checkpoint(folder.checkpoint, data.fingerprint).check_data()
@@ -133,14 +137,14 @@ def load_best(path: Path, data: RunData | None = None) -> TrainedModel:
 
 
 def finish(path: Path, data: RunData) -> tuple[TrainedModel, str]:
-    """Turn a run that is trained to its end into a model, figures, pictures and a summary.
+    """Turn a completed run into a model, metrics, plots and a summary.
 
     Args:
         path: the run's folder; gets ``best.keras``, ``test.json``, ``curves.png``, ``confusion.png`` and ``summary.txt``.
-        data: the run's data; its test part is looked at here and nowhere else.
+        data: the run's data; its test part is used here only.
 
     Returns:
-        The best model, and the summary in words, without the notes on the data, which the run has told before it began.
+        The best model, and the summary without the notes on the data, which were printed before.
     """
     settings, folder = Settings.load(path), RunFolder(path)
     trained = load_best(path, data)
@@ -162,7 +166,7 @@ def _finish(settings: Settings, folder: RunFolder, trained: TrainedModel, data: 
 
 
 def face_threshold(scores: FloatArray) -> float:
-    """The face score that nine in ten validation faces have when only 16 pixels are left of them.
+    """The face score that nine in ten validation faces reach when reduced to 16 pixels.
 
     Args:
         scores: float32 (n,), face scores of `TrainedModel.small_faces`.
@@ -191,20 +195,25 @@ def _by_output(heads: tuple[Head, ...], scores: list[FloatArray]) -> dict[str, F
 
 
 def best_epoch(rows: Sequence[dict[str, float]], heads: Sequence[Head]) -> dict[str, float]:
-    """The row of a log whose weights were kept: the best by validation, over the heads that tell emotions (see `EpochEnd`)."""
+    """The row of a log whose weights were kept: the best on validation over the emotion heads (see `EpochEnd`).
+
+    Args:
+        rows: of the log.
+        heads: the outputs.
+    """
     names = [f"val_{head.name}" for head in heads if head.learns != "face"]
     return max(rows, key=lambda row: float(np.nanmean([row[name] for name in names])))
 
 
 def duration(seconds: float) -> str:
-    """A time in words: seconds where it is short, else minutes."""
+    """A duration as text: in seconds if it is short, else in minutes."""
     return counted(round(seconds), "second") if seconds < 120 else counted(round(seconds / 60), "minute")
 
 
 def _summary(settings: Settings, folder: RunFolder, trained: TrainedModel, test: Metrics) -> str:
     rows = read_log(folder.log)
     best = best_epoch(rows, trained.heads)
-    validation = ", ".join(f"{head.name} {100 * best[f'val_{head.name}']:.1f} %" for head in trained.heads)
+    validation = ", ".join(f"{head.name} {100 * best[f'val_{head.name}']:.1f}%" for head in trained.heads)
     weakest = min(
         (name for name, figures in test.per_class.items() if figures["support"]), key=lambda name: test.per_class[name]["recall"]
     )
@@ -214,9 +223,9 @@ def _summary(settings: Settings, folder: RunFolder, trained: TrainedModel, test:
             f"{Path(settings.data).name}{' with votes' if settings.votes else ''}, seed {settings.seed}, "
             f"Keras {keras.__version__} on {keras.backend.backend()}, {duration(sum(row.get('seconds', 0.0) for row in rows))}.",
             f"Best epoch by validation: {int(best['epoch'])}, accuracy {validation}; default output: {trained.metadata.default}.",
-            f"Test, {counted(test.count, 'face')}, looked at once: accuracy {100 * test.accuracy:.1f} %, balanced "
-            f"{100 * test.balanced_accuracy:.1f} %, macro F1 {test.macro_f1:.3f}, calibration error {test.ece:.3f}.",
-            f"Weakest label: {weakest}, of which {100 * test.per_class[weakest]['recall']:.0f} % are found.",
+            f"Test, {counted(test.count, 'face')}, looked at once: accuracy {100 * test.accuracy:.1f}%, balanced "
+            f"{100 * test.balanced_accuracy:.1f}%, macro F1 {test.macro_f1:.3f}, calibration error {test.ece:.3f}.",
+            f"Weakest label: {weakest}, of which {100 * test.per_class[weakest]['recall']:.0f}% are found.",
             _certainty(trained.metadata.uncertain_below or NEVER_CERTAIN),
         ]
     )
@@ -224,5 +233,5 @@ def _summary(settings: Settings, folder: RunFolder, trained: TrainedModel, test:
 
 def _certainty(threshold: float) -> str:
     if threshold >= NEVER_CERTAIN:
-        return f"No confidence makes 90 % of the answers right on validation: every reading under {threshold:.2f} is uncertain."
-    return f"A reading under {threshold:.2f} is uncertain: above it 90 % are right on validation."
+        return f"No confidence makes 90% of the answers right on validation: every reading under {threshold:.2f} is uncertain."
+    return f"A reading under {threshold:.2f} is uncertain: above it 90% are right on validation."

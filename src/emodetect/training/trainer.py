@@ -1,4 +1,4 @@
-"""The training loop: augmented batches, averaged weights, validation, a checkpoint an epoch."""
+"""The training loop: augmented batches, averaged weights, validation, one checkpoint per epoch."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ from emodetect.training.run_folder import RunFolder
 def train(
     settings: Settings, path: Path, *, resume: bool = False, overwrite: bool = False, console: Console | None = None
 ) -> RunData:
-    """Train a network and keep its best weights by validation.
+    """Train a network and keep its best weights on validation.
 
     Args:
-        settings: what to train on what.
+        settings: architecture, data and hyperparameters.
         path: the run's folder; gets settings, versions, log, checkpoint and best weights (see `RunFolder`).
-        resume: go on after the last finished epoch of the run in that folder.
-        overwrite: start again where the folder holds a run already.
-        console: where progress is shown; None for stderr.
+        resume: continue after the last finished epoch of the run in that folder.
+        overwrite: start again if the folder contains a run.
+        console: shows progress; None for stderr.
 
     Returns:
-        The data of the run, for what is made of the best weights (`result.finish`).
+        The data of the run, for `trained_model.finish`.
 
     Raises:
-        DatasetError: the data cannot be trained on, or are no longer those of the run that is resumed.
-        OutputError: the folder holds a run already, or files of something else, or another run is going on in it.
+        DatasetError: the data cannot be trained on, or have changed since the resumed run.
+        OutputError: the folder contains a run or other files, or another run uses it.
     """
     console = console or Console(stderr=True)
     architecture = architecture_named(settings.architecture)
@@ -67,7 +67,7 @@ def train(
 
 
 def _fit(settings: Settings, architecture: Architecture, data: RunData, folder: RunFolder, console: Console) -> None:
-    with quiet_native_output():  # imports TensorFlow where there is one, whatever the Keras backend
+    with quiet_native_output():  # imports TensorFlow if installed, whatever the Keras backend
         keras.utils.set_random_seed(settings.seed)
     keras.config.set_dtype_policy(settings.precision)
     model = architecture.build(data.heads)
@@ -105,17 +105,21 @@ def _fit(settings: Settings, architecture: Architecture, data: RunData, folder: 
 
 
 def start_from(model: keras.Model, path: Path) -> None:
-    """Give a network the weights of an earlier run; a head that the earlier one did not have keeps its own.
+    """Load the weights of an earlier run; heads that it did not have keep their weights.
+
+    Args:
+        model: the network.
+        path: weights file of the earlier run.
 
     Raises:
         ModelError: the file cannot be read, or is refused for safety.
-        DatasetError: it holds no weights, or those of another network.
+        DatasetError: it contains no weights, or those of another network.
     """
     check_keras_file(path)
     before = [weight.copy() for weight in model.get_weights()]
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the layers that are not in the file
+            warnings.simplefilter("ignore")  # about layers that are not in the file
             model.load_weights(path, skip_mismatch=True)
     except (OSError, ValueError) as error:
         raise DatasetError(f"{path}: cannot be started from ({first_line(error)})") from error

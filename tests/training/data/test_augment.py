@@ -158,7 +158,7 @@ def test_such_a_share_of_the_faces_loses_resolution(share: float) -> None:
     blurred = (result != noise).any(axis=(1, 2))
     assert blurred.mean() == pytest.approx(share, abs=0.08)
     if share:
-        # Less detail between neighbours, the same brightness.
+        # Less detail between neighbors, the same brightness.
         roughness = [np.abs(np.diff(images[blurred].astype(int), axis=2)).mean() for images in (result, noise)]
         assert roughness[0] < 0.7 * roughness[1]
         assert result.mean() == pytest.approx(noise.mean(), abs=2)

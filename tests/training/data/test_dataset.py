@@ -73,7 +73,7 @@ def test_the_case_of_folders_does_not_matter_and_other_files_are_left_out(tmp_pa
     assert len(read_faces(folder)) == 7
 
 
-def test_pictures_of_other_sizes_and_colours_become_gray_48(tmp_path: Path) -> None:
+def test_pictures_of_other_sizes_and_colors_become_gray_48(tmp_path: Path) -> None:
     folder = write_folders(tmp_path / "train", ALL)
     assert cv2.imwrite(str(folder / "angry" / "im0000.png"), np.full((96, 70, 3), (200, 200, 200), np.uint8))
     faces = read_faces(folder)

@@ -35,7 +35,7 @@ def brightness(images: npt.NDArray[np.uint8]) -> list[int]:
     return [round(float(image.mean())) // 10 for image in images]
 
 
-def test_colour_pictures_of_any_size_are_taken(tmp_path: Path) -> None:
+def test_color_pictures_of_any_size_are_taken(tmp_path: Path) -> None:
     for number, size in enumerate(((20, 30, 3), (200, 100, 3), (48, 48))):
         cv2.imwrite(str(tmp_path / f"p{number}-0.jpg"), np.full(size, 90, np.uint8))
     training, validation = read_negatives(tmp_path, 0.1, seed=0)

@@ -164,10 +164,10 @@ def _print_table(records: Sequence[dict[str, Any]]) -> None:
         if any(value is not None for value in values):
             table.add_row(name, *("" if value is None else f"{value:,.{digits}f}" for value in values), style=style)
 
-    row("frames a second", records, "frames_per_second", 1)
+    row("frames per second", records, "frames_per_second", 1)
     row("  tutorial's loop", loops, "frames_per_second", 1, style="dim")
     row("  times faster", loops, "times_faster", 1)
-    table.add_row("ms a frame (p95)")
+    table.add_row("ms per frame (p95)")
     for stage in dict.fromkeys(stage for record in records for stage in record["stages_ms"]):
         costs = [record["stages_ms"].get(stage) for record in records]
         table.add_row(f"  {stage}", *(f"{c['median']:.2f} ({c['p95']:.2f})" if c else "" for c in costs))

@@ -38,6 +38,9 @@ if TYPE_CHECKING:
     from emodetect.sources.camera import LiveSource
 
 
+_STRETCHED = "where a stream changes the size of its pictures, faces may be stretched and not be hidden"
+
+
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--source", default="0", show_default=True, shell_complete=complete_source,
               help="Camera's number or name, device, clip, or address of a stream (rtsp://, http://).")  # fmt: skip
@@ -74,7 +77,6 @@ def live(
     from emodetect.live.view import View
     from emodetect.live.window import Window, wants_to_quit
     from emodetect.media.ffmpeg import ffmpeg_program
-    from emodetect.sinks.base import Sink
     from emodetect.sinks.recorder import Recorder
     from emodetect.sinks.records import RECORD_SUFFIXES, RecordWriter
     from emodetect.sinks.video_file import VIDEO_SUFFIXES
@@ -86,9 +88,7 @@ def live(
     parsed = LiveSource.parse(source)
     is_mirrored = parsed.kind == "camera" if mirror is None else mirror
     if anonymize is not None and parsed.kind == "stream":
-        note(
-            f"emodetect: {parsed.name}: where a stream changes the size of its pictures, faces may be stretched and not be hidden"
-        )
+        note(f"emodetect: {parsed.name}: {_STRETCHED}")
     if record is not None or parsed.kind == "file":
         ffmpeg_program()
     style = None if no_window and record is None else make_style(language, font)
@@ -103,11 +103,10 @@ def live(
                 return
         if no_window and log is None and record is None:
             note("emodetect: no --log or --record is given; nothing will be shown or kept")
-        detail(f"source {parsed.name}: a {parsed.kind} with {capture.frames_per_second:g} frames a second")
-        records: Sink | None = stack.enter_context(RecordWriter(log, overwrite=overwrite)) if log else None
-        recorder = stack.enter_context(
-            Recorder(lambda: record or time_stamped(".mp4"), capture.frames_per_second, style=style, anonymize=anonymize)
-        )
+        detail(f"source {parsed.name}: a {parsed.kind} with {capture.frames_per_second:g} frames per second")
+        records = stack.enter_context(RecordWriter(log, overwrite=overwrite)) if log else None
+        names = partial(time_stamped, ".mp4") if record is None else lambda: record
+        recorder = stack.enter_context(Recorder(names, capture.frames_per_second, style=style, anonymize=anonymize))
         if record:
             recorder.start(record, overwrite=overwrite)
         session = LiveSession(
@@ -123,10 +122,10 @@ def live(
         )
         statistics = session.run()
     note(_summary(statistics, [path for path in (log, *recorder.files) if path], snapshots))
-    if parsed.kind == "file" and statistics.captured == 1 and duration is None:
-        note(f"emodetect: {parsed.name}: holds one picture; --loop shows it for longer, 'emodetect image' reads photos")
     if statistics.faces and not statistics.classified:
         note("emodetect: no face was read: it ended before the backend was loaded")
+    if parsed.kind == "file" and statistics.captured == 1 and duration is None:
+        note(f"emodetect: {parsed.name}: holds one picture; --loop shows it for longer, 'emodetect image' reads photos")
 
 
 def _show_waiting(window: Window, style: Style, source: LiveSource) -> None:

@@ -34,6 +34,7 @@ def report(log: Path, clip: Path | None, output: Path | None, overwrite: bool) -
     """
     from emodetect.backends.registry import create_backend
     from emodetect.cli.progress import progress_bar
+    from emodetect.media.media_file import MediaFile
     from emodetect.report.accuracy import accuracy_in_words
     from emodetect.report.page import Report, write_report
     from emodetect.report.timeline import Timeline
@@ -46,12 +47,13 @@ def report(log: Path, clip: Path | None, output: Path | None, overwrite: bool) -
     check_outputs([(path, REPORT_SUFFIXES)], overwrite=overwrite)
     for setting in given_elsewhere(click.get_current_context()):
         detail(setting)
-    clip_end = 0.0
+    clip_end, file = 0.0, None
     if clip is not None:
         with about("clip"), VideoFile(clip) as frames:
             if not frames.file.is_regular:
                 raise SourceError(f"{clip}: is a pipe, which can be read only once; save the clip as a file")
             clip_end = frames.seconds
+            file = click.get_current_context().with_resource(MediaFile(frames.file))
             detail(f"{clip}: {frames.size[0]}x{frames.size[1]} pixels, {counted(frames.frame_count, 'frame')}")
     timeline = Timeline(clip_end)
     with progress_bar(of_bytes=True) as progress:
@@ -65,7 +67,7 @@ def report(log: Path, clip: Path | None, output: Path | None, overwrite: bool) -
     with create_backend("cnn") as embedded:
         accuracy = ["A log does not say which network wrote it. If it was the embedded one:", *accuracy_in_words(embedded)]
     settings = {"Log": log.name, "Frames": f"{len(timeline.times):,}"}
-    facts = Report(clip.name if clip else log.name, timeline, clip, settings, accuracy)
+    facts = Report(clip.name if clip else log.name, timeline, file, settings, accuracy)
     why_stills = write_report(facts, path, overwrite=overwrite)
     note(f"emodetect: {path}: written")
     if why_stills:

@@ -32,8 +32,10 @@ from emodetect.text.printable import counted, one_line
 if TYPE_CHECKING:
     from emodetect.drawing.style import Style
     from emodetect.faces.region import Region
+    from emodetect.media.media_file import MediaFile
     from emodetect.pipeline import EmotionPipeline
     from emodetect.report.timeline import Timeline
+    from emodetect.sinks.anonymized import FramesBetween
     from emodetect.sinks.base import Sink
     from emodetect.sources.video import ClipPart, VideoFile
 
@@ -65,8 +67,11 @@ def video(
     from emodetect.cli.progress import progress_bar
     from emodetect.faces.region import Region
     from emodetect.media.ffmpeg import ffmpeg_program
+    from emodetect.media.media_file import MediaFile
+    from emodetect.pipeline import build_locator
     from emodetect.report.timeline import Timeline
-    from emodetect.sources.video import VideoFile
+    from emodetect.sinks.anonymized import HIDDEN_SECONDS, FramesBetween
+    from emodetect.sources.video import Aside, VideoFile
     from emodetect.system.temporary_folders import scratch_folder, sweep
 
     outputs = _Outputs(clip, output, log, report, plot, anonymize, overwrite)
@@ -81,7 +86,9 @@ def video(
     plot_style = None if plot is None or style is None else make_caption_style(style, language, [clip.name])
     summary = _Summary()
     with ExitStack() as kept, ExitStack() as stack:
-        source = stack.enter_context(VideoFile(clip, part))
+        # In the frames that are not read, faces are sought with the same settings.
+        between = FramesBetween(build_locator(replace(settings, track=False, verify=False))) if anonymize is not None else None
+        source = stack.enter_context(VideoFile(clip, part, Aside(between.look, HIDDEN_SECONDS) if between else None))
         timeline = Timeline(min(part.end, source.seconds))
         _describe(clip, source)
         if outputs.are_none:
@@ -93,11 +100,11 @@ def video(
         task = progress.add_task(one_line(clip.name), total=source.expected_count or None)
         results = stack.enter_context(closing(pipeline.analyze_all(source)))
         first = next(results)  # a part without frames is told before any output is made, or an older one emptied
-        shown = clip
-        if report is not None and (anonymize is not None or not source.file.is_regular):
-            # The report gets to see nothing but a clip in which the faces are hidden already; and a pipe can be read only once.
-            shown = Path(kept.enter_context(scratch_folder())) / "clip.mp4"
-        sinks = outputs.open_sinks(stack, source.frames_per_second / every, shown, style)
+        file = kept.enter_context(MediaFile(source.file))
+        # The report gets to see nothing but a clip in which the faces are hidden already; and a pipe can be read only once.
+        is_copied = report is not None and (anonymize is not None or not source.file.is_regular)
+        copy = Path(kept.enter_context(scratch_folder())) / "clip.mp4" if is_copied else None
+        sinks = outputs.open_sinks(stack, source.frames_per_second / every, file, copy, style, between)
         for frame, result in chain([first], results):
             for sink in sinks:
                 sink.write(frame, result)
@@ -106,8 +113,10 @@ def video(
                 timeline.add(result)
             progress.advance(task)
         stack.close()
+        if file.has_changed:
+            note(f"emodetect: {clip}: was written to while it was read; the results may be of the old and the new content")
         if report is not None:
-            outputs.write_report(timeline, shown, pipeline, settings, part)
+            outputs.write_report(timeline, file, copy, pipeline, settings, part)
     if plot is not None:
         from emodetect.report.plot import plot_timeline
 
@@ -119,7 +128,7 @@ def _describe(clip: Path, source: VideoFile) -> None:
     """Tell, where details are wanted, what is in the clip."""
     width, height = source.size
     frames = counted(source.frame_count, "frame")
-    detail(f"{clip}: {width}x{height} pixels, {source.frames_per_second:g} frames a second, {frames}")
+    detail(f"{clip}: {width}x{height} pixels, {source.frames_per_second:g} frames per second, {frames}")
 
 
 @dataclass(frozen=True)
@@ -151,16 +160,25 @@ class _Outputs:
         outputs = videos, records, (self.report, REPORT_SUFFIXES), (self.plot, PICTURE_SUFFIXES)
         check_outputs(outputs, overwrite=self.overwrite, streams=RECORD_SUFFIXES)
 
-    def open_sinks(self, stack: ExitStack, rate: float, shown: Path, style: Style | None) -> list[Sink]:
+    def open_sinks(
+        self,
+        stack: ExitStack,
+        rate: float,
+        file: MediaFile,
+        copy: Path | None,
+        style: Style | None,
+        between: FramesBetween | None,
+    ) -> list[Sink]:
         """What frames are written to, closed with the stack: at this rate, frames per second.
 
         Args:
             stack: closes them.
             rate: frames per second of what is written.
-            shown: the clip that a report shows; written too, with faces hidden, where it is not the clip itself.
+            file: the clip, for its sound.
+            copy: a further clip that is written for the report, with faces hidden where they are to be; None for none.
             style: how the annotated clip is drawn.
+            between: what was seen in frames that are left out, where faces are hidden.
         """
-        from emodetect.faces.hiding import HiddenFaces
         from emodetect.sinks.anonymized import AnonymizedSink
         from emodetect.sinks.background import BackgroundSink
         from emodetect.sinks.records import RecordWriter
@@ -171,17 +189,22 @@ class _Outputs:
             sinks.append(stack.enter_context(RecordWriter(self.log, overwrite=self.overwrite)))
         videos: list[Sink] = []
         if self.output is not None:
-            videos.append(AnnotatedVideo(self.output, rate, sound_from=self.clip, overwrite=self.overwrite, style=style))
-        if shown != self.clip:
-            videos.append(PlainVideo(shown, rate, sound_from=self.clip))
-        hidden = HiddenFaces() if self.anonymize else None
-        for video in videos:
-            sink = AnonymizedSink(video, self.anonymize, hidden) if self.anonymize else video
-            sinks.append(stack.enter_context(BackgroundSink(sink)))
-        return sinks
+            videos.append(AnnotatedVideo(self.output, rate, sound_from=file, overwrite=self.overwrite, style=style))
+        if copy is not None:
+            videos.append(PlainVideo(copy, rate, sound_from=file))
+        videos = [stack.enter_context(BackgroundSink(video)) for video in videos]
+        if videos and self.anonymize:
+            videos = [stack.enter_context(BackgroundSink(AnonymizedSink(videos, self.anonymize, between)))]
+        return [*sinks, *videos]
 
     def write_report(
-        self, timeline: Timeline, shown: Path, pipeline: EmotionPipeline, settings: PipelineSettings, part: ClipPart
+        self,
+        timeline: Timeline,
+        file: MediaFile,
+        copy: Path | None,
+        pipeline: EmotionPipeline,
+        settings: PipelineSettings,
+        part: ClipPart,
     ) -> None:
         """Write the report, with what the pipeline did to this part of the clip."""
         from emodetect.report.accuracy import accuracy_in_words
@@ -202,8 +225,8 @@ class _Outputs:
             "Faces hidden": f"yes ({self.anonymize})" if self.anonymize else "no",
         }
         page = Report(
-            self.clip.name, timeline, shown, facts, accuracy_in_words(backend),
-            part_of_picture=area is not None, clip_is_cut=shown != self.clip,
+            self.clip.name, timeline, copy or file, facts, accuracy_in_words(backend),
+            part_of_picture=area is not None, clip_is_cut=copy is not None,
         )  # fmt: skip
         if why_stills := write_report(page, self.report, overwrite=self.overwrite):
             note(f"emodetect: {self.report}: {why_stills}")

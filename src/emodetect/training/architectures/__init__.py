@@ -1,4 +1,4 @@
-"""Networks that `emodetect train` can build, by name; each in its own module, imported when it is chosen."""
+"""Architectures of `emodetect train` by name; each in its own module, imported when it is chosen."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ ARCHITECTURE_NAMES = tuple(_WHERE)
 
 
 def architecture_named(name: str) -> Architecture:
-    """Look an architecture up; imports Keras.
+    """Look up an architecture; imports Keras.
 
     Raises:
-        UsageError: there is none of that name.
+        UsageError: there is no architecture of that name.
     """
     try:
         module, _, attribute = _WHERE[name].partition(":")

@@ -1,4 +1,4 @@
-"""What an architecture consists of: the network, its outputs and how it is trained."""
+"""Interface of architectures: the network, its outputs and its training recipe."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class Head:
 
     Attributes:
         name: the output's name.
-        labels: what its positions mean, in order.
-        learns: the folder's label, the distribution of FER+ votes, or whether the picture is a face at all.
+        labels: of its positions, in order.
+        learns: the folder's label, the distribution of FER+ votes, or whether the picture is a face.
     """
 
     name: str
@@ -29,19 +29,18 @@ class Head:
 
 @dataclass(frozen=True)
 class Architecture:
-    """A network with the recipe that it is trained by.
+    """A network with its training recipe.
 
     Attributes:
-        name: what the command line calls it.
-        build: makes the Keras model, input float32 (n, 48, 48, 1) in 0..1, one output a head in this order.
-        heads: the outputs; one that learns from votes is left out when there are none, and so is one that tells faces where there
-            are no negatives.
-        augmentation: how training faces are changed.
-        optimizer: from the number of steps an epoch and of epochs.
-        batch_size: faces a step.
-        epochs: passes over the training part, where nobody asks for another number.
+        name: as on the command line.
+        build: builds the Keras model: input float32 (n, 48, 48, 1) in 0..1, one output per head in this order.
+        heads: the outputs. Without votes, those that learn from votes are left out; without negatives, the face output.
+        augmentation: of the training faces.
+        optimizer: creates it from the numbers of steps per epoch and of epochs.
+        batch_size: faces per step.
+        epochs: default number of passes over the training part.
         label_smoothing: share of a folder label that is spread over all labels.
-        averaging: decay a step of the exponential moving average of the weights; 0 keeps the last weights.
+        averaging: decay per step of the exponential moving average of the weights; 0 keeps the last weights.
     """
 
     name: str

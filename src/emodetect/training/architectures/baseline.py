@@ -1,8 +1,8 @@
 """The network of the common FER-2013 tutorial: four convolutions and a dense layer, 2,489,095 weights.
 
-Its file is what the tutorial's own script loads: one input (n, 48, 48, 1) in 0..1, one softmax over the seven labels in
-alphabetical order. The recipe is the tutorial's but for one thing: at a rate that never falls the weights keep wandering, so
-their moving average is validated and kept.
+The tutorial's script can load its file: one input (n, 48, 48, 1) in 0..1, one softmax over the seven labels in alphabetical
+order. The recipe is the tutorial's with one change: since the learning rate is constant, the weights keep fluctuating, so their
+moving average is validated and kept.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The embedded network: a small residual trunk with squeeze-and-excitation and up to three heads.
 
 Residual blocks after He et al. 2016 (arXiv 1512.03385), squeeze-and-excitation after Hu et al. 2018
-(arXiv 1709.01507). 70 million multiply-adds and 1.6 million weights at 48x48. `COMPACT_DEEP` has a further block in each of its
+(arXiv 1709.01507). 70 million multiply-adds and 1.6 million weights at 48x48. `COMPACT_DEEP` has one more block in each of its
 last three stages: 102 million multiply-adds and 3.2 million weights.
 """
 
@@ -57,7 +57,7 @@ def _residual_block(x: keras.KerasTensor, filters: int, stride: int) -> keras.Ke
 
 def _build(heads: tuple[Head, ...], *, blocks: Blocks) -> keras.Model:
     faces = keras.Input((FACE_SIZE, FACE_SIZE, 1), name="faces")
-    x = layers.Rescaling(4.0, offset=-2.0)(faces)  # 0..1 to about zero mean, unit variance
+    x = layers.Rescaling(4.0, offset=-2.0)(faces)  # 0..1 to about zero mean and unit variance
     x = layers.ReLU()(_convolution(x, 16))
     x = layers.ReLU()(_convolution(x, 32, stride=2))
     for filters, stride in blocks:
@@ -76,8 +76,8 @@ def _optimizer(steps_per_epoch: int, epochs: int) -> keras.optimizers.Optimizer:
         warmup_steps=warm_up,
         decay_steps=max(1, epochs * steps_per_epoch - warm_up),
     )
-    # Keras takes the decay off the weights at the bare rate; with momentum 0.9 this equals 8e-5 in the gradient. With 5e-4 a
-    # network of this size stays under 72 % on its own training faces, with 1.5e-4 at 73.
+    # Keras applies the decay at the plain learning rate; with momentum 0.9 this equals 8e-5 in the gradient. With 5e-4 a
+    # network of this size stays below 72% on its own training faces, with 1.5e-4 at 73%.
     optimizer = keras.optimizers.SGD(rate, momentum=0.9, nesterov=True, weight_decay=8e-4)
     optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
     return optimizer

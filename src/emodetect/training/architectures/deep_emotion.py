@@ -1,12 +1,11 @@
 """Deep-Emotion, the attentional network of Minaee and Abdolrashidi 2019 (arXiv 1902.01019).
 
-A localization network looks at the face and chooses an affine transform; the face is warped by it, and a branch of four
-convolutions of ten filters reads the emotion off what is left in view. 66,977 weights, most of them in the first dense
-layers of either part.
+A localization network predicts an affine transform from the face. The face is warped by it, and a branch of four convolutions
+with ten filters classifies the result. 66,977 weights, most of them in the first dense layers of both parts.
 
-The paper gives neither the localization network's sizes nor where normalization stands. The former are those of the
-spatial transformer tutorials and reimplementations (7x7 and 5x5, 8 and 10 filters, 32 units); batch normalization after
-each convolution and a falling rate are ours: without them ten filters learn slowly.
+The paper gives neither the sizes of the localization network nor the positions of normalization. The sizes are those of spatial
+transformer tutorials and reimplementations (7x7 and 5x5, 8 and 10 filters, 32 units). Batch normalization after each convolution
+and a decreasing learning rate are our additions: without them, ten filters learn slowly.
 """
 
 from __future__ import annotations
@@ -24,13 +23,13 @@ from emodetect.training.data.labeled import FACE_SIZE
 from emodetect.types import EMOTIONS
 
 SAMPLER = "attention"
-"""Name of the layer whose output is the warped face."""
+"""Name of the layer that outputs the warped face."""
 
 _FILTERS = 10
 
 
 def _localize(faces: keras.KerasTensor) -> keras.KerasTensor:
-    """What to add to the identity transform, (n, 6); zeros at first."""
+    """Difference from the identity transform, (n, 6); initially zeros."""
     x = faces
     for filters, size in ((8, 7), (10, 5)):
         x = layers.Conv2D(filters, size)(x)
@@ -57,13 +56,21 @@ def _build(heads: tuple[Head, ...]) -> keras.Model:
 
 
 def warped_faces(model: keras.Model, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-    """What the spatial transformer makes of uint8 (n, 48, 48) gray faces: float32 (n, 48, 48), 0..1."""
+    """Output of the spatial transformer.
+
+    Args:
+        model: the network.
+        images: uint8 (n, 48, 48), gray faces.
+
+    Returns:
+        float32 (n, 48, 48), 0..1.
+    """
     attention = keras.Model(model.input, model.get_layer(SAMPLER).output)
     return predict(attention, images)[0][..., 0]
 
 
 def _optimizer(steps_per_epoch: int, epochs: int) -> keras.optimizers.Optimizer:
-    # Independent of the number of epochs, so that a run may be made longer after its end.
+    # Independent of the number of epochs, so that a finished run can be extended.
     rate = keras.optimizers.schedules.ExponentialDecay(1e-3, decay_steps=steps_per_epoch, decay_rate=0.96)
     return keras.optimizers.Adam(rate)
 

@@ -1,4 +1,4 @@
-"""Data sets that are still packed."""
+"""Data sets that are packed in archives."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ _STARTS = {
     b"7z\xbc\xaf\x27\x1c": "7z x",
     b"Rar!": "unrar x",
 }
-"""The first bytes of each kind of archive, and the command that unpacks it."""
+"""First bytes of each kind of archive, with the command that unpacks it."""
 
 _TAR_MAGIC = slice(257, 262)
-"""Where a tar file says "ustar"."""
+"""Offset of "ustar" in a tar file."""
 
 
 def unpacking_command(path: Path) -> str | None:
-    """The command that unpacks a file; None where it is no archive.
+    """The command that unpacks a file; None if it is not an archive.
 
-    The file's first bytes tell, not its name. Of a compressed file it is looked whether a tar file lies in it.
+    The kind is recognized by the first bytes, not by the name. Compressed files are checked for a tar file in them.
     """
     try:
         with path.open("rb") as file:

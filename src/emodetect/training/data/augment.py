@@ -1,4 +1,4 @@
-"""Random changes to training faces: what a camera and a face detector vary, and nothing that alters the emotion."""
+"""Augmentation of training faces: changes that cameras and detectors cause, and none that alters the emotion."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ import numpy as np
 import numpy.typing as npt
 
 _WIDEST_BLUR = 0.06
-"""Largest standard deviation of a blur, share of the width."""
+"""Largest standard deviation of the blur, as a share of the width."""
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How far a training face may be changed.
+    """Ranges of random changes to training faces.
 
     Attributes:
-        rotation: largest turn to either side, degrees.
+        rotation: largest rotation to either side, degrees.
         shear: largest shear to either side, degrees.
-        zoom: smallest and largest size of the face, 1 as it is.
-        shift: largest move in either direction, share of the side.
-        flip: mirror every second face.
-        brightness: largest change added, share of the full range.
+        zoom: smallest and largest scale factor.
+        shift: largest shift in any direction, as a share of the side.
+        flip: mirror half of the faces.
+        brightness: largest change, as a share of the full range.
         contrast: largest change of the contrast factor from 1.
-        low_resolution: share of the faces that are reduced, to half at the least, and enlarged again.
-        blur: share of the faces that are out of focus.
-        erase: share of the faces that lose a random rectangle to noise (Zhong et al. 2017, arXiv 1708.04896).
+        low_resolution: share of the faces that are reduced, at least by half, and enlarged again.
+        blur: share of the faces that are blurred.
+        erase: share of the faces in which a random rectangle is replaced by noise (Zhong et al. 2017, arXiv 1708.04896).
     """
 
     rotation: float = 0.0
@@ -46,13 +46,13 @@ class Augmentation:
         generator: np.random.Generator,
         backgrounds: npt.NDArray[np.uint8] | None = None,
     ) -> npt.NDArray[np.uint8]:
-        """Change each image on its own.
+        """Change each image independently.
 
         Args:
             images: uint8 (n, h, w).
-            generator: where chance comes from.
-            backgrounds: uint8 (m, h, w) of what may stand round a face; every second face that is moved or reduced gets one of
-                these behind it, as a camera sees it. None, and for the others: the border's pixels are drawn out.
+            generator: source of randomness.
+            backgrounds: uint8 (m, h, w), pictures put behind half of the faces that are shifted or reduced, as in a camera's
+                picture. For the others, and if None, the border pixels are extended.
 
         Returns:
             A new array of the same shape.

@@ -1,4 +1,4 @@
-"""Faces as Keras takes them: shuffled, augmented batches in training, the plain faces after it."""
+"""Faces as input of Keras: shuffled, augmented batches for training, and plain faces for prediction."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from emodetect.training.data.part import FloatArray, Part
 
 
 class AugmentedBatches(keras.utils.PyDataset):  # type: ignore[misc]
-    """Shuffled, augmented batches whose order and changes depend on the seed and the epoch alone."""
+    """Shuffled, augmented batches whose order and changes depend only on the seed and the epoch."""
 
     def __init__(
         self,
@@ -30,7 +30,7 @@ class AugmentedBatches(keras.utils.PyDataset):  # type: ignore[misc]
         self.start_at(0)
 
     def start_at(self, epoch: int) -> None:
-        """Give the batches of this epoch, counted from 0, next."""
+        """Continue with the batches of this epoch, counted from 0."""
         self._epoch = epoch
         self._order = np.random.default_rng((self._seed, self._epoch)).permutation(len(self._part.faces))
 
@@ -53,6 +53,11 @@ class AugmentedBatches(keras.utils.PyDataset):  # type: ignore[misc]
 
 
 def predict(model: keras.Model, images: npt.NDArray[np.uint8]) -> list[FloatArray]:
-    """Scores of each head for uint8 (n, 48, 48) gray faces: a list of float32 (n, labels)."""
+    """Scores of each head: a list of float32 (n, labels).
+
+    Args:
+        model: the network.
+        images: uint8 (n, 48, 48), gray faces.
+    """
     scores = model.predict(as_input(images), batch_size=256, verbose=0)
     return [np.asarray(head) for head in scores] if isinstance(scores, list | tuple) else [np.asarray(scores)]

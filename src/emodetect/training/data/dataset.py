@@ -1,6 +1,6 @@
-"""Labeled faces from disk: the two layouts that FER-2013 comes in.
+"""Reading labeled faces in the two layouts of FER-2013.
 
-- folders: ``train/<label>/*`` and ``test/<label>/*``, as Kaggle's folder release has them (see `label_folders`);
+- folders: ``train/<label>/*`` and ``test/<label>/*``, as in Kaggle's folder release (see `label_folders`);
 - the original ``fer2013.csv`` with the columns emotion, pixels, Usage (see `fer_csv`).
 """
 
@@ -33,7 +33,7 @@ def read_data_set(data: Path, names: LabelNames = WORDS) -> tuple[LabeledFaces, 
 
     Args:
         data: a folder with ``train`` and ``test``, or a table.
-        names: what the names of folders, or the numbers in a table, mean.
+        names: meanings of the names of folders, or the numbers in a table.
 
     Raises:
         DatasetError: something is missing, has an unknown label or cannot be read; the message names it.
@@ -52,22 +52,22 @@ def read_data_set(data: Path, names: LabelNames = WORDS) -> tuple[LabeledFaces, 
 
 
 def read_faces(folder: Path, *, names: LabelNames = WORDS, allow_missing: bool = False) -> LabeledFaces:
-    """Read ``folder/<label>/*`` as gray 48x48 crops; otherwise as `read_crops`."""
+    """Read ``folder/<label>/*`` as gray 48x48 crops; arguments as for `read_crops`."""
     images, labels, keys, notes = _read(folder, names, allow_missing, lambda image: as_images([image])[0])
     return LabeledFaces(np.stack(images), labels, keys, notes)
 
 
 def read_crops(folder: Path, *, names: LabelNames = WORDS, allow_missing: bool = False) -> LabeledCrops:
-    """Read ``folder/<label>/*``, also in sub-folders, files in sorted order.
+    """Read ``folder/<label>/*``, subfolders included, in sorted order.
 
     Args:
-        folder: a directory with one sub-directory a label.
-        names: what the names of folders mean.
+        folder: a folder with one subfolder per label.
+        names: meanings of the names of folders.
         allow_missing: accept a label without a folder or without images.
 
     Raises:
         DatasetError: the folder is missing, no folder in it names a label, one seems to be misspelled, a label is missing or
-            stands twice, or an image cannot be read; all faults are named.
+            occurs twice, or an image cannot be read; all faults are named.
     """
     crops, labels, keys, notes = _read(folder, names, allow_missing, lambda image: image)
     return LabeledCrops(tuple(crops), labels, keys, notes)
@@ -76,7 +76,7 @@ def read_crops(folder: Path, *, names: LabelNames = WORDS, allow_missing: bool =
 def _read(
     folder: Path, names: LabelNames, allow_missing: bool, convert: Callable[[Image], _Picture]
 ) -> tuple[list[_Picture], npt.NDArray[np.int64], tuple[str, ...], tuple[str, ...]]:
-    """The pictures of all labels, each converted as soon as it is read; their labels, keys and notes."""
+    """Read the pictures of all labels and convert each at once; return them with their labels, keys and notes."""
     check_folder(folder, f"{folder.name}/<label>/ with one folder for each emotion")
     found = find_labeled(folder, names)
     faults = list(found.faults)

@@ -18,7 +18,7 @@ from emodetect.types import EMOTIONS
 _COLUMNS = ("emotion", "pixels", "Usage")
 
 _PARTS = {"Training": "train", "PublicTest": "test", "PrivateTest": None}
-"""Which part a row belongs to; the challenge's private test part is used for neither."""
+"""The part of a row by its Usage; the private test part of the challenge is not used."""
 
 _USAGES = {usage.lower(): usage for usage in _PARTS}
 
@@ -26,13 +26,19 @@ _LABELS = [emotion.value for emotion in EMOTIONS]
 
 
 def row_key(usage: str, number: int, count: int) -> str:
-    """What tells a row, from 1 on, from those of other tables: votes for it stand in the same row of a table of their own."""
+    """Key of a row, by which votes are matched: they are in the same row of a table of the same length.
+
+    Args:
+        usage: of the row.
+        number: of the row, from 1.
+        count: number of rows in the table.
+    """
     usage = usage.strip()
     return f"{_USAGES.get(usage.lower(), usage)} row {number} of {count}"
 
 
 def is_row_key(key: str) -> bool:
-    """Whether a key is one of a row, not a path."""
+    """Whether a key is that of a row, not a path."""
     return key.startswith(tuple(f"{usage} row " for usage in _PARTS))
 
 
@@ -43,8 +49,8 @@ def read_csv(path: Path, *, names: LabelNames = WORDS, only_test: bool = False) 
 
     Args:
         path: the file.
-        names: what the numbers of the column ``emotion`` mean; without a numbering they are those of FER-2013.
-        only_test: whether the test part alone is wanted: the train part may be empty or lack labels, and in a table without a
+        names: meanings of the numbers in the column ``emotion``; those of FER-2013 by default.
+        only_test: whether only the test part is needed: the train part may be empty or lack labels, and in a table without a
             column ``Usage`` all rows are the test part.
 
     Raises:

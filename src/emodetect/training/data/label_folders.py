@@ -1,4 +1,4 @@
-"""Folders of labeled pictures, as data sets have them: which files have which label, and what is left out."""
+"""Finding labeled pictures in folders: which files have which label, and which are left out."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ from emodetect.types import EMOTIONS, Emotion
 _LABELS = frozenset(emotion.value for emotion in EMOTIONS)
 
 _PARTS = ("train", "test", "validation", "valid", "val")
-"""What the parts of a data set are called."""
+"""Names of the parts of a data set."""
 
 _DEPTH = 2
-"""How many folders below the named one are looked at for what was meant."""
+"""Levels of subfolders that are searched for a suggestion."""
 
 _MOST_FOLDERS = 50
-"""So many folders are looked at for it, on each level."""
+"""Folders per level that are searched for it at most."""
 
 
 @dataclass
 class LabeledFiles:
-    """Which files of a folder have which label.
+    """The labeled files of a folder.
 
     Attributes:
         images: the pictures of each label, sorted.
-        notes: what was left out, and what was assumed, in words.
-        faults: what is wrong, in words.
+        notes: sentences about what was left out and what was assumed.
+        faults: error messages.
     """
 
     images: dict[Emotion, list[Path]] = field(default_factory=dict)
@@ -50,14 +50,14 @@ def is_table(path: Path) -> bool:
 
 
 def check_folder(path: Path, expected: str) -> None:
-    """See that a path is a folder.
+    """Check that a path is a folder.
 
     Args:
-        path: what the user named.
-        expected: what the path should be, in words.
+        path: as the user gave it.
+        expected: description of what the path should be.
 
     Raises:
-        DatasetError: it is not; the message says what to do with an archive.
+        DatasetError: it is not; for an archive, the message says how to unpack it.
     """
     if path.is_dir():
         return
@@ -71,7 +71,12 @@ def check_folder(path: Path, expected: str) -> None:
 
 
 def part_folder(data: Path, name: str) -> Path | None:
-    """The folder of a part of a data set, ``train`` or ``test``, whatever its case; None where there is none."""
+    """The folder of a part of a data set, regardless of case; None if there is none.
+
+    Args:
+        data: folder of the data set.
+        name: ``train`` or ``test``.
+    """
     return next((folder for folder in _folders(data) if folder.name.lower() == name), None)
 
 
@@ -79,11 +84,11 @@ def find_labeled(folder: Path, names: LabelNames) -> LabeledFiles:
     """Find the pictures of each label.
 
     Args:
-        folder: a folder with one folder for each label, or one whose files have the label in their names (see `FILE_NAMES`).
-        names: what the names of folders mean.
+        folder: a folder with one subfolder per label, or one whose file names contain the label (see `FILE_NAMES`).
+        names: meanings of the names of folders.
 
     Raises:
-        DatasetError: nothing in the folder has a label; the message says what to name instead.
+        DatasetError: nothing in the folder has a label; the message says which folder to name instead.
     """
     found, left_out = LabeledFiles(), Counter[tuple[str, str]]()
     folders: dict[Emotion, Path] = {}
@@ -128,7 +133,7 @@ def find_labeled(folder: Path, names: LabelNames) -> LabeledFiles:
 
 
 def _other_labels(tree: ImageTree, labeled: Path, emotion: Emotion) -> list[str]:
-    """What is wrong with the folders below that of a label: those whose names are another label's."""
+    """Error messages about subfolders of a label's folder that are named after another label."""
     faults = []
     for folder in sorted({path.parent for path in tree.images}):
         inner = {label for part in folder.relative_to(labeled).parts if (label := WORDS.label_of(part)) in _LABELS}
@@ -138,7 +143,12 @@ def _other_labels(tree: ImageTree, labeled: Path, emotion: Emotion) -> list[str]
 
 
 def hint_for_parts(data: Path, names: LabelNames) -> str:
-    """What may have been meant by a data set without the parts ``train`` and ``test``, for the end of a message."""
+    """Suggestion for a data set without ``train`` or ``test``, for the end of a message.
+
+    Args:
+        data: folder of the data set.
+        names: meanings of the names of folders.
+    """
     if (nested := _nested(data, names, parts=True)) is not None:
         return f"; did you mean {nested}?"
     if _has_labels(data, names):
@@ -148,7 +158,7 @@ def hint_for_parts(data: Path, names: LabelNames) -> str:
 
 
 def _find_by_file_name(folder: Path, names: LabelNames, others: Sequence[Path], loose: ImageTree) -> LabeledFiles:
-    """The pictures of a data set that has the labels in the names of its files."""
+    """Find the pictures of a data set whose file names contain the label."""
     try:
         tree = list_images(folder)
     except SourceError as error:
@@ -170,7 +180,7 @@ def _find_by_file_name(folder: Path, names: LabelNames, others: Sequence[Path], 
 
 
 def _no_labels(folder: Path, names: LabelNames, others: Sequence[Path], loose: ImageTree, tree: ImageTree) -> str:
-    """What is wrong with a folder in which nothing has a label, and what to do."""
+    """Error message for a folder in which nothing has a label."""
     if numbered := [child for child in others if is_number(child.name)]:
         return _unknown_number(numbered[0], names)
     known = f"expected folders named {', '.join(EMOTIONS)} in it"
@@ -198,7 +208,7 @@ def _unknown_number(child: Path, names: LabelNames) -> str:
 
 
 def _nested(folder: Path, names: LabelNames, *, parts: bool) -> Path | None:
-    """The nearest folder below this one that holds parts of a data set or, unless these are asked for, labels' folders."""
+    """The nearest subfolder that contains parts of a data set or, unless ``parts``, labels' folders."""
     level = [folder]
     for _ in range(_DEPTH):
         level = [child for above in level for child in _folders(above)[:_MOST_FOLDERS]][:_MOST_FOLDERS]
@@ -215,7 +225,7 @@ def _has_labels(folder: Path, names: LabelNames) -> bool:
 
 
 def _folders(folder: Path) -> list[Path]:
-    """The folders right in this one, without hidden ones, sorted; none where it cannot be read."""
+    """The direct subfolders, without hidden ones, sorted; empty if the folder cannot be read."""
     try:
         with os.scandir(folder) as found:
             names = sorted(entry.name for entry in found if not is_system_file(entry.name))
@@ -225,7 +235,7 @@ def _folders(folder: Path) -> list[Path]:
 
 
 def _pictures(folder: Path, what: str) -> Counter[tuple[str, str]]:
-    """How many pictures of a folder are left out, by what they are."""
+    """Number of pictures in a folder that are left out, by description."""
     try:
         count = len(list_images(folder).images)
     except SourceError:

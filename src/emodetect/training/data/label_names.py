@@ -1,4 +1,4 @@
-"""What the folders, files and numbers of published data sets mean."""
+"""Meanings of the folders, files and numbers of published data sets."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from emodetect.text.suggestions import did_you_mean
 from emodetect.types import EMOTIONS
 
 NONE = "none"
-"""What stands for a folder whose pictures have none of the labels."""
+"""Meaning of a folder whose pictures have none of the labels."""
 
 NUMBERED: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {
@@ -37,19 +37,19 @@ FILE_NAMES: Mapping[str, re.Pattern[str]] = MappingProxyType(
         "JAFFE": re.compile(r"[A-Z]{2}\.(AN|DI|FE|HA|NE|SA|SU)\d+\.\d+", re.IGNORECASE),
     }
 )
-"""Data sets that have the label in the name of each file, without its ending: Lundqvist et al. 1998; Lyons et al. 1998."""
+"""Data sets with the label in each file name (without its ending): Lundqvist et al. 1998; Lyons et al. 1998."""
 
 _NUMBER_BEFORE = re.compile(r"\d+[ ._-]+(?=\D)")
-"""As in ``0_angry``."""
+"""A number before a name, as in ``0_angry``."""
 
 
 @dataclass(frozen=True)
 class LabelNames:
-    """What names of folders, or numbers in a table, mean.
+    """Meanings of the names of folders, or the numbers in a table.
 
     Attributes:
-        name: what a person calls the numbering; empty where there is none.
-        meanings: a label of `EIGHT_LABELS`, or `NONE`, by name in lower case; words for the labels are known besides.
+        name: of the numbering; empty if there is none.
+        meanings: a label of `EIGHT_LABELS`, or `NONE`, by name in lower case; words for the labels are known anyway.
     """
 
     name: str = ""
@@ -85,17 +85,17 @@ class LabelNames:
         return cls(text, meanings)
 
     def label_of(self, name: str) -> str | None:
-        """The label of `EIGHT_LABELS` that a name stands for, or `NONE`; None where it means nothing."""
+        """The label of `EIGHT_LABELS` that a name means, or `NONE`; None if it is unknown."""
         return self.meanings.get(_plain(name)) or known_label(_NUMBER_BEFORE.sub("", name.strip(), count=1))
 
     def numbers(self) -> str:
-        """The numbers that mean something, for messages: "1 to 7"."""
+        """The known numbers, for messages: "1 to 7"."""
         numbers = sorted(filter(is_number, self.meanings), key=lambda number: (len(number), number))
         return f"{numbers[0]} to {numbers[-1]}" if numbers else "no number"
 
 
 WORDS = LabelNames()
-"""Words alone."""
+"""No numbering, only words."""
 
 
 def is_number(name: str) -> bool:
@@ -104,12 +104,17 @@ def is_number(name: str) -> bool:
 
 
 def label_in_file_name(data_set: str, stem: str) -> str | None:
-    """The label in the name of a file, without its ending, of a data set of `FILE_NAMES`; None where it has none."""
+    """The label in a file name; None if it has none.
+
+    Args:
+        data_set: a key of `FILE_NAMES`.
+        stem: the name without its ending.
+    """
     match = FILE_NAMES[data_set].fullmatch(stem)
     return _CODES[match.group(1).upper()] if match else None
 
 
 def _plain(name: str) -> str:
-    """A name in the way in which names are compared: lower case, numbers without zeros before them."""
+    """A name normalized for comparison: lower case, numbers without leading zeros."""
     name = name.strip().lower()
     return name.lstrip("0") or "0" if is_number(name) else name

@@ -17,7 +17,7 @@ FACE_SIZE = 48
 """Side of a FER-2013 image in pixels."""
 
 _SHOWN_FAULTS = 5
-"""How many faults of a data set are named; the rest is counted."""
+"""Faults of a data set that are named at most; the rest are counted."""
 
 
 @dataclass(frozen=True)
@@ -27,9 +27,9 @@ class LabeledFaces:
     Attributes:
         images: uint8 (n, 48, 48), gray.
         labels: int64 (n,), positions in `EMOTIONS`.
-        keys: for each image its path from the folder of labels on, ``train/angry/im0000.png``, or its row (`fer_csv.row_key`):
-            how votes are matched.
-        notes: what was left out, and what was assumed, in words.
+        keys: for each image its path from the part on, ``train/angry/im0000.png``, or its row (`fer_csv.row_key`), by which
+            votes are matched.
+        notes: sentences about what was left out and what was assumed.
     """
 
     images: npt.NDArray[np.uint8]
@@ -55,7 +55,7 @@ class LabeledFaces:
 
 @dataclass(frozen=True)
 class LabeledCrops:
-    """Face crops as they lie on disk, with their labels.
+    """Face crops as on disk, with their labels.
 
     Attributes:
         crops: uint8 (height, width, 3) BGR each, of any size.
@@ -70,22 +70,22 @@ class LabeledCrops:
     notes: tuple[str, ...] = ()
 
     def as_faces(self) -> LabeledFaces:
-        """The same faces as FER-2013 has them: gray, 48x48."""
+        """The same faces as in FER-2013: gray, 48x48."""
         return LabeledFaces(as_images(self.crops), self.labels, self.keys, self.notes)
 
 
 def as_input(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-    """Gray images (n, h, w) as networks take them: float32 (n, h, w, 1), 0..1."""
+    """Convert gray images (n, h, w) to the input of networks: float32 (n, h, w, 1), 0..1."""
     return np.asarray(images[..., np.newaxis] / np.float32(255), np.float32)
 
 
 def raise_faults(faults: Sequence[str]) -> None:
-    """Raise one DatasetError that names the faults of a data set, if there are any."""
+    """Raise a DatasetError that names the faults of a data set, if there are any."""
     if faults:
         more = f"; and {len(faults) - _SHOWN_FAULTS} more faults" if len(faults) > _SHOWN_FAULTS else ""
         raise DatasetError("; ".join(faults[:_SHOWN_FAULTS]) + more)
 
 
 def as_images(crops: Sequence[Image]) -> npt.NDArray[np.uint8]:
-    """uint8 (h, w, 3) BGR crops as FER-2013 has them and as the backends will see them: uint8 (n, 48, 48), gray."""
+    """Convert uint8 (h, w, 3) BGR crops to the format of FER-2013, which backends use as well: uint8 (n, 48, 48), gray."""
     return FaceInput(FACE_SIZE, FACE_SIZE, scaling=Scaling.parse("0..255")).prepare(crops)[..., 0].astype(np.uint8)

@@ -1,4 +1,4 @@
-"""Pictures that are no faces: what a network must see to refuse what a cascade takes for a face by mistake."""
+"""Negatives: pictures without faces, from which a network learns to reject false detections."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from emodetect.sources.images import read_image
 from emodetect.training.data.labeled import FACE_SIZE, as_images
 
 FACE_LABELS = ("nothing", "face")
-"""What the positions of an output mean that tells faces from everything else."""
+"""Labels of an output that tells faces from everything else."""
 
 FACE = FACE_LABELS.index("face")
 
@@ -23,18 +23,18 @@ GrayImages = npt.NDArray[np.uint8]
 
 @about("negatives")
 def read_negatives(folder: Path, share: float, seed: int) -> tuple[GrayImages, GrayImages]:
-    """Read ``folder/<picture>-<anything>.png`` or another kind of image: crops without a face, resized to 48x48 gray.
+    """Read crops without faces, ``folder/<picture>-<anything>.png`` or other image files, resized to 48x48 gray.
 
     Args:
-        folder: where they lie, also in sub-folders; `scripts/find_false_faces` makes one.
-        share: part of the pictures whose crops go to validation; all crops of one picture stay together.
-        seed: the split depends on this number alone.
+        folder: the folder, subfolders included; `scripts/find_false_faces` creates one.
+        share: share of the pictures whose crops go to validation, 0 to 1; all crops of one picture stay together.
+        seed: the split depends on this number only.
 
     Returns:
-        Crops to train on and crops for validation, uint8 (n, 48, 48) each, at least one.
+        Crops for training and crops for validation, uint8 (n, 48, 48) each, at least one.
 
     Raises:
-        DatasetError: the folder is missing or holds too few pictures.
+        DatasetError: the folder is missing or contains too few pictures.
         SourceError: a file cannot be read.
     """
     if not folder.is_dir():
@@ -51,12 +51,12 @@ def read_negatives(folder: Path, share: float, seed: int) -> tuple[GrayImages, G
 
 
 def displaced_faces(faces: GrayImages, backgrounds: GrayImages, generator: np.random.Generator) -> GrayImages:
-    """Turn faces into what no box round a face shows: half a face, a part of one, or one that is far too small.
+    """Turn faces into negatives: half a face, a part of one, or one that is far too small.
 
     Args:
         faces: uint8 (n, 48, 48).
-        backgrounds: uint8 (m, 48, 48), what stands where the face does not reach.
-        generator: where chance comes from.
+        backgrounds: uint8 (m, 48, 48), shown around the face.
+        generator: source of randomness.
 
     Returns:
         uint8 (n, 48, 48), a third of each kind.

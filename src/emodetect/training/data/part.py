@@ -1,4 +1,4 @@
-"""One part of a data set: faces with the targets that a network learns from them."""
+"""One part of a data set: faces with training targets."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ FloatArray = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Part:
-    """Faces with one target and weight array a head.
+    """Faces with one target array and one weight array per head.
 
     Attributes:
-        faces: the images and folder labels; -1 where the image is no face.
-        targets: for each head float32 (n, labels), rows that sum to 1 where the weight is not 0.
-        weights: for each head float32 (n,); 0 where the face has no target for it.
-        votes: what people said of the faces, or None.
+        faces: the images and folder labels; -1 if the image is not a face.
+        targets: for each head float32 (n, labels), rows that sum to 1 if the weight is not 0.
+        weights: for each head float32 (n,); 0 if the face has no target for it.
+        votes: of human annotators (FER+), or None.
     """
 
     faces: LabeledFaces
@@ -31,7 +31,7 @@ class Part:
     votes: Votes | None = None
 
     def accuracy(self, scores: Sequence[FloatArray]) -> list[float]:
-        """Share of right answers of each head, over the faces that have a single true label for it."""
+        """Accuracy of each head over the faces that have a single true label for it."""
         result = []
         for target, weight, score in zip(self.targets, self.weights, scores, strict=True):
             decided = (weight > 0) & (target.max(axis=1) > 0.5)
@@ -40,15 +40,15 @@ class Part:
         return result
 
     def loss(self, scores: Sequence[FloatArray]) -> float:
-        """Cross-entropy, added up over the heads, each the mean over all faces, as Keras computes it in training."""
+        """Sum of the cross-entropies of the heads, each a mean over all faces, as Keras computes it in training."""
         total = 0.0
         for target, weight, score in zip(self.targets, self.weights, scores, strict=True):
             total += float((-(target * np.log(np.maximum(score, 1e-7))).sum(axis=1) * weight).mean())
         return total
 
     def agreed_labels(self) -> npt.NDArray[np.int64]:
-        """The labels that most people agree on, int64 (n,), positions in `EMOTIONS`, -1 where they do not agree.
+        """The agreed labels, int64 (n,), positions in `EMOTIONS`, -1 where there is none.
 
-        FER+'s majority where there are votes, else the folders' labels.
+        FER+'s majority if there are votes, else the folders' labels.
         """
         return self.faces.labels if self.votes is None else self.votes.majority_seven()

@@ -1,4 +1,4 @@
-"""Pixel-identical copies, and the cut of a validation part: copies stay on one side."""
+"""Splitting off a validation part; pixel-identical copies stay on one side."""
 
 from __future__ import annotations
 
@@ -12,26 +12,31 @@ from emodetect.types import EMOTIONS
 
 
 def group_copies(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
-    """Number pixel-identical images alike: int64 (n,), each value the position of the first such image."""
+    """Group pixel-identical images: int64 (n,), for each image the position of the first identical one."""
     first: dict[bytes, int] = {}
     return np.asarray([first.setdefault(image.tobytes(), i) for i, image in enumerate(images)], np.int64)
 
 
 def without_copies_of(faces: LabeledFaces, others: LabeledFaces) -> LabeledFaces:
-    """The faces of which no pixel-identical image is among the others."""
+    """The faces without a pixel-identical image in another part.
+
+    Args:
+        faces: to choose from.
+        others: the other part.
+    """
     seen = {image.tobytes() for image in others.images}
     return faces.take(np.asarray([i for i, image in enumerate(faces.images) if image.tobytes() not in seen], np.int64))
 
 
 def split_validation(faces: LabeledFaces, share: float, seed: int) -> tuple[LabeledFaces, LabeledFaces]:
-    """Cut a stratified validation part out of a training part.
+    """Split a stratified validation part off a training part.
 
-    Pixel-identical copies stay together, also where their labels differ (they then count for the first label).
+    Pixel-identical copies stay together. If their labels differ, they count for the first label.
 
     Args:
         faces: what to split.
-        share: part of each label that goes to validation, 0 to 1.
-        seed: the split depends on this number alone.
+        share: share of each label that goes to validation, 0 to 1.
+        seed: the split depends on this number only.
 
     Returns:
         The training part and the validation part.

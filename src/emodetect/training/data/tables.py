@@ -1,4 +1,4 @@
-"""Tables (CSV) as they come: with a byte order mark, other separators, and names of columns with spaces or capitals."""
+"""Reading tables (CSV) leniently: byte order marks, other separators, and column names with spaces or capitals."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ _SEPARATORS = (",", ";", "\t")
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 _LONGEST_CELL = 40
-"""Of a cell in a message, characters: where columns are mixed up it may be a whole picture."""
+"""Characters of a cell that a message quotes at most; with mixed-up columns a cell may be a whole picture."""
 
 _LONGEST_HEADER = 1 << 16
-"""Characters of the first line that are looked at."""
+"""Characters of the first line that are examined."""
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table that is open.
+    """An open table.
 
     Attributes:
-        columns: the known columns that it has, named as they are known.
-        rows: the number of each row's line in the file, and its cells by column; empty where a row is too short.
+        columns: the known columns in it, by their known names.
+        rows: for each row its line number in the file, and its cells by column; a missing cell is empty.
     """
 
     columns: tuple[str, ...]
@@ -41,15 +41,15 @@ class Table:
 
 @contextmanager
 def open_table(path: Path, known: Sequence[str], kind: str) -> Iterator[Table]:
-    """Open a table; errors while its rows are read are raised as well.
+    """Open a table; errors while reading its rows are raised in the same way.
 
     Args:
         path: the file, UTF-8, its cells separated by commas, or else by semicolons or tabs.
-        known: names of columns; spaces around them and capitals do not count.
-        kind: what the file should be, for messages.
+        known: names of columns; surrounding spaces and case are ignored.
+        kind: description of the expected file, for messages.
 
     Raises:
-        DatasetError: it is missing, no table, an archive, or no UTF-8.
+        DatasetError: it is missing, not a table, an archive, or not UTF-8.
     """
     if special := special_kind(path):
         raise DatasetError(f"{path}: is a {special}; expected {kind}")
@@ -95,7 +95,7 @@ def _open(path: Path, text: io.TextIOWrapper, known: Sequence[str]) -> Table:
 
 
 def quoted(cell: str) -> str:
-    """A cell as a message quotes it."""
+    """A cell quoted for a message."""
     return repr(cell if len(cell) <= _LONGEST_CELL else f"{cell[:_LONGEST_CELL]}...")
 
 

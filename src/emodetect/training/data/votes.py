@@ -1,4 +1,4 @@
-"""FER+: what ten people said each FER-2013 face shows (Barsoum et al. 2016, arXiv 1608.01041)."""
+"""FER+ votes: ten annotators' labels of each FER-2013 face (Barsoum et al. 2016, arXiv 1608.01041)."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ from emodetect.types import EMOTIONS
 _VOTE_COLUMNS = (*FERPLUS_LABELS, "unknown", "NF")
 
 _ROW_COLUMNS = ("Usage", "Image name")
-"""What ``fer2013new.csv`` has instead of paths."""
+"""Columns of ``fer2013new.csv`` instead of a path."""
 
 _REMOVED = np.asarray([10.0 if name == "NF" else 0.0 for name in _VOTE_COLUMNS], np.float32)
-"""Votes for an image that the FER+ authors have removed."""
+"""Votes for an image that the FER+ authors removed."""
 
 
 @dataclass(frozen=True)
 class Votes:
-    """FER+ votes of ten people a face, matched to a set of faces.
+    """FER+ votes of ten annotators per face, matched to a set of faces.
 
     Attributes:
         counts: float32 (n, 10), columns as `FERPLUS_LABELS`, then unknown and not-a-face; zeros where a face
-            has no votes. Votes of one are dropped already, as the FER+ authors do.
+            has no votes. Single votes are dropped already, as by the FER+ authors.
     """
 
     counts: npt.NDArray[np.float32]
 
     def majority(self) -> npt.NDArray[np.int64]:
-        """The official majority label, int64 (n,): a position in `FERPLUS_LABELS`, or -1 where there is none.
+        """The official majority label, int64 (n,): a position in `FERPLUS_LABELS`, or -1 if there is none.
 
         The winner needs more than half of the votes that remain; an unknown or not-a-face winner counts as none
         (`ferplus.py`, mode 'majority', of the FER+ authors).
@@ -46,18 +46,18 @@ class Votes:
         return np.where(decided & (winner < len(FERPLUS_LABELS)), winner, -1).astype(np.int64)
 
     def majority_eight(self) -> npt.NDArray[np.int64]:
-        """The official majority label, int64 (n,): a position in `EIGHT_LABELS`, or -1 where there is none."""
+        """The official majority label, int64 (n,): a position in `EIGHT_LABELS`, or -1 if there is none."""
         positions = LabelMap(FERPLUS_LABELS).apply_eight(np.eye(len(FERPLUS_LABELS), dtype=np.float32)).argmax(axis=1)
         majority = self.majority()
         return np.where(majority >= 0, positions[majority], -1).astype(np.int64)
 
     def majority_seven(self) -> npt.NDArray[np.int64]:
-        """The same as a position in `EMOTIONS`, -1 also where contempt has won."""
+        """The same as a position in `EMOTIONS`; -1 also if contempt has won."""
         eight = self.majority_eight()
         return np.where(eight < len(EMOTIONS), eight, -1).astype(np.int64)
 
     def distribution(self) -> npt.NDArray[np.float32]:
-        """The votes for the eight emotions as shares, float32 (n, 8); rows of zeros where nobody voted for one."""
+        """The votes for the eight emotions as shares, float32 (n, 8); rows without such votes are zeros."""
         emotions = self.counts[:, : len(FERPLUS_LABELS)]
         total = emotions.sum(axis=1, keepdims=True)
         return np.asarray(np.divide(emotions, total, out=np.zeros_like(emotions), where=total > 0))
@@ -71,11 +71,15 @@ class Votes:
 def read_votes(path: Path, keys: Sequence[str]) -> Votes:
     """Read a FER+ vote table for the faces with these keys.
 
-    Either it has a column ``image`` with their paths, or it is ``fer2013new.csv`` as the FER+ authors publish it: a row for each
-    row of the original ``fer2013.csv``, in the same order. What they have removed, which has no name there, counts as no face.
+    Either it has a column ``image`` with their paths, or it is ``fer2013new.csv`` as the FER+ authors publish it: one row per row
+    of the original ``fer2013.csv``, in the same order. Images that they removed, which have no name there, count as no face.
+
+    Args:
+        path: the table.
+        keys: of the faces, as in `LabeledFaces`.
 
     Raises:
-        DatasetError: the file is missing, lacks a column, or names none of the faces; or its rows are not those of the faces.
+        DatasetError: the file is missing, lacks a column, or names none of the faces, or its rows do not match the faces.
     """
     table = _read_table(path, {key.count("/") + 1 for key in keys})
     nothing = np.zeros(len(_VOTE_COLUMNS), np.float32)
@@ -100,13 +104,13 @@ def read_votes(path: Path, keys: Sequence[str]) -> Votes:
 
 
 def _path_keys(path: str, lengths: set[int]) -> list[str]:
-    """The last parts of a path, so many of them as the keys of faces have."""
+    """The last parts of a path, as many as the keys of the faces have."""
     parts = Path(path).parts
     return ["/".join(parts[-length:]) for length in lengths]
 
 
 def _read_table(path: Path, lengths: set[int]) -> dict[str, npt.NDArray[np.float32]]:
-    """The votes by row, or by the last parts of the path, so many as ``lengths`` says."""
+    """The votes by row, or by the last parts of the path, ``lengths`` of them."""
     try:
         with open_table(path, ("image", *_ROW_COLUMNS, *_VOTE_COLUMNS), "a vote table") as table:
             by_row = set(_ROW_COLUMNS) <= set(table.columns)

@@ -1,0 +1,234 @@
+"""Face detection with BlazeFace, full range (Bazarevsky et al. 2019, arXiv 1907.05047), a network of Google's MediaPipe.
+
+It finds faces that are tilted, turned or partly covered, in the same time however many there are, and tells where their eyes,
+nose, mouth and ears are.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from emodetect.backends.onnx_session import packaged_session
+from emodetect.faces.boxes import intersection_over_union, without_nested
+from emodetect.faces.detector import DetectorSettings, MinFace
+from emodetect.faces.models import BLAZEFACE
+from emodetect.faces.tracker import FaceTracker
+from emodetect.types import Box, Detection, Image
+
+SIDE = 192
+"""Side of the network's input, pixels."""
+
+_CELL = 4
+"""Side of the cells that the network answers for, pixels of its input: each answer counts from its cell's middle."""
+
+_LANDMARKS = 6
+
+_LEAST_SCORE = 0.5
+"""The network's own score from which on a place is a face."""
+
+_SURE_SCORE = 0.7
+"""From which on a single look is believed in a clip."""
+
+_SAME = 0.3
+"""Intersection over union from which on two answers are about one face, and are averaged (as MediaPipe does)."""
+
+_SMALLEST = 13
+"""Side of the smallest face that the network finds reliably, pixels of its input: on the example photos its scores fall under 0.7
+below 12 pixels."""
+
+_STEP = 2.5
+"""Most by which two levels differ in scale: the network finds faces of 13 to about 100 pixels of its 192."""
+
+_OVERLAP = 0.2
+"""Share of its side by which a tile overlaps the next: more than the largest face that only this level shows."""
+
+_SURROUNDED = 2.2
+"""How many times larger than the picture the coarsest level is: a face that fills the picture is too large for the network."""
+
+_AROUND = 6.0
+"""Side of the region in which a known face is looked for again, in sides of the face."""
+
+_FRAME_SIDE, _FRAME_UP = 1.113, 0.048
+"""The cascade's box of a face: its side, and how much higher its middle is, in sides of the network's box (medians of 281 faces
+of photos and clips that both find)."""
+
+_Numbers = npt.NDArray[np.float32]
+
+
+class BlazeFaceDetector:
+    """Looks at the whole picture and, in overlapping tiles, as closely as the smallest wanted face needs.
+
+    Safe to share among threads.
+
+    Args:
+        min_face: smallest face to look for; smaller ones take more tiles and so more time.
+
+    Attributes:
+        min_face: as given.
+        is_certain: False.
+
+    Raises:
+        ModelError: the network is missing or damaged.
+
+    Example:
+        >>> from emodetect.sources.images import read_image
+        >>> [face] = BlazeFaceDetector().detect(read_image("examples/astronaut.jpg"))
+        >>> face.landmarks.shape
+        (6, 2)
+    """
+
+    is_certain = False
+
+    def __init__(self, *, min_face: MinFace = DetectorSettings.min_face) -> None:
+        self.min_face = min_face
+        self._session = packaged_session(BLAZEFACE)
+
+    def detect(self, image: Image) -> list[Detection]:
+        """Find faces in uint8 (height, width, 3) BGR; the surest first. Pictures smaller than a face give an empty list."""
+        found: list[Detection] = []
+        height, width = image.shape[:2]
+        reduced = image
+        for side in self._sides(width, height):  # the finest level first: each is made of the one before
+            size = max(1, round(width * SIDE / side)), max(1, round(height * SIDE / side))
+            reduced = np.asarray(cv2.resize(reduced, size, interpolation=cv2.INTER_AREA), np.uint8)
+            scale = np.asarray((width / size[0], height / size[1]), np.float32)
+            for left, top in _tiles(*size):
+                found += self._ask(reduced, left, top, scale)
+        return self._finished(found, width, height)
+
+    def look(self, image: Image, known: Sequence[Box]) -> list[Detection]:
+        """Find faces quickly in the next frame of a clip: in the whole picture, and near known faces that are not found there.
+
+        Args:
+            image: uint8 (height, width, 3) BGR.
+            known: where faces should be by now.
+
+        Returns:
+            The faces, the surest first.
+        """
+        height, width = image.shape[:2]
+        found = self._look(image, max(width, height), width / 2, height / 2)
+        overlaps = intersection_over_union(known, [detection.box for detection in self._finished(found, width, height)])
+        for box, row in zip(known, overlaps, strict=True):
+            if not (row >= _SAME).any():
+                side = _AROUND * max(box.width, box.height)
+                found += self._look(image, side, box.x + box.width / 2, box.y + box.height / 2)
+        return self._finished(found, width, height)
+
+    def tracker(self) -> FaceTracker:
+        """A tracker for these faces."""
+        return FaceTracker()
+
+    def _sides(self, width: int, height: int) -> list[float]:
+        """What part of the picture the network's input covers at each level, pixels, the smallest first."""
+        whole = float(max(width, height))
+        least = max(self.min_face.pixels(height) * SIDE / _SMALLEST, SIDE)  # pictures are never enlarged
+        steps = max(0, math.ceil(math.log(whole / least, _STEP) - 0.1)) if whole > least else 0
+        finer = [whole * (least / whole) ** (step / steps) for step in range(steps, 0, -1)]
+        return [*finer, whole, _SURROUNDED * whole]
+
+    def _look(self, image: Image, side: float, x: float, y: float) -> list[Detection]:
+        """Faces in a square of this side about this point, which may reach out of the picture, pixels."""
+        height, width = image.shape[:2]
+        left, top = max(0, math.floor(x - side / 2)), max(0, math.floor(y - side / 2))
+        part = image[top : min(height, math.ceil(y + side / 2)), left : min(width, math.ceil(x + side / 2))]
+        if not part.size:
+            return []
+        scale = SIDE / side
+        size = (min(SIDE, max(1, round(part.shape[1] * scale))), min(SIDE, max(1, round(part.shape[0] * scale))))
+        reduced = np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR), np.uint8)
+        scales = np.asarray((part.shape[1] / size[0], part.shape[0] / size[1]), np.float32)
+        found = self._ask(reduced, (size[0] - SIDE) // 2, (size[1] - SIDE) // 2, scales)
+        return [_moved(detection, left, top) for detection in found]
+
+    def _ask(self, picture: Image, left: int, top: int, scale: _Numbers) -> list[Detection]:
+        """Faces in a tile of a reduced picture, which may reach out of it, in pixels of the picture at this scale (x, y)."""
+        pixels = np.zeros((1, SIDE, SIDE, 3), np.uint8)
+        height, width = picture.shape[:2]
+        part = picture[max(0, top) : min(height, top + SIDE), max(0, left) : min(width, left + SIDE)]
+        pixels[0, max(0, -top) :, max(0, -left) :][: part.shape[0], : part.shape[1]] = part
+        boxes, logits = self._session.run(["boxes", "logits"], {"pixels": pixels})
+        found = []
+        for score, answer in suppress(*decode(boxes[0], logits[0, :, 0])):
+            points = (answer + np.asarray((left, top), np.float32)) * scale
+            (x, y), (w, h) = points[0], answer[1] * scale
+            side = _FRAME_SIDE * max(float(w), float(h))
+            y -= _FRAME_UP * float(h)
+            box = Box(round(float(x) - side / 2), round(float(y) - side / 2), round(side), round(side))
+            found.append(Detection(box, score / _SURE_SCORE, points[2:].astype(np.float32)))
+        return found
+
+    def _finished(self, found: Sequence[Detection], width: int, height: int) -> list[Detection]:
+        """Each face once, in the picture, and as large as is wanted."""
+        least = self.min_face.pixels(height)
+        clipped = (replace(detection, box=detection.box.clipped(width, height)) for detection in without_nested(found))
+        return [one for one in clipped if one.box.width > 1 and one.box.height > 1 and one.box.width >= 0.9 * least]
+
+
+def decode(boxes: _Numbers, logits: _Numbers) -> tuple[_Numbers, _Numbers]:
+    """What the network answers, of those cells that show a face.
+
+    Args:
+        boxes: float32 (cells, 16): x, y, width, height and six landmarks, pixels of the input from the cell's middle on.
+        logits: float32 (cells,).
+
+    Returns:
+        Scores, float32 (n,), 0.5 to 1, and numbers, float32 (n, 8, 2), pixels of the input: middle, size, right eye, left eye,
+        nose, mouth, right ear, left ear.
+    """
+    cells = np.flatnonzero(logits > math.log(_LEAST_SCORE / (1 - _LEAST_SCORE)))
+    scores = (1 / (1 + np.exp(-logits[cells]))).astype(np.float32)
+    answers = boxes[cells].reshape(-1, 2 + _LANDMARKS, 2).copy()
+    row, column = np.divmod(cells, SIDE // _CELL)
+    middles = (np.stack([column, row], axis=1) + 0.5) * _CELL
+    answers[:, [0, *range(2, 2 + _LANDMARKS)]] += middles[:, np.newaxis].astype(np.float32)
+    return scores, answers
+
+
+def suppress(scores: _Numbers, answers: _Numbers) -> Iterator[tuple[float, _Numbers]]:
+    """Average the answers about one face, weighted by their scores; the surest face first.
+
+    Args:
+        scores: float32 (n,).
+        answers: float32 (n, 8, 2), as `decode` returns them.
+
+    Yields:
+        The highest score of each face, and float32 (8, 2).
+    """
+    order = np.argsort(-scores, kind="stable")
+    low, high = answers[:, 0] - answers[:, 1] / 2, answers[:, 0] + answers[:, 1] / 2
+    areas = answers[:, 1].prod(axis=1)
+    while order.size:
+        first = order[0]
+        shared = np.clip(np.minimum(high[first], high[order]) - np.maximum(low[first], low[order]), 0, None).prod(axis=1)
+        same = shared >= _SAME * (areas[first] + areas[order] - shared)
+        same[0] = True
+        weights = scores[order[same]]
+        yield float(scores[first]), np.average(answers[order[same]], axis=0, weights=weights).astype(np.float32)
+        order = order[~same]
+
+
+def _tiles(width: int, height: int) -> Iterator[tuple[int, int]]:
+    """Left and top of the overlapping tiles that cover a picture; one that is smaller than a tile lies in its middle."""
+    for top in _starts(height):
+        for left in _starts(width):
+            yield left, top
+
+
+def _starts(length: int) -> list[int]:
+    if length <= SIDE:
+        return [(length - SIDE) // 2]
+    count = math.ceil((length - SIDE) / (SIDE * (1 - _OVERLAP))) + 1
+    return [round(start) for start in np.linspace(0, length - SIDE, count)]
+
+
+def _moved(detection: Detection, x: int, y: int) -> Detection:
+    box = replace(detection.box, x=detection.box.x + x, y=detection.box.y + y)
+    landmarks = None if detection.landmarks is None else detection.landmarks + np.asarray((x, y), np.float32)
+    return replace(detection, box=box, landmarks=landmarks)

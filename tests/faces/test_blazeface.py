@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import math
+from concurrent.futures import ThreadPoolExecutor
+
+import cv2
+import numpy as np
+import pytest
+
+from emodetect.faces.blazeface import BlazeFaceDetector, decode, suppress
+from emodetect.faces.boxes import intersection_over_union
+from emodetect.faces.detector import DetectorSettings, MinFace
+from emodetect.faces.detectors import create_detector
+from emodetect.faces.haar import HaarDetector
+from emodetect.types import Box, Image
+from tests.builders import PHOTO_FACE, make_background
+
+SMALL = MinFace(24, relative=False)
+
+
+def turned(image: Image, angle: float) -> tuple[Image, np.ndarray[tuple[int, ...], np.dtype[np.float64]]]:
+    """The picture turned counterclockwise about its middle, degrees, and what that does to points."""
+    height, width = image.shape[:2]
+    matrix = cv2.getRotationMatrix2D((width / 2, height / 2), angle, 1.0)
+    picture = cv2.warpAffine(image, matrix, (width, height), borderMode=cv2.BORDER_REFLECT)
+    return np.asarray(picture, np.uint8), np.asarray(matrix)
+
+
+def test_the_photo_has_one_face_framed_as_the_cascade_does(photo: Image) -> None:
+    [found] = BlazeFaceDetector().detect(photo)
+    assert found.confidence >= 1
+    assert intersection_over_union([found.box], [PHOTO_FACE])[0, 0] > 0.55
+    assert found.box.width == found.box.height
+
+
+def test_landmarks_lie_where_eyes_nose_and_mouth_are(photo: Image) -> None:
+    [found] = BlazeFaceDetector().detect(photo)
+    assert found.landmarks is not None
+    assert found.landmarks.shape == (6, 2)
+    assert found.landmarks.dtype == np.float32
+    right_eye, left_eye, nose, mouth, right_ear, left_ear = found.landmarks
+    assert right_ear[0] < right_eye[0] < nose[0] < left_eye[0] < left_ear[0]
+    assert max(right_eye[1], left_eye[1]) < nose[1] < mouth[1]
+
+
+@pytest.mark.parametrize("angle", [-45, -20, 20, 45])
+def test_a_tilted_head_is_found_and_its_landmarks_turn_with_it(photo: Image, angle: int) -> None:
+    """The cascade finds none of these at 45 degrees."""
+    [upright] = BlazeFaceDetector().detect(photo)
+    picture, matrix = turned(photo, angle)
+    [found] = BlazeFaceDetector().detect(picture)
+    assert upright.landmarks is not None
+    assert found.landmarks is not None
+    expected = upright.landmarks @ matrix[:, :2].T + matrix[:, 2]
+    assert np.abs(found.landmarks - expected).max() < 0.12 * upright.box.width
+    (x, y) = found.landmarks[1] - found.landmarks[0]
+    assert math.degrees(math.atan2(-y, x)) == pytest.approx(angle - 3, abs=6)
+
+
+@pytest.mark.parametrize("share", [0.9, 0.5, 0.1, 0.04])
+def test_faces_that_fill_the_picture_and_small_ones_are_found(photo: Image, share: float) -> None:
+    face = photo[40:260, 120:340]
+    picture = make_background((1280, 720)) if share < 0.9 else np.zeros((720, 720, 3), np.uint8)
+    side = round(share * 720)
+    x, y = (picture.shape[1] - side) // 2, (720 - side) // 2
+    picture[y : y + side, x : x + side] = cv2.resize(face, (side, side), interpolation=cv2.INTER_AREA)
+    [found] = BlazeFaceDetector(min_face=MinFace(0.02, relative=True)).detect(picture)
+    assert intersection_over_union([found.box], [Box(x, y, side, side)])[0, 0] > 0.15
+
+
+def test_faces_below_the_smallest_wanted_one_are_left_out(photo: Image) -> None:
+    [found] = BlazeFaceDetector().detect(photo)
+    assert BlazeFaceDetector(min_face=MinFace(1.3 * found.box.width, relative=False)).detect(photo) == []
+
+
+def test_a_look_finds_a_known_face_that_the_whole_picture_does_not_show(photo: Image) -> None:
+    picture = make_background((1920, 1080))
+    side = 60
+    picture[500 : 500 + side, 900 : 900 + side] = cv2.resize(photo[40:260, 120:340], (side, side), interpolation=cv2.INTER_AREA)
+    detector = BlazeFaceDetector(min_face=SMALL)
+    [everywhere] = detector.detect(picture)
+    assert detector.look(picture, []) == []
+    [near] = detector.look(picture, [everywhere.box])
+    assert intersection_over_union([near.box], [everywhere.box])[0, 0] > 0.5
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 3), (2, 500, 3), (500, 2, 3), (192, 192, 3), (191, 193, 3)])
+def test_pictures_without_a_face(shape: tuple[int, ...]) -> None:
+    detector = BlazeFaceDetector(min_face=SMALL)
+    assert detector.detect(np.full(shape, 127, np.uint8)) == []
+    assert detector.look(np.full(shape, 127, np.uint8), [Box(-50, -50, 20, 20), Box(400, 400, 100, 100)]) == []
+
+
+def test_answers_count_from_the_middle_of_their_cells() -> None:
+    """By hand: cell 50 is in row 1, column 2 of 48, its middle at (2.5, 1.5) * 4 = (10, 6) pixels of 192."""
+    boxes, logits = np.zeros((2304, 16), np.float32), np.full(2304, -9, np.float32)
+    boxes[50] = [1, 2, 40, 44, -3, -4, 5, -4, 0, 2, 0, 8, -9, 0, 9, 0]
+    logits[50] = math.log(0.8 / 0.2)
+    scores, answers = decode(boxes, logits)
+    assert scores == pytest.approx([0.8])
+    assert answers.tolist() == [[[11, 8], [40, 44], [7, 2], [15, 2], [10, 8], [10, 14], [1, 6], [19, 6]]]
+
+
+def test_answers_about_one_face_are_averaged_by_their_scores() -> None:
+    def answer(x: float) -> list[list[float]]:
+        return [[x, 50], [40, 40], *[[x + n, 50] for n in range(6)]]
+
+    answers = np.asarray([answer(50), answer(54), answer(150)], np.float32)
+    first, second = suppress(np.asarray([0.9, 0.6, 0.7], np.float32), answers)
+    assert first[0] == pytest.approx(0.9)
+    assert first[1][0].tolist() == pytest.approx([50 + 4 * 0.6 / 1.5, 50])
+    assert second[0] == pytest.approx(0.7)
+    assert second[1][0, 0] == 150
+
+
+def test_threads_share_a_detector(photo: Image) -> None:
+    detector = BlazeFaceDetector()
+    pictures = [photo, photo[:, ::-1].copy(), photo[30:], photo[:, 40:].copy()] * 5
+    alone = [detector.detect(picture) for picture in pictures]
+    with ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(detector.detect, pictures)) == alone
+
+
+def test_detectors_by_name() -> None:
+    assert isinstance(create_detector(DetectorSettings("blazeface", min_face=SMALL)), BlazeFaceDetector)
+    assert isinstance(create_detector(DetectorSettings()), HaarDetector)
