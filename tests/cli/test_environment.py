@@ -115,14 +115,15 @@ def test_a_variable_that_is_not_used_is_named_once_and_not_with_quiet() -> None:
     loud, quiet = run("image", PHOTO, env=env), run("image", PHOTO, "--quiet", env=env)
 
     assert sorted(loud.stderr.splitlines()) == [
-        "emodetect: the variable OMP_NUM_THREADS is not used: '\\x1b[31m' is no value of it",
-        "emodetect: the variable OPENCV_IO_MAX_IMAGE_WIDTH is not used: 'abc' is no value of it",
+        "emodetect: the variable OMP_NUM_THREADS is not used: it cannot have the value '\\x1b[31m' here",
+        "emodetect: the variable OPENCV_IO_MAX_IMAGE_WIDTH is not used: it cannot have the value 'abc' here",
     ]
     assert quiet.stderr == ""
 
 
 def test_values_that_are_right_stay(monkeypatch: pytest.MonkeyPatch) -> None:
     right = {
+        "TF_NUM_INTRAOP_THREADS": "0",
         "OPENCV_IO_MAX_IMAGE_PIXELS": "1000000",
         "OPENCV_FFMPEG_CAPTURE_OPTIONS": "rtsp_transport;udp",
         "OPENCV_LOG_LEVEL": "INFO",
