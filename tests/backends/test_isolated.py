@@ -7,12 +7,14 @@ import subprocess
 import sys
 import threading
 import time
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from emodetect.backends import isolated
 from emodetect.backends.conventions import ModelConventions
 from emodetect.backends.isolated import IsolatedBackend
 from emodetect.backends.keras_cnn import KerasBackend
@@ -194,6 +196,16 @@ def test_errors_in_loading_arrive_as_they_are(
     with pytest.raises(kind, match=message):
         backend.load()
     backend.close()
+
+
+def test_a_copy_has_a_name_that_is_not_too_long(tmp_path: Path) -> None:
+    path = tmp_path / f"{'ü' * 126}.h5"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("config.json", "{}")
+    with isolated._place_of_copy(path) as (content, copy):
+        assert copy is not None
+        isolated._write(copy, content, "model")
+        assert copy.read_bytes() == content
 
 
 def test_a_keras_file_that_is_none_says_so(tmp_path: Path) -> None:

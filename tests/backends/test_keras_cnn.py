@@ -9,6 +9,7 @@ import pytest
 
 from emodetect.backends.cnn import create_cnn
 from emodetect.backends.conventions import ModelConventions
+from emodetect.backends.keras_graph import own_scaling
 from emodetect.backends.labels import TUTORIAL_LABELS
 from emodetect.backends.metadata import ModelMetadata, write_keras_metadata
 from emodetect.errors import ModelError
@@ -82,6 +83,40 @@ def test_size_and_channels_come_from_the_model(tmp_path: Path) -> None:
     assert scores[1, happy] == pytest.approx(1 / 7, abs=1e-3)
 
 
+def test_scaling_is_found_behind_what_keeps_the_range() -> None:
+    import keras
+    from keras import layers, ops
+
+    gray = np.asarray([0.299, 0.587, 0.114], np.float32)
+    for before in (
+        lambda x: ops.clip(x, 0, 255),
+        lambda x: ops.maximum(x, 0),
+        lambda x: ops.moveaxis(x, 3, 1),
+        ops.image.rgb_to_grayscale,
+        lambda x: ops.mean(x, axis=-1, keepdims=True),
+        lambda x: ops.sum(x * gray, axis=-1, keepdims=True),
+        lambda x: ops.tensordot(x, gray.reshape(3, 1), axes=1),
+        layers.ReLU(),
+        layers.Activation("relu"),
+        layers.RandomInvert(0.5),
+        layers.RandomGaussianBlur(),
+        layers.AutoContrast(),
+    ):
+        inputs = keras.Input((48, 48, 3))
+        own = own_scaling(keras.Model(inputs, layers.Rescaling(1 / 255)(before(inputs))))
+        assert own is not None
+        assert str(own.wants) == "0..255"
+        assert own.layers.startswith("Rescaling")
+
+
+def test_a_file_that_keras_has_quantized_is_read(tmp_path: Path, gray_levels: list[Image]) -> None:
+    model = known_order_model(7, position=3)
+    model.quantize("int8", filters="dense")
+    model.save(tmp_path / "model.keras")
+    with create_cnn(str(tmp_path / "model.keras")) as backend:
+        assert [EMOTIONS[place] for place in backend.classify(gray_levels).argmax(axis=1)][1] == Emotion.HAPPY
+
+
 def test_the_network_is_traced_once(happy_when_bright: Path, gray_levels: list[Image]) -> None:
     with create_cnn(str(happy_when_bright)) as backend:
         for count in (1, 2, 5, 3, 1):
@@ -93,7 +128,7 @@ def test_the_network_is_traced_once(happy_when_bright: Path, gray_levels: list[I
 
 
 @pytest.mark.parametrize("suffix", [".h5", ".keras"])
-@pytest.mark.parametrize("content", [b"", b"this is no model", b"PK\x03\x04 broken"], ids=["empty", "text", "broken"])
+@pytest.mark.parametrize("content", [b"this is no model", b"PK\x03\x04 broken"], ids=["text", "broken"])
 def test_a_file_that_is_no_model_is_refused(tmp_path: Path, suffix: str, content: bytes) -> None:
     path = tmp_path / f"model{suffix}"
     path.write_bytes(content)

@@ -436,31 +436,3 @@ def test_weights_of_an_hdf5_file_are_in_it(tmp_path: Path, kind: str) -> None:
             file["model_weights/again"] = file["model_weights"]
 
     assert_refused(path, "too many parts" if kind == "endless" else "safety")
-
-
-@pytest.mark.parametrize(
-    ("name", "start", "message"),
-    [
-        ("a.onnx", b"", "the file is empty"),
-        ("a.h5", b"", "the file is empty"),
-        ("a.h5", b"version https://git-lfs.github.com/spec/v1\noid sha256:00\n", "git lfs pull"),
-        ("a.onnx", b"\x20\0\0\0TFL3", "TensorFlow Lite"),
-        ("a.h5", b"PK\3\4" + bytes(26) + b"model/data.pkl", "torch.onnx.export"),
-        ("a.onnx", b"PK\3\4" + bytes(26) + b"metadata.json", "name it .keras"),
-        ("a.onnx", b"\x89HDF\r\n\x1a\n", "name it .h5"),
-        ("a.keras", b"\x08\x0a\x12\x07pytorch", "name it .onnx"),
-    ],
-)
-def test_a_file_that_is_something_else_is_named(tmp_path: Path, name: str, start: bytes, message: str) -> None:
-    (tmp_path / name).write_bytes(start)
-    with pytest.raises(ModelError, match=f"{name}: .*{message}"):
-        read_model_file(tmp_path / name)
-
-
-def test_a_pipe_and_other_kinds_are_named(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "a.onnx")
-    (tmp_path / "a.tflite").touch()
-    with pytest.raises(ModelError, match="is not a file but a pipe"):
-        create_cnn(str(tmp_path / "a.onnx"))
-    with pytest.raises(ModelError, match=r"unknown kind of model file.*tf2onnx"):
-        create_cnn(str(tmp_path / "a.tflite"))

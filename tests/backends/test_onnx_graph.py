@@ -51,6 +51,35 @@ def test_constants_at_the_input_tell_what_it_wants(tmp_path: Path, steps: list[t
 
 
 @pytest.mark.parametrize(
+    "before",
+    [
+        [node("Max", "low", "x", output="a")],
+        [node("Min", "x", "high", output="a")],
+        [node("Round", "x", output="a")],
+        [node("Relu", "x", output="a")],
+        [node("Conv", "x", "gray", output="a")],
+        [node("Mul", "x", "weights", output="m"), node("ReduceSum", "m", "channel", output="a", keepdims=1)],
+    ],
+    ids=lambda nodes: nodes[0].op_type,
+)
+def test_scaling_is_found_behind_what_keeps_the_range(tmp_path: Path, before: list[onnx.NodeProto]) -> None:
+    gray = np.asarray([0.299, 0.587, 0.114])
+    constants = [
+        *(constant(name, value) for name, value in (("low", 0), ("high", 255), ("by", 255))),
+        constant("gray", gray.reshape(1, 3, 1, 1)),
+        constant("weights", gray.reshape(1, 3, 1, 1)),
+        constant("channel", [1], np.int64),
+    ]
+    path = save_means(
+        tmp_path / "m.onnx", [*before, node("Div", "a", "by", output="scaled")], constants=constants, shape=("n", 3, 48, 48)
+    )
+    own = OnnxGraph(path).own_scaling("x")
+    assert own is not None
+    assert str(own.wants) == "0..255"
+    assert own.layers == "Div (Div scaled)"
+
+
+@pytest.mark.parametrize(
     ("scale", "zero", "kind", "scaling"),
     [
         (1 / 255, 0, np.uint8, "0..1"),

@@ -115,21 +115,21 @@ def test_a_variable_that_is_not_used_is_named_once_and_not_with_quiet() -> None:
     loud, quiet = run("image", PHOTO, env=env), run("image", PHOTO, "--quiet", env=env)
 
     assert sorted(loud.stderr.splitlines()) == [
-        "emodetect: the variable OMP_NUM_THREADS is not used: '\\x1b[31m' is no value of it",
-        "emodetect: the variable OPENCV_IO_MAX_IMAGE_WIDTH is not used: 'abc' is no value of it",
+        "emodetect: the variable OMP_NUM_THREADS is not used: it cannot have the value '\\x1b[31m' here",
+        "emodetect: the variable OPENCV_IO_MAX_IMAGE_WIDTH is not used: it cannot have the value 'abc' here",
     ]
     assert quiet.stderr == ""
 
 
 def test_values_that_are_right_stay(monkeypatch: pytest.MonkeyPatch) -> None:
     right = {
+        "TF_NUM_INTRAOP_THREADS": "0",
         "OPENCV_IO_MAX_IMAGE_PIXELS": "1000000",
         "OPENCV_FFMPEG_CAPTURE_OPTIONS": "rtsp_transport;udp",
         "OPENCV_LOG_LEVEL": "INFO",
         "OPENCV_VIDEOIO_PRIORITY_V4L2": "900",
         "OPENCV_VIDEOIO_DEBUG": "1",
         "OMP_NUM_THREADS": "4,2",
-        "TF_NUM_INTRAOP_THREADS": "2",
         "XLA_FLAGS": "--xla_cpu_enable_fast_math=false",
     }
     monkeypatch.setattr(os, "environ", dict(right))

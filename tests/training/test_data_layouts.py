@@ -56,7 +56,9 @@ def test_votes_of_another_table_are_refused(data_set: Path, votes: Path, tmp_pat
     ("row", "message"),
     [
         ("9,{pixels},Training", r"line 2: unknown emotion '9'"),
-        ("0,1 2 3,Training", r"line 2: expected 2304 pixels from 0 to 255, got 3 values"),
+        ("0,1 2 3,Training", r"line 2: expected 2304 pixels, got 3"),
+        ("0,256 {pixels},Training", r"line 2: expected 2304 pixels, got 2305"),
+        ("0,-1" + " 0" * 2303 + ",Training", r"line 2: expected pixels from 0 to 255, got -1"),
         ("0,a b,Training", r"line 2: the pixels are not all whole numbers"),
         ("0,99999999999999999999,Training", r"line 2: the pixels are not all whole numbers"),
         ("0,{pixels},Holiday", r"line 2: unknown Usage 'Holiday'"),

@@ -85,7 +85,7 @@ class TestCheckpoint:
 
     def refuse(self, path: Path, message: str) -> None:
         with pytest.raises(DatasetError, match=f"cannot be resumed from.*{message}"):
-            Checkpoint(path).restore(Variables(), None)
+            Checkpoint(path, "").restore(Variables(), None)
 
     def test_a_pickle_is_not_loaded(self, tmp_path: Path) -> None:
         mark, path = tmp_path / "mark", tmp_path / "checkpoint.npz"

@@ -248,6 +248,23 @@ def test_an_interrupt_in_mid_epoch_leaves_a_run_that_resumes(number: int, code: 
     assert RunFolder(folder).summary.is_file()
 
 
+def test_a_run_goes_on_with_its_own_data_only(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from tests.training.data_sets import write_data_set
+
+    data, folder = write_data_set(tmp_path / "data"), tmp_path / "run"
+    call("train", "--data", data, "--arch", "baseline", "--epochs", 1, "--run-dir", folder)
+    (data / "train" / "angry" / "im0000.png").rename(data / "train" / "sad" / "moved.png")
+    for arguments in (("train", "--resume", folder, "--epochs", 2), ("export", folder, tmp_path / "model.onnx")):
+        with pytest.raises(DatasetError, match=r"run: the data of this run .* changed after its last epoch"):
+            call(*arguments)
+    assert len(read_log(folder / "log.csv")) == 1
+    (data / "train" / "sad" / "moved.png").rename(data / "train" / "angry" / "im0000.png")
+    (folder / "log.csv").unlink()
+    capsys.readouterr()
+    call("train", "--resume", folder, "--epochs", 2)
+    assert "log.csv tells of 0 of the 1 finished epochs" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("moment", "seconds", "seed", "number", "code"),
     [

@@ -6,16 +6,11 @@ from pathlib import Path
 
 from emodetect.backends.base import EmotionBackend
 from emodetect.backends.conventions import UNSTATED, ModelConventions, quoted
+from emodetect.backends.model_format import check_format
 from emodetect.backends.onnx_session import EMBEDDED
 from emodetect.backends.registry import HEADS, RESERVED
 from emodetect.errors import ModelError, UsageError
 from emodetect.text.suggestions import did_you_mean, did_you_mean_file
-
-_CONVERTERS = {
-    **dict.fromkeys((".tflite", ".pb"), "tf2onnx"),
-    **dict.fromkeys((".pt", ".pth", ".ckpt"), "torch.onnx.export"),
-}
-"""What makes ONNX of other kinds of model files, by their endings."""
 
 
 def create_cnn(model: str | None, conventions: ModelConventions = UNSTATED) -> EmotionBackend:
@@ -34,21 +29,14 @@ def create_cnn(model: str | None, conventions: ModelConventions = UNSTATED) -> E
         head = ModelConventions(output_name=model) if model in HEADS else UNSTATED
         return OnnxBackend(EMBEDDED, conventions=head, name=model or "embedded")
     path = Path(model)
-    if path.is_dir():
-        raise ModelError(f"{path}: is a folder; expected a model file ending in .onnx, .h5 or .keras")
-    if path.exists() and not path.is_file():
-        raise ModelError(f"{path}: is not a file but a pipe, a socket or a device; expected a model file")
-    if not path.is_file():
+    if not path.exists():
         meant = did_you_mean(model, RESERVED) or did_you_mean_file(path)
         raise ModelError(f"{path}: no such model file (reserved names are {', '.join(RESERVED)}){meant}")
-    suffix = path.suffix.lower()
-    if suffix == ".onnx":
+    check_format(path)
+    if path.suffix.lower() == ".onnx":
         from emodetect.backends.onnx_cnn import OnnxBackend
 
         return OnnxBackend(path, conventions=conventions)
-    if suffix in {".h5", ".hdf5", ".keras"}:
-        from emodetect.backends.keras_cnn import KerasBackend
+    from emodetect.backends.keras_cnn import KerasBackend
 
-        return KerasBackend(path, conventions=conventions)
-    cure = f"convert it to ONNX with {_CONVERTERS[suffix]}" if suffix in _CONVERTERS else None
-    raise ModelError(f"{path}: unknown kind of model file; expected one ending in .onnx, .h5 or .keras", hint=cure)
+    return KerasBackend(path, conventions=conventions)

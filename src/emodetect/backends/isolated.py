@@ -56,6 +56,9 @@ _SAID = "`debug` shows what it said"
 
 _PIPE_BYTES = 2**20
 
+_LONGEST_STEM = 200
+"""Of a copy's name, bytes."""
+
 _MOST_JSON = 2**22
 """Bytes of what a process says of itself or of an error."""
 
@@ -470,7 +473,8 @@ def _place_of_copy(model: Path | None) -> Iterator[tuple[bytes, Path | None]]:
             folder = stack.enter_context(scratch_folder())
         except OSError as error:
             raise ModelError(f"{model}: there is no folder for a temporary copy ({error.strerror or error})") from error
-        yield content, folder.resolve() / (model.stem + suffix)
+        # The copy's ending may be longer than the file's, whose name may be as long as a name can be.
+        yield content, folder.resolve() / (os.fsencode(model.stem)[:_LONGEST_STEM].decode(errors="ignore") + suffix)
 
 
 def _write(copy: Path, content: bytes, model: str) -> None:

@@ -25,7 +25,7 @@ _OURS = "emodetect"
 _MODULES = re.compile(
     r"(tensorflow\.|tensorflow\.python\.|tf_)?keras(\.src)?"
     r"(\.(activations|constraints|dtype_policies|engine|initializers|layers|legacy|losses|metrics|mixed_precision|models|ops|"
-    r"optimizers|regularizers)(\.\w+)*)?"
+    r"optimizers|quantizers|regularizers)(\.\w+)*)?"
 )
 """Modules whose classes a configuration may name; not among them ``keras.utils``, whose functions fetch and unpack files."""
 

@@ -7,23 +7,29 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from emodetect.backends.own_scaling import IDENTITY, Affine, OwnScaling, as_constant, judge
+from emodetect.backends.own_scaling import IDENTITY, Affine, OwnScaling, as_constant, gray_weights, judge
 
 _KEEP_RANGE = {
     "ActivityRegularization", "AlphaDropout", "AugMix", "AveragePooling2D", "BroadcastTo", "Cast", "CenterCrop",
     "Concatenate", "Cropping2D", "Dropout", "ExpandDims", "Flatten", "Flip", "GaussianDropout", "GaussianNoise",
     "GetItem", "GlobalAveragePooling2D", "GlobalMaxPooling2D", "Identity", "InputLayer", "MaxPooling2D", "Permute",
-    "RGB", "RandAugment", "RandomBrightness", "RandomContrast", "RandomCrop", "RandomErasing", "RandomFlip",
-    "RandomGrayscale", "RandomHeight", "RandomRotation", "RandomShear", "RandomTranslation", "RandomWidth",
-    "RandomZoom", "Repeat", "RepeatVector", "Reshape", "Resize", "Resizing", "SpatialDropout2D", "Squeeze", "Stack",
-    "Tile", "Transpose", "UpSampling2D", "ZeroPadding2D",
+    "RGB", "RandAugment", "Repeat", "RepeatVector", "Reshape", "Resize", "Resizing", "SpatialDropout2D", "Squeeze", "Stack",
+    "Tile", "Transpose", "UpSampling2D", "ZeroPadding2D", "Absolute", "AutoContrast", "Clip", "CutMix", "Equalization",
+    "Floor", "Mean", "MixUp", "Moveaxis", "RGBToGrayscale", "ReLU", "ReLU6", "Relu", "Relu6", "Round", "Swapaxes", "Take",
     # Operators of TensorFlow, by the last part of their name.
-    "broadcast_to", "cast", "concat", "convert_image_dtype", "ensure_shape", "expand_dims", "flip_left_right", "gather",
-    "getitem", "grayscale_to_rgb", "identity", "pad", "reduce_mean", "repeat", "reshape", "resize", "reverse",
-    "rgb_to_grayscale", "saturate_cast", "split", "squeeze", "stack", "stop_gradient", "strided_slice", "tile",
+    "abs", "broadcast_to", "cast", "clip_by_value", "concat", "convert_image_dtype", "ensure_shape", "expand_dims",
+    "flip_left_right", "gather",
+    "getitem", "grayscale_to_rgb", "identity", "pad", "reduce_mean", "relu", "relu6", "repeat", "reshape", "resize", "reverse",
+    "rgb_to_grayscale", "round", "saturate_cast", "split", "squeeze", "stack", "stop_gradient", "strided_slice", "tile",
     "transpose", "unstack",
 }  # fmt: skip
-"""What changes neither the range of the pixels nor learns anything, when a model is used."""
+"""What changes neither the range of the pixels nor learns anything, when a model is used. So do layers named Random..."""
+
+_BOUNDS = {"Maximum", "Minimum", "maximum", "minimum"}
+"""What keeps the range beside constants."""
+
+_WEIGH = {"Dot", "Matmul", "Tensordot", "matmul", "tensordot"}
+_SUM = {"Sum", "reduce_sum"}
 
 _DIVIDE = {"TrueDivide", "Divide", "truediv", "divide", "realdiv", "div"}
 _MULTIPLY = {"Multiply", "multiply", "mul", "scalar_mul"}
@@ -157,8 +163,10 @@ def _follow(graph: Any, tensor: Any, so_far: Affine, after: list[tuple[Any, Any]
         step = _step(node)
         if step is not None:
             changed = so_far.then(*step, _in_words(node.layer))
-        elif _kind(node.layer) in _KEEP_RANGE:
+        elif _keeps_range(node):
             changed = so_far
+        elif _kind(node.layer) in _SUM and so_far.scale.size == 3:
+            changed = so_far.summed()
         else:
             yield so_far
             continue
@@ -170,6 +178,13 @@ def _kind(layer: Any) -> str:
     """What a layer is: its class, or the last part of the TensorFlow operator's name that it calls."""
     symbol = getattr(layer, "symbol", None)
     return symbol.rpartition(".")[2] if isinstance(symbol, str) else type(layer).__name__
+
+
+def _keeps_range(node: _Node) -> bool:
+    kind = _kind(node.layer)
+    if kind == "Activation":
+        return _activation_of(node.layer, kind) in ("linear", "relu", "relu6")
+    return kind in _KEEP_RANGE or kind.startswith("Random") or (kind in _BOUNDS and len(node.inputs) == 1)
 
 
 def _in_words(layer: Any) -> str:
@@ -189,13 +204,17 @@ def _step(node: _Node) -> tuple[np.ndarray, np.ndarray] | None:
             return _standardize(layer.mean, layer.variance, 0.0)
         if kind == "BatchNormalization":
             return _standardize(layer.moving_mean, layer.moving_variance, layer.epsilon)
-        if kind == "Activation":
-            is_linear = getattr(layer.activation, "__name__", "") == "linear"
-            return (np.ones(1), np.zeros(1)) if is_linear else None
+        if kind == "Conv2D":
+            factor = gray_weights(layer.kernel.numpy()) if layer.kernel.shape[-1] == 1 else None
+            is_plain = not layer.use_bias and _activation_of(layer, kind) == "linear"
+            return (factor, np.zeros(1)) if factor is not None and is_plain else None
         if len(node.inputs) != 1:  # two parts of the network, added or multiplied
             return None
         if kind in _DIVIDE | _MULTIPLY | _ADD | _SUBTRACT:
             return _arithmetic(kind, node)
+        if kind in _WEIGH:
+            factors = [gray_weights(value) for value in node.arguments if value is not node.inputs[0] and np.size(value) == 3]
+            return (factors[0], np.zeros(1)) if factors and factors[0] is not None else None
     except Exception:  # a layer of another version, without these parts
         return None
     return None

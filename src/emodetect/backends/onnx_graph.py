@@ -8,14 +8,26 @@ from typing import Any
 
 import numpy as np
 
-from emodetect.backends.own_scaling import IDENTITY, Affine, FloatArray, OwnScaling, as_constant, judge, quantized_input
+from emodetect.backends.own_scaling import (
+    IDENTITY,
+    Affine,
+    FloatArray,
+    OwnScaling,
+    as_constant,
+    gray_weights,
+    judge,
+    quantized_input,
+)
 
 _KEEP_RANGE = {
     "Identity", "Cast", "Dropout", "Transpose", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Expand", "Tile", "Pad", "Concat",
     "Resize", "Upsample", "Slice", "Gather", "Split", "Clip", "AveragePool", "GlobalAveragePool", "MaxPool", "GlobalMaxPool",
-    "ReduceMean", "DequantizeLinear", "QuantizeLinear",
+    "ReduceMean", "DequantizeLinear", "QuantizeLinear", "Round", "Floor", "Ceil", "Abs", "Relu",
 }  # fmt: skip
 """Operators that change neither the range of the pixels nor hold what was learned."""
+
+_BOUNDS = {"Max", "Min"}
+"""Operators that keep the range beside constants."""
 
 _SHAPES_ONLY = {"Identity", "Cast", "Dropout", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose"}
 """Operators that change no value."""
@@ -130,8 +142,10 @@ class OnnxGraph:
             step = self._step(node, name)
             if step is not None:
                 changed = so_far.then(*step, f"{node.op_type}{f' ({node.name})' if node.name else ''}")
-            elif (node.op_type in _KEEP_RANGE and node.input[0] == name) or node.op_type == "Concat":
+            elif self._keeps_range(node, name):
                 changed = so_far
+            elif node.op_type == "ReduceSum" and so_far.scale.size == 3:
+                changed = so_far.summed()
             elif node.op_type == "Shape":  # tells sizes, not pixels
                 continue
             else:
@@ -140,6 +154,12 @@ class OnnxGraph:
             for output in node.output:
                 if output in self._users or output in self._outputs:
                     yield from self._follow(output, changed, depth + 1)
+
+    def _keeps_range(self, node: Any, name: str) -> bool:
+        kind = node.op_type
+        if kind in _BOUNDS:
+            return self._changing(node) == [name]
+        return kind == "Concat" or (kind in _KEEP_RANGE and node.input[0] == name)
 
     def _step(self, node: Any, name: str) -> tuple[FloatArray, FloatArray] | None:
         """Scale and offset of a node that computes ``x * scale + offset`` with constants; None for any other."""
@@ -153,6 +173,10 @@ class OnnxGraph:
             return scale, -mean * scale
         if kind == "Neg":
             return -one, zero
+        if kind in ("MatMul", "Gemm", "Conv") and inputs[0] == name:
+            weights = self._constant(inputs[1])
+            factor = None if weights is None else gray_weights(weights)
+            return None if factor is None else (factor, zero)
         if kind not in ("Mul", "Div", "Add", "Sub") or inputs.count(name) != 1:
             return None
         place = inputs.index(name)

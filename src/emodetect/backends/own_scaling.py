@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -46,6 +46,12 @@ class Affine:
             return self
         return Affine(self.scale * factor, self.offset * factor + term, (*self.layers, layer), self)
 
+    def summed(self) -> Affine:
+        """This, and after it the sum over the channels: with weights before it, what makes colors gray."""
+        total = replace(self, scale=self.scale.sum(keepdims=True), offset=self.offset.sum(keepdims=True))
+        unchanged = self.before is not None and np.allclose(total.ends(0, 1), self.before.ends(0, 1), atol=1e-3)
+        return self.before if unchanged and self.before is not None else total
+
     def ends(self, low: float, high: float) -> tuple[float, float]:
         """Where an input from ``low`` to ``high`` lies afterwards, over all channels."""
         scale, offset = float(np.mean(self.scale)), float(np.mean(self.offset))
@@ -62,6 +68,16 @@ def as_constant(values: npt.ArrayLike) -> FloatArray | None:
     if numbers.size >= _SMALLEST_PICTURE:
         return np.asarray([numbers.mean()])
     return numbers if numbers.size in (1, 3) else None
+
+
+def gray_weights(values: npt.ArrayLike) -> FloatArray | None:
+    """The factor of the weights that make one gray value of three colors; None where these are others."""
+    weights = np.asarray(values, np.float64).ravel()
+    total = weights.sum(keepdims=True)
+    is_gray = (
+        weights.size == 3 and bool((weights >= 0).all()) and any(np.isclose(total, usual, rtol=0.02) for usual in (1, 1 / 255))
+    )
+    return total if is_gray else None
 
 
 @dataclass(frozen=True)
@@ -115,7 +131,8 @@ def _wanted(affine: Affine) -> Scaling | None:
             ):
                 return Scaling.to_range(low, high)
         step = step.before
-    multiplies = np.allclose(affine.offset, 0)
+    # A layer that standardizes has learned its mean, also one of 0, which no pixels from 0 to 1 have.
+    multiplies = np.allclose(affine.offset, 0) and "Normalization" not in affine.layers[-1]
     if not multiplies:
         mean, deviation = float(np.mean(-affine.offset / affine.scale)), float(np.mean(1 / np.abs(affine.scale)))
         for low, high in ((0.0, 1.0), (-1.0, 1.0), (0.0, 255.0)):

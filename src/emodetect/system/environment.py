@@ -93,7 +93,9 @@ def prepare_own_process() -> None:
     if address_space() is not None:
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # of which each reserves 32 MB
     for name, value in list(os.environ.items()):
-        is_wrong_number = _THREADS.fullmatch(name) and not re.fullmatch(r"[1-9][0-9]{0,3}(?:,[1-9][0-9]{0,3})*", value.strip())
+        is_automatic = name.startswith("TF_") and value.strip() == "0"
+        is_number = is_automatic or re.fullmatch(r"[1-9][0-9]{0,3}(?:,[1-9][0-9]{0,3})*", value.strip())
+        is_wrong_number = _THREADS.fullmatch(name) and not is_number
         is_no_flag = name in _XLA and not all(flag.startswith(("--xla_", "--tf_xla_")) for flag in value.split())
         if is_wrong_number or is_no_flag:
             _leave_out(name)
@@ -137,7 +139,7 @@ def _suits_opencv(name: str, value: str) -> bool:
 
 
 def _leave_out(name: str) -> None:
-    _ignored.append(f"{name} is not used: {os.environ.pop(name)!r} is no value of it")
+    _ignored.append(f"{name} is not used: it cannot have the value {os.environ.pop(name)!r} here")
 
 
 def _exists(module: str) -> bool:

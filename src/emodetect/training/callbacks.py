@@ -54,12 +54,13 @@ class EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
         validation: Part,
         average: AveragedWeights | None,
         best: float,
+        checkpoint: Checkpoint,
         log: TrainingLog,
         report: Callable[[dict[str, float]], None],
     ) -> None:
         super().__init__()
         self._folder, self._heads, self._validation, self._average = folder, heads, validation, average
-        self._best, self._log, self._report = best, log, report
+        self._best, self._checkpoint, self._log, self._report = best, checkpoint, log, report
         self._started = 0.0
 
     @override
@@ -84,8 +85,7 @@ class EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
                 self.model.save_weights(partial)
         self.model.set_weights(last)
         self._log.add(row)
-        checkpoint = Checkpoint(self._folder.checkpoint)
-        checkpoint.save(self.model, self._average.values if self._average else [], epoch + 1, self._best)
+        self._checkpoint.save(self.model, self._average.values if self._average else [], epoch + 1, self._best)
         self._report(row)
 
 

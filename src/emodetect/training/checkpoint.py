@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -20,10 +22,15 @@ _MAX_BYTES = 4 * MAX_MODEL_BYTES
 
 
 class Checkpoint:
-    """The state that a run needs to resume, in one file that is replaced atomically."""
+    """The state that a run needs to resume, in one file that is replaced atomically.
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    Args:
+        path: the file.
+        data: `RunData.fingerprint` of the data that the run learns from.
+    """
+
+    def __init__(self, path: Path, data: str) -> None:
+        self.path, self._data = path, data
 
     def save(self, model: keras.Model, average: Sequence[FloatArray], epoch: int, best: float) -> None:
         """Write the state after an epoch.
@@ -34,11 +41,31 @@ class Checkpoint:
             epoch: number of finished epochs.
             best: the best validation score.
         """
-        arrays = {f"average-{i}": value for i, value in enumerate(average)}
-        for i, variable in enumerate(_state(model)):
-            arrays[f"state-{i}"] = keras.ops.convert_to_numpy(variable)
+        arrays: dict[str, Any] = {
+            "epoch": np.asarray(epoch),
+            "best": np.asarray(best),
+            "data": np.frombuffer(self._data.encode(), np.uint8),
+            **{f"average-{i}": value for i, value in enumerate(average)},
+            **{f"state-{i}": keras.ops.convert_to_numpy(variable) for i, variable in enumerate(_state(model))},
+        }
         with written_whole(self.path) as partial:
-            np.savez(partial, epoch=np.asarray(epoch), best=np.asarray(best), **arrays)  # type: ignore[arg-type]
+            np.savez(partial, **arrays)
+
+    def check_data(self) -> None:
+        """See that the last epoch learned from the same data; a checkpoint of a version that did not note them says nothing.
+
+        Raises:
+            DatasetError: it learned from others, or the file is damaged.
+        """
+        if not self.path.exists():
+            return
+        with self._opened() as saved:
+            then = saved["data"].tobytes().decode(errors="replace") if "data" in saved else self._data
+        if then != self._data:
+            raise DatasetError(
+                f"{self.path.parent}: the data of this run (pictures, labels, votes or negatives) changed after its last epoch; "
+                "put them back as they were, or start a new run"
+            )
 
     def restore(self, model: keras.Model, average: AveragedWeights | None) -> tuple[int, float]:
         """Load the state; returns the number of finished epochs and the best validation score.
@@ -50,14 +77,23 @@ class Checkpoint:
         Raises:
             DatasetError: the file is damaged, or belongs to another network.
         """
+        with self._opened() as saved:
+            for i, variable in enumerate(_state(model)):
+                variable.assign(saved[f"state-{i}"])
+            if average:
+                average.values = [saved[f"average-{i}"] for i in range(len(model.weights)) if f"average-{i}" in saved]
+            return int(saved["epoch"]), float(saved["best"])
+
+    @contextlib.contextmanager
+    def _opened(self) -> Iterator[Any]:
         try:
             _check_size(self.path)
             with np.load(self.path, allow_pickle=False) as saved:
-                for i, variable in enumerate(_state(model)):
-                    variable.assign(saved[f"state-{i}"])
-                if average:
-                    average.values = [saved[f"average-{i}"] for i in range(len(model.weights)) if f"average-{i}" in saved]
-                return int(saved["epoch"]), float(saved["best"])
+                yield saved
+        except zipfile.BadZipFile as error:
+            raise DatasetError(
+                f"{self.path}: cannot be resumed from (it is damaged)", hint="train again with `overwrite`"
+            ) from error
         except Exception as error:  # damaged archives raise all kinds of errors
             raise DatasetError(
                 f"{self.path}: cannot be resumed from ({first_line(error)})", hint="train again with `overwrite`"

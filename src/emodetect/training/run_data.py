@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +38,7 @@ class RunData:
         validation: the part on which the best epoch, the default output and the uncertainty threshold are chosen.
         test: the test part, used once, at the end.
         heads: the outputs that can be trained on this data.
+        fingerprint: SHA-256 of the pictures and targets of training and validation, without the teachers' share.
         notes: sentences about the data.
         backgrounds: uint8 (n, 48, 48), possible backgrounds of a face; None without negatives.
     """
@@ -44,6 +47,7 @@ class RunData:
     validation: Part
     test: LabeledFaces
     heads: tuple[Head, ...]
+    fingerprint: str
     notes: tuple[str, ...]
     backgrounds: npt.NDArray[np.uint8] | None = None
 
@@ -109,6 +113,15 @@ def _one_hot(head: Head, label: str) -> FloatArray:
     return np.asarray([[name == label for name in head.labels]], np.float32)
 
 
+def _fingerprint(*parts: Part) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        arrays: list[npt.NDArray[Any]] = [part.faces.images, *part.targets, *part.weights]
+        for array in arrays:
+            digest.update(repr(array.shape).encode() + array.tobytes())
+    return digest.hexdigest()
+
+
 def prepare(settings: Settings, architecture: Architecture) -> RunData:
     """Read the data of a run and split it.
 
@@ -167,7 +180,8 @@ def prepare(settings: Settings, architecture: Architecture) -> RunData:
             f"{counted(len(no_faces), 'image')} without a face by the votes teach what is none; {len(held_back):,} more are for "
             "validation."
         )
+    fingerprint = _fingerprint(learned, judged)
     if settings.teachers:
         targets = teach(learned.targets, heads, learned.faces.images, [Path(path) for path in settings.teachers])
         learned = replace(learned, targets=targets)
-    return RunData(learned, judged, test, heads, tuple(notes), backgrounds)
+    return RunData(learned, judged, test, heads, fingerprint, tuple(notes), backgrounds)

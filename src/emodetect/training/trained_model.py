@@ -22,7 +22,7 @@ from emodetect.system.output_files import written_whole
 from emodetect.text.printable import counted
 from emodetect.training.architectures import Head, architecture_named
 from emodetect.training.calibration import calibrate
-from emodetect.training.checkpoint import room_for
+from emodetect.training.checkpoint import Checkpoint, room_for
 from emodetect.training.data.batches import predict
 from emodetect.training.data.labeled import FACE_SIZE
 from emodetect.training.data.negatives import FACE
@@ -89,13 +89,15 @@ def load_best(path: Path, data: RunData | None = None) -> TrainedModel:
         data: of the run; None to read it again.
 
     Raises:
-        DatasetError: the folder contains no run with a finished epoch, or its data cannot be read.
+        DatasetError: the folder contains no run with a finished epoch, or its data cannot be read or have changed.
         ModelError: its weights are refused for safety.
     """
     settings, folder = Settings.load(path), RunFolder(path)
     architecture = architecture_named(settings.architecture)
     # Teachers affect the training part only, which is not needed here.
-    data = data or prepare(replace(settings, teachers=()), architecture)
+    if data is None:
+        data = prepare(replace(settings, teachers=()), architecture)
+        Checkpoint(folder.checkpoint, data.fingerprint).check_data()
     keras.config.set_dtype_policy("float32")
     model = architecture.build(data.heads)
     if folder.weights.exists():

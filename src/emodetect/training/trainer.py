@@ -43,7 +43,7 @@ def train(
         The data of the run, for `trained_model.finish`.
 
     Raises:
-        DatasetError: the data cannot be trained on.
+        DatasetError: the data cannot be trained on, or have changed since the resumed run.
         OutputError: the folder contains a run or other files, or another run uses it.
     """
     console = console or Console(stderr=True)
@@ -56,6 +56,7 @@ def train(
     folder = RunFolder(path)
     with folder.locked():
         if resume:
+            Checkpoint(folder.checkpoint, data.fingerprint).check_data()
             folder.resume()
         else:
             folder.start(overwrite=overwrite)
@@ -81,15 +82,21 @@ def _fit(settings: Settings, architecture: Architecture, data: RunData, folder: 
     )
     optimizer.build(model.trainable_variables)
     average = AveragedWeights(architecture.averaging) if architecture.averaging else None
-    done, best = Checkpoint(folder.checkpoint).restore(model, average) if folder.checkpoint.exists() else (0, -1.0)
+    checkpoint = Checkpoint(folder.checkpoint, data.fingerprint)
+    done, best = checkpoint.restore(model, average) if folder.checkpoint.exists() else (0, -1.0)
     batches.start_at(done)
     progress = ProgressBar(console, len(batches), settings.epochs, done)
     for path in (folder.log, folder.events, folder.weights, folder.checkpoint):
         folder.claim(path)
     with folder.new_events():
         training_log = TrainingLog(folder.log, folder.events, done)
+    if len(training_log.rows) < done:
+        tell(
+            console,
+            f"log.csv tells of {len(training_log.rows)} of the {done} finished epochs; curves and summary miss the others.",
+        )
     with training_log as log:
-        end = EpochEnd(folder, data.heads, data.validation, average, best, log, progress.show)
+        end = EpochEnd(folder, data.heads, data.validation, average, best, checkpoint, log, progress.show)
         callbacks = [EpochSeed(settings.seed), *([average] if average else []), progress, end]
         try:
             model.fit(batches, initial_epoch=done, epochs=settings.epochs, callbacks=callbacks, verbose=0, shuffle=False)

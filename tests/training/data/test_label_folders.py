@@ -139,6 +139,12 @@ def test_pictures_in_no_folder_of_a_label_are_told_where_they_belong(tmp_path: P
         read_faces(write_pictures(tmp_path / "other", "traurig/a.png=sad"))
 
 
+def test_a_folder_above_that_is_nearly_called_like_a_label(tmp_path: Path) -> None:
+    write_data_set(tmp_path / "data" / "fer", train=1, test=1)
+    with pytest.raises(DatasetError, match=r"no folder of a label in it; did you mean .*data/fer\?$"):
+        Exam.read(tmp_path / "data", None)
+
+
 def test_the_folder_above_is_told_which_one_was_meant(tmp_path: Path) -> None:
     data = write_data_set(tmp_path / "fer2013" / "fer2013", train=1, test=1)
     with pytest.raises(

@@ -119,6 +119,8 @@ def _pixels(text: str) -> npt.NDArray[np.uint8]:
         values = np.asarray(text.strip("[] ").replace(",", " ").split(), np.int64)
     except (ValueError, OverflowError):
         raise ValueError("the pixels are not all whole numbers from 0 to 255") from None
-    if values.shape != (FACE_SIZE**2,) or values.min() < 0 or values.max() > 255:
-        raise ValueError(f"expected {FACE_SIZE**2} pixels from 0 to 255, got {values.size} values")
+    if values.shape != (FACE_SIZE**2,):
+        raise ValueError(f"expected {FACE_SIZE**2} pixels, got {values.size}")
+    if (outside := values[(values < 0) | (values > 255)]).size:
+        raise ValueError(f"expected pixels from 0 to 255, got {outside[0]}")
     return values.astype(np.uint8).reshape(FACE_SIZE, FACE_SIZE)

@@ -184,10 +184,10 @@ def _no_labels(folder: Path, names: LabelNames, others: Sequence[Path], loose: I
     if numbered := [child for child in others if is_number(child.name)]:
         return _unknown_number(numbered[0], names)
     known = f"expected folders named {', '.join(EMOTIONS)} in it"
-    if misspelled := [child for child in others if meant_label(child.name)]:
-        return f"{misspelled[0]}: unknown label {misspelled[0].name!r}{meant_label(misspelled[0].name)}"
     if (nested := _nested(folder, names, parts=False)) is not None:
         return f"{folder}: no folder of a label in it; did you mean {nested}?"
+    if misspelled := [child for child in others if meant_label(child.name)]:
+        return f"{misspelled[0]}: unknown label {misspelled[0].name!r}{meant_label(misspelled[0].name)}"
     if loose.images:
         return f"{folder}: {counted(len(loose.images), 'picture')} in no label's folder; {known}"
     if others:
