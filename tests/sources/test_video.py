@@ -353,6 +353,15 @@ def test_an_hdr_clip_is_told(tmp_path: Path, transfer: str, is_hdr: bool, caplog
     assert [message.split(",")[0] for message in caplog.messages] == [f"{path}: is an HDR clip"] * is_hdr
 
 
+@pytest.mark.parametrize("pixels", ["rgb555be", "bgr565be", "rgb565le"])
+def test_colors_in_sixteen_bits(tmp_path: Path, pixels: str) -> None:
+    path = tmp_path / "clip.nut"
+    ffmpeg("-i", gray_clip(tmp_path / "eight.mp4", 5), "-c:v", "rawvideo", "-pix_fmt", pixels, "-strict", "-2", path)
+    with VideoFile(path) as video:
+        levels = [float(frame.image.mean()) for frame in video]
+    np.testing.assert_allclose(levels, [16 + 220 * index // 5 for index in range(5)], atol=6)
+
+
 def test_ten_bits_a_channel(tmp_path: Path) -> None:
     path = tmp_path / "clip.mp4"
     ffmpeg("-i", gray_clip(tmp_path / "eight.mp4", 5), "-pix_fmt", "yuv420p10le", "-c:v", "libx264", path)

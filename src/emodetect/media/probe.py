@@ -35,6 +35,8 @@ _INTERLACED = re.compile(r"^  Stream .* Video: .*\b(?:top|bottom) (?:coded )?fir
 _HDR = re.compile(r"\([^()]*\b(?:smpte2084|arib-std-b67)\b")
 """The transfer functions of HDR, PQ and HLG, as FFmpeg names them among the colors of a track."""
 
+_SWAPPED = re.compile(r"\b(?:rgb|bgr)(?:444|555|565)be\b")
+
 _RESIZED_AT_KEYS = {"h264", "hevc", "mpeg1video", "mpeg2video", "mpeg4", "vp8", "vvc"}
 """Codecs whose pictures change their size at keyframes only."""
 
@@ -64,6 +66,7 @@ class ClipFacts:
         has_pictures: whether there are any besides a cover image.
         size: width and height of the first picture as stored, pixels; None if FFmpeg finds none.
         is_cut_left: whether the headers crop columns at the left. OpenCV shows some of them.
+        is_swapped: whether pixels are stored in 16 bits with the high byte first. OpenCV takes the bytes the other way round.
     """
 
     start: float | None = None
@@ -76,6 +79,7 @@ class ClipFacts:
     has_pictures: bool = True
     size: tuple[int, int] | None = None
     is_cut_left: bool = False
+    is_swapped: bool = False
 
 
 def clip_facts(file: MediaFile) -> ClipFacts:
@@ -113,6 +117,7 @@ def clip_facts(file: MediaFile) -> ClipFacts:
         start, _matrix(found.stdout), is_untimed, rate or None, is_convertible, _INTERLACED.search(messages) is not None,
         codec, not tracks or any(not _is_cover(track) for track in tracks),
         (int(shown[1]), int(shown[2])) if shown else None, codec in _CUT and _is_cut_left(file),
+        bool(tracks) and _SWAPPED.search(tracks[file.video_track]) is not None,
     )  # fmt: skip
 
 

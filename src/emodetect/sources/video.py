@@ -205,8 +205,9 @@ class VideoFile:
             raise SourceError(f"{path}: holds a cover picture, but no video")
         stored = np.asarray(self._first[1]).shape[1::-1]
         # Of interlaced pictures, OpenCV's own FFmpeg gives black, or what was in memory; it knows the first track only, and not
-        # all ways to cut pictures.
-        if facts.is_interlaced or self.file.video_track or facts.is_cut_left or facts.size not in (None, stored):
+        # all ways to cut pictures and to store them.
+        is_misread = facts.is_interlaced or facts.is_cut_left or facts.is_swapped or facts.size not in (None, stored)
+        if is_misread or self.file.video_track:
             self._first = self._convert()
         self.orientation, self.is_turned_oddly = self._find_orientation(facts.matrix)
         height, width = np.asarray(self._first[1]).shape[:2]
