@@ -310,6 +310,17 @@ def test_damage_is_told(noisy_clip: Path, tmp_path: Path, damage: str, caplog: p
     assert caplog.messages == [f"{path}: is damaged; {count} of the 75 frames that it announces were read"]
 
 
+def test_a_cut_that_leaves_pictures_out_is_no_damage(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    whole, path = tmp_path / "whole.mp4", tmp_path / "clip.mov"
+    pictures = write_clip(tmp_path / "pictures.mp4", [make_background((160, 120), seed=index % 7) for index in range(75)])
+    ffmpeg("-i", pictures, "-c:v", "libx264", "-x264-params", "keyint=25:bframes=4:open-gop=1", whole)
+    ffmpeg("-ss", "1.3", "-i", whole, "-c", "copy", path)
+    with VideoFile(path) as video:
+        count = len(list(video))
+        assert video.frame_count > count >= 42
+    assert caplog.messages == []
+
+
 def test_sound_that_is_longer_is_no_damage(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     # Matroska announces the whole length's frames, and the rate that follows from it fits none of the times.
     source = shared_data("media/clip-596x336.mp4")

@@ -131,7 +131,8 @@ def _wanted(affine: Affine) -> Scaling | None:
             ):
                 return Scaling.to_range(low, high)
         step = step.before
-    multiplies = np.allclose(affine.offset, 0)
+    # A layer that standardizes has learned its mean, also one of 0, which no pixels from 0 to 1 have.
+    multiplies = np.allclose(affine.offset, 0) and "Normalization" not in affine.layers[-1]
     if not multiplies:
         mean, deviation = float(np.mean(-affine.offset / affine.scale)), float(np.mean(1 / np.abs(affine.scale)))
         for low, high in ((0.0, 1.0), (-1.0, 1.0), (0.0, 255.0)):

@@ -38,6 +38,9 @@ _RESIZED_AT_KEYS = {"h264", "hevc", "mpeg1video", "mpeg2video", "mpeg4", "vp8", 
 _CUT = {"h264", "hevc"}
 """Codecs whose headers can crop coded columns at the left."""
 
+_CORRUPT, _LEFT_OUT = 2, 4
+"""Flags of FFmpeg's for the pictures in a file: one that is damaged, and one that is to be decoded but not shown."""
+
 _ODD_RATE = "17"
 """A frame rate that no file has. If FFmpeg reports it, it only repeats the rate that it was told to assume."""
 
@@ -231,8 +234,8 @@ def _picture_time(messages: str) -> float | None:
     return int(first[1]) * int(unit[1]) / int(unit[2]) if unit and first else None
 
 
-def decodes(file: MediaFile) -> bool:
-    """Whether FFmpeg decodes all pictures of a clip without an error.
+def is_whole(file: MediaFile, count: int) -> bool:
+    """Whether a clip of which so many pictures were read is not damaged: FFmpeg decodes it without an error, or finds no more.
 
     Raises:
         OutputError: FFmpeg cannot be used.
@@ -240,7 +243,14 @@ def decodes(file: MediaFile) -> bool:
     # Renumbered, since FFmpeg also reports pictures with equal times, or times that are equal after rounding.
     output = [*file.map_video(), "-vf", "setpts=N/TB", "-fps_mode", "passthrough", "-f", "null", "-"]
     done = _run(file, ["-xerror"], *output, messages="error")
-    return done is None or (done.returncode == 0 and not done.stderr)
+    if done is None or (done.returncode == 0 and not done.stderr):
+        return True
+    # Pictures that an edit list leaves out may lack those that they are made of: the clip was cut without being encoded again.
+    done = _run(file, [], *file.map_video(), "-c", "copy", "-f", "framecrc", "-", messages="error")
+    if done is None or done.returncode or done.stderr:
+        return False
+    flags = [int(found or b"0", 16) for found in re.findall(rb"^0,.*?(?:, F=0x([0-9A-F]+).*)?$", done.stdout, re.MULTILINE)]
+    return not any(flag & _CORRUPT for flag in flags) and sum(not flag & _LEFT_OUT for flag in flags) == count
 
 
 def is_playlist(path: Path) -> bool:

@@ -24,7 +24,7 @@ from emodetect.media.media_file import MediaFile
 from emodetect.media.orientation import Orientation
 from emodetect.media.pixel_limit import check_pixels
 from emodetect.media.playlists import allows_playlists
-from emodetect.media.probe import ClipFacts, SizeWatch, clip_facts, decodes, is_playlist
+from emodetect.media.probe import ClipFacts, SizeWatch, clip_facts, is_playlist, is_whole
 from emodetect.sources.frozen import FrozenWatch
 from emodetect.system.assumptions import warn_once
 from emodetect.system.child_processes import kill_child, start_child
@@ -323,7 +323,7 @@ class VideoFile:
         """
         count = yield from self.frames()
         # OpenCV takes damage for the end, or leaves frames out, without a word; but headers are wrong without damage, too.
-        if count is not None and count < self.frame_count and self.file.is_regular and not decodes(self.file):
+        if count is not None and count < self.frame_count and self.file.is_regular and not is_whole(self.file, count):
             announced = f"{count} of the {self.frame_count} frames that it announces were read"
             _log.warning("%s: is damaged; %s", self.path, announced)
 
