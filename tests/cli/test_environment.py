@@ -130,6 +130,7 @@ def test_values_that_are_right_stay(monkeypatch: pytest.MonkeyPatch) -> None:
         "OPENCV_VIDEOIO_PRIORITY_V4L2": "900",
         "OPENCV_VIDEOIO_DEBUG": "1",
         "OMP_NUM_THREADS": "4,2",
+        "TF_NUM_INTEROP_THREADS": "2",
         "XLA_FLAGS": "--xla_cpu_enable_fast_math=false",
     }
     monkeypatch.setattr(os, "environ", dict(right))
