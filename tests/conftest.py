@@ -39,12 +39,14 @@ SLOW_MODULES = {
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that `-m "not slow"` leaves out."""
+    """Mark the tests that `-m "not slow"` leaves out, and begin with the longest."""
     names = {path.stem for path in Path(__file__).parent.rglob("test_*.py")}
     assert names >= SLOW_MODULES, f"there is no {SLOW_MODULES - names}"
     for item in items:
         if isinstance(item, pytest.Function) and is_slow(item.module):
             item.add_marker(pytest.mark.slow)
+    # The longest tests first: at the end of a parallel run, one process would be left with them.
+    items.sort(key=lambda item: "/training/" not in item.path.as_posix())
 
 
 def is_slow(module: ModuleType) -> bool:

@@ -23,7 +23,7 @@ LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64 + b
         ("m.h5", b"\n<!DOCTYPE html><html>", "is a web page"),
         ("m.onnx", HDF5, r"is in HDF5, as Keras writes it; name it \.h5"),
         ("m.onnx", b"PK\x03\x04" + bytes(50), r"name it \.keras"),
-        ("m.tflite", b"\x1c\x00\x00\x00TFL3", "tf2onnx.convert --tflite"),
+        ("m.tflite", b"\x1c\x00\x00\x00TFL3", r"tf2onnx\.convert"),
         ("m.pt", b"PK\x03\x04", "torch.onnx.export"),
         ("m.txt", b"text", r"ending in \.onnx, \.h5 or \.keras$"),
     ],
@@ -46,7 +46,7 @@ def test_what_is_no_file(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.onnx")
     (tmp_path / "link.onnx").symlink_to("/dev/zero")
     for name, message in (
-        ("saved", "--saved-model"),
+        ("saved", r"SavedModel of TensorFlow.*tf2onnx\.convert"),
         ("pipe.onnx", "is a pipe"),
         ("link.onnx", "a device"),
         (".", "is a folder"),

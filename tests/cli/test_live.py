@@ -197,14 +197,22 @@ class TestWindow:
         changes = {"PYTHONPATH": path, "SLOW_BACKEND_MAY_GO_ON": str(mark)}
         with live(desktop, "--source", still_clip, "--loop", "--backend", "slow", "--log", log, changes=changes) as process:
             wait_until(lambda: len(read_log(log)) > 10 and desktop.window("emodetect"), "pictures while it loads")
-            loading = desktop.screenshot("emodetect")
+            loading = []
+            for _ in range(10):  # not in the first picture of all, perhaps: a thread begins to load
+                loading.append(desktop.screenshot("emodetect"))
+                time.sleep(0.3)
             assert not has_scores(log)
             mark.touch()
             wait_until(lambda: has_scores(log), "the first answer")
             answered = len(read_log(log))
             wait_until(lambda: len(read_log(log)) > answered + 30, "more frames, for which nobody waited")
+
             # While it loads, a banner near the lower edge says so.
-            wait_until(lambda: differs_at_the_banner(loading, desktop.screenshot("emodetect")), "the banner's end")
+            def banner_has_gone() -> bool:
+                now = desktop.screenshot("emodetect")
+                return any(differs_at_the_banner(before, now) for before in loading)
+
+            wait_until(banner_has_gone, "the banner's end")
             desktop.quit("emodetect", process)
             end(process)
         assert process.returncode == 0

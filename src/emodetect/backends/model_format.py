@@ -15,8 +15,7 @@ _KERAS = {".h5", ".hdf5", ".keras"}
 _SAVED_MODEL = "saved_model.pb"
 
 _CONVERT = {
-    ".tflite": "python -m tf2onnx.convert --tflite FILE --output model.onnx converts it",
-    ".pb": "python -m tf2onnx.convert converts it to ONNX",
+    **dict.fromkeys((".tflite", ".pb"), "python -m tf2onnx.convert converts it to ONNX"),
     **dict.fromkeys((".pt", ".pth", ".ckpt", ".torchscript"), "torch.onnx.export writes a PyTorch model as ONNX"),
     **dict.fromkeys((".safetensors", ".bin"), "it holds weights without a network; export the whole model to ONNX"),
 }
@@ -31,7 +30,7 @@ def check_format(path: Path) -> None:
     """
     if path.is_dir():
         is_saved_model = (path / _SAVED_MODEL).is_file()
-        convert = "; python -m tf2onnx.convert --saved-model FOLDER --output model.onnx converts it" if is_saved_model else ""
+        convert = "; python -m tf2onnx.convert converts it to ONNX" if is_saved_model else ""
         raise ModelError(f"{path}: is a {'SavedModel of TensorFlow' if is_saved_model else 'folder'}; {_EXPECTED}{convert}")
     if not path.is_file():
         raise ModelError(f"{path}: is a pipe or a device; {_EXPECTED}")

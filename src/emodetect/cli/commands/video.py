@@ -66,7 +66,6 @@ def video(
     """Read the emotions off every frame of a clip, or of a part of it, in order; two runs give the same log."""
     from emodetect.cli.progress import progress_bar
     from emodetect.faces.region import Region
-    from emodetect.media.ffmpeg import ffmpeg_program
     from emodetect.media.media_file import MediaFile
     from emodetect.pipeline import build_locator
     from emodetect.report.timeline import Timeline
@@ -75,13 +74,10 @@ def video(
     from emodetect.system.temporary_folders import scratch_folder, sweep
 
     outputs = _Outputs(clip, output, log, report, plot, anonymize, overwrite)
-    check_anonymize(anonymize, output or report, "--output or --report")
-    if anonymize is not None and region is not None:
-        raise UsageError("--anonymize does not go with --roi: faces outside of the region would be neither found nor hidden")
+    outputs.check_anonymize(region)
     sweep()
     part = make_part(start, end, every)
     outputs.check()
-    ffmpeg_program()
     style = None if output is None and plot is None else make_style(language, font)
     plot_style = None if plot is None or style is None else make_caption_style(style, language, [clip.name])
     summary = _Summary()
@@ -147,18 +143,27 @@ class _Outputs:
     def are_none(self) -> bool:
         return all(path is None for path in (self.output, self.log, self.report, self.plot))
 
+    def check_anonymize(self, region: Region | None) -> None:
+        """See that faces that are to be hidden can be, and that something is saved in which they are."""
+        check_anonymize(self.anonymize, self.output or self.report, "--output or --report")
+        if self.anonymize is not None and region is not None:
+            raise UsageError("--anonymize does not go with --roi: faces outside of the region would be neither found nor hidden")
+
     def check(self) -> None:
-        """See that all of them can be written.
+        """See that all of them can be written, and the clip be read.
 
         Raises:
             OutputError: one cannot.
+            EmodetectError: FFmpeg cannot be used.
         """
+        from emodetect.media.ffmpeg import ffmpeg_program
         from emodetect.sinks.records import RECORD_SUFFIXES
         from emodetect.sinks.video_file import VIDEO_SUFFIXES
 
         videos, records = (self.output, VIDEO_SUFFIXES), (self.log, RECORD_SUFFIXES)
         outputs = videos, records, (self.report, REPORT_SUFFIXES), (self.plot, PICTURE_SUFFIXES)
         check_outputs(outputs, overwrite=self.overwrite, streams=RECORD_SUFFIXES)
+        ffmpeg_program()
 
     def open_sinks(
         self,
