@@ -151,6 +151,14 @@ class Box:
         right, bottom = min(max(self.x + self.width, left), width), min(max(self.y + self.height, top), height)
         return Box(left, top, right - left, bottom - top)
 
+    def moved(self, x: int, y: int) -> Box:
+        """The same box so many pixels further to the right and down.
+
+        >>> emodetect.Box(x=10, y=20, width=100, height=80).moved(x=5, y=-20)
+        Box(x=15, y=0, width=100, height=80)
+        """
+        return Box(self.x + x, self.y + y, self.width, self.height)
+
     def lies_in(self, width: int, height: int) -> bool:
         """Whether all of the box is inside a picture of this size.
 

@@ -18,7 +18,7 @@ from emodetect.backends.onnx_session import packaged_session
 from emodetect.faces.boxes import intersection_over_union, without_nested
 from emodetect.faces.detector import DetectorSettings, MinFace
 from emodetect.faces.models import BLAZEFACE
-from emodetect.faces.tracker import FaceTracker
+from emodetect.faces.tracker import SAME_FACE, FaceTracker
 from emodetect.types import Box, Detection, Image
 
 SIDE = 192
@@ -114,12 +114,13 @@ class BlazeFaceDetector:
         """
         height, width = image.shape[:2]
         found = self._look(image, max(width, height), width / 2, height / 2)
-        overlaps = intersection_over_union(known, [detection.box for detection in self._finished(found, width, height)])
-        for box, row in zip(known, overlaps, strict=True):
-            if not (row >= _SAME).any():
-                side = _AROUND * max(box.width, box.height)
-                found += self._look(image, side, box.x + box.width / 2, box.y + box.height / 2)
-        return self._finished(found, width, height)
+        seen = self._finished(found, width, height)
+        overlaps = intersection_over_union(known, [detection.box for detection in seen])
+        missed = [box for box, row in zip(known, overlaps, strict=True) if not (row >= SAME_FACE).any()]
+        for box in missed:
+            side = _AROUND * max(box.width, box.height)
+            found += self._look(image, side, box.x + box.width / 2, box.y + box.height / 2)
+        return self._finished(found, width, height) if missed else seen
 
     def tracker(self) -> FaceTracker:
         """A tracker for these faces."""
@@ -229,6 +230,5 @@ def _starts(length: int) -> list[int]:
 
 
 def _moved(detection: Detection, x: int, y: int) -> Detection:
-    box = replace(detection.box, x=detection.box.x + x, y=detection.box.y + y)
     landmarks = None if detection.landmarks is None else detection.landmarks + np.asarray((x, y), np.float32)
-    return replace(detection, box=box, landmarks=landmarks)
+    return replace(detection, box=detection.box.moved(x, y), landmarks=landmarks)

@@ -109,8 +109,7 @@ class HaarDetector:
             low, high = (max(smallest, round(scale * share * max(box.width, box.height))) for share in _SIZES)
             rows = self._scan(reduced, low, self._scale_factor, self._min_neighbors, high)
             for detection in self._detections(rows, region, reduced):
-                x, y = detection.box.x + around.x, detection.box.y + around.y
-                found.append(replace(detection, box=replace(detection.box, x=x, y=y)))
+                found.append(replace(detection, box=detection.box.moved(around.x, around.y)))
         return without_nested(found)
 
     def glance(self, gray: _Gray, known: Sequence[Box]) -> list[Box]:

@@ -31,8 +31,8 @@ class Sighting:
 
     def moved(self, x: int, y: int) -> Sighting:
         """The same in a picture that has so many pixels more on the left and at the top."""
-        faces = (replace(face, box=replace(face.box, x=face.box.x + x, y=face.box.y + y)) for face in self.faces)
-        return Sighting(tuple(faces), tuple(replace(box, x=box.x + x, y=box.y + y) for box in self.seen))
+        faces = (replace(face, box=face.box.moved(x, y)) for face in self.faces)
+        return Sighting(tuple(faces), tuple(box.moved(x, y) for box in self.seen))
 
 
 class FaceLocator:
