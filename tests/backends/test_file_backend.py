@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -294,6 +295,14 @@ class TestShapesAndTypes:
         path = save_means(tmp_path / "m.onnx", after=nodes, constants=constants, outputs=[("y", size, TensorProto.FLOAT)])
 
         assert loaded(path).classify([GRAY, GRAY]).argmax(axis=1).tolist() == [3, 3]
+
+    @pytest.mark.parametrize("axis", [0, 1])
+    def test_a_face_is_scored_by_itself(self, tmp_path: Path, axis: int) -> None:
+        after = [node("Mul", "logits", "ten", output="sharp"), node("Softmax", "sharp", output="y", axis=axis)]
+        path = save_means(tmp_path / "m.onnx", after=after, constants=[constant("ten", 10)])
+
+        with nullcontext() if axis else pytest.raises(ModelError, match="scores of a face depend on the other faces of a batch"):
+            loaded(path)
 
     def test_an_output_that_is_no_list_of_scores_is_refused(self, tmp_path: Path) -> None:
         nodes = [node("Shape", "x", output="s"), node("ConstantOfShape", "s", output="y")]
