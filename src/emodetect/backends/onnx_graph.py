@@ -87,6 +87,11 @@ class OnnxGraph:
             return OwnScaling("QuantizeLinear", None)
         return quantized_input(*(float(step[0][0] * (byte - step[1][0])) for byte in (step[2], step[2] + 255)))
 
+    def map_keys(self) -> list[str]:
+        """The names by which the last operator ``ZipMap`` of scikit-learn maps its scores, in their order."""
+        names = [a.strings for node in self._makers.values() if node.op_type == "ZipMap" for a in node.attribute if a.strings]
+        return sorted(name.decode(errors="replace") for name in names[-1]) if names else []
+
     def quantized(self, name: str) -> tuple[FloatArray, FloatArray, int] | None:
         """Scale, zero point and lowest number of a value in 8 bits; None where it is none, or is not quantized as a whole."""
         node = self._makers.get(name)
