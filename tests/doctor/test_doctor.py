@@ -72,6 +72,15 @@ def test_what_is_well_here_is_ok(sound: dict[str, Any]) -> None:
     assert "ms per face" in sound["speed"]["detail"]
 
 
+def test_servers_do_without_a_display_and_cameras() -> None:
+    done = run("doctor", "--headless", "--format", "json", env={"DISPLAY": None})
+
+    names = {check["name"] for check in json.loads(done.stdout)["checks"]}
+    assert names.isdisjoint({"windows", "display", "cameras"})
+    assert {"packages", "OpenCV", "FFmpeg", "network"} <= names
+    assert done.returncode == 0, done.stdout
+
+
 def test_no_display_is_a_fault(sound: dict[str, Any]) -> None:
     assert sound["display"]["status"] == "fault"
     assert "DISPLAY is not set" in sound["display"]["detail"]
