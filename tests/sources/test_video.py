@@ -22,7 +22,7 @@ import pytest
 from emodetect.errors import SourceError
 from emodetect.media.media_file import MediaFile
 from emodetect.media.playlists import allow_playlists
-from emodetect.media.probe import clip_facts
+from emodetect.media.probe import ClipProbe
 from emodetect.report.pictures import CopyError, frames_at, picture_size, playable_copy
 from emodetect.sources.video import Aside, ClipPart, VideoFile, _Clock
 from emodetect.types import Frame, Image
@@ -572,13 +572,13 @@ def test_all_eight_display_matrices(tmp_path: Path, matrix: list[int], suffix: s
     if suffix == ".mp4":
         with VideoFile(path) as video:
             written = write_clip(tmp_path / "out.mp4", [frame.image for frame in video])
-        with MediaFile(written) as file:
-            assert clip_facts(file).matrix == (65536, 0, 0, 0, 65536, 0, 0, 0, 1 << 30)
+        with MediaFile(written) as file, ClipProbe(file) as probe:
+            assert probe.facts().matrix == (65536, 0, 0, 0, 65536, 0, 0, 0, 1 << 30)
         copy = tmp_path / "copy.mp4"
         copy.write_bytes(playable_copy(path, 0, 1, 10**6))
-        with VideoFile(copy) as video, MediaFile(copy) as file:
+        with VideoFile(copy) as video, MediaFile(copy) as file, ClipProbe(file) as probe:
             assert near(next(iter(video)).image, expected)
-            assert clip_facts(file).matrix == (65536, 0, 0, 0, 65536, 0, 0, 0, 1 << 30)
+            assert probe.facts().matrix == (65536, 0, 0, 0, 65536, 0, 0, 0, 1 << 30)
 
 
 def test_other_angles_are_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -746,7 +746,7 @@ def test_colors_that_cannot_be_converted_are_an_error(tmp_path: Path, moving_cli
     """OpenCV gives black pictures, without a word: of YCgCo, BT.2020 with constant luminance, and ICtCp."""
     path = tmp_path / "a.mp4"
     ffmpeg("-i", moving_clip.path, "-c", "copy", "-bsf:v", f"h264_metadata=matrix_coefficients={number}", path)
-    with pytest.raises(SourceError, match="its colors are of a kind that cannot be converted"):
+    with pytest.raises(SourceError, match="its colors cannot be converted"):
         VideoFile(path)
 
 
