@@ -149,6 +149,15 @@ def test_the_delay_of_an_encoder_is_no_later_start(tmp_path: Path, suffix: str) 
     np.testing.assert_allclose(timestamps, np.arange(30) / 25, atol=4e-3)
 
 
+def test_pictures_before_time_zero_begin_with_the_file(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    whole, cut = with_sound(gray_clip(tmp_path / "clip.mp4", 60), tmp_path / "whole.mp4"), tmp_path / "cut.mkv"
+    ffmpeg("-ss", "0.5", "-i", whole, "-c", "copy", "-avoid_negative_ts", "disabled", cut)
+    with VideoFile(cut) as video:
+        timestamps = [frame.timestamp for frame in video]
+    np.testing.assert_allclose(timestamps, np.arange(60) / 25, atol=0.04)
+    assert "begins before time 0" in caplog.text
+
+
 def test_a_stream_that_is_cut_anywhere_starts_with_the_first_picture_that_can_be_shown(tmp_path: Path) -> None:
     path = tmp_path / "clip.ts"
     pictures = [make_background((160, 120), seed=index % 7) for index in range(60)]

@@ -49,6 +49,9 @@ _CUT = {"h264", "hevc"}
 _CORRUPT, _LEFT_OUT = 2, 4
 """Flags of FFmpeg's for the pictures in a file: one that is damaged, and one that is to be decoded but not shown."""
 
+_PRIMING = 0.1
+"""Seconds for which sound may begin before time 0 since its codec needs that; AAC, Opus and MP3 need up to 0.05 s."""
+
 _ODD_RATE = "17"
 """A frame rate that no file has. If FFmpeg reports it, it only repeats the rate that it was told to assume."""
 
@@ -125,7 +128,11 @@ class ClipProbe:
         # Both are absolute, since FFmpeg would count those of a transport stream from the start of the selected tracks.
         begin = re.search(r"^  Duration: .* start: (-?[\d.]+)", messages, re.MULTILINE)  # not in files without times
         first = _picture_time(messages)
-        start = None if first is None else first - (float(begin[1]) if begin else 0.0)
+        begins = float(begin[1]) if begin else 0.0
+        if first == 0 and begins < -_PRIMING:  # FFmpeg has no times before 0 for pictures, and then says 0
+            warn_once(f"{file.path}: begins before time 0 and gives its first pictures no times; they are taken to begin with it")
+            begins = 0.0
+        start = None if first is None else first - begins
         is_untimed = kind is not None and kind[1] in _UNTIMED
         rate = None
         if is_untimed:
