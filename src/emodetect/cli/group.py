@@ -19,6 +19,7 @@ _COMMANDS = {
     "report": ("emodetect.cli.commands.report:report", "Make a page of a clip's log, for a browser."),
     "bench": ("emodetect.cli.commands.bench:bench", "Measure how fast this machine is."),
     "train": ("emodetect.cli.commands.train:train", "Train a network on labeled faces."),
+    "runs": ("emodetect.cli.commands.runs:runs", "Compare training runs."),
     "evaluate": ("emodetect.cli.commands.evaluate:evaluate", "Judge models on labeled face crops."),
     "inspect": ("emodetect.cli.commands.inspect:inspect", "Show what a model file says of itself, and what is assumed."),
     "export": ("emodetect.cli.commands.export:export", "Turn a trained network into ONNX."),
