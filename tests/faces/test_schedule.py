@@ -148,7 +148,7 @@ BOX = Box(100, 100, 80, 80)
     [
         ([], [Look.NONE, Look.NONE, Look.QUICK]),
         ([Place(BOX, Standing.SEEN)], [Look.NONE, Look.NONE, Look.QUICK]),
-        ([Place(BOX, Standing.SEEN), Place(BOX, Standing.SEEN, speed=0.8)], [Look.NONE, Look.QUICK, Look.QUICK]),
+        ([Place(BOX, Standing.SEEN), Place(BOX, Standing.SEEN, speed=2.0)], [Look.NONE, Look.QUICK, Look.QUICK]),
         ([Place(BOX, Standing.REMEMBERED)], [Look.NONE, Look.NONE, Look.QUICK]),
         ([Place(BOX, Standing.MISSED)], [Look.QUICK, Look.QUICK, Look.QUICK]),
         ([Place(BOX, Standing.SEEN), Place(BOX, Standing.CANDIDATE)], [Look.QUICK, Look.QUICK, Look.QUICK]),

@@ -316,9 +316,7 @@ def test_the_face_of_a_clip_has_one_number_and_is_where_it_is(moving_clip: Movin
     capture = cv2.VideoCapture(str(moving_clip.path))
     for index, box in enumerate(moving_clip.boxes):
         image = np.asarray(capture.read()[1], np.uint8)
-        [face] = tracker.update(
-            detector.detect(image), index / moving_clip.frames_per_second, moving_clip.size
-        )
+        [face] = tracker.update(detector.detect(image), index / moving_clip.frames_per_second, moving_clip.size)
         assert face.track_id == 1
         assert intersection_over_union([face.box], [box])[0, 0] > 0.7
 

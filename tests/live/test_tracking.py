@@ -77,9 +77,9 @@ class Gated(HaarDetector):
         self.go.set()
 
     @override
-    def detect(self, gray: npt.NDArray[np.uint8]) -> list[Detection]:
+    def detect(self, image: Image) -> list[Detection]:
         assert self.go.wait(PATIENCE)
-        return super().detect(gray)
+        return super().detect(image)
 
 
 @dataclass

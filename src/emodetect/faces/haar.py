@@ -44,7 +44,7 @@ class HaarDetector:
         is_certain: False.
 
     Raises:
-        ModelError: the cascade file is missing or not a cascade.
+        ModelError: the cascade file is missing or not a cascade; the one that comes with emodetect is loaded by the first scan.
         BackendUnavailableError: the installed OpenCV has no cascade classifier.
     """
 
@@ -63,7 +63,7 @@ class HaarDetector:
         if cascade is not None and not cascade.is_file():
             raise ModelError(f"{cascade}: no such cascade file{did_you_mean_file(cascade)}")
         self._load = load_cascade(cascade) if cascade else _own_cascade
-        self._idle = [self._load()]
+        self._idle = [self._load()] if cascade else []  # a file of the user's is checked at once
         self._scale_factor = scale_factor
         self._min_neighbors = min_neighbors
         self.min_face = min_face
