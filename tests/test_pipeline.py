@@ -218,9 +218,9 @@ def test_a_clip_costs_a_look_in_every_second_frame_and_a_full_scan_every_half_se
         for _ in pipeline.analyze_all(video):
             pass
     assert [len(batch) for batch in backend.batches] == [1] * 75
-    assert (detector.scans, detector.looks) == (6, 33)
+    assert (detector.scans, detector.looks) == (6, 34)
     # A look takes one call, a scan four: two tiles, the whole picture, and the picture with a border.
-    assert detector.calls == 33 + 6 * 4
+    assert detector.calls == 34 + 6 * 4
 
 
 class TestAnalyzeAll:

@@ -201,8 +201,8 @@ def test_the_network_looks_at_every_second_frame(moving_clip: MovingClip) -> Non
     assert missed_and_false(shown, [[box] for box in moving_clip.boxes]) == (0, 0)
     assert full_scans == 6
     assert detector.calls.count("detect") == 6
-    assert detector.calls.count("look 1") + detector.calls.count("look 0") == 33
-    assert len(detector.calls) == 39  # of 75 frames
+    assert detector.calls.count("look 1") + detector.calls.count("look 0") == 34
+    assert len(detector.calls) == 40  # of 75 frames
 
 
 BY_EYE = {
