@@ -124,7 +124,10 @@ def mirrored(readings: Sequence[FaceReading], width: int) -> list[FaceReading]:
         readings: those of the image.
         width: the image's, pixels.
     """
-    return [replace(r, box=replace(r.box, x=width - r.box.x - r.box.width)) for r in readings]
+    return [
+        replace(r, box=replace(r.box, x=width - r.box.x - r.box.width), angle=None if r.angle is None else -r.angle)
+        for r in readings
+    ]
 
 
 def resized(readings: Sequence[FaceReading], scale: float) -> list[FaceReading]:

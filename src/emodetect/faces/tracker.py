@@ -74,9 +74,9 @@ class Place:
 
 @dataclass
 class Track:
-    """One face over time: its center x, y and size, pixels, and the center's speed, pixels a second.
+    """One face over time: its center x, y, size and landmarks, pixels, and the center's speed, pixels a second.
 
-    It was seen last at the time ``seen``; its center holds for the time ``at``, later than that where another face covers it.
+    It was seen last at the time ``seen``; its place holds for the time ``at``, later than that where another face covers it.
     """
 
     x: float
@@ -88,6 +88,7 @@ class Track:
     number: int | None = None
     speed_x: float = 0.0
     speed_y: float = 0.0
+    landmarks: npt.NDArray[np.float32] | None = None
     at: float = field(init=False)
 
     def __post_init__(self) -> None:
@@ -108,6 +109,13 @@ class Track:
         x, y = self.center(timestamp)
         return Box(round(x - self.width / 2), round(y - self.height / 2), round(self.width), round(self.height))
 
+    def landmarks_at(self, timestamp: float) -> npt.NDArray[np.float32] | None:
+        """The landmarks, moved on with the center."""
+        if self.landmarks is None:
+            return None
+        x, y = self.center(timestamp)
+        return self.landmarks + np.asarray((x - self.x, y - self.y), np.float32)
+
 
 @dataclass(frozen=True)
 class Outlook:
@@ -122,7 +130,11 @@ class Outlook:
             timestamp: seconds; for a while faces move on as they did, then they stay.
             size: width and height of the picture; boxes are clipped to it.
         """
-        faces = [Face(track.box(timestamp).clipped(*size), track.number) for track in self._tracks if track.number is not None]
+        faces = [
+            Face(track.box(timestamp).clipped(*size), track.number, track.landmarks_at(timestamp))
+            for track in self._tracks
+            if track.number is not None
+        ]
         return tuple(sorted((f for f in faces if f.box.width and f.box.height), key=lambda face: face.track_id))
 
 
@@ -253,12 +265,17 @@ class FaceTracker:
         return bool((intersection_over_smaller(known, [detection.box]) > _INSIDE).any())
 
     def _start(self, detection: Detection, timestamp: float) -> None:
-        self._tracks.append(Track.of(detection.box, timestamp, detection.confidence))
+        track = Track.of(detection.box, timestamp, detection.confidence)
+        track.landmarks = detection.landmarks
+        self._tracks.append(track)
 
     def _pass_behind(self, track: Track, timestamp: float) -> None:
         """Have a face that another one covers move on as it did."""
         elapsed = max(0.0, timestamp - track.at)
-        track.x, track.y, track.at = track.x + track.speed_x * elapsed, track.y + track.speed_y * elapsed, timestamp
+        x, y = track.speed_x * elapsed, track.speed_y * elapsed
+        track.x, track.y, track.at = track.x + x, track.y + y, timestamp
+        if track.landmarks is not None:
+            track.landmarks = track.landmarks + np.asarray((x, y), np.float32)
 
     def _move(self, track: Track, detection: Detection, timestamp: float, *, keep_speed: bool) -> None:
         """Move a face to where it is found; where two faces are found as one, the place of that says nothing of their speed."""
@@ -266,7 +283,11 @@ class FaceTracker:
         position = 1 - math.exp(-elapsed / self._settle_position)
         speed = 1 - math.exp(-elapsed / self._settle_speed)
         size = 1 - math.exp(-elapsed / self._settle_size)
-        box = detection.box
+        box, landmarks = detection.box, track.landmarks_at(timestamp)
+        if landmarks is not None and detection.landmarks is not None:
+            track.landmarks = landmarks + np.float32(position) * (detection.landmarks - landmarks)
+        else:
+            track.landmarks = detection.landmarks
         x, y = track.center(timestamp)
         x += position * (box.x + box.width / 2 - x)
         y += position * (box.y + box.height / 2 - y)

@@ -182,6 +182,9 @@ class _Run:
             height, width = frame.image.shape[:2]
             detail(f"{path}: {width}x{height} pixels")
             result = self.pipeline.analyze(frame, name=str(path))
+        for reading in result.readings:
+            if reading.turned_away:
+                detail(f"{path}: face {reading.track_id} is uncertain: turned too far to the side to be read")
         self.read += 1
         self.results.add(image_as_dict(str(path), (width, height), result.readings))
         if not result.readings:
