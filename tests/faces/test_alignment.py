@@ -17,7 +17,7 @@ BOX = Box(20, 10, 30, 40)
 def turned(points: npt.NDArray[np.float32], degrees: float) -> npt.NDArray[np.float32]:
     """Points turned clockwise in the picture about (0, 0)."""
     c, s = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
-    return np.float32(points @ np.asarray([[c, s], [-s, c]]))
+    return np.asarray(points @ np.asarray([[c, s], [-s, c]]), np.float32)
 
 
 def face_with(landmarks: npt.NDArray[np.float32] | None) -> Face:
@@ -40,7 +40,7 @@ def test_a_face_turned_by_quarters_gives_the_same_crop(quarters: int) -> None:
     picture = make_background((120, 120))
     upright = aligned_crop(picture, face_with(make_landmarks(50, 70, 40)))
     turned_picture = np.ascontiguousarray(np.rot90(picture, -quarters))
-    x, y = turned(np.float32([[50 - 60, 70 - 60]]), 90 * quarters)[0] + 60
+    x, y = turned(np.asarray([[50 - 60, 70 - 60]], np.float32), 90 * quarters)[0] + 60
     crop = aligned_crop(turned_picture, face_with(make_landmarks(x, y, 40, 90 * quarters)))
     assert np.abs(crop.astype(int) - upright).mean() < 1
 

@@ -207,7 +207,8 @@ class _Run:
         from emodetect.media.image_file import write_picture
 
         if path in self.targets:
-            write_picture(draw(shown, result.readings, style=self.style), self.targets[path], overwrite=self.overwrite)
+            drawn = draw(shown, result.readings, seen=result.seen, style=self.style)
+            write_picture(drawn, self.targets[path], overwrite=self.overwrite)
 
 
 @contextlib.contextmanager
