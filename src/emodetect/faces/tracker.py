@@ -76,7 +76,7 @@ class Place:
 class Track:
     """One face over time: its center x, y, size and landmarks, pixels, and the center's speed, pixels a second.
 
-    It was seen last at the time ``seen``, at ``seen_x`` and ``seen_y``; its center holds for the time ``at``, which is later where
+    It was seen last at the time ``seen``, at ``seen_x`` and ``seen_y``; its center holds for the time ``at``, later where
     another face covers it.
     """
 
