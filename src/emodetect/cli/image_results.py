@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import os
 import shutil
 import sys
 import textwrap
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TextIO
@@ -20,7 +18,7 @@ from typing_extensions import Self, override
 from emodetect.cli.messages import show
 from emodetect.cli.standard_streams import STANDARD_OUTPUT
 from emodetect.system.output_files import append_whole
-from emodetect.text.printable import csv_cell, printable, width
+from emodetect.text.printable import printable, width
 
 if TYPE_CHECKING:
     from rich.console import JustifyMethod
@@ -132,16 +130,15 @@ class _Csv(_Stream):
 
     @override
     def head(self) -> str:
-        from emodetect.sinks.records import CSV_COLUMNS
+        from emodetect.sinks.records import PHOTO_CSV_COLUMNS, as_csv
 
-        return _as_csv([("path", *CSV_COLUMNS)])
+        return as_csv([PHOTO_CSV_COLUMNS])
 
     @override
     def entry(self, record: Record) -> str:
-        from emodetect.sinks.records import csv_rows
+        from emodetect.sinks.records import as_csv, photo_csv_rows
 
-        faces = [{"id": number, **face} for number, face in enumerate(record.get("faces", []), start=1)]
-        return _as_csv([csv_cell(record["path"]), *row] for row in csv_rows({"frame": 0, "time": 0.0, "faces": faces}))
+        return as_csv(photo_csv_rows(record))
 
 
 class _Table(Results):
@@ -185,12 +182,6 @@ def _write(output: TextIO, text: str) -> None:
         raise
 
 
-def _as_csv(rows: Iterable[Sequence[Any]]) -> str:
-    text = io.StringIO(newline="")
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue()
-
-
 def _print_table(records: Sequence[Record]) -> None:
     from rich.table import Table
 
@@ -200,14 +191,14 @@ def _print_table(records: Sequence[Record]) -> None:
     rows = [row for record in records if os.path.isfile(record["path"]) for row in _rows(record)]
     if not rows:
         return
-    headers = ["photo", "face", "emotion", "confidence", "then"]
+    headers = ["photo", "face", "emotion", "confidence", "runner-up"]
     widths = [max(map(width, column)) for column in zip(headers, *rows, strict=True)]
     is_narrow = sys.stdout.isatty() and sum(widths) + 2 * (len(widths) - 1) > shutil.get_terminal_size().columns
     shown = headers[:-1] if is_narrow else headers
     table = Table(box=None, pad_edge=False, header_style="bold")
     for header in shown:
         justify: JustifyMethod = "right" if header in ("face", "confidence") else "left"
-        style = "dim" if header == "then" else ""
+        style = "dim" if header == "runner-up" else ""
         is_folded = header in ("photo", "emotion")
         table.add_column(header, justify=justify, style=style, no_wrap=not is_folded, overflow="fold")
     for row in rows:
@@ -233,6 +224,6 @@ def _rows(record: Record) -> list[list[str]]:
             continue
         second, score = sorted(face["scores"].items(), key=lambda item: -item[1])[1]
         emotion = face["emotion"] + ("?" if face["uncertain"] else "")
-        then = f"{second} {score:.0%}" if score >= 0.005 else ""
-        rows.append([shown, str(number), emotion, f"{face['confidence']:.0%}", then])
+        runner_up = f"{second} {score:.0%}" if score >= 0.005 else ""
+        rows.append([shown, str(number), emotion, f"{face['confidence']:.0%}", runner_up])
     return rows
