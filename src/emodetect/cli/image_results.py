@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import stat
 import sys
 import textwrap
 from abc import ABC, abstractmethod
@@ -126,13 +127,21 @@ class _Json(_Stream):
 
 
 class _Csv(_Stream):
-    """The rows that `emodetect video` would log for each photo as a clip of one frame, each after its path."""
+    """The rows that `emodetect video` would log for each photo as a clip of one frame, each after its path.
+
+    Args:
+        continues: whether rows of an earlier run come before, so that there is a header.
+    """
+
+    def __init__(self, continues: bool) -> None:
+        super().__init__()
+        self._continues = continues
 
     @override
     def head(self) -> str:
         from emodetect.sinks.records import PHOTO_CSV_COLUMNS, as_csv
 
-        return as_csv([PHOTO_CSV_COLUMNS])
+        return "" if self._continues else as_csv([PHOTO_CSV_COLUMNS])
 
     @override
     def entry(self, record: Record) -> str:
@@ -156,12 +165,29 @@ class _Table(Results):
         _print_table(self._records)
 
 
-FORMATS: dict[str, Callable[[], Results]] = {"table": _Table, "json": _Json, "jsonl": _JsonLines, "csv": _Csv}
+FORMATS = "table", "json", "jsonl", "csv"
 
 
-def open_results(output_format: str) -> Results:
-    """What prints the results in one of `FORMATS`."""
-    return FORMATS[output_format]()
+def open_results(output_format: str, *, resume: bool = False) -> Results:
+    """What prints the results in one of `FORMATS`.
+
+    Args:
+        output_format: the format.
+        resume: whether this goes on with an earlier run, to whose results standard output may be appended.
+    """
+    if output_format == "csv":
+        return _Csv(continues=resume and _is_appended_to())
+    formats: dict[str, Callable[[], Results]] = {"table": _Table, "json": _Json, "jsonl": _JsonLines}
+    return formats[output_format]()
+
+
+def _is_appended_to() -> bool:
+    """Whether standard output is a file that holds something, as after ``>>``."""
+    try:
+        found = os.fstat(sys.stdout.fileno())
+    except (OSError, ValueError):
+        return False
+    return stat.S_ISREG(found.st_mode) and found.st_size > 0
 
 
 def _write(output: TextIO, text: str) -> None:
