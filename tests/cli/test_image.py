@@ -354,7 +354,8 @@ def test_csv_has_a_row_a_face_and_no_formula(album: Path) -> None:
         cwd=album, env=environment(), capture_output=True, text=True, timeout=TIMEOUT, check=True,
     )  # fmt: skip
 
-    (row,) = csv.DictReader(done.stdout.splitlines())
+    row, wall = csv.DictReader(done.stdout.splitlines())
+    assert [name for name, cell in wall.items() if cell] == ["path", "frame", "time"]
     (face,) = analyzed(smile)[0]["faces"]
     assert list(row)[:8] == ["path", "frame", "time", "id", "x", "y", "width", "height"]
     assert row["path"] == "'=smile.jpg"

@@ -6,12 +6,10 @@ import numpy as np
 import numpy.typing as npt
 
 from emodetect.report.person import Person
+from emodetect.settings.summary import BLOCK_SECONDS
 from emodetect.types import EMOTIONS
 
 LEVEL = 0.95
-
-BLOCK = 5.0
-"""Default length of a block, seconds."""
 
 LEAST_BLOCKS = 10
 """Blocks that the time of a person must have for an interval; with fewer, intervals are much too narrow."""
@@ -21,7 +19,7 @@ _PLACES, _DRAWS, _SEED = 500, 1000, 20130
 _Array = npt.NDArray[np.float64]
 
 
-def share_intervals(person: Person, block: float = BLOCK) -> tuple[_Array, _Array]:
+def share_intervals(person: Person, block: float = BLOCK_SECONDS) -> tuple[_Array, _Array]:
     """Intervals that hold the shares of certain time with a probability of 95%, if the readings are typical of the person.
 
     Neighboring readings are alike, so whole blocks are drawn: stretches of the time for which the person was seen, taken as a

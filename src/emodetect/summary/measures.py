@@ -13,6 +13,9 @@ from emodetect.types import EMOTIONS
 
 Values = npt.NDArray[np.float64]
 
+ROUNDING = 1e-9
+"""Seconds that come of the rounding of times: 3 * 0.1 is a little more than 0.3."""
+
 
 @dataclass(frozen=True, eq=False)
 class Measures:
@@ -53,6 +56,7 @@ def measure(person: Person, edges: Values) -> Measures:
     certain = is_emotion & ~person.uncertain[:, None]
     rates = np.hstack([np.ones((len(person.starts), 1)), certain, is_emotion & ~certain, person.scores])
     sums = person.integrals(rates, edges)
+    sums[sums < ROUNDING] = 0
     seen, (seconds, uncertain, scores) = sums[:, 0], np.split(sums[:, 1:], 3, axis=1)
     shape = len(edges) - 1, len(EMOTIONS)
     count, lengths, changed = np.zeros(shape, np.int64), np.zeros(shape), np.zeros(len(edges) - 1, np.int64)
@@ -70,5 +74,5 @@ def measure(person: Person, edges: Values) -> Measures:
 
 def _place(time: float, edges: Values) -> int | None:
     """The bin in which a moment is."""
-    place = int(np.searchsorted(edges, time, side="right")) - 1
+    place = int(np.searchsorted(edges, time + ROUNDING, side="right")) - 1
     return place if 0 <= place < len(edges) - 1 else None

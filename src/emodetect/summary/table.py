@@ -11,8 +11,9 @@ import numpy as np
 from emodetect.errors import UsageError
 from emodetect.report.person import Person
 from emodetect.report.timeline import Timeline
-from emodetect.summary.intervals import BLOCK, share_intervals
-from emodetect.summary.measures import Measures, Values, measure
+from emodetect.settings.summary import BLOCK_SECONDS
+from emodetect.summary.intervals import share_intervals
+from emodetect.summary.measures import ROUNDING, Measures, Values, measure
 from emodetect.types import EMOTIONS
 
 Row = dict[str, str | int | float | None]
@@ -26,10 +27,12 @@ _BINS = "bin_start", "bin_end"
 
 _INTERVAL = "share_low", "share_high"
 
-COLUMNS = (
-    "input", "person", "emotion", *_BINS, "seconds_input", "seconds_seen", "seconds_certain", "share_uncertain",
-    "changes_per_minute", "seconds", "share", *_INTERVAL, "mean_score", "bouts", "mean_bout",
-)  # fmt: skip
+COLUMNS = {
+    "input": str, "person": int, "emotion": str, "bin_start": float, "bin_end": float, "seconds_input": float,
+    "seconds_seen": float, "seconds_certain": float, "share_uncertain": float, "changes_per_minute": float, "seconds": float,
+    "share": float, "share_low": float, "share_high": float, "mean_score": float, "bouts": int, "mean_bout": float,
+}  # fmt: skip
+"""All columns and the types of their values, any of which may be None."""
 
 
 @dataclass(frozen=True)
@@ -42,13 +45,13 @@ class TableSettings:
     """
 
     bin_seconds: float | None = None
-    block: float = BLOCK
+    block: float = BLOCK_SECONDS
 
     @property
-    def columns(self) -> tuple[str, ...]:
-        """The table's columns, in order: bins have their bounds, and no intervals, for which they are too short."""
+    def columns(self) -> dict[str, type]:
+        """The table's columns and types, in order: bins have their bounds, and no intervals, for which they are too short."""
         left_out = _BINS if self.bin_seconds is None else _INTERVAL
-        return tuple(column for column in COLUMNS if column not in left_out)
+        return {column: kind for column, kind in COLUMNS.items() if column not in left_out}
 
     def rows(self, name: str, timeline: Timeline, *, is_photo: bool = False) -> Iterator[Row]:
         """The rows of an input, whose emotions are in the order of `EMOTIONS`. One in which nobody was read has one row.
@@ -78,7 +81,7 @@ class TableSettings:
         first, last = math.floor(round(timeline.start / width, 6)), math.ceil(round(timeline.end / width, 6))
         if last - first > _MOST_BINS:
             raise UsageError(f"there would be more than {_MOST_BINS:,} bins; choose longer ones", parameter="bins")
-        return np.arange(first, max(last, first + 1) + 1) * width
+        return np.asarray(np.arange(first, max(last, first + 1) + 1) * width, np.float64)
 
     def _nobody(self, name: str, seconds: float | None) -> Row:
         known: Row = {"input": name, "seconds_input": _rounded(seconds), "seconds_seen": None if seconds is None else 0.0}
@@ -87,7 +90,7 @@ class TableSettings:
     def _person_rows(self, name: str, person: Person, edges: Values, spans: Values) -> Iterator[Row]:
         measures = measure(person, edges)
         intervals = share_intervals(person, self.block) if self.bin_seconds is None else None
-        for place in np.flatnonzero(spans > 0).tolist():
+        for place in np.flatnonzero(spans > ROUNDING).tolist():
             for number, emotion in enumerate(EMOTIONS):
                 row: Row = {
                     "input": name,
