@@ -20,12 +20,12 @@ from emodetect.system.output_files import written_whole
 from emodetect.text.printable import caption
 from emodetect.types import EMOTIONS
 
-_MOST_NAMED = 4
+_MOST_NAMED = 6
 """People who get a marker and a name of their own; of more the figure shows the distribution."""
 
-_MARKERS = "os^D"
+_MARKERS = "os^Dv<"
 
-_GRAYS = "0", "0.45", "0.25", "0.6"
+_GRAYS = "0", "0.5", "0.25", "0.65", "0.1", "0.4"
 
 # Okabe and Ito's colors, which people who confuse red and green can tell apart, and a dash each for print without color.
 _LINES = (
@@ -51,7 +51,7 @@ _MM = 1 / 25.4
 class ShareFigure:
     """Collects the rows of a summary and draws them.
 
-    Without bins it shows each emotion's share of certain time: up to four people with their intervals, or the distribution over
+    Without bins it shows each emotion's share of certain time: up to six people with their intervals, or the distribution over
     more people with its quartiles and median. With bins it shows the course of each emotion's share, the mean over the people.
 
     Args:
@@ -61,15 +61,18 @@ class ShareFigure:
     def __init__(self, size: tuple[float, float] = FIGURE_SIZE) -> None:
         self._size = size
         self._shares: dict[tuple[str, str], list[tuple[float, float, float]]] = defaultdict(list)
-        self._course: dict[float, list[list[float]]] = defaultdict(lambda: [[] for _ in EMOTIONS])
+        self._width = 0.0
+        self._course: dict[int, list[list[float]]] = defaultdict(lambda: [[] for _ in EMOTIONS])
 
     def add(self, row: Row) -> None:
         """Take a row of the table; those without a share are left out."""
         share, emotion = row["share"], row["emotion"]
         if not isinstance(share, float) or emotion is None:
             return
-        if isinstance(start := row.get("bin_start"), float):
-            self._course[start][_number(emotion)].append(share)
+        start, end = row.get("bin_start"), row.get("bin_end")
+        if isinstance(start, float) and isinstance(end, float):
+            self._width = end - start
+            self._course[round(start / self._width)][_number(emotion)].append(share)
             return
         low, high = row["share_low"], row["share_high"]
         interval = (low, high) if isinstance(low, float) and isinstance(high, float) else (np.nan, np.nan)
@@ -114,7 +117,7 @@ class ShareFigure:
             for place in places.tolist():
                 shares = values[:, place, 0]
                 jitter = 0.25 * np.linspace(-1, 1, len(shares))
-                axes.plot(shares, place + jitter, ".", color="0.6", markersize=2.5, markeredgewidth=0, alpha=0.7)
+                axes.plot(shares, place + jitter, ".", color="0.6", markersize=4, markeredgewidth=0, alpha=0.7)
                 first, middle, third = np.percentile(shares, [25, 50, 75])
                 axes.hlines(place, first, third, color="0", linewidth=1.2)
                 axes.plot(middle, place, "D", color="0", markersize=3)
@@ -126,10 +129,13 @@ class ShareFigure:
             _draw_legend(axes, columns=1)
 
     def _draw_course(self, axes: Axes) -> None:
-        starts = sorted(self._course)
+        bins = dict(sorted(self._course.items()))
+        # A bin in which nobody was read interrupts the lines.
+        places = sorted({*bins, *(place + 1 for place in [*bins][:-1])})
+        centers = (np.asarray(places) + 0.5) * self._width
         for number, (emotion, (color, dashes)) in enumerate(zip(EMOTIONS, _LINES, strict=True)):
-            means = [float(np.mean(self._course[start][number])) for start in starts]
-            axes.plot(starts, means, color=color, linestyle=dashes, label=emotion.value)
+            means = [float(np.mean(bins[place][number])) if place in bins else np.nan for place in places]
+            axes.plot(centers, means, color=color, linestyle=dashes, label=emotion.value)
         axes.set(xlabel="time (s)", ylabel="share of certain time", ylim=(-0.02, 1.02))
         axes.yaxis.set_major_formatter(PercentFormatter(1))
         _draw_legend(axes, columns=4)

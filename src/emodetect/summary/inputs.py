@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -42,21 +43,36 @@ def find_logs(named: Sequence[Path], say: Callable[[str], object]) -> tuple[list
     """The files that the user's names stand for, each once, and what is wrong with the other names.
 
     Args:
-        named: files, and folders: those that `emodetect batch` has written stand for their readings, others for the logs in them.
+        named: files, patterns, and folders: those that `emodetect batch` has written stand for their readings, others for the
+            logs in them.
         say: is told what is left out.
     """
     logs: dict[str, Path] = {}
     errors = []
     for path in named:
         try:
-            found = _in_folder(path, say) if os.path.isdir(path) else [path]
+            found = _in_folder(path, say) if os.path.isdir(path) else _matching(path)
         except SourceError as error:
             errors.append(error)
             continue
         for log in found:
             if logs.setdefault(os.path.realpath(log), log) is not log:
                 say(f"{log}: is named twice, and read once")
+    names: dict[Path, Path] = {}
+    for log in logs.values():
+        if (other := names.setdefault(log.with_suffix(""), log)) is not log:
+            say(f"{other} and {log}: both are read; are they the same clip?")
     return [*logs.values()], errors
+
+
+def _matching(path: Path) -> list[Path]:
+    """The file of this name or, if there is none and it is a pattern, those that it matches."""
+    if path.exists() or not glob.has_magic(str(path)):
+        return [path]
+    found = sorted(map(Path, glob.glob(str(path), recursive=True)))
+    if not found:
+        raise SourceError(f"{path}: no file has such a name")
+    return found
 
 
 def _in_folder(folder: Path, say: Callable[[str], object]) -> list[Path]:

@@ -68,8 +68,7 @@ class Participants:
             if (file, person) in self._rows:
                 raise SourceError(f"{path}, row {number + 2}: {row[at]} is on an earlier row as well")
             self._rows[file, person] = [column[number] for column in columns]
-            for stem in _stems(file):
-                self._stems.setdefault(stem, set()).add(file)
+            self._stems.setdefault(_without_ending(file), set()).add(file)
         self._files = {file for file, _ in self._rows}
         self._inputs: dict[_Parts, str] = {}
         self._used: set[tuple[_Parts, str]] = set()
@@ -102,16 +101,16 @@ class Participants:
         """The file that fits an input best: by its whole name rather than without the ending, and by more of its path."""
         parts = _parts(name)
         ends = [parts[place:] for place in range(len(parts))]
-        for end in ends:
+        for end in [*ends, *map(_without_ending, ends)]:
             if end in self._files:
                 return end
-        for end in ends:
-            fitting: set[_Parts] = set().union(*(self._stems.get(stem, ()) for stem in _stems(end)))
+        for end in map(_without_ending, ends):
+            fitting: set[_Parts] = self._stems.get(end, set())
             if len(fitting) > 1:
                 names = " and ".join("/".join(file) for file in sorted(fitting))
                 raise SourceError(f"{self._path}: {names} fit {name} alike; write the whole name there")
             if fitting:
-                return fitting.pop()
+                return next(iter(fitting))
         return None
 
     def complaints(self) -> list[str]:
@@ -145,9 +144,9 @@ def _parts(name: str) -> _Parts:
     return tuple(part for part in PurePosixPath(composed.replace("\\", "/")).parts if part != "/")
 
 
-def _stems(parts: _Parts) -> set[_Parts]:
-    """The ways to write a path's end: as it is, and without the ending."""
-    return {parts, (*parts[:-1], PurePosixPath(parts[-1]).stem)}
+def _without_ending(parts: _Parts) -> _Parts:
+    """The same path, without the ending of the file's name."""
+    return (*parts[:-1], PurePosixPath(parts[-1]).stem)
 
 
 def _read(path: Path) -> list[list[str]]:
