@@ -46,7 +46,9 @@ def share_intervals(person: Person, block: float = BLOCK_SECONDS) -> tuple[_Arra
     knots, values = np.append(clock, clock[1:] + seen), np.vstack([until, until[1:] + total])
     blocks = np.column_stack([np.interp(starts + block, knots, column) - np.interp(starts, knots, column) for column in values.T])
     generator = np.random.default_rng(_SEED)
-    drawn = generator.multinomial(round(seen / block), np.full(_PLACES, 1 / _PLACES), size=_DRAWS) @ blocks
+    count = round(seen / block)
+    draws = (np.bincount(generator.integers(_PLACES, size=count), minlength=_PLACES) for _ in range(_DRAWS))
+    drawn = np.stack([*draws]) @ blocks
     sums = drawn.sum(axis=1)
     if not sums.all():  # nearly nothing is certain
         return nothing, nothing
