@@ -130,8 +130,8 @@ def test_copies_tell_what_was_done(tmp_path: Path, photos: Path, capsys: Any) ->
         (["--log", "new.csv", "--overwrite"], UsageError, "contradict"),
         (["--log", "new.csv", "--sheet", "sheet.png"], UsageError, "does not go with --sheet"),
         (["--log", "new.jsonl", "--format", "json"], UsageError, "does not go with --format json"),
-        (["--log", "other.csv"], OutputError, "other.csv: is no log of photos"),
-        (["--log", "other.jsonl"], OutputError, "other.jsonl: is no log of photos"),
+        (["--log", "other.csv"], OutputError, "other.csv: cannot be continued, since it is not a log of photos"),
+        (["--log", "other.jsonl"], OutputError, "other.jsonl: cannot be continued, since it is not a log of photos"),
     ],
 )
 def test_what_cannot_be_continued(

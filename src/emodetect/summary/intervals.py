@@ -48,7 +48,7 @@ def share_intervals(person: Person, block: float = BLOCK_SECONDS) -> tuple[_Arra
     generator = np.random.default_rng(_SEED)
     count = round(seen / block)
     draws = (np.bincount(generator.integers(_PLACES, size=count), minlength=_PLACES) for _ in range(_DRAWS))
-    drawn = np.stack([*draws]) @ blocks
+    drawn = np.stack([*draws]).astype(np.float64) @ blocks
     sums = drawn.sum(axis=1)
     if not sums.all():  # nearly nothing is certain
         return nothing, nothing
