@@ -101,13 +101,7 @@ def train(
     if architecture and ":" in architecture:
         allow_own_code(architecture)
     if resume:
-        kept = {option.opts[0] for option in _options_on_the_command_line()} - {"--resume", *_GO_WITH_RESUME}
-        if kept:
-            raise UsageError(f"{min(kept)} does not go with --resume: the run keeps its settings")
-        settings = Settings.load(resume)
-        if architecture not in (None, settings.architecture):
-            raise UsageError(f"--arch does not go with --resume: the run keeps its network, {settings.architecture}")
-        settings = replace(settings, epochs=epochs or settings.epochs, output=_absolute(output) or settings.output)
+        settings = _resumed(resume, architecture, epochs, output)
         folder = resume
     else:
         if data is None:
@@ -145,6 +139,25 @@ def train(
     _check_files(settings, RunFolder(folder), outputs, overwrite=overwrite, resume=resume is not None)
     import_keras()
     _run(settings, folder, resume=resume is not None, overwrite=overwrite, show_attention=show_attention)
+
+
+def _resumed(folder: Path, architecture: str | None, epochs: int | None, output: Path | None) -> Settings:
+    """The settings of the run to go on with.
+
+    Raises:
+        UsageError: something is given that the run keeps.
+        DatasetError: the folder contains no run.
+    """
+    from emodetect.training.hyperparameters import Settings
+
+    given = {option.opts[0] for option in _options_on_the_command_line()}
+    kept = given - {"--resume", *_GO_WITH_RESUME}
+    if kept:
+        raise UsageError(f"{min(kept)} does not go with --resume: the run keeps its settings")
+    settings = Settings.load(folder)
+    if "--arch" in given and architecture != settings.architecture:
+        raise UsageError(f"--arch does not go with --resume: the run keeps its network, {settings.architecture}")
+    return replace(settings, epochs=epochs or settings.epochs, output=_absolute(output) or settings.output)
 
 
 def _check_files(
