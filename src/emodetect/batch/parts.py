@@ -16,7 +16,7 @@ from emodetect.system.output_files import PARTIAL_PREFIX, written_whole
 
 FOLDER = "parts"
 
-_SEAL_COUNT, _SEAL_BYTES, _SEAL_SECONDS = 1000, 8_000_000, 10.0
+_SEAL_COUNT, _SEAL_BYTES, _SEAL_SECONDS = 1000, 8_000_000, 2.0
 """Photos, bytes and age at which a part is sealed: what is lost at most when the machine is."""
 
 _PHOTOS = re.compile(r"photos-(\d+)\.jsonl")
