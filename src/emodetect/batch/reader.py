@@ -114,7 +114,7 @@ class Reader:
         with quiet_native_output():
             frame = Frame(decode_image(path, content))
         result = self._photos.analyze(frame, name=str(path))
-        text = lines(result)
+        text = lines(result, is_photo=True)
         reading.lines, reading.length = text.decode(), len(text)
         reading.frames, reading.faces = 1, len(result.readings)
 
@@ -127,7 +127,7 @@ class Reader:
                 pipeline = build_pipeline(self._settings.clips, self._photos.scorer.backend)
                 told = time.monotonic()
                 for frames, (_, result) in enumerate(pipeline.analyze_all(clip, read_ahead=False), start=1):
-                    file.write(lines(result))
+                    file.write(lines(result, is_photo=False))
                     if time.monotonic() - told > _TELL_SECONDS:
                         told = time.monotonic()
                         tell(frames)
@@ -164,7 +164,7 @@ def _count(part: Path) -> tuple[int, int]:
             row = json.loads(line)
             frames += row["frame"] != last
             last = row["frame"]
-            faces += row["id"] is not None
+            faces += row["person"] is not None
     return frames, faces
 
 

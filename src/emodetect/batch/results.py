@@ -174,7 +174,7 @@ class _Parquet(_Writer):
 def _arrow_fields(arrow: Any) -> Iterator[tuple[str, Any]]:
     """The columns of a Parquet file with their types."""
     kinds = {"path": arrow.string(), "emotion": arrow.string(), "uncertain": arrow.bool_(), "time": arrow.float64()}
-    kinds |= dict.fromkeys(("frame", "id", "x", "y", "width", "height"), arrow.int64())
+    kinds |= dict.fromkeys(("frame", "person", "x", "y", "width", "height"), arrow.int64())
     return ((name, kinds.get(name, arrow.float32())) for name in COLUMNS)
 
 

@@ -7,7 +7,7 @@ import os
 import platform
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
@@ -16,7 +16,7 @@ from typing import Any
 
 from emodetect.batch.engine import Engine
 from emodetect.batch.inputs import Listing, Shard
-from emodetect.batch.manifest import NAME, Entry, Header, Manifest, read_manifest, sync_folder
+from emodetect.batch.manifest import NAME, Entry, Header, Manifest, is_begun, read_manifest, sync_folder
 from emodetect.batch.parts import FOLDER, remove_leftovers
 from emodetect.batch.pool import LocalPool, usable_cores
 from emodetect.batch.results import FAILURES, Source, check_format, readings_path, write_results
@@ -28,6 +28,8 @@ from emodetect.system.output_files import written_whole
 from emodetect.text.printable import counted
 
 RUN = "run.json"
+
+_RESULTS = (RUN, FAILURES, *(f"readings.{name}" for name in FORMATS))
 
 _SHARDS = re.compile(r"shard-(\d+)-of-(\d+)")
 
@@ -89,6 +91,9 @@ class Run:
             len(listing.inputs), listing.digest,
         )  # fmt: skip
         _make(folder / FOLDER)
+        if not is_begun(folder):
+            _check_free(folder)
+            _remove(_parts(folder))  # whose readings these are, nobody knows any more
         inputs = listing.inputs if shard is None else shard.of(listing.inputs)
         return cls(Manifest.create(folder, header, inputs), settings)
 
@@ -158,9 +163,23 @@ def clear(folder: Path) -> None:
     Raises:
         OutputError: one of them cannot be removed.
     """
-    names = NAME, RUN, FAILURES, *(f"readings.{name}" for name in FORMATS)
+    _remove([*(folder / name for name in (NAME, *_RESULTS)), *_parts(folder)])
+
+
+def _check_free(folder: Path) -> None:
+    """See that results do not take the place of something else."""
+    for name in _RESULTS:
+        if (folder / name).exists():
+            raise OutputError(f"{folder / name}: exists already", hint="`overwrite` replaces it")
+
+
+def _parts(folder: Path) -> list[Path]:
+    return [path for pattern in ("clip-*.jsonl", "photos-*.jsonl") for path in (folder / FOLDER).glob(pattern)]
+
+
+def _remove(paths: Iterable[Path]) -> None:
     try:
-        for path in (*(folder / name for name in names), *(folder / FOLDER).glob("*.jsonl")):
+        for path in paths:
             path.unlink(missing_ok=True)
     except OSError as error:
         raise OutputError(f"{error.filename}: cannot be removed ({error.strerror})") from error

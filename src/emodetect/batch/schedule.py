@@ -120,6 +120,7 @@ class Schedule:
         self._twins = {size for size, count in sizes.items() if count > 1}
         self._hashes: dict[int, bytes] = {}
         self._known: dict[_Content, int] = {}
+        self._leaders: dict[_Content, int] = {}
         self._followers: dict[_Content, list[int]] = {}
         for number, entry in enumerate(entries):
             if entry.state != "waiting" and entry.hash and (entry.kind, entry.size) in self._twins:
@@ -180,10 +181,9 @@ class Schedule:
         if content in self._known:
             self._copy(number, self._known[content])
             return None
-        if content in self._followers:
-            self._followers[content].append(number)
+        if self._leaders.setdefault(content, number) != number:
+            self._followers.setdefault(content, []).append(number)
             return None
-        self._followers[content] = []
         return Task(number, entry.path, entry.kind)
 
     def _take(self, event: Event) -> None:
@@ -234,6 +234,7 @@ class Schedule:
         expected = self._hashes.pop(number, entry.hash)
         content = entry.kind, expected
         if (entry.kind, entry.size) in self._twins and expected:
+            self._leaders.pop(content, None)
             followers = self._followers.pop(content, [])
             if entry.hash == expected:
                 self._known[content] = number
