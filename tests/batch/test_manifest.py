@@ -12,7 +12,7 @@ from emodetect.batch.manifest import NAME, Header, Manifest, read_header, read_m
 from emodetect.batch.parts import FOLDER, PhotoParts, SpanReader, remove_leftovers
 from emodetect.errors import OutputError, SourceError
 
-HEADER = Header("/somewhere", ["photos"], ["--views=2"], {"a": 1}, "f" * 64, None, 3, "e" * 64)
+HEADER = Header("/somewhere", ["photos"], ["--views=2"], "csv", {"a": 1}, "f" * 64, None, 3, "e" * 64)
 
 INPUTS = [Input("a.jpg", "photo", 10), Input("b.mp4", "clip", 20), Input("none", "photo", -1, "no such file")]
 
@@ -83,7 +83,7 @@ def test_a_second_batch_does_not_begin_in_the_same_folder(manifest: Manifest) ->
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("", "is no manifest"), ("text\n", "is no manifest"), ("[]\n", "is no manifest"), ('{"format": 99}\n', "another version")],
+    [("", "is no manifest"), ("text\n", "is no manifest"), ("[]\n", "is no manifest"), ('{"manifest": 99}\n', "another version")],
 )
 def test_what_is_no_manifest_is_told(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / NAME).write_text(text)
@@ -129,4 +129,5 @@ def test_leftovers_go_and_what_lost_its_part_is_read_again(manifest: Manifest) -
 
     (folder / "photos-000001.jsonl").write_text("")
     remove_leftovers(manifest.folder, manifest.entries)
-    assert manifest.entries[0].state == "waiting"
+    states = [entry.state for entry in manifest.entries]
+    assert states[0] == "waiting"

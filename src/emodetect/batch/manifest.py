@@ -23,7 +23,7 @@ from emodetect.system.output_files import lock, written_whole
 
 NAME = "manifest.jsonl"
 
-_FORMAT = 1
+_VERSION = 1
 """Version of the file's layout."""
 
 State = Literal["waiting", "done", "failed"]
@@ -93,6 +93,7 @@ class Header:
         folder: the folder that names of inputs are relative to.
         named: what was named on the command line.
         arguments: the options that were given.
+        results: the format of the readings.
         settings: what `BatchSettings.as_dict` returned.
         fingerprint: of the settings.
         shard: which share of the inputs it reads, such as "3/16"; None for all.
@@ -103,6 +104,7 @@ class Header:
     folder: str
     named: Sequence[str]
     arguments: Sequence[str]
+    results: str
     settings: dict[str, Any]
     fingerprint: str
     shard: str | None
@@ -111,7 +113,7 @@ class Header:
 
     def as_line(self) -> bytes:
         """The header as the manifest's first line."""
-        return json.dumps({"format": _FORMAT, **vars(self)}).encode() + b"\n"
+        return json.dumps({"manifest": _VERSION, **vars(self)}).encode() + b"\n"
 
 
 class Manifest:
@@ -215,7 +217,7 @@ class Manifest:
 
 def is_begun(folder: Path) -> bool:
     """Whether a folder holds a batch."""
-    return (folder / NAME).exists()
+    return os.path.exists(folder / NAME)  # unlike the path's own, for a name that is too long as well
 
 
 def read_header(folder: Path) -> Header:
@@ -265,8 +267,8 @@ def _opened(folder: Path) -> Iterator[BinaryIO]:
 def _header(path: Path, line: bytes) -> Header:
     try:
         record = json.loads(line)
-        version = record.pop("format")
-        if version == _FORMAT:
+        version = record.pop("manifest")
+        if version == _VERSION:
             return Header(**record)
     except (ValueError, TypeError, KeyError, AttributeError):
         raise SourceError(f"{path}: is no manifest of a batch") from None

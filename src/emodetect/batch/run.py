@@ -23,7 +23,7 @@ from emodetect.batch.results import FAILURES, Source, check_format, readings_pat
 from emodetect.batch.schedule import Schedule, Totals
 from emodetect.batch.settings import LIBRARIES, BatchSettings, differences, fingerprint
 from emodetect.errors import OutputError, SourceError, UsageError
-from emodetect.settings.batch import FORMATS, BatchOptions, Format
+from emodetect.settings.batch import BATCH, FORMATS, BatchOptions, Format
 from emodetect.system.output_files import written_whole
 from emodetect.text.printable import counted
 
@@ -69,7 +69,7 @@ class Run:
     @classmethod
     def begin(
         cls, folder: Path, listing: Listing, settings: BatchSettings, *, named: Sequence[str], arguments: Sequence[str],
-        shard: Shard | None = None,
+        results: Format, shard: Shard | None = None,
     ) -> Run:  # fmt: skip
         """Begin a batch.
 
@@ -79,6 +79,7 @@ class Run:
             settings: how they are read.
             named: what was named on the command line.
             arguments: the options that were given.
+            results: the format of the readings.
             shard: which share of the inputs is read; None for all.
 
         Raises:
@@ -87,7 +88,7 @@ class Run:
         folder = folder if shard is None else folder / shard.folder
         facts = settings.as_dict()
         header = Header(
-            os.getcwd(), list(named), list(arguments), facts, fingerprint(facts), None if shard is None else str(shard),
+            os.getcwd(), list(named), list(arguments), results, facts, fingerprint(facts), None if shard is None else str(shard),
             len(listing.inputs), listing.digest,
         )  # fmt: skip
         _make(folder / FOLDER)
@@ -237,18 +238,13 @@ def merge(folder: Path, name: Format | None) -> Outcome:
     for path, (_, entries) in shards.items():
         if left := sum(entry.state == "waiting" for entry in entries):
             raise SourceError(f"{path}: is not finished, {counted(left, 'input')} left; `resume` goes on with it")
-    format_name = name or _format(header)
+    begun: Format = next((one for one in FORMATS if one == header.results), BATCH.format)
+    format_name = name or begun
     sources = [Source(path, entry) for path, (_, entries) in shards.items() for entry in entries]
     write_results(folder, sources, format_name)
     totals = Totals.of([source.entry for source in sources])
     _write_facts(folder, header, [source.entry for source in sources], {"runs": [run for path in found for run in _runs(path)]})
     return Outcome(totals, readings_path(folder, format_name), folder / FAILURES)
-
-
-def _format(header: Header) -> Format:
-    """The format that was asked for when a run began."""
-    given = next((argument for argument in reversed(header.arguments) if argument.startswith("--format=")), "")
-    return next((name for name in FORMATS if given.endswith(name)), FORMATS[0])
 
 
 def _make(folder: Path) -> None:

@@ -96,7 +96,7 @@ def batch(
     given = BatchSettings(photos, settings, make_part(start, end, every))
     asked = _Asked(named, listed, output or resume or Path(), resume is not None, shard, overwrite)
     options = BatchOptions(output_format, jobs, timeout, max_memory)
-    with asked.open(given) as run:
+    with asked.open(given, options) as run:
         return _report(_read(run, options))
 
 
@@ -136,7 +136,7 @@ class _Asked:
         """What was named on the command line."""
         return [*self.named, *([] if self.listed is None else [f"--from={self.listed}"])]
 
-    def open(self, settings: BatchSettings) -> Run:
+    def open(self, settings: BatchSettings, options: BatchOptions) -> Run:
         """Begin the batch, or go on with it.
 
         Raises:
@@ -161,7 +161,9 @@ class _Asked:
         ctx = click.get_current_context()
         assert isinstance(ctx.command, ResumableCommand)
         given = ctx.command.given(ctx)
-        return Run.begin(self.folder, listing, settings, named=self.inputs, arguments=given, shard=self.shard)
+        return Run.begin(
+            self.folder, listing, settings, named=self.inputs, arguments=given, results=options.format, shard=self.shard
+        )
 
     def _list(self) -> Listing:
         from emodetect.batch.inputs import read_list
