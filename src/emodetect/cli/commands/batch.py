@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,6 +34,10 @@ if TYPE_CHECKING:
     from emodetect.faces.region import Region
 
 _MIN_FACE = f"{PHOTOS.detector.min_face} in photos, {CLIPS.detector.min_face} in clips"
+
+
+_MOST_LIST = 2**26
+"""Bytes of a list of inputs: about a million names."""
 
 
 class _Command(ResumableCommand):
@@ -190,13 +195,16 @@ def _content(listed: str) -> bytes:
         SourceError: it cannot be read.
     """
     try:
-        return sys.stdin.buffer.read() if listed == "-" else Path(listed).read_bytes()
+        with nullcontext(sys.stdin.buffer) if listed == "-" else Path(listed).open("rb") as file:
+            content = file.read(_MOST_LIST + 1)  # a device may never end
     except FileNotFoundError:
         raise SourceError(f"{listed}: no such list", parameter="listed") from None
     except (OSError, ValueError) as error:
-        raise SourceError(
-            f"{listed}: cannot be read ({getattr(error, 'strerror', None) or error})", parameter="listed"
-        ) from error
+        reason = getattr(error, "strerror", None) or error
+        raise SourceError(f"{listed}: cannot be read ({reason})", parameter="listed") from error
+    if len(content) > _MOST_LIST:
+        raise SourceError(f"{listed}: is no list of inputs: it has more than {_MOST_LIST:,} bytes", parameter="listed")
+    return content
 
 
 def _read(run: Run, options: BatchOptions) -> Outcome:
