@@ -107,7 +107,7 @@ def test_readings_are_those_of_image_and_video_in_order(inputs: Path, whole: Pat
             {**row, "person": row["id"], "time": "" if path == photo else row["time"]}
             for row in csv.DictReader(text.splitlines())
         ]
-        got = [{key: as_text(row[key]) for key in COLUMNS[1:] if key != "angle"} for row in rows if row["path"] == path]
+        got = [{key: as_text(row[key]) for key in COLUMNS[1:]} for row in rows if row["path"] == path]
         expected = [{key: row[key] for key in got[0]} for row in expected]
         assert got == expected
 
