@@ -16,6 +16,7 @@ import cv2
 
 from emodetect.batch.inputs import Kind, reason
 from emodetect.batch.parts import clip_part
+from emodetect.batch.reduction import enlarged, full_size, reduction_for
 from emodetect.batch.rows import lines
 from emodetect.batch.settings import BatchSettings
 from emodetect.errors import BackendError, EmodetectError, SourceError
@@ -111,9 +112,13 @@ class Reader:
     def _read_photo(self, path: Path, reading: Reading) -> None:
         content = read_image_file(path)
         reading.hash = hashlib.sha256(content.data).hexdigest()
+        size = full_size(content)
+        reduction = reduction_for(size, self._settings.photos)
         with quiet_native_output():
-            frame = Frame(decode_image(path, content))
+            frame = Frame(decode_image(path, content, reduction))
         result = self._photos.analyze(frame, name=str(path))
+        if size is not None and reduction > 1:
+            result = enlarged(result, (frame.image.shape[1], frame.image.shape[0]), size)
         text = lines(result, is_photo=True)
         reading.lines, reading.length = text.decode(), len(text)
         reading.frames, reading.faces = 1, len(result.readings)

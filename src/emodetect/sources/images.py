@@ -39,6 +39,9 @@ UNREAD_SUFFIXES = (".heic", ".heif", ".hif", ".jxl", *_RAW_SUFFIXES)
 _HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
 """What such a file says that it is, in its bytes 8 to 11; cameras also name it .jpg."""
 
+REDUCTIONS = {2: cv2.IMREAD_REDUCED_COLOR_2, 4: cv2.IMREAD_REDUCED_COLOR_4, 8: cv2.IMREAD_REDUCED_COLOR_8}
+"""By what the sides of a JPEG picture can be divided while it is decoded, and OpenCV's flag for it."""
+
 _IN_MEMORY = Path("bytes")
 """What a file that is only in memory is called in messages."""
 
@@ -169,12 +172,13 @@ def read_image_bytes(content: bytes | bytearray | memoryview) -> Image:
     return decode_image(_IN_MEMORY, np.frombuffer(bytes(content), np.uint8))
 
 
-def decode_image(path: Path, data: npt.NDArray[np.uint8]) -> Image:
+def decode_image(path: Path, data: npt.NDArray[np.uint8], reduction: int = 1) -> Image:
     """Decode the content of a picture's file, as `read_image` does.
 
     Args:
         path: of the file, for messages.
         data: its content.
+        reduction: 1, or one of `REDUCTIONS`, by which the sides of a JPEG picture are divided.
 
     Raises:
         SourceError: it is no picture, or cut short.
@@ -183,7 +187,8 @@ def decode_image(path: Path, data: npt.NDArray[np.uint8]) -> Image:
     orientations = _own_orientations(path, data.tobytes())
     as_stored = 0 if orientations is None else cv2.IMREAD_IGNORE_ORIENTATION
     try:
-        image = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH | as_stored)
+        flags = REDUCTIONS[reduction] if reduction > 1 else cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH
+        image = cv2.imdecode(data, flags | as_stored)
         is_jpeg = data[:2].tobytes() == b"\xff\xd8"
         whole = None if is_jpeg else cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
         if image is None and whole is not None and whole.ndim == 2:  # gray of 32 bits and more, which it makes no colors of
