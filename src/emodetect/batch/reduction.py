@@ -13,8 +13,8 @@ from emodetect.sources.images import REDUCTIONS
 from emodetect.types import Box, FrameResult
 
 _LEAST_FACE = 60.0
-"""Pixels that the smallest wanted face keeps. The embedded network's input has 48, so that crops are reduced in any case. On a group
-of three in 14 megapixels, scores differ by 0.03 at most, and boxes by two pixels of 500."""
+"""Pixels that the smallest wanted face keeps. The embedded network's input has 48, so that crops are reduced in any case. On a
+group of three in 14 megapixels, scores differ by 0.03 at most, and boxes by two pixels of 500."""
 
 
 def full_size(content: npt.NDArray[Any]) -> tuple[int, int] | None:

@@ -139,12 +139,18 @@ class Run:
         self.manifest.compact()
         seconds = time.monotonic() - clock
         runs = [*_runs(folder), _times(began, seconds, self.totals)]
-        _write_facts(folder, self.manifest.header, entries, {"options": asdict(options), "runs": runs})
+        _write_facts(folder, self.manifest.header, entries, {"options": asdict(options) | {"address": None}, "runs": runs})
         return Outcome(self.totals, readings_path(folder, options.format), folder / FAILURES)
 
     def _engine(self, options: BatchOptions) -> Engine:
-        jobs = min(options.jobs or usable_cores(), self.totals.left)
         base, parts = base_folder(self.manifest.header), self.manifest.folder / FOLDER
+        if options.engine == "ray":
+            from emodetect.batch.cluster import RayCluster
+
+            return RayCluster(
+                self.settings, parts, base, options.jobs, most=self.totals.left, timeout=options.timeout, address=options.address
+            )
+        jobs = min(options.jobs or usable_cores(), self.totals.left)
         return LocalPool(self.settings, parts, base, jobs, timeout=options.timeout, max_memory=options.max_memory)
 
     def close(self) -> None:

@@ -10,6 +10,11 @@ Format = Literal["jsonl", "csv", "parquet"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 
 
+EngineName = Literal["local", "ray"]
+
+ENGINES: tuple[EngineName, ...] = get_args(EngineName)
+
+
 @dataclass(frozen=True)
 class BatchOptions:
     """How a batch is done.
@@ -18,13 +23,17 @@ class BatchOptions:
         format: of the readings.
         jobs: how many inputs are read at a time; None for one per core.
         timeout: seconds that an input may take; None for any time.
-        max_memory: bytes that a worker may hold.
+        max_memory: bytes that a worker of this machine may hold.
+        engine: where the workers are: "local" for processes on this machine, "ray" for a Ray cluster.
+        address: of the cluster; None starts one on this machine.
     """
 
     format: Format = "jsonl"
     jobs: int | None = None
     timeout: float | None = None
     max_memory: int = 4 * 2**30
+    engine: EngineName = "local"
+    address: str | None = None
 
 
 BATCH = BatchOptions()

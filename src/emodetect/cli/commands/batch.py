@@ -23,7 +23,7 @@ from emodetect.cli.recorded_options import ResumableCommand
 from emodetect.cli.signals import Terminated
 from emodetect.cli.types import NAME, OUTPUT, PATH, NumberRange, ShardType, Size
 from emodetect.errors import OutputError, SourceError, UsageError
-from emodetect.settings.batch import BATCH, FORMATS, BatchOptions, Format
+from emodetect.settings.batch import BATCH, ENGINES, FORMATS, BatchOptions, EngineName, Format
 from emodetect.settings.pipeline import CLIPS, PHOTOS, PipelineSettings
 from emodetect.text.printable import counted
 
@@ -42,7 +42,8 @@ _MOST_LIST = 2**26
 
 class _Command(ResumableCommand):
     left_out = frozenset({
-        "output", "resume", "merge", "overwrite", "listed", "shard", "jobs", "config", "verbose", "quiet", "debug",
+        "output", "resume", "merge", "overwrite", "listed", "shard", "jobs", "engine", "address",
+        "config", "verbose", "quiet", "debug",
     })  # fmt: skip
 
     @override
@@ -69,6 +70,10 @@ class _Command(ResumableCommand):
               help="Give an input up that takes longer.  [default: no limit]")  # fmt: skip
 @click.option("--max-memory", type=Size(), metavar="SIZE", default=size_in_words(BATCH.max_memory).replace(" ", ""),
               show_default=True, help="Memory that a worker may take, such as 4GB; one that takes more is ended.")  # fmt: skip
+@click.option("--engine", type=click.Choice(ENGINES), default=BATCH.engine, show_default=True,
+              help="Where inputs are read: by processes of this machine, or on a Ray cluster.")  # fmt: skip
+@click.option("--address", type=NAME, metavar="ADDRESS",
+              help="The Ray cluster; auto for the one of this machine.  [default: a local one is started]")  # fmt: skip
 @overwrite_option
 @part_options
 @pipeline_options(CLIPS, min_face_default=_MIN_FACE)
@@ -79,6 +84,7 @@ class _Command(ResumableCommand):
 def batch(
     ctx: click.Context, named: tuple[str, ...], listed: str | None, output: Path | None, resume: Path | None,
     shard: Shard | None, merge: Path | None, output_format: Format, jobs: int | None, timeout: float | None, max_memory: int,
+    engine: EngineName, address: str | None,
     overwrite: bool, start: float | None, end: float | None, every: int, region: Region | None, settings: PipelineSettings,
 ) -> int:  # fmt: skip
     """Read many photos and clips, several at a time, into one table.
@@ -90,6 +96,8 @@ def batch(
     from emodetect.batch.settings import BatchSettings
 
     _check_use(named, listed, output, resume, merge)
+    if address is not None and engine != "ray":
+        raise UsageError("--address goes with --engine ray")
     if merge is not None:
         is_given = ctx.get_parameter_source("output_format") is not ParameterSource.DEFAULT
         return _report(merge_shards(merge, output_format if is_given else None))
@@ -100,7 +108,7 @@ def batch(
     photos = replace(settings, track=False, detector=replace(settings.detector, min_face=smallest))
     given = BatchSettings(photos, settings, make_part(start, end, every))
     asked = _Asked(named, listed, output or resume or Path(), resume is not None, shard, overwrite)
-    options = BatchOptions(output_format, jobs, timeout, max_memory)
+    options = BatchOptions(output_format, jobs, timeout, max_memory, engine, address)
     with asked.open(given, options) as run:
         return _report(_read(run, options))
 
