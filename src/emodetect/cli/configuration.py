@@ -120,7 +120,7 @@ def settings_of_all(ctx: click.Context) -> list[Setting]:
             if variable := variable_in_use(option):
                 found.append(Setting(name, key_of(option), os.environ[variable], variable))
             elif option.name in values:
-                found.append(Setting(name, key_of(option), _as_variable(values[option.name]), str(path)))
+                found.append(Setting(name, key_of(option), as_variable(values[option.name]), str(path)))
     return found
 
 
@@ -210,7 +210,7 @@ def given_elsewhere(ctx: click.Context) -> list[str]:
     found = []
     for option in _options(ctx.command):
         if (where := origin(ctx, option)) and option.name in ctx.params:
-            value = os.environ.get(variable_in_use(option)) or _as_variable((ctx.default_map or {}).get(option.name))
+            value = os.environ.get(variable_in_use(option)) or as_variable((ctx.default_map or {}).get(option.name))
             found.append(f"--{key_of(option)} {value}{where}")
     return found
 
@@ -287,7 +287,8 @@ def _types(option: click.Option) -> tuple[tuple[type, ...], str]:
     return (str, int, float), "a text in quotes"  # camera 1 and a face of 64 pixels may be numbers
 
 
-def _as_variable(value: Any) -> str:
+def as_variable(value: Any) -> str:
+    """A value of the file as a variable would have it."""
     if isinstance(value, list):
         return " ".join(map(str, value))
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -45,8 +45,13 @@ _CASCADE = ("cascade", "scale_factor", "min_neighbors")
 """The options of the cascade alone."""
 
 
-def pipeline_options(defaults: PipelineSettings) -> Callable[[Function], Function]:
-    """All options of a pipeline, given to the command as ``settings``; ``--smoothing`` where faces are tracked."""
+def pipeline_options(defaults: PipelineSettings, *, min_face_default: str | None = None) -> Callable[[Function], Function]:
+    """All options of a pipeline, given to the command as ``settings``; ``--smoothing`` where faces are tracked.
+
+    Args:
+        defaults: where the command begins.
+        min_face_default: what the help says of the default of ``--min-face``, where it depends on the input.
+    """
 
     def decorate(function: Function) -> Function:
         @functools.wraps(function)
@@ -83,7 +88,8 @@ def pipeline_options(defaults: PipelineSettings) -> Callable[[Function], Functio
             click.option("--verify/--no-verify", default=defaults.verify, show_default=True,
                          help="Let the embedded network refuse what the detector has found and is no face."),
             click.option("--min-face", type=MinFaceType(), metavar="PIXELS|SHARE", default=defaults.detector.min_face,
-                         show_default=True, help="Smallest face to look for, in pixels or as a share of the picture's height."),
+                         show_default=min_face_default or True,
+                         help="Smallest face to look for, in pixels or as a share of the picture's height."),
             click.option("--min-neighbors", metavar="NUMBER", type=click.IntRange(1, 1000),
                          default=defaults.detector.min_neighbors, show_default=True,
                          help="Cascade: how many overlapping windows must agree on a face; more means fewer false and more "

@@ -12,6 +12,7 @@ from click.shell_completion import CompletionItem
 
 from emodetect.backends.conventions import Scaling
 from emodetect.backends.limits import parse_size
+from emodetect.batch.inputs import Shard
 from emodetect.errors import UsageError
 from emodetect.faces.detector import MinFace
 from emodetect.text.numbers import MOST_NUMBER
@@ -166,6 +167,19 @@ class Size(click.types.StringParamType):
         """The value, checked."""
         try:
             return parse_size(str(value))
+        except UsageError as error:
+            self.fail(str(error), param, ctx)
+
+
+class ShardType(click.types.StringParamType):
+    """A text that `Shard.parse` takes."""
+
+    name = "shard"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The value, checked."""
+        try:
+            return Shard.parse(str(value))
         except UsageError as error:
             self.fail(str(error), param, ctx)
 
