@@ -16,6 +16,7 @@ _COMMANDS = {
     "live": ("emodetect.cli.commands.live:live", "Show the emotions of the faces before a camera."),
     "image": ("emodetect.cli.commands.image:image", "Read the emotions off the faces in photos."),
     "video": ("emodetect.cli.commands.video:video", "Read the emotions off every frame of a clip."),
+    "serve": ("emodetect.cli.commands.serve:serve", "Serve a page and an interface for other programs."),
     "report": ("emodetect.cli.commands.report:report", "Make a page of a clip's log, for a browser."),
     "bench": ("emodetect.cli.commands.bench:bench", "Measure how fast this machine is."),
     "train": ("emodetect.cli.commands.train:train", "Train a network on labeled faces."),

@@ -55,7 +55,7 @@ _MANY = 4
 @overwrite_option
 @style_options
 @pipeline_options(PHOTOS)
-@max_pixels_option
+@max_pixels_option()
 @common_options
 def image(
     named: Sequence[Path | str], output_format: str, output: str | None, sheet: Path | None, anonymize: str | None,

@@ -23,7 +23,7 @@ from emodetect.text.printable import counted, one_line
               help="The report, .html.  [default: the log's name, ending in .html]")  # fmt: skip
 @overwrite_option
 @playlists_option
-@max_pixels_option
+@max_pixels_option()
 @common_options
 def report(log: Path, clip: Path | None, output: Path | None, overwrite: bool) -> None:
     """Make a page of a log that `video` or `live` has written (.jsonl; a .csv lacks the frames without faces).
