@@ -37,17 +37,14 @@ _ERROR: Mapping[int | str, dict[str, Any]] = {
     "4XX": {"model": schemas.Error, "description": "What is wrong, in one line."},
     503: {"model": schemas.Error, "description": "The server is busy; the header Retry-After says when to try again."},
 }
+_FILE = {"type": "string", "format": "binary"}
+_FORM = {"type": "object", "properties": {"file": {"type": "array", "items": _FILE}}}
 _FILES = {
     "requestBody": {
         "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {"type": "object", "properties": {"file": {"type": "array", "items": {"type": "string", "format": "binary"}}}}
-            },
-            "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
-        },
+        "content": {"multipart/form-data": {"schema": _FORM}, "application/octet-stream": {"schema": _FILE}},
     }
-}  # fmt: skip
+}
 
 
 class Service:

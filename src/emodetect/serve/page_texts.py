@@ -22,7 +22,7 @@ class PageText(Enum):
         zh="摄像头画面仅发送到运行 emodetect 的 {host}, 分析后不会保存。",
         es="Las imágenes de la cámara se envían solo a {host}, donde se ejecuta emodetect. Allí se analizan y no se guardan.",
         de="Die Bilder der Kamera gehen nur an {host}, wo emodetect läuft. Dort werden sie ausgewertet und nicht gespeichert.",
-        fr="Les images de la caméra sont envoyées uniquement à {host}, où tourne emodetect. Elles y sont analysées sans être conservées.",
+        fr="Les images de la caméra ne vont qu'à {host}, où tourne emodetect. Elles y sont analysées, jamais conservées.",
     )
     THIS_MACHINE = Text(
         en="this machine ({host})",

@@ -7,8 +7,8 @@ import binascii
 import hashlib
 import hmac
 import ipaddress
+import re
 from collections.abc import Iterable
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse, Response
@@ -27,6 +27,9 @@ PUBLIC = ("/", "/overlay", "/docs", "/openapi.json", "/texts.json", "/favicon.ic
 """Paths without secrets, which need no token: the pages, so that a user can enter it there, and the health check."""
 
 _STATIC = "/static/"
+
+_HOST = re.compile(r"(?P<name>\[[0-9a-f:.]{2,45}\]|[a-z0-9._-]{1,253})(?::[0-9]{1,5})?")
+"""A Host header."""
 
 _FOREIGN = ("cross-site", "same-site")
 """What browsers say of requests that pages of other sites have caused."""
@@ -94,22 +97,21 @@ class Guard:
 
     def _knows(self, host: str) -> bool:
         """Whether a Host header names this server: an IP address, which no name can be rebound to, or a known name."""
-        try:
-            name = urlsplit(f"//{host}").hostname or ""
-        except ValueError:
+        found = _HOST.fullmatch(host.lower())
+        if found is None:
             return False
         try:
-            return bool(ipaddress.ip_address(name))
+            return bool(ipaddress.ip_address(found["name"].strip("[]")))
         except ValueError:
-            return name.rstrip(".") in self._hosts
+            return found["name"].rstrip(".") in self._hosts
 
     def _shows_token(self, scope: Scope, headers: Headers) -> bool:
         scheme, _, given = headers.get("authorization", "").partition(" ")
         shown = [given.strip()] if scheme.lower() == "bearer" else []
         if scope["type"] == "websocket":
             shown += tokens_of(scope.get("subprotocols", ()))
-        # All are compared, each in a time that does not depend on where it differs.
-        return any([hmac.compare_digest(_digest(token[:_MOST_TOKEN]), self._token or b"") for token in shown])
+        # In a time that does not depend on where they differ, or how long they are.
+        return any(hmac.compare_digest(_digest(token[:_MOST_TOKEN]), self._token or b"") for token in shown)
 
     def _add_headers(self, headers: MutableHeaders, named_origin: str | None) -> None:
         policy = (

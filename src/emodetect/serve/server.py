@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import socket
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from emodetect.errors import EmodetectError, UsageError, first_line
+from emodetect.queues.interruption import Task
 from emodetect.serve.protocols import HttpProtocol, SocketProtocol
 from emodetect.settings.serve import ServerSettings
 
@@ -72,8 +72,8 @@ class Server:
             access_log=False,
             log_config=None,
             log_level="critical",
-            ssl_certfile=certificate and certificate.certificate,
-            ssl_keyfile=certificate and certificate.key,
+            ssl_certfile=certificate.certificate if certificate else None,
+            ssl_keyfile=certificate.key if certificate else None,
         )
         try:
             config.load()
@@ -81,7 +81,6 @@ class Server:
             self._socket.close()
             raise ServerError(f"the certificate or its key cannot be used ({first_line(error)})") from error
         self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._server.run, args=([self._socket],), name="server", daemon=True)
 
     @property
     def address(self) -> str:
@@ -99,10 +98,10 @@ class Server:
         Raises:
             ServerError: it did not start.
         """
-        self._thread.start()
+        self._task = Task(lambda: self._server.run([self._socket]), name="server")
         try:
-            while not self._server.started and self._thread.is_alive():
-                self._thread.join(0.01)
+            while not self._server.started and not self._task.is_done:
+                self._task.wait(0.01)
             if not self._server.started:
                 raise ServerError("the server did not start")
             yield
@@ -110,13 +109,13 @@ class Server:
             if end is not None:
                 end()
             self._server.should_exit = True
-            self._thread.join()
+            self._task.wait()
             self._socket.close()
 
     def wait(self) -> None:
         """Wait for its end, which a signal brings."""
-        while self._thread.is_alive():
-            self._thread.join(_LOOK_SECONDS)
+        while not self._task.is_done:
+            self._task.wait(_LOOK_SECONDS)
 
 
 def _bound(settings: ServerSettings) -> socket.socket:

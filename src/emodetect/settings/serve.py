@@ -73,8 +73,7 @@ class ServerSettings:
         for name in ("clients", "requests", "jobs", "upload", "frame", "frame_pixels", "max_pixels"):
             check_number(name, getattr(self, name), 1, 10**12, whole=True)
         if self.token is not None and not _TOKEN.fullmatch(self.token):
-            wanted = f"expected at least {SHORTEST_TOKEN} letters, digits and signs without spaces"
-            raise UsageError(f"`token`: {wanted}", parameter="token")
+            raise UsageError(f"`token` needs at least {SHORTEST_TOKEN} letters, digits and signs, no spaces", parameter="token")
         if self.token is not None and self.allow_anyone:
             raise UsageError("`token` and `allow_anyone` contradict each other; give one of them")
         if not self.is_local and self.token is None and not self.allow_anyone:
