@@ -99,6 +99,11 @@ class LiveFeed:
         self._thread = threading.Thread(target=self._run, name="source", daemon=True)
         self.state = "opening"
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether the source itself has ended, by an error or not; the end of the server is something else."""
+        return self.state in ("ended", "failed")
+
     def start(self) -> None:
         """Begin to read; call it in the event loop of the viewers."""
         self._loop = asyncio.get_running_loop()
@@ -119,7 +124,7 @@ class LiveFeed:
     def viewer(self) -> Iterator[Newest[LiveFrame]]:
         """Where a viewer takes the newest frames from, for the time of a block."""
         frames: Newest[LiveFrame] = Newest()
-        if self.state in ("ended", "failed") or self._stopping.is_set():
+        if self.has_ended or self._stopping.is_set():
             frames.close()
         self._viewers.add(frames)
         try:
@@ -144,7 +149,7 @@ class LiveFeed:
                     self._metrics.frames_skipped.inc(capture.dropped - skipped)
                     skipped = capture.dropped
                     self._in_loop(self._publish, LiveFrame(frame, result))
-            state = "ended"
+            state = "stopped" if self._stopping.is_set() else "ended"
         except EmodetectError as error:
             self._report(self._say(error))
         finally:
@@ -180,6 +185,8 @@ async def as_events(frames: Newest[LiveFrame], feed: LiveFeed) -> AsyncIterator[
             yield ": nothing new\n\n"
             continue
         if frame is None:
+            if not feed.has_ended:  # the server ends, and may come back
+                return
             yield f"event: end\ndata: {json.dumps({'state': feed.state})}\n\n"
             return
         record = frame.as_dict()
