@@ -104,6 +104,6 @@ def answer_of(connection: ClientConnection) -> dict[str, Any]:
 def served(settings: ServerSettings | None = None, source: SourceSettings | None = None, **limits: Any) -> Iterator[Client]:
     """A server at a free port, for the time of a block."""
     said: list[str] = []
-    settings = settings or ServerSettings(port=0, **limits)
+    settings = settings or ServerSettings(**({"port": 0} | limits))
     with serving(settings, ServedPipelines(), source=source, report=said.append) as server:
         yield Client(int(server.address.rpartition(":")[2]), said)

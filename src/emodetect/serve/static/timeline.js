@@ -50,7 +50,7 @@ export class Timeline {
         followers.set(reading.id, reading.when);
         const high = (row - 2 * ratio) * reading.confidence;
         context.fillStyle = color(reading.key).ground;
-        context.fillRect(width - (now - reading.when) * step, (place + 1) * row - high, Math.max(ratio, lasted * step + 0.5), high);
+        context.fillRect(width - (now - reading.when) * step, (place + 1) * row - high, Math.max(ratio, lasted * step + ratio), high);
       }
     }
     context.font = `${font}px system-ui, "Noto Sans CJK KR", sans-serif`;
