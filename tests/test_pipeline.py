@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import count
 
 import cv2
@@ -17,7 +18,9 @@ from emodetect.faces.boxes import intersection_over_union
 from emodetect.faces.detector import MinFace
 from emodetect.faces.haar import HaarDetector
 from emodetect.faces.locator import FaceLocator
+from emodetect.faces.region import Region
 from emodetect.faces.tracker import FaceTracker
+from emodetect.faces.verifier import FaceVerifier
 from emodetect.pipeline import EmotionPipeline
 from emodetect.sources.video import VideoFile
 from emodetect.types import EMOTIONS, Box, Detection, Emotion, EmotionScores, Frame, FrameResult, Image
@@ -27,6 +30,8 @@ from tests.builders import (
     MovingClip,
     make_background,
     make_frame,
+    make_image,
+    make_landmarks,
     make_scores,
     place_face,
 )
@@ -52,6 +57,41 @@ def test_each_face_gets_the_scores_of_its_own_crop() -> None:
     [batch] = backend.batches
     assert [crop.shape for crop in batch] == [(60, 40, 3), (40, 60, 3)]
     assert all(np.ptp(crop.reshape(-1, 3), axis=0).max() == 0 for crop in batch)
+
+
+@pytest.mark.parametrize("tracks", [False, True])
+@pytest.mark.parametrize("region", [None, Region(100, 50, 300, 200, relative=False)])
+def test_a_tilted_face_is_read_upright_and_its_box_stays_upright(tracks: bool, region: Region | None) -> None:
+    picture = make_image(500, 300, (255, 0, 0))
+    x, y, side, angle = 230, 160, 80, 30
+    corner = (region.x, region.y) if region else (0, 0)
+    # Red inside of the tilted crop, blue outside: a crop along the box would have blue corners.
+    corners = cv2.boxPoints(((x, y), (side + 4, side + 4), angle)).astype(np.int32)
+    cv2.fillPoly(picture, [corners], (0, 0, 255))
+    detector = Scripted(Box(round(x - corner[0]) - 40, round(y - corner[1]) - 40, 80, 80))
+    [found] = detector.detections
+    detector.detections = [replace(found, landmarks=make_landmarks(x - corner[0], y - corner[1], side, angle))]
+    backend, verifier = ByColor(), OnlyRed()
+    locator = FaceLocator(detector, verifier=verifier, tracker=FaceTracker() if tracks else None, region=region)
+    [reading] = EmotionPipeline(locator, EmotionScorer(backend)).analyze(make_frame(picture)).readings
+    assert reading.angle == pytest.approx(angle, abs=0.01)
+    assert reading.box == Box(x - 40, y - 40, 80, 80)
+    [[crop]] = backend.batches
+    assert crop.shape == (side, side, 3)
+    assert (crop == (0, 0, 255)).all()
+    assert verifier.asked == 1
+
+
+class OnlyRed(FaceVerifier):
+    """Takes crops for faces that are red all over."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    @override
+    def are_faces(self, crops: Sequence[Image]) -> npt.NDArray[np.bool_]:
+        self.asked += len(crops)
+        return np.asarray([bool((crop == (0, 0, 255)).all()) for crop in crops], bool)
 
 
 def test_without_a_tracker_faces_are_numbered_from_left_to_right_in_every_frame_anew() -> None:

@@ -254,5 +254,5 @@ def draw(picture: Picture, result: FrameResult, *, color: Color = "bgr") -> Imag
 
     if not isinstance(result, FrameResult):
         raise TypeError(f"expected a FrameResult, got {kind_of(result)}")
-    drawn = overlay.draw(load_image(picture, color=color), result.readings)
+    drawn = overlay.draw(load_image(picture, color=color), result.readings, seen=result.seen)
     return drawn if color == "bgr" else np.ascontiguousarray(drawn[..., ::-1])

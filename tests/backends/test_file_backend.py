@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -294,6 +295,31 @@ class TestShapesAndTypes:
         path = save_means(tmp_path / "m.onnx", after=nodes, constants=constants, outputs=[("y", size, TensorProto.FLOAT)])
 
         assert loaded(path).classify([GRAY, GRAY]).argmax(axis=1).tolist() == [3, 3]
+
+    @pytest.mark.parametrize("axis", [0, 1])
+    def test_a_face_is_scored_by_itself(self, tmp_path: Path, axis: int) -> None:
+        after = [node("Mul", "logits", "ten", output="sharp"), node("Softmax", "sharp", output="y", axis=axis)]
+        path = save_means(tmp_path / "m.onnx", after=after, constants=[constant("ten", 10)])
+
+        with nullcontext() if axis else pytest.raises(ModelError, match="scores of a face depend on the other faces of a batch"):
+            loaded(path)
+
+    def test_maps_of_scores_as_scikit_learn_exports_them_are_read(self, tmp_path: Path) -> None:
+        path = save_means(tmp_path / "m.onnx", shape=("n", 2304), axes=[1])
+        model = onnx.load(path)
+        names = ["sad", "angry", "happy", "disgust", "fear", "neutral", "surprise"]
+        zipped = onnx.helper.make_node("ZipMap", ["y"], ["z"], domain="ai.onnx.ml", classlabels_strings=names)
+        model.graph.node.append(zipped)
+        model.opset_import.append(onnx.helper.make_opsetid("ai.onnx.ml", 3))
+        maps = onnx.helper.make_map_type_proto(TensorProto.STRING, onnx.helper.make_tensor_type_proto(TensorProto.FLOAT, []))
+        model.graph.output[0].CopyFrom(onnx.helper.make_value_info("z", onnx.helper.make_sequence_type_proto(maps)))
+        path.write_bytes(model.SerializeToString())
+
+        backend = loaded(path)
+        assert backend.description is not None
+        assert backend.description.labels.value == (tuple(sorted(names)),)
+        # The network gives its fourth value for gray, which is the disgust of these names.
+        assert answer(backend)[0] is Emotion.DISGUST
 
     def test_an_output_that_is_no_list_of_scores_is_refused(self, tmp_path: Path) -> None:
         nodes = [node("Shape", "x", output="s"), node("ConstantOfShape", "s", output="y")]

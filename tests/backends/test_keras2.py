@@ -324,6 +324,8 @@ def chain(*steps: Build) -> Build:
         pytest.param(lambda keras, x: x / 255.0 - 0.5, "0..255", id="operators"),
         pytest.param(lambda keras, x: keras.layers.Concatenate()([x / 255.0, x / 255.0]), "0..255", id="branches"),
         pytest.param(lambda keras, x: x * 1e-6, None, id="nothing-usual"),
+        pytest.param(lambda keras, x: 255.0 / (x + 1.0), None, id="reciprocal"),
+        pytest.param(chain(rescaling(1 / 255), lambda keras, x: x**0.5), None, id="root"),
         pytest.param(lambda keras, x: keras.layers.Dropout(0.1)(x), "none", id="nothing"),
         pytest.param(lambda keras, x: keras.layers.BatchNormalization()(x), "none", id="batch-norm-untrained"),
         pytest.param(chain(lambda keras, x: keras.layers.Conv2D(3, 1)(x), rescaling(1 / 255)), "none", id="after-learning"),

@@ -51,6 +51,24 @@ def test_constants_at_the_input_tell_what_it_wants(tmp_path: Path, steps: list[t
 
 
 @pytest.mark.parametrize(
+    "bending",
+    [
+        [node("Add", "x", "one", output="a"), node("Div", "bytes", "a", output="scaled")],
+        [node("Div", "x", "bytes", output="a"), node("Pow", "a", "half", output="scaled")],
+        [node("Sqrt", "x", output="scaled")],
+        [node("Add", "x", "one", output="a"), node("Log", "a", output="scaled")],
+    ],
+    ids=lambda nodes: nodes[-1].op_type,
+)
+def test_no_range_is_read_from_other_arithmetic(tmp_path: Path, bending: list[onnx.NodeProto]) -> None:
+    constants = [constant(name, value) for name, value in (("one", 1), ("bytes", 255), ("half", 0.5))]
+    own = OnnxGraph(save_means(tmp_path / "m.onnx", bending, constants=constants)).own_scaling("x")
+    assert own is not None
+    assert own.wants is None
+    assert bending[-1].op_type in own.layers
+
+
+@pytest.mark.parametrize(
     "before",
     [
         [node("Max", "low", "x", output="a")],

@@ -11,7 +11,7 @@ import pytest
 
 from emodetect.media.media_file import MediaFile
 from emodetect.media.orientation import Orientation
-from emodetect.media.probe import clip_facts
+from emodetect.media.probe import ClipProbe
 from emodetect.sources.video import VideoFile
 from tests.builders import MovingClip, write_clip
 from tests.cli.running import run
@@ -92,6 +92,6 @@ def test_a_mirrored_clip_is_read_and_written_upright(tmp_path: Path, moving_clip
         assert len(found) > 0.8 * len(records)
         for index, box in found:
             assert abs(box["x"] + box["width"] / 2 - moving_clip.boxes[index].x - moving_clip.boxes[index].width / 2) < 25
-        with VideoFile(output) as video, MediaFile(output) as file:
+        with VideoFile(output) as video, MediaFile(output) as file, ClipProbe(file) as probe:
             assert video.size == moving_clip.size
-            assert clip_facts(file).matrix == (ONE, 0, 0, 0, ONE, 0, 0, 0, 1 << 30)
+            assert probe.facts().matrix == (ONE, 0, 0, 0, ONE, 0, 0, 0, 1 << 30)

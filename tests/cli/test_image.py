@@ -83,7 +83,7 @@ def test_json_follows_the_contract() -> None:
     assert list(record) == ["path", "width", "height", "faces"]
     assert (record["path"], record["width"], record["height"]) == (str(PHOTO), 512, 512)
     (face,) = record["faces"]
-    assert list(face) == ["box", "emotion", "confidence", "uncertain", "scores"]
+    assert list(face) == ["box", "emotion", "confidence", "uncertain", "scores", "angle"]
     for name in ("x", "y", "width", "height"):
         assert face["box"][name] == pytest.approx(getattr(PHOTO_FACE, name), abs=8)
     assert face["emotion"] == "happy"

@@ -260,7 +260,7 @@ class TestWithoutWindow:
 
         done = run("live", "--source", clip, "--no-window", env={"DISPLAY": None})
 
-        note, summary, hint, *unread = done.stderr.splitlines()
+        note, summary, *unread, hint = done.stderr.splitlines()
         assert "no --log or --record is given" in note
         assert re.fullmatch(r"1 frame in \d+\.\d s", summary)
         assert "one.mp4: holds one picture; --loop shows it for longer" in hint

@@ -130,8 +130,10 @@ def test_the_password_of_a_stream_is_in_nothing_that_is_written(photo: Image, tm
             commands: list[bytes] = []
 
             def works() -> bool:
-                commands.extend(commands_below(process.pid))
-                encodes = any(b"libx264" in line for line in commands)
+                # A child has its parent's command line until it runs its own program.
+                own = command_line(process.pid)
+                commands.extend(one for one in commands_below(process.pid) if one != own)
+                encodes = any(b"libx264" in one for one in commands)
                 return encodes and recording.exists() and log.exists() and log.stat().st_size > 0
 
             wait_until(works, "the encoder, pictures and readings")

@@ -61,7 +61,7 @@ def test_every_frame_is_in_the_log(analyzed: Path, moving_clip: MovingClip) -> N
     assert [record["frame"] for record in records] == list(range(75))
     np.testing.assert_allclose([record["time"] for record in records], np.arange(75) / 25, atol=1e-3)
     assert list(records[0]) == ["frame", "time", "faces"]
-    assert list(records[-1]["faces"][0]) == ["id", "box", "emotion", "confidence", "uncertain", "scores"]
+    assert list(records[-1]["faces"][0]) == ["id", "box", "emotion", "confidence", "uncertain", "scores", "angle"]
     assert list(records[-1]["faces"][0]["scores"]) == [emotion.value for emotion in EMOTIONS]
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,8 @@ def results() -> list[FrameResult]:
     return [
         make_result(index=4, timestamp=0.16),
         make_result(
-            make_reading(Box(1, 2, 3, 4), 7, Emotion.FEAR, 0.4, uncertain=True), FaceReading(Box(5, 6, 7, 8), 9, None),
+            replace(make_reading(Box(1, 2, 3, 4), 7, Emotion.FEAR, 0.4, uncertain=True), angle=-12.5),
+            FaceReading(Box(5, 6, 7, 8), 9, None),
             index=5, timestamp=0.2,
         ),
     ]  # fmt: skip
@@ -32,8 +34,20 @@ def test_what_was_written_is_read_again(tmp_path: Path) -> None:
     assert [result.as_dict() for result in read_log(tmp_path / "log.jsonl")] == [r.as_dict() for r in results()]
 
 
+def test_a_log_of_an_older_version_has_no_angles(tmp_path: Path) -> None:
+    record = results()[1].as_dict()
+    for face in record["faces"]:
+        del face["angle"]
+    (tmp_path / "log.jsonl").write_text(json.dumps(record) + "\n")
+    [result] = read_log(tmp_path / "log.jsonl")
+    assert [reading.angle for reading in result.readings] == [None, None]
+
+
 def line(**changes: Any) -> str:
     return json.dumps({**results()[1].as_dict(), **changes}) + "\n"
+
+
+FACE: dict[str, Any] = results()[1].as_dict()["faces"][0]
 
 
 @pytest.mark.parametrize(
@@ -58,6 +72,10 @@ def line(**changes: Any) -> str:
         pytest.param(" " * 2**22 + line(), "line 1: .*longer than 4,194,304 bytes", id="a line without end"),
         pytest.param(line(frame="<script>"), "line 1: .*whole number", id="frame"),
         pytest.param(line(faces=[{"id": 1}]), "line 1: not a frame", id="face"),
+        pytest.param(line(faces=[{**FACE, "angle": "5"}]), "line 1: .*expected an angle", id="an angle in quotes"),
+        pytest.param(line(faces=[{**FACE, "angle": True}]), "line 1: .*expected an angle", id="an angle that is true"),
+        pytest.param(line(faces=[{**FACE, "angle": 181}]), "line 1: .*expected an angle", id="an angle beyond the circle"),
+        pytest.param(line(faces=[{**FACE, "angle": float("nan")}]), "line 1: .*expected an angle", id="an angle of NaN"),
         pytest.param("[" * 100_000, "line 1: not a frame", id="deep"),
     ],
 )

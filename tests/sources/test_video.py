@@ -22,7 +22,7 @@ import pytest
 from emodetect.errors import SourceError
 from emodetect.media.media_file import MediaFile
 from emodetect.media.playlists import allow_playlists
-from emodetect.media.probe import clip_facts
+from emodetect.media.probe import ClipProbe
 from emodetect.report.pictures import CopyError, frames_at, picture_size, playable_copy
 from emodetect.sources.video import Aside, ClipPart, VideoFile, _Clock
 from emodetect.types import Frame, Image
@@ -147,6 +147,15 @@ def test_the_delay_of_an_encoder_is_no_later_start(tmp_path: Path, suffix: str) 
     with VideoFile(with_sound(gray_clip(tmp_path / "clip.mp4", 30), tmp_path / f"sound{suffix}")) as video:
         timestamps = [frame.timestamp for frame in video]
     np.testing.assert_allclose(timestamps, np.arange(30) / 25, atol=4e-3)
+
+
+def test_pictures_before_time_zero_begin_with_the_file(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    whole, cut = with_sound(gray_clip(tmp_path / "clip.mp4", 60), tmp_path / "whole.mp4"), tmp_path / "cut.mkv"
+    ffmpeg("-ss", "0.5", "-i", whole, "-c", "copy", "-avoid_negative_ts", "disabled", cut)
+    with VideoFile(cut) as video:
+        timestamps = [frame.timestamp for frame in video]
+    np.testing.assert_allclose(timestamps, np.arange(60) / 25, atol=0.04)
+    assert "begins before time 0" in caplog.text
 
 
 def test_a_stream_that_is_cut_anywhere_starts_with_the_first_picture_that_can_be_shown(tmp_path: Path) -> None:
@@ -572,13 +581,13 @@ def test_all_eight_display_matrices(tmp_path: Path, matrix: list[int], suffix: s
     if suffix == ".mp4":
         with VideoFile(path) as video:
             written = write_clip(tmp_path / "out.mp4", [frame.image for frame in video])
-        with MediaFile(written) as file:
-            assert clip_facts(file).matrix == (65536, 0, 0, 0, 65536, 0, 0, 0, 1 << 30)
+        with MediaFile(written) as file, ClipProbe(file) as probe:
+            assert probe.facts().matrix == (65536, 0, 0, 0, 65536, 0, 0, 0, 1 << 30)
         copy = tmp_path / "copy.mp4"
         copy.write_bytes(playable_copy(path, 0, 1, 10**6))
-        with VideoFile(copy) as video, MediaFile(copy) as file:
+        with VideoFile(copy) as video, MediaFile(copy) as file, ClipProbe(file) as probe:
             assert near(next(iter(video)).image, expected)
-            assert clip_facts(file).matrix == (65536, 0, 0, 0, 65536, 0, 0, 0, 1 << 30)
+            assert probe.facts().matrix == (65536, 0, 0, 0, 65536, 0, 0, 0, 1 << 30)
 
 
 def test_other_angles_are_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -746,7 +755,7 @@ def test_colors_that_cannot_be_converted_are_an_error(tmp_path: Path, moving_cli
     """OpenCV gives black pictures, without a word: of YCgCo, BT.2020 with constant luminance, and ICtCp."""
     path = tmp_path / "a.mp4"
     ffmpeg("-i", moving_clip.path, "-c", "copy", "-bsf:v", f"h264_metadata=matrix_coefficients={number}", path)
-    with pytest.raises(SourceError, match="its colors are of a kind that cannot be converted"):
+    with pytest.raises(SourceError, match="its colors cannot be converted"):
         VideoFile(path)
 
 

@@ -41,6 +41,10 @@ _MOST_NAMES, _LONGEST_NAME = 10, 60
 _BY_METADATA: Origin = "metadata"
 _BY_OPTION: Origin = "option"
 
+_DEPENDENCE = 0.2
+"""How far the scores of a face may change with the other faces, as a share of the range of all scores. A network in 8 bits whose
+steps depend on the whole batch is off by some percent."""
+
 
 class _Layout(NamedTuple):
     """How an input is laid out.
@@ -306,6 +310,8 @@ class ModelFileBackend(EmotionBackend):
             try:
                 output, names = self._choose_output(takes, pictures)
                 values = self._run(takes, pictures, names)
+                if layout.batch not in (0, 1):
+                    self._check_independence(values, self._run(takes, pictures[:1], names))
             except ModelError:
                 raise
             except Exception as error:  # ONNX Runtime and TensorFlow raise what they like
@@ -316,6 +322,17 @@ class ModelFileBackend(EmotionBackend):
             return size, output, dict(zip(names, values, strict=True))
         assert failure is not None
         raise failure
+
+    def _check_independence(self, values: Sequence[npt.NDArray[np.float32]], alone: Sequence[npt.NDArray[np.float32]]) -> None:
+        """See that the scores of the first picture are the same without the others.
+
+        Raises:
+            ModelError: they are not.
+        """
+        for together, single in zip(values, alone, strict=True):
+            if not np.allclose(together[:1], single, atol=_DEPENDENCE * max(float(np.ptp(together)), 1e-6)):
+                cause = "such as by a softmax over the batch, or in training mode"
+                raise ModelError(f"{self._path}: its scores of a face depend on the other faces of a batch, {cause}")
 
     def _choose_output(self, takes: FaceInput, pictures: Sequence[Image]) -> tuple[Finding[str], list[str]]:
         """The output to read, and the names of all that belong to it: several for their mean.

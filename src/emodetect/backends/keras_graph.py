@@ -36,6 +36,13 @@ _MULTIPLY = {"Multiply", "multiply", "mul", "scalar_mul"}
 _ADD = {"Add", "add", "bias_add"}
 _SUBTRACT = {"Subtract", "subtract", "sub"}
 
+_BEND = {
+    "Arctan", "Cos", "Exp", "Expm1", "Log", "Log10", "Log1p", "Log2", "Mod", "Power", "Reciprocal", "Sigmoid", "Sign", "Sin",
+    "Softplus", "Softsign", "Sqrt", "Square", "Tanh", "atan", "cos", "exp", "expm1", "floormod", "log", "log1p", "pow",
+    "reciprocal", "rsqrt", "sigmoid", "sign", "sin", "softplus", "softsign", "sqrt", "square", "tanh",
+}  # fmt: skip
+"""What makes numbers that do not lie as the pixels did. So do activations other than ReLU, and to divide by the pixels."""
+
 _SHAPES_ONLY = {
     "Reshape",
     "Flatten",
@@ -168,7 +175,7 @@ def _follow(graph: Any, tensor: Any, so_far: Affine, after: list[tuple[Any, Any]
         elif _kind(node.layer) in _SUM and so_far.scale.size == 3:
             changed = so_far.summed()
         else:
-            yield so_far
+            yield so_far.bent(_in_words(node.layer)) if _bends(node) else so_far
             continue
         for output in node.outputs:
             yield from _follow(graph, output, changed, after, depth + 1)
@@ -178,6 +185,13 @@ def _kind(layer: Any) -> str:
     """What a layer is: its class, or the last part of the TensorFlow operator's name that it calls."""
     symbol = getattr(layer, "symbol", None)
     return symbol.rpartition(".")[2] if isinstance(symbol, str) else type(layer).__name__
+
+
+def _bends(node: _Node) -> bool:
+    """Whether a layer computes something else of the pixels than ``x * scale + offset``, without having learned it."""
+    kind = _kind(node.layer)
+    # A constant that is divided by the pixels is no step; pixels divided by another part of the network have two inputs.
+    return kind in _BEND or kind == "Activation" or (kind in _DIVIDE and len(node.inputs) == 1)
 
 
 def _keeps_range(node: _Node) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,10 @@ class OnnxNetwork(Network):
         self.path = path
         self._session = open_session(path)
         self.metadata = model_metadata(self._session, path)
-        self.class_names = class_names(self._session.get_modelmeta().custom_metadata_map)
+        entries = dict(self._session.get_modelmeta().custom_metadata_map)
+        if any(output.type.startswith("seq(map(string") for output in self._session.get_outputs()):
+            entries.setdefault("classes", json.dumps(self._graph.map_keys()))
+        self.class_names = class_names(entries)
         inputs = self._session.get_inputs()
         if len(inputs) != 1 or inputs[0].type not in _TYPES:
             found = ", ".join(f"{i.name} {i.type} {i.shape}" for i in inputs) or "none"
@@ -64,7 +68,7 @@ class OnnxNetwork(Network):
 
     @override
     def run(self, batch: npt.NDArray[Any], outputs: Sequence[str]) -> list[npt.NDArray[Any]]:
-        found = zip(outputs, map(np.asarray, self._session.run(list(outputs), {self.input_name: batch})), strict=True)
+        found = zip(outputs, map(_as_array, self._session.run(list(outputs), {self.input_name: batch})), strict=True)
         steps = ((values, self._quantized.get(name)) for name, values in found)
         return [values if step is None else (values - step[1]) * step[0] for values, step in steps]
 
@@ -83,6 +87,12 @@ class OnnxNetwork(Network):
     @functools.cached_property
     def _graph(self) -> OnnxGraph:
         return OnnxGraph(self.path)
+
+
+def _as_array(values: Any) -> npt.NDArray[Any]:
+    """An output; where there is a map for each face, as of scikit-learn's models, its values in the order of the keys."""
+    is_maps = isinstance(values, list) and values and isinstance(values[0], dict)
+    return np.asarray([[row[key] for key in sorted(row)] for row in values] if is_maps else values)
 
 
 def _as_shape(sizes: Sequence[int | str | None]) -> Shape:

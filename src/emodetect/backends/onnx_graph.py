@@ -29,6 +29,12 @@ _KEEP_RANGE = {
 _BOUNDS = {"Max", "Min"}
 """Operators that keep the range beside constants."""
 
+_BEND = {
+    "Acos", "Acosh", "Asin", "Asinh", "Atan", "Atanh", "Cos", "Cosh", "Erf", "Exp", "HardSigmoid", "Log", "Mod", "Not", "Pow",
+    "Reciprocal", "Sigmoid", "Sign", "Sin", "Sinh", "Softplus", "Softsign", "Sqrt", "Tan", "Tanh",
+}  # fmt: skip
+"""Operators after which numbers do not lie as the pixels did."""
+
 _SHAPES_ONLY = {"Identity", "Cast", "Dropout", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose"}
 """Operators that change no value."""
 
@@ -80,6 +86,11 @@ class OnnxGraph:
         if step is None:
             return OwnScaling("QuantizeLinear", None)
         return quantized_input(*(float(step[0][0] * (byte - step[1][0])) for byte in (step[2], step[2] + 255)))
+
+    def map_keys(self) -> list[str]:
+        """The names by which the last operator ``ZipMap`` of scikit-learn maps its scores, in their order."""
+        names = [a.strings for node in self._makers.values() if node.op_type == "ZipMap" for a in node.attribute if a.strings]
+        return sorted(name.decode(errors="replace") for name in names[-1]) if names else []
 
     def quantized(self, name: str) -> tuple[FloatArray, FloatArray, int] | None:
         """Scale, zero point and lowest number of a value in 8 bits; None where it is none, or is not quantized as a whole."""
@@ -140,8 +151,9 @@ class OnnxGraph:
             yield so_far
         for node in users if depth <= _DEEPEST else ():
             step = self._step(node, name)
+            layer = f"{node.op_type}{f' ({node.name})' if node.name else ''}"
             if step is not None:
-                changed = so_far.then(*step, f"{node.op_type}{f' ({node.name})' if node.name else ''}")
+                changed = so_far.then(*step, layer)
             elif self._keeps_range(node, name):
                 changed = so_far
             elif node.op_type == "ReduceSum" and so_far.scale.size == 3:
@@ -149,11 +161,16 @@ class OnnxGraph:
             elif node.op_type == "Shape":  # tells sizes, not pixels
                 continue
             else:
-                yield so_far
+                yield so_far.bent(layer) if self._bends(node, name) else so_far
                 continue
             for output in node.output:
                 if output in self._users or output in self._outputs:
                     yield from self._follow(output, changed, depth + 1)
+
+    def _bends(self, node: Any, name: str) -> bool:
+        """Whether a node computes something else of the pixels than ``x * scale + offset``, without having learned it."""
+        divides_by = node.op_type == "Div" and node.input[1] == name and self._constant(node.input[0]) is not None
+        return divides_by or node.op_type in _BEND
 
     def _keeps_range(self, node: Any, name: str) -> bool:
         kind = node.op_type

@@ -46,6 +46,11 @@ class Affine:
             return self
         return Affine(self.scale * factor, self.offset * factor + term, (*self.layers, layer), self)
 
+    def bent(self, layer: str) -> Affine:
+        """This, and after it a layer that does other arithmetic, such as a power; no range can be read from it."""
+        unknown = np.full(1, np.nan)
+        return Affine(unknown, unknown, (*self.layers, layer))
+
     def summed(self) -> Affine:
         """This, and after it the sum over the channels: with weights before it, what makes colors gray."""
         total = replace(self, scale=self.scale.sum(keepdims=True), offset=self.offset.sum(keepdims=True))

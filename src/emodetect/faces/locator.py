@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from emodetect.errors import UsageError
+from emodetect.faces.alignment import aligned_crop
 from emodetect.faces.boxes import crop, intersection_over_union
 from emodetect.faces.detector import ColorDetector, GrayDetector, MinFace
 from emodetect.faces.region import Region
@@ -31,8 +32,7 @@ class Sighting:
 
     def moved(self, x: int, y: int) -> Sighting:
         """The same in a picture that has so many pixels more on the left and at the top."""
-        faces = (replace(face, box=face.box.moved(x, y)) for face in self.faces)
-        return Sighting(tuple(faces), tuple(box.moved(x, y) for box in self.seen))
+        return Sighting(tuple(face.moved(x, y) for face in self.faces), tuple(box.moved(x, y) for box in self.seen))
 
 
 class FaceLocator:
@@ -146,8 +146,9 @@ class FaceLocator:
             detections = _verified(frame.image, detections, places, self._verifier)
             watch.lap("verify")
         if tracker is None:
-            boxes = sorted((detection.box for detection in detections), key=lambda box: (box.x, box.y))
-            return Sighting(tuple(Face(box, number) for number, box in enumerate(boxes, start=1)), found)
+            ordered = sorted(detections, key=lambda detection: (detection.box.x, detection.box.y))
+            faces = tuple(Face(one.box, number, one.landmarks) for number, one in enumerate(ordered, start=1))
+            return Sighting(faces, found)
         faces = tracker.update(detections, frame.timestamp, (width, height))
         watch.lap("track")
         return Sighting(faces, (*found, *_boxes(tracker.places(frame.timestamp))))
@@ -162,6 +163,6 @@ def _verified(image: Image, detections: Sequence[Detection], places: Sequence[Pl
     shown = [place.box for place in places if place.standing in (Standing.SEEN, Standing.MISSED)]
     overlaps = intersection_over_union([found.box for found in detections], shown)
     unknown = [found for found, row in zip(detections, overlaps, strict=True) if not (row >= SAME_FACE).any()]
-    answers = verifier.are_faces([crop(image, found.box) for found in unknown])
+    answers = verifier.are_faces([aligned_crop(image, found) for found in unknown])
     refused = {found.box for found, is_face in zip(unknown, answers, strict=True) if not is_face}
     return [found for found in detections if found.box not in refused]

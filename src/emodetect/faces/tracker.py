@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from enum import Enum, auto
 
 import numpy as np
+import numpy.typing as npt
 
 from emodetect.faces.boxes import intersection_over_smaller, intersection_over_union
 from emodetect.types import Box, Detection, Face
@@ -60,7 +61,8 @@ class Place:
 
 @dataclass
 class Track:
-    """One face over time: its center x, y and size when it was last seen, pixels, and the center's speed, pixels a second."""
+    """One face over time: its center x, y, size and landmarks when it was last seen, pixels, and the center's speed, pixels a
+    second."""
 
     x: float
     y: float
@@ -71,6 +73,7 @@ class Track:
     number: int | None = None
     speed_x: float = 0.0
     speed_y: float = 0.0
+    landmarks: npt.NDArray[np.float32] | None = None
 
     @classmethod
     def of(cls, box: Box, seen: float, evidence: float = 0, number: int | None = None) -> Track:
@@ -87,6 +90,13 @@ class Track:
         x, y = self.center(timestamp)
         return Box(round(x - self.width / 2), round(y - self.height / 2), round(self.width), round(self.height))
 
+    def landmarks_at(self, timestamp: float) -> npt.NDArray[np.float32] | None:
+        """The landmarks, moved on with the center."""
+        if self.landmarks is None:
+            return None
+        x, y = self.center(timestamp)
+        return self.landmarks + np.asarray((x - self.x, y - self.y), np.float32)
+
 
 @dataclass(frozen=True)
 class Outlook:
@@ -101,7 +111,11 @@ class Outlook:
             timestamp: seconds; for a while faces move on as they did, then they stay.
             size: width and height of the picture; boxes are clipped to it.
         """
-        faces = [Face(track.box(timestamp).clipped(*size), track.number) for track in self._tracks if track.number is not None]
+        faces = [
+            Face(track.box(timestamp).clipped(*size), track.number, track.landmarks_at(timestamp))
+            for track in self._tracks
+            if track.number is not None
+        ]
         return tuple(sorted((f for f in faces if f.box.width and f.box.height), key=lambda face: face.track_id))
 
 
@@ -215,14 +229,19 @@ class FaceTracker:
         return bool((intersection_over_smaller(known, [detection.box]) > _INSIDE).any())
 
     def _start(self, detection: Detection, timestamp: float) -> None:
-        self._tracks.append(Track.of(detection.box, timestamp, detection.confidence))
+        track = Track.of(detection.box, timestamp, detection.confidence)
+        self._tracks.append(replace(track, landmarks=detection.landmarks))
 
     def _move(self, track: Track, detection: Detection, timestamp: float) -> None:
         elapsed = max(0.0, timestamp - track.seen)
         position = 1 - math.exp(-elapsed / self._settle_position)
         speed = 1 - math.exp(-elapsed / self._settle_speed)
         size = 1 - math.exp(-elapsed / self._settle_size)
-        box = detection.box
+        box, landmarks = detection.box, track.landmarks_at(timestamp)
+        if landmarks is not None and detection.landmarks is not None:
+            track.landmarks = landmarks + np.float32(position) * (detection.landmarks - landmarks)
+        else:
+            track.landmarks = detection.landmarks
         x, y = track.center(timestamp)
         x += position * (box.x + box.width / 2 - x)
         y += position * (box.y + box.height / 2 - y)

@@ -10,12 +10,15 @@ import subprocess
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from types import TracebackType
+
+from typing_extensions import Self
 
 from emodetect.errors import SourceError
 from emodetect.media.ffmpeg import ffmpeg_program
 from emodetect.media.media_file import MediaFile
 from emodetect.system.assumptions import warn_once
-from emodetect.system.child_processes import kill_child, run_child, start_child
+from emodetect.system.child_processes import finish_child, kill_child, run_child, start_child
 
 _SECONDS = 60.0
 """Seconds that FFmpeg may take to find the first picture or sound. It usually takes 0.1 s."""
@@ -45,6 +48,9 @@ _CUT = {"h264", "hevc"}
 
 _CORRUPT, _LEFT_OUT = 2, 4
 """Flags of FFmpeg's for the pictures in a file: one that is damaged, and one that is to be decoded but not shown."""
+
+_PRIMING = 0.1
+"""Seconds for which sound may begin before time 0 since its codec needs that; AAC, Opus and MP3 need up to 0.05 s."""
 
 _ODD_RATE = "17"
 """A frame rate that no file has. If FFmpeg reports it, it only repeats the rate that it was told to assume."""
@@ -82,49 +88,100 @@ class ClipFacts:
     is_swapped: bool = False
 
 
-def clip_facts(file: MediaFile) -> ClipFacts:
-    """Probe a clip with FFmpeg, and select the track that players would show.
+class ClipProbe:
+    """FFmpeg at work on a clip, in child processes, while this process does something else.
+
+    Args:
+        file: the clip, a regular file.
 
     Raises:
         OutputError: FFmpeg cannot be used.
     """
-    found = _first_picture(file)
-    if found is None:
-        return ClipFacts()
-    tracks = _tracks(found, "Video")
-    file.video_track = _usual_track(file, tracks, "video")
-    if file.video_track:
-        found = _first_picture(file) or found
-    messages = found.stderr.decode(errors="replace")
-    if tracks and _HDR.search(tracks[file.video_track]):
-        warn_once(f"{file.path}: is an HDR clip, which is read without tone mapping: darker and flatter than players show it")
-    codec = "" if not tracks else tracks[file.video_track].split(maxsplit=1)[0].rstrip(",")
-    is_convertible = "Impossible to convert between the formats" not in messages
-    kind = re.search(r"^Input #0, ([\w,]+), from ", messages, re.MULTILINE)
-    # Both are absolute, since FFmpeg would count those of a transport stream from the start of the selected tracks.
-    begin = re.search(r"^  Duration: .* start: (-?[\d.]+)", messages, re.MULTILINE)  # not in files without times
-    first = _picture_time(messages)
-    start = None if first is None else first - (float(begin[1]) if begin else 0.0)
-    is_untimed = kind is not None and kind[1] in _UNTIMED
-    rate = None
-    if is_untimed:
-        again = _first_picture(file, "-framerate", _ODD_RATE)
-        said = again and re.search(rb"\bframe_rate: (\d+)/(\d+)", again.stderr)
-        if said and int(said[2]) and said[0] != f"frame_rate: {_ODD_RATE}/1".encode():
-            rate = Fraction(int(said[1]), int(said[2]))
-    shown = re.search(r"\] n: *0 .* s:(\d+)x(\d+) ", messages)
-    return ClipFacts(
-        start, _matrix(found.stdout), is_untimed, rate or None, is_convertible, _INTERLACED.search(messages) is not None,
-        codec, not tracks or any(not _is_cover(track) for track in tracks),
-        (int(shown[1]), int(shown[2])) if shown else None, codec in _CUT and _is_cut_left(file),
-        bool(tracks) and _SWAPPED.search(tracks[file.video_track]) is not None,
-    )  # fmt: skip
 
+    def __init__(self, file: MediaFile) -> None:
+        self._file = file
+        self._picture, self._headers = _start_picture(file), _start_headers(file)
+        self._sizes: SizeWatch | None = SizeWatch(file)
 
-def _is_cut_left(file: MediaFile) -> bool:
-    headers = ["-c", "copy", "-bsf:v", "trace_headers", "-frames:v", "1", "-f", "null", "-"]
-    found = _run(file, [], *file.map_video(), *headers, seconds=_SECONDS)
-    return found is not None and re.search(rb" (?:frame_crop|conf_win)_left_offset .* = [1-9]", found.stderr) is not None
+    def facts(self) -> ClipFacts:
+        """Wait for what FFmpeg reports, and select the track that players would show.
+
+        Raises:
+            OutputError: FFmpeg cannot be used.
+        """
+        file, found = self._file, self._picture.result()
+        if found is None:
+            return ClipFacts()
+        tracks = _tracks(found, "Video")
+        file.video_track = _usual_track(file, tracks, "video")
+        if file.video_track:
+            self._headers.close()
+            self._picture, self._headers = _start_picture(file), _start_headers(file)
+            found = self._picture.result() or found
+        messages = found.stderr.decode(errors="replace")
+        if tracks and _HDR.search(tracks[file.video_track]):
+            what = "is an HDR clip, which is read without tone mapping: darker and flatter than players show it"
+            warn_once(f"{file.path}: {what}")
+        codec = "" if not tracks else tracks[file.video_track].split(maxsplit=1)[0].rstrip(",")
+        is_convertible = "Impossible to convert between the formats" not in messages
+        kind = re.search(r"^Input #0, ([\w,]+), from ", messages, re.MULTILINE)
+        # Both are absolute, since FFmpeg would count those of a transport stream from the start of the selected tracks.
+        begin = re.search(r"^  Duration: .* start: (-?[\d.]+)", messages, re.MULTILINE)  # not in files without times
+        first = _picture_time(messages)
+        begins = float(begin[1]) if begin else 0.0
+        if first == 0 and begins < -_PRIMING:  # FFmpeg has no times before 0 for pictures, and then says 0
+            warn_once(f"{file.path}: begins before time 0 and gives its first pictures no times; they are taken to begin with it")
+            begins = 0.0
+        start = None if first is None else first - begins
+        is_untimed = kind is not None and kind[1] in _UNTIMED
+        rate = None
+        if is_untimed:
+            again = _start_picture(file, "-framerate", _ODD_RATE).result()
+            said = again and re.search(rb"\bframe_rate: (\d+)/(\d+)", again.stderr)
+            if said and int(said[2]) and said[0] != f"frame_rate: {_ODD_RATE}/1".encode():
+                rate = Fraction(int(said[1]), int(said[2]))
+        shown = re.search(r"\] n: *0 .* s:(\d+)x(\d+) ", messages)
+        return ClipFacts(
+            start, _matrix(found.stdout), is_untimed, rate or None, is_convertible, _INTERLACED.search(messages) is not None,
+            codec, not tracks or any(not _is_cover(track) for track in tracks),
+            (int(shown[1]), int(shown[2])) if shown else None, codec in _CUT and self._is_cut_left(),
+            bool(tracks) and _SWAPPED.search(tracks[file.video_track]) is not None,
+        )  # fmt: skip
+
+    def sizes(self, codec: str, step: float | None) -> SizeWatch:
+        """The look ahead for pictures of another size, which is the caller's to close.
+
+        Args:
+            codec: FFmpeg's name of the video codec.
+            step: duration of each picture, seconds, if the file has no times.
+
+        Raises:
+            OutputError: FFmpeg cannot be used.
+        """
+        sizes, self._sizes = self._sizes, None
+        if sizes is not None and not self._file.video_track and codec in _RESIZED_AT_KEYS and step is None:
+            return sizes
+        if sizes is not None:
+            sizes.close()
+        return SizeWatch(self._file, keys_only=codec in _RESIZED_AT_KEYS and step is None, step=step)
+
+    def _is_cut_left(self) -> bool:
+        found = self._headers.result()
+        return found is not None and re.search(rb" (?:frame_crop|conf_win)_left_offset .* = [1-9]", found.stderr) is not None
+
+    def close(self) -> None:
+        """End the processes that are still at work; may be called twice."""
+        self._picture.close()
+        self._headers.close()
+        if self._sizes is not None:
+            self._sizes.close()
+            self._sizes = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
 
 
 def _tracks(found: subprocess.CompletedProcess[bytes], kind: str) -> list[str]:
@@ -153,7 +210,7 @@ class SizeWatch:
 
     Args:
         file: the clip.
-        codec: FFmpeg's name of its video codec.
+        keys_only: whether to look at keyframes only, since the others have their size.
         step: duration of each picture, seconds, if the file has no times.
 
     Attributes:
@@ -164,11 +221,11 @@ class SizeWatch:
         OutputError: FFmpeg cannot be used.
     """
 
-    def __init__(self, file: MediaFile, codec: str, step: float | None) -> None:
+    def __init__(self, file: MediaFile, *, keys_only: bool = True, step: float | None = None) -> None:
         self.first = self.other = ""
         self._path = file.path
         self._step, self._place, self._time = step, 0.0, math.nan
-        keys = ["-skip_frame", "nokey"] if codec in _RESIZED_AT_KEYS and step is None else []
+        keys = ["-skip_frame", "nokey"] if keys_only else []
         options = ["-vf", "showinfo=checksum=0,scale=16:16", "-fps_mode", "passthrough", "-f", "null", "-"]
         command = _command(file, ["-copyts", "-noautorotate", *keys], *file.map_video(), *options)
         self._process: subprocess.Popen[bytes] | None = None
@@ -231,7 +288,7 @@ def first_sound(file: MediaFile) -> float | None:
     begin = re.search(rb"^  Duration: .* start: (-?[\d.]+)", found.stderr, re.MULTILINE)  # not in files without times, as WAV
     start = float(begin[1]) if begin else 0.0
     # If the sound starts hours after the pictures, FFmpeg takes the start of the sound for that of the file.
-    if start > 0 and (picture := _first_picture(file)) is not None:
+    if start > 0 and (picture := _start_picture(file).result()) is not None:
         time = _picture_time(picture.stderr.decode(errors="replace"))
         start = start if time is None else min(start, time)
     return int(first[1]) * int(unit[1]) / int(unit[2]) - start
@@ -277,18 +334,22 @@ def is_playlist(path: Path) -> bool:
     return found is not None and b"Format not on whitelist" in found.stderr
 
 
-def _first_picture(file: MediaFile, *options: str) -> subprocess.CompletedProcess[bytes] | None:
+def _start_picture(file: MediaFile, *options: str) -> _Probing:
     """Decode the first picture, reduced to a few pixels, into a QuickTime file, whose header has the display matrix.
 
     FFmpeg reads the matrix from many containers, but prints only an angle.
     """
-    return _run(
+    return _Probing(
         file, ["-copyts", "-noautorotate", *options],
         *file.map_video(), "-frames:v", "1", "-fps_mode", "passthrough",
         "-vf", "showinfo=checksum=0,setpts=0,scale=16:16,format=rgb24", "-c:v", "rawvideo",
         "-f", "mov", "-movflags", "empty_moov", "-",
-        seconds=_SECONDS,
     )  # fmt: skip
+
+
+def _start_headers(file: MediaFile) -> _Probing:
+    """Print the headers of the first picture, where the codec is one whose headers FFmpeg can print."""
+    return _Probing(file, [], *file.map_video(), "-c", "copy", "-bsf:v", "trace_headers", "-frames:v", "1", "-f", "null", "-")
 
 
 def _matrix(film: bytes) -> tuple[int, ...] | None:
@@ -298,6 +359,30 @@ def _matrix(film: bytes) -> tuple[int, ...] | None:
         return None
     begin = place + (56 if film[place + 4] else 44)  # in version 1 of the box, times are longer
     return struct.unpack_from(">9i", film, begin) if len(film) >= begin + 36 else None
+
+
+class _Probing:
+    """FFmpeg, started on a file."""
+
+    def __init__(self, file: MediaFile, options: list[str], *output: str) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        pipe = subprocess.PIPE
+        with contextlib.suppress(OSError):
+            self._process = start_child(_command(file, options, *output), stdout=pipe, stderr=pipe, descriptors=file.descriptors)
+
+    def result(self) -> subprocess.CompletedProcess[bytes] | None:
+        """Wait for its end; None if it cannot be run or takes too long."""
+        process, self._process = self._process, None
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return None if process is None else finish_child(process, _SECONDS)
+        return None
+
+    def close(self) -> None:
+        """End it, if its result was not asked for; may be called twice."""
+        if self._process is not None:
+            kill_child(self._process)
+            self._process.communicate()
+            self._process = None
 
 
 def _run(

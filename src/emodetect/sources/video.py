@@ -24,7 +24,7 @@ from emodetect.media.media_file import MediaFile
 from emodetect.media.orientation import Orientation
 from emodetect.media.pixel_limit import check_pixels
 from emodetect.media.playlists import allows_playlists
-from emodetect.media.probe import ClipFacts, SizeWatch, clip_facts, is_playlist, is_whole
+from emodetect.media.probe import ClipFacts, ClipProbe, SizeWatch, is_playlist, is_whole
 from emodetect.sources.frozen import FrozenWatch
 from emodetect.system.assumptions import warn_once
 from emodetect.system.child_processes import kill_child, start_child
@@ -172,11 +172,23 @@ class VideoFile:
             raise
 
     def _open(self) -> None:
-        path = self.path
         try:
             ffmpeg_program()
         except OutputError as error:
-            raise SourceError(f"{path}: cannot be read: {error}") from error
+            raise SourceError(f"{self.path}: cannot be read: {error}") from error
+        if not self.file.is_regular:
+            self._open_capture()
+            self._read_facts(self._facts_of_pipe())
+            return
+        with ClipProbe(self.file) as probe:  # which works while OpenCV opens the file
+            self._open_capture()
+            facts = probe.facts()
+            self._read_facts(facts)
+            self._sizes = probe.sizes(facts.codec, 1 / self.frames_per_second if facts.is_untimed else None)
+
+    def _open_capture(self) -> None:
+        """Open the file with OpenCV, and read its first picture."""
+        path = self.path
         # A pipe may keep us waiting for long, and everything that others say would be lost.
         with quiet_native_output() if self.file.is_regular else nullcontext(), self.file.for_opencv() as address:
             self._capture = cv2.VideoCapture(address, cv2.CAP_FFMPEG, _NO_TIME_LIMITS)
@@ -192,9 +204,11 @@ class VideoFile:
             raise SourceError(f"{path}: not a video that can be read, or without frames{meant}", hint=hint)
         if self.file.is_photo:  # of which FFmpeg may show one tile
             raise SourceError(f"{path}: is a photo (HEIC or AVIF), not a video; 'emodetect image' reads photos")
-        facts = clip_facts(self.file) if self.file.is_regular else self._facts_of_pipe()
+
+    def _read_facts(self, facts: ClipFacts) -> None:
+        """Set what the pictures are like, and take them from FFmpeg itself if OpenCV misreads them."""
         if not facts.is_convertible:
-            raise SourceError(f"{path}: its colors are of a kind that cannot be converted; convert it to YUV with BT.709 first")
+            raise SourceError(f"{self.path}: its colors cannot be converted; convert the clip to YUV with BT.709 first")
         self.is_untimed = facts.is_untimed
         self._knows_rate = not facts.is_untimed or facts.rate is not None
         rate = float(facts.rate or 0 if facts.is_untimed else self._capture.get(cv2.CAP_PROP_FPS))
@@ -202,7 +216,7 @@ class VideoFile:
         self.frame_count = max(0, int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT)))
         self._filters = "yadif=deint=interlaced," if facts.is_interlaced else ""
         if not facts.has_pictures:
-            raise SourceError(f"{path}: holds a cover picture, but no video")
+            raise SourceError(f"{self.path}: holds a cover picture, but no video")
         stored = np.asarray(self._first[1]).shape[1::-1]
         # Of interlaced pictures, OpenCV's own FFmpeg gives black, or what was in memory; it knows the first track only, and not
         # all ways to cut pictures and to store them.
@@ -212,10 +226,8 @@ class VideoFile:
         self.orientation, self.is_turned_oddly = self._find_orientation(facts.matrix)
         height, width = np.asarray(self._first[1]).shape[:2]
         self.size = _shown_size(*self.orientation.size(width, height), self._pixel_shape())
-        check_pixels(path, *self.size)
+        check_pixels(self.path, *self.size)
         self._start = self._find_start(facts)
-        if self.file.is_regular:
-            self._sizes = SizeWatch(self.file, facts.codec, 1 / self.frames_per_second if facts.is_untimed else None)
 
     def _facts_of_pipe(self) -> ClipFacts:
         """What is known of a clip that can be read only once."""
@@ -344,7 +356,7 @@ class VideoFile:
         margin = self._aside.margin if self._aside else 0.0
         while ok and time < self._part.end + margin:
             if time >= self._part.start - margin:
-                if self._sizes is not None and self._sizes.changes_by(max(passed, index / self.frames_per_second)):
+                if index and self._sizes is not None and self._sizes.changes_by(max(passed, index / self.frames_per_second)):
                     self._fit(index)
                 is_inside = self._part.start <= time < self._part.end
                 is_wanted = is_inside and reached % self._part.every == 0

@@ -99,15 +99,29 @@ def run_child(
         OSError: it cannot be run.
         subprocess.TimeoutExpired: it takes longer.
     """
-    with start_child(
+    process = start_child(
         command, stdout=subprocess.PIPE, stderr=stderr, descriptors=descriptors, env=env, last_signal=last_signal
-    ) as process:
+    )
+    return finish_child(process, seconds)
+
+
+def finish_child(process: subprocess.Popen[bytes], seconds: float | None = None) -> subprocess.CompletedProcess[bytes]:
+    """Wait for the end of a child and capture its outputs.
+
+    Args:
+        process: the child.
+        seconds: time limit, after which it is killed together with its children.
+
+    Raises:
+        subprocess.TimeoutExpired: it takes longer.
+    """
+    with process:
         try:
             output, messages = process.communicate(timeout=seconds)
         except BaseException:
             kill_child(process)
             raise
-    return subprocess.CompletedProcess(command, process.returncode, output, messages)
+    return subprocess.CompletedProcess(process.args, process.returncode, output, messages)
 
 
 def kill_child(process: subprocess.Popen[bytes]) -> None:

@@ -182,6 +182,9 @@ class _Run:
             height, width = frame.image.shape[:2]
             detail(f"{path}: {width}x{height} pixels")
             result = self.pipeline.analyze(frame, name=str(path))
+        for reading in result.readings:
+            if reading.turned_away:
+                detail(f"{path}: face {reading.track_id} is uncertain: turned too far to the side to be read")
         self.read += 1
         self.results.add(image_as_dict(str(path), (width, height), result.readings))
         if not result.readings:
@@ -204,7 +207,8 @@ class _Run:
         from emodetect.media.image_file import write_picture
 
         if path in self.targets:
-            write_picture(draw(shown, result.readings, style=self.style), self.targets[path], overwrite=self.overwrite)
+            drawn = draw(shown, result.readings, seen=result.seen, style=self.style)
+            write_picture(drawn, self.targets[path], overwrite=self.overwrite)
 
 
 @contextlib.contextmanager
