@@ -84,7 +84,7 @@ class Service:
     async def analyze(self, request: Request, backend: str | None = None, detector: str | None = None) -> Response:
         """Read the emotions off the faces in photos.
 
-        The answer is that of `emodetect image --format json`: an array with an object per photo. A photo that cannot be read has
+        The answer is what `emodetect image` prints as JSON: an array with an object per photo. A photo that cannot be read has
         an error there; where none can be read, the status is 422.
         """
         choice = self._chosen(backend, detector)
@@ -120,7 +120,7 @@ class Service:
         return JSONResponse(self._jobs.get(number).as_dict())
 
     async def job_result(self, number: str) -> Response:
-        """The result of a clip's analysis: the lines of `emodetect video --log FILE.jsonl`."""
+        """The result of a clip's analysis: the lines that `emodetect video` logs as JSON."""
         job = self._jobs.get(number)
         if job.error is not None:
             return refused(422, job.error)

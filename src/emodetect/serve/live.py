@@ -23,6 +23,8 @@ from emodetect.types import Frame, FrameResult
 BOUNDARY = "frame"
 """What parts the pictures of ``/v1/live.mjpg``."""
 
+_DELIMITER = f"{2 * '-'}{BOUNDARY}"
+
 _QUALITY = 80
 """Of the JPEG pictures, 0 to 100."""
 
@@ -203,5 +205,5 @@ async def as_pictures(frames: Newest[LiveFrame], *, annotated: bool) -> AsyncIte
     while (frame := await frames.take()) is not None:
         picture = await asyncio.to_thread(frame.picture, annotated=annotated)
         record = frame.as_dict()
-        head = f"--{BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(picture)}\r\nX-Frame: {record['frame']}\r\n\r\n"
+        head = f"{_DELIMITER}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(picture)}\r\nX-Frame: {record['frame']}\r\n\r\n"
         yield head.encode() + picture + b"\r\n"
