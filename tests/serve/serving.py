@@ -15,6 +15,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from emodetect.serve.run import SourceSettings, serving
 from emodetect.serve.security import SUBPROTOCOL
+from emodetect.serve.server import Certificate
 from emodetect.settings.serve import ServedPipelines, ServerSettings
 
 TIMEOUT = 60.0
@@ -101,9 +102,14 @@ def answer_of(connection: ClientConnection) -> dict[str, Any]:
 
 
 @contextmanager
-def served(settings: ServerSettings | None = None, source: SourceSettings | None = None, **limits: Any) -> Iterator[Client]:
+def served(
+    settings: ServerSettings | None = None,
+    source: SourceSettings | None = None,
+    certificate: Certificate | None = None,
+    **limits: Any,
+) -> Iterator[Client]:
     """A server at a free port, for the time of a block."""
     said: list[str] = []
     settings = settings or ServerSettings(**({"port": 0} | limits))
-    with serving(settings, ServedPipelines(), source=source, report=said.append) as server:
+    with serving(settings, ServedPipelines(), source=source, certificate=certificate, report=said.append) as server:
         yield Client(int(server.address.rpartition(":")[2]), said)

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import base64
+import http.client
 import os
+import shutil
 import socket
+import ssl
 import struct
+import subprocess
 import time
 import zlib
 from collections.abc import Iterator
@@ -13,10 +17,12 @@ from pathlib import Path
 
 import pytest
 from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
 
 from emodetect.errors import UsageError
 from emodetect.serve import limits, protocols
 from emodetect.serve.security import PUBLIC, SUBPROTOCOL, TOKEN_PREFIX, tokens_of
+from emodetect.serve.server import Certificate, ServerError
 from emodetect.settings.serve import ServerSettings
 from tests.builders import PHOTO
 from tests.serve.serving import TIMEOUT, TOKEN, Client, answer_of, served
@@ -455,3 +461,49 @@ def test_pages_are_sent_once_and_then_asked_about(client: Client) -> None:
     assert first.headers["cache-control"] == "no-cache"
     again = client.get("/", If_None_Match=first.headers["etag"])
     assert (again.status, again.body) == (304, b"")
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
+    """A certificate for 127.0.0.1 that nobody has signed."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("there is no openssl to make a certificate with")
+    folder = tmp_path_factory.mktemp("certificate")
+    made = Certificate(folder / "certificate.pem", folder / "key.pem")
+    command = [
+        openssl,
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:prime256v1",
+        "-nodes",
+        "-subj",
+        "/CN=localhost",
+    ]
+    command += ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(made.key), "-out", str(made.certificate)]
+    subprocess.run(command, check=True, capture_output=True, timeout=TIMEOUT)
+    return made
+
+
+def test_with_a_certificate_everything_is_encrypted(certificate: Certificate) -> None:
+    trusted = ssl.create_default_context(cafile=str(certificate.certificate))
+    with served(certificate=certificate) as client:
+        connection = http.client.HTTPSConnection("127.0.0.1", client.port, timeout=TIMEOUT, context=trusted)
+        connection.request("POST", "/v1/analyze", PHOTO.read_bytes(), {"Origin": f"https://127.0.0.1:{client.port}"})
+        assert connection.getresponse().status == 200
+        connection.close()
+        with connect(f"wss://127.0.0.1:{client.port}/v1/stream", ssl=trusted, compression=None) as stream:
+            stream.send(PHOTO.read_bytes())
+            assert len(answer_of(stream)["faces"]) == 1
+        with pytest.raises((OSError, http.client.HTTPException)):
+            client.get("/v1/health")
+
+
+def test_a_certificate_that_cannot_be_used_is_one_line(certificate: Certificate, tmp_path: Path) -> None:
+    (tmp_path / "none.pem").write_text("nothing")
+    for wrong in (Certificate(tmp_path / "none.pem", certificate.key), Certificate(tmp_path / "missing.pem", certificate.key)):
+        with pytest.raises(ServerError, match="the certificate or its key cannot be used"), served(certificate=wrong):
+            pass

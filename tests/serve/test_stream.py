@@ -280,3 +280,27 @@ def test_clients_do_not_share_their_faces(client: Client, moving_clip: MovingCli
     finally:
         for context, _ in connections:
             context.__exit__(None, None, None)
+
+
+def test_an_error_inside_ends_no_stream(
+    client: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    from emodetect.serve import engine
+
+    decode = engine.decoded
+    failing = {"next": ValueError("a bug")}
+
+    def faulty(content: bytes) -> Image:
+        if error := failing.pop("next", None):
+            raise error
+        return decode(content)
+
+    monkeypatch.setattr(engine, "decoded", faulty)
+    with client.stream() as connection, caplog.at_level("CRITICAL", "emodetect"):
+        connection.send(JPEG)
+        assert answer_of(connection)["error"] == "an internal error"
+        failing["next"] = MemoryError()  # type: ignore[assignment]
+        connection.send(JPEG)
+        assert answer_of(connection)["error"] == "there is not enough memory for it"
+        connection.send(JPEG)
+        assert len(answer_of(connection)["faces"]) == 1

@@ -15,11 +15,12 @@ from functools import partial
 from importlib.util import find_spec
 from typing import TypeVar
 
+import cv2
 from PIL import Image as PillowImage
 
 from emodetect.backends.base import EmotionBackend
 from emodetect.backends.registry import RESERVED, BackendSettings, plugins
-from emodetect.errors import EmodetectError, SourceError, UsageError
+from emodetect.errors import SourceError, UsageError
 from emodetect.faces.detectors import DETECTORS
 from emodetect.pipeline import EmotionPipeline, build_pipeline
 from emodetect.serve.metrics import Metrics
@@ -186,8 +187,9 @@ class Engine:
         """Count a picture and its time."""
         start = time.perf_counter()
         try:
-            yield
-        except (EmodetectError, ValueError):
+            with _enough_memory():
+                yield
+        except Exception:
             self._metrics.frames_failed.inc()
             raise
         self._metrics.frames_read.inc()
@@ -286,6 +288,19 @@ def check_frame(content: bytes, most_pixels: int) -> None:
         raise SourceError("expected a frame as JPEG, WebP or PNG") from error
     if width * height > most_pixels:
         raise SourceError(f"announces more than {most_pixels} pixels; send smaller frames")
+
+
+@contextmanager
+def _enough_memory() -> Iterator[None]:
+    """Too little memory for one picture is an error of this picture."""
+    try:
+        yield
+    except MemoryError:
+        raise SourceError("there is not enough memory for it") from None
+    except cv2.error as error:
+        if error.code != cv2.Error.StsNoMem:
+            raise
+        raise SourceError("there is not enough memory for it") from None
 
 
 def _offers(own: BackendSettings) -> dict[str, BackendSettings]:

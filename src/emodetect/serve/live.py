@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -13,12 +14,14 @@ from typing import Any
 import cv2
 
 from emodetect.drawing import overlay
-from emodetect.errors import EmodetectError
+from emodetect.errors import EmodetectError, first_line
 from emodetect.pipeline import EmotionPipeline
 from emodetect.serve.metrics import Metrics
 from emodetect.serve.newest import Newest
 from emodetect.sources.camera import LiveCapture, LiveSource
 from emodetect.types import Frame, FrameResult
+
+_log = logging.getLogger(__name__)
 
 BOUNDARY = "frame"
 """What parts the pictures of ``/v1/live.mjpg``."""
@@ -154,6 +157,8 @@ class LiveFeed:
             state = "stopped" if self._stopping.is_set() else "ended"
         except EmodetectError as error:
             self._report(self._say(error))
+        except Exception as error:  # a viewer must learn that nothing more comes
+            _log.error("the source: an internal error (%s)", first_line(error), exc_info=error)
         finally:
             self.state = state
             self._in_loop(self._end)

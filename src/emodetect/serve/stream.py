@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import math
 import time
 from collections.abc import Callable
@@ -13,10 +14,12 @@ from typing import Any
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from emodetect.errors import EmodetectError
+from emodetect.errors import EmodetectError, first_line
 from emodetect.serve.engine import Choice, Stream
 from emodetect.serve.metrics import Metrics
 from emodetect.serve.newest import Newest
+
+_log = logging.getLogger(__name__)
 
 IDLE_SECONDS = 600.0
 """How long a client may send nothing before its place is given to others."""
@@ -170,5 +173,8 @@ class Session:
             result, (width, height) = await self._stream.read(frame.content, frame.number, frame.timestamp, self._most_pixels)
         except EmodetectError as error:
             return {"frame": frame.number, "error": self._say(error)}
+        except Exception as error:  # of a detector or backend; the other clients go on, and so does this one
+            _log.error("a frame of a stream: an internal error (%s)", first_line(error), exc_info=error)
+            return {"frame": frame.number, "error": "an internal error"}
         self._last = frame.timestamp
         return result.as_dict() | {"width": width, "height": height}
