@@ -17,6 +17,7 @@ _COMMANDS = {
     "image": ("emodetect.cli.commands.image:image", "Read the emotions off the faces in photos."),
     "video": ("emodetect.cli.commands.video:video", "Read the emotions off every frame of a clip."),
     "batch": ("emodetect.cli.commands.batch:batch", "Read many photos and clips: resumable, in parallel."),
+    "serve": ("emodetect.cli.commands.serve:serve", "Serve a page and an interface for other programs."),
     "report": ("emodetect.cli.commands.report:report", "Make a page of a clip's log, for a browser."),
     "summarize": ("emodetect.cli.commands.summarize:summarize", "Make one table of many logs, for statistics."),
     "bench": ("emodetect.cli.commands.bench:bench", "Measure how fast this machine is."),

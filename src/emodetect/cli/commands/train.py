@@ -80,7 +80,7 @@ _GO_WITH_RESUME = {"--arch", "--epochs", "--output", "--show-attention", "--over
 @click.option("--show-attention", type=OUTPUT, metavar="FILE",
               help="Draw faces beside what deep-emotion's spatial transformer makes of them.")  # fmt: skip
 @overwrite_option
-@max_pixels_option
+@max_pixels_option()
 @common_options
 def train(
     data: Path | None, folder_labels: LabelNames | None, votes: Path | None, negatives: Path | None, teachers: tuple[Path, ...],
