@@ -17,7 +17,7 @@ from emodetect.emotions.smoother import ScoreSmoother
 from emodetect.faces.alignment import aligned_crop
 from emodetect.faces.detectors import create_detector
 from emodetect.faces.locator import FaceLocator, Sighting
-from emodetect.faces.search import SCAN_EVERY
+from emodetect.faces.schedule import SCAN_EVERY
 from emodetect.faces.verifier import EmbeddedVerifier
 from emodetect.queues.prefetch import ahead
 from emodetect.settings.pipeline import PipelineSettings

@@ -317,9 +317,8 @@ def test_the_face_of_a_clip_has_one_number_and_is_where_it_is(moving_clip: Movin
     detector, tracker = HaarDetector(min_face=MinFace(0.15, relative=True)), FaceTracker()
     capture = cv2.VideoCapture(str(moving_clip.path))
     for index, box in enumerate(moving_clip.boxes):
-        _, image = capture.read()
-        gray = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
-        [face] = tracker.update(detector.detect(gray), index / moving_clip.frames_per_second, moving_clip.size)
+        image = np.asarray(capture.read()[1], np.uint8)
+        [face] = tracker.update(detector.detect(image), index / moving_clip.frames_per_second, moving_clip.size)
         assert face.track_id == 1
         assert intersection_over_union([face.box], [box])[0, 0] > 0.7
 
