@@ -220,6 +220,13 @@ def place_face(background: Image, center: tuple[float, float], side: float) -> t
     return picture, Box(left, top, round(side), round(side))
 
 
+def as_network(face: Box) -> Box:
+    """The box that the network draws of the photo's face where a cascade draws this one."""
+    scale = face.width / PHOTO_FACE.width
+    x, y = face.x + scale * (NETWORK_FACE.x - PHOTO_FACE.x), face.y + scale * (NETWORK_FACE.y - PHOTO_FACE.y)
+    return Box(round(x), round(y), round(scale * NETWORK_FACE.width), round(scale * NETWORK_FACE.height))
+
+
 def write_moving_clip(path: Path, frame_count: int = 75, frames_per_second: float = 25.0) -> MovingClip:
     """A clip of 640x360 in which the photo's face wanders from left to right, comes nearer and goes away again."""
     size = 640, 360

@@ -29,6 +29,7 @@ from tests.builders import (
     PHOTO,
     FakeBackend,
     MovingClip,
+    as_network,
     make_background,
     make_frame,
     make_image,
@@ -132,7 +133,7 @@ def test_stream_gives_every_frame_with_its_result(moving_clip: MovingClip, fake:
         assert (result.index, result.timestamp) == (frame.index, frame.timestamp)
         [reading] = result.readings
         assert reading.track_id == 1
-        assert intersection_over_union([reading.box], [box])[0, 0] > 0.5
+        assert intersection_over_union([reading.box], [as_network(box)])[0, 0] > 0.6
     assert [backend.closed for backend in fake] == [1]
 
 

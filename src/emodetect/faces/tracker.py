@@ -76,7 +76,8 @@ class Place:
 class Track:
     """One face over time: its center x, y, size and landmarks, pixels, and the center's speed, pixels a second.
 
-    It was seen last at the time ``seen``; its place holds for the time ``at``, later than that where another face covers it.
+    It was seen last at the time ``seen``, at ``seen_x`` and ``seen_y``; its center holds for the time ``at``, later where
+    another face covers it.
     """
 
     x: float
@@ -90,9 +91,11 @@ class Track:
     speed_y: float = 0.0
     landmarks: npt.NDArray[np.float32] | None = None
     at: float = field(init=False)
+    seen_x: float = field(init=False)
+    seen_y: float = field(init=False)
 
     def __post_init__(self) -> None:
-        self.at = self.seen
+        self.at, self.seen_x, self.seen_y = self.seen, self.x, self.y
 
     @classmethod
     def of(cls, box: Box, seen: float, evidence: float = 0, number: int | None = None) -> Track:
@@ -106,7 +109,13 @@ class Track:
 
     def box(self, timestamp: float) -> Box:
         """The box round it there, whole pixels."""
-        x, y = self.center(timestamp)
+        return self._box(*self.center(timestamp))
+
+    def last_box(self) -> Box:
+        """The box round it where it was seen last."""
+        return self._box(self.seen_x, self.seen_y)
+
+    def _box(self, x: float, y: float) -> Box:
         return Box(round(x - self.width / 2), round(y - self.height / 2), round(self.width), round(self.height))
 
     def landmarks_at(self, timestamp: float) -> npt.NDArray[np.float32] | None:
@@ -233,7 +242,8 @@ class FaceTracker:
     def _match(self, detections: Sequence[Detection], timestamp: float) -> set[int]:
         """Move the known faces to the detections that are theirs; returns the indices of these."""
         boxes, places = [one.box for one in detections], [track.box(timestamp) for track in self._tracks]
-        overlap, near = intersection_over_union(places, boxes), _nearness(places, boxes)
+        overlap = intersection_over_union(places, boxes)
+        near = np.maximum(_nearness(places, boxes), _nearness([track.last_box() for track in self._tracks], boxes))
         known = np.asarray([track.number is not None for track in self._tracks], bool)[:, np.newaxis]
         gone = np.asarray([timestamp - track.seen > self._hold for track in self._tracks], bool)[:, np.newaxis]
         # Pairs that are not the same face count nothing; a known face has the first claim on a box, so that a passing
@@ -298,7 +308,7 @@ class FaceTracker:
         track.width += size * (box.width - track.width)
         track.height += size * (box.height - track.height)
         track.evidence += detection.confidence
-        track.seen = track.at = timestamp
+        track.seen, track.at, track.seen_x, track.seen_y = timestamp, timestamp, track.x, track.y
 
     def _is_alive(self, track: Track, timestamp: float) -> bool:
         if track.number is None:
