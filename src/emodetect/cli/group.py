@@ -17,6 +17,7 @@ _COMMANDS = {
     "image": ("emodetect.cli.commands.image:image", "Read the emotions off the faces in photos."),
     "video": ("emodetect.cli.commands.video:video", "Read the emotions off every frame of a clip."),
     "report": ("emodetect.cli.commands.report:report", "Make a page of a clip's log, for a browser."),
+    "summarize": ("emodetect.cli.commands.summarize:summarize", "Make one table of many logs, for statistics."),
     "bench": ("emodetect.cli.commands.bench:bench", "Measure how fast this machine is."),
     "train": ("emodetect.cli.commands.train:train", "Train a network on labeled faces."),
     "evaluate": ("emodetect.cli.commands.evaluate:evaluate", "Judge models on labeled face crops."),
