@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from emodetect.faces.boxes import crop
-from emodetect.types import Detection, Face, Image
+from emodetect.types import Box, Detection, Face, Image
 
 RIGHT_EYE, LEFT_EYE, NOSE = range(3)
 """Rows of the landmarks; mouth and ears follow."""
@@ -25,6 +25,13 @@ _FRAMING = np.asarray([0.322 + 0.393j, 0.664 + 0.389j, 0.498 + 0.765j, 0.148 + 0
 _TURNED = 0.8
 """How far the nose of a face may lie from the middle of its eyes, along the line through them, in distances of the eyes: at 0.5
 it is before an eye. From 0.8 on 69% of the answers agree with the annotators, up to 0.2 90%."""
+
+_SIDE, _DOWN, _MIDDLE = 1.027, 0.043, 0.007 - 0.027j
+"""The crop by the box: its side, in sides of the box; how much lower the network's own box lies, in the same unit; and where the
+middle of the crop is from there, x + yi in sides of the crop along its axes."""
+
+_AGREE = 1.4
+"""How many times larger or smaller than by the landmarks a crop by the box may be."""
 
 _LARGEST = 2
 """Side of the largest crop, in sides of the picture."""
@@ -48,20 +55,34 @@ class Similarity:
 
 
 def aligned_crop(image: Image, face: Detection | Face) -> Image:
-    """Crop a face as a backend takes it: upright and in FER-2013's framing by its landmarks, or else its box.
+    """Crop a face as a backend takes it: turned upright and in FER-2013's framing.
+
+    The landmarks tell how the face is turned. Place and size are those of the box, which is found more exactly than each of the
+    landmarks, as long as the box is square and agrees with them: the border of the picture may have cut it.
 
     Args:
         image: uint8 (height, width, 3) BGR.
         face: its box lies inside the picture; its landmarks may reach out of it.
 
     Returns:
-        uint8 (side, side, 3), where the pixels beyond the picture repeat its border; without usable landmarks the box,
+        uint8 (side, side, 3), where the pixels beyond the picture repeat its border; without usable landmarks the box itself,
         uint8 (height, width, 3), which is a view.
     """
     similarity = fit(face.landmarks)
     if similarity is None or similarity.side > _LARGEST * max(image.shape[:2]):
         return crop(image, face.box)
+    similarity = _by_box(face.box, similarity)
     return upright(image, similarity, max(1, round(similarity.side)), cv2.BORDER_REPLICATE)
+
+
+def _by_box(box: Box, similarity: Similarity) -> Similarity:
+    """The crop with the place and size of the box, if that is whole and agrees."""
+    side = _SIDE * box.width
+    if box.width != box.height or not 1 / _AGREE < side / similarity.side < _AGREE:
+        return similarity
+    turn = side * similarity.turn / similarity.side
+    middle = complex(box.x + box.width / 2, box.y + (0.5 + _DOWN) * box.height) + turn * _MIDDLE
+    return Similarity(turn, middle - turn * (0.5 + 0.5j))
 
 
 def upright(image: Image, similarity: Similarity, side: int, border: int) -> Image:
