@@ -91,7 +91,7 @@ class OnlyRed(FaceVerifier):
         self.asked = 0
 
     @override
-    def are_faces(self, crops: Sequence[Image]) -> npt.NDArray[np.bool_]:
+    def are_faces(self, crops: Sequence[Image], doubtful: Sequence[bool] = ()) -> npt.NDArray[np.bool_]:
         self.asked += len(crops)
         return np.asarray([bool((crop == (0, 0, 255)).all()) for crop in crops], bool)
 
