@@ -39,7 +39,7 @@ def test_what_the_verifier_refuses_is_no_face() -> None:
 
 @pytest.mark.parametrize(
     ("confidence", "has_landmarks", "expected"),
-    [(0.8, True, True), (0.9, True, False), (2.0, True, False), (0.5, False, False), (2.0, False, False)],
+    [(0.9, True, True), (0.95, True, False), (2.0, True, False), (0.5, False, False), (2.0, False, False)],
 )
 def test_what_the_network_is_not_sure_of_is_verified_strictly(confidence: float, has_landmarks: bool, expected: bool) -> None:
     class Asked(OnlyBlue):
