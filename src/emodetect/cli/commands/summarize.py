@@ -62,11 +62,12 @@ def summarize(
     from emodetect.summary.table import COLUMNS, TableSettings
 
     output_format = _format(output_format, output)
-    check_outputs([(output, ()), (plot, PICTURE_SUFFIXES)], overwrite=overwrite)
     describe_settings()
+    logs, errors = find_logs(inputs, lambda text: note(f"emodetect: {text}"))
+    also_read = [(log, "read by this command") for log in logs]
+    check_outputs([(output, ()), (plot, PICTURE_SUFFIXES)], overwrite=overwrite, also_read=also_read)
     with about("participants"):
         table = Participants(participants, COLUMNS) if participants else None
-    logs, errors = find_logs(inputs, lambda text: note(f"emodetect: {text}"))
     figure = None
     if plot is not None:
         from emodetect.summary.figure import ShareFigure
@@ -211,7 +212,7 @@ class _Run:
         if self._lacking:
             seconds = LEAST_BLOCKS * self.settings.block
             lack = f"{counted(len(self._lacking), 'person', 'people')} without confidence intervals: seen for under {seconds:g} s"
-            note(f"emodetect: {lack}, ten blocks of --block")
+            note(f"emodetect: {lack}, {LEAST_BLOCKS} blocks of --block")
 
 
 def _lacks_interval(row: Row) -> bool:
