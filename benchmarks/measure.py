@@ -28,7 +28,7 @@ from emodetect.faces.boxes import intersection_over_union
 from emodetect.faces.detector import MinFace
 from emodetect.faces.haar import HaarDetector
 from emodetect.faces.locator import FaceLocator
-from emodetect.faces.search import SCAN_EVERY
+from emodetect.faces.schedule import SCAN_EVERY
 from emodetect.faces.tracker import FaceTracker
 from emodetect.sources.video import VideoFile
 from emodetect.system.environment import prepare_own_process

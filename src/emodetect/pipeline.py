@@ -14,10 +14,10 @@ from typing_extensions import Self
 from emodetect.backends.base import EmotionBackend
 from emodetect.emotions.scorer import EmotionScorer, readings
 from emodetect.emotions.smoother import ScoreSmoother
-from emodetect.faces.boxes import crop
+from emodetect.faces.alignment import aligned_crop
 from emodetect.faces.detectors import create_detector
 from emodetect.faces.locator import FaceLocator, Sighting
-from emodetect.faces.search import SCAN_EVERY
+from emodetect.faces.schedule import SCAN_EVERY
 from emodetect.faces.verifier import EmbeddedVerifier
 from emodetect.queues.prefetch import ahead
 from emodetect.settings.pipeline import PipelineSettings
@@ -158,7 +158,7 @@ class EmotionPipeline:
 
     def _read(self, found: _Located, name: str | None = None) -> FrameResult:
         frame, faces, watch = found.frame, found.sighting.faces, Stopwatch()
-        crops = [crop(frame.image, face.box) for face in faces]
+        crops = [aligned_crop(frame.image, face) for face in faces]
         watch.lap("crop")
         name = name or f"frame {frame.index}"
         scores = self.scorer.score(crops, faces, frame.timestamp, frame=name, watch=watch)

@@ -9,6 +9,7 @@ import pytest
 
 from emodetect.faces.blazeface import BlazeFaceDetector, decode, suppress
 from emodetect.faces.boxes import intersection_over_union
+from emodetect.faces.combined import CombinedDetector
 from emodetect.faces.detector import DetectorSettings, MinFace
 from emodetect.faces.detectors import create_detector
 from emodetect.faces.haar import HaarDetector
@@ -123,4 +124,5 @@ def test_threads_share_a_detector(photo: Image) -> None:
 
 def test_detectors_by_name() -> None:
     assert isinstance(create_detector(DetectorSettings("blazeface", min_face=SMALL)), BlazeFaceDetector)
-    assert isinstance(create_detector(DetectorSettings()), HaarDetector)
+    assert isinstance(create_detector(DetectorSettings("haar")), HaarDetector)
+    assert isinstance(create_detector(DetectorSettings()), CombinedDetector)

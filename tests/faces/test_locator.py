@@ -1,20 +1,18 @@
 from __future__ import annotations
 
-import numpy as np
-import numpy.typing as npt
 from typing_extensions import override
 
 from emodetect.faces.locator import FaceLocator
 from emodetect.faces.tracker import FaceTracker
-from emodetect.types import Box, Detection, Face
+from emodetect.types import Box, Detection, Face, Image
 from tests.builders import make_frame, make_image
 from tests.faces.scripted import BLUE, RED, OnlyBlue, Scripted, two_colors
 
 
-def test_the_detector_gets_the_gray_picture() -> None:
+def test_the_detector_gets_the_picture_in_color() -> None:
     detector = Scripted()
     FaceLocator(detector).locate(make_frame(make_image(64, 48)))
-    assert detector.shapes == [(48, 64)]
+    assert detector.shapes == [(48, 64, 3)]
 
 
 def test_locate_follows_faces_of_a_frame_to_the_picture_of_its_size() -> None:
@@ -42,10 +40,11 @@ def test_a_face_that_is_followed_is_not_verified_again() -> None:
 
 def test_a_false_face_is_verified_whenever_it_is_found() -> None:
     verifier = OnlyBlue()
-    locator = FaceLocator(Scripted(RED), verifier=verifier, tracker=FaceTracker())
+    detector = Scripted(RED)
+    locator = FaceLocator(detector, verifier=verifier, tracker=FaceTracker())
     for index in range(20):
         assert locator.locate(make_frame(two_colors(), index, index / 25)).faces == ()
-    assert verifier.asked == locator.full_scans > 1
+    assert verifier.asked == len(detector.shapes) > 1
 
 
 def test_what_is_refused_or_not_believed_yet_is_still_a_place_that_may_hold_a_face() -> None:
@@ -73,9 +72,9 @@ def test_every_frame_can_be_scanned_so_that_no_face_is_found_late() -> None:
         scans = 0
 
         @override
-        def detect(self, gray: npt.NDArray[np.uint8]) -> list[Detection]:
+        def detect(self, image: Image) -> list[Detection]:
             self.scans += 1
-            return super().detect(gray)
+            return super().detect(image)
 
     detector = Counting(BLUE)
     locator = FaceLocator(detector, tracker=FaceTracker(), scan_every=0)

@@ -1,17 +1,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import cv2
 import numpy as np
 import pytest
 
+from emodetect.faces.alignment import roll
 from emodetect.faces.boxes import intersection_over_union
 from emodetect.faces.detector import MinFace
 from emodetect.faces.haar import HaarDetector
 from emodetect.faces.tracker import FaceTracker, Standing
 from emodetect.types import Box, Detection, Face
-from tests.builders import MovingClip, make_detection
+from tests.builders import MovingClip, make_detection, make_landmarks
 
 SIZE = 640, 360
 RATES = [10, 25, 60]
@@ -315,9 +317,8 @@ def test_the_face_of_a_clip_has_one_number_and_is_where_it_is(moving_clip: Movin
     detector, tracker = HaarDetector(min_face=MinFace(0.15, relative=True)), FaceTracker()
     capture = cv2.VideoCapture(str(moving_clip.path))
     for index, box in enumerate(moving_clip.boxes):
-        _, image = capture.read()
-        gray = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
-        [face] = tracker.update(detector.detect(gray), index / moving_clip.frames_per_second, moving_clip.size)
+        image = np.asarray(capture.read()[1], np.uint8)
+        [face] = tracker.update(detector.detect(image), index / moving_clip.frames_per_second, moving_clip.size)
         assert face.track_id == 1
         assert intersection_over_union([face.box], [box])[0, 0] > 0.7
 
@@ -353,3 +354,39 @@ def test_an_outlook_holds_the_faces_that_are_shown_and_keeps_them() -> None:
     tracker.update([make_detection(100)], 0.0, SIZE)
     assert len(tracker.outlook(0.2).faces(5.0, SIZE)) == 1  # nobody has looked since; it has not gone
     assert tracker.outlook(0.3).faces(0.3, SIZE) == ()
+
+
+def found_at(x: float, angle: float = 0.0) -> Detection:
+    return Detection(Box(round(x) - 40, 60, 80, 80), 2.0, make_landmarks(x, 100, 80, angle))
+
+
+def test_landmarks_follow_the_face_through_frames_in_which_nobody_looks() -> None:
+    tracker = FaceTracker()
+    for index in range(10):
+        tracker.update([found_at(100 + 8 * index)], index / 25, SIZE)
+    for index in (10, 11, 12):
+        [face] = tracker.faces(index / 25, SIZE)
+        assert face.landmarks is not None
+        assert face.landmarks.dtype == np.float32
+        assert np.abs(face.landmarks - make_landmarks(100 + 8 * index, 100, 80)).max() < 3
+    [later] = tracker.outlook(0.36).faces(0.48, SIZE)
+    assert later.landmarks is not None
+    assert face.landmarks is not None
+    assert np.abs(later.landmarks - face.landmarks).max() < 1e-3
+
+
+def test_landmarks_turn_with_the_head() -> None:
+    tracker = FaceTracker()
+    for index in range(10):
+        [face] = tracker.update([found_at(100, 4 * index)], index / 25, SIZE)
+    assert roll(face.landmarks) == pytest.approx(36, abs=1)
+
+
+def test_a_face_that_is_seen_without_landmarks_has_none_and_gets_them_again() -> None:
+    tracker = FaceTracker()
+    tracker.update([found_at(100)], 0.0, SIZE)
+    [face] = tracker.update([replace(found_at(100), landmarks=None)], 0.04, SIZE)
+    assert face.landmarks is None
+    [face] = tracker.update([found_at(100, 20)], 0.08, SIZE)
+    assert face.track_id == 1
+    assert roll(face.landmarks) == pytest.approx(20, abs=0.1)

@@ -3,8 +3,6 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
 from typing_extensions import override
 
 from emodetect.faces.detector import MinFace
@@ -15,7 +13,7 @@ from emodetect.live.session import LiveOutputs, LiveSession
 from emodetect.live.view import View
 from emodetect.sinks.recorder import Recorder
 from emodetect.sources.camera import LiveCapture, LiveSource
-from emodetect.types import Detection
+from emodetect.types import Detection, Image
 from tests.builders import FakeBackend, MovingClip
 from tests.cli.test_anonymize import count_faces
 from tests.cli.test_video import read_video
@@ -27,9 +25,9 @@ class SlowDetector(HaarDetector):
     """Takes as long as on a machine that has other things to do."""
 
     @override
-    def detect(self, gray: npt.NDArray[np.uint8]) -> list[Detection]:
+    def detect(self, image: Image) -> list[Detection]:
         time.sleep(0.4)
-        return super().detect(gray)
+        return super().detect(image)
 
 
 def test_no_face_is_saved_before_it_was_looked_for(moving_clip: MovingClip, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,8 @@ def results() -> list[FrameResult]:
     return [
         make_result(index=4, timestamp=0.16),
         make_result(
-            make_reading(Box(1, 2, 3, 4), 7, Emotion.FEAR, 0.4, uncertain=True), FaceReading(Box(5, 6, 7, 8), 9, None),
+            replace(make_reading(Box(1, 2, 3, 4), 7, Emotion.FEAR, 0.4, uncertain=True), angle=-12.5),
+            FaceReading(Box(5, 6, 7, 8), 9, None),
             index=5, timestamp=0.2,
         ),
     ]  # fmt: skip
@@ -36,8 +38,20 @@ def test_what_was_written_is_read_again(tmp_path: Path, name: str) -> None:
     assert [result.as_dict() for result in read_log(written(tmp_path / name))] == [r.as_dict() for r in results()]
 
 
+def test_a_log_of_an_older_version_has_no_angles(tmp_path: Path) -> None:
+    record = results()[1].as_dict()
+    for face in record["faces"]:
+        del face["angle"]
+    (tmp_path / "log.jsonl").write_text(json.dumps(record) + "\n")
+    [result] = read_log(tmp_path / "log.jsonl")
+    assert [reading.angle for reading in result.readings] == [None, None]
+
+
 def line(**changes: Any) -> str:
     return json.dumps({**results()[1].as_dict(), **changes}) + "\n"
+
+
+FACE: dict[str, Any] = results()[1].as_dict()["faces"][0]
 
 
 @pytest.mark.parametrize(
@@ -62,6 +76,10 @@ def line(**changes: Any) -> str:
         pytest.param(" " * 2**22 + line(), "line 1: .*longer than 4,194,304 bytes", id="a line without end"),
         pytest.param(line(frame="<script>"), "line 1: .*whole number", id="frame"),
         pytest.param(line(faces=[{"id": 1}]), "line 1: not a frame", id="face"),
+        pytest.param(line(faces=[{**FACE, "angle": "5"}]), "line 1: .*expected an angle", id="an angle in quotes"),
+        pytest.param(line(faces=[{**FACE, "angle": True}]), "line 1: .*expected an angle", id="an angle that is true"),
+        pytest.param(line(faces=[{**FACE, "angle": 181}]), "line 1: .*expected an angle", id="an angle beyond the circle"),
+        pytest.param(line(faces=[{**FACE, "angle": float("nan")}]), "line 1: .*expected an angle", id="an angle of NaN"),
         pytest.param("[" * 100_000, "line 1: not a frame", id="deep"),
     ],
 )
@@ -125,18 +143,18 @@ class TestCsv:
             pytest.param("{}\n", "first line lacks", id="json"),
             pytest.param("frame,time\n", "first line lacks angry, disgust, fear", id="columns"),
             pytest.param("{header}\n", "holds no frame", id="header"),
-            pytest.param("{header}\n1,0.1\n", "line 2: .*expected 17 cells, got 2", id="cells"),
+            pytest.param("{header}\n1,0.1\n", "line 2: .*expected 18 cells, got 2", id="cells"),
             pytest.param("{header}\n1,x{rest}\n", "line 2: .*could not convert", id="time"),
             pytest.param("{header}\n1.5,0.1{rest}\n", "line 2: .*whole number", id="frame"),
             pytest.param("{header}\n1,nan{rest}\n", "line 2: .*number of seconds", id="no time"),
             pytest.param("{header}\n1,0.1{rest}\n2,0.1{rest}\n", "line 3: .*not after", id="time stands still"),
-            pytest.param("{header}\n1,0.1,1,0,0,9,9,sad,1,perhaps,0,0,0,0,1,0,0\n", "line 2: .*true or false", id="truth"),
-            pytest.param("{header}\n1,0.1,1,0,0,9,9,sad,1,true,0,0,0,0,7,0,0\n", "line 2: .*sum to 1", id="scores"),
+            pytest.param("{header}\n1,0.1,1,0,0,9,9,sad,1,perhaps,0,0,0,0,1,0,0,\n", "line 2: .*true or false", id="truth"),
+            pytest.param("{header}\n1,0.1,1,0,0,9,9,sad,1,true,0,0,0,0,7,0,0,\n", "line 2: .*sum to 1", id="scores"),
         ],
     )
     def test_what_is_no_log_is_an_error_that_names_the_line(self, tmp_path: Path, text: str, message: str) -> None:
         path = tmp_path / "log.csv"
-        path.write_text(text.replace("{header}", ",".join(CSV_COLUMNS)).replace("{rest}", 15 * ","))
+        path.write_text(text.replace("{header}", ",".join(CSV_COLUMNS)).replace("{rest}", 16 * ","))
         with pytest.raises(SourceError, match=message):
             list(read_log(path))
 
@@ -161,14 +179,14 @@ class TestCsv:
         path = written(tmp_path / "log.csv", *frames)
         assert len(list(read_log(path))) == 9
         assert caplog.messages == []
-        older = [line for line in path.read_text().splitlines(keepends=True) if 15 * "," not in line]
+        older = [line for line in path.read_text().splitlines(keepends=True) if 16 * "," not in line]
         path.write_text("".join(older))
 
         assert [result.index for result in read_log(path)] == [0, 1, 5, 6, 7, 8]
         assert ["as in CSV logs of older versions" in message for message in caplog.messages] == [True]
 
     def test_a_log_of_photos_is_no_clip(self, tmp_path: Path) -> None:
-        (tmp_path / "log.csv").write_text(as_csv([PHOTO_CSV_COLUMNS, ["a.jpg", 0, 0.0, *[""] * 15]]))
+        (tmp_path / "log.csv").write_text(as_csv([PHOTO_CSV_COLUMNS, ["a.jpg", 0, 0.0, *[""] * 16]]))
         with pytest.raises(SourceError, match="summarize reads those"):
             list(read_log(tmp_path / "log.csv"))
 

@@ -47,7 +47,8 @@ class Copies:
 
         shown = self._without_faces(frame, result)
         if photo in self.targets:
-            write_picture(draw(shown, result.readings, style=self.style), self.targets[photo], overwrite=self.overwrite)
+            drawn = draw(shown, result.readings, seen=result.seen, style=self.style)
+            write_picture(drawn, self.targets[photo], overwrite=self.overwrite)
         return shown
 
     def _without_faces(self, frame: Frame, result: FrameResult) -> Image:

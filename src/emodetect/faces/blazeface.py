@@ -146,7 +146,7 @@ class BlazeFaceDetector:
         reduced = np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR), np.uint8)
         scales = np.asarray((part.shape[1] / size[0], part.shape[0] / size[1]), np.float32)
         found = self._ask(reduced, (size[0] - SIDE) // 2, (size[1] - SIDE) // 2, scales)
-        return [_moved(detection, left, top) for detection in found]
+        return [detection.moved(left, top) for detection in found]
 
     def _ask(self, picture: Image, left: int, top: int, scale: _Numbers) -> list[Detection]:
         """Faces in a tile of a reduced picture, which may reach out of it, in pixels of the picture at this scale (x, y)."""
@@ -227,8 +227,3 @@ def _starts(length: int) -> list[int]:
         return [(length - SIDE) // 2]
     count = math.ceil((length - SIDE) / (SIDE * (1 - _OVERLAP))) + 1
     return [round(start) for start in np.linspace(0, length - SIDE, count)]
-
-
-def _moved(detection: Detection, x: int, y: int) -> Detection:
-    landmarks = None if detection.landmarks is None else detection.landmarks + np.asarray((x, y), np.float32)
-    return replace(detection, box=detection.box.moved(x, y), landmarks=landmarks)

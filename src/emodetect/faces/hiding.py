@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import threading
 
-import cv2
-import numpy as np
-
 from emodetect.faces.blazeface import BlazeFaceDetector
 from emodetect.faces.detector import WINDOW, MinFace
 from emodetect.faces.haar import HaarDetector
@@ -33,7 +30,6 @@ class HiddenFaces:
         """The places that the result has, and those that it leaves out."""
         with self._lock:
             if self._last[0] is not frame.image:  # several outputs hide the same faces
-                gray = np.asarray(cv2.cvtColor(frame.image, cv2.COLOR_BGR2GRAY), np.uint8)
-                found = [*self._cascade.detect(gray), *self._network.detect(frame.image)]
+                found = [*self._cascade.detect(frame.image), *self._network.detect(frame.image)]
                 self._last = frame.image, tuple(detection.box for detection in found)
             return (*result.seen, *(reading.box for reading in result.readings), *self._last[1])

@@ -47,6 +47,7 @@ class LiveStatistics:
         classified: batches that the backends classified.
         pictures: snapshots saved.
         faces: faces in tracked frames, summed over frames.
+        turned_away: those of them that were turned too far to the side to be read.
         seconds: duration of the session.
     """
 
@@ -56,6 +57,7 @@ class LiveStatistics:
     classified: int = 0
     pictures: int = 0
     faces: int = 0
+    turned_away: int = 0
     seconds: float = 0.0
 
 
@@ -139,7 +141,9 @@ class LiveSession:
             raise error
         self._capture.raise_error()
         tracking, classified, pictures = self._tracking, self._classifier.classified, self._snapshots.saved
-        return LiveStatistics(self._captured, tracking.tracked, self._shown, classified, pictures, tracking.faces, seconds)
+        return LiveStatistics(
+            self._captured, tracking.tracked, self._shown, classified, pictures, tracking.faces, tracking.turned_away, seconds
+        )
 
     def _step(self) -> bool:
         """Show the newest frame, and handle the keys; returns whether to continue."""

@@ -26,7 +26,7 @@ RECORD_SUFFIXES = (".jsonl", ".csv")
 
 CSV_COLUMNS = (
     "frame", "time", "id", "x", "y", "width", "height", "emotion", "confidence", "uncertain",
-    *(emotion.value for emotion in EMOTIONS),
+    *(emotion.value for emotion in EMOTIONS), "angle",
 )  # fmt: skip
 """The columns of a CSV log: one row per face, and one for a frame without faces, of which only the first two are filled."""
 
@@ -121,7 +121,7 @@ def table_rows(frame: Mapping[str, Any]) -> list[list[Any]]:
     for face in frame["faces"]:
         scores = face["scores"] or dict.fromkeys(emotion.value for emotion in EMOTIONS)
         place = frame["frame"], frame["time"], face["id"], *face["box"].values()
-        rows.append([*place, face["emotion"], face["confidence"], face["uncertain"], *scores.values()])
+        rows.append([*place, face["emotion"], face["confidence"], face["uncertain"], *scores.values(), face["angle"]])
     return rows
 
 
@@ -136,8 +136,8 @@ def to_dataframe(results: FrameResult | Iterable[FrameResult | tuple[Frame, Fram
         results: a result, or several in order, also pairs as `stream` yields them. All rows are held in memory.
 
     Returns:
-        The columns frame, time, id, x, y, width, height, emotion, confidence, uncertain, and one for each emotion. A face without
-        scores has missing values there.
+        The columns frame, time, id, x, y, width, height, emotion, confidence, uncertain, one for each emotion, and angle. A face
+        without scores has missing values there, and one without landmarks no angle.
 
     Raises:
         ImportError: pandas is not installed.

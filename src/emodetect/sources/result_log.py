@@ -26,7 +26,7 @@ MAX_LOG_BYTES = 2**32
 """Of a log; a live session of two people has half as much in a day, and what is kept of it takes a quarter of its bytes."""
 
 _MAX_LINE_BYTES = 2**22
-"""Of a frame's line; a face takes some 350 bytes."""
+"""Of a frame's line; a face takes some 370 bytes."""
 
 _MOST_PEOPLE = 100_000
 """Of a log, faces with a number of their own: each takes memory for as long as the log is read."""
@@ -223,7 +223,10 @@ def _reading(face: Mapping[str, Any]) -> FaceReading:
     scores = None
     if face["scores"] is not None:
         scores = EmotionScores(np.asarray([face["scores"][emotion.value] for emotion in EMOTIONS], np.float32))
-    return FaceReading(box, _whole(face["id"]), scores, bool(face["uncertain"]))
+    angle = face.get("angle")  # logs of older versions have none
+    if angle is not None and not (isinstance(angle, int | float) and not isinstance(angle, bool) and abs(angle) <= 180):
+        raise ValueError(f"expected an angle from -180 to 180 degrees, got {str(angle)[:40]}")
+    return FaceReading(box, _whole(face["id"]), scores, bool(face["uncertain"]), angle=angle)
 
 
 def _whole(value: Any) -> int:

@@ -61,7 +61,7 @@ def _portrait_crops() -> list[Image]:
 
     file = get_sample_data("grace_hopper.jpg", asfileobj=False)
     portrait = np.asarray(cv2.imread(str(file), cv2.IMREAD_COLOR), np.uint8)
-    box = HaarDetector().detect(np.asarray(cv2.cvtColor(portrait, cv2.COLOR_BGR2GRAY), np.uint8))[0].box
+    box = HaarDetector().detect(portrait)[0].box
     crops = []
     for size in (0.8, 1.0, 1.2):
         side = round(box.width * size)

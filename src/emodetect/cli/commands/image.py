@@ -233,6 +233,9 @@ class _Run:
         """Print and count what was read off a photo."""
         from emodetect.sinks.records import image_as_dict
 
+        for reading in result.readings:
+            if reading.turned_away:
+                detail(f"{path}: face {reading.track_id} is uncertain: turned too far to the side to be read")
         height, width = frame.image.shape[:2]
         self._record(image_as_dict(str(path), (width, height), result.readings))
         self.read += 1

@@ -121,7 +121,7 @@ def live(
             duration=duration,
         )
         statistics = session.run()
-    note(_summary(statistics, [path for path in (log, *recorder.files) if path], snapshots))
+    _tell(statistics, [path for path in (log, *recorder.files) if path], snapshots)
     if statistics.faces and not statistics.classified:
         note("emodetect: no face was read: it ended before the backend was loaded")
     if parsed.kind == "file" and statistics.captured == 1 and duration is None:
@@ -136,14 +136,17 @@ def _show_waiting(window: Window, style: Style, source: LiveSource) -> None:
     window.show(waiting_picture(style, style.say(Phrase.OPENING, source=source.title)))
 
 
-def _summary(statistics: LiveStatistics, files: Sequence[Path], snapshots: Path) -> str:
-    """What a session did, for people."""
+def _tell(statistics: LiveStatistics, files: Sequence[Path], snapshots: Path) -> None:
+    """Say what a session did, and where details are wanted, why faces were uncertain although their scores are high."""
     parts = [f"{counted(statistics.captured, 'frame')} in {statistics.seconds:.1f} s"]
     if files:
         parts.append(f"saved {', '.join(map(str, files))}")
     if statistics.pictures:
         parts.append(f"{counted(statistics.pictures, 'picture')} in {snapshots.resolve()}")
-    return "; ".join(parts)
+    note("; ".join(parts))
+    if statistics.turned_away:
+        faces = counted(statistics.faces, "face")
+        detail(f"turned too far to the side to be read: {statistics.turned_away} of {faces}, summed over frames")
 
 
 def _backends(settings: BackendSettings) -> Sequence[Callable[[], EmotionBackend]]:
