@@ -9,7 +9,7 @@ from emodetect.faces.detector import WINDOW, MinFace
 from emodetect.faces.haar import HaarDetector
 from emodetect.types import Box, Frame, FrameResult, Image
 
-_FACTOR, _NEIGHBORS = 1.2, 3
+_FACTOR, _NEIGHBORS, _SCORE = 1.2, 3, 0.4
 """Coarser and less strict than where faces are to be read: a box too many does no harm, and one too few does."""
 
 
@@ -22,7 +22,7 @@ class HiddenFaces:
     def __init__(self) -> None:
         smallest = MinFace(WINDOW, relative=False)
         self._cascade = HaarDetector(scale_factor=_FACTOR, min_neighbors=_NEIGHBORS, min_face=smallest)
-        self._network = BlazeFaceDetector(min_face=smallest)
+        self._network = BlazeFaceDetector(min_face=smallest, min_score=_SCORE)
         self._lock = threading.Lock()
         self._last: tuple[Image | None, tuple[Box, ...]] = None, ()
 
