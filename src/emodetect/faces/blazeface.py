@@ -42,11 +42,20 @@ _SURE_SCORE = 0.7
 _SAME = 0.3
 """Intersection over union from which on two answers are about one face, and are averaged (as MediaPipe does)."""
 
+_SAME_SIZED = 0.5
+"""Intersection over union from which on the answers of two levels are about one face at one size."""
+
 _SMALLEST = 14
 """Side of the smallest face that the network finds reliably, pixels of its input: at 13 it misses four of the 262 people more."""
 
 _STEP = 2.5
 """Most by which two levels differ in scale: the network finds faces of 14 to about 100 pixels of its 192."""
+
+_HARDLY_FINER = 0.7
+"""Share of the picture from which on a tile is hardly finer than the whole of it."""
+
+_MUCH_LARGER = 4
+"""How many times a picture is larger than a level from which on every second of its pixels is left out."""
 
 _OVERLAP = 0.2
 """Share of its side by which a tile overlaps the next: more than the largest face that only this level shows."""
@@ -100,7 +109,7 @@ class BlazeFaceDetector:
         reduced = image
         for side in self._sides(width, height):  # the finest level first: each is made of the one before
             size = max(1, round(width * SIDE / side)), max(1, round(height * SIDE / side))
-            reduced = np.asarray(cv2.resize(reduced, size, interpolation=cv2.INTER_AREA), np.uint8)
+            reduced = _resized(reduced, size)
             scale = np.asarray((width / size[0], height / size[1]), np.float32)
             for left, top in _tiles(*size):
                 found += self._ask(reduced, left, top, scale)
@@ -136,7 +145,8 @@ class BlazeFaceDetector:
         least = max(self.min_face.pixels(height) * SIDE / _SMALLEST, SIDE)  # pictures are never enlarged
         steps = max(0, math.ceil(math.log(whole / least, _STEP) - 0.1)) if whole > least else 0
         finer = [whole * (least / whole) ** (step / steps) for step in range(steps, 0, -1)]
-        return [*finer, whole, _SURROUNDED * whole]
+        # A level that is hardly finer than the whole picture shows all that the whole picture does.
+        return [*finer, *([whole] if not finer or finer[0] < _HARDLY_FINER * whole else []), _SURROUNDED * whole]
 
     def _look(self, image: Image, side: float, x: float, y: float) -> list[Detection]:
         """Faces in a square of this side about this point, which may reach out of the picture, pixels."""
@@ -147,7 +157,7 @@ class BlazeFaceDetector:
             return []
         scale = SIDE / side
         size = (min(SIDE, max(1, round(part.shape[1] * scale))), min(SIDE, max(1, round(part.shape[0] * scale))))
-        reduced = np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR), np.uint8)
+        reduced = _resized(part, size)
         scales = np.asarray((part.shape[1] / size[0], part.shape[0] / size[1]), np.float32)
         found = self._ask(reduced, (size[0] - SIDE) // 2, (size[1] - SIDE) // 2, scales)
         return [detection.moved(left, top) for detection in found]
@@ -176,7 +186,7 @@ class BlazeFaceDetector:
         sure = [
             one for one, row in zip(found, overlaps, strict=True) if row.any() or one.confidence >= self._min_score / _SURE_SCORE
         ]
-        clipped = (replace(one, box=one.box.clipped(width, height)) for one in without_nested(sure, _SAME))
+        clipped = (replace(one, box=one.box.clipped(width, height)) for one in without_nested(_averaged(sure), _SAME))
         return [one for one in clipped if one.box.width > 1 and one.box.height > 1 and one.box.width >= least]
 
 
@@ -222,6 +232,26 @@ def suppress(scores: _Numbers, answers: _Numbers) -> Iterator[tuple[float, _Numb
         weights = scores[order[same]]
         yield float(scores[first]), np.average(answers[order[same]], axis=0, weights=weights).astype(np.float32)
         order = order[~same]
+
+
+def _averaged(found: Sequence[Detection]) -> list[Detection]:
+    """The same with the landmarks that all levels have found on a face averaged, which lessens their error by a fifth."""
+    overlaps = intersection_over_union([one.box for one in found], [one.box for one in found]) >= _SAME_SIZED
+    weights = overlaps * np.asarray([one.confidence for one in found], np.float32)
+    landmarks = np.stack([one.landmarks for one in found if one.landmarks is not None]) if found else np.empty(0)
+    return [
+        replace(one, landmarks=np.average(landmarks, axis=0, weights=row).astype(np.float32))
+        for one, row in zip(found, weights, strict=True)
+    ]
+
+
+def _resized(image: Image, size: tuple[int, int]) -> Image:
+    """The picture in this width and height; of a much larger one every second pixel is enough, in half the time."""
+    height, width = image.shape[:2]
+    if min(width / size[0], height / size[1]) >= _MUCH_LARGER:
+        image = np.asarray(cv2.resize(image, (width // 2, height // 2), interpolation=cv2.INTER_NEAREST), np.uint8)
+    is_smaller = size[0] < width
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA if is_smaller else cv2.INTER_LINEAR), np.uint8)
 
 
 def _tiles(width: int, height: int) -> Iterator[tuple[int, int]]:
