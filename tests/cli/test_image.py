@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 import pytest
 
-from emodetect.benchmark.synthetic_clip import portrait_path
+from emodetect.benchmark.synthetic_clip import PORTRAIT
 from emodetect.sources.images import read_image
 from emodetect.types import EMOTIONS
 from tests.builders import NETWORK_FACE, PHOTO, shared_data
@@ -54,12 +54,12 @@ def test_a_long_path_is_whole_in_a_pipe(tmp_path: Path) -> None:
 
 def test_a_narrow_terminal_goes_without_the_second_emotion(tmp_path: Path) -> None:
     photo = tmp_path / "photo.jpg"
-    photo.write_bytes(portrait_path().read_bytes())
+    photo.write_bytes(PORTRAIT.read_bytes())
 
     narrow, wide = (table_on_terminal(tmp_path, photo.name, columns) for columns in (40, 80))
 
     assert [line.split() for line in narrow] == [["photo", "face", "emotion", "confidence"], ["photo.jpg", "1", "neutral", "94%"]]
-    assert [line.split() for line in wide] == [[*narrow[0].split(), "then"], [*narrow[1].split(), "sad", "6%"]]
+    assert [line.split() for line in wide] == [[*narrow[0].split(), "runner-up"], [*narrow[1].split(), "sad", "6%"]]
 
 
 def table_on_terminal(folder: Path, photo: str, columns: int) -> list[str]:
@@ -354,7 +354,8 @@ def test_csv_has_a_row_a_face_and_no_formula(album: Path) -> None:
         cwd=album, env=environment(), capture_output=True, text=True, timeout=TIMEOUT, check=True,
     )  # fmt: skip
 
-    (row,) = csv.DictReader(done.stdout.splitlines())
+    row, wall = csv.DictReader(done.stdout.splitlines())
+    assert [name for name, cell in wall.items() if cell] == ["path", "frame", "time"]
     (face,) = analyzed(smile)[0]["faces"]
     assert list(row)[:8] == ["path", "frame", "time", "id", "x", "y", "width", "height"]
     assert row["path"] == "'=smile.jpg"

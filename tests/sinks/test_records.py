@@ -96,7 +96,8 @@ def test_csv_columns_and_their_values(tmp_path: Path) -> None:
     text = write_all(tmp_path / "log.csv", make_result(index=0), two_faces())
     lines = text.splitlines()
     assert lines[0] == COLUMNS
-    first, second = csv.DictReader(lines)
+    nobody, first, second = csv.DictReader(lines)
+    assert (nobody["frame"], nobody["id"], nobody["uncertain"]) == ("0", "", "")
     expected = {"frame": "3", "time": "0.12", "id": "2", "x": "10", "y": "20", "width": "30", "height": "40"}
     assert {name: first[name] for name in expected} == expected
     assert (first["emotion"], first["uncertain"]) == ("sad", "false")
@@ -113,8 +114,10 @@ def test_csv_of_a_face_that_nobody_has_read_yet_keeps_its_columns(tmp_path: Path
     assert text.splitlines()[1] == "5,0.2,7,1,2,3,4,,,true,,,,,,,,"
 
 
-def test_csv_without_faces_is_its_header(tmp_path: Path) -> None:
-    assert write_all(tmp_path / "log.csv", make_result()) == COLUMNS + "\n"
+def test_csv_of_a_frame_without_faces_is_a_row_of_its_frame_and_time(tmp_path: Path) -> None:
+    text = write_all(tmp_path / "log.csv", make_result(index=7, timestamp=0.28), two_faces(8, 0.32))
+    assert text.splitlines()[1] == "7,0.28" + 15 * ","
+    assert [row.split(",")[0] for row in text.splitlines()[1:]] == ["7", "8", "8"]
 
 
 @pytest.mark.parametrize(("name", "expected"), [("log.csv", COLUMNS + "\n"), ("LOG.CSV", COLUMNS + "\n"), ("log.jsonl", "")])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,8 +13,9 @@ from typing_extensions import override
 
 from emodetect.errors import OutputError
 from emodetect.sinks.base import Sink
+from emodetect.sinks.line_file import LineFile
 from emodetect.system.install_hints import pip
-from emodetect.system.output_files import append_whole, check_still_there, open_output
+from emodetect.system.output_files import open_output
 from emodetect.text.printable import csv_cell
 from emodetect.types import EMOTIONS, FaceReading, Frame, FrameResult, kind_of
 
@@ -28,7 +28,10 @@ CSV_COLUMNS = (
     "frame", "time", "id", "x", "y", "width", "height", "emotion", "confidence", "uncertain",
     *(emotion.value for emotion in EMOTIONS), "angle",
 )  # fmt: skip
-"""The columns of a CSV log, one row per face."""
+"""The columns of a CSV log: one row per face, and one for a frame without faces, of which only the first two are filled."""
+
+PHOTO_CSV_COLUMNS = ("path", *CSV_COLUMNS)
+"""The columns of the CSV of photos: each is a clip of one frame, after its path."""
 
 _UNCERTAIN = CSV_COLUMNS.index("uncertain")
 
@@ -50,7 +53,7 @@ def image_as_dict(path: str, size: tuple[int, int], readings: Sequence[FaceReadi
 
 
 class RecordWriter(Sink):
-    """Writes one line of JSON per frame or, if the name ends in .csv, one row per face.
+    """Writes one line of JSON per frame or, if the name ends in .csv, one row per face and one for a frame without faces.
 
     Each frame is written at once and in one piece. So an interrupted run, even by SIGKILL or a full disk, leaves whole lines.
 
@@ -63,54 +66,57 @@ class RecordWriter(Sink):
     """
 
     def __init__(self, path: Path, *, overwrite: bool = False) -> None:
-        self._path = path
-        self._is_csv = path.suffix.lower() == ".csv"
-        self._file: int | None = open_output(path, overwrite=overwrite)
+        self._is_csv = is_csv(path)
+        self._file = LineFile(path, open_output(path, overwrite=overwrite))
         try:
             if self._is_csv:
-                self._append(_as_csv([CSV_COLUMNS]))
+                self._file.append(as_csv([CSV_COLUMNS]))
         except OutputError:
             self.close()
             raise
 
     @override
     def write(self, frame: Frame, result: FrameResult) -> None:
-        self._append(_as_csv(csv_rows(result.as_dict())) if self._is_csv else json.dumps(result.as_dict()) + "\n")
-
-    def _append(self, text: str) -> None:
-        assert self._file is not None
-        try:
-            append_whole(self._file, text.encode())
-        except OSError as error:
-            raise OutputError(f"{self._path}: cannot be written ({error.strerror or error})") from error
-        check_still_there(self._path, self._file)
+        self._file.append(as_csv(csv_rows(result.as_dict())) if self._is_csv else json.dumps(result.as_dict()) + "\n")
 
     @override
     def close(self) -> None:
-        if self._file is not None:
-            file, self._file = self._file, None
-            try:
-                os.close(file)
-            except OSError as error:
-                raise OutputError(f"{self._path}: cannot be written ({error.strerror or error})") from error
+        self._file.close()
 
 
-def _as_csv(rows: Iterable[Sequence[Any]]) -> str:
+def is_csv(path: Path) -> bool:
+    """Whether a log of this name has CSV rows, not JSON lines."""
+    return path.suffix.lower() == ".csv"
+
+
+def as_csv(rows: Iterable[Sequence[Any]]) -> str:
+    """Rows of cells as CSV has them, each ending a line."""
     text = io.StringIO(newline="")
     csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue()
 
 
 def csv_rows(frame: Mapping[str, Any]) -> list[list[object]]:
-    """Rows of `CSV_COLUMNS`, one per face, with cells as CSV writes them; ``frame`` is a `FrameResult.as_dict`."""
+    """Rows of `CSV_COLUMNS`, with cells as CSV writes them; ``frame`` is a `FrameResult.as_dict`."""
     rows = table_rows(frame)
     for row in rows:
         row[_UNCERTAIN] = str(row[_UNCERTAIN]).lower()
+    if not rows:
+        return [[frame["frame"], frame["time"], *[""] * (len(CSV_COLUMNS) - 2)]]
     return [[csv_cell(cell) for cell in row] for row in rows]
 
 
+def photo_csv_rows(record: Mapping[str, Any]) -> list[list[object]]:
+    """Rows of `PHOTO_CSV_COLUMNS`; ``record`` is an `image_as_dict`. A photo that could not be read (``error``) has none."""
+    if "error" in record:
+        return []
+    faces = [{"id": number, **face} for number, face in enumerate(record["faces"], start=1)]
+    rows = csv_rows({"frame": 0, "time": 0.0, "faces": faces})
+    return [[csv_cell(record["path"]), *row] for row in rows]
+
+
 def table_rows(frame: Mapping[str, Any]) -> list[list[Any]]:
-    """Like `csv_rows`, but with the plain values."""
+    """The values of `CSV_COLUMNS`, a row per face; ``frame`` is a `FrameResult.as_dict`."""
     rows = []
     for face in frame["faces"]:
         scores = face["scores"] or dict.fromkeys(emotion.value for emotion in EMOTIONS)
