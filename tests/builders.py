@@ -94,7 +94,9 @@ def make_landmarks(x: float, y: float, side: float, angle: float = 0.0, nose: fl
         angle: by which it leans clockwise, degrees.
         nose: how far the nose is moved across the face, in shares of the crop's side.
     """
-    shares = np.asarray([(0.322, 0.393), (0.664, 0.389), (0.494 + nose, 0.608), (0.498, 0.765), (0.1, 0.45), (0.9, 0.45)]) - 0.5
+    shares = (
+        np.asarray([(0.322, 0.393), (0.664, 0.389), (0.494 + nose, 0.608), (0.498, 0.765), (0.148, 0.478), (0.87, 0.465)]) - 0.5
+    )
     c, s = math.cos(math.radians(angle)), math.sin(math.radians(angle))
     return np.asarray(side * shares @ np.asarray([[c, s], [-s, c]]) + (x, y), np.float32)
 

@@ -136,7 +136,11 @@ def _face(row: Row) -> dict[str, Any] | None:
         return None
     scores = None if is_empty(row[_SCORES[0]]) else {name: float(row[name]) for name in _SCORES}
     box = {side: _whole(row[side]) for side in _BOX}
-    return {"id": _whole(number), "box": box, "uncertain": _truth(row["uncertain"]), "scores": scores}
+    angle: Any = row.get("angle")  # tables of older versions have none
+    return {
+        "id": _whole(number), "box": box, "uncertain": _truth(row["uncertain"]), "scores": scores,
+        "angle": None if is_empty(angle) else float(angle),
+    }  # fmt: skip
 
 
 def is_empty(cell: Any) -> bool:
@@ -174,7 +178,7 @@ def parquet_rows(path: Path) -> Iterator[tuple[int, Row]]:
             if missing := sorted(_NEEDED - {*columns}) or ["id"] * header_lacks_id(columns):
                 raise SourceError(f"{path}: not a table of results: it lacks {', '.join(missing[:3])}")
             number = 0
-            wanted = [name for name in columns if name in _NEEDED | {"path", "id", "person"}]
+            wanted = [name for name in columns if name in _NEEDED | {"path", "id", "person", "angle"}]
             for batch in file.iter_batches(columns=wanted):
                 for row in batch.to_pylist():
                     number += 1
