@@ -251,16 +251,16 @@ class CountingNetwork(BlazeFaceDetector):
         return super()._ask(*arguments)
 
 
-def test_a_clip_costs_a_look_in_every_second_frame_and_a_full_scan_every_half_second(moving_clip: MovingClip) -> None:
+def test_a_clip_costs_a_look_in_every_third_frame_and_a_full_scan_every_half_second(moving_clip: MovingClip) -> None:
     detector, backend = CountingNetwork(), FakeBackend()
     pipeline = EmotionPipeline(FaceLocator(detector, tracker=FaceTracker()), EmotionScorer(backend))
     with VideoFile(moving_clip.path) as video:
         for _ in pipeline.analyze_all(video):
             pass
     assert [len(batch) for batch in backend.batches] == [1] * 75
-    assert (detector.scans, detector.looks) == (6, 34)
-    # A look takes one call, a scan four: two tiles, the whole picture, and the picture with a border.
-    assert detector.calls == 34 + 6 * 4
+    assert (detector.scans, detector.looks) == (6, 23)
+    # A look takes one call, a scan three: two tiles, and the picture with a border.
+    assert detector.calls == 23 + 6 * 3
 
 
 class TestAnalyzeAll:

@@ -145,6 +145,15 @@ class Phrase(Enum):
         de="das nächste Backend",
         fr="le backend suivant",
     )
+    NEXT_DETECTOR = Text(
+        en="the next face detector",
+        ko="다음 얼굴 검출기",
+        ja="次の顔検出器",
+        zh="下一个人脸检测器",
+        es="el siguiente detector",
+        de="der nächste Detektor",
+        fr="le détecteur suivant",
+    )
     HELP = Text(en="this help", ko="도움말", ja="ヘルプ", zh="帮助", es="esta ayuda", de="diese Hilfe", fr="cette aide")
     SPACE_KEY = Text(en="space", ko="스페이스", ja="スペース", zh="空格", es="espacio", de="Leertaste", fr="espace")
 

@@ -51,16 +51,17 @@ def best_pairs(claims: npt.NDArray[np.float64]) -> dict[int, int]:
     return pairs
 
 
-def without_nested(detections: Sequence[Detection]) -> list[Detection]:
-    """The surest first; of boxes that lie in each other only the surest."""
+def without_nested(detections: Sequence[Detection], most_overlap: float = 1.0) -> list[Detection]:
+    """The surest first; of boxes that lie in each other, or whose intersection over union is larger, only the surest."""
     # OpenCV's threads finish in any order: between equals the place decides.
     found = sorted(
         detections, key=lambda detection: (-detection.confidence, detection.box.x, detection.box.y, detection.box.width)
     )
     kept: list[Detection] = []
     for detection in found:
-        overlaps = intersection_over_smaller([detection.box], [other.box for other in kept])
-        if not (overlaps > _NESTED).any():
+        others = [other.box for other in kept]
+        nested = intersection_over_smaller([detection.box], others) > _NESTED
+        if not (nested | (intersection_over_union([detection.box], others) > most_overlap)).any():
             kept.append(detection)
     return kept
 

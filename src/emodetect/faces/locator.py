@@ -75,6 +75,16 @@ class FaceLocator:
         self._time, self._shape = -math.inf, (0, 0)
 
     @property
+    def detector(self) -> FaceDetector:
+        """What finds faces; may be changed at any time. The new one gets the smallest face of the old one."""
+        return self._detector
+
+    @detector.setter
+    def detector(self, detector: FaceDetector) -> None:
+        detector.min_face = self._detector.min_face
+        self._detector = detector
+
+    @property
     def min_face(self) -> MinFace:
         """The smallest face to look for; may be changed at any time, also while another thread is looking."""
         return self._detector.min_face

@@ -62,7 +62,7 @@ class Place:
     Attributes:
         box: the place; it may reach out of the picture.
         standing: how well the face is known.
-        speed: how fast it moves, in its own widths a second.
+        speed: how fast it moves, in its own widths a second; infinite where it was seen only once.
         number: the face's own; None for a candidate.
     """
 
@@ -76,8 +76,8 @@ class Place:
 class Track:
     """One face over time: its center x, y, size and landmarks, pixels, and the center's speed, pixels a second.
 
-    It was seen last at the time ``seen``, at ``seen_x`` and ``seen_y``; its center holds for the time ``at``, later where
-    another face covers it.
+    It was seen first at the time ``born`` and last at ``seen``, there at ``seen_x`` and ``seen_y``; its center holds for the time
+    ``at``, later than ``seen`` where another face covers it.
     """
 
     x: float
@@ -91,11 +91,12 @@ class Track:
     speed_y: float = 0.0
     landmarks: npt.NDArray[np.float32] | None = None
     at: float = field(init=False)
+    born: float = field(init=False)
     seen_x: float = field(init=False)
     seen_y: float = field(init=False)
 
     def __post_init__(self) -> None:
-        self.at, self.seen_x, self.seen_y = self.seen, self.x, self.y
+        self.at, self.born, self.seen_x, self.seen_y = self.seen, self.seen, self.x, self.y
 
     @classmethod
     def of(cls, box: Box, seen: float, evidence: float = 0, number: int | None = None) -> Track:
@@ -221,7 +222,7 @@ class FaceTracker:
             Place(
                 track.box(timestamp),
                 self._standing(track, timestamp),
-                math.hypot(track.speed_x, track.speed_y) / track.width,
+                math.hypot(track.speed_x, track.speed_y) / track.width if track.seen > track.born else math.inf,
                 track.number,
             )
             for track in self._tracks

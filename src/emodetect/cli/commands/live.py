@@ -33,6 +33,7 @@ from emodetect.text.printable import counted
 if TYPE_CHECKING:
     from emodetect.backends.base import EmotionBackend
     from emodetect.drawing.style import Style
+    from emodetect.faces.detectors import choices
     from emodetect.live.session import LiveStatistics
     from emodetect.live.window import Window
     from emodetect.sources.camera import LiveSource
@@ -117,6 +118,7 @@ def live(
             outputs=LiveOutputs(records, recorder, snapshots, anonymize),
             window=window,
             style=style,
+            detectors=choices(settings.detector),
             uncertain_below=settings.uncertain_below,
             duration=duration,
         )
