@@ -13,7 +13,7 @@ import numpy as np
 
 from emodetect.backends.deepface_weights import weights_path
 from emodetect.benchmark.startup import Start, measure_start
-from emodetect.benchmark.synthetic_clip import portrait_path
+from emodetect.benchmark.synthetic_clip import PORTRAIT
 from emodetect.errors import EmodetectError
 from emodetect.types import Image
 
@@ -39,7 +39,7 @@ def start_tutorial(model: str | None) -> Start:
     Raises:
         BackendUnavailableError: it failed.
     """
-    return measure_start("emodetect.benchmark.tutorial", model or "deepface", portrait_path())
+    return measure_start("emodetect.benchmark.tutorial", model or "deepface", PORTRAIT)
 
 
 def ensure_deepface_weights() -> None:

@@ -11,7 +11,7 @@ from enum import Enum, auto
 import numpy as np
 import numpy.typing as npt
 
-from emodetect.faces.boxes import intersection_over_smaller, intersection_over_union
+from emodetect.faces.boxes import best_pairs, intersection_over_smaller, intersection_over_union
 from emodetect.types import Box, Detection, Face
 
 SAME_FACE = 0.3
@@ -148,7 +148,7 @@ class Outlook:
 
 
 class FaceTracker:
-    """Assigns detections to known faces by overlap (Hungarian method, as in SORT, Bewley et al. 2016), then by nearness.
+    """Assigns detections to known faces by overlap, the largest first, then by nearness.
 
     A detector that is sometimes wrong needs two thresholds: a face is believed once the detector's confidence,
     summed over consecutive frames, reaches 1; after that any detection keeps it. A false box seldom comes twice.
@@ -171,10 +171,6 @@ class FaceTracker:
         settle_speed: float = 0.15,
         settle_size: float = 0.1,
     ) -> None:
-        # Here and not above: its import takes longer than that of all else together, and photos need no tracker.
-        from scipy.optimize import linear_sum_assignment
-
-        self._assign = linear_sum_assignment
         self._hold, self._forget = hold, forget
         self._settle_position, self._settle_speed, self._settle_size = settle_position, settle_speed, settle_size
         self._tracks: list[Track] = []
@@ -255,9 +251,7 @@ class FaceTracker:
         ):
             claims[list(pairs)] = 0
             claims[:, list(pairs.values())] = 0
-            for row, column in zip(*self._assign(claims, maximize=True), strict=True):
-                if claims[row, column] > 0:
-                    pairs[int(row)] = int(column)
+            pairs |= best_pairs(claims)
         covered = {
             row: column
             for row, column in zip(*np.nonzero(overlap >= SAME_FACE), strict=True)

@@ -64,7 +64,7 @@ _STRETCHED = "where a stream changes the size of its pictures, faces may be stre
 @style_options
 @pipeline_options(LIVE)
 @playlists_option
-@max_pixels_option
+@max_pixels_option()
 @common_options
 def live(
     source: str, mirror: bool | None, no_window: bool, log: Path | None, record: Path | None, snapshots: Path,
