@@ -59,7 +59,7 @@ _MANY = 4
 @overwrite_option
 @style_options
 @pipeline_options(PHOTOS)
-@max_pixels_option
+@max_pixels_option()
 @common_options
 def image(
     named: Sequence[Path | str], output_format: str, log: Path | None, output: str | None, sheet: Path | None, resume: bool,
