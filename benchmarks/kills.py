@@ -16,7 +16,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from emodetect.benchmark.synthetic_clip import portrait_path, write_made_clip
+from emodetect.benchmark.synthetic_clip import PORTRAIT, write_made_clip
 
 RESULTS = "readings.jsonl", "failures.csv"
 
@@ -39,7 +39,7 @@ def main() -> None:
 def write_inputs(folder: Path, photos: int, clips: int) -> None:
     """Photos that all differ, one under two names, one that is broken, and clips."""
     folder.mkdir()
-    portrait = np.asarray(cv2.imread(str(portrait_path())), np.uint8)
+    portrait = np.asarray(cv2.imread(str(PORTRAIT)), np.uint8)
     for number in range(photos):
         cv2.imwrite(str(folder / f"{number:03}.jpg"), cv2.convertScaleAbs(portrait, alpha=1 - number / (3 * photos)))
     (folder / "again.jpg").write_bytes((folder / "000.jpg").read_bytes())

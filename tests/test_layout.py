@@ -16,7 +16,7 @@ TOP = {"__init__.py", "__main__.py", "api.py", "types.py", "errors.py", "pipelin
 
 FOLDERS = {
     "backends", "batch", "benchmark", "cli", "doctor", "drawing", "emotions", "faces", "live", "media", "queues", "report",
-    "settings", "sinks", "sources", "summary", "system", "text", "training",
+    "serve", "settings", "sinks", "sources", "summary", "system", "text", "training",
 }  # fmt: skip
 
 Graph = dict[str, set[str]]

@@ -257,23 +257,29 @@ def _limit_pixels(ctx: click.Context, parameter: click.Parameter, value: int | N
     limit_pixels(value)
 
 
-def max_pixels_option(function: Function) -> Function:
+def max_pixels_option(default: int | None = None) -> Callable[[Function], Function]:
     """``--max-pixels``, for commands that use OpenCV; set while options are parsed, before that is imported.
 
     Where it cannot be imported, it and NumPy print of their own, also to standard output.
+
+    Args:
+        default: pixels; None for the limit of the process, or `MAX_PIXELS`.
     """
 
-    @functools.wraps(function)
-    def with_opencv(*arguments: Any, **named: Any) -> Any:
-        with quiet_native_output():
-            importlib.import_module("cv2")
-        return function(*arguments, **named)
+    def decorate(function: Function) -> Function:
+        @functools.wraps(function)
+        def with_opencv(*arguments: Any, **named: Any) -> Any:
+            with quiet_native_output():
+                importlib.import_module("cv2")
+            return function(*arguments, **named)
 
-    option = click.option(
-        "--max-pixels", type=click.IntRange(1, 10**12), expose_value=False, callback=_limit_pixels, metavar="NUMBER",
-        help=f"Refuse pictures whose header announces more pixels.  [default: {MAX_PIXELS}]",
-    )  # fmt: skip
-    return option(cast("Function", with_opencv))
+        option = click.option(
+            "--max-pixels", type=click.IntRange(1, 10**12), expose_value=False, callback=_limit_pixels, metavar="NUMBER",
+            default=default, help=f"Refuse pictures whose header announces more pixels.  [default: {default or MAX_PIXELS}]",
+        )  # fmt: skip
+        return option(cast("Function", with_opencv))
+
+    return decorate
 
 
 def playlists_option(function: Function) -> Function:

@@ -78,7 +78,7 @@ class _Command(ResumableCommand):
 @part_options
 @pipeline_options(CLIPS, min_face_default=_MIN_FACE)
 @playlists_option
-@max_pixels_option
+@max_pixels_option()
 @common_options
 @click.pass_context
 def batch(
