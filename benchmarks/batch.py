@@ -14,7 +14,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from emodetect.benchmark.synthetic_clip import portrait_path, write_made_clip
+from emodetect.benchmark.synthetic_clip import PORTRAIT, write_made_clip
 
 
 def main() -> None:
@@ -44,7 +44,7 @@ def main() -> None:
 def write_photos(folder: Path, count: int) -> None:
     """Portraits of 1 to 3 megapixels."""
     folder.mkdir()
-    portrait = np.asarray(cv2.imread(str(portrait_path())), np.uint8)
+    portrait = np.asarray(cv2.imread(str(PORTRAIT)), np.uint8)
     for number in range(count):
         width = 920 + 680 * number // max(1, count - 1)
         picture = cv2.resize(portrait, (width, width * 600 // 512), interpolation=cv2.INTER_CUBIC)
