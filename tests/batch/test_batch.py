@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,9 @@ import pytest
 
 from emodetect.batch.manifest import Entry, read_manifest
 from emodetect.batch.rows import COLUMNS
-from tests.builders import PHOTO, make_background, write_moving_clip
+from tests.builders import PHOTO, ROOT, make_background, write_moving_clip
 from tests.cli.desktop import wait_until
-from tests.cli.running import assert_one_line, command, command_line, end, environment, is_running, run, run_on_terminal
+from tests.cli.running import TIMEOUT, assert_one_line, command, command_line, end, environment, is_running, run, run_on_terminal
 
 RESULTS = "readings.jsonl", "failures.csv"
 
@@ -315,3 +316,24 @@ def test_a_terminal_shows_one_bar_for_all(inputs: Path, tmp_path: Path) -> None:
     shown = run_on_terminal("batch", inputs, "--output", tmp_path / "r")
     assert "of 18 inputs" in shown
     assert "1 failed" in shown
+
+
+def test_a_node_of_a_ray_cluster_that_is_lost_loses_nothing(inputs: Path, whole: Path, tmp_path: Path) -> None:
+    pytest.importorskip("ray")
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.batch.two_nodes", str(inputs), str(tmp_path / "r")],
+        cwd=ROOT, env=environment({"RAY_USAGE_STATS_ENABLED": "0"}), capture_output=True, text=True, check=False, timeout=TIMEOUT,
+    )  # fmt: skip
+    assert "killed with" in done.stdout, done.stderr
+    assert "17 done, 1 failed" in done.stdout, done.stderr
+    assert_same(tmp_path / "r", whole)
+
+
+def test_ray_is_not_imported_unless_it_is_chosen() -> None:
+    script = "import sys, emodetect.cli.commands.batch, emodetect.batch.run; print('ray' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout == "False\n"
+
+
+def test_a_cluster_without_its_engine_is_refused(tmp_path: Path) -> None:
+    done = run("batch", PHOTO, "--output", tmp_path / "r", "--address", "auto")
+    assert_one_line(done, 2, "--address goes with --engine ray")

@@ -8,9 +8,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from emodetect.batch.inputs import Input, Kind, Listing, reason
+from emodetect.batch.remote import find_files, is_remote
 from emodetect.errors import SourceError
 from emodetect.sources.image_tree import list_images
 from emodetect.sources.images import READ_SUFFIXES, UNREAD_SUFFIXES, matching_paths
+from emodetect.text.printable import public_name
 
 CLIP_SUFFIXES = (
     ".3gp", ".asf", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".mxf", ".ogv", ".ts",
@@ -40,6 +42,9 @@ def find_inputs(named: Iterable[str]) -> Listing:
 
 
 def _expanded(name: str, listing: Listing) -> Iterator[Input]:
+    if is_remote(name):
+        yield from _remote(name, listing)
+        return
     path = Path(name)
     try:
         if os.path.isdir(path):
@@ -64,6 +69,25 @@ def _expanded(name: str, listing: Listing) -> Iterator[Input]:
     if is_empty:
         what = "is a folder without photos and clips" if os.path.isdir(path) else "no photo or clip has such a name"
         yield Input(str(path), "photo", problem=what)
+
+
+def _remote(name: str, listing: Listing) -> Iterator[Input]:
+    """The inputs that an address stands for."""
+    try:
+        files, is_file = find_files(name)
+    except SourceError as error:
+        yield Input(public_name(name), "photo", problem=reason(error, name))
+        return
+    is_empty = True
+    for address, size in files:
+        suffix = Path(address).suffix.lower()
+        if is_file or suffix in _SUFFIXES:
+            is_empty = False
+            yield Input(address, "clip" if suffix in CLIP_SUFFIXES else "photo", size)
+        else:
+            listing.left_out[f"{suffix} file", f"{suffix} files"] += 1
+    if is_empty:
+        yield Input(name, "photo", problem="no photo or clip has such a name")
 
 
 def _input(path: Path, listing: Listing) -> Input:

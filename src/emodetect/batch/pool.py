@@ -8,9 +8,11 @@ import json
 import os
 import pickle
 import queue
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Sequence
@@ -24,6 +26,7 @@ from emodetect import errors
 from emodetect.backends.limits import size_in_words
 from emodetect.batch.engine import Answer, Death, Engine, Event, Progress, Task
 from emodetect.batch.reader import Reading
+from emodetect.batch.remote import fetched, is_in_this_process
 from emodetect.batch.settings import BatchSettings
 from emodetect.errors import EmodetectError
 from emodetect.system.child_processes import kill_child, resident_bytes, start_child
@@ -34,6 +37,9 @@ _MOST_STARTS = 3
 
 _START = "import sys; sys.path[:] = sys.argv[1].split(__import__('os').pathsep); from emodetect.batch.worker import main; main()"
 """Modules of the current folder must not take the place of installed ones."""
+
+_JOIN_SECONDS = 0.5
+"""How long the end of a thread is waited for whose worker was killed."""
 
 _LOOK_SECONDS = 0.2
 """How often time and memory of workers are looked at."""
@@ -47,6 +53,7 @@ class _Worker:
         tasks: what it has still to do, in order.
         is_ready: whether its pipeline is loaded.
         since: when it began the first of its tasks, by the monotonic clock.
+        listener: the thread.
         ended_for: why it was ended; None while it was not.
         is_final: whether its task is not to be tried again.
     """
@@ -65,7 +72,8 @@ class _Worker:
             stdout=subprocess.PIPE,
             stderr=None if is_debugging() else subprocess.DEVNULL,
         )
-        threading.Thread(target=self._listen, name="worker", daemon=True).start()
+        self.listener = threading.Thread(target=self._listen, name="worker", daemon=True)
+        self.listener.start()
         self.write(first)
 
     def write(self, line: bytes) -> None:
@@ -77,9 +85,10 @@ class _Worker:
 
     def _listen(self) -> None:
         assert self.process.stdout is not None
-        for line in self.process.stdout:
-            if line.endswith(b"\n"):
-                self._said.put((self, line))
+        with self.process.stdout as answers:
+            for line in answers:
+                if line.endswith(b"\n"):
+                    self._said.put((self, line))
         self._said.put((self, b""))
 
     def end(self, cause: str | None = None, *, final: bool = False) -> None:
@@ -88,8 +97,11 @@ class _Worker:
         kill_child(self.process)
 
     def how_it_ended(self) -> str:
-        """In words."""
+        """In words; the process is gone by then."""
         code = self.process.wait()
+        if self.process.stdin is not None:
+            with contextlib.suppress(OSError):  # what it has not read
+                self.process.stdin.close()
         if self.ended_for is not None:
             return self.ended_for
         if code >= 0:
@@ -123,6 +135,7 @@ class LocalPool(Engine):
         self._timeout, self._max_memory = timeout, max_memory
         self._said: queue.SimpleQueue[tuple[_Worker, bytes]] = queue.SimpleQueue()
         self._workers: dict[int, _Worker] = {}
+        self._copies: tempfile.TemporaryDirectory[str] | None = None
         self._starts, self._looked = 0, time.monotonic()
         try:
             for number in range(jobs):
@@ -151,7 +164,17 @@ class LocalPool(Engine):
         if not one.tasks:
             one.since = time.monotonic()
         one.tasks.append(task)
-        one.write(json.dumps(asdict(task)).encode() + b"\n")
+        one.write(json.dumps(asdict(task) | {"path": self._here(task)}).encode() + b"\n")
+
+    def _here(self, task: Task) -> str:
+        """The name under which a worker finds an input: a copy's, of what this process alone can read."""
+        if not is_in_this_process(task.path):
+            return task.path
+        self._copies = self._copies or tempfile.TemporaryDirectory(prefix="emodetect-batch-")
+        copy = Path(self._copies.name) / f"{task.number}{Path(task.path).suffix}"
+        with contextlib.suppress(EmodetectError), fetched(task.path) as file:
+            shutil.copyfile(file, copy)
+        return str(copy)
 
     @override
     def wait(self, seconds: float) -> list[Event]:
@@ -212,11 +235,11 @@ class LocalPool(Engine):
         workers, self._workers = list(self._workers.values()), {}
         for worker in workers:
             worker.end("the run has ended")
+        if self._copies is not None:
+            self._copies.cleanup()
         for worker in workers:
-            worker.process.wait()
-            if worker.process.stdin is not None:
-                with contextlib.suppress(OSError):
-                    worker.process.stdin.close()
+            worker.how_it_ended()
+            worker.listener.join(_JOIN_SECONDS)
 
 
 def usable_cores() -> int:

@@ -17,15 +17,17 @@ import cv2
 from emodetect.batch.inputs import Kind, reason
 from emodetect.batch.parts import clip_part
 from emodetect.batch.reduction import enlarged, full_size, reduction_for
+from emodetect.batch.remote import fetched, is_remote
 from emodetect.batch.rows import lines
 from emodetect.batch.settings import BatchSettings
-from emodetect.errors import BackendError, EmodetectError, SourceError
+from emodetect.errors import BackendError, BackendUnavailableError, EmodetectError, OutputError, SourceError
 from emodetect.pipeline import EmotionPipeline, build_pipeline
 from emodetect.sources.images import decode_image, read_image_file
 from emodetect.sources.video import VideoFile
 from emodetect.system.assumptions import ASSUMPTIONS, warn_once
 from emodetect.system.native_output import quiet_native_output
 from emodetect.system.output_files import written_whole
+from emodetect.text.printable import without_credentials
 from emodetect.types import Frame
 
 _TELL_SECONDS = 0.5
@@ -85,8 +87,8 @@ class Reader:
 
     def hash(self, path: str) -> Reading:
         """The SHA-256 of a file's content."""
-        with _noted() as reading, _failures(reading, path):
-            reading.hash = hash_file(Path(path))
+        with _noted() as reading, _failures(reading, path), _local(path) as file:
+            reading.hash = hash_file(file)
         return reading
 
     def read(self, path: str, kind: Kind, tell: Callable[[int], object]) -> Reading:
@@ -97,12 +99,12 @@ class Reader:
             kind: what it is.
             tell: called with the number of frames of a clip that were read so far, about twice per second.
         """
-        with _noted() as reading, _failures(reading, path):
+        with _noted() as reading, _failures(reading, path), _local(path) as file:
             try:
                 if kind == "photo":
-                    self._read_photo(Path(path), reading)
+                    self._read_photo(file, reading)
                 else:
-                    self._read_clip(Path(path), reading, tell)
+                    self._read_clip(file, reading, tell)
             except BackendError:
                 self.close()  # it has ended; the next input gets a new one
                 self._photos = self._load()
@@ -174,12 +176,28 @@ def _count(part: Path) -> tuple[int, int]:
 
 
 @contextmanager
+def _local(path: str) -> Iterator[Path]:
+    """The file of an input, in messages under the input's own name."""
+    if not is_remote(path):
+        yield Path(path)
+        return
+    with fetched(path) as file:
+        try:
+            yield file
+        except EmodetectError as error:
+            error.args = (reason(error, str(file)),)
+            raise
+
+
+@contextmanager
 def _failures(reading: Reading, path: str) -> Iterator[None]:
     """Make errors the reading's reason: whatever is wrong with one input, the others are read."""
     try:
         yield
+    except (BackendUnavailableError, OutputError):  # no fault of the input
+        raise
     except EmodetectError as error:
-        reading.error = reason(error, path)
+        reading.error = without_credentials(reason(error, path))
     except MemoryError:
         reading.error = "there is not enough memory for it"
     except Exception as error:

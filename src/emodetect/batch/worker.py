@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
-from emodetect.errors import EmodetectError, OutputError
+from emodetect.errors import BackendUnavailableError, EmodetectError, OutputError
 from emodetect.system.environment import prepare_own_process, remove_caches
 from emodetect.system.native_output import silence_libraries
 
@@ -65,7 +65,7 @@ def _work(tasks: BinaryIO, answers: BinaryIO) -> None:
                 reading = reader.hash(task["path"])
             else:
                 reading = reader.read(task["path"], task["kind"], partial(_tell, answers, number))
-        except OutputError as error:  # the disk is full: no fault of the input
+        except (BackendUnavailableError, OutputError) as error:  # a package is missing, or the disk is full
             _say(answers, {"cannot": str(error), "parameter": error.parameter, "kind": type(error).__name__})
             return
         _say(answers, {"number": number, "reading": dataclasses.asdict(reading)})

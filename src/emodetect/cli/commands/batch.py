@@ -25,7 +25,7 @@ from emodetect.cli.types import NAME, OUTPUT, PATH, NumberRange, ShardType, Size
 from emodetect.errors import OutputError, SourceError, UsageError
 from emodetect.settings.batch import BATCH, ENGINES, FORMATS, BatchOptions, EngineName, Format
 from emodetect.settings.pipeline import CLIPS, PHOTOS, PipelineSettings
-from emodetect.text.printable import counted
+from emodetect.text.printable import counted, public_name
 
 if TYPE_CHECKING:
     from emodetect.batch.inputs import Listing
@@ -147,7 +147,10 @@ class _Asked:
     @property
     def inputs(self) -> list[str]:
         """What was named on the command line."""
-        return [*self.named, *([] if self.listed is None else [f"--from={self.listed}"])]
+        from emodetect.batch.remote import holds_credentials
+
+        named = (public_name(name) if holds_credentials(name) else name for name in self.named)
+        return [*named, *([] if self.listed is None else [f"--from={self.listed}"])]
 
     def open(self, settings: BatchSettings, options: BatchOptions) -> Run:
         """Begin the batch, or go on with it.
