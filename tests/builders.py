@@ -94,7 +94,9 @@ def make_landmarks(x: float, y: float, side: float, angle: float = 0.0, nose: fl
         angle: by which it leans clockwise, degrees.
         nose: how far the nose is moved across the face, in shares of the crop's side.
     """
-    shares = np.asarray([(0.322, 0.393), (0.664, 0.389), (0.494 + nose, 0.608), (0.498, 0.765), (0.1, 0.45), (0.9, 0.45)]) - 0.5
+    shares = (
+        np.asarray([(0.322, 0.393), (0.664, 0.389), (0.494 + nose, 0.608), (0.498, 0.765), (0.148, 0.478), (0.87, 0.465)]) - 0.5
+    )
     c, s = math.cos(math.radians(angle)), math.sin(math.radians(angle))
     return np.asarray(side * shares @ np.asarray([[c, s], [-s, c]]) + (x, y), np.float32)
 
@@ -134,21 +136,24 @@ class FakeBackend(EmotionBackend):
         self.closed += 1
 
 
-def write_plugin(folder: Path, module: str, source: str, entry_points: Mapping[str, str]) -> None:
-    """Leave an installed package in a folder, as pip does, that brings backends along.
+def write_plugin(
+    folder: Path, module: str, source: str, entry_points: Mapping[str, str], group: str = "emodetect.backends"
+) -> None:
+    """Leave an installed package in a folder, as pip does, that brings backends or detectors along.
 
     Args:
         folder: what is put on the path.
         module: the package's name and its only module's.
         source: the module's text.
-        entry_points: where each backend's factory is, by the backend's name.
+        entry_points: where each factory is, by the name of what it makes.
+        group: what it brings along.
     """
     (folder / f"{module}.py").write_text(source)
     facts = folder / f"{module}-1.0.dist-info"
     facts.mkdir()
     (facts / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {module}\nVersion: 1.0\n")
     lines = [f"{name} = {target}" for name, target in entry_points.items()]
-    (facts / "entry_points.txt").write_text("\n".join(["[emodetect.backends]", *lines, ""]))
+    (facts / "entry_points.txt").write_text("\n".join([f"[{group}]", *lines, ""]))
 
 
 @dataclass(frozen=True)

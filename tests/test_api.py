@@ -180,7 +180,7 @@ def test_the_options_of_the_commands(fake: list[FakeBackend]) -> None:
 
 
 def test_faces_that_are_none_can_be_kept(fake: list[FakeBackend], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(EmbeddedVerifier, "are_faces", lambda self, crops: np.zeros(len(crops), bool))
+    monkeypatch.setattr(EmbeddedVerifier, "are_faces", lambda self, crops, doubtful=(): np.zeros(len(crops), bool))
     assert analyze(PHOTO, backend="fake").readings == ()
     assert len(analyze(PHOTO, backend="fake", verify=False).readings) == 1
 

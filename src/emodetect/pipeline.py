@@ -16,6 +16,7 @@ from emodetect.emotions.scorer import EmotionScorer, readings
 from emodetect.emotions.smoother import ScoreSmoother
 from emodetect.faces.alignment import aligned_crop
 from emodetect.faces.detectors import create_detector
+from emodetect.faces.landmarks import LandmarkRefiner
 from emodetect.faces.locator import FaceLocator, Sighting
 from emodetect.faces.schedule import SCAN_EVERY
 from emodetect.faces.verifier import EmbeddedVerifier
@@ -205,6 +206,7 @@ def build_locator(settings: PipelineSettings) -> FaceLocator:
     return FaceLocator(
         detector,
         verifier=EmbeddedVerifier() if settings.verify and not detector.is_certain else None,
+        refiner=LandmarkRefiner(),
         tracker=detector.tracker() if settings.track else None,
         scan_every=0 if settings.hide_faces else SCAN_EVERY,
         region=settings.region,

@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 import pytest
 
-from emodetect.benchmark.synthetic_clip import portrait_path
+from emodetect.benchmark.synthetic_clip import PORTRAIT
 from emodetect.sources.images import read_image
 from emodetect.types import EMOTIONS
 from tests.builders import NETWORK_FACE, PHOTO, shared_data
@@ -54,7 +54,7 @@ def test_a_long_path_is_whole_in_a_pipe(tmp_path: Path) -> None:
 
 def test_a_narrow_terminal_goes_without_the_second_emotion(tmp_path: Path) -> None:
     photo = tmp_path / "photo.jpg"
-    photo.write_bytes(portrait_path().read_bytes())
+    photo.write_bytes(PORTRAIT.read_bytes())
 
     narrow, wide = (table_on_terminal(tmp_path, photo.name, columns) for columns in (40, 80))
 

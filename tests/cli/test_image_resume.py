@@ -188,5 +188,5 @@ def test_rows_of_photos_without_faces_and_none_of_those_that_fail(photos: Path) 
     rows = list(csv.reader(run("image", photos, "--format", "csv").stdout.splitlines()))
 
     assert len(rows) == COUNT
-    assert rows[1] == [str(photos / "0.png"), "0", "0.0", *[""] * 15]
+    assert rows[1] == [str(photos / "0.png"), "0", "0.0", *[""] * 16]
     assert rows[-1][3] == "1"

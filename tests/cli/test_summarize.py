@@ -107,7 +107,8 @@ def test_each_format_holds_the_same_table(logs: Path, tmp_path: Path, suffix: st
     assert (code, printed, said) == (
         0,
         "",
-        "emodetect: 2 people without confidence intervals: seen for under 50 s, ten blocks of --block\n",
+        "emodetect: 2 people without confidence intervals: seen for under 60 s, 6 blocks of --block\n"
+        f"emodetect: {path}: 22 rows of 3 inputs\n",
     )
     if suffix == "csv":
         assert table(path.read_text()) == expected
@@ -155,6 +156,21 @@ def test_results_of_many_inputs_are_read_as_the_logs_are(logs: Path, tmp_path: P
     assert (made[14]["seconds_input"], made[14]["person"]) == ("0.5", "")
     photo = {(row["person"], row["emotion"]): row["share"] for row in made[15:]}
     assert (photo["1", "happy"], photo["2", "angry"]) == ("1.0", ""), "the second is uncertain"
+
+
+def test_readings_that_pandas_has_saved_are_read(tmp_path: Path, capsys: Any) -> None:
+    """It writes whole numbers as decimals, and null as NaN."""
+    pandas = pytest.importorskip("pandas")
+    rows = flat_rows("a.mp4", frames(SESSION, [None, A, A])) + flat_rows("c.jpg", frames([H], [H]), is_photo=True)
+    write_rows(tmp_path / "rows.jsonl", rows)
+    expected = summarize(tmp_path / "rows.jsonl", "--format", "csv", capsys=capsys)[1]
+    frame = pandas.DataFrame(rows)
+    frame.to_csv(tmp_path / "saved.csv", index=False)
+    frame.to_parquet(tmp_path / "saved.parquet")
+    frame.to_json(tmp_path / "saved.jsonl", orient="records", lines=True, double_precision=15)
+
+    for name in ("saved.csv", "saved.parquet", "saved.jsonl"):
+        assert summarize(tmp_path / name, "--format", "csv", capsys=capsys)[1] == expected, name
 
 
 @pytest.mark.parametrize("name", ["photos.jsonl", "photos.csv"])
@@ -262,13 +278,37 @@ def test_formats_and_names_must_agree(logs: Path, arguments: list[str], message:
         cli.main(["summarize", str(logs), *arguments], standalone_mode=False)
 
 
+@pytest.mark.parametrize("named", ["s2.csv", ".", "*.csv"])
+def test_a_log_is_never_replaced(logs: Path, named: str) -> None:
+    before = (logs / "s2.csv").read_bytes()
+    with pytest.raises(OutputError, match=r"s2\.csv: is read by this command"):
+        cli.main(["summarize", str(logs / named), "--output", str(logs / "s2.csv"), "--overwrite"], standalone_mode=False)
+    assert (logs / "s2.csv").read_bytes() == before
+
+
 @pytest.mark.parametrize("option", ["--output", "--plot"])
-def test_a_log_is_never_replaced(logs: Path, option: str) -> None:
-    name = logs / ("s2.csv" if option == "--output" else "s1.png")
-    if option == "--plot":
-        name.write_bytes(b"precious")
-    with pytest.raises(OutputError, match=r"read by this command|exists already"):
-        cli.main(["summarize", str(logs / "s2.csv"), option, str(name)], standalone_mode=False)
+def test_nothing_is_replaced_unasked(logs: Path, option: str) -> None:
+    name = logs / ("old.json" if option == "--output" else "old.svg")
+    name.write_bytes(b"precious")
+    with pytest.raises(OutputError, match="exists already"):
+        cli.main(["summarize", str(logs), option, str(name)], standalone_mode=False)
+    assert name.read_bytes() == b"precious"
+
+
+def test_other_tables_among_the_logs_are_left_out(logs: Path, capsys: Any) -> None:
+    """The participants, and the summary of an earlier run."""
+    (logs / "people.csv").write_text("file,age\ns1,3\ns2,4\ns3,5\n")
+    arguments = logs, "--participants", logs / "people.csv", "--output", logs / "summary.csv"
+    assert summarize(*arguments, capsys=capsys)[0] == 0
+    before = (logs / "summary.csv").read_bytes()
+
+    code, _, said = summarize(*arguments, "--overwrite", capsys=capsys)
+
+    assert code == 0
+    assert (logs / "summary.csv").read_bytes() == before
+    assert [line for line in said.splitlines() if "left out" in line] == [
+        f"emodetect: {logs / name}: is not a log, and left out" for name in ("people.csv", "summary.csv")
+    ]
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ class OnlyBlue(FaceVerifier):
         self.asked = 0
 
     @override
-    def are_faces(self, crops: Sequence[Image]) -> npt.NDArray[np.bool_]:
+    def are_faces(self, crops: Sequence[Image], doubtful: Sequence[bool] = ()) -> npt.NDArray[np.bool_]:
         self.asked += len(crops)
         return np.asarray([crop[..., 0].mean() > crop[..., 2].mean() for crop in crops], bool)
 

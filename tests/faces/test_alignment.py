@@ -107,3 +107,20 @@ def test_without_landmarks_nothing_is_known_of_how_a_face_is_held() -> None:
 @pytest.mark.parametrize(("shift", "expected"), [(0.0, False), (0.1, False), (-0.1, False), (0.3, True), (-0.3, True)])
 def test_a_face_is_turned_away_where_its_nose_is_far_from_the_middle(degrees: float, shift: float, expected: bool) -> None:
     assert is_turned_away(make_landmarks(80, 50, 60, degrees, nose=shift)) is expected
+
+
+@pytest.mark.parametrize("degrees", [0, 35, -120])
+def test_a_square_box_tells_place_and_size(degrees: float) -> None:
+    """Landmarks that are a tenth off change nothing but the roll."""
+    picture = smooth_picture()
+    box = Box(120, 80, 80, 80)
+    right = aligned_crop(picture, Face(box, 1, make_landmarks(160, 121, 82, degrees)))
+    off = aligned_crop(picture, Face(box, 1, make_landmarks(152, 113, 90, degrees)))
+    assert right.shape == (82, 82, 3)
+    np.testing.assert_allclose(right.astype(int), off, atol=1)
+
+
+@pytest.mark.parametrize("box", [Box(120, 80, 80, 50), Box(120, 80, 30, 30), Box(0, 0, 200, 200)])
+def test_a_box_that_is_cut_or_disagrees_tells_nothing(box: Box) -> None:
+    picture, landmarks = smooth_picture(), make_landmarks(160, 120, 80, 20)
+    np.testing.assert_array_equal(aligned_crop(picture, Face(box, 1, landmarks)), aligned_crop(picture, face_with(landmarks)))

@@ -53,7 +53,7 @@ def test_a_tilted_head_is_found_and_its_landmarks_turn_with_it(photo: Image, ang
     assert upright.landmarks is not None
     assert found.landmarks is not None
     expected = upright.landmarks @ matrix[:, :2].T + matrix[:, 2]
-    assert np.abs(found.landmarks - expected).max() < 0.12 * upright.box.width
+    assert np.abs(found.landmarks - expected).max() < 0.13 * upright.box.width
     (x, y) = found.landmarks[1] - found.landmarks[0]
     assert math.degrees(math.atan2(-y, x)) == pytest.approx(angle - 3, abs=6)
 

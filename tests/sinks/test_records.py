@@ -116,7 +116,7 @@ def test_csv_of_a_face_that_nobody_has_read_yet_keeps_its_columns(tmp_path: Path
 
 def test_csv_of_a_frame_without_faces_is_a_row_of_its_frame_and_time(tmp_path: Path) -> None:
     text = write_all(tmp_path / "log.csv", make_result(index=7, timestamp=0.28), two_faces(8, 0.32))
-    assert text.splitlines()[1] == "7,0.28" + 15 * ","
+    assert text.splitlines()[1] == "7,0.28" + 16 * ","
     assert [row.split(",")[0] for row in text.splitlines()[1:]] == ["7", "8", "8"]
 
 

@@ -143,18 +143,18 @@ class TestCsv:
             pytest.param("{}\n", "first line lacks", id="json"),
             pytest.param("frame,time\n", "first line lacks angry, disgust, fear", id="columns"),
             pytest.param("{header}\n", "holds no frame", id="header"),
-            pytest.param("{header}\n1,0.1\n", "line 2: .*expected 17 cells, got 2", id="cells"),
+            pytest.param("{header}\n1,0.1\n", "line 2: .*expected 18 cells, got 2", id="cells"),
             pytest.param("{header}\n1,x{rest}\n", "line 2: .*could not convert", id="time"),
             pytest.param("{header}\n1.5,0.1{rest}\n", "line 2: .*whole number", id="frame"),
             pytest.param("{header}\n1,nan{rest}\n", "line 2: .*number of seconds", id="no time"),
             pytest.param("{header}\n1,0.1{rest}\n2,0.1{rest}\n", "line 3: .*not after", id="time stands still"),
-            pytest.param("{header}\n1,0.1,1,0,0,9,9,sad,1,perhaps,0,0,0,0,1,0,0\n", "line 2: .*true or false", id="truth"),
-            pytest.param("{header}\n1,0.1,1,0,0,9,9,sad,1,true,0,0,0,0,7,0,0\n", "line 2: .*sum to 1", id="scores"),
+            pytest.param("{header}\n1,0.1,1,0,0,9,9,sad,1,perhaps,0,0,0,0,1,0,0,\n", "line 2: .*true or false", id="truth"),
+            pytest.param("{header}\n1,0.1,1,0,0,9,9,sad,1,true,0,0,0,0,7,0,0,\n", "line 2: .*sum to 1", id="scores"),
         ],
     )
     def test_what_is_no_log_is_an_error_that_names_the_line(self, tmp_path: Path, text: str, message: str) -> None:
         path = tmp_path / "log.csv"
-        path.write_text(text.replace("{header}", ",".join(CSV_COLUMNS)).replace("{rest}", 15 * ","))
+        path.write_text(text.replace("{header}", ",".join(CSV_COLUMNS)).replace("{rest}", 16 * ","))
         with pytest.raises(SourceError, match=message):
             list(read_log(path))
 
@@ -179,14 +179,14 @@ class TestCsv:
         path = written(tmp_path / "log.csv", *frames)
         assert len(list(read_log(path))) == 9
         assert caplog.messages == []
-        older = [line for line in path.read_text().splitlines(keepends=True) if 15 * "," not in line]
+        older = [line for line in path.read_text().splitlines(keepends=True) if 16 * "," not in line]
         path.write_text("".join(older))
 
         assert [result.index for result in read_log(path)] == [0, 1, 5, 6, 7, 8]
         assert ["as in CSV logs of older versions" in message for message in caplog.messages] == [True]
 
     def test_a_log_of_photos_is_no_clip(self, tmp_path: Path) -> None:
-        (tmp_path / "log.csv").write_text(as_csv([PHOTO_CSV_COLUMNS, ["a.jpg", 0, 0.0, *[""] * 15]]))
+        (tmp_path / "log.csv").write_text(as_csv([PHOTO_CSV_COLUMNS, ["a.jpg", 0, 0.0, *[""] * 16]]))
         with pytest.raises(SourceError, match="summarize reads those"):
             list(read_log(tmp_path / "log.csv"))
 

@@ -161,6 +161,6 @@ def test_intervals_hold_the_share_and_come_out_the_same_each_time() -> None:
 
 
 def test_too_little_time_has_no_interval() -> None:
-    """Ten blocks are needed: of 1 s, the 4 s do not have them."""
+    """Six blocks are needed: of 1 s, the 4 s do not have them."""
     assert only(rows(ONE, settings=TableSettings(block=1)), A)["share_low"] is None
     assert only(rows(ONE, settings=TableSettings(block=0.4)), A)["share_low"] is not None

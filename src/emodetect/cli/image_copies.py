@@ -2,13 +2,78 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from emodetect.cli.output_paths import check_outputs
-from emodetect.errors import OutputError
+from emodetect.errors import OutputError, SourceError
+
+if TYPE_CHECKING:
+    from emodetect.drawing.style import Style
+    from emodetect.faces.hiding import HiddenFaces
+    from emodetect.types import Frame, FrameResult, Image
+
+
+@dataclass
+class Copies:
+    """Saves annotated copies of photos.
+
+    Attributes:
+        targets: where each photo's copy goes.
+        style: how it is drawn.
+        anonymize: how faces are hidden; None for not at all.
+        overwrite: whether a copy may replace a file.
+    """
+
+    targets: Mapping[Path, Path]
+    style: Style | None
+    anonymize: str | None
+    overwrite: bool
+    _hidden: HiddenFaces | None = None
+
+    def save(self, photo: Path, frame: Frame, result: FrameResult) -> Image:
+        """Save the copy of a photo, if one is wanted; returns the picture as it may be shown.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        from emodetect.drawing.overlay import draw
+        from emodetect.media.image_file import write_picture
+
+        shown = self._without_faces(frame, result)
+        if photo in self.targets:
+            drawn = draw(shown, result.readings, seen=result.seen, style=self.style)
+            write_picture(drawn, self.targets[photo], overwrite=self.overwrite)
+        return shown
+
+    def _without_faces(self, frame: Frame, result: FrameResult) -> Image:
+        if self.anonymize is None:
+            return frame.image
+        from emodetect.drawing.anonymize import anonymize
+        from emodetect.faces.hiding import HiddenFaces
+
+        self._hidden = self._hidden or HiddenFaces()
+        return anonymize(frame.image, self._hidden.find(frame, result), self.anonymize)
+
+
+@contextlib.contextmanager
+def enough_memory(path: Path) -> Iterator[None]:
+    """Too little memory for one photo is an error of this photo: the others may be smaller."""
+    import cv2
+
+    try:
+        yield
+    except MemoryError:
+        raise SourceError(f"{path}: there is not enough memory for it") from None
+    except cv2.error as error:
+        if error.code != cv2.Error.StsNoMem:
+            raise
+        raise SourceError(f"{path}: there is not enough memory for it") from None
 
 
 def copy_targets(photos: Sequence[Path], named: str | None, *, alone: bool) -> dict[Path, Path]:

@@ -45,8 +45,13 @@ _CASCADE = ("cascade", "scale_factor", "min_neighbors")
 """The options of the cascade alone."""
 
 
-def pipeline_options(defaults: PipelineSettings) -> Callable[[Function], Function]:
-    """All options of a pipeline, given to the command as ``settings``; ``--smoothing`` where faces are tracked."""
+def pipeline_options(defaults: PipelineSettings, *, min_face_default: str | None = None) -> Callable[[Function], Function]:
+    """All options of a pipeline, given to the command as ``settings``; ``--smoothing`` where faces are tracked.
+
+    Args:
+        defaults: where the command begins.
+        min_face_default: what the help says of the default of ``--min-face``, where it depends on the input.
+    """
 
     def decorate(function: Function) -> Function:
         @functools.wraps(function)
@@ -83,7 +88,8 @@ def pipeline_options(defaults: PipelineSettings) -> Callable[[Function], Functio
             click.option("--verify/--no-verify", default=defaults.verify, show_default=True,
                          help="Let the embedded network refuse what the detector has found and is no face."),
             click.option("--min-face", type=MinFaceType(), metavar="PIXELS|SHARE", default=defaults.detector.min_face,
-                         show_default=True, help="Smallest face to look for, in pixels or as a share of the picture's height."),
+                         show_default=min_face_default or True,
+                         help="Smallest face to look for, in pixels or as a share of the picture's height."),
             click.option("--min-neighbors", metavar="NUMBER", type=click.IntRange(1, 1000),
                          default=defaults.detector.min_neighbors, show_default=True,
                          help="Cascade: how many overlapping windows must agree on a face; more means fewer false and more "
@@ -251,23 +257,29 @@ def _limit_pixels(ctx: click.Context, parameter: click.Parameter, value: int | N
     limit_pixels(value)
 
 
-def max_pixels_option(function: Function) -> Function:
+def max_pixels_option(default: int | None = None) -> Callable[[Function], Function]:
     """``--max-pixels``, for commands that use OpenCV; set while options are parsed, before that is imported.
 
     Where it cannot be imported, it and NumPy print of their own, also to standard output.
+
+    Args:
+        default: pixels; None for the limit of the process, or `MAX_PIXELS`.
     """
 
-    @functools.wraps(function)
-    def with_opencv(*arguments: Any, **named: Any) -> Any:
-        with quiet_native_output():
-            importlib.import_module("cv2")
-        return function(*arguments, **named)
+    def decorate(function: Function) -> Function:
+        @functools.wraps(function)
+        def with_opencv(*arguments: Any, **named: Any) -> Any:
+            with quiet_native_output():
+                importlib.import_module("cv2")
+            return function(*arguments, **named)
 
-    option = click.option(
-        "--max-pixels", type=click.IntRange(1, 10**12), expose_value=False, callback=_limit_pixels, metavar="NUMBER",
-        help=f"Refuse pictures whose header announces more pixels.  [default: {MAX_PIXELS}]",
-    )  # fmt: skip
-    return option(cast("Function", with_opencv))
+        option = click.option(
+            "--max-pixels", type=click.IntRange(1, 10**12), expose_value=False, callback=_limit_pixels, metavar="NUMBER",
+            default=default, help=f"Refuse pictures whose header announces more pixels.  [default: {default or MAX_PIXELS}]",
+        )  # fmt: skip
+        return option(cast("Function", with_opencv))
+
+    return decorate
 
 
 def playlists_option(function: Function) -> Function:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from click.shell_completion import CompletionItem
 
 from emodetect.backends.conventions import Scaling
 from emodetect.backends.limits import parse_size
+from emodetect.batch.inputs import Shard
 from emodetect.errors import UsageError
 from emodetect.faces.detector import MinFace
 from emodetect.text.numbers import MOST_NUMBER
@@ -158,14 +160,34 @@ class ScalingType(click.types.StringParamType):
 
 
 class Size(click.types.StringParamType):
-    """A number of bytes, as `parse_size` takes it."""
+    """A number of bytes.
+
+    Args:
+        parse: makes it of a text, and raises a `UsageError` where it cannot.
+    """
 
     name = "size"
+
+    def __init__(self, parse: Callable[[str], int] = parse_size) -> None:
+        self._parse = parse
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """The value, checked."""
         try:
-            return parse_size(str(value))
+            return self._parse(str(value))
+        except UsageError as error:
+            self.fail(str(error), param, ctx)
+
+
+class ShardType(click.types.StringParamType):
+    """A text that `Shard.parse` takes."""
+
+    name = "shard"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The value, checked."""
+        try:
+            return Shard.parse(str(value))
         except UsageError as error:
             self.fail(str(error), param, ctx)
 

@@ -7,6 +7,9 @@ A package joins by an entry point in the group ``emodetect.detectors`` whose obj
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING
 
@@ -81,6 +84,12 @@ def create_detector(settings: DetectorSettings) -> FaceDetector:
     from emodetect.faces.plugin import PluginDetector
 
     return PluginDetector(others[settings.name], min_face=settings.min_face)
+
+
+def choices(settings: DetectorSettings) -> dict[str, Callable[[], FaceDetector]]:
+    """What makes each detector that looks for faces, by name; the one of the settings first, the others in their order."""
+    names = [name for name in detector_names() if name not in ("none", settings.name)]
+    return {name: partial(create_detector, replace(settings, name=name)) for name in (settings.name, *names)}
 
 
 @about("cascade", ModelError)

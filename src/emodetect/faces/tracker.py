@@ -11,7 +11,7 @@ from enum import Enum, auto
 import numpy as np
 import numpy.typing as npt
 
-from emodetect.faces.boxes import intersection_over_smaller, intersection_over_union
+from emodetect.faces.boxes import best_pairs, intersection_over_smaller, intersection_over_union
 from emodetect.types import Box, Detection, Face
 
 SAME_FACE = 0.3
@@ -62,7 +62,7 @@ class Place:
     Attributes:
         box: the place; it may reach out of the picture.
         standing: how well the face is known.
-        speed: how fast it moves, in its own widths a second.
+        speed: how fast it moves, in its own widths a second; infinite where it was seen only once.
         number: the face's own; None for a candidate.
     """
 
@@ -76,8 +76,8 @@ class Place:
 class Track:
     """One face over time: its center x, y, size and landmarks, pixels, and the center's speed, pixels a second.
 
-    It was seen last at the time ``seen``, at ``seen_x`` and ``seen_y``; its center holds for the time ``at``, later where
-    another face covers it.
+    It was seen first at the time ``born`` and last at ``seen``, there at ``seen_x`` and ``seen_y``; its center holds for the time
+    ``at``, later than ``seen`` where another face covers it.
     """
 
     x: float
@@ -91,11 +91,12 @@ class Track:
     speed_y: float = 0.0
     landmarks: npt.NDArray[np.float32] | None = None
     at: float = field(init=False)
+    born: float = field(init=False)
     seen_x: float = field(init=False)
     seen_y: float = field(init=False)
 
     def __post_init__(self) -> None:
-        self.at, self.seen_x, self.seen_y = self.seen, self.x, self.y
+        self.at, self.born, self.seen_x, self.seen_y = self.seen, self.seen, self.x, self.y
 
     @classmethod
     def of(cls, box: Box, seen: float, evidence: float = 0, number: int | None = None) -> Track:
@@ -148,7 +149,7 @@ class Outlook:
 
 
 class FaceTracker:
-    """Assigns detections to known faces by overlap (Hungarian method, as in SORT, Bewley et al. 2016), then by nearness.
+    """Assigns detections to known faces by overlap, the largest first, then by nearness.
 
     A detector that is sometimes wrong needs two thresholds: a face is believed once the detector's confidence,
     summed over consecutive frames, reaches 1; after that any detection keeps it. A false box seldom comes twice.
@@ -171,10 +172,6 @@ class FaceTracker:
         settle_speed: float = 0.15,
         settle_size: float = 0.1,
     ) -> None:
-        # Here and not above: its import takes longer than that of all else together, and photos need no tracker.
-        from scipy.optimize import linear_sum_assignment
-
-        self._assign = linear_sum_assignment
         self._hold, self._forget = hold, forget
         self._settle_position, self._settle_speed, self._settle_size = settle_position, settle_speed, settle_size
         self._tracks: list[Track] = []
@@ -225,7 +222,7 @@ class FaceTracker:
             Place(
                 track.box(timestamp),
                 self._standing(track, timestamp),
-                math.hypot(track.speed_x, track.speed_y) / track.width,
+                math.hypot(track.speed_x, track.speed_y) / track.width if track.seen > track.born else math.inf,
                 track.number,
             )
             for track in self._tracks
@@ -255,9 +252,7 @@ class FaceTracker:
         ):
             claims[list(pairs)] = 0
             claims[:, list(pairs.values())] = 0
-            for row, column in zip(*self._assign(claims, maximize=True), strict=True):
-                if claims[row, column] > 0:
-                    pairs[int(row)] = int(column)
+            pairs |= best_pairs(claims)
         covered = {
             row: column
             for row, column in zip(*np.nonzero(overlap >= SAME_FACE), strict=True)

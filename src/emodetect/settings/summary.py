@@ -1,6 +1,6 @@
 """Defaults of the summary of many inputs; imported without NumPy."""
 
-BLOCK_SECONDS = 5.0
+BLOCK_SECONDS = 10.0
 """Length of a block of the bootstrap."""
 
 FIGURE_SIZE = 85.0, 60.0

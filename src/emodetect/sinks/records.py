@@ -121,7 +121,7 @@ def table_rows(frame: Mapping[str, Any]) -> list[list[Any]]:
     for face in frame["faces"]:
         scores = face["scores"] or dict.fromkeys(emotion.value for emotion in EMOTIONS)
         place = frame["frame"], frame["time"], face["id"], *face["box"].values()
-        rows.append([*place, face["emotion"], face["confidence"], face["uncertain"], *scores.values(), face["angle"]])
+        rows.append([*place, face["emotion"], face["confidence"], face["uncertain"], *scores.values(), face.get("angle")])
     return rows
 
 

@@ -49,7 +49,7 @@ def csv_rows(path: Path, lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int
         cells = next(csv.reader([line.removeprefix("\ufeff") if number == 1 else line]), [])
         if not header:
             header = cells
-            if missing := sorted(_NEEDED - {*header}) or ["id"] * header_lacks_id(header):
+            if missing := missing_columns(header):
                 raise SourceError(f"{path}: not a log: its first line lacks {', '.join(missing[:3])}")
             continue
         if not line.endswith("\n"):
@@ -70,9 +70,9 @@ def csv_rows(path: Path, lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int
     yield from held
 
 
-def header_lacks_id(columns: Iterable[str]) -> bool:
-    """Whether there is no column with the number of the face."""
-    return not {"id", "person"} & {*columns}
+def missing_columns(columns: Iterable[str]) -> list[str]:
+    """The columns of results that a table lacks."""
+    return sorted(_NEEDED - {*columns}) or ["id"] * (not {"id", "person"} & {*columns})
 
 
 def rows_as_frames(rows: Iterable[tuple[int, Row]]) -> Iterator[tuple[int, str | None, dict[str, Any]]]:
@@ -126,7 +126,7 @@ class MissingFrames:
 
 
 def _frame_of(row: Row) -> tuple[str | None, Any, Any]:
-    return row.get("path"), row["frame"], row["time"]
+    return row.get("path"), row["frame"], None if is_empty(row["time"]) else row["time"]  # NaN is not equal to itself
 
 
 def _face(row: Row) -> dict[str, Any] | None:
@@ -136,7 +136,14 @@ def _face(row: Row) -> dict[str, Any] | None:
         return None
     scores = None if is_empty(row[_SCORES[0]]) else {name: float(row[name]) for name in _SCORES}
     box = {side: _whole(row[side]) for side in _BOX}
-    return {"id": _whole(number), "box": box, "uncertain": _truth(row["uncertain"]), "scores": scores}
+    angle = row.get("angle")  # tables of older versions have none
+    return {
+        "id": _whole(number),
+        "box": box,
+        "uncertain": _truth(row["uncertain"]),
+        "scores": scores,
+        "angle": None if is_empty(angle) else float(str(angle)),
+    }
 
 
 def is_empty(cell: Any) -> bool:
@@ -171,10 +178,10 @@ def parquet_rows(path: Path) -> Iterator[tuple[int, Row]]:
     try:
         with pyarrow.parquet.ParquetFile(path) as file:
             columns: Sequence[str] = file.schema_arrow.names
-            if missing := sorted(_NEEDED - {*columns}) or ["id"] * header_lacks_id(columns):
+            if missing := missing_columns(columns):
                 raise SourceError(f"{path}: not a table of results: it lacks {', '.join(missing[:3])}")
             number = 0
-            wanted = [name for name in columns if name in _NEEDED | {"path", "id", "person"}]
+            wanted = [name for name in columns if name in _NEEDED | {"path", "id", "person", "angle"}]
             for batch in file.iter_batches(columns=wanted):
                 for row in batch.to_pylist():
                     number += 1

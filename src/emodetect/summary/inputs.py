@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import glob
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -12,6 +13,7 @@ from pathlib import Path
 from emodetect.errors import SourceError
 from emodetect.report.timeline import Timeline
 from emodetect.sources.result_log import read_entries
+from emodetect.sources.result_rows import missing_columns
 from emodetect.text.suggestions import did_you_mean_file
 
 SUFFIXES = (".jsonl", ".csv", ".parquet")
@@ -22,6 +24,9 @@ _READINGS = [f"readings{suffix}" for suffix in SUFFIXES]
 
 _MANIFEST, _FAILURES = "manifest.jsonl", "failures.csv"
 """Further files of its folder."""
+
+_LONGEST_HEADER = 10_000
+"""Characters."""
 
 
 @dataclass(frozen=True)
@@ -89,9 +94,23 @@ def _in_folder(folder: Path, say: Callable[[str], object]) -> list[Path]:
     if _MANIFEST in names:
         raise SourceError(f"{folder}: holds no readings yet; emodetect batch has to finish first")
     logs = [folder / name for name in names if Path(name).suffix.lower() in SUFFIXES]
+    others = [log for log in logs if log.suffix.lower() == ".csv" and not _is_log(log)]
+    for other in others:
+        say(f"{other}: is not a log, and left out")
+    logs = [log for log in logs if log not in others]
     if not logs:
         raise SourceError(f"{folder}: is a folder without logs ({', '.join(SUFFIXES)})")
     return logs
+
+
+def _is_log(path: Path) -> bool:
+    """Whether a CSV file has the columns of results; a file that cannot be read counts as one, and is told of later."""
+    try:
+        with path.open(encoding="utf-8-sig", errors="replace") as file:
+            header = next(csv.reader([file.readline(_LONGEST_HEADER)]), [])
+    except OSError:
+        return True
+    return not missing_columns(header)
 
 
 def _rows(path: Path) -> int:

@@ -14,7 +14,7 @@ from emodetect.types import EMOTIONS
 
 LEVEL = 0.95
 
-LEAST_BLOCKS = 10
+LEAST_BLOCKS = 6
 """Blocks that the time of a person must have for an interval; with fewer, intervals are much too narrow."""
 
 _PLACES, _DRAWS, _SEED = 500, 2000, 20130
@@ -35,7 +35,7 @@ def share_intervals(person: Person, block: float = BLOCK_SECONDS) -> tuple[_Arra
 
     Returns:
         The lower and the upper bounds, float64 (7,), in the order of `EMOTIONS`. NaN for all if the person was seen for less than
-        ten blocks, and for an emotion that was read never or always, of which drawings cannot say anything.
+        six blocks, and for an emotion that was read never or always, of which drawings cannot say anything.
     """
     nothing = np.full(len(EMOTIONS), np.nan)
     if round(person.seconds / block, 6) < LEAST_BLOCKS:
@@ -65,7 +65,7 @@ def _tail(count: int) -> float:
     """The share of drawings beyond each bound: less than 2.5% for few blocks, of which drawings vary too little.
 
     This is the expanded percentile interval (Hesterberg 2015). The quantile of Student's t is that of its expansion (Abramowitz
-    and Stegun, 26.7.5), which is exact to 0.2% from nine degrees of freedom on.
+    and Stegun, 26.7.5), which is exact to 1% from five degrees of freedom on.
     """
     normal = NormalDist()
     z, freedom = normal.inv_cdf((1 + LEVEL) / 2), count - 1

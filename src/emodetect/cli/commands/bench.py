@@ -50,7 +50,7 @@ from emodetect.text.printable import counted, one_line
                    "for each face of each frame.")  # fmt: skip
 @format_option
 @playlists_option
-@max_pixels_option
+@max_pixels_option()
 @common_options
 def bench(
     source: Path | None, backends: Sequence[str], models: Sequence[str], model_settings: BackendSettings, detector: str,

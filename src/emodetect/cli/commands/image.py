@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +14,7 @@ import click
 
 from emodetect.cli.factories import make_caption_style, make_pipeline, make_style
 from emodetect.cli.hints import error_message
-from emodetect.cli.image_copies import check_files, copy_targets
+from emodetect.cli.image_copies import Copies, check_files, copy_targets, enough_memory
 from emodetect.cli.image_results import FORMATS, Record, Results, open_results
 from emodetect.cli.messages import detail, note, say
 from emodetect.cli.options import (
@@ -36,10 +35,9 @@ from emodetect.text.printable import counted, one_line, public_name
 if TYPE_CHECKING:
     from emodetect.drawing.contact_sheet import ContactSheet
     from emodetect.drawing.style import Style
-    from emodetect.faces.hiding import HiddenFaces
     from emodetect.pipeline import EmotionPipeline
     from emodetect.sinks.photo_log import PhotoLog
-    from emodetect.types import Frame, FrameResult, Image
+    from emodetect.types import Frame, FrameResult
 
 _MANY = 4
 """Photos from which on progress is shown."""
@@ -61,7 +59,7 @@ _MANY = 4
 @overwrite_option
 @style_options
 @pipeline_options(PHOTOS)
-@max_pixels_option
+@max_pixels_option()
 @common_options
 def image(
     named: Sequence[Path | str], output_format: str, log: Path | None, output: str | None, sheet: Path | None, resume: bool,
@@ -97,7 +95,7 @@ def image(
         # Rows that come one by one on a terminal would tear the bar apart.
         shows_bar = len(found) >= _MANY and (output_format == "table" or not sys.stdout.isatty())
         pipeline, progress = stack.enter_context(make_pipeline(settings)), stack.enter_context(progress_bar())
-        run = _Run(pipeline, results, targets, contact_sheet, style, anonymize, overwrite)
+        run = _Run(pipeline, results, Copies(targets, style, anonymize, overwrite), contact_sheet)
         for address, error in addresses.items():
             run.refuse(address, error)
         task = progress.add_task("photos", total=len(found), visible=shows_bar)
@@ -165,7 +163,8 @@ class _Run:
     """Reads photos one after the other, prints their results and saves annotated copies.
 
     Attributes:
-        targets: where each copy goes.
+        results: where the results go.
+        copies: saves the annotated copies.
         sheet: the contact sheet that shows them all; None where it is not wanted.
         read: how many photos were read.
         unread: how many could be opened, perhaps, and not be read.
@@ -176,17 +175,13 @@ class _Run:
 
     pipeline: EmotionPipeline
     results: Sequence[Results | PhotoLog]
-    targets: Mapping[Path, Path]
+    copies: Copies
     sheet: ContactSheet | None
-    style: Style | None
-    anonymize: str | None
-    overwrite: bool
     read: int = 0
     unread: int = 0
     failed: bool = False
     is_given_up: bool = False
     faceless: list[tuple[int, int]] = field(default_factory=list)
-    _hidden: HiddenFaces | None = None
 
     def refuse(self, name: str, error: EmodetectError) -> None:
         """Print and say why a photo of this name is not read."""
@@ -207,9 +202,8 @@ class _Run:
         else:
             self._take(path, frame, result)
             try:
-                with _enough_memory(path):
-                    shown = self._without_faces(frame, result)
-                    self._save_copy(path, shown, result)
+                with enough_memory(path):
+                    shown = self.copies.save(path, frame, result)
             except EmodetectError as error:  # takes nothing from what was read
                 self._complain(error)
         if self.sheet is not None and os.path.isfile(path):
@@ -228,7 +222,7 @@ class _Run:
         from emodetect.system.native_output import quiet_native_output
         from emodetect.types import Frame
 
-        with _enough_memory(path):
+        with enough_memory(path):
             with quiet_native_output():  # libjpeg tells of damage by itself
                 frame = Frame(read_image(path))
             height, width = frame.image.shape[:2]
@@ -248,39 +242,6 @@ class _Run:
         if not result.readings:
             self.faceless.append((width, height))
         self.failed |= any(reading.scores is None for reading in result.readings)
-
-    def _without_faces(self, frame: Frame, result: FrameResult) -> Image:
-        """The picture as it may be shown."""
-        if self.anonymize is None:
-            return frame.image
-        from emodetect.drawing.anonymize import anonymize
-        from emodetect.faces.hiding import HiddenFaces
-
-        self._hidden = self._hidden or HiddenFaces()
-        return anonymize(frame.image, self._hidden.find(frame, result), self.anonymize)
-
-    def _save_copy(self, path: Path, shown: Image, result: FrameResult) -> None:
-        from emodetect.drawing.overlay import draw
-        from emodetect.media.image_file import write_picture
-
-        if path in self.targets:
-            drawn = draw(shown, result.readings, seen=result.seen, style=self.style)
-            write_picture(drawn, self.targets[path], overwrite=self.overwrite)
-
-
-@contextlib.contextmanager
-def _enough_memory(path: Path) -> Iterator[None]:
-    """Too little memory for one photo is an error of this photo: the others may be smaller."""
-    import cv2
-
-    try:
-        yield
-    except MemoryError:
-        raise SourceError(f"{path}: there is not enough memory for it") from None
-    except cv2.error as error:
-        if error.code != cv2.Error.StsNoMem:
-            raise
-        raise SourceError(f"{path}: there is not enough memory for it") from None
 
 
 def _contact_sheet(path: Path, photos: Sequence[Path], style: Style, language: str | None) -> ContactSheet:

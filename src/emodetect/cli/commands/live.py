@@ -33,6 +33,7 @@ from emodetect.text.printable import counted
 if TYPE_CHECKING:
     from emodetect.backends.base import EmotionBackend
     from emodetect.drawing.style import Style
+    from emodetect.faces.detectors import choices
     from emodetect.live.session import LiveStatistics
     from emodetect.live.window import Window
     from emodetect.sources.camera import LiveSource
@@ -64,7 +65,7 @@ _STRETCHED = "where a stream changes the size of its pictures, faces may be stre
 @style_options
 @pipeline_options(LIVE)
 @playlists_option
-@max_pixels_option
+@max_pixels_option()
 @common_options
 def live(
     source: str, mirror: bool | None, no_window: bool, log: Path | None, record: Path | None, snapshots: Path,
@@ -117,6 +118,7 @@ def live(
             outputs=LiveOutputs(records, recorder, snapshots, anonymize),
             window=window,
             style=style,
+            detectors=choices(settings.detector),
             uncertain_below=settings.uncertain_below,
             duration=duration,
         )

@@ -25,7 +25,7 @@ from emodetect.text.printable import counted, one_line
               help="How many people the clip shows: numbers of one who was away are joined.")  # fmt: skip
 @overwrite_option
 @playlists_option
-@max_pixels_option
+@max_pixels_option()
 @common_options
 def report(log: Path, clip: Path | None, output: Path | None, people: int | None, overwrite: bool) -> None:
     """Make a page of a log that `video` or `live` has written (.jsonl or .csv).

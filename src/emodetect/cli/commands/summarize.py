@@ -62,11 +62,12 @@ def summarize(
     from emodetect.summary.table import COLUMNS, TableSettings
 
     output_format = _format(output_format, output)
-    check_outputs([(output, ()), (plot, PICTURE_SUFFIXES)], overwrite=overwrite)
     describe_settings()
+    logs, errors = find_logs(inputs, lambda text: note(f"emodetect: {text}"))
+    also_read = [(log, "read by this command") for log in logs]
+    check_outputs([(output, ()), (plot, PICTURE_SUFFIXES)], overwrite=overwrite, also_read=also_read)
     with about("participants"):
         table = Participants(participants, COLUMNS) if participants else None
-    logs, errors = find_logs(inputs, lambda text: note(f"emodetect: {text}"))
     figure = None
     if plot is not None:
         from emodetect.summary.figure import ShareFigure
@@ -81,7 +82,7 @@ def summarize(
         return 1
     columns = run.settings.columns | ({name: table.kind(name) for name in table.columns} if table else {})
     _write(output, output_format, chain([first], rows), columns, overwrite=overwrite)
-    run.tell()
+    run.tell(output)
     if figure is not None and plot is not None:
         figure.save(plot, overwrite=overwrite)
     return 1 if run.failed else 0
@@ -165,6 +166,7 @@ class _Run:
     figure: ShareFigure | None
     failed: bool = False
     _logs: dict[str, Path] = field(default_factory=dict)
+    _count: int = 0
     _lacking: set[tuple[str, object]] = field(default_factory=set)
 
     def complain(self, error: EmodetectError) -> None:
@@ -186,6 +188,7 @@ class _Run:
                     row |= self.participants.of(one.name, row["person"])
                 if self.figure is not None:
                     self.figure.add(row)
+                self._count += 1
                 self._lacking.update({(one.name, row["person"])} if _lacks_interval(row) else ())
                 yield row
 
@@ -202,8 +205,8 @@ class _Run:
         except SourceError as error:
             self.complain(error)
 
-    def tell(self) -> None:
-        """Say what a user of the table has to know."""
+    def tell(self, output: Path | None) -> None:
+        """Say what a user of the table has to know, which was saved in a file or printed."""
         from emodetect.summary.intervals import LEAST_BLOCKS
 
         for text in self.participants.complaints() if self.participants else ():
@@ -211,7 +214,9 @@ class _Run:
         if self._lacking:
             seconds = LEAST_BLOCKS * self.settings.block
             lack = f"{counted(len(self._lacking), 'person', 'people')} without confidence intervals: seen for under {seconds:g} s"
-            note(f"emodetect: {lack}, ten blocks of --block")
+            note(f"emodetect: {lack}, {LEAST_BLOCKS} blocks of --block")
+        if output is not None:
+            note(f"emodetect: {output}: {counted(self._count, 'row')} of {counted(len(self._logs), 'input')}")
 
 
 def _lacks_interval(row: Row) -> bool:

@@ -56,7 +56,7 @@ if TYPE_CHECKING:
 @style_options
 @pipeline_options(CLIPS)
 @playlists_option
-@max_pixels_option
+@max_pixels_option()
 @common_options
 def video(
     clip: Path, output: Path | None, log: Path | None, report: Path | None, plot: Path | None,
