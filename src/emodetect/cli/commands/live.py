@@ -124,8 +124,6 @@ def live(
         )
         statistics = session.run()
     _tell(statistics, [path for path in (log, *recorder.files) if path], snapshots)
-    if statistics.faces and not statistics.classified:
-        note("emodetect: no face was read: it ended before the backend was loaded")
     if parsed.kind == "file" and statistics.captured == 1 and duration is None:
         note(f"emodetect: {parsed.name}: holds one picture; --loop shows it for longer, 'emodetect image' reads photos")
 
@@ -149,6 +147,8 @@ def _tell(statistics: LiveStatistics, files: Sequence[Path], snapshots: Path) ->
     if statistics.turned_away:
         faces = counted(statistics.faces, "face")
         detail(f"turned too far to the side to be read: {statistics.turned_away} of {faces}, summed over frames")
+    if statistics.faces and not statistics.classified:
+        note("emodetect: no face was read: it ended before the backend was loaded")
 
 
 def _backends(settings: BackendSettings) -> Sequence[Callable[[], EmotionBackend]]:
