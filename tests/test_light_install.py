@@ -52,6 +52,8 @@ def test_every_command_that_needs_no_more_runs(light: Run, moving_clip: MovingCl
         ["video", moving_clip.path, "--log", log, "--report", page, "--output", tmp_path / "a.mp4"],
         ["live", "--source", moving_clip.path, "--no-window", "--log", tmp_path / "live.jsonl"],
         ["report", log, "--output", tmp_path / "b.html"],
+        ["batch", moving_clip.path, ROOT / "examples" / "astronaut.jpg", "--output", tmp_path / "results"],
+        ["summarize", tmp_path / "results", "--output", tmp_path / "summary.csv"],
         ["bench", "--source", moving_clip.path, "--verbose"],
         ["backends"],
         ["doctor", "--headless"],

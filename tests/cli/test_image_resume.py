@@ -150,14 +150,16 @@ def test_a_log_is_no_folder_of_copies(photos: Path) -> None:
         cli.main(["image", str(photos), "--output", "faces.csv"], standalone_mode=False)
 
 
-@pytest.mark.parametrize("output_format", ["jsonl", "csv"])
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda number: number.name)
+@pytest.mark.parametrize(
+    ("number", "output_format"),
+    [(signal.SIGINT, "csv"), (signal.SIGTERM, "jsonl"), (signal.SIGKILL, "csv"), (signal.SIGKILL, "jsonl")],
+)
 def test_an_interrupt_leaves_whole_rows_and_the_run_goes_on(
     tmp_path: Path, number: signal.Signals, output_format: str, photos: Path
 ) -> None:
     """Standard output and the log alike."""
     (photos / "text.jpg").unlink()
-    for extra in range(300):
+    for extra in range(150):
         (photos / f"z{extra:03}.png").write_bytes((photos / "0.png").read_bytes())
     printed, log = tmp_path / "printed", tmp_path / f"log.{output_format}"
     arguments = "image", photos, "--format", output_format, "--log", log
@@ -173,14 +175,14 @@ def test_an_interrupt_leaves_whole_rows_and_the_run_goes_on(
     if output_format == "csv":
         assert {len(row) for row in csv.reader(text.splitlines())} == {len(PHOTO_CSV_COLUMNS)}
     seen = paths(log)
-    assert 0 < len(seen) < 307
+    assert 0 < len(seen) < 157
 
     with printed.open("ab") as output:
         done = subprocess.run(
             command(*arguments, "--resume"), env=environment(), stdout=output, stderr=subprocess.PIPE, text=True, check=True
         )
-    assert f"{len(seen)} photos of 307 skipped" in done.stderr
-    assert len(paths(log)) == len(set(paths(log))) == 307
+    assert f"{len(seen)} photos of 157 skipped" in done.stderr
+    assert len(paths(log)) == len(set(paths(log))) == 157
     assert printed.read_text().count(",frame,") == (output_format == "csv"), "the header comes once"
 
 

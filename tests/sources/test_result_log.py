@@ -185,6 +185,12 @@ class TestCsv:
         assert [result.index for result in read_log(path)] == [0, 1, 5, 6, 7, 8]
         assert ["as in CSV logs of older versions" in message for message in caplog.messages] == [True]
 
+    def test_a_table_without_angles_is_read(self, tmp_path: Path) -> None:
+        path = written(tmp_path / "log.csv")
+        path.write_text("".join(line.rpartition(",")[0] + "\n" for line in path.read_text().splitlines()))
+        angles = [reading.angle for result in read_log(path) for reading in result.readings]
+        assert angles == [None, None]
+
     def test_a_log_of_photos_is_no_clip(self, tmp_path: Path) -> None:
         (tmp_path / "log.csv").write_text(as_csv([PHOTO_CSV_COLUMNS, ["a.jpg", 0, 0.0, *[""] * 16]]))
         with pytest.raises(SourceError, match="summarize reads those"):

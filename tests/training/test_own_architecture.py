@@ -30,6 +30,9 @@ def build():
     ])
 
 NUMBER = 7
+
+def two_layers():
+    return keras.Sequential([keras.Input((48, 48, 1)), layers.Flatten(), layers.Dense(LABELS), layers.Softmax()])
 """
 
 
@@ -79,6 +82,7 @@ def test_runs_are_compared(folder: Path) -> None:
     ("name", "message"),
     [
         ("mine_of_6:build", r"expected a Keras model from \(None, 48, 48, 1\) to \(None, 7\)"),
+        ("mine_of_7:two_layers", r"expected a layer Dense\(7, activation='softmax'\) at the end"),
         ("mine_of_7:NUMBER", "is neither a function nor an Architecture"),
         ("mine_of_7:missing", "cannot be imported"),
         ("no_such_module:build", "cannot be imported"),

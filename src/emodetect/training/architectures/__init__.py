@@ -111,6 +111,12 @@ def _build(name: str, make: Callable[[], Any], heads: tuple[Head, ...]) -> keras
     if found != ([takes], gives):
         wanted = f"a Keras model from {takes} to {gives[0]}, a softmax over {', '.join(heads[0].labels)}"
         raise UsageError(f"the architecture {name}: expected {wanted}; got {found or type(model).__name__}")
+    last = model.layers[-1]
+    if not isinstance(last, keras.layers.Dense) or last.activation is not keras.activations.softmax or not last.use_bias:
+        raise UsageError(
+            f"the architecture {name}: expected a layer Dense({len(heads[0].labels)}, activation='softmax') at the end"
+        )
+    last.name = heads[0].name  # by which its weights are calibrated
     return model
 
 
