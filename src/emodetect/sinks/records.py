@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import json
+import logging
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -15,12 +17,14 @@ from typing_extensions import override
 from emodetect.errors import OutputError
 from emodetect.sinks.base import Sink
 from emodetect.system.install_hints import pip
-from emodetect.system.output_files import append_whole, check_still_there, open_output
-from emodetect.text.printable import csv_cell
+from emodetect.system.output_files import append_whole, check_still_there, is_named_pipe, open_output
+from emodetect.text.printable import counted, csv_cell
 from emodetect.types import EMOTIONS, FaceReading, Frame, FrameResult, kind_of
 
 if TYPE_CHECKING:
     import pandas
+
+_log = logging.getLogger(__name__)
 
 RECORD_SUFFIXES = (".jsonl", ".csv")
 
@@ -53,17 +57,20 @@ class RecordWriter(Sink):
     """Writes one line of JSON per frame or, if the name ends in .csv, one row per face.
 
     Each frame is written at once and in one piece. So an interrupted run, even by SIGKILL or a full disk, leaves whole lines.
+    Where the reader of a named pipe goes away, writing goes on with the next one.
 
     Args:
-        path: file to write; may be a named pipe or a device.
+        path: file to write; may be a named pipe or a device, or - for standard output.
         overwrite: whether an existing file may be replaced.
+        waits: whether to wait for the next reader of a named pipe. If not, frames are left out until there is one.
 
     Raises:
         OutputError: the file exists and may not be replaced, or cannot be written.
     """
 
-    def __init__(self, path: Path, *, overwrite: bool = False) -> None:
-        self._path = path
+    def __init__(self, path: Path, *, overwrite: bool = False, waits: bool = True) -> None:
+        self._path, self._waits = path, waits
+        self._has_reader, self._left_out = True, 0
         self._is_csv = path.suffix.lower() == ".csv"
         self._file: int | None = open_output(path, overwrite=overwrite)
         try:
@@ -75,15 +82,53 @@ class RecordWriter(Sink):
 
     @override
     def write(self, frame: Frame, result: FrameResult) -> None:
+        """Write one frame.
+
+        Args:
+            frame: the frame.
+            result: its result.
+
+        Raises:
+            OutputError: it cannot be written.
+            BrokenPipeError: the reader of standard output, or of a pipe without a name, has gone away.
+        """
+        if not self._has_reader and not self._find_reader():
+            self._left_out += 1
+            return
         self._append(_as_csv(csv_rows(result.as_dict())) if self._is_csv else json.dumps(result.as_dict()) + "\n")
 
     def _append(self, text: str) -> None:
         assert self._file is not None
         try:
             append_whole(self._file, text.encode())
+        except BrokenPipeError:
+            if not is_named_pipe(self._path):
+                raise
+            _log.warning("%s: its reader has gone away; writing goes on with the next one", self._path)
+            self._has_reader, self._left_out = False, 1
+            if self._waits and self._find_reader():
+                self._append(text)
         except OSError as error:
             raise OutputError(f"{self._path}: cannot be written ({error.strerror or error})") from error
         check_still_there(self._path, self._file)
+
+    def _find_reader(self) -> bool:
+        """Open the named pipe again, if it has a reader or is to wait for one; returns whether it has one."""
+        assert self._file is not None
+        try:
+            fresh = os.open(self._path, os.O_WRONLY | (0 if self._waits else os.O_NONBLOCK))
+        except OSError as error:
+            if error.errno == errno.ENXIO:
+                return False
+            raise OutputError(f"{self._path}: cannot be written ({error.strerror or error})") from error
+        os.set_blocking(fresh, True)
+        os.close(self._file)
+        self._file, self._has_reader = fresh, True
+        if not self._waits:
+            _log.warning("%s: has a reader again; %s not written", self._path, _were(self._left_out))
+        if self._is_csv:
+            self._append(_as_csv([CSV_COLUMNS]))
+        return self._has_reader
 
     @override
     def close(self) -> None:
@@ -93,6 +138,10 @@ class RecordWriter(Sink):
                 os.close(file)
             except OSError as error:
                 raise OutputError(f"{self._path}: cannot be written ({error.strerror or error})") from error
+
+
+def _were(number: int) -> str:
+    return f"{counted(number, 'frame')} {'was' if number == 1 else 'were'}"
 
 
 def _as_csv(rows: Iterable[Sequence[Any]]) -> str:
