@@ -115,21 +115,24 @@ class FakeBackend(EmotionBackend):
         self.closed += 1
 
 
-def write_plugin(folder: Path, module: str, source: str, entry_points: Mapping[str, str]) -> None:
-    """Leave an installed package in a folder, as pip does, that brings backends along.
+def write_plugin(
+    folder: Path, module: str, source: str, entry_points: Mapping[str, str], group: str = "emodetect.backends"
+) -> None:
+    """Leave an installed package in a folder, as pip does, that brings backends, or something else, along.
 
     Args:
         folder: what is put on the path.
         module: the package's name and its only module's.
         source: the module's text.
         entry_points: where each backend's factory is, by the backend's name.
+        group: what it brings.
     """
     (folder / f"{module}.py").write_text(source)
     facts = folder / f"{module}-1.0.dist-info"
     facts.mkdir()
     (facts / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {module}\nVersion: 1.0\n")
     lines = [f"{name} = {target}" for name, target in entry_points.items()]
-    (facts / "entry_points.txt").write_text("\n".join(["[emodetect.backends]", *lines, ""]))
+    (facts / "entry_points.txt").write_text("\n".join([f"[{group}]", *lines, ""]))
 
 
 @dataclass(frozen=True)

@@ -233,7 +233,7 @@ class FakeCamera:
 def plug_in(monkeypatch: pytest.MonkeyPatch, *cameras: FakeCamera) -> None:
     """What opening the camera gives, time after time; nothing after the last."""
     waiting = iter(cameras)
-    monkeypatch.setattr(camera, "_open_camera", lambda target: next(waiting, FakeCamera(RED, 0, hangs=False)))
+    monkeypatch.setattr(camera, "_open_camera", lambda source, form: next(waiting, FakeCamera(RED, 0, hangs=False)))
 
 
 class TestCamera:

@@ -51,6 +51,8 @@ class Address:
             raise wrong(f"{name}: not an address with a host and a port from 1 to 65535") from None
         if "@" in text.partition("://")[2][len(parts.netloc) :]:
             raise wrong(f"{name}: / and @ within a password are written %2F and %40")
+        if "#" in text:
+            raise wrong(f"{name}: # is written %23")
         query = {} if options is None else parse_qs(parts.query, keep_blank_values=True)
         if unknown := [key for key in query if key not in (options or ())]:
             known = f"; there {'is' if len(options or ()) == 1 else 'are'} {', '.join(options or ())}" if options else ""

@@ -78,7 +78,7 @@ class MqttPublisher(Publisher):
         connection = self._connection
         if connection is None or not connection.is_accepted:
             raise ConnectionError("the broker has closed the connection")
-        properties = Properties(PacketTypes.PUBLISH)
+        properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
         properties.ContentType = "application/json"
         properties.PayloadFormatIndicator = 1
         for message in messages:

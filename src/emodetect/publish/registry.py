@@ -111,8 +111,9 @@ def create_publisher(address: str) -> Publisher:
 def _create_built_in(scheme: str, address: str) -> Publisher:
     try:
         factory = EntryPoint(scheme, _BUILT_IN[scheme], GROUP).load()
-    except ImportError as error:
-        what = f"publishing to {scheme}: needs the package {error.name or first_line(error)}"
+    except (ImportError, RuntimeError) as error:  # the second one where the library of pylsl is missing
+        missing = getattr(error, "name", None) or first_line(error)
+        what = f"publishing to {scheme}: needs the package {missing.partition('.')[0]}"
         cure = "in the folder of emodetect: " + pip(f'install ".[{EXTRA}]"')
         raise BackendUnavailableError(what, parameter="publish", hint=cure) from error
     publisher: Publisher = factory(address)

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import ipaddress
 import logging
+import os
 import re
 import socket
 import threading
@@ -89,7 +90,8 @@ class WebSocketPublisher(Publisher):
             ]
             self._socket = socket.create_server(place[:2], family=family)
         except OSError as error:
-            raise OutputError(f"{self.name}: cannot listen ({error.strerror or error})", parameter="publish") from error
+            reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+            raise OutputError(f"{self.name}: cannot listen ({reason})", parameter="publish") from error
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BYTES)  # connections inherit it
         self._port = self._socket.getsockname()[1]
         self._name_itself()

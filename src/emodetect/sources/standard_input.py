@@ -31,7 +31,6 @@ _STREAMS = {
     "ivf": re.compile(rb"DKIF"),
     "ogg": re.compile(rb"OggS"),
     "avi": re.compile(rb"RIFF....AVI ", re.DOTALL),
-    "mov": re.compile(rb"....(?:ftyp|moov|moof|styp)", re.DOTALL),
     "h264": re.compile(rb"\0?\0\0\x01[\x67\x27\x09]"),
     "hevc": re.compile(rb"\0?\0\0\x01[\x40\x46]\x01"),
     "mpeg": re.compile(rb"\0\0\x01\xba"),
@@ -76,6 +75,10 @@ class StandardInput(io.BufferedIOBase):
     def seekable(self) -> bool:
         """Never."""
         return False
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """-1, since there is no way back; OpenCV lets no exception through."""
+        return -1
 
     def read(self, size: int | None = -1) -> bytes:
         """Up to so many bytes; none at the end, and where something is wrong."""

@@ -46,7 +46,7 @@ _STRETCHED = "where a stream changes the size of its pictures, faces may be stre
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--source", default="0", show_default=True, shell_complete=complete_source,
-              help="Camera's number or name, device, clip, address of a stream (rtsp://, http://), or - (standard input).")  # fmt: skip
+              help="Camera's number or name, device, clip, stream (rtsp://, http://), or - for standard input.")  # fmt: skip
 @click.option("--mirror/--no-mirror", default=None,
               help="Show the picture as a mirror does.  [default: on for cameras]")  # fmt: skip
 @click.option("--fullscreen", is_flag=True, help="Fill the screen with the window; so does the key F.")
@@ -94,7 +94,7 @@ def live(
     check_outputs([(log, RECORD_SUFFIXES), (record, VIDEO_SUFFIXES)], overwrite=overwrite, streams=RECORD_SUFFIXES)
     parsed = LiveSource.parse(source)
     is_mirrored = parsed.kind == "camera" if mirror is None else mirror
-    if anonymize is not None and parsed.kind == "stream":
+    if anonymize is not None and parsed.kind in ("stream", "pipe"):
         note(f"emodetect: {parsed.name}: {_STRETCHED}")
     if record is not None or parsed.kind == "file":
         ffmpeg_program()
