@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from emodetect.errors import BackendUnavailableError, EmodetectError, OutputError, first_line
 from emodetect.publish.address import public_name_of, wrong
+from emodetect.publish.faults import publisher_fault
 from emodetect.system.install_hints import pip
 from emodetect.text.suggestions import did_you_mean
 
@@ -128,13 +129,8 @@ def _create_plugin(point: EntryPoint, address: str) -> Publisher:
     except EmodetectError:
         raise
     except Exception as error:  # foreign code
-        raise plugin_fault(point.name, error) from error
+        raise publisher_fault(point.name, error) from error
     if not isinstance(publisher, Publisher):
         raise OutputError(f"the publisher {point.name} makes a {type(publisher).__name__}, not a Publisher", parameter="publish")
     publisher.name = publisher.name or public_name_of(address)
     return publisher
-
-
-def plugin_fault(name: str, error: Exception) -> OutputError:
-    """What is said of a publisher that raises something unexpected."""
-    return OutputError(f"the publisher {name} failed ({type(error).__name__}: {first_line(error)})", parameter="publish")

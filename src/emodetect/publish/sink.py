@@ -13,8 +13,8 @@ from typing_extensions import Self, override
 
 from emodetect.errors import EmodetectError, OutputError, first_line
 from emodetect.publish.base import Publisher
+from emodetect.publish.faults import publisher_fault
 from emodetect.publish.message import LabelWatch, Message
-from emodetect.publish.registry import plugin_fault
 from emodetect.queues.backlog import Backlog
 from emodetect.sinks.base import Sink
 from emodetect.text.printable import counted, one_line
@@ -215,7 +215,7 @@ class _Outlet:
         self._is_lost, self._was_reached = False, True
 
     def _fault(self, error: Exception) -> OutputError:
-        return plugin_fault(self._publisher.name, error)
+        return publisher_fault(self._publisher.name, error)
 
 
 def _were(number: int) -> str:
