@@ -74,7 +74,7 @@ def test_a_session_does_not_notice_that_consumers_are_killed_and_come_back(movin
     assert isinstance(broker, Broker)
     addresses = [part for consumer in consumers for part in ("--publish", consumer.address)]
     log = tmp_path / "log.jsonl"
-    session = "live", "--source", moving_clip.path, "--loop", "--no-window", "--log", log, *addresses, "--publish", "lsl:emo"
+    options = ["--loop", "--no-window", *addresses, "--publish", "lsl:emo"]
 
     def counts() -> list[int]:
         return [len(broker.bodies("faces")), *(len(consumer.frames()) for consumer in consumers[1:])]
@@ -83,7 +83,7 @@ def test_a_session_does_not_notice_that_consumers_are_killed_and_come_back(movin
         before = counts()
         wait_until(lambda: all(now > then for now, then in zip(counts(), before, strict=True)), "messages for each consumer")
 
-    with started(*session) as process, listening(*consumers):
+    with started("live", "--source", moving_clip.path, "--log", log, *options) as process, listening(*consumers):
         wait_for_more()
         for consumer in consumers:
             consumer.kill()

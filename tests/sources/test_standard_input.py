@@ -173,7 +173,18 @@ def test_video_reads_a_clip_from_standard_input(moving_clip: MovingClip) -> None
 
 
 def test_video_reads_a_stream_from_a_pipe(moving_clip: MovingClip, caplog: pytest.LogCaptureFixture) -> None:
-    sending = [ffmpeg_program(), "-loglevel", "error", "-i", moving_clip.path, "-c", "copy", "-f", "mpegts", "-"]
+    sending: list[str | Path] = [
+        ffmpeg_program(),
+        "-loglevel",
+        "error",
+        "-i",
+        moving_clip.path,
+        "-c",
+        "copy",
+        "-f",
+        "mpegts",
+        "-",
+    ]
     with subprocess.Popen(sending, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         with replaced(process.stdout.fileno()), VideoFile(Path("-")) as clip:

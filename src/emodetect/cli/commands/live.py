@@ -49,7 +49,7 @@ _STRETCHED = "where a stream changes the size of its pictures, faces may be stre
               help="Camera's number or name, device, clip, stream (rtsp://, http://), or - for standard input.")  # fmt: skip
 @click.option("--mirror/--no-mirror", default=None,
               help="Show the picture as a mirror does.  [default: on for cameras]")  # fmt: skip
-@click.option("--fullscreen", is_flag=True, help="Fill the screen with the window; so does the key F.")
+@click.option("--fullscreen", is_flag=True, help="Fill the screen with the window; so does the key f.")
 @click.option("--no-window", is_flag=True, help="Show nothing; goes with --log, --record or --publish.")
 @click.option("--log", type=OUTPUT, metavar="FILE",
               help="Save the readings of every tracked frame: .jsonl, or .csv; - prints JSON lines.")  # fmt: skip
