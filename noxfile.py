@@ -7,7 +7,7 @@ import os
 import nox
 
 nox.options.default_venv_backend = "none"
-nox.options.sessions = ["lint", "tests"]
+nox.options.sessions = ["lint", "site", "tests"]
 
 PARALLEL = ["-n", str(min(8, 2 * (os.cpu_count() or 1))), "--dist", "worksteal"]
 """Two processes for each core, since many tests wait. Each takes tests that follow one another, which share what they make."""
@@ -19,6 +19,12 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("mypy")
+
+
+@nox.session
+def site(session: nox.Session) -> None:
+    """Build the documentation site in the folder site; a warning is an error."""
+    session.run("mkdocs", "build", "--quiet", "--site-dir", "site", env={"NO_MKDOCS_2_WARNING": "1"})
 
 
 @nox.session

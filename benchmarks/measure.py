@@ -20,7 +20,7 @@ from typing import Any
 from emodetect.backends.registry import BackendSettings
 from emodetect.benchmark.measure import Bench
 from emodetect.benchmark.startup import measure_start
-from emodetect.benchmark.synthetic_clip import portrait_path, write_made_clip
+from emodetect.benchmark.synthetic_clip import PORTRAIT, write_made_clip
 from emodetect.benchmark.tutorial import ensure_deepface_weights
 from emodetect.cli.commands.bench import start_options
 from emodetect.errors import BackendUnavailableError, EmodetectError
@@ -28,7 +28,7 @@ from emodetect.faces.boxes import intersection_over_union
 from emodetect.faces.detector import MinFace
 from emodetect.faces.haar import HaarDetector
 from emodetect.faces.locator import FaceLocator
-from emodetect.faces.search import SCAN_EVERY
+from emodetect.faces.schedule import SCAN_EVERY
 from emodetect.faces.tracker import FaceTracker
 from emodetect.sources.video import VideoFile
 from emodetect.system.environment import prepare_own_process
@@ -187,7 +187,7 @@ def compare_starts(rounds: int, *, deepface: bool) -> str:
     peaks = []
     for number in range(rounds + 1):
         progress(f"starts, round {number} of {rounds}" if number else "starts, to warm up")
-        start = measure_start("emodetect", "image", portrait_path())
+        start = measure_start("emodetect", "image", PORTRAIT)
         times = {"`emodetect image`": start.seconds} | {name: run(command) for name, command in commands.items()}
         if number:  # the first round only warms the disk's cache up
             peaks.append(start.peak_memory_mb or float("nan"))

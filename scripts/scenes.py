@@ -11,7 +11,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from emodetect.benchmark.synthetic_clip import portrait_path
+from emodetect.benchmark.synthetic_clip import PORTRAIT
 from emodetect.types import Image
 from tests.builders import PHOTO, write_clip
 
@@ -37,7 +37,7 @@ def write_call(path: Path, seconds: float) -> Path:
 
 def call(frames: int) -> Iterator[Image]:
     """The pictures of `write_call`."""
-    people = [(cv2.imread(str(PHOTO)), (60, 0, 352, 355)), (cv2.imread(str(portrait_path())), (0, 40, 512, 516))]
+    people = [(cv2.imread(str(PHOTO)), (60, 0, 352, 355)), (cv2.imread(str(PORTRAIT)), (0, 40, 512, 516))]
     for index in range(frames):
         part, turn = index / frames, 2 * np.pi * index / (4 * RATE)
         picture = np.full((_TILE[1], 2 * _TILE[0] + _GAP, 3), 24, np.uint8)

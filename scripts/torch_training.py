@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 import os
@@ -17,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.multiprocessing as processes
 import torch.nn.functional as functional
 from torch import Tensor, nn
 from torch_augment import Augmentation
@@ -60,6 +62,16 @@ class Faces:
     def to(self, device: str) -> Faces:
         """The same faces on this device."""
         return Faces(self.images.to(device), self.targets.to(device))
+
+
+def mixed(faces: Faces, answers: Tensor, share: float) -> Faces:
+    """The same faces, with a share of each emotion target replaced by answers, float32 (n, 17), where the target is known."""
+    targets = faces.targets.clone()
+    for name in EMOTION_HEADS:
+        columns = COLUMNS[name]
+        known = targets[:, columns].sum(dim=1, keepdim=True)
+        targets[:, columns] = torch.lerp(targets[:, columns], answers[:, columns] * known, share)
+    return Faces(faces.images, targets)
 
 
 @dataclass(frozen=True)
@@ -168,6 +180,9 @@ class Trainer:
         folder: gets ``<name>.checkpoint.pt`` and a part of ``log.json``.
         teachers: networks that are asked, one a step, or none.
         seed: of the order and of all chance; what is random in an epoch depends on it and the steps before alone.
+        workers: processes that train the same weights in shared memory without waiting for one another (Recht et al. 2011,
+            arXiv 1106.5730). On processors, one thread in each is faster than several threads in one: the convolutions'
+            threads wait busily, and where other programs run, a step took ten times as long with two threads as with one.
     """
 
     def __init__(
@@ -182,13 +197,13 @@ class Trainer:
         teachers: Sequence[Network] = (),
         augmentation: Augmentation | None = None,
         seed: int = 0,
+        workers: int = 1,
     ) -> None:
         self.name, self.network, self.recipe, self.folder, self.seed = name, network, recipe, folder, seed
         self.best = -1.0
         self.best_state: dict[str, Tensor] = {}
-        self.epoch, self.elapsed = 0, 0.0
+        self.epoch = 0
         self.rows: list[dict[str, Any]] = []
-        self.stopped = False
         self._training, self._validation = training, Validation(validation)
         self._teachers = [teacher.eval() for teacher in teachers]
         self._augmentation = augmentation or Augmentation()
@@ -197,7 +212,26 @@ class Trainer:
         self._backgrounds = as_input(training.images[training.targets[:, nothing] > 0.5])
         self._average = {key: value.clone() for key, value in network.state_dict().items()}
         self._optimizer = torch.optim.SGD(_groups(network, recipe.decay), lr=recipe.rate, momentum=0.9, nesterov=True)
-        self._steps = 0
+        for parameter in network.parameters():
+            self._optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
+        self._workers = workers
+        # Steps done, seconds spent and whether to stop, as all workers see them. Two workers that add at once lose a step,
+        # which does not matter.
+        self._shared = torch.zeros(3, dtype=torch.float64)
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds spent on this training."""
+        return float(self._shared[1])
+
+    @property
+    def stopped(self) -> bool:
+        """Whether `stop` was called."""
+        return bool(self._shared[2])
+
+    @property
+    def _steps(self) -> int:
+        return int(self._shared[0])
 
     @property
     def checkpoint(self) -> Path:
@@ -213,13 +247,14 @@ class Trainer:
         self._average = {key: value.to(self._device) for key, value in _full(saved["average"]).items()}
         self.best_state = {key: value.to(self._device) for key, value in _full(saved["best_state"]).items()}
         for parameter, momentum in zip(self.network.parameters(), saved["momentum"], strict=True):
-            self._optimizer.state[parameter]["momentum_buffer"] = momentum.float().to(self._device)
-        self.epoch, self._steps, self.elapsed, self.best = (saved[key] for key in ("epoch", "steps", "elapsed", "best"))
+            self._optimizer.state[parameter]["momentum_buffer"].copy_(momentum)
+        self.epoch, self.best = saved["epoch"], saved["best"]
+        self._shared[:2] = torch.tensor([saved["steps"], saved["elapsed"]])
         self.rows = json.loads(saved["rows"])
 
     def stop(self) -> None:
         """Have `train` keep what is done, after the step that is being done, and return; for signal handlers."""
-        self.stopped = True
+        self._shared[2] = 1
 
     def train(
         self, *, steps: int | None = None, say: Callable[[str], None] = print, improved: Callable[[], None] = lambda: None
@@ -232,16 +267,16 @@ class Trainer:
             improved: called when the averaged weights are better than all before.
         """
         per_epoch = steps or max(1, len(self._training.images) // self.recipe.batch)
+        helpers = self._start_helpers(per_epoch)
         started = time.perf_counter() - self.elapsed
         while self._progress(per_epoch) < 1:
             epoch_started = time.perf_counter()
             loss = self._epoch(per_epoch, started)
-            self.elapsed = time.perf_counter() - started
+            self._shared[1] = time.perf_counter() - started
             if self.stopped:
-                self._save()  # what goes on from it begins the epoch again, in another order
-                return
+                break
             self.epoch += 1
-            row: dict[str, Any] = {"epoch": self.epoch, "loss": round(loss, 4), "rate": round(self._rate, 5)}
+            row: dict[str, Any] = {"epoch": self.epoch, "loss": round(loss, 4), "rate": round(self._rate(per_epoch), 5)}
             best = self.best
             if self.epoch % self.recipe.validate_every == 0 or self._progress(per_epoch) >= 1:
                 row |= self._validate()
@@ -253,6 +288,13 @@ class Trainer:
                 self._save()
                 figures = "  ".join(f"{key} {value}" for key, value in row.items() if key != "epoch")
                 say(f"{self.name} epoch {self.epoch}/{self.recipe.epochs}  {figures}")
+        stopped = self.stopped
+        self.stop()
+        for helper in helpers:
+            helper.join()
+        self._shared[2] = stopped
+        if stopped:
+            self._save()  # what goes on from it begins the epoch again, in another order
 
     def best_network(self, network: Network) -> Network:
         """Give another network of the same kind the averaged weights that were best on validation."""
@@ -263,37 +305,71 @@ class Trainer:
         done = self._steps / (per_epoch * self.recipe.epochs)
         return done if self.recipe.minutes is None else max(done, self.elapsed / (60 * self.recipe.minutes))
 
+    def _rate(self, per_epoch: int) -> float:
+        return self.recipe.rate_at(self._progress(per_epoch))
+
+    def _start_helpers(self, per_epoch: int) -> list[processes.Process]:
+        """Start all workers but this process."""
+        if self._workers == 1:
+            return []
+        self.network.share_memory()
+        momenta = [self._optimizer.state[parameter]["momentum_buffer"] for parameter in self.network.parameters()]
+        for tensor in (self._shared, *momenta, *self._average.values()):
+            tensor.share_memory_()
+        helpers = [
+            processes.get_context("fork").Process(target=self._help, args=(number, per_epoch, os.getpid()))
+            for number in range(1, self._workers)
+        ]
+        for helper in helpers:
+            helper.start()
+        return helpers
+
+    def _help(self, number: int, per_epoch: int, parent: int) -> None:
+        """Train until the first worker has ended."""
+        torch.manual_seed((self.seed + number) * 1_000_003 + self._steps)
+        self.network.train()
+        while True:
+            for chosen in torch.randperm(len(self._training.images)).split(self.recipe.batch):
+                if self.stopped or os.getppid() != parent:
+                    return
+                self._step(chosen, per_epoch)
+
     def _epoch(self, per_epoch: int, started: float) -> float:
         torch.manual_seed(self.seed * 1_000_003 + self._steps)
         self.network.train()
         count, batch = len(self._training.images), self.recipe.batch
         order = torch.randperm(count, device=self._device)
         total = torch.zeros((), device=self._device)
-        for step in range(per_epoch):
-            places = torch.arange(step * batch, (step + 1) * batch, device=self._device) % count
-            chosen = order[places]
-            self._rate = self.recipe.rate_at(self._progress(per_epoch))
-            for group in self._optimizer.param_groups:
-                group["lr"] = self._rate
-            images, targets = self._batch(chosen)
-            with torch.autocast(self._device, torch.bfloat16):
-                logits = self.network(images)
-            loss = _cross_entropy(logits.float(), targets)
-            self._optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            self._optimizer.step()
-            self._steps += 1
-            self._follow()
-            total += loss.detach()
+        # With several workers, an epoch ends when all of them together have seen as many faces.
+        first, done = self._steps, 0
+        while self._steps - first < per_epoch:
+            places = torch.arange(done * batch, (done + 1) * batch, device=self._device) % count
+            total += self._step(order[places], per_epoch)
+            done += 1
             if self.stopped:
                 break
-            if step % 20 == 19:
+            if done % 20 == 0:
                 if self._device == "cuda":
                     torch.cuda.synchronize()  # or the clock runs ahead of the work
-                self.elapsed = time.perf_counter() - started
+                self._shared[1] = time.perf_counter() - started
                 if self._progress(per_epoch) >= 1:
-                    return float(total) / (step + 1)
-        return float(total) / per_epoch
+                    break
+        return float(total) / done
+
+    def _step(self, chosen: Tensor, per_epoch: int) -> Tensor:
+        """Learn from these faces; returns the loss."""
+        for group in self._optimizer.param_groups:
+            group["lr"] = self._rate(per_epoch)
+        images, targets = self._batch(chosen)
+        with torch.autocast(self._device, torch.bfloat16):
+            logits = self.network(images)
+        loss = _cross_entropy(logits.float(), targets)
+        self._optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        self._optimizer.step()
+        self._shared[0] += 1
+        self._follow()
+        return loss.detach()
 
     def _batch(self, chosen: Tensor) -> tuple[Tensor, Tensor]:
         images = self._augmentation.apply(as_input(self._training.images[chosen]), self._backgrounds)
@@ -309,11 +385,7 @@ class Trainer:
         if self._teachers:
             # The gradient is linear in the answer: one teacher a step, by chance, gives on average what the mean of all gives.
             said = ask(self._teachers[int(torch.randint(len(self._teachers), ()))], images)
-            for name in EMOTION_HEADS:
-                columns = COLUMNS[name]
-                known = targets[:, columns].sum(dim=1, keepdim=True)
-                mixed = torch.lerp(targets[:, columns], said[:, columns] * known, self.recipe.teaching)
-                targets = torch.cat([targets[:, : columns.start], mixed, targets[:, columns.stop :]], dim=1)
+            targets = mixed(Faces(images, targets), said, self.recipe.teaching).targets
         return images, targets
 
     def _follow(self) -> None:
@@ -324,10 +396,9 @@ class Trainer:
         torch._foreach_lerp_([self._average[key] for key in moving], [state[key] for key in moving], 1 - decay)
 
     def _validate(self) -> dict[str, float]:
-        last = {key: value.clone() for key, value in self.network.state_dict().items()}
-        self.network.load_state_dict(self._average)
-        figures = self._validation.figures(self.network)
-        self.network.load_state_dict(last)
+        averaged = copy.deepcopy(self.network)  # other workers go on with the network itself
+        averaged.load_state_dict(self._average)
+        figures = self._validation.figures(averaged)
         score = sum(figures[f"val_{name}"] for name in EMOTION_HEADS) / len(EMOTION_HEADS)
         if score > self.best:
             self.best = score

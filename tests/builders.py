@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import subprocess
@@ -28,6 +29,9 @@ SITE = Path(cv2.__file__).parents[1]
 PHOTO = ROOT / "examples" / "astronaut.jpg"
 PHOTO_FACE = Box(177, 66, 94, 94)
 """Where the one face of `PHOTO` (512x512) is; the cascade agrees within a few pixels at every reduction."""
+
+NETWORK_FACE = Box(163, 55, 122, 122)
+"""Where the network, and so the default detector, draws the face of `PHOTO`, within a few pixels."""
 
 SHARED_DATA = ROOT.parent / "shared" / "data"
 
@@ -80,6 +84,23 @@ def make_face(box: Box | None = None, track_id: int = 1) -> Face:
     return Face(box or make_box(), track_id)
 
 
+def make_landmarks(x: float, y: float, side: float, angle: float = 0.0, nose: float = 0.0) -> npt.NDArray[np.float32]:
+    """Landmarks of a face as FER-2013 frames it.
+
+    Args:
+        x: the middle of its crop, pixels.
+        y: the same, downwards.
+        side: of the crop, pixels.
+        angle: by which it leans clockwise, degrees.
+        nose: how far the nose is moved across the face, in shares of the crop's side.
+    """
+    shares = (
+        np.asarray([(0.322, 0.393), (0.664, 0.389), (0.494 + nose, 0.608), (0.498, 0.765), (0.148, 0.478), (0.87, 0.465)]) - 0.5
+    )
+    c, s = math.cos(math.radians(angle)), math.sin(math.radians(angle))
+    return np.asarray(side * shares @ np.asarray([[c, s], [-s, c]]) + (x, y), np.float32)
+
+
 def make_image(width: int = 64, height: int = 48, color: tuple[int, int, int] = (40, 80, 120)) -> Image:
     """A picture of one color, BGR; wider than high, so that a swap shows."""
     return np.full((height, width, 3), color, np.uint8)
@@ -118,14 +139,14 @@ class FakeBackend(EmotionBackend):
 def write_plugin(
     folder: Path, module: str, source: str, entry_points: Mapping[str, str], group: str = "emodetect.backends"
 ) -> None:
-    """Leave an installed package in a folder, as pip does, that brings backends, or something else, along.
+    """Leave an installed package in a folder, as pip does, that brings backends or something else along.
 
     Args:
         folder: what is put on the path.
         module: the package's name and its only module's.
         source: the module's text.
-        entry_points: where each backend's factory is, by the backend's name.
-        group: what it brings.
+        entry_points: where each factory is, by the name of what it makes.
+        group: what it brings along.
     """
     (folder / f"{module}.py").write_text(source)
     facts = folder / f"{module}-1.0.dist-info"
@@ -200,6 +221,13 @@ def place_face(background: Image, center: tuple[float, float], side: float) -> t
     picture = (moved * share + background * (1 - share)).astype(np.uint8)
     left, top = round(center[0] - side / 2), round(center[1] - side / 2)
     return picture, Box(left, top, round(side), round(side))
+
+
+def as_network(face: Box) -> Box:
+    """The box that the network draws of the photo's face where a cascade draws this one."""
+    scale = face.width / PHOTO_FACE.width
+    x, y = face.x + scale * (NETWORK_FACE.x - PHOTO_FACE.x), face.y + scale * (NETWORK_FACE.y - PHOTO_FACE.y)
+    return Box(round(x), round(y), round(scale * NETWORK_FACE.width), round(scale * NETWORK_FACE.height))
 
 
 def write_moving_clip(path: Path, frame_count: int = 75, frames_per_second: float = 25.0) -> MovingClip:

@@ -33,7 +33,7 @@ SLOW_MODULES = {
     "test_measure_script",
     "test_mirrored",
     "test_nasty_values",
-    "test_search",
+    "test_schedule",
 }
 """Modules of tests that do so in other ways, or compute for long, in whatever folder they are."""
 

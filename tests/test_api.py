@@ -25,10 +25,11 @@ from emodetect.faces.boxes import intersection_over_union
 from emodetect.faces.verifier import EmbeddedVerifier
 from emodetect.types import Box, Emotion, Image
 from tests.builders import (
+    NETWORK_FACE,
     PHOTO,
-    PHOTO_FACE,
     FakeBackend,
     MovingClip,
+    as_network,
     make_background,
     make_frame,
     make_image,
@@ -59,7 +60,7 @@ def test_analyze_takes_a_file(picture: str | Path, fake: list[FakeBackend]) -> N
     assert reading.scores is not None
     assert reading.scores.dominant is Emotion.HAPPY
     assert (reading.track_id, result.index, result.timestamp) == (1, 0, 0.0)
-    assert intersection_over_union([reading.box], [PHOTO_FACE])[0, 0] > 0.75
+    assert intersection_over_union([reading.box], [NETWORK_FACE])[0, 0] > 0.75
 
 
 def test_analyze_takes_a_picture_in_memory(photo: Image, fake: list[FakeBackend]) -> None:
@@ -132,7 +133,7 @@ def test_stream_gives_every_frame_with_its_result(moving_clip: MovingClip, fake:
         assert (result.index, result.timestamp) == (frame.index, frame.timestamp)
         [reading] = result.readings
         assert reading.track_id == 1
-        assert intersection_over_union([reading.box], [box])[0, 0] > 0.6
+        assert intersection_over_union([reading.box], [as_network(box)])[0, 0] > 0.6
     assert [backend.closed for backend in fake] == [1]
 
 
@@ -172,14 +173,14 @@ def test_what_it_does_not_offer_is_an_attribute_error() -> None:
 def test_the_options_of_the_commands(fake: list[FakeBackend]) -> None:
     assert not analyze(PHOTO, backend="fake", uncertain_below=0.8).readings[0].uncertain
     assert analyze(PHOTO, backend="fake", uncertain_below=0.95).readings[0].uncertain
-    assert len(analyze(PHOTO, backend="fake", min_face=0.15).readings) == 1  # the face has 18 % of the height
+    assert len(analyze(PHOTO, backend="fake", min_face=0.15).readings) == 1  # the face has 24 % of the height
     assert len(analyze(PHOTO, backend="fake", min_face=0.3).readings) == 0
     assert len(analyze(PHOTO, backend="fake", min_face=200).readings) == 0
-    assert len(analyze(PHOTO, backend="fake", min_neighbors=1000).readings) == 0
+    assert len(analyze(PHOTO, backend="fake", detector="haar", min_neighbors=1000).readings) == 0
 
 
 def test_faces_that_are_none_can_be_kept(fake: list[FakeBackend], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(EmbeddedVerifier, "are_faces", lambda self, crops: np.zeros(len(crops), bool))
+    monkeypatch.setattr(EmbeddedVerifier, "are_faces", lambda self, crops, doubtful=(): np.zeros(len(crops), bool))
     assert analyze(PHOTO, backend="fake").readings == ()
     assert len(analyze(PHOTO, backend="fake", verify=False).readings) == 1
 
@@ -320,7 +321,7 @@ def test_pictures_of_another_size_begin_anew(photo: Image, fake: list[FakeBacken
     pictures = [photo, photo, small, small, small]
     found = [result.readings for _, result in stream(pictures, frames_per_second=5, backend="fake")]
     for [face], scale in zip(found, (1, 1, 0.5, 0.5, 0.5), strict=True):
-        expected = Box(*(round(scale * side) for side in PHOTO_FACE.as_dict().values()))
+        expected = Box(*(round(scale * side) for side in NETWORK_FACE.as_dict().values()))
         assert intersection_over_union([face.box], [expected])[0, 0] > 0.7
     assert [face.track_id for [face] in found] == [1, 1, 2, 2, 2]
 
@@ -342,7 +343,7 @@ def test_faces_are_looked_for_in_a_region(region: Any, faces: int, photo: Image,
     [(frame, result)] = stream([photo], frames_per_second=25, region=region, backend="fake")
     assert frame.image.shape == photo.shape
     assert len(result.readings) == faces
-    assert all(intersection_over_union([face.box], [PHOTO_FACE])[0, 0] > 0.75 for face in result.readings)
+    assert all(intersection_over_union([face.box], [NETWORK_FACE])[0, 0] > 0.75 for face in result.readings)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from tests.cli.parsing import command_named, command_names
 
 DOCS = ROOT / "docs"
 
-PAGES = {"config": "configuration.md", "completion": "configuration.md"}
+PAGES = {"config": "configuration.md", "completion": "configuration.md", "runs": "train.md"}
 """Pages that are not called like their command."""
 
 

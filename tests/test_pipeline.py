@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import count
+from typing import Any
 
 import cv2
 import numpy as np
@@ -13,11 +15,14 @@ from typing_extensions import override
 from emodetect.emotions.scorer import EmotionScorer
 from emodetect.emotions.smoother import ScoreSmoother
 from emodetect.errors import BackendError, ModelError, SourceError
+from emodetect.faces.blazeface import BlazeFaceDetector
 from emodetect.faces.boxes import intersection_over_union
 from emodetect.faces.detector import MinFace
 from emodetect.faces.haar import HaarDetector
 from emodetect.faces.locator import FaceLocator
+from emodetect.faces.region import Region
 from emodetect.faces.tracker import FaceTracker
+from emodetect.faces.verifier import FaceVerifier
 from emodetect.pipeline import EmotionPipeline
 from emodetect.sources.video import VideoFile
 from emodetect.types import EMOTIONS, Box, Detection, Emotion, EmotionScores, Frame, FrameResult, Image
@@ -27,6 +32,8 @@ from tests.builders import (
     MovingClip,
     make_background,
     make_frame,
+    make_image,
+    make_landmarks,
     make_scores,
     place_face,
 )
@@ -52,6 +59,41 @@ def test_each_face_gets_the_scores_of_its_own_crop() -> None:
     [batch] = backend.batches
     assert [crop.shape for crop in batch] == [(60, 40, 3), (40, 60, 3)]
     assert all(np.ptp(crop.reshape(-1, 3), axis=0).max() == 0 for crop in batch)
+
+
+@pytest.mark.parametrize("tracks", [False, True])
+@pytest.mark.parametrize("region", [None, Region(100, 50, 300, 200, relative=False)])
+def test_a_tilted_face_is_read_upright_and_its_box_stays_upright(tracks: bool, region: Region | None) -> None:
+    picture = make_image(500, 300, (255, 0, 0))
+    x, y, side, angle = 230, 160, 80, 30
+    corner = (region.x, region.y) if region else (0, 0)
+    # Red inside of the tilted crop, blue outside: a crop along the box would have blue corners.
+    corners = cv2.boxPoints(((x, y), (side + 12, side + 12), angle)).astype(np.int32)
+    cv2.fillPoly(picture, [corners], (0, 0, 255))
+    detector = Scripted(Box(round(x - corner[0]) - 40, round(y - corner[1]) - 40, 80, 80))
+    [found] = detector.detections
+    detector.detections = [replace(found, landmarks=make_landmarks(x - corner[0], y - corner[1], side, angle))]
+    backend, verifier = ByColor(), OnlyRed()
+    locator = FaceLocator(detector, verifier=verifier, tracker=FaceTracker() if tracks else None, region=region)
+    [reading] = EmotionPipeline(locator, EmotionScorer(backend)).analyze(make_frame(picture)).readings
+    assert reading.angle == pytest.approx(angle, abs=0.01)
+    assert reading.box == Box(x - 40, y - 40, 80, 80)
+    [[crop]] = backend.batches
+    assert crop.shape == (82, 82, 3)
+    assert (crop == (0, 0, 255)).all()
+    assert verifier.asked == 1
+
+
+class OnlyRed(FaceVerifier):
+    """Takes crops for faces that are red all over."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    @override
+    def are_faces(self, crops: Sequence[Image], doubtful: Sequence[bool] = ()) -> npt.NDArray[np.bool_]:
+        self.asked += len(crops)
+        return np.asarray([bool((crop == (0, 0, 255)).all()) for crop in crops], bool)
 
 
 def test_without_a_tracker_faces_are_numbered_from_left_to_right_in_every_frame_anew() -> None:
@@ -96,7 +138,7 @@ def test_the_time_of_each_stage_is_given() -> None:
         FaceLocator(Scripted(BLUE), tracker=FaceTracker()), EmotionScorer(FakeBackend(), ScoreSmoother(0.3))
     )
     timings = pipeline.analyze(make_frame(two_colors())).timings_ms
-    assert list(timings) == ["gray", "find", "track", "crop", "classify", "smooth"]
+    assert list(timings) == ["find", "track", "crop", "classify", "smooth"]
     assert all(value >= 0 for value in timings.values())
 
 
@@ -186,35 +228,39 @@ def test_a_clip_gives_the_same_results_every_time_one_by_one_or_in_threads(movin
             assert rows(result for _, result in clip_pipeline(ByBrightness()).analyze_all(video)) == one_by_one
 
 
-class CountingHaar(HaarDetector):
+class CountingNetwork(BlazeFaceDetector):
     """The real detector, counting what it is asked."""
 
     def __init__(self) -> None:
         super().__init__(min_face=MinFace(0.1, relative=True))
-        self.glances = self.looks = 0
+        self.scans = self.looks = self.calls = 0
 
     @override
-    def detect_near(self, gray: npt.NDArray[np.uint8], boxes: Sequence[Box], margin: float) -> list[Detection]:
-        self.looks += len(boxes)
-        return super().detect_near(gray, boxes, margin)
+    def detect(self, image: Image) -> list[Detection]:
+        self.scans += 1
+        return super().detect(image)
 
     @override
-    def glance(self, gray: npt.NDArray[np.uint8], known: Sequence[Box]) -> list[Box]:
-        self.glances += 1
-        return super().glance(gray, known)
+    def look(self, image: Image, known: Sequence[Box]) -> list[Detection]:
+        self.looks += 1
+        return super().look(image, known)
+
+    @override
+    def _ask(self, *arguments: Any) -> list[Detection]:
+        self.calls += 1
+        return super()._ask(*arguments)
 
 
-def test_a_clip_costs_a_call_of_the_network_a_frame_three_looks_a_second_and_a_full_scan_every_half_second(
-    moving_clip: MovingClip,
-) -> None:
-    detector, backend = CountingHaar(), FakeBackend()
+def test_a_clip_costs_a_look_in_every_third_frame_and_a_full_scan_every_half_second(moving_clip: MovingClip) -> None:
+    detector, backend = CountingNetwork(), FakeBackend()
     pipeline = EmotionPipeline(FaceLocator(detector, tracker=FaceTracker()), EmotionScorer(backend))
     with VideoFile(moving_clip.path) as video:
         for _ in pipeline.analyze_all(video):
             pass
     assert [len(batch) for batch in backend.batches] == [1] * 75
-    # One more look at the beginning, before it is known whose face it is.
-    assert (detector.glances, detector.looks) == (6, 10)
+    assert (detector.scans, detector.looks) == (6, 23)
+    # A look takes one call, a scan three: two tiles, and the picture with a border.
+    assert detector.calls == 23 + 6 * 3
 
 
 class TestAnalyzeAll:
@@ -247,7 +293,7 @@ class TestAnalyzeAll:
     def test_an_error_of_the_detector_ends_all_threads(self) -> None:
         class Broken(Scripted):
             @override
-            def detect(self, gray: npt.NDArray[np.uint8]) -> list[Detection]:
+            def detect(self, image: Image) -> list[Detection]:
                 raise ModelError("no cascade")
 
         endless = (make_frame(two_colors(), index, index / 25) for index in count())

@@ -89,12 +89,13 @@ def open_pipeline(
         max_model_memory: what the process of a model file may hold: bytes, or a text such as "4GB".
         views: 2 to average the scores of each face and its mirror image, for twice the time; 1 for the face alone.
         uncertain_below: confidence, 0 to 1, under which a reading is marked uncertain; None for the backend's own.
-        detector: "haar", a cascade; "blazeface", a network, which finds tilted and turned faces as well; or "none", which takes
-            each whole picture for one face, as for cropped faces.
+        detector: "both", "blazeface" and, where that sees nobody, "haar"; "haar", a cascade; "blazeface", a network, which finds
+            tilted, turned and covered faces as well; "none", which takes each whole picture for one face, as for cropped faces;
+            or a plug-in's name.
         verify: whether the embedded network may refuse what the detector has found and is no face.
         min_face: the smallest face to look for: from 1 on pixels, below a share of the picture's height; None for 5 %, or 10 % of
             frames that are tracked.
-        min_neighbors: how many overlapping windows must agree on a face.
+        min_neighbors: how many overlapping windows of the cascade must agree on a face.
         track: whether frames come in order from one source, so that faces keep their ids and scores are smoothed.
         smoothing: with ``track``, seconds after which 63 % of a change is seen in the scores; 0 for none.
         max_failures: in how many pictures in a row the backend may not fail; before that, their faces have no scores and
@@ -254,5 +255,5 @@ def draw(picture: Picture, result: FrameResult, *, color: Color = "bgr") -> Imag
 
     if not isinstance(result, FrameResult):
         raise TypeError(f"expected a FrameResult, got {kind_of(result)}")
-    drawn = overlay.draw(load_image(picture, color=color), result.readings)
+    drawn = overlay.draw(load_image(picture, color=color), result.readings, seen=result.seen)
     return drawn if color == "bgr" else np.ascontiguousarray(drawn[..., ::-1])

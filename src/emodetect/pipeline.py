@@ -14,10 +14,11 @@ from typing_extensions import Self
 from emodetect.backends.base import EmotionBackend
 from emodetect.emotions.scorer import EmotionScorer, readings
 from emodetect.emotions.smoother import ScoreSmoother
-from emodetect.faces.boxes import crop
+from emodetect.faces.alignment import aligned_crop
 from emodetect.faces.detectors import create_detector
+from emodetect.faces.landmarks import LandmarkRefiner
 from emodetect.faces.locator import FaceLocator, Sighting
-from emodetect.faces.search import SCAN_EVERY
+from emodetect.faces.schedule import SCAN_EVERY
 from emodetect.faces.verifier import EmbeddedVerifier
 from emodetect.queues.prefetch import ahead
 from emodetect.settings.pipeline import PipelineSettings
@@ -158,7 +159,7 @@ class EmotionPipeline:
 
     def _read(self, found: _Located, name: str | None = None) -> FrameResult:
         frame, faces, watch = found.frame, found.sighting.faces, Stopwatch()
-        crops = [crop(frame.image, face.box) for face in faces]
+        crops = [aligned_crop(frame.image, face) for face in faces]
         watch.lap("crop")
         name = name or f"frame {frame.index}"
         scores = self.scorer.score(crops, faces, frame.timestamp, frame=name, watch=watch)
@@ -205,6 +206,7 @@ def build_locator(settings: PipelineSettings) -> FaceLocator:
     return FaceLocator(
         detector,
         verifier=EmbeddedVerifier() if settings.verify and not detector.is_certain else None,
+        refiner=LandmarkRefiner(),
         tracker=detector.tracker() if settings.track else None,
         scan_every=0 if settings.hide_faces else SCAN_EVERY,
         region=settings.region,

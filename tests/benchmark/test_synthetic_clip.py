@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from emodetect.api import stream
-from emodetect.benchmark.synthetic_clip import portrait_path, write_made_clip
+from emodetect.benchmark.synthetic_clip import PORTRAIT, write_made_clip
 from emodetect.faces.boxes import intersection_over_union
 from emodetect.sources.video import VideoFile
 
@@ -32,4 +32,4 @@ def test_the_made_clip_is_the_same_every_time(tmp_path: Path) -> None:
 
 
 def test_the_portrait_is_there() -> None:
-    assert portrait_path().is_file()
+    assert PORTRAIT.is_file()

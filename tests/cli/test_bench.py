@@ -12,7 +12,7 @@ from tests.builders import MovingClip
 from tests.cli.running import assert_one_line, run
 from tests.model_files import save_deepface_weights, tutorial_model
 
-STAGES = ["decode", "gray", "find", "verify", "track", "crop", "classify", "smooth"]
+STAGES = ["decode", "find", "verify", "track", "crop", "classify", "smooth"]
 
 
 def check(record: dict[str, Any], backend: str, model: str | None, frames: int) -> None:

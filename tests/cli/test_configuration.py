@@ -226,7 +226,7 @@ def test_the_config_command_shows_what_is_set_and_where(tmp_path: Path) -> None:
     assert rows[0] == ["option", "value", "from", "commands"]
     assert ["--source", "2", "EMODETECT_LIVE_SOURCE", "live"] in rows
     assert ["--mirror", "false", "the file", "live"] in rows
-    assert ["--backend", "deepface", "the file", "live, image, video, bench, evaluate"] in rows
+    assert ["--backend", "deepface", "the file", "live, image, video, batch, serve, bench, evaluate"] in rows
     assert "did you mean 'EMODETECT_LIVE_SOURCE'?" in shown.stderr
     record = json.loads(data.stdout)
     assert record["exists"] is True

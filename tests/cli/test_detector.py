@@ -12,7 +12,7 @@ import pytest
 import emodetect
 from emodetect.cli.group import cli
 from emodetect.errors import UsageError
-from tests.builders import PHOTO, PHOTO_FACE, write_clip
+from tests.builders import PHOTO, PHOTO_FACE, shared_data, write_clip
 from tests.cli.running import run
 from tests.training.data_sets import make_face
 
@@ -100,3 +100,36 @@ def test_bench_measures_without_a_detector(tmp_path: Path, crops: Path) -> None:
     assert done.returncode == 0, done.stderr
     [record] = json.loads(done.stdout)
     assert record["faces"] == record["frames"] == 12
+
+
+def test_a_face_turned_far_to_the_side_is_uncertain_and_verbose_says_why(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clip, log = shared_data("media/head-pose-female.gif"), tmp_path / "log.jsonl"
+    cli.main(["image", str(clip), "--verbose", "--format", "json"], standalone_mode=False)
+    output, errors = capsys.readouterr()
+    [face] = json.loads(output)[0]["faces"]
+    assert face["uncertain"]
+    assert face["confidence"] > 0.7
+    assert f"{clip}: face 1 is uncertain: turned too far to the side to be read" in errors
+    cli.main(["video", str(clip), "--verbose", "--log", str(log)], standalone_mode=False)
+    rows = [json.loads(line) for line in log.read_text().splitlines()]
+    doubtful = [row["frame"] for row in rows for face in row["faces"] if face["uncertain"]]
+    assert 0 in doubtful
+    assert max(doubtful) < 8, "she looks into the camera from then on"
+    assert f"face 1: turned too far to the side to be read in {len(doubtful)} of" in capsys.readouterr().err
+
+
+def test_a_leaning_face_has_an_upright_box_and_its_angle(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    photo = np.asarray(cv2.imread(str(PHOTO)), np.uint8)
+    turn = cv2.getRotationMatrix2D((256, 256), -35, 1.0)
+    leaning = tmp_path / "leaning.png"
+    assert cv2.imwrite(str(leaning), cv2.warpAffine(photo, turn, (512, 512)))
+    cli.main(["image", str(PHOTO), str(leaning), "--format", "json"], standalone_mode=False)
+    [upright], [tilted] = (record["faces"] for record in json.loads(capsys.readouterr().out))
+    assert tilted["angle"] - upright["angle"] == pytest.approx(35, abs=3)
+    assert tilted["box"]["width"] == tilted["box"]["height"]
+    assert (tilted["emotion"], tilted["uncertain"]) == ("happy", False)
+    cli.main(["image", str(PHOTO), "--detector", "haar", "--format", "json"], standalone_mode=False)
+    [face] = json.loads(capsys.readouterr().out)[0]["faces"]
+    assert face["angle"] is None

@@ -71,7 +71,7 @@ def whole_records(log: Path) -> list[dict[str, Any]]:
     assert not text or text.endswith("\n")
     if log.suffix == ".csv":
         rows = list(csv.reader(text.splitlines()))
-        assert all(len(row) == 17 for row in rows)
+        assert all(len(row) == 18 for row in rows)
         return [dict(zip(rows[0], row, strict=True)) for row in rows[1:]]
     return [json.loads(line) for line in text.splitlines()]
 

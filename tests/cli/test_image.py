@@ -18,10 +18,10 @@ import cv2
 import numpy as np
 import pytest
 
-from emodetect.benchmark.synthetic_clip import portrait_path
+from emodetect.benchmark.synthetic_clip import PORTRAIT
 from emodetect.sources.images import read_image
 from emodetect.types import EMOTIONS
-from tests.builders import PHOTO, PHOTO_FACE, shared_data
+from tests.builders import NETWORK_FACE, PHOTO, shared_data
 from tests.cli.running import TIMEOUT, assert_one_line, command, environment, run, run_on_terminal
 
 
@@ -54,12 +54,12 @@ def test_a_long_path_is_whole_in_a_pipe(tmp_path: Path) -> None:
 
 def test_a_narrow_terminal_goes_without_the_second_emotion(tmp_path: Path) -> None:
     photo = tmp_path / "photo.jpg"
-    photo.write_bytes(portrait_path().read_bytes())
+    photo.write_bytes(PORTRAIT.read_bytes())
 
     narrow, wide = (table_on_terminal(tmp_path, photo.name, columns) for columns in (40, 80))
 
-    assert [line.split() for line in narrow] == [["photo", "face", "emotion", "confidence"], ["photo.jpg", "1", "neutral", "94%"]]
-    assert [line.split() for line in wide] == [[*narrow[0].split(), "then"], [*narrow[1].split(), "sad", "5%"]]
+    assert [line.split() for line in narrow] == [["photo", "face", "emotion", "confidence"], ["photo.jpg", "1", "neutral", "96%"]]
+    assert [line.split() for line in wide] == [[*narrow[0].split(), "runner-up"], [*narrow[1].split(), "sad", "3%"]]
 
 
 def table_on_terminal(folder: Path, photo: str, columns: int) -> list[str]:
@@ -83,9 +83,9 @@ def test_json_follows_the_contract() -> None:
     assert list(record) == ["path", "width", "height", "faces"]
     assert (record["path"], record["width"], record["height"]) == (str(PHOTO), 512, 512)
     (face,) = record["faces"]
-    assert list(face) == ["box", "emotion", "confidence", "uncertain", "scores"]
+    assert list(face) == ["box", "emotion", "confidence", "uncertain", "scores", "angle"]
     for name in ("x", "y", "width", "height"):
-        assert face["box"][name] == pytest.approx(getattr(PHOTO_FACE, name), abs=8)
+        assert face["box"][name] == pytest.approx(getattr(NETWORK_FACE, name), abs=8)
     assert face["emotion"] == "happy"
     assert list(face["scores"]) == [emotion.value for emotion in EMOTIONS]
     assert sum(face["scores"].values()) == pytest.approx(1, abs=1e-4)
@@ -125,7 +125,7 @@ def test_the_annotated_copy_has_the_box(tmp_path: Path) -> None:
     drawn, original = read_image(copy), read_image(PHOTO)
     assert drawn.shape == original.shape
     changed = (np.abs(drawn.astype(int) - original).sum(axis=2) > 60).astype(np.uint8)
-    box = PHOTO_FACE
+    box = NETWORK_FACE
     for y in (box.y, box.y + box.height - 1):
         assert changed[y - 6 : y + 7, box.x + 10 : box.x + box.width - 10].max(axis=0).mean() > 0.95
     assert changed[box.y + 20 : box.y + box.height - 20, box.x + 20 : box.x + box.width - 20].sum() == 0
@@ -354,7 +354,8 @@ def test_csv_has_a_row_a_face_and_no_formula(album: Path) -> None:
         cwd=album, env=environment(), capture_output=True, text=True, timeout=TIMEOUT, check=True,
     )  # fmt: skip
 
-    (row,) = csv.DictReader(done.stdout.splitlines())
+    row, wall = csv.DictReader(done.stdout.splitlines())
+    assert [name for name, cell in wall.items() if cell] == ["path", "frame", "time"]
     (face,) = analyzed(smile)[0]["faces"]
     assert list(row)[:8] == ["path", "frame", "time", "id", "x", "y", "width", "height"]
     assert row["path"] == "'=smile.jpg"

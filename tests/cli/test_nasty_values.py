@@ -68,6 +68,7 @@ def test_every_value_is_taken_or_refused_when_it_is_read(name: str) -> None:
 RUN = {
     "image": ["a.jpg"],
     "video": ["c.mp4"],
+    "batch": ["none*.jpg", "--output", "results", "--overwrite"],
     "report": ["l.jsonl", "--overwrite"],
     "live": ["--source", "c.mp4", "--no-window", "--log", "/dev/null"],
     "evaluate": ["--data", "faces"],

@@ -39,6 +39,7 @@ COMMANDS = {
     "bench": ["bench", "--frames", "3", "--rounds", "1"],
     "evaluate": ["evaluate", "--data", "faces/test", "--plot", "confusion.png"],
     "train": ["train", "--data", "faces", "--arch", "baseline", "--epochs", "1", "--run-dir", "run", "--output", "trained.keras"],
+    "runs": ["runs", "run"],
     "export": ["export", "model.keras", "exported.onnx"],
     "inspect": ["inspect", "model.keras"],
     "doctor": ["doctor"],

@@ -16,7 +16,15 @@ NUMBERS = [
     if isinstance(option.type, click.types.IntParamType | click.types.FloatParamType)
 ]
 
-ARGUMENTS = {"image": ["a"], "video": ["a"], "report": ["a"], "export": ["a", "b"], "inspect": ["a"], "evaluate": ["--data", "a"]}
+ARGUMENTS = {
+    "image": ["a"],
+    "video": ["a"],
+    "report": ["a"],
+    "export": ["a", "b"],
+    "inspect": ["a"],
+    "evaluate": ["--data", "a"],
+    "batch": ["a"],
+}
 """What a command does not go without."""
 
 

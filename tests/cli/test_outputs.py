@@ -164,7 +164,7 @@ def test_results_come_as_photos_are_read_and_stay_whole(photos: Path, output_for
         assert text.endswith("\n")
         lines = text.splitlines()[output_format == "csv" :]
         found = [json.loads(line)["path"] if output_format == "jsonl" else line.split(",")[0] for line in lines]
-        assert output_format == "jsonl" or all(line.count(",") == 17 for line in lines)
+        assert output_format == "jsonl" or all(line.count(",") == 18 for line in lines)
     assert found == [str(photos / f"{index:03}.jpg") for index in range(len(found))]
     assert 1 <= len(found) < COPIES
 

@@ -12,6 +12,7 @@ from emodetect.cli.group import cli
 from emodetect.report.pictures import CopyError
 from tests.builders import MovingClip, make_reading, make_result
 from tests.cli.running import assert_one_line, run, run_on_terminal
+from tests.summary.logs import A, H, N, frames, write_log
 
 
 @pytest.fixture
@@ -115,3 +116,15 @@ def test_what_cannot_be_done_is_one_line(log: Path, tmp_path: Path) -> None:
     assert_one_line(run("report", log, "-o", tmp_path / "page.txt"), 1, "page.txt: unknown kind of file", ".html")
     assert_one_line(run("report", log, "--clip", tmp_path / "none.mp4"), 1, "none.mp4: no such file")
     assert not log.with_suffix(".html").exists()
+
+
+def test_a_csv_log_makes_the_same_page(tmp_path: Path) -> None:
+    """Frames without faces have rows, so the absence is the same."""
+    session = [H, H, H, None, None, A, A, None, A, N, N, N]
+    for name in ("log.jsonl", "log.csv"):
+        write_log(tmp_path / name, frames(session))
+        cli.main(["report", str(tmp_path / name), "-o", str(tmp_path / f"{name}.html")], standalone_mode=False)
+
+    pages = [(tmp_path / f"{name}.html").read_text().replace(name, "LOG") for name in ("log.jsonl", "log.csv")]
+    assert pages[0] == pages[1]
+    assert "2.2 s" in pages[0], "9 frames of 0.25 s"

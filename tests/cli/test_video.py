@@ -19,7 +19,7 @@ import pytest
 from emodetect.faces.boxes import intersection_over_union
 from emodetect.sources.images import read_image
 from emodetect.types import EMOTIONS, Box
-from tests.builders import PHOTO, MovingClip, make_image, shared_data, write_clip
+from tests.builders import PHOTO, MovingClip, as_network, make_image, shared_data, write_clip
 from tests.cli.running import TIMEOUT, assert_one_line, command, environment, run, run_on_terminal
 
 
@@ -61,7 +61,7 @@ def test_every_frame_is_in_the_log(analyzed: Path, moving_clip: MovingClip) -> N
     assert [record["frame"] for record in records] == list(range(75))
     np.testing.assert_allclose([record["time"] for record in records], np.arange(75) / 25, atol=1e-3)
     assert list(records[0]) == ["frame", "time", "faces"]
-    assert list(records[-1]["faces"][0]) == ["id", "box", "emotion", "confidence", "uncertain", "scores"]
+    assert list(records[-1]["faces"][0]) == ["id", "box", "emotion", "confidence", "uncertain", "scores", "angle"]
     assert list(records[-1]["faces"][0]["scores"]) == [emotion.value for emotion in EMOTIONS]
 
 
@@ -69,7 +69,7 @@ def test_the_box_is_on_the_face_and_the_id_stays(analyzed: Path, moving_clip: Mo
     overlaps = []
     for record, truth in zip(read_log(analyzed / "a.jsonl"), moving_clip.boxes, strict=True):
         assert {face["id"] for face in record["faces"]} <= {1}
-        overlaps += [intersection_over_union([Box(**face["box"])], [truth])[0, 0] for face in record["faces"]]
+        overlaps += [intersection_over_union([Box(**face["box"])], [as_network(truth)])[0, 0] for face in record["faces"]]
 
     assert len(overlaps) >= 73
     assert np.median(overlaps) > 0.8

@@ -72,6 +72,15 @@ def test_what_is_well_here_is_ok(sound: dict[str, Any]) -> None:
     assert "ms per face" in sound["speed"]["detail"]
 
 
+def test_servers_do_without_a_display_and_cameras() -> None:
+    done = run("doctor", "--headless", "--format", "json", env={"DISPLAY": None})
+
+    names = {check["name"] for check in json.loads(done.stdout)["checks"]}
+    assert names.isdisjoint({"windows", "display", "cameras"})
+    assert {"packages", "OpenCV", "FFmpeg", "network"} <= names
+    assert done.returncode == 0, done.stdout
+
+
 def test_no_display_is_a_fault(sound: dict[str, Any]) -> None:
     assert sound["display"]["status"] == "fault"
     assert "DISPLAY is not set" in sound["display"]["detail"]
@@ -348,16 +357,18 @@ def test_a_package_whose_metadata_is_gone_is_broken(tmp_path: Path) -> None:
 def test_a_missing_opencv_gets_the_one_cure_that_makes_no_new_fault(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def version_of(name: str) -> str:
-        if name in ("opencv-python", "scipy"):
+        if name in ("opencv-python", "pillow", "scipy"):
             raise PackageNotFoundError(name)
         return version(name)
 
     monkeypatch.setattr("emodetect.doctor.packages.version", version_of)
 
-    [check] = packages.check_packages()
+    check, other = packages.check_packages()
 
-    assert check.detail == "opencv-python is missing, scipy is missing"
-    assert check.cure == f"{OPENCV_CURE} && " + pip("install 'scipy>=1.13'")
+    assert (check.status, check.detail) == (Status.FAULT, "opencv-python is missing, pillow is missing")
+    assert check.cure == f"{OPENCV_CURE} && " + pip("install 'pillow>=12.2'")
+    assert (other.status, other.detail) == (Status.WARNING, "not installed: scipy (train and evaluate)")
+    assert other.cure == pip("install 'scipy>=1.13'")
 
 
 def test_without_metadata_the_requirements_are_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -439,7 +450,7 @@ class TestWheels:
 def test_an_opencv_that_has_no_cascades_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(cv2, "CascadeClassifier")
     [check] = opencv.check_import()
-    assert (check.status, check.cure) == (Status.FAULT, OPENCV_CURE)
+    assert (check.status, check.cure) == (Status.WARNING, OPENCV_CURE)
 
 
 @pytest.mark.parametrize(("package", "said"), [("keras", "keras is broken"), ("tensorflow", "tensorflow is broken")])
@@ -460,7 +471,7 @@ def test_a_keras_2_that_is_missing_or_broken(monkeypatch: pytest.MonkeyPatch) ->
 
     assert (found.status, found.detail) == (Status.OK, f"tf-keras {version('tf-keras')}")
     assert (broken.status, broken.detail, broken.cure) == (Status.FAULT, "tf-keras is broken", package_cure("tf_keras"))
-    assert (missing.status, missing.cure) == (Status.FAULT, KERAS2_CURE)
+    assert (missing.status, missing.cure) == (Status.WARNING, KERAS2_CURE)
 
 
 def test_cameras_and_a_display_that_are_there(monkeypatch: pytest.MonkeyPatch) -> None:

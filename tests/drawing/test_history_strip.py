@@ -98,9 +98,9 @@ def test_it_takes_less_than_a_third_of_the_picture(size: tuple[int, int]) -> Non
 def test_a_mirrored_picture_has_the_same_strip() -> None:
     strip = Strip()
     history(strip, {1: [(0, 5, Emotion.HAPPY), (5, 9, Emotion.SAD)]})
-    readings = [make_reading(Box(100, 100, 50, 50))]
+    result = make_result(make_reading(Box(100, 100, 50, 50)))
     top = strip.place(SIZE, UNIT).y
-    plain, mirror = (draw(make_image(*SIZE), faces, strip=strip) for faces in (readings, mirrored(readings, SIZE[0])))
+    plain, mirror = (draw(make_image(*SIZE), r.readings, strip=strip) for r in (result, mirrored(result, SIZE[0])))
     np.testing.assert_array_equal(plain[top:], mirror[top:])
     assert (plain[:top] != mirror[:top]).any()
 

@@ -226,22 +226,26 @@ def test_status_lines_stand_one_under_the_other() -> None:
 def test_mirrored_boxes_cover_the_mirror_image(box: Box) -> None:
     image = PLAIN.copy()
     image[box.y : box.y + box.height, box.x : box.x + box.width] = 255
-    [result] = mirrored([make_reading(box, 7)], 640)
+    result = mirrored(replace(make_result(replace(make_reading(box, 7), angle=20.0)), seen=(box,)), 640)
     flipped = image[:, ::-1]
-    assert bounds(where(flipped, (255, 255, 255))) == result.box
-    assert result.track_id == 7
-    assert result.scores is not None
+    [reading] = result.readings
+    assert bounds(where(flipped, (255, 255, 255))) == reading.box
+    assert result.seen == (reading.box,)
+    assert reading.track_id == 7
+    assert reading.scores is not None
+    assert reading.angle == -20
 
 
 def test_mirroring_twice_changes_nothing_and_nobody_is_mirrored_to_nobody() -> None:
-    readings = [make_reading(FACE)]
-    assert [r.box for r in mirrored(mirrored(readings, 640), 640)] == [FACE]
-    assert mirrored([], 640) == []
+    result = replace(make_result(make_reading(FACE)), seen=(FACE,))
+    assert mirrored(mirrored(result, 640), 640) == result
+    assert mirrored(make_result(), 640) == make_result()
 
 
 def test_boxes_fit_on_the_picture_made_smaller() -> None:
-    [small] = resized([make_reading(Box(100, 60, 80, 90))], 0.5)
-    assert small.box == Box(50, 30, 40, 45)
+    box = Box(100, 60, 80, 90)
+    small = resized(replace(make_result(make_reading(box)), seen=(box,)), 0.5)
+    assert [reading.box for reading in small.readings] == [*small.seen] == [Box(50, 30, 40, 45)]
 
 
 def crowd(count: int, size: tuple[int, int], seed: int) -> list[FaceReading]:
@@ -276,6 +280,54 @@ def test_no_text_is_written_over_another_or_beyond_the_picture(size: tuple[int, 
     if count < 30 and not with_strip:
         labels = [text for text, _ in recorder.written if text.startswith(tuple(e.value for e in EMOTIONS)) and "%" in text]
         assert labels
+
+
+@pytest.mark.parametrize("size", [(320, 240), (1280, 720), (3840, 2160)])
+@pytest.mark.parametrize("layout", [None, Layout()], ids=["photo", "clip"])
+def test_no_text_covers_another_face_even_one_without_a_label(size: tuple[int, int], layout: Layout | None) -> None:
+    """A row of faces and one behind each gap, of which every second is seen only."""
+    side = size[0] // 12
+    row = [Box(round((0.5 + 1.5 * number) * side), size[1] // 2, side, side) for number in range(8)]
+    behind = [Box(box.x + round(0.8 * side), box.y - side - 4, round(0.6 * side), round(0.6 * side)) for box in row]
+    boxes = [*row, *behind]
+    readings = [make_reading(box, number, EMOTIONS[number % 7], 0.9) for number, box in enumerate(boxes[::2])]
+    recorder = Recorder()
+    draw(make_image(*size), readings, seen=[box.moved(1, -1) for box in boxes], style=Style(lettering=recorder), layout=layout)
+    texts = [box for _, box in recorder.written]
+    assert texts
+    assert not intersections(texts, boxes[1::2]).any()
+    covered = (intersections(texts, boxes[::2]) > 0).sum(axis=0)
+    assert (covered <= 1).all(), "its own label at most"
+
+
+def test_places_that_are_the_faces_own_do_not_move_labels() -> None:
+    readings = [make_reading(FACE, confidence=0.9)]
+    seen = [FACE, FACE.moved(4, 3), Box(FACE.x - 10, FACE.y - 20, FACE.width + 20, FACE.height + 40), Box(0, 0, 640, 360)]
+    np.testing.assert_array_equal(draw(PLAIN, readings, seen=seen), draw(PLAIN, readings))
+
+
+@pytest.mark.parametrize("size", [(320, 240), (640, 480), (1280, 720), (3840, 2160)])
+@pytest.mark.parametrize("share", [0.08, 0.2, 0.5])
+def test_the_letters_of_a_panel_in_a_photo_are_as_large_as_those_of_its_label(size: tuple[int, int], share: float) -> None:
+    side = round(share * size[1])
+    recorder = Recorder()
+    draw(make_image(*size), [make_reading(Box(10, size[1] // 3, side, side), confidence=0.9)], style=Style(lettering=recorder))
+    [label_height] = [box.height for text, box in recorder.written if "%" in text]
+    panel = [box.height for text, box in recorder.written if "%" not in text]
+    assert len(panel) == len(EMOTIONS)
+    assert max(abs(height - label_height) for height in panel) <= max(1, 0.05 * label_height)
+
+
+def test_in_a_photo_all_letters_shrink_where_panels_would_be_left_out() -> None:
+    readings = [make_reading(Box(10 + 140 * number, 300, 100, 100), number, confidence=0.9) for number in range(9)]
+    recorder = Recorder()
+    draw(make_image(1280, 720), readings, style=Style(lettering=recorder))
+    alone = Recorder()
+    draw(make_image(1280, 720), readings[2:3], style=Style(lettering=alone))
+    assert len(recorder.written) == 9 * (1 + len(EMOTIONS)), "every face has its panel"
+    crowded, roomy = ({box.height for _, box in written} for written in (recorder.written, alone.written))
+    assert max(crowded) - min(crowded) <= 1
+    assert max(crowded) < min(roomy)
 
 
 def test_what_is_too_long_for_the_picture_is_shortened() -> None:

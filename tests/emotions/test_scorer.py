@@ -12,8 +12,8 @@ from emodetect.emotions.scorer import EmotionScorer, readings
 from emodetect.emotions.smoother import ScoreSmoother
 from emodetect.errors import BackendError
 from emodetect.settings.pipeline import PipelineSettings
-from emodetect.types import EMOTIONS, Box, Emotion, EmotionScores, Image
-from tests.builders import FakeBackend, make_face, make_image, make_scores
+from emodetect.types import EMOTIONS, Box, Emotion, EmotionScores, Face, Image
+from tests.builders import FakeBackend, make_box, make_face, make_image, make_landmarks, make_scores
 
 
 class Wrong(FakeBackend):
@@ -114,3 +114,17 @@ def test_faces_without_scores_are_uncertain_and_keep_their_place() -> None:
     assert second.scores is not None
     assert (second.track_id, second.box, second.uncertain) == (2, blue, False)
     assert readings([], {}, 0.5) == ()
+
+
+@pytest.mark.parametrize(("nose", "uncertain"), [(0.0, False), (0.35, True), (-0.35, True)])
+def test_a_face_that_is_turned_away_is_uncertain_however_high_its_score(nose: float, uncertain: bool) -> None:
+    face = Face(make_box(), 4, make_landmarks(140, 105, 80, 25, nose=nose))
+    [reading] = readings([face], {4: make_scores(Emotion.HAPPY, 0.99)}, 0.5)
+    assert (reading.uncertain, reading.turned_away) == (uncertain, uncertain)
+    assert reading.angle == pytest.approx(25, abs=1e-3)
+    assert reading.shown is (None if uncertain else Emotion.HAPPY)
+
+
+def test_a_face_without_landmarks_has_no_angle() -> None:
+    [reading] = readings([make_face(track_id=4)], {4: make_scores(Emotion.HAPPY, 0.99)}, 0.5)
+    assert (reading.angle, reading.turned_away, reading.uncertain) == (None, False, False)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -165,3 +166,15 @@ def test_annotated_clips_hold_labels_and_logs_do_not(tmp_path: Path) -> None:
         < 40
         < np.abs(pictures[5][edge].astype(int) - plain[edge]).mean()
     )
+
+
+def test_a_face_that_turns_away_is_soon_uncertain_and_gets_its_label_back() -> None:
+    frontal = make_reading(confidence=0.99)
+    away = replace(frontal, uncertain=True, turned_away=True)
+    faces = [frontal] * 5 + [away] * 10 + [frontal] * 10
+    results = [make_result(face, index=index, timestamp=index / RATE) for index, face in enumerate(faces)]
+    labels = shown(steadied(results))
+    assert labels[5] is Emotion.HAPPY, "one frame alone changes nothing"
+    assert labels[9:15] == [None] * 6
+    assert labels[-1] is Emotion.HAPPY
+    assert changes(labels) == 2

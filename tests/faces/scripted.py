@@ -23,19 +23,14 @@ class Scripted:
     def __init__(self, *boxes: Box, confidence: float = 2.0) -> None:
         self.detections = [Detection(box, confidence) for box in boxes]
         self.shapes: list[tuple[int, ...]] = []
-        self.glances = 0
         self.min_face = MinFace(0.05, relative=True)
 
-    def detect(self, gray: npt.NDArray[np.uint8]) -> list[Detection]:
-        self.shapes.append(gray.shape)
+    def detect(self, image: Image) -> list[Detection]:
+        self.shapes.append(image.shape)
         return list(self.detections)
 
-    def detect_near(self, gray: npt.NDArray[np.uint8], boxes: Sequence[Box], margin: float) -> list[Detection]:
-        return self.detect(gray) if boxes else []
-
-    def glance(self, gray: npt.NDArray[np.uint8], known: Sequence[Box]) -> list[Box]:
-        self.glances += 1
-        return [detection.box for detection in self.detections]
+    def look(self, image: Image, known: Sequence[Box]) -> list[Detection]:
+        return self.detect(image)
 
     def tracker(self) -> FaceTracker:
         return FaceTracker()
@@ -48,7 +43,7 @@ class OnlyBlue(FaceVerifier):
         self.asked = 0
 
     @override
-    def are_faces(self, crops: Sequence[Image]) -> npt.NDArray[np.bool_]:
+    def are_faces(self, crops: Sequence[Image], doubtful: Sequence[bool] = ()) -> npt.NDArray[np.bool_]:
         self.asked += len(crops)
         return np.asarray([crop[..., 0].mean() > crop[..., 2].mean() for crop in crops], bool)
 

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from emodetect.faces.boxes import crop, intersection_over_smaller, intersection_over_union, intersections
+from emodetect.faces.boxes import best_pairs, crop, intersection_over_smaller, intersection_over_union, intersections
 from emodetect.types import Box
 
 Measure = Callable[[Sequence[Box], Sequence[Box]], npt.NDArray[np.float64]]
@@ -76,3 +76,22 @@ def test_crop_is_the_box_of_the_picture() -> None:
 
 def test_crop_of_an_empty_box_is_empty() -> None:
     assert crop(np.zeros((20, 30, 3), np.uint8), Box(4, 7, 0, 0)).size == 0
+
+
+@pytest.mark.parametrize(
+    ("claims", "pairs"),
+    [
+        ([[0.9, 0.2], [0.8, 0.3]], {0: 0, 1: 1}),
+        ([[0.2, 0.9], [0.3, 0.8]], {0: 1, 1: 0}),
+        ([[0.5, 0.0], [0.6, 0.0]], {1: 0}),
+        ([[0.0, 0.0]], {}),
+        ([[0.4, 0.4]], {0: 0}),
+    ],
+)
+def test_the_largest_claims_are_met_first(claims: list[list[float]], pairs: dict[int, int]) -> None:
+    assert best_pairs(np.asarray(claims)) == pairs
+
+
+@pytest.mark.parametrize("shape", [(0, 0), (0, 3), (3, 0)])
+def test_nobody_claims_nothing(shape: tuple[int, int]) -> None:
+    assert best_pairs(np.zeros(shape)) == {}

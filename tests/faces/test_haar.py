@@ -5,7 +5,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import pytest
 
 from emodetect.errors import ModelError
@@ -16,12 +15,6 @@ from emodetect.faces.haar import HaarDetector
 from emodetect.types import Box, Image
 from tests.builders import PHOTO_FACE, make_background, place_face, shared_data
 
-Gray = npt.NDArray[np.uint8]
-
-
-def gray(image: Image) -> Gray:
-    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
-
 
 def overlap(first: Box, second: Box) -> float:
     return float(intersection_over_union([first], [second])[0, 0])
@@ -29,7 +22,7 @@ def overlap(first: Box, second: Box) -> float:
 
 @pytest.mark.parametrize("min_face", [MinFace(24, False), MinFace(60, False), MinFace(0.05, True), MinFace(0.15, True)])
 def test_finds_the_one_face_of_the_photo(photo: Image, min_face: MinFace) -> None:
-    [found] = HaarDetector(min_face=min_face).detect(gray(photo))
+    [found] = HaarDetector(min_face=min_face).detect(photo)
     assert overlap(found.box, PHOTO_FACE) > 0.75
     assert found.confidence >= 0.5
 
@@ -39,28 +32,28 @@ def test_finds_the_one_face_of_the_photo(photo: Image, min_face: MinFace) -> Non
 def test_boxes_are_in_pixels_of_the_whole_picture(size: tuple[int, int], corner: str) -> None:
     center = (110, 120) if corner == "top left" else (size[0] - 110, size[1] - 130)
     image, face = place_face(make_background(size), center, 100)
-    [found] = HaarDetector(min_face=MinFace(0.1, relative=True)).detect(gray(image))
+    [found] = HaarDetector(min_face=MinFace(0.1, relative=True)).detect(image)
     assert overlap(found.box, face) > 0.75
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 400), (400, 1), (2, 2), (10, 300), (23, 23), (48, 48), (200, 300)])
 def test_flat_and_tiny_pictures_hold_no_face(shape: tuple[int, int]) -> None:
-    assert HaarDetector().detect(np.full(shape, 127, np.uint8)) == []
+    assert HaarDetector().detect(np.full((*shape, 3), 127, np.uint8)) == []
 
 
 @pytest.mark.parametrize("shape", [(0, 0), (0, 40), (40, 0)])
 def test_a_picture_without_pixels_holds_no_face(shape: tuple[int, int]) -> None:
-    assert HaarDetector().detect(np.zeros(shape, np.uint8)) == []
+    assert HaarDetector().detect(np.zeros((*shape, 3), np.uint8)) == []
 
 
 def test_a_textured_wall_holds_no_face() -> None:
-    assert HaarDetector().detect(gray(make_background((640, 360)))) == []
+    assert HaarDetector().detect(make_background((640, 360))) == []
 
 
 @pytest.mark.parametrize("value", [1.0, 0.0, 0.001, 10_000.0])
 @pytest.mark.parametrize("relative", [True, False])
 def test_extreme_smallest_faces_are_no_error(value: float, relative: bool) -> None:
-    picture = np.random.default_rng(3).integers(0, 256, (60, 90), np.uint8)
+    picture = np.random.default_rng(3).integers(0, 256, (60, 90, 3), np.uint8)
     assert isinstance(HaarDetector(min_face=MinFace(value, relative)).detect(picture), list)
 
 
@@ -91,33 +84,33 @@ def test_min_face_is_pixels_or_a_share_of_the_height(min_face: MinFace, height: 
 )
 def test_faces_below_the_smallest_are_left_out(min_face: MinFace, found: bool) -> None:
     image, _ = place_face(make_background((640, 360)), (300, 180), 80)
-    assert bool(HaarDetector(min_face=min_face).detect(gray(image))) is found
+    assert bool(HaarDetector(min_face=min_face).detect(image)) is found
 
 
 def test_a_share_follows_the_picture_and_pixels_do_not() -> None:
     small, _ = place_face(make_background((640, 360)), (300, 180), 80)
-    large = gray(np.asarray(cv2.resize(small, None, fx=2, fy=2), np.uint8))
+    large = np.asarray(cv2.resize(small, None, fx=2, fy=2), np.uint8)
     in_pixels, as_share = MinFace(110, relative=False), MinFace(110 / 360, relative=True)
-    assert HaarDetector(min_face=in_pixels).detect(gray(small)) == HaarDetector(min_face=as_share).detect(gray(small)) == []
+    assert HaarDetector(min_face=in_pixels).detect(small) == HaarDetector(min_face=as_share).detect(small) == []
     assert len(HaarDetector(min_face=in_pixels).detect(large)) == 1
     assert HaarDetector(min_face=as_share).detect(large) == []
 
 
 def test_more_neighbors_are_asked_for_before_a_face_counts(photo: Image) -> None:
-    [found] = HaarDetector().detect(gray(photo))
-    assert HaarDetector(min_neighbors=round(10 * found.confidence) + 20).detect(gray(photo)) == []
+    [found] = HaarDetector().detect(photo)
+    assert HaarDetector(min_neighbors=round(10 * found.confidence) + 20).detect(photo) == []
 
 
 def test_the_scale_factor_is_the_step_of_the_scan(photo: Image) -> None:
-    fine, *_ = HaarDetector(scale_factor=1.05).detect(gray(photo))
-    coarse, *_ = HaarDetector(scale_factor=1.3).detect(gray(photo))
+    fine, *_ = HaarDetector(scale_factor=1.05).detect(photo)
+    coarse, *_ = HaarDetector(scale_factor=1.3).detect(photo)
     assert fine.confidence > coarse.confidence
 
 
 def test_two_faces_are_two_detections_and_the_surest_comes_first() -> None:
     image, left = place_face(make_background((640, 360)), (150, 180), 70)
     image, right = place_face(image, (450, 180), 130)
-    found = HaarDetector(min_face=MinFace(0.1, relative=True)).detect(gray(image))
+    found = HaarDetector(min_face=MinFace(0.1, relative=True)).detect(image)
     assert len(found) == 2
     assert [d.confidence for d in found] == sorted((d.confidence for d in found), reverse=True)
     assert all(max(overlap(d.box, face) for d in found) > 0.7 for face in (left, right))
@@ -126,7 +119,7 @@ def test_two_faces_are_two_detections_and_the_surest_comes_first() -> None:
 @pytest.mark.parametrize(("min_neighbors", "enlarged"), [(1, 1), (2, 2)])
 def test_of_nested_boxes_the_surest_stays(photo: Image, min_neighbors: int, enlarged: int) -> None:
     # So fine a scan and so few neighbors bring out boxes inside the face and round it.
-    picture = gray(np.asarray(cv2.resize(photo, None, fx=enlarged, fy=enlarged), np.uint8))
+    picture = np.asarray(cv2.resize(photo, None, fx=enlarged, fy=enlarged), np.uint8)
     detector = HaarDetector(scale_factor=1.02, min_neighbors=min_neighbors, min_face=MinFace(24, relative=False))
     boxes = [d.box for d in detector.detect(picture)]
     face = Box(*(enlarged * side for side in (PHOTO_FACE.x, PHOTO_FACE.y, PHOTO_FACE.width, PHOTO_FACE.height)))
@@ -138,12 +131,12 @@ def test_of_nested_boxes_the_surest_stays(photo: Image, min_neighbors: int, enla
 def test_boxes_lie_inside_the_picture(photo: Image) -> None:
     # Cut so that the face touches the rim.
     cut = np.ascontiguousarray(photo[60:170, 170:275])
-    for found in HaarDetector(min_neighbors=1).detect(gray(cut)):
+    for found in HaarDetector(min_neighbors=1).detect(cut):
         assert found.box.clipped(cut.shape[1], cut.shape[0]) == found.box
 
 
 def test_the_picture_is_left_as_it_is(photo: Image) -> None:
-    picture = gray(photo)
+    picture = photo
     before = picture.copy()
     HaarDetector().detect(picture)
     np.testing.assert_array_equal(picture, before)
@@ -158,7 +151,7 @@ def test_the_cascade_that_comes_along_is_there_with_its_license() -> None:
 def test_another_cascade_is_taken(tmp_path: Path, photo: Image) -> None:
     copy = tmp_path / "mine.xml"
     copy.write_bytes(default_cascade().read_bytes())
-    assert HaarDetector(copy).detect(gray(photo)) == HaarDetector().detect(gray(photo))
+    assert HaarDetector(copy).detect(photo) == HaarDetector().detect(photo)
 
 
 @pytest.mark.parametrize(
@@ -196,7 +189,7 @@ def test_a_folder_is_no_cascade(tmp_path: Path) -> None:
 
 def test_finds_the_three_people_of_the_group_photo() -> None:
     image = np.asarray(cv2.imread(str(shared_data("media/group.jpg"))), np.uint8)
-    found = sorted((d.box for d in HaarDetector().detect(gray(image))), key=lambda box: box.x)
+    found = sorted((d.box for d in HaarDetector().detect(image)), key=lambda box: box.x)
     people = [Box(235, 215, 130, 130), Box(455, 95, 140, 140), Box(640, 225, 125, 125)]
     assert len(found) == 3
     assert all(overlap(box, person) > 0.6 for box, person in zip(found, people, strict=True))
@@ -208,7 +201,7 @@ def test_few_lights_of_the_night_clip_are_taken_for_faces() -> None:
     counts: list[int] = []
     while (read := capture.read())[0]:
         if len(counts) % 5 == 0:
-            counts.append(len(detector.detect(gray(np.asarray(read[1], np.uint8)))))
+            counts.append(len(detector.detect(np.asarray(read[1], np.uint8))))
         else:
             counts.append(-1)
     looked = [count for count in counts if count >= 0]

@@ -1,17 +1,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import cv2
 import numpy as np
 import pytest
 
+from emodetect.faces.alignment import roll
+from emodetect.faces.blazeface import BlazeFaceDetector
 from emodetect.faces.boxes import intersection_over_union
 from emodetect.faces.detector import MinFace
 from emodetect.faces.haar import HaarDetector
+from emodetect.faces.locator import FaceLocator
 from emodetect.faces.tracker import FaceTracker, Standing
-from emodetect.types import Box, Detection, Face
-from tests.builders import MovingClip, make_detection
+from emodetect.types import Box, Detection, Face, Frame
+from tests.builders import MovingClip, make_background, make_detection, make_landmarks, place_face
 
 SIZE = 640, 360
 RATES = [10, 25, 60]
@@ -315,9 +319,8 @@ def test_the_face_of_a_clip_has_one_number_and_is_where_it_is(moving_clip: Movin
     detector, tracker = HaarDetector(min_face=MinFace(0.15, relative=True)), FaceTracker()
     capture = cv2.VideoCapture(str(moving_clip.path))
     for index, box in enumerate(moving_clip.boxes):
-        _, image = capture.read()
-        gray = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
-        [face] = tracker.update(detector.detect(gray), index / moving_clip.frames_per_second, moving_clip.size)
+        image = np.asarray(capture.read()[1], np.uint8)
+        [face] = tracker.update(detector.detect(image), index / moving_clip.frames_per_second, moving_clip.size)
         assert face.track_id == 1
         assert intersection_over_union([face.box], [box])[0, 0] > 0.7
 
@@ -353,3 +356,100 @@ def test_an_outlook_holds_the_faces_that_are_shown_and_keeps_them() -> None:
     tracker.update([make_detection(100)], 0.0, SIZE)
     assert len(tracker.outlook(0.2).faces(5.0, SIZE)) == 1  # nobody has looked since; it has not gone
     assert tracker.outlook(0.3).faces(0.3, SIZE) == ()
+
+
+def found_at(x: float, angle: float = 0.0) -> Detection:
+    return Detection(Box(round(x) - 40, 60, 80, 80), 2.0, make_landmarks(x, 100, 80, angle))
+
+
+def test_landmarks_follow_the_face_through_frames_in_which_nobody_looks() -> None:
+    tracker = FaceTracker()
+    for index in range(10):
+        tracker.update([found_at(100 + 8 * index)], index / 25, SIZE)
+    for index in (10, 11, 12):
+        [face] = tracker.faces(index / 25, SIZE)
+        assert face.landmarks is not None
+        assert face.landmarks.dtype == np.float32
+        assert np.abs(face.landmarks - make_landmarks(100 + 8 * index, 100, 80)).max() < 3
+    [later] = tracker.outlook(0.36).faces(0.48, SIZE)
+    assert later.landmarks is not None
+    assert face.landmarks is not None
+    assert np.abs(later.landmarks - face.landmarks).max() < 1e-3
+
+
+def test_landmarks_turn_with_the_head() -> None:
+    tracker = FaceTracker()
+    for index in range(10):
+        [face] = tracker.update([found_at(100, 4 * index)], index / 25, SIZE)
+    assert roll(face.landmarks) == pytest.approx(36, abs=1)
+
+
+def test_a_face_that_is_seen_without_landmarks_has_none_and_gets_them_again() -> None:
+    tracker = FaceTracker()
+    tracker.update([found_at(100)], 0.0, SIZE)
+    [face] = tracker.update([replace(found_at(100), landmarks=None)], 0.04, SIZE)
+    assert face.landmarks is None
+    [face] = tracker.update([found_at(100, 20)], 0.08, SIZE)
+    assert face.track_id == 1
+    assert roll(face.landmarks) == pytest.approx(20, abs=0.1)
+
+
+@pytest.mark.parametrize("rate", RATES)
+@pytest.mark.parametrize(("gap", "x", "side", "expected"), [
+    (2.9, 100, 80, 1), (2.9, 150, 80, 1), (2.9, 100, 110, 1), (2.0, 40, 70, 1),
+    (3.2, 100, 80, 2),  # too late
+    (1.0, 300, 80, 2),  # somewhere else
+    (1.0, 100, 160, 2),  # much larger
+])  # fmt: skip
+def test_a_face_that_returns_to_about_its_place_within_three_seconds_is_the_same(
+    gap: float, x: int, side: int, expected: int, rate: int
+) -> None:
+    tracker = FaceTracker()
+    feed(tracker, [make_detection(100)], start=0, seconds=1, rate=rate)
+    feed(tracker, [], start=1 + 1 / rate, seconds=gap - 2 / rate, rate=rate)
+    assert ids(feed(tracker, [make_detection(x, side=side)], start=1 + gap, seconds=0.2, rate=rate)) == [expected]
+
+
+def test_two_who_were_both_away_come_back_as_themselves() -> None:
+    tracker = FaceTracker()
+    left, right = make_detection(100), make_detection(220)
+    feed(tracker, [left, right], start=0, seconds=1)
+    feed(tracker, [], start=1.04, seconds=1.5)
+    assert ids(feed(tracker, [right], start=2.6, seconds=0.2)) == [2]
+    assert [(face.track_id, face.box.x) for face in feed(tracker, [left, right], start=2.84, seconds=0.2)] == [(1, 100), (2, 220)]
+
+
+def test_somebody_who_walks_past_does_not_become_the_one_who_was_there() -> None:
+    tracker = FaceTracker()
+    stays = make_detection(300)
+    for index in range(100):
+        passing = make_detection(8 * index - 100)
+        is_there = index < 20 or index > 70
+        faces = tracker.update([passing, stays] if is_there and abs(8 * index - 400) > 90 else [passing], index / 25, SIZE)
+    assert ids(faces) == [2]  # who passed has left the picture
+
+
+HEADS = ((0.5, 12), (1.0, 25), (2.0, 25))
+"""Speed in widths per second of each, and frames per second."""
+
+
+@pytest.mark.parametrize("apart", [0, 30])
+@pytest.mark.parametrize(("speed", "rate"), HEADS)
+def test_two_people_who_cross_in_a_clip_do_not_swap(speed: float, rate: int, apart: int) -> None:
+    """One goes to the right and before the other, who goes to the left."""
+    side = 90
+    locator = FaceLocator(BlazeFaceDetector(min_face=MinFace(0.1, relative=True)), tracker=FaceTracker())
+    background = make_background((640, 360))
+    names: dict[str, set[int]] = {"right": set(), "left": set()}
+    for index in range(round(400 / (speed * side) * rate)):
+        way = speed * side * index / rate
+        there = {"left": (520 - way, 180.0 + apart), "right": (120 + way, 180.0)}
+        image = background
+        for center in there.values():
+            image, _ = place_face(image, center, side)
+        for face in locator.locate(Frame(image, index, index / rate)).faces:
+            middle = face.box.x + face.box.width / 2
+            if abs(there["left"][0] - there["right"][0]) > side:
+                names[min(there, key=lambda who: abs(there[who][0] - middle))].add(face.track_id)
+    assert sorted(map(len, names.values())) == [1, 1]
+    assert names["left"] != names["right"]

@@ -38,7 +38,7 @@ def test_in_a_clip_one_person_keeps_the_number(times: tuple[float, ...]) -> None
 
 def test_the_face_is_not_lost_while_the_tracker_is_late() -> None:
     tracker = WholePicture().tracker()
-    tracker.update(WholePicture().detect(np.zeros((48, 64), np.uint8)), 1.0, (64, 48))
+    tracker.update(WholePicture().detect(np.zeros((48, 64, 3), np.uint8)), 1.0, (64, 48))
     assert tracker.outlook(9.0).faces(9.0, (64, 48)) == (Face(Box(0, 0, 64, 48), 1),)
 
 
@@ -50,9 +50,9 @@ def test_of_a_region_all_of_it_is_the_face() -> None:
 
 
 def test_detectors_are_made_by_name() -> None:
-    assert isinstance(create_detector(DetectorSettings()), HaarDetector)
+    assert isinstance(create_detector(DetectorSettings("haar")), HaarDetector)
     assert create_detector(DetectorSettings("none")).is_certain
-    with pytest.raises(UsageError, match=r"no detector 'har'; there are haar, blazeface, none; did you mean 'haar'\?"):
+    with pytest.raises(UsageError, match=r"no detector 'har'; there are both, haar, blazeface, none; did you mean 'haar'\?"):
         create_detector(DetectorSettings("har"))
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from emodetect.live.keys import ESCAPE, FACE_SIZES, KEYS, Command, Keyboard, command_of
+from emodetect.live.keys import DETECTION, ESCAPE, KEYS, Command, Keyboard, command_of
 
 
 def test_no_key_means_two_things() -> None:
@@ -18,7 +18,7 @@ def test_no_key_means_two_things() -> None:
         ("m", Command.MIRROR), ("b", Command.BARS), ("l", Command.LABELS), ("n", Command.NUMBERS), ("t", Command.STRIP),
         ("f", Command.FULLSCREEN),
         ("+", Command.LARGER_FACES), ("-", Command.SMALLER_FACES), ("[", Command.LESS_SMOOTHING), ("]", Command.MORE_SMOOTHING),
-        ("\t", Command.NEXT_BACKEND), ("?", Command.HELP), ("h", Command.HELP), ("x", None),
+        ("\t", Command.NEXT_BACKEND), ("d", Command.NEXT_DETECTOR), ("?", Command.HELP), ("h", Command.HELP), ("x", None),
     ],
 )  # fmt: skip
 def test_keys(character: str, command: Command | None) -> None:
@@ -78,5 +78,5 @@ def test_escape_closes_the_help_before_it_quits(clock: list[float]) -> None:
 
 
 def test_commands_without_a_meaning_are_not_given(clock: list[float]) -> None:
-    keyboard = Keyboard(disabled=FACE_SIZES)
+    keyboard = Keyboard(disabled=DETECTION)
     assert [keyboard.command(key) for key in "+-=_x["] == [*[None] * 5, Command.LESS_SMOOTHING]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,9 +17,7 @@ from emodetect.sinks.background import BackgroundSink
 from emodetect.sinks.base import Sink
 from emodetect.types import Frame, FrameResult
 from tests.builders import make_frame, make_result
-
-LONG = 60.0
-"""Seconds after which something that should have ended is taken for hung."""
+from tests.hanging import raised_by
 
 pauses = st.lists(st.sampled_from([0.0, 0.0, 0.0, 0.0005, 0.002]), min_size=1, max_size=5)
 """How long a thread rests before each step, seconds, over and over."""
@@ -30,23 +28,6 @@ randomly = settings(max_examples=40, deadline=None, derandomize=True)
 
 class LostError(Exception):
     """What the tests raise."""
-
-
-def finishes(work: Callable[[], object]) -> BaseException | None:
-    """Run in a thread, so that a deadlock fails instead of hanging the tests; returns what was raised."""
-    raised: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            work()
-        except BaseException as error:
-            raised.append(error)
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    thread.join(LONG)
-    assert not thread.is_alive(), "hangs"
-    return raised[0] if raised else None
 
 
 def rest(pauses: list[float], step: int) -> None:
@@ -87,7 +68,7 @@ def test_ahead(
             taken.append(number)
             rest(takes, number)
 
-    error = finishes(lambda: chain(items(), capacities))
+    error = raised_by(lambda: chain(items(), capacities))
 
     stops = min(number for number in (count, fails_at, leaves_at) if number is not None)
     assert taken == list(range(stops))
@@ -131,7 +112,7 @@ def test_latest(counts: list[int], takers: int, puts: list[float], takes: list[f
         for thread in receiving:
             thread.join()
 
-    assert finishes(work) is None
+    assert raised_by(work) is None
     everything = [value for values in taken for value in values]
     assert len(set(everything)) == len(everything)
     assert len(everything) + place.replaced == sum(counts)
@@ -203,7 +184,7 @@ def test_background_sink(
             for _ in range(closes):
                 sink.close()
 
-    error = finishes(work)
+    error = raised_by(work)
 
     assert notebook.closed == 1
     assert notebook.written == sorted(set(notebook.written))

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
 
 import pytest
 from typing_extensions import override
@@ -12,9 +11,7 @@ from emodetect.sinks.background import BackgroundSink
 from emodetect.sinks.base import Sink
 from emodetect.types import Frame, FrameResult
 from tests.builders import make_frame, make_result
-
-LONG = 30.0
-"""Seconds after which something that should have ended is taken for hung."""
+from tests.hanging import LONG, raised_by
 
 
 class Memory(Sink):
@@ -45,23 +42,6 @@ class Memory(Sink):
             raise OutputError("cannot be finished")
 
 
-def ends(work: Callable[[], object]) -> list[BaseException]:
-    """Run in a thread, so that a hang fails instead of hanging the tests; returns what was raised."""
-    raised: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            work()
-        except BaseException as error:
-            raised.append(error)
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    thread.join(LONG)
-    assert not thread.is_alive(), "hangs"
-    return raised
-
-
 def write(sink: Sink, index: int) -> None:
     sink.write(make_frame(index=index), make_result(index=index))
 
@@ -88,7 +68,7 @@ def test_writing_does_not_wait_for_a_slow_sink_while_there_is_room() -> None:
     gate = threading.Event()
     memory = Memory(gate=gate)
     sink = BackgroundSink(memory, capacity=4)
-    assert ends(lambda: write_range(sink, 0, 4)) == []
+    assert raised_by(lambda: write_range(sink, 0, 4)) is None
     assert memory.written == []
     gate.set()
     sink.close()
@@ -115,7 +95,7 @@ def test_a_full_queue_drops_frames_rather_than_wait_where_asked_to() -> None:
     write(sink, 0)
     assert memory.entered.wait(LONG)
     # One frame is being written and two wait; there is no room for the rest.
-    assert ends(lambda: write_range(sink, 1, 20)) == []
+    assert raised_by(lambda: write_range(sink, 1, 20)) is None
     gate.set()
     sink.close()
     assert memory.written == [0, 1, 2]
@@ -133,7 +113,7 @@ def test_an_error_reaches_who_writes_and_nobody_hangs(fail_at: int, drop: bool) 
             for index in range(500):
                 write(sink, index)
 
-    [error] = ends(work)
+    error = raised_by(work)
     assert isinstance(error, OutputError)
     assert "disk is full" in str(error)
     assert memory.closed == 1
@@ -145,7 +125,7 @@ def test_an_error_at_the_last_frame_is_raised_on_closing() -> None:
     sink = BackgroundSink(memory)
     write(sink, 0)
     write(sink, 1)
-    [error] = ends(sink.close)
+    error = raised_by(sink.close)
     assert isinstance(error, OutputError)
     assert memory.written == [0]
 
@@ -189,16 +169,16 @@ def test_after_an_error_nothing_more_is_written_and_each_write_says_so() -> None
             raised.append(True)
     assert raised[-1]
     assert raised == sorted(raised)
-    assert ends(sink.close) == []
+    assert raised_by(sink.close) is None
     assert memory.written == []
 
 
 def test_an_error_on_closing_is_raised_and_the_first_one_wins() -> None:
-    [error] = ends(BackgroundSink(Memory(fail_on_close=True)).close)
+    error = raised_by(BackgroundSink(Memory(fail_on_close=True)).close)
     assert "cannot be finished" in str(error)
     sink = BackgroundSink(Memory(fail_at=0, fail_on_close=True))
     write(sink, 0)
-    [error] = ends(sink.close)
+    error = raised_by(sink.close)
     assert "disk is full" in str(error)
 
 

@@ -3,18 +3,21 @@ from __future__ import annotations
 import csv
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from emodetect.errors import OutputError
-from emodetect.sinks.records import RecordWriter, image_as_dict, to_dataframe
+from emodetect.sinks.records import RecordWriter, csv_rows, image_as_dict, to_dataframe
 from emodetect.types import EMOTIONS, Box, Emotion, FaceReading, FrameResult
 from tests.builders import make_frame, make_reading, make_result, make_scores, small_disk
 
 COLUMNS = (
-    "frame,time,id,x,y,width,height,emotion,confidence,uncertain,angry,disgust,fear,happy,sad,surprise,neutral"  # the contract
+    "frame,time,id,x,y,width,height,emotion,confidence,uncertain,angry,disgust,fear,happy,sad,surprise,neutral,"  # the contract
+    "angle"
 )
 
 
@@ -37,15 +40,25 @@ def two_faces(index: int = 3, timestamp: float = 0.12) -> FrameResult:
 @pytest.mark.parametrize("emotion", EMOTIONS)
 def test_a_reading_as_the_contract_has_it(emotion: Emotion) -> None:
     result = make_reading(Box(1, 2, 3, 4), 9, emotion, 0.7).as_dict()
-    assert list(result) == ["box", "emotion", "confidence", "uncertain", "scores"]
+    assert list(result) == ["box", "emotion", "confidence", "uncertain", "scores", "angle"]
     assert result["box"] == {"x": 1, "y": 2, "width": 3, "height": 4}
     assert result["emotion"] == emotion.value
     assert type(result["emotion"]) is str
     assert result["confidence"] == pytest.approx(0.7)
     assert result["uncertain"] is False
-    assert list(result["scores"]) == COLUMNS.split(",")[-7:]
+    assert list(result["scores"]) == COLUMNS.split(",")[-8:-1]
     assert max(result["scores"], key=result["scores"].get) == emotion.value
     assert sum(result["scores"].values()) == pytest.approx(1, abs=1e-5)
+
+
+@pytest.mark.parametrize(("angle", "expected"), [(None, None), (-35.04, -35.0), (np.float32(12.34), 12.3), (180.0, 180.0)])
+def test_the_angle_of_a_face_is_rounded_and_may_be_unknown(angle: float | None, expected: float | None) -> None:
+    reading = replace(make_reading(), angle=angle)
+    assert reading.as_dict()["angle"] == expected
+    assert json.loads(json.dumps(make_result(reading).as_dict()))["faces"][0]["angle"] == expected
+    [row] = csv_rows(make_result(reading).as_dict())
+    assert row[-1] == expected
+    assert to_dataframe(make_result(reading))["angle"].isna().tolist() == [expected is None]
 
 
 def test_a_face_that_nobody_has_read_yet_has_no_emotion() -> None:
@@ -59,7 +72,7 @@ def test_an_image_as_the_contract_has_it(count: int) -> None:
     result = image_as_dict("a.jpg", (640, 480), [make_reading() for _ in range(count)])
     assert list(result) == ["path", "width", "height", "faces"]
     assert (result["path"], result["width"], result["height"]) == ("a.jpg", 640, 480)
-    assert [list(face) for face in result["faces"]] == [["box", "emotion", "confidence", "uncertain", "scores"]] * count
+    assert [list(face) for face in result["faces"]] == [["box", "emotion", "confidence", "uncertain", "scores", "angle"]] * count
 
 
 def test_a_frame_as_the_contract_has_it() -> None:
@@ -67,7 +80,7 @@ def test_a_frame_as_the_contract_has_it() -> None:
     assert list(result) == ["frame", "time", "faces"]
     assert (result["frame"], result["time"]) == (3, 0.12)
     assert [face["id"] for face in result["faces"]] == [2, 5]
-    assert list(result["faces"][0]) == ["id", "box", "emotion", "confidence", "uncertain", "scores"]
+    assert list(result["faces"][0]) == ["id", "box", "emotion", "confidence", "uncertain", "scores", "angle"]
 
 
 def test_a_line_of_json_for_every_frame_with_and_without_faces(tmp_path: Path) -> None:
@@ -83,7 +96,8 @@ def test_csv_columns_and_their_values(tmp_path: Path) -> None:
     text = write_all(tmp_path / "log.csv", make_result(index=0), two_faces())
     lines = text.splitlines()
     assert lines[0] == COLUMNS
-    first, second = csv.DictReader(lines)
+    nobody, first, second = csv.DictReader(lines)
+    assert (nobody["frame"], nobody["id"], nobody["uncertain"]) == ("0", "", "")
     expected = {"frame": "3", "time": "0.12", "id": "2", "x": "10", "y": "20", "width": "30", "height": "40"}
     assert {name: first[name] for name in expected} == expected
     assert (first["emotion"], first["uncertain"]) == ("sad", "false")
@@ -97,11 +111,13 @@ def test_csv_columns_and_their_values(tmp_path: Path) -> None:
 
 def test_csv_of_a_face_that_nobody_has_read_yet_keeps_its_columns(tmp_path: Path) -> None:
     text = write_all(tmp_path / "log.csv", make_result(FaceReading(Box(1, 2, 3, 4), 7, None), index=5, timestamp=0.2))
-    assert text.splitlines()[1] == "5,0.2,7,1,2,3,4,,,true,,,,,,,"
+    assert text.splitlines()[1] == "5,0.2,7,1,2,3,4,,,true,,,,,,,,"
 
 
-def test_csv_without_faces_is_its_header(tmp_path: Path) -> None:
-    assert write_all(tmp_path / "log.csv", make_result()) == COLUMNS + "\n"
+def test_csv_of_a_frame_without_faces_is_a_row_of_its_frame_and_time(tmp_path: Path) -> None:
+    text = write_all(tmp_path / "log.csv", make_result(index=7, timestamp=0.28), two_faces(8, 0.32))
+    assert text.splitlines()[1] == "7,0.28" + 16 * ","
+    assert [row.split(",")[0] for row in text.splitlines()[1:]] == ["7", "8", "8"]
 
 
 @pytest.mark.parametrize(("name", "expected"), [("log.csv", COLUMNS + "\n"), ("LOG.CSV", COLUMNS + "\n"), ("log.jsonl", "")])
@@ -172,7 +188,7 @@ def test_a_full_disk_leaves_whole_lines(tmp_path: Path, name: str) -> None:
         lines = (disk / name).read_text().splitlines()
         assert len(lines) > 5
         if name.endswith(".csv"):
-            assert {len(row) for row in csv.reader(lines)} == {17}
+            assert {len(row) for row in csv.reader(lines)} == {18}
         else:
             assert [json.loads(line)["frame"] for line in lines] == list(range(len(lines)))
 
@@ -205,7 +221,7 @@ def test_a_table_has_the_columns_of_a_csv_log_and_one_row_for_each_face() -> Non
 
 def test_a_table_of_one_result_and_of_none() -> None:
     assert len(to_dataframe(two_faces())) == 2
-    assert to_dataframe([]).shape == (0, 17)
+    assert to_dataframe([]).shape == (0, 18)
 
 
 def test_a_face_without_scores_has_missing_values_in_a_table() -> None:

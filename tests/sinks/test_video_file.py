@@ -12,7 +12,7 @@ import imageio_ffmpeg
 import numpy as np
 import pytest
 
-from emodetect.drawing.overlay import draw
+from emodetect.drawing.overlay import Layout, draw
 from emodetect.errors import OutputError
 from emodetect.media.encoder import VideoEncoder
 from emodetect.sinks.video_file import AnnotatedVideo, LiveRecording
@@ -285,8 +285,8 @@ def test_annotated_video_has_the_overlay_of_each_frame_on_it(tmp_path: Path) -> 
     images = read_back(tmp_path / "out.mp4")
     assert len(images) == 3
     for image, result in zip(images, results, strict=True):
-        expected = draw(plain, result.readings)
-        others = [draw(plain, other.readings) for other in results if other is not result]
+        expected = draw(plain, result.readings, layout=Layout())
+        others = [draw(plain, other.readings, layout=Layout()) for other in results if other is not result]
         off = np.abs(image.astype(int) - expected).mean()
         assert off < 3
         assert all(np.abs(image.astype(int) - other).mean() > off + 1 for other in others)

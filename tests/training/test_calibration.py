@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from emodetect.training.calibration import label_offsets, temperature
+from emodetect.training.calibration import prior_offsets, temperature
 
 COUNT = 4000
 
@@ -27,13 +27,20 @@ def test_the_temperature_is_found_again(heat: float) -> None:
 def test_offsets_find_more_of_a_rare_label_and_cost_little() -> None:
     logits, truth = sure_of_itself(1.0, (0.6, 0.37, 0.03))
     logits[:, 2] -= 1  # as a network does that has seldom seen the label
-    offsets = label_offsets(logits, truth)
+    offsets = prior_offsets(logits, truth)
     before, after = logits.argmax(axis=1), (logits + offsets).argmax(axis=1)
     rare = truth == 2
     assert (after[rare] == 2).mean() > (before[rare] == 2).mean() + 0.05
     assert (after == truth).mean() >= (before == truth).mean() - 0.002
 
 
+def test_a_label_without_faces_gets_no_offset() -> None:
+    logits, truth = sure_of_itself(1.0, (0.7, 0.3))
+    offsets = prior_offsets(np.column_stack([logits, np.full(COUNT, -9.0)]), truth)
+    assert offsets[2] == 0
+    assert offsets[1] >= offsets[0] == 0
+
+
 def test_labels_that_are_alike_need_no_offsets() -> None:
     logits, truth = sure_of_itself(1.0, (0.25, 0.25, 0.25, 0.25))
-    assert np.abs(label_offsets(logits, truth)).max() < 0.15
+    assert np.abs(prior_offsets(logits, truth)).max() < 0.15

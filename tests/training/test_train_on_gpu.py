@@ -101,6 +101,29 @@ def test_teachers_and_student_train_go_on_and_become_a_run_that_keras_reads(data
     np.testing.assert_allclose(np.concatenate(model.predict(as_input(faces), verbose=0), axis=1), expected, atol=1e-4)
 
 
+def test_two_workers_learn_from_answers_that_were_kept(data: dict[str, Path], tmp_path: Path) -> None:
+    script, packed, output, finished = SCRIPTS / "train_on_gpu", tmp_path / "packed", tmp_path / "output", tmp_path / "run"
+    options = [text for pair in data.items() for text in pair]
+    run(script, "pack", *options, "--output", packed)
+    weights = SCRIPTS.parent / "docs" / "runs" / "compact" / "best.weights.h5"
+    assert "those and the votes" in run(script, "teach", packed, "--weights", weights)
+    answers = np.load(packed / "taught.npz")["taught"]
+    assert answers.shape[1] == 17
+    known = answers[: (np.load(packed / "targets.npz")["training_labels"] >= 0).sum()].astype(float)
+    for head in (known[:, :7], known[:, 7:15]):
+        np.testing.assert_allclose(head.sum(axis=1), 1, atol=0.01)
+
+    train = [script, "train", packed, "--output", output, "--device", "cpu", "--arch", "compact", "--start", weights]
+    said = run(*train, "--teachers", "taught", "--workers", 2, "--batch", 8, "--steps", 6, "--epochs", 2)
+    assert "student epoch 2/2" in said
+    run(script, "finish", output, finished, *options, "--arch", "compact")
+    assert Settings.load(finished).architecture == "compact"
+    face = np.full((1, 48, 48), 128, np.uint8)
+    moved, before = (torch_answers(path, face, tmp_path)[0] for path in (finished / "best.weights.h5", weights))
+    assert np.abs(moved - before).max() > 0
+    assert np.isfinite(moved).all()
+
+
 def test_time_and_a_signal_end_a_training(data: dict[str, Path], tmp_path: Path) -> None:
     script, packed, output = SCRIPTS / "train_on_gpu", tmp_path / "packed", tmp_path / "output"
     run(script, "pack", *[text for pair in data.items() for text in pair], "--output", packed)

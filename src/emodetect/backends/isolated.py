@@ -38,6 +38,7 @@ from emodetect.backends.model_file import read_model_file
 from emodetect.backends.sandbox import holds_packages
 from emodetect.backends.worker import HEADER, OUT_OF_MEMORY, Bounds, Job
 from emodetect.errors import BackendError, EmodetectError, ModelError, first_line
+from emodetect.system.child_processes import resident_bytes
 from emodetect.system.native_output import is_debugging
 from emodetect.system.temporary_folders import scratch_folder
 from emodetect.types import EMOTIONS, Image
@@ -431,21 +432,12 @@ class _Watch:
             last = now
             if self._left <= 0:
                 self._end_for(self.too_slow())
-            elif self._memory is not None and _resident_bytes(self._process.pid) > self._memory:
+            elif self._memory is not None and resident_bytes(self._process.pid) > self._memory:
                 self._end_for(self.too_much_memory())
 
     def _end_for(self, why: str) -> None:
         self.ended_for = why
         _kill_group(self._process)
-
-
-def _resident_bytes(process: int) -> int:
-    """The memory that a process holds; 0 where the system does not tell it as Linux does."""
-    try:
-        with open(f"/proc/{process}/statm", "rb") as file:
-            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, ValueError, IndexError):
-        return 0
 
 
 def _kill_group(process: subprocess.Popen[bytes]) -> None:

@@ -31,15 +31,24 @@ _UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 
 
 def parse_size(text: str) -> int:
-    """Bytes, from ``4GB``, ``500 MB``, ``1.5G`` or a plain number.
+    """Bytes that a model may hold, from a text as `parse_bytes` takes it.
 
     Raises:
         UsageError: it is no size, or less than any model needs.
     """
+    return check_memory(parse_bytes(text))
+
+
+def parse_bytes(text: str) -> int:
+    """Bytes, from ``4GB``, ``500 MB``, ``1.5G`` or a plain number.
+
+    Raises:
+        UsageError: it is no size.
+    """
     match = re.fullmatch(r"(\d{1,18}(?:\.\d{1,9})?)\s*([KMGT]?)(?:I?B)?", text.strip().upper(), re.ASCII)
     if match is None:
         raise UsageError(f"{text!r} is no size: expected a number with a unit, such as 4GB or 500MB")
-    return check_memory(int(float(match[1]) * _UNITS[match[2]]))
+    return int(float(match[1]) * _UNITS[match[2]])
 
 
 def check_memory(size: int) -> int:

@@ -18,7 +18,7 @@ import numpy as np
 from emodetect.backends.base import EmotionBackend
 from emodetect.backends.registry import BackendSettings
 from emodetect.benchmark.startup import Start, measure_start
-from emodetect.benchmark.synthetic_clip import portrait_path
+from emodetect.benchmark.synthetic_clip import PORTRAIT
 from emodetect.benchmark.tutorial import Loop, ensure_deepface_weights, open_tutorial, start_tutorial
 from emodetect.errors import BackendUnavailableError
 from emodetect.pipeline import EmotionPipeline, build_pipeline
@@ -155,7 +155,7 @@ class Bench:
 
     def _start(self, configuration: BackendSettings) -> Start:
         self._progress(f"start of {configuration.title}")
-        return measure_start("emodetect", "image", portrait_path(), *self._options_of(configuration))
+        return measure_start("emodetect", "image", PORTRAIT, *self._options_of(configuration))
 
     def _start_tutorial(self, model: str | None) -> Start:
         self._progress(f"start of {_loop_name(model)}")

@@ -1,8 +1,7 @@
-"""Synthetic clips to measure on, made from the portrait in Matplotlib's sample data."""
+"""Synthetic clips to measure on, made from a portrait."""
 
 from __future__ import annotations
 
-import importlib.util
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +10,6 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from emodetect.errors import SourceError
 from emodetect.media.encoder import VideoEncoder
 from emodetect.sources.images import read_image
 from emodetect.types import Box, Image
@@ -25,17 +23,8 @@ _ACROSS = 4
 """Faces in a row."""
 
 
-def portrait_path() -> Path:
-    """Path of the portrait in Matplotlib's sample data, found without importing Matplotlib.
-
-    Raises:
-        SourceError: it is not installed.
-    """
-    found = importlib.util.find_spec("matplotlib")
-    path = Path(found.origin).parent / "mpl-data" / "sample_data" / "grace_hopper.jpg" if found and found.origin else None
-    if path is None or not path.is_file():
-        raise SourceError("the portrait in Matplotlib's sample data is not installed", hint="name a clip: `source` CLIP")
-    return path
+PORTRAIT = Path(__file__).parent / "data" / "portrait.jpg"
+"""A portrait, 512x600, in the public domain: Grace Hopper, 1984."""
 
 
 def write_made_clip(
@@ -54,7 +43,6 @@ def write_made_clip(
         The boxes of the faces in each frame, as a cascade would draw them.
 
     Raises:
-        SourceError: Matplotlib's sample data is not installed.
         OutputError: the clip cannot be written.
     """
     truth = []
@@ -84,10 +72,9 @@ def write_walking_clip(
         The box of the face in each frame, as a cascade would draw it.
 
     Raises:
-        SourceError: Matplotlib's sample data is not installed.
         OutputError: the clip cannot be written.
     """
-    portrait, background = read_image(portrait_path()), _background(size)
+    portrait, background = read_image(PORTRAIT), _background(size)
     mask = _head_mask(portrait.shape[0], portrait.shape[1])
     width, height = size
     side = round(0.28 * height)
@@ -108,7 +95,7 @@ def write_walking_clip(
 
 
 def _pictures(frames: int, size: tuple[int, int], faces: int, speed: float) -> Iterator[tuple[Image, list[Box]]]:
-    portrait = read_image(portrait_path())
+    portrait = read_image(PORTRAIT)
     mask = _head_mask(portrait.shape[0], portrait.shape[1])
     background = _background(size)
     width, height = size

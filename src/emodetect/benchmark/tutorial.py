@@ -13,8 +13,8 @@ import numpy as np
 
 from emodetect.backends.deepface_weights import weights_path
 from emodetect.benchmark.startup import Start, measure_start
-from emodetect.benchmark.synthetic_clip import portrait_path
-from emodetect.errors import EmodetectError
+from emodetect.benchmark.synthetic_clip import PORTRAIT
+from emodetect.errors import BackendUnavailableError, EmodetectError
 from emodetect.types import Image
 
 Loop = Callable[[Image], int]
@@ -39,7 +39,7 @@ def start_tutorial(model: str | None) -> Start:
     Raises:
         BackendUnavailableError: it failed.
     """
-    return measure_start("emodetect.benchmark.tutorial", model or "deepface", portrait_path())
+    return measure_start("emodetect.benchmark.tutorial", model or "deepface", PORTRAIT)
 
 
 def ensure_deepface_weights() -> None:
@@ -89,7 +89,10 @@ def _keras_loop(path: str) -> Loop:
 
 def _cascade() -> cv2.CascadeClassifier:
     from emodetect.faces.cascade import default_cascade
+    from emodetect.faces.cascade_file import missing_classifier
 
+    if missing := missing_classifier():
+        raise BackendUnavailableError(f"{missing}, which the tutorials' loops use")
     return cv2.CascadeClassifier(str(default_cascade()))
 
 

@@ -27,6 +27,9 @@ _NOT_IN_A_FILE = {"help", "config", "version"}
 _WITH_A_BROKEN_FILE = {"completion", "config", "doctor"}
 """Commands that run with a file that is wrong: a shell starts with the first, and the others are asked what it is."""
 
+_SECRET = {"token"}
+"""Options whose value is shown nowhere."""
+
 _ORIGIN, _PROBLEM = "emodetect.configuration", "emodetect.configuration.problem"
 
 _COMMAND = "emodetect.command"
@@ -118,9 +121,9 @@ def settings_of_all(ctx: click.Context) -> list[Setting]:
         values = dict(_values(path, tables, name, command))
         for option in _options(command):
             if variable := variable_in_use(option):
-                found.append(Setting(name, key_of(option), os.environ[variable], variable))
+                found.append(Setting(name, key_of(option), _shown(option, os.environ[variable]), variable))
             elif option.name in values:
-                found.append(Setting(name, key_of(option), _as_variable(values[option.name]), str(path)))
+                found.append(Setting(name, key_of(option), _shown(option, as_variable(values[option.name])), str(path)))
     return found
 
 
@@ -210,9 +213,14 @@ def given_elsewhere(ctx: click.Context) -> list[str]:
     found = []
     for option in _options(ctx.command):
         if (where := origin(ctx, option)) and option.name in ctx.params:
-            value = os.environ.get(variable_in_use(option)) or _as_variable((ctx.default_map or {}).get(option.name))
-            found.append(f"--{key_of(option)} {value}{where}")
+            value = os.environ.get(variable_in_use(option)) or as_variable((ctx.default_map or {}).get(option.name))
+            found.append(f"--{key_of(option)} {_shown(option, value)}{where}")
     return found
+
+
+def _shown(option: click.Option, value: str) -> str:
+    """A value as it may be shown: that of a secret is not."""
+    return "***" if option.name in _SECRET else value
 
 
 def context_of_command(ctx: click.Context) -> click.Context:
@@ -287,7 +295,8 @@ def _types(option: click.Option) -> tuple[tuple[type, ...], str]:
     return (str, int, float), "a text in quotes"  # camera 1 and a face of 64 pixels may be numbers
 
 
-def _as_variable(value: Any) -> str:
+def as_variable(value: Any) -> str:
+    """A value of the file as a variable would have it."""
     if isinstance(value, list):
         return " ".join(map(str, value))
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -81,7 +81,7 @@ def describe_locator(settings: PipelineSettings, locator: FaceLocator) -> None:
     detail(f"verifier: {'the embedded network' if locator.verifies else 'none'}")
 
 
-def refuse_options(*names: str, beside: str) -> None:
+def refuse_options(*names: str, beside: str, since: str) -> None:
     """See that the command line has none of these options, which another one makes useless; ``--no-...`` may be there.
 
     Variables and the configuration file may have them: they are for other runs as well.
@@ -93,7 +93,7 @@ def refuse_options(*names: str, beside: str) -> None:
     for option in ctx.command.params:
         given = ctx.get_parameter_source(option.name or "") is ParameterSource.COMMANDLINE
         if option.name in names and given and ctx.params.get(option.name) is not False:
-            raise UsageError(f"{option.opts[0]} does not go with {beside}: no face is looked for")
+            raise UsageError(f"{option.opts[0]} does not go with {beside}: {since}")
 
 
 def make_backend(settings: BackendSettings) -> EmotionBackend:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import os
 import shutil
+import stat
 import sys
 import textwrap
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TextIO
@@ -20,7 +19,7 @@ from typing_extensions import Self, override
 from emodetect.cli.messages import show
 from emodetect.cli.standard_streams import STANDARD_OUTPUT
 from emodetect.system.output_files import append_whole
-from emodetect.text.printable import csv_cell, printable, width
+from emodetect.text.printable import printable, width
 
 if TYPE_CHECKING:
     from rich.console import JustifyMethod
@@ -128,20 +127,27 @@ class _Json(_Stream):
 
 
 class _Csv(_Stream):
-    """The rows that `emodetect video` would log for each photo as a clip of one frame, each after its path."""
+    """The rows that `emodetect video` would log for each photo as a clip of one frame, each after its path.
+
+    Args:
+        continues: whether rows of an earlier run come before, so that there is a header.
+    """
+
+    def __init__(self, continues: bool) -> None:
+        super().__init__()
+        self._continues = continues
 
     @override
     def head(self) -> str:
-        from emodetect.sinks.records import CSV_COLUMNS
+        from emodetect.sinks.records import PHOTO_CSV_COLUMNS, as_csv
 
-        return _as_csv([("path", *CSV_COLUMNS)])
+        return "" if self._continues else as_csv([PHOTO_CSV_COLUMNS])
 
     @override
     def entry(self, record: Record) -> str:
-        from emodetect.sinks.records import csv_rows
+        from emodetect.sinks.records import as_csv, photo_csv_rows
 
-        faces = [{"id": number, **face} for number, face in enumerate(record.get("faces", []), start=1)]
-        return _as_csv([csv_cell(record["path"]), *row] for row in csv_rows({"frame": 0, "time": 0.0, "faces": faces}))
+        return as_csv(photo_csv_rows(record))
 
 
 class _Table(Results):
@@ -159,12 +165,29 @@ class _Table(Results):
         _print_table(self._records)
 
 
-FORMATS: dict[str, Callable[[], Results]] = {"table": _Table, "json": _Json, "jsonl": _JsonLines, "csv": _Csv}
+FORMATS = "table", "json", "jsonl", "csv"
 
 
-def open_results(output_format: str) -> Results:
-    """What prints the results in one of `FORMATS`."""
-    return FORMATS[output_format]()
+def open_results(output_format: str, *, resume: bool = False) -> Results:
+    """What prints the results in one of `FORMATS`.
+
+    Args:
+        output_format: the format.
+        resume: whether this goes on with an earlier run, to whose results standard output may be appended.
+    """
+    if output_format == "csv":
+        return _Csv(continues=resume and _is_appended_to())
+    formats: dict[str, Callable[[], Results]] = {"table": _Table, "json": _Json, "jsonl": _JsonLines}
+    return formats[output_format]()
+
+
+def _is_appended_to() -> bool:
+    """Whether standard output is a file that holds something, as after ``>>``."""
+    try:
+        found = os.fstat(sys.stdout.fileno())
+    except (OSError, ValueError):
+        return False
+    return stat.S_ISREG(found.st_mode) and found.st_size > 0
 
 
 def _write(output: TextIO, text: str) -> None:
@@ -185,12 +208,6 @@ def _write(output: TextIO, text: str) -> None:
         raise
 
 
-def _as_csv(rows: Iterable[Sequence[Any]]) -> str:
-    text = io.StringIO(newline="")
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue()
-
-
 def _print_table(records: Sequence[Record]) -> None:
     from rich.table import Table
 
@@ -200,14 +217,14 @@ def _print_table(records: Sequence[Record]) -> None:
     rows = [row for record in records if os.path.isfile(record["path"]) for row in _rows(record)]
     if not rows:
         return
-    headers = ["photo", "face", "emotion", "confidence", "then"]
+    headers = ["photo", "face", "emotion", "confidence", "runner-up"]
     widths = [max(map(width, column)) for column in zip(headers, *rows, strict=True)]
     is_narrow = sys.stdout.isatty() and sum(widths) + 2 * (len(widths) - 1) > shutil.get_terminal_size().columns
     shown = headers[:-1] if is_narrow else headers
     table = Table(box=None, pad_edge=False, header_style="bold")
     for header in shown:
         justify: JustifyMethod = "right" if header in ("face", "confidence") else "left"
-        style = "dim" if header == "then" else ""
+        style = "dim" if header == "runner-up" else ""
         is_folded = header in ("photo", "emotion")
         table.add_column(header, justify=justify, style=style, no_wrap=not is_folded, overflow="fold")
     for row in rows:
@@ -233,6 +250,6 @@ def _rows(record: Record) -> list[list[str]]:
             continue
         second, score = sorted(face["scores"].items(), key=lambda item: -item[1])[1]
         emotion = face["emotion"] + ("?" if face["uncertain"] else "")
-        then = f"{second} {score:.0%}" if score >= 0.005 else ""
-        rows.append([shown, str(number), emotion, f"{face['confidence']:.0%}", then])
+        runner_up = f"{second} {score:.0%}" if score >= 0.005 else ""
+        rows.append([shown, str(number), emotion, f"{face['confidence']:.0%}", runner_up])
     return rows

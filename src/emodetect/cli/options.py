@@ -17,7 +17,7 @@ from emodetect.backends.registry import MOST_VIEWS, BackendSettings
 from emodetect.cli.configuration import apply_configuration
 from emodetect.cli.factories import refuse_options
 from emodetect.cli.messages import note, set_verbosity
-from emodetect.cli.shell_completion import complete_backend, complete_model
+from emodetect.cli.shell_completion import complete_backend, complete_detector, complete_model
 from emodetect.cli.types import (
     NAME,
     PATH,
@@ -31,7 +31,7 @@ from emodetect.cli.types import (
 )
 from emodetect.drawing.languages import NAMES
 from emodetect.faces.detector import DetectorSettings, MinFace
-from emodetect.faces.detectors import DETECTORS
+from emodetect.faces.detectors import USE_CASCADE
 from emodetect.media.pixel_limit import MAX_PIXELS, limit_pixels
 from emodetect.media.playlists import allow_playlists
 from emodetect.settings.pipeline import PipelineSettings
@@ -41,8 +41,17 @@ from emodetect.system.native_output import quiet_native_output, set_debugging, s
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-def pipeline_options(defaults: PipelineSettings) -> Callable[[Function], Function]:
-    """All options of a pipeline, given to the command as ``settings``; ``--smoothing`` where faces are tracked."""
+_CASCADE = ("cascade", "scale_factor", "min_neighbors")
+"""The options of the cascade alone."""
+
+
+def pipeline_options(defaults: PipelineSettings, *, min_face_default: str | None = None) -> Callable[[Function], Function]:
+    """All options of a pipeline, given to the command as ``settings``; ``--smoothing`` where faces are tracked.
+
+    Args:
+        defaults: where the command begins.
+        min_face_default: what the help says of the default of ``--min-face``, where it depends on the input.
+    """
 
     def decorate(function: Function) -> Function:
         @functools.wraps(function)
@@ -60,9 +69,9 @@ def pipeline_options(defaults: PipelineSettings) -> Callable[[Function], Functio
             **named: Any,
         ) -> Any:
             if detector == "none":
-                refuse_options("cascade", "scale_factor", "min_neighbors", "min_face", "verify", beside="--detector none")
-            if detector == "blazeface":
-                refuse_options("cascade", "scale_factor", "min_neighbors", beside="--detector blazeface")
+                refuse_options(*_CASCADE, "min_face", "verify", beside="--detector none", since="no face is looked for")
+            elif detector not in USE_CASCADE:
+                refuse_options(*_CASCADE, beside=f"--detector {detector}", since="it does not use the cascade")
             settings = replace(
                 defaults,
                 backend=backend,
@@ -79,15 +88,17 @@ def pipeline_options(defaults: PipelineSettings) -> Callable[[Function], Functio
             click.option("--verify/--no-verify", default=defaults.verify, show_default=True,
                          help="Let the embedded network refuse what the detector has found and is no face."),
             click.option("--min-face", type=MinFaceType(), metavar="PIXELS|SHARE", default=defaults.detector.min_face,
-                         show_default=True, help="Smallest face to look for, in pixels or as a share of the picture's height."),
+                         show_default=min_face_default or True,
+                         help="Smallest face to look for, in pixels or as a share of the picture's height."),
             click.option("--min-neighbors", metavar="NUMBER", type=click.IntRange(1, 1000),
                          default=defaults.detector.min_neighbors, show_default=True,
-                         help="How many overlapping windows must agree on a face; more means fewer false and more missed faces."),
+                         help="Cascade: how many overlapping windows must agree on a face; more means fewer false and more "
+                              "missed faces."),
             click.option("--scale-factor", metavar="NUMBER", type=NumberRange(1.01, 2.0),
                          default=defaults.detector.scale_factor, show_default=True,
-                         help="Step between the face sizes looked at; larger is faster and misses more."),
+                         help="Cascade: step between the face sizes looked at; larger is faster and misses more."),
             click.option("--cascade", type=PATH, metavar="FILE",
-                         help="Another Haar cascade (XML) than the frontal-face one."),
+                         help="Cascade: another Haar cascade (XML) than the frontal-face one."),
             detector_option,
             click.option("--uncertain", type=Confidence(), metavar="CONFIDENCE",
                          help="Confidence, 0 to 1 or in %, under which a reading is marked uncertain.  "
@@ -109,9 +120,11 @@ def pipeline_options(defaults: PipelineSettings) -> Callable[[Function], Functio
 def detector_option(function: Function) -> Function:
     """``--detector``."""
     option = click.option(
-        "--detector", type=click.Choice(DETECTORS), default=DetectorSettings.name, show_default=True,
-        help="What finds faces: haar, a cascade; blazeface, a network, which finds tilted and turned faces as well; none takes "
-             "each whole picture for one face, as for cropped faces.",
+        "--detector", type=NAME, default=DetectorSettings.name, show_default=True, metavar="NAME",
+        shell_complete=complete_detector,
+        help="What finds faces: both (blazeface, and haar where that sees nobody); haar, a cascade; blazeface, a network, which "
+             "finds tilted, turned and covered faces as well; none, which takes each whole picture for one face, as for cropped "
+             "faces; or a plug-in's name.",
     )  # fmt: skip
     return option(function)
 
@@ -244,23 +257,29 @@ def _limit_pixels(ctx: click.Context, parameter: click.Parameter, value: int | N
     limit_pixels(value)
 
 
-def max_pixels_option(function: Function) -> Function:
+def max_pixels_option(default: int | None = None) -> Callable[[Function], Function]:
     """``--max-pixels``, for commands that use OpenCV; set while options are parsed, before that is imported.
 
     Where it cannot be imported, it and NumPy print of their own, also to standard output.
+
+    Args:
+        default: pixels; None for the limit of the process, or `MAX_PIXELS`.
     """
 
-    @functools.wraps(function)
-    def with_opencv(*arguments: Any, **named: Any) -> Any:
-        with quiet_native_output():
-            importlib.import_module("cv2")
-        return function(*arguments, **named)
+    def decorate(function: Function) -> Function:
+        @functools.wraps(function)
+        def with_opencv(*arguments: Any, **named: Any) -> Any:
+            with quiet_native_output():
+                importlib.import_module("cv2")
+            return function(*arguments, **named)
 
-    option = click.option(
-        "--max-pixels", type=click.IntRange(1, 10**12), expose_value=False, callback=_limit_pixels, metavar="NUMBER",
-        help=f"Refuse pictures whose header announces more pixels.  [default: {MAX_PIXELS}]",
-    )  # fmt: skip
-    return option(cast("Function", with_opencv))
+        option = click.option(
+            "--max-pixels", type=click.IntRange(1, 10**12), expose_value=False, callback=_limit_pixels, metavar="NUMBER",
+            default=default, help=f"Refuse pictures whose header announces more pixels.  [default: {default or MAX_PIXELS}]",
+        )  # fmt: skip
+        return option(cast("Function", with_opencv))
+
+    return decorate
 
 
 def playlists_option(function: Function) -> Function:

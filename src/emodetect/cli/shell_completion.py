@@ -61,6 +61,13 @@ def complete_backend(ctx: click.Context, parameter: click.Parameter, incomplete:
     return [name for name in backend_names() if name.startswith(incomplete)]
 
 
+def complete_detector(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """The face detectors that there are, for the shell."""
+    from emodetect.faces.detectors import detector_names
+
+    return [name for name in detector_names() if name.startswith(incomplete)]
+
+
 def complete_model(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """The names of the embedded network, and files, for the shell."""
     from emodetect.backends.registry import RESERVED

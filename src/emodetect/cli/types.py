@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from click.shell_completion import CompletionItem
 
 from emodetect.backends.conventions import Scaling
 from emodetect.backends.limits import parse_size
+from emodetect.batch.inputs import Shard
 from emodetect.errors import UsageError
 from emodetect.faces.detector import MinFace
 from emodetect.sources.capture_format import PictureSize
@@ -171,16 +174,70 @@ class PictureSizeType(click.types.StringParamType):
 
 
 class Size(click.types.StringParamType):
-    """A number of bytes, as `parse_size` takes it."""
+    """A number of bytes.
+
+    Args:
+        parse: makes it of a text, and raises a `UsageError` where it cannot.
+    """
+
+    name = "size"
+
+    def __init__(self, parse: Callable[[str], int] = parse_size) -> None:
+        self._parse = parse
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The value, checked."""
+        try:
+            return self._parse(str(value))
+        except UsageError as error:
+            self.fail(str(error), param, ctx)
+
+
+class ShardType(click.types.StringParamType):
+    """A text that `Shard.parse` takes."""
+
+    name = "shard"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The value, checked."""
+        try:
+            return Shard.parse(str(value))
+        except UsageError as error:
+            self.fail(str(error), param, ctx)
+
+
+class Duration(click.types.StringParamType):
+    """A length of time such as 1s, 500ms, 2min or 1.5 (seconds), up to a day; its value is in seconds."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The value, checked."""
+        text = str(value).strip().lower()
+        match = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?|\.\d{1,9})\s*(ms|s|sec|min|h|)", text, re.ASCII)
+        seconds = float(match[1]) * _UNITS[match[2]] if match else 0.0
+        if not 0.001 <= seconds <= 86400:
+            self.fail(f"{text!r} is no length of time from 1ms to 24h, such as 1s, 500ms or 2min", param, ctx)
+        return seconds
+
+
+_UNITS = {"ms": 0.001, "s": 1.0, "sec": 1.0, "": 1.0, "min": 60.0, "h": 3600.0}
+
+
+class FigureSize(click.types.StringParamType):
+    """Width and height in millimeters, such as 85x60."""
 
     name = "size"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """The value, checked."""
-        try:
-            return parse_size(str(value))
-        except UsageError as error:
-            self.fail(str(error), param, ctx)
+        match = re.fullmatch(
+            r"(\d{1,4}(?:\.\d{1,3})?)\s*[x\u00d7]\s*(\d{1,4}(?:\.\d{1,3})?)\s*(?:mm)?", str(value).strip().lower()
+        )
+        size = (float(match[1]), float(match[2])) if match else (0.0, 0.0)
+        if not all(30 <= side <= 1000 for side in size):
+            self.fail(f"{value!r} is no size of a figure: width x height in mm, 30 to 1000, such as 85x60", param, ctx)
+        return size
 
 
 def comma_separated(ctx: click.Context, parameter: click.Parameter, value: str | None) -> list[str] | None:

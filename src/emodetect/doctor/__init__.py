@@ -18,11 +18,19 @@ from emodetect.system.install_hints import package_cure
 
 @dataclass(frozen=True)
 class _Examination:
-    """A function that makes checks, the name of its subject, and whether it needs OpenCV."""
+    """A function that makes checks, and the name of its subject.
+
+    Attributes:
+        name: the subject.
+        look: makes the checks.
+        needs_opencv: whether it needs OpenCV.
+        for_people: whether servers, which have no display and no camera, do without it.
+    """
 
     name: str
     look: Callable[[], Iterator[Check]]
     needs_opencv: bool = False
+    for_people: bool = False
 
 
 _EXAMINATIONS = (
@@ -30,9 +38,9 @@ _EXAMINATIONS = (
     _Examination("packages", packages.check_packages),
     _Examination("OpenCV wheels", opencv.check_wheels),
     _Examination("OpenCV", opencv.check_import),
-    _Examination("windows", opencv.check_windows, needs_opencv=True),
-    _Examination("display", display.check_display),
-    _Examination("cameras", cameras.check_cameras, needs_opencv=True),
+    _Examination("windows", opencv.check_windows, needs_opencv=True, for_people=True),
+    _Examination("display", display.check_display, for_people=True),
+    _Examination("cameras", cameras.check_cameras, needs_opencv=True, for_people=True),
     _Examination("FFmpeg", files.check_ffmpeg),
     _Examination("cascade", files.check_cascade),
     _Examination("network", files.check_network),
@@ -45,10 +53,16 @@ _EXAMINATIONS = (
 )
 
 
-def examine() -> Iterator[Check]:
-    """Make all checks, one after the other."""
+def examine(*, headless: bool = False) -> Iterator[Check]:
+    """Make all checks, one after the other.
+
+    Args:
+        headless: leave out windows, display and cameras, which servers do not have.
+    """
     has_opencv = True
     for examination in _EXAMINATIONS:
+        if headless and examination.for_people:
+            continue
         if examination.needs_opencv and not has_opencv:
             yield Check(examination.name, Status.WARNING, "not looked at, since OpenCV cannot be imported", "mend OpenCV first")
             continue

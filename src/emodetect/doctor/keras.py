@@ -15,7 +15,7 @@ from emodetect.system.install_hints import KERAS2_CURE, KERAS_CURE, is_installed
 def check_keras2() -> Iterator[Check]:
     """Whether Keras 2 (tf-keras), which reads model files that it saved, is installed. It is not imported."""
     if not is_installed("tf-keras"):
-        yield Check("Keras 2", Status.FAULT, "tf-keras not installed, so that files saved by Keras 2 cannot be read", KERAS2_CURE)
+        yield Check("Keras 2", Status.WARNING, "tf-keras not installed; models that Keras 2 saved need it", KERAS2_CURE)
     elif not find_spec("tf_keras"):
         yield Check("Keras 2", Status.FAULT, "tf-keras is broken", package_cure("tf_keras"))
     else:
@@ -26,7 +26,7 @@ def check_keras() -> Iterator[Check]:
     """The version of Keras, and whether its backend is installed. Neither is imported, since that takes seconds."""
     backend = os.environ.get("KERAS_BACKEND") or "tensorflow"
     if not is_installed("keras"):
-        yield Check("Keras", Status.FAULT, "keras not installed", KERAS_CURE)
+        yield Check("Keras", Status.WARNING, "keras not installed; training and .h5 and .keras models need it", KERAS_CURE)
     elif not find_spec("keras"):
         yield Check("Keras", Status.FAULT, "keras is broken", package_cure("keras"))
     elif int(version("keras").partition(".")[0]) < 3:

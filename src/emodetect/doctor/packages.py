@@ -15,6 +15,18 @@ from emodetect.system.install_hints import EMODETECT_CURE, OPENCV_CURE, pip
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
 
+_OPTIONAL = {
+    "deepface": "the backend deepface",
+    "matplotlib": "plots",
+    "onnx": "your own ONNX models",
+    "retina-face": "the backend deepface",
+    "scikit-learn": "train and evaluate",
+    "scipy": "train and evaluate",
+    "tensorflow": "Keras models and training",
+    "tf-keras": "the backend deepface and Keras 2 models",
+}
+"""Requirements that the light installation leaves out, and what needs them."""
+
 _NEWEST = (3, 13)
 """The newest Python version that the tests run on."""
 
@@ -40,7 +52,7 @@ def check_packages() -> Iterator[Check]:
         detail = "emodetect itself is not installed, so its requirements are not known"
         yield Check("packages", Status.WARNING, detail, EMODETECT_CURE)
         return
-    fitting, details = [], []
+    fitting, details, left_out = [], [], []
     unfit, broken = [], []
     for requirement in needed:
         if requirement.marker and not requirement.marker.evaluate({"extra": ""}):
@@ -49,6 +61,9 @@ def check_packages() -> Iterator[Check]:
         try:
             found = Version(version(name))
         except PackageNotFoundError:
+            if name in _OPTIONAL:
+                left_out.append(requirement)
+                continue
             details.append(f"{name} is missing")
             unfit.append(requirement)
         except (InvalidVersion, KeyError, TypeError):  # damaged metadata without a version
@@ -64,6 +79,10 @@ def check_packages() -> Iterator[Check]:
         yield Check("packages", Status.FAULT, ", ".join(details), " && ".join(_cures(unfit, broken)))
     else:
         yield Check("packages", Status.OK, ", ".join([f"emodetect {version('emodetect')}", *fitting]))
+    if left_out:
+        needs = [f"{requirement.name} ({_OPTIONAL[requirement.name]})" for requirement in left_out]
+        cure = " && ".join(_cures(left_out, ()))
+        yield Check("other packages", Status.WARNING, f"not installed: {', '.join(needs)}", cure)
 
 
 def _cures(unfit: Sequence[Requirement], broken: Sequence[Requirement]) -> Iterator[str]:

@@ -62,10 +62,8 @@ def find_fonts(language: str, letters: str) -> list[FontLettering]:
 
 @cache
 def shipped_font() -> FontLettering:
-    """The font that comes with Matplotlib: it has the letters of most alphabets, and is the same on every machine."""
-    import matplotlib
-
-    return FontLettering(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf")
+    """The font that comes with emodetect: it has the letters of most alphabets, and is the same on every machine."""
+    return FontLettering(Path(__file__).parent / "data" / "DejaVuSans.ttf")
 
 
 def _opened(places: Iterable[tuple[Path, int]]) -> Iterator[FontLettering]:

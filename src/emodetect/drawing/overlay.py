@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import cv2
 import numpy as np
 
 from emodetect.drawing.history_strip import Strip
-from emodetect.drawing.label_placement import SLOTS_BESIDE, leader, place_labels
+from emodetect.drawing.label_placement import SLOTS_BESIDE, LabelPlace, leader, place_labels
 from emodetect.drawing.lettering import LINE, Lettering, draw_tag, tag_size, unit_for
 from emodetect.drawing.palette import BLACK, COLORS, UNKNOWN_COLOR, WHITE, Color, color_of
 from emodetect.drawing.style import Style
-from emodetect.faces.boxes import intersections
-from emodetect.types import EMOTIONS, Box, EmotionScores, FaceReading, Image
+from emodetect.faces.boxes import intersection_over_smaller, intersections
+from emodetect.types import EMOTIONS, Box, EmotionScores, FaceReading, FrameResult, Image
 
 __all__ = ["COLORS", "UNKNOWN_COLOR", "Layout", "Strip", "Style", "draw", "label", "mirrored", "resized"]
 
@@ -30,6 +31,12 @@ _LETTERS = 0.78
 
 _SMALLER = 0.7
 """Factor by which the letters of a label shrink where there is little room."""
+
+_SHARES = 1.0, 0.85, 0.7
+"""Sizes of letters that are tried in a single image, in sizes of its text."""
+
+_SAME_PLACE = 0.5
+"""Share of the smaller of two boxes that lies in the other from which both are the same face."""
 
 _PANEL_SHADE = 0.25
 """Share of the image's brightness that is left behind a panel."""
@@ -60,10 +67,12 @@ def draw(
     style: Style | None = None,
     layout: Layout | None = None,
     marks: Sequence[Box] = (),
+    seen: Sequence[Box] = (),
 ) -> Image:
     """Draw boxes, labels and score panels.
 
-    Texts do not overlap, and stay inside the image. What does not fit is left out, panels first.
+    Texts do not overlap, cover no face but their own, and stay inside the image. What does not fit is left out, panels first. In
+    a single image the letters of a panel are as large as those of its label.
 
     Args:
         image: uint8 (height, width, 3) BGR; left as it is.
@@ -76,23 +85,23 @@ def draw(
         style: words and letters; None for English.
         layout: positions of labels and panels, carried from frame to frame; None for a single image.
         marks: boxes to keep free, since something else is drawn there.
+        seen: places that may hold a face, as in `FrameResult`; labels and panels keep off those as well that are not among the
+            readings.
 
     Returns:
         A new image of the same size.
     """
-    style, layout = style or Style(), layout or Layout()
+    style = style or Style()
     canvas = image.copy()
     size = canvas.shape[1], canvas.shape[0]
     unit = unit_for(size)
     taken = [strip.place(size, unit)] if strip else []
     notices = _place_notices(status, banner, size, unit, style.lettering, bottom=taken[0].y if taken else size[1])
-    taken += [*marks, *(box for _, box in notices)]
-    boxes = [reading.box for reading in readings]
-    texts = [_label_forms(reading, style, unit, numbered=strip is not None) if labels else [] for reading in readings]
-    forms = [[tag_size(style.lettering, *form) for form in forms] for forms in texts]
-    places = place_labels(boxes, forms, size, taken, [layout.labels.get(reading.track_id) for reading in readings])
-    taken += [place.box for place in places if place]
-    panels = _place_panels(readings, size, unit, style, taken, layout.panels) if bars else [None] * len(readings)
+    taken += [*marks, *(box for _, box in notices), *_others(seen, [reading.box for reading in readings])]
+    arrange = partial(_arrange, readings, size, unit, style, taken, bars=bars, labels=labels, numbered=strip is not None)
+    scored = sum(reading.scores is not None for reading in readings)
+    texts, places, panels = _single_arrangement(arrange, unit, scored if bars else 0) if layout is None else arrange(layout)
+    layout = layout or Layout()
     # A slot inside the face is not kept: the label leaves it as soon as a better one is free.
     slots = {r.track_id: p.slot for r, p in zip(readings, places, strict=True) if p and p.slot is not None}
     layout.labels = {number: slot for number, slot in slots.items() if slot in SLOTS_BESIDE}
@@ -117,19 +126,104 @@ def draw(
     return np.asarray(canvas)
 
 
-def mirrored(readings: Sequence[FaceReading], width: int) -> list[FaceReading]:
-    """Readings of the mirrored image.
+_Forms = list[tuple[str, float]]
+"""The forms of a label: its text and the size of its letters, pixels."""
+
+_Arrangement = tuple[list[_Forms], list[LabelPlace | None], list["tuple[_Panel, Box, int] | None"]]
+"""The forms of each face's label, the place of the label, and its panel with its box and side."""
+
+
+def _arrange(
+    readings: Sequence[FaceReading],
+    size: tuple[int, int],
+    unit: float,
+    style: Style,
+    taken: Sequence[Box],
+    before: Layout,
+    *,
+    bars: bool,
+    labels: bool,
+    numbered: bool,
+    letters: float | None = None,
+) -> _Arrangement:
+    """Place labels and panels.
 
     Args:
-        readings: those of the image.
+        readings: the faces.
+        size: width and height of the image, pixels.
+        unit: size of text in it, pixels.
+        style: words and letters.
+        taken: boxes to keep free.
+        before: where labels and panels were in the frame before.
+        bars: whether there are panels.
+        labels: whether there are labels.
+        numbered: whether labels begin with the number of the face.
+        letters: size of the letters of labels and panels, pixels; None for that of the image in labels, and panels that are as
+            high as their faces.
+    """
+    texts = [_label_forms(reading, style, letters or unit, numbered=numbered) if labels else [] for reading in readings]
+    forms = [[tag_size(style.lettering, *form) for form in forms] for forms in texts]
+    boxes = [reading.box for reading in readings]
+    places = place_labels(boxes, forms, size, taken, [before.labels.get(reading.track_id) for reading in readings])
+    if not bars:
+        return texts, places, [None] * len(readings)
+    occupied = [*taken, *boxes, *(place.box for place in places if place)]
+    panels: list[tuple[_Panel, Box, int] | None] = []
+    for reading, place, choice in zip(readings, places, texts, strict=True):
+        own = choice[place.form][1] if place and letters else letters
+        panel = _panel_for(reading.box, unit, own, style)
+        kept = before.panels.get(reading.track_id, -1)
+        placed = _place_panel(reading.box, panel, size, unit, occupied, kept) if reading.scores is not None else None
+        panels.append(placed)
+        if placed is not None:
+            occupied.append(placed[1])
+    return texts, places, panels
+
+
+def _single_arrangement(arrange: Callable[..., _Arrangement], unit: float, scored: int) -> _Arrangement:
+    """Labels and panels of a single image: with the largest letters that let all faces have their panels, or else most of them.
+
+    Args:
+        arrange: places them with letters of a size.
+        unit: size of text in the image, pixels.
+        scored: how many faces have scores.
+    """
+    best: _Arrangement | None = None
+    for share in _SHARES:
+        found = arrange(Layout(), letters=share * unit)
+        if best is None or _count(found) > _count(best):
+            best = found
+        if _count(best) == scored:
+            break
+    assert best is not None
+    return best
+
+
+def _count(arrangement: _Arrangement) -> int:
+    return sum(panel is not None for panel in arrangement[2])
+
+
+def mirrored(result: FrameResult, width: int) -> FrameResult:
+    """The result of the mirrored image.
+
+    Args:
+        result: that of the image.
         width: the image's, pixels.
     """
-    return [replace(r, box=replace(r.box, x=width - r.box.x - r.box.width)) for r in readings]
+    angles = [None if reading.angle is None else -reading.angle for reading in result.readings]
+    flipped = _with_boxes(result, lambda box: replace(box, x=width - box.x - box.width))
+    readings = (replace(reading, angle=angle) for reading, angle in zip(flipped.readings, angles, strict=True))
+    return replace(flipped, readings=tuple(readings))
 
 
-def resized(readings: Sequence[FaceReading], scale: float) -> list[FaceReading]:
-    """Readings of the image scaled by this factor."""
-    return [replace(r, box=Box(*(round(scale * side) for side in r.box.as_dict().values()))) for r in readings]
+def resized(result: FrameResult, scale: float) -> FrameResult:
+    """The result of the image scaled by this factor."""
+    return _with_boxes(result, lambda box: Box(*(round(scale * side) for side in box.as_dict().values())))
+
+
+def _with_boxes(result: FrameResult, change: Callable[[Box], Box]) -> FrameResult:
+    readings = tuple(replace(reading, box=change(reading.box)) for reading in result.readings)
+    return replace(result, readings=readings, seen=tuple(map(change, result.seen)))
 
 
 def label(reading: FaceReading, style: Style | None = None) -> str:
@@ -141,7 +235,7 @@ def label(reading: FaceReading, style: Style | None = None) -> str:
     return f"{name} {reading.scores.confidence:.0%}" if reading.shown is reading.scores.dominant else name
 
 
-def _label_forms(reading: FaceReading, style: Style, unit: float, *, numbered: bool) -> list[tuple[str, float]]:
+def _label_forms(reading: FaceReading, style: Style, unit: float, *, numbered: bool) -> _Forms:
     """The forms of a label with the size of their letters: full, then without the confidence, then smaller as well."""
     number = f"{reading.track_id}: " if numbered else ""
     forms = [(number + label(reading, style), unit)]
@@ -212,41 +306,40 @@ class _Panel:
         return _LETTERS * self.line
 
 
-def _panel_for(box: Box, unit: float, style: Style) -> _Panel:
-    """A panel as high as the face, with lines that are readable and no larger than other text."""
+def _others(seen: Sequence[Box], faces: Sequence[Box]) -> list[Box]:
+    """The places that are none of these faces'."""
+    overlaps = intersection_over_smaller(seen, faces)
+    return [box for box, row in zip(seen, overlaps, strict=True) if not (row > _SAME_PLACE).any()]
+
+
+def _panel_for(box: Box, unit: float, letters: float | None, style: Style) -> _Panel:
+    """The panel of a face.
+
+    Args:
+        box: the face's.
+        unit: size of text in the image, pixels.
+        letters: size of the panel's, pixels; None for a panel as high as the face, with lines that are readable and no larger
+            than other text.
+        style: words and letters.
+    """
     least = style.smallest_line
-    line = round(min(max(box.height / (len(EMOTIONS) + 1), least), max(unit, least)))
+    as_face = min(max(box.height / (len(EMOTIONS) + 1), least), max(unit, least))
+    line = round(as_face if letters is None else max(letters / _LETTERS, least))
     panel = _Panel(line, 0, 3 * line)
     return replace(panel, text_width=max(style.lettering.width(style.name(emotion), panel.unit) for emotion in EMOTIONS))
 
 
-def _place_panels(
-    readings: Sequence[FaceReading],
-    size: tuple[int, int],
-    unit: float,
-    style: Style,
-    taken: Sequence[Box],
-    before: Mapping[int, int],
-) -> list[tuple[_Panel, Box, int] | None]:
-    """Panel, box and side of each face, covering no face, panel or text; None where there is no room.
-
-    A panel keeps its previous side as long as possible.
-    """
-    occupied = [*taken, *(reading.box for reading in readings)]
-    places: list[tuple[_Panel, Box, int] | None] = []
-    for reading in readings:
-        panel = _panel_for(reading.box, unit, style)
-        boxes = _sides(reading.box, panel, unit)
-        within = np.asarray([box.lies_in(*size) for box in boxes])
-        free = np.flatnonzero(within & (intersections(boxes, occupied).sum(axis=1) == 0))
-        if reading.scores is None or not free.size:
-            places.append(None)
-            continue
-        kept = before.get(reading.track_id, -1)
-        side = kept if kept in free else int(free[0])
-        occupied.append(boxes[side])
-        places.append((panel, boxes[side], side))
-    return places
+def _place_panel(
+    face: Box, panel: _Panel, size: tuple[int, int], unit: float, occupied: Sequence[Box], kept: int
+) -> tuple[_Panel, Box, int] | None:
+    """The panel at the side where it was, or else at the first free one."""
+    boxes = _sides(face, panel, unit)
+    within = np.asarray([box.lies_in(*size) for box in boxes])
+    free = np.flatnonzero(within & (intersections(boxes, occupied).sum(axis=1) == 0))
+    if not free.size:
+        return None
+    side = kept if kept in free else int(free[0])
+    return panel, boxes[side], side
 
 
 def _sides(box: Box, panel: _Panel, unit: float) -> list[Box]:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from emodetect.backends.base import EmotionBackend
 from emodetect.emotions.smoother import ScoreSmoother
 from emodetect.errors import BackendError, EmodetectError, first_line
+from emodetect.faces.alignment import is_turned_away, roll
 from emodetect.settings.pipeline import PipelineSettings
 from emodetect.stopwatch import Stopwatch
 from emodetect.types import EMOTIONS, EmotionScores, Face, FaceReading, Image
@@ -119,13 +120,18 @@ def readings(faces: Sequence[Face], scores: Mapping[int, EmotionScores], uncerta
     """Combine faces with their scores.
 
     Args:
-        faces: the faces of a frame.
+        faces: the faces of a frame; those that are turned away are uncertain.
         scores: by track id; faces without scores are uncertain.
         uncertain_below: confidence, 0 to 1, under which a reading is marked uncertain.
     """
     result = []
     for face in faces:
         known = scores.get(face.track_id)
-        uncertain = known is None or known.confidence < uncertain_below
-        result.append(FaceReading(face.box, face.track_id, known, uncertain, uncertain_below))
+        turned_away = is_turned_away(face.landmarks)
+        uncertain = known is None or known.confidence < uncertain_below or turned_away
+        result.append(
+            FaceReading(
+                face.box, face.track_id, known, uncertain, uncertain_below, angle=roll(face.landmarks), turned_away=turned_away
+            )
+        )
     return tuple(result)

@@ -26,7 +26,7 @@ class SteadyLabels:
     The evidence against the current label is summed over time, as in CUSUM (Page 1954): the lead of each other emotion, and
     the distance of the confidence below the threshold or, while 'uncertain' is shown, above it; each less an allowance. So there
     are two thresholds, one for becoming uncertain and a higher one for becoming certain again. A sum never falls below zero. Once
-    one is large enough, the label changes and all sums are reset.
+    one is large enough, the label changes and all sums are reset. The scores of a face that is turned away have no confidence.
 
     Args:
         forget: seconds after which an unseen face is forgotten.
@@ -53,7 +53,8 @@ class SteadyLabels:
         if held is None:
             held = self._faces[reading.track_id] = _Held(reading.shown, now)
         else:
-            held.weigh(reading.scores, reading.uncertain_below, now)
+            confidence = 0.0 if reading.turned_away else reading.scores.confidence
+            held.weigh(reading.scores, reading.uncertain_below - confidence, now)
         return replace(reading, uncertain=held.shown is None, held=held.shown)
 
 
@@ -71,9 +72,14 @@ class _Held:
     timestamp: float
     against: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros(len(EMOTIONS) + 1))
 
-    def weigh(self, scores: EmotionScores, uncertain_below: float, now: float) -> None:
-        """Add the next scores of the face, and change the label if the evidence against it is sufficient."""
-        doubt = uncertain_below - scores.confidence
+    def weigh(self, scores: EmotionScores, doubt: float, now: float) -> None:
+        """Add the next scores of the face, and change the label if the evidence against it is sufficient.
+
+        Args:
+            scores: the scores.
+            doubt: how far their confidence is below the threshold; negative above it.
+            now: their time, seconds.
+        """
         if self.shown is None:
             leads = np.append(np.zeros(len(EMOTIONS)), -doubt)
         else:

@@ -29,6 +29,11 @@ _KINDS = {"HAAR": 0, "LBP": 256}
 _INTEGER = re.compile(r"-?(0|[1-9]\d{0,9})")
 
 
+def missing_classifier() -> str | None:
+    """What is wrong where OpenCV has no cascade classifier, as from version 5 on; None where it has one."""
+    return None if hasattr(cv2, "CascadeClassifier") else f"OpenCV {cv2.__version__} has no cascade classifier"
+
+
 def load_cascade(path: Path) -> Callable[[], cv2.CascadeClassifier]:
     """Load a cascade of Haar or LBP features that OpenCV 2.4 or newer has trained, as XML.
 

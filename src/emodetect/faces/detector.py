@@ -5,22 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol
 
 from emodetect.errors import UsageError
 from emodetect.text.numbers import MOST_NUMBER, check_number
 
 if TYPE_CHECKING:  # settings are wanted without other packages, for the options of a command line
-    from typing import TypeAlias
-
-    import numpy as np
-    import numpy.typing as npt
     from typing_extensions import Self
 
     from emodetect.faces.tracker import FaceTracker
     from emodetect.types import Box, Detection, Image
-
-    _Gray: TypeAlias = npt.NDArray[np.uint8]
 
 WINDOW = 24
 """Side of the cascade's window: the smallest face it can see, pixels of the reduced picture."""
@@ -70,7 +64,7 @@ class DetectorSettings:
         UsageError: one of them has another type or is out of range.
     """
 
-    name: str = "haar"
+    name: str = "both"
     cascade: Path | None = None
     scale_factor: float = 1.1
     min_neighbors: int = 5
@@ -86,12 +80,16 @@ class DetectorSettings:
         if self.name == "none":
             return "none: each whole picture is taken for one face"
         smallest = f"{self.min_face} of the height" if self.min_face.relative else f"{self.min_face} pixels"
-        if self.name == "blazeface":
-            return f"BlazeFace full range, smallest face {smallest}"
-        return (
+        cascade = (
             f"{self.cascade or 'the cascade that comes with emodetect'}, scale factor {self.scale_factor:g}, "
-            f"{self.min_neighbors} neighbors, smallest face {smallest}"
+            f"{self.min_neighbors} neighbors"
         )
+        finders = {
+            "both": f"BlazeFace full range, and where it sees nobody {cascade}",
+            "haar": cascade,
+            "blazeface": "BlazeFace full range",
+        }
+        return f"{finders.get(self.name, self.name)}, smallest face {smallest}"
 
 
 class FaceDetector(Protocol):
@@ -105,35 +103,8 @@ class FaceDetector(Protocol):
     min_face: MinFace
     is_certain: bool
 
-    def tracker(self) -> FaceTracker:
-        """A new tracker that believes this detector's faces as soon as it should."""
-
-
-class GrayDetector(FaceDetector, Protocol):
-    """Looks at gray pictures, and less closely where faces are known."""
-
-    def detect(self, gray: _Gray) -> list[Detection]:
-        """Find faces in uint8 (height, width); the surest first."""
-
-    def detect_near(self, gray: _Gray, boxes: Sequence[Box], margin: float) -> list[Detection]:
-        """Find faces in uint8 (height, width) near these boxes and about as large; the surest first.
-
-        Args:
-            gray: the picture.
-            boxes: where to look.
-            margin: how far outside its box a face may reach, as a share of the box's side.
-        """
-
-    def glance(self, gray: _Gray, known: Sequence[Box]) -> list[Box]:
-        """Places in uint8 (height, width), other than the known faces, that are worth a closer look."""
-
-
-@runtime_checkable
-class ColorDetector(FaceDetector, Protocol):
-    """Looks at pictures in color."""
-
     def detect(self, image: Image) -> list[Detection]:
-        """Find faces in uint8 (height, width, 3) BGR; the surest first."""
+        """Find faces in uint8 (height, width, 3) BGR, as closely as the smallest wanted face needs; the surest first."""
 
     def look(self, image: Image, known: Sequence[Box]) -> list[Detection]:
         """Find faces in the next frame of a clip, faster than `detect` where that can be.
@@ -145,3 +116,6 @@ class ColorDetector(FaceDetector, Protocol):
         Returns:
             The faces, known and new ones, the surest first.
         """
+
+    def tracker(self) -> FaceTracker:
+        """A new tracker that believes this detector's faces as soon as it should."""

@@ -4,19 +4,33 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from copy import copy
+from dataclasses import dataclass, field
 from enum import Enum, auto
 
 import numpy as np
+import numpy.typing as npt
 
-from emodetect.faces.boxes import intersection_over_smaller, intersection_over_union
+from emodetect.faces.boxes import best_pairs, intersection_over_smaller, intersection_over_union
 from emodetect.types import Box, Detection, Face
 
 SAME_FACE = 0.3
 """Intersection over union below which two boxes are not the same face."""
 
+_SAME_PLACE = 1.0
+"""Distance of two boxes' middles, in sides of the larger one, up to which a face that was lost may be found again."""
+
+_SAME_SIZE = 1.5
+"""How many times larger the one may be than the other."""
+
 _COAST = 0.15
 """Seconds for which a face that is not looked for, or not found, is taken to move on as it did."""
+
+_COVERED = 1.0
+"""Seconds for which a face that another one covers is taken to move on behind that."""
+
+_LINGERS = 1.0
+"""Seconds after which a lost face is not thought to be where it was any more; it keeps its number longer."""
 
 _BELIEVED = 1 - 1e-6
 """The confidence, summed over consecutive looks, from which on a new face is shown."""
@@ -48,7 +62,7 @@ class Place:
     Attributes:
         box: the place; it may reach out of the picture.
         standing: how well the face is known.
-        speed: how fast it moves, in its own widths a second.
+        speed: how fast it moves, in its own widths a second; infinite where it was seen only once.
         number: the face's own; None for a candidate.
     """
 
@@ -60,7 +74,11 @@ class Place:
 
 @dataclass
 class Track:
-    """One face over time: its center x, y and size when it was last seen, pixels, and the center's speed, pixels a second."""
+    """One face over time: its center x, y, size and landmarks, pixels, and the center's speed, pixels a second.
+
+    It was seen first at the time ``born`` and last at ``seen``, there at ``seen_x`` and ``seen_y``; its center holds for the time
+    ``at``, later than ``seen`` where another face covers it.
+    """
 
     x: float
     y: float
@@ -71,6 +89,14 @@ class Track:
     number: int | None = None
     speed_x: float = 0.0
     speed_y: float = 0.0
+    landmarks: npt.NDArray[np.float32] | None = None
+    at: float = field(init=False)
+    born: float = field(init=False)
+    seen_x: float = field(init=False)
+    seen_y: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.at, self.born, self.seen_x, self.seen_y = self.seen, self.seen, self.x, self.y
 
     @classmethod
     def of(cls, box: Box, seen: float, evidence: float = 0, number: int | None = None) -> Track:
@@ -79,13 +105,26 @@ class Track:
 
     def center(self, timestamp: float) -> tuple[float, float]:
         """Where it should be by now; after some time without a sight it stays."""
-        elapsed = min(max(0.0, timestamp - self.seen), _COAST)
+        elapsed = min(max(0.0, timestamp - self.at), _COAST)
         return self.x + self.speed_x * elapsed, self.y + self.speed_y * elapsed
 
     def box(self, timestamp: float) -> Box:
         """The box round it there, whole pixels."""
-        x, y = self.center(timestamp)
+        return self._box(*self.center(timestamp))
+
+    def last_box(self) -> Box:
+        """The box round it where it was seen last."""
+        return self._box(self.seen_x, self.seen_y)
+
+    def _box(self, x: float, y: float) -> Box:
         return Box(round(x - self.width / 2), round(y - self.height / 2), round(self.width), round(self.height))
+
+    def landmarks_at(self, timestamp: float) -> npt.NDArray[np.float32] | None:
+        """The landmarks, moved on with the center."""
+        if self.landmarks is None:
+            return None
+        x, y = self.center(timestamp)
+        return self.landmarks + np.asarray((x - self.x, y - self.y), np.float32)
 
 
 @dataclass(frozen=True)
@@ -101,19 +140,24 @@ class Outlook:
             timestamp: seconds; for a while faces move on as they did, then they stay.
             size: width and height of the picture; boxes are clipped to it.
         """
-        faces = [Face(track.box(timestamp).clipped(*size), track.number) for track in self._tracks if track.number is not None]
+        faces = [
+            Face(track.box(timestamp).clipped(*size), track.number, track.landmarks_at(timestamp))
+            for track in self._tracks
+            if track.number is not None
+        ]
         return tuple(sorted((f for f in faces if f.box.width and f.box.height), key=lambda face: face.track_id))
 
 
 class FaceTracker:
-    """Assigns detections to known faces by overlap (Hungarian method, as in SORT, Bewley et al. 2016).
+    """Assigns detections to known faces by overlap, the largest first, then by nearness.
 
     A detector that is sometimes wrong needs two thresholds: a face is believed once the detector's confidence,
     summed over consecutive frames, reaches 1; after that any detection keeps it. A false box seldom comes twice.
 
     Args:
         hold: seconds that a face is still shown, where it was last, while the detector does not see it.
-        forget: seconds after which a face that is not seen loses its number.
+        forget: seconds after which a face that is not seen loses its number. Until then it gets it back where a face of about
+            its size is found at about the same place.
         settle_position: time constant of the smoothing of the center, seconds.
         settle_speed: time constant of the smoothing of the speed, seconds.
         settle_size: time constant of the smoothing of the size, which a cascade finds less exactly, seconds.
@@ -123,15 +167,11 @@ class FaceTracker:
         self,
         *,
         hold: float = 0.25,
-        forget: float = 1.0,
+        forget: float = 3.0,
         settle_position: float = 0.02,
         settle_speed: float = 0.15,
         settle_size: float = 0.1,
     ) -> None:
-        # Here and not above: its import takes longer than that of all else together, and photos need no tracker.
-        from scipy.optimize import linear_sum_assignment
-
-        self._assign = linear_sum_assignment
         self._hold, self._forget = hold, forget
         self._settle_position, self._settle_speed, self._settle_size = settle_position, settle_speed, settle_size
         self._tracks: list[Track] = []
@@ -174,19 +214,19 @@ class FaceTracker:
     def outlook(self, timestamp: float) -> Outlook:
         """Where the faces that are shown at this time, seconds, will be from now on."""
         shown = (track for track in self._tracks if track.number is not None and timestamp - track.seen <= self._hold)
-        return Outlook(tuple(replace(track) for track in shown))
+        return Outlook(tuple(map(copy, shown)))
 
     def places(self, timestamp: float) -> tuple[Place, ...]:
-        """Where to look for faces at this time, seconds."""
+        """Where faces may be at this time, seconds."""
         return tuple(
             Place(
                 track.box(timestamp),
                 self._standing(track, timestamp),
-                math.hypot(track.speed_x, track.speed_y) / track.width,
+                math.hypot(track.speed_x, track.speed_y) / track.width if track.seen > track.born else math.inf,
                 track.number,
             )
             for track in self._tracks
-            if track.width > 0
+            if track.width > 0 and timestamp - track.seen <= max(self._hold, _LINGERS)
         )
 
     def _standing(self, track: Track, timestamp: float) -> Standing:
@@ -197,17 +237,32 @@ class FaceTracker:
         return Standing.SEEN if track.seen == self._looked else Standing.MISSED
 
     def _match(self, detections: Sequence[Detection], timestamp: float) -> set[int]:
-        overlap = intersection_over_union([track.box(timestamp) for track in self._tracks], [d.box for d in detections])
+        """Move the known faces to the detections that are theirs; returns the indices of these."""
+        boxes, places = [one.box for one in detections], [track.box(timestamp) for track in self._tracks]
+        overlap = intersection_over_union(places, boxes)
+        near = np.maximum(_nearness(places, boxes), _nearness([track.last_box() for track in self._tracks], boxes))
+        known = np.asarray([track.number is not None for track in self._tracks], bool)[:, np.newaxis]
+        gone = np.asarray([timestamp - track.seen > self._hold for track in self._tracks], bool)[:, np.newaxis]
         # Pairs that are not the same face count nothing; a known face has the first claim on a box, so that a passing
-        # false box does not take it over.
-        known = np.asarray([track.number is not None for track in self._tracks], float)
-        claims = np.where(overlap >= SAME_FACE, overlap + 0.5 * known[:, np.newaxis], 0.0)
-        taken = set()
-        for row, column in zip(*self._assign(claims, maximize=True), strict=True):
-            if overlap[row, column] >= SAME_FACE:
-                self._move(self._tracks[row], detections[column], timestamp)
-                taken.add(int(column))
-        return taken
+        # false box does not take it over. Faces that are gone come last: somebody else may stand where they were.
+        pairs: dict[int, int] = {}
+        for claims in (
+            np.where((overlap >= SAME_FACE) & ~(known & gone), overlap + 0.5 * known, 0.0),
+            np.where(known, near, 0.0),
+        ):
+            claims[list(pairs)] = 0
+            claims[:, list(pairs.values())] = 0
+            pairs |= best_pairs(claims)
+        covered = {
+            row: column
+            for row, column in zip(*np.nonzero(overlap >= SAME_FACE), strict=True)
+            if row not in pairs and known[row, 0] and timestamp - self._tracks[row].seen <= _COVERED
+        }
+        for row in covered:
+            self._pass_behind(self._tracks[row], timestamp)
+        for row, column in pairs.items():
+            self._move(self._tracks[row], detections[column], timestamp, keep_speed=column in covered.values())
+        return set(pairs.values())
 
     def _is_part_of_known_face(self, detection: Detection, timestamp: float) -> bool:
         """Cascades take mouths and chins for faces; where a face is known, a box inside it or round it is not another."""
@@ -215,27 +270,53 @@ class FaceTracker:
         return bool((intersection_over_smaller(known, [detection.box]) > _INSIDE).any())
 
     def _start(self, detection: Detection, timestamp: float) -> None:
-        self._tracks.append(Track.of(detection.box, timestamp, detection.confidence))
+        track = Track.of(detection.box, timestamp, detection.confidence)
+        track.landmarks = detection.landmarks
+        self._tracks.append(track)
 
-    def _move(self, track: Track, detection: Detection, timestamp: float) -> None:
-        elapsed = max(0.0, timestamp - track.seen)
+    def _pass_behind(self, track: Track, timestamp: float) -> None:
+        """Have a face that another one covers move on as it did."""
+        elapsed = max(0.0, timestamp - track.at)
+        x, y = track.speed_x * elapsed, track.speed_y * elapsed
+        track.x, track.y, track.at = track.x + x, track.y + y, timestamp
+        if track.landmarks is not None:
+            track.landmarks = track.landmarks + np.asarray((x, y), np.float32)
+
+    def _move(self, track: Track, detection: Detection, timestamp: float, *, keep_speed: bool) -> None:
+        """Move a face to where it is found; where two faces are found as one, the place of that says nothing of their speed."""
+        elapsed = max(0.0, timestamp - track.at)
         position = 1 - math.exp(-elapsed / self._settle_position)
         speed = 1 - math.exp(-elapsed / self._settle_speed)
         size = 1 - math.exp(-elapsed / self._settle_size)
-        box = detection.box
+        box, landmarks = detection.box, track.landmarks_at(timestamp)
+        if landmarks is not None and detection.landmarks is not None:
+            track.landmarks = landmarks + np.float32(position) * (detection.landmarks - landmarks)
+        else:
+            track.landmarks = detection.landmarks
         x, y = track.center(timestamp)
         x += position * (box.x + box.width / 2 - x)
         y += position * (box.y + box.height / 2 - y)
-        if elapsed > 0:
+        if elapsed > 0 and not keep_speed:
             track.speed_x += speed * ((x - track.x) / elapsed - track.speed_x)
             track.speed_y += speed * ((y - track.y) / elapsed - track.speed_y)
         track.x, track.y = x, y
         track.width += size * (box.width - track.width)
         track.height += size * (box.height - track.height)
         track.evidence += detection.confidence
-        track.seen = timestamp
+        track.seen, track.at, track.seen_x, track.seen_y = timestamp, timestamp, track.x, track.y
 
     def _is_alive(self, track: Track, timestamp: float) -> bool:
         if track.number is None:
             return track.seen == timestamp or track.evidence >= _BELIEVED
         return timestamp - track.seen <= self._forget
+
+
+def _nearness(places: Sequence[Box], boxes: Sequence[Box]) -> npt.NDArray[np.float64]:
+    """How near and how alike in size each pair is, 0 to 1: float64 (len(places), len(boxes)); 0 for what is another face."""
+    a, b = (np.asarray([(box.x + box.width / 2, box.y + box.height / 2, box.width, box.height) for box in some], np.float64)
+            .reshape(-1, 4) for some in (places, boxes))  # fmt: skip
+    a, b = a[:, np.newaxis], b[np.newaxis]
+    sides = np.maximum(np.maximum(a[..., 2:], b[..., 2:]).max(axis=-1), 1)
+    distance = np.hypot(*(np.moveaxis(a[..., :2] - b[..., :2], -1, 0))) / sides
+    ratio = np.minimum(a[..., 3], b[..., 3]) / np.maximum(np.maximum(a[..., 3], b[..., 3]), 1)
+    return np.where((distance <= _SAME_PLACE) & (ratio * _SAME_SIZE >= 1), ratio * (1 - distance / (2 * _SAME_PLACE)), 0.0)

@@ -5,12 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import numpy as np
-import numpy.typing as npt
-
 from emodetect.faces.detector import MinFace
 from emodetect.faces.tracker import FaceTracker, Track
-from emodetect.types import Box, Detection, Face
+from emodetect.types import Box, Detection, Face, Image
 
 CROP_SIDE = 256
 """Largest side, pixels, of a square picture that is probably a cropped face where no face is found in it."""
@@ -32,18 +29,14 @@ class WholePicture:
     def __init__(self) -> None:
         self.min_face = MinFace(0.0, relative=True)
 
-    def detect(self, gray: npt.NDArray[np.uint8]) -> list[Detection]:
-        """The whole of a picture, uint8 (height, width)."""
-        height, width = gray.shape
+    def detect(self, image: Image) -> list[Detection]:
+        """The whole of a picture, uint8 (height, width, 3)."""
+        height, width = image.shape[:2]
         return [Detection(Box(0, 0, width, height), confidence=1)]
 
-    def detect_near(self, gray: npt.NDArray[np.uint8], boxes: Sequence[Box], margin: float) -> list[Detection]:
-        """As `detect`, wherever one looks."""
-        return self.detect(gray)
-
-    def glance(self, gray: npt.NDArray[np.uint8], known: Sequence[Box]) -> list[Box]:
-        """Nothing: there is no other face."""
-        return []
+    def look(self, image: Image, known: Sequence[Box]) -> list[Detection]:
+        """As `detect`."""
+        return self.detect(image)
 
     def tracker(self) -> FaceTracker:
         """A tracker that keeps the one face."""

@@ -31,6 +31,7 @@ class Command(Enum):
     LESS_SMOOTHING = Phrase.LESS_SMOOTHING
     MORE_SMOOTHING = Phrase.MORE_SMOOTHING
     NEXT_BACKEND = Phrase.NEXT_BACKEND
+    NEXT_DETECTOR = Phrase.NEXT_DETECTOR
     HELP = Phrase.HELP
 
 
@@ -52,6 +53,7 @@ KEYS: dict[Command, tuple[str, str | Phrase]] = {
     Command.LESS_SMOOTHING: ("[", "["),
     Command.MORE_SMOOTHING: ("]", "]"),
     Command.NEXT_BACKEND: ("\t", "tab"),
+    Command.NEXT_DETECTOR: ("dD", "d"),
     Command.HELP: ("?hH", "? h"),
 }
 """The characters that give each command, and how the help writes the keys."""
@@ -64,10 +66,12 @@ def command_of(character: str) -> Command | None:
     return _BY_CHARACTER.get(character)
 
 
-FACE_SIZES = {Command.LARGER_FACES, Command.SMALLER_FACES}
-"""Commands that change the smallest face to look for."""
+_FACE_SIZES = {Command.LARGER_FACES, Command.SMALLER_FACES}
 
-_STEPWISE = FACE_SIZES | {Command.LESS_SMOOTHING, Command.MORE_SMOOTHING}
+DETECTION = _FACE_SIZES | {Command.NEXT_DETECTOR}
+"""Commands that change how faces are looked for."""
+
+_STEPWISE = _FACE_SIZES | {Command.LESS_SMOOTHING, Command.MORE_SMOOTHING}
 """Commands that change a number step by step. A key that is held down repeats them."""
 
 

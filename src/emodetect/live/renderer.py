@@ -145,13 +145,12 @@ class Renderer:
     def _annotated(
         self, frame: Frame, result: FrameResult, status: Sequence[str] = (), banner: Sequence[str] = (), marks: Sequence[Box] = ()
     ) -> Image:
-        view, image, faces = self._view, frame.image, list(result.readings)
+        view, image = self._view, frame.image
         if view.mirror:
-            image = np.ascontiguousarray(image[:, ::-1])
-            faces = mirrored(faces, image.shape[1])
+            image, result = np.ascontiguousarray(image[:, ::-1]), mirrored(result, image.shape[1])
         return draw(
-            image, faces, status=status, banner=banner, marks=marks, bars=view.bars, labels=view.labels,
-            strip=self._strip if view.strip else None, style=self._style, layout=self._layout,
+            image, result.readings, status=status, banner=banner, marks=marks, seen=result.seen, bars=view.bars,
+            labels=view.labels, strip=self._strip if view.strip else None, style=self._style, layout=self._layout,
         )  # fmt: skip
 
     def _banner(self, activity: Activity) -> list[str]:
@@ -188,4 +187,4 @@ def _fitted(frame: Frame, result: FrameResult, size: tuple[int, int] | None) -> 
         return frame, result
     interpolation = cv2.INTER_AREA if size[0] < width else cv2.INTER_LINEAR
     image = np.asarray(cv2.resize(frame.image, size, interpolation=interpolation), np.uint8)
-    return replace(frame, image=image), replace(result, readings=tuple(resized(result.readings, size[0] / width)))
+    return replace(frame, image=image), resized(result, size[0] / width)

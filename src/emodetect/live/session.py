@@ -6,19 +6,24 @@ labels late. Where faces are hidden in saved images, only tracked frames are sho
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 
 from emodetect.backends.base import EmotionBackend
 from emodetect.drawing.phrases import Phrase
 from emodetect.drawing.style import Style
 from emodetect.emotions.smoother import ScoreSmoother
+from emodetect.errors import EmodetectError
+from emodetect.faces.detector import FaceDetector
 from emodetect.faces.locator import FaceLocator
 from emodetect.live.classifier import Classifier
-from emodetect.live.keys import FACE_SIZES, Command, Keyboard
+from emodetect.live.keys import DETECTION, Command, Keyboard
 from emodetect.live.renderer import Activity, Renderer
 from emodetect.live.snapshots import Snapshots
 from emodetect.live.tracking import Tracking
@@ -28,6 +33,8 @@ from emodetect.sinks.base import Sink
 from emodetect.sinks.recorder import Recorder
 from emodetect.sources.camera import LiveCapture
 from emodetect.types import Frame, FrameResult
+
+_log = logging.getLogger(__name__)
 
 _POLL_SECONDS = 0.01
 """Seconds for which the main thread waits for a frame before it checks keys and signals again."""
@@ -47,6 +54,7 @@ class LiveStatistics:
         classified: batches that the backends classified.
         pictures: snapshots saved.
         faces: faces in tracked frames, summed over frames.
+        turned_away: those of them that were turned too far to the side to be read.
         seconds: duration of the session.
     """
 
@@ -56,6 +64,7 @@ class LiveStatistics:
     classified: int = 0
     pictures: int = 0
     faces: int = 0
+    turned_away: int = 0
     seconds: float = 0.0
 
 
@@ -89,6 +98,7 @@ class LiveSession:
         outputs: where results go.
         window: shows the frames; None for none.
         style: words and letters of the window; None for English.
+        detectors: the detectors that can be chosen, by name, the locator's own first; for none it is the only one.
         uncertain_below: confidence, 0 to 1, under which a reading is marked uncertain; None for the backend's own threshold.
         duration: seconds after which the session ends; None for no limit.
     """
@@ -103,6 +113,7 @@ class LiveSession:
         outputs: LiveOutputs = LiveOutputs(),
         window: Window | None = None,
         style: Style | None = None,
+        detectors: Mapping[str, Callable[[], FaceDetector]] = MappingProxyType({}),
         uncertain_below: float | None = None,
         duration: float | None = None,
     ) -> None:
@@ -117,8 +128,9 @@ class LiveSession:
         sinks = [sink for sink in (outputs.records, outputs.publishing) if sink is not None]
         self._tracking = Tracking(capture.frames.branch(), locator, self._classifier, sinks=sinks, fail=fail)
         self._renderer = Renderer(view, style=style, anonymize_by=outputs.anonymize_by)
-        self._keyboard = Keyboard(disabled=FACE_SIZES if locator.is_certain else ())
+        self._keyboard = Keyboard(disabled=DETECTION if locator.is_certain else ())
         self._snapshots = Snapshots(outputs.snapshots, view)
+        self._detectors = deque(detectors.items())
         self._picture: tuple[Frame, FrameResult] | None = None
         self._drawn = 0.0
         self._captured = self._shown = 0
@@ -142,7 +154,9 @@ class LiveSession:
             raise error
         self._capture.raise_error()
         tracking, classified, pictures = self._tracking, self._classifier.classified, self._snapshots.saved
-        return LiveStatistics(self._captured, tracking.tracked, self._shown, classified, pictures, tracking.faces, seconds)
+        return LiveStatistics(
+            self._captured, tracking.tracked, self._shown, classified, pictures, tracking.faces, tracking.turned_away, seconds
+        )
 
     def _step(self) -> bool:
         """Show the newest frame, and handle the keys; returns whether to continue."""
@@ -221,9 +235,23 @@ class LiveSession:
                 self._window.toggle_fullscreen()
             case Command.NEXT_BACKEND:
                 self._classifier.switch()
+            case Command.NEXT_DETECTOR if self._detectors:
+                self._switch_detector()
             case _:
                 self._view.obey(command)
                 self._locator.min_face, self._smoother.seconds = self._view.min_face, self._view.smoothing
+
+    def _switch_detector(self) -> None:
+        """Find faces by the next detector; where that cannot be made, the active one stays."""
+        self._detectors.rotate(-1)
+        name, make = self._detectors[0]
+        try:
+            self._locator.detector = make()
+        except EmodetectError as error:
+            self._view.say(Phrase.CANNOT_LOAD, "detector", backend=name)
+            _log.warning("%s", error)
+        else:
+            self._view.say(Phrase.NOW, "detector", backend=name)
 
     def _close(self) -> None:
         """Stop all threads. The classification thread is left behind if a call of the backend does not return."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from emodetect.emotions.scorer import readings
-from emodetect.faces.boxes import crop
+from emodetect.faces.alignment import aligned_crop
 from emodetect.faces.locator import FaceLocator
 from emodetect.faces.tracker import Outlook
 from emodetect.live.classifier import Classifier, Crops
@@ -61,6 +61,7 @@ class Tracking:
     Attributes:
         tracked: number of frames tracked.
         faces: number of faces in them, summed over frames.
+        turned_away: number of these that were turned too far to the side to be read.
     """
 
     def __init__(
@@ -74,7 +75,7 @@ class Tracking:
     ) -> None:
         self._frames, self._locator, self._classifier = frames, locator, classifier
         self._sinks, self._fail = sinks, fail
-        self.tracked = self.faces = 0
+        self.tracked = self.faces = self.turned_away = 0
         self._results: Latest[Tracked] = Latest()
         self._newest = Tracked(FrameResult(-1, 0.0, ()))
         self._stopping = threading.Event()
@@ -123,7 +124,7 @@ class Tracking:
         sighting = self._locator.locate(frame, watch)
         faces = sighting.faces
         if faces and classifier.ready:
-            images = tuple(crop(frame.image, face.box).copy() for face in faces)
+            images = tuple(aligned_crop(frame.image, face).copy() for face in faces)
             classifier.crops.put(Crops(faces, images, frame.index, frame.timestamp))
         found = readings(faces, classifier.scores, classifier.threshold)
         result = FrameResult(frame.index, frame.timestamp, found, sighting.seen, watch.laps_ms)
@@ -132,3 +133,4 @@ class Tracking:
             sink.write(frame, result)
         self.tracked += 1
         self.faces += len(faces)
+        self.turned_away += sum(reading.turned_away for reading in found)

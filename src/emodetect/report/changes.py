@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from emodetect.report.timeline import Person, Run
+from emodetect.report.person import Person, Run
 from emodetect.types import Emotion
 
 LASTING = 0.4
@@ -35,21 +35,31 @@ def changes(person: Person) -> list[Change]:
     The first emotion that lasted counts as well, unless it was there from the beginning.
     """
     found = []
-    before: _Stretch | None = None
-    for stretch in _stretches(person):
-        if round(stretch.seconds, 6) < LASTING:
-            continue
-        if before is None and stretch.start > person.starts[0]:
-            found.append(Change(stretch.start, None, stretch.emotion))
-        elif before is not None and before.emotion is not stretch.emotion:
-            found.append(Change(stretch.start, before.emotion, stretch.emotion, before.appearance != stretch.appearance))
-        before = stretch
+    before: Bout | None = None
+    for bout in bouts(person):
+        if before is None and bout.start > person.starts[0]:
+            found.append(Change(bout.start, None, bout.emotion))
+        elif before is not None and before.emotion is not bout.emotion:
+            found.append(Change(bout.start, before.emotion, bout.emotion, before.appearance != bout.appearance))
+        before = bout
     return found
 
 
+def bouts(person: Person) -> Iterator[Bout]:
+    """The bouts of emotions, in order: those read with certainty for at least 0.4 seconds."""
+    return (bout for bout in _stretches(person) if round(bout.seconds, 6) >= LASTING)
+
+
 @dataclass
-class _Stretch:
-    """One emotion, read with certainty: its start, its duration, and the number of absences before it."""
+class Bout:
+    """One emotion, read with certainty: no other one and no absence lies between its readings.
+
+    Attributes:
+        emotion: the emotion.
+        start: seconds.
+        seconds: how long it was read with certainty.
+        appearance: the number of absences before it.
+    """
 
     emotion: Emotion
     start: float
@@ -57,9 +67,9 @@ class _Stretch:
     appearance: int
 
 
-def _stretches(person: Person) -> Iterator[_Stretch]:
+def _stretches(person: Person) -> Iterator[Bout]:
     """The certain runs. Runs of the same emotion are merged if no other emotion and no absence lies between them."""
-    stretch: _Stretch | None = None
+    stretch: Bout | None = None
     last: Run | None = None
     appearance = 0
     for run in person.runs():
@@ -72,6 +82,6 @@ def _stretches(person: Person) -> Iterator[_Stretch]:
             continue
         if stretch is not None:
             yield stretch
-        stretch = _Stretch(run.emotion, run.start, run.end - run.start, appearance)
+        stretch = Bout(run.emotion, run.start, run.end - run.start, appearance)
     if stretch is not None:
         yield stretch

@@ -22,9 +22,10 @@ from emodetect.media.media_file import MediaFile
 from emodetect.report.changes import LASTING, changes
 from emodetect.report.formatting import clock, duration, percent
 from emodetect.report.page_data import page_data
+from emodetect.report.person import Person
 from emodetect.report.pictures import CopyError, address, face, frames_at, picture_size, playable_copy, still
 from emodetect.report.shapes import COLUMNS, Shape, shapes
-from emodetect.report.timeline import Person, Timeline
+from emodetect.report.timeline import Timeline
 from emodetect.system.output_files import written_whole
 from emodetect.text.printable import counted, one_line, printable
 from emodetect.types import EMOTIONS

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from emodetect.report.timeline import Person, Run, Timeline
+from emodetect.report.person import Person, Run
+from emodetect.report.timeline import Timeline
 
 _STEP = 0.1
 """Least seconds from one confidence, or position of a face, to the next. The page interpolates boxes between positions."""

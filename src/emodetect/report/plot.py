@@ -20,8 +20,9 @@ from emodetect.drawing.phrases import Phrase
 from emodetect.drawing.style import Style
 from emodetect.errors import OutputError
 from emodetect.report.formatting import clock
+from emodetect.report.person import Person
 from emodetect.report.shapes import shapes
-from emodetect.report.timeline import Person, Timeline
+from emodetect.report.timeline import Timeline
 from emodetect.system.output_files import written_whole
 from emodetect.text.printable import caption
 from emodetect.types import EMOTIONS

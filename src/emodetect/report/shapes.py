@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from emodetect.report.timeline import Person, Run
+from emodetect.report.person import Person, Run
 from emodetect.types import EMOTIONS, Emotion
 
 COLUMNS = 500
@@ -60,13 +60,6 @@ def shapes(person: Person, start: float, end: float) -> Iterator[Shape]:
         for uncertain in (False, True):
             chosen = is_short & (person.emotions == position) & (person.uncertain == uncertain)
             if chosen.any():
-                yield Shape(emotion, uncertain, None, edges, _mean_heights(person, chosen, edges))
-
-
-def _mean_heights(person: Person, chosen: npt.NDArray[np.bool_], edges: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """The mean confidence between one edge and the next; samples that are not chosen count as 0."""
-    starts, ends = person.starts[chosen], person.ends[chosen]
-    until = np.cumsum((ends - starts) * person.confidences[chosen])
-    knots = np.column_stack([starts, ends]).ravel()
-    integral = np.column_stack([np.append(0.0, until[:-1]), until]).ravel()
-    return np.asarray(np.diff(np.interp(edges, knots, integral)) / np.diff(edges), np.float64)
+                # Samples that are not chosen count as 0.
+                heights = person.integrals(np.where(chosen, person.confidences, 0), edges) / np.diff(edges)
+                yield Shape(emotion, uncertain, None, edges, heights)

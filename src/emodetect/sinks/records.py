@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import csv
-import errno
 import io
 import json
-import logging
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,23 +13,26 @@ from typing_extensions import override
 
 from emodetect.errors import OutputError
 from emodetect.sinks.base import Sink
+from emodetect.sinks.line_file import LineFile
+from emodetect.sinks.named_pipe import NamedPipe
 from emodetect.system.install_hints import pip
-from emodetect.system.output_files import append_whole, check_still_there, is_named_pipe, open_output
-from emodetect.text.printable import counted, csv_cell
+from emodetect.system.output_files import is_named_pipe, open_output
+from emodetect.text.printable import csv_cell
 from emodetect.types import EMOTIONS, FaceReading, Frame, FrameResult, kind_of
 
 if TYPE_CHECKING:
     import pandas
 
-_log = logging.getLogger(__name__)
-
 RECORD_SUFFIXES = (".jsonl", ".csv")
 
 CSV_COLUMNS = (
     "frame", "time", "id", "x", "y", "width", "height", "emotion", "confidence", "uncertain",
-    *(emotion.value for emotion in EMOTIONS),
+    *(emotion.value for emotion in EMOTIONS), "angle",
 )  # fmt: skip
-"""The columns of a CSV log, one row per face."""
+"""The columns of a CSV log: one row per face, and one for a frame without faces, of which only the first two are filled."""
+
+PHOTO_CSV_COLUMNS = ("path", *CSV_COLUMNS)
+"""The columns of the CSV of photos: each is a clip of one frame, after its path."""
 
 _UNCERTAIN = CSV_COLUMNS.index("uncertain")
 
@@ -54,7 +54,7 @@ def image_as_dict(path: str, size: tuple[int, int], readings: Sequence[FaceReadi
 
 
 class RecordWriter(Sink):
-    """Writes one line of JSON per frame or, if the name ends in .csv, one row per face.
+    """Writes one line of JSON per frame or, if the name ends in .csv, one row per face and one for a frame without faces.
 
     Each frame is written at once and in one piece. So an interrupted run, even by SIGKILL or a full disk, leaves whole lines.
     Where the reader of a named pipe goes away, writing goes on with the next one.
@@ -69,13 +69,12 @@ class RecordWriter(Sink):
     """
 
     def __init__(self, path: Path, *, overwrite: bool = False, waits: bool = True) -> None:
-        self._path, self._waits = path, waits
-        self._has_reader, self._left_out = True, 0
-        self._is_csv = path.suffix.lower() == ".csv"
-        self._file: int | None = open_output(path, overwrite=overwrite)
+        self._is_csv = is_csv(path)
+        header = as_csv([CSV_COLUMNS]) if self._is_csv else ""
+        self._file = _open(path, open_output(path, overwrite=overwrite), header, waits)
         try:
-            if self._is_csv:
-                self._append(_as_csv([CSV_COLUMNS]))
+            if header:
+                self._file.append(header)
         except OutputError:
             self.close()
             raise
@@ -92,79 +91,55 @@ class RecordWriter(Sink):
             OutputError: it cannot be written.
             BrokenPipeError: the reader of standard output, or of a pipe without a name, has gone away.
         """
-        if not self._has_reader and not self._find_reader():
-            self._left_out += 1
-            return
-        self._append(_as_csv(csv_rows(result.as_dict())) if self._is_csv else json.dumps(result.as_dict()) + "\n")
-
-    def _append(self, text: str) -> None:
-        assert self._file is not None
-        try:
-            append_whole(self._file, text.encode())
-        except BrokenPipeError:
-            if not is_named_pipe(self._path):
-                raise
-            _log.warning("%s: its reader has gone away; writing goes on with the next one", self._path)
-            self._has_reader, self._left_out = False, 1
-            if self._waits and self._find_reader():
-                self._append(text)
-        except OSError as error:
-            raise OutputError(f"{self._path}: cannot be written ({error.strerror or error})") from error
-        check_still_there(self._path, self._file)
-
-    def _find_reader(self) -> bool:
-        """Open the named pipe again, if it has a reader or is to wait for one; returns whether it has one."""
-        assert self._file is not None
-        try:
-            fresh = os.open(self._path, os.O_WRONLY | (0 if self._waits else os.O_NONBLOCK))
-        except OSError as error:
-            if error.errno == errno.ENXIO:
-                return False
-            raise OutputError(f"{self._path}: cannot be written ({error.strerror or error})") from error
-        os.set_blocking(fresh, True)
-        os.close(self._file)
-        self._file, self._has_reader = fresh, True
-        if not self._waits:
-            _log.warning("%s: has a reader again; %s not written", self._path, _were(self._left_out))
-        if self._is_csv:
-            self._append(_as_csv([CSV_COLUMNS]))
-        return self._has_reader
+        self._file.append(as_csv(csv_rows(result.as_dict())) if self._is_csv else json.dumps(result.as_dict()) + "\n")
 
     @override
     def close(self) -> None:
-        if self._file is not None:
-            file, self._file = self._file, None
-            try:
-                os.close(file)
-            except OSError as error:
-                raise OutputError(f"{self._path}: cannot be written ({error.strerror or error})") from error
+        self._file.close()
 
 
-def _were(number: int) -> str:
-    return f"{counted(number, 'frame')} {'was' if number == 1 else 'were'}"
+def _open(path: Path, descriptor: int, header: str, waits: bool) -> LineFile:
+    return NamedPipe(path, descriptor, header=header, waits=waits) if is_named_pipe(path) else LineFile(path, descriptor)
 
 
-def _as_csv(rows: Iterable[Sequence[Any]]) -> str:
+def is_csv(path: Path) -> bool:
+    """Whether a log of this name has CSV rows, not JSON lines."""
+    return path.suffix.lower() == ".csv"
+
+
+def as_csv(rows: Iterable[Sequence[Any]]) -> str:
+    """Rows of cells as CSV has them, each ending a line."""
     text = io.StringIO(newline="")
     csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue()
 
 
 def csv_rows(frame: Mapping[str, Any]) -> list[list[object]]:
-    """Rows of `CSV_COLUMNS`, one per face, with cells as CSV writes them; ``frame`` is a `FrameResult.as_dict`."""
+    """Rows of `CSV_COLUMNS`, with cells as CSV writes them; ``frame`` is a `FrameResult.as_dict`."""
     rows = table_rows(frame)
     for row in rows:
         row[_UNCERTAIN] = str(row[_UNCERTAIN]).lower()
+    if not rows:
+        return [[frame["frame"], frame["time"], *[""] * (len(CSV_COLUMNS) - 2)]]
     return [[csv_cell(cell) for cell in row] for row in rows]
 
 
+def photo_csv_rows(record: Mapping[str, Any]) -> list[list[object]]:
+    """Rows of `PHOTO_CSV_COLUMNS`; ``record`` is an `image_as_dict`. A photo that could not be read (``error``) has none."""
+    if "error" in record:
+        return []
+    faces = [{"id": number, **face} for number, face in enumerate(record["faces"], start=1)]
+    rows = csv_rows({"frame": 0, "time": 0.0, "faces": faces})
+    return [[csv_cell(record["path"]), *row] for row in rows]
+
+
 def table_rows(frame: Mapping[str, Any]) -> list[list[Any]]:
-    """Like `csv_rows`, but with the plain values."""
+    """The values of `CSV_COLUMNS`, a row per face; ``frame`` is a `FrameResult.as_dict`."""
     rows = []
     for face in frame["faces"]:
         scores = face["scores"] or dict.fromkeys(emotion.value for emotion in EMOTIONS)
         place = frame["frame"], frame["time"], face["id"], *face["box"].values()
-        rows.append([*place, face["emotion"], face["confidence"], face["uncertain"], *scores.values()])
+        rows.append([*place, face["emotion"], face["confidence"], face["uncertain"], *scores.values(), face.get("angle")])
     return rows
 
 
@@ -179,8 +154,8 @@ def to_dataframe(results: FrameResult | Iterable[FrameResult | tuple[Frame, Fram
         results: a result, or several in order, also pairs as `stream` yields them. All rows are held in memory.
 
     Returns:
-        The columns frame, time, id, x, y, width, height, emotion, confidence, uncertain, and one for each emotion. A face without
-        scores has missing values there.
+        The columns frame, time, id, x, y, width, height, emotion, confidence, uncertain, one for each emotion, and angle. A face
+        without scores has missing values there, and one without landmarks no angle.
 
     Raises:
         ImportError: pandas is not installed.

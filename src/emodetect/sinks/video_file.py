@@ -88,7 +88,8 @@ class AnnotatedVideo(Sink):
 
     @override
     def write(self, frame: Frame, result: FrameResult) -> None:
-        picture = draw(frame.image, self._steady.update(result).readings, style=self._style, layout=self._layout)
+        readings = self._steady.update(result).readings
+        picture = draw(frame.image, readings, seen=result.seen, style=self._style, layout=self._layout)
         self._video.write(replace(frame, image=picture), result)
 
     @override

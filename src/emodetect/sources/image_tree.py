@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,7 +30,7 @@ class ImageTree:
     """What lies below a folder.
 
     Attributes:
-        images: files with an ending of `READ_SUFFIXES`, also in sub-folders, sorted.
+        images: files with one of the wanted endings, also in sub-folders, sorted.
         left_out: everything else, counted by kind: singular and plural of its name.
     """
 
@@ -52,7 +52,9 @@ def special_kind(path: Path) -> str | None:
     return next((kind for is_kind, kind in _SPECIAL if is_kind(mode)), None)
 
 
-def list_images(folder: Path, *, sub_folders: bool = True, apart: Iterable[Path] = ()) -> ImageTree:
+def list_images(
+    folder: Path, *, sub_folders: bool = True, apart: Iterable[Path] = (), suffixes: Collection[str] = READ_SUFFIXES
+) -> ImageTree:
     """List the pictures in a folder and its sub-folders.
 
     Hidden files, files of systems, special files and files of other kinds are left out and counted. Links are followed, but no
@@ -62,12 +64,13 @@ def list_images(folder: Path, *, sub_folders: bool = True, apart: Iterable[Path]
         folder: where to look.
         sub_folders: whether to look in sub-folders, too; without them they are not even counted.
         apart: further folders that links below this one do not lead to.
+        suffixes: the endings of the files that are wanted.
 
     Raises:
         SourceError: a folder cannot be read.
     """
     tree = ImageTree()
-    for path, kind in _walk(folder, sub_folders, apart):
+    for path, kind in _walk(folder, sub_folders, apart, suffixes):
         if kind is None:
             tree.images.append(path)
         else:
@@ -84,8 +87,10 @@ def in_words(left_out: Counter[tuple[str, str]]) -> str:
     return ", ".join(named + ([counted(rest, "file of another kind", "files of other kinds")] if rest else []))
 
 
-def _walk(top: Path, sub_folders: bool, apart: Iterable[Path]) -> Iterator[tuple[Path, tuple[str, str] | None]]:
-    """Each file below a folder with the kind under which it is left out; None for pictures."""
+def _walk(
+    top: Path, sub_folders: bool, apart: Iterable[Path], suffixes: Collection[str]
+) -> Iterator[tuple[Path, tuple[str, str] | None]]:
+    """Each file below a folder with the kind under which it is left out; None for those that are wanted."""
     waiting, seen = [top], {_identity(path) for path in (top, *top.absolute().parents, *top.resolve().parents, *apart)}
     while waiting:
         folder = waiting.pop()
@@ -99,7 +104,7 @@ def _walk(top: Path, sub_folders: bool, apart: Iterable[Path]) -> Iterator[tuple
             if is_system_file(entry.name):
                 yield path, ("hidden file", "hidden files")
             elif not _is_folder(entry):
-                yield path, _kind(path, entry)
+                yield path, _kind(path, entry, suffixes)
             elif sub_folders:
                 if _identity(path) in seen:
                     yield path, ("link to a folder that is read elsewhere", "links to folders that are read elsewhere")
@@ -124,8 +129,8 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def _kind(path: Path, entry: os.DirEntry[str]) -> tuple[str, str] | None:
-    """Under which kind a file is left out; None for a picture."""
+def _kind(path: Path, entry: os.DirEntry[str], suffixes: Collection[str]) -> tuple[str, str] | None:
+    """Under which kind a file is left out; None for one that is wanted."""
     if special := special_kind(path):
         return special, f"{special}s"
     try:
@@ -135,7 +140,7 @@ def _kind(path: Path, entry: os.DirEntry[str]) -> tuple[str, str] | None:
     if not is_file:
         return "link to nowhere", "links to nowhere"
     suffix = path.suffix.lower()
-    if suffix in READ_SUFFIXES:
+    if suffix in suffixes:
         return None
     if suffix in UNREAD_SUFFIXES:
         cure = "(not read here; export as JPEG)"

@@ -39,6 +39,9 @@ UNREAD_SUFFIXES = (".heic", ".heif", ".hif", ".jxl", *_RAW_SUFFIXES)
 _HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
 """What such a file says that it is, in its bytes 8 to 11; cameras also name it .jpg."""
 
+REDUCTIONS = {2: cv2.IMREAD_REDUCED_COLOR_2, 4: cv2.IMREAD_REDUCED_COLOR_4, 8: cv2.IMREAD_REDUCED_COLOR_8}
+"""By what the sides of a JPEG picture can be divided while it is decoded, and OpenCV's flag for it."""
+
 _IN_MEMORY = Path("bytes")
 """What a file that is only in memory is called in messages."""
 
@@ -83,7 +86,7 @@ def _expanded(path: Path) -> tuple[list[Path], list[Path], SourceError | None]:
             os.scandir(path).close()
         except OSError as error:
             return [path], [], SourceError(f"{path}: cannot be read ({error.strerror or error})")
-    names = _matching(str(path), ["*"], set()) if is_folder else _matching(path.anchor, path.parts[bool(path.anchor) :], set())
+    names = _matching(str(path), ["*"], set()) if is_folder else matching_paths(path)
     files = sorted(file for file in map(Path, names) if os.path.isfile(file))
     pictures = [file for file in files if file.suffix.lower() in READ_SUFFIXES]
     unread = [file for file in files if file.suffix.lower() in UNREAD_SUFFIXES]
@@ -91,6 +94,11 @@ def _expanded(path: Path) -> tuple[list[Path], list[Path], SourceError | None]:
         return pictures, unread, None
     problem = f"is a folder without pictures ({', '.join(READ_SUFFIXES)})" if is_folder else "no picture has such a name"
     return [path], unread, SourceError(f"{path}: {problem}")
+
+
+def matching_paths(pattern: Path) -> Iterator[str]:
+    """The paths that a pattern matches: ``*``, ``?``, ``[...]``, and ``**`` for any folders; hidden ones are left out."""
+    return _matching(pattern.anchor, pattern.parts[bool(pattern.anchor) :], set())
 
 
 def _matching(folder: str, parts: Sequence[str], seen: set[tuple[int, int, int]]) -> Iterator[str]:
@@ -148,10 +156,7 @@ def read_image(path: Path) -> Image:
     Raises:
         SourceError: the file is missing, not a picture, or cut short.
     """
-    data = _read_file(path)
-    if not data.size:
-        raise SourceError(f"{path}: the file is empty")
-    return _decoded(path, data)
+    return decode_image(path, read_image_file(path))
 
 
 def read_image_bytes(content: bytes | bytearray | memoryview) -> Image:
@@ -164,16 +169,26 @@ def read_image_bytes(content: bytes | bytearray | memoryview) -> Image:
         raise _too_large(_IN_MEMORY, size)
     if not size:
         raise SourceError(f"{_IN_MEMORY}: expected the content of a picture's file, got none")
-    return _decoded(_IN_MEMORY, np.frombuffer(bytes(content), np.uint8))
+    return decode_image(_IN_MEMORY, np.frombuffer(bytes(content), np.uint8))
 
 
-def _decoded(path: Path, data: npt.NDArray[np.uint8]) -> Image:
-    """The picture in a file of this content; the path is only named in messages."""
+def decode_image(path: Path, data: npt.NDArray[np.uint8], reduction: int = 1) -> Image:
+    """Decode the content of a picture's file, as `read_image` does.
+
+    Args:
+        path: of the file, for messages.
+        data: its content.
+        reduction: 1, or one of `REDUCTIONS`, by which the sides of a JPEG picture are divided.
+
+    Raises:
+        SourceError: it is no picture, or cut short.
+    """
     _check_size(path, data)
     orientations = _own_orientations(path, data.tobytes())
     as_stored = 0 if orientations is None else cv2.IMREAD_IGNORE_ORIENTATION
     try:
-        image = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH | as_stored)
+        flags = REDUCTIONS[reduction] if reduction > 1 else cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH
+        image = cv2.imdecode(data, flags | as_stored)
         is_jpeg = data[:2].tobytes() == b"\xff\xd8"
         whole = None if is_jpeg else cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
         if image is None and whole is not None and whole.ndim == 2:  # gray of 32 bits and more, which it makes no colors of
@@ -223,8 +238,12 @@ def _own_orientations(path: Path, data: bytes) -> list[Orientation] | None:
     return found or []
 
 
-def _read_file(path: Path) -> npt.NDArray[np.uint8]:
-    """What is in a file, of which the size is seen before: a sparse one of a few blocks can be larger than any memory."""
+def read_image_file(path: Path) -> npt.NDArray[np.uint8]:
+    """Read the content of a picture's file. Its size is seen before: a sparse file of a few blocks can be larger than any memory.
+
+    Raises:
+        SourceError: the file is missing, empty, too large or no file.
+    """
     try:
         found = os.stat(path)
         if stat.S_ISDIR(found.st_mode):
@@ -233,13 +252,16 @@ def _read_file(path: Path) -> npt.NDArray[np.uint8]:
             raise SourceError(f"{path}: is not a file but a pipe, a socket or a device")
         if found.st_size > max_file_bytes():
             raise _too_large(path, found.st_size)
-        return np.fromfile(path, np.uint8, count=found.st_size or -1)
+        data = np.fromfile(path, np.uint8, count=found.st_size or -1)
     except FileNotFoundError:
         raise address_error(str(path)) or SourceError(f"{path}: no such file{did_you_mean_file(path)}") from None
     except OSError as error:
         raise SourceError(f"{path}: cannot be read ({error.strerror or error})") from error
     except ValueError as error:  # the character NUL
         raise SourceError(f"{path}: is no name of a file ({error})") from error
+    if not data.size:
+        raise SourceError(f"{path}: the file is empty")
+    return data
 
 
 def _too_large(path: Path, count: int) -> SourceError:

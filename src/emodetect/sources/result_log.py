@@ -1,18 +1,22 @@
-"""Reading a log that `emodetect video` or `emodetect live` has written."""
+"""Reading the results that emodetect has written: logs of clips, results of photos and of many inputs."""
 
 from __future__ import annotations
 
+import csv
 import json
 import logging
 import math
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from emodetect.errors import SourceError, first_line
+from emodetect.sources.result_rows import MissingFrames, csv_rows, parquet_rows, rows_as_frames
 from emodetect.text.numbers import MOST_NUMBER
 from emodetect.text.printable import counted
 from emodetect.text.suggestions import did_you_mean_file, meant_for_another
@@ -22,7 +26,7 @@ MAX_LOG_BYTES = 2**32
 """Of a log; a live session of two people has half as much in a day, and what is kept of it takes a quarter of its bytes."""
 
 _MAX_LINE_BYTES = 2**22
-"""Of a frame's line; a face takes some 350 bytes."""
+"""Of a frame's line; a face takes some 370 bytes."""
 
 _MOST_PEOPLE = 100_000
 """Of a log, faces with a number of their own: each takes memory for as long as the log is read."""
@@ -30,10 +34,26 @@ _MOST_PEOPLE = 100_000
 _log = logging.getLogger(__name__)
 
 
-def read_log(path: Path, advance: Callable[[int], object] | None = None) -> Iterator[FrameResult]:
-    """The results in a log of JSON lines, in order, one in memory at a time.
+@dataclass(frozen=True)
+class Entry:
+    """A frame of a log, or of a table of many inputs.
 
-    Where the last line is cut off, as a crash leaves it, the logger ``emodetect`` warns, and what comes before is read.
+    Attributes:
+        path: of the input, where the file holds those of several; None in a log.
+        result: what was read; of a photo at 0 s.
+        is_photo: whether it is a photo, whose time means nothing.
+    """
+
+    path: str | None
+    result: FrameResult
+    is_photo: bool = False
+
+
+def read_log(path: Path, advance: Callable[[int], object] | None = None) -> Iterator[FrameResult]:
+    """The results in a log, JSON lines or CSV, in order, one in memory at a time.
+
+    Where the last line is cut off, as a crash leaves it, the logger ``emodetect`` warns, and what comes before is read. It also
+    warns if frames without faces seem to be missing in a CSV, as in those of older versions.
 
     Args:
         path: the file.
@@ -42,44 +62,53 @@ def read_log(path: Path, advance: Callable[[int], object] | None = None) -> Iter
     Raises:
         SourceError: the file cannot be read, is too large, holds no frame, or a line is not what emodetect writes.
     """
-    if path.suffix.lower() == ".csv":
-        raise SourceError(f"{path}: frames without faces are missing in a CSV log; make a log that ends in .jsonl")
-    before = -math.inf
-    people: set[int] = set()
-    number = total = 0
+    for entry in read_entries(path, advance):
+        if entry.path is not None:
+            raise SourceError(f"{path}: not a log of one clip but the readings of many inputs; emodetect summarize reads those")
+        yield entry.result
+
+
+def read_entries(path: Path, advance: Callable[[int], object] | None = None) -> Iterator[Entry]:
+    """Like `read_log`, but also reads the results of photos (JSON lines, CSV) and of many inputs (also Parquet).
+
+    Args:
+        path: the file.
+        advance: as for `read_log`.
+
+    Raises:
+        SourceError: as for `read_log`; or the frames of one input are not together.
+    """
+    frames: Iterator[tuple[int, str | None, Mapping[str, Any]]]
+    lines = _lines(path, advance)
+    suffix = path.suffix.lower()
+    missing = MissingFrames() if suffix == ".csv" else None
     try:
-        with path.open("rb") as file:
-            if os.fstat(file.fileno()).st_size > MAX_LOG_BYTES:
-                raise _too_large(path)
-            while line := file.readline(_MAX_LINE_BYTES + 1):
-                number, total = number + 1, total + len(line)
-                if len(line) > _MAX_LINE_BYTES:
-                    length = f"longer than {_MAX_LINE_BYTES:,} bytes"
-                    raise SourceError(f"{path}, line {number}: not a frame of an emodetect log ({length})")
-                if total > MAX_LOG_BYTES:  # of a pipe
-                    raise _too_large(path)
-                if advance is not None:
-                    advance(len(line))
-                text = line.decode()
-                try:
-                    result = _result(json.loads(text))
-                    if not abs(result.timestamp) <= MOST_NUMBER:
-                        raise ValueError(f"its time is no number of seconds up to {MOST_NUMBER:,.0f}")
-                    if not before < result.timestamp:
-                        raise ValueError("its time is not after that of the line before")
-                except json.JSONDecodeError as error:
-                    if number > 1 and not text.endswith("\n"):
-                        whole = counted(number - 1, "frame")
-                        _log.warning("%s: the last line is cut off; what is whole was read, %s", path, whole)
-                        return
-                    raise SourceError(f"{path}, line {number}: not a frame of an emodetect log (no JSON)") from error
-                except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
-                    raise SourceError(f"{path}, line {number}: not a frame of an emodetect log ({first_line(error)})") from error
-                before = result.timestamp
-                people.update(reading.track_id for reading in result.readings)
-                if len(people) > _MOST_PEOPLE:
-                    raise SourceError(f"{path}, line {number}: more than {_MOST_PEOPLE:,} people, the most that a log may have")
-                yield result
+        frames = {".csv": _csv_frames, ".parquet": _parquet_frames}.get(suffix, _json_frames)(path, lines)
+        number, before = 0, -math.inf
+        current: str | None = None
+        people: set[int] = set()
+        done: set[str | None] = set()
+        for number, name, record in frames:
+            try:
+                result = _result({**record, "time": 0.0} if record["time"] is None else record)
+                if not abs(result.timestamp) <= MOST_NUMBER:
+                    raise ValueError(f"its time is no number of seconds up to {MOST_NUMBER:,.0f}")
+                if name != current or not done:
+                    if name in done:
+                        raise ValueError("the input was on earlier lines as well; sort them by path and frame")
+                    done.add(name)
+                    current, before, people = name, -math.inf, set()
+                if not before < result.timestamp:
+                    raise ValueError("its time is not after that of the line before")
+            except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
+                raise _no_frame(path, number, first_line(error)) from error
+            before = result.timestamp
+            people.update(reading.track_id for reading in result.readings)
+            if len(people) > _MOST_PEOPLE:
+                raise SourceError(f"{path}, line {number}: more than {_MOST_PEOPLE:,} people, the most that a log may have")
+            if missing is not None and name is None:
+                missing.add(record)
+            yield Entry(name, result, record["time"] is None)
     except UnicodeDecodeError:
         raise SourceError(f"{path}: not a log{meant_for_another(path, 'report')}") from None
     except FileNotFoundError:
@@ -90,6 +119,89 @@ def read_log(path: Path, advance: Callable[[int], object] | None = None) -> Iter
         raise SourceError(f"{path}: cannot be read ({error.strerror or error})") from error
     if not number:
         raise SourceError(f"{path}: holds no frame")
+    if missing:
+        _log.warning(
+            "%s: no frame without faces has a row, as in CSV logs of older versions; absences of up to a second count as seen",
+            path,
+        )
+
+
+def _lines(path: Path, advance: Callable[[int], object] | None) -> Iterator[tuple[int, str]]:
+    """The lines of a file with their numbers; too large files are refused before they are read."""
+    number = total = 0
+    with path.open("rb") as file:
+        if os.fstat(file.fileno()).st_size > MAX_LOG_BYTES:
+            raise _too_large(path)
+        while line := file.readline(_MAX_LINE_BYTES + 1):
+            number, total = number + 1, total + len(line)
+            if len(line) > _MAX_LINE_BYTES:
+                raise _no_frame(path, number, f"longer than {_MAX_LINE_BYTES:,} bytes")
+            if total > MAX_LOG_BYTES:  # of a pipe
+                raise _too_large(path)
+            if advance is not None:
+                advance(len(line))
+            yield number, line.decode()
+
+
+def _json_frames(path: Path, lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str | None, Mapping[str, Any]]]:
+    """The frames of JSON lines: of a log, of photos, or rows of many inputs."""
+    rows = _json_records(path, lines)
+    for number, record in rows:
+        if isinstance(record, Mapping) and "faces" not in record and "person" in record:
+            try:
+                yield from rows_as_frames(chain([(number, record)], rows))
+            except (ValueError, KeyError) as error:
+                raise _no_frame(path, *_told(error, number)) from error
+        elif isinstance(record, Mapping) and "path" in record:
+            if "error" not in record:
+                yield number, str(record["path"]), _photo(path, number, record)
+        else:
+            yield number, None, record
+
+
+def _photo(path: Path, number: int, record: Mapping[str, Any]) -> dict[str, Any]:
+    """A photo as a frame."""
+    try:
+        faces = [{"id": place, **face} for place, face in enumerate(record["faces"], start=1)]
+    except (KeyError, TypeError) as error:
+        raise _no_frame(path, number, first_line(error)) from error
+    return {"frame": 0, "time": None, "faces": faces}
+
+
+def _json_records(path: Path, lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, Any]]:
+    for number, text in lines:
+        try:
+            yield number, json.loads(text)
+        except json.JSONDecodeError as error:
+            if number > 1 and not text.endswith("\n"):
+                _log.warning("%s: the last line is cut off; what is whole was read, %s", path, counted(number - 1, "frame"))
+                return
+            raise _no_frame(path, number, "no JSON") from error
+        except (ValueError, RecursionError) as error:
+            raise _no_frame(path, number, first_line(error)) from error
+
+
+def _csv_frames(path: Path, lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str | None, Mapping[str, Any]]]:
+    try:
+        yield from rows_as_frames(csv_rows(path, lines))
+    except (ValueError, csv.Error) as error:
+        raise _no_frame(path, *_told(error, 1)) from error
+
+
+def _parquet_frames(path: Path, lines: object) -> Iterator[tuple[int, str | None, Mapping[str, Any]]]:
+    try:
+        yield from rows_as_frames(parquet_rows(path))
+    except ValueError as error:
+        raise _no_frame(path, *_told(error, 1)) from error
+
+
+def _told(error: Exception, number: int) -> tuple[int, str]:
+    """The line of an error and what it says."""
+    return (error.args[1], str(error.args[0])) if len(error.args) > 1 else (number, first_line(error))
+
+
+def _no_frame(path: Path, number: int, why: str) -> SourceError:
+    return SourceError(f"{path}, line {number}: not a frame of an emodetect log ({why})")
 
 
 def _too_large(path: Path) -> SourceError:
@@ -111,7 +223,10 @@ def _reading(face: Mapping[str, Any]) -> FaceReading:
     scores = None
     if face["scores"] is not None:
         scores = EmotionScores(np.asarray([face["scores"][emotion.value] for emotion in EMOTIONS], np.float32))
-    return FaceReading(box, _whole(face["id"]), scores, bool(face["uncertain"]))
+    angle = face.get("angle")  # logs of older versions have none
+    if angle is not None and not (isinstance(angle, int | float) and not isinstance(angle, bool) and abs(angle) <= 180):
+        raise ValueError(f"expected an angle from -180 to 180 degrees, got {str(angle)[:40]}")
+    return FaceReading(box, _whole(face["id"]), scores, bool(face["uncertain"]), angle=angle)
 
 
 def _whole(value: Any) -> int:

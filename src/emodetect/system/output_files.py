@@ -299,6 +299,28 @@ def open_output(path: Path, *, overwrite: bool) -> int:
     return descriptor
 
 
+def open_to_append(path: Path) -> int:
+    """Open and lock a file to be read and written, or create it; returns the descriptor, at the file's start.
+
+    Args:
+        path: the file; no pipe or device.
+
+    Raises:
+        OutputError: it is a symbolic link or no file, is being written by another run, or cannot be opened.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDWR | _OPEN_FLAGS & ~os.O_WRONLY | _NEW_FLAGS, 0o666)
+        try:
+            _lock_output(path, descriptor)
+            check_still_there(path, descriptor)
+        except BaseException:
+            os.close(descriptor)
+            raise
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
+    return descriptor
+
+
 def _replaced(path: Path, descriptor: int) -> int:
     """Take a name away from the file that is open, and give it to a new one with the same rights, locked as well."""
     old = os.fstat(descriptor)

@@ -1,12 +1,11 @@
-"""Calibration: a temperature, and offsets for labels that are rarely predicted, folded into the network.
+"""Calibration: a temperature, and offsets in favor of rare labels, folded into the network.
 
-Temperature scaling after Guo et al. 2017 (arXiv 1706.04599); offsets of the logits after Menon et al. 2021 (arXiv 2007.07314),
-here fitted rather than taken from the shares of the labels.
+Temperature scaling after Guo et al. 2017 (arXiv 1706.04599); offsets from the shares of the labels after Menon et al. 2021
+(arXiv 2007.07314).
 """
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,17 +17,11 @@ from scipy.optimize import minimize_scalar
 from emodetect.training.architectures.base import Head
 from emodetect.training.data.part import FloatArray, Part
 
-_WEAK = 0.55
-"""Recall below which a label is raised, and up to which it is raised."""
-
 _COST = 0.002
-"""Accuracy that may be lost for it."""
+"""Accuracy that offsets may cost."""
 
-_STEP, _HIGHEST = 0.05, 2.0
-"""Step and limit of the search, in logits."""
-
-_MOST = 2
-"""Labels that are raised at most: all pairs of steps are tried."""
+_STRENGTHS = np.arange(21) / 20
+"""Tried strengths of the offsets: 0 for none, 1 for labels that are then predicted as if all were equally frequent."""
 
 IntArray = npt.NDArray[np.int64]
 Logits = npt.NDArray[np.float64]
@@ -55,7 +48,7 @@ def calibrate(model: keras.Model, heads: Sequence[Head], part: Part, scores: Seq
             continue
         logits = np.log(np.maximum(score[decided].astype(np.float64), 1e-12))
         truth = target[decided].argmax(axis=1)
-        offsets = label_offsets(logits, truth) if head.learns == "label" else np.zeros(len(head.labels))
+        offsets = prior_offsets(logits, truth) if head.learns == "label" else np.zeros(len(head.labels))
         heat = temperature(logits + offsets, truth)
         layer = model.get_layer(head.name)
         kernel, bias = layer.get_weights()
@@ -82,35 +75,30 @@ def temperature(logits: Logits, truth: IntArray) -> float:
     return float(np.exp(minimize_scalar(surprise, bounds=(-2.0, 2.0), method="bounded").x))
 
 
-def label_offsets(logits: Logits, truth: IntArray) -> npt.NDArray[np.float64]:
-    """Offsets of the logits with which labels of low recall are predicted more often.
+def prior_offsets(logits: Logits, truth: IntArray) -> npt.NDArray[np.float64]:
+    """Offsets of the logits with which rare labels are predicted more often.
 
-    The two labels with the lowest recall, if it is below 55%, are raised until it reaches that or accuracy has lost 0.2 points.
-    Among equally good offsets, those with the best accuracy are chosen.
+    They are the logarithms of the labels' shares times a strength. Of the strengths that cost at most 0.2 points of accuracy, the
+    one with the best balanced accuracy is chosen. Only this number is fitted: offsets that are fitted label by label do not carry
+    over to other faces.
 
     Args:
         logits: float64 (n, labels).
         truth: int64 (n,), true positions.
 
     Returns:
-        float64 (labels,), at least 0.
+        float64 (labels,): 0 for the most frequent label, more for rarer ones. 0 for labels without faces.
     """
-    present = np.unique(truth)
+    counts = np.bincount(truth, minlength=logits.shape[1])
+    present = np.flatnonzero(counts)
+    rarity = np.zeros(len(counts))
+    rarity[present] = np.log(counts.max() / counts[present])
 
-    def recalls(offsets: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        right = (logits + offsets).argmax(axis=1) == truth
-        return np.asarray([right.mean(), *(right[truth == label].mean() for label in present)])
+    def figures(strength: float) -> tuple[float, float]:
+        right = (logits + strength * rarity).argmax(axis=1) == truth
+        return float(right.mean()), float(np.mean([right[truth == label].mean() for label in present]))
 
-    best = np.zeros(logits.shape[1])
-    accuracy, *found = recalls(best)
-    weak = sorted((recall, label) for label, recall in zip(present, found, strict=True) if recall < _WEAK)[:_MOST]
-    best_figures = np.minimum(found, _WEAK).sum(), accuracy
-    steps = np.arange(0, _HIGHEST + _STEP / 2, _STEP)
-    for raised in itertools.product(steps, repeat=len(weak)):
-        offsets = np.zeros(logits.shape[1])
-        offsets[[label for _, label in weak]] = raised
-        figures = recalls(offsets)
-        reached = np.minimum(figures[1:], _WEAK).sum(), figures[0]
-        if figures[0] >= accuracy - _COST and reached > best_figures:
-            best, best_figures = offsets, reached
-    return best
+    found = [figures(strength) for strength in _STRENGTHS]
+    lowest = found[0][0] - _COST
+    balanced = [recall if accuracy >= lowest else 0.0 for accuracy, recall in found]
+    return np.asarray(_STRENGTHS[int(np.argmax(balanced))] * rarity, np.float64)

@@ -10,7 +10,7 @@ from pathlib import Path
 from emodetect.errors import DatasetError, UsageError, first_line
 from emodetect.system.output_files import written_whole
 from emodetect.text.suggestions import did_you_mean_file
-from emodetect.training.architectures import ARCHITECTURE_NAMES
+from emodetect.training.architectures import is_architecture_name
 
 FILE = "settings.json"
 """Name of the settings file in a run's folder."""
@@ -20,6 +20,15 @@ FORMAT = "emodetect training run"
 
 PRECISIONS = ("float32", "mixed_bfloat16")
 """Keras dtype policies to train with."""
+
+AUGMENTATION_NAMES = ("none", "tutorial", "strong")
+"""Names of `augment.AUGMENTATIONS`."""
+
+CLASS_WEIGHTS = ("none", "balanced")
+"""How the labels of folders count: each face alike, or each label alike."""
+
+LEARNING_RATES = (0.0, 10.0)
+"""Range of the highest learning rate, without 0."""
 
 RANGES = {"epochs": (1, 10**6), "seed": (0, 2**32 - 1), "batch_size": (1, 10**6)}
 """Range of each whole number; the range of seeds is NumPy's."""
@@ -32,13 +41,16 @@ class Settings:
     Attributes:
         data: folder that holds ``train/<label>/`` and ``test/<label>/``, or ``fer2013.csv``.
         votes: FER+ table, or None.
-        architecture: name in `ARCHITECTURE_NAMES`.
+        architecture: as for `architecture_named`.
         epochs: passes over the training part.
         seed: of the split, the initial weights, the order and the augmentation.
         validation_share: share of ``train`` for validation.
         precision: Keras dtype policy while training: float32, or mixed_bfloat16 (faster on processors with
             AVX-512 BF16); the saved model is always float32.
         batch_size: faces per step; None for the architecture's own.
+        learning_rate: the highest; None for the architecture's own.
+        class_weights: "balanced": labels of folders count as if each label had as many faces; "none": each face counts alike.
+        augmentation: name in `AUGMENTATION_NAMES`; None for the architecture's own.
         output: model file to write at the end, or None.
         negatives: folder with crops without faces, or None.
         teachers: ONNX files whose scores are mixed into the labels.
@@ -54,6 +66,9 @@ class Settings:
     validation_share: float = 0.1
     precision: str = "float32"
     batch_size: int | None = None
+    learning_rate: float | None = None
+    class_weights: str = "none"
+    augmentation: str | None = None
     output: str | None = None
     negatives: str | None = None
     teachers: tuple[str, ...] = ()
@@ -109,8 +124,13 @@ class Settings:
             from emodetect.training.data.label_names import LabelNames  # needs NumPy; the command line is parsed without it
 
             LabelNames.parse(self.folder_labels)
-        if self.architecture not in ARCHITECTURE_NAMES or self.precision not in PRECISIONS:
+        if not is_architecture_name(self.architecture) or self.precision not in PRECISIONS:
             raise ValueError(f"unknown network {self.architecture!r} or precision {self.precision!r}")
+        if self.class_weights not in CLASS_WEIGHTS or self.augmentation not in (None, *AUGMENTATION_NAMES):
+            raise ValueError(f"unknown class weights {self.class_weights!r} or augmentation {self.augmentation!r}")
+        rate = 1.0 if self.learning_rate is None else self.learning_rate
+        if type(rate) not in (int, float) or not LEARNING_RATES[0] < rate <= LEARNING_RATES[1]:
+            raise ValueError(f"learning_rate must lie between {LEARNING_RATES[0]:g} and {LEARNING_RATES[1]:g}")
         batch_size = 1 if self.batch_size is None else self.batch_size
         for name, number in (("epochs", self.epochs), ("seed", self.seed), ("batch_size", batch_size)):
             least, most = RANGES[name]

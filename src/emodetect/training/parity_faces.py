@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 
+from emodetect.benchmark.synthetic_clip import PORTRAIT
 from emodetect.errors import about
 from emodetect.faces.boxes import crop
 from emodetect.faces.haar import HaarDetector
+from emodetect.sources.images import read_image
 from emodetect.text.printable import counted
 from emodetect.training.data.dataset import read_crops
 from emodetect.training.data.label_folders import check_folder, part_folder
@@ -41,14 +42,14 @@ def read_parity_faces(data: Path | None, names: LabelNames = WORDS) -> ParityFac
 
     Args:
         data: ``<label>/*`` or a data set with ``test/<label>/*``, of which up to 256 evenly spaced faces are taken; None for
-            54 crops of the portrait in Matplotlib's sample data (Grace Hopper, in the public domain).
+            54 crops of the portrait of .
         names: meanings of the names of folders.
 
     Raises:
         DatasetError: the data contains no faces.
     """
     if data is None:
-        return ParityFaces(_portrait_crops(), "54 crops of the portrait of Grace Hopper that Matplotlib brings")
+        return ParityFaces(_portrait_crops(), "54 crops of a portrait")
     check_folder(data, "a folder with one folder for each emotion")
     folder = part_folder(data, "test") or data
     faces = read_crops(folder, names=names, allow_missing=True)
@@ -57,11 +58,8 @@ def read_parity_faces(data: Path | None, names: LabelNames = WORDS) -> ParityFac
 
 
 def _portrait_crops() -> list[Image]:
-    from matplotlib.cbook import get_sample_data
-
-    file = get_sample_data("grace_hopper.jpg", asfileobj=False)
-    portrait = np.asarray(cv2.imread(str(file), cv2.IMREAD_COLOR), np.uint8)
-    box = HaarDetector().detect(np.asarray(cv2.cvtColor(portrait, cv2.COLOR_BGR2GRAY), np.uint8))[0].box
+    portrait = read_image(PORTRAIT)
+    box = HaarDetector().detect(portrait)[0].box
     crops = []
     for size in (0.8, 1.0, 1.2):
         side = round(box.width * size)

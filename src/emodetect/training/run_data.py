@@ -109,6 +109,24 @@ def with_negatives(part: Part, images: npt.NDArray[np.uint8], heads: Sequence[He
     return Part(faces, tuple(targets), tuple(weights), votes)
 
 
+def with_balanced_labels(part: Part, heads: Sequence[Head]) -> Part:
+    """The same with weights by which each label of a folder counts alike; the mean weight stays.
+
+    Args:
+        part: with faces.
+        heads: the outputs; those that learn from votes, or what is a face, keep their weights.
+    """
+    weights = []
+    for head, target, weight in zip(heads, part.targets, part.weights, strict=True):
+        if head.learns == "label":
+            label = target.argmax(axis=1)
+            counts = np.bincount(label, weights=weight, minlength=len(head.labels))
+            share = np.divide(weight.sum() / np.count_nonzero(counts), counts, out=np.zeros_like(counts), where=counts > 0)
+            weight = (weight * share[label]).astype(np.float32)
+        weights.append(weight)
+    return replace(part, weights=tuple(weights))
+
+
 def _one_hot(head: Head, label: str) -> FloatArray:
     return np.asarray([[name == label for name in head.labels]], np.float32)
 
@@ -167,6 +185,8 @@ def prepare(settings: Settings, architecture: Architecture) -> RunData:
         votes = read_votes(Path(settings.votes), part.keys) if settings.votes else None
         parts.append(make_part(part, votes, heads, smoothing))
     learned, judged = parts
+    if settings.class_weights == "balanced":
+        learned = with_balanced_labels(learned, heads)
     backgrounds = None
     if settings.negatives:
         backgrounds, held_back = read_negatives(Path(settings.negatives), settings.validation_share, settings.seed)

@@ -20,6 +20,7 @@ from emodetect.training.averaging import AveragedWeights
 from emodetect.training.callbacks import EpochEnd, EpochSeed, ProgressBar
 from emodetect.training.checkpoint import Checkpoint
 from emodetect.training.console import tell
+from emodetect.training.data.augment import AUGMENTATIONS
 from emodetect.training.data.batches import AugmentedBatches
 from emodetect.training.history import TrainingLog
 from emodetect.training.hyperparameters import Settings
@@ -48,8 +49,12 @@ def train(
     """
     console = console or Console(stderr=True)
     architecture = architecture_named(settings.architecture)
-    if settings.batch_size:
-        architecture = dataclasses.replace(architecture, batch_size=settings.batch_size)
+    architecture = dataclasses.replace(
+        architecture,
+        batch_size=settings.batch_size or architecture.batch_size,
+        learning_rate=settings.learning_rate or architecture.learning_rate,
+        augmentation=AUGMENTATIONS[settings.augmentation] if settings.augmentation else architecture.augmentation,
+    )
     data = prepare(settings, architecture)
     for note in data.notes:
         tell(console, one_line(note))
@@ -74,7 +79,7 @@ def _fit(settings: Settings, architecture: Architecture, data: RunData, folder: 
     if settings.start:
         start_from(model, Path(settings.start))
     batches = AugmentedBatches(data.training, architecture.augmentation, architecture.batch_size, settings.seed, data.backgrounds)
-    optimizer = architecture.optimizer(len(batches), settings.epochs)
+    optimizer = architecture.optimizer(architecture.learning_rate, len(batches), settings.epochs)
     model.compile(
         optimizer,
         loss=["categorical_crossentropy"] * len(data.heads),

@@ -29,6 +29,7 @@ from emodetect.cli.shell_completion import complete_backend, complete_model
 from emodetect.cli.types import NAME, PATH
 from emodetect.errors import SourceError, UsageError, about
 from emodetect.faces.detector import DetectorSettings
+from emodetect.system.install_hints import is_installed
 from emodetect.text.printable import counted, one_line
 
 
@@ -49,7 +50,7 @@ from emodetect.text.printable import counted, one_line
                    "for each face of each frame.")  # fmt: skip
 @format_option
 @playlists_option
-@max_pixels_option
+@max_pixels_option()
 @common_options
 def bench(
     source: Path | None, backends: Sequence[str], models: Sequence[str], model_settings: BackendSettings, detector: str,
@@ -110,7 +111,8 @@ def _describe(source: Path | None, detector: str, frames: int, rounds: int, meas
     detail(f"clip: {source or 'a made one, 640x360, one face'}; {counted(frames, 'frame')} at most, {counted(rounds, 'round')}")
     for one in measured:
         detail(f"backend {one.name}: {one.title}")
-    packages = ", ".join(f"{name} {version(name)}" for name in ("opencv-python", "onnxruntime", "tensorflow"))
+    names = filter(is_installed, ("opencv-python", "onnxruntime", "tensorflow"))
+    packages = ", ".join(f"{name} {version(name)}" for name in names)
     detail(f"{counted(os.cpu_count() or 1, 'core')}, Python {platform.python_version()}, {packages}")
 
 

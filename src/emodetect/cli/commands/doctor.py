@@ -17,10 +17,11 @@ from emodetect.text.printable import counted
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--headless", is_flag=True, help="Leave out windows, display and cameras, for servers and health checks.")
 @format_option
 @common_options
 @click.pass_context
-def doctor(ctx: click.Context, output_format: str) -> int:
+def doctor(ctx: click.Context, headless: bool, output_format: str) -> int:
     """Find out what is wrong here, and what helps.
 
     Looks at Python, packages, OpenCV, the display, cameras, the files of emodetect and DeepFace's, and measures what a face
@@ -33,7 +34,7 @@ def doctor(ctx: click.Context, output_format: str) -> int:
         settings = Check("configuration", Status.FAULT, str(problem), "mend the file, or move it away")
     else:
         settings = Check("configuration", Status.OK, f"{path}{'' if os.path.lexists(path) else ' (does not exist)'}")
-    checks = [settings, *(replace(check, cure=with_options(check.cure, ctx)) for check in examine())]
+    checks = [settings, *(replace(check, cure=with_options(check.cure, ctx)) for check in examine(headless=headless))]
     if is_debugging():
         for check in checks:
             say_lines(check.traceback)

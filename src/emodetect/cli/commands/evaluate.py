@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 @click.option("--plot-calibration", type=OUTPUT, metavar="FILE",
               help="Draw how often answers are right against how sure they are, by labels and by votes.")  # fmt: skip
 @overwrite_option
-@max_pixels_option
+@max_pixels_option()
 @common_options
 def evaluate(
     data: Path, backend: str, models: Sequence[str], model_settings: BackendSettings,

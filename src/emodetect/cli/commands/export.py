@@ -31,7 +31,7 @@ if TYPE_CHECKING:
               help="Compute in 8 bits, on ranges measured on --data: a quarter of the size, up to twice as fast.")  # fmt: skip
 @folder_labels_option
 @overwrite_option
-@max_pixels_option
+@max_pixels_option()
 @common_options
 def export(
     source: Path, target: Path, data: Path | None, conventions: ModelConventions, int8: bool, folder_labels: LabelNames | None,

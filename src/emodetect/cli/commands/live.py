@@ -34,6 +34,7 @@ from emodetect.text.printable import counted
 if TYPE_CHECKING:
     from emodetect.backends.base import EmotionBackend
     from emodetect.drawing.style import Style
+    from emodetect.faces.detectors import choices
     from emodetect.live.session import LiveStatistics
     from emodetect.live.window import Window
     from emodetect.publish.registry import PublishSettings
@@ -70,7 +71,7 @@ _STRETCHED = "where a stream changes the size of its pictures, faces may be stre
 @style_options
 @pipeline_options(LIVE)
 @playlists_option
-@max_pixels_option
+@max_pixels_option()
 @common_options
 def live(
     source: str, mirror: bool | None, fullscreen: bool, no_window: bool, log: Path | None, record: Path | None, snapshots: Path,
@@ -122,11 +123,12 @@ def live(
             outputs=LiveOutputs(records, publisher, recorder, snapshots, anonymize),
             window=window,
             style=style,
+            detectors=choices(settings.detector),
             uncertain_below=settings.uncertain_below,
             duration=duration,
         )
         statistics = session.run()
-    note(_summary(statistics, [path for path in (log if log != STANDARD_OUTPUT else None, *recorder.files) if path], snapshots))
+    _tell(statistics, [path for path in (log if log != STANDARD_OUTPUT else None, *recorder.files) if path], snapshots)
     if statistics.faces and not statistics.classified:
         note("emodetect: no face was read: it ended before the backend was loaded")
     if parsed.kind == "file" and statistics.captured == 1 and duration is None:
@@ -147,14 +149,17 @@ def _opened(capture: LiveCapture, window: Window | None, style: Style | None, so
     return True
 
 
-def _summary(statistics: LiveStatistics, files: Sequence[Path], snapshots: Path) -> str:
-    """What a session did, for people."""
+def _tell(statistics: LiveStatistics, files: Sequence[Path], snapshots: Path) -> None:
+    """Say what a session did, and where details are wanted, why faces were uncertain although their scores are high."""
     parts = [f"{counted(statistics.captured, 'frame')} in {statistics.seconds:.1f} s"]
     if files:
         parts.append(f"saved {', '.join(map(str, files))}")
     if statistics.pictures:
         parts.append(f"{counted(statistics.pictures, 'picture')} in {snapshots.resolve()}")
-    return "; ".join(parts)
+    note("; ".join(parts))
+    if statistics.turned_away:
+        faces = counted(statistics.faces, "face")
+        detail(f"turned too far to the side to be read: {statistics.turned_away} of {faces}, summed over frames")
 
 
 def _backends(settings: BackendSettings) -> Sequence[Callable[[], EmotionBackend]]:

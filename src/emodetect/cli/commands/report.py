@@ -21,12 +21,14 @@ from emodetect.text.printable import counted, one_line
               help="The clip that the log was made of, to show it in the report.")  # fmt: skip
 @click.option("-o", "--output", type=OUTPUT, metavar="FILE",
               help="The report, .html.  [default: the log's name, ending in .html]")  # fmt: skip
+@click.option("--people", type=click.IntRange(1, 1000), metavar="N",
+              help="How many people the clip shows: numbers of one who was away are joined.")  # fmt: skip
 @overwrite_option
 @playlists_option
-@max_pixels_option
+@max_pixels_option()
 @common_options
-def report(log: Path, clip: Path | None, output: Path | None, overwrite: bool) -> None:
-    """Make a page of a log that `video` or `live` has written (.jsonl; a .csv lacks the frames without faces).
+def report(log: Path, clip: Path | None, output: Path | None, people: int | None, overwrite: bool) -> None:
+    """Make a page of a log that `video` or `live` has written (.jsonl or .csv).
 
     One file that opens offline in any browser: each person's timeline, the shares of each emotion and the moments of change, and
     how far to trust them. With --clip also the clip, or stills of a long one, and each person's face; without it there are
@@ -55,7 +57,7 @@ def report(log: Path, clip: Path | None, output: Path | None, overwrite: bool) -
             clip_end = frames.seconds
             file = click.get_current_context().with_resource(MediaFile(frames.file))
             detail(f"{clip}: {frames.size[0]}x{frames.size[1]} pixels, {counted(frames.frame_count, 'frame')}")
-    timeline = Timeline(clip_end)
+    timeline = Timeline(clip_end, people)
     with progress_bar(of_bytes=True) as progress:
         task = progress.add_task(one_line(log.name), total=log.stat().st_size if log.is_file() else None)
         for result in read_log(log, lambda size: progress.advance(task, size)):
@@ -67,6 +69,9 @@ def report(log: Path, clip: Path | None, output: Path | None, overwrite: bool) -
     with create_backend("cnn") as embedded:
         accuracy = ["A log does not say which network wrote it. If it was the embedded one:", *accuracy_in_words(embedded)]
     settings = {"Log": log.name, "Frames": f"{len(timeline.times):,}"}
+    if assumed := str(timeline.joined()):
+        settings["People"] = assumed
+        note(f"emodetect: {log}: {assumed}")
     facts = Report(clip.name if clip else log.name, timeline, file, settings, accuracy)
     why_stills = write_report(facts, path, overwrite=overwrite)
     note(f"emodetect: {path}: written")

@@ -16,12 +16,12 @@ from emodetect.cli.factories import describe_settings
 from emodetect.cli.messages import detail, is_quiet, note
 from emodetect.cli.options import COMMON_OPTIONS, common_options, folder_labels_option, max_pixels_option, overwrite_option
 from emodetect.cli.output_paths import PICTURE_SUFFIXES, check_outputs
-from emodetect.cli.types import OUTPUT, PATH, NumberRange
+from emodetect.cli.types import NAME, OUTPUT, PATH, NumberRange
 from emodetect.errors import DatasetError, OutputError, UsageError
 from emodetect.text.printable import counted
 from emodetect.text.suggestions import did_you_mean_file
-from emodetect.training.architectures import ARCHITECTURE_NAMES
-from emodetect.training.hyperparameters import PRECISIONS, RANGES
+from emodetect.training.architectures import ARCHITECTURE_NAMES, allow_own_code
+from emodetect.training.hyperparameters import AUGMENTATION_NAMES, CLASS_WEIGHTS, LEARNING_RATES, PRECISIONS, RANGES
 
 if TYPE_CHECKING:
     from emodetect.training.data.label_names import LabelNames
@@ -30,9 +30,14 @@ if TYPE_CHECKING:
     from emodetect.training.run_folder import RunFolder
     from emodetect.training.trained_model import TrainedModel
 
+
+def _complete_architecture(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    return [name for name in ARCHITECTURE_NAMES if name.startswith(incomplete)]
+
+
 MODEL_SUFFIXES = (".h5", ".keras")
 
-_GO_WITH_RESUME = {"--epochs", "--output", "--show-attention", "--overwrite", *(f"--{name}" for name in COMMON_OPTIONS)}
+_GO_WITH_RESUME = {"--arch", "--epochs", "--output", "--show-attention", "--overwrite", *(f"--{name}" for name in COMMON_OPTIONS)}
 """What may be given beside ``--resume``; the rest is the run's own."""
 
 
@@ -48,10 +53,18 @@ _GO_WITH_RESUME = {"--epochs", "--output", "--show-attention", "--overwrite", *(
               help="An exported .onnx network whose answers are mixed into the labels; may be given several times.")  # fmt: skip
 @click.option("--start", type=PATH, metavar="FILE",
               help="Start from the weights of an earlier run (its best.weights.h5).")  # fmt: skip
-@click.option("--arch", "architecture", type=click.Choice(ARCHITECTURE_NAMES), help="The network.  [default: compact]")
+@click.option("--arch", "architecture", type=NAME, metavar="NAME|MODULE:FUNCTION", shell_complete=_complete_architecture,
+              help=f"The network: {', '.join(ARCHITECTURE_NAMES)}, a plug-in's, or your own function that makes a Keras model.  "
+                   "[default: compact]")  # fmt: skip
 @click.option("--epochs", type=click.IntRange(*RANGES["epochs"]),
               help="Passes over the training faces.  [default: the network's own]")  # fmt: skip
 @click.option("--batch-size", type=click.IntRange(*RANGES["batch_size"]), help="Faces a step.  [default: the network's own]")
+@click.option("--learning-rate", type=NumberRange(*LEARNING_RATES, min_open=True), metavar="RATE",
+              help="The highest one.  [default: the network's own]")  # fmt: skip
+@click.option("--class-weights", type=click.Choice(CLASS_WEIGHTS),
+              help="balanced: rare labels count as much as common ones.  [default: none]")  # fmt: skip
+@click.option("--augment", "augmentation", type=click.Choice(AUGMENTATION_NAMES),
+              help="Random changes of the training faces.  [default: the network's own]")  # fmt: skip
 @click.option("--seed", type=click.IntRange(*RANGES["seed"]),
               help="Of the split, the first weights and the augmentation.  [default: 0]")  # fmt: skip
 @click.option("--validation-share", type=NumberRange(0, 0.5, min_open=True), metavar="SHARE",
@@ -67,12 +80,13 @@ _GO_WITH_RESUME = {"--epochs", "--output", "--show-attention", "--overwrite", *(
 @click.option("--show-attention", type=OUTPUT, metavar="FILE",
               help="Draw faces beside what deep-emotion's spatial transformer makes of them.")  # fmt: skip
 @overwrite_option
-@max_pixels_option
+@max_pixels_option()
 @common_options
 def train(
     data: Path | None, folder_labels: LabelNames | None, votes: Path | None, negatives: Path | None, teachers: tuple[Path, ...],
     start: Path | None,
-    architecture: str | None, epochs: int | None, batch_size: int | None, seed: int | None,
+    architecture: str | None, epochs: int | None, batch_size: int | None, learning_rate: float | None,
+    class_weights: str | None, augmentation: str | None, seed: int | None,
     validation_share: float | None, precision: str | None, output: Path | None, run_dir: Path | None, resume: Path | None,
     show_attention: Path | None, overwrite: bool,
 ) -> None:  # fmt: skip
@@ -84,12 +98,10 @@ def train(
     from emodetect.training.hyperparameters import Settings
     from emodetect.training.run_folder import RunFolder
 
+    if architecture and ":" in architecture:
+        allow_own_code(architecture)
     if resume:
-        kept = {option.opts[0] for option in _options_on_the_command_line()} - {"--resume", *_GO_WITH_RESUME}
-        if kept:
-            raise UsageError(f"{min(kept)} does not go with --resume: the run keeps its settings")
-        settings = Settings.load(resume)
-        settings = replace(settings, epochs=epochs or settings.epochs, output=_absolute(output) or settings.output)
+        settings = _resumed(resume, architecture, epochs, output)
         folder = resume
     else:
         if data is None:
@@ -106,13 +118,16 @@ def train(
             validation_share=validation_share or 0.1,
             precision=precision or "float32",
             batch_size=batch_size,
+            learning_rate=learning_rate,
+            class_weights=class_weights or "none",
+            augmentation=augmentation,
             output=_absolute(output),
             negatives=_absolute(negatives),
             teachers=tuple(str(path.absolute()) for path in teachers),
             start=_absolute(start),
             folder_labels=folder_labels.name if folder_labels else None,
         )
-        folder = run_dir or Path("runs") / f"{settings.architecture}-{datetime.now():%Y%m%d-%H%M%S}"
+        folder = run_dir or Path("runs") / f"{settings.architecture.replace(':', '-')}-{datetime.now():%Y%m%d-%H%M%S}"
     model = None if settings.output is None else Path(settings.output)  # also the one that the resumed run was given
     if resume and not overwrite and model is not None and model.exists():
         raise OutputError(
@@ -124,6 +139,25 @@ def train(
     _check_files(settings, RunFolder(folder), outputs, overwrite=overwrite, resume=resume is not None)
     import_keras()
     _run(settings, folder, resume=resume is not None, overwrite=overwrite, show_attention=show_attention)
+
+
+def _resumed(folder: Path, architecture: str | None, epochs: int | None, output: Path | None) -> Settings:
+    """The settings of the run to go on with.
+
+    Raises:
+        UsageError: something is given that the run keeps.
+        DatasetError: the folder contains no run.
+    """
+    from emodetect.training.hyperparameters import Settings
+
+    given = {option.opts[0] for option in _options_on_the_command_line()}
+    kept = given - {"--resume", *_GO_WITH_RESUME}
+    if kept:
+        raise UsageError(f"{min(kept)} does not go with --resume: the run keeps its settings")
+    settings = Settings.load(folder)
+    if "--arch" in given and architecture != settings.architecture:
+        raise UsageError(f"--arch does not go with --resume: the run keeps its network, {settings.architecture}")
+    return replace(settings, epochs=epochs or settings.epochs, output=_absolute(output) or settings.output)
 
 
 def _check_files(

@@ -59,7 +59,7 @@ if TYPE_CHECKING:
 @style_options
 @pipeline_options(CLIPS)
 @playlists_option
-@max_pixels_option
+@max_pixels_option()
 @common_options
 def video(
     clip: Path, output: Path | None, log: Path | None, report: Path | None, plot: Path | None,
@@ -120,7 +120,7 @@ def video(
         from emodetect.report.plot import plot_timeline
 
         plot_timeline(timeline, clip.name, plot, style=plot_style, overwrite=overwrite)
-    note(summary.text())
+    summary.tell()
 
 
 def _describe(clip: Path, source: VideoFile) -> None:
@@ -246,20 +246,28 @@ class _Summary:
 
     def __init__(self) -> None:
         self._frames = 0
-        self._faces: set[int] = set()
+        self._faces: Counter[int] = Counter()
+        self._turned_away: Counter[int] = Counter()
         self._emotions: Counter[str] = Counter()
         self._uncertain = 0
 
     def add(self, found: Any) -> None:
         self._frames += 1
         for reading in found:
-            self._faces.add(reading.track_id)
+            self._faces[reading.track_id] += 1
+            self._turned_away[reading.track_id] += reading.turned_away
             if reading.scores is not None:
                 self._emotions[reading.scores.dominant.value] += 1
                 self._uncertain += reading.uncertain
 
-    def text(self) -> str:
+    def tell(self) -> None:
+        """Print it, and where details are wanted, why faces were uncertain although their scores are high."""
         total = sum(self._emotions.values())
         shares = ", ".join(f"{name} {count / total:.0%}" for name, count in self._emotions.most_common())
         doubt = f"; {self._uncertain / total:.0%} uncertain" if self._uncertain else ""
-        return f"{counted(self._frames, 'frame')}, {counted(len(self._faces), 'face')}" + (f": {shares}{doubt}" if total else "")
+        faces = counted(len(self._faces), "face")
+        note(f"{counted(self._frames, 'frame')}, {faces}" + (f": {shares}{doubt}" if total else ""))
+        for number, count in sorted(self._turned_away.items()):
+            if count:
+                frames = counted(self._faces[number], "frame")
+                detail(f"face {number}: turned too far to the side to be read in {count} of {frames}")

@@ -36,7 +36,8 @@ class Architecture:
         build: builds the Keras model: input float32 (n, 48, 48, 1) in 0..1, one output per head in this order.
         heads: the outputs. Without votes, those that learn from votes are left out; without negatives, the face output.
         augmentation: of the training faces.
-        optimizer: creates it from the numbers of steps per epoch and of epochs.
+        learning_rate: the highest.
+        optimizer: creates it from the highest learning rate and the numbers of steps per epoch and of epochs.
         batch_size: faces per step.
         epochs: default number of passes over the training part.
         label_smoothing: share of a folder label that is spread over all labels.
@@ -47,7 +48,8 @@ class Architecture:
     build: Callable[[tuple[Head, ...]], keras.Model]
     heads: tuple[Head, ...]
     augmentation: Augmentation
-    optimizer: Callable[[int, int], keras.optimizers.Optimizer]
+    learning_rate: float
+    optimizer: Callable[[float, int, int], keras.optimizers.Optimizer]
     batch_size: int
     epochs: int
     label_smoothing: float = 0.0

@@ -12,7 +12,7 @@ from keras import layers
 
 from emodetect.backends.labels import TUTORIAL_LABELS
 from emodetect.training.architectures.base import Architecture, Head
-from emodetect.training.data.augment import Augmentation
+from emodetect.training.data.augment import TUTORIAL
 from emodetect.training.data.labeled import FACE_SIZE
 
 
@@ -44,8 +44,9 @@ BASELINE = Architecture(
     name="baseline",
     build=_build,
     heads=(Head("fer2013", TUTORIAL_LABELS),),
-    augmentation=Augmentation(rotation=30, shear=0.3, zoom=(0.7, 1.3), flip=True),
-    optimizer=lambda steps_per_epoch, epochs: keras.optimizers.Adam(),
+    augmentation=TUTORIAL,
+    learning_rate=1e-3,
+    optimizer=lambda rate, steps_per_epoch, epochs: keras.optimizers.Adam(rate),
     batch_size=32,
     epochs=50,
     averaging=0.999,

@@ -69,10 +69,10 @@ def warped_faces(model: keras.Model, images: npt.NDArray[np.uint8]) -> npt.NDArr
     return predict(attention, images)[0][..., 0]
 
 
-def _optimizer(steps_per_epoch: int, epochs: int) -> keras.optimizers.Optimizer:
+def _optimizer(rate: float, steps_per_epoch: int, epochs: int) -> keras.optimizers.Optimizer:
     # Independent of the number of epochs, so that a finished run can be extended.
-    rate = keras.optimizers.schedules.ExponentialDecay(1e-3, decay_steps=steps_per_epoch, decay_rate=0.96)
-    return keras.optimizers.Adam(rate)
+    schedule = keras.optimizers.schedules.ExponentialDecay(rate, decay_steps=steps_per_epoch, decay_rate=0.96)
+    return keras.optimizers.Adam(schedule)
 
 
 DEEP_EMOTION = Architecture(
@@ -80,6 +80,7 @@ DEEP_EMOTION = Architecture(
     build=_build,
     heads=(Head("fer2013", tuple(emotion.value for emotion in EMOTIONS)),),
     augmentation=Augmentation(rotation=10, zoom=(0.9, 1.1), shift=0.05, flip=True),
+    learning_rate=1e-3,
     optimizer=_optimizer,
     batch_size=32,
     epochs=100,

@@ -113,3 +113,15 @@ def _erase(image: npt.NDArray[np.uint8], generator: np.random.Generator) -> npt.
     image = image.copy()
     image[top : top + rows, left : left + columns] = generator.integers(0, 256, (rows, columns))
     return image
+
+
+TUTORIAL = Augmentation(rotation=30, shear=0.3, zoom=(0.7, 1.3), flip=True)
+"""What the common FER-2013 tutorial does."""
+
+STRONG = Augmentation(
+    rotation=15, zoom=(0.8, 1.2), shift=0.1, flip=True, brightness=0.15, contrast=0.3, low_resolution=0.1, blur=0.1, erase=0.1
+)
+"""What the embedded network was trained with."""
+
+AUGMENTATIONS = {"none": Augmentation(), "tutorial": TUTORIAL, "strong": STRONG}
+"""By their names on the command line; the names are `hyperparameters.AUGMENTATION_NAMES`."""

@@ -1,0 +1,247 @@
+"""Workers on a Ray cluster, or on a local one that is started for the run. Ray is imported here alone, when it is chosen.
+
+Names of inputs travel, not their content: every node must find the same files under the same names. Readings come back, and this
+process writes them. So no node needs to write to the results.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import tempfile
+import time
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from typing_extensions import override
+
+from emodetect.batch.engine import Answer, Death, Engine, Event, Task
+from emodetect.batch.parts import clip_part
+from emodetect.batch.reader import Reader, Reading
+from emodetect.batch.settings import BatchSettings
+from emodetect.errors import BackendUnavailableError, EmodetectError, first_line
+from emodetect.system.environment import prepare_own_process
+from emodetect.system.install_hints import pip
+from emodetect.system.native_output import silence_libraries
+from emodetect.system.output_files import written_whole
+
+
+class ReaderActor:
+    """A reader on a node, with a loaded pipeline.
+
+    Args:
+        settings: how inputs are read.
+        folder: the folder that names of inputs are relative to; the node's current one if it is not there.
+    """
+
+    def __init__(self, settings: BatchSettings, folder: str) -> None:
+        prepare_own_process()
+        silence_libraries()
+        if os.path.isdir(folder):
+            os.chdir(folder)
+        self._parts = Path(tempfile.mkdtemp(prefix="emodetect-batch-"))
+        self._reader = Reader(settings, self._parts)
+
+    def node(self) -> str:
+        """The node that this is on."""
+        import ray
+
+        return str(ray.get_runtime_context().get_node_id())
+
+    def work(self, task: Task) -> tuple[Reading, bytes]:
+        """Do a task.
+
+        Returns:
+            What became of the input, and the readings of a clip, packed by zlib.
+        """
+        if task.do == "hash":
+            return self._reader.hash(task.path), b""
+        reading = self._reader.read(task.path, task.kind, lambda frames: None)
+        packed = b""
+        if task.kind == "clip" and reading.error is None:
+            part = self._parts / clip_part(bytes.fromhex(reading.hash))
+            packed = zlib.compress(part.read_bytes(), 1)
+            part.unlink()
+        return reading, packed
+
+    def __ray_shutdown__(self) -> None:
+        """Remove temporary files."""
+        shutil.rmtree(self._parts, ignore_errors=True)
+
+
+@dataclass
+class _Worker:
+    """An actor and what it has to do.
+
+    Attributes:
+        actor: its handle.
+        ready: the answer for which node it is on, once its pipeline is loaded.
+        node: that node; None while it is loading.
+        tasks: what it has still to do, in order.
+        answers: the answer of each task.
+        since: when it began the first of them, by the monotonic clock.
+    """
+
+    actor: Any
+    ready: Any
+    node: str | None = None
+    tasks: list[Task] = field(default_factory=list)
+    answers: list[Any] = field(default_factory=list)
+    since: float = 0.0
+
+
+class RayCluster(Engine):
+    """Actors on a Ray cluster, each with a loaded pipeline. One that is lost is replaced as soon as there is room for it.
+
+    Args:
+        settings: how inputs are read.
+        parts: the folder for the logs of clips.
+        folder: the folder that names of inputs are relative to.
+        jobs: how many actors; None for one per core of the cluster.
+        most: no more actors than this are of use.
+        timeout: seconds that an input may take; None for any time.
+        address: of the cluster, or "auto" for the one of this machine; None starts a local one.
+
+    Raises:
+        BackendUnavailableError: Ray is not installed.
+        EmodetectError: the cluster cannot be reached.
+    """
+
+    def __init__(
+        self, settings: BatchSettings, parts: Path, folder: Path, jobs: int | None, *, most: int, timeout: float | None,
+        address: str | None,
+    ) -> None:  # fmt: skip
+        self._ray = _import_ray()
+        self._parts, self._timeout = parts, timeout
+        self._began_it = not self._ray.is_initialized()
+        if self._began_it:
+            self._connect(address, jobs)
+        cores = int(self._ray.cluster_resources().get("CPU", 1))
+        remote = self._ray.remote(num_cpus=1, max_restarts=0, max_task_retries=0)(ReaderActor)
+        packed, base = self._ray.put(settings), str(folder)
+        self._new: Callable[[], Any] = partial(remote.remote, packed, base)
+        self._workers: dict[int, _Worker] = {}
+        for number in range(min(jobs or cores, most)):
+            self._start(number)
+
+    def _connect(self, address: str | None, jobs: int | None) -> None:
+        options: dict[str, Any] = {} if address else {"num_cpus": jobs, "include_dashboard": False}
+        handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            self._ray.init(address=address or "local", log_to_driver=False, logging_level="ERROR", **options)
+        except Exception as error:  # Ray raises many kinds
+            where = address or "of this machine"
+            raise EmodetectError(f"the Ray cluster {where} cannot be reached ({first_line(error)})") from error
+        finally:
+            for number, handler in handlers.items():  # Ray takes them for itself
+                signal.signal(number, handler)
+
+    def _start(self, number: int) -> None:
+        actor = self._new()
+        self._workers[number] = _Worker(actor, actor.node.remote())
+
+    @override
+    def workers(self) -> Sequence[int]:
+        return [number for number, worker in self._workers.items() if worker.node is not None]
+
+    @override
+    def load(self, worker: int) -> Sequence[Task]:
+        return self._workers[worker].tasks
+
+    @override
+    def send(self, worker: int, task: Task) -> None:
+        one = self._workers[worker]
+        if not one.tasks:
+            one.since = time.monotonic()
+        one.tasks.append(task)
+        one.answers.append(one.actor.work.remote(task))
+
+    @override
+    def wait(self, seconds: float) -> list[Event]:
+        waited = {}
+        for number, worker in self._workers.items():
+            if worker.node is None:
+                waited[worker.ready] = number
+            elif worker.answers:
+                waited[worker.answers[0]] = number
+        done, _ = self._ray.wait([*waited], num_returns=1, timeout=seconds) if waited else ((), ())
+        if done:  # whatever else is there by now
+            done, _ = self._ray.wait([*waited], num_returns=len(waited), timeout=0)
+        events: list[Event] = []
+        for answer in done:
+            events += self._take(waited[answer], answer)
+        return events + self._look_after()
+
+    def _take(self, number: int, answer: Any) -> list[Event]:
+        worker = self._workers[number]
+        errors = self._ray.exceptions
+        try:
+            value = self._ray.get(answer)
+        except errors.RayActorError as error:
+            if worker.node is None and getattr(error, "actor_init_failed", False):
+                raise EmodetectError(f"no worker can be started: {_last_line(error)}") from error
+            lost = worker.node is None or not self._is_alive(worker.node)
+            self._start(number)
+            cause = "its worker ended" if not lost else "its node was lost"
+            return [Death(number, worker.tasks, cause, is_blameless=lost)]
+        except errors.RayTaskError as error:
+            raise EmodetectError(f"a worker on the cluster failed: {_last_line(error)}") from error
+        if worker.node is None:
+            worker.node = value
+            return []
+        reading, packed = value
+        task = worker.tasks.pop(0)
+        worker.answers.pop(0)
+        worker.since = time.monotonic()
+        if packed:
+            self._write(reading, packed)
+        return [Answer(number, task, reading)]
+
+    def _write(self, reading: Reading, packed: bytes) -> None:
+        with written_whole(self._parts / clip_part(bytes.fromhex(reading.hash))) as partial:
+            partial.write_bytes(zlib.decompress(packed))
+
+    def _is_alive(self, node: str) -> bool:
+        return any(one["NodeID"] == node and one["Alive"] for one in self._ray.nodes())
+
+    def _look_after(self) -> list[Event]:
+        """End actors that take too long."""
+        events: list[Event] = []
+        for number, worker in list(self._workers.items()):
+            if self._timeout is not None and worker.tasks and time.monotonic() - worker.since > self._timeout:
+                self._ray.kill(worker.actor)
+                self._start(number)
+                events.append(Death(number, worker.tasks, f"it takes longer than {self._timeout:g} s", is_final=True))
+        return events
+
+    @override
+    def close(self) -> None:
+        workers, self._workers = [*self._workers.values()], {}
+        for worker in workers:
+            with contextlib.suppress(Exception):  # whatever has become of the cluster
+                self._ray.kill(worker.actor)
+        if self._began_it and self._ray.is_initialized():
+            self._ray.shutdown()
+
+
+def _import_ray() -> Any:
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it sends them to its maker
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # what it warns of otherwise
+    try:
+        import ray
+    except ImportError as error:
+        cure = pip('install "ray[data]"')
+        raise BackendUnavailableError(f"the engine needs Ray: {cure}", parameter="engine") from error
+    return ray
+
+
+def _last_line(error: Exception) -> str:
+    """What Ray says at the end of a traceback of many lines."""
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return lines[-1].strip()[:200] if lines else type(error).__name__

@@ -1,0 +1,125 @@
+"""What folders, patterns and names stand for."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from emodetect.batch.inputs import Input, Kind, Listing, reason
+from emodetect.batch.remote import find_files, is_remote
+from emodetect.errors import SourceError
+from emodetect.sources.image_tree import list_images
+from emodetect.sources.images import READ_SUFFIXES, UNREAD_SUFFIXES, matching_paths
+from emodetect.text.printable import public_name
+
+CLIP_SUFFIXES = (
+    ".3gp", ".asf", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".mxf", ".ogv", ".ts",
+    ".vob", ".webm", ".wmv",
+)  # fmt: skip
+"""Endings that make a file of a folder a clip."""
+
+_SUFFIXES = (*READ_SUFFIXES, *CLIP_SUFFIXES)
+
+
+def find_inputs(named: Iterable[str]) -> Listing:
+    """List what names stand for.
+
+    A folder stands for all photos and clips below it, a pattern for those that it matches; hidden files and links that lead back
+    are left out. A name that leads to a file is never a pattern. A missing file is an input with a problem.
+
+    Args:
+        named: files, folders and patterns.
+    """
+    listing = Listing()
+    found: dict[str, Input] = {}
+    for name in named:
+        for one in _expanded(name, listing):
+            found.setdefault(one.path, one)
+    listing.inputs = [found[path] for path in sorted(found)]
+    return listing
+
+
+def _expanded(name: str, listing: Listing) -> Iterator[Input]:
+    if is_remote(name):
+        yield from _remote(name, listing)
+        return
+    path = Path(name)
+    try:
+        if os.path.isdir(path):
+            tree = list_images(path, suffixes=_SUFFIXES)
+            listing.left_out.update(tree.left_out)
+            files: Iterable[Path] = tree.images
+        elif not os.path.lexists(path) and glob.has_magic(name):
+            matched = [Path(file) for file in matching_paths(path) if os.path.isfile(file)]
+            files = [file for file in matched if file.suffix.lower() in _SUFFIXES]
+            others = (file.suffix.lower() for file in matched if file.suffix.lower() not in _SUFFIXES)
+            listing.left_out.update((f"{suffix} file", f"{suffix} files") for suffix in others)
+        else:
+            yield _input(path, listing)
+            return
+    except SourceError as error:
+        yield Input(str(path), "photo", problem=reason(error, str(path)))
+        return
+    is_empty = True
+    for file in files:
+        is_empty = False
+        yield _input(file, listing)
+    if is_empty:
+        what = "is a folder without photos and clips" if os.path.isdir(path) else "no photo or clip has such a name"
+        yield Input(str(path), "photo", problem=what)
+
+
+def _remote(name: str, listing: Listing) -> Iterator[Input]:
+    """The inputs that an address stands for."""
+    try:
+        files, is_file = find_files(name)
+    except SourceError as error:
+        yield Input(public_name(name), "photo", problem=reason(error, name))
+        return
+    is_empty = True
+    for address, size in files:
+        suffix = Path(address).suffix.lower()
+        if is_file or suffix in _SUFFIXES:
+            is_empty = False
+            yield Input(address, "clip" if suffix in CLIP_SUFFIXES else "photo", size)
+        else:
+            listing.left_out[f"{suffix} file", f"{suffix} files"] += 1
+    if is_empty:
+        yield Input(name, "photo", problem="no photo or clip has such a name")
+
+
+def _input(path: Path, listing: Listing) -> Input:
+    suffix = path.suffix.lower()
+    try:
+        size = os.stat(path).st_size
+    except (OSError, ValueError):  # whoever opens it says what is wrong
+        return Input(str(path), "clip" if suffix in CLIP_SUFFIXES else "photo")
+    kind: Kind = "photo"
+    if suffix in CLIP_SUFFIXES or (suffix not in (*READ_SUFFIXES, *UNREAD_SUFFIXES) and not _is_picture(path)):
+        kind = "clip"
+    elif suffix == ".gif" and _is_animated(path):
+        listing.animations += 1
+        kind = "clip"
+    return Input(str(path), kind, size)
+
+
+def _is_picture(path: Path) -> bool:
+    """Whether a file whose name does not say it is a picture, by its first bytes."""
+    import cv2
+
+    try:
+        return os.path.isfile(path) and bool(cv2.haveImageReader(str(path)))
+    except (cv2.error, UnicodeError):
+        return False
+
+
+def _is_animated(path: Path) -> bool:
+    from PIL import Image
+
+    try:
+        with Image.open(path) as picture:
+            return bool(getattr(picture, "is_animated", False))
+    except Exception:  # Pillow raises many kinds for damaged files; the reader says what is wrong
+        return False

@@ -1,0 +1,315 @@
+"""``manifest.jsonl``: all inputs of a run and what became of each; lines are only added, each whole.
+
+The first line is the header. Then comes a line for each input, and one for each change of its state; the last one counts. A line
+that a kill has cut short is left out. A finished or resumed run writes the file anew with one line per input.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO, Literal
+
+from typing_extensions import Self
+
+from emodetect.batch.inputs import Input, Kind
+from emodetect.errors import OutputError, SourceError
+from emodetect.system.output_files import lock, written_whole
+
+NAME = "manifest.jsonl"
+
+_VERSION = 1
+"""Version of the file's layout."""
+
+State = Literal["waiting", "done", "failed"]
+
+
+@dataclass(slots=True)
+class Entry:
+    """What is known of an input.
+
+    Attributes:
+        path: its name.
+        kind: "photo" or "clip".
+        size: of the file, bytes; -1 where it is not known.
+        state: "waiting", "done" or "failed".
+        hash: SHA-256 of its content; empty while it is not known.
+        part: the file in ``parts/`` with its readings.
+        offset: where they begin there, bytes.
+        length: how long they are, bytes.
+        frames: how many frames were read.
+        faces: how many faces were read in them.
+        deaths: how many workers have died of it.
+        reason: why it failed.
+    """
+
+    path: str
+    kind: Kind
+    size: int = -1
+    state: State = "waiting"
+    hash: bytes = b""
+    part: str = ""
+    offset: int = 0
+    length: int = 0
+    frames: int = 0
+    faces: int = 0
+    deaths: int = 0
+    reason: str = ""
+
+    def as_line(self, number: int) -> bytes:
+        """The entry as a line of the manifest."""
+        record: dict[str, Any] = {"input": number, "path": self.path, "kind": self.kind, "size": self.size, "state": self.state}
+        if self.hash:
+            record["sha256"] = self.hash.hex()
+        if self.state == "done":
+            record |= {name: getattr(self, name) for name in ("part", "offset", "length", "frames", "faces")}
+        if self.deaths:
+            record["deaths"] = self.deaths
+        if self.state == "failed":
+            record["reason"] = self.reason
+        return json.dumps(record).encode() + b"\n"
+
+    @classmethod
+    def of(cls, record: dict[str, Any], parts: dict[str, str]) -> Self:
+        """The entry of a line; ``parts`` keeps one text for each name of a part."""
+        part = record.get("part", "")
+        return cls(
+            record["path"], record["kind"], record["size"], record["state"], bytes.fromhex(record.get("sha256", "")),
+            parts.setdefault(part, part), record.get("offset", 0), record.get("length", 0), record.get("frames", 0),
+            record.get("faces", 0), record.get("deaths", 0), record.get("reason", ""),
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a run is.
+
+    Attributes:
+        folder: the folder that names of inputs are relative to.
+        named: what was named on the command line.
+        arguments: the options that were given.
+        results: the format of the readings.
+        settings: what `BatchSettings.as_dict` returned.
+        fingerprint: of the settings.
+        shard: which share of the inputs it reads, such as "3/16"; None for all.
+        listed: how many inputs all shards have together.
+        listing: what tells the list of them from others.
+    """
+
+    folder: str
+    named: Sequence[str]
+    arguments: Sequence[str]
+    results: str
+    settings: dict[str, Any]
+    fingerprint: str
+    shard: str | None
+    listed: int
+    listing: str
+
+    def as_line(self) -> bytes:
+        """The header as the manifest's first line."""
+        return json.dumps({"manifest": _VERSION, **vars(self)}).encode() + b"\n"
+
+
+class Manifest:
+    """The manifest of a run that goes on, locked against other runs; a context manager.
+
+    Attributes:
+        folder: of the results.
+        header: what the run is.
+        entries: the inputs, by number.
+    """
+
+    def __init__(self, folder: Path, header: Header, entries: list[Entry]) -> None:
+        self.folder, self.header, self.entries = folder, header, entries
+        self._path = folder / NAME
+        self._lock = _locked(folder)
+        self._file: int | None = None
+        self._end = 0
+
+    @classmethod
+    def create(cls, folder: Path, header: Header, inputs: Iterable[Input]) -> Self:
+        """Begin a run.
+
+        Raises:
+            OutputError: there is one already, or the file cannot be written.
+        """
+        entries = [_listed(one) for one in inputs]
+        made = cls(folder, header, entries)
+        try:
+            if made._path.exists():
+                raise OutputError(f"{folder}: holds a batch already", hint="`resume` goes on with it, `overwrite` begins anew")
+            made.compact()
+        except BaseException:
+            made.close()
+            raise
+        return made
+
+    @classmethod
+    def open(cls, folder: Path) -> Self:
+        """Go on with a run.
+
+        Raises:
+            SourceError: there is none, or it cannot be read.
+            OutputError: another run goes on with it.
+        """
+        header, entries = read_manifest(folder)
+        made = cls(folder, header, entries)
+        try:
+            made.header, made.entries = read_manifest(folder)  # of now that nobody else writes
+        except BaseException:
+            made.close()
+            raise
+        return made
+
+    def compact(self) -> None:
+        """Write the file anew with one line per input."""
+        self._let_go()
+        with written_whole(self._path) as partial, partial.open("wb") as file:
+            file.write(self.header.as_line())
+            file.writelines(entry.as_line(number) for number, entry in enumerate(self.entries))
+        try:
+            sync_folder(self.folder)
+            self._file = os.open(self._path, os.O_RDWR | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0))
+            self._end = os.fstat(self._file).st_size
+        except OSError as error:
+            raise OutputError(f"{self._path}: cannot be written ({error.strerror or error})") from error
+
+    def append(self, numbers: Iterable[int]) -> None:
+        """Write the present state of these inputs, and wait until it is on the disk."""
+        assert self._file is not None, "compact comes first"
+        data = b"".join(self.entries[number].as_line(number) for number in numbers)
+        try:
+            # What an interrupted call has left is written over: no line may stand behind half of another.
+            os.ftruncate(self._file, self._end)
+            os.lseek(self._file, self._end, os.SEEK_SET)
+            written = 0
+            while written < len(data):
+                written += os.write(self._file, data[written:])
+            os.fsync(self._file)
+        except OSError as error:
+            raise OutputError(f"{self._path}: cannot be written ({error.strerror or error})") from error
+        self._end += len(data)
+
+    def close(self) -> None:
+        """Let go of the file; may be called twice."""
+        self._let_go()
+        if self._lock is not None:
+            lock_file, self._lock = self._lock, None
+            os.close(lock_file)
+
+    def _let_go(self) -> None:
+        if self._file is not None:
+            file, self._file = self._file, None
+            os.close(file)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+
+def is_begun(folder: Path) -> bool:
+    """Whether a folder holds a batch."""
+    return os.path.exists(folder / NAME)  # unlike the path's own, for a name that is too long as well
+
+
+def read_header(folder: Path) -> Header:
+    """The header of a run.
+
+    Raises:
+        SourceError: there is none, or it cannot be read.
+    """
+    with _opened(folder) as file:
+        return _header(folder / NAME, file.readline())
+
+
+def read_manifest(folder: Path) -> tuple[Header, list[Entry]]:
+    """The header and the inputs of a run.
+
+    Raises:
+        SourceError: there is none, or it cannot be read.
+    """
+    path = folder / NAME
+    try:
+        with _opened(folder) as file:
+            header = _header(path, file.readline())
+            entries: list[Entry] = []
+            parts: dict[str, str] = {}
+            for record in _records(file):
+                number, entry = record["input"], Entry.of(record, parts)
+                if number == len(entries):
+                    entries.append(entry)
+                else:
+                    entries[number] = entry
+    except (KeyError, IndexError, TypeError, ValueError) as error:
+        raise SourceError(f"{path}: is damaged; begin anew in another folder") from error
+    return header, entries
+
+
+@contextlib.contextmanager
+def _opened(folder: Path) -> Iterator[BinaryIO]:
+    try:
+        with (folder / NAME).open("rb") as file:
+            yield file
+    except FileNotFoundError:
+        raise SourceError(f"{folder}: holds no batch to go on with: there is no {NAME}") from None
+    except OSError as error:
+        raise SourceError(f"{folder / NAME}: cannot be read ({error.strerror or error})") from error
+
+
+def _header(path: Path, line: bytes) -> Header:
+    try:
+        record = json.loads(line)
+        version = record.pop("manifest")
+        if version == _VERSION:
+            return Header(**record)
+    except (ValueError, TypeError, KeyError, AttributeError):
+        raise SourceError(f"{path}: is no manifest of a batch") from None
+    raise SourceError(f"{path}: was written by another version of emodetect; begin anew in another folder")
+
+
+def _records(file: Iterable[bytes]) -> Iterator[dict[str, Any]]:
+    """The lines that are whole; the last one may be cut short."""
+    for line in file:
+        if line.endswith(b"\n"):
+            with contextlib.suppress(ValueError):
+                record = json.loads(line)
+                if isinstance(record, dict):
+                    yield record
+
+
+def _listed(one: Input) -> Entry:
+    if one.problem is None:
+        return Entry(one.path, one.kind, one.size)
+    return Entry(one.path, one.kind, one.size, "failed", reason=one.problem)
+
+
+def _locked(folder: Path) -> int | None:
+    """A lock on the results, held until the descriptor is closed; None on systems that do not lock folders."""
+    if os.name != "posix":
+        return None
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be opened ({error.strerror or error})") from error
+    if not lock(descriptor):
+        os.close(descriptor)
+        raise OutputError(f"{folder}: another run is writing there; wait for its end")
+    return descriptor
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until new names in a folder are on the disk, on systems where a folder can be opened."""
+    if os.name == "posix":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,161 @@
+"""``parts/``: the readings of a run before they are put in order."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections import OrderedDict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from emodetect.batch.manifest import Entry, Manifest, sync_folder
+from emodetect.errors import OutputError
+from emodetect.system.output_files import PARTIAL_PREFIX, written_whole
+
+FOLDER = "parts"
+
+_SEAL_COUNT, _SEAL_BYTES, _SEAL_SECONDS = 1000, 8_000_000, 2.0
+"""Photos, bytes and age at which a part is sealed: what is lost at most when the machine is."""
+
+_PHOTOS = re.compile(r"photos-(\d+)\.jsonl")
+
+_OPEN_FILES = 32
+"""Parts that are open at a time while they are put in order."""
+
+
+def clip_part(content: bytes) -> str:
+    """The name of the part with a clip's readings.
+
+    Args:
+        content: SHA-256 of the clip.
+    """
+    return f"clip-{content.hex()}.jsonl"
+
+
+class PhotoParts:
+    """Collects the readings of photos and seals them, many in one file.
+
+    Args:
+        manifest: gets the states of the photos once their part is on the disk.
+    """
+
+    def __init__(self, manifest: Manifest) -> None:
+        self._manifest = manifest
+        self._folder = manifest.folder / FOLDER
+        numbers = (int(match[1]) for name in os.listdir(self._folder) if (match := _PHOTOS.fullmatch(name)))
+        self._next = max(numbers, default=0) + 1
+        self._held: list[tuple[int, Entry, bytes]] = []
+        self._bytes, self._since = 0, 0.0
+
+    def add(self, number: int, entry: Entry, readings: bytes) -> None:
+        """Take a photo's readings.
+
+        Args:
+            number: of the input.
+            entry: what is known of it.
+            readings: its lines.
+        """
+        if not self._held:
+            self._since = time.monotonic()
+        self._held.append((number, entry, readings))
+        self._bytes += len(readings)
+
+    @property
+    def is_due(self) -> bool:
+        """Whether it is time to seal the part."""
+        is_full = len(self._held) >= _SEAL_COUNT or self._bytes >= _SEAL_BYTES
+        return is_full or (bool(self._held) and time.monotonic() - self._since >= _SEAL_SECONDS)
+
+    def seal(self) -> list[int]:
+        """Write the part, then the states of its photos; may be called again after an interruption.
+
+        Returns:
+            The numbers of the inputs that are done by this.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        if not self._held:
+            return []
+        name, numbers, offset = f"photos-{self._next:06}.jsonl", [], 0
+        with written_whole(self._folder / name) as partial:
+            partial.write_bytes(b"".join(readings for _, _, readings in self._held))
+        sync_folder(self._folder)
+        for number, entry, readings in self._held:
+            entry.state, entry.part, entry.offset, entry.length = "done", name, offset, len(readings)
+            offset += len(readings)
+            numbers.append(number)
+        self._manifest.append(numbers)
+        self._held, self._bytes, self._next = [], 0, self._next + 1
+        return numbers
+
+
+def remove_leftovers(folder: Path, entries: list[Entry]) -> None:
+    """Remove what runs that were killed have left in ``parts/``, and read inputs again whose part is gone or too short.
+
+    Logs of clips stay: they are whole, and named by what they are of.
+
+    Args:
+        folder: of the results.
+        entries: all inputs; changed.
+    """
+    parts = folder / FOLDER
+    used = {entry.part for entry in entries if entry.state == "done"}
+    sizes: dict[str, int] = {}
+    for path in sorted(parts.iterdir()):
+        if path.name.startswith(PARTIAL_PREFIX) or (_PHOTOS.fullmatch(path.name) and path.name not in used):
+            path.unlink(missing_ok=True)
+        else:
+            sizes[path.name] = path.stat().st_size
+    for path in folder.glob(f"{PARTIAL_PREFIX}*"):
+        path.unlink(missing_ok=True)
+    for entry in entries:
+        if entry.state == "done" and sizes.get(entry.part, -1) < entry.offset + entry.length:
+            entry.state = "waiting"
+
+
+class SpanReader:
+    """Reads the lines of inputs out of the parts of one or more runs; a few files are open at a time."""
+
+    def __init__(self) -> None:
+        self._files: OrderedDict[Path, BinaryIO] = OrderedDict()
+
+    def lines(self, folder: Path, entry: Entry) -> Iterator[bytes]:
+        """The lines of an input that is done.
+
+        Args:
+            folder: of the results that it belongs to.
+            entry: the input.
+
+        Raises:
+            OutputError: the part is gone, or is shorter than it was.
+        """
+        path = folder / FOLDER / entry.part
+        try:
+            file = self._open(path)
+            file.seek(entry.offset)
+            left = entry.length
+            while left > 0:
+                line = file.readline()
+                if not line.endswith(b"\n"):
+                    raise OutputError(f"{path}: is shorter than it was; `resume` reads its inputs again")
+                left -= len(line)
+                yield line
+        except OSError as error:
+            raise OutputError(f"{path}: cannot be read ({error.strerror or error}); `resume` reads its inputs again") from error
+
+    def _open(self, path: Path) -> BinaryIO:
+        if path in self._files:
+            self._files.move_to_end(path)
+            return self._files[path]
+        if len(self._files) >= _OPEN_FILES:
+            self._files.popitem(last=False)[1].close()
+        file = self._files[path] = path.open("rb")
+        return file
+
+    def close(self) -> None:
+        """Close all files."""
+        while self._files:
+            self._files.popitem()[1].close()

@@ -1,0 +1,252 @@
+"""Worker processes on this machine."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import os
+import pickle
+import queue
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from typing_extensions import override
+
+from emodetect import errors
+from emodetect.backends.limits import size_in_words
+from emodetect.batch.engine import Answer, Death, Engine, Event, Progress, Task
+from emodetect.batch.reader import Reading
+from emodetect.batch.remote import fetched, is_in_this_process
+from emodetect.batch.settings import BatchSettings
+from emodetect.errors import EmodetectError
+from emodetect.system.child_processes import kill_child, resident_bytes, start_child
+from emodetect.system.native_output import is_debugging
+
+_MOST_STARTS = 3
+"""Workers in a row that end before they are ready, after which the run is given up."""
+
+_START = "import sys; sys.path[:] = sys.argv[1].split(__import__('os').pathsep); from emodetect.batch.worker import main; main()"
+"""Modules of the current folder must not take the place of installed ones."""
+
+_JOIN_SECONDS = 0.5
+"""How long the end of a thread is waited for whose worker was killed."""
+
+_LOOK_SECONDS = 0.2
+"""How often time and memory of workers are looked at."""
+
+
+class _Worker:
+    """A process, and the thread that listens to it.
+
+    Attributes:
+        number: of the worker.
+        tasks: what it has still to do, in order.
+        is_ready: whether its pipeline is loaded.
+        since: when it began the first of its tasks, by the monotonic clock.
+        listener: the thread.
+        ended_for: why it was ended; None while it was not.
+        is_final: whether its task is not to be tried again.
+    """
+
+    def __init__(self, number: int, first: bytes, said: queue.SimpleQueue[tuple[_Worker, bytes]]) -> None:
+        self.number = number
+        self.tasks: list[Task] = []
+        self.is_ready = False
+        self.since = time.monotonic()
+        self.ended_for: str | None = None
+        self.is_final = False
+        self._said = said
+        self.process = start_child(
+            [sys.executable, "-c", _START, os.pathsep.join(map(os.path.abspath, sys.path))],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=None if is_debugging() else subprocess.DEVNULL,
+        )
+        self.listener = threading.Thread(target=self._listen, name="worker", daemon=True)
+        self.listener.start()
+        self.write(first)
+
+    def write(self, line: bytes) -> None:
+        """Send a line; that the worker has ended is noticed elsewhere."""
+        assert self.process.stdin is not None
+        with contextlib.suppress(OSError):
+            self.process.stdin.write(line)
+            self.process.stdin.flush()
+
+    def _listen(self) -> None:
+        assert self.process.stdout is not None
+        with self.process.stdout as answers:
+            for line in answers:
+                if line.endswith(b"\n"):
+                    self._said.put((self, line))
+        self._said.put((self, b""))
+
+    def end(self, cause: str | None = None, *, final: bool = False) -> None:
+        """Kill the process."""
+        self.ended_for, self.is_final = cause, final
+        kill_child(self.process)
+
+    def how_it_ended(self) -> str:
+        """In words; the process is gone by then."""
+        code = self.process.wait()
+        if self.process.stdin is not None:
+            with contextlib.suppress(OSError):  # what it has not read
+                self.process.stdin.close()
+        if self.ended_for is not None:
+            return self.ended_for
+        if code >= 0:
+            return f"its worker ended with code {code}"
+        name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
+        words = {"SIGSEGV": "a segmentation fault", "SIGKILL": "SIGKILL, perhaps for want of memory"}
+        return f"its worker ended by {words.get(name, name)}"
+
+
+class LocalPool(Engine):
+    """Worker processes on this machine, each with a loaded pipeline. A worker that ends is replaced.
+
+    Args:
+        settings: how inputs are read.
+        parts: the folder for the logs of clips.
+        folder: the folder that names of inputs are relative to.
+        jobs: how many workers.
+        timeout: seconds that an input may take; None for any time.
+        max_memory: bytes that a worker may hold.
+    """
+
+    def __init__(
+        self, settings: BatchSettings, parts: Path, folder: Path, jobs: int, *, timeout: float | None, max_memory: int
+    ) -> None:
+        first = {
+            "settings": base64.b64encode(pickle.dumps(settings)).decode(),
+            "parts": str(parts.resolve()),
+            "folder": str(folder),
+        }
+        self._first = json.dumps(first).encode() + b"\n"
+        self._timeout, self._max_memory = timeout, max_memory
+        self._said: queue.SimpleQueue[tuple[_Worker, bytes]] = queue.SimpleQueue()
+        self._workers: dict[int, _Worker] = {}
+        self._copies: tempfile.TemporaryDirectory[str] | None = None
+        self._starts, self._looked = 0, time.monotonic()
+        try:
+            for number in range(jobs):
+                self._start(number)
+        except BaseException:
+            self.close()
+            raise
+
+    def _start(self, number: int) -> None:
+        try:
+            self._workers[number] = _Worker(number, self._first, self._said)
+        except OSError as error:
+            raise EmodetectError(f"a worker cannot be started ({error.strerror or error})") from error
+
+    @override
+    def workers(self) -> Sequence[int]:
+        return [number for number, worker in self._workers.items() if worker.is_ready and worker.ended_for is None]
+
+    @override
+    def load(self, worker: int) -> Sequence[Task]:
+        return self._workers[worker].tasks
+
+    @override
+    def send(self, worker: int, task: Task) -> None:
+        one = self._workers[worker]
+        if not one.tasks:
+            one.since = time.monotonic()
+        one.tasks.append(task)
+        one.write(json.dumps(asdict(task) | {"path": self._here(task)}).encode() + b"\n")
+
+    def _here(self, task: Task) -> str:
+        """The name under which a worker finds an input: a copy's, of what this process alone can read."""
+        if not is_in_this_process(task.path):
+            return task.path
+        self._copies = self._copies or tempfile.TemporaryDirectory(prefix="emodetect-batch-")
+        copy = Path(self._copies.name) / f"{task.number}{Path(task.path).suffix}"
+        with contextlib.suppress(EmodetectError), fetched(task.path) as file:
+            shutil.copyfile(file, copy)
+        return str(copy)
+
+    @override
+    def wait(self, seconds: float) -> list[Event]:
+        events: list[Event] = []
+        try:
+            said = self._said.get(timeout=min(seconds, _LOOK_SECONDS))
+            while True:
+                events += self._understood(*said)
+                said = self._said.get_nowait()
+        except queue.Empty:
+            pass
+        if time.monotonic() - self._looked >= _LOOK_SECONDS:
+            self._looked = time.monotonic()
+            for worker in self._workers.values():
+                self._look_after(worker)
+        return events
+
+    def _understood(self, worker: _Worker, line: bytes) -> list[Event]:
+        if self._workers.get(worker.number) is not worker:
+            return []
+        if not line:
+            return self._replaced(worker)
+        message: dict[str, Any] = json.loads(line)
+        if "cannot" in message:
+            kind: type[EmodetectError] = getattr(errors, message["kind"], EmodetectError)
+            raise kind(message["cannot"], parameter=message["parameter"])
+        if "ready" in message:
+            worker.is_ready, self._starts = True, 0
+            return []
+        task = worker.tasks[0]
+        assert task.number == message["number"], "workers answer in order"
+        if "frames" in message:
+            return [Progress(worker.number, task, message["frames"])]
+        worker.tasks.pop(0)
+        worker.since = time.monotonic()
+        return [Answer(worker.number, task, Reading(**message["reading"]))]
+
+    def _replaced(self, worker: _Worker) -> list[Event]:
+        cause = worker.how_it_ended()
+        if not worker.is_ready:
+            self._starts += 1
+            if self._starts >= _MOST_STARTS:
+                raise EmodetectError(f"no worker can be started: {cause}")
+        self._start(worker.number)
+        return [Death(worker.number, worker.tasks, cause, worker.is_final)]
+
+    def _look_after(self, worker: _Worker) -> None:
+        """End a worker that takes too long or too much."""
+        if worker.ended_for is not None or not worker.tasks or not worker.is_ready:
+            return
+        if self._timeout is not None and time.monotonic() - worker.since > self._timeout:
+            worker.end(f"it takes longer than {self._timeout:g} s", final=True)
+        elif resident_bytes(worker.process.pid) > self._max_memory:
+            worker.end(f"its worker takes more memory than {size_in_words(self._max_memory)}")
+
+    @override
+    def close(self) -> None:
+        workers, self._workers = list(self._workers.values()), {}
+        for worker in workers:
+            worker.end("the run has ended")
+        if self._copies is not None:
+            self._copies.cleanup()
+        for worker in workers:
+            worker.how_it_ended()
+            worker.listener.join(_JOIN_SECONDS)
+
+
+def usable_cores() -> int:
+    """How many cores this process may use, also where a container has a share of the machine's."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        return max(1, min(cores, round(int(quota) / int(period))))
+    except (OSError, ValueError):  # no such system, or no limit
+        return cores

@@ -1,0 +1,231 @@
+"""Reads one photo or clip after the other, in a worker."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import cv2
+
+from emodetect.batch.inputs import Kind, reason
+from emodetect.batch.parts import clip_part
+from emodetect.batch.reduction import enlarged, full_size, reduction_for
+from emodetect.batch.remote import fetched, is_remote
+from emodetect.batch.rows import lines
+from emodetect.batch.settings import BatchSettings
+from emodetect.errors import BackendError, BackendUnavailableError, EmodetectError, OutputError, SourceError
+from emodetect.pipeline import EmotionPipeline, build_pipeline
+from emodetect.sources.images import decode_image, read_image_file
+from emodetect.sources.video import VideoFile
+from emodetect.system.assumptions import ASSUMPTIONS, warn_once
+from emodetect.system.native_output import quiet_native_output
+from emodetect.system.output_files import written_whole
+from emodetect.text.printable import without_credentials
+from emodetect.types import Frame
+
+_TELL_SECONDS = 0.5
+"""How often a clip says how far it is."""
+
+_CHUNK = 2**20
+
+
+@dataclass
+class Reading:
+    """What became of an input.
+
+    Attributes:
+        hash: SHA-256 of its content, in hexadecimal; empty where it could not be read.
+        lines: a photo's readings, as lines of JSON without a path.
+        length: how long the readings are, bytes.
+        frames: how many frames were read.
+        faces: how many faces were read in them.
+        notes: what had to be assumed.
+        error: why it cannot be read; None where it was.
+    """
+
+    hash: str = ""
+    lines: str = ""
+    length: int = 0
+    frames: int = 0
+    faces: int = 0
+    notes: list[str] = field(default_factory=list)
+    error: str | None = None
+
+
+class Reader:
+    """Holds the loaded pipeline of a worker.
+
+    Args:
+        settings: how inputs are read.
+        parts: the folder for the logs of clips.
+
+    Raises:
+        EmodetectError: the pipeline cannot be built or loaded.
+    """
+
+    def __init__(self, settings: BatchSettings, parts: Path) -> None:
+        # A photo that the backend fails on is a failure; in a clip some frames may have no scores.
+        self._settings = replace(settings, photos=replace(settings.photos, max_failures=1))
+        self._parts = parts
+        # One thread per worker: the workers share the cores among themselves, and memory stays bounded.
+        cv2.setNumThreads(1)
+        self._photos = self._load()
+
+    def _load(self) -> EmotionPipeline:
+        return build_pipeline(self._settings.photos).__enter__()
+
+    def close(self) -> None:
+        """Unload the pipeline."""
+        self._photos.__exit__(None, None, None)
+
+    def hash(self, path: str) -> Reading:
+        """The SHA-256 of a file's content."""
+        with _noted() as reading, _failures(reading, path), _local(path) as file:
+            reading.hash = hash_file(file)
+        return reading
+
+    def read(self, path: str, kind: Kind, tell: Callable[[int], object]) -> Reading:
+        """Read a photo or a clip.
+
+        Args:
+            path: of the file.
+            kind: what it is.
+            tell: called with the number of frames of a clip that were read so far, about twice per second.
+        """
+        with _noted() as reading, _failures(reading, path), _local(path) as file:
+            try:
+                if kind == "photo":
+                    self._read_photo(file, reading)
+                else:
+                    self._read_clip(file, reading, tell)
+            except BackendError:
+                self.close()  # it has ended; the next input gets a new one
+                self._photos = self._load()
+                raise
+        return reading
+
+    def _read_photo(self, path: Path, reading: Reading) -> None:
+        content = read_image_file(path)
+        reading.hash = hashlib.sha256(content.data).hexdigest()
+        size = full_size(content)
+        reduction = reduction_for(size, self._settings.photos)
+        with quiet_native_output():
+            frame = Frame(decode_image(path, content, reduction))
+        result = self._photos.analyze(frame, name=str(path))
+        if size is not None and reduction > 1:
+            result = enlarged(result, (frame.image.shape[1], frame.image.shape[0]), size)
+        text = lines(result, is_photo=True)
+        reading.lines, reading.length = text.decode(), len(text)
+        reading.frames, reading.faces = 1, len(result.readings)
+
+    def _read_clip(self, path: Path, reading: Reading, tell: Callable[[int], object]) -> None:
+        """Write the readings of a clip to its part, unless an earlier run has done so before it was killed."""
+        reading.hash = hash_file(path)
+        part = self._parts / clip_part(bytes.fromhex(reading.hash))
+        if not part.exists():
+            with written_whole(part) as partial, partial.open("wb") as file, VideoFile(path, self._settings.part) as clip:
+                pipeline = build_pipeline(self._settings.clips, self._photos.scorer.backend)
+                told = time.monotonic()
+                for frames, (_, result) in enumerate(pipeline.analyze_all(clip, read_ahead=False), start=1):
+                    file.write(lines(result, is_photo=False))
+                    if time.monotonic() - told > _TELL_SECONDS:
+                        told = time.monotonic()
+                        tell(frames)
+                if clip.file.has_changed:
+                    raise SourceError(f"{path}: was written to while it was read; read it again once it is complete")
+        reading.length = part.stat().st_size
+        reading.frames, reading.faces = _count(part)
+
+
+def hash_file(path: Path) -> str:
+    """SHA-256 of a file's content, in hexadecimal.
+
+    Raises:
+        SourceError: it cannot be read.
+    """
+    hashed = hashlib.sha256()
+    try:
+        if not os.path.isfile(path):
+            raise SourceError(f"{path}: is not a file" if os.path.exists(path) else f"{path}: no such file")
+        with path.open("rb", buffering=0) as file:
+            while chunk := file.read(_CHUNK):
+                hashed.update(chunk)
+    except (OSError, ValueError) as error:
+        raise SourceError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from error
+    return hashed.hexdigest()
+
+
+def _count(part: Path) -> tuple[int, int]:
+    """How many frames and faces a clip's part has."""
+    frames = faces = 0
+    last = None
+    with part.open("rb") as file:
+        for line in file:
+            row = json.loads(line)
+            frames += row["frame"] != last
+            last = row["frame"]
+            faces += row["person"] is not None
+    return frames, faces
+
+
+@contextmanager
+def _local(path: str) -> Iterator[Path]:
+    """The file of an input, in messages under the input's own name."""
+    if not is_remote(path):
+        yield Path(path)
+        return
+    with fetched(path) as file:
+        try:
+            yield file
+        except EmodetectError as error:
+            error.args = (reason(error, str(file)),)
+            raise
+
+
+@contextmanager
+def _failures(reading: Reading, path: str) -> Iterator[None]:
+    """Make errors the reading's reason: whatever is wrong with one input, the others are read."""
+    try:
+        yield
+    except (BackendUnavailableError, OutputError):  # no fault of the input
+        raise
+    except EmodetectError as error:
+        reading.error = without_credentials(reason(error, path))
+    except MemoryError:
+        reading.error = "there is not enough memory for it"
+    except Exception as error:
+        if isinstance(error, cv2.error) and error.code == cv2.Error.StsNoMem:
+            reading.error = "there is not enough memory for it"
+        else:
+            reading.error = f"unexpected {type(error).__name__}: {error}"
+
+
+class _Notes(logging.Handler):
+    """Collects warnings."""
+
+    def __init__(self, notes: list[str]) -> None:
+        super().__init__(logging.WARNING)
+        self._notes = notes
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._notes.append(record.getMessage())
+
+
+@contextmanager
+def _noted() -> Iterator[Reading]:
+    """A reading whose notes are what the package warns of in this block."""
+    reading = Reading()
+    handler, logger = _Notes(reading.notes), logging.getLogger(ASSUMPTIONS.partition(".")[0])
+    warn_once.cache_clear()  # what is told depends on this input alone
+    logger.addHandler(handler)
+    try:
+        yield reading
+    finally:
+        logger.removeHandler(handler)

@@ -1,0 +1,105 @@
+"""Inputs in object stores and other file systems, by addresses that fsspec knows: ``s3://``, ``gs://``, ``file://``, ``memory://``.
+
+Credentials come from where the store's own tools look for them, never from an address.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from emodetect.errors import BackendUnavailableError, SourceError, first_line
+from emodetect.system.install_hints import pip
+from emodetect.text.printable import looks_like_address, public_name, without_credentials
+
+_OWN_PROCESS = "memory:"
+"""Addresses of what only the process has that has made it."""
+
+
+def is_remote(name: str) -> bool:
+    """Whether a name is an address."""
+    return looks_like_address(name)
+
+
+def holds_credentials(name: str) -> bool:
+    """Whether an address has a user, a password, or a query, in which services put tokens."""
+    rest = name.partition("://")[2]
+    return "@" in rest.partition("/")[0] or re.search(r"\?[^=/]+=", rest) is not None
+
+
+def is_in_this_process(name: str) -> bool:
+    """Whether no other process can read an address."""
+    return name.startswith(_OWN_PROCESS)
+
+
+def find_files(name: str) -> tuple[list[tuple[str, int]], bool]:
+    """The files that an address stands for: a file, a folder with all below it, or a pattern.
+
+    Args:
+        name: the address.
+
+    Returns:
+        The address and the size of each file, bytes, and whether the address is a file's own.
+
+    Raises:
+        SourceError: it holds credentials, or cannot be read.
+        BackendUnavailableError: a package for it is missing.
+    """
+    if holds_credentials(name):
+        raise SourceError("holds credentials; give them to the store's own configuration or variables, and take them out")
+    with _failures(name):
+        files, path = _opened(name)
+        if "*" in path or "?" in path:
+            found = files.glob(path, detail=True)
+        elif files.isdir(path):
+            found = files.find(path, detail=True)
+        else:
+            return [(name, int(files.info(path).get("size") or 0))], True
+        facts = [(files.unstrip_protocol(one), details) for one, details in found.items()]
+        return [(one, int(details.get("size") or 0)) for one, details in facts if details.get("type") == "file"], False
+
+
+@contextmanager
+def fetched(name: str) -> Iterator[Path]:
+    """A file of this content: a temporary copy, or the file itself if it is on this machine.
+
+    Raises:
+        SourceError: it cannot be read.
+        BackendUnavailableError: a package for it is missing.
+    """
+    from fsspec.implementations.local import LocalFileSystem
+
+    with tempfile.TemporaryDirectory(prefix="emodetect-batch-") as folder:
+        with _failures(name):
+            files, path = _opened(name)
+            file = Path(path)
+            if not isinstance(files, LocalFileSystem):
+                file = Path(folder) / Path(path).name
+                files.get_file(path, str(file))
+        yield file
+
+
+def _opened(name: str) -> tuple[Any, str]:
+    """The file system of an address, and the path in it."""
+    from fsspec.core import url_to_fs
+
+    files, path = url_to_fs(name)
+    return files, path
+
+
+@contextmanager
+def _failures(name: str) -> Iterator[None]:
+    """Tell what file systems raise as errors of this package."""
+    try:
+        yield
+    except ImportError as error:
+        cure = pip("install fsspec s3fs")
+        raise BackendUnavailableError(f"{public_name(name)}: a package for such addresses is missing: {cure}") from error
+    except FileNotFoundError:
+        raise SourceError(f"{name}: no such file") from None
+    except Exception as error:  # each store has its own kinds
+        raise SourceError(f"{name}: cannot be read ({without_credentials(first_line(error))})") from error

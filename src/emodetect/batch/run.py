@@ -1,0 +1,309 @@
+"""A batch from its beginning to its results: begin, go on, merge."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from emodetect.batch.engine import Engine
+from emodetect.batch.inputs import Listing, Shard
+from emodetect.batch.manifest import NAME, Entry, Header, Manifest, is_begun, read_manifest, sync_folder
+from emodetect.batch.parts import FOLDER, remove_leftovers
+from emodetect.batch.pool import LocalPool, usable_cores
+from emodetect.batch.results import FAILURES, Source, check_format, readings_path, write_results
+from emodetect.batch.schedule import Schedule, Totals
+from emodetect.batch.settings import LIBRARIES, BatchSettings, differences, fingerprint
+from emodetect.errors import OutputError, SourceError, UsageError
+from emodetect.settings.batch import BATCH, FORMATS, BatchOptions, Format
+from emodetect.system.output_files import written_whole
+from emodetect.text.printable import counted
+
+RUN = "run.json"
+
+_RESULTS = (RUN, FAILURES, *(f"readings.{name}" for name in FORMATS))
+
+_SHARDS = re.compile(r"shard-(\d+)-of-(\d+)")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run came to.
+
+    Attributes:
+        totals: how many inputs were read, and what was in them.
+        readings: the file with all readings.
+        failures: the file with all failures.
+    """
+
+    totals: Totals
+    readings: Path
+    failures: Path
+
+
+class Run:
+    """A batch that is read now; a context manager that lets go of its folder.
+
+    Args:
+        manifest: of the run, open.
+        settings: how inputs are read.
+
+    Attributes:
+        manifest: as given.
+        settings: as given.
+        totals: how far it is.
+    """
+
+    def __init__(self, manifest: Manifest, settings: BatchSettings) -> None:
+        self.manifest, self.settings = manifest, settings
+        self.totals = Totals.of(manifest.entries)
+
+    @classmethod
+    def begin(
+        cls, folder: Path, listing: Listing, settings: BatchSettings, *, named: Sequence[str], arguments: Sequence[str],
+        results: Format, shard: Shard | None = None,
+    ) -> Run:  # fmt: skip
+        """Begin a batch.
+
+        Args:
+            folder: for the results; made if it is missing. A shard has a folder of its own in it.
+            listing: all inputs, also those of other shards.
+            settings: how they are read.
+            named: what was named on the command line.
+            arguments: the options that were given.
+            results: the format of the readings.
+            shard: which share of the inputs is read; None for all.
+
+        Raises:
+            OutputError: there is a batch already, or the folder cannot be written to.
+        """
+        folder = folder if shard is None else folder / shard.folder
+        facts = settings.as_dict()
+        header = Header(
+            os.getcwd(), list(named), list(arguments), results, facts, fingerprint(facts), None if shard is None else str(shard),
+            len(listing.inputs), listing.digest,
+        )  # fmt: skip
+        _make(folder / FOLDER)
+        if not is_begun(folder):
+            _check_free(folder)
+            _remove(_parts(folder))  # whose readings these are, nobody knows any more
+        inputs = listing.inputs if shard is None else shard.of(listing.inputs)
+        return cls(Manifest.create(folder, header, inputs), settings)
+
+    @classmethod
+    def resume(cls, folder: Path, settings: BatchSettings) -> Run:
+        """Go on with a batch.
+
+        Raises:
+            SourceError: there is none in this folder.
+            UsageError: it was begun with other settings or models.
+            OutputError: another run goes on with it.
+        """
+        manifest = Manifest.open(folder)
+        try:
+            check_settings(folder, manifest.header, settings)
+            _make(folder / FOLDER)
+            remove_leftovers(folder, manifest.entries)
+            manifest.compact()
+        except BaseException:
+            manifest.close()
+            raise
+        return cls(manifest, settings)
+
+    def read(self, options: BatchOptions, *, tell: Callable[[Totals], object], note: Callable[[str, str], object]) -> Outcome:
+        """Read all inputs that are not read yet, and write the results.
+
+        Args:
+            options: how that is done.
+            tell: called with how far the run is, some times per second.
+            note: called with an input's path and what had to be assumed of it.
+
+        Raises:
+            EmodetectError: no worker can be started, or results cannot be written.
+        """
+        check_format(options.format)
+        folder, entries = self.manifest.folder, self.manifest.entries
+        began, clock = datetime.now(timezone.utc), time.monotonic()
+        if self.totals.left:
+            schedule = Schedule(self.manifest, self._engine(options), tell, note, self.totals)
+            schedule.run()
+        write_results(folder, (Source(folder, entry) for entry in entries), options.format)
+        self.manifest.compact()
+        seconds = time.monotonic() - clock
+        runs = [*_runs(folder), _times(began, seconds, self.totals)]
+        _write_facts(folder, self.manifest.header, entries, {"options": asdict(options) | {"address": None}, "runs": runs})
+        return Outcome(self.totals, readings_path(folder, options.format), folder / FAILURES)
+
+    def _engine(self, options: BatchOptions) -> Engine:
+        base, parts = base_folder(self.manifest.header), self.manifest.folder / FOLDER
+        if options.engine == "ray":
+            from emodetect.batch.cluster import RayCluster
+
+            return RayCluster(
+                self.settings, parts, base, options.jobs, most=self.totals.left, timeout=options.timeout, address=options.address
+            )
+        jobs = min(options.jobs or usable_cores(), self.totals.left)
+        return LocalPool(self.settings, parts, base, jobs, timeout=options.timeout, max_memory=options.max_memory)
+
+    def close(self) -> None:
+        """Let go of the folder."""
+        self.manifest.close()
+
+    def __enter__(self) -> Run:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+
+def clear(folder: Path) -> None:
+    """Remove a batch from its folder: nothing but its own files.
+
+    Raises:
+        OutputError: one of them cannot be removed.
+    """
+    _remove([*(folder / name for name in (NAME, *_RESULTS)), *_parts(folder)])
+
+
+def _check_free(folder: Path) -> None:
+    """See that results do not take the place of something else."""
+    for name in _RESULTS:
+        if (folder / name).exists():
+            raise OutputError(f"{folder / name}: exists already", hint="`overwrite` replaces it")
+
+
+def _parts(folder: Path) -> list[Path]:
+    return [path for pattern in ("clip-*.jsonl", "photos-*.jsonl") for path in (folder / FOLDER).glob(pattern)]
+
+
+def _remove(paths: Iterable[Path]) -> None:
+    try:
+        for path in paths:
+            path.unlink(missing_ok=True)
+    except OSError as error:
+        raise OutputError(f"{error.filename}: cannot be removed ({error.strerror})") from error
+
+
+def check_settings(folder: Path, header: Header, settings: BatchSettings) -> None:
+    """See that a batch goes on with the settings and models that it was begun with.
+
+    Raises:
+        UsageError: it would not.
+    """
+    facts = settings.as_dict()
+    if fingerprint(facts) == header.fingerprint:
+        return
+    changes = [f"{key.removeprefix('clips.')} was {old} and is {new}" for key, old, new in differences(header.settings, facts)]
+    what = "; ".join(changes[:2]) or "other settings"
+    raise UsageError(f"{folder}: was begun with other settings ({what}); go on with those, or begin anew in another folder")
+
+
+def base_folder(header: Header) -> Path:
+    """The folder that names of inputs are relative to: where the run began, or the current one if that is not there."""
+    return Path(header.folder) if os.path.isdir(header.folder) else Path.cwd()
+
+
+def merge(folder: Path, name: Format | None) -> Outcome:
+    """Put the results of all shards together.
+
+    Args:
+        folder: with a folder for each shard.
+        name: of the format; None for the one of the shards.
+
+    Raises:
+        SourceError: there are no shards, or some are missing or not finished.
+        UsageError: they were read with different settings, or from different inputs.
+        OutputError: the results cannot be written.
+    """
+    found = sorted(path for path in folder.glob("shard-*-of-*") if _SHARDS.fullmatch(path.name)) if folder.is_dir() else []
+    if not found:
+        raise SourceError(f"{folder}: holds no shards; their folders are called like shard-3-of-16")
+    shards = {path: read_manifest(path) for path in found}
+    first, header = found[0], shards[found[0]][0]
+    for path, (other, _) in shards.items():
+        if other.fingerprint != header.fingerprint:
+            changes = [f"{key}: {old} and {new}" for key, old, new in differences(header.settings, other.settings)]
+            raise UsageError(f"{path}: was read with other settings than {first} ({'; '.join(changes[:2])})")
+        if other.listing != header.listing:
+            listed = f"{counted(other.listed, 'input')} there, {header.listed:,} in {first.name}"
+            raise UsageError(f"{path}: had other inputs than {first} ({listed}); all shards must list the same files")
+    counts = {Shard.parse(other.shard or "1/1").count for other, _ in shards.values()}
+    if len(counts) > 1:
+        raise UsageError(f"{folder}: holds shards of {' and '.join(map(str, sorted(counts)))}; move those of another run away")
+    missing = sorted(set(range(1, counts.pop() + 1)) - {Shard.parse(other.shard or "1/1").number for other, _ in shards.values()})
+    if missing:
+        raise SourceError(f"{folder}: {counted(len(missing), 'shard')} missing: {', '.join(map(str, missing[:10]))}")
+    for path, (_, entries) in shards.items():
+        if left := sum(entry.state == "waiting" for entry in entries):
+            raise SourceError(f"{path}: is not finished, {counted(left, 'input')} left; `resume` goes on with it")
+    begun: Format = next((one for one in FORMATS if one == header.results), BATCH.format)
+    format_name = name or begun
+    sources = [Source(path, entry) for path, (_, entries) in shards.items() for entry in entries]
+    write_results(folder, sources, format_name)
+    totals = Totals.of([source.entry for source in sources])
+    _write_facts(folder, header, [source.entry for source in sources], {"runs": [run for path in found for run in _runs(path)]})
+    return Outcome(totals, readings_path(folder, format_name), folder / FAILURES)
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        sync_folder(folder.parent)
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be made a folder ({error.strerror or error})") from error
+
+
+def _times(began: datetime, seconds: float, totals: Totals) -> dict[str, Any]:
+    return {
+        "began": began.isoformat(timespec="seconds"),
+        "ended": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "seconds": round(seconds, 1),
+        "inputs": totals.done + totals.failed - totals.done_before,
+    }
+
+
+def _runs(folder: Path) -> list[dict[str, Any]]:
+    """The times of earlier runs, from ``run.json``."""
+    try:
+        runs = json.loads((folder / RUN).read_text())["runs"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+    return runs if isinstance(runs, list) else []
+
+
+def _write_facts(folder: Path, header: Header, entries: Sequence[Entry], facts: dict[str, Any]) -> None:
+    totals = Totals.of(list(entries))
+    record = {
+        "settings": header.settings,
+        "fingerprint": header.fingerprint,
+        "arguments": header.arguments,
+        "shard": header.shard,
+        "versions": {"python": platform.python_version(), **{name: _version(name) for name in LIBRARIES}},
+        "totals": {
+            **{
+                key: value
+                for key, value in asdict(totals).items()
+                if key in ("inputs", "done", "failed", "frames", "faces", "bytes")
+            },
+            "photos": sum(entry.kind == "photo" for entry in entries),
+            "clips": sum(entry.kind == "clip" for entry in entries),
+        },
+        **facts,
+    }
+    with written_whole(folder / RUN) as partial:
+        partial.write_text(json.dumps(record, indent=2) + "\n")
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None

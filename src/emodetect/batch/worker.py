@@ -1,0 +1,85 @@
+"""A worker process: ``python -m emodetect.batch.worker``. Tasks come as lines of JSON, readings go out as such.
+
+The first line is the settings, from the process that has started this one and no other.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import dataclasses
+import json
+import os
+import pickle
+import signal
+import sys
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO
+
+from emodetect.errors import BackendUnavailableError, EmodetectError, OutputError
+from emodetect.system.environment import prepare_own_process, remove_caches
+from emodetect.system.native_output import silence_libraries
+
+_MOST_LIKELY_KILLED = "500"
+"""Where memory runs out, the system ends a worker rather than the process that has started it."""
+
+
+def main() -> None:
+    """Answer tasks until there are no more."""
+    for name in ("SIGINT", "SIGHUP"):  # the terminal's signals are for the process that has started this one
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    prepare_own_process()
+    silence_libraries()
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text(_MOST_LIKELY_KILLED)
+    # Native code may write to standard output, which must not get between the answers.
+    answers = os.fdopen(os.dup(1), "wb", buffering=0)
+    os.dup2(2, 1)
+    try:
+        _work(sys.stdin.buffer, answers)
+    except BrokenPipeError:  # nobody waits for answers any more
+        pass
+    finally:
+        remove_caches()
+
+
+def _work(tasks: BinaryIO, answers: BinaryIO) -> None:
+    first = json.loads(tasks.readline())
+    settings, parts = pickle.loads(base64.b64decode(first["settings"])), Path(first["parts"])
+    os.chdir(first["folder"])
+    try:
+        from emodetect.batch.reader import Reader
+
+        reader = Reader(settings, parts)
+    except EmodetectError as error:
+        _say(answers, {"cannot": str(error), "parameter": error.parameter, "kind": type(error).__name__})
+        return
+    _say(answers, {"ready": True})
+    for line in tasks:
+        task = json.loads(line)
+        number = task["number"]
+        try:
+            if task["do"] == "hash":
+                reading = reader.hash(task["path"])
+            else:
+                reading = reader.read(task["path"], task["kind"], partial(_tell, answers, number))
+        except (BackendUnavailableError, OutputError) as error:  # a package is missing, or the disk is full
+            _say(answers, {"cannot": str(error), "parameter": error.parameter, "kind": type(error).__name__})
+            return
+        _say(answers, {"number": number, "reading": dataclasses.asdict(reading)})
+
+
+def _tell(answers: BinaryIO, number: int, frames: int) -> None:
+    _say(answers, {"number": number, "frames": frames})
+
+
+def _say(answers: BinaryIO, message: dict[str, object]) -> None:
+    data = json.dumps(message).encode() + b"\n"
+    while data:
+        data = data[answers.write(data) :]
+
+
+if __name__ == "__main__":
+    main()

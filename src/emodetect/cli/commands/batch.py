@@ -1,0 +1,242 @@
+"""``emodetect batch``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from click.core import ParameterSource
+from typing_extensions import override
+
+from emodetect.backends.limits import size_in_words
+from emodetect.batch.inputs import Shard
+from emodetect.batch.manifest import is_begun, read_header
+from emodetect.cli.clip_options import make_part, part_options
+from emodetect.cli.messages import detail, note, say
+from emodetect.cli.options import common_options, max_pixels_option, overwrite_option, pipeline_options, playlists_option
+from emodetect.cli.recorded_options import ResumableCommand
+from emodetect.cli.signals import Terminated
+from emodetect.cli.types import NAME, OUTPUT, PATH, NumberRange, ShardType, Size
+from emodetect.errors import OutputError, SourceError, UsageError
+from emodetect.settings.batch import BATCH, ENGINES, FORMATS, BatchOptions, EngineName, Format
+from emodetect.settings.pipeline import CLIPS, PHOTOS, PipelineSettings
+from emodetect.text.printable import counted, public_name
+
+if TYPE_CHECKING:
+    from emodetect.batch.inputs import Listing
+    from emodetect.batch.run import Outcome, Run
+    from emodetect.batch.settings import BatchSettings
+    from emodetect.faces.region import Region
+
+_MIN_FACE = f"{PHOTOS.detector.min_face} in photos, {CLIPS.detector.min_face} in clips"
+
+
+_MOST_LIST = 2**26
+"""Bytes of a list of inputs: about a million names."""
+
+
+class _Command(ResumableCommand):
+    left_out = frozenset({
+        "output", "resume", "merge", "overwrite", "listed", "shard", "jobs", "engine", "address",
+        "config", "verbose", "quiet", "debug",
+    })  # fmt: skip
+
+    @override
+    def recorded(self, folder: Path, shard: str | None) -> Sequence[str]:
+        place = folder if shard is None else folder / Shard.parse(shard).folder
+        return read_header(place).arguments if is_begun(place) else ()
+
+
+@click.command(cls=_Command, context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("named", nargs=-1, type=NAME, metavar="[FILE|FOLDER|PATTERN]...")
+@click.option("--from", "listed", type=NAME, metavar="FILE|-",
+              help="Read the names of inputs from a file, one per line, or from standard input.")  # fmt: skip
+@click.option("-o", "--output", type=OUTPUT, metavar="FOLDER", help="Save the results in this folder.")
+@click.option("--resume", type=PATH, metavar="FOLDER",
+              help="Go on with the batch in this folder, with the options that it was begun with.")  # fmt: skip
+@click.option("--shard", type=ShardType(), metavar="N/COUNT",
+              help="Read only this share of the inputs, such as 3/16; its results go to a folder of their own.")  # fmt: skip
+@click.option("--merge", type=PATH, metavar="FOLDER", help="Put the results of all shards in this folder together.")
+@click.option("--format", "output_format", type=click.Choice(FORMATS), default=BATCH.format, show_default=True,
+              help="Format of the readings.")  # fmt: skip
+@click.option("--jobs", type=click.IntRange(1, 1024), metavar="NUMBER",
+              help="How many inputs are read at a time, each by a process.  [default: one per core]")  # fmt: skip
+@click.option("--timeout", type=NumberRange(0.001), metavar="SECONDS",
+              help="Give an input up that takes longer.  [default: no limit]")  # fmt: skip
+@click.option("--max-memory", type=Size(), metavar="SIZE", default=size_in_words(BATCH.max_memory).replace(" ", ""),
+              show_default=True, help="Memory that a worker may take, such as 4GB; one that takes more is ended.")  # fmt: skip
+@click.option("--engine", type=click.Choice(ENGINES), default=BATCH.engine, show_default=True,
+              help="Where inputs are read: by processes of this machine, or on a Ray cluster.")  # fmt: skip
+@click.option("--address", type=NAME, metavar="ADDRESS",
+              help="The Ray cluster; auto for the one of this machine.  [default: a local one is started]")  # fmt: skip
+@overwrite_option
+@part_options
+@pipeline_options(CLIPS, min_face_default=_MIN_FACE)
+@playlists_option
+@max_pixels_option()
+@common_options
+@click.pass_context
+def batch(
+    ctx: click.Context, named: tuple[str, ...], listed: str | None, output: Path | None, resume: Path | None,
+    shard: Shard | None, merge: Path | None, output_format: Format, jobs: int | None, timeout: float | None, max_memory: int,
+    engine: EngineName, address: str | None,
+    overwrite: bool, start: float | None, end: float | None, every: int, region: Region | None, settings: PipelineSettings,
+) -> int:  # fmt: skip
+    """Read many photos and clips, several at a time, into one table.
+
+    A folder stands for all photos and clips below it. An input that cannot be read is a row of failures.csv, the others are still
+    read, and the exit code is then 1. After an interrupt, --resume goes on where the batch has ended.
+    """
+    from emodetect.batch.run import merge as merge_shards
+    from emodetect.batch.settings import BatchSettings
+
+    _check_use(named, listed, output, resume, merge)
+    if address is not None and engine != "ray":
+        raise UsageError("--address goes with --engine ray")
+    if merge is not None:
+        is_given = ctx.get_parameter_source("output_format") is not ParameterSource.DEFAULT
+        return _report(merge_shards(merge, output_format if is_given else None))
+    settings = replace(settings, region=region)
+    smallest = settings.detector.min_face
+    if ctx.get_parameter_source("min_face") is ParameterSource.DEFAULT:
+        smallest = PHOTOS.detector.min_face
+    photos = replace(settings, track=False, detector=replace(settings.detector, min_face=smallest))
+    given = BatchSettings(photos, settings, make_part(start, end, every))
+    asked = _Asked(named, listed, output or resume or Path(), resume is not None, shard, overwrite)
+    options = BatchOptions(output_format, jobs, timeout, max_memory, engine, address)
+    with asked.open(given, options) as run:
+        return _report(_read(run, options))
+
+
+def _check_use(
+    named: Sequence[str], listed: str | None, output: Path | None, resume: Path | None, merge: Path | None
+) -> None:  # fmt: skip
+    """See that the options say one thing.
+
+    Raises:
+        UsageError: they do not.
+    """
+    folders = {"--output": output, "--resume": resume, "--merge": merge}
+    wanted = [option for option, folder in folders.items() if folder is not None]
+    if len(wanted) > 1:
+        raise UsageError(f"{' and '.join(wanted)} contradict each other; give one of them")
+    if not wanted:
+        raise UsageError("--output FOLDER is missing, for the results; --resume FOLDER goes on with a batch")
+    if merge is not None and (named or listed):
+        raise UsageError("--merge takes no inputs: it puts together what was read")
+    if output is not None and not named and listed is None:
+        raise UsageError("no input is named; name photos, clips and folders, or a list of them with --from")
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """Which batch is wanted."""
+
+    named: tuple[str, ...]
+    listed: str | None
+    folder: Path
+    resumes: bool
+    shard: Shard | None
+    overwrite: bool
+
+    @property
+    def inputs(self) -> list[str]:
+        """What was named on the command line."""
+        from emodetect.batch.remote import holds_credentials
+
+        named = (public_name(name) if holds_credentials(name) else name for name in self.named)
+        return [*named, *([] if self.listed is None else [f"--from={self.listed}"])]
+
+    def open(self, settings: BatchSettings, options: BatchOptions) -> Run:
+        """Begin the batch, or go on with it.
+
+        Raises:
+            EmodetectError: it cannot be.
+        """
+        from emodetect.batch.run import Run, clear
+
+        place = self.folder if self.shard is None else self.folder / self.shard.folder
+        if self.resumes and (is_begun(place) or not self.inputs):
+            run = Run.resume(place, settings)
+            if self.inputs and list(run.manifest.header.named) != self.inputs:
+                run.close()
+                raise UsageError(
+                    f"{place}: was begun with other inputs; go on without naming any, or begin anew in another folder"
+                )
+            return run
+        if is_begun(place) and not self.overwrite:
+            raise OutputError(f"{place}: holds a batch already; --resume goes on with it, --overwrite begins anew")
+        listing = self._list()
+        if self.overwrite:
+            clear(place)
+        ctx = click.get_current_context()
+        assert isinstance(ctx.command, ResumableCommand)
+        given = ctx.command.given(ctx)
+        return Run.begin(
+            self.folder, listing, settings, named=self.inputs, arguments=given, results=options.format, shard=self.shard
+        )
+
+    def _list(self) -> Listing:
+        from emodetect.batch.inputs import read_list
+        from emodetect.batch.listing import find_inputs
+        from emodetect.sources.image_tree import in_words
+
+        names = [*self.named]
+        if self.listed is not None:
+            names += read_list(_content(self.listed))
+        listing = find_inputs(names)
+        if not listing.inputs:
+            raise SourceError(f"{self.listed}: names no input")
+        if listing.left_out:
+            note(f"emodetect: left out: {in_words(listing.left_out)}")
+        if listing.animations:
+            note(f"emodetect: {counted(listing.animations, 'animated GIF is', 'animated GIFs are')} read as clips")
+        return listing
+
+
+def _content(listed: str) -> bytes:
+    """What is in a list of inputs.
+
+    Raises:
+        SourceError: it cannot be read.
+    """
+    try:
+        with nullcontext(sys.stdin.buffer) if listed == "-" else Path(listed).open("rb") as file:
+            content = file.read(_MOST_LIST + 1)  # a device may never end
+    except FileNotFoundError:
+        raise SourceError(f"{listed}: no such list", parameter="listed") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise SourceError(f"{listed}: cannot be read ({reason})", parameter="listed") from error
+    if len(content) > _MOST_LIST:
+        raise SourceError(f"{listed}: is no list of inputs: it has more than {_MOST_LIST:,} bytes", parameter="listed")
+    return content
+
+
+def _read(run: Run, options: BatchOptions) -> Outcome:
+    """Read what is not read yet; where that is interrupted, say how to go on."""
+    from emodetect.cli.batch_progress import BatchProgress
+
+    place = run.manifest.folder
+    detail(f"{place}: {counted(len(run.manifest.entries), 'input')}")
+    with BatchProgress() as progress:
+        try:
+            return run.read(options, tell=progress.tell, note=lambda path, line: note(f"emodetect: {line}"))
+        except (KeyboardInterrupt, Terminated):
+            left = counted(run.totals.left, "input")
+            say(f"emodetect: ended with {left} left; 'emodetect batch --resume {place}' goes on")
+            raise
+
+
+def _report(outcome: Outcome) -> int:
+    """Say what was done; returns the exit code."""
+    totals = outcome.totals
+    read = f"{totals.done:,} of {counted(totals.inputs, 'input')} read, {counted(totals.faces, 'face')}: {outcome.readings}"
+    failed = f"; {totals.failed:,} failed: {outcome.failures}" if totals.failed else ""
+    (say if totals.failed else note)(f"emodetect: {read}{failed}")
+    return 1 if totals.failed else 0

@@ -1,0 +1,160 @@
+"""``emodetect serve``."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from click.core import ParameterSource
+
+from emodetect.backends.limits import parse_bytes
+from emodetect.cli.factories import describe_backend
+from emodetect.cli.hints import error_message
+from emodetect.cli.messages import note, say
+from emodetect.cli.options import common_options, max_pixels_option, pipeline_options
+from emodetect.cli.shell_completion import complete_source
+from emodetect.cli.types import PATH, NumberRange, Size
+from emodetect.errors import BackendUnavailableError, EmodetectError, UsageError
+from emodetect.settings.pipeline import CLIPS, LIVE, PHOTOS, PipelineSettings
+from emodetect.settings.serve import SHORTEST_TOKEN, ServedPipelines, ServerSettings
+from emodetect.system.install_hints import pip
+from emodetect.text.printable import one_line
+
+if TYPE_CHECKING:
+    from emodetect.serve.server import Certificate
+
+_PACKAGES = ("fastapi", "prometheus_client", "python_multipart", "uvicorn", "websockets")
+"""The packages of the extra."""
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--host", default=ServerSettings.host, show_default=True, metavar="ADDRESS",
+              help="Address to listen at; 0.0.0.0 for all, which needs --token or --allow-anyone.")  # fmt: skip
+@click.option("--port", type=click.IntRange(0, 65535), default=ServerSettings.port, show_default=True, metavar="NUMBER",
+              help="Port to listen at; 0 for a free one.")  # fmt: skip
+@click.option("--token", metavar="TEXT", help=f"What clients must show, at least {SHORTEST_TOKEN} characters. Better in the "
+              "variable EMODETECT_SERVE_TOKEN: other users of this machine see command lines.")  # fmt: skip
+@click.option("--allow-anyone", is_flag=True, help="Let everybody who reaches the address use the server.")
+@click.option("--allow-origin", "origins", multiple=True, metavar="ORIGIN",
+              help="Let pages of this site use the server, such as https://example.org; may be repeated.")  # fmt: skip
+@click.option("--allow-host", "hosts", multiple=True, metavar="NAME",
+              help="Answer to this name, too, besides IP addresses and localhost; may be repeated.")  # fmt: skip
+@click.option("--certificate", type=PATH, metavar="FILE", help="Certificate in PEM, for HTTPS; goes with --key.")
+@click.option("--key", type=PATH, metavar="FILE", help="Private key of the certificate, in PEM.")
+@click.option("--source", shell_complete=complete_source,
+              help="A source of the server's own, shown to all clients: camera's number or name, device, clip, or address of a "
+                   "stream.")  # fmt: skip
+@click.option("--loop", is_flag=True, help="Start a clip again at its end.")
+@click.option("--reconnect", type=NumberRange(0), default=0, show_default=True, metavar="SECONDS",
+              help="How long to try to get a camera or stream back that went away.")  # fmt: skip
+@click.option("--follow-redirects", is_flag=True, help="Let a stream lead to other hosts than the one named.")
+@click.option("--max-clients", type=click.IntRange(1, 1000), default=ServerSettings.clients, show_default=True,
+              metavar="NUMBER", help="Streams at a time; further clients are asked to come back later.")  # fmt: skip
+@click.option("--max-requests", type=click.IntRange(1, 1000), default=ServerSettings.requests, show_default=True,
+              metavar="NUMBER", help="Requests with photos that are analyzed at a time.")  # fmt: skip
+@click.option("--max-upload", type=Size(parse_bytes), default=ServerSettings.upload,
+              show_default="200MB", metavar="SIZE", help="Largest request, such as 200MB.")  # fmt: skip
+@pipeline_options(LIVE)
+@max_pixels_option(ServerSettings.max_pixels)
+@common_options
+def serve(
+    host: str, port: int, token: str | None, allow_anyone: bool, origins: tuple[str, ...], hosts: tuple[str, ...],
+    certificate: Path | None, key: Path | None, source: str | None, loop: bool, reconnect: float, follow_redirects: bool,
+    max_clients: int, max_requests: int, max_upload: int, settings: PipelineSettings,
+) -> None:  # fmt: skip
+    """Serve a page, for the browser's camera, and an interface for other programs.
+
+    Only this machine reaches it, unless --host names another address. Ctrl-C ends it.
+    """
+    _check_packages()
+    from emodetect.serve.run import SourceSettings, serving
+    from emodetect.sources.camera import LiveSource
+
+    server_settings = ServerSettings(
+        host, port, token, allow_anyone, origins, hosts, clients=max_clients, requests=max_requests, upload=max_upload
+    )
+    secured = _certificate(certificate, key)
+    ctx = click.get_current_context()
+    describe_backend(settings.backend.create(responsive=True), settings.backend)
+    own = None if source is None else SourceSettings(LiveSource.parse(source), loop, reconnect, follow_redirects)
+    with serving(
+        server_settings,
+        _pipelines(settings, ctx),
+        source=own,
+        certificate=secured,
+        say=partial(_in_one_line, ctx=ctx),
+        report=_report_source,
+    ) as server:
+        _warn(server_settings, secured)
+        note(f"emodetect: {server.address} (Ctrl-C ends it)")
+        server.wait()
+
+
+def _check_packages() -> None:
+    """See that the packages of the extra are there.
+
+    Raises:
+        BackendUnavailableError: one is missing.
+    """
+    missing = [name for name in _PACKAGES if find_spec(name) is None]
+    if missing:
+        names = ", ".join(name.replace("_", "-") for name in missing)
+        raise BackendUnavailableError(
+            f"serve needs packages that are not installed: {names}", hint=pip('install "emodetect[serve]"')
+        )
+
+
+def _certificate(certificate: Path | None, key: Path | None) -> Certificate | None:
+    """What the options say of HTTPS.
+
+    Raises:
+        UsageError: one of the files is missing.
+    """
+    from emodetect.serve.server import Certificate
+
+    if certificate is None and key is None:
+        return None
+    if certificate is None or key is None:
+        given, other = ("--key", "--certificate") if certificate is None else ("--certificate", "--key")
+        raise UsageError(f"{given} goes with {other}")
+    return Certificate(certificate, key)
+
+
+def _warn(settings: ServerSettings, certificate: Certificate | None) -> None:
+    """Say what others can do or see who reach the address."""
+    if settings.allow_anyone and not settings.is_local:
+        note(f"emodetect: {settings.host}: everybody who reaches this address can use the server, and see its source")
+    if certificate is None and not settings.is_local:
+        note("emodetect: pictures and the token travel unencrypted; --certificate and --key make it HTTPS")
+
+
+def _pipelines(settings: PipelineSettings, ctx: click.Context) -> ServedPipelines:
+    """The settings for each kind of input; what no option sets is that kind's own default, as for 'image' and 'video'."""
+
+    def is_given(name: str) -> bool:
+        return ctx.get_parameter_source(name) not in (ParameterSource.DEFAULT, None)
+
+    def served(kind: PipelineSettings) -> PipelineSettings:
+        smallest = settings.detector.min_face if is_given("min_face") else kind.detector.min_face
+        return replace(
+            settings,
+            detector=replace(settings.detector, min_face=smallest),
+            track=kind.track,
+            smoothing=settings.smoothing if is_given("smoothing") else kind.smoothing,
+        )
+
+    return ServedPipelines(served(PHOTOS), served(CLIPS), served(LIVE))
+
+
+def _in_one_line(error: EmodetectError, ctx: click.Context) -> str:
+    """What an error says to a client."""
+    return one_line(error_message(error, ctx))
+
+
+def _report_source(text: str) -> None:
+    """Say what ended the server's source."""
+    say(f"emodetect: {text}; the server runs on without its source")

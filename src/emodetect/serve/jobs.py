@@ -1,0 +1,185 @@
+"""Clips that are uploaded, analyzed one after the other, and forgotten."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from emodetect.errors import EmodetectError, SourceError
+from emodetect.pipeline import EmotionPipeline
+from emodetect.serve.limits import Refused, Upload
+from emodetect.sources.video import VideoFile
+from emodetect.system.temporary_folders import scratch_file
+
+_log = logging.getLogger(__name__)
+
+KEPT_SECONDS = 900.0
+"""How long a finished job is kept."""
+
+_MOST_RESULT = 100_000_000
+"""Bytes of a result."""
+
+
+@dataclass
+class Job:
+    """A clip that is analyzed.
+
+    Attributes:
+        name: what the client calls the clip.
+        number: what it is asked for by; nobody can guess it.
+        state: "waiting", "running", "done", "failed" or "canceled".
+        frames: how many were read.
+        expected: how many the clip announces; 0 where it does not know.
+        error: why it failed.
+        result: lines of JSON, one per frame.
+    """
+
+    name: str
+    number: str = field(default_factory=lambda: secrets.token_urlsafe(18))
+    state: str = "waiting"
+    frames: int = 0
+    expected: int = 0
+    error: str | None = None
+    result: bytearray = field(default_factory=bytearray)
+    stopping: threading.Event = field(default_factory=threading.Event)
+    finished: float | None = None
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether nothing more happens."""
+        return self.state in ("done", "failed", "canceled")
+
+    def as_dict(self) -> dict[str, Any]:
+        """The job as it is answered."""
+        progress = 1.0 if self.state == "done" else min(self.frames / self.expected, 1.0) if self.expected else None
+        return {
+            "id": self.number,
+            "name": self.name,
+            "state": self.state,
+            "frames": self.frames,
+            "progress": None if progress is None else round(progress, 4),
+            "error": self.error,
+        }
+
+
+class Jobs:
+    """The jobs of the server. One is analyzed at a time, in a thread; use it in the event loop.
+
+    Args:
+        most: jobs that wait, run or are kept.
+        say: puts an error into one line.
+    """
+
+    def __init__(self, most: int, say: Callable[[EmodetectError], str]) -> None:
+        self._most, self._say = most, say
+        self._jobs: dict[str, Job] = {}
+        self._thread = ThreadPoolExecutor(1, "clip")
+
+    async def add(self, upload: Upload, pipeline: Callable[[], EmotionPipeline]) -> Job:
+        """Have a clip analyzed.
+
+        Args:
+            upload: the clip.
+            pipeline: makes the pipeline; called in the thread.
+
+        Raises:
+            Refused: there are too many jobs (503).
+        """
+        self.check()
+        job = Job(upload.name)
+        self._jobs[job.number] = job
+        files = ExitStack()
+        path = files.enter_context(scratch_file("clip")).path
+        await asyncio.to_thread(path.write_bytes, upload.content)
+        self._thread.submit(self._run, job, path, files, pipeline)
+        return job
+
+    def check(self) -> None:
+        """See that there is room for another job; the one that finished first makes it.
+
+        Raises:
+            Refused: as many wait or run (503).
+        """
+        self._forget()
+        if len(self._jobs) < self._most:
+            return
+        finished = [job for job in self._jobs.values() if job.is_finished]
+        if not finished:
+            raise Refused(503, f"the server takes {self._most} clips at a time; try again later", retry=10)
+        del self._jobs[min(finished, key=lambda job: job.finished or 0.0).number]
+
+    def get(self, number: str) -> Job:
+        """The job of this number.
+
+        Raises:
+            Refused: there is none, or none any more (404).
+        """
+        self._forget()
+        if number not in self._jobs:
+            raise Refused(404, f"no such job; finished ones are kept for {KEPT_SECONDS / 60:g} minutes")
+        return self._jobs[number]
+
+    def cancel(self, number: str) -> Job:
+        """End a job, and forget it.
+
+        Raises:
+            Refused: there is none (404).
+        """
+        job = self.get(number)
+        job.stopping.set()
+        if not job.is_finished:
+            job.state = "canceled"
+        del self._jobs[number]
+        return job
+
+    def close(self) -> None:
+        """End all jobs."""
+        for job in self._jobs.values():
+            job.stopping.set()
+        self._thread.shutdown(wait=True, cancel_futures=True)
+
+    def _forget(self) -> None:
+        now = time.monotonic()
+        old = [job.number for job in self._jobs.values() if job.finished is not None and now - job.finished > KEPT_SECONDS]
+        for number in old:
+            del self._jobs[number]
+
+    def _run(self, job: Job, path: Path, files: ExitStack, pipeline: Callable[[], EmotionPipeline]) -> None:
+        state = "failed"
+        try:
+            with files:
+                if not job.stopping.is_set():
+                    job.state = "running"
+                    self._analyze(job, path, pipeline())
+            state = "canceled" if job.stopping.is_set() else "done"
+        except EmodetectError as error:
+            job.error = self._say(error)
+        except Exception as error:
+            job.error = "an internal error"
+            _log.exception("a clip cannot be analyzed", exc_info=error)
+        finally:
+            job.state, job.finished = state, time.monotonic()
+
+    def _analyze(self, job: Job, path: Path, pipeline: EmotionPipeline) -> None:
+        try:
+            with VideoFile(path) as clip, closing(pipeline.analyze_all(clip)) as results:
+                job.expected = clip.expected_count
+                for _, result in results:
+                    job.result += json.dumps(result.as_dict()).encode() + b"\n"
+                    job.frames += 1
+                    if job.stopping.is_set():
+                        return
+                    if len(job.result) > _MOST_RESULT:
+                        raise SourceError(f"{job.name}: its result is larger than {_MOST_RESULT // 1_000_000} MB")
+        except SourceError as error:
+            raise SourceError(str(error).replace(str(path), job.name)) from error

@@ -1,0 +1,198 @@
+"""Limits of what clients may take at a time, and bodies that are read within them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import ClientDisconnect, Request
+
+from emodetect.media.pixel_limit import gigabytes
+from emodetect.text.printable import printable
+
+_IDLE_SECONDS, _BODY_SECONDS = 10.0, 120.0
+"""How long a client may send nothing of a body, and how long a whole body may take."""
+
+_BUDGET = 2
+"""How many bodies of the largest size may be in memory at a time. Slow clients hold only what they have sent."""
+
+MOST_FILES = 100
+"""Files of one request."""
+
+_LONGEST_NAME = 200
+
+UNNAMED = "photo"
+"""What a picture is called that is sent without a name."""
+
+
+class Refused(Exception):
+    """A request that is answered with an error.
+
+    Args:
+        status: the HTTP status.
+        message: one line.
+        retry: seconds after which another try may succeed; None where none does.
+    """
+
+    def __init__(self, status: int, message: str, *, retry: int | None = None) -> None:
+        super().__init__(message)
+        self.status, self.message, self.retry = status, message, retry
+
+
+class Slots:
+    """A number of things that may happen at a time.
+
+    >>> slots = Slots(1, "clients")
+    >>> with slots.taken():
+    ...     slots.is_full
+    True
+
+    Args:
+        most: how many.
+        what: what they are, for the error.
+    """
+
+    def __init__(self, most: int, what: str) -> None:
+        self._most, self._what, self._count = most, what, 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether there is no room for another one."""
+        return self._count >= self._most
+
+    def check(self) -> None:
+        """See that there is room.
+
+        Raises:
+            Refused: there is none (503).
+        """
+        if self.is_full:
+            raise Refused(503, f"the server takes {self._most} {self._what} at a time; try again later", retry=1)
+
+    @contextmanager
+    def taken(self) -> Iterator[None]:
+        """Take a slot for the time of a block.
+
+        Raises:
+            Refused: none is free (503).
+        """
+        self.check()
+        self._count += 1
+        try:
+            yield
+        finally:
+            self._count -= 1
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file that was sent.
+
+    Attributes:
+        name: what the client calls it, without folders.
+        content: its bytes.
+    """
+
+    name: str
+    content: bytes
+
+
+class Uploads:
+    """Reads the bodies of requests, in memory alone.
+
+    Args:
+        most: bytes of a body.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most, self._held = most, 0
+
+    @asynccontextmanager
+    async def of(self, request: Request, *, most_files: int = MOST_FILES) -> AsyncIterator[list[Upload]]:
+        """The files of a request, which count as held for the time of the block: the parts of a form, or the body itself.
+
+        Args:
+            request: its body was not read yet.
+            most_files: how many it may have.
+
+        Raises:
+            Refused: it is too large (413), too slow (408), empty or malformed (400), or the server holds too much already (503).
+        """
+        announced = request.headers.get("content-length", "0")
+        if announced.isdecimal() and int(announced) > self._most:
+            raise self._too_large()
+        held = [0]
+        try:
+            yield await self._read(request, held, most_files)
+        finally:
+            self._held -= held[0]
+
+    async def _read(self, request: Request, held: list[int], most_files: int) -> list[Upload]:
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind == "multipart/form-data":
+            return await self._read_form(request, held, most_files)
+        body = bytearray()
+        async for chunk in self._limited(request, held):
+            body += chunk
+        if not body:
+            raise Refused(400, "the request has no body; send a file as the body, or files as multipart/form-data")
+        return [Upload(UNNAMED, bytes(body))]
+
+    async def _read_form(self, request: Request, held: list[int], most_files: int) -> list[Upload]:
+        parser = MultiPartParser(request.headers, self._limited(request, held), max_files=most_files, max_fields=most_files)
+        parser.spool_max_size = self._most + 1  # never to a disk
+        try:
+            form = await parser.parse()
+        except MultiPartException as error:
+            raise Refused(400, f"the form cannot be read ({error.message})") from error
+        try:
+            files = [value for _, value in form.multi_items() if isinstance(value, UploadFile)]
+            uploads = [Upload(public_name(file.filename), await file.read()) for file in files]
+        finally:
+            await form.close()
+        if not uploads:
+            raise Refused(400, "the form has no file; name one as in curl -F file=@photo.jpg")
+        return uploads
+
+    async def _limited(self, request: Request, held: list[int]) -> AsyncGenerator[bytes, None]:
+        """The parts of a body as they come, within all limits."""
+        stream = request.stream()
+        clock = asyncio.get_running_loop()
+        until = clock.time() + _BODY_SECONDS
+        while True:
+            try:
+                chunk = await asyncio.wait_for(anext(stream), min(_IDLE_SECONDS, until - clock.time()))
+            except StopAsyncIteration:
+                return
+            except asyncio.TimeoutError:
+                raise Refused(408, "the request's body came too slowly") from None
+            except ClientDisconnect:
+                raise Refused(400, "the client left before all was sent") from None
+            held[0] += len(chunk)
+            self._held += len(chunk)
+            if held[0] > self._most:
+                raise self._too_large()
+            if self._held > _BUDGET * self._most:
+                raise Refused(503, "the server is busy with other uploads; try again later", retry=5)
+            yield chunk
+
+    def _too_large(self) -> Refused:
+        return Refused(413, f"the request is larger than {gigabytes(self._most)}")
+
+
+def public_name(name: str | None) -> str:
+    """The name that a client gave a file, as it may be repeated: without folders, control characters and endless length.
+
+    >>> public_name("C:\\\\photos/me\\n.jpg")
+    'me\\\\n.jpg'
+
+    Args:
+        name: as it was sent.
+    """
+    last = os.path.basename((name or "").replace("\\", "/"))
+    return printable(last)[:_LONGEST_NAME] or UNNAMED

@@ -1,0 +1,214 @@
+"""The server's own source: a camera, a clip or a stream, read in a thread, and its newest results for any number of viewers."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
+
+import cv2
+
+from emodetect.drawing import overlay
+from emodetect.errors import EmodetectError, first_line
+from emodetect.pipeline import EmotionPipeline
+from emodetect.serve.metrics import Metrics
+from emodetect.serve.newest import Newest
+from emodetect.sources.camera import LiveCapture, LiveSource
+from emodetect.types import Frame, FrameResult
+
+_log = logging.getLogger(__name__)
+
+BOUNDARY = "frame"
+"""What parts the pictures of ``/v1/live.mjpg``."""
+
+_DELIMITER = f"{2 * '-'}{BOUNDARY}"
+
+_QUALITY = 80
+"""Of the JPEG pictures, 0 to 100."""
+
+_SILENCE_SECONDS = 10.0
+"""After which viewers get a sign of life, so that a connection that is lost is noticed."""
+
+
+_PATIENCE = 5.0
+"""Seconds that the thread may take to end; a call of a camera's driver may never return."""
+
+
+class LiveFrame:
+    """A frame of the source with its result, encoded once for all viewers.
+
+    Args:
+        frame: the frame.
+        result: its result.
+    """
+
+    def __init__(self, frame: Frame, result: FrameResult) -> None:
+        self._frame, self._result = frame, result
+        self._encoding = threading.Lock()
+        self._pictures: dict[bool, bytes] = {}
+
+    def as_dict(self) -> dict[str, Any]:
+        """The result as a log has it, with width and height of the picture, pixels."""
+        height, width = self._frame.image.shape[:2]
+        return self._result.as_dict() | {"width": width, "height": height}
+
+    def picture(self, *, annotated: bool) -> bytes:
+        """The picture as JPEG.
+
+        Args:
+            annotated: whether boxes and labels are drawn in it.
+        """
+        with self._encoding:
+            if annotated not in self._pictures:
+                image = overlay.draw(self._frame.image, self._result.readings) if annotated else self._frame.image
+                self._pictures[annotated] = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])[1].tobytes()
+            return self._pictures[annotated]
+
+
+class LiveFeed:
+    """Reads the source in a thread, and hands its newest frame to each viewer. A viewer that is slow gets fewer frames.
+
+    Args:
+        source: what to read.
+        pipeline: makes the pipeline that reads it; called in the thread.
+        metrics: counts its frames.
+        say: puts an error into one line.
+        report: is told what ends the source with an error.
+        loop: whether a clip starts again at its end.
+        reconnect: seconds for which a camera or stream that went away is tried again.
+        follow_redirects: whether a stream's server may lead to other hosts.
+    """
+
+    def __init__(
+        self,
+        source: LiveSource,
+        pipeline: Callable[[], EmotionPipeline],
+        metrics: Metrics,
+        *,
+        say: Callable[[EmodetectError], str],
+        report: Callable[[str], None],
+        loop: bool = False,
+        reconnect: float = 0.0,
+        follow_redirects: bool = False,
+    ) -> None:
+        self._capture = LiveCapture(source, loop=loop, reconnect=reconnect, follow_redirects=follow_redirects)
+        self._pipeline, self._metrics, self._say, self._report = pipeline, metrics, say, report
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._viewers: set[Newest[LiveFrame]] = set()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="source", daemon=True)
+        self.state = "opening"
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the source itself has ended, by an error or not; the end of the server is something else."""
+        return self.state in ("ended", "failed")
+
+    def start(self) -> None:
+        """Begin to read; call it in the event loop of the viewers."""
+        self._loop = asyncio.get_running_loop()
+        self._thread.start()
+
+    def close(self) -> None:
+        """End the viewers' streams and the thread; any thread may call it."""
+        self._stopping.set()
+        if self._loop is not None:
+            self._in_loop(self._end)
+
+    def join(self) -> None:
+        """Wait for the thread's end, which lets go of the source."""
+        if self._thread.ident:
+            self._thread.join(timeout=_PATIENCE)
+
+    @contextlib.contextmanager
+    def viewer(self) -> Iterator[Newest[LiveFrame]]:
+        """Where a viewer takes the newest frames from, for the time of a block."""
+        frames: Newest[LiveFrame] = Newest()
+        if self.has_ended or self._stopping.is_set():
+            frames.close()
+        self._viewers.add(frames)
+        try:
+            yield frames
+        finally:
+            self._viewers.discard(frames)
+
+    def _run(self) -> None:
+        state = "failed"
+        try:
+            with self._capture as capture:
+                pipeline = self._pipeline()
+                skipped = 0
+                for frame in capture:
+                    if self._stopping.is_set():
+                        break
+                    self.state = "live"
+                    start = time.perf_counter()
+                    result = pipeline.analyze(frame)
+                    self._metrics.inference_seconds.observe(time.perf_counter() - start)
+                    self._metrics.frames_read.inc()
+                    self._metrics.frames_skipped.inc(capture.dropped - skipped)
+                    skipped = capture.dropped
+                    self._in_loop(self._publish, LiveFrame(frame, result))
+            state = "stopped" if self._stopping.is_set() else "ended"
+        except EmodetectError as error:
+            self._report(self._say(error))
+        except Exception as error:  # a viewer must learn that nothing more comes
+            _log.error("the source: an internal error (%s)", first_line(error), exc_info=error)
+        finally:
+            self.state = state
+            self._in_loop(self._end)
+
+    def _in_loop(self, function: Callable[..., None], *arguments: object) -> None:
+        assert self._loop is not None
+        with contextlib.suppress(RuntimeError):  # the server has ended
+            self._loop.call_soon_threadsafe(function, *arguments)
+
+    def _publish(self, frame: LiveFrame) -> None:
+        for viewer in self._viewers:
+            viewer.put(frame)
+
+    def _end(self) -> None:
+        for viewer in self._viewers:
+            viewer.close()
+
+
+async def as_events(frames: Newest[LiveFrame], feed: LiveFeed) -> AsyncIterator[str]:
+    """Results as server-sent events; at the source's end the event ``end`` with its state.
+
+    Args:
+        frames: where the newest frames come from.
+        feed: whose frames they are.
+    """
+    yield ": results follow\n\n"
+    while True:
+        try:
+            frame = await asyncio.wait_for(frames.take(), _SILENCE_SECONDS)
+        except asyncio.TimeoutError:
+            yield ": nothing new\n\n"
+            continue
+        if frame is None:
+            if not feed.has_ended:  # the server ends, and may come back
+                return
+            yield f"event: end\ndata: {json.dumps({'state': feed.state})}\n\n"
+            return
+        record = frame.as_dict()
+        yield f"id: {record['frame']}\ndata: {json.dumps(record)}\n\n"
+
+
+async def as_pictures(frames: Newest[LiveFrame], *, annotated: bool) -> AsyncIterator[bytes]:
+    """Pictures as ``multipart/x-mixed-replace``; the header X-Frame of each has the frame's number.
+
+    Args:
+        frames: where the newest frames come from.
+        annotated: whether boxes and labels are drawn in them.
+    """
+    while (frame := await frames.take()) is not None:
+        picture = await asyncio.to_thread(frame.picture, annotated=annotated)
+        record = frame.as_dict()
+        head = f"{_DELIMITER}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(picture)}\r\nX-Frame: {record['frame']}\r\n\r\n"
+        yield head.encode() + picture + b"\r\n"

@@ -1,0 +1,104 @@
+"""Connections that do not wait for ever: time limits below HTTP and WebSocket, and a limit of their number."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from typing import Any
+
+from typing_extensions import override
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+HEAD_SECONDS = 10.0
+"""How long a client may take for the head of a request."""
+
+STALL_SECONDS = 30.0
+"""How long a client may read nothing while something is sent to it, and how long it may not confirm what it got."""
+
+MOST_CONNECTIONS = 256
+
+
+class _Patient(asyncio.Protocol):
+    """Ends a connection whose client does not read. A mixin, to stand before the protocol."""
+
+    transport: asyncio.Transport
+    loop: asyncio.AbstractEventLoop
+    _stalled: asyncio.TimerHandle | None = None
+
+    @override
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._stalled = self.loop.call_later(STALL_SECONDS, self.transport.abort)
+
+    @override
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._forget_stall()
+
+    @override
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._forget_stall()
+        super().connection_lost(exc)
+
+    def _forget_stall(self) -> None:
+        if self._stalled is not None:
+            self._stalled.cancel()
+            self._stalled = None
+
+
+class HttpProtocol(_Patient, H11Protocol):
+    """HTTP with limits of time and of the number of connections."""
+
+    _head: asyncio.TimerHandle | None = None
+
+    @override
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        if len(self.connections) > MOST_CONNECTIONS:
+            transport.abort()
+            return
+        _notice_the_vanished(transport)
+        self._watch_head()
+
+    @override
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._watch_head()
+
+    @override
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._head is not None:
+            self._head.cancel()
+        super().connection_lost(exc)
+
+    @property
+    def _awaits_head(self) -> bool:
+        is_http = self.transport.get_protocol() is self  # and did not become a WebSocket
+        return is_http and (self.cycle is None or self.cycle.response_complete)
+
+    def _watch_head(self) -> None:
+        """Wait for the head of a request, if that is what comes next; one that comes byte by byte gets no more time."""
+        if not self._awaits_head:
+            if self._head is not None:
+                self._head.cancel()
+                self._head = None
+        elif self._head is None:
+            self._head = self.loop.call_later(HEAD_SECONDS, self._end_without_head)
+
+    def _end_without_head(self) -> None:
+        self._head = None
+        if self._awaits_head:
+            self.transport.abort()
+
+
+class SocketProtocol(_Patient, WebSocketsSansIOProtocol):
+    """WebSocket with a limit of the time for which a client may not read."""
+
+
+def _notice_the_vanished(transport: Any) -> None:
+    """Have the system end a connection whose other side confirms nothing, as after a cable was pulled."""
+    if option := getattr(socket, "TCP_USER_TIMEOUT", None):
+        with contextlib.suppress(OSError):
+            transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, option, int(1000 * STALL_SECONDS))

@@ -1,0 +1,81 @@
+"""A server with all its parts, from settings to the running thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+
+from emodetect.errors import EmodetectError
+from emodetect.serve.app import Service, create_app
+from emodetect.serve.engine import Engine
+from emodetect.serve.live import LiveFeed
+from emodetect.serve.metrics import Metrics
+from emodetect.serve.server import Certificate, Server
+from emodetect.settings.serve import ServedPipelines, ServerSettings
+from emodetect.sources.camera import LiveSource
+
+
+@dataclass(frozen=True)
+class SourceSettings:
+    """The server's own source.
+
+    Attributes:
+        source: a camera, clip or stream.
+        loop: whether a clip starts again at its end.
+        reconnect: seconds for which a camera or stream that went away is tried again.
+        follow_redirects: whether a stream's server may lead to other hosts.
+    """
+
+    source: LiveSource
+    loop: bool = False
+    reconnect: float = 0.0
+    follow_redirects: bool = False
+
+
+@contextmanager
+def serving(
+    settings: ServerSettings,
+    pipelines: ServedPipelines,
+    *,
+    source: SourceSettings | None = None,
+    certificate: Certificate | None = None,
+    say: Callable[[EmodetectError], str] = str,
+    report: Callable[[str], None] = print,
+) -> Iterator[Server]:
+    """A server that runs for the time of a block. Its own backend is loaded before it starts.
+
+    Args:
+        settings: where to listen, whom to answer, and how much to take.
+        pipelines: what reads the pictures.
+        source: the server's own source, or None.
+        certificate: for HTTPS; None for HTTP.
+        say: puts an error into one line, for clients.
+        report: is told what ends the source with an error.
+
+    Raises:
+        EmodetectError: the backend cannot be loaded, or the address cannot be listened at.
+    """
+    metrics = Metrics()
+    with ExitStack() as stack:
+        engine = stack.enter_context(Engine(pipelines, metrics))
+        own = engine.choice()
+        engine.loaded(own.backend)
+        feed = None
+        if source is not None:
+            feed = LiveFeed(
+                source.source,
+                partial(engine.stream_pipeline, own),
+                metrics,
+                say=say,
+                report=report,
+                loop=source.loop,
+                reconnect=source.reconnect,
+                follow_redirects=source.follow_redirects,
+            )
+            stack.callback(feed.join)
+        service = Service(settings, engine, metrics, say, feed)
+        server = Server(create_app(service, settings, metrics, say), settings, certificate)
+        with server.running(end=feed.close if feed else None):
+            yield server

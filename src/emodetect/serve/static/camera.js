@@ -1,0 +1,121 @@
+// The browser's camera: its pictures go to this server, whose results come back, over one WebSocket.
+
+import { openSocket, Patience } from "/static/api.js";
+
+const LONGEST_SIDE = 640; // pixels of what is sent; enough for faces of a tenth of the height
+const MOST_IN_FLIGHT = 2; // one is read while the next one travels
+const MOST_PER_SECOND = 30;
+const QUALITY = 0.8;
+
+export class CameraFeed {
+  #stopping = new AbortController();
+  #stream = null;
+  #video = document.createElement("video");
+  #canvas = document.createElement("canvas");
+  #sent = new Map(); // when each frame was sent that is not answered yet, milliseconds
+  #number = 0;
+  #last = 0;
+  paused = false;
+
+  /** `on` has the functions state(key, values), result(record, roundTrip) and problem(message). */
+  constructor(choice, on) {
+    this.choice = choice;
+    this.on = on;
+    this.hasRoundTrip = true;
+    this.isMirrored = true;
+  }
+
+  async start() {
+    this.#stream = await navigator.mediaDevices.getUserMedia({ video: { width: { ideal: 1280 }, height: { ideal: 720 } }, audio: false });
+    this.#video.muted = true;
+    this.#video.playsInline = true;
+    this.#video.srcObject = this.#stream;
+    await this.#video.play();
+    this.#run();
+  }
+
+  stop() {
+    this.#stopping.abort();
+    this.#stream?.getTracks().forEach((track) => track.stop());
+    this.#video.srcObject = null;
+  }
+
+  /** What to draw, or null. */
+  picture() {
+    return this.#video.videoWidth ? { image: this.#video, width: this.#video.videoWidth, height: this.#video.videoHeight } : null;
+  }
+
+  freeze(frozen) {
+    this.paused = frozen;
+    if (frozen) {
+      this.#video.pause();
+    } else {
+      this.#video.play();
+    }
+  }
+
+  async #run() {
+    const patience = new Patience();
+    let isFirst = true;
+    while (!this.#stopping.signal.aborted) {
+      this.on.state(isFirst ? "connecting" : "reconnecting");
+      isFirst = false;
+      await this.#session(patience);
+      if (!this.#stopping.signal.aborted) {
+        this.on.state("reconnecting");
+        await patience.wait(this.#stopping.signal);
+      }
+    }
+  }
+
+  /** One connection, until it is lost. */
+  #session(patience) {
+    const socket = openSocket(`/v1/stream?${new URLSearchParams(this.choice)}`);
+    const signal = this.#stopping.signal;
+    this.#sent.clear();
+    const beat = setInterval(() => this.#offer(socket), 1000 / MOST_PER_SECOND / 2);
+    return new Promise((resolve) => {
+      signal.addEventListener("abort", () => socket.close(), { once: true });
+      socket.addEventListener("open", () => { patience.reset(); this.on.state("live"); });
+      socket.addEventListener("message", ({ data }) => this.#take(JSON.parse(data), socket));
+      socket.addEventListener("close", () => { clearInterval(beat); resolve(); });
+    });
+  }
+
+  #take(answer, socket) {
+    const sent = this.#sent.get(answer.frame);
+    for (const number of [...this.#sent.keys()].filter((one) => one <= answer.frame)) {
+      this.#sent.delete(number);
+    }
+    if (answer.error !== undefined) {
+      this.on.problem(answer.error);
+    } else if (!this.paused) {
+      this.on.result(answer, performance.now() - sent);
+    }
+    this.#offer(socket);
+  }
+
+  /** Send the picture that the camera shows now, if it is time for one. */
+  #offer(socket) {
+    const now = performance.now();
+    const isReady = socket.readyState === WebSocket.OPEN && this.#video.videoWidth > 0 && !this.paused;
+    if (!isReady || this.#sent.size >= MOST_IN_FLIGHT || now - this.#last < 1000 / MOST_PER_SECOND || socket.bufferedAmount > 1e6) {
+      return;
+    }
+    this.#last = now;
+    const number = this.#number++;
+    this.#sent.set(number, now);
+    const scale = Math.min(1, LONGEST_SIDE / Math.max(this.#video.videoWidth, this.#video.videoHeight));
+    this.#canvas.width = Math.round(this.#video.videoWidth * scale);
+    this.#canvas.height = Math.round(this.#video.videoHeight * scale);
+    this.#canvas.getContext("2d").drawImage(this.#video, 0, 0, this.#canvas.width, this.#canvas.height);
+    this.#canvas.toBlob((blob) => {
+      if (blob === null || socket.readyState !== WebSocket.OPEN) {
+        this.#sent.delete(number);
+        return;
+      }
+      socket.send(JSON.stringify({ frame: number }));
+      socket.send(blob);
+    }, "image/jpeg", QUALITY);
+  }
+}

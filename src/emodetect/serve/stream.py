@@ -1,0 +1,180 @@
+"""``WS /v1/stream``: a client sends frames and gets a result for each. The newest frame wins."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from emodetect.errors import EmodetectError, first_line
+from emodetect.serve.engine import Choice, Stream
+from emodetect.serve.metrics import Metrics
+from emodetect.serve.newest import Newest
+
+_log = logging.getLogger(__name__)
+
+IDLE_SECONDS = 600.0
+"""How long a client may send nothing before its place is given to others."""
+
+_LONGEST_TEXT = 1000
+
+_MOST_FAILURES = 100
+"""Consecutive frames that cannot be read after which a client is let go."""
+
+_GOING_AWAY, _POLICY = 1001, 1008
+"""Codes with which a WebSocket is closed."""
+
+
+@dataclass(frozen=True)
+class _Incoming:
+    """A frame as it came.
+
+    Attributes:
+        number: of the frame, the client's.
+        timestamp: seconds.
+        received: when it came, seconds of the system's clock.
+        content: a picture's file; empty where there is an error.
+        error: what is wrong with it already.
+    """
+
+    number: int
+    timestamp: float
+    received: float
+    content: bytes = b""
+    error: str = ""
+
+
+class Session:
+    """One client's stream.
+
+    A frame is a binary message. A text message before it may give its number and its time:
+    ``{"frame": 17, "time": 1.25}``; otherwise frames are numbered from 0, and their time is that of their arrival. Each answer is
+    a text message in JSON: the frame's result, or ``{"frame", "error"}``, with ``skipped``, the number of frames since the last
+    answer that newer ones replaced.
+
+    Args:
+        socket: the accepted connection.
+        stream: reads the frames.
+        metrics: counts those that are skipped.
+        most_bytes: of a frame.
+        most_pixels: of a frame.
+        say: puts an error into one line.
+    """
+
+    def __init__(
+        self,
+        socket: WebSocket,
+        stream: Stream,
+        metrics: Metrics,
+        *,
+        most_bytes: int,
+        most_pixels: int,
+        say: Callable[[EmodetectError], str],
+    ) -> None:
+        self._socket, self._stream, self._metrics = socket, stream, metrics
+        self._most_bytes, self._most_pixels, self._say = most_bytes, most_pixels, say
+        self._frames: Newest[_Incoming] = Newest()
+        self._start = time.monotonic()
+        self._count, self._last, self._failures = 0, -math.inf, 0
+        self._next: dict[str, Any] = {}
+
+    async def run(self, choice: Choice) -> None:
+        """Read frames until the client leaves.
+
+        Args:
+            choice: what reads them.
+        """
+        try:
+            await self._stream.choose(choice)
+        except EmodetectError as error:
+            await self._socket.send_text(json.dumps({"error": self._say(error)}))
+            await self._socket.close(1011)
+            return
+        answering = asyncio.create_task(self._answer())
+        receiving = asyncio.create_task(self._receive())
+        try:
+            # A client that does not read its answers holds up only its own: its frames are taken and replaced meanwhile.
+            await asyncio.wait({answering, receiving}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (answering, receiving):
+                task.cancel()
+            for task in (answering, receiving):
+                with contextlib.suppress(asyncio.CancelledError, WebSocketDisconnect):
+                    await task
+
+    async def _receive(self) -> None:
+        while True:
+            try:
+                message = await asyncio.wait_for(self._socket.receive(), IDLE_SECONDS)
+            except asyncio.TimeoutError:
+                await self._socket.close(_GOING_AWAY, f"no frame for {IDLE_SECONDS:g} s")
+                return
+            if message["type"] == "websocket.disconnect":
+                return
+            if (text := message.get("text")) is not None:
+                self._note(text)
+            elif (content := message.get("bytes")) is not None:
+                self._put(bytes(content))
+
+    def _note(self, text: str) -> None:
+        """Remember what a text message says of the next frame."""
+        try:
+            said = json.loads(text) if len(text) <= _LONGEST_TEXT else None
+        except (ValueError, RecursionError):
+            said = None
+        self._next = said if isinstance(said, dict) else {"error": 'expected {"frame": NUMBER, "time": SECONDS} before a frame'}
+
+    def _put(self, content: bytes) -> None:
+        said, self._next = self._next, {}
+        received = time.monotonic()
+        number, timestamp = said.get("frame", self._count), said.get("time", received - self._start)
+        self._count += 1
+        error = said.get("error", "")
+        if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number < 2**53:
+            error, number = "expected a frame's number as a whole number of at least 0", self._count - 1
+        if not isinstance(timestamp, int | float) or isinstance(timestamp, bool) or not 0 <= timestamp < 1e9:
+            error, timestamp = "expected a frame's time in seconds", received - self._start
+        if len(content) > self._most_bytes:
+            error = f"a frame of {len(content)} bytes; at most {self._most_bytes} are taken"
+        before = self._frames.replaced
+        self._frames.put(_Incoming(number, float(timestamp), received, b"" if error else content, str(error)))
+        self._metrics.frames_skipped.inc(self._frames.replaced - before)
+
+    async def _answer(self) -> None:
+        answered = 0
+        while (frame := await self._frames.take()) is not None:
+            skipped, answered = self._frames.replaced - answered, self._frames.replaced
+            answer = await self._read(frame)
+            self._failures = self._failures + 1 if "error" in answer else 0
+            answer["skipped"] = skipped
+            answer["milliseconds"] = round(1000 * (time.monotonic() - frame.received), 3)
+            await self._socket.send_text(json.dumps(answer))
+            if self._failures >= _MOST_FAILURES:
+                await self._socket.close(_POLICY, f"{self._failures} frames in a row could not be read")
+                return
+
+    async def _read(self, frame: _Incoming) -> dict[str, Any]:
+        if frame.error:
+            self._metrics.frames_failed.inc()
+            return {"frame": frame.number, "error": frame.error}
+        if frame.timestamp <= self._last:
+            self._metrics.frames_failed.inc()
+            times = f"expected a time after {self._last:g} s, got {frame.timestamp:g} s"
+            return {"frame": frame.number, "error": f"{times}; faces are followed in frames that come in order"}
+        try:
+            result, (width, height) = await self._stream.read(frame.content, frame.number, frame.timestamp, self._most_pixels)
+        except EmodetectError as error:
+            return {"frame": frame.number, "error": self._say(error)}
+        except Exception as error:  # of a detector or backend; the other clients go on, and so does this one
+            _log.error("a frame of a stream: an internal error (%s)", first_line(error), exc_info=error)
+            return {"frame": frame.number, "error": "an internal error"}
+        self._last = frame.timestamp
+        return result.as_dict() | {"width": width, "height": height}

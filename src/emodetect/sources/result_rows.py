@@ -1,0 +1,206 @@
+"""Results as rows of a table, one per face: of a CSV log, of photos, or of many inputs together."""
+
+from __future__ import annotations
+
+import csv
+import logging
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from emodetect.errors import SourceError
+from emodetect.text.printable import counted
+from emodetect.types import EMOTIONS
+
+Row = Mapping[str, Any]
+"""A row by its column names; the cells of a CSV are text, and "" where they are empty."""
+
+_SCORES = [emotion.value for emotion in EMOTIONS]
+
+_BOX = ["x", "y", "width", "height"]
+
+_NEEDED = {"frame", "time", "uncertain", *_BOX, *_SCORES}
+"""Columns beside the number of the face, which is called ``id`` in a log and ``person`` in results of many inputs."""
+
+_LONG_STEP = 2.5
+"""Usual steps from one row to the next after which frames without faces are missing."""
+
+_log = logging.getLogger(__name__)
+
+
+def csv_rows(path: Path, lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, Row]]:
+    """The rows of a CSV with their line numbers. Of a table that is cut off, as a crash leaves it, the last frame is left out.
+
+    Args:
+        path: the file, for messages.
+        lines: its lines with their numbers.
+
+    Raises:
+        SourceError: the columns are not those of results.
+        ValueError: a row has another number of cells.
+    """
+    header: list[str] = []
+    held: list[tuple[int, Row]] = []
+    for number, line in lines:
+        cells = next(csv.reader([line.removeprefix("\ufeff") if number == 1 else line]), [])
+        if not header:
+            header = cells
+            if missing := missing_columns(header):
+                raise SourceError(f"{path}: not a log: its first line lacks {', '.join(missing[:3])}")
+            continue
+        if not line.endswith("\n"):
+            cut = dict(zip(header, cells, strict=False))
+            if held and all(held[-1][1][name].startswith(cut.get(name, "")) for name in ("path", "frame", "time") if name in cut):
+                held = []  # faces of this frame are missing
+            _log.warning("%s: the last line is cut off; what is whole was read, %s", path, counted(number - 2, "row"))
+            break
+        if not cells:
+            continue
+        if len(cells) != len(header):
+            raise ValueError(f"expected {len(header)} cells, got {len(cells)}", number)
+        row = dict(zip(header, cells, strict=True))
+        if held and _frame_of(held[-1][1]) != _frame_of(row):
+            yield from held
+            held = []
+        held.append((number, row))
+    yield from held
+
+
+def missing_columns(columns: Iterable[str]) -> list[str]:
+    """The columns of results that a table lacks."""
+    return sorted(_NEEDED - {*columns}) or ["id"] * (not {"id", "person"} & {*columns})
+
+
+def rows_as_frames(rows: Iterable[tuple[int, Row]]) -> Iterator[tuple[int, str | None, dict[str, Any]]]:
+    """Frames as a log has them, made of rows that follow each other.
+
+    Args:
+        rows: in order, with the numbers of their lines.
+
+    Yields:
+        The number of a frame's first line, the path of the input if there is such a column, and a record like
+        `FrameResult.as_dict`, whose ``time`` is None for a photo.
+
+    Raises:
+        ValueError: a cell is not what it should be; its second argument is the number of the line.
+    """
+    for (path, _, _), group in groupby(rows, key=lambda row: _frame_of(row[1])):
+        together = list(group)
+        first = together[0][1]
+        # The table of photos alone: a log has no path, and results of many inputs call the face's number "person".
+        is_photo = path is not None and ("id" in first or is_empty(first["time"]))
+        faces = []
+        for number, row in together:
+            try:
+                face = _face(row)
+            except (ValueError, TypeError, KeyError) as error:
+                raise ValueError(str(error), number) from error
+            if face is not None:
+                faces.append(face)
+        try:
+            time = None if is_photo else float(first["time"])
+            yield together[0][0], path, {"frame": _whole(first["frame"]), "time": time, "faces": faces}
+        except (ValueError, TypeError) as error:
+            raise ValueError(str(error), together[0][0]) from error
+
+
+class MissingFrames:
+    """Notices a CSV log of an older version, in which frames without faces have no row."""
+
+    def __init__(self) -> None:
+        self._times: list[float] = []
+        self._has_faceless = False
+
+    def add(self, frame: Mapping[str, Any]) -> None:
+        """Take the next frame of the log."""
+        self._times.append(frame["time"])
+        self._has_faceless |= not frame["faces"]
+
+    def __bool__(self) -> bool:
+        steps = np.diff(self._times)
+        return not self._has_faceless and len(steps) > 1 and bool((steps > _LONG_STEP * np.median(steps)).any())
+
+
+def _frame_of(row: Row) -> tuple[str | None, Any, Any]:
+    return row.get("path"), row["frame"], None if is_empty(row["time"]) else row["time"]  # NaN is not equal to itself
+
+
+def _face(row: Row) -> dict[str, Any] | None:
+    """The face of a row; None for a frame without faces."""
+    number = row["id"] if "id" in row else row["person"]
+    if is_empty(number):
+        return None
+    scores = None if is_empty(row[_SCORES[0]]) else {name: float(row[name]) for name in _SCORES}
+    box = {side: _whole(row[side]) for side in _BOX}
+    angle = row.get("angle")  # tables of older versions have none
+    return {
+        "id": _whole(number),
+        "box": box,
+        "uncertain": _truth(row["uncertain"]),
+        "scores": scores,
+        "angle": None if is_empty(angle) else float(str(angle)),
+    }
+
+
+def is_empty(cell: Any) -> bool:
+    """Whether a cell holds nothing: null, no text, or NaN, which some programs write for null."""
+    return cell is None or cell == "" or (isinstance(cell, float) and math.isnan(cell))
+
+
+def _whole(cell: Any) -> int:
+    """A whole number; programs that know no empty whole numbers write 3.0 for 3."""
+    number = float(cell)
+    if isinstance(cell, bool) or not number.is_integer() or abs(number) >= 2**53:
+        raise ValueError(f"expected a whole number, got {str(cell)[:40]}")
+    return int(number)
+
+
+def _truth(cell: Any) -> bool:
+    if isinstance(cell, bool | np.bool_):
+        return bool(cell)
+    try:
+        return {"true": True, "false": False, "1": True, "0": False}[str(cell).lower()]
+    except KeyError:
+        raise ValueError(f"expected true or false, got {str(cell)[:40]}") from None
+
+
+def parquet_rows(path: Path) -> Iterator[tuple[int, Row]]:
+    """The rows of a Parquet file, a part of it in memory at a time.
+
+    Raises:
+        SourceError: pyarrow is missing, the file cannot be read, or its columns are not those of results.
+    """
+    pyarrow = import_pyarrow()
+    try:
+        with pyarrow.parquet.ParquetFile(path) as file:
+            columns: Sequence[str] = file.schema_arrow.names
+            if missing := missing_columns(columns):
+                raise SourceError(f"{path}: not a table of results: it lacks {', '.join(missing[:3])}")
+            number = 0
+            wanted = [name for name in columns if name in _NEEDED | {"path", "id", "person", "angle"}]
+            for batch in file.iter_batches(columns=wanted):
+                for row in batch.to_pylist():
+                    number += 1
+                    yield number, row
+    except pyarrow.ArrowException as error:
+        raise SourceError(f"{path}: not a Parquet file ({str(error).splitlines()[0]})") from error
+
+
+def import_pyarrow() -> Any:
+    """pyarrow with its Parquet module.
+
+    Raises:
+        SourceError: it is not installed.
+    """
+    from emodetect.system.install_hints import pip
+
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError as error:
+        raise SourceError(f"Parquet needs pyarrow: {pip('install pyarrow')}") from error
+    return pyarrow

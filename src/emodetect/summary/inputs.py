@@ -1,0 +1,141 @@
+"""Reading the inputs of a summary: logs, tables of many inputs, and folders of either."""
+
+from __future__ import annotations
+
+import csv
+import glob
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+from emodetect.errors import SourceError
+from emodetect.report.timeline import Timeline
+from emodetect.sources.result_log import read_entries
+from emodetect.sources.result_rows import missing_columns
+from emodetect.text.suggestions import did_you_mean_file
+
+SUFFIXES = (".jsonl", ".csv", ".parquet")
+"""Endings of what can be read."""
+
+_READINGS = [f"readings{suffix}" for suffix in SUFFIXES]
+"""What `emodetect batch` calls its results, the preferred first."""
+
+_MANIFEST, _FAILURES = "manifest.jsonl", "failures.csv"
+"""Further files of its folder."""
+
+_LONGEST_HEADER = 10_000
+"""Characters."""
+
+
+@dataclass(frozen=True)
+class Input:
+    """One clip, session or photo.
+
+    Attributes:
+        name: the path of the log, or of the clip or photo that a table names.
+        timeline: its results.
+        is_photo: whether it is a photo.
+    """
+
+    name: str
+    timeline: Timeline
+    is_photo: bool
+
+
+def find_logs(named: Sequence[Path], say: Callable[[str], object]) -> tuple[list[Path], list[SourceError]]:
+    """The files that the user's names stand for, each once, and what is wrong with the other names.
+
+    Args:
+        named: files, patterns, and folders: those that `emodetect batch` has written stand for their readings, others for the
+            logs in them.
+        say: is told what is left out.
+    """
+    logs: dict[str, Path] = {}
+    errors = []
+    for path in named:
+        try:
+            found = _in_folder(path, say) if os.path.isdir(path) else _matching(path)
+        except SourceError as error:
+            errors.append(error)
+            continue
+        for log in found:
+            if logs.setdefault(os.path.realpath(log), log) is not log:
+                say(f"{log}: is named twice, and read once")
+    names: dict[Path, Path] = {}
+    for log in logs.values():
+        if (other := names.setdefault(log.with_suffix(""), log)) is not log:
+            say(f"{other} and {log}: both are read; are they the same clip?")
+    return [*logs.values()], errors
+
+
+def _matching(path: Path) -> list[Path]:
+    """The file of this name or, if there is none and it is a pattern, those that it matches."""
+    if path.exists() or not glob.has_magic(str(path)):
+        return [path]
+    found = sorted(map(Path, glob.glob(str(path), recursive=True)))
+    if not found:
+        raise SourceError(f"{path}: no file has such a name")
+    return found
+
+
+def _in_folder(folder: Path, say: Callable[[str], object]) -> list[Path]:
+    try:
+        names = sorted(entry.name for entry in os.scandir(folder) if entry.is_file() and not entry.name.startswith("."))
+    except OSError as error:
+        raise SourceError(f"{folder}: cannot be read ({error.strerror or error})") from error
+    if readings := [name for name in _READINGS if name in names]:
+        if _FAILURES in names and (count := _rows(folder / _FAILURES)):
+            say(f"{folder}: {count:,} of its inputs could not be read and are missing; {_FAILURES} there says why")
+        if len(readings) > 1:
+            say(f"{folder}: holds {' and '.join(readings)}; the first is read")
+        return [folder / readings[0]]
+    if _MANIFEST in names:
+        raise SourceError(f"{folder}: holds no readings yet; emodetect batch has to finish first")
+    logs = [folder / name for name in names if Path(name).suffix.lower() in SUFFIXES]
+    others = [log for log in logs if log.suffix.lower() == ".csv" and not _is_log(log)]
+    for other in others:
+        say(f"{other}: is not a log, and left out")
+    logs = [log for log in logs if log not in others]
+    if not logs:
+        raise SourceError(f"{folder}: is a folder without logs ({', '.join(SUFFIXES)})")
+    return logs
+
+
+def _is_log(path: Path) -> bool:
+    """Whether a CSV file has the columns of results; a file that cannot be read counts as one, and is told of later."""
+    try:
+        with path.open(encoding="utf-8-sig", errors="replace") as file:
+            header = next(csv.reader([file.readline(_LONGEST_HEADER)]), [])
+    except OSError:
+        return True
+    return not missing_columns(header)
+
+
+def _rows(path: Path) -> int:
+    """Rows of a CSV file without its header; 0 if it cannot be read."""
+    try:
+        return max(0, path.read_bytes().count(b"\n") - 1)
+    except OSError:
+        return 0
+
+
+def read_inputs(log: Path, count: int | None, advance: Callable[[int], object] | None = None) -> Iterator[Input]:
+    """The inputs whose results are in a file, one in memory at a time.
+
+    Args:
+        log: the file.
+        count: how many people each clip has; None if that is not known.
+        advance: is told how many bytes each line has, for a progress bar.
+
+    Raises:
+        SourceError: the file cannot be read, or is not what emodetect writes.
+    """
+    if log.suffix.lower() not in SUFFIXES and not log.exists():
+        raise SourceError(f"{log}: no such file{did_you_mean_file(log)}")
+    for (name, is_photo), entries in groupby(read_entries(log, advance), key=lambda entry: (entry.path, entry.is_photo)):
+        timeline = Timeline(count=None if is_photo else count)
+        for entry in entries:
+            timeline.add(entry.result)
+        yield Input(str(log) if name is None else name, timeline, is_photo)
