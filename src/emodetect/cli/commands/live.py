@@ -34,7 +34,6 @@ from emodetect.text.printable import counted
 if TYPE_CHECKING:
     from emodetect.backends.base import EmotionBackend
     from emodetect.drawing.style import Style
-    from emodetect.faces.detectors import choices
     from emodetect.live.session import LiveStatistics
     from emodetect.live.window import Window
     from emodetect.publish.registry import PublishSettings
@@ -79,6 +78,7 @@ def live(
     overwrite: bool, language: str | None, font: Path | None, publishing: PublishSettings, settings: PipelineSettings,
 ) -> None:  # fmt: skip
     """Show the emotions of the faces before a camera; in the window ? shows the keys, q or Esc ends it."""
+    from emodetect.faces.detectors import choices
     from emodetect.live.session import LiveOutputs, LiveSession
     from emodetect.live.snapshots import time_stamped
     from emodetect.live.view import View
@@ -88,7 +88,6 @@ def live(
     from emodetect.sinks.records import RECORD_SUFFIXES, RecordWriter
     from emodetect.sinks.video_file import VIDEO_SUFFIXES
     from emodetect.sources.camera import LiveCapture, LiveSource
-    from emodetect.system.output_files import STANDARD_OUTPUT
 
     check_anonymize(anonymize, record or not no_window or None, "--record")
     backends = _backends(settings.backend)
@@ -128,7 +127,7 @@ def live(
             duration=duration,
         )
         statistics = session.run()
-    _tell(statistics, [path for path in (log if log != STANDARD_OUTPUT else None, *recorder.files) if path], snapshots)
+    _tell(statistics, [path for path in (log, *recorder.files) if path], snapshots)
     if statistics.faces and not statistics.classified:
         note("emodetect: no face was read: it ended before the backend was loaded")
     if parsed.kind == "file" and statistics.captured == 1 and duration is None:
@@ -151,6 +150,9 @@ def _opened(capture: LiveCapture, window: Window | None, style: Style | None, so
 
 def _tell(statistics: LiveStatistics, files: Sequence[Path], snapshots: Path) -> None:
     """Say what a session did, and where details are wanted, why faces were uncertain although their scores are high."""
+    from emodetect.system.output_files import STANDARD_OUTPUT
+
+    files = [path for path in files if path != STANDARD_OUTPUT]
     parts = [f"{counted(statistics.captured, 'frame')} in {statistics.seconds:.1f} s"]
     if files:
         parts.append(f"saved {', '.join(map(str, files))}")
