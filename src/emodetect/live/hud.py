@@ -20,7 +20,7 @@ _DARK: Color = (40, 40, 40)
 _FILLS = 0.94
 """Largest share of the image's width and height that the help covers."""
 
-_HELP_LINE = 1.7
+_HELP_LINE = 1.6
 """Line height of the help, units."""
 
 _GAP = 1.2
