@@ -139,7 +139,7 @@ class FakeBackend(EmotionBackend):
 def write_plugin(
     folder: Path, module: str, source: str, entry_points: Mapping[str, str], group: str = "emodetect.backends"
 ) -> None:
-    """Leave an installed package in a folder, as pip does, that brings backends or detectors along.
+    """Leave an installed package in a folder, as pip does, that brings backends or something else along.
 
     Args:
         folder: what is put on the path.

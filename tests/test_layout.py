@@ -15,8 +15,8 @@ PACKAGE = ROOT / "src/emodetect"
 TOP = {"__init__.py", "__main__.py", "api.py", "types.py", "errors.py", "pipeline.py", "stopwatch.py", "py.typed"}
 
 FOLDERS = {
-    "backends", "batch", "benchmark", "cli", "doctor", "drawing", "emotions", "faces", "live", "media", "queues", "report",
-    "serve", "settings", "sinks", "sources", "summary", "system", "text", "training",
+    "backends", "batch", "benchmark", "cli", "doctor", "drawing", "emotions", "faces", "live", "media", "publish", "queues",
+    "report", "serve", "settings", "sinks", "sources", "summary", "system", "text", "training",
 }  # fmt: skip
 
 Graph = dict[str, set[str]]

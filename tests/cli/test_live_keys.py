@@ -157,7 +157,7 @@ def test_what_is_seen_changes(desktop: Desktop, press: Callable[..., Image], sti
         wait_for_screen(desktop, lambda s: frame_is(Emotion.HAPPY)(s) and has_label(s) and has_bars(s), "a labeled face")
         press("b", lambda s: not has_bars(s) and has_label(s))
         press("l", lambda s: not has_label(s) and frame_is(Emotion.HAPPY)(s))
-        press("f", lambda s: not has_numbers(s))
+        press("n", lambda s: not has_numbers(s))
         press("m", frame_is(Emotion.HAPPY, mirrored=True))
         press("question", has_help)
         press("h", lambda s: not has_help(s))
@@ -265,7 +265,7 @@ def test_pause_snapshot_and_recording(
         wait_for_screen(desktop, lambda s: is_red(s) and has_numbers(s), "the mark of the recording")
         press("r", lambda s: not is_red(s))
         press("r", is_red)
-        press("f", lambda s: not has_numbers(s))  # its figures change
+        press("n", lambda s: not has_numbers(s))  # its figures change
         press("r", lambda s: not is_red(s))
         press("space", has_banner)
         still = wait_for_screen(desktop, lambda s: not is_dark(s[322:338, 60:100]), "the other messages' end")
@@ -365,3 +365,16 @@ def children(process: int) -> list[int]:
         ["pgrep", "-P", str(process), "-f", "emodetect.backends.worker"], capture_output=True, text=True, check=False
     )
     return [int(line) for line in found.stdout.split()]
+
+
+def test_the_window_fills_the_screen_and_leaves_it(desktop: Desktop, still_clip: Path, tmp_path: Path) -> None:
+    def has_width(width: int) -> Callable[[Image], bool]:
+        return lambda screen: screen.shape[1] == width
+
+    with live(desktop, "--source", still_clip, "--loop", "--fullscreen", "--log", tmp_path / "a.jsonl") as process:
+        wait_for_screen(desktop, has_width(1000), "a full screen")
+        for width in (640, 1000):
+            desktop.press("emodetect", "f")
+            wait_for_screen(desktop, has_width(width), f"a width of {width}")
+        desktop.quit("emodetect", process)
+        assert "frames in" in end(process)

@@ -201,18 +201,6 @@ class TestBadInput:
         assert process.returncode == 0, errors
         assert [json.loads(line)["frame"] for line in lines] == [0, 1, 2]
 
-    def test_a_pipe_that_nobody_reads_any_more_is_one_line(self, moving_clip: MovingClip, tmp_path: Path) -> None:
-        pipe = tmp_path / "log"
-        os.mkfifo(pipe)
-        with subprocess.Popen(
-            command("video", moving_clip.path, "--log", pipe), env=environment(), stderr=subprocess.PIPE, text=True
-        ) as process:
-            pipe.open("rb").close()
-            _, errors = process.communicate(timeout=TIMEOUT)
-
-        assert process.returncode == 1
-        assert errors.splitlines() == [f"emodetect: {pipe}: cannot be written (Broken pipe)"]
-
     def test_a_link_is_not_followed(self, still_clip: Path, tmp_path: Path) -> None:
         (tmp_path / "precious.csv").write_text("precious")
         (tmp_path / "link.csv").symlink_to(tmp_path / "precious.csv")

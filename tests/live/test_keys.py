@@ -15,7 +15,8 @@ def test_no_key_means_two_things() -> None:
     ("character", "command"),
     [
         ("q", Command.QUIT), ("\x1b", Command.QUIT), (" ", Command.PAUSE), ("s", Command.SNAPSHOT), ("r", Command.RECORD),
-        ("m", Command.MIRROR), ("b", Command.BARS), ("l", Command.LABELS), ("f", Command.NUMBERS), ("t", Command.STRIP),
+        ("m", Command.MIRROR), ("b", Command.BARS), ("l", Command.LABELS), ("n", Command.NUMBERS), ("t", Command.STRIP),
+        ("f", Command.FULLSCREEN),
         ("+", Command.LARGER_FACES), ("-", Command.SMALLER_FACES), ("[", Command.LESS_SMOOTHING), ("]", Command.MORE_SMOOTHING),
         ("\t", Command.NEXT_BACKEND), ("d", Command.NEXT_DETECTOR), ("?", Command.HELP), ("h", Command.HELP), ("x", None),
     ],

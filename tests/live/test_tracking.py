@@ -107,7 +107,7 @@ def running(locator: FaceLocator, records: Sink | None = None, backend: FakeBack
     frames = Latest[Frame]()
     chosen = backend or FakeBackend(Emotion.SAD)
     classifier = Classifier([lambda: chosen], ScoreSmoother(0.0), uncertain_below=None, fail=errors.append, say=View().say)
-    tracking = Tracking(frames, locator, classifier, records=records, fail=errors.append)
+    tracking = Tracking(frames, locator, classifier, sinks=[records] if records else [], fail=errors.append)
     classifier.start()
     tracking.start()
     try:

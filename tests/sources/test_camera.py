@@ -17,6 +17,7 @@ import pytest
 from emodetect.errors import SourceError
 from emodetect.sources import camera
 from emodetect.sources.camera import FIRST_PICTURE_SECONDS, STALL_SECONDS, LiveCapture, LiveSource
+from emodetect.sources.capture_format import CaptureFormat, PictureSize
 from emodetect.types import Frame, Image
 from tests.builders import make_image, write_clip
 from tests.cli.desktop import wait_until
@@ -233,7 +234,66 @@ class FakeCamera:
 def plug_in(monkeypatch: pytest.MonkeyPatch, *cameras: FakeCamera) -> None:
     """What opening the camera gives, time after time; nothing after the last."""
     waiting = iter(cameras)
-    monkeypatch.setattr(camera, "_open_camera", lambda target: next(waiting, FakeCamera(RED, 0, hangs=False)))
+    monkeypatch.setattr(camera, "_open_camera", lambda source, form: next(waiting, FakeCamera(RED, 0, hangs=False)))
+
+
+class Device:
+    """Stands in for a camera that gives large pictures as JPEG only, as over USB 2, and 15 frames per second at most."""
+
+    def __init__(self, largest: tuple[int, int] = (1280, 720)) -> None:
+        width, height, self._rate = cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT, cv2.CAP_PROP_FPS
+        self._limits = {width: largest[0], height: largest[1], self._rate: 15}
+        self._set = {width: 640.0, height: 480.0, self._rate: 10.0}
+
+    def isOpened(self) -> bool:
+        return True
+
+    def set(self, number: int, value: float) -> None:
+        if value <= 640 or number == cv2.CAP_PROP_FOURCC or cv2.CAP_PROP_FOURCC in self._set:
+            self._set[number] = min(value, self._limits.get(number, value))
+
+    def get(self, number: int) -> float:
+        return self._set[number]
+
+    def read(self) -> tuple[bool, Image]:
+        return True, make_image(int(self._set[cv2.CAP_PROP_FRAME_WIDTH]), int(self._set[cv2.CAP_PROP_FRAME_HEIGHT]))
+
+    def release(self) -> None: ...
+
+
+class TestFormat:
+    @pytest.mark.parametrize(
+        ("size", "rate", "largest", "told"),
+        [
+            ((1280, 720), None, (1280, 720), []),
+            ((320, 240), 15, (1280, 720), []),
+            ((1920, 1080), None, (1280, 720), ["camera 0: gives 1280x720 pixels instead of 1920x1080"]),
+            (
+                (800, 600), 30, (640, 480),
+                ["camera 0: gives 640x480 pixels instead of 800x600 and 15 frames per second instead of 30"],
+            ),
+            (None, 15, (640, 480), []),
+            (None, None, (640, 480), []),
+        ],
+    )  # fmt: skip
+    def test_a_camera_is_asked_for_it_and_what_it_does_instead_is_told(
+        self,
+        size: tuple[int, int] | None,
+        rate: float | None,
+        largest: tuple[int, int],
+        told: list[str],
+        monkeypatch: pytest.MonkeyPatch,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        monkeypatch.setattr(cv2, "VideoCapture", lambda target: Device(largest))
+        form = CaptureFormat(PictureSize(*size) if size else None, rate)
+        with LiveCapture(LiveSource(0, "camera"), form) as capture:
+            assert capture.opened(TIMEOUT)
+            capture.start()
+            height, width = take(capture).image.shape[:2]
+            assert capture.frames_per_second == (15 if rate else 10)
+        assert (width, height) == tuple(map(min, size or (640, 480), largest))
+        assert caplog.messages == told
 
 
 class TestCamera:

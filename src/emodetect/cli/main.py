@@ -24,8 +24,9 @@ from emodetect.system.native_output import is_debugging, set_debugging
 _LEAST_ADDRESS_SPACE = 1_000_000_000
 """Bytes. With less, libraries cannot be loaded, and OpenBLAS tries for ever."""
 
-_LEFT_BEHIND = ("reader", "classify", "load")
-"""Threads that may still be inside a native call when all else has ended: reading a source, running a network, loading one."""
+_LEFT_BEHIND = ("reader", "classify", "load", "track", "publish", "websocket")
+"""Threads that may still be inside a native call when all else has ended: reading a source, running a network, loading one,
+writing a log to a pipe that nobody empties, publishing."""
 
 # What newer versions of Click raise for a command without arguments; older ones print the help themselves.
 _NoArguments: type[click.UsageError] | tuple[()] = getattr(click.exceptions, "NoArgsIsHelpError", ())
@@ -102,6 +103,8 @@ def _run() -> int:
         code = EXIT_INTERRUPTED
     except Terminated as error:
         code = error.exit_code
+    except SystemExit as error:  # Click's, where the reader of standard output has gone away
+        code = error.code
     except Exception as error:
         if isinstance(error, OSError) and error.filename == STANDARD_OUTPUT:
             raise

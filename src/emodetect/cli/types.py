@@ -16,6 +16,7 @@ from emodetect.backends.limits import parse_size
 from emodetect.batch.inputs import Shard
 from emodetect.errors import UsageError
 from emodetect.faces.detector import MinFace
+from emodetect.sources.capture_format import PictureSize
 from emodetect.text.numbers import MOST_NUMBER
 from emodetect.text.printable import looks_like_address
 
@@ -157,6 +158,19 @@ class ScalingType(click.types.StringParamType):
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         """What the value may begin with."""
         return [CompletionItem(name) for name in ("0..1", "-1..1", "0..255", "imagenet") if name.startswith(incomplete)]
+
+
+class PictureSizeType(click.types.StringParamType):
+    """Width and height, as `PictureSize.parse` takes them."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The value, checked."""
+        try:
+            return PictureSize.parse(str(value))
+        except UsageError as error:
+            self.fail(str(error), param, ctx)
 
 
 class Size(click.types.StringParamType):

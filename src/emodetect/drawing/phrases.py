@@ -55,6 +55,15 @@ class Phrase(Enum):
         de="Aufnahme starten oder beenden",
         fr="démarrer ou arrêter la vidéo",
     )
+    FULLSCREEN = Text(
+        en="fill the screen, or not",
+        ko="전체 화면 켜기/끄기",
+        ja="全画面表示の切り替え",
+        zh="开启或关闭全屏",
+        es="pantalla completa o no",
+        de="Vollbild ein oder aus",
+        fr="plein écran ou non",
+    )
     MIRROR = Text(
         en="mirror the picture, or not",
         ko="좌우 반전 켜기/끄기",

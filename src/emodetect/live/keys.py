@@ -24,6 +24,7 @@ class Command(Enum):
     BARS = Phrase.BARS
     LABELS = Phrase.LABELS
     NUMBERS = Phrase.NUMBERS
+    FULLSCREEN = Phrase.FULLSCREEN
     STRIP = Phrase.STRIP
     LARGER_FACES = Phrase.LARGER_FACES
     SMALLER_FACES = Phrase.SMALLER_FACES
@@ -44,7 +45,8 @@ KEYS: dict[Command, tuple[str, str | Phrase]] = {
     Command.MIRROR: ("mM", "m"),
     Command.BARS: ("bB", "b"),
     Command.LABELS: ("lL", "l"),
-    Command.NUMBERS: ("fF", "f"),
+    Command.NUMBERS: ("nN", "n"),
+    Command.FULLSCREEN: ("fF", "f"),
     Command.STRIP: ("tT", "t"),
     Command.LARGER_FACES: ("+=", "+"),
     Command.SMALLER_FACES: ("-_", "-"),

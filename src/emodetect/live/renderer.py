@@ -185,5 +185,6 @@ def _fitted(frame: Frame, result: FrameResult, size: tuple[int, int] | None) -> 
     width = frame.image.shape[1]
     if size is None or size == (width, frame.image.shape[0]):
         return frame, result
-    image = np.asarray(cv2.resize(frame.image, size, interpolation=cv2.INTER_AREA), np.uint8)
+    interpolation = cv2.INTER_AREA if size[0] < width else cv2.INTER_LINEAR
+    image = np.asarray(cv2.resize(frame.image, size, interpolation=interpolation), np.uint8)
     return replace(frame, image=image), resized(result, size[0] / width)

@@ -74,12 +74,14 @@ class LiveOutputs:
 
     Attributes:
         records: takes every tracked frame, in the tracking thread; None for none.
+        publishing: takes every tracked frame, in the tracking thread; None for none.
         recorder: takes every shown frame while it is on; None for none.
         snapshots: folder for snapshots.
         anonymize_by: how faces are hidden in snapshots, as for `emodetect.drawing.anonymize`; None for not at all.
     """
 
     records: Sink | None = None
+    publishing: Sink | None = None
     recorder: Recorder | None = None
     snapshots: Path = Path()
     anonymize_by: str | None = None
@@ -123,7 +125,8 @@ class LiveSession:
         self._smoother = ScoreSmoother(view.smoothing)
         fail = self._errors.append
         self._classifier = Classifier(backends, self._smoother, uncertain_below=uncertain_below, fail=fail, say=view.say)
-        self._tracking = Tracking(capture.frames.branch(), locator, self._classifier, records=outputs.records, fail=fail)
+        sinks = [sink for sink in (outputs.records, outputs.publishing) if sink is not None]
+        self._tracking = Tracking(capture.frames.branch(), locator, self._classifier, sinks=sinks, fail=fail)
         self._renderer = Renderer(view, style=style, anonymize_by=outputs.anonymize_by)
         self._keyboard = Keyboard(disabled=DETECTION if locator.is_certain else ())
         self._snapshots = Snapshots(outputs.snapshots, view)
@@ -228,6 +231,8 @@ class LiveSession:
                 else:
                     self._recorder.stop()
                 self._view.say(phrase, "recording", path=path.name)
+            case Command.FULLSCREEN if self._window is not None:
+                self._window.toggle_fullscreen()
             case Command.NEXT_BACKEND:
                 self._classifier.switch()
             case Command.NEXT_DETECTOR if self._detectors:

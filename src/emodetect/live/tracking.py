@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from emodetect.emotions.scorer import readings
@@ -55,7 +55,7 @@ class Tracking:
         frames: the newest frame; the thread ends when it is closed.
         locator: finds and follows faces.
         classifier: takes the crops of the faces, and holds the latest scores.
-        records: takes every tracked frame, in the thread; None for none.
+        sinks: take every tracked frame, in the thread.
         fail: called, in the thread, with the error that ended it.
 
     Attributes:
@@ -70,11 +70,11 @@ class Tracking:
         locator: FaceLocator,
         classifier: Classifier,
         *,
-        records: Sink | None = None,
+        sinks: Sequence[Sink] = (),
         fail: Callable[[BaseException], None],
     ) -> None:
         self._frames, self._locator, self._classifier = frames, locator, classifier
-        self._records, self._fail = records, fail
+        self._sinks, self._fail = sinks, fail
         self.tracked = self.faces = self.turned_away = 0
         self._results: Latest[Tracked] = Latest()
         self._newest = Tracked(FrameResult(-1, 0.0, ()))
@@ -129,8 +129,8 @@ class Tracking:
         found = readings(faces, classifier.scores, classifier.threshold)
         result = FrameResult(frame.index, frame.timestamp, found, sighting.seen, watch.laps_ms)
         self._results.put(Tracked(result, self._locator.outlook(frame.timestamp), frame))
-        if self._records is not None:
-            self._records.write(frame, result)
+        for sink in self._sinks:
+            sink.write(frame, result)
         self.tracked += 1
         self.faces += len(faces)
         self.turned_away += sum(reading.turned_away for reading in found)

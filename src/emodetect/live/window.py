@@ -27,18 +27,29 @@ class Window:
 
     Args:
         title: text of its title bar.
+        fullscreen: fill the screen.
 
     Raises:
         OutputError: there is no display, or OpenCV was built without windows.
     """
 
-    def __init__(self, title: str) -> None:
+    def __init__(self, title: str, *, fullscreen: bool = False) -> None:
         check_display()
         self._title = title
+        self._is_full = False
         self._size: tuple[int, int] | None = None
+        self._was_shown = False
         self._screen = screen_size() or _USUAL_SCREEN
         with quiet_native_output():
             cv2.namedWindow(title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
+        if fullscreen:
+            self.toggle_fullscreen()
+
+    def toggle_fullscreen(self) -> None:
+        """Fill the screen, or leave it again."""
+        self._is_full = not self._is_full
+        cv2.setWindowProperty(self._title, cv2.WND_PROP_FULLSCREEN, cv2.WINDOW_FULLSCREEN if self._is_full else cv2.WINDOW_NORMAL)
+        self._size = None  # a window that leaves the screen gets the size of its image
 
     def show(self, image: Image) -> None:
         """Show an image, uint8 (height, width, 3) BGR.
@@ -46,19 +57,23 @@ class Window:
         The first image, and each one of another size, sets the size of the window, within the screen. A window that the user has
         closed stays closed.
         """
-        if self._size is not None and not self.is_open:  # OpenCV would open another one
+        if self._was_shown and not self.is_open:  # OpenCV would open another one
             return
+        self._was_shown = True
         size = image.shape[1], image.shape[0]
-        if size != self._size:
+        if size != self._size and not self._is_full:
             cv2.resizeWindow(self._title, *self.room_for(size))
             self._size = size
         cv2.imshow(self._title, image)
 
     def room_for(self, size: tuple[int, int]) -> tuple[int, int]:
-        """Initial width and height of the window for an image of this width and height, pixels.
+        """Width and height for an image of this width and height: those of the window at first, or all of a full screen, pixels.
 
         Draw on the image at this size: Qt shrinks a larger one together with its letters.
         """
+        if self._is_full:
+            scale = min(most / side for side, most in zip(size, self._screen, strict=True))
+            return max(1, round(scale * size[0])), max(1, round(scale * size[1]))
         return fitted(size, self._screen)
 
     def entitle(self, text: str) -> None:

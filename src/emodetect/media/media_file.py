@@ -36,6 +36,9 @@ _CONTAINERS = (
 )
 """FFmpeg's names of the formats that contain video, sound or a picture themselves, and never refer to other files."""
 
+STANDARD_INPUT = Path("-")
+"""The name that stands for standard input."""
+
 _PLAYLIST_PROTOCOLS = "file,crypto,data"
 """Protocols for playlists, which may name other files of this machine, but no addresses."""
 
@@ -44,8 +47,9 @@ class MediaFile:
     """An open video or sound file for FFmpeg and OpenCV; close it when they are done.
 
     Args:
-        media: the file; for a named pipe, opening waits until another process writes to it. Or a file that is open already, to
-            open it again, even if another file has its name now (only on systems with names for descriptors).
+        media: the file, or - for standard input; for a named pipe, opening waits until another process writes to it. Or a file
+            that is open already, to open it again, even if another file has its name now (only on systems with names for
+            descriptors).
         playlists: whether it may make FFmpeg read other files; None for the setting of the process.
 
     Attributes:
@@ -72,6 +76,9 @@ class MediaFile:
         try:
             if isinstance(media, MediaFile):
                 self._descriptor = os.dup(media._descriptor)
+            elif path == STANDARD_INPUT:
+                self.path = Path("standard input")
+                self._descriptor = os.dup(0)
             else:
                 self._descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
         except FileNotFoundError:
@@ -83,6 +90,9 @@ class MediaFile:
             raise SourceError(f"{path}: cannot be read ({error.strerror or error})") from error
         except ValueError as error:  # a zero byte
             raise SourceError(f"{path}: is no name of a file ({error})") from error
+        if os.isatty(self._descriptor):
+            os.close(self._descriptor)
+            raise SourceError(f"{self.path}: is a terminal, not a video")
         self.video_track = self.sound_track = 0
         self._stamp = media._stamp if isinstance(media, MediaFile) else self._content()
         self.is_regular = stat.S_ISREG(os.fstat(self._descriptor).st_mode)

@@ -26,10 +26,13 @@ class LineFile:
 
         Raises:
             OutputError: it cannot be written, or the file was deleted or moved away.
+            BrokenPipeError: it is a pipe, and its reader has gone away.
         """
         assert self._file is not None
         try:
             append_whole(self._file, text.encode())
+        except BrokenPipeError:
+            raise
         except OSError as error:
             raise OutputError(f"{self._path}: cannot be written ({error.strerror or error})") from error
         check_still_there(self._path, self._file)

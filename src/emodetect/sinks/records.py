@@ -14,8 +14,9 @@ from typing_extensions import override
 from emodetect.errors import OutputError
 from emodetect.sinks.base import Sink
 from emodetect.sinks.line_file import LineFile
+from emodetect.sinks.named_pipe import NamedPipe
 from emodetect.system.install_hints import pip
-from emodetect.system.output_files import open_output
+from emodetect.system.output_files import is_named_pipe, open_output
 from emodetect.text.printable import csv_cell
 from emodetect.types import EMOTIONS, FaceReading, Frame, FrameResult, kind_of
 
@@ -56,32 +57,49 @@ class RecordWriter(Sink):
     """Writes one line of JSON per frame or, if the name ends in .csv, one row per face and one for a frame without faces.
 
     Each frame is written at once and in one piece. So an interrupted run, even by SIGKILL or a full disk, leaves whole lines.
+    Where the reader of a named pipe goes away, writing goes on with the next one.
 
     Args:
-        path: file to write; may be a named pipe or a device.
+        path: file to write; may be a named pipe or a device, or - for standard output.
         overwrite: whether an existing file may be replaced.
+        waits: whether to wait for the next reader of a named pipe. If not, frames are left out until there is one.
 
     Raises:
         OutputError: the file exists and may not be replaced, or cannot be written.
     """
 
-    def __init__(self, path: Path, *, overwrite: bool = False) -> None:
+    def __init__(self, path: Path, *, overwrite: bool = False, waits: bool = True) -> None:
         self._is_csv = is_csv(path)
-        self._file = LineFile(path, open_output(path, overwrite=overwrite))
+        header = as_csv([CSV_COLUMNS]) if self._is_csv else ""
+        self._file = _open(path, open_output(path, overwrite=overwrite), header, waits)
         try:
-            if self._is_csv:
-                self._file.append(as_csv([CSV_COLUMNS]))
+            if header:
+                self._file.append(header)
         except OutputError:
             self.close()
             raise
 
     @override
     def write(self, frame: Frame, result: FrameResult) -> None:
+        """Write one frame.
+
+        Args:
+            frame: the frame.
+            result: its result.
+
+        Raises:
+            OutputError: it cannot be written.
+            BrokenPipeError: the reader of standard output, or of a pipe without a name, has gone away.
+        """
         self._file.append(as_csv(csv_rows(result.as_dict())) if self._is_csv else json.dumps(result.as_dict()) + "\n")
 
     @override
     def close(self) -> None:
         self._file.close()
+
+
+def _open(path: Path, descriptor: int, header: str, waits: bool) -> LineFile:
+    return NamedPipe(path, descriptor, header=header, waits=waits) if is_named_pipe(path) else LineFile(path, descriptor)
 
 
 def is_csv(path: Path) -> bool:

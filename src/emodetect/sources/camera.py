@@ -14,13 +14,16 @@ import cv2
 import numpy as np
 from typing_extensions import Self
 
-from emodetect.errors import SourceError, about, first_line
+from emodetect.errors import SourceError, UsageError, about, first_line
 from emodetect.media.pixel_limit import check_pixels
 from emodetect.queues.latest import Latest
 from emodetect.sources.camera_list import cameras_named, list_cameras
+from emodetect.sources.capture_format import UNSTATED, CaptureFormat
 from emodetect.sources.sockets import Sockets
+from emodetect.sources.standard_input import NAME, STANDARD_INPUT, open_standard_input
 from emodetect.sources.stream import STREAM_SCHEMES, Capture, StreamUnavailable, open_stream
 from emodetect.sources.video import VideoFile
+from emodetect.system.assumptions import warn_once
 from emodetect.system.clock import AwakeClock
 from emodetect.text.printable import looks_like_address, public_address, public_name
 from emodetect.text.suggestions import did_you_mean, did_you_mean_file
@@ -45,13 +48,20 @@ _TRIES_AT_ONCE = 3
 """How many tries to open a source again may be under way at the same time, those among them that were given up."""
 
 
+_MEASURED_FRAMES = 100
+"""Frames after which it is seen how fast standard input sends them."""
+
+_SAME_RATE = 0.02
+"""Share by which a camera's rate may differ from what it was asked for; 29.97 counts as 30."""
+
+
 @dataclass(frozen=True)
 class LiveSource:
     """A camera, clip or stream, as a user names it.
 
     Attributes:
         target: camera number, device path, file or URL.
-        kind: "camera", "stream" or "file".
+        kind: "camera", "stream", "file", or "pipe" for standard input.
         label: what to call it, where the target says nothing to people.
     """
 
@@ -62,6 +72,8 @@ class LiveSource:
     @property
     def name(self) -> str:
         """What may be shown of it: of a stream not the user, the password and what else may open it."""
+        if self.kind == "pipe":
+            return NAME
         return public_address(str(self.target)) if self.kind == "stream" else self.label or str(self.target)
 
     @property
@@ -74,11 +86,13 @@ class LiveSource:
     @classmethod
     @about("source")
     def parse(cls, text: str) -> LiveSource:
-        """Tell a camera's number, a device, a URL, a file and a camera's name apart.
+        """Tell a camera's number, a device, a URL, a file, a camera's name and - for standard input apart.
 
         Raises:
             SourceError: it is none of them, or a name of several cameras.
         """
+        if text == STANDARD_INPUT:
+            return cls(text, "pipe")
         if text.isdecimal():
             return cls(int(text), "camera")
         if text.lower().startswith(STREAM_SCHEMES):
@@ -127,6 +141,7 @@ class _Reader:
 
     Args:
         source: what to open.
+        form: size and rate that are asked for.
         loop: start a clip again at its end.
         follow_redirects: whether a stream may lead to other hosts.
         seconds: how long it will be waited for; ends native calls that nothing else ends.
@@ -135,6 +150,7 @@ class _Reader:
     def __init__(
         self,
         source: LiveSource,
+        form: CaptureFormat = UNSTATED,
         *,
         loop: bool = False,
         follow_redirects: bool = False,
@@ -143,7 +159,8 @@ class _Reader:
         self.frames_per_second = _DEFAULT_RATE
         self.error: SourceError | None = None
         self.unavailable: StreamUnavailable | None = None
-        self._source, self._loop, self._follow_redirects, self._seconds = source, loop, follow_redirects, seconds
+        self._source, self._form, self._loop = source, form, loop
+        self._follow_redirects, self._seconds = follow_redirects, seconds
         self._sockets = Sockets()
         self._next: Latest[Image] = Latest()
         self._wanted = threading.Semaphore(0)
@@ -198,6 +215,8 @@ class _Reader:
             check_pixels(self._source.name, width, height)
             rate = float(capture.get(cv2.CAP_PROP_FPS))
             self.frames_per_second = rate if 1 <= rate <= 240 else _DEFAULT_RATE
+            if self._source.kind == "pipe":
+                self.frames_per_second = self._form.frames_per_second or self.frames_per_second
             count = 0
             while not self._left:
                 image = capture.read()[1]
@@ -228,7 +247,9 @@ class _Reader:
             return open_stream(
                 str(self._source.target), self._sockets, follow_redirects=self._follow_redirects, seconds=self._seconds
             )
-        return _open_camera(self._source.target)
+        if self._source.kind == "pipe":
+            return open_standard_input(self._form)
+        return _open_camera(self._source, self._form)
 
 
 class LiveCapture:
@@ -247,16 +268,27 @@ class LiveCapture:
 
     Args:
         source: what to open; opening begins at once.
+        form: size and rate that a camera is asked for, or that standard input has.
         loop: start a clip again at its end.
         reconnect: seconds for which a camera or stream that went away is tried again; 0 for not at all.
         follow_redirects: whether a stream's server may send its viewers to other hosts.
     """
 
-    def __init__(self, source: LiveSource, *, loop: bool = False, reconnect: float = 0.0, follow_redirects: bool = False) -> None:
+    def __init__(
+        self,
+        source: LiveSource,
+        form: CaptureFormat = UNSTATED,
+        *,
+        loop: bool = False,
+        reconnect: float = 0.0,
+        follow_redirects: bool = False,
+    ) -> None:
+        _check_form(source, form, loop)
+        self._form = form
         self._source, self._loop, self._reconnect, self._follow_redirects = source, loop, reconnect, follow_redirects
         self._clock = AwakeClock()
         self._opening = self._clock.read()
-        self._reader = _Reader(source, loop=loop, follow_redirects=follow_redirects)
+        self._reader = _Reader(source, form, loop=loop, follow_redirects=follow_redirects)
         self._first: Image | None = None
         self._opening_seconds = 0.0
         self.frames: Latest[Frame] = Latest()
@@ -283,7 +315,7 @@ class LiveCapture:
             if self._reader.error is None and self._clock.resumed > self._opening:
                 # The connection was lost while this process was stopped.
                 self._opening = self._clock.read()
-                self._reader = _Reader(self._source, loop=self._loop, follow_redirects=self._follow_redirects)
+                self._reader = _Reader(self._source, self._form, loop=self._loop, follow_redirects=self._follow_redirects)
                 return False
             raise self._reader.error or self._reader.unavailable or _cannot_open(self._source)
         if self._opening_seconds > FIRST_PICTURE_SECONDS:
@@ -337,9 +369,10 @@ class LiveCapture:
         index, image = 0, self._first
         try:
             while image is not None:
-                if self._source.kind == "file" and self._stopping.wait(index / self.frames_per_second - self.elapsed):
+                if self._is_paced and self._stopping.wait(index / self.frames_per_second - self.elapsed):
                     break
                 self.frames.put(Frame(image, index, self.elapsed))
+                self._check_pace(index)
                 index, image = index + 1, self._read()
         except SourceError as error:
             self._error = error
@@ -347,9 +380,22 @@ class LiveCapture:
             self._reader.leave()
             self.frames.close()
 
+    @property
+    def _is_paced(self) -> bool:
+        """Whether pictures are handed out at the source's rate, rather than as they come."""
+        return self._source.kind == "file" or (self._source.kind == "pipe" and self._form.frames_per_second is not None)
+
+    def _check_pace(self, index: int) -> None:
+        """Warn where standard input sends a clip faster than it is to be played, so that frames are left out."""
+        if self._source.kind == "pipe" and index == _MEASURED_FRAMES and not self._is_paced:
+            rate = index / max(self.elapsed, 1e-3)
+            if rate > 2 * self.frames_per_second:
+                hint = "`fps` plays it at its rate, as does FFmpeg's own option -re"
+                warn_once(f"{NAME}: sends {rate:.0f} frames per second, of which some are left out; {hint}")
+
     def _read(self) -> Image | None:
         """The next picture; None at a clip's end, and when this capture is closed."""
-        is_file = self._source.kind == "file"
+        is_file = self._source.kind in ("file", "pipe")
         limit = FIRST_PICTURE_SECONDS if is_file else STALL_SECONDS
         image = self._wait_for_picture(limit)
         if image is not None or self._stopping.is_set() or (is_file and self._reader.finished):
@@ -395,7 +441,7 @@ class LiveCapture:
                 now = self._clock.read()
                 given_up = {reader for reader in given_up if reader.is_alive}
                 if now >= due and len(tries) + len(given_up) < _TRIES_AT_ONCE:
-                    tries[_Reader(self._source, follow_redirects=self._follow_redirects, seconds=patience)] = now
+                    tries[self._retry(patience)] = now
                     due, pause = now + pause, min(2 * pause, slowest)
                 for reader, began in list(tries.items()):
                     image = reader.take(timeout=0)
@@ -414,6 +460,9 @@ class LiveCapture:
             for reader in tries:
                 reader.leave()
 
+    def _retry(self, seconds: float) -> _Reader:
+        return _Reader(self._source, self._form, follow_redirects=self._follow_redirects, seconds=seconds)
+
     def close(self) -> None:
         """Stop reading; a read that never returns is left behind in its daemon thread."""
         self._stopping.set()
@@ -428,11 +477,52 @@ class LiveCapture:
         self.close()
 
 
-def _open_camera(target: int | str) -> Capture:
-    capture = cv2.VideoCapture(target)
+def _check_form(source: LiveSource, form: CaptureFormat, loop: bool) -> None:
+    """See that what is asked of a source can be asked of its kind.
+
+    Raises:
+        UsageError: it cannot.
+    """
+    if form.is_given and source.kind not in ("camera", "pipe"):
+        parameter = "size" if form.size is not None else "fps"
+        noun = "clip" if source.kind == "file" else source.kind
+        raise UsageError(f"`{parameter}` goes with cameras and standard input; a {noun} has its own", parameter=parameter)
+    if loop and source.kind == "pipe":
+        raise UsageError(f"`loop` goes with clips; {NAME} can be read only once", parameter="loop")
+
+
+def _open_camera(source: LiveSource, form: CaptureFormat) -> Capture:
+    capture = cv2.VideoCapture(source.target)
     # More buffered frames would only be older ones.
     capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
+    if form.is_given and capture.isOpened():
+        _ask(capture, form)
+        if _differences(capture, form):  # USB 2 carries large pictures at full rate as JPEG only
+            capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
+            _ask(capture, form)
+        if instead := _differences(capture, form):
+            warn_once(f"{source.title}: gives {' and '.join(instead)}")
     return capture
+
+
+def _ask(capture: cv2.VideoCapture, form: CaptureFormat) -> None:
+    if form.size is not None:
+        capture.set(cv2.CAP_PROP_FRAME_WIDTH, form.size.width)
+        capture.set(cv2.CAP_PROP_FRAME_HEIGHT, form.size.height)
+    if form.frames_per_second is not None:
+        capture.set(cv2.CAP_PROP_FPS, form.frames_per_second)
+
+
+def _differences(capture: cv2.VideoCapture, form: CaptureFormat) -> list[str]:
+    """What the camera says that it does instead of what was asked for."""
+    found = []
+    width, height = (int(capture.get(side)) for side in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
+    if form.size is not None and (width, height) != form.size:
+        found.append(f"{width}x{height} pixels instead of {form.size}")
+    rate, wanted = float(capture.get(cv2.CAP_PROP_FPS)), form.frames_per_second
+    if wanted is not None and abs(rate - wanted) > _SAME_RATE * wanted:
+        found.append(f"{f'{rate:g}' if rate > 0 else 'an unknown number of'} frames per second instead of {wanted:g}")
+    return found
 
 
 def _cannot_open(source: LiveSource) -> SourceError:

@@ -110,10 +110,55 @@ def _open_http(address: str, sockets: Sockets, follow_redirects: bool, seconds: 
     return _open_bounded(name, body, body, "none")
 
 
+class Body(Protocol):
+    """Bytes of a stream, as FFmpeg reads them by way of OpenCV."""
+
+    error: SourceError | None
+
+    def read(self, size: int, /) -> bytes:
+        """Up to so many bytes; none at the end."""
+
+    def picture_came(self) -> None:
+        """Count bytes anew, of which there is a limit."""
+
+    def close(self) -> None:
+        """Let go of the source."""
+
+
+def open_jpegs(name: str, body: Body) -> Capture:
+    """Open one JPEG after the other.
+
+    Args:
+        name: what to call the source.
+        body: its bytes.
+
+    Raises:
+        SourceError: a picture is too large.
+    """
+    return _Mjpeg(name, body)
+
+
+def open_bytes(name: str, body: Body, kind: str) -> Capture:
+    """Open a stream of this kind with FFmpeg, which gets nothing but its bytes.
+
+    Args:
+        name: what to call the source.
+        body: its bytes; an `io.BufferedIOBase`.
+        kind: FFmpeg's name of the format.
+
+    Raises:
+        SourceError: it cannot be read.
+    """
+    try:
+        return _open_bounded(name, body, body, "none", kind)
+    except StreamUnavailable:
+        raise SourceError(f"{name}: begins like {kind}, and cannot be read as such") from None
+
+
 class _Mjpeg:
     """JPEG after JPEG as a capture. Pictures of another size are fitted into the first one's."""
 
-    def __init__(self, name: str, body: HttpStream) -> None:
+    def __init__(self, name: str, body: Body) -> None:
         self._body, self._scanner = body, JpegScanner(name, body.read)
         self._first = self._next = self._picture()
 
@@ -165,7 +210,7 @@ class _Watched:
 class _Bounded:
     """A capture of FFmpeg's whose bytes come from here."""
 
-    def __init__(self, capture: Capture, origin: HttpStream | RtspRelay) -> None:
+    def __init__(self, capture: Capture, origin: Body | RtspRelay) -> None:
         self._capture, self._origin = capture, origin
 
     def get(self, number: int, /) -> float:
@@ -184,9 +229,9 @@ class _Bounded:
         self._origin.close()
 
 
-def _open_bounded(name: str, target: str | HttpStream, origin: HttpStream | RtspRelay, protocols: str) -> Capture:
+def _open_bounded(name: str, target: str | Body, origin: Body | RtspRelay, protocols: str, formats: str = _FORMATS) -> Capture:
     try:
-        return _Bounded(_open_ffmpeg(name, target, protocols, _FORMATS, seconds=0), origin)
+        return _Bounded(_open_ffmpeg(name, target, protocols, formats, seconds=0), origin)
     except SourceError:
         origin.close()
         if origin.error is not None:
@@ -194,7 +239,7 @@ def _open_bounded(name: str, target: str | HttpStream, origin: HttpStream | Rtsp
         raise
 
 
-def _open_ffmpeg(name: str, target: str | HttpStream, protocols: str, formats: str | None, *, seconds: float) -> Capture:
+def _open_ffmpeg(name: str, target: str | Body, protocols: str, formats: str | None, *, seconds: float) -> Capture:
     """A capture that uses these protocols and formats only; ``seconds`` limits what FFmpeg itself waits for, 0 not at all."""
     limit = round(1000 * seconds)
     limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, limit, cv2.CAP_PROP_READ_TIMEOUT_MSEC, limit]

@@ -21,6 +21,9 @@ if sys.platform == "win32":
 else:
     import fcntl
 
+STANDARD_OUTPUT = Path("-")
+"""The name that stands for standard output, where a stream may be written."""
+
 _MOST_NAMES = 10_000
 """Numbered files of one name at most."""
 
@@ -109,7 +112,9 @@ def _identities_below(folder: Path) -> Iterator[_Identity]:
 
 
 def is_stream(path: Path) -> bool:
-    """Whether this is a named pipe or a character device, or a link to one, where writing replaces nothing."""
+    """Whether this is a pipe or a character device, a link to one, or standard output, where writing replaces nothing."""
+    if path == STANDARD_OUTPUT:
+        return True
     try:
         mode = path.stat().st_mode
     except OSError:
@@ -209,6 +214,11 @@ def _ignores_case(folder: Path) -> bool:
     return False
 
 
+def is_named_pipe(path: Path) -> bool:
+    """Whether this is a pipe with a name in a folder, which another reader may open after the first one."""
+    return path != STANDARD_OUTPUT and Path(os.path.realpath(path)).is_fifo()
+
+
 def reserve_name(path: Path) -> Path:
     """Create an empty file of this name or, if it is taken, of the first free one of name-2, name-3 and so on.
 
@@ -247,6 +257,8 @@ def remove_if_empty(path: Path) -> bool:
 def open_output(path: Path, *, overwrite: bool) -> int:
     """Open and lock a file that is written in place, or a pipe or device; returns the file descriptor.
 
+    Standard output belongs to its descriptor from then on: what else is printed there goes to standard error.
+
     Until the descriptor is closed, no other run can open the file in this way. The file is truncated only once it is locked. A
     file that was created since `check_output` is not overwritten without permission either. Other names of the file (hard links)
     keep its content.
@@ -259,6 +271,11 @@ def open_output(path: Path, *, overwrite: bool) -> int:
         OutputError: it exists and may not be overwritten, is a symbolic link, is being written by another run, or cannot be
             written.
     """
+    if path == STANDARD_OUTPUT:
+        sys.stdout.flush()
+        descriptor = os.dup(1)
+        os.dup2(2, 1)
+        return descriptor
     streams = is_stream(path)
     flags = _OPEN_FLAGS if streams else _OPEN_FLAGS | _NEW_FLAGS | (0 if overwrite else os.O_EXCL)
     try:

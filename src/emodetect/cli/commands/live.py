@@ -13,6 +13,7 @@ import click
 
 from emodetect.backends.registry import BackendSettings
 from emodetect.cli.factories import describe_backend, make_locator, make_style
+from emodetect.cli.live_options import capture_options, publish_options
 from emodetect.cli.messages import detail, note
 from emodetect.cli.options import (
     anonymize_option,
@@ -33,10 +34,11 @@ from emodetect.text.printable import counted
 if TYPE_CHECKING:
     from emodetect.backends.base import EmotionBackend
     from emodetect.drawing.style import Style
-    from emodetect.faces.detectors import choices
     from emodetect.live.session import LiveStatistics
     from emodetect.live.window import Window
-    from emodetect.sources.camera import LiveSource
+    from emodetect.publish.registry import PublishSettings
+    from emodetect.sources.camera import LiveCapture, LiveSource
+    from emodetect.sources.capture_format import CaptureFormat
 
 
 _STRETCHED = "where a stream changes the size of its pictures, faces may be stretched and not be hidden"
@@ -44,12 +46,13 @@ _STRETCHED = "where a stream changes the size of its pictures, faces may be stre
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--source", default="0", show_default=True, shell_complete=complete_source,
-              help="Camera's number or name, device, clip, or address of a stream (rtsp://, http://).")  # fmt: skip
+              help="Camera's number or name, device, clip, stream (rtsp://, http://), or - for standard input.")  # fmt: skip
 @click.option("--mirror/--no-mirror", default=None,
               help="Show the picture as a mirror does.  [default: on for cameras]")  # fmt: skip
-@click.option("--no-window", is_flag=True, help="Show nothing; goes with --log or --record.")
+@click.option("--fullscreen", is_flag=True, help="Fill the screen with the window; so does the key f.")
+@click.option("--no-window", is_flag=True, help="Show nothing; goes with --log, --record or --publish.")
 @click.option("--log", type=OUTPUT, metavar="FILE",
-              help="Save the readings of every tracked frame: .jsonl, or .csv.")  # fmt: skip
+              help="Save the readings of every tracked frame: .jsonl, or .csv; - prints JSON lines.")  # fmt: skip
 @click.option("--record", type=OUTPUT, metavar="FILE",
               help="Save the annotated pictures (H.264: .mp4, .mov or .mkv).")  # fmt: skip
 @click.option("--snapshots", type=OutputPath(exists=True, file_okay=False), metavar="FOLDER",
@@ -60,6 +63,8 @@ _STRETCHED = "where a stream changes the size of its pictures, faces may be stre
               help="How long to try to get a camera or stream back that went away, or gave no picture for 2.5 s.")  # fmt: skip
 @click.option("--follow-redirects", is_flag=True,
               help="Let a stream lead to other hosts than the one named: by redirects and playlists (HLS).")  # fmt: skip
+@capture_options
+@publish_options
 @anonymize_option
 @overwrite_option
 @style_options
@@ -68,15 +73,16 @@ _STRETCHED = "where a stream changes the size of its pictures, faces may be stre
 @max_pixels_option()
 @common_options
 def live(
-    source: str, mirror: bool | None, no_window: bool, log: Path | None, record: Path | None, snapshots: Path,
-    duration: float | None, loop: bool, reconnect: float, follow_redirects: bool,
-    anonymize: str | None, overwrite: bool, language: str | None, font: Path | None, settings: PipelineSettings,
+    source: str, mirror: bool | None, fullscreen: bool, no_window: bool, log: Path | None, record: Path | None, snapshots: Path,
+    duration: float | None, loop: bool, reconnect: float, follow_redirects: bool, form: CaptureFormat, anonymize: str | None,
+    overwrite: bool, language: str | None, font: Path | None, publishing: PublishSettings, settings: PipelineSettings,
 ) -> None:  # fmt: skip
     """Show the emotions of the faces before a camera; in the window ? shows the keys, q or Esc ends it."""
+    from emodetect.faces.detectors import choices
     from emodetect.live.session import LiveOutputs, LiveSession
     from emodetect.live.snapshots import time_stamped
     from emodetect.live.view import View
-    from emodetect.live.window import Window, wants_to_quit
+    from emodetect.live.window import Window
     from emodetect.media.ffmpeg import ffmpeg_program
     from emodetect.sinks.recorder import Recorder
     from emodetect.sinks.records import RECORD_SUFFIXES, RecordWriter
@@ -88,24 +94,22 @@ def live(
     check_outputs([(log, RECORD_SUFFIXES), (record, VIDEO_SUFFIXES)], overwrite=overwrite, streams=RECORD_SUFFIXES)
     parsed = LiveSource.parse(source)
     is_mirrored = parsed.kind == "camera" if mirror is None else mirror
-    if anonymize is not None and parsed.kind == "stream":
+    if anonymize is not None and parsed.kind in ("stream", "pipe"):
         note(f"emodetect: {parsed.name}: {_STRETCHED}")
     if record is not None or parsed.kind == "file":
         ffmpeg_program()
     style = None if no_window and record is None else make_style(language, font)
     with ExitStack() as stack:
-        window = None if no_window else stack.enter_context(Window("emodetect"))
+        window = None if no_window else stack.enter_context(Window("emodetect", fullscreen=fullscreen))
         locator = make_locator(replace(settings, hide_faces=anonymize is not None))
-        capture = stack.enter_context(LiveCapture(parsed, loop=loop, reconnect=reconnect, follow_redirects=follow_redirects))
-        if window is not None and style is not None:
-            _show_waiting(window, style, parsed)
-        while not capture.opened(timeout=0.02):
-            if window is not None and wants_to_quit(window):
-                return
-        if no_window and log is None and record is None:
-            note("emodetect: no --log or --record is given; nothing will be shown or kept")
+        capture = LiveCapture(parsed, form, loop=loop, reconnect=reconnect, follow_redirects=follow_redirects)
+        if not _opened(stack.enter_context(capture), window, style, parsed):
+            return
+        if no_window and log is None and record is None and not publishing.addresses:
+            note("emodetect: no --log, --record or --publish is given; nothing will be shown or kept")
         detail(f"source {parsed.name}: a {parsed.kind} with {capture.frames_per_second:g} frames per second")
-        records = stack.enter_context(RecordWriter(log, overwrite=overwrite)) if log else None
+        publisher = stack.enter_context(publishing.open(lambda: capture.elapsed))
+        records = stack.enter_context(RecordWriter(log, overwrite=overwrite, waits=False)) if log else None
         names = partial(time_stamped, ".mp4") if record is None else lambda: record
         recorder = stack.enter_context(Recorder(names, capture.frames_per_second, style=style, anonymize=anonymize))
         if record:
@@ -115,7 +119,7 @@ def live(
             locator,
             backends,
             view=View(mirror=is_mirrored, min_face=settings.detector.min_face, smoothing=settings.smoothing),
-            outputs=LiveOutputs(records, recorder, snapshots, anonymize),
+            outputs=LiveOutputs(records, publisher, recorder, snapshots, anonymize),
             window=window,
             style=style,
             detectors=choices(settings.detector),
@@ -128,16 +132,25 @@ def live(
         note(f"emodetect: {parsed.name}: holds one picture; --loop shows it for longer, 'emodetect image' reads photos")
 
 
-def _show_waiting(window: Window, style: Style, source: LiveSource) -> None:
-    """Say in the window that the source is being opened."""
+def _opened(capture: LiveCapture, window: Window | None, style: Style | None, source: LiveSource) -> bool:
+    """Wait for the source, and say so in the window; False if the user does not wait any more."""
     from emodetect.live.hud import waiting_picture
+    from emodetect.live.window import wants_to_quit
 
-    window.entitle(source.title)
-    window.show(waiting_picture(style, style.say(Phrase.OPENING, source=source.title)))
+    if window is not None and style is not None:
+        window.entitle(source.title)
+        window.show(waiting_picture(style, style.say(Phrase.OPENING, source=source.title)))
+    while not capture.opened(timeout=0.02):
+        if window is not None and wants_to_quit(window):
+            return False
+    return True
 
 
 def _tell(statistics: LiveStatistics, files: Sequence[Path], snapshots: Path) -> None:
     """Say what a session did, and where details are wanted, why faces were uncertain although their scores are high."""
+    from emodetect.system.output_files import STANDARD_OUTPUT
+
+    files = [path for path in files if path != STANDARD_OUTPUT]
     parts = [f"{counted(statistics.captured, 'frame')} in {statistics.seconds:.1f} s"]
     if files:
         parts.append(f"saved {', '.join(map(str, files))}")

@@ -13,6 +13,7 @@ import click
 
 from emodetect.cli.clip_options import make_part, part_options
 from emodetect.cli.factories import make_caption_style, make_pipeline, make_style
+from emodetect.cli.live_options import publish_options
 from emodetect.cli.messages import detail, note
 from emodetect.cli.options import (
     anonymize_option,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from emodetect.faces.region import Region
     from emodetect.media.media_file import MediaFile
     from emodetect.pipeline import EmotionPipeline
+    from emodetect.publish.registry import PublishSettings
     from emodetect.report.timeline import Timeline
     from emodetect.sinks.anonymized import FramesBetween
     from emodetect.sinks.base import Sink
@@ -45,11 +47,12 @@ if TYPE_CHECKING:
 @click.option("-o", "--output", type=OUTPUT, metavar="FILE",
               help="Save the annotated clip (H.264: .mp4, .mov or .mkv), with its sound.")  # fmt: skip
 @click.option("--log", type=OUTPUT, metavar="FILE",
-              help="Save the readings of every frame: .jsonl, or .csv.")  # fmt: skip
+              help="Save the readings of every frame: .jsonl, or .csv; - prints JSON lines.")  # fmt: skip
 @click.option("--report", type=OUTPUT, metavar="FILE",
               help="Save a page with the clip, each person's timeline, shares and changes: one .html file.")  # fmt: skip
 @click.option("--plot", type=OUTPUT, metavar="FILE",
               help="Save a picture of each person's timeline: .png, .pdf or .svg.")  # fmt: skip
+@publish_options
 @part_options
 @anonymize_option
 @overwrite_option
@@ -60,7 +63,7 @@ if TYPE_CHECKING:
 @common_options
 def video(
     clip: Path, output: Path | None, log: Path | None, report: Path | None, plot: Path | None,
-    start: float | None, end: float | None, every: int, region: Region | None,
+    start: float | None, end: float | None, every: int, region: Region | None, publishing: PublishSettings,
     anonymize: str | None, overwrite: bool, language: str | None, font: Path | None, settings: PipelineSettings,
 ) -> None:  # fmt: skip
     """Read the emotions off every frame of a clip, or of a part of it, in order; two runs give the same log."""
@@ -73,7 +76,7 @@ def video(
     from emodetect.sources.video import Aside, VideoFile
     from emodetect.system.temporary_folders import scratch_folder, sweep
 
-    outputs = _Outputs(clip, output, log, report, plot, anonymize, overwrite)
+    outputs = _Outputs(clip, output, log, report, plot, publishing, anonymize, overwrite)
     outputs.check_anonymize(region)
     sweep()
     part = make_part(start, end, every)
@@ -88,7 +91,7 @@ def video(
         timeline = Timeline(min(part.end, source.seconds))
         _describe(clip, source)
         if outputs.are_none:
-            note("emodetect: no --output, --log, --report or --plot is given; only a summary will be printed")
+            note("emodetect: no --output, --log, --report, --plot or --publish is given; only a summary will be printed")
         area = None if region is None else Region.of(region.box(source.size))  # the report names its pixels
         settings = replace(settings, hide_faces=anonymize is not None, region=area)
         pipeline = stack.enter_context(make_pipeline(settings))
@@ -129,19 +132,20 @@ def _describe(clip: Path, source: VideoFile) -> None:
 
 @dataclass(frozen=True)
 class _Outputs:
-    """The files that are made of a clip, None where one is not wanted."""
+    """What is made of a clip: files, None where one is not wanted, and what is published."""
 
     clip: Path
     output: Path | None
     log: Path | None
     report: Path | None
     plot: Path | None
+    publishing: PublishSettings
     anonymize: str | None
     overwrite: bool
 
     @property
     def are_none(self) -> bool:
-        return all(path is None for path in (self.output, self.log, self.report, self.plot))
+        return all(path is None for path in (self.output, self.log, self.report, self.plot)) and not self.publishing.addresses
 
     def check_anonymize(self, region: Region | None) -> None:
         """See that faces that are to be hidden can be, and that something is saved in which they are."""
@@ -189,7 +193,7 @@ class _Outputs:
         from emodetect.sinks.records import RecordWriter
         from emodetect.sinks.video_file import AnnotatedVideo, PlainVideo
 
-        sinks: list[Sink] = []
+        sinks: list[Sink] = [stack.enter_context(self.publishing.open(waits=True))]
         if self.log is not None:
             sinks.append(stack.enter_context(RecordWriter(self.log, overwrite=self.overwrite)))
         videos: list[Sink] = []

@@ -1,0 +1,56 @@
+"""Options of commands that read a live source, or publish results while they are made."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+import click
+
+from emodetect.cli.types import NumberRange, PictureSizeType
+from emodetect.publish.registry import PublishSettings
+from emodetect.sources.capture_format import CaptureFormat
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def publish_options(function: Function) -> Function:
+    """``--publish`` and ``--changes-only``, given to the command as ``publishing``."""
+
+    @functools.wraps(function)
+    def with_publishing(*arguments: Any, publish: tuple[str, ...], changes_only: bool, **named: Any) -> Any:
+        return function(*arguments, publishing=PublishSettings(publish, changes_only), **named)
+
+    decorated = cast("Function", with_publishing)
+    # fmt: off
+    for option in (
+        click.option("--changes-only", is_flag=True,
+                     help="Publish the frames in which the label of a face changes, or a face comes or leaves."),
+        click.option("--publish", multiple=True, metavar="ADDRESS",
+                     help="Send the readings of every frame to other programs: ws://127.0.0.1:9001 (a server), "
+                          "mqtt://broker/topic, osc://host:port, lsl:NAME, http://host/path; may be given several times."),
+    ):
+        decorated = option(decorated)
+    # fmt: on
+    return decorated
+
+
+def capture_options(function: Function) -> Function:
+    """``--size`` and ``--fps``, given to the command as ``form``."""
+
+    @functools.wraps(function)
+    def with_form(*arguments: Any, size: Any, fps: float | None, **named: Any) -> Any:
+        return function(*arguments, form=CaptureFormat(size, fps), **named)
+
+    decorated = cast("Function", with_form)
+    # fmt: off
+    for option in (
+        click.option("--fps", type=NumberRange(1, 1000), metavar="NUMBER",
+                     help="Frames per second to ask a camera for, or to play standard input at.  [default: its own]"),
+        click.option("--size", type=PictureSizeType(), metavar="WIDTHxHEIGHT",
+                     help="Size to ask a camera for, or that raw frames (bgr24) on standard input have.  [default: its own]"),
+    ):
+        decorated = option(decorated)
+    # fmt: on
+    return decorated

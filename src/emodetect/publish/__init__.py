@@ -1,0 +1,1 @@
+"""Publishing of results to other programs while they are made: one module per protocol."""

@@ -1,0 +1,63 @@
+"""What is asked of a camera, and said of raw frames: size and rate."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from emodetect.errors import UsageError
+from emodetect.text.numbers import check_number
+
+_LARGEST_SIDE = 100_000
+
+
+class PictureSize(NamedTuple):
+    """Width and height, pixels."""
+
+    width: int
+    height: int
+
+    @classmethod
+    def parse(cls, text: str) -> PictureSize:
+        """Read a size such as ``1280x720``.
+
+        Raises:
+            UsageError: it is none.
+        """
+        found = re.fullmatch(r"([1-9]\d{0,5}) ?[x*\u00d7,] ?([1-9]\d{0,5})", text.strip().lower(), re.ASCII)
+        if found is None or max(map(int, found.groups())) > _LARGEST_SIDE:
+            raise UsageError(f"{text!r} is no size; expected width and height, such as 1280x720", parameter="size")
+        return cls(*map(int, found.groups()))
+
+    def __str__(self) -> str:
+        return f"{self.width}x{self.height}"
+
+
+@dataclass(frozen=True)
+class CaptureFormat:
+    """Size and rate of pictures.
+
+    Attributes:
+        size: what a camera is asked for, or how large raw frames are; None for its own.
+        frames_per_second: what a camera is asked for, or how fast pictures from standard input are played; None for its own.
+
+    Raises:
+        UsageError: the rate is out of range.
+    """
+
+    size: PictureSize | None = None
+    frames_per_second: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.frames_per_second is not None:
+            check_number("fps", self.frames_per_second, 1, 1000)
+
+    @property
+    def is_given(self) -> bool:
+        """Whether anything is asked for."""
+        return self.size is not None or self.frames_per_second is not None
+
+
+UNSTATED = CaptureFormat()
+"""Nothing is asked for."""

@@ -1,0 +1,172 @@
+"""Pictures from standard input: raw frames, JPEGs, or a stream that FFmpeg reads."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+
+import cv2
+import numpy as np
+
+from emodetect.errors import SourceError
+from emodetect.media.pixel_limit import check_pixels
+from emodetect.sources.capture_format import CaptureFormat, PictureSize
+from emodetect.sources.stream import MOST_BYTES, Capture, open_bytes, open_jpegs
+from emodetect.system.assumptions import warn_once
+from emodetect.types import Image
+
+NAME = "standard input"
+
+STANDARD_INPUT = "-"
+"""The name that stands for standard input among sources."""
+
+_JPEG = re.compile(rb"\s*(?:--[^\r\n]{1,200}\r?\n|\xff\xd8\xff)")
+
+_STREAMS = {
+    "mpegts": re.compile(rb"G.{187}G|.{4}G.{191}G", re.DOTALL),
+    "matroska": re.compile(rb"\x1a\x45\xdf\xa3"),
+    "nut": re.compile(rb"nut/multimedia container"),
+    "flv": re.compile(rb"FLV\x01"),
+    "ivf": re.compile(rb"DKIF"),
+    "ogg": re.compile(rb"OggS"),
+    "avi": re.compile(rb"RIFF....AVI ", re.DOTALL),
+    "h264": re.compile(rb"\0?\0\0\x01[\x67\x27\x09]"),
+    "hevc": re.compile(rb"\0?\0\0\x01[\x40\x46]\x01"),
+    "mpeg": re.compile(rb"\0\0\x01\xba"),
+}
+"""The first bytes of each kind of stream, by FFmpeg's name of it."""
+
+_START_BYTES = 400
+
+
+class StandardInput(io.BufferedIOBase):
+    """Standard input as FFmpeg reads it by way of OpenCV.
+
+    Attributes:
+        most_bytes: how many bytes may be read until `picture_came`.
+        error: why it ended, where it was not its normal end. OpenCV lets no exception through.
+
+    Raises:
+        SourceError: it is a terminal.
+    """
+
+    def __init__(self) -> None:
+        self.error: SourceError | None = None
+        self.most_bytes, self._read_bytes = MOST_BYTES, 0
+        self._peeked = b""
+        if os.isatty(0):
+            raise SourceError(f"{NAME} is a terminal; send pictures into it, as in 'ffmpeg ... | emodetect live ...'")
+
+    def peek(self, size: int = 0) -> bytes:
+        """The first bytes, up to so many, which are read again afterwards."""
+        while len(self._peeked) < size and (more := os.read(0, size - len(self._peeked))):
+            self._peeked += more
+        return self._peeked
+
+    def picture_came(self) -> None:
+        """Count bytes anew."""
+        self._read_bytes = 0
+
+    def readable(self) -> bool:
+        """Always."""
+        return True
+
+    def seekable(self) -> bool:
+        """Never."""
+        return False
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """-1, since there is no way back; OpenCV lets no exception through."""
+        return -1
+
+    def read(self, size: int | None = -1) -> bytes:
+        """Up to so many bytes; none at the end, and where something is wrong."""
+        wanted = 65536 if size is None or size < 0 else size
+        if self._read_bytes > self.most_bytes:
+            self.error = SourceError(f"{NAME}: has sent {self.most_bytes / 1e6:.0f} MB without a picture")
+            return b""
+        if self._peeked:
+            data, self._peeked = self._peeked[:wanted], self._peeked[wanted:]
+        else:
+            try:
+                data = os.read(0, wanted)
+            except OSError as error:
+                self.error = SourceError(f"{NAME}: cannot be read ({error.strerror or error})")
+                return b""
+        self._read_bytes += len(data)
+        return data
+
+    read1 = read
+
+
+def open_standard_input(form: CaptureFormat) -> Capture:
+    """Open what standard input sends.
+
+    Args:
+        form: the size of raw frames (BGR, 8 bits); without one, the stream is recognized by its first bytes.
+
+    Raises:
+        SourceError: it is a terminal, empty, or of no kind that is known.
+    """
+    body = StandardInput()
+    try:
+        if form.size is not None:
+            return _RawFrames(body, form.size)
+        start = body.peek(_START_BYTES)
+    except OSError as error:
+        raise SourceError(f"{NAME}: cannot be read ({error.strerror or error})") from error
+    if not start:
+        raise SourceError(f"{NAME} is empty")
+    if _JPEG.match(start):
+        return open_jpegs(NAME, body)
+    kind = next((kind for kind, beginning in _STREAMS.items() if beginning.match(start)), None)
+    if kind is None:
+        hint = "`size` says how large raw frames are (bgr24)"
+        raise SourceError(f"{NAME}: is neither MJPEG nor MPEG-TS, nor another stream that is known", hint=hint)
+    return open_bytes(NAME, body, kind)
+
+
+class _RawFrames:
+    """Frames without anything between them: three bytes per pixel, BGR, row by row from the top."""
+
+    def __init__(self, body: StandardInput, size: PictureSize) -> None:
+        check_pixels(NAME, *size)
+        self._body, self._size = body, size
+        self._bytes = 3 * size.width * size.height
+        body.most_bytes = max(body.most_bytes, self._bytes)
+        self._count = 0
+
+    def get(self, number: int, /) -> float:
+        sizes = {cv2.CAP_PROP_FRAME_WIDTH: self._size.width, cv2.CAP_PROP_FRAME_HEIGHT: self._size.height}
+        return float(sizes.get(number, 0))
+
+    def read(self) -> tuple[bool, Image | None]:
+        frame = bytearray(self._bytes)
+        filled = 0
+        while filled < self._bytes and (data := self._body.read(min(self._bytes - filled, 1 << 20))):
+            frame[filled : filled + len(data)] = data
+            filled += len(data)
+        if filled < self._bytes:
+            self._end(filled)
+            return False, None
+        self._body.picture_came()
+        self._count += 1
+        return True, np.frombuffer(frame, np.uint8).reshape(self._size.height, self._size.width, 3)
+
+    def _end(self, rest: int) -> None:
+        """See that the last frame is whole.
+
+        Raises:
+            SourceError: there is no whole frame.
+        """
+        if self._body.error is not None:
+            raise self._body.error
+        if not rest and self._count:
+            return
+        each = f"a frame of {self._size} has {self._bytes:,} bytes (bgr24)"
+        if not self._count:
+            raise SourceError(f"{NAME}: {f'ends after {rest:,} bytes; {each}' if rest else 'is empty'}")
+        warn_once(f"{NAME}: ends in the middle of a frame, after {rest:,} bytes; {each}; is `size` right?")
+
+    def release(self) -> None: ...
