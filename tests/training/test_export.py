@@ -43,7 +43,7 @@ def save_compact(path: Path, weights: Path | None = None) -> Path:
 def test_labels_scaling_and_threshold_travel_along(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source = save_compact(tmp_path / "model.keras")
     export(source, tmp_path / "model.onnx")
-    assert "Grace Hopper" in capsys.readouterr().err
+    assert "54 crops of a portrait" in capsys.readouterr().err
     faces = read_parity_faces(None).crops
     with create_cnn(str(source)) as keras_model, create_cnn(str(tmp_path / "model.onnx")) as onnx_model:
         assert onnx_model.uncertain_below == keras_model.uncertain_below == 0.42
