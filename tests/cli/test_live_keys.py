@@ -53,7 +53,7 @@ def create_dying(model, labels):
     return Dying()
 '''
 
-FACE = 145, 135, 255, 245
+FACE = 133, 126, 272, 265
 """Left, top, right and bottom of the clip's face, pixels."""
 
 
