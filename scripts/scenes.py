@@ -26,6 +26,9 @@ _GAP = 8
 _AWAY = RATE * 3 // 5
 """Frames for which somebody is away."""
 
+_TILT = 16.0
+"""Degrees that a head leans to either side."""
+
 _MOST_BLUR = 14
 """Of a picture that is out of focus, one sigma, pixels."""
 
@@ -47,8 +50,10 @@ def call(frames: int) -> Iterator[Image]:
             zoom = 0.95 + 0.03 * np.sin(turn + place)
             size = round(zoom * width), round(zoom * height)
             middle = x + width / 2 + 0.012 * width * np.cos(turn), y + height / 2 + 0.012 * height * np.sin(2 * turn)
-            patch = cv2.resize(cv2.getRectSubPix(photo, size, middle), _TILE, interpolation=cv2.INTER_CUBIC)
-            if place == 0 and (blur := _MOST_BLUR * np.sin(2 * np.pi * (part - 0.45))) > 0.5:
+            matrix = cv2.getRotationMatrix2D(middle, _TILT * np.sin(turn / 2 + 2 * place), _TILE[0] / size[0])
+            matrix[:, 2] += np.subtract(_TILE, 2 * np.asarray(middle)) / 2
+            patch = cv2.warpAffine(photo, matrix, _TILE, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+            if place == 0 and (blur := _MOST_BLUR * (20 * np.sin(2 * np.pi * (part - 0.45)) - 19)) > 0.5:
                 patch = cv2.GaussianBlur(patch, None, blur)
             left = place * (_TILE[0] + _GAP)
             picture[:, left : left + _TILE[0]] = patch
