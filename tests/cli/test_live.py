@@ -261,7 +261,7 @@ class TestWithoutWindow:
         done = run("live", "--source", clip, "--no-window", env={"DISPLAY": None})
 
         note, summary, *unread, hint = done.stderr.splitlines()
-        assert "no --log or --record is given" in note
+        assert "no --log, --record or --publish is given" in note
         assert re.fullmatch(r"1 frame in \d+\.\d s", summary)
         assert "one.mp4: holds one picture; --loop shows it for longer" in hint
         assert unread in ([], ["emodetect: no face was read: it ended before the backend was loaded"])

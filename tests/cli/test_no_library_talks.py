@@ -35,6 +35,9 @@ COMMANDS = {
     "live, window": ["live", "--source", "clip.mp4", "--record", "r.mp4"],
     "live, Keras": ["live", "--source", "clip.mp4", "--no-window", "--log", "k.jsonl", "--model", "model.keras", "--loop",
                     "--duration", "8"],
+    "batch": ["batch", "clip.mp4", "photo.jpg", "--output", "results", "--jobs", "1"],
+    "summarize": ["summarize", "log.jsonl", "--output", "summary.csv"],
+    "serve": ["serve", "--port", "0"],
     "report": ["report", "log.jsonl", "--clip", "clip.mp4"],
     "bench": ["bench", "--frames", "3", "--rounds", "1"],
     "evaluate": ["evaluate", "--data", "faces/test", "--plot", "confusion.png"],
@@ -131,10 +134,16 @@ def test_every_command_is_watched() -> None:
     assert {line[0] for line in COMMANDS.values()} >= set(command_names())
 
 
-@pytest.mark.parametrize("name", [name for name in COMMANDS if name not in ("live", "live, window")])
+@pytest.mark.parametrize("name", [name for name in COMMANDS if name not in ("live", "live, window", "serve")])
 def test_a_command_connects_nowhere_and_leaves_nothing(name: str, current: Path, long_run: Watched, tmp_path: Path) -> None:
     watched = Watched(tmp_path, fine=(0, 1) if name == "doctor" else (0,))
     watched.start(command(*COMMANDS[name]), current)
+    watched.check()
+
+
+def test_a_server_connects_nowhere_and_leaves_nothing(current: Path, long_run: Watched, tmp_path: Path) -> None:
+    watched = Watched(tmp_path, fine=(124,))  # ended by timeout
+    watched.start(["timeout", "10", *command(*COMMANDS["serve"])], current)
     watched.check()
 
 

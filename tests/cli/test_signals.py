@@ -124,7 +124,7 @@ def test_closed_standard_streams_cost_no_output(tmp_path: Path, closed: str) -> 
 
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
-    assert len(log.read_text().splitlines()) == 1
+    assert len(log.read_text().splitlines()) == 4, "a header, and a row for each frame"
 
 
 def test_an_ignored_interrupt_stays_ignored() -> None:

@@ -182,7 +182,7 @@ class FakeCamera:
 @pytest.mark.parametrize("source", [0, "0", np.uint8(0)])
 def test_a_camera_that_goes_away_is_an_error_after_its_frames(source: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     made = FakeCamera(5)
-    monkeypatch.setattr(camera, "_open_camera", lambda target: made)
+    monkeypatch.setattr(camera, "_open_camera", lambda source, form: made)
     with open_frames(source, WHOLE, color="bgr", frames_per_second=None) as (frames, _):
         assert next(frames).image.shape == (48, 64, 3)
         with pytest.raises(SourceError, match="the camera gives no more pictures"):

@@ -13,6 +13,7 @@ import pytest
 
 from emodetect.errors import EmodetectError, SourceError, UsageError
 from emodetect.media.ffmpeg import ffmpeg_program
+from emodetect.media.media_file import STANDARD_INPUT
 from emodetect.sources.camera import LiveCapture, LiveSource
 from emodetect.sources.capture_format import UNSTATED, CaptureFormat, PictureSize
 from emodetect.sources.video import VideoFile
@@ -136,7 +137,7 @@ def test_a_terminal_is_no_source() -> None:
     with replaced(its):
         assert said().startswith("standard input is a terminal")
         with pytest.raises(SourceError, match="is a terminal, not a video"):
-            VideoFile(Path("-"))
+            VideoFile(STANDARD_INPUT)
     os.close(ours)
     os.close(its)
 
@@ -168,7 +169,7 @@ def test_what_is_no_size(text: str) -> None:
 
 
 def test_video_reads_a_clip_from_standard_input(moving_clip: MovingClip) -> None:
-    with standard_input(moving_clip.path.read_bytes()), VideoFile(Path("-")) as clip:
+    with standard_input(moving_clip.path.read_bytes()), VideoFile(STANDARD_INPUT) as clip:
         assert sum(1 for _ in clip) == 75
 
 
@@ -187,6 +188,6 @@ def test_video_reads_a_stream_from_a_pipe(moving_clip: MovingClip, caplog: pytes
     ]
     with subprocess.Popen(sending, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
-        with replaced(process.stdout.fileno()), VideoFile(Path("-")) as clip:
+        with replaced(process.stdout.fileno()), VideoFile(STANDARD_INPUT) as clip:
             assert sum(1 for _ in clip) == 75
     assert "standard input: is a pipe" in caplog.text

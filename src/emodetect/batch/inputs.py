@@ -8,11 +8,12 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
-
-from typing_extensions import Self
+from typing import TYPE_CHECKING, Literal
 
 from emodetect.errors import UsageError
+
+if TYPE_CHECKING:  # the command line is parsed without it
+    from typing_extensions import Self
 
 Kind = Literal["photo", "clip"]
 

@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 
 import click
 from click.core import ParameterSource
-from typing_extensions import override
 
 from emodetect.cli.configuration import as_variable, key_of, variable_in_use
 
@@ -29,8 +28,8 @@ class ResumableCommand(click.Command):
         """The options of the run in a folder, or in the folder of this shard in it; none where there is no run."""
         raise NotImplementedError
 
-    @override
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the arguments, and take what is missing from the run that goes on."""
         if not ctx.resilient_parsing:
             given = self._raw(ctx, args)
             if isinstance(folder := given.get("resume"), str) and folder:

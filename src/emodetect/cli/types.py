@@ -47,6 +47,18 @@ class _Name(click.types.StringParamType):
         return super().convert(value, param, ctx)
 
 
+class _Clip(_FilePath):
+    """A path, or - for standard input; a file of that name is ./-."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The value, checked."""
+        if value == "-":
+            from emodetect.media.media_file import STANDARD_INPUT
+
+            return STANDARD_INPUT
+        return super().convert(value, param, ctx)
+
+
 class OutputPath(_FilePath):
     """A file that the command writes; every other path is one that it reads."""
 
@@ -63,7 +75,7 @@ class _Photo(_FilePath):
         return value if isinstance(value, str) and looks_like_address(value) else super().convert(value, param, ctx)
 
 
-PATH, NAME, PHOTO = _FilePath(), _Name(), _Photo()
+PATH, NAME, PHOTO, CLIP = _FilePath(), _Name(), _Photo(), _Clip()
 
 OUTPUT, OUTPUT_NAME = OutputPath(), OutputName()
 

@@ -9,7 +9,7 @@ _DECIMAL_COMMA = ("de", "es", "fr")
 
 
 @dataclass(frozen=True)
-class Text:
+class Texts:
     """A text in each language; ``{...}`` stands for a value. All languages are required, so that none is forgotten."""
 
     en: str
@@ -27,8 +27,8 @@ class Phrase(Enum):
     Descriptions of keys must be short: the help has one line for each, in the smallest image as well.
     """
 
-    QUIT = Text(en="quit", ko="끝내기", ja="終了", zh="退出", es="salir", de="beenden", fr="quitter")
-    PAUSE = Text(
+    QUIT = Texts(en="quit", ko="끝내기", ja="終了", zh="退出", es="salir", de="beenden", fr="quitter")
+    PAUSE = Texts(
         en="pause, or go on",
         ko="일시 정지 또는 계속",
         ja="一時停止/再開",
@@ -37,7 +37,7 @@ class Phrase(Enum):
         de="Pause oder weiter",
         fr="pause ou reprise",
     )
-    SNAPSHOT = Text(
+    SNAPSHOT = Texts(
         en="save the picture",
         ko="화면 저장",
         ja="画像を保存",
@@ -46,7 +46,7 @@ class Phrase(Enum):
         de="Bild speichern",
         fr="enregistrer l'image",
     )
-    RECORD = Text(
+    RECORD = Texts(
         en="record, or stop recording",
         ko="녹화 시작 또는 중지",
         ja="録画の開始/停止",
@@ -55,7 +55,7 @@ class Phrase(Enum):
         de="Aufnahme starten oder beenden",
         fr="démarrer ou arrêter la vidéo",
     )
-    FULLSCREEN = Text(
+    FULLSCREEN = Texts(
         en="fill the screen, or not",
         ko="전체 화면 켜기/끄기",
         ja="全画面表示の切り替え",
@@ -64,7 +64,7 @@ class Phrase(Enum):
         de="Vollbild ein oder aus",
         fr="plein écran ou non",
     )
-    MIRROR = Text(
+    MIRROR = Texts(
         en="mirror the picture, or not",
         ko="좌우 반전 켜기/끄기",
         ja="左右反転の入/切",
@@ -73,7 +73,7 @@ class Phrase(Enum):
         de="Bild spiegeln oder nicht",
         fr="effet miroir, oui ou non",
     )
-    BARS = Text(
+    BARS = Texts(
         en="show or hide the bars",
         ko="점수 막대 켜기/끄기",
         ja="スコアのバーの表示/非表示",
@@ -82,7 +82,7 @@ class Phrase(Enum):
         de="Balken zeigen oder nicht",
         fr="montrer ou cacher les barres",
     )
-    LABELS = Text(
+    LABELS = Texts(
         en="show or hide the labels",
         ko="감정 라벨 켜기/끄기",
         ja="ラベルの表示/非表示",
@@ -91,7 +91,7 @@ class Phrase(Enum):
         de="Beschriftung zeigen oder nicht",
         fr="montrer ou cacher les étiquettes",
     )
-    NUMBERS = Text(
+    NUMBERS = Texts(
         en="numbers: frames per second, delay",
         ko="수치: 초당 프레임 수, 지연",
         ja="数値: フレームレート、遅延",
@@ -100,7 +100,7 @@ class Phrase(Enum):
         de="Zahlen: Bilder/s, Verzögerung",
         fr="infos : images/s, latence",
     )
-    STRIP = Text(
+    STRIP = Texts(
         en="the last 30 seconds of each face",
         ko="얼굴별 최근 30초",
         ja="各顔の直近30秒",
@@ -109,7 +109,7 @@ class Phrase(Enum):
         de="die letzten 30 s jedes Gesichts",
         fr="30 dernières secondes par visage",
     )
-    LARGER_FACES = Text(
+    LARGER_FACES = Texts(
         en="look for larger faces only",
         ko="더 큰 얼굴만 찾기",
         ja="より大きい顔だけ検出",
@@ -118,7 +118,7 @@ class Phrase(Enum):
         de="nur größere Gesichter suchen",
         fr="ignorer les petits visages",
     )
-    SMALLER_FACES = Text(
+    SMALLER_FACES = Texts(
         en="look for smaller faces, too",
         ko="더 작은 얼굴도 찾기",
         ja="より小さい顔も検出",
@@ -127,7 +127,7 @@ class Phrase(Enum):
         de="auch kleinere Gesichter suchen",
         fr="chercher aussi les petits visages",
     )
-    LESS_SMOOTHING = Text(
+    LESS_SMOOTHING = Texts(
         en="smooth the scores less",
         ko="점수 평활화 약하게",
         ja="スコアの平滑化を弱く",
@@ -136,7 +136,7 @@ class Phrase(Enum):
         de="Werte weniger glätten",
         fr="lisser moins les scores",
     )
-    MORE_SMOOTHING = Text(
+    MORE_SMOOTHING = Texts(
         en="smooth the scores more",
         ko="점수 평활화 강하게",
         ja="スコアの平滑化を強く",
@@ -145,7 +145,7 @@ class Phrase(Enum):
         de="Werte stärker glätten",
         fr="lisser davantage les scores",
     )
-    NEXT_BACKEND = Text(
+    NEXT_BACKEND = Texts(
         en="the next backend",
         ko="다음 백엔드",
         ja="次のバックエンド",
@@ -154,7 +154,7 @@ class Phrase(Enum):
         de="das nächste Backend",
         fr="le backend suivant",
     )
-    NEXT_DETECTOR = Text(
+    NEXT_DETECTOR = Texts(
         en="the next face detector",
         ko="다음 얼굴 검출기",
         ja="次の顔検出器",
@@ -163,10 +163,10 @@ class Phrase(Enum):
         de="der nächste Detektor",
         fr="le détecteur suivant",
     )
-    HELP = Text(en="this help", ko="도움말", ja="ヘルプ", zh="帮助", es="esta ayuda", de="diese Hilfe", fr="cette aide")
-    SPACE_KEY = Text(en="space", ko="스페이스", ja="スペース", zh="空格", es="espacio", de="Leertaste", fr="espace")
+    HELP = Texts(en="this help", ko="도움말", ja="ヘルプ", zh="帮助", es="esta ayuda", de="diese Hilfe", fr="cette aide")
+    SPACE_KEY = Texts(en="space", ko="스페이스", ja="スペース", zh="空格", es="espacio", de="Leertaste", fr="espace")
 
-    LOADING = Text(
+    LOADING = Texts(
         en="loading {backend} ...",
         ko="{backend} 불러오는 중 ...",
         ja="{backend} を読み込み中 ...",
@@ -175,8 +175,8 @@ class Phrase(Enum):
         de="{backend} wird geladen ...",
         fr="chargement de {backend} ...",
     )
-    PAUSED = Text(en="paused", ko="일시 정지", ja="一時停止中", zh="已暂停", es="en pausa", de="Pause", fr="en pause")
-    RECONNECTING = Text(
+    PAUSED = Texts(en="paused", ko="일시 정지", ja="一時停止中", zh="已暂停", es="en pausa", de="Pause", fr="en pause")
+    RECONNECTING = Texts(
         en="reconnecting ...",
         ko="다시 연결하는 중 ...",
         ja="再接続中 ...",
@@ -185,7 +185,7 @@ class Phrase(Enum):
         de="Verbindung wird wiederhergestellt ...",
         fr="reconnexion ...",
     )
-    OPENING = Text(
+    OPENING = Texts(
         en="opening {source} ...",
         ko="{source} 여는 중 ...",
         ja="{source} を開いています ...",
@@ -194,8 +194,8 @@ class Phrase(Enum):
         de="{source} wird geöffnet ...",
         fr="ouverture de {source} ...",
     )
-    KEYS = Text(en="keys", ko="단축키", ja="キー操作", zh="按键说明", es="teclas", de="Tasten", fr="touches")
-    FACES_HIDDEN = Text(
+    KEYS = Texts(en="keys", ko="단축키", ja="キー操作", zh="按键说明", es="teclas", de="Tasten", fr="touches")
+    FACES_HIDDEN = Texts(
         en="faces are hidden in what is saved",
         ko="저장할 때 얼굴을 가림",
         ja="保存時に顔を隠します",
@@ -204,7 +204,7 @@ class Phrase(Enum):
         de="Gesichter werden beim Speichern verdeckt",
         fr="visages masqués à l'enregistrement",
     )
-    SAVED = Text(
+    SAVED = Texts(
         en="saved {path}",
         ko="저장됨: {path}",
         ja="保存しました: {path}",
@@ -213,7 +213,7 @@ class Phrase(Enum):
         de="gespeichert: {path}",
         fr="enregistré : {path}",
     )
-    RECORDING = Text(
+    RECORDING = Texts(
         en="recording {path}",
         ko="녹화 중: {path}",
         ja="録画中: {path}",
@@ -222,7 +222,7 @@ class Phrase(Enum):
         de="Aufnahme läuft: {path}",
         fr="enregistrement : {path}",
     )
-    RECORDED = Text(
+    RECORDED = Texts(
         en="recorded {path}",
         ko="녹화됨: {path}",
         ja="録画しました: {path}",
@@ -231,7 +231,7 @@ class Phrase(Enum):
         de="Aufnahme gespeichert: {path}",
         fr="vidéo enregistrée : {path}",
     )
-    SMALLEST_FACE_SHARE = Text(
+    SMALLEST_FACE_SHARE = Texts(
         en="smallest face: {percent}% of the height",
         ko="최소 얼굴 크기: 화면 높이의 {percent}%",
         ja="最小の顔: 画面の高さの {percent}%",
@@ -240,7 +240,7 @@ class Phrase(Enum):
         de="kleinstes Gesicht: {percent} % der Bildhöhe",
         fr="visage minimal : {percent} % de la hauteur",
     )
-    SMALLEST_FACE_PIXELS = Text(
+    SMALLEST_FACE_PIXELS = Texts(
         en="smallest face: {pixels} pixels",
         ko="최소 얼굴 크기: {pixels}픽셀",
         ja="最小の顔: {pixels} ピクセル",
@@ -249,7 +249,7 @@ class Phrase(Enum):
         de="kleinstes Gesicht: {pixels} Pixel",
         fr="visage minimal : {pixels} pixels",
     )
-    SMOOTHING = Text(
+    SMOOTHING = Texts(
         en="smoothing: {seconds} s",
         ko="평활화: {seconds}초",
         ja="平滑化: {seconds}秒",
@@ -258,7 +258,7 @@ class Phrase(Enum):
         de="Glättung: {seconds} s",
         fr="lissage : {seconds} s",
     )
-    NO_SMOOTHING = Text(
+    NO_SMOOTHING = Texts(
         en="smoothing: off",
         ko="평활화: 끔",
         ja="平滑化: オフ",
@@ -267,7 +267,7 @@ class Phrase(Enum):
         de="Glättung: aus",
         fr="lissage : désactivé",
     )
-    NO_OTHER_BACKEND = Text(
+    NO_OTHER_BACKEND = Texts(
         en="there is no other backend",
         ko="다른 백엔드가 없습니다",
         ja="ほかのバックエンドはありません",
@@ -276,7 +276,7 @@ class Phrase(Enum):
         de="kein anderes Backend vorhanden",
         fr="il n'y a pas d'autre backend",
     )
-    NOW = Text(
+    NOW = Texts(
         en="now: {backend}",
         ko="현재: {backend}",
         ja="現在: {backend}",
@@ -285,7 +285,7 @@ class Phrase(Enum):
         de="jetzt: {backend}",
         fr="maintenant : {backend}",
     )
-    CANNOT_LOAD = Text(
+    CANNOT_LOAD = Texts(
         en="{backend} cannot be loaded; the terminal says why",
         ko="{backend}을(를) 불러올 수 없습니다. 이유는 터미널에 있습니다",
         ja="{backend} を読み込めません。理由は端末に表示されます",
@@ -294,7 +294,7 @@ class Phrase(Enum):
         de="{backend} lässt sich nicht laden; das Terminal sagt, warum",
         fr="{backend} ne peut être chargé ; le terminal dit pourquoi",
     )
-    CANNOT_SAVE = Text(
+    CANNOT_SAVE = Texts(
         en="{path} cannot be written; the terminal says why",
         ko="{path}에 쓸 수 없습니다. 이유는 터미널에 있습니다",
         ja="{path} に書き込めません。理由は端末に表示されます",
@@ -303,7 +303,7 @@ class Phrase(Enum):
         de="{path} lässt sich nicht schreiben; das Terminal sagt, warum",
         fr="{path} ne peut être écrit ; le terminal dit pourquoi",
     )
-    FRAMES_A_SECOND = Text(
+    FRAMES_A_SECOND = Texts(
         en="{rate} frames/s",
         ko="초당 {rate}프레임",
         ja="{rate} フレーム/秒",
@@ -313,7 +313,7 @@ class Phrase(Enum):
         fr="{rate} images/s",
     )
 
-    NO_FACE = Text(
+    NO_FACE = Texts(
         en="no face found",
         ko="얼굴을 찾지 못함",
         ja="顔が見つかりません",
@@ -322,7 +322,7 @@ class Phrase(Enum):
         de="kein Gesicht gefunden",
         fr="aucun visage trouvé",
     )
-    UNREADABLE = Text(
+    UNREADABLE = Texts(
         en="cannot be read",
         ko="읽을 수 없음",
         ja="読み込めません",
@@ -331,7 +331,7 @@ class Phrase(Enum):
         de="nicht lesbar",
         fr="illisible",
     )
-    PERSON = Text(
+    PERSON = Texts(
         en="person {number}",
         ko="인물 {number}",
         ja="人物 {number}",
@@ -340,7 +340,7 @@ class Phrase(Enum):
         de="Person {number}",
         fr="personne {number}",
     )
-    SOME_PEOPLE = Text(
+    SOME_PEOPLE = Texts(
         en="{shown} of {all} people",
         ko="{all}명 중 {shown}명",
         ja="{all}人中 {shown}人",
@@ -349,7 +349,7 @@ class Phrase(Enum):
         de="{shown} von {all} Personen",
         fr="{shown} personnes sur {all}",
     )
-    PLOT_EXPLAINED = Text(
+    PLOT_EXPLAINED = Texts(
         en="height: confidence; hatched: uncertain; no outline: many short readings, summed up",
         ko="높이: 신뢰도, 빗금: 불확실, 윤곽선 없음: 짧은 판독 여러 개의 합",
         ja="高さ: 信頼度、斜線: 判定不能、輪郭なし: 短い読み取りのまとめ",
@@ -358,7 +358,7 @@ class Phrase(Enum):
         de="Höhe: Konfidenz; schraffiert: unklar; ohne Umriss: viele kurze Werte zusammengefasst",
         fr="hauteur : confiance ; hachuré : indéterminé ; sans contour : somme de nombreuses lectures brèves",
     )
-    SECONDS = Text(en="seconds", ko="초", ja="秒", zh="秒", es="segundos", de="Sekunden", fr="secondes")
+    SECONDS = Texts(en="seconds", ko="초", ja="秒", zh="秒", es="segundos", de="Sekunden", fr="secondes")
 
     def text(self, language: str, **values: object) -> str:
         """The text in a language, with its values.

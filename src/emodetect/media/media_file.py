@@ -36,8 +36,8 @@ _CONTAINERS = (
 )
 """FFmpeg's names of the formats that contain video, sound or a picture themselves, and never refer to other files."""
 
-STANDARD_INPUT = Path("-")
-"""The name that stands for standard input."""
+STANDARD_INPUT = Path("/dev/stdin")
+"""What stands for standard input, also on systems that have no such file."""
 
 _PLAYLIST_PROTOCOLS = "file,crypto,data"
 """Protocols for playlists, which may name other files of this machine, but no addresses."""
@@ -47,7 +47,7 @@ class MediaFile:
     """An open video or sound file for FFmpeg and OpenCV; close it when they are done.
 
     Args:
-        media: the file, or - for standard input; for a named pipe, opening waits until another process writes to it. Or a file
+        media: the file, or `STANDARD_INPUT`; for a named pipe, opening waits until another process writes to it. Or a file
             that is open already, to open it again, even if another file has its name now (only on systems with names for
             descriptors).
         playlists: whether it may make FFmpeg read other files; None for the setting of the process.

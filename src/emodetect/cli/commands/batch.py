@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import click
 from click.core import ParameterSource
-from typing_extensions import override
 
 from emodetect.backends.limits import size_in_words
 from emodetect.batch.inputs import Shard
@@ -46,7 +45,6 @@ class _Command(ResumableCommand):
         "config", "verbose", "quiet", "debug",
     })  # fmt: skip
 
-    @override
     def recorded(self, folder: Path, shard: str | None) -> Sequence[str]:
         place = folder if shard is None else folder / Shard.parse(shard).folder
         return read_header(place).arguments if is_begun(place) else ()

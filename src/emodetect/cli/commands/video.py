@@ -25,7 +25,7 @@ from emodetect.cli.options import (
     style_options,
 )
 from emodetect.cli.output_paths import PICTURE_SUFFIXES, REPORT_SUFFIXES, check_anonymize, check_outputs
-from emodetect.cli.types import OUTPUT, PATH
+from emodetect.cli.types import CLIP, OUTPUT
 from emodetect.errors import UsageError
 from emodetect.settings.pipeline import CLIPS, PipelineSettings
 from emodetect.text.printable import counted, one_line
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("clip", type=PATH)
+@click.argument("clip", type=CLIP)
 @click.option("-o", "--output", type=OUTPUT, metavar="FILE",
               help="Save the annotated clip (H.264: .mp4, .mov or .mkv), with its sound.")  # fmt: skip
 @click.option("--log", type=OUTPUT, metavar="FILE",
