@@ -36,17 +36,23 @@ def wait_until(condition: Callable[[], object], what: str, *, every: float = 0.0
         time.sleep(every)
 
 
-@dataclass(frozen=True)
+_BLANK_SECONDS = 5.0
+"""Seconds after which a window that shows nothing is told to draw itself."""
+
+
+@dataclass
 class Desktop:
     """An X display.
 
     Attributes:
         name: value for DISPLAY.
         server: the X server's process.
+        blank_since: when a window was first seen with one color alone; None if the last one had several.
     """
 
     name: str
     server: subprocess.Popen[bytes]
+    blank_since: float | None = None
 
     def screenshot(self, title: str) -> Image:
         """What a window shows on the screen, without its frame, uint8 (height, width, 3) BGR."""
@@ -62,7 +68,30 @@ class Desktop:
             return pictures
 
         wait_until(take, f"a picture of the window {title}")
+        if np.ptp(pictures[0]):
+            self.blank_since = None
+        elif self.blank_since is None:
+            self.blank_since = time.monotonic()
+        elif time.monotonic() - self.blank_since > _BLANK_SECONDS:
+            self.blank_since = None
+            self._expose()
         return pictures[0]
+
+    def _expose(self) -> None:
+        """Cover the screen for a moment, so that all windows are told to draw themselves.
+
+        On a busy machine Qt may miss that a new window is shown, and then never draws it.
+        """
+        display = Xlib.display.Display(self.name)
+        screen = display.screen()
+        cover = screen.root.create_window(
+            0, 0, screen.width_in_pixels, screen.height_in_pixels, 0, screen.root_depth, override_redirect=True
+        )
+        cover.map()
+        display.sync()
+        cover.destroy()
+        display.sync()
+        display.close()
 
     def window(self, title: str) -> str | None:
         """The id of the window of that title, if there is one."""

@@ -63,7 +63,8 @@ def text_options(name: str) -> Iterator[click.Option]:
 
 REQUIRED = {"video": ["none.mp4"], "image": ["none.jpg"], "report": ["none.jsonl"], "export": ["none.h5", "none.onnx"],
             "completion": ["bash"], "inspect": ["none.h5"], "evaluate": ["--data", "none"], "bench": ["--source", "none.mp4"],
-            "live": ["--source", "none.mp4", "--no-window"]}  # fmt: skip
+            "live": ["--source", "none.mp4", "--no-window"],
+            "serve": ["--certificate", "none.pem", "--key", "none.pem"]}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", command_names())
