@@ -64,7 +64,8 @@ _MOST_JSON = 2**22
 """Bytes of what a process says of itself or of an error."""
 
 _START = """
-import sys
+import _signal, sys  # built in
+_signal.signal(_signal.SIGINT, _signal.SIG_IGN)  # before what takes time; the process that we belong to decides
 if sys.path[:1] == [""]:
     del sys.path[0]
 sys.path += [folder for folder in sys.argv[1:2] if folder not in sys.path]
@@ -150,14 +151,15 @@ class IsolatedBackend(EmotionBackend):
             options = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
         root = os.path.dirname(os.path.dirname(emodetect.__file__))
         try:
-            self._process = subprocess.Popen(
-                [sys.executable, "-c", _START, root, "".join(map(str, ours)), str(copy or "")],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=None if bounds is None or is_debugging() else subprocess.DEVNULL,
-                env=environment,
-                **options,
-            )
+            with _interrupts_held_back():
+                self._process = subprocess.Popen(
+                    [sys.executable, "-c", _START, root, "".join(map(str, ours)), str(copy or "")],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=None if bounds is None or is_debugging() else subprocess.DEVNULL,
+                    env=environment,
+                    **options,
+                )
         finally:
             for descriptor in ours:
                 os.close(descriptor)
@@ -438,6 +440,19 @@ class _Watch:
     def _end_for(self, why: str) -> None:
         self.ended_for = why
         _kill_group(self._process)
+
+
+@contextlib.contextmanager
+def _interrupts_held_back() -> Iterator[None]:
+    """A process that is started here gets no interrupt before it ignores them, not even while Python itself starts."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _kill_group(process: subprocess.Popen[bytes]) -> None:

@@ -11,7 +11,6 @@ import json
 import os
 import pickle
 import re
-import signal
 import struct
 import sys
 import tempfile
@@ -92,7 +91,6 @@ def main() -> NoReturn:
     does, where there is such a thing; and a copy of a model file, which may not be written yet, to be removed then.
     """
     lifeline, copy = (*sys.argv[2:], "", "")[:2]
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that we belong to decides
     questions, answers = os.fdopen(os.dup(0), "rb"), os.dup(1)
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
