@@ -35,8 +35,8 @@ def quick(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run all tests; arguments after -- go to pytest."""
-    session.run("pytest", *PARALLEL, *session.posargs)
+    """Run all tests, and those that fail once more; arguments after -- go to pytest."""
+    session.run("pytest", *PARALLEL, "--reruns", "1", *session.posargs)
 
 
 @nox.session
