@@ -14,7 +14,7 @@ from emodetect.cli.options import common_options, format_option
 @format_option
 @common_options
 def backends(output_format: str) -> None:
-    """List what can read emotions: what is there, what is missing and how to get it, plug-ins too."""
+    """List the available emotion backends and plug-ins, what is missing, and how to install it."""
     from emodetect.doctor.backends import list_backends
 
     states = list(list_backends())

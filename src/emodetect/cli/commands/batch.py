@@ -53,25 +53,25 @@ class _Command(ResumableCommand):
 @click.command(cls=_Command, context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("named", nargs=-1, type=NAME, metavar="[FILE|FOLDER|PATTERN]...")
 @click.option("--from", "listed", type=NAME, metavar="FILE|-",
-              help="Read the names of inputs from a file, one per line, or from standard input.")  # fmt: skip
+              help="Read the names of the inputs from a file, one per line, or from standard input.")  # fmt: skip
 @click.option("-o", "--output", type=OUTPUT, metavar="FOLDER", help="Save the results in this folder.")
 @click.option("--resume", type=PATH, metavar="FOLDER",
-              help="Go on with the batch in this folder, with the options that it was begun with.")  # fmt: skip
+              help="Resume the batch in this folder with its original options.")  # fmt: skip
 @click.option("--shard", type=ShardType(), metavar="N/COUNT",
-              help="Read only this share of the inputs, such as 3/16; its results go to a folder of their own.")  # fmt: skip
-@click.option("--merge", type=PATH, metavar="FOLDER", help="Put the results of all shards in this folder together.")
+              help="Process only the N-th of COUNT parts of the inputs, such as 3/16, in a subfolder.")  # fmt: skip
+@click.option("--merge", type=PATH, metavar="FOLDER", help="Merge the results of all shards in this folder.")
 @click.option("--format", "output_format", type=click.Choice(FORMATS), default=BATCH.format, show_default=True,
               help="Format of the readings.")  # fmt: skip
 @click.option("--jobs", type=click.IntRange(1, 1024), metavar="NUMBER",
-              help="How many inputs are read at a time, each by a process.  [default: one per core]")  # fmt: skip
+              help="Number of worker processes.  [default: one per core]")  # fmt: skip
 @click.option("--timeout", type=NumberRange(0.001), metavar="SECONDS",
-              help="Give an input up that takes longer.  [default: no limit]")  # fmt: skip
+              help="Time limit per input.  [default: none]")  # fmt: skip
 @click.option("--max-memory", type=Size(), metavar="SIZE", default=size_in_words(BATCH.max_memory).replace(" ", ""),
-              show_default=True, help="Memory that a worker may take, such as 4GB; one that takes more is ended.")  # fmt: skip
+              show_default=True, help="Memory limit per worker, such as 4GB. A worker that exceeds it is stopped.")  # fmt: skip
 @click.option("--engine", type=click.Choice(ENGINES), default=BATCH.engine, show_default=True,
-              help="Where inputs are read: by processes of this machine, or on a Ray cluster.")  # fmt: skip
+              help="Where the workers run: on this machine or on a Ray cluster.")  # fmt: skip
 @click.option("--address", type=NAME, metavar="ADDRESS",
-              help="The Ray cluster; auto for the one of this machine.  [default: a local one is started]")  # fmt: skip
+              help="Address of the Ray cluster; auto for this machine's cluster.  [default: start a local cluster]")  # fmt: skip
 @overwrite_option
 @part_options
 @pipeline_options(CLIPS, min_face_default=_MIN_FACE)
@@ -85,10 +85,10 @@ def batch(
     engine: EngineName, address: str | None,
     overwrite: bool, start: float | None, end: float | None, every: int, region: Region | None, settings: PipelineSettings,
 ) -> int:  # fmt: skip
-    """Read many photos and clips, several at a time, into one table.
+    """Analyze many photos and clips in parallel, and write one table of results.
 
-    A folder stands for all photos and clips below it. An input that cannot be read is a row of failures.csv, the others are still
-    read, and the exit code is then 1. After an interrupt, --resume goes on where the batch has ended.
+    Arguments are files, folders (with subfolders) and quoted patterns. If an input cannot be read, failures.csv lists it, the
+    others are still processed, and the exit code is 1. --resume continues an interrupted batch.
     """
     from emodetect.batch.run import merge as merge_shards
     from emodetect.batch.settings import BatchSettings

@@ -46,15 +46,15 @@ _MANY = 4
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("named", nargs=-1, required=True, type=PHOTO, metavar="PHOTO|FOLDER|PATTERN...")
 @click.option("--format", "output_format", type=click.Choice(FORMATS), default="table", show_default=True,
-              help="What is printed; all but the table comes photo by photo.")  # fmt: skip
+              help="Output format. All formats except the table are printed photo by photo.")  # fmt: skip
 @click.option("--log", type=OUTPUT, metavar="FILE",
-              help="Save the readings photo by photo: .jsonl, or .csv.")  # fmt: skip
+              help="Save the readings photo by photo: .jsonl or .csv.")  # fmt: skip
 @click.option("-o", "--output", type=OUTPUT_NAME, metavar="FILE|FOLDER", shell_complete=complete_file,
               help="Save an annotated copy: a file for one photo, a folder (ending in /) for one or several.")  # fmt: skip
 @click.option("--sheet", type=OUTPUT, metavar="FILE",
-              help="Save a contact sheet: all photos small, with boxes, names and emotions.")  # fmt: skip
+              help="Save a contact sheet: thumbnails of all photos, with boxes, names and emotions.")  # fmt: skip
 @click.option("--resume", is_flag=True,
-              help="Go on with an earlier run: skip the photos that --log and --output hold.")  # fmt: skip
+              help="Resume an earlier run: skip the photos in --log and --output.")  # fmt: skip
 @anonymize_option
 @overwrite_option
 @style_options
@@ -65,11 +65,11 @@ def image(
     named: Sequence[Path | str], output_format: str, log: Path | None, output: str | None, sheet: Path | None, resume: bool,
     anonymize: str | None, overwrite: bool, language: str | None, font: Path | None, settings: PipelineSettings,
 ) -> int:  # fmt: skip
-    """Read the emotions off the faces in photos.
+    """Detect the faces in photos and classify their emotions.
 
-    A folder stands for the photos in it, and a pattern in quotes, such as 'trip/**/*.jpg', for those that it matches.
+    Arguments are photos, folders with photos, and quoted patterns such as 'trip/**/*.jpg'.
 
-    A photo that cannot be read is reported, the others are still done, and the exit code is then 1.
+    If a photo cannot be read, the others are still processed, and the exit code is 1.
     """
     from emodetect.cli.progress import progress_bar
     from emodetect.faces.whole_picture import look_like_crops

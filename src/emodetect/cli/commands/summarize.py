@@ -35,15 +35,15 @@ _ENDINGS = {"csv": ".csv", "parquet": ".parquet", "json": ".json"}
 @click.option("-o", "--output", type=OUTPUT, metavar="FILE",
               help="Save the table: .csv, .parquet or .json.  [default: print it]")  # fmt: skip
 @click.option("--format", "output_format", type=click.Choice(["table", *_ENDINGS]),
-              help="Format of the table.  [default: by the ending of --output]")  # fmt: skip
-@click.option("--bins", type=Duration(), metavar="TIME", help="A row per time bin of this length, such as 1s.")
+              help="Format of the table.  [default: by the extension of --output]")  # fmt: skip
+@click.option("--bins", type=Duration(), metavar="TIME", help="Write one row per time bin of this length, such as 1s.")
 @click.option("--people", type=click.IntRange(1, 1000), metavar="N",
-              help="How many people each clip shows: numbers of one who was away are joined.")  # fmt: skip
+              help="Number of people in each clip: track ids of the same person are merged.")  # fmt: skip
 @click.option("--participants", type=PATH, metavar="FILE",
               help="Join the columns of this CSV table by file name.")  # fmt: skip
 @click.option("--block", type=Duration(), default=f"{BLOCK_SECONDS:g}s", show_default=True, metavar="TIME",
-              help="Length of the blocks of the bootstrap.")  # fmt: skip
-@click.option("--plot", type=OUTPUT, metavar="FILE", help="Save a figure for a paper: .pdf, .svg or .png.")
+              help="Block length of the bootstrap.")  # fmt: skip
+@click.option("--plot", type=OUTPUT, metavar="FILE", help="Save a figure: .pdf, .svg or .png.")
 @click.option("--plot-size", type=FigureSize(), default="{:g}x{:g}".format(*FIGURE_SIZE), show_default=True, metavar="WxH",
               help="Width and height of the figure in mm.")  # fmt: skip
 @overwrite_option
@@ -52,10 +52,10 @@ def summarize(
     inputs: Sequence[Path], output: Path | None, output_format: str | None, bins: float | None, people: int | None,
     participants: Path | None, block: float, plot: Path | None, plot_size: tuple[float, float], overwrite: bool,
 ) -> int:  # fmt: skip
-    """Make one table of many logs: a row per input, person and emotion.
+    """Make one table from many logs, with one row per input, person and emotion.
 
-    Inputs are logs of `video` and `live` (.jsonl, .csv), results of `batch`, and folders of either. The table has shares of time
-    with confidence intervals, mean scores, bouts and changes; docs/summarize.md defines every column.
+    Arguments are logs of `video` and `live` (.jsonl, .csv), results of `batch`, and folders of either. The table contains shares
+    of time with confidence intervals, mean scores, bouts and changes. docs/summarize.md defines every column.
     """
     from emodetect.summary.inputs import find_logs
     from emodetect.summary.participants import Participants
