@@ -32,7 +32,7 @@ from emodetect.sinks.records import image_as_dict
 
 _log = logging.getLogger(__name__)
 
-_DESCRIPTION = "Reads emotions off faces in photos, clips and streams. Nothing that is sent is stored."
+_DESCRIPTION = "Classifies the emotions of faces in photos, clips and streams. Uploads are not stored."
 _ERROR: Mapping[int | str, dict[str, Any]] = {
     "4XX": {"model": schemas.Error, "description": "What is wrong, in one line."},
     503: {"model": schemas.Error, "description": "The server is busy; the header Retry-After says when to try again."},
