@@ -81,7 +81,7 @@ def test_each_network_trains_and_its_file_comes_back_through_every_command(
     output = capsys.readouterr()
     assert output.out == ""
     assert "epoch 2/2  loss" in output.err
-    assert "looked at once" in output.err
+    assert "Test (" in output.err
     assert output.err.count("42 faces to train on") + output.err.count("35 faces to train on") == 1
 
     call("export", model, onnx)
@@ -292,7 +292,7 @@ def test_an_interrupt_at_any_other_moment_leaves_a_run_that_resumes(
         return
     assert process.returncode == code, errors
     said = [line for line in errors.splitlines() if line and not line.startswith(("epoch ", "35 faces "))]
-    resume, interrupted = f"emodetect: go on with: emodetect train --resume {folder}", "emodetect: interrupted"
+    resume, interrupted = f"emodetect: resume with: emodetect train --resume {folder}", "emodetect: interrupted"
     assert said == [*([resume] if RunFolder(folder).holds_run() else []), *([interrupted] if code == 130 else [])]
     if rows:
         logged = len(read_log(folder / "log.csv"))

@@ -24,5 +24,5 @@ def backends(output_format: str) -> None:
     from emodetect.cli.table import print_cures, print_table
 
     rows = [("ok" if state.available else "missing", state.name, state.reads, state.detail) for state in states]
-    print_table(("state", "--backend", "reads emotions with", "what is there, or is missing"), rows)
+    print_table(("status", "--backend", "model", "details"), rows)
     print_cures((f"{state.name}, {state.reads}", state.cure) for state in states)

@@ -70,9 +70,9 @@ def _print_trial(model: str, trial: Trial) -> None:
     columns = {header: cells for header, cells in columns.items() if any(cells)}
     print_table(list(columns), list(zip(*columns.values(), strict=True)))
     rest = len(trial.tried) - len(shown)
-    others = f"; {counted(rest, 'more combination')} did no better" if rest else ""
+    others = f"; {counted(rest, 'more combination')} with a higher cross-entropy" if rest else ""
     show()
-    show(f"{counted(trial.count, 'face')}; guessing is right for {trial.chance:.1%}{others}")
+    show(f"{counted(trial.count, 'face')}; chance level {trial.chance:.1%}{others}")
     best = trial.best
     if best is None:
         why = "it was trained for something else, or on other crops, or there are too few faces"

@@ -240,10 +240,10 @@ def _run(settings: Settings, folder: Path, *, resume: bool, overwrite: bool, sho
     except BaseException:  # SIGINT or SIGTERM
         if RunFolder(folder).holds_run():
             replace = " --overwrite" if settings.output and Path(settings.output).exists() else ""
-            note(f"emodetect: go on with: emodetect train --resume {shlex.quote(str(folder))}{replace}")
+            note(f"emodetect: resume with: emodetect train --resume {shlex.quote(str(folder))}{replace}")
         raise
     tell(console, f"\n{summary}")
-    note(f"All of it: {folder}")
+    note(f"Saved in {folder}")
 
 
 def _show_attention(trained: TrainedModel, data: RunData, path: Path, *, overwrite: bool) -> None:
