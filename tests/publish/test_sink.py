@@ -195,7 +195,7 @@ def test_wrong_addresses_are_one_line(address: str, message: str) -> None:
 
 
 def test_changes_only_needs_an_address() -> None:
-    with pytest.raises(UsageError, match="`changes_only` goes with `publish`"):
+    with pytest.raises(UsageError, match="`changes_only` requires `publish`"):
         PublishSettings((), changes_only=True)
 
 

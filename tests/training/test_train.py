@@ -156,7 +156,7 @@ def test_the_original_csv_trains(tmp_path: Path) -> None:
     table = write_fer2013_csv(tmp_path / "fer2013.csv")
     votes = write_fer2013new_csv(tmp_path / "fer2013new.csv", table)
     call("train", "--data", table, "--votes", votes, "--epochs", 1, "--run-dir", tmp_path / "run")
-    assert "left out: 1 image of train." in (tmp_path / "run" / "summary.txt").read_text()
+    assert "say not a face: 1 image." in (tmp_path / "run" / "summary.txt").read_text()
     assert (tmp_path / "run" / "best.keras").is_file()
 
 
@@ -336,8 +336,8 @@ def test_what_does_not_go_together_is_misuse(data_set: Path, tmp_path: Path) -> 
     Settings(data=str(data_set), votes=None, architecture="baseline", epochs=1).save(tmp_path)
     for arguments, message in (
         (["train"], "--data is missing"),
-        (["train", "--resume", tmp_path, "--seed", 3], "--seed does not go with --resume"),
-        (["train", "--data", data_set, "--arch", "baseline", "--show-attention", "a.png"], "--show-attention goes with"),
+        (["train", "--resume", tmp_path, "--seed", 3], "--seed cannot be combined with --resume"),
+        (["train", "--data", data_set, "--arch", "baseline", "--show-attention", "a.png"], "--show-attention requires"),
     ):
         with pytest.raises(UsageError, match=message):
             call(*arguments)

@@ -79,7 +79,7 @@ class Shard:
         """
         match = re.fullmatch(r"(\d{1,6})/(\d{1,6})", text.strip(), re.ASCII)
         if match is None or not 1 <= int(match[1]) <= int(match[2]):
-            raise UsageError(f"{text!r} is no shard: expected its number, from 1, and how many there are, such as 3/16")
+            raise UsageError(f"{text!r} is not a shard: expected its number, from 1, and the number of shards, such as 3/16")
         return cls(int(match[1]), int(match[2]))
 
     def __str__(self) -> str:

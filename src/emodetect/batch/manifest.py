@@ -143,7 +143,7 @@ class Manifest:
         made = cls(folder, header, entries)
         try:
             if made._path.exists():
-                raise OutputError(f"{folder}: holds a batch already", hint="`resume` goes on with it, `overwrite` begins anew")
+                raise OutputError(f"{folder}: already contains a batch", hint="`resume` continues it, `overwrite` starts again")
             made.compact()
         except BaseException:
             made.close()
@@ -249,7 +249,7 @@ def read_manifest(folder: Path) -> tuple[Header, list[Entry]]:
                 else:
                     entries[number] = entry
     except (KeyError, IndexError, TypeError, ValueError) as error:
-        raise SourceError(f"{path}: is damaged; begin anew in another folder") from error
+        raise SourceError(f"{path}: is damaged; start a new batch in another folder") from error
     return header, entries
 
 
@@ -259,7 +259,7 @@ def _opened(folder: Path) -> Iterator[BinaryIO]:
         with (folder / NAME).open("rb") as file:
             yield file
     except FileNotFoundError:
-        raise SourceError(f"{folder}: holds no batch to go on with: there is no {NAME}") from None
+        raise SourceError(f"{folder}: contains no batch to resume: there is no {NAME}") from None
     except OSError as error:
         raise SourceError(f"{folder / NAME}: cannot be read ({error.strerror or error})") from error
 
@@ -271,8 +271,8 @@ def _header(path: Path, line: bytes) -> Header:
         if version == _VERSION:
             return Header(**record)
     except (ValueError, TypeError, KeyError, AttributeError):
-        raise SourceError(f"{path}: is no manifest of a batch") from None
-    raise SourceError(f"{path}: was written by another version of emodetect; begin anew in another folder")
+        raise SourceError(f"{path}: is not the manifest of a batch") from None
+    raise SourceError(f"{path}: was written by another version of emodetect; start a new batch in another folder")
 
 
 def _records(file: Iterable[bytes]) -> Iterator[dict[str, Any]]:

@@ -203,7 +203,7 @@ def check_settings(folder: Path, header: Header, settings: BatchSettings) -> Non
         return
     changes = [f"{key.removeprefix('clips.')} was {old} and is {new}" for key, old, new in differences(header.settings, facts)]
     what = "; ".join(changes[:2]) or "other settings"
-    raise UsageError(f"{folder}: was begun with other settings ({what}); go on with those, or begin anew in another folder")
+    raise UsageError(f"{folder}: the batch has other settings ({what}); use these, or start a new batch in another folder")
 
 
 def base_folder(header: Header) -> Path:
@@ -225,25 +225,25 @@ def merge(folder: Path, name: Format | None) -> Outcome:
     """
     found = sorted(path for path in folder.glob("shard-*-of-*") if _SHARDS.fullmatch(path.name)) if folder.is_dir() else []
     if not found:
-        raise SourceError(f"{folder}: holds no shards; their folders are called like shard-3-of-16")
+        raise SourceError(f"{folder}: contains no shards; their folders have names such as shard-3-of-16")
     shards = {path: read_manifest(path) for path in found}
     first, header = found[0], shards[found[0]][0]
     for path, (other, _) in shards.items():
         if other.fingerprint != header.fingerprint:
             changes = [f"{key}: {old} and {new}" for key, old, new in differences(header.settings, other.settings)]
-            raise UsageError(f"{path}: was read with other settings than {first} ({'; '.join(changes[:2])})")
+            raise UsageError(f"{path}: has other settings than {first} ({'; '.join(changes[:2])})")
         if other.listing != header.listing:
             listed = f"{counted(other.listed, 'input')} there, {header.listed:,} in {first.name}"
-            raise UsageError(f"{path}: had other inputs than {first} ({listed}); all shards must list the same files")
+            raise UsageError(f"{path}: has other inputs than {first} ({listed}); all shards must list the same files")
     counts = {Shard.parse(other.shard or "1/1").count for other, _ in shards.values()}
     if len(counts) > 1:
-        raise UsageError(f"{folder}: holds shards of {' and '.join(map(str, sorted(counts)))}; move those of another run away")
+        raise UsageError(f"{folder}: contains shards of {' and '.join(map(str, sorted(counts)))}; move those of another run away")
     missing = sorted(set(range(1, counts.pop() + 1)) - {Shard.parse(other.shard or "1/1").number for other, _ in shards.values()})
     if missing:
         raise SourceError(f"{folder}: {counted(len(missing), 'shard')} missing: {', '.join(map(str, missing[:10]))}")
     for path, (_, entries) in shards.items():
         if left := sum(entry.state == "waiting" for entry in entries):
-            raise SourceError(f"{path}: is not finished, {counted(left, 'input')} left; `resume` goes on with it")
+            raise SourceError(f"{path}: is not finished, {counted(left, 'input')} left; `resume` continues it")
     begun: Format = next((one for one in FORMATS if one == header.results), BATCH.format)
     format_name = name or begun
     sources = [Source(path, entry) for path, (_, entries) in shards.items() for entry in entries]

@@ -93,7 +93,7 @@ def refuse_options(*names: str, beside: str, since: str) -> None:
     for option in ctx.command.params:
         given = ctx.get_parameter_source(option.name or "") is ParameterSource.COMMANDLINE
         if option.name in names and given and ctx.params.get(option.name) is not False:
-            raise UsageError(f"{option.opts[0]} does not go with {beside}: {since}")
+            raise UsageError(f"{option.opts[0]} cannot be combined with {beside}: {since}")
 
 
 def make_backend(settings: BackendSettings) -> EmotionBackend:

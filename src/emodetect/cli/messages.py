@@ -29,7 +29,7 @@ def set_verbosity(ctx: click.Context, parameter: click.Parameter, value: bool) -
     if value:
         asked[parameter.name] = ctx.get_parameter_source(parameter.name or "") is click.core.ParameterSource.COMMANDLINE
     if len(set(asked.values())) == 1 and len(asked) == 2:
-        raise click.UsageError("--quiet and --verbose contradict each other; give one of them", ctx)
+        raise click.UsageError("--quiet and --verbose cannot be combined", ctx)
     winner = max(asked, key=lambda name: asked[name], default=None)
     ctx.meta[_QUIET], ctx.meta[_VERBOSE] = winner == "quiet", winner == "verbose"
     # By the logger, since models are loaded in threads, which have no Click context.

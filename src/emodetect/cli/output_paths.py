@@ -70,7 +70,7 @@ def check_anonymize(method: str | None, saved: object, option: str) -> None:
         UsageError: nothing is saved; the message names ``option``.
     """
     if method is not None and saved is None:
-        raise UsageError(f"--anonymize goes with {option}: it hides the faces in what is saved")
+        raise UsageError(f"--anonymize requires {option}: it hides the faces in saved images")
 
 
 def _refuse_parts_of_playlists(outputs: Iterable[Path]) -> None:

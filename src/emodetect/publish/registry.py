@@ -54,7 +54,7 @@ class PublishSettings:
 
     def __post_init__(self) -> None:
         if self.changes_only and not self.addresses:
-            raise wrong("`changes_only` goes with `publish`, which says where to")
+            raise wrong("`changes_only` requires `publish`")
 
     def open(self, clock: Callable[[], float] | None = None, *, waits: bool = False) -> PublishingSink:
         """Make the sink that publishes; a context manager, which does nothing without addresses.

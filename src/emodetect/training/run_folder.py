@@ -106,7 +106,7 @@ class RunFolder:
                 f"{self.path}: holds other files ({_some(strangers)}) and no run; name a new folder, or an empty one"
             )
         if not overwrite:
-            hint = "`resume` goes on with it, `overwrite` starts again"
+            hint = "`resume` continues it, `overwrite` starts again"
             raise OutputError(f"{self.path}: holds a run already", hint=hint)
         self.check_own()
 

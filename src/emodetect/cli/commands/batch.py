@@ -95,7 +95,7 @@ def batch(
 
     _check_use(named, listed, output, resume, merge)
     if address is not None and engine != "ray":
-        raise UsageError("--address goes with --engine ray")
+        raise UsageError("--address requires --engine ray")
     if merge is not None:
         is_given = ctx.get_parameter_source("output_format") is not ParameterSource.DEFAULT
         return _report(merge_shards(merge, output_format if is_given else None))
@@ -122,13 +122,13 @@ def _check_use(
     folders = {"--output": output, "--resume": resume, "--merge": merge}
     wanted = [option for option, folder in folders.items() if folder is not None]
     if len(wanted) > 1:
-        raise UsageError(f"{' and '.join(wanted)} contradict each other; give one of them")
+        raise UsageError(f"{' and '.join(wanted)} cannot be combined")
     if not wanted:
-        raise UsageError("--output FOLDER is missing, for the results; --resume FOLDER goes on with a batch")
+        raise UsageError("--output FOLDER is missing; --resume FOLDER resumes a batch")
     if merge is not None and (named or listed):
-        raise UsageError("--merge takes no inputs: it puts together what was read")
+        raise UsageError("--merge takes no inputs: it merges finished shards")
     if output is not None and not named and listed is None:
-        raise UsageError("no input is named; name photos, clips and folders, or a list of them with --from")
+        raise UsageError("no inputs; give photos, clips and folders, or a list of them with --from")
 
 
 @dataclass(frozen=True)
@@ -164,11 +164,11 @@ class _Asked:
             if self.inputs and list(run.manifest.header.named) != self.inputs:
                 run.close()
                 raise UsageError(
-                    f"{place}: was begun with other inputs; go on without naming any, or begin anew in another folder"
+                    f"{place}: the batch has other inputs; resume it without inputs, or start a new batch in another folder"
                 )
             return run
         if is_begun(place) and not self.overwrite:
-            raise OutputError(f"{place}: holds a batch already; --resume goes on with it, --overwrite begins anew")
+            raise OutputError(f"{place}: already contains a batch; --resume continues it, --overwrite starts again")
         listing = self._list()
         if self.overwrite:
             clear(place)
@@ -189,9 +189,9 @@ class _Asked:
             names += read_list(_content(self.listed))
         listing = find_inputs(names)
         if not listing.inputs:
-            raise SourceError(f"{self.listed}: names no input")
+            raise SourceError(f"{self.listed}: contains no inputs")
         if listing.left_out:
-            note(f"emodetect: left out: {in_words(listing.left_out)}")
+            note(f"emodetect: skipped: {in_words(listing.left_out)}")
         if listing.animations:
             note(f"emodetect: {counted(listing.animations, 'animated GIF is', 'animated GIFs are')} read as clips")
         return listing

@@ -71,9 +71,9 @@ def evaluate(
         from emodetect.training.conventions_trial import take_sample
 
         if votes or plot or plot_calibration or settings.views > 1:
-            raise UsageError("--try-conventions does not go with --votes, --views, --plot or --plot-calibration")
+            raise UsageError("--try-conventions cannot be combined with --votes, --views, --plot or --plot-calibration")
         if not models or any(model in RESERVED for model in models):
-            raise UsageError("--try-conventions goes with --model FILE: the embedded network knows its own conventions")
+            raise UsageError("--try-conventions requires --model FILE: the embedded network states its conventions")
         faces = read_exam_faces(data, folder_labels or WORDS)
         for text in faces.notes:
             note(f"emodetect: {text}")

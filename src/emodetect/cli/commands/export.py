@@ -52,7 +52,7 @@ def export(
     if not source.exists():
         raise ModelError(f"{source}: no such model file or run{did_you_mean_file(source)}")
     if int8 and data is None:
-        raise UsageError("--int8 goes with --data: ranges measured on one portrait would not do for other faces")
+        raise UsageError("--int8 requires --data: one portrait is not enough for the calibration")
     faces = read_parity_faces(data, folder_labels or WORDS)
     describe_settings()
     for text in faces.notes:

@@ -110,7 +110,7 @@ def image(
             note(f"emodetect: {run.unread:,} of {counted(len(photos), 'photo')} could not be read")
     if look_like_crops(run.faceless):
         hint = f"no face was found in {counted(len(run.faceless), 'picture')}, many of them small and square"
-        note(f"emodetect: {hint}; --detector none takes each whole picture for a face")
+        note(f"emodetect: {hint}; --detector none treats each whole image as a face")
     return 1 if run.failed else 0
 
 
@@ -121,12 +121,12 @@ def _check_resume(output_format: str, log: Path | None, output: str | None, shee
         UsageError: it cannot.
     """
     if log is None and output is None:
-        raise UsageError("--resume needs --log FILE or --output FOLDER of the earlier run, which tell what was read")
+        raise UsageError("--resume requires --log FILE or --output FOLDER of the earlier run")
     if overwrite:
-        raise UsageError("--resume and --overwrite contradict each other; give one of them")
+        raise UsageError("--resume and --overwrite cannot be combined")
     for option, is_given in (("--sheet", sheet is not None), ("--format json", output_format == "json")):
         if is_given:
-            raise UsageError(f"--resume does not go with {option}, in which the skipped photos would be missing")
+            raise UsageError(f"--resume cannot be combined with {option}, since the skipped photos would be missing")
 
 
 def _find(paths: Sequence[Path]) -> dict[Path, SourceError | None]:

@@ -120,7 +120,7 @@ def _certificate(certificate: Path | None, key: Path | None) -> Certificate | No
         return None
     if certificate is None or key is None:
         given, other = ("--key", "--certificate") if certificate is None else ("--certificate", "--key")
-        raise UsageError(f"{given} goes with {other}")
+        raise UsageError(f"{given} requires {other}")
     return Certificate(certificate, key)
 
 

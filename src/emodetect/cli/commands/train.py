@@ -135,7 +135,7 @@ def train(
             f"{model}: exists already; with --resume, --overwrite replaces it and keeps the run, and --output FILE writes another"
         )
     if show_attention and settings.architecture != "deep-emotion":
-        raise UsageError("--show-attention goes with --arch deep-emotion, which has a spatial transformer")
+        raise UsageError("--show-attention requires --arch deep-emotion, which has a spatial transformer")
     outputs = [(model, MODEL_SUFFIXES), (show_attention, PICTURE_SUFFIXES)]
     _check_files(settings, RunFolder(folder), outputs, overwrite=overwrite, resume=resume is not None)
     import_keras()
@@ -154,10 +154,10 @@ def _resumed(folder: Path, architecture: str | None, epochs: int | None, output:
     given = {option.opts[0] for option in _options_on_the_command_line()}
     kept = given - {"--resume", *_GO_WITH_RESUME}
     if kept:
-        raise UsageError(f"{min(kept)} does not go with --resume: the run keeps its settings")
+        raise UsageError(f"{min(kept)} cannot be combined with --resume: the run keeps its settings")
     settings = Settings.load(folder)
     if "--arch" in given and architecture != settings.architecture:
-        raise UsageError(f"--arch does not go with --resume: the run keeps its network, {settings.architecture}")
+        raise UsageError(f"--arch cannot be combined with --resume: the run keeps its network, {settings.architecture}")
     return replace(settings, epochs=epochs or settings.epochs, output=_absolute(output) or settings.output)
 
 

@@ -151,7 +151,7 @@ class _Outputs:
         """Check that anonymization is possible, and that an output can be anonymized."""
         check_anonymize(self.anonymize, self.output or self.report, "--output or --report")
         if self.anonymize is not None and region is not None:
-            raise UsageError("--anonymize does not go with --roi: faces outside of the region would be neither found nor hidden")
+            raise UsageError("--anonymize cannot be combined with --roi: faces outside the region would not be hidden")
 
     def check(self) -> None:
         """Check that all outputs can be written, and that the clip can be read.
