@@ -1,4 +1,4 @@
-"""The sink that hands results to publishers, each in a thread of its own, and never waits for a consumer that is not there."""
+"""The publishing sink: passes results to publishers, each in a separate thread, and never waits for an unreachable consumer."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ from emodetect.types import Frame, FrameResult
 _log = logging.getLogger(__name__)
 
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0
-"""Seconds between two tries to reach a consumer: at first, and at most."""
+"""Back-off between attempts to reach a consumer: initial and maximum delay, seconds."""
 
 _LOOK_SECONDS = 0.2
-"""How often a thread that waits looks after other things."""
+"""Interval at which a waiting thread checks for other events."""
 
 _LAST_SECONDS = 3.0
-"""Seconds that a publisher has at the end for what still waits to be sent, and as many to close its connection."""
+"""Time-out for sending the remaining messages at the end, seconds; the same again for closing the connection."""
 
 
 class PublishingSink(Sink):
     """Publishes results. Entering it opens the publishers.
 
     Args:
-        publishers: what sends them.
-        changes_only: publish the frames in which the label of a face changes, and no others.
-        clock: the present on the clock of frames' timestamps, seconds; None where frames have media time, which is then taken
-            to begin with the first frame.
-        waits: whether `write` waits for slow consumers that can be reached.
+        publishers: the publishers.
+        changes_only: publish only the frames in which the label of a face changes.
+        clock: current time on the clock of the frames' timestamps, seconds; None if frames have media time, which then starts
+            with the first frame.
+        waits: whether `write` waits for slow consumers that are reachable.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class PublishingSink(Sink):
                 outlet.put(message, waits=self._waits)
 
     def _captured(self, timestamp: float) -> float:
-        """The time of a frame on the monotonic clock."""
+        """Convert a frame's timestamp to the monotonic clock."""
         now = time.monotonic()
         if self._clock is not None:
             return now - (self._clock() - timestamp)
@@ -115,7 +115,7 @@ class _Outlet:
         self._thread = threading.Thread(target=self._run, name="publish", daemon=True)
 
     def start(self) -> None:
-        """Open the publisher, and start the thread."""
+        """Open the publisher and start the thread."""
         try:
             self._publisher.open()
         except EmodetectError:
@@ -125,25 +125,25 @@ class _Outlet:
         self._thread.start()
 
     def put(self, message: Message, *, waits: bool) -> None:
-        """Have a message sent, once there is room for it if that is wanted, and the consumer is not lost."""
+        """Queue a message; with ``waits`` this blocks while the queue is full and the consumer is reachable."""
         while waits and not self._is_lost and self._error is None and not self._messages.wait_for_room(_LOOK_SECONDS):
             pass
         self._messages.put(message)
 
     def raise_error(self) -> None:
-        """Raise what has ended the thread, once."""
+        """Raise the error that ended the thread, once."""
         if self._error is not None and not self._raised:
             self._raised = True
             raise self._error
 
     def stop(self) -> None:
-        """Let nothing more be sent than what waits already."""
+        """Close the queue; messages in it are still sent."""
         self._until = time.monotonic() + _LAST_SECONDS
         self._stopping.set()
         self._messages.close()
 
     def finish(self) -> None:
-        """Wait for the thread, close the publisher, and tell what was dropped; the second time, nothing is done."""
+        """Wait for the thread, close the publisher, and report dropped messages; a second call does nothing."""
         if self._closed:
             return
         self._closed = True
@@ -183,7 +183,7 @@ class _Outlet:
         return self._messages.finished or self._is_lost or time.monotonic() > self._until
 
     def _deliver(self) -> bool:
-        """Connect if necessary, and send what waits; returns whether the consumer was reached."""
+        """Connect if necessary, and send waiting messages; returns whether the consumer was reached."""
         publisher, taken = self._publisher, list[Message]()
         try:
             if not self._is_connected:

@@ -15,22 +15,22 @@ from emodetect.publish.base import Publisher
 from emodetect.publish.message import Message
 
 _ANSWER_SECONDS = 10.0
-"""How long a server may take to answer."""
+"""Time-out of a response."""
 
 _MOST_ANSWER = 1 << 16
-"""Bytes of an answer that are read."""
+"""Maximum number of bytes of a response that are read."""
 
 _SUCCESS = range(200, 300)
 
 
 class WebhookPublisher(Publisher):
-    """Posts the results of each second. A batch that the server does not accept is sent again. Redirects are not followed.
+    """Posts the results of each second. A rejected batch is sent again. Redirects are not followed.
 
     Args:
         text: ``http://host/path`` or ``https://``; a user and password in it are sent as Basic authentication.
 
     Raises:
-        UsageError: the address is wrong.
+        UsageError: the address is invalid.
     """
 
     capacity = 1000
