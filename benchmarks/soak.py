@@ -25,7 +25,7 @@ from emodetect.benchmark.synthetic_clip import write_made_clip
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 SHOWN = {"memory_mb": "memory, MiB", "threads": "threads", "files": "open files", "frames_per_second": "tracked fps"}
 
-_PATIENCE = 60.0
+_TIMEOUT_SECONDS = 60.0
 """Time-out for the end of a run after its duration, seconds."""
 
 
@@ -84,7 +84,7 @@ def watch(address: str, log: Path, options: Sequence[str], seconds: float, every
         started = before = time.monotonic()
         while not _has_ended(process, every):
             now = time.monotonic()
-            if now - started > seconds + _PATIENCE:
+            if now - started > seconds + _TIMEOUT_SECONDS:
                 raise SystemExit("it does not end")
             frames = sum(line.endswith("\n") for line in lines)
             with contextlib.suppress(KeyError):  # the process has just exited

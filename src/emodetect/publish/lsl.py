@@ -24,7 +24,7 @@ from emodetect.types import EMOTIONS
 _CHANNELS = {**{emotion.value: "normalized" for emotion in EMOTIONS}, "confidence": "normalized", "id": "number"}
 """Channels of the stream of scores, with their units; "normalized" is 0 to 1."""
 
-_MOST_NAME = 100
+_MAX_NAME = 100
 
 _CONFIGURATIONS = "lsl_api.cfg", "~/lsl_api/lsl_api.cfg", "/etc/lsl_api/lsl_api.cfg"
 """Paths of the user's configuration of the library, in addition to the variable LSLAPICFG."""
@@ -46,7 +46,7 @@ class LslPublisher(Publisher):
     def __init__(self, text: str) -> None:
         self._stream = text.partition(":")[2].lstrip("/").strip()
         self.name = f"lsl:{one_line(self._stream)}"
-        if not self._stream or not self._stream.isprintable() or len(self._stream) > _MOST_NAME:
+        if not self._stream or not self._stream.isprintable() or len(self._stream) > _MAX_NAME:
             raise wrong(f"{self.name}: expected a name for the stream, as in lsl:emodetect")
         self._scores: pylsl.StreamOutlet | None = None
         self._markers: pylsl.StreamOutlet | None = None

@@ -20,13 +20,13 @@ _TOPIC = "emodetect"
 
 _PORTS = {"mqtt": 1883, "mqtts": 8883}
 
-_ANSWER_SECONDS = 5.0
+_RESPONSE_SECONDS = 5.0
 """Time-out for a broker to accept a connection, and to acknowledge a message."""
 
 _KEEPALIVE_SECONDS = 15
 """Keep-alive interval of the connection."""
 
-_MOST_TOPIC_BYTES = 65535 - len("/status")
+_MAX_TOPIC_BYTES = 65535 - len("/status")
 
 
 class MqttPublisher(Publisher):
@@ -48,7 +48,7 @@ class MqttPublisher(Publisher):
         self._port = address.port or _PORTS[scheme]
         self._is_encrypted = scheme == "mqtts"
         self._topic = address.path or _TOPIC
-        if any(c in self._topic for c in "+#\0") or self._topic.startswith("$") or len(self._topic.encode()) > _MOST_TOPIC_BYTES:
+        if any(c in self._topic for c in "+#\0") or self._topic.startswith("$") or len(self._topic.encode()) > _MAX_TOPIC_BYTES:
             raise wrong(f"{self.name}: not a topic to publish on: it has + or #, begins with $, or is too long")
         self._qos = int(address.option("qos", "0", ("0", "1", "2")))
         self._retains = address.option("retain", "no", ("yes", "no")) == "yes"
@@ -63,7 +63,7 @@ class MqttPublisher(Publisher):
             client.username_pw_set(address.user, address.password)
         if self._is_encrypted:
             client.tls_set()
-        client.connect_timeout = _ANSWER_SECONDS
+        client.connect_timeout = _RESPONSE_SECONDS
         try:
             client.connect(address.host, self._port, keepalive=_KEEPALIVE_SECONDS)
         except ValueError as error:
@@ -87,7 +87,7 @@ class MqttPublisher(Publisher):
                 raise ConnectionError(paho.error_string(sent.rc))
             if self._qos:
                 try:
-                    sent.wait_for_publish(_ANSWER_SECONDS)
+                    sent.wait_for_publish(_RESPONSE_SECONDS)
                 except (RuntimeError, ValueError) as error:
                     raise ConnectionError(str(error)) from error
                 if not sent.is_published():
@@ -126,7 +126,7 @@ class _Connection:
         Raises:
             OSError: the broker refuses the connection, or does not respond.
         """
-        if not self._answered.wait(_ANSWER_SECONDS):
+        if not self._answered.wait(_RESPONSE_SECONDS):
             raise TimeoutError("the broker does not answer")
         if not self.is_accepted:
             raise ConnectionError(f"the broker answers: {self._refusal}" if self._refusal else "the broker hangs up")

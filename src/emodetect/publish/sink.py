@@ -22,13 +22,13 @@ from emodetect.types import Frame, FrameResult
 
 _log = logging.getLogger(__name__)
 
-_SHORTEST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0
+_INITIAL_BACKOFF, _MAX_BACKOFF = 0.2, 5.0
 """Back-off between attempts to reach a consumer: initial and maximum delay, seconds."""
 
-_LOOK_SECONDS = 0.2
+_POLL_SECONDS = 0.2
 """Interval at which a waiting thread checks for other events."""
 
-_LAST_SECONDS = 3.0
+_SHUTDOWN_SECONDS = 3.0
 """Time-out for sending the remaining messages at the end, seconds; the same again for closing the connection."""
 
 
@@ -54,13 +54,13 @@ class PublishingSink(Sink):
         self._changes_only, self._clock, self._waits = changes_only, clock, waits
         self._watch = LabelWatch()
         self._begin: float | None = None
-        self._outlets = [_Outlet(publisher) for publisher in publishers]
+        self._channels = [_Channel(publisher) for publisher in publishers]
 
     @override
     def __enter__(self) -> Self:
         try:
-            for outlet in self._outlets:
-                outlet.start()
+            for channel in self._channels:
+                channel.start()
         except BaseException:
             self.close()
             raise
@@ -68,13 +68,13 @@ class PublishingSink(Sink):
 
     @override
     def write(self, frame: Frame, result: FrameResult) -> None:
-        if not self._outlets:
+        if not self._channels:
             return
         message = Message(result.as_dict(), self._captured(frame.timestamp), self._watch.update(result))
-        for outlet in self._outlets:
-            outlet.raise_error()
+        for channel in self._channels:
+            channel.raise_error()
             if message.changes or not self._changes_only:
-                outlet.put(message, waits=self._waits)
+                channel.put(message, waits=self._waits)
 
     def _captured(self, timestamp: float) -> float:
         """Convert a frame's timestamp to the monotonic clock."""
@@ -87,12 +87,12 @@ class PublishingSink(Sink):
 
     @override
     def close(self) -> None:
-        for outlet in self._outlets:
-            outlet.stop()
-        for outlet in self._outlets:
-            outlet.finish()
-        for outlet in self._outlets:
-            outlet.raise_error()
+        for channel in self._channels:
+            channel.stop()
+        for channel in self._channels:
+            channel.finish()
+        for channel in self._channels:
+            channel.raise_error()
 
     @override
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -100,7 +100,7 @@ class PublishingSink(Sink):
             self.close()
 
 
-class _Outlet:
+class _Channel:
     """A publisher with its queue and its thread."""
 
     def __init__(self, publisher: Publisher) -> None:
@@ -126,7 +126,7 @@ class _Outlet:
 
     def put(self, message: Message, *, waits: bool) -> None:
         """Queue a message; with ``waits`` this blocks while the queue is full and the consumer is reachable."""
-        while waits and not self._is_lost and self._error is None and not self._messages.wait_for_room(_LOOK_SECONDS):
+        while waits and not self._is_lost and self._error is None and not self._messages.wait_for_room(_POLL_SECONDS):
             pass
         self._messages.put(message)
 
@@ -138,7 +138,7 @@ class _Outlet:
 
     def stop(self) -> None:
         """Close the queue; messages in it are still sent."""
-        self._until = time.monotonic() + _LAST_SECONDS
+        self._until = time.monotonic() + _SHUTDOWN_SECONDS
         self._stopping.set()
         self._messages.close()
 
@@ -148,12 +148,12 @@ class _Outlet:
             return
         self._closed = True
         if self._thread.ident:
-            self._thread.join(max(0.0, self._until - time.monotonic()) + _LAST_SECONDS)
+            self._thread.join(max(0.0, self._until - time.monotonic()) + _SHUTDOWN_SECONDS)
         if not self._thread.is_alive():
             self._close_publisher()
         dropped = self._messages.dropped + len(self._messages) + self._publisher.dropped
         if dropped:
-            _log.warning("%s: %s not sent: newer ones took their place", self._publisher.name, _were(dropped))
+            _log.warning("%s: %s not sent: newer ones took their place", self._publisher.name, _counted(dropped))
 
     def _close_publisher(self) -> None:
         try:
@@ -164,14 +164,14 @@ class _Outlet:
             self._error = self._error or self._fault(error)
 
     def _run(self) -> None:
-        pause = _SHORTEST_PAUSE
+        pause = _INITIAL_BACKOFF
         try:
             while not self._is_over():
                 if self._deliver():
-                    pause = _SHORTEST_PAUSE
+                    pause = _INITIAL_BACKOFF
                 else:
                     self._stopping.wait(pause)
-                    pause = min(2 * pause, _LONGEST_PAUSE)
+                    pause = min(2 * pause, _MAX_BACKOFF)
         except EmodetectError as error:
             self._error = error
         except Exception as error:
@@ -189,27 +189,27 @@ class _Outlet:
             if not self._is_connected:
                 publisher.connect()
                 self._is_connected = True
-            taken = self._messages.take(publisher.batch, _LOOK_SECONDS)
+            taken = self._messages.take(publisher.batch, _POLL_SECONDS)
             if taken:
                 publisher.send(taken)
         except OSError as error:
             self._messages.put_back(taken)
             self._is_connected = False
-            self._tell_lost(error)
+            self._log_lost(error)
             return False
         if taken:
-            self._tell_reached()
+            self._log_reached()
             self._messages.wait_for(publisher.batch, publisher.pause)
         return True
 
-    def _tell_lost(self, error: OSError) -> None:
+    def _log_lost(self, error: OSError) -> None:
         if not self._is_lost:
             what = "cannot be reached any more" if self._was_reached else "cannot be reached"
             reason = one_line(first_line(error) if error.strerror is None else error.strerror)
             _log.warning("%s: %s (%s); it is tried again", self._publisher.name, what, reason)
         self._is_lost = True
 
-    def _tell_reached(self) -> None:
+    def _log_reached(self) -> None:
         if self._is_lost:
             _log.warning("%s: is reached again" if self._was_reached else "%s: is reached now", self._publisher.name)
         self._is_lost, self._was_reached = False, True
@@ -218,5 +218,5 @@ class _Outlet:
         return publisher_fault(self._publisher.name, error)
 
 
-def _were(number: int) -> str:
+def _counted(number: int) -> str:
     return f"{counted(number, 'message')} {'was' if number == 1 else 'were'}"

@@ -30,7 +30,7 @@ _LOCAL = "127.0.0.1"
 _LOCAL_ORIGIN = re.compile(r"https?://(?:localhost|127\.0\.0\.1|\[::1\])(?::\d{1,5})?")
 """Origins of pages on this machine. Browsers let pages of any site connect, and send their origin."""
 
-_MOST_CLIENTS = 64
+_MAX_CLIENTS = 64
 
 _CAPACITY = 64
 """Capacity of a client's queue, messages; newer ones replace the oldest."""
@@ -38,10 +38,10 @@ _CAPACITY = 64
 _SEND_BYTES = 1 << 16
 """Size of the system's send buffer. A large one would hold seconds of results for a slow client."""
 
-_MOST_RECEIVED = 4096
+_MAX_RECEIVED = 4096
 """Maximum size of a message from a client, bytes. None is expected, and all are ignored."""
 
-_LAST_SECONDS = 1.0
+_SHUTDOWN_SECONDS = 1.0
 """Time-out for sending the remaining messages to clients at the end, seconds."""
 
 _SILENT = logging.getLogger("emodetect.silent.websockets")
@@ -112,7 +112,7 @@ class WebSocketPublisher(Publisher):
         if self._loop is not None and self._thread is not None:
             with contextlib.suppress(RuntimeError):  # the event loop is closed already
                 self._loop.call_soon_threadsafe(self._stopping.set)
-            self._thread.join(2 * _LAST_SECONDS)
+            self._thread.join(2 * _SHUTDOWN_SECONDS)
         elif self._socket is not None:
             self._socket.close()
 
@@ -123,8 +123,8 @@ class WebSocketPublisher(Publisher):
         self._loop = asyncio.get_running_loop()
         server = await serve(
             self._attend, sock=self._socket, origins=self._origins, process_request=self._admit, logger=_SILENT,
-            compression=None, max_size=_MOST_RECEIVED, write_limit=_SEND_BYTES, server_header="emodetect",
-            close_timeout=_LAST_SECONDS,
+            compression=None, max_size=_MAX_RECEIVED, write_limit=_SEND_BYTES, server_header="emodetect",
+            close_timeout=_SHUTDOWN_SECONDS,
         )  # fmt: skip
         self._ready.set()
         await self._stopping.wait()
@@ -132,14 +132,14 @@ class WebSocketPublisher(Publisher):
 
     async def _end(self, server: Server) -> None:
         with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(asyncio.gather(*(client.emptied() for client in self._clients)), _LAST_SECONDS)
+            await asyncio.wait_for(asyncio.gather(*(client.emptied() for client in self._clients)), _SHUTDOWN_SECONDS)
         server.close()
         await server.wait_closed()
 
     def _admit(self, connection: ServerConnection, request: Request) -> Response | None:
-        if len(self._clients) < _MOST_CLIENTS:
+        if len(self._clients) < _MAX_CLIENTS:
             return None
-        return connection.respond(HTTPStatus.SERVICE_UNAVAILABLE, f"There are {_MOST_CLIENTS} clients already.\n")
+        return connection.respond(HTTPStatus.SERVICE_UNAVAILABLE, f"There are {_MAX_CLIENTS} clients already.\n")
 
     async def _attend(self, connection: ServerConnection) -> None:
         """Serve one client until it disconnects."""

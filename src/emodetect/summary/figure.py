@@ -20,7 +20,7 @@ from emodetect.system.output_files import written_whole
 from emodetect.text.printable import caption
 from emodetect.types import EMOTIONS
 
-_MOST_NAMED = 6
+_MAX_NAMED = 6
 """Maximum number of people with their own marker; for more the figure shows the distribution."""
 
 _MARKERS = "os^Dv<"
@@ -106,7 +106,7 @@ class ShareFigure:
         people = [*self._shares]
         places = np.arange(len(EMOTIONS))
         values = np.asarray([self._shares[person] for person in people]).reshape(-1, len(EMOTIONS), 3)
-        if 0 < len(people) <= _MOST_NAMED:
+        if 0 < len(people) <= _MAX_NAMED:
             apart = 0.6 / len(people)
             for number, (name, person) in enumerate(people):
                 share, low, high = values[number].T
@@ -126,7 +126,7 @@ class ShareFigure:
         axes.set_yticks(places, [emotion.value for emotion in EMOTIONS])
         axes.set(ylim=(len(EMOTIONS) - 0.5, -0.5), xlim=(-0.02, 1.02), xlabel="share of certain time")
         axes.xaxis.set_major_formatter(PercentFormatter(1))
-        if 1 < len(people) <= _MOST_NAMED:
+        if 1 < len(people) <= _MAX_NAMED:
             _draw_legend(axes, columns=1)
 
     def _draw_course(self, axes: Axes) -> None:

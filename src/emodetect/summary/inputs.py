@@ -25,7 +25,7 @@ _READINGS = [f"readings{suffix}" for suffix in SUFFIXES]
 _MANIFEST, _FAILURES = "manifest.jsonl", "failures.csv"
 """Further files in a folder of `emodetect batch`."""
 
-_LONGEST_HEADER = 10_000
+_MAX_HEADER = 10_000
 """Maximum length of a CSV header, characters."""
 
 
@@ -106,7 +106,7 @@ def _is_log(path: Path) -> bool:
     """Whether a CSV file has the columns of results; an unreadable file counts as one, and is reported later."""
     try:
         with path.open(encoding="utf-8-sig", errors="replace") as file:
-            header = next(csv.reader([file.readline(_LONGEST_HEADER)]), [])
+            header = next(csv.reader([file.readline(_MAX_HEADER)]), [])
     except OSError:
         return True
     return not missing_columns(header)

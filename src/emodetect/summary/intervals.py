@@ -14,7 +14,7 @@ from emodetect.types import EMOTIONS
 
 LEVEL = 0.95
 
-LEAST_BLOCKS = 6
+MIN_BLOCKS = 6
 """Minimum number of blocks in the time of a person for an interval; with fewer, intervals are much too narrow."""
 
 _PLACES, _DRAWS, _SEED = 500, 2000, 20130
@@ -38,7 +38,7 @@ def share_intervals(person: Person, block: float = BLOCK_SECONDS) -> tuple[_Arra
         six blocks, and for an emotion that was read never or always, for which the bootstrap is not informative.
     """
     nothing = np.full(len(EMOTIONS), np.nan)
-    if round(person.seconds / block, 6) < LEAST_BLOCKS:
+    if round(person.seconds / block, 6) < MIN_BLOCKS:
         return nothing, nothing
     lengths = person.ends - person.starts
     certain = (person.emotions[:, None] == np.arange(len(EMOTIONS))) & ~person.uncertain[:, None]

@@ -17,7 +17,7 @@ _FILE_COLUMNS = ("file", "input", "filename", "file_name", "path", "clip", "log"
 _PERSON = "person"
 """Name of the optional column with the person that a row is about."""
 
-_MOST_BYTES = 2**26
+_MAX_BYTES = 2**26
 
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d{0,14})(\.\d{1,15})?", re.ASCII)
 """A number; text with a leading zero or very many digits is a name."""
@@ -115,13 +115,13 @@ class Participants:
 
     def complaints(self) -> list[str]:
         """Rows and inputs without a counterpart, one sentence each."""
-        said = []
+        sentences = []
         if self._unmatched:
-            said.append(f"{self._path}: no row for {_few([*self._unmatched])}")
+            sentences.append(f"{self._path}: no row for {_abbreviated([*self._unmatched])}")
         if unused := [key for key in self._rows if key not in self._used]:
             names = ["/".join(file) + (f", person {person}" if person else "") for file, person in unused]
-            said.append(f"{self._path}: no input for {_few(names)}")
-        return said
+            sentences.append(f"{self._path}: no input for {_abbreviated(names)}")
+        return sentences
 
 
 def _values(cells: Sequence[str]) -> list[Value]:
@@ -133,7 +133,7 @@ def _values(cells: Sequence[str]) -> list[Value]:
     return [convert(cell) if cell else None for cell in cells]
 
 
-def _few(names: Sequence[str]) -> str:
+def _abbreviated(names: Sequence[str]) -> str:
     """Format the first names of a list, and the number of the others."""
     return "; ".join(names[:5]) + (f"; and {len(names) - 5:,} more" if len(names) > 5 else "")
 
@@ -152,8 +152,8 @@ def _without_ending(parts: _Parts) -> _Parts:
 def _read(path: Path) -> list[list[str]]:
     """Read the rows of a table; each has as many cells as the first. Empty rows are skipped."""
     try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise SourceError(f"{path}: is larger than {_MOST_BYTES // 2**20} MB, which no table of participants is")
+        if path.stat().st_size > _MAX_BYTES:
+            raise SourceError(f"{path}: is larger than {_MAX_BYTES // 2**20} MB, which no table of participants is")
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise SourceError(f"{path}: no such file{did_you_mean_file(path)}") from None

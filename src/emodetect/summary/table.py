@@ -20,7 +20,7 @@ Row = dict[str, str | int | float | None]
 
 _DIGITS = 6
 
-_MOST_BINS = 1_000_000
+_MAX_BINS = 1_000_000
 """Maximum number of bins of an input; a day has 86,400 seconds."""
 
 _BINS = "bin_start", "bin_end"
@@ -68,7 +68,7 @@ class TableSettings:
         spans = _spans(timeline, edges)
         people = timeline.people()
         if not people:
-            yield self._nobody(name, None if is_photo else float(spans.sum()))
+            yield self._empty_row(name, None if is_photo else float(spans.sum()))
         for person in sorted(people, key=lambda person: person.track_id):
             for row in self._person_rows(name, person, edges, spans):
                 yield _without_seconds(row) if is_photo else row
@@ -79,11 +79,11 @@ class TableSettings:
         width = self.bin_seconds
         # A frame at the end of a bin, up to rounding, belongs to the next one.
         first, last = math.floor(round(timeline.start / width, 6)), math.ceil(round(timeline.end / width, 6))
-        if last - first > _MOST_BINS:
-            raise UsageError(f"there would be more than {_MOST_BINS:,} bins; choose longer ones", parameter="bins")
+        if last - first > _MAX_BINS:
+            raise UsageError(f"there would be more than {_MAX_BINS:,} bins; choose longer ones", parameter="bins")
         return np.asarray(np.arange(first, max(last, first + 1) + 1) * width, np.float64)
 
-    def _nobody(self, name: str, seconds: float | None) -> Row:
+    def _empty_row(self, name: str, seconds: float | None) -> Row:
         known: Row = {"input": name, "seconds_input": _rounded(seconds), "seconds_seen": None if seconds is None else 0.0}
         return {column: known.get(column) for column in self.columns}
 
