@@ -14,12 +14,12 @@ from emodetect.report.person import Person
 from emodetect.text.printable import counted
 
 _MAX_DISTANCE = 1.0
-"""Maximum distance, in face widths, at which a face is taken for the one last seen there."""
+"""Maximum distance, in face widths, at which a face is identified with the one last seen there."""
 
 
 @dataclass(frozen=True)
 class JoinedPeople:
-    """People, each with all ids that are taken for theirs.
+    """People with their joined ids.
 
     Attributes:
         people: the people, each with the lowest of their ids.
@@ -82,7 +82,7 @@ def join_people(people: Sequence[Person], count: int | None) -> JoinedPeople:
 
 @dataclass
 class _Group:
-    """Ids that are taken for one person."""
+    """Ids joined to one person."""
 
     members: list[Person] = field(default_factory=list)
 
