@@ -122,7 +122,7 @@ class Renderer:
         Args:
             frame: the frame; left as it is.
             result: its faces, as `update` returned them.
-            activity: what the session is doing.
+            activity: state of the session.
             size: width and height of the rendered image, pixels; None for the frame's.
 
         Returns:

@@ -1,4 +1,4 @@
-"""State of the live window: what it shows, and its messages."""
+"""State of the live window: its settings and its messages."""
 
 from __future__ import annotations
 

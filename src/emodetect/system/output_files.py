@@ -257,7 +257,7 @@ def remove_if_empty(path: Path) -> bool:
 def open_output(path: Path, *, overwrite: bool) -> int:
     """Open and lock a file that is written in place, or a pipe or device; returns the file descriptor.
 
-    For standard output, the descriptor takes its place, and all other prints go to standard error.
+    Standard output is reserved for its descriptor; all other prints go to standard error.
 
     Until the descriptor is closed, no other run can open the file in this way. The file is truncated only once it is locked. A
     file that was created since `check_output` is not overwritten without permission either. Other names of the file (hard links)

@@ -28,7 +28,7 @@ class ParityFaces:
     Attributes:
         crops: uint8 (height, width, 3) BGR each.
         origin: a description of their source.
-        notes: sentences about what was left out of a data set.
+        notes: sentences about skipped files of a data set.
     """
 
     crops: list[Image]

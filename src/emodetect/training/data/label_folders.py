@@ -54,7 +54,7 @@ def check_folder(path: Path, expected: str) -> None:
 
     Args:
         path: path given by the user.
-        expected: description of what the path should be.
+        expected: description of the expected folder.
 
     Raises:
         DatasetError: the path is no folder; for an archive, the message says how to unpack it.
