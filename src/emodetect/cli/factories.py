@@ -107,8 +107,8 @@ def describe_backend(made: EmotionBackend, settings: BackendSettings) -> None:
     """Print the backend, and the origins of its options, with ``--verbose``."""
     describe_settings()
     mirrored = ["--views", str(settings.views)] if settings.views > 1 else []
-    said = [f"{option}={value}" for option, value in conventions_as_options(settings.conventions).items()]
-    detail(f"backend {settings.name}: {' '.join([settings.model or made.name, *said, *mirrored])}")
+    conventions = [f"{option}={value}" for option, value in conventions_as_options(settings.conventions).items()]
+    detail(f"backend {settings.name}: {' '.join([settings.model or made.name, *conventions, *mirrored])}")
 
 
 def conventions_as_options(conventions: ModelConventions) -> dict[str, str]:

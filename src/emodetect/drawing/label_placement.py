@@ -1,4 +1,4 @@
-"""Placement of labels: near their faces, inside the image, and never over each other or another face."""
+"""Label placement: near the faces, inside the image, without overlap of other labels or faces."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from emodetect.types import Box
 Size = tuple[int, int]
 
 SLOTS_BESIDE = range(4)
-"""Slots above and below a face; those inside it have higher numbers."""
+"""Slots above and below a face; those inside the face have higher numbers."""
 
 _MOST_LOOKED_AT = 200
-"""Places away from a face, the nearest first, that are tried for one whose leader line crosses nothing."""
+"""Maximum number of positions away from a face, the nearest first, that are checked for a leader line without crossings."""
 
 
 @dataclass(frozen=True)
 class LabelPlace:
-    """Placement of a label.
+    """Position of a label.
 
     Attributes:
-        form: index of the form used.
+        form: index of its form.
         box: its box.
-        slot: its slot at the face; None away from the face, where it needs a leader line.
+        slot: its slot at the face; None away from the face, which requires a leader line.
     """
 
     form: int
@@ -42,21 +42,20 @@ def place_labels(
     taken: Sequence[Box] = (),
     before: Sequence[int | None] = (),
 ) -> list[LabelPlace | None]:
-    """Place the label of each face: above it, below it, inside it, or else at the nearest free place.
+    """Place the label of each face: above it, below it, inside it, or at the nearest free position.
 
-    A slot above or below the face is preferred to one inside it, and the first form to the others. A form with smaller letters is
-    used only where no slot is free for the larger ones. Away from the face only the narrowest form is used.
+    Slots above or below the face are preferred to those inside it, and earlier forms to later ones. A form with smaller letters
+    is used only if no slot is free for the larger ones. Away from the face only the narrowest form is used.
 
     Args:
         faces: boxes of the faces.
-        forms: for each face the possible sizes of its label, the best first; none for no label.
+        forms: possible sizes of each face's label, the best first; empty for no label.
         picture: width and height of the image, pixels.
         taken: boxes to keep free.
-        before: for each face the slot of its label in the previous frame, which is kept while it is free; empty for a single
-            image.
+        before: slot of each face's label in the previous frame, which is kept while it is free; empty for a single image.
 
     Returns:
-        For each face a place inside the image that overlaps no other place, no other face and nothing of ``taken``; None where
+        For each face a position inside the image that overlaps no other label, no other face and no box of ``taken``; None if
         there is no room.
     """
     labels: list[Box] = list(taken)
@@ -76,14 +75,14 @@ def leader(label: Box, face: Box) -> tuple[tuple[int, int], tuple[int, int]]:
 
 
 def _nearest(box: Box, other: Box) -> tuple[int, int]:
-    """The point of a box nearest to the center of another."""
+    """Point of a box that is nearest to the center of another."""
     x, y = other.x + other.width // 2, other.y + other.height // 2
     return min(max(x, box.x), box.x + box.width - 1), min(max(y, box.y), box.y + box.height - 1)
 
 
 def _near(face: Box, sizes: Sequence[Size], picture: Size, covered: Sequence[Box], kept: int | None) -> LabelPlace | None:
-    """The best free slot above, below or inside the face; the previous one where it is still free."""
-    by_height: dict[int, list[tuple[int, Size]]] = {}  # any slot at the face is better than smaller letters
+    """Best free slot above, below or inside the face; the previous one if it is still free."""
+    by_height: dict[int, list[tuple[int, Size]]] = {}  # any slot at the face is preferred to smaller letters
     for form, size in enumerate(sizes):
         by_height.setdefault(size[1], []).append((form, size))
     places = [
@@ -102,8 +101,8 @@ def _near(face: Box, sizes: Sequence[Size], picture: Size, covered: Sequence[Box
 def _beside(face: Box, size: Size, picture: Size) -> Iterator[tuple[Box, int]]:
     """Boxes above and below a face, the best first, and their slots.
 
-    A label that would leave the image is moved inside: vertically by at most half its height, so that it covers no more of the
-    face than hair or chin.
+    A label that would leave the image is moved inside: vertically by at most half its height, so that it covers at most the hair
+    or chin of the face.
     """
     height = size[1]
     over, under = face.y - height, face.y + face.height
@@ -118,7 +117,7 @@ def _inside(face: Box, size: Size, picture: Size) -> Iterator[tuple[Box, int]]:
 
 
 def _corners(face: Box, size: Size, picture: Size, tops: Sequence[int]) -> Iterator[Box]:
-    """For each top the boxes at the left and right edge of a face, moved into the image."""
+    """Boxes at the left and right edge of a face for each top, moved into the image."""
     width, height = size
     for top in tops:
         for x in (face.x, face.x + face.width - width):
@@ -126,9 +125,9 @@ def _corners(face: Box, size: Size, picture: Size, tops: Sequence[int]) -> Itera
 
 
 def _anywhere(face: Box, sizes: Sequence[Size], picture: Size, covered: Sequence[Box]) -> LabelPlace | None:
-    """The nearest free place for the narrowest form, preferably one whose leader line crosses nothing."""
+    """Nearest free position for the narrowest form, preferably one whose leader line crosses nothing."""
     form, (width, height) = min(enumerate(sizes), key=lambda item: item[1][0])
-    # A free place can be moved left and up until it touches something, so only such places need a look.
+    # A free box can be moved left and up until it touches something, so that only such positions are checked.
     columns = {0, picture[0] - width, *(box.x + box.width for box in covered), *(box.x - width for box in covered)}
     rows = {0, picture[1] - height, *(box.y + box.height for box in covered), *(box.y - height for box in covered)}
     x = np.asarray(sorted(column for column in columns if 0 <= column <= picture[0] - width), np.int64)

@@ -1,4 +1,4 @@
-"""Boxes, labels and score panels on a copy of an image."""
+"""Overlay: boxes, labels and score panels on a copy of an image."""
 
 from __future__ import annotations
 
@@ -21,33 +21,33 @@ __all__ = ["COLORS", "UNKNOWN_COLOR", "Layout", "Strip", "Style", "draw", "label
 
 _STATUS_COLOR: Color = (40, 40, 40)
 _FRAME_COLOR: Color = (90, 90, 90)
-"""Color of the frames of a panel's bars, BGR."""
+"""Color of the frames around a panel's bars, BGR."""
 
 _MOST_LINES = 3
-"""Largest number of lines of a message."""
+"""Maximum number of lines of a message."""
 
 _LETTERS = 0.78
-"""Size of the letters in a line of small text, as a share of its height."""
+"""Size of the letters in a line of small text, as a fraction of its height."""
 
 _SMALLER = 0.7
-"""Factor by which the letters of a label shrink where there is little room."""
+"""Factor by which the letters of a label shrink if there is little room."""
 
 _SHARES = 1.0, 0.85, 0.7
-"""Sizes of letters that are tried in a single image, in sizes of its text."""
+"""Letter sizes that are tried in a single image, relative to its text."""
 
 _SAME_PLACE = 0.5
-"""Share of the smaller of two boxes that lies in the other from which both are the same face."""
+"""Intersection over the smaller area from which on two boxes are the same face."""
 
 _PANEL_SHADE = 0.25
-"""Share of the image's brightness that is left behind a panel."""
+"""Brightness of the image behind a panel, as a fraction of the original."""
 
 
 @dataclass
 class Layout:
-    """Positions of labels and panels in the previous frame, which they keep as long as possible.
+    """Positions of labels and panels in the previous frame, which are kept as long as possible.
 
     Attributes:
-        labels: slot of each label beside its face, by track id.
+        labels: slot of each label at its face, by track id.
         panels: side of each panel, by track id.
     """
 
@@ -71,22 +71,21 @@ def draw(
 ) -> Image:
     """Draw boxes, labels and score panels.
 
-    Texts do not overlap, cover no face but their own, and stay inside the image. What does not fit is left out, panels first. In
+    Texts overlap neither each other nor other faces, and stay inside the image. What does not fit is dropped, panels first. In
     a single image the letters of a panel are as large as those of its label.
 
     Args:
-        image: uint8 (height, width, 3) BGR; left as it is.
-        readings: the faces; for frames of a video as `emodetect.emotions.stable_labels` returns them.
+        image: uint8 (height, width, 3) BGR; not changed.
+        readings: the faces; for frames of a video as returned by `emodetect.emotions.stable_labels`.
         status: lines for the top left corner.
         banner: messages near the bottom, the last one lowest.
         bars: whether each face has a panel with its seven scores.
         labels: whether each face has a label.
-        strip: history along the bottom, with a row per face; labels then begin with the number of the row.
-        style: words and letters; None for English.
+        strip: history along the bottom, with one row per face; labels then begin with the number of the row.
+        style: language and lettering; None for English.
         layout: positions of labels and panels, carried from frame to frame; None for a single image.
-        marks: boxes to keep free, since something else is drawn there.
-        seen: places that may hold a face, as in `FrameResult`; labels and panels keep off those as well that are not among the
-            readings.
+        marks: boxes to keep free for other drawings.
+        seen: possible face regions, as in `FrameResult`; labels and panels also avoid those without a reading.
 
     Returns:
         A new image of the same size.
@@ -102,7 +101,7 @@ def draw(
     scored = sum(reading.scores is not None for reading in readings)
     texts, places, panels = _single_arrangement(arrange, unit, scored if bars else 0) if layout is None else arrange(layout)
     layout = layout or Layout()
-    # A slot inside the face is not kept: the label leaves it as soon as a better one is free.
+    # A slot inside the face is not kept, so that the label moves as soon as a better one is free.
     slots = {r.track_id: p.slot for r, p in zip(readings, places, strict=True) if p and p.slot is not None}
     layout.labels = {number: slot for number, slot in slots.items() if slot in SLOTS_BESIDE}
     layout.panels = {r.track_id: p[2] for r, p in zip(readings, panels, strict=True) if p}
@@ -127,10 +126,10 @@ def draw(
 
 
 _Forms = list[tuple[str, float]]
-"""The forms of a label: its text and the size of its letters, pixels."""
+"""Forms of a label: its text and the size of its letters, pixels."""
 
 _Arrangement = tuple[list[_Forms], list[LabelPlace | None], list["tuple[_Panel, Box, int] | None"]]
-"""The forms of each face's label, the place of the label, and its panel with its box and side."""
+"""Forms of each face's label, the position of the label, and its panel with its box and side."""
 
 
 def _arrange(
@@ -151,15 +150,15 @@ def _arrange(
     Args:
         readings: the faces.
         size: width and height of the image, pixels.
-        unit: size of text in it, pixels.
-        style: words and letters.
+        unit: size of text in the image, pixels.
+        style: language and lettering.
         taken: boxes to keep free.
-        before: where labels and panels were in the frame before.
+        before: positions in the previous frame.
         bars: whether there are panels.
         labels: whether there are labels.
         numbered: whether labels begin with the number of the face.
-        letters: size of the letters of labels and panels, pixels; None for that of the image in labels, and panels that are as
-            high as their faces.
+        letters: letter size of labels and panels, pixels; None for labels with the size of text in the image, and panels as high
+            as their faces.
     """
     texts = [_label_forms(reading, style, letters or unit, numbered=numbered) if labels else [] for reading in readings]
     forms = [[tag_size(style.lettering, *form) for form in forms] for forms in texts]
@@ -181,12 +180,12 @@ def _arrange(
 
 
 def _single_arrangement(arrange: Callable[..., _Arrangement], unit: float, scored: int) -> _Arrangement:
-    """Labels and panels of a single image: with the largest letters that let all faces have their panels, or else most of them.
+    """Place labels and panels in a single image, with the largest letters that leave room for all panels, or else for most.
 
     Args:
-        arrange: places them with letters of a size.
+        arrange: places them with a given letter size.
         unit: size of text in the image, pixels.
-        scored: how many faces have scores.
+        scored: number of faces with scores.
     """
     best: _Arrangement | None = None
     for share in _SHARES:
@@ -204,11 +203,11 @@ def _count(arrangement: _Arrangement) -> int:
 
 
 def mirrored(result: FrameResult, width: int) -> FrameResult:
-    """The result of the mirrored image.
+    """Mirror a result, as for the mirrored image.
 
     Args:
-        result: that of the image.
-        width: the image's, pixels.
+        result: result of the image.
+        width: width of the image, pixels.
     """
     angles = [None if reading.angle is None else -reading.angle for reading in result.readings]
     flipped = _with_boxes(result, lambda box: replace(box, x=width - box.x - box.width))
@@ -217,7 +216,7 @@ def mirrored(result: FrameResult, width: int) -> FrameResult:
 
 
 def resized(result: FrameResult, scale: float) -> FrameResult:
-    """The result of the image scaled by this factor."""
+    """Scale a result by this factor, as for the scaled image."""
     return _with_boxes(result, lambda box: Box(*(round(scale * side) for side in box.as_dict().values())))
 
 
@@ -231,12 +230,12 @@ def label(reading: FaceReading, style: Style | None = None) -> str:
     if reading.scores is None:
         return "..."
     name = (style or Style()).name(reading.shown)
-    # A label that is kept while another emotion leads has no score to show.
+    # A label held by hysteresis while another emotion leads has no confidence.
     return f"{name} {reading.scores.confidence:.0%}" if reading.shown is reading.scores.dominant else name
 
 
 def _label_forms(reading: FaceReading, style: Style, unit: float, *, numbered: bool) -> _Forms:
-    """The forms of a label with the size of their letters: full, then without the confidence, then smaller as well."""
+    """Forms of a label with their letter sizes: full, then without the confidence, then with smaller letters."""
     number = f"{reading.track_id}: " if numbered else ""
     forms = [(number + label(reading, style), unit)]
     if reading.shown is not None:
@@ -250,11 +249,11 @@ def _label_forms(reading: FaceReading, style: Style, unit: float, *, numbered: b
 def _place_notices(
     status: Sequence[str], banner: Sequence[str], size: tuple[int, int], unit: float, lettering: Lettering, *, bottom: int
 ) -> list[tuple[str, Box]]:
-    """Texts and boxes of status and banner, shortened or wrapped to fit; the banner's last line is the lowest."""
+    """Texts and boxes of status and banner, truncated or wrapped to fit; the banner's last line is the lowest."""
     places: list[tuple[str, Box]] = []
     room = size[0] - tag_size(lettering, "", unit)[0]
     lines = [part for text in banner for part in lettering.wrapped(text, unit, room, _MOST_LINES)]
-    # The last lines are kept where there are too many for half of the image.
+    # The last lines are kept if there are too many for half of the image.
     lines = lines[-max(1, round(size[1] / 2 / (LINE * unit))) :]
     for number, text in enumerate((*(lettering.shortened(text, unit, room) for text in status), *lines)):
         width, height = tag_size(lettering, text, unit)
@@ -267,13 +266,13 @@ def _place_notices(
 def _draw_box(canvas: Image, reading: FaceReading, unit: float) -> None:
     box, thickness = reading.box, max(2, round(unit / 8))
     corners = (box.x, box.y), (box.x + box.width - 1, box.y + box.height - 1)
-    # The dark lines on both sides of the colored one stand out on white, the colored one in the dark.
+    # Dark lines on both sides make the box visible on white, and the colored line makes it visible in the dark.
     cv2.rectangle(canvas, *corners, BLACK, thickness + 2 * max(1, round(unit / 26)))
     cv2.rectangle(canvas, *corners, color_of(reading.shown), thickness)
 
 
 def _draw_leader(canvas: Image, reading: FaceReading, label_box: Box, unit: float) -> None:
-    """Draw a line from a face to a label that is not beside it."""
+    """Draw a leader line from a face to a label that is not beside it."""
     ends = leader(label_box, reading.box)
     thickness = max(1, round(unit / 12))
     cv2.line(canvas, *ends, BLACK, thickness + 2, cv2.LINE_AA)
@@ -307,20 +306,20 @@ class _Panel:
 
 
 def _others(seen: Sequence[Box], faces: Sequence[Box]) -> list[Box]:
-    """The places that are none of these faces'."""
+    """Regions that belong to none of these faces."""
     overlaps = intersection_over_smaller(seen, faces)
     return [box for box, row in zip(seen, overlaps, strict=True) if not (row > _SAME_PLACE).any()]
 
 
 def _panel_for(box: Box, unit: float, letters: float | None, style: Style) -> _Panel:
-    """The panel of a face.
+    """Create the panel of a face.
 
     Args:
-        box: the face's.
+        box: box of the face.
         unit: size of text in the image, pixels.
-        letters: size of the panel's, pixels; None for a panel as high as the face, with lines that are readable and no larger
+        letters: letter size of the panel, pixels; None for a panel as high as the face, with readable lines that are no larger
             than other text.
-        style: words and letters.
+        style: language and lettering.
     """
     least = style.smallest_line
     as_face = min(max(box.height / (len(EMOTIONS) + 1), least), max(unit, least))
@@ -332,7 +331,7 @@ def _panel_for(box: Box, unit: float, letters: float | None, style: Style) -> _P
 def _place_panel(
     face: Box, panel: _Panel, size: tuple[int, int], unit: float, occupied: Sequence[Box], kept: int
 ) -> tuple[_Panel, Box, int] | None:
-    """The panel at the side where it was, or else at the first free one."""
+    """Place the panel at its previous side, or at the first free one."""
     boxes = _sides(face, panel, unit)
     within = np.asarray([box.lies_in(*size) for box in boxes])
     free = np.flatnonzero(within & (intersections(boxes, occupied).sum(axis=1) == 0))

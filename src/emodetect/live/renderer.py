@@ -88,7 +88,7 @@ class Renderer:
     def __init__(self, view: View, *, style: Style | None = None, anonymize_by: str | None = None) -> None:
         self._view, self._style, self._anonymize_by = view, style or Style(), anonymize_by
         self._steady, self._strip, self._layout = SteadyLabels(), Strip(), Layout()
-        self._somebody = 0.0
+        self._last_face = 0.0
         self._seen: deque[tuple[float, tuple[Box, ...]]] = deque()
         self.pace = Pace()
 
@@ -122,14 +122,14 @@ class Renderer:
         Args:
             frame: the frame; left as it is.
             result: its faces, as `update` returned them.
-            activity: what the session is doing.
+            activity: state of the session.
             size: width and height of the rendered image, pixels; None for the frame's.
 
         Returns:
             A new image, uint8 (height, width, 3) BGR.
         """
         if result.readings:
-            self._somebody = frame.timestamp
+            self._last_face = frame.timestamp
         frame, result = _fitted(frame, result, size)
         style, drawn = self._style, (frame.image.shape[1], frame.image.shape[0])
         marks = place_marks(drawn, style, recording=activity.is_recording, logging=activity.is_logging)
@@ -171,7 +171,7 @@ class Renderer:
             lines.append(self.pace.in_words(style))
         if view.numbers and activity.backend:
             lines.append(activity.backend)
-        if view.numbers and now - self._somebody > _NOBODY_SECONDS:
+        if view.numbers and now - self._last_face > _NOBODY_SECONDS:
             lines.append(style.say(Phrase.NO_FACE))
         if self._anonymize_by is not None:
             lines.append(style.say(Phrase.FACES_HIDDEN))

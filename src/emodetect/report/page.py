@@ -30,16 +30,16 @@ from emodetect.system.output_files import written_whole
 from emodetect.text.printable import counted, one_line, printable
 from emodetect.types import EMOTIONS
 
-MOST_CLIP_BYTES = 24_000_000
+MAX_CLIP_BYTES = 24_000_000
 """Maximum size of the clip's copy in a report, about ten minutes; for a larger one the report has stills."""
 
-_MOST_STILLS = 12
-_MOST_PEOPLE = 30
+_MAX_STILLS = 12
+_MAX_PEOPLE = 30
 
-_MOST_CHANGES = 20
+_MAX_CHANGES = 20
 """Number of changes shown per person; further ones are collapsed."""
 
-_BRIEFLY = 1.0
+_MIN_SECONDS = 1.0
 """Minimum duration, seconds, for which a person must be seen; others are collapsed."""
 
 _LONG = 60.0
@@ -85,7 +85,7 @@ class Report:
     clip_is_cut: bool = False
 
 
-def write_report(report: Report, path: Path, *, overwrite: bool = False, most_clip_bytes: int = MOST_CLIP_BYTES) -> str | None:
+def write_report(report: Report, path: Path, *, overwrite: bool = False, most_clip_bytes: int = MAX_CLIP_BYTES) -> str | None:
     """Write a report as one HTML file.
 
     Args:
@@ -107,7 +107,7 @@ def write_report(report: Report, path: Path, *, overwrite: bool = False, most_cl
     return why_stills
 
 
-def render(report: Report, most_clip_bytes: int = MOST_CLIP_BYTES) -> tuple[str, str | None]:
+def render(report: Report, most_clip_bytes: int = MAX_CLIP_BYTES) -> tuple[str, str | None]:
     """Render a report as HTML.
 
     Args:
@@ -122,11 +122,11 @@ def render(report: Report, most_clip_bytes: int = MOST_CLIP_BYTES) -> tuple[str,
     timeline = report.timeline
     start, end = timeline.start, timeline.end
     everybody = timeline.people()
-    people = everybody[:_MOST_PEOPLE]
+    people = everybody[:_MAX_PEOPLE]
     pictures = _pictures(report, people, most_clip_bytes)
     size = picture_size(report.clip) if report.clip else None
     shown = [_shown(person, start, end, pictures.faces.get(person.track_id)) for person in people]
-    lasting = sum(person.seconds >= _BRIEFLY for person in people) or len(people)
+    lasting = sum(person.seconds >= _MIN_SECONDS for person in people) or len(people)
     # The content security policy allows only these hashes, so that markup in a file name cannot run.
     style, script = _part("report.css") + _colors(), "(() => {\n" + "".join(map(_part, _SCRIPTS)) + "})();\n"
     text = environment.from_string(_part("report.html")).render(
@@ -142,7 +142,7 @@ def render(report: Report, most_clip_bytes: int = MOST_CLIP_BYTES) -> tuple[str,
         brief=shown[lasting:],
         has_sums=any(bar["shape"].run is None for person in shown for bar in person["bars"]),
         count=len(everybody),
-        most_changes=_MOST_CHANGES,
+        most_changes=_MAX_CHANGES,
         lasting=LASTING,
         part_of_picture=report.part_of_picture,
         settings={
@@ -200,8 +200,8 @@ def _pictures(report: Report, people: Sequence[Person], most_clip_bytes: int) ->
 
 def _moments(timeline: Timeline, people: Sequence[Person]) -> list[tuple[int, float]]:
     """Frames for the stills, number and time: at changes of emotion, and evenly spaced in between."""
-    changing = [change.time for person in people for change in changes(person)][: _MOST_STILLS // 2]
-    evenly = np.linspace(timeline.start, timeline.end, _MOST_STILLS - len(changing), endpoint=False).tolist()
+    changing = [change.time for person in people for change in changes(person)][: _MAX_STILLS // 2]
+    evenly = np.linspace(timeline.start, timeline.end, _MAX_STILLS - len(changing), endpoint=False).tolist()
     last = len(timeline.times) - 1
     places = {min(last, bisect.bisect_left(timeline.times, time)) for time in [*changing, *evenly]}
     return [(timeline.frames[place], timeline.times[place]) for place in sorted(places)]

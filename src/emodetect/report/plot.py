@@ -27,7 +27,7 @@ from emodetect.system.output_files import written_whole
 from emodetect.text.printable import caption
 from emodetect.types import EMOTIONS
 
-_MOST_PEOPLE = 12
+_MAX_PEOPLE = 12
 """Maximum number of people in a plot: those seen longest."""
 
 _WIDTH, _LANE, _MARGINS = 10.0, 0.28, 0.75
@@ -37,9 +37,9 @@ _GROUND = "#0e1013"
 """Background of the lanes, as on the page: all emotions' colors have a contrast of at least 3:1 to it."""
 
 _MINUTES = 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400
-"""Candidate intervals between the labels of a long timeline, seconds: the first one with at most `_MOST_TICKS` labels."""
+"""Candidate intervals between the labels of a long timeline, seconds: the first one with at most `_MAX_TICKS` labels."""
 
-_MOST_TICKS = 10
+_MAX_TICKS = 10
 
 
 def plot_timeline(timeline: Timeline, name: str, path: Path, *, style: Style | None = None, overwrite: bool = False) -> None:
@@ -62,7 +62,7 @@ def plot_timeline(timeline: Timeline, name: str, path: Path, *, style: Style | N
 
 def _figure(timeline: Timeline, name: str, style: Style) -> Figure:
     everybody = timeline.people()
-    people = everybody[:_MOST_PEOPLE]
+    people = everybody[:_MAX_PEOPLE]
     heights = [_MARGINS + _LANE * len(person.shares()) for person in people] or [1.5]
     figure = Figure(figsize=(_WIDTH, 0.5 + sum(heights)), dpi=110, layout="constrained")
     rest = f" ({style.say(Phrase.SOME_PEOPLE, shown=len(people), all=len(everybody))})" if len(people) < len(everybody) else ""
@@ -83,7 +83,7 @@ def _figure(timeline: Timeline, name: str, style: Style) -> Figure:
 def _draw_times(axes: Axes, ends: tuple[float, float], style: Style) -> None:
     """Draw the time axis below the lowest timeline: seconds, or minutes and hours for a long one."""
     axes.set(xlim=ends)
-    steps = [step for step in _MINUTES if (ends[1] - ends[0]) / step <= _MOST_TICKS]
+    steps = [step for step in _MINUTES if (ends[1] - ends[0]) / step <= _MAX_TICKS]
     if ends[1] - ends[0] < 60:
         axes.set(xlabel=style.say(Phrase.SECONDS))
     elif steps:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 _MIN_FACE = f"{PHOTOS.detector.min_face} in photos, {CLIPS.detector.min_face} in clips"
 
 
-_MOST_LIST = 2**26
+_MAX_LIST = 2**26
 """Maximum size of a list of inputs, bytes: about a million names."""
 
 
@@ -105,9 +105,9 @@ def batch(
         smallest = PHOTOS.detector.min_face
     photos = replace(settings, track=False, detector=replace(settings.detector, min_face=smallest))
     given = BatchSettings(photos, settings, make_part(start, end, every))
-    asked = _Asked(named, listed, output or resume or Path(), resume is not None, shard, overwrite)
+    request = _Request(named, listed, output or resume or Path(), resume is not None, shard, overwrite)
     options = BatchOptions(output_format, jobs, timeout, max_memory, engine, address)
-    with asked.open(given, options) as run:
+    with request.open(given, options) as run:
         return _report(_read(run, options))
 
 
@@ -132,7 +132,7 @@ def _check_use(
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _Request:
     """The requested batch."""
 
     named: tuple[str, ...]
@@ -205,14 +205,14 @@ def _content(listed: str) -> bytes:
     """
     try:
         with nullcontext(sys.stdin.buffer) if listed == "-" else Path(listed).open("rb") as file:
-            content = file.read(_MOST_LIST + 1)  # a device may be endless
+            content = file.read(_MAX_LIST + 1)  # a device may be endless
     except FileNotFoundError:
         raise SourceError(f"{listed}: no such list", parameter="listed") from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise SourceError(f"{listed}: cannot be read ({reason})", parameter="listed") from error
-    if len(content) > _MOST_LIST:
-        raise SourceError(f"{listed}: is no list of inputs: it has more than {_MOST_LIST:,} bytes", parameter="listed")
+    if len(content) > _MAX_LIST:
+        raise SourceError(f"{listed}: is no list of inputs: it has more than {_MAX_LIST:,} bytes", parameter="listed")
     return content
 
 

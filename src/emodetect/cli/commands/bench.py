@@ -99,8 +99,8 @@ def options_of(settings: BackendSettings) -> list[str]:
     views = ["--views", str(settings.views)] if settings.views > 1 else []
     limit = settings.max_model_memory
     memory = [f"--max-model-memory={limit}"] if limit != BackendSettings.max_model_memory else []
-    said = [f"{option}={value}" for option, value in conventions_as_options(settings.conventions).items()]
-    return ["--backend", settings.name, *model, *said, *views, *memory]
+    conventions = [f"{option}={value}" for option, value in conventions_as_options(settings.conventions).items()]
+    return ["--backend", settings.name, *model, *conventions, *views, *memory]
 
 
 def _describe(source: Path | None, detector: str, frames: int, rounds: int, measured: Sequence[BackendSettings]) -> None:

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from emodetect.sinks.photo_log import PhotoLog
     from emodetect.types import Frame, FrameResult
 
-_MANY = 4
+_MIN_FOR_PROGRESS = 4
 """Minimum number of photos for a progress bar."""
 
 
@@ -93,7 +93,7 @@ def image(
         if resume:
             _skip(found, targets, photo_log if log else None, " and ".join(str(name) for name in (log, output) if name))
         # Lines printed one by one on a terminal would disturb the bar.
-        shows_bar = len(found) >= _MANY and (output_format == "table" or not sys.stdout.isatty())
+        shows_bar = len(found) >= _MIN_FOR_PROGRESS and (output_format == "table" or not sys.stdout.isatty())
         pipeline, progress = stack.enter_context(make_pipeline(settings)), stack.enter_context(progress_bar())
         run = _Run(pipeline, results, Copies(targets, style, anonymize, overwrite), contact_sheet)
         for address, error in addresses.items():
@@ -186,7 +186,7 @@ class _Run:
     def refuse(self, name: str, error: EmodetectError) -> None:
         """Report why a photo of this name is not read."""
         self._record({"path": public_name(name), "error": one_line(error_message(error, click.get_current_context()))})
-        self._complain(error)
+        self._report_error(error)
 
     def add(self, path: Path, problem: EmodetectError | None) -> None:
         """Read a photo, unless there is an error already."""
@@ -200,12 +200,12 @@ class _Run:
             self.is_given_up = isinstance(error, BackendError)
             self.refuse(str(path), error)
         else:
-            self._take(path, frame, result)
+            self._add_result(path, frame, result)
             try:
                 with enough_memory(path):
                     shown = self.copies.save(path, frame, result)
             except EmodetectError as error:  # the results remain valid
-                self._complain(error)
+                self._report_error(error)
         if self.sheet is not None and os.path.isfile(path):
             self.sheet.add(path.name, shown, result.readings if result and shown is not None else ())
 
@@ -213,7 +213,7 @@ class _Run:
         for output in self.results:
             output.add(record)
 
-    def _complain(self, error: EmodetectError) -> None:
+    def _report_error(self, error: EmodetectError) -> None:
         self.failed = True
         say(f"emodetect: {error_message(error, click.get_current_context())}")
 
@@ -229,7 +229,7 @@ class _Run:
             detail(f"{path}: {width}x{height} pixels")
             return frame, self.pipeline.analyze(frame, name=str(path))
 
-    def _take(self, path: Path, frame: Frame, result: FrameResult) -> None:
+    def _add_result(self, path: Path, frame: Frame, result: FrameResult) -> None:
         """Print and count a photo's result."""
         from emodetect.sinks.records import image_as_dict
 

@@ -128,7 +128,7 @@ def live(
             duration=duration,
         )
         statistics = session.run()
-    _tell(statistics, [path for path in (log, *recorder.files) if path], snapshots)
+    _print_summary(statistics, [path for path in (log, *recorder.files) if path], snapshots)
     if parsed.kind == "file" and statistics.captured == 1 and duration is None:
         note(f"emodetect: {parsed.name}: holds one picture; --loop shows it for longer, 'emodetect image' reads photos")
 
@@ -147,7 +147,7 @@ def _opened(capture: LiveCapture, window: Window | None, style: Style | None, so
     return True
 
 
-def _tell(statistics: LiveStatistics, files: Sequence[Path], snapshots: Path) -> None:
+def _print_summary(statistics: LiveStatistics, files: Sequence[Path], snapshots: Path) -> None:
     """Print a summary of the session, and with ``--verbose`` why faces with high scores were uncertain."""
     from emodetect.system.output_files import STANDARD_OUTPUT
 

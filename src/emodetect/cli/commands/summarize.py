@@ -167,7 +167,7 @@ class _Run:
     failed: bool = False
     _logs: dict[str, Path] = field(default_factory=dict)
     _count: int = 0
-    _lacking: set[tuple[str, object]] = field(default_factory=set)
+    _without_interval: set[tuple[str, object]] = field(default_factory=set)
 
     def complain(self, error: EmodetectError) -> None:
         """Report that an input cannot be read; the others are still processed."""
@@ -189,7 +189,7 @@ class _Run:
                 if self.figure is not None:
                     self.figure.add(row)
                 self._count += 1
-                self._lacking.update({(one.name, row["person"])} if _lacks_interval(row) else ())
+                self._without_interval.update({(one.name, row["person"])} if _lacks_interval(row) else ())
                 yield row
 
     def _inputs(self, log: Path) -> Iterator[Input]:
@@ -207,14 +207,15 @@ class _Run:
 
     def tell(self, output: Path | None) -> None:
         """Print notes about the table, after it was saved or printed."""
-        from emodetect.summary.intervals import LEAST_BLOCKS
+        from emodetect.summary.intervals import MIN_BLOCKS
 
         for text in self.participants.complaints() if self.participants else ():
             note(f"emodetect: {text}")
-        if self._lacking:
-            seconds = LEAST_BLOCKS * self.settings.block
-            lack = f"{counted(len(self._lacking), 'person', 'people')} without confidence intervals: seen for under {seconds:g} s"
-            note(f"emodetect: {lack}, {LEAST_BLOCKS} blocks of --block")
+        if self._without_interval:
+            seconds = MIN_BLOCKS * self.settings.block
+            people = counted(len(self._without_interval), "person", "people")
+            lack = f"{people} without confidence intervals: seen for under {seconds:g} s"
+            note(f"emodetect: {lack}, {MIN_BLOCKS} blocks of --block")
         if output is not None:
             note(f"emodetect: {output}: {counted(self._count, 'row')} of {counted(len(self._logs), 'input')}")
 

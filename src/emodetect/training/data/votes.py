@@ -63,7 +63,7 @@ class Votes:
         return np.asarray(np.divide(emotions, total, out=np.zeros_like(emotions), where=total > 0))
 
     def not_a_face(self) -> npt.NDArray[np.bool_]:
-        """Where 'not a face' has the most votes, bool (n,)."""
+        """Whether 'not a face' has the most votes, bool (n,)."""
         return np.asarray((self.counts.argmax(axis=1) == len(_VOTE_COLUMNS) - 1) & (self.counts.max(axis=1) > 0))
 
 
