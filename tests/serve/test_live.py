@@ -167,7 +167,7 @@ def test_consumers_learn_the_end_of_the_source_while_the_server_runs_on(moving_c
     publishing = PublishSettings((broker.address,), changes_only=True)
     source = SourceSettings(LiveSource.parse(str(moving_clip.path)), publishing=publishing)
     with listening(broker), served(source=source) as client:
-        wait_until(lambda: broker.received[-1:] and broker.received[-1].payload == b"offline")
+        wait_until(lambda: bool(broker.received) and broker.received[-1].payload == b"offline")
         assert client.get("/v1/health").json["source"] == "ended"
         assert 1 <= len(broker.bodies()) < 10
 
