@@ -13,10 +13,8 @@ from click.shell_completion import CompletionItem
 
 from emodetect.backends.conventions import Scaling
 from emodetect.backends.limits import parse_size
-from emodetect.batch.inputs import Shard
 from emodetect.errors import UsageError
 from emodetect.faces.detector import MinFace
-from emodetect.sources.capture_format import PictureSize
 from emodetect.text.numbers import MOST_NUMBER
 from emodetect.text.printable import looks_like_address
 
@@ -179,6 +177,8 @@ class PictureSizeType(click.types.StringParamType):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """The value, checked."""
+        from emodetect.sources.capture_format import PictureSize
+
         try:
             return PictureSize.parse(str(value))
         except UsageError as error:
@@ -212,6 +212,8 @@ class ShardType(click.types.StringParamType):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """The value, checked."""
+        from emodetect.batch.inputs import Shard
+
         try:
             return Shard.parse(str(value))
         except UsageError as error:
