@@ -27,7 +27,7 @@ from emodetect.batch.reader import Reader, Reading
 from emodetect.batch.settings import BatchSettings
 from emodetect.errors import BackendUnavailableError, EmodetectError, first_line
 from emodetect.system.environment import prepare_own_process
-from emodetect.system.install_hints import pip
+from emodetect.system.install_hints import extra_cure
 from emodetect.system.native_output import silence_libraries
 from emodetect.system.output_files import written_whole
 
@@ -236,8 +236,7 @@ def _import_ray() -> Any:
     try:
         import ray
     except ImportError as error:
-        cure = pip('install "ray[data]"')
-        raise BackendUnavailableError(f"the engine needs Ray: {cure}", parameter="engine") from error
+        raise BackendUnavailableError("the engine needs Ray", parameter="engine", hint=extra_cure("ray")) from error
     return ray
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from emodetect.errors import BackendUnavailableError, SourceError, first_line
-from emodetect.system.install_hints import pip
+from emodetect.system.install_hints import extra_cure
 from emodetect.text.printable import looks_like_address, public_name, without_credentials
 
 _OWN_PROCESS = "memory:"
@@ -97,8 +97,9 @@ def _failures(name: str) -> Iterator[None]:
     try:
         yield
     except ImportError as error:
-        cure = pip("install fsspec s3fs")
-        raise BackendUnavailableError(f"{public_name(name)}: a package for such addresses is missing: {cure}") from error
+        is_in_extra = (error.name or "").startswith("fsspec") or "s3fs" in str(error)  # fsspec names those of other stores
+        hint = extra_cure("remote") if is_in_extra else first_line(error)
+        raise BackendUnavailableError(f"{public_name(name)}: a package for such addresses is missing", hint=hint) from error
     except FileNotFoundError:
         raise SourceError(f"{name}: no such file") from None
     except Exception as error:  # each store has its own exceptions

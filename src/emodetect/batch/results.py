@@ -18,7 +18,7 @@ from emodetect.batch.parts import SpanReader
 from emodetect.batch.rows import COLUMNS, READING_COLUMNS, shown, with_path
 from emodetect.errors import BackendUnavailableError
 from emodetect.settings.batch import Format
-from emodetect.system.install_hints import pip
+from emodetect.system.install_hints import extra_cure
 from emodetect.system.output_files import written_whole
 from emodetect.text.printable import csv_cell, without_credentials
 
@@ -85,9 +85,8 @@ def check_format(name: Format) -> None:
         try:
             import pyarrow.parquet  # noqa: F401
         except ImportError as error:
-            raise BackendUnavailableError(
-                f"Parquet needs pyarrow: {pip('install pyarrow')}", parameter="output_format"
-            ) from error
+            hint = extra_cure("batch")
+            raise BackendUnavailableError("Parquet needs pyarrow", parameter="output_format", hint=hint) from error
 
 
 class _Writer(ABC):

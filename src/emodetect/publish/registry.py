@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from emodetect.errors import BackendUnavailableError, EmodetectError, OutputError, first_line
 from emodetect.publish.address import public_name_of, wrong
 from emodetect.publish.faults import publisher_fault
-from emodetect.system.install_hints import pip
+from emodetect.system.install_hints import extra_cure
 from emodetect.text.suggestions import did_you_mean
 
 if TYPE_CHECKING:  # the command line needs the names without importing NumPy
@@ -32,9 +32,6 @@ _BUILT_IN = {
     "http": "emodetect.publish.webhook:WebhookPublisher",
     "https": "emodetect.publish.webhook:WebhookPublisher",
 }
-
-EXTRA = "publish"
-"""The extra with the packages of the built-in publishers."""
 
 
 @dataclass(frozen=True)
@@ -115,8 +112,7 @@ def _create_built_in(scheme: str, address: str) -> Publisher:
     except (ImportError, RuntimeError) as error:  # RuntimeError if pylsl's native library is missing
         missing = getattr(error, "name", None) or first_line(error)
         what = f"publishing to {scheme}: needs the package {missing.partition('.')[0]}"
-        cure = "in the folder of emodetect: " + pip(f'install ".[{EXTRA}]"')
-        raise BackendUnavailableError(what, parameter="publish", hint=cure) from error
+        raise BackendUnavailableError(what, parameter="publish", hint=extra_cure("publish")) from error
     publisher: Publisher = factory(address)
     return publisher
 

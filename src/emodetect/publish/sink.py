@@ -128,7 +128,8 @@ class _Channel:
         """Queue a message; with ``waits`` this blocks while the queue is full and the consumer is reachable."""
         while waits and not self._is_lost and self._error is None and not self._messages.wait_for_room(_POLL_SECONDS):
             pass
-        self._messages.put(message)
+        if self._error is None:
+            self._messages.put(message)
 
     def raise_error(self) -> None:
         """Raise the error that ended the thread, once."""
@@ -152,7 +153,7 @@ class _Channel:
         if not self._thread.is_alive():
             self._close_publisher()
         dropped = self._messages.dropped + len(self._messages) + self._publisher.dropped
-        if dropped:
+        if dropped and self._error is None:
             _log.warning("%s: %s not sent: newer ones took their place", self._publisher.name, _counted(dropped))
 
     def _close_publisher(self) -> None:

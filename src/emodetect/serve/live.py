@@ -18,7 +18,8 @@ from emodetect.errors import EmodetectError, first_line
 from emodetect.pipeline import EmotionPipeline
 from emodetect.serve.metrics import Metrics
 from emodetect.serve.newest import Newest
-from emodetect.sources.camera import LiveCapture, LiveSource
+from emodetect.sinks.base import Sink
+from emodetect.sources.camera import LiveCapture
 from emodetect.types import Frame, FrameResult
 
 _log = logging.getLogger(__name__)
@@ -71,33 +72,31 @@ class LiveFrame:
 
 
 class LiveFeed:
-    """Reads the source in a thread, and passes its newest frame to each viewer. A slow viewer gets fewer frames.
+    """Reads the source in a thread, publishes each result, and passes the newest frame to each viewer.
+
+    A slow viewer gets fewer frames.
 
     Args:
-        source: source to read.
+        capture: source to read.
         pipeline: creates the pipeline; called in the thread.
+        publisher: gets each result; it is closed when the source has ended.
         metrics: counts frames.
         say: formats an error as one line.
-        report: called with the error that ended the source.
-        loop: whether to restart a clip at its end.
-        reconnect: seconds for which a lost camera or stream is retried.
-        follow_redirects: whether a stream may redirect to other hosts.
+        report: called with one line: the error that ended the source or a publisher, and its consequence.
     """
 
     def __init__(
         self,
-        source: LiveSource,
+        capture: LiveCapture,
         pipeline: Callable[[], EmotionPipeline],
+        publisher: Sink,
         metrics: Metrics,
         *,
         say: Callable[[EmodetectError], str],
         report: Callable[[str], None],
-        loop: bool = False,
-        reconnect: float = 0.0,
-        follow_redirects: bool = False,
     ) -> None:
-        self._capture = LiveCapture(source, loop=loop, reconnect=reconnect, follow_redirects=follow_redirects)
-        self._pipeline, self._metrics, self._say, self._report = pipeline, metrics, say, report
+        self._capture, self._pipeline, self._publisher, self._metrics = capture, pipeline, publisher, metrics
+        self._say, self._report = say, report
         self._loop: asyncio.AbstractEventLoop | None = None
         self._viewers: set[Newest[LiveFrame]] = set()
         self._stopping = threading.Event()
@@ -153,22 +152,35 @@ class LiveFeed:
                     self._metrics.frames_read.inc()
                     self._metrics.frames_skipped.inc(capture.dropped - skipped)
                     skipped = capture.dropped
-                    self._in_loop(self._publish, LiveFrame(frame, result))
+                    with self._publishing():
+                        self._publisher.write(frame, result)
+                    self._in_loop(self._show, LiveFrame(frame, result))
             state = "stopped" if self._stopping.is_set() else "ended"
         except EmodetectError as error:
-            self._report(self._say(error))
+            self._report(f"{self._say(error)}; the server runs on without its source")
         except Exception as error:  # viewers must be notified of the end
             _log.error("the source: an internal error (%s)", first_line(error), exc_info=error)
         finally:
             self.state = state
             self._in_loop(self._end)
+            if self.has_ended:  # consumers learn of it, although the server runs on
+                with self._publishing():
+                    self._publisher.close()
+
+    @contextlib.contextmanager
+    def _publishing(self) -> Iterator[None]:
+        """A publisher that fails ends neither the source nor the other publishers."""
+        try:
+            yield
+        except EmodetectError as error:
+            self._report(f"{self._say(error)}; the server runs on without this publisher")
 
     def _in_loop(self, function: Callable[..., None], *arguments: object) -> None:
         assert self._loop is not None
         with contextlib.suppress(RuntimeError):  # the event loop is closed
             self._loop.call_soon_threadsafe(function, *arguments)
 
-    def _publish(self, frame: LiveFrame) -> None:
+    def _show(self, frame: LiveFrame) -> None:
         for viewer in self._viewers:
             viewer.put(frame)
 

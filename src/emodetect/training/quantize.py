@@ -17,12 +17,13 @@ import numpy.typing as npt
 from typing_extensions import override
 
 from emodetect.errors import BackendUnavailableError
+from emodetect.system.install_hints import extra_cure
 
 try:
     from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
 except ImportError as missing:  # the quantizer needs onnx
-    raise BackendUnavailableError(f"8-bit export needs more packages ({missing}); pip install 'emodetect[train]'") from missing
+    raise BackendUnavailableError(f"8-bit export needs more packages ({missing})", hint=extra_cure("train")) from missing
 
 _BATCH = 32
 
