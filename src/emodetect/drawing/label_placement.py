@@ -13,8 +13,11 @@ from emodetect.types import Box
 
 Size = tuple[int, int]
 
-SLOTS_BESIDE = range(4)
+_SLOTS_BESIDE = range(4)
 """Slots above and below a face; those inside it have higher numbers."""
+
+_MARGIN = 0.5
+"""Space that must be free around a better place before a label moves to it, in heights of the label: boxes of faces tremble."""
 
 _MOST_LOOKED_AT = 200
 """Places away from a face, the nearest first, that are tried for one whose leader line crosses nothing."""
@@ -35,36 +38,48 @@ class LabelPlace:
     slot: int | None
 
 
+Placed = tuple[LabelPlace, Box]
+"""The place of a label, and the box of its face."""
+
+
 def place_labels(
     faces: Sequence[Box],
     forms: Sequence[Sequence[Size]],
     picture: Size,
     taken: Sequence[Box] = (),
-    before: Sequence[int | None] = (),
+    before: Sequence[Placed | None] = (),
 ) -> list[LabelPlace | None]:
     """Place the label of each face: above it, below it, inside it, or else at the nearest free place.
 
     A slot above or below the face is preferred to one inside it, and the first form to the others. A form with smaller letters is
     used only where no slot is free for the larger ones. Away from the face only the narrowest form is used.
 
+    In a video a label keeps its place at the face while that is free. It moves only to a place of a better kind, and only where
+    there is some free space around that, so that labels do not jump to and fro while the boxes of faces tremble.
+
     Args:
         faces: boxes of the faces.
         forms: for each face the possible sizes of its label, the best first; none for no label.
         picture: width and height of the image, pixels.
         taken: boxes to keep free.
-        before: for each face the slot of its label in the previous frame, which is kept while it is free; empty for a single
-            image.
+        before: for each face the place of its label in the previous frame, and the face's box there; empty for a single image.
 
     Returns:
         For each face a place inside the image that overlaps no other place, no other face and nothing of ``taken``; None where
         there is no room.
     """
+    before = before or [None] * len(faces)
     labels: list[Box] = list(taken)
-    places: list[LabelPlace | None] = []
-    for number, (face, sizes, kept) in enumerate(zip(faces, forms, before or [None] * len(faces), strict=True)):
+    places: list[LabelPlace | None] = [None] * len(faces)
+    # Who has a label already chooses first, so that somebody new moves no label.
+    for number in sorted(range(len(faces)), key=lambda number: before[number] is None):
+        face, sizes, placed = faces[number], forms[number], before[number]
+        if not sizes:
+            continue
         covered = [*labels, *faces[:number], *faces[number + 1 :]]
-        place = (_near(face, sizes, picture, covered, kept) or _anywhere(face, sizes, picture, covered)) if sizes else None
-        places.append(place)
+        kept = _kept(placed, face, sizes, picture, covered) if placed else None
+        place = _near(face, sizes, picture, covered, kept) or _anywhere(face, sizes, picture, covered)
+        places[number] = place
         if place is not None:
             labels.append(place.box)
     return places
@@ -81,22 +96,45 @@ def _nearest(box: Box, other: Box) -> tuple[int, int]:
     return min(max(x, box.x), box.x + box.width - 1), min(max(y, box.y), box.y + box.height - 1)
 
 
-def _near(face: Box, sizes: Sequence[Size], picture: Size, covered: Sequence[Box], kept: int | None) -> LabelPlace | None:
-    """The best free slot above, below or inside the face; the previous one where it is still free."""
+def _kept(before: Placed, face: Box, sizes: Sequence[Size], picture: Size, covered: Sequence[Box]) -> LabelPlace | None:
+    """The place of the previous frame, moved with its face, for the same form or a shorter one; None where it is not free."""
+    last, old = before
+    for form, (width, height) in enumerate(sizes[last.form :], start=last.form):
+        if last.slot is None:
+            moved = last.box.moved(face.x - old.x, face.y - old.y)
+            box = Box(min(max(0, moved.x), picture[0] - width), min(max(0, moved.y), picture[1] - height), width, height)
+        else:
+            slots = _beside if last.slot in _SLOTS_BESIDE else _inside
+            box = next(box for box, slot in slots(face, (width, height), picture) if slot == last.slot)
+        if box.lies_in(*picture) and not intersections([box], covered).any():
+            return LabelPlace(form, box, last.slot)
+    return None
+
+
+def _near(face: Box, sizes: Sequence[Size], picture: Size, covered: Sequence[Box], kept: LabelPlace | None) -> LabelPlace | None:
+    """The best free slot above, below or inside the face: the one that is kept, unless a better one has free space around it."""
     by_height: dict[int, list[tuple[int, Size]]] = {}  # any slot at the face is better than smaller letters
     for form, size in enumerate(sizes):
         by_height.setdefault(size[1], []).append((form, size))
-    places = [
-        LabelPlace(form, *slot)
-        for forms in by_height.values()
-        for slots in (_beside, _inside)
-        for form, size in forms
-        for slot in slots(face, size, picture)
-    ]
+    kinds = ((slots, forms) for forms in by_height.values() for slots in (_beside, _inside))
+    places: list[LabelPlace] = []
+    for slots, forms in kinds:
+        places += [LabelPlace(form, *slot) for form, size in forms for slot in slots(face, size, picture)]
+        if kept is not None and kept in places:  # what comes now is worse; and a longer form is no reason to change the side
+            kind = len(forms) * len(_SLOTS_BESIDE)
+            places[-kind:] = [place for place in places[-kind:] if place.slot == kept.slot and place.form < kept.form]
+            break
     places = [place for place in places if place.box.lies_in(*picture)]
-    free = intersections([place.box for place in places], covered).sum(axis=1) == 0
-    same = free & np.asarray([place.slot == kept for place in places], bool)
-    return next((places[int(np.argmax(good))] for good in (same, free) if good.any()), None)
+    if not places:
+        return kept
+    free = intersections([_widened(place.box, _MARGIN if kept else 0.0) for place in places], covered).sum(axis=1) == 0
+    return next((place for place, is_free in zip(places, free, strict=True) if is_free), kept)
+
+
+def _widened(box: Box, margin: float) -> Box:
+    """The box with a margin of this share of its height around it."""
+    space = round(margin * box.height)
+    return Box(box.x - space, box.y - space, box.width + 2 * space, box.height + 2 * space)
 
 
 def _beside(face: Box, size: Size, picture: Size) -> Iterator[tuple[Box, int]]:
@@ -108,13 +146,13 @@ def _beside(face: Box, size: Size, picture: Size) -> Iterator[tuple[Box, int]]:
     height = size[1]
     over, under = face.y - height, face.y + face.height
     tops = max(over, min(0, over + height // 2)), min(under, max(picture[1] - height, under - height // 2))
-    return zip(_corners(face, size, picture, tops), SLOTS_BESIDE, strict=True)
+    return zip(_corners(face, size, picture, tops), _SLOTS_BESIDE, strict=True)
 
 
 def _inside(face: Box, size: Size, picture: Size) -> Iterator[tuple[Box, int]]:
     """Boxes inside a face, the best first, and their slots."""
     corners = _corners(face, size, picture, (max(0, face.y), face.y + face.height - size[1]))
-    return zip(corners, range(len(SLOTS_BESIDE), 2 * len(SLOTS_BESIDE)), strict=True)
+    return zip(corners, range(len(_SLOTS_BESIDE), 2 * len(_SLOTS_BESIDE)), strict=True)
 
 
 def _corners(face: Box, size: Size, picture: Size, tops: Sequence[int]) -> Iterator[Box]:
