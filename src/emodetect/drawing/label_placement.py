@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -37,6 +37,9 @@ class LabelPlace:
     box: Box
     slot: int | None
 
+
+_Slots = Callable[[Box, Size, Size], Iterator[tuple[Box, int]]]
+"""Makes the boxes of a label at a face, with their slots, from the face, the label's size and the image's."""
 
 Placed = tuple[LabelPlace, Box]
 """The place of a label, and the box of its face."""
@@ -78,7 +81,10 @@ def place_labels(
             continue
         covered = [*labels, *faces[:number], *faces[number + 1 :]]
         kept = _kept(placed, face, sizes, picture, covered) if placed else None
-        place = _near(face, sizes, picture, covered, kept) or _anywhere(face, sizes, picture, covered)
+        if kept:
+            place = _better(kept, face, sizes, picture, covered) or kept
+        else:
+            place = _near(face, sizes, picture, covered) or _anywhere(face, sizes, picture, covered)
         places[number] = place
         if place is not None:
             labels.append(place.box)
@@ -111,29 +117,49 @@ def _kept(before: Placed, face: Box, sizes: Sequence[Size], picture: Size, cover
     return None
 
 
-def _near(face: Box, sizes: Sequence[Size], picture: Size, covered: Sequence[Box], kept: LabelPlace | None) -> LabelPlace | None:
-    """The best free slot above, below or inside the face: the one that is kept, unless a better one has free space around it."""
-    by_height: dict[int, list[tuple[int, Size]]] = {}  # any slot at the face is better than smaller letters
+def _near(face: Box, sizes: Sequence[Size], picture: Size, covered: Sequence[Box]) -> LabelPlace | None:
+    """The best free slot above, below or inside the face."""
+    places = [
+        LabelPlace(form, box, slot)
+        for slots, forms in _kinds(sizes)
+        for form, size in forms
+        for box, slot in slots(face, size, picture)
+        if box.lies_in(*picture)
+    ]
+    free = intersections([place.box for place in places], covered).sum(axis=1) == 0
+    return next((place for place, is_free in zip(places, free, strict=True) if is_free), None)
+
+
+def _better(kept: LabelPlace, face: Box, sizes: Sequence[Size], picture: Size, covered: Sequence[Box]) -> LabelPlace | None:
+    """The best slot of a better kind than the one that is kept, if there is free space around it."""
+    places: list[LabelPlace] = []
+    for slots, forms in _kinds(sizes):
+        first = len(places)
+        for form, size in forms:
+            space = round(_MARGIN * size[1])
+            around = zip(*(slots(face.moved(0, by), size, picture) for by in (0, -space, space)), strict=True)
+            places += [LabelPlace(form, *now) for now, *near in around if all(box.lies_in(*picture) for box, _ in (now, *near))]
+        if (kept.slot in _SLOTS_BESIDE) == (slots is _beside) and kept.slot is not None and kept.form in dict(forms):
+            # A longer form is no reason to change the side, and what would come now is worse.
+            places[first:] = [place for place in places[first:] if place.slot == kept.slot and place.form < kept.form]
+            break
+    free = intersections([_widened(place.box) for place in places], covered).sum(axis=1) == 0
+    return next((place for place, is_free in zip(places, free, strict=True) if is_free), None)
+
+
+def _kinds(sizes: Sequence[Size]) -> Iterator[tuple[_Slots, list[tuple[int, Size]]]]:
+    """Kinds of places at a face, the best first: beside it, then inside it, and only then those for smaller letters."""
+    by_height: dict[int, list[tuple[int, Size]]] = {}
     for form, size in enumerate(sizes):
         by_height.setdefault(size[1], []).append((form, size))
-    kinds = ((slots, forms) for forms in by_height.values() for slots in (_beside, _inside))
-    places: list[LabelPlace] = []
-    for slots, forms in kinds:
-        places += [LabelPlace(form, *slot) for form, size in forms for slot in slots(face, size, picture)]
-        if kept is not None and kept in places:  # what comes now is worse; and a longer form is no reason to change the side
-            kind = len(forms) * len(_SLOTS_BESIDE)
-            places[-kind:] = [place for place in places[-kind:] if place.slot == kept.slot and place.form < kept.form]
-            break
-    places = [place for place in places if place.box.lies_in(*picture)]
-    if not places:
-        return kept
-    free = intersections([_widened(place.box, _MARGIN if kept else 0.0) for place in places], covered).sum(axis=1) == 0
-    return next((place for place, is_free in zip(places, free, strict=True) if is_free), kept)
+    for forms in by_height.values():
+        yield _beside, forms
+        yield _inside, forms
 
 
-def _widened(box: Box, margin: float) -> Box:
-    """The box with a margin of this share of its height around it."""
-    space = round(margin * box.height)
+def _widened(box: Box) -> Box:
+    """The box with the margin around it that a better place needs."""
+    space = round(_MARGIN * box.height)
     return Box(box.x - space, box.y - space, box.width + 2 * space, box.height + 2 * space)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import product
 from typing import NamedTuple
 
 import cv2
@@ -153,6 +154,7 @@ def _arrange(
     labels: bool,
     numbered: bool,
     letters: float | None = None,
+    numbers: bool = True,
 ) -> _Arrangement:
     """Place labels and panels.
 
@@ -168,6 +170,7 @@ def _arrange(
         numbered: whether labels begin with the number of the face.
         letters: size of the letters of labels and panels, pixels; None for that of the image in labels, and panels that are as
             high as their faces.
+        numbers: whether panels have numbers beside their bars.
     """
     texts = [_label_forms(reading, style, letters or unit, numbered=numbered) if labels else [] for reading in readings]
     forms = [[tag_size(style.lettering, *form) for form in forms] for forms in texts]
@@ -186,7 +189,7 @@ def _arrange(
             continue
         last = before.panels.get(reading.track_id)
         own = choice[place.form][1] if place and letters else letters
-        panel = _panel_for(reading.box, unit, own, style, last[1] if last else None)
+        panel = _panel_for(reading.box, unit, own, style, last[1] if last else None, numbers=numbers)
         beside = (reading.box, place.box) if place else (reading.box,)
         panels[number] = placed = _place_panel(beside, panel, size, unit, occupied, last)
         if placed.box is not None:
@@ -197,14 +200,16 @@ def _arrange(
 def _single_arrangement(arrange: Callable[..., _Arrangement], unit: float, scored: int) -> _Arrangement:
     """Labels and panels of a single image: with the largest letters that let all faces have their panels, or else most of them.
 
+    Panels have no numbers where only then all or more of them have room.
+
     Args:
         arrange: places them with letters of a size.
         unit: size of text in the image, pixels.
         scored: how many faces have scores.
     """
     best: _Arrangement | None = None
-    for share in _SHARES:
-        found = arrange(Layout(), letters=share * unit)
+    for numbers, share in product((True, False), _SHARES):
+        found = arrange(Layout(), letters=share * unit, numbers=numbers)
         if best is None or _count(found) > _count(best):
             best = found
         if _count(best) == scored:
@@ -327,7 +332,7 @@ def _draw_leader(canvas: Image, reading: FaceReading, label_box: Box, unit: floa
 
 @dataclass(frozen=True)
 class _Panel:
-    """Score panel of one face: seven names, bars and numbers; sizes in pixels."""
+    """Score panel of one face: seven names, bars and numbers; sizes in pixels, 0 for no numbers."""
 
     line: int
     text_width: int
@@ -336,7 +341,7 @@ class _Panel:
 
     @property
     def width(self) -> int:
-        return self.text_width + self.bar_width + self.number_width + 4 * self.margin
+        return self.text_width + self.bar_width + self.number_width + (4 if self.number_width else 3) * self.margin
 
     @property
     def height(self) -> int:
@@ -366,7 +371,7 @@ def _others(seen: Sequence[Box], faces: Sequence[Box]) -> list[Box]:
     return [box for box, row in zip(seen, overlaps, strict=True) if not (row > _SAME_PLACE).any()]
 
 
-def _panel_for(box: Box, unit: float, letters: float | None, style: Style, last_line: int | None) -> _Panel:
+def _panel_for(box: Box, unit: float, letters: float | None, style: Style, last_line: int | None, *, numbers: bool) -> _Panel:
     """The panel of a face.
 
     Args:
@@ -376,12 +381,13 @@ def _panel_for(box: Box, unit: float, letters: float | None, style: Style, last_
             than other text.
         style: words and letters.
         last_line: height of its lines in the previous frame, pixels; None if there was none.
+        numbers: whether it has numbers beside the bars.
     """
     least = style.smallest_line
     as_face = min(max(box.height / (len(EMOTIONS) + 1), least), max(unit, least))
     wanted = as_face if letters is None else max(letters / _LETTERS, least)
     line = last_line if last_line is not None and abs(wanted - last_line) < _SAME_LINE else round(wanted)
-    panel = _Panel(line, 0, round(2.5 * line), style.lettering.width("100", _LETTERS * line))
+    panel = _Panel(line, 0, round(2.5 * line), style.lettering.width("100", _LETTERS * line) if numbers else 0)
     return replace(panel, text_width=max(style.lettering.width(style.name(emotion), panel.unit) for emotion in EMOTIONS))
 
 
@@ -444,5 +450,7 @@ def _draw_panel(canvas: Image, scores: EmotionScores, panel: _Panel, place: Box,
         end = start + round(panel.bar_width * float(score))
         if end > start:
             cv2.rectangle(canvas, (start, top), (end, bottom), COLORS[emotion], cv2.FILLED)
+        if not panel.number_width:
+            continue
         number = f"{100 * score:.0f}"
         style.lettering.write(canvas, number, (right - style.lettering.width(number, panel.unit), bottom), panel.unit, WHITE)

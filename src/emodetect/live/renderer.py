@@ -25,6 +25,9 @@ _HINT_SECONDS = 6.0
 _NOBODY_SECONDS = 2.0
 """Seconds without a face after which the window says so."""
 
+_SUGGEST_SECONDS = 5.0
+"""Seconds without a face after which the window suggests to look for smaller ones."""
+
 
 @dataclass
 class Pace:
@@ -63,6 +66,7 @@ class Activity:
         is_reconnecting: whether the source went away and is being opened again.
         is_recording: whether a video is being recorded.
         is_logging: whether a log is being written.
+        can_search_smaller: whether a key makes the detector look for smaller faces.
     """
 
     elapsed: float = 0.0
@@ -71,6 +75,7 @@ class Activity:
     is_reconnecting: bool = False
     is_recording: bool = False
     is_logging: bool = False
+    can_search_smaller: bool = False
 
 
 class Renderer:
@@ -133,7 +138,7 @@ class Renderer:
         frame, result = _fitted(frame, result, size)
         style, drawn = self._style, (frame.image.shape[1], frame.image.shape[0])
         marks = place_marks(drawn, style, recording=activity.is_recording, logging=activity.is_logging)
-        status, banner = self._status(frame.timestamp, activity), self._banner(activity)
+        status, banner = self._status(activity), self._banner(frame.timestamp, activity)
         # The help covers them.
         texts = () if self._view.help else (status, banner, [*marks.values()])
         image = self._annotated(frame, result, *texts)
@@ -153,26 +158,29 @@ class Renderer:
             labels=view.labels, strip=self._strip if view.strip else None, style=self._style, layout=self._layout,
         )  # fmt: skip
 
-    def _banner(self, activity: Activity) -> list[str]:
-        """Lines near the bottom: what the session waits for, and the messages."""
+    def _banner(self, now: float, activity: Activity) -> list[str]:
+        """Messages for the line at the bottom: that nobody is found, what the session waits for, and the messages of the view."""
         view, style = self._view, self._style
-        lines = [style.say(Phrase.RECONNECTING)] if activity.is_reconnecting else []
+        lines = []
+        if view.numbers and now - self._somebody > _NOBODY_SECONDS:
+            suggests = now - self._somebody > _SUGGEST_SECONDS and activity.can_search_smaller and not view.finds_smallest_faces
+            lines.append(style.say(Phrase.NO_FACE_SUGGESTION if suggests else Phrase.NO_FACE))
+        if activity.is_reconnecting:
+            lines.append(style.say(Phrase.RECONNECTING))
         if activity.loading:
             lines.append(style.say(Phrase.LOADING, backend=activity.loading))
         if view.paused:
             lines.append(style.say(Phrase.PAUSED))
         return [*lines, *view.notices(style)]
 
-    def _status(self, now: float, activity: Activity) -> list[str]:
-        """Lines in the top left corner: the numbers, and at first how to show the help."""
+    def _status(self, activity: Activity) -> list[str]:
+        """Texts in the top left corner: the numbers, and at first how to show the help."""
         view, style = self._view, self._style
         lines = []
         if view.numbers and not activity.is_reconnecting:
             lines.append(self.pace.in_words(style))
         if view.numbers and activity.backend:
             lines.append(activity.backend)
-        if view.numbers and now - self._somebody > _NOBODY_SECONDS:
-            lines.append(style.say(Phrase.NO_FACE))
         if self._anonymize_by is not None:
             lines.append(style.say(Phrase.FACES_HIDDEN))
         if activity.elapsed < _HINT_SECONDS:
