@@ -219,7 +219,9 @@ def test_labels_of_a_trembling_crowd_come_to_rest() -> None:
     for seed in range(4):
         random = np.random.default_rng(seed)
         faces = crowd(14, seed, PICTURE)
-        frames = [([face.moved(*random.integers(-2, 3, 2).tolist()) for face in faces], []) for _ in range(60)]
+        frames: list[tuple[list[Box], list[Box]]] = [
+            ([face.moved(*random.integers(-2, 3, 2).tolist()) for face in faces], []) for _ in range(60)
+        ]
         history = follow(frames, forms)
         jumps += changes(history[20:])
         jumps_alone += changes([place_labels(moved, [forms] * len(faces), PICTURE) for moved, _ in frames[20:]])

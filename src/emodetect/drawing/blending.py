@@ -98,7 +98,7 @@ def _rounded(width: int, height: int, radius: float, inset: int) -> npt.NDArray[
         for side in (width, height)
     ]
     distance = np.hypot(beyond[0][np.newaxis], beyond[1][:, np.newaxis])
-    return np.clip(corner + np.float32(0.5) - distance, 0, 1).astype(np.float32)
+    return np.asarray(np.clip(corner + 0.5 - distance, 0, 1), np.float32)
 
 
 def draw_frame(canvas: Image, box: Box, thickness: int, color: Color, edge: int) -> None:

@@ -81,10 +81,8 @@ def place_labels(
             continue
         covered = [*labels, *faces[:number], *faces[number + 1 :]]
         kept = _kept(placed, face, sizes, picture, covered) if placed else None
-        if kept:
-            place = _better(kept, face, sizes, picture, covered) or kept
-        else:
-            place = _near(face, sizes, picture, covered) or _anywhere(face, sizes, picture, covered)
+        better = _better(kept, face, sizes, picture, covered) if kept else _near(face, sizes, picture, covered)
+        place = better or kept or _anywhere(face, sizes, picture, covered)
         places[number] = place
         if place is not None:
             labels.append(place.box)

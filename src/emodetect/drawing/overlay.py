@@ -420,7 +420,9 @@ def _place_panel(
     free = np.flatnonzero(is_free)
     if not free.size:
         return _PanelPlace(panel, None, None)
-    side = last[0] if last is not None and last[0] in free else int(free[0])
+    side = int(free[0])
+    if last is not None and last[0] is not None and last[0] in free:
+        side = last[0]
     return _PanelPlace(panel, boxes[side], side)
 
 
