@@ -204,6 +204,20 @@ def test_a_snapshot_has_labels_and_no_messages(frame: Frame, result: FrameResult
     assert (image[:40] == frame.image[:40]).all()
 
 
+def test_a_snapshot_moves_no_label_of_the_window(frame: Frame, result: FrameResult) -> None:
+    view = View()
+    pictures = []
+    for snapshots in (0, 3):
+        renderer = Renderer(view)
+        for _ in range(2):
+            picture = renderer.render(frame, result, Activity(elapsed=60.0), (1280, 720))
+            for _ in range(snapshots):
+                renderer.snapshot(frame, result)
+        pictures.append((picture, renderer.snapshot(frame, result)))
+    for first, second in zip(*pictures, strict=True):
+        np.testing.assert_array_equal(first, second)
+
+
 def test_a_snapshot_hides_each_face_and_what_may_be_one(frame: Frame, result: FrameResult) -> None:
     before = frame.image.copy()
     view = View(bars=False, labels=False)
