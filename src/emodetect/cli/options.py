@@ -323,7 +323,7 @@ def style_options(function: Function) -> Function:
     # fmt: off
     for option in (
         click.option("--font", type=PATH, metavar="FILE",
-                     help="Font for what is written in pictures.  [default: one that is found; English labels need none]"),
+                     help="Font for what is written in pictures.  [default: the one that comes along, or one that is found]"),
         click.option("--language", type=click.Choice(list(NAMES)),
                      help="Language of what is written in pictures; data stays English.  [default: the system's]"),
     ):
