@@ -130,6 +130,8 @@ def _near(face: Box, sizes: Sequence[Size], picture: Size, covered: Sequence[Box
 
 def _better(kept: LabelPlace, face: Box, sizes: Sequence[Size], picture: Size, covered: Sequence[Box]) -> LabelPlace | None:
     """The best slot of a better kind than the one that is kept, if there is free space around it."""
+    if kept.form == 0 and kept.slot in _SLOTS_BESIDE:
+        return None
     places: list[LabelPlace] = []
     for slots, forms in _kinds(sizes):
         first = len(places)
