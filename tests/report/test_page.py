@@ -19,7 +19,7 @@ import pytest
 from emodetect.backends.registry import create_backend
 from emodetect.errors import OutputError, SourceError
 from emodetect.report.accuracy import accuracy_in_words
-from emodetect.report.page import MOST_CLIP_BYTES, Report, render, write_report
+from emodetect.report.page import MAX_CLIP_BYTES, Report, render, write_report
 from emodetect.report.timeline import Timeline
 from emodetect.sources.video import VideoFile
 from emodetect.types import EMOTIONS, Box, Emotion
@@ -45,7 +45,7 @@ class Page(HTMLParser):
             self.blocks.append(data)
 
 
-def html(report: Report, most_clip_bytes: int = MOST_CLIP_BYTES) -> str:
+def html(report: Report, most_clip_bytes: int = MAX_CLIP_BYTES) -> str:
     return render(report, most_clip_bytes)[0]
 
 

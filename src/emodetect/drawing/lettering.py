@@ -23,7 +23,7 @@ LINE = 1.5
 BASELINE = 1.08
 
 _PADDING = 0.4
-"""Padding left and right of a tag's text, units."""
+"""Horizontal padding of a tag's text, units."""
 
 ROUNDING = 0.35
 """Radius of the rounded corners of tags and panels, units."""
@@ -43,18 +43,18 @@ class Lettering(ABC):
         Args:
             canvas: uint8 (height, width, 3) BGR, drawn on.
             text: one line.
-            origin: x of its left edge and y of its baseline, pixels.
-            unit: its size.
+            origin: x of the left edge and y of the baseline, pixels.
+            unit: size of the text.
             color: BGR.
         """
 
     def shortened(self, text: str, unit: float, room: int) -> str:
-        """The text, cut at its end with an ellipsis where it is too wide; empty where nothing fits.
+        """Truncate the text with an ellipsis if it is too wide; empty if nothing fits.
 
         Args:
             text: one line.
-            unit: its size.
-            room: largest width, pixels.
+            unit: size of the text.
+            room: maximum width, pixels.
         """
         if self.width(text, unit) <= room:
             return text
@@ -62,13 +62,13 @@ class Lettering(ABC):
         return next((part for part in cut if self.width(part, unit) <= room), "")
 
     def wrapped(self, text: str, unit: float, room: int, most: int) -> list[str]:
-        """The text in lines, broken at spaces; what does not fit is shortened.
+        """Wrap the text at spaces; what does not fit is truncated.
 
         Args:
             text: the text.
-            unit: its size.
-            room: largest width of a line, pixels.
-            most: largest number of lines.
+            unit: size of the text.
+            room: maximum width of a line, pixels.
+            most: maximum number of lines.
         """
         lines: list[str] = []
         words = text.split(" ")
@@ -81,7 +81,7 @@ class Lettering(ABC):
         return [*lines, self.shortened(" ".join(words), unit, room)] if words else lines
 
     def _elided(self, word: str, unit: float, room: int) -> str:
-        """A word, shortened in the middle where it is too wide: the ends of a file name say more than its middle."""
+        """Elide a word in the middle if it is too wide, since the ends of a file name are more informative."""
         if self.width(word, unit) <= room:
             return word
         cut = (f"{word[: (length + 1) // 2]}...{word[len(word) - length // 2 :]}" for length in range(len(word) - 1, 0, -1))
@@ -92,15 +92,15 @@ class FontLettering(Lettering):
     """Letters of a font. Rendered texts are cached, since the same few words and numbers are drawn in every frame.
 
     Args:
-        path: a font file that FreeType reads.
-        index: of the font in a collection.
+        path: a font file that FreeType supports.
+        index: index of the font in a collection.
 
     Raises:
-        OSError: the file cannot be read as a font.
+        OSError: the file is no valid font.
 
     Attributes:
         path: the font file.
-        family: the font's family name.
+        family: family name of the font.
     """
 
     def __init__(self, path: Path, index: int = 0) -> None:
@@ -116,7 +116,7 @@ class FontLettering(Lettering):
 
     def covers(self, text: str) -> bool:
         """Whether the font has a glyph for each character that is not white space."""
-        missing = self._shape("\U0010ffff")  # no font has this one, so it gives the glyph for missing characters
+        missing = self._shape("\U0010ffff")  # no font has this character, so that it renders as the missing glyph
         return all(letter.isspace() or (any(shape := self._shape(letter)) and shape != missing) for letter in {*text})
 
     def _shape(self, letter: str) -> bytes:
@@ -132,7 +132,7 @@ class FontLettering(Lettering):
         letters.blend(canvas, (origin[0] + left, origin[1] + top))
 
     def _render(self, text: str, em: int, color: Color) -> tuple[Stamp, tuple[int, int]]:
-        """The text in a color, and its offset from the origin, pixels."""
+        """Render the text in a color, and its offset from the origin, pixels."""
         mask, offset = self._font(em).getmask2(text, mode="L", anchor="ls")
         width, height = mask.size
         coverage = np.frombuffer(bytes(mask), np.uint8).reshape(height, width) / np.float32(255)
@@ -140,10 +140,10 @@ class FontLettering(Lettering):
 
 
 class FallbackLettering(Lettering):
-    """Letters of several fonts. Each is taken from the first font that has it, or from the first font where none has.
+    """Letters of several fonts: each from the first font that has it, or from the first font if none has.
 
     Args:
-        fonts: in order of preference; at least one.
+        fonts: fonts in order of preference; at least one.
     """
 
     def __init__(self, fonts: Sequence[FontLettering]) -> None:
@@ -151,7 +151,7 @@ class FallbackLettering(Lettering):
         self._font_for = lru_cache(maxsize=4096)(self._find_font)
 
     def missing(self, text: str) -> str:
-        """The letters of a text that no font has, each once, sorted."""
+        """Letters of a text that no font has, each once, sorted."""
         return "".join(letter for letter in sorted({*text}) if self._font_for(letter) is None)
 
     @override
@@ -166,7 +166,7 @@ class FallbackLettering(Lettering):
             x += font.width(part, unit)
 
     def _parts(self, text: str) -> Iterator[tuple[FontLettering, str]]:
-        """The parts of a text, each with the font that draws it."""
+        """Split a text into runs, each with the font that draws it."""
         for font, letters in groupby(text, key=lambda letter: self._font_for(letter) or self.fonts[0]):
             yield font, "".join(letters)
 

@@ -1,4 +1,4 @@
-"""Boxes, labels and score panels on a copy of an image."""
+"""Overlay: boxes, labels and score panels on a copy of an image."""
 
 from __future__ import annotations
 
@@ -24,40 +24,40 @@ __all__ = ["COLORS", "UNKNOWN_COLOR", "Layout", "Strip", "Style", "draw", "label
 
 _STATUS_COLOR: Color = (40, 40, 40)
 _FRAME_COLOR: Color = (90, 90, 90)
-"""Color of the frames of a panel's bars, BGR."""
+"""Color of the frames around a panel's bars, BGR."""
 
 _MOST_LINES = 3
-"""Largest number of lines of a message that is too long for one."""
+"""Maximum number of lines of a message that is wider than the image."""
 
 _SEPARATOR = " · "
-"""Between two texts in a line."""
+"""Separator between two texts in a line."""
 
 _LETTERS = 0.78
-"""Size of the letters in a line of small text, as a share of its height."""
+"""Size of the letters in a line of small text, as a fraction of its height."""
 
 _SMALLER = 0.7
-"""Factor by which the letters of a label shrink where there is little room."""
+"""Factor by which the letters of a label shrink if there is little room."""
 
 _SHARES = 1.0, 0.85, 0.7
-"""Sizes of letters that are tried in a single image, in sizes of its text."""
+"""Letter sizes that are tried in a single image, relative to its text."""
 
 _SAME_PLACE = 0.5
-"""Share of the smaller of two boxes that lies in the other from which both are the same face."""
+"""Intersection over the smaller area from which on two boxes are the same face."""
 
 _PANEL_OPACITY = 0.75
 """Opacity of a panel's black background."""
 
 _SAME_LINE = 1.5
-"""Pixels by which the line height that suits a face must differ from that of its panel before that changes: boxes tremble."""
+"""Difference in pixels from which the line height of a panel follows the size of its face, since boxes jitter."""
 
 
 @dataclass
 class Layout:
-    """Positions of labels and panels in the previous frame, which they keep as long as possible.
+    """Positions of labels and panels in the previous frame, which are kept as long as possible.
 
     Attributes:
-        labels: place of each label with the box of its face, by track id.
-        panels: side of each panel, None for a face without room for it, and its line height in pixels; by track id.
+        labels: position of each label with the box of its face, by track id.
+        panels: side of each panel, None if it had no room, and its line height in pixels; by track id.
     """
 
     labels: dict[int, Placed] = field(default_factory=dict)
@@ -80,22 +80,21 @@ def draw(
 ) -> Image:
     """Draw boxes, labels and score panels.
 
-    Texts do not overlap, cover no face but their own, and stay inside the image. What does not fit is left out, panels first. In
+    Texts overlap neither each other nor other faces, and stay inside the image. What does not fit is dropped, panels first. In
     a single image the letters of a panel are as large as those of its label.
 
     Args:
         image: uint8 (height, width, 3) BGR; left as it is.
         readings: the faces; for frames of a video as `emodetect.emotions.stable_labels` returns them.
-        status: texts for the top left corner, side by side as far as there is room.
-        banner: messages for the line at the bottom, the last one being the most important.
+        status: texts for the top left corner, in one line if there is room.
+        banner: messages for the line at the bottom; the last ones are the most important.
         bars: whether each face has a panel with its seven scores.
         labels: whether each face has a label.
-        strip: history along the bottom, with a row per face; labels then begin with the number of the row.
-        style: words and letters; None for English.
+        strip: history along the bottom, with one row per face; labels then begin with the number of the row.
+        style: language and lettering; None for English.
         layout: positions of labels and panels, carried from frame to frame; None for a single image.
-        marks: boxes to keep free, since something else is drawn there.
-        seen: places that may hold a face, as in `FrameResult`; labels and panels keep off those as well that are not among the
-            readings.
+        marks: boxes to keep free for other drawings.
+        seen: possible face regions, as in `FrameResult`; labels and panels also avoid those without a reading.
 
     Returns:
         A new image of the same size.
@@ -136,10 +135,10 @@ def draw(
 
 
 _Forms = list[tuple[str, float]]
-"""The forms of a label: its text and the size of its letters, pixels."""
+"""Forms of a label: its text and the size of its letters, pixels."""
 
 _Arrangement = tuple[list[_Forms], list[LabelPlace | None], list["_PanelPlace | None"]]
-"""The forms of each face's label, the place of the label, and its panel."""
+"""Forms of each face's label, the position of the label, and its panel."""
 
 
 def _arrange(
@@ -161,15 +160,15 @@ def _arrange(
     Args:
         readings: the faces.
         size: width and height of the image, pixels.
-        unit: size of text in it, pixels.
-        style: words and letters.
+        unit: size of text in the image, pixels.
+        style: language and lettering.
         taken: boxes to keep free.
-        before: where labels and panels were in the frame before.
+        before: positions in the previous frame.
         bars: whether there are panels.
         labels: whether there are labels.
         numbered: whether labels begin with the number of the face.
-        letters: size of the letters of labels and panels, pixels; None for that of the image in labels, and panels that are as
-            high as their faces.
+        letters: letter size of labels and panels, pixels; None for labels with the size of text in the image, and panels as high
+            as their faces.
         numbers: whether panels have numbers beside their bars.
     """
     texts = [_label_forms(reading, style, letters or unit, numbered=numbered) if labels else [] for reading in readings]
@@ -180,7 +179,7 @@ def _arrange(
         return texts, places, [None] * len(readings)
     occupied = [*taken, *boxes, *(place.box for place in places if place)]
     panels: list[_PanelPlace | None] = [None] * len(readings)
-    # Who has a panel already chooses first, as for labels.
+    # Existing panels are placed first, like labels.
     for number in sorted(
         range(len(readings)), key=lambda number: before.panels.get(readings[number].track_id, (None,))[0] is None
     ):
@@ -198,14 +197,14 @@ def _arrange(
 
 
 def _single_arrangement(arrange: Callable[..., _Arrangement], unit: float, scored: int) -> _Arrangement:
-    """Labels and panels of a single image: with the largest letters that let all faces have their panels, or else most of them.
+    """Place labels and panels in a single image, with the largest letters that leave room for all panels, or else for most.
 
-    Panels have no numbers where only then all or more of them have room.
+    Panels have numbers unless more panels fit without them.
 
     Args:
-        arrange: places them with letters of a size.
+        arrange: places them with a given letter size.
         unit: size of text in the image, pixels.
-        scored: how many faces have scores.
+        scored: number of faces with scores.
     """
     best: _Arrangement | None = None
     for numbers, share in product((True, False), _SHARES):
@@ -223,11 +222,11 @@ def _count(arrangement: _Arrangement) -> int:
 
 
 def mirrored(result: FrameResult, width: int) -> FrameResult:
-    """The result of the mirrored image.
+    """Mirror a result, as for the mirrored image.
 
     Args:
-        result: that of the image.
-        width: the image's, pixels.
+        result: result of the image.
+        width: width of the image, pixels.
     """
     angles = [None if reading.angle is None else -reading.angle for reading in result.readings]
     flipped = _with_boxes(result, lambda box: replace(box, x=width - box.x - box.width))
@@ -236,7 +235,7 @@ def mirrored(result: FrameResult, width: int) -> FrameResult:
 
 
 def resized(result: FrameResult, scale: float) -> FrameResult:
-    """The result of the image scaled by this factor."""
+    """Scale a result by this factor, as for the scaled image."""
     return _with_boxes(result, lambda box: Box(*(round(scale * side) for side in box.as_dict().values())))
 
 
@@ -250,12 +249,12 @@ def label(reading: FaceReading, style: Style | None = None) -> str:
     if reading.scores is None:
         return "..."
     name = (style or Style()).name(reading.shown)
-    # A label that is kept while another emotion leads has no score to show.
+    # A label held by hysteresis while another emotion leads has no confidence.
     return f"{name} {reading.scores.confidence:.0%}" if reading.shown is reading.scores.dominant else name
 
 
 def _label_forms(reading: FaceReading, style: Style, unit: float, *, numbered: bool) -> _Forms:
-    """The forms of a label with the size of their letters: full, then without the confidence, then smaller as well."""
+    """Forms of a label with their letter sizes: full, then without the confidence, then with smaller letters."""
     number = f"{reading.track_id}: " if numbered else ""
     forms = [(number + label(reading, style), unit)]
     if reading.shown is not None:
@@ -269,7 +268,7 @@ def _label_forms(reading: FaceReading, style: Style, unit: float, *, numbered: b
 def _place_status(
     status: Sequence[str], size: tuple[int, int], unit: float, lettering: Lettering, marks: Sequence[Box]
 ) -> list[tuple[str, Box]]:
-    """Texts and boxes of the status, in as few lines as there is room for beside the marks in the other corner."""
+    """Texts and boxes of the status, in as few lines as fit beside the marks in the other corner."""
     edge = _edge(unit)
     room = min([size[0], *(box.x for box in marks)]) - 2 * edge - tag_size(lettering, "", unit)[0]
     lines: list[str] = []
@@ -287,10 +286,10 @@ def _place_status(
 def _place_banner(
     banner: Sequence[str], size: tuple[int, int], unit: float, lettering: Lettering, faces: Sequence[Box], *, bottom: int
 ) -> list[tuple[str, Box]]:
-    """Texts and boxes of the messages: one line at the bottom, in which the last ones stand that fit.
+    """Texts and boxes of the messages: one line at the bottom, with the last messages that fit.
 
-    Only a message that is too long for the width of the image is broken into lines. The line stands in the middle, or in a corner
-    where it covers less of the faces.
+    Only a message that is wider than the image is wrapped. The line is in the middle, or in a corner if it covers less of the
+    faces there.
     """
     if not banner:
         return []
@@ -318,12 +317,12 @@ def _edge(unit: float) -> int:
 
 
 def _draw_box(canvas: Image, reading: FaceReading, unit: float) -> None:
-    # The dark lines on both sides of the colored one stand out on white, the colored one in the dark.
+    # Dark lines on both sides make the box visible on white, and the colored line makes it visible in the dark.
     draw_frame(canvas, reading.box, max(2, round(unit / 9)), color_of(reading.shown), max(1, round(unit / 26)))
 
 
 def _draw_leader(canvas: Image, reading: FaceReading, label_box: Box, unit: float) -> None:
-    """Draw a line from a face to a label that is not beside it."""
+    """Draw a leader line from a face to a label that is not beside it."""
     ends = leader(label_box, reading.box)
     thickness = max(1, round(unit / 12))
     cv2.line(canvas, *ends, BLACK, thickness + 2, cv2.LINE_AA)
@@ -358,7 +357,7 @@ class _Panel:
 
 
 class _PanelPlace(NamedTuple):
-    """Placement of a panel: its box and side; None for both where there is no room."""
+    """Placement of a panel: its box and side; None for both if there is no room."""
 
     panel: _Panel
     box: Box | None
@@ -366,21 +365,21 @@ class _PanelPlace(NamedTuple):
 
 
 def _others(seen: Sequence[Box], faces: Sequence[Box]) -> list[Box]:
-    """The places that are none of these faces'."""
+    """Regions that belong to none of these faces."""
     overlaps = intersection_over_smaller(seen, faces)
     return [box for box, row in zip(seen, overlaps, strict=True) if not (row > _SAME_PLACE).any()]
 
 
 def _panel_for(box: Box, unit: float, letters: float | None, style: Style, last_line: int | None, *, numbers: bool) -> _Panel:
-    """The panel of a face.
+    """Create the panel of a face.
 
     Args:
-        box: the face's.
+        box: box of the face.
         unit: size of text in the image, pixels.
-        letters: size of the panel's, pixels; None for a panel as high as the face, with lines that are readable and no larger
+        letters: letter size of the panel, pixels; None for a panel as high as the face, with readable lines that are no larger
             than other text.
-        style: words and letters.
-        last_line: height of its lines in the previous frame, pixels; None if there was none.
+        style: language and lettering.
+        last_line: line height in the previous frame, pixels; None if there was none.
         numbers: whether it has numbers beside the bars.
     """
     least = style.smallest_line
@@ -399,16 +398,16 @@ def _place_panel(
     occupied: Sequence[Box],
     last: tuple[int | None, int] | None,
 ) -> _PanelPlace:
-    """The panel at the side where it was, or else at the first free one.
+    """Place the panel at its previous side, or at the first free one.
 
-    A panel that was left out in the previous frame needs some space around it, so that it does not come and go.
+    A panel that had no room in the previous frame needs some space around it, so that it does not flicker.
 
     Args:
-        own: the box of the face, and that of its label if it has one.
+        own: box of the face, and that of its label if it has one.
         panel: the panel.
         size: width and height of the image, pixels.
         unit: size of text in it, pixels.
-        occupied: boxes to keep free, with those of its own.
+        occupied: boxes to keep free, including its own.
         last: side and line height in the previous frame; None if there was no such face.
     """
     boxes = _sides(own[0], panel, unit)

@@ -42,7 +42,7 @@ _LUMINANCE = (0.0722, 0.7152, 0.2126)
 
 
 def color_of(emotion: Emotion | None) -> Color:
-    """The color of an emotion; None for unknown or uncertain."""
+    """Color of an emotion; None for unknown or uncertain."""
     return UNKNOWN_COLOR if emotion is None else COLORS[emotion]
 
 
@@ -53,13 +53,13 @@ def ink_on(ground: Color) -> Color:
 
 
 def contrast(first: Color, second: Color) -> float:
-    """Contrast ratio of two colors as WCAG 2 defines it, 1 to 21."""
+    """Contrast ratio of two colors as defined by WCAG 2, 1 to 21."""
     brighter, darker = sorted((_luminance(first), _luminance(second)), reverse=True)
     return (brighter + 0.05) / (darker + 0.05)
 
 
 def linear(values: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """Linear intensities, 0 to 1, of sRGB values, 0 to 255."""
+    """Convert sRGB values, 0 to 255, to linear intensities, 0 to 1."""
     share = np.asarray(values, np.float64) / 255
     return np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
 

@@ -31,7 +31,7 @@ class Style:
 
     @property
     def smallest_line(self) -> int:
-        """Smallest readable height of a line of text, pixels; letters with many strokes need more."""
+        """Minimum height of a readable line of text, pixels; letters with many strokes need more."""
         return 16 if self.language in ("ja", "ko", "zh") else 12
 
     def name(self, emotion: Emotion | None) -> str:
@@ -39,7 +39,7 @@ class Style:
         return WORDS[self.language][UNCERTAIN if emotion is None else emotion.value]
 
     def say(self, phrase: Phrase | str, **values: object) -> str:
-        """A phrase in this language.
+        """Format a phrase in this language.
 
         Args:
             phrase: the phrase; plain text, such as the name of a key, is returned unchanged.
@@ -49,22 +49,22 @@ class Style:
 
 
 def find_style(language: str, font: Path | None = None) -> Style | None:
-    """Find a style for a language; None where no font has its letters.
+    """Find a style for a language; None if no font has its letters.
 
     Args:
         language: one of `WORDS`.
-        font: a font file; None for the shipped one, or one found on the system for letters that it lacks.
+        font: a font file; None for the included font, or a font of the system if that lacks letters.
 
     Raises:
         SourceError: the font file cannot be read.
     """
-    # Texts also hold numbers, file names and errors, which are English.
+    # Texts also contain numbers, file names and errors, which are English.
     letters = "".join([*WORDS[language].values(), *(phrase.text(language) for phrase in Phrase), _ASCII])
     if font is None:
         lettering = shipped_font() if shipped_font().covers(letters) else find_font(language, letters)
     else:
         try:
-            if font.exists() and not font.is_file():  # a pipe may never end
+            if font.exists() and not font.is_file():  # a pipe may be endless
                 raise OSError("is no file")
             lettering = FontLettering(font)
         except OSError as error:
@@ -80,10 +80,10 @@ def with_letters_for(style: Style, texts: Iterable[str]) -> tuple[Style, str]:
 
     Args:
         style: the style; its own font is preferred.
-        texts: the texts to be written.
+        texts: the texts to draw.
 
     Returns:
-        The style, with a `FallbackLettering`, and the letters that no font here has.
+        The style, with a `FallbackLettering`, and the letters that no font of the system has.
     """
     own = [style.lettering] if isinstance(style.lettering, FontLettering) else []
     lettering = FallbackLettering([*dict.fromkeys([*own, shipped_font()])])

@@ -34,7 +34,7 @@ class SteadyLabels:
 
     def __init__(self, *, forget: float = 2.0) -> None:
         self._forget = forget
-        self._faces: dict[int, _Held] = {}
+        self._faces: dict[int, _LabelState] = {}
 
     def update(self, result: FrameResult) -> FrameResult:
         """The result with the labels to show in `FaceReading.shown`.
@@ -51,7 +51,7 @@ class SteadyLabels:
             return reading
         held = self._faces.get(reading.track_id)
         if held is None:
-            held = self._faces[reading.track_id] = _Held(reading.shown, now)
+            held = self._faces[reading.track_id] = _LabelState(reading.shown, now)
         else:
             confidence = 0.0 if reading.turned_away else reading.scores.confidence
             held.weigh(reading.scores, reading.uncertain_below - confidence, now)
@@ -59,7 +59,7 @@ class SteadyLabels:
 
 
 @dataclass
-class _Held:
+class _LabelState:
     """The label of one face.
 
     Attributes:

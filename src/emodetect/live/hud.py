@@ -104,11 +104,11 @@ def _dot(name: str, unit: float) -> int:
 
 
 def waiting_picture(style: Style, text: str) -> Image:
-    """The image shown before the first frame: what the window waits for, and the key to quit.
+    """Draw the image shown before the first frame: the pending operation, and the key to quit.
 
     Args:
         style: words and letters.
-        text: what the window waits for.
+        text: the pending operation.
 
     Returns:
         uint8 (height, width, 3) BGR.

@@ -93,7 +93,7 @@ class Renderer:
     def __init__(self, view: View, *, style: Style | None = None, anonymize_by: str | None = None) -> None:
         self._view, self._style, self._anonymize_by = view, style or Style(), anonymize_by
         self._steady, self._strip, self._layout = SteadyLabels(), Strip(), Layout()
-        self._somebody = 0.0
+        self._last_face = 0.0
         self._seen: deque[tuple[float, tuple[Box, ...]]] = deque()
         self.pace = Pace()
 
@@ -119,7 +119,7 @@ class Renderer:
         if self._anonymize_by is not None:
             boxes = {box for _, seen in self._seen for box in seen} | set(HiddenFaces().find(frame, result))
             frame = replace(frame, image=anonymize(frame.image, boxes, self._anonymize_by))
-        # The window's labels keep their places, which may be in a picture of another size.
+        # A copy, since the window may have another size, and its labels keep their positions.
         layout = Layout(dict(self._layout.labels), dict(self._layout.panels))
         return self._annotated(frame, result, layout)
 
@@ -129,14 +129,14 @@ class Renderer:
         Args:
             frame: the frame; left as it is.
             result: its faces, as `update` returned them.
-            activity: what the session is doing.
+            activity: state of the session.
             size: width and height of the rendered image, pixels; None for the frame's.
 
         Returns:
             A new image, uint8 (height, width, 3) BGR.
         """
         if result.readings:
-            self._somebody = frame.timestamp
+            self._last_face = frame.timestamp
         frame, result = _fitted(frame, result, size)
         style, drawn = self._style, (frame.image.shape[1], frame.image.shape[0])
         marks = place_marks(drawn, style, recording=activity.is_recording, logging=activity.is_logging)
@@ -167,11 +167,11 @@ class Renderer:
         )  # fmt: skip
 
     def _banner(self, now: float, activity: Activity) -> list[str]:
-        """Messages for the line at the bottom: that no face is found, pending operations, and those of the view."""
+        """Messages for the line at the bottom: no face, pending operations, and messages of the view."""
         view, style = self._view, self._style
         lines = []
-        if view.numbers and now - self._somebody > _NOBODY_SECONDS:
-            suggests = now - self._somebody > _SUGGEST_SECONDS and activity.can_search_smaller and not view.finds_smallest_faces
+        if view.numbers and now - self._last_face > _NOBODY_SECONDS:
+            suggests = now - self._last_face > _SUGGEST_SECONDS and activity.can_search_smaller and not view.finds_smallest_faces
             lines.append(style.say(Phrase.NO_FACE_SUGGESTION if suggests else Phrase.NO_FACE))
         if activity.is_reconnecting:
             lines.append(style.say(Phrase.RECONNECTING))

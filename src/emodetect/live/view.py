@@ -1,4 +1,4 @@
-"""State of the live window: what it shows, and its messages."""
+"""State of the live window: its settings and its messages."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _MIN_FACE_SHARES = 0.03, 0.9
 _MIN_FACE_PIXELS = 16.0, 2000.0
 
 _SMOOTHING_STEP = 0.1
-_MOST_SMOOTHING = 3.0
+_MAX_SMOOTHING = 3.0
 
 _SWITCHES = {
     Command.PAUSE: "paused", Command.MIRROR: "mirror", Command.BARS: "bars", Command.LABELS: "labels",
@@ -133,5 +133,5 @@ class View:
         self.say(phrase, "face", percent=round(100 * value), pixels=round(value))
 
     def _add_smoothing(self, seconds: float) -> None:
-        self.smoothing = round(min(max(self.smoothing + seconds, 0.0), _MOST_SMOOTHING), 3)
+        self.smoothing = round(min(max(self.smoothing + seconds, 0.0), _MAX_SMOOTHING), 3)
         self.say(Phrase.SMOOTHING if self.smoothing else Phrase.NO_SMOOTHING, "smoothing", seconds=self.smoothing)

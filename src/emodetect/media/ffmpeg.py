@@ -106,12 +106,12 @@ def _examined(program: str) -> tuple[str, str]:
         return "", f"did not say its version within {_VERSION_SECONDS:g} s"
     except OSError as error:
         return "", f"cannot be run ({error.strerror or error})"
-    said = done.stdout.decode(errors="replace")
-    version = re.match(r"ffmpeg version (\S+)", said)  # "ffmpeg version 7.0.2-static https://..."
+    output = done.stdout.decode(errors="replace")
+    version = re.match(r"ffmpeg version (\S+)", output)  # "ffmpeg version 7.0.2-static https://..."
     if done.returncode or not version:
         return "", "is not FFmpeg" if not done.returncode else f"ended with exit code {done.returncode}"
     number = re.match(r"n?(\d{1,2})(?:\.(\d+))?(?!\d)", version[1])
-    library = re.search(r"^libavformat +(\d+)\. *(\d+)\.", said, re.MULTILINE)
+    library = re.search(r"^libavformat +(\d+)\. *(\d+)\.", output, re.MULTILINE)
     if number:
         is_new_enough = (int(number[1]), int(number[2] or 0)) >= OLDEST
     else:

@@ -26,31 +26,31 @@ from emodetect.system.output_files import written_whole
 from emodetect.text.printable import caption
 from emodetect.types import EMOTIONS
 
-_MOST_PEOPLE = 12
-"""People in a plot at most; those seen longest."""
+_MAX_PEOPLE = 12
+"""Maximum number of people in a plot: those seen longest."""
 
 _WIDTH, _LANE, _MARGINS = 10.0, 0.28, 0.75
 """Inches: width of the plot, height of an emotion's lane, and the space around the lanes of a person."""
 
 _MINUTE = 60.0
-"""Length of a timeline, seconds, from which its times are written as on a clock."""
+"""Length of a timeline, seconds, from which its labels have minutes."""
 
 _OUTLINE = "0.15"
-"""Color of outlines: all emotions' colors have a contrast of at least 3:1 to it or to the paper."""
+"""Color of outlines. Each emotion's color has a contrast of at least 3:1 to it or to the white background."""
 
 
 def plot_timeline(timeline: Timeline, name: str, path: Path, *, style: Style | None = None, overwrite: bool = False) -> None:
     """Draw one band per person and emotion, filled where the emotion was read; its height is the confidence.
 
     Args:
-        timeline: the results over time.
-        name: of the clip, for the title.
-        path: picture file to write.
-        style: language and lettering, as `with_letters_for` returns it for the name; None for English and Matplotlib's own font.
-        overwrite: whether it may be replaced.
+        timeline: results over time.
+        name: name of the clip, for the title.
+        path: image file to write.
+        style: language and lettering, as from `with_letters_for` for the name; None for English and Matplotlib's own font.
+        overwrite: whether the file may be replaced.
 
     Raises:
-        OutputError: it cannot be written.
+        OutputError: the file cannot be written.
     """
     style = style or Style()
     with mpl.rc_context({"font.family": list(_families(style))}):
@@ -59,7 +59,7 @@ def plot_timeline(timeline: Timeline, name: str, path: Path, *, style: Style | N
 
 def _figure(timeline: Timeline, name: str, style: Style) -> Figure:
     everybody = timeline.people()
-    people = everybody[:_MOST_PEOPLE]
+    people = everybody[:_MAX_PEOPLE]
     heights = [_MARGINS + _LANE * len(person.shares()) for person in people] or [1.5]
     figure = Figure(figsize=(_WIDTH, 0.5 + sum(heights)), dpi=110, layout="constrained")
     rest = f" ({style.say(Phrase.SOME_PEOPLE, shown=len(people), all=len(everybody))})" if len(people) < len(everybody) else ""

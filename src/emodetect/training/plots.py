@@ -17,9 +17,9 @@ from emodetect.training.metrics import calibration_error, reliability
 from emodetect.types import EMOTIONS
 
 _SHOWN_FACES = 10
-"""Least number of faces in a bin of the calibration plot."""
+"""Minimum number of faces in a bin of the calibration plot."""
 
-# Figures are created without pyplot, which needs a window system and closing.
+# Figures are created without pyplot, which needs a window system and explicit closing.
 
 
 def plot_curves(rows: Sequence[Mapping[str, float]], path: Path) -> None:
@@ -94,10 +94,14 @@ def plot_calibration(
     axes = figure.subplots()
     axes.plot([0, 1], [0, 1], color="gray", linestyle=":", label="as sure as right")
     for name, (scores, truth) in answers.items():
-        said, right, counts = reliability(scores, truth)
+        confidence, right, counts = reliability(scores, truth)
         filled = counts >= _SHOWN_FACES
         axes.plot(
-            said[filled], right[filled], marker="o", markersize=4, label=f"{name}: error {calibration_error(scores, truth):.1%}"
+            confidence[filled],
+            right[filled],
+            marker="o",
+            markersize=4,
+            label=f"{name}: error {calibration_error(scores, truth):.1%}",
         )
     axes.set(xlabel="confidence", ylabel="share of right answers", xlim=(0, 1), ylim=(0, 1))
     axes.grid(alpha=0.3)

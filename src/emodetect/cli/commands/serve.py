@@ -28,36 +28,36 @@ if TYPE_CHECKING:
     from emodetect.serve.server import Certificate
 
 _PACKAGES = ("fastapi", "prometheus_client", "python_multipart", "uvicorn", "websockets")
-"""The packages of the extra."""
+"""Packages of the extra."""
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--host", default=ServerSettings.host, show_default=True, metavar="ADDRESS",
-              help="Address to listen at; 0.0.0.0 for all, which needs --token or --allow-anyone.")  # fmt: skip
+              help="Address to listen on; 0.0.0.0 for all, which requires --token or --allow-anyone.")  # fmt: skip
 @click.option("--port", type=click.IntRange(0, 65535), default=ServerSettings.port, show_default=True, metavar="NUMBER",
-              help="Port to listen at; 0 for a free one.")  # fmt: skip
-@click.option("--token", metavar="TEXT", help=f"What clients must show, at least {SHORTEST_TOKEN} characters. Better in the "
-              "variable EMODETECT_SERVE_TOKEN: other users of this machine see command lines.")  # fmt: skip
-@click.option("--allow-anyone", is_flag=True, help="Let everybody who reaches the address use the server.")
+              help="Port to listen on; 0 for a free port.")  # fmt: skip
+@click.option("--token", metavar="TEXT", help=f"Token that clients must send, at least {SHORTEST_TOKEN} characters. Better set "
+              "the variable EMODETECT_SERVE_TOKEN: other users of this machine can see command lines.")  # fmt: skip
+@click.option("--allow-anyone", is_flag=True, help="Accept clients without a token.")
 @click.option("--allow-origin", "origins", multiple=True, metavar="ORIGIN",
-              help="Let pages of this site use the server, such as https://example.org; may be repeated.")  # fmt: skip
+              help="Accept requests from pages of this origin, such as https://example.org. May be repeated.")  # fmt: skip
 @click.option("--allow-host", "hosts", multiple=True, metavar="NAME",
-              help="Answer to this name, too, besides IP addresses and localhost; may be repeated.")  # fmt: skip
-@click.option("--certificate", type=PATH, metavar="FILE", help="Certificate in PEM, for HTTPS; goes with --key.")
-@click.option("--key", type=PATH, metavar="FILE", help="Private key of the certificate, in PEM.")
+              help="Accept requests to this host name, besides IP addresses and localhost. May be repeated.")  # fmt: skip
+@click.option("--certificate", type=PATH, metavar="FILE", help="Certificate in PEM format, for HTTPS; requires --key.")
+@click.option("--key", type=PATH, metavar="FILE", help="Private key of the certificate, in PEM format.")
 @click.option("--source", shell_complete=complete_source,
-              help="A source of the server's own, shown to all clients: camera's number or name, device, clip, or address of a "
-                   "stream.")  # fmt: skip
-@click.option("--loop", is_flag=True, help="Start a clip again at its end.")
+              help="The server's own source, for all clients: number or name of a camera, device, clip, or "
+                   "URL of a stream.")  # fmt: skip
+@click.option("--loop", is_flag=True, help="Restart a clip at its end.")
 @click.option("--reconnect", type=NumberRange(0), default=0, show_default=True, metavar="SECONDS",
-              help="How long to try to get a camera or stream back that went away.")  # fmt: skip
-@click.option("--follow-redirects", is_flag=True, help="Let a stream lead to other hosts than the one named.")
+              help="How long to try to reconnect to a lost camera or stream.")  # fmt: skip
+@click.option("--follow-redirects", is_flag=True, help="Follow redirects and playlists (HLS) of a stream to other hosts.")
 @click.option("--max-clients", type=click.IntRange(1, 1000), default=ServerSettings.clients, show_default=True,
-              metavar="NUMBER", help="Streams at a time; further clients are asked to come back later.")  # fmt: skip
+              metavar="NUMBER", help="Maximum number of concurrent streams and viewers.")  # fmt: skip
 @click.option("--max-requests", type=click.IntRange(1, 1000), default=ServerSettings.requests, show_default=True,
-              metavar="NUMBER", help="Requests with photos that are analyzed at a time.")  # fmt: skip
+              metavar="NUMBER", help="Maximum number of concurrent requests with photos.")  # fmt: skip
 @click.option("--max-upload", type=Size(parse_bytes), default=ServerSettings.upload,
-              show_default="200MB", metavar="SIZE", help="Largest request, such as 200MB.")  # fmt: skip
+              show_default="200MB", metavar="SIZE", help="Maximum size of a request, such as 200MB.")  # fmt: skip
 @pipeline_options(LIVE)
 @max_pixels_option(ServerSettings.max_pixels)
 @common_options
@@ -66,9 +66,9 @@ def serve(
     certificate: Path | None, key: Path | None, source: str | None, loop: bool, reconnect: float, follow_redirects: bool,
     max_clients: int, max_requests: int, max_upload: int, settings: PipelineSettings,
 ) -> None:  # fmt: skip
-    """Serve a page, for the browser's camera, and an interface for other programs.
+    """Start a web server with a page for the browser's camera and an API for other programs.
 
-    Only this machine reaches it, unless --host names another address. Ctrl-C ends it.
+    By default, only programs on this machine can connect (see --host). Press Ctrl-C to stop it.
     """
     _check_packages()
     from emodetect.serve.run import SourceSettings, serving
@@ -95,10 +95,10 @@ def serve(
 
 
 def _check_packages() -> None:
-    """See that the packages of the extra are there.
+    """Check that the packages of the extra are installed.
 
     Raises:
-        BackendUnavailableError: one is missing.
+        BackendUnavailableError: a package is missing.
     """
     missing = [name for name in _PACKAGES if find_spec(name) is None]
     if missing:
@@ -109,7 +109,7 @@ def _check_packages() -> None:
 
 
 def _certificate(certificate: Path | None, key: Path | None) -> Certificate | None:
-    """What the options say of HTTPS.
+    """Create the HTTPS certificate of the options.
 
     Raises:
         UsageError: one of the files is missing.
@@ -120,12 +120,12 @@ def _certificate(certificate: Path | None, key: Path | None) -> Certificate | No
         return None
     if certificate is None or key is None:
         given, other = ("--key", "--certificate") if certificate is None else ("--certificate", "--key")
-        raise UsageError(f"{given} goes with {other}")
+        raise UsageError(f"{given} requires {other}")
     return Certificate(certificate, key)
 
 
 def _warn(settings: ServerSettings, certificate: Certificate | None) -> None:
-    """Say what others can do or see who reach the address."""
+    """Print warnings about the access of others to the address."""
     if settings.allow_anyone and not settings.is_local:
         note(f"emodetect: {settings.host}: everybody who reaches this address can use the server, and see its source")
     if certificate is None and not settings.is_local:
@@ -133,7 +133,7 @@ def _warn(settings: ServerSettings, certificate: Certificate | None) -> None:
 
 
 def _pipelines(settings: PipelineSettings, ctx: click.Context) -> ServedPipelines:
-    """The settings for each kind of input; what no option sets is that kind's own default, as for 'image' and 'video'."""
+    """Settings by kind of input. An option that is not set has that kind's own default, as in 'image' and 'video'."""
 
     def is_given(name: str) -> bool:
         return ctx.get_parameter_source(name) not in (ParameterSource.DEFAULT, None)
@@ -151,10 +151,10 @@ def _pipelines(settings: PipelineSettings, ctx: click.Context) -> ServedPipeline
 
 
 def _in_one_line(error: EmodetectError, ctx: click.Context) -> str:
-    """What an error says to a client."""
+    """Error message for a client."""
     return one_line(error_message(error, ctx))
 
 
 def _report_source(text: str) -> None:
-    """Say what ended the server's source."""
+    """Print why the server's source ended."""
     say(f"emodetect: {text}; the server runs on without its source")
