@@ -323,7 +323,7 @@ def style_options(function: Function) -> Function:
     # fmt: off
     for option in (
         click.option("--font", type=PATH, metavar="FILE",
-                     help="Font of the text in images.  [default: an installed font; English labels need none]"),
+                     help="Font of the text in images.  [default: the included font, or an installed one]"),
         click.option("--language", type=click.Choice(list(NAMES)),
                      help="Language of the text in images; data stays in English.  [default: the system's]"),
     ):

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from emodetect.drawing.blending import draw_frame
 from emodetect.drawing.lettering import BASELINE, Lettering
 from emodetect.drawing.overlay import COLORS, UNKNOWN_COLOR, label
 from emodetect.drawing.palette import Color
@@ -119,10 +120,7 @@ def _thumbnail(picture: Image, readings: Sequence[FaceReading], side: int) -> Im
     small = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR), np.uint8)
     for reading in readings:
         color = COLORS[reading.scores.dominant] if reading.scores else UNKNOWN_COLOR
-        box = _scaled(reading.box, scale)
-        corners = (box.x, box.y), (box.x + box.width - 1, box.y + box.height - 1)
-        cv2.rectangle(small, *corners, _INK, 4)
-        cv2.rectangle(small, *corners, color, 2)
+        draw_frame(small, _scaled(reading.box, scale), 2, color, 1)
     return small
 
 

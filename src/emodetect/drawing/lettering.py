@@ -1,4 +1,4 @@
-"""Text on images: OpenCV's stroke font for English, fonts through Pillow for other languages.
+"""Text on images, in fonts that Pillow renders with anti-aliased letters.
 
 Sizes are given as a unit: the height of a capital letter with some space, pixels. A line of text is `LINE` units high, and its
 baseline is `BASELINE` units below its top.
@@ -12,21 +12,21 @@ from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
 
-import cv2
 import numpy as np
-import numpy.typing as npt
 from typing_extensions import override
 
+from emodetect.drawing.blending import Stamp, draw_plate, stamp
 from emodetect.drawing.palette import BLACK, Color, ink_on
 from emodetect.types import Box, Image
 
 LINE = 1.5
 BASELINE = 1.08
 
-_STROKE_FONT = cv2.FONT_HERSHEY_SIMPLEX
-
-_PADDING = 0.35
+_PADDING = 0.4
 """Horizontal padding of a tag's text, units."""
+
+ROUNDING = 0.35
+"""Radius of the rounded corners of tags and panels, units."""
 
 
 class Lettering(ABC):
@@ -88,30 +88,8 @@ class Lettering(ABC):
         return next((part for part in cut if self.width(part, unit) <= room), "")
 
 
-class StrokeLettering(Lettering):
-    """OpenCV's stroke font: ASCII only, fast, and the same on every machine."""
-
-    @override
-    def width(self, text: str, unit: float) -> int:
-        return _stroke_width(text, unit)
-
-    @override
-    def write(self, canvas: Image, text: str, origin: tuple[int, int], unit: float, color: Color) -> None:
-        cv2.putText(canvas, text, origin, _STROKE_FONT, unit / 26, color, _stroke(unit), cv2.LINE_AA)
-
-
-@lru_cache(maxsize=1024)
-def _stroke_width(text: str, unit: float) -> int:
-    (width, _), _ = cv2.getTextSize(text, _STROKE_FONT, unit / 26, _stroke(unit))
-    return int(width)
-
-
-def _stroke(unit: float) -> int:
-    return max(1, round(unit / 14))
-
-
 class FontLettering(Lettering):
-    """Letters of a font. Rendered texts are cached, since the same few words are drawn in every frame.
+    """Letters of a font. Rendered texts are cached, since the same few words and numbers are drawn in every frame.
 
     Args:
         path: a font file that FreeType supports.
@@ -133,7 +111,7 @@ class FontLettering(Lettering):
             lambda size: ImageFont.truetype(str(path), size, index=index, layout_engine=ImageFont.Layout.BASIC)
         )
         self.family = self._font(16).getname()[0] or ""
-        self._rendered = lru_cache(maxsize=1024)(self._render)
+        self._rendered = lru_cache(maxsize=512)(self._render)
         self._length = lru_cache(maxsize=1024)(lambda text, em: round(self._font(em).getlength(text)))
 
     def covers(self, text: str) -> bool:
@@ -150,20 +128,15 @@ class FontLettering(Lettering):
 
     @override
     def write(self, canvas: Image, text: str, origin: tuple[int, int], unit: float, color: Color) -> None:
-        coverage, (left, top) = self._rendered(text, _em(unit))
-        height, width = coverage.shape[:2]
-        x, y = origin[0] + left, origin[1] + top
-        seen = Box(x, y, width, height).clipped(canvas.shape[1], canvas.shape[0])
-        area = canvas[seen.y : seen.y + seen.height, seen.x : seen.x + seen.width]
-        share = coverage[seen.y - y : seen.y - y + seen.height, seen.x - x : seen.x - x + seen.width]
-        area[:] = area + (share * (np.asarray(color, np.float32) - area) + 0.5)
+        letters, (left, top) = self._rendered(text, _em(unit), color)
+        letters.blend(canvas, (origin[0] + left, origin[1] + top))
 
-    def _render(self, text: str, em: int) -> tuple[npt.NDArray[np.float32], tuple[int, int]]:
-        """Render the coverage of each pixel, float32 (height, width, 1), 0 to 1, and its offset from the origin, pixels."""
+    def _render(self, text: str, em: int, color: Color) -> tuple[Stamp, tuple[int, int]]:
+        """Render the text in a color, and its offset from the origin, pixels."""
         mask, offset = self._font(em).getmask2(text, mode="L", anchor="ls")
         width, height = mask.size
-        coverage = np.frombuffer(bytes(mask), np.uint8).reshape(height, width, 1) / np.float32(255)
-        return coverage, (round(offset[0]), round(offset[1]))
+        coverage = np.frombuffer(bytes(mask), np.uint8).reshape(height, width) / np.float32(255)
+        return stamp(coverage, color), (round(offset[0]), round(offset[1]))
 
 
 class FallbackLettering(Lettering):
@@ -219,7 +192,7 @@ def tag_size(lettering: Lettering, text: str, unit: float) -> tuple[int, int]:
 
 
 def draw_tag(canvas: Image, lettering: Lettering, text: str, corner: tuple[int, int], unit: float, color: Color) -> None:
-    """Draw text on a colored background with a dark outline, which stands out on dark and on white images.
+    """Draw text on a colored, rounded background with a dark outline, which stands out on dark and on white images.
 
     Args:
         canvas: uint8 (height, width, 3) BGR, drawn on.
@@ -229,8 +202,6 @@ def draw_tag(canvas: Image, lettering: Lettering, text: str, corner: tuple[int, 
         unit: size of the text.
         color: of the background, BGR.
     """
-    width, height = tag_size(lettering, text, unit)
     x, y = corner
-    cv2.rectangle(canvas, (x, y), (x + width - 1, y + height - 1), color, cv2.FILLED)
-    cv2.rectangle(canvas, (x, y), (x + width - 1, y + height - 1), BLACK, 1)
+    draw_plate(canvas, Box(x, y, *tag_size(lettering, text, unit)), ROUNDING * unit, color, outline=BLACK)
     lettering.write(canvas, text, (x + round(_PADDING * unit), y + round(BASELINE * unit)), unit, ink_on(color))

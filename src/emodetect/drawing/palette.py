@@ -32,6 +32,9 @@ COLORS: dict[Emotion, Color] = {
 UNKNOWN_COLOR: Color = (150, 150, 150)
 """Color of a face whose emotion is unknown or uncertain, BGR."""
 
+ON_PAPER: dict[Emotion, Color] = {**COLORS, Emotion.NEUTRAL: (130, 130, 130)}
+"""Color of each emotion in plots and in print, BGR: on white, neutral is gray. Pale colors need a dark outline there."""
+
 BLACK: Color = (0, 0, 0)
 WHITE: Color = (255, 255, 255)
 

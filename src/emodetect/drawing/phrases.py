@@ -201,7 +201,7 @@ class Phrase(Enum):
         ja="保存時に顔を隠します",
         zh="保存时会遮住人脸",
         es="las caras se ocultan al guardar",
-        de="Gesichter werden beim Speichern verdeckt",
+        de="Gesichter werden verdeckt gespeichert",
         fr="visages masqués à l'enregistrement",
     )
     SAVED = Texts(
@@ -321,6 +321,15 @@ class Phrase(Enum):
         es="no se encontró ninguna cara",
         de="kein Gesicht gefunden",
         fr="aucun visage trouvé",
+    )
+    NO_FACE_SUGGESTION = Texts(
+        en="no face found: key - finds smaller faces",
+        ko="얼굴을 찾지 못함: - 키로 더 작은 얼굴 찾기",
+        ja="顔が見つかりません: - キーで小さい顔も検出",
+        zh="未找到人脸: 按 - 键检测更小的人脸",
+        es="ninguna cara: la tecla - busca caras más pequeñas",
+        de="kein Gesicht gefunden: Taste - sucht kleinere",
+        fr="aucun visage : la touche - en cherche de plus petits",
     )
     UNREADABLE = Texts(
         en="cannot be read",

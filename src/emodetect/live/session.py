@@ -203,7 +203,7 @@ class LiveSession:
         activity = Activity(
             capture.elapsed, classifier.name, classifier.loading, is_reconnecting=capture.is_reconnecting,
             is_recording=self._recorder is not None and self._recorder.path is not None,
-            is_logging=self._outputs.records is not None,
+            is_logging=self._outputs.records is not None, can_search_smaller=not self._locator.is_certain,
         )  # fmt: skip
         size = self._window.room_for((image.shape[1], image.shape[0]))
         self._window.show(self._renderer.render(*self._picture, activity, size))

@@ -84,6 +84,15 @@ class View:
         elif command is Command.MORE_SMOOTHING:
             self._add_smoothing(_SMOOTHING_STEP)
 
+    @property
+    def finds_smallest_faces(self) -> bool:
+        """Whether the smallest face to look for cannot be made smaller."""
+        return self.min_face.value <= self._min_face_limits[0]
+
+    @property
+    def _min_face_limits(self) -> tuple[float, float]:
+        return _MIN_FACE_SHARES if self.min_face.relative else _MIN_FACE_PIXELS
+
     def say(self, phrase: Phrase, about: str = "", **values: object) -> None:
         """Show a message for some seconds. It replaces the previous message on the same subject.
 
@@ -117,7 +126,7 @@ class View:
         return [style.say(notice.phrase, **notice.values) for notice in self._notices.values()]
 
     def _scale_min_face(self, factor: float) -> None:
-        least, most = _MIN_FACE_SHARES if self.min_face.relative else _MIN_FACE_PIXELS
+        least, most = self._min_face_limits
         value = min(max(self.min_face.value * factor, least), most)
         self.min_face = replace(self.min_face, value=value)
         phrase = Phrase.SMALLEST_FACE_SHARE if self.min_face.relative else Phrase.SMALLEST_FACE_PIXELS

@@ -17,7 +17,7 @@ import jinja2
 import numpy as np
 from markupsafe import Markup
 
-from emodetect.drawing.palette import COLORS, Color, ink_on
+from emodetect.drawing.palette import COLORS, ON_PAPER, Color, ink_on
 from emodetect.media.media_file import MediaFile
 from emodetect.report.changes import LASTING, changes
 from emodetect.report.formatting import clock, duration, percent
@@ -25,10 +25,11 @@ from emodetect.report.page_data import page_data
 from emodetect.report.person import Person
 from emodetect.report.pictures import CopyError, address, face, frames_at, picture_size, playable_copy, still
 from emodetect.report.shapes import COLUMNS, Shape, shapes
+from emodetect.report.ticks import ticks
 from emodetect.report.timeline import Timeline
 from emodetect.system.output_files import written_whole
 from emodetect.text.printable import counted, one_line, printable
-from emodetect.types import EMOTIONS
+from emodetect.types import EMOTIONS, Emotion
 
 MAX_CLIP_BYTES = 24_000_000
 """Maximum size of the clip's copy in a report, about ten minutes; for a larger one the report has stills."""
@@ -43,7 +44,7 @@ _MIN_SECONDS = 1.0
 """Minimum duration, seconds, for which a person must be seen; others are collapsed."""
 
 _LONG = 60.0
-"""Length of a timeline, seconds, above which its labels have no tenths."""
+"""Length of a timeline, seconds, from which the page says how much time is summed up in a column."""
 
 _SCALE = 1000
 """Width of a timeline's drawing, in its own units."""
@@ -135,6 +136,7 @@ def render(report: Report, most_clip_bytes: int = MAX_CLIP_BYTES) -> tuple[str, 
         start=start,
         end=end,
         is_long=end - start >= _LONG,
+        ticks=_ticks(start, end),
         column=(end - start) / COLUMNS,
         pictures=pictures,
         is_upright=size is not None and size[1] > size[0],
@@ -241,10 +243,23 @@ def _bar(shape: Shape, start: float, end: float, lane: int) -> dict[str, Any]:
     return {"shape": shape, "confidence": float(shape.heights.mean()), "outline": "".join(outline)}
 
 
+def _ticks(start: float, end: float) -> list[dict[str, Any]]:
+    """Labels of the time axis with their positions in percent of its width, and their text anchors."""
+    labels = []
+    for time, label in ticks(start, end):
+        place = round(100 * (time - start) / ((end - start) or 1), 2)
+        labels.append({"label": label, "place": place, "anchor": "start" if place < 4 else "end" if place > 96 else "middle"})
+    return labels
+
+
 def _colors() -> str:
-    """Colors of the emotions, as in annotated clips, and of the letters on them, as CSS."""
+    """Colors of the emotions on the screen and in print, and of the letters on them, as CSS."""
+    return _rules(COLORS) + f"\n@media print {{\n{_rules(ON_PAPER)}\n}}"
+
+
+def _rules(colors: Mapping[Emotion, Color]) -> str:
     rules = []
-    for emotion, color in COLORS.items():
+    for emotion, color in colors.items():
         shade, letters = _hex(color), _hex(ink_on(color))
         rules.append(f".{emotion} {{ fill: {shade}; --shade: {shade}; --letters: {letters}; }}")
     return "\n".join(rules)
