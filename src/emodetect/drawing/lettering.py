@@ -227,7 +227,7 @@ def draw_tag(canvas: Image, lettering: Lettering, text: str, corner: tuple[int, 
         text: one line.
         corner: x and y of the top left corner, pixels.
         unit: size of the text.
-        color: of the background, BGR.
+        color: color of the background, BGR.
     """
     width, height = tag_size(lettering, text, unit)
     x, y = corner
