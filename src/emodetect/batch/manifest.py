@@ -224,7 +224,7 @@ def read_header(folder: Path) -> Header:
     """Read the header of a run.
 
     Raises:
-        SourceError: there is none, or it cannot be read.
+        SourceError: there is no run, or its header cannot be read.
     """
     with _opened(folder) as file:
         return _header(folder / NAME, file.readline())

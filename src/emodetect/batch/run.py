@@ -196,7 +196,7 @@ def check_settings(folder: Path, header: Header, settings: BatchSettings) -> Non
     """Check that a batch is resumed with the settings and models that it was started with.
 
     Raises:
-        UsageError: they differ.
+        UsageError: settings or models differ.
     """
     facts = settings.as_dict()
     if fingerprint(facts) == header.fingerprint:

@@ -87,7 +87,7 @@ def refuse_options(*names: str, beside: str, since: str) -> None:
     Variables and the configuration file may set them, since they apply to other runs as well.
 
     Raises:
-        UsageError: it has one.
+        UsageError: one of these options is set.
     """
     ctx = click.get_current_context()
     for option in ctx.command.params:

@@ -46,7 +46,7 @@ def check_words(request: str) -> None:
         request: value of the completion variable, such as ``bash_complete``.
 
     Raises:
-        UsageError: it does not.
+        UsageError: the command line is missing.
     """
     place = os.environ.get("COMP_CWORD", "")
     is_place = request.startswith("fish") or (place.isascii() and place.isdecimal() and len(place) < 10)

@@ -200,7 +200,7 @@ def draw_tag(canvas: Image, lettering: Lettering, text: str, corner: tuple[int, 
         text: one line.
         corner: x and y of the top left corner, pixels.
         unit: size of the text.
-        color: of the background, BGR.
+        color: color of the background, BGR.
     """
     x, y = corner
     draw_plate(canvas, Box(x, y, *tag_size(lettering, text, unit)), ROUNDING * unit, color, outline=BLACK)

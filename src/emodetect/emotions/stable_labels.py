@@ -37,10 +37,10 @@ class SteadyLabels:
         self._faces: dict[int, _LabelState] = {}
 
     def update(self, result: FrameResult) -> FrameResult:
-        """The result with the labels to show in `FaceReading.shown`.
+        """Add a result; returns it with the labels to display in `FaceReading.shown`.
 
         Args:
-            result: of the next frame. Times must not decrease; a frame may be repeated.
+            result: result of the next frame. Timestamps must not decrease; a frame may be repeated.
         """
         now = result.timestamp
         self._faces = {number: held for number, held in self._faces.items() if now - held.timestamp <= self._forget}
@@ -64,7 +64,7 @@ class _LabelState:
 
     Attributes:
         shown: the emotion; None for uncertain.
-        timestamp: of the last reading, seconds.
+        timestamp: timestamp of the last reading, seconds.
         against: evidence against the label, float64 (8,), summed over time: the lead of each emotion, and the doubt or its end.
     """
 

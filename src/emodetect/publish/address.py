@@ -76,7 +76,7 @@ class Address:
         """Check that the URL has a host, and optionally a port.
 
         Raises:
-            UsageError: it has not.
+            UsageError: the host or port is missing.
         """
         if not self.host:
             raise wrong(f"{self.name}: names no host")

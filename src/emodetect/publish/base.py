@@ -33,7 +33,7 @@ class Publisher(ABC):
         """Do what needs no consumer, such as listening on a port.
 
         Raises:
-            OutputError: it failed.
+            OutputError: the publisher cannot be opened.
         """
 
     def connect(self) -> None:

@@ -40,7 +40,7 @@ class LslPublisher(Publisher):
         text: ``lsl:NAME``.
 
     Raises:
-        UsageError: there is no name, or it is too long.
+        UsageError: the name is missing or too long.
     """
 
     def __init__(self, text: str) -> None:

@@ -79,7 +79,7 @@ class LiveFeed:
     Args:
         capture: source to read.
         pipeline: creates the pipeline; called in the thread.
-        publisher: gets each result; it is closed when the source has ended.
+        publisher: receives each result; closed at the end of the source.
         metrics: counts frames.
         say: formats an error as one line.
         report: called with one line: the error that ended the source or a publisher, and its consequence.
@@ -163,13 +163,13 @@ class LiveFeed:
         finally:
             self.state = state
             self._in_loop(self._end)
-            if self.has_ended:  # consumers learn of it, although the server runs on
+            if self.has_ended:  # notify consumers, although the server keeps running
                 with self._publishing():
                     self._publisher.close()
 
     @contextlib.contextmanager
     def _publishing(self) -> Iterator[None]:
-        """A publisher that fails ends neither the source nor the other publishers."""
+        """Report a failed publisher, without ending the source or the other publishers."""
         try:
             yield
         except EmodetectError as error:

@@ -29,7 +29,7 @@ class SourceSettings:
         loop: whether to restart a clip at its end.
         reconnect: seconds for which a lost camera or stream is retried.
         follow_redirects: whether a stream may redirect to other hosts.
-        publishing: where the results are published.
+        publishing: publishers of the results.
     """
 
     source: LiveSource

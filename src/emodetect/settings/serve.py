@@ -21,9 +21,9 @@ class ServedPipelines:
     """Pipeline settings by kind of input.
 
     Attributes:
-        photos: of uploaded photos.
-        clips: of uploaded clips.
-        streams: of clients' streams and the server's own source.
+        photos: settings for uploaded photos.
+        clips: settings for uploaded clips.
+        streams: settings for clients' streams and the server's own source.
     """
 
     photos: PipelineSettings = PHOTOS

@@ -481,7 +481,7 @@ def _check_form(source: LiveSource, form: CaptureFormat, loop: bool) -> None:
     """Check that the kind of source supports the options.
 
     Raises:
-        UsageError: it does not.
+        UsageError: an option is not supported.
     """
     if form.is_given and source.kind not in ("camera", "pipe"):
         parameter = "size" if form.size is not None else "fps"

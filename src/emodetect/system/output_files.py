@@ -378,7 +378,7 @@ def lock(descriptor: int) -> bool:
     """Lock an open file or folder against other runs until it is closed, or the process ends.
 
     Args:
-        descriptor: of a file or, except on Windows, of a folder.
+        descriptor: descriptor of a file or, except on Windows, of a folder.
 
     Returns:
         False if another run holds the lock. True on file systems without locks.

@@ -26,7 +26,7 @@ def plot_curves(rows: Sequence[Mapping[str, float]], path: Path) -> None:
     """Draw loss and accuracy of training and validation over the epochs.
 
     Args:
-        rows: of the training log.
+        rows: rows of the training log.
         path: picture file to write.
     """
     figure = Figure(figsize=(9, 3.5), dpi=100, layout="constrained")

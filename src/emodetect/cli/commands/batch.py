@@ -117,7 +117,7 @@ def _check_use(
     """Check that the options do not contradict each other.
 
     Raises:
-        UsageError: they do.
+        UsageError: two options contradict each other.
     """
     folders = {"--output": output, "--resume": resume, "--merge": merge}
     wanted = [option for option, folder in folders.items() if folder is not None]
@@ -154,7 +154,7 @@ class _Request:
         """Start or resume the batch.
 
         Raises:
-            EmodetectError: it cannot be started or resumed.
+            EmodetectError: the batch cannot be started or resumed.
         """
         from emodetect.batch.run import Run, clear
 

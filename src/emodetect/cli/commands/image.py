@@ -118,7 +118,7 @@ def _check_resume(output_format: str, log: Path | None, output: str | None, shee
     """Check that an earlier run can be resumed.
 
     Raises:
-        UsageError: it cannot.
+        UsageError: the options do not allow it.
     """
     if log is None and output is None:
         raise UsageError("--resume requires --log FILE or --output FOLDER of the earlier run")

@@ -117,14 +117,14 @@ def _check_packages() -> None:
 
 
 def _refuse_source_options(publishing: PublishSettings) -> None:
-    """See that no option is given that concerns the server's own source, where there is none.
+    """Check that options of the server's own source are set only together with one.
 
     Raises:
-        UsageError: one is.
+        UsageError: one of these options is set without ``--source``.
     """
     names = ("loop", "reconnect", "follow_redirects", "size", "fps", "publish", "changes_only")
     refuse_options(*names, beside="a server without --source", since="it concerns the server's own source")
-    if publishing.addresses:  # from a variable or the configuration file, which are for other runs as well
+    if publishing.addresses:  # set by a variable or the configuration file, which also apply to other runs
         note("emodetect: nothing is published: the server has no --source of its own")
 
 

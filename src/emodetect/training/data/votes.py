@@ -52,7 +52,7 @@ class Votes:
         return np.where(majority >= 0, positions[majority], -1).astype(np.int64)
 
     def majority_seven(self) -> npt.NDArray[np.int64]:
-        """The same as a position in `EMOTIONS`; -1 also if contempt has won."""
+        """The official majority label as a position in `EMOTIONS`; -1 also for contempt."""
         eight = self.majority_eight()
         return np.where(eight < len(EMOTIONS), eight, -1).astype(np.int64)
 
