@@ -18,8 +18,10 @@ from emodetect.faces.verifier import FaceVerifier
 from emodetect.stopwatch import Stopwatch
 from emodetect.types import Box, Detection, Face, Frame, Image
 
-_LEANS = 15.0
-"""Degrees from which on a face of a clip gets a second look, which costs as much as the first at all faces together."""
+_LEANS = 10.0
+"""Degrees from which on a face of a clip gets a second look, which costs as much as the first at all faces together. Upright
+faces get none. Of 22 people turned in steps of 5 degrees, rolls of 15 and 20 are then wrong by 0.9 degrees (median; 2.3 at the
+90th percentile). From 15 degrees on, it would be 1.3 and 5.3."""
 
 
 _DOUBTFUL = 0.93
