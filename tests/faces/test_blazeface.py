@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import math
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+from typing_extensions import override
 
 from emodetect.faces.blazeface import BlazeFaceDetector, decode, suppress
 from emodetect.faces.boxes import intersection_over_union
@@ -14,8 +16,8 @@ from emodetect.faces.detector import DetectorSettings, MinFace
 from emodetect.faces.detectors import create_detector
 from emodetect.faces.haar import HaarDetector
 from emodetect.faces.landmarks import LandmarkRefiner
-from emodetect.types import Box, Image
-from tests.builders import PHOTO_FACE, make_background
+from emodetect.types import Box, Detection, Image
+from tests.builders import PHOTO_FACE, as_network, make_background, place_face
 
 SMALL = MinFace(24, relative=False)
 
@@ -67,8 +69,29 @@ def test_faces_that_fill_the_picture_and_small_ones_are_found(photo: Image, shar
     side = round(share * 720)
     x, y = (picture.shape[1] - side) // 2, (720 - side) // 2
     picture[y : y + side, x : x + side] = cv2.resize(face, (side, side), interpolation=cv2.INTER_AREA)
-    [found] = BlazeFaceDetector(min_face=MinFace(0.02, relative=True)).detect(picture)
+    [found] = BlazeFaceDetector(min_face=MinFace(0.015, relative=True)).detect(picture)
     assert intersection_over_union([found.box], [Box(x, y, side, side)])[0, 0] > 0.15
+
+
+class Calls(BlazeFaceDetector):
+    """Counts how often the network is asked."""
+
+    count = 0
+
+    @override
+    def _ask(self, *arguments: Any) -> list[Detection]:
+        self.count += 1
+        return super()._ask(*arguments)
+
+
+@pytest.mark.parametrize(("side", "calls"), [(60, 8), (42, 23)])
+def test_a_finer_level_is_looked_at_where_a_face_is_hardly_large_enough(side: int, calls: int) -> None:
+    picture, face = place_face(make_background((1280, 720)), (900, 300), side)
+    detector = Calls()
+    [found] = detector.detect(picture)
+    assert intersection_over_union([found.box], [as_network(face)])[0, 0] > 0.5
+    # Six tiles, the whole picture and that with a border; then fifteen finer tiles.
+    assert detector.count == calls
 
 
 def test_faces_below_the_smallest_wanted_one_are_left_out(photo: Image) -> None:
