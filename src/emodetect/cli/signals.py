@@ -1,4 +1,4 @@
-"""Signals: the first asks for an orderly end, the second ends the process at once, with the processes that it has started."""
+"""Signal handling: the first signal requests an orderly exit, the second ends the process and its children at once."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from types import FrameType
 EXIT_INTERRUPTED = 130
 
 _HANGUP = getattr(signal, "SIGHUP", None)
-"""The terminal is gone; Windows knows no such signal."""
+"""Signal of a closed terminal; it does not exist on Windows."""
 
 _HANDLED = tuple(number for number in (signal.SIGINT, signal.SIGTERM, _HANGUP) if number is not None)
 
 _ECHO_SECONDS = 0.2
-"""Within this time a second signal is the first one's echo: `timeout` signals the process and then its whole group."""
+"""Time in which a second signal is a duplicate: `timeout` signals the process and then its whole group."""
 
 
 class Terminated(BaseException):
-    """SIGTERM or SIGHUP as an exception, so that outputs are closed on the way out.
+    """SIGTERM or SIGHUP as an exception, so that outputs are closed.
 
     Attributes:
-        exit_code: what the process ends with.
+        exit_code: exit code of the process.
     """
 
     def __init__(self, number: int) -> None:
@@ -34,18 +34,18 @@ class Terminated(BaseException):
 
 
 def handle_signals() -> None:
-    """Raise KeyboardInterrupt at SIGINT and `Terminated` at SIGTERM and SIGHUP, and leave at once at a further SIGINT or SIGTERM.
+    """Raise KeyboardInterrupt on SIGINT and `Terminated` on SIGTERM and SIGHUP, and exit at once on a further SIGINT or SIGTERM.
 
-    A further SIGHUP changes nothing: when a terminal is closed, the system and the shell both send one.
+    A further SIGHUP is ignored: when a terminal is closed, the system and the shell both send one.
 
-    Python runs a handler only between two of the main thread's own steps, so never while a native call hangs there. The second
-    signal is therefore seen by a thread, to which the interpreter passes the signals' numbers as they come.
+    Python runs handlers in the main thread, and never while that is in a native call. A separate thread therefore handles the
+    second signal; the interpreter writes signal numbers to its pipe.
     """
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     for number in _HANDLED:
-        if signal.getsignal(number) is not signal.SIG_IGN:  # as in the background of a shell, or under nohup
+        if signal.getsignal(number) is not signal.SIG_IGN:  # ignored in the background of a shell, or under nohup
             signal.signal(number, _ask_to_end)
     threading.Thread(target=_leave_at_the_second, args=(reader,), name="signals", daemon=True).start()
 
@@ -53,7 +53,7 @@ def handle_signals() -> None:
 def _ask_to_end(number: int, frame: FrameType | None) -> None:
     for handled in _HANDLED:
         if signal.getsignal(handled) is _ask_to_end:
-            signal.signal(handled, _leave_it_to_the_thread)  # another exception would tear the orderly end apart
+            signal.signal(handled, _leave_it_to_the_thread)  # another exception would disturb the orderly exit
     raise KeyboardInterrupt if number == signal.SIGINT else Terminated(number)
 
 
@@ -75,14 +75,14 @@ def _leave_at_the_second(reader: int) -> None:
         ("emodetect.system.temporary_folders", "remove_folders"),
         ("emodetect.system.child_processes", "kill_children"),
     ):
-        if module in sys.modules:  # otherwise there are none, and this is no time to import anything
+        if module in sys.modules:  # otherwise there are no children, and importing is not safe here
             with contextlib.suppress(Exception):
                 getattr(sys.modules[module], function)()
     os._exit(_exit_code(number))
 
 
 def _exit_code(number: int) -> int:
-    """What shells expect of a process that a signal has ended."""
+    """Exit code of a process ended by a signal, as in shells."""
     return 128 + number
 
 

@@ -108,7 +108,7 @@ def prepare_own_process() -> None:
 
 
 def address_space() -> int | None:
-    """How many bytes this process may address at most, as ``ulimit -v`` says; None for any number."""
+    """Limit of this process's address space (``ulimit -v``), bytes; None for no limit."""
     if _exists("resource"):
         import resource
 
@@ -126,7 +126,7 @@ def remove_caches() -> None:
 
 
 def ignored_variables() -> list[str]:
-    """Messages about variables that were removed, since a library would have ended the process; each is returned once."""
+    """Messages about removed variables, with which a library would have ended the process; each is returned once."""
     lines = [f"the variable {line}" for line in _ignored]
     _ignored.clear()
     return lines
