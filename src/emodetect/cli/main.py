@@ -18,15 +18,16 @@ from emodetect.cli.signals import EXIT_INTERRUPTED, Terminated, handle_signals
 from emodetect.cli.standard_streams import STANDARD_OUTPUT, give_up, open_standard_streams
 from emodetect.errors import EmodetectError, broken_package, first_line
 from emodetect.media.pixel_limit import limit_pixels
-from emodetect.system.environment import address_space, prepare_own_process, remove_caches, temporary_folder
+from emodetect.system.environment import limit, prepare_own_process, remove_caches, temporary_folder
 from emodetect.system.native_output import is_debugging, set_debugging
 
-_LEAST_ADDRESS_SPACE = 1_000_000_000
-"""Bytes. With less, libraries cannot be loaded, and OpenBLAS tries for ever."""
+_LEAST_MEMORY = {"RLIMIT_AS": ("address", "-v", 1_000_000_000), "RLIMIT_DATA": ("hold", "-d", 600_000_000)}
+"""Limits of the system, what each allows, its option of ``ulimit``, and the bytes that are needed. With less, libraries cannot be
+loaded, crash, or try for ever, as OpenBLAS does."""
 
-_LEFT_BEHIND = ("reader", "classify", "load", "track", "publish", "websocket")
-"""Threads that may still be inside a native call when all else has ended: reading a source, running a network, loading one,
-writing a log to a pipe that nobody empties, publishing."""
+_LEFT_BEHIND = ("reader", "ahead", "classify", "load", "track", "publish", "websocket")
+"""Threads that may still be inside a native call when all else has ended: reading a source, working ahead of another thread,
+running a network, loading one, writing a log to a pipe that nobody empties, publishing."""
 
 # What newer versions of Click raise for a command without arguments; older ones print the help themselves.
 _NoArguments: type[click.UsageError] | tuple[()] = getattr(click.exceptions, "NoArgsIsHelpError", ())
@@ -45,7 +46,10 @@ def main() -> None:
     if "--debug" in sys.argv[1:]:
         set_debugging(True)  # before anything can fail; the option itself does so once it is read
     prepare_own_process()
-    open_standard_streams()
+    try:
+        open_standard_streams()
+    except OSError as error:
+        sys.exit(f"emodetect: {os.devnull}: {error.strerror}; programs need it, as in a container that mounts /dev")
     limit_pixels()
     logging.getLogger("emodetect").addHandler(_Lines())
     try:
@@ -83,10 +87,8 @@ def _run() -> int:
     code: Any
     try:
         handle_signals()  # in here, since a signal may come at once
-        if (room := address_space()) is not None and room < _LEAST_ADDRESS_SPACE:
-            least = f"at least {_LEAST_ADDRESS_SPACE / 1e9:g} GB are needed"
-            raise EmodetectError(f"this process may address {room / 1e9:.1f} GB (ulimit -v); {least}")
-        if COMPLETE_VARIABLE in os.environ:
+        _check_limits()
+        if os.environ.get(COMPLETE_VARIABLE):
             importlib.import_module("emodetect.cli.shell_completion").check_words(os.environ[COMPLETE_VARIABLE])
         code = cli.main(complete_var=COMPLETE_VARIABLE, standalone_mode=False)
     except EmodetectError as error:
@@ -102,6 +104,8 @@ def _run() -> int:
         say("emodetect: interrupted")
         code = EXIT_INTERRUPTED
     except Terminated as error:
+        if error.reason:
+            say(f"emodetect: {error.reason}")
         code = error.exit_code
     except SystemExit as error:  # Click's, where the reader of standard output has gone away
         code = error.code
@@ -110,6 +114,13 @@ def _run() -> int:
             raise
         code = _report(error, _unexpected(error), 1)
     return code if isinstance(code, int) else 0
+
+
+def _check_limits() -> None:
+    for name, (verb, option, least) in _LEAST_MEMORY.items():
+        if (room := limit(name)) is not None and room < least:
+            limited = f"this process may {verb} {room / 1e9:.1f} GB (ulimit {option})"
+            raise EmodetectError(f"{limited}; at least {least / 1e9:g} GB are needed")
 
 
 def _unexpected(error: Exception) -> str:

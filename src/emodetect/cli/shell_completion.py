@@ -6,6 +6,7 @@ Importing this module makes Click use it.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
 
 import click
@@ -48,6 +49,9 @@ def check_words(asked: str) -> None:
     Raises:
         UsageError: it does not.
     """
+    if not re.fullmatch("(?:bash|zsh|fish)_(?:source|complete)", asked):
+        shells = "bash, zsh or fish, with _source or _complete after it"
+        raise UsageError(f"_EMODETECT_COMPLETE is {asked!r}: shells set it to {shells}; see 'emodetect completion --help'")
     place = os.environ.get("COMP_CWORD", "")
     is_place = asked.startswith("fish") or (place.isascii() and place.isdecimal() and len(place) < 10)
     if asked.endswith("_complete") and not ("COMP_WORDS" in os.environ and is_place):

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 def past_one_interruption(work: Callable[[], object]) -> None:
@@ -51,3 +55,26 @@ class Task:
     def wait(self, timeout: float | None = None) -> None:
         """Wait for its end, at most ``timeout`` seconds."""
         self._done.wait(timeout)
+
+
+def interruptibly(work: Callable[[], T], *, name: str) -> T:
+    """Do native work that may take for ever, so that signals are handled meanwhile; returns its result.
+
+    In the main thread, where Python handles them, another thread does the work, and is left behind when a signal ends the wait.
+
+    Args:
+        work: what to do. What it returns, or raises, is lost once it is left behind.
+        name: of the thread.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return work()
+    result: Future[T] = Future()
+
+    def do() -> None:
+        try:
+            result.set_result(work())
+        except BaseException as error:
+            result.set_exception(error)
+
+    Task(do, name=name)
+    return result.result()

@@ -16,6 +16,9 @@ T = TypeVar("T")
 _LOOK_SECONDS = 1.0
 """Seconds after which the thread checks the queue for a free slot again by itself."""
 
+_LAST_LOOKS, _LAST_LOOK_SECONDS = 200, 0.01
+"""How often, and for how long, the thread is waited for at the end, before it is left behind."""
+
 
 @dataclass(frozen=True)
 class _End:
@@ -29,7 +32,8 @@ def ahead(items: Iterable[T], *, capacity: int = 4) -> Iterator[Iterator[T]]:
     """Iterate in a separate thread, a few items ahead of the consumer, in the same order.
 
     Stages are chained by passing the items of one to the next. An error in the thread is raised in the consumer, after the items
-    before it. Leaving the block, with an error or without, ends the thread.
+    before it. Leaving the block, with an error or without, ends the thread. One that waits for an item that does not come, as of
+    a pipe that nobody writes to, is left behind, and ends once it has the item.
 
     Args:
         items: what to iterate over; used only by the thread.
@@ -67,8 +71,10 @@ def ahead(items: Iterable[T], *, capacity: int = 4) -> Iterator[Iterator[T]]:
         yield take()
     finally:
         stopping.set()
-        while not task.is_done:
+        for _ in range(_LAST_LOOKS):
+            if task.is_done:
+                break
             # It may be waiting for a free slot in the queue.
             with suppress(queue.Empty):
                 waiting.get_nowait()
-            task.wait(0.01)
+            task.wait(_LAST_LOOK_SECONDS)

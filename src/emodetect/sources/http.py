@@ -38,6 +38,7 @@ class HttpStream(io.BufferedIOBase):
     Attributes:
         address: where the body comes from, after redirects.
         content_type: what the server says it is, in small letters.
+        is_redirected: whether it comes from another address than the one that was named.
         most_bytes: how many bytes may be read until `picture_came`.
         error: why it ended, where it was not its normal end. OpenCV lets no exception through.
 
@@ -66,6 +67,7 @@ class HttpStream(io.BufferedIOBase):
             _DigestAuth(passwords),
         )
         self._body = self._open()
+        self.is_redirected = self._body.url != self.address
         self.address = self._body.url
         headers = self._body.headers
         self.content_type = headers.get_content_type()
@@ -75,7 +77,7 @@ class HttpStream(io.BufferedIOBase):
         self._peeked = b""
 
     def peek(self, size: int = 0) -> bytes:
-        """The first bytes, up to so many, which are read again afterwards; to be called once, before anything is read."""
+        """The first bytes, up to so many, which are read again afterwards; to be called before anything is read."""
         try:
             while len(self._peeked) < size and (more := self._body.read1(size - len(self._peeked))):
                 self._peeked += more
