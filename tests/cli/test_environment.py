@@ -88,7 +88,7 @@ def test_processor_time_that_is_used_up_is_one_line(tmp_path: Path) -> None:
     endless = "import os\nwith open(os.sys.argv[1], 'wb') as pipe:\n while True: pipe.write(bytes(3 * 640 * 480))"
     with subprocess.Popen([sys.executable, "-c", endless, pipe], stderr=subprocess.DEVNULL):
         done = shell(
-            f"ulimit -t 3; $RUN < {pipe}", "live", "--source", "-", "--size", "640x480", "--no-window", "--log", log, "-q"
+            f"ulimit -t 3; $RUN < {pipe}", "live", "--source", "-", "--size", "640x480", "--no-window", "--log", log, "--quiet"
         )
 
     assert done.returncode == 128 + signal.SIGXCPU
