@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     import onnxruntime
 
 EMBEDDED = Path(__file__).parent / "models" / "emodetect.onnx"
+
+_PLACE = re.compile(r"/onnxruntime_src/\S+ .*?\) (?=[A-Z])", re.DOTALL)
+"""The line and function of ONNX Runtime's source in its messages."""
 
 _THREADS = 1
 """Threads inside an operator. A second one makes one face of the embedded network no sooner (0.6 ms) and eight a quarter (2.9
@@ -73,7 +77,8 @@ def _load(path: Path, content: bytes) -> onnxruntime.InferenceSession:
     try:
         return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime has no common base class for what a bad file raises
-        raise ModelError(f"{path}: not a model that ONNX Runtime can load ({first_line(error)})") from error
+        reason = _PLACE.sub("", str(error)).strip() or first_line(error)
+        raise ModelError(f"{path}: not a model that ONNX Runtime can load ({first_line(ValueError(reason))})") from error
 
 
 def _limit_arena(onnxruntime: Any, most: int) -> None:

@@ -1,4 +1,4 @@
-"""What a web server sends where a stream was expected, in words: a web page, often one to log in, or a message as JSON or text."""
+"""What a web server sends where a stream was expected, in words: a web page, often one to log in, or JSON or text."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from emodetect.text.printable import printable
 TITLE_BYTES = 8192
 """Within so many bytes a web page has its title."""
 
-_PAGE = re.compile(rb"\s*(?:<!--.{0,500}?-->\s*)?<(?:!doctype\s+html|html|head|body|script|meta)\b", re.IGNORECASE | re.DOTALL)
+_PAGE = re.compile(rb"\s*(?:<!--.{0,500}?-->\s*)?<(?:!doctype\s+html|html|head|body|script)\b", re.IGNORECASE | re.DOTALL)
 _TITLE = re.compile(r"<title\b[^>]*>(.{1,500}?)</title", re.IGNORECASE | re.DOTALL)
 _LONGEST_TITLE = 80
 
