@@ -8,6 +8,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
+from emodetect.backends.conventions import ModelConventions
 from emodetect.backends.metadata import class_names
 from emodetect.backends.onnx_cnn import OnnxBackend
 from emodetect.backends.onnx_graph import OnnxGraph
@@ -202,7 +203,8 @@ def test_class_names_that_are_no_emotions_are_not_passed_over(tmp_path: Path) ->
     said = "calls its 7 values wut, ekel, angst, freude, neutral, trauer, .*, of which wut is not known; `labels` names them"
     with pytest.raises(ModelError, match=said):
         loaded(path)
-    backend = OnnxBackend(path, labels=["angry", "disgust", "fear", "happy", "neutral", "sad", "surprise"])
+    labels = ["angry", "disgust", "fear", "happy", "neutral", "sad", "surprise"]
+    backend = OnnxBackend(path, conventions=ModelConventions.of(labels))
     backend.load()
     assert backend.classify([GRAY]).shape == (1, 7)
 

@@ -1,4 +1,4 @@
-"""Frames per second, cost per stage, start-up and memory of the pipeline on a clip."""
+"""Frame rate, time per stage, start-up time and memory of the pipeline on a clip."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ from emodetect.types import Frame
 _log = logging.getLogger(__name__)
 
 _WARM_UP = 10
-"""Frames that each configuration analyzes before anything is timed."""
+"""Number of frames that each configuration analyzes before it is timed."""
 
 
 def peer_of(settings: BackendSettings) -> str | None:
-    """The Keras file that the tutorial's loop can load as well; None if DeepFace's loop is the comparison."""
+    """Keras file that the tutorial's loop can load as well; None if DeepFace's loop is the comparison."""
     return settings.model if Path(settings.model or "").suffix.lower() in {".h5", ".hdf5", ".keras"} else None
 
 
@@ -43,10 +43,10 @@ class Runs:
     """Measurements of several runs over the clip.
 
     Attributes:
-        frames: frames in each run.
-        faces: faces read in each run.
-        rates: frames per second of each run.
-        start: cost of a start.
+        frames: number of frames in each run.
+        faces: number of faces read in each run.
+        rates: frame rate of each run, fps.
+        start: start-up cost.
         stages_ms: milliseconds per frame by stage, measured frame by frame.
     """
 
@@ -63,7 +63,7 @@ class Runs:
         self.rates.append(self.frames / (time.perf_counter() - started))
 
     def as_dict(self) -> dict[str, Any]:
-        """The figures that both sides of a comparison have."""
+        """Measurements that both sides of a comparison have, as a dictionary."""
         peak = self.start.peak_memory_mb
         return {
             "frames": self.frames,
@@ -75,14 +75,14 @@ class Runs:
 
 
 class Bench:
-    """Measures configurations on a clip in turn, one run of each per round, so that all run under the same conditions.
+    """Measures configurations on a clip in turn, one run each per round, so that all run under the same conditions.
 
     Args:
         clip: a video file.
-        frames: number of its frames to use at most.
+        frames: maximum number of its frames to use.
         rounds: number of runs; the median is reported.
-        compare: measure the tutorial's loop for each: with the same file for a Keras model, with DeepFace otherwise. If
-            DeepFace's weights are missing and there is a Keras model, only that one is compared.
+        compare: whether to measure the tutorial's loop for each: with the same file for a Keras model, otherwise with DeepFace.
+            If DeepFace's weights are missing and there is a Keras model, only that one is compared.
         detector: name of the face detector, as for `create_detector`.
         options_of: returns the command-line options of `emodetect image` for a configuration.
         progress: called with a description of each step.
@@ -103,7 +103,7 @@ class Bench:
         self._detector, self._options_of, self._progress = detector, options_of, progress
 
     def measure(self, configurations: Sequence[BackendSettings]) -> list[dict[str, Any]]:
-        """One object per configuration, as in the output contract.
+        """Measure the configurations; returns one dictionary each, as in the output format.
 
         Raises:
             EmodetectError: the clip cannot be read, or a backend cannot be loaded.
@@ -140,7 +140,7 @@ class Bench:
         ]
 
     def _peers(self, configurations: Sequence[BackendSettings]) -> list[str | None]:
-        """The models of the loops to measure, None for DeepFace, whose weights are downloaded if necessary."""
+        """Models of the loops to measure, None for DeepFace, whose weights are downloaded if necessary."""
         peers = list(dict.fromkeys(peer_of(c) for c in configurations)) if self._compare else []
         needed = any(c.name == "deepface" for c in configurations)
         if needed or None in peers:
@@ -185,7 +185,7 @@ class Bench:
         return len(counts), sum(counts)
 
     def _stages(self, backend: EmotionBackend) -> dict[str, list[float]]:
-        """Milliseconds of each stage of each frame, with nothing else running; 0 if a frame skips the stage."""
+        """Milliseconds of each stage of each frame, measured without concurrency; 0 if a frame skips the stage."""
         pipeline = self._pipeline(backend)
         rows: list[Mapping[str, float]] = []
         started = time.perf_counter()

@@ -1,4 +1,4 @@
-"""The commands, which are imported when they are run."""
+"""The command group, which imports commands when they are run."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ _COMMANDS = {
     "config": ("emodetect.cli.commands.config:config", "Show the options that a file or variables set."),
     "completion": ("emodetect.cli.commands.completion:completion", "Print what makes a shell complete commands and options."),
 }
-"""Where each command is, and its line in the overview, which is shown without importing it."""
+"""Import path of each command, and its short help, which is shown without importing it."""
 
 COMPLETE_VARIABLE = "_EMODETECT_COMPLETE"
-"""What a shell sets when it wants to know how a line could go on, however the program was started."""
+"""Variable set by a shell that requests completions, whatever the name of the program."""
 
 
 class _LazyGroup(click.Group):
@@ -47,7 +47,7 @@ class _LazyGroup(click.Group):
             return None
         module, _, attribute = _COMMANDS[cmd_name][0].partition(":")
         command: click.Command = getattr(importlib.import_module(module), attribute)
-        command.short_help = _COMMANDS[cmd_name][1]  # for shells that show it; of the help itself they would cut off the end
+        command.short_help = _COMMANDS[cmd_name][1]  # for shells; Click would truncate the help itself
         name_variables(cmd_name, command)
         return command
 

@@ -1,4 +1,4 @@
-"""Options of commands that read a live source, or publish results while they are made."""
+"""Options for live sources, and for publishing results."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def publish_options(function: Function) -> Function:
-    """``--publish`` and ``--changes-only``, given to the command as ``publishing``."""
+    """Add ``--publish`` and ``--changes-only``, passed to the command as ``publishing``."""
 
     @functools.wraps(function)
     def with_publishing(*arguments: Any, publish: tuple[str, ...], changes_only: bool, **named: Any) -> Any:
@@ -37,7 +37,7 @@ def publish_options(function: Function) -> Function:
 
 
 def capture_options(function: Function) -> Function:
-    """``--size`` and ``--fps``, given to the command as ``form``."""
+    """Add ``--size`` and ``--fps``, passed to the command as ``form``."""
 
     @functools.wraps(function)
     def with_form(*arguments: Any, size: Any, fps: float | None, **named: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Options that several commands share."""
+"""Options shared by several commands."""
 
 from __future__ import annotations
 
@@ -42,15 +42,15 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 _CASCADE = ("cascade", "scale_factor", "min_neighbors")
-"""The options of the cascade alone."""
+"""Options of the cascade only."""
 
 
 def pipeline_options(defaults: PipelineSettings, *, min_face_default: str | None = None) -> Callable[[Function], Function]:
-    """All options of a pipeline, given to the command as ``settings``; ``--smoothing`` where faces are tracked.
+    """Add all options of a pipeline, passed to the command as ``settings``; ``--smoothing`` only with tracking.
 
     Args:
-        defaults: where the command begins.
-        min_face_default: what the help says of the default of ``--min-face``, where it depends on the input.
+        defaults: preset of the command.
+        min_face_default: default of ``--min-face`` in the help, if it depends on the input.
     """
 
     def decorate(function: Function) -> Function:
@@ -118,7 +118,7 @@ def pipeline_options(defaults: PipelineSettings, *, min_face_default: str | None
 
 
 def detector_option(function: Function) -> Function:
-    """``--detector``."""
+    """Add ``--detector``."""
     option = click.option(
         "--detector", type=NAME, default=DetectorSettings.name, show_default=True, metavar="NAME",
         shell_complete=complete_detector,
@@ -130,7 +130,7 @@ def detector_option(function: Function) -> Function:
 
 
 def folder_labels_option(function: Function) -> Function:
-    """``--folder-labels``."""
+    """Add ``--folder-labels``."""
     option = click.option(
         "--folder-labels", type=LabelNamesType(), metavar="DATA SET|A=LABEL,...",
         help="What the data's folders mean where their names are no words for labels: raf-db, affectnet or fer2013 for "
@@ -140,7 +140,7 @@ def folder_labels_option(function: Function) -> Function:
 
 
 def backend_options(function: Function) -> Function:
-    """``--backend``, ``--model`` and `model_options`, given to the command as ``backend``."""
+    """Add ``--backend``, ``--model`` and `model_options`, passed to the command as ``backend``."""
 
     @functools.wraps(function)
     def with_backend(*arguments: Any, backend: str, model: str | None, model_settings: BackendSettings, **named: Any) -> Any:
@@ -155,7 +155,7 @@ def backend_options(function: Function) -> Function:
 
 
 def backend_option(function: Function) -> Function:
-    """``--backend``."""
+    """Add ``--backend``."""
     option = click.option(
         "--backend", default=BackendSettings.name, show_default=True, metavar="NAME", shell_complete=complete_backend,
         help="What reads the emotions: cnn (embedded, or --model), deepface, or a plug-in's name.",
@@ -164,7 +164,7 @@ def backend_option(function: Function) -> Function:
 
 
 def model_options(function: Function) -> Function:
-    """`conventions_options`, ``--max-model-memory`` and ``--views``, given to the command as ``model_settings``."""
+    """Add `conventions_options`, ``--max-model-memory`` and ``--views``, passed to the command as ``model_settings``."""
 
     @functools.wraps(function)
     def with_model_settings(
@@ -177,7 +177,7 @@ def model_options(function: Function) -> Function:
 
 
 def views_option(function: Function) -> Function:
-    """``--views``."""
+    """Add ``--views``."""
     option = click.option(
         "--views", type=click.IntRange(1, MOST_VIEWS), default=BackendSettings.views, show_default=True,
         help="Crops that are read of each face: 2 averages the scores of the face and its mirror image, for twice the time.",
@@ -186,7 +186,7 @@ def views_option(function: Function) -> Function:
 
 
 def model_memory_option(function: Function) -> Function:
-    """``--max-model-memory``, in bytes."""
+    """Add ``--max-model-memory``, in bytes."""
     option = click.option(
         "--max-model-memory", type=Size(), metavar="SIZE",
         default=size_in_words(BackendSettings.max_model_memory).replace(" ", ""),
@@ -196,7 +196,7 @@ def model_memory_option(function: Function) -> Function:
 
 
 def conventions_options(function: Function) -> Function:
-    """``--labels``, ``--scaling``, ``--channels`` and ``--output-name``, given to the command as ``conventions``."""
+    """Add ``--labels``, ``--scaling``, ``--channels`` and ``--output-name``, passed to the command as ``conventions``."""
 
     @functools.wraps(function)
     def with_conventions(
@@ -222,9 +222,9 @@ def conventions_options(function: Function) -> Function:
 
 
 def common_options(function: Function) -> Function:
-    """``--config``, ``--verbose``, ``--quiet`` and ``--debug``, which every command has.
+    """Add ``--config``, ``--verbose``, ``--quiet`` and ``--debug``, which every command has.
 
-    They are read before the others, ``--config`` first: the file may hold all of them.
+    They are parsed before the others, ``--config`` first, since the file may set all of them.
     """
     # fmt: off
     for option in (
@@ -243,13 +243,13 @@ def common_options(function: Function) -> Function:
 
 
 COMMON_OPTIONS = ("config", "verbose", "quiet", "debug")
-"""The options that every command has."""
+"""Names of the options that every command has."""
 
 
 def _set_debugging(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
     set_debugging(value)
     silence_libraries()
-    for line in ignored_variables():  # here, since only now it is known whether notes are wanted
+    for line in ignored_variables():  # only here, when the verbosity is known
         note(f"emodetect: {line}")
 
 
@@ -258,9 +258,9 @@ def _limit_pixels(ctx: click.Context, parameter: click.Parameter, value: int | N
 
 
 def max_pixels_option(default: int | None = None) -> Callable[[Function], Function]:
-    """``--max-pixels``, for commands that use OpenCV; set while options are parsed, before that is imported.
+    """Add ``--max-pixels``, for commands that use OpenCV. It is set during parsing, before OpenCV is imported.
 
-    Where it cannot be imported, it and NumPy print of their own, also to standard output.
+    The output of OpenCV and NumPy is discarded if they cannot be imported.
 
     Args:
         default: pixels; None for the limit of the process, or `MAX_PIXELS`.
@@ -283,7 +283,7 @@ def max_pixels_option(default: int | None = None) -> Callable[[Function], Functi
 
 
 def playlists_option(function: Function) -> Function:
-    """``--allow-playlists``, for commands that open clips."""
+    """Add ``--allow-playlists``, for commands that open clips."""
     option = click.option(
         "--allow-playlists", is_flag=True, expose_value=False, callback=_allow_playlists,
         help="Read a clip that is a playlist, or a list of clips, with the files of this machine that it names.",
@@ -296,7 +296,7 @@ def _allow_playlists(ctx: click.Context, parameter: click.Parameter, value: bool
 
 
 def format_option(function: Function) -> Function:
-    """``--format``, for commands that print a table or JSON."""
+    """Add ``--format``, for commands that print a table or JSON."""
     option = click.option(
         "--format", "output_format", type=click.Choice(["table", "json"]), default="table", show_default=True,
         help="What is printed.",
@@ -305,7 +305,7 @@ def format_option(function: Function) -> Function:
 
 
 def anonymize_option(function: Function) -> Function:
-    """``--anonymize``."""
+    """Add ``--anonymize``."""
     option = click.option(
         "--anonymize", type=click.Choice(["blur", "box"]),
         help="Hide every face in the pictures that are saved, under a patch of a few blurred colors or a gray box.",
@@ -314,12 +314,12 @@ def anonymize_option(function: Function) -> Function:
 
 
 def overwrite_option(function: Function) -> Function:
-    """``--overwrite``."""
+    """Add ``--overwrite``."""
     return click.option("--overwrite", is_flag=True, help="Replace output files that exist already.")(function)
 
 
 def style_options(function: Function) -> Function:
-    """``--language`` and ``--font``."""
+    """Add ``--language`` and ``--font``."""
     # fmt: off
     for option in (
         click.option("--font", type=PATH, metavar="FILE",

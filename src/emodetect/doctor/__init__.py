@@ -18,13 +18,13 @@ from emodetect.system.install_hints import package_cure
 
 @dataclass(frozen=True)
 class _Examination:
-    """A function that makes checks, and the name of its subject.
+    """A group of checks on one subject.
 
     Attributes:
         name: the subject.
-        look: makes the checks.
-        needs_opencv: whether it needs OpenCV.
-        for_people: whether servers, which have no display and no camera, do without it.
+        look: runs the checks.
+        needs_opencv: whether they need OpenCV.
+        for_people: whether they are skipped on servers, which have no display and no camera.
     """
 
     name: str
@@ -54,10 +54,10 @@ _EXAMINATIONS = (
 
 
 def examine(*, headless: bool = False) -> Iterator[Check]:
-    """Make all checks, one after the other.
+    """Run all checks in order.
 
     Args:
-        headless: leave out windows, display and cameras, which servers do not have.
+        headless: skip windows, display and cameras, which servers do not have.
     """
     has_opencv = True
     for examination in _EXAMINATIONS:
@@ -73,11 +73,11 @@ def examine(*, headless: bool = False) -> Iterator[Check]:
 
 
 def look_safely(name: str, look: Callable[[], Iterator[Check]]) -> list[Check]:
-    """Make checks; an exception becomes a fault.
+    """Run checks; an exception becomes a fault.
 
     Args:
-        name: of the fault.
-        look: makes the checks.
+        name: name of the fault.
+        look: runs the checks.
     """
     try:
         return list(look())

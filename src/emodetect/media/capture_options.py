@@ -1,4 +1,4 @@
-"""Options of the FFmpeg inside OpenCV, which reads them from the environment."""
+"""Options of OpenCV's built-in FFmpeg, which reads them from the environment."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class _CaptureOptions:
         options: options that override the user's.
         usually: options used if the user has set none.
 
-    The variable applies to the whole process: captures with the same options may be opened at once, others wait.
+    The variable applies to the whole process. Captures with the same options may be opened concurrently; others wait.
     """
 
     def __init__(self) -> None:

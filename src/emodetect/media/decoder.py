@@ -1,4 +1,4 @@
-"""FFmpeg as a decoder of clips that can be read only once, such as pipes, of which nothing can be found out beforehand."""
+"""Decoding clips that can be read only once, such as pipes, with FFmpeg in a child process."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from emodetect.system.child_processes import ended_by, kill_child, start_child
 from emodetect.types import Image
 
 _PICTURE = re.compile(rb"\[Parsed_showinfo\S* @ \S+\] n: *\d+ pts:.* pts_time:(\S+) .* s:(\d+)x(\d+) ")
-"""FFmpeg's line for each picture, which has its time, seconds, and size."""
+"""FFmpeg's line for each picture, with its time, seconds, and size."""
 
 _RATE = re.compile(r"^  Stream #0:.*: Video: .* ([\d.]+)(k?) fps", re.MULTILINE)
 
 _MOST_LINES, _LONGEST_LINE = 1000, 1000
-"""How many lines of FFmpeg's before the first picture are kept, and how many bytes of each."""
+"""Maximum number of FFmpeg's lines before the first picture that are kept, and of the bytes of each."""
 
 
 class _Picture(NamedTuple):
-    """What FFmpeg tells of a picture before the picture itself comes."""
+    """Properties of a picture, which FFmpeg prints before the picture itself is read."""
 
     time: float
     width: int
@@ -39,16 +39,16 @@ class _Picture(NamedTuple):
 
 
 class Decoder:
-    """Pictures of a pipe: upright, with square pixels, each in its own size.
+    """Decodes the pictures of a pipe: upright, with square pixels, each in its own size.
 
-    It has those methods of `cv2.VideoCapture` that clips are read with, and is waited for only where Python is, so that a signal
-    ends the wait, and `release` does in any thread.
+    It has the methods of `cv2.VideoCapture` that clips are read with. A signal interrupts its waits, and so does `release` from
+    any thread.
 
     Args:
         file: the pipe.
 
     Attributes:
-        messages: what FFmpeg said before the first picture; final once that is read, or is known not to come.
+        messages: FFmpeg's messages before the first picture; complete after the first `grab`.
 
     Raises:
         OutputError: FFmpeg cannot be used.
@@ -76,7 +76,7 @@ class Decoder:
         threading.Thread(target=self._listen, name="decoder messages", daemon=True).start()
 
     def _listen(self) -> None:
-        """Note what FFmpeg says, as long as it runs; if nobody did, it would wait."""
+        """Read FFmpeg's messages until it ends; it would block on a full pipe."""
         assert self._process.stderr is not None
         said, has_begun = [], False
         with self._process.stderr as lines:

@@ -38,10 +38,10 @@ _CONTAINERS = (
 """FFmpeg's names of the formats that contain video, sound or a picture themselves, and never refer to other files."""
 
 STANDARD_INPUT = Path("/dev/stdin")
-"""What stands for standard input, also on systems that have no such file."""
+"""Path of standard input, also on systems without such a file."""
 
 _PLAYLIST_PROTOCOLS = "file,crypto,data"
-"""Protocols for playlists, which may name other files of this machine, but no addresses."""
+"""Protocols for playlists, which may refer to other files of this machine, but no URLs."""
 
 
 class MediaFile:
@@ -63,7 +63,7 @@ class MediaFile:
         sound_track: the sound track in use, from 0.
 
     Raises:
-        SourceError: it is missing, a folder, or cannot be read.
+        SourceError: the file is missing, a folder, or cannot be read.
     """
 
     path: Path
@@ -90,7 +90,7 @@ class MediaFile:
             raise SourceError(f"{path}: no such file{did_you_mean_file(path)}") from None
         except OSError as error:
             raise SourceError(f"{path}: cannot be read ({error.strerror or error})") from error
-        except ValueError as error:  # a zero byte
+        except ValueError as error:  # a NUL character
             raise SourceError(f"{path}: is no name of a file ({error})") from error
         if os.isatty(self._descriptor):
             os.close(self._descriptor)
@@ -109,13 +109,13 @@ class MediaFile:
             self.address, self.descriptors = f"file:{by_number}", (self._descriptor,)
 
     def _content(self) -> tuple[int, int]:
-        """What changes with the content: the size, in bytes, and the time of the last change."""
+        """Size, in bytes, and modification time, which change with the content."""
         found = os.fstat(self._descriptor)
         return found.st_size, found.st_mtime_ns
 
     @property
     def has_changed(self) -> bool:
-        """Whether something has written to the file since it was opened first."""
+        """Whether the file was modified since it was first opened."""
         return self.is_regular and self._content() != self._stamp
 
     def input(self, *options: str) -> list[str]:

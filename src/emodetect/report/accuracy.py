@@ -1,4 +1,4 @@
-"""The accuracy of a network, in plain words."""
+"""Accuracy of a network in plain words."""
 
 from __future__ import annotations
 

@@ -31,16 +31,16 @@ from emodetect.text.printable import counted, one_line, printable
 from emodetect.types import EMOTIONS
 
 MOST_CLIP_BYTES = 24_000_000
-"""Size limit of the clip's copy inside a report, about ten minutes; a larger clip is shown in stills."""
+"""Maximum size of the clip's copy in a report, about ten minutes; for a larger one the report has stills."""
 
 _MOST_STILLS = 12
 _MOST_PEOPLE = 30
 
 _MOST_CHANGES = 20
-"""Changes shown per person; further ones are collapsed."""
+"""Number of changes shown per person; further ones are collapsed."""
 
 _BRIEFLY = 1.0
-"""Seconds for which a person must have been seen; shorter ones are collapsed."""
+"""Minimum duration, seconds, for which a person must be seen; others are collapsed."""
 
 _LONG = 60.0
 """Length of a timeline, seconds, above which its labels have no tenths."""
@@ -64,16 +64,16 @@ _LIMITS = (
 
 @dataclass(frozen=True)
 class Report:
-    """The contents of a report.
+    """Content of a report.
 
     Attributes:
-        name: the clip's name, or the log's.
-        timeline: the results over time.
-        clip: the clip, for pictures; None for a report without pictures.
-        settings: the settings of the run, by name.
+        name: name of the clip or the log.
+        timeline: results over time.
+        clip: the clip, for images; None for a report without images.
+        settings: settings of the run, by name.
         accuracy: sentences about the accuracy of the network.
-        part_of_picture: whether only a part of the picture was searched for faces.
-        clip_is_cut: whether the clip contains only the frames that were read, as a clip with hidden faces does.
+        part_of_picture: whether faces were detected only in a region of interest.
+        clip_is_cut: whether the clip contains only the analyzed frames, as an anonymized clip does.
     """
 
     name: str
@@ -89,13 +89,13 @@ def write_report(report: Report, path: Path, *, overwrite: bool = False, most_cl
     """Write a report as one HTML file.
 
     Args:
-        report: its contents.
+        report: its content.
         path: the file.
-        overwrite: whether it may be replaced.
-        most_clip_bytes: largest size of the clip's copy; a larger one is replaced by stills.
+        overwrite: whether the file may be replaced.
+        most_clip_bytes: maximum size of the clip's copy; a larger one is replaced by stills.
 
     Returns:
-        A sentence that says why the report has stills instead of the clip; None if it has the clip.
+        Reason, as a sentence, why the report has stills instead of the clip; None if it has the clip.
 
     Raises:
         SourceError: the clip cannot be read or is another one.
@@ -108,14 +108,14 @@ def write_report(report: Report, path: Path, *, overwrite: bool = False, most_cl
 
 
 def render(report: Report, most_clip_bytes: int = MOST_CLIP_BYTES) -> tuple[str, str | None]:
-    """Render a report as HTML; also return why it has stills.
+    """Render a report as HTML.
 
     Args:
-        report: its contents.
+        report: its content.
         most_clip_bytes: as for `write_report`.
 
     Returns:
-        The HTML, and what `write_report` returns.
+        The HTML, and the result of `write_report`.
     """
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters.update(clock=clock, counted=counted, duration=duration, percent=percent)
@@ -127,7 +127,7 @@ def render(report: Report, most_clip_bytes: int = MOST_CLIP_BYTES) -> tuple[str,
     size = picture_size(report.clip) if report.clip else None
     shown = [_shown(person, start, end, pictures.faces.get(person.track_id)) for person in people]
     lasting = sum(person.seconds >= _BRIEFLY for person in people) or len(people)
-    # The content security policy allows only these hashes. So markup in a file name cannot run.
+    # The content security policy allows only these hashes, so that markup in a file name cannot run.
     style, script = _part("report.css") + _colors(), "(() => {\n" + "".join(map(_part, _SCRIPTS)) + "})();\n"
     text = environment.from_string(_part("report.html")).render(
         name=printable(report.name),
@@ -162,7 +162,7 @@ def render(report: Report, most_clip_bytes: int = MOST_CLIP_BYTES) -> tuple[str,
 
 @dataclass
 class _Pictures:
-    """Pictures of the clip: its copy, or stills with their times and the reason; and a face per person, by number."""
+    """Images of the clip: its copy, or stills with their times and the reason; and a face per person, by id."""
 
     video: str | None = None
     why_stills: str | None = None
@@ -184,7 +184,7 @@ def _pictures(report: Report, people: Sequence[Person], most_clip_bytes: int) ->
         pictures.why_stills = f"The page shows stills, since {error}."
         shown.update(_moments(timeline, people))
     wanted = {*shown, *(person.best_frame for person in people)}
-    # By their positions in this clip, which differ from those in the whole clip if it was cut.
+    # Positions in this clip, which differ from those in the whole clip if it was cut.
     numbers = {
         place if report.clip_is_cut else number: number for place, number in enumerate(timeline.frames) if number in wanted
     }
@@ -199,7 +199,7 @@ def _pictures(report: Report, people: Sequence[Person], most_clip_bytes: int) ->
 
 
 def _moments(timeline: Timeline, people: Sequence[Person]) -> list[tuple[int, float]]:
-    """Frames for the stills, number and time: where emotions change, and evenly spaced between them."""
+    """Frames for the stills, number and time: at changes of emotion, and evenly spaced in between."""
     changing = [change.time for person in people for change in changes(person)][: _MOST_STILLS // 2]
     evenly = np.linspace(timeline.start, timeline.end, _MOST_STILLS - len(changing), endpoint=False).tolist()
     last = len(timeline.times) - 1
@@ -208,7 +208,7 @@ def _moments(timeline: Timeline, people: Sequence[Person]) -> list[tuple[int, fl
 
 
 def _shown(person: Person, start: float, end: float, picture: str | None) -> dict[str, Any]:
-    """A person as the template needs it, on a timeline from ``start`` to ``end``, seconds."""
+    """Template data of a person, on a timeline from ``start`` to ``end``, seconds."""
     shares = person.shares()
     lanes = [emotion for emotion in EMOTIONS if any(share.emotion is emotion for share in shares)]
     return {
@@ -227,7 +227,7 @@ def _shown(person: Person, start: float, end: float, picture: str | None) -> dic
 
 
 def _bar(shape: Shape, start: float, end: float, lane: int) -> dict[str, Any]:
-    """A shape's outline in its lane."""
+    """Outline of a shape in its lane."""
     floor = _LANE * (lane + 1) - 2
     across = np.round(_SCALE * (shape.edges - start) / (end - start), 2)
     tops = np.round(floor - (_LANE - 4) * shape.heights, 1)
@@ -242,7 +242,7 @@ def _bar(shape: Shape, start: float, end: float, lane: int) -> dict[str, Any]:
 
 
 def _colors() -> str:
-    """The colors of the annotated clips, and of letters on them."""
+    """Colors of the emotions, as in annotated clips, and of the letters on them, as CSS."""
     rules = []
     for emotion, color in COLORS.items():
         shade, letters = _hex(color), _hex(ink_on(color))

@@ -28,7 +28,7 @@ from emodetect.text.printable import caption
 from emodetect.types import EMOTIONS
 
 _MOST_PEOPLE = 12
-"""People in a plot at most; those seen longest."""
+"""Maximum number of people in a plot: those seen longest."""
 
 _WIDTH, _LANE, _MARGINS = 10.0, 0.28, 0.75
 """Inches: width of the plot, height of an emotion's lane, and the space around the lanes of a person."""
@@ -37,7 +37,7 @@ _GROUND = "#0e1013"
 """Background of the lanes, as on the page: all emotions' colors have a contrast of at least 3:1 to it."""
 
 _MINUTES = 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400
-"""Seconds from one label of a long timeline to the next: the first that gives no more than `_MOST_TICKS`."""
+"""Candidate intervals between the labels of a long timeline, seconds: the first one with at most `_MOST_TICKS` labels."""
 
 _MOST_TICKS = 10
 
@@ -46,14 +46,14 @@ def plot_timeline(timeline: Timeline, name: str, path: Path, *, style: Style | N
     """Draw one band per person and emotion, filled where the emotion was read; its height is the confidence.
 
     Args:
-        timeline: the results over time.
-        name: of the clip, for the title.
-        path: picture file to write.
-        style: language and lettering, as `with_letters_for` returns it for the name; None for English and Matplotlib's own font.
-        overwrite: whether it may be replaced.
+        timeline: results over time.
+        name: name of the clip, for the title.
+        path: image file to write.
+        style: language and lettering, as from `with_letters_for` for the name; None for English and Matplotlib's own font.
+        overwrite: whether the file may be replaced.
 
     Raises:
-        OutputError: it cannot be written.
+        OutputError: the file cannot be written.
     """
     style = style or Style()
     with mpl.rc_context({"font.family": list(_families(style))}):

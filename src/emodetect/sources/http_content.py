@@ -8,7 +8,7 @@ import re
 from emodetect.text.printable import printable
 
 TITLE_BYTES = 8192
-"""Within so many bytes a web page has its title."""
+"""Number of bytes that contain the title of a web page."""
 
 _PAGE = re.compile(rb"\s*(?:<!--.{0,500}?-->\s*)?<(?:!doctype\s+html|html|head|body|script)\b", re.IGNORECASE | re.DOTALL)
 _TITLE = re.compile(r"<title\b[^>]*>(.{1,500}?)</title", re.IGNORECASE | re.DOTALL)

@@ -1,4 +1,4 @@
-"""Child processes that end with this one, however it ends.
+"""Child processes that end with this one, for whatever reason it ends.
 
 A child holds the reading end of a pipe whose other end only this process has. When this process ends, is killed or crashes, the
 system closes that end and signals the child (``F_SETSIG`` on Linux, ``SIGIO`` on other systems that support it). No code has to
@@ -45,8 +45,8 @@ def start_child(
         stderr: its standard error; inherited by default.
         descriptors: open files that it inherits.
         env: its environment; inherited by default.
-        last_signal: the signal that it gets when this process ends: one after which it finishes its outputs, or `KILL`.
-        pipe_bytes: capacity of a pipe to it, where the system supports that; -1 for the default.
+        last_signal: the signal that it receives when this process ends: one that lets it finish its outputs, or `KILL`.
+        pipe_bytes: capacity of a pipe to it, if the system supports that; -1 for the default.
 
     Raises:
         OSError: it cannot be started.
@@ -91,7 +91,7 @@ def run_child(
 
     Args:
         command: the program and its arguments.
-        seconds: time limit, after which it is killed together with its children.
+        seconds: time-out, after which it is killed together with its children.
         stderr: where its standard error goes, if it is not captured.
         descriptors: as for `start_child`.
         env: as for `start_child`.
@@ -99,7 +99,7 @@ def run_child(
 
     Raises:
         OSError: it cannot be run.
-        subprocess.TimeoutExpired: it takes longer.
+        subprocess.TimeoutExpired: the time-out has expired.
     """
     process = start_child(
         command, stdout=subprocess.PIPE, stderr=stderr, descriptors=descriptors, env=env, last_signal=last_signal
@@ -108,14 +108,14 @@ def run_child(
 
 
 def finish_child(process: subprocess.Popen[bytes], seconds: float | None = None) -> subprocess.CompletedProcess[bytes]:
-    """Wait for the end of a child and capture its outputs.
+    """Wait for a child to exit and capture its outputs.
 
     Args:
         process: the child.
-        seconds: time limit, after which it is killed together with its children.
+        seconds: time-out, after which it is killed together with its children.
 
     Raises:
-        subprocess.TimeoutExpired: it takes longer.
+        subprocess.TimeoutExpired: the time-out has expired.
     """
     with process:
         try:
@@ -135,9 +135,9 @@ def kill_child(process: subprocess.Popen[bytes]) -> None:
 
 
 def kill_children() -> None:
-    """Kill all children without waiting for their end.
+    """Kill all children without waiting for them to exit.
 
-    For a process that ends immediately afterwards, before another thread can notice that a child has ended.
+    For a process that exits immediately afterwards, before another thread can notice that a child has exited.
     """
     for child in [process.pid for process in list(_children) if process.poll() is None]:
         with contextlib.suppress(OSError):  # not `Popen.kill`, which lets other threads run
@@ -147,7 +147,7 @@ def kill_children() -> None:
 
 
 def ended_by(number: int) -> str:
-    """What ended a process: a signal, with its usual reason, such as "SIGKILL, perhaps for want of memory".
+    """The signal that ended a process, with its usual reason, such as "SIGKILL, perhaps for want of memory".
 
     Args:
         number: of the signal.
@@ -161,7 +161,7 @@ def ended_by(number: int) -> str:
 
 
 def resident_bytes(process: int) -> int:
-    """The memory that a process holds; 0 where the system does not tell it as Linux does."""
+    """Resident memory of a process, bytes; 0 if the system does not report it as Linux does."""
     try:
         with open(f"/proc/{process}/statm", "rb") as file:
             return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
@@ -170,12 +170,12 @@ def resident_bytes(process: int) -> int:
 
 
 def _signal_at_end(reader: int, child: int, number: int) -> None:
-    """Make the system signal a child when the other end of the pipe is closed.
+    """Make the system signal a child when the other end of a pipe is closed.
 
     Args:
         reader: descriptor of the child's end.
         child: its process id.
-        number: of the signal.
+        number: number of the signal.
     """
     with contextlib.suppress(ImportError, OSError):
         import fcntl

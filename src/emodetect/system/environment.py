@@ -56,7 +56,7 @@ _OPENCV_NUMBERS = re.compile(
 
 _THREADS = re.compile(r"(?:[A-Z]+_NUM|TF_NUM_(?:INTRA|INTER)OP)_THREADS|OMP_THREAD_LIMIT")
 _MOST_THREADS = 256
-"""Of more, each with a stack of its own, not all can be started within the memory of a foreign model."""
+"""Maximum number of threads. More of them, each with its own stack, exceed the memory limit of a foreign model."""
 _XLA = {"XLA_FLAGS", "TF_XLA_FLAGS"}
 
 _CACHES = {"XDG_CACHE_HOME": "", "MPLCONFIGDIR": "matplotlib", "KERAS_HOME": "keras"}
@@ -111,7 +111,7 @@ def prepare_own_process() -> None:
 
 
 def limit(name: str) -> int | None:
-    """What the system allows this process at most; None for no limit, as where the system has no such limits.
+    """Resource limit of this process; None for no limit, and on systems without resource limits.
 
     Args:
         name: of the limit in the module `resource`, such as "RLIMIT_AS".
@@ -133,7 +133,7 @@ def remove_caches() -> None:
 
 
 def ignored_variables() -> list[str]:
-    """Messages about variables that were removed, since a library would have ended the process; each is returned once."""
+    """Messages about removed variables, with which a library would have ended the process; each is returned once."""
     lines = [f"the variable {line}" for line in _ignored]
     _ignored.clear()
     return lines

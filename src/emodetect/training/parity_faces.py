@@ -38,11 +38,11 @@ class ParityFaces:
 
 @about("data")
 def read_parity_faces(data: Path | None, names: LabelNames = WORDS) -> ParityFaces:
-    """Read or make face crops for comparing two versions of a network.
+    """Read face crops for comparing two versions of a network.
 
     Args:
         data: ``<label>/*`` or a data set with ``test/<label>/*``, of which up to 256 evenly spaced faces are taken; None for
-            54 crops of the portrait of .
+            54 crops of the portrait.
         names: meanings of the names of folders.
 
     Raises:

@@ -17,9 +17,9 @@ from emodetect.training.metrics import calibration_error, reliability
 from emodetect.types import EMOTIONS
 
 _SHOWN_FACES = 10
-"""Least number of faces in a bin of the calibration plot."""
+"""Minimum number of faces in a bin of the calibration plot."""
 
-# Figures are created without pyplot, which needs a window system and closing.
+# Figures are created without pyplot, which needs a window system and explicit closing.
 
 
 def plot_curves(rows: Sequence[Mapping[str, float]], path: Path) -> None:

@@ -21,14 +21,14 @@ from emodetect.errors import BackendUnavailableError
 try:
     from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
-except ImportError as missing:  # the tool needs onnx
+except ImportError as missing:  # the quantizer needs onnx
     raise BackendUnavailableError(f"8-bit export needs more packages ({missing}); pip install 'emodetect[train]'") from missing
 
 _BATCH = 32
 
 
 class _Faces(CalibrationDataReader):  # type: ignore[misc]
-    """Batches of faces for the tool."""
+    """Batches of faces for the quantizer."""
 
     def __init__(self, name: str, faces: npt.NDArray[np.float32]) -> None:
         self._batches = iter([{name: faces[start : start + _BATCH]} for start in range(0, len(faces), _BATCH)])
@@ -41,8 +41,8 @@ class _Faces(CalibrationDataReader):  # type: ignore[misc]
 def quantize(source: Path, target: Path, faces: npt.NDArray[np.float32]) -> None:
     """Write an ONNX network with 8-bit weights, one scale per filter, and 8-bit activations.
 
-    The first convolution, which is faster in 32 bits, and the last layers, whose scores are calibrated, keep 32 bits. Weights use
-    7 bits, so that sums also fit on processors that add two products in 16 bits.
+    The first convolution, which is faster with 32 bits, and the last layers, whose scores are calibrated, keep 32 bits. Weights
+    use 7 bits, so that sums do not overflow on processors that add two products in 16 bits.
 
     Args:
         source: the network.
@@ -55,7 +55,7 @@ def quantize(source: Path, target: Path, faces: npt.NDArray[np.float32]) -> None
         plain = Path(folder) / "plain.onnx"
         quant_pre_process(source, plain, skip_symbolic_shape=True)
         graph = onnx.load(plain).graph
-        with redirect_stdout(io.StringIO()):  # the tool prints its progress
+        with redirect_stdout(io.StringIO()):  # the quantizer prints its progress
             quantize_static(
                 plain,
                 target,

@@ -36,7 +36,7 @@ _MIN_FACE = f"{PHOTOS.detector.min_face} in photos, {CLIPS.detector.min_face} in
 
 
 _MOST_LIST = 2**26
-"""Bytes of a list of inputs: about a million names."""
+"""Maximum size of a list of inputs, bytes: about a million names."""
 
 
 class _Command(ResumableCommand):
@@ -114,10 +114,10 @@ def batch(
 def _check_use(
     named: Sequence[str], listed: str | None, output: Path | None, resume: Path | None, merge: Path | None
 ) -> None:  # fmt: skip
-    """See that the options say one thing.
+    """Check that the options do not contradict each other.
 
     Raises:
-        UsageError: they do not.
+        UsageError: they do.
     """
     folders = {"--output": output, "--resume": resume, "--merge": merge}
     wanted = [option for option, folder in folders.items() if folder is not None]
@@ -133,7 +133,7 @@ def _check_use(
 
 @dataclass(frozen=True)
 class _Asked:
-    """Which batch is wanted."""
+    """The requested batch."""
 
     named: tuple[str, ...]
     listed: str | None
@@ -144,17 +144,17 @@ class _Asked:
 
     @property
     def inputs(self) -> list[str]:
-        """What was named on the command line."""
+        """Names on the command line."""
         from emodetect.batch.remote import holds_credentials
 
         named = (public_name(name) if holds_credentials(name) else name for name in self.named)
         return [*named, *([] if self.listed is None else [f"--from={self.listed}"])]
 
     def open(self, settings: BatchSettings, options: BatchOptions) -> Run:
-        """Begin the batch, or go on with it.
+        """Start or resume the batch.
 
         Raises:
-            EmodetectError: it cannot be.
+            EmodetectError: it cannot be started or resumed.
         """
         from emodetect.batch.run import Run, clear
 
@@ -198,14 +198,14 @@ class _Asked:
 
 
 def _content(listed: str) -> bytes:
-    """What is in a list of inputs.
+    """Read a list of inputs.
 
     Raises:
-        SourceError: it cannot be read.
+        SourceError: the list cannot be read.
     """
     try:
         with nullcontext(sys.stdin.buffer) if listed == "-" else Path(listed).open("rb") as file:
-            content = file.read(_MOST_LIST + 1)  # a device may never end
+            content = file.read(_MOST_LIST + 1)  # a device may be endless
     except FileNotFoundError:
         raise SourceError(f"{listed}: no such list", parameter="listed") from None
     except (OSError, ValueError) as error:
@@ -217,7 +217,7 @@ def _content(listed: str) -> bytes:
 
 
 def _read(run: Run, options: BatchOptions) -> Outcome:
-    """Read what is not read yet; where that is interrupted, say how to go on."""
+    """Read the remaining inputs; after an interrupt, print how to resume."""
     from emodetect.cli.batch_progress import BatchProgress
 
     place = run.manifest.folder
@@ -232,7 +232,7 @@ def _read(run: Run, options: BatchOptions) -> Outcome:
 
 
 def _report(outcome: Outcome) -> int:
-    """Say what was done; returns the exit code."""
+    """Print a summary; returns the exit code."""
     totals = outcome.totals
     read = f"{totals.done:,} of {counted(totals.inputs, 'input')} read, {counted(totals.faces, 'face')}: {outcome.readings}"
     failed = f"; {totals.failed:,} failed: {outcome.failures}" if totals.failed else ""

@@ -88,12 +88,12 @@ def bench(
 
 
 def start_options(settings: BackendSettings, detector: str = DetectorSettings.name) -> list[str]:
-    """The options of ``image`` that measure a start."""
+    """Options of ``image`` for measuring its start-up."""
     return ["--format", "json", "--detector", detector, *options_of(settings)]
 
 
 def options_of(settings: BackendSettings) -> list[str]:
-    """The options that choose a backend."""
+    """Options that select a backend."""
     model = ["--model", settings.model] if settings.model else []
     views = ["--views", str(settings.views)] if settings.views > 1 else []
     limit = settings.max_model_memory
@@ -103,7 +103,7 @@ def options_of(settings: BackendSettings) -> list[str]:
 
 
 def _describe(source: Path | None, detector: str, frames: int, rounds: int, measured: Sequence[BackendSettings]) -> None:
-    """Tell, where details are wanted, what is measured on what."""
+    """Print what is measured, with ``--verbose``."""
     from importlib.metadata import version
 
     describe_settings()
@@ -118,7 +118,7 @@ def _describe(source: Path | None, detector: str, frames: int, rounds: int, meas
 
 @contextmanager
 def _progress() -> Iterator[Callable[[str], None]]:
-    """Says what is being done: on a terminal, and where details are wanted."""
+    """Print progress: on a terminal, and with ``--verbose``."""
     if not shows_progress():
         yield detail
         return
@@ -135,7 +135,7 @@ def _progress() -> Iterator[Callable[[str], None]]:
 
 @contextmanager
 def _clip(source: Path | None, frames: int) -> Iterator[Path]:
-    """The clip itself, or a made one that is deleted at the end."""
+    """Path of the clip, or of a synthetic one that is deleted at the end."""
     if source is not None:
         yield source
         return
@@ -150,7 +150,7 @@ def _clip(source: Path | None, frames: int) -> Iterator[Path]:
 
 
 def _print_table(records: Sequence[dict[str, Any]]) -> None:
-    """Figures as rows, configurations side by side as columns."""
+    """Print measurements as rows, with one column per configuration."""
     from rich.table import Table
 
     from emodetect.cli.table import cell, show_table

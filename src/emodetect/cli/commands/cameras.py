@@ -17,7 +17,7 @@ def cameras(output_format: str) -> None:
 
     Each camera is opened for a moment. Its number or its name is what 'live --source' takes.
     """
-    with quiet_native_output():  # where OpenCV cannot be imported, it prints of its own
+    with quiet_native_output():  # OpenCV prints if it cannot be imported
         from emodetect.sources.camera_list import camera_sizes, list_cameras
 
     found = [(camera, camera_sizes(camera)) for camera in list_cameras()]

@@ -40,7 +40,7 @@ def config(ctx: click.Context, output_format: str) -> None:
     if settings:
         from emodetect.cli.table import print_table
 
-        commands: dict[tuple[str, str, str], list[str]] = {}  # what is set for all commands makes one row
+        commands: dict[tuple[str, str, str], list[str]] = {}  # a value for all commands is one row
         for setting in settings:
             where = "the file" if setting.origin == str(path) else setting.origin
             commands.setdefault((f"--{setting.option}", setting.value, where), []).append(setting.command)

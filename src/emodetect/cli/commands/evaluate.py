@@ -83,7 +83,7 @@ def evaluate(
     exam = Exam.read(data, votes, folder_labels or WORDS)
     for text in exam.faces.notes:
         note(f"emodetect: {text}")
-    # Beside files that need conventions the embedded network, which knows its own, may stand for comparison.
+    # The embedded network, which knows its conventions, may be compared with files that need some.
     several = len(models) > 1
     plain = replace(settings, conventions=UNSTATED)
     judged = [replace(plain if several and model in RESERVED else settings, model=model) for model in models or (None,)]
@@ -134,7 +134,7 @@ def _judge(exam: Exam, settings: BackendSettings) -> Result:
 
 
 def _short_names(records: Sequence[dict[str, Any]]) -> list[str]:
-    """File names where they tell the models apart, else what was given."""
+    """File names if they are unique, otherwise the names as given."""
     names = [Path(record["model"]).name for record in records]
     return names if len(set(names)) == len(names) else [record["model"] for record in records]
 
@@ -155,7 +155,7 @@ def _print_tables(records: Sequence[dict[str, Any]]) -> None:
 
 
 def _figures(records: Sequence[dict[str, Any]]) -> Any:
-    """Figures as rows, models side by side as columns."""
+    """Table of measures, with one column per model."""
     from rich.table import Table
 
     from emodetect.cli.table import cell
@@ -195,7 +195,7 @@ def _figures(records: Sequence[dict[str, Any]]) -> Any:
 
 
 def _classes(record: dict[str, Any]) -> Any:
-    """Precision, recall and confusion of a model, a row a label."""
+    """Table of a model's precision, recall and confusions, with one row per label."""
     from rich.table import Table
     from rich.text import Text
 

@@ -21,14 +21,14 @@ from emodetect.training.conventions_trial import Margin, Trial, try_conventions
 from emodetect.training.data.labeled import LabeledCrops
 
 _SHOWN = 8
-"""So many combinations of conventions are shown."""
+"""Maximum number of combinations that are shown."""
 
 
 def show_trials(faces: LabeledCrops, settings: BackendSettings, models: Sequence[str], output_format: str) -> None:
-    """Try conventions of each model on the same faces, and print what came of it."""
+    """Try conventions of each model on the same faces, and print the results."""
     trials = {}
     for model in models:
-        # Not entered, since it would tell what it assumes.
+        # Not entered, since it would report its assumptions.
         with closing(make_backend(replace(settings, model=model))) as loaded, progress_bar() as progress:
             loaded.load()
             update = partial(progress.update, progress.add_task(one_line(Path(model).name), total=None))
@@ -49,8 +49,8 @@ def _record(model: str, trial: Trial) -> dict[str, Any]:
 
 
 def _options(said: ModelConventions) -> list[str]:
-    """The options that say this, as one writes them."""
-    # A value that begins with a dash could be taken for an option.
+    """Convert conventions to options, as typed."""
+    # A value that begins with a dash could be parsed as an option.
     return [
         f"{option}{'=' if value.startswith('-') else ' '}{shlex.quote(value)}"
         for option, value in conventions_as_options(said).items()
@@ -58,7 +58,7 @@ def _options(said: ModelConventions) -> list[str]:
 
 
 def _print_trial(model: str, trial: Trial) -> None:
-    """The best combinations, the best one's options, and how sure each of them is."""
+    """Print the best combinations, the options of the best one, and the certainty of each part."""
     shown = trial.tried[:_SHOWN]
     columns = {
         "accuracy": [f"{one.accuracy:.1%}" for one in shown],
@@ -86,7 +86,7 @@ def _print_trial(model: str, trial: Trial) -> None:
 
 
 def _in_words(margin: Margin) -> str:
-    """How sure one part of the best combination is, as one line."""
+    """Format the certainty of one part of the best combination as one line."""
     said = margin.other.conventions
     other = {"labels": margin.other.order, "scaling": said.scaling, "channels": said.channels}[margin.part]
     sure = "sure" if margin.is_sure else "not sure"

@@ -57,7 +57,7 @@ def export(
     describe_settings()
     for text in faces.notes:
         note(f"emodetect: {text}")
-    os.environ["KERAS_BACKEND"] = "tensorflow"  # the one whose converter comes with emodetect[train]
+    os.environ["KERAS_BACKEND"] = "tensorflow"  # the ONNX converter of emodetect[train] requires it
     keras = import_keras()
     detail(f"{'run' if source.is_dir() else 'model'}: {source}, by Keras {keras.__version__} on {keras.backend.backend()}")
     from emodetect.training.export import export_file, export_run

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from emodetect.types import Frame, FrameResult
 
 _MANY = 4
-"""Photos from which on progress is shown."""
+"""Minimum number of photos for a progress bar."""
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -92,7 +92,7 @@ def image(
             results.append(photo_log := _open_log(stack, log, overwrite=overwrite, resume=resume))
         if resume:
             _skip(found, targets, photo_log if log else None, " and ".join(str(name) for name in (log, output) if name))
-        # Rows that come one by one on a terminal would tear the bar apart.
+        # Lines printed one by one on a terminal would disturb the bar.
         shows_bar = len(found) >= _MANY and (output_format == "table" or not sys.stdout.isatty())
         pipeline, progress = stack.enter_context(make_pipeline(settings)), stack.enter_context(progress_bar())
         run = _Run(pipeline, results, Copies(targets, style, anonymize, overwrite), contact_sheet)
@@ -115,7 +115,7 @@ def image(
 
 
 def _check_resume(output_format: str, log: Path | None, output: str | None, sheet: Path | None, *, overwrite: bool) -> None:
-    """See that an earlier run can be continued.
+    """Check that an earlier run can be resumed.
 
     Raises:
         UsageError: it cannot.
@@ -130,7 +130,7 @@ def _check_resume(output_format: str, log: Path | None, output: str | None, shee
 
 
 def _find(paths: Sequence[Path]) -> dict[Path, SourceError | None]:
-    """The pictures that the paths stand for; a line tells of those of kinds that cannot be read."""
+    """Find the pictures, and print a note about skipped formats."""
     from emodetect.sources.images import find_images
 
     found, left_out = find_images(paths)
@@ -147,7 +147,7 @@ def _open_log(stack: ExitStack, path: Path, *, overwrite: bool, resume: bool) ->
 
 
 def _skip(found: dict[Path, SourceError | None], targets: dict[Path, Path], log: PhotoLog | None, names: str) -> None:
-    """Take away the photos, and the copies, that an earlier run has left."""
+    """Remove the photos, and their copies, that an earlier run has finished."""
     count = len(found)
     for photo in [photo for photo, problem in found.items() if problem is None]:
         if photo in targets and os.path.isfile(targets[photo]):
@@ -160,17 +160,17 @@ def _skip(found: dict[Path, SourceError | None], targets: dict[Path, Path], log:
 
 @dataclass
 class _Run:
-    """Reads photos one after the other, prints their results and saves annotated copies.
+    """Reads photos one by one, prints their results and saves annotated copies.
 
     Attributes:
-        results: where the results go.
+        results: receive the results.
         copies: saves the annotated copies.
-        sheet: the contact sheet that shows them all; None where it is not wanted.
-        read: how many photos were read.
-        unread: how many could be opened, perhaps, and not be read.
-        failed: whether anything went wrong.
-        is_given_up: whether the backend failed for good.
-        faceless: width and height of the pictures in which no face was found, pixels.
+        sheet: contact sheet of all photos; None for none.
+        read: number of photos read.
+        unread: number of photos that exist but could not be read.
+        failed: whether there was any error.
+        is_given_up: whether the backend has failed permanently.
+        faceless: width and height of the photos without a face, pixels.
     """
 
     pipeline: EmotionPipeline
@@ -184,12 +184,12 @@ class _Run:
     faceless: list[tuple[int, int]] = field(default_factory=list)
 
     def refuse(self, name: str, error: EmodetectError) -> None:
-        """Print and say why a photo of this name is not read."""
+        """Report why a photo of this name is not read."""
         self._record({"path": public_name(name), "error": one_line(error_message(error, click.get_current_context()))})
         self._complain(error)
 
     def add(self, path: Path, problem: EmodetectError | None) -> None:
-        """Read a photo, unless there is a problem already."""
+        """Read a photo, unless there is an error already."""
         shown, result = None, None
         try:
             if problem is not None:
@@ -204,7 +204,7 @@ class _Run:
             try:
                 with enough_memory(path):
                     shown = self.copies.save(path, frame, result)
-            except EmodetectError as error:  # takes nothing from what was read
+            except EmodetectError as error:  # the results remain valid
                 self._complain(error)
         if self.sheet is not None and os.path.isfile(path):
             self.sheet.add(path.name, shown, result.readings if result and shown is not None else ())
@@ -223,14 +223,14 @@ class _Run:
         from emodetect.types import Frame
 
         with enough_memory(path):
-            with quiet_native_output():  # libjpeg tells of damage by itself
+            with quiet_native_output():  # libjpeg prints warnings about damage
                 frame = Frame(read_image(path))
             height, width = frame.image.shape[:2]
             detail(f"{path}: {width}x{height} pixels")
             return frame, self.pipeline.analyze(frame, name=str(path))
 
     def _take(self, path: Path, frame: Frame, result: FrameResult) -> None:
-        """Print and count what was read off a photo."""
+        """Print and count a photo's result."""
         from emodetect.sinks.records import image_as_dict
 
         for reading in result.readings:

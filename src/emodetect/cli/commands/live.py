@@ -133,7 +133,7 @@ def live(
 
 
 def _opened(capture: LiveCapture, window: Window | None, style: Style | None, source: LiveSource) -> bool:
-    """Wait for the source, and say so in the window; False if the user does not wait any more."""
+    """Wait for the source, and say so in the window; False if the user quits."""
     from emodetect.live.hud import waiting_picture
     from emodetect.live.window import wants_to_quit
 
@@ -147,7 +147,7 @@ def _opened(capture: LiveCapture, window: Window | None, style: Style | None, so
 
 
 def _tell(statistics: LiveStatistics, files: Sequence[Path], snapshots: Path) -> None:
-    """Say what a session did, and where details are wanted, why faces were uncertain although their scores are high."""
+    """Print a summary of the session, and with ``--verbose`` why faces with high scores were uncertain."""
     from emodetect.system.output_files import STANDARD_OUTPUT
 
     files = [path for path in files if path != STANDARD_OUTPUT]
@@ -165,13 +165,13 @@ def _tell(statistics: LiveStatistics, files: Sequence[Path], snapshots: Path) ->
 
 
 def _backends(settings: BackendSettings) -> Sequence[Callable[[], EmotionBackend]]:
-    """What makes the backend that the options describe, and then the others that a key leads to."""
+    """Factories of the backend of the options, followed by the others that a key switches to."""
     from importlib.util import find_spec
 
-    # Now, so that what is wrong with the options is said before a window opens.
+    # Created here, so that invalid options are reported before a window opens.
     describe_backend(settings.create(responsive=True), settings)
     chosen = settings.name, None if settings.model == "embedded" else settings.model
     others = [name for name in ("cnn", "deepface") if (name, None) != chosen and (name == "cnn" or find_spec(name))]
     plain = replace(settings, model=None, conventions=BackendSettings.conventions)
-    # The picture must not stand still while TensorFlow holds the interpreter's lock.
+    # The preview must not freeze while TensorFlow holds the interpreter's lock.
     return [partial(one.create, responsive=True) for one in (settings, *(replace(plain, name=name) for name in others))]

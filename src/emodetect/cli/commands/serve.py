@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from emodetect.serve.server import Certificate
 
 _PACKAGES = ("fastapi", "prometheus_client", "python_multipart", "uvicorn", "websockets")
-"""The packages of the extra."""
+"""Packages of the extra."""
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -95,10 +95,10 @@ def serve(
 
 
 def _check_packages() -> None:
-    """See that the packages of the extra are there.
+    """Check that the packages of the extra are installed.
 
     Raises:
-        BackendUnavailableError: one is missing.
+        BackendUnavailableError: a package is missing.
     """
     missing = [name for name in _PACKAGES if find_spec(name) is None]
     if missing:
@@ -109,7 +109,7 @@ def _check_packages() -> None:
 
 
 def _certificate(certificate: Path | None, key: Path | None) -> Certificate | None:
-    """What the options say of HTTPS.
+    """Create the HTTPS certificate of the options.
 
     Raises:
         UsageError: one of the files is missing.
@@ -125,7 +125,7 @@ def _certificate(certificate: Path | None, key: Path | None) -> Certificate | No
 
 
 def _warn(settings: ServerSettings, certificate: Certificate | None) -> None:
-    """Say what others can do or see who reach the address."""
+    """Print warnings about the access of others to the address."""
     if settings.allow_anyone and not settings.is_local:
         note(f"emodetect: {settings.host}: everybody who reaches this address can use the server, and see its source")
     if certificate is None and not settings.is_local:
@@ -133,7 +133,7 @@ def _warn(settings: ServerSettings, certificate: Certificate | None) -> None:
 
 
 def _pipelines(settings: PipelineSettings, ctx: click.Context) -> ServedPipelines:
-    """The settings for each kind of input; what no option sets is that kind's own default, as for 'image' and 'video'."""
+    """Settings by kind of input. An option that is not set has that kind's own default, as in 'image' and 'video'."""
 
     def is_given(name: str) -> bool:
         return ctx.get_parameter_source(name) not in (ParameterSource.DEFAULT, None)
@@ -151,10 +151,10 @@ def _pipelines(settings: PipelineSettings, ctx: click.Context) -> ServedPipeline
 
 
 def _in_one_line(error: EmodetectError, ctx: click.Context) -> str:
-    """What an error says to a client."""
+    """Error message for a client."""
     return one_line(error_message(error, ctx))
 
 
 def _report_source(text: str) -> None:
-    """Say what ended the server's source."""
+    """Print why the server's source ended."""
     say(f"emodetect: {text}; the server runs on without its source")

@@ -78,7 +78,7 @@ def summarize(
         run.complain(error)
     rows = run.rows(logs)
     first = next(rows, None)
-    if first is None:  # nothing could be read, and was reported
+    if first is None:  # no input could be read; the errors are printed already
         return 1
     columns = run.settings.columns | ({name: table.kind(name) for name in table.columns} if table else {})
     _write(output, output_format, chain([first], rows), columns, overwrite=overwrite)
@@ -89,10 +89,10 @@ def summarize(
 
 
 def _format(wanted: str | None, output: Path | None) -> str:
-    """The format of the table.
+    """Choose the format of the table.
 
     Raises:
-        UsageError: it is unknown, or does not go with the output.
+        UsageError: the format is unknown, or does not fit the output.
     """
     by_ending = next((name for name, ending in _ENDINGS.items() if output and output.suffix.lower() == ending), None)
     if output is None:
@@ -127,7 +127,7 @@ def _write(output: Path | None, output_format: str, rows: Iterable[Row], columns
 
 
 def _print(rows: Iterable[Row]) -> None:
-    """Print the main columns for people: those with values, rounded."""
+    """Print the main columns of the table: those with values, rounded."""
     from emodetect.cli.table import print_table
 
     headers = {
@@ -154,7 +154,7 @@ def _cell(name: str, row: Row) -> str:
 
 @dataclass
 class _Run:
-    """Makes the rows of the table, input by input.
+    """Creates the rows of the table, input by input.
 
     Attributes:
         failed: whether an input could not be read.
@@ -170,12 +170,12 @@ class _Run:
     _lacking: set[tuple[str, object]] = field(default_factory=set)
 
     def complain(self, error: EmodetectError) -> None:
-        """Say that an input is not read; the others are still done."""
+        """Report that an input cannot be read; the others are still processed."""
         self.failed = True
         say(f"emodetect: {error_message(error, click.get_current_context())}")
 
     def rows(self, logs: Sequence[Path]) -> Iterator[Row]:
-        """The rows of all inputs in these files."""
+        """Rows of all inputs in these files."""
         for log in logs:
             yield from self._rows(log)
 
@@ -193,7 +193,7 @@ class _Run:
                 yield row
 
     def _inputs(self, log: Path) -> Iterator[Input]:
-        """The inputs in a file that no other file has."""
+        """Inputs in a file, without duplicates of other files."""
         from emodetect.summary.inputs import read_inputs
 
         try:
@@ -206,7 +206,7 @@ class _Run:
             self.complain(error)
 
     def tell(self, output: Path | None) -> None:
-        """Say what a user of the table has to know, which was saved in a file or printed."""
+        """Print notes about the table, after it was saved or printed."""
         from emodetect.summary.intervals import LEAST_BLOCKS
 
         for text in self.participants.complaints() if self.participants else ():
@@ -220,6 +220,6 @@ class _Run:
 
 
 def _lacks_interval(row: Row) -> bool:
-    """Whether a share has no interval although it could have one."""
+    """Whether a share has no confidence interval although it could have one."""
     share = row["share"]
     return "share_low" in row and row["share_low"] is None and isinstance(share, float) and 0 < share < 1

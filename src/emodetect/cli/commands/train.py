@@ -38,7 +38,7 @@ def _complete_architecture(ctx: click.Context, param: click.Parameter, incomplet
 MODEL_SUFFIXES = (".h5", ".keras")
 
 _GO_WITH_RESUME = {"--arch", "--epochs", "--output", "--show-attention", "--overwrite", *(f"--{name}" for name in COMMON_OPTIONS)}
-"""What may be given beside ``--resume``; the rest is the run's own."""
+"""Options allowed with ``--resume``; all others are those of the resumed run."""
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -128,7 +128,7 @@ def train(
             folder_labels=folder_labels.name if folder_labels else None,
         )
         folder = run_dir or Path("runs") / f"{settings.architecture.replace(':', '-')}-{datetime.now():%Y%m%d-%H%M%S}"
-    model = None if settings.output is None else Path(settings.output)  # also the one that the resumed run was given
+    model = None if settings.output is None else Path(settings.output)  # for a resumed run from its record
     if resume and not overwrite and model is not None and model.exists():
         raise OutputError(
             f"{model}: exists already; with --resume, --overwrite replaces it and keeps the run, and --output FILE writes another"
@@ -142,10 +142,10 @@ def train(
 
 
 def _resumed(folder: Path, architecture: str | None, epochs: int | None, output: Path | None) -> Settings:
-    """The settings of the run to go on with.
+    """Settings of a resumed run.
 
     Raises:
-        UsageError: something is given that the run keeps.
+        UsageError: an option contradicts the run.
         DatasetError: the folder contains no run.
     """
     from emodetect.training.hyperparameters import Settings
@@ -168,10 +168,10 @@ def _check_files(
     overwrite: bool,
     resume: bool,
 ) -> None:
-    """See that all files can be written, and that none of them is read by the run or is its own.
+    """Check that all files can be written, and that none of them is an input or a file of the run.
 
     Raises:
-        OutputError: one of them cannot.
+        OutputError: a file cannot be written, or is an input.
     """
     from emodetect.system.output_files import place_of
 
@@ -186,12 +186,12 @@ def _check_files(
         folder.check_own()
     else:
         folder.check(overwrite=overwrite)
-        for path in folder.own():  # which start again
+        for path in folder.own():  # the new run creates them again
             inputs.refuse(path)
 
 
 def _options_on_the_command_line() -> Iterator[click.Option]:
-    """Not those of a variable or of the configuration file, which are for new runs."""
+    """Options on the command line, without those of variables and the configuration file, which are for new runs."""
     ctx = click.get_current_context()
     for option in ctx.command.params:
         if isinstance(option, click.Option) and ctx.get_parameter_source(option.name or "") is ParameterSource.COMMANDLINE:
@@ -253,7 +253,7 @@ def _show_attention(trained: TrainedModel, data: RunData, path: Path, *, overwri
     from emodetect.types import EMOTIONS
 
     faces = data.validation.faces
-    # Two faces of each emotion, the first ones of the validation part.
+    # Two faces per emotion, the first ones of the validation split.
     chosen = np.concatenate([np.flatnonzero(faces.labels == label)[:2] for label in range(len(EMOTIONS))])
     names = [EMOTIONS[label].value for label in faces.labels[chosen]]
     plot_attention(faces.images[chosen], warped_faces(trained.model, faces.images[chosen]), names, path, overwrite=overwrite)
