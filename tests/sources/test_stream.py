@@ -180,7 +180,7 @@ class TestPlaylists:
         text = playlist.format(port=elsewhere.port)
         with (
             answering(saying(http(text.encode(), kind))) as server,
-            pytest.raises(SourceError, match=r"playlist|cannot be opened"),
+            pytest.raises(SourceError, match=r"is a playlist|sends a list of other addresses"),
         ):
             first_picture(server.address("/live.m3u8"))
         assert len(server.requests) == 1

@@ -78,7 +78,8 @@ class Decoder:
     def _listen(self) -> None:
         """Read FFmpeg's messages until it ends; it would block on a full pipe."""
         assert self._process.stderr is not None
-        said, has_begun = [], False
+        said: list[bytes] = []
+        has_begun = False
         with self._process.stderr as lines:
             for line in lines:
                 if found := _PICTURE.match(line):

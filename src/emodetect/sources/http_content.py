@@ -27,7 +27,7 @@ def is_text(start: bytes) -> bool:
 
 
 def text_in_words(start: bytes) -> str:
-    """What a text is: "a web page (Log in)", "JSON", "XML", "text" or "nothing".
+    """What a text is, such as "a web page (Log in)", "JSON" or "nothing".
 
     Args:
         start: its first bytes.
@@ -38,5 +38,7 @@ def text_in_words(start: bytes) -> str:
         title = _TITLE.search(start.decode(errors="replace"))
         name = printable(" ".join(html.unescape(title[1]).split())) if title else ""
         return f"a web page ({name[:_LONGEST_TITLE]})" if name else "a web page"
-    first = start.lstrip(b"\xef\xbb\xbf \t\r\n")[:5]
-    return "JSON" if first[:1] in (b"{", b"[") else "XML" if first == b"<?xml" else "text"
+    text = start.lstrip(b"\xef\xbb\xbf \t\r\n")
+    if text.startswith((b"ffconcat", b"[playlist]", b"v=0")):
+        return "a list of other addresses"
+    return "JSON" if text[:1] in (b"{", b"[") else "XML" if text.startswith(b"<?xml") else "text"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Protocol
 from urllib.parse import urlsplit, urlunsplit
 
@@ -44,6 +45,9 @@ _NESTED = {
 
 _FOLLOWED = "http,https,httpproxy,tcp,tls,crypto"
 """Protocols for playlists, if they are allowed."""
+
+_PLAYLIST = rb"(?:\xef\xbb\xbf)?\s*(?:#EXTM3U|(?:<\?xml[^>]*>\s*)?<MPD)"
+"""Beginning of a playlist: HLS or DASH."""
 
 _MJPEG_RATE = 25.0
 """Frame rate of Motion JPEG, which never states one; FFmpeg's assumption."""
@@ -102,7 +106,7 @@ def _open_http(address: str, sockets: Sockets, follow_redirects: bool, seconds: 
     except (OSError, ValueError) as error:
         raise _unavailable(name, str(error)) from error
     start = body.peek(1024)
-    if start.lstrip().startswith((b"#EXTM3U", b"<MPD")) or "mpegurl" in body.content_type or "dash+xml" in body.content_type:
+    if re.match(_PLAYLIST, start) or "mpegurl" in body.content_type or "dash+xml" in body.content_type:
         body.close()
         if not follow_redirects:
             raise SourceError(f"{name}: is a playlist, which names further addresses", hint="`follow_redirects` allows them")
