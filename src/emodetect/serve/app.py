@@ -110,7 +110,7 @@ class Service:
         """Have a clip analyzed. The answer names the job, whose progress and result are asked for."""
         choice = self._chosen(backend, detector)
         self._jobs.check()
-        async with self._uploads.of(request, most_files=1) as [upload]:
+        async with self._uploads.of(request, most_files=1, unnamed="clip") as [upload]:
             await self._engine.ready(choice.backend)
             job = await self._jobs.add(upload, partial(self._engine.clip_pipeline, choice))
         return JSONResponse(job.as_dict(), 202, {"Location": f"/v1/jobs/{job.number}"})
@@ -225,6 +225,7 @@ def create_app(service: Service, settings: ServerSettings, metrics: Metrics, say
         description=_DESCRIPTION,
         docs_url=None,  # FastAPI's pages load scripts from another host
         redoc_url=None,
+        redirect_slashes=False,
         lifespan=service.lifespan,
     )
     add = partial(app.add_api_route, response_model=None)
