@@ -99,7 +99,7 @@ def test_fish_shows_whole_descriptions(on_the_path: dict[str, str | None]) -> No
         ["fish", "-c", script], env=environment(on_the_path), capture_output=True, text=True, timeout=TIMEOUT, check=True
     )
 
-    assert done.stdout == "doctor\tFind out what is wrong here, and what helps.\n"
+    assert done.stdout == "doctor\tCheck the installation and print solutions.\n"
 
 
 @pytest.mark.skipif(shutil.which("zsh") is None or shutil.which("tmux") is None, reason="there is no zsh, or no tmux")

@@ -326,7 +326,7 @@ class ModelFileBackend(EmotionBackend):
         """Check that the scores of the first image do not depend on the rest of the batch.
 
         Raises:
-            ModelError: they do.
+            ModelError: the scores depend on the batch.
         """
         for together, single in zip(values, alone, strict=True):
             if not np.allclose(together[:1], single, atol=_DEPENDENCE * max(float(np.ptp(together)), 1e-6)):

@@ -46,21 +46,21 @@ def handle_signals() -> None:
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     for number in _HANDLED:
         if signal.getsignal(number) is not signal.SIG_IGN:  # ignored in the background of a shell, or under nohup
-            signal.signal(number, _ask_to_end)
-    threading.Thread(target=_leave_at_the_second, args=(reader,), name="signals", daemon=True).start()
+            signal.signal(number, _request_exit)
+    threading.Thread(target=_exit_on_second_signal, args=(reader,), name="signals", daemon=True).start()
 
 
-def _ask_to_end(number: int, frame: FrameType | None) -> None:
+def _request_exit(number: int, frame: FrameType | None) -> None:
     for handled in _HANDLED:
-        if signal.getsignal(handled) is _ask_to_end:
-            signal.signal(handled, _leave_it_to_the_thread)  # another exception would disturb the orderly exit
+        if signal.getsignal(handled) is _request_exit:
+            signal.signal(handled, _ignore)  # another exception would disturb the orderly exit
     raise KeyboardInterrupt if number == signal.SIGINT else Terminated(number)
 
 
-def _leave_it_to_the_thread(number: int, frame: FrameType | None) -> None: ...
+def _ignore(number: int, frame: FrameType | None) -> None: ...
 
 
-def _leave_at_the_second(reader: int) -> None:
+def _exit_on_second_signal(reader: int) -> None:
     _wait_for_signal(reader, _HANDLED)
     time.sleep(_ECHO_SECONDS)
     os.set_blocking(reader, False)

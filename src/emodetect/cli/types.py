@@ -22,7 +22,7 @@ from emodetect.text.printable import looks_like_address
 class _FilePath(click.Path):
     """A non-empty path, without further checks by Click. An unset variable in a shell gives an empty argument.
 
-    `Path("")` would be the current folder, which nobody has named. An unreadable file is no usage error, and other inputs are
+    `Path("")` would be the current folder. An unreadable file is no usage error, and other inputs are
     still processed.
     """
 

@@ -27,7 +27,7 @@ def letterboxed(image: Image, size: tuple[int, int]) -> Image:
 
 
 def letterbox_filter(size: tuple[int, int]) -> str:
-    """The same as a filter of FFmpeg, which also makes pixels square."""
+    """FFmpeg filter that letterboxes pictures to this width and height, and makes pixels square."""
     shape, (width, height) = "if(between(sar,1/8,8),sar,1)", size
     square = f"scale='iw*max({shape},1)':'ih/min({shape},1)',setsar=1"
     return f"{square},scale={width}:{height}:force_original_aspect_ratio=decrease,pad={width}:{height}:-1:-1"

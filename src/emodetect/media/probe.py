@@ -137,9 +137,9 @@ class ClipProbe:
         rate = None
         if is_untimed:
             again = _start_picture(file, "-framerate", _ODD_RATE).result()
-            said = again and re.search(rb"\bframe_rate: (\d+)/(\d+)", again.stderr)
-            if said and int(said[2]) and said[0] != f"frame_rate: {_ODD_RATE}/1".encode():
-                rate = Fraction(int(said[1]), int(said[2]))
+            stated = again and re.search(rb"\bframe_rate: (\d+)/(\d+)", again.stderr)
+            if stated and int(stated[2]) and stated[0] != f"frame_rate: {_ODD_RATE}/1".encode():
+                rate = Fraction(int(stated[1]), int(stated[2]))
         shown = re.search(r"\] n: *0 .* s:(\d+)x(\d+) ", messages)
         return ClipFacts(
             start, _matrix(found.stdout), is_untimed, rate or None, is_convertible, _INTERLACED.search(messages) is not None,

@@ -13,7 +13,7 @@ from emodetect.queues.interruption import Task
 
 T = TypeVar("T")
 
-_LOOK_SECONDS = 1.0
+_POLL_SECONDS = 1.0
 """Seconds after which the thread checks the queue without a notification."""
 
 
@@ -42,7 +42,7 @@ def ahead(items: Iterable[T], *, capacity: int = 4) -> Iterator[Iterator[T]]:
         while True:
             # A signal in the main thread may interrupt a get before it notifies this thread.
             with suppress(queue.Full):
-                waiting.put(item, timeout=_LOOK_SECONDS)
+                waiting.put(item, timeout=_POLL_SECONDS)
                 return
 
     def produce() -> None:

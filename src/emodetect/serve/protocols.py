@@ -1,4 +1,4 @@
-"""Connections that do not wait for ever: time limits below HTTP and WebSocket, and a limit of their number."""
+"""Time-outs of connections below HTTP and WebSocket, and a limit of their number."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 HEAD_SECONDS = 10.0
-"""How long a client may take for the head of a request."""
+"""Time-out for the header of a request."""
 
 STALL_SECONDS = 30.0
-"""How long a client may read nothing while something is sent to it, and how long it may not confirm what it got."""
+"""Time-out of a client that reads or acknowledges nothing while data is sent to it."""
 
 MOST_CONNECTIONS = 256
 
-_BAD_REQUEST = b'{"error":"not a request in HTTP that can be understood"}'
+_BAD_REQUEST = b'{"error":"not a valid HTTP request"}'
 _BAD_REQUEST_ANSWER = (
     b"HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%b"
     % (len(_BAD_REQUEST), _BAD_REQUEST)
@@ -28,7 +28,7 @@ _BAD_REQUEST_ANSWER = (
 
 
 class _Patient(asyncio.Protocol):
-    """Ends a connection whose client does not read. A mixin, to stand before the protocol."""
+    """Closes a connection whose client does not read. A mixin, to precede the protocol in the list of base classes."""
 
     transport: asyncio.Transport
     loop: asyncio.AbstractEventLoop
@@ -56,7 +56,7 @@ class _Patient(asyncio.Protocol):
 
 
 class HttpProtocol(_Patient, H11Protocol):
-    """HTTP with limits of time and of the number of connections."""
+    """HTTP with time-outs and a limit of the number of connections."""
 
     _head: asyncio.TimerHandle | None = None
 
@@ -88,11 +88,11 @@ class HttpProtocol(_Patient, H11Protocol):
 
     @property
     def _awaits_head(self) -> bool:
-        is_http = self.transport.get_protocol() is self  # and did not become a WebSocket
+        is_http = self.transport.get_protocol() is self  # not upgraded to a WebSocket
         return is_http and (self.cycle is None or self.cycle.response_complete)
 
     def _watch_head(self) -> None:
-        """Wait for the head of a request, if that is what comes next; one that comes byte by byte gets no more time."""
+        """Start the time-out of a header, if that comes next; a header that arrives byte by byte gets no more time."""
         if not self._awaits_head:
             if self._head is not None:
                 self._head.cancel()
@@ -107,7 +107,7 @@ class HttpProtocol(_Patient, H11Protocol):
 
 
 class SocketProtocol(_Patient, WebSocketsSansIOProtocol):
-    """WebSocket with limits of the time that the handshake takes, and for which a client may not read."""
+    """WebSocket with time-outs for the handshake, and for clients that do not read."""
 
     _handshake: asyncio.TimerHandle | None = None
 
@@ -120,7 +120,7 @@ class SocketProtocol(_Patient, WebSocketsSansIOProtocol):
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
         if not self.handshake_initiated and self.conn.handshake_exc is not None:
-            # A request with a body, or with a head that is too large: it would be waited for ever.
+            # A request with a body, or with a head that is too large; uvicorn does not respond to it.
             self.transport.write(_BAD_REQUEST_ANSWER)
             self.transport.close()
 
@@ -143,7 +143,7 @@ class SocketProtocol(_Patient, WebSocketsSansIOProtocol):
 
 
 def _notice_the_vanished(transport: Any) -> None:
-    """Have the system end a connection whose other side confirms nothing, as after a cable was pulled."""
+    """Let the system close a connection without acknowledgments, as after a cable was unplugged."""
     if option := getattr(socket, "TCP_USER_TIMEOUT", None):
         with contextlib.suppress(OSError):
             transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, option, int(1000 * STALL_SECONDS))

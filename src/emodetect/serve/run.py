@@ -1,4 +1,4 @@
-"""A server with all its parts, from settings to the running thread."""
+"""Creation of a server with all its parts, from settings to the running thread."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from emodetect.sources.capture_format import UNSTATED, CaptureFormat
 
 @dataclass(frozen=True)
 class SourceSettings:
-    """The server's own source.
+    """Settings of the server's own source.
 
     Attributes:
         source: a camera, clip or stream, or standard input.
-        form: size and rate that a camera is asked for, or that standard input has.
-        loop: whether a clip starts again at its end.
-        reconnect: seconds for which a camera or stream that went away is tried again.
-        follow_redirects: whether a stream's server may lead to other hosts.
-        publishing: where its results are published.
+        form: size and frame rate to request from a camera, or those of raw frames on standard input.
+        loop: whether to restart a clip at its end.
+        reconnect: seconds for which a lost camera or stream is retried.
+        follow_redirects: whether a stream may redirect to other hosts.
+        publishing: publishers of the results.
     """
 
     source: LiveSource
@@ -50,18 +50,18 @@ def serving(
     say: Callable[[EmodetectError], str] = str,
     report: Callable[[str], None] = print,
 ) -> Iterator[Server]:
-    """A server that runs for the time of a block. Its own backend is loaded before it starts.
+    """Run a server for the duration of a block. Its own backend is loaded before it starts.
 
     Args:
-        settings: where to listen, whom to answer, and how much to take.
-        pipelines: what reads the pictures.
+        settings: address, access control and limits.
+        pipelines: settings of the pipelines.
         source: the server's own source, or None.
-        certificate: for HTTPS; None for HTTP.
-        say: puts an error into one line, for clients.
-        report: is told in one line what ended the source or a publisher, and what that means.
+        certificate: certificate for HTTPS; None for HTTP.
+        say: formats an error as one line, for clients.
+        report: called with one line: the error that ended the source or a publisher, and its consequence.
 
     Raises:
-        EmodetectError: the backend cannot be loaded, an address cannot be listened at, or a publisher cannot be made.
+        EmodetectError: the backend cannot be loaded, an address cannot be bound, or a publisher cannot be created.
     """
     metrics = Metrics()
     with ExitStack() as stack:

@@ -47,7 +47,7 @@ def start_child(
         pipe_bytes: capacity of a pipe to it, if the system supports that; -1 for the default.
 
     Raises:
-        OSError: it cannot be started.
+        OSError: the program cannot be started.
     """
     if os.name != "posix":
         process = subprocess.Popen(command, stdin=stdin, stdout=stdout, stderr=stderr, env=env)
@@ -96,7 +96,7 @@ def run_child(
         last_signal: as for `start_child`.
 
     Raises:
-        OSError: it cannot be run.
+        OSError: the program cannot be run.
         subprocess.TimeoutExpired: the time-out has expired.
     """
     process = start_child(

@@ -73,7 +73,7 @@ def prepare() -> None:
         os.environ.setdefault(name, value)
     for name, value in list(os.environ.items()):
         if name.startswith("OPENCV_") and not _suits_opencv(name, value):
-            _leave_out(name)
+            _remove(name)
     backend = os.environ.get("MPLBACKEND", "")
     if backend.startswith("module://") and not _exists(backend.removeprefix("module://")):
         os.environ["MPLBACKEND"] = "agg"  # inherited from a notebook, whose packages may be missing here
@@ -98,7 +98,7 @@ def prepare_own_process() -> None:
         is_wrong_number = _THREADS.fullmatch(name) and not is_number
         is_no_flag = name in _XLA and not all(flag.startswith(("--xla_", "--tf_xla_")) for flag in value.split())
         if is_wrong_number or is_no_flag:
-            _leave_out(name)
+            _remove(name)
     if _folder is None and not _OURS.search(os.environ.get("KERAS_HOME", "")):  # else the parent's, which removes it
         # Not created yet, with an unpredictable name; a later process recognizes abandoned folders by the process id.
         _folder = os.path.join(temporary_folder() or os.devnull, f"emodetect-{secrets.token_hex(8)}-{os.getpid()}")
@@ -138,7 +138,7 @@ def _suits_opencv(name: str, value: str) -> bool:
     return re.fullmatch("[0-9]{1,18}" if _OPENCV_NUMBERS.fullmatch(name) else "[01]", value) is not None
 
 
-def _leave_out(name: str) -> None:
+def _remove(name: str) -> None:
     _ignored.append(f"{name} is not used: it cannot have the value {os.environ.pop(name)!r} here")
 
 

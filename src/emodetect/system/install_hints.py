@@ -37,7 +37,7 @@ KERAS2_CURE = pip('install "tf-keras>=2.20"')
 
 
 def extra_cure(extra: str) -> str:
-    """What installs the packages of an extra; from the folder of emodetect, which is on no package index.
+    """Command that installs the packages of an extra, in the folder of emodetect, which is on no package index.
 
     Args:
         extra: its name in pyproject.toml, such as "serve".

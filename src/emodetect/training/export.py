@@ -209,7 +209,7 @@ def _check_parity(path: Path, parity: Parity, *, int8: bool) -> None:
     """Check that a network computes the same, or with 8 bits predicts the same labels.
 
     Raises:
-        ModelError: it does not.
+        ModelError: the difference is too large.
     """
     if int8:
         if not parity.same_answers >= _SAME_ANSWERS:

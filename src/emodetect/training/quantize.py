@@ -66,7 +66,7 @@ def quantize(source: Path, target: Path, faces: npt.NDArray[np.float32]) -> None
                 reduce_range=True,
                 activation_type=QuantType.QUInt8,
                 weight_type=QuantType.QInt8,
-                nodes_to_exclude=_kept(graph.node),
+                nodes_to_exclude=_excluded(graph.node),
             )
     described = onnx.load(target)
     known = {entry.key for entry in described.metadata_props}
@@ -74,7 +74,7 @@ def quantize(source: Path, target: Path, faces: npt.NDArray[np.float32]) -> None
     onnx.save(described, target)
 
 
-def _kept(nodes: Sequence[Any]) -> list[str]:
+def _excluded(nodes: Sequence[Any]) -> list[str]:
     """Names of the nodes up to the first convolution, and of those that compute the scores."""
     first = next((index for index, node in enumerate(nodes) if node.op_type == "Conv"), -1)
     return [n.name for i, n in enumerate(nodes) if i <= first or n.op_type in {"Gemm", "MatMul", "Softmax", "Squeeze"}]
