@@ -9,7 +9,6 @@ import os
 import pickle
 import queue
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -29,7 +28,7 @@ from emodetect.batch.reader import Reading
 from emodetect.batch.remote import fetched, is_in_this_process
 from emodetect.batch.settings import BatchSettings
 from emodetect.errors import EmodetectError
-from emodetect.system.child_processes import kill_child, resident_bytes, start_child
+from emodetect.system.child_processes import ended_by, kill_child, resident_bytes, start_child
 from emodetect.system.native_output import is_debugging
 
 _MOST_STARTS = 3
@@ -106,9 +105,7 @@ class _Worker:
             return self.ended_for
         if code >= 0:
             return f"its worker ended with code {code}"
-        name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
-        words = {"SIGSEGV": "a segmentation fault", "SIGKILL": "SIGKILL, perhaps for want of memory"}
-        return f"its worker ended by {words.get(name, name)}"
+        return f"its worker ended by {ended_by(-code)}"
 
 
 class LocalPool(Engine):

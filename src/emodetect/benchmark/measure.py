@@ -108,7 +108,8 @@ class Bench:
         Raises:
             EmodetectError: the clip cannot be read, or a backend cannot be loaded.
         """
-        with VideoFile(self._clip):
+        with VideoFile(self._clip) as clip:
+            clip.file.check_lasting()
             backends = [c.create() for c in configurations]
         peers = self._peers(configurations)
         pipelines = [Runs(self._start(c)) for c in configurations]

@@ -6,6 +6,7 @@ Importing this module registers the fixes.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
 
 import click
@@ -48,6 +49,9 @@ def check_words(request: str) -> None:
     Raises:
         UsageError: the command line is missing.
     """
+    if not re.fullmatch("(?:bash|zsh|fish)_(?:source|complete)", request):
+        shells = "bash, zsh or fish, with _source or _complete after it"
+        raise UsageError(f"_EMODETECT_COMPLETE is {request!r}: shells set it to {shells}; see 'emodetect completion --help'")
     place = os.environ.get("COMP_CWORD", "")
     is_place = request.startswith("fish") or (place.isascii() and place.isdecimal() and len(place) < 10)
     if request.endswith("_complete") and not ("COMP_WORDS" in os.environ and is_place):

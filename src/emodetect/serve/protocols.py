@@ -20,7 +20,7 @@ STALL_SECONDS = 30.0
 
 MOST_CONNECTIONS = 256
 
-_BAD_REQUEST = b'{"error":"not a valid HTTP request"}'
+_BAD_REQUEST = b'{"error":"not a request in HTTP that can be understood"}'
 _BAD_REQUEST_ANSWER = (
     b"HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%b"
     % (len(_BAD_REQUEST), _BAD_REQUEST)
@@ -107,7 +107,7 @@ class HttpProtocol(_Patient, H11Protocol):
 
 
 class SocketProtocol(_Patient, WebSocketsSansIOProtocol):
-    """WebSocket with time-outs for the handshake, and for clients that do not read."""
+    """WebSocket with time-outs for the handshake and for clients that do not read."""
 
     _handshake: asyncio.TimerHandle | None = None
 
@@ -120,7 +120,7 @@ class SocketProtocol(_Patient, WebSocketsSansIOProtocol):
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
         if not self.handshake_initiated and self.conn.handshake_exc is not None:
-            # A request with a body, or with a head that is too large; uvicorn does not respond to it.
+            # A request with a body, or with a head that is too large: it would be waited for ever.
             self.transport.write(_BAD_REQUEST_ANSWER)
             self.transport.close()
 

@@ -11,7 +11,7 @@ from emodetect.cli.messages import detail, note
 from emodetect.cli.options import common_options, max_pixels_option, overwrite_option, playlists_option
 from emodetect.cli.output_paths import REPORT_SUFFIXES, check_outputs
 from emodetect.cli.types import OUTPUT, PATH
-from emodetect.errors import SourceError, about
+from emodetect.errors import about
 from emodetect.text.printable import counted, one_line
 
 
@@ -52,8 +52,7 @@ def report(log: Path, clip: Path | None, output: Path | None, people: int | None
     clip_end, file = 0.0, None
     if clip is not None:
         with about("clip"), VideoFile(clip) as frames:
-            if not frames.file.is_regular:
-                raise SourceError(f"{clip}: is a pipe, which can be read only once; save the clip as a file")
+            frames.file.check_lasting()
             clip_end = frames.seconds
             file = click.get_current_context().with_resource(MediaFile(frames.file))
             detail(f"{clip}: {frames.size[0]}x{frames.size[1]} pixels, {counted(frames.frame_count, 'frame')}")
