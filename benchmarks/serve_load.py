@@ -145,7 +145,9 @@ async def run(url: str, client: Client, frames: list[bytes], number: int, end: f
             due += 1 / arguments.rate
             await asyncio.sleep(max(0.0, due - time.monotonic()))
         if sent:
-            await asyncio.wait({receiving}, timeout=_TIMEOUT_SECONDS)  # what does not come counts as lost
+            done, _ = await asyncio.wait({receiving}, timeout=_TIMEOUT_SECONDS)  # what does not come counts as lost
+            for task in done:
+                task.result()
         receiving.cancel()
 
 
