@@ -4,21 +4,19 @@ from dataclasses import replace
 from pathlib import Path
 
 import cv2
-import keras
 import numpy as np
 import pytest
 
 from emodetect.backends.cnn import create_cnn
 from emodetect.backends.file_backend import ModelFileBackend
+from emodetect.backends.keras_import import import_keras
 from emodetect.backends.metadata import ModelMetadata, write_keras_metadata
 from emodetect.backends.onnx_session import model_metadata, open_session
 from emodetect.cli.group import cli
 from emodetect.errors import ModelError, OutputError, UsageError
 from emodetect.training.architectures import architecture_named
 from emodetect.training.data.labeled import as_input
-from emodetect.training.export import measure_face_threshold, write_onnx
 from emodetect.training.parity_faces import read_parity_faces
-from emodetect.training.trained_model import TrainedModel, face_threshold
 from tests.cli.running import assert_one_line, run
 from tests.onnx_files import node, save_means
 
@@ -54,6 +52,7 @@ def test_labels_scaling_and_threshold_travel_along(tmp_path: Path, capsys: pytes
 
 
 def test_outputs_in_a_dictionary_keep_their_names(tmp_path: Path) -> None:
+    keras = import_keras()
     inputs = keras.Input((48, 48, 1))
     mean = keras.layers.GlobalAveragePooling2D()(inputs)
     outputs = {"feeling": keras.layers.Dense(7, "softmax", name="a")(mean), "age": keras.layers.Dense(1, name="b")(mean)}
@@ -68,6 +67,7 @@ def test_outputs_in_a_dictionary_keep_their_names(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("activation", ["softplus", "relu", "hard_sigmoid"])
 def test_scores_are_read_as_before(tmp_path: Path, activation: str) -> None:
+    keras = import_keras()
     keras.utils.set_random_seed(1)
     inputs = keras.Input((48, 48, 1))
     mean = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(8, 5, strides=4, activation="relu")(inputs))
@@ -104,6 +104,9 @@ def test_the_portrait_gives_faces_of_several_sizes() -> None:
 
 @pytest.mark.parametrize("error", [2e-4, float("nan")])
 def test_a_network_that_differs_leaves_no_file(tmp_path: Path, error: float) -> None:
+    import_keras()
+    from emodetect.training.export import write_onnx
+
     baseline = architecture_named("baseline")
     model = baseline.build(baseline.heads)
     predict = model.predict
@@ -141,6 +144,10 @@ def test_a_network_in_8_bits_is_smaller_and_answers_the_same(tmp_path: Path, cap
 
 @pytest.mark.skipif(not RUN.is_dir(), reason="the embedded network's run lies beside src in a checkout only")
 def test_the_face_outputs_threshold_is_measured_again_in_8_bits(tmp_path: Path) -> None:
+    import_keras()
+    from emodetect.training.export import measure_face_threshold
+    from emodetect.training.trained_model import TrainedModel, face_threshold
+
     source, faces = shipped_network(tmp_path)
     path = tmp_path / "small.onnx"
     export(source, path, "--data", faces, "--int8")
