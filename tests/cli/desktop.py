@@ -41,7 +41,10 @@ def wait_until(condition: Callable[[], object], what: str, *, every: float = 0.0
 
 
 _BLANK_SECONDS = 5.0
-"""Seconds after which a window that shows nothing is told to draw itself."""
+"""Seconds after which a window that shows nothing is told to draw itself, again and again."""
+
+_PATIENCE = 30.0
+"""Seconds after which a window may show one color alone."""
 
 
 @dataclass
@@ -52,30 +55,30 @@ class Desktop:
         name: value for DISPLAY.
         server: the X server's process.
         pixels: what its screen shows at any time, uint8 (height, width, 4) BGR and one channel without a meaning.
-        blank_since: when a window was first seen with one color alone; None if the last one had several.
     """
 
     name: str
     server: subprocess.Popen[bytes]
     pixels: npt.NDArray[np.uint8]
-    blank_since: float | None = None
 
     def screenshot(self, title: str) -> Image:
         """What a window shows on the screen, without its frame, uint8 (height, width, 3) BGR."""
         pictures: list[Image] = []
+        blank_since, exposed = None, 0
 
-        def take() -> bool:
+        def is_drawn() -> bool:
+            nonlocal blank_since, exposed
             pictures[:] = self._pictures(title)
-            return bool(pictures)
+            if not pictures or np.ptp(pictures[0]):
+                return bool(pictures)
+            blank_since = blank_since or time.monotonic()
+            blank_for = time.monotonic() - blank_since
+            if blank_for > _BLANK_SECONDS * (exposed + 1):
+                exposed += 1
+                self._expose()
+            return blank_for > _PATIENCE
 
-        wait_until(take, f"a picture of the window {title}")
-        if np.ptp(pictures[0]):
-            self.blank_since = None
-        elif self.blank_since is None:
-            self.blank_since = time.monotonic()
-        elif time.monotonic() - self.blank_since > _BLANK_SECONDS:
-            self.blank_since = None
-            self._expose()
+        wait_until(is_drawn, f"a picture of the window {title}")
         return pictures[0]
 
     def _pictures(self, title: str) -> Iterator[Image]:
@@ -177,7 +180,7 @@ class Desktop:
         self.server.wait()
 
     def _run(self, *command: str) -> None:
-        subprocess.run(command, env={**os.environ, "DISPLAY": self.name}, capture_output=True, check=True, timeout=60)
+        subprocess.run(command, env={**os.environ, "DISPLAY": self.name}, capture_output=True, check=True, timeout=TIMEOUT)
 
 
 def _seen(display: Xlib.display.Display, title: str) -> Iterator[Any]:
