@@ -64,7 +64,8 @@ class Desktop:
     def screenshot(self, title: str) -> Image:
         """What a window shows on the screen, without its frame, uint8 (height, width, 3) BGR."""
         pictures: list[Image] = []
-        blank_since, exposed = None, 0
+        blank_since: float | None = None
+        exposed = 0
 
         def is_drawn() -> bool:
             nonlocal blank_since, exposed
