@@ -1,4 +1,4 @@
-"""Reads emotions off faces, in photos, clips and live.
+"""Facial emotion recognition in photos, clips and live video.
 
 import emodetect
 
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 prepare()
 
-# Loaded on first use: `emodetect --help` must not wait for NumPy and OpenCV.
-_WHERE = {
+# Imported on first use, so that `emodetect --help` does not load NumPy and OpenCV.
+_MODULES = {
     "analyze": "emodetect.api",
     "classify_faces": "emodetect.api",
     "draw": "emodetect.api",
@@ -71,6 +71,6 @@ def __dir__() -> list[str]:
 def __getattr__(name: str) -> Any:
     if name == "__version__":
         return importlib.import_module("importlib.metadata").version("emodetect")
-    if name not in _WHERE:
+    if name not in _MODULES:
         raise AttributeError(f"module 'emodetect' has no attribute {name!r}")
-    return getattr(importlib.import_module(_WHERE[name]), name)
+    return getattr(importlib.import_module(_MODULES[name]), name)

@@ -60,7 +60,7 @@ def test_a_function_in_the_current_folder_is_trained_and_goes_on_only_where_it_i
     refused = run_here("train", "--resume", "runs/mine", "--epochs", "2")
     assert_one_line(refused, 2, "mine_of_7:build is code of its own, which runs only if you name it", "--arch")
     other = run_here("train", "--resume", "runs/mine", "--arch", "baseline")
-    assert_one_line(other, 2, "--arch does not go with --resume: the run keeps its network, mine_of_7:build")
+    assert_one_line(other, 2, "--arch cannot be combined with --resume: the run keeps its network, mine_of_7:build")
     exported = run_here("export", "runs/mine", "a.onnx")
     assert_one_line(exported, 2, "mine_of_7:build is code of its own", "best.keras")
 

@@ -1,4 +1,4 @@
-"""State of the live window: what it shows, and its messages."""
+"""State of the live window: its settings and its messages."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _NOTICE_SECONDS = 4.0
 
 _MIN_FACE_STEP = 1.25
 _MIN_FACE_SHARES = 0.03, 0.9
-"""Smallest and largest share of the frame's height."""
+"""Minimum and maximum, as a fraction of the frame's height."""
 _MIN_FACE_PIXELS = 16.0, 2000.0
 
 _SMOOTHING_STEP = 0.1
-_MOST_SMOOTHING = 3.0
+_MAX_SMOOTHING = 3.0
 
 _SWITCHES = {
     Command.PAUSE: "paused", Command.MIRROR: "mirror", Command.BARS: "bars", Command.LABELS: "labels",
@@ -46,7 +46,7 @@ class _Notice:
 
 @dataclass
 class View:
-    """What the live window shows.
+    """State of the live window.
 
     Attributes:
         mirror: flip the image horizontally.
@@ -56,8 +56,8 @@ class View:
         strip: show the last seconds of each face along the bottom.
         help: show the keys.
         paused: freeze the image.
-        min_face: smallest face to look for.
-        smoothing: time constant of the smoothing of scores, seconds.
+        min_face: minimum face size.
+        smoothing: time constant of the exponential moving average of scores, seconds.
     """
 
     mirror: bool = False
@@ -72,7 +72,7 @@ class View:
     _notices: dict[object, _Notice] = field(default_factory=dict, init=False)
 
     def obey(self, command: Command) -> None:
-        """Apply a command to the view; commands that do not concern it are ignored."""
+        """Apply a command to the view; commands of other components are ignored."""
         if switch := _SWITCHES.get(command):
             setattr(self, switch, not getattr(self, switch))
         elif command is Command.LARGER_FACES:
@@ -83,6 +83,15 @@ class View:
             self._add_smoothing(-_SMOOTHING_STEP)
         elif command is Command.MORE_SMOOTHING:
             self._add_smoothing(_SMOOTHING_STEP)
+
+    @property
+    def finds_smallest_faces(self) -> bool:
+        """Whether the smallest face to look for cannot be made smaller."""
+        return self.min_face.value <= self._min_face_limits[0]
+
+    @property
+    def _min_face_limits(self) -> tuple[float, float]:
+        return _MIN_FACE_SHARES if self.min_face.relative else _MIN_FACE_PIXELS
 
     def say(self, phrase: Phrase, about: str = "", **values: object) -> None:
         """Show a message for some seconds. It replaces the previous message on the same subject.
@@ -108,7 +117,7 @@ class View:
         _log.warning("%s", error)
 
     def notices(self, style: Style) -> list[str]:
-        """The current messages in the style's language; none while the help covers them, which stops their time."""
+        """Current messages in the style's language; empty while the help covers them, which stops their time."""
         now = time.monotonic()
         if self.help:
             self._notices = {about: replace(notice, until=now + _NOTICE_SECONDS) for about, notice in self._notices.items()}
@@ -117,12 +126,12 @@ class View:
         return [style.say(notice.phrase, **notice.values) for notice in self._notices.values()]
 
     def _scale_min_face(self, factor: float) -> None:
-        least, most = _MIN_FACE_SHARES if self.min_face.relative else _MIN_FACE_PIXELS
+        least, most = self._min_face_limits
         value = min(max(self.min_face.value * factor, least), most)
         self.min_face = replace(self.min_face, value=value)
         phrase = Phrase.SMALLEST_FACE_SHARE if self.min_face.relative else Phrase.SMALLEST_FACE_PIXELS
         self.say(phrase, "face", percent=round(100 * value), pixels=round(value))
 
     def _add_smoothing(self, seconds: float) -> None:
-        self.smoothing = round(min(max(self.smoothing + seconds, 0.0), _MOST_SMOOTHING), 3)
+        self.smoothing = round(min(max(self.smoothing + seconds, 0.0), _MAX_SMOOTHING), 3)
         self.say(Phrase.SMOOTHING if self.smoothing else Phrase.NO_SMOOTHING, "smoothing", seconds=self.smoothing)

@@ -1,4 +1,4 @@
-"""A recording that is switched on and off; each section is a separate file."""
+"""A recording that can be switched on and off; each section is a separate file."""
 
 from __future__ import annotations
 
@@ -19,33 +19,33 @@ from emodetect.sinks.video_file import LiveRecording
 from emodetect.system.output_files import remove_if_empty, reserve_name
 from emodetect.types import Frame, FrameResult
 
-_WAITING = 30
-"""Frames that may wait to be encoded; further ones are dropped."""
+_CAPACITY = 30
+"""Capacity of the encoder's queue, frames; further ones are dropped."""
 
 
 @dataclass(frozen=True)
 class _Section:
-    """A section of a recording: its file, its writer, and whether the user asked for that name."""
+    """A section of a recording: its file, its writer, and whether the user chose the name."""
 
     path: Path
     sink: BackgroundSink
-    was_asked_for: bool
+    is_named_by_user: bool
 
 
 class Recorder(Sink):
     """Records frames while it is on; off at first.
 
     Args:
-        name: returns the name of a section that starts now; a number is added if the file exists.
-        frames_per_second: the files' constant rate.
+        name: returns the name for a new section; a number is added if the file exists.
+        frames_per_second: constant frame rate of the files.
         style: language and lettering; None for English.
-        anonymize: how faces are hidden, as for `emodetect.drawing.anonymize`; None for not at all.
+        anonymize: anonymization method, as for `emodetect.drawing.anonymize`; None for no anonymization.
 
     Attributes:
         path: the file being written; None while off.
-        files: the files of all sections that have not failed.
-        complain: called, in any thread, with a section's file and its error, unless the user asked for that name; None raises
-            the error, as for a name that the user asked for.
+        files: files of all sections that have not failed.
+        complain: called, in any thread, with the file and the error of a failed section, unless the user chose the name. None,
+            or a name chosen by the user, raises the error.
     """
 
     def __init__(
@@ -63,14 +63,14 @@ class Recorder(Sink):
         """Start a section; returns its file.
 
         Args:
-            path: its file; None for a free name, which is reserved at once.
+            path: its file; None for an unused name, which is reserved at once.
             overwrite: whether an existing file may be replaced.
         """
         name = self.path = path or reserve_name(self._name())
         encoded: Sink = LiveRecording(name, self._rate, overwrite=overwrite or path is None, style=self._style)
         if self._anonymize is not None:
             encoded = AnonymizedSink([encoded], self._anonymize)
-        self._section = _Section(name, BackgroundSink(encoded, capacity=_WAITING, drop=True), was_asked_for=path is not None)
+        self._section = _Section(name, BackgroundSink(encoded, capacity=_CAPACITY, drop=True), is_named_by_user=path is not None)
         self.files.append(name)
         return name
 
@@ -86,7 +86,7 @@ class Recorder(Sink):
             try:
                 self._section.sink.write(frame, result)
             except OutputError as error:
-                if not self._has_complained(self._section, error):
+                if not self._drop_failed(self._section, error):
                     raise
                 self.stop()
 
@@ -105,18 +105,18 @@ class Recorder(Sink):
         try:
             section.sink.close()
         except OutputError as error:
-            if not self._has_complained(section, error):
+            if not self._drop_failed(section, error):
                 self._errors.append(error)
         except BaseException as error:  # raised by `close`
             self._errors.append(error)
         finally:
-            if not section.was_asked_for and remove_if_empty(section.path):
+            if not section.is_named_by_user and remove_if_empty(section.path):
                 self.files = [path for path in self.files if path != section.path]
 
-    def _has_complained(self, section: _Section, error: OutputError) -> bool:
-        """Drop a failed section; returns whether `complain` was called, so that the session can go on."""
+    def _drop_failed(self, section: _Section, error: OutputError) -> bool:
+        """Drop a failed section; returns whether `complain` was called, so that the session can continue."""
         self.files = [path for path in self.files if path != section.path]
-        if self.complain is None or section.was_asked_for:
+        if self.complain is None or section.is_named_by_user:
             return False
         self.complain(section.path, error)
         return True

@@ -1,4 +1,4 @@
-"""The orientation in a picture's EXIF data. OpenCV applies it; this tells where it cannot."""
+"""EXIF orientation of images. OpenCV applies it; this detects the cases in which it cannot."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ import re
 import struct
 
 _HEADER = re.compile(rb"(?:\A|Exif\0\0|eXIf|EXIF.{4})(II\*\0|MM\0\*)", re.DOTALL)
-"""How EXIF data begin: in JPEG and AVIF, in PNG, in WebP, and in TIFF, which is such data."""
+"""Start of the EXIF data: in JPEG and AVIF, PNG, WebP, and TIFF, whose header it is."""
 
 _ORIENTATION = 0x0112
 
 _FORMS = {1: "B", 4: "I"}
-"""How numbers of a type are written, by its number; for all others, as the usual one, with 16 bits."""
+"""Struct format of numbers, by data type; 16 bits for all others, the usual type."""
 
 
 def exif_orientation(data: bytes) -> tuple[int, int] | None:
-    """The number that a picture's EXIF data give for its orientation; None where there is none.
+    """Orientation in an image's EXIF data; None if there is none.
 
     Args:
-        data: the file's content.
+        data: content of the file.
 
     Returns:
-        The number, and what OpenCV takes for it, which reads it as one of 16 bits whatever its type.
+        The orientation, and the one that OpenCV applies, which reads it as a 16-bit number whatever its type.
     """
     if not (header := _HEADER.search(data)):
         return None
@@ -35,6 +35,6 @@ def exif_orientation(data: bytes) -> tuple[int, int] | None:
             if tag == _ORIENTATION:
                 number, seen = (struct.unpack_from(f"{order}{form}", data, entry + 8)[0] for form in (_FORMS.get(kind, "H"), "H"))
                 return number, seen
-    except struct.error:  # cut short
+    except struct.error:  # truncated
         pass
     return None

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import keras
 
 _COST = 0.002
-"""Accuracy that offsets may cost."""
+"""Maximum loss of accuracy by the offsets."""
 
 _STRENGTHS = np.arange(21) / 20
 """Tried strengths of the offsets: 0 for none, 1 for labels that are then predicted as if all were equally frequent."""
