@@ -80,6 +80,7 @@ def test_without_deepfaces_weights_one_line_says_how_to_get_them(moving_clip: Mo
     assert "ValueError" not in done.stderr
 
 
+@pytest.mark.filterwarnings("ignore")  # as in a process of its own
 def test_a_keras_file_is_compared_without_deepfaces_weights(
     moving_clip: MovingClip, tmp_path: Path, no_weights: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pytest
 
 from emodetect.cli.group import cli
-from emodetect.errors import DatasetError, ModelError, SourceError
+from emodetect.errors import DatasetError, EmodetectError, SourceError
 from emodetect.training.data.negatives import displaced_faces, read_negatives
 from tests.training.data_sets import write_fer2013_csv, write_fer2013new_csv, write_negatives
 
@@ -109,5 +109,5 @@ def test_what_cannot_teach_or_start_is_named(data_set: Path, tmp_path: Path) -> 
         ("--teacher", "broken.onnx", r"broken\.onnx: not a model"),
         ("--start", "broken.h5", r"broken\.h5: not a Keras model file"),
     ):
-        with pytest.raises(ModelError, match=message):
+        with pytest.raises(EmodetectError, match=message):
             call("train", "--data", data_set, "--epochs", 1, "--run-dir", tmp_path / option, option, tmp_path / name)
