@@ -388,9 +388,9 @@ def test_4k(tmp_path: Path) -> None:
         assert [frame.image.shape for frame in video] == [(2160, 3840, 3)] * 2
 
 
-def test_a_hundred_thousand_frames_are_never_in_memory_together(tmp_path: Path) -> None:
+def test_the_frames_of_a_long_clip_are_never_in_memory_together(tmp_path: Path) -> None:
     path = tmp_path / "clip.y4m"
-    path.write_bytes(b"YUV4MPEG2 W16 H16 F1000:1 Ip A1:1 C420jpeg\n" + 100_000 * (b"FRAME\n" + 384 * b"\x80"))
+    path.write_bytes(b"YUV4MPEG2 W16 H16 F1000:1 Ip A1:1 C420jpeg\n" + 10_000 * (b"FRAME\n" + 384 * b"\x80"))
     samples: list[weakref.ref[Frame]] = []
     count = most = 0
     with VideoFile(path) as video:
@@ -399,7 +399,7 @@ def test_a_hundred_thousand_frames_are_never_in_memory_together(tmp_path: Path) 
                 samples.append(weakref.ref(frame))
                 most = max(most, sum(sample() is not None for sample in samples))
             count += 1
-    assert count == 100_000
+    assert count == 10_000
     assert most <= 2
 
 
