@@ -119,9 +119,6 @@ def test_with_opencv_5_the_network_alone_finds_faces_and_one_line_says_so(
     assert (done.returncode, note.findall(done.stderr)) == (0, []), done.stderr
     for arguments in (
         ["video", moving_clip.path, "--log", log, "--output", tmp_path / "a.mp4", "--anonymize", "blur"],
-        ["live", "--source", moving_clip.path, "--no-window", "--log", tmp_path / "live.jsonl"],
-        ["batch", photo, "--output", tmp_path / "results"],
-        ["bench", "--source", moving_clip.path, "--rounds", "1"],
         ["doctor", "--headless"],
     ):
         done = opencv5(*arguments)
