@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measures the live window with busy backends: pictures shown, delay, and how well boxes sit on a moving face. See README.md."""
+"""Benchmarks the live window with busy backends: frames shown, latency, and box accuracy on a moving face. See README.md."""
 
 from __future__ import annotations
 
@@ -47,11 +47,11 @@ FRAMED = 20
 """Frames on which is measured how a detector frames a face."""
 
 WARM_UP_SECONDS = 1.0
-"""What is left out at the start: the first scan, and the window's opening."""
+"""Warm-up that is excluded: the first scan, and the opening of the window."""
 
 
 class Busy(EmotionBackend):
-    """Is busy for a while at each call, and knows nothing of faces."""
+    """A backend that is busy for a fixed time per call and computes nothing."""
 
     def __init__(self, holds_lock: bool) -> None:
         self.name = "busy, holding the lock" if holds_lock else "busy, not holding it"
@@ -74,7 +74,7 @@ BACKENDS: dict[str, Callable[[], EmotionBackend]] = {
 
 
 class Boxes(Recorder):
-    """Keeps what is drawn on each picture instead of encoding it."""
+    """Records the boxes of each frame instead of encoding it."""
 
     def __init__(self) -> None:
         super().__init__(Path, RATE)
@@ -86,7 +86,7 @@ class Boxes(Recorder):
 
 
 class TimedWindow(Window):
-    """Knows when each picture was on the screen: after the events that paint it."""
+    """Records when each frame was on the screen, after the events that paint it."""
 
     def __init__(self, capture: LiveCapture) -> None:
         super().__init__("emodetect benchmark")
@@ -135,7 +135,7 @@ def main() -> None:
 
 
 def write_clips(folder: Path, seconds: float) -> dict[str, tuple[Path, list[list[Box]]]]:
-    """The clips with the true boxes of their frames: one face at each speed, and eight faces."""
+    """Write the clips, and return them with the true boxes of their frames: one face at each speed, and eight faces."""
     clips = {}
     for speed in SPEEDS:
         path = folder / f"{speed}.mp4"
@@ -147,7 +147,7 @@ def write_clips(folder: Path, seconds: float) -> dict[str, tuple[Path, list[list
 
 
 def measure(clip: Path, truth: Sequence[Sequence[Box]], detector: str, make: Callable[[], EmotionBackend]) -> dict[str, Any]:
-    """Play the clip once."""
+    """Play the clip once and measure."""
     boxes = Boxes()
     locator = build_locator(replace(LIVE, detector=replace(LIVE.detector, name=detector)))
     truth = framed(clip, truth, locator.detector)
@@ -172,7 +172,7 @@ def measure(clip: Path, truth: Sequence[Sequence[Box]], detector: str, make: Cal
 
 
 def framed(clip: Path, truth: Sequence[Sequence[Box]], detector: FaceDetector) -> list[list[Box]]:
-    """The true boxes as this detector frames the face, so that only its place is compared."""
+    """Convert the true boxes to the framing of this detector, so that only their places are compared."""
     numbers = []
     with VideoFile(clip) as video:
         for frame, faces in zip(islice(video.frames(), FRAMED), truth, strict=False):
@@ -198,13 +198,13 @@ def framed(clip: Path, truth: Sequence[Sequence[Box]], detector: FaceDetector) -
 
 
 def overlap(result: FrameResult, truth: Sequence[Box]) -> list[float]:
-    """For each face the intersection over union with the box on it; 0 without a box."""
+    """Intersection over union of each face and its box; 0 without a box."""
     overlaps = intersection_over_union(truth, [reading.box for reading in result.readings])
     return [float(row.max(initial=0.0)) for row in overlaps]
 
 
 def table(rows: Sequence[dict[str, Any]]) -> str:
-    """The figures in Markdown."""
+    """Format the measurements as Markdown."""
     header = ["detector", "backend", "clip", "shown", "delay, ms: median (95th percentile)", "IoU: median (5th percentile)"]
     cells = [
         [

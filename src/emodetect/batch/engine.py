@@ -1,4 +1,4 @@
-"""The interface between what hands out inputs and what reads them."""
+"""Interface of engines, which run the tasks of a batch."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from emodetect.batch.reader import Reading
 
 @dataclass(frozen=True)
 class Task:
-    """Something to do for one input.
+    """A task for one input.
 
     Attributes:
-        number: of the input.
-        path: of the file.
-        kind: what the input is.
+        number: number of the input.
+        path: path of the file.
+        kind: kind of the input.
         do: "read" it, or only "hash" it.
     """
 
@@ -33,7 +33,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Answer:
-    """A task that is done."""
+    """A finished task."""
 
     worker: int
     task: Task
@@ -42,7 +42,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Progress:
-    """How many frames of a clip were read so far."""
+    """Number of frames of a clip read so far."""
 
     worker: int
     task: Task
@@ -51,14 +51,14 @@ class Progress:
 
 @dataclass(frozen=True)
 class Death:
-    """A worker that has ended; another one takes its place.
+    """A worker that has died; another one replaces it.
 
     Attributes:
-        worker: which one.
-        tasks: what it had still to do; it died of the first of them.
-        cause: how it ended, in words.
-        is_final: whether its task is not to be tried again, such as after its time limit.
-        is_blameless: whether it ended by something that the task has no part in, such as the loss of its machine.
+        worker: number of the worker.
+        tasks: its pending tasks; the first one is the cause.
+        cause: cause of death, in words.
+        is_final: whether the first task must not be retried, such as after its time limit.
+        is_blameless: whether the first task is not the cause, as when a machine is lost.
     """
 
     worker: int
@@ -72,23 +72,23 @@ Event = Answer | Progress | Death
 
 
 class Engine(ABC):
-    """Reads inputs with several workers; a context manager that ends them all at once."""
+    """Runs tasks with several workers; a context manager that kills them all at its end."""
 
     @abstractmethod
     def workers(self) -> Sequence[int]:
-        """The workers that can take a task, by number; where none can yet, it waits for the first."""
+        """Numbers of the workers that accept tasks; waits for the first one."""
 
     @abstractmethod
     def load(self, worker: int) -> Sequence[Task]:
-        """What a worker has still to do."""
+        """Pending tasks of a worker."""
 
     @abstractmethod
     def send(self, worker: int, task: Task) -> None:
-        """Give a worker a further task."""
+        """Append a task to a worker's queue."""
 
     @abstractmethod
     def wait(self, seconds: float) -> list[Event]:
-        """What has happened, as soon as something has, at most after so many seconds.
+        """Wait for events, at most ``seconds``.
 
         Raises:
             EmodetectError: no worker can be started, or results cannot be written.
@@ -96,7 +96,7 @@ class Engine(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """End all workers at once, whatever they do."""
+        """Kill all workers."""
 
     def __enter__(self) -> Self:
         return self

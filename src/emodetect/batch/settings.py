@@ -1,4 +1,4 @@
-"""The settings of a batch, and the fingerprint that tells its results from those of other settings and models."""
+"""Settings of a batch, and their fingerprint, which includes the models."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from emodetect.sources.video import WHOLE, ClipPart
 from emodetect.system.checksums import checksum, recorded_checksum
 
 LIBRARIES = ("emodetect", "numpy", "onnxruntime", "opencv-python")
-"""The packages whose versions a run notes."""
+"""Packages whose versions are recorded."""
 
 
 @dataclass(frozen=True)
 class BatchSettings:
-    """How inputs are read.
+    """Settings for reading inputs.
 
     Attributes:
-        photos: the pipeline of photos, each of which stands alone.
-        clips: the pipeline of clips, which follows faces.
-        part: which frames of each clip are read.
+        photos: pipeline settings of photos, which are independent.
+        clips: pipeline settings of clips, with tracking.
+        part: clip range and step.
     """
 
     photos: PipelineSettings
@@ -37,7 +37,7 @@ class BatchSettings:
     part: ClipPart = WHOLE
 
     def as_dict(self) -> dict[str, Any]:
-        """All that decides what is read off an input, as JSON has it: settings, limits of the process, versions and checksums."""
+        """Everything that affects results, as JSON values: settings, limits of the process, versions and checksums."""
         return {
             "version": version("emodetect"),
             "models": model_checksums(self.clips),
@@ -50,12 +50,12 @@ class BatchSettings:
 
 
 def fingerprint(settings: Mapping[str, Any]) -> str:
-    """SHA-256 of what `BatchSettings.as_dict` returns, in hexadecimal."""
+    """SHA-256 of the result of `BatchSettings.as_dict`, in hexadecimal."""
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """The settings that differ: each with its dotted name, the old value and the new one."""
+    """Yield the settings that differ: each with its dotted name, the old value and the new one."""
     for key in sorted(old.keys() | new.keys()):
         was, now = old.get(key), new.get(key)
         if isinstance(was, Mapping) and isinstance(now, Mapping):
@@ -65,7 +65,7 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any], before: str = ""
 
 
 def model_checksums(settings: PipelineSettings) -> dict[str, str]:
-    """What tells the models in use from others: SHA-256 of their files, or the version of the package that brings them.
+    """Identify the models in use: by the SHA-256 of their files, or the version of their package.
 
     Raises:
         OSError: a file cannot be read.
@@ -96,7 +96,7 @@ def _backend_checksum(backend: BackendSettings, embedded: Path) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """A value as JSON has it; numbers without end as text."""
+    """Convert to a JSON value; infinite numbers become text."""
     if is_dataclass(value):
         return {one.name: _plain(getattr(value, one.name)) for one in fields(value)}
     if isinstance(value, Enum):

@@ -108,18 +108,19 @@ class Bench:
         Raises:
             EmodetectError: the clip cannot be read, or a backend cannot be loaded.
         """
-        with VideoFile(self._clip):
+        with VideoFile(self._clip) as clip:
+            clip.file.check_lasting()
             backends = [c.create() for c in configurations]
         peers = self._peers(configurations)
-        ours = [Runs(self._start(c)) for c in configurations]
-        theirs = {model: Runs(self._start_tutorial(model)) for model in peers}
+        pipelines = [Runs(self._start(c)) for c in configurations]
+        tutorials = {model: Runs(self._start_tutorial(model)) for model in peers}
         with ExitStack() as stack:
             for backend in backends:
                 self._progress(f"loading {backend.name}")
                 stack.enter_context(backend)
             with quiet_native_output():
                 loops = {model: open_tutorial(model) for model in peers}
-            for runs, backend in zip(ours, backends, strict=True):
+            for runs, backend in zip(pipelines, backends, strict=True):
                 self._progress(f"{backend.name}, stage by stage")
                 self._warm_up(backend)
                 runs.stages_ms = self._stages(backend)
@@ -127,15 +128,15 @@ class Bench:
                 for frame in self._read(_WARM_UP):
                     loop(frame.image)
             for number in range(1, self._rounds + 1):
-                for runs, backend in zip(ours, backends, strict=True):
+                for runs, backend in zip(pipelines, backends, strict=True):
                     self._progress(f"round {number} of {self._rounds}: {backend.name}")
                     runs.time(partial(self._run, backend))
                 for model, loop in loops.items():
                     self._progress(f"round {number} of {self._rounds}: {_loop_name(model)}")
-                    theirs[model].time(partial(self._run_tutorial, loop))
+                    tutorials[model].time(partial(self._run_tutorial, loop))
         return [
-            _record(configuration, runs, theirs.get(peer_of(configuration)))
-            for configuration, runs in zip(configurations, ours, strict=True)
+            _record(configuration, runs, tutorials.get(peer_of(configuration)))
+            for configuration, runs in zip(configurations, pipelines, strict=True)
         ]
 
     def _peers(self, configurations: Sequence[BackendSettings]) -> list[str | None]:
@@ -217,10 +218,10 @@ def _record(configuration: BackendSettings, runs: Runs, tutorial: Runs | None) -
         "peak_memory_mb": figures["peak_memory_mb"],
     }
     if tutorial is not None:
-        theirs = tutorial.as_dict()
+        reference = tutorial.as_dict()
         record["tutorial"] = {
             "loop": "keras" if peer_of(configuration) else "deepface",
-            **theirs,
-            "times_faster": round(figures["frames_per_second"] / theirs["frames_per_second"], 2),
+            **reference,
+            "times_faster": round(figures["frames_per_second"] / reference["frames_per_second"], 2),
         }
     return record

@@ -73,9 +73,9 @@ def measure_start(module: str, *arguments: str | Path) -> Start:
         done = run_child(line, stderr=errors, env=_plain_environment(), last_signal=signal.SIGTERM)
         seconds = time.perf_counter() - started
         errors.seek(0)
-        said = errors.read().strip().splitlines()
+        lines = errors.read().strip().splitlines()
     if done.returncode:
-        raise BackendUnavailableError(said[-1].removeprefix("emodetect: ") if said else f"{module}: failed")
+        raise BackendUnavailableError(lines[-1].removeprefix("emodetect: ") if lines else f"{module}: failed")
     peak = int(done.stdout.splitlines()[-1])
     return Start(seconds, peak / 1024 if peak else None)
 

@@ -23,7 +23,7 @@ class BatchProgress:
     """Shows the progress of a batch; a context manager."""
 
     def __init__(self) -> None:
-        self._began = self._said = time.monotonic()
+        self._started = self._printed = time.monotonic()
         self._bar: Progress | None = None
         self._task: TaskID | None = None
 
@@ -47,11 +47,11 @@ class BatchProgress:
         """Update the progress."""
         now = time.monotonic()
         if self._bar is not None and self._task is not None:
-            text = progress_in_words(totals, now - self._began)
+            text = progress_in_words(totals, now - self._started)
             self._bar.update(self._task, description=text, total=1.0, completed=totals.share)
-        elif now - self._said >= _LINE_SECONDS:
-            self._said = now
-            note(f"emodetect: {progress_in_words(totals, now - self._began)}")
+        elif now - self._printed >= _LINE_SECONDS:
+            self._printed = now
+            note(f"emodetect: {progress_in_words(totals, now - self._started)}")
 
 
 def progress_in_words(totals: Totals, seconds: float) -> str:

@@ -57,12 +57,12 @@ def part_options(function: Function) -> Function:
     # fmt: off
     for option in (
         click.option("--roi", "region", callback=_region, metavar="X,Y,W,H",
-                     help="Look for faces only in this part of the picture: pixels, or shares such as 50%,0,50%,100%."),
+                     help="Search for faces only in this region of interest: pixels, or shares such as 50%,0,50%,100%."),
         click.option("--every", type=click.IntRange(1, 10**6), default=1, show_default=True, metavar="N",
-                     help="Read each N-th frame only."),
+                     help="Analyze every N-th frame only."),
         click.option("--end", callback=media_time, metavar="TIME", help="End before this time."),
         click.option("--start", callback=media_time, metavar="TIME",
-                     help="Begin at this time of the clip: seconds, or m:ss."),
+                     help="Start at this time of the clip: seconds, or m:ss."),
     ):
         function = option(function)
     # fmt: on

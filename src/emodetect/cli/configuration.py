@@ -34,7 +34,7 @@ _ORIGIN, _PROBLEM = "emodetect.configuration", "emodetect.configuration.problem"
 
 _COMMAND = "emodetect.command"
 
-_MOST_BYTES = 1_000_000
+_MAX_BYTES = 1_000_000
 """Maximum size of a configuration file, bytes."""
 
 
@@ -87,9 +87,9 @@ def read_configuration(path: Path) -> dict[str, Any]:
         if path.is_fifo() and not path.is_relative_to("/dev") and not path.is_relative_to("/proc"):
             raise SourceError(f"{path}: is a named pipe, not a configuration file")  # opening it might block forever
         with path.open("rb") as file:
-            content = file.read(_MOST_BYTES + 1)  # a device may be endless
-        if len(content) > _MOST_BYTES:
-            raise UsageError(f"{path}: not a configuration file: more than {_MOST_BYTES:,} bytes")
+            content = file.read(_MAX_BYTES + 1)  # a device may be endless
+        if len(content) > _MAX_BYTES:
+            raise UsageError(f"{path}: not a configuration file: more than {_MAX_BYTES:,} bytes")
         tables: dict[str, Any] = tomllib.loads(content.decode("utf-8-sig"))
     except FileNotFoundError:
         raise SourceError(f"{path}: no such configuration file{did_you_mean_file(path)}") from None
@@ -131,8 +131,8 @@ def unknown_variables(ctx: click.Context) -> dict[str, str]:
     """Variables with our prefix that match no option, each with a message."""
     options = [option for command in _commands(ctx).values() for option in _options(command)]
     known = {name for option in options for name in option.envvar or ()}
-    strays = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
-    return {name: f"{name} is no variable of any command{did_you_mean(name, known)}" for name in strays}
+    unknown = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
+    return {name: f"{name} is no variable of any command{did_you_mean(name, known)}" for name in unknown}
 
 
 def apply_configuration(ctx: click.Context, parameter: click.Parameter, value: Path | None) -> None:

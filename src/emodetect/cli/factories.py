@@ -87,13 +87,13 @@ def refuse_options(*names: str, beside: str, since: str) -> None:
     Variables and the configuration file may set them, since they apply to other runs as well.
 
     Raises:
-        UsageError: it has one.
+        UsageError: one of these options is set.
     """
     ctx = click.get_current_context()
     for option in ctx.command.params:
         given = ctx.get_parameter_source(option.name or "") is ParameterSource.COMMANDLINE
         if option.name in names and given and ctx.params.get(option.name) is not False:
-            raise UsageError(f"{option.opts[0]} does not go with {beside}: {since}")
+            raise UsageError(f"{option.opts[0]} cannot be combined with {beside}: {since}")
 
 
 def make_backend(settings: BackendSettings) -> EmotionBackend:
@@ -107,8 +107,8 @@ def describe_backend(made: EmotionBackend, settings: BackendSettings) -> None:
     """Print the backend, and the origins of its options, with ``--verbose``."""
     describe_settings()
     mirrored = ["--views", str(settings.views)] if settings.views > 1 else []
-    said = [f"{option}={value}" for option, value in conventions_as_options(settings.conventions).items()]
-    detail(f"backend {settings.name}: {' '.join([settings.model or made.name, *said, *mirrored])}")
+    conventions = [f"{option}={value}" for option, value in conventions_as_options(settings.conventions).items()]
+    detail(f"backend {settings.name}: {' '.join([settings.model or made.name, *conventions, *mirrored])}")
 
 
 def conventions_as_options(conventions: ModelConventions) -> dict[str, str]:

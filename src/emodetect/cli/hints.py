@@ -65,13 +65,13 @@ def with_options(text: str, ctx: click.Context) -> str:
     """Replace the parameters in backquotes by options, preferably of the running command."""
 
     def option(found: re.Match[str]) -> str:
-        known = next(filter(None, (option_for(found[1], command) for command in _own_first(ctx))), None)
+        known = next(filter(None, (option_for(found[1], command) for command in _commands_in_order(ctx))), None)
         return f"--{key_of(known)}" if known else found[0]
 
     return re.sub(r"`([a-z_]+)`", option, text)
 
 
-def _own_first(ctx: click.Context) -> Iterator[click.Command]:
+def _commands_in_order(ctx: click.Context) -> Iterator[click.Command]:
     """Yield the running command, then the others, which are imported only then; skips those with missing packages."""
     yield context_of_command(ctx).command
     group = ctx.find_root().command
@@ -86,19 +86,19 @@ def usage_message(error: click.ClickException) -> str:
     """Message of a usage error of Click, with the origin of the value unless it is the command line."""
     text = error.format_message()
     if isinstance(error, click.BadParameter):
-        for theirs, ours in _PLAINER.items():
-            text = text.replace(theirs, ours)
+        for original, plainer in _PLAINER.items():
+            text = text.replace(original, plainer)
         return text.partition(" Recognized values")[0] + origin(error.ctx, error.param)
     if isinstance(error, click.NoSuchOption) and error.ctx is not None:
-        if isinstance(error.ctx.command, click.Group) and (hint := _misplaced(error.option_name, error.ctx)):
+        if isinstance(error.ctx.command, click.Group) and (hint := _suggested_place(error.option_name, error.ctx)):
             return hint
-        return f"No such option '{error.option_name}'{_meant_option(error.option_name, error.ctx)}"
+        return f"No such option '{error.option_name}'{_suggested_option(error.option_name, error.ctx)}"
     if type(error) is click.UsageError and error.ctx is not None and "unexpected extra argument" in text:
         return f"{text}; {_arguments(error.ctx)}"
     return text
 
 
-def _meant_option(option: str, ctx: click.Context) -> str:
+def _suggested_option(option: str, ctx: click.Context) -> str:
     """Suggestion for an unknown option of a command."""
     known = {name: parameter for parameter in ctx.command.params for name in (*parameter.opts, *parameter.secondary_opts)}
     if option in _FORMATS and isinstance(choice := getattr(known.get("--format"), "type", None), click.Choice):
@@ -111,7 +111,7 @@ def _meant_option(option: str, ctx: click.Context) -> str:
     return did_you_mean(option, [name for name in known if name.startswith("--")])
 
 
-def _misplaced(option: str, ctx: click.Context) -> str:
+def _suggested_place(option: str, ctx: click.Context) -> str:
     """Suggestion for an option before the command: its place after the named command, or after the first that has it."""
     group = ctx.command
     assert isinstance(group, click.Group)

@@ -45,13 +45,13 @@ class Copies:
         from emodetect.drawing.overlay import draw
         from emodetect.media.image_file import write_picture
 
-        shown = self._without_faces(frame, result)
+        shown = self._anonymized(frame, result)
         if photo in self.targets:
             drawn = draw(shown, result.readings, seen=result.seen, style=self.style)
             write_picture(drawn, self.targets[photo], overwrite=self.overwrite)
         return shown
 
-    def _without_faces(self, frame: Frame, result: FrameResult) -> Image:
+    def _anonymized(self, frame: Frame, result: FrameResult) -> Image:
         if self.anonymize is None:
             return frame.image
         from emodetect.drawing.anonymize import anonymize

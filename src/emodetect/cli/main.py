@@ -15,18 +15,19 @@ from emodetect.cli.group import COMPLETE_VARIABLE, cli
 from emodetect.cli.hints import help_hint, usage_message, with_options
 from emodetect.cli.messages import say, say_lines
 from emodetect.cli.signals import EXIT_INTERRUPTED, Terminated, handle_signals
-from emodetect.cli.standard_streams import STANDARD_OUTPUT, give_up, open_standard_streams
+from emodetect.cli.standard_streams import STANDARD_OUTPUT, discard, open_standard_streams
 from emodetect.errors import EmodetectError, broken_package, first_line
 from emodetect.media.pixel_limit import limit_pixels
-from emodetect.system.environment import address_space, prepare_own_process, remove_caches, temporary_folder
+from emodetect.system.environment import limit, prepare_own_process, remove_caches, temporary_folder
 from emodetect.system.native_output import is_debugging, set_debugging
 
-_LEAST_ADDRESS_SPACE = 1_000_000_000
-"""Minimum address space, bytes. With less, libraries cannot be loaded, and OpenBLAS retries forever."""
+_MIN_MEMORY = {"RLIMIT_AS": ("address", "-v", 1_000_000_000), "RLIMIT_DATA": ("hold", "-d", 600_000_000)}
+"""Resource limits: what each restricts, its option of ``ulimit``, and the minimum, bytes. With less, libraries cannot be loaded,
+crash, or retry forever, as OpenBLAS does."""
 
-_LEFT_BEHIND = ("reader", "classify", "load", "track", "publish", "websocket")
-"""Threads that may still be inside a native call at exit: reading a source, running or loading a network, writing a log to a full
-pipe, publishing."""
+_ABANDONED = ("reader", "ahead", "classify", "load", "track", "publish", "websocket")
+"""Threads that may still be inside a native call at exit: reading a source, working ahead of another thread, running or loading a
+network, writing a log to a full pipe, publishing."""
 
 # Raised by newer versions of Click for a command without arguments; older ones print the help themselves.
 _NoArguments: type[click.UsageError] | tuple[()] = getattr(click.exceptions, "NoArgsIsHelpError", ())
@@ -45,17 +46,20 @@ def main() -> None:
     if "--debug" in sys.argv[1:]:
         set_debugging(True)  # before anything can fail; the option itself is parsed later
     prepare_own_process()
-    open_standard_streams()
+    try:
+        open_standard_streams()
+    except OSError as error:
+        sys.exit(f"emodetect: {os.devnull}: {error.strerror}; programs need it, as in a container that mounts /dev")
     limit_pixels()
     logging.getLogger("emodetect").addHandler(_Lines())
     try:
         code = _run()
         sys.stdout.flush()
     except BrokenPipeError:  # the reader has closed the pipe, as in `emodetect image ... | head -1`
-        give_up(1, 2)
+        discard(1, 2)
         code = 1
     except OSError as error:  # on standard output; `_run` handles all others
-        give_up(1)
+        discard(1)
         code = _report(error, f"standard output cannot be written ({error.strerror or error})", 1)
     _leave(code)
 
@@ -70,7 +74,7 @@ def _leave(code: int) -> NoReturn:
     If a thread in a native call returned during Python's shutdown, it would abort the process. A Ctrl-C inside an `exec`, as in
     many imports, or a further signal during the shutdown would end the process by the signal instead of this code.
     """
-    if code > _SIGNALLED or any(thread.name in _LEFT_BEHIND for thread in threading.enumerate()):
+    if code > _SIGNALLED or any(thread.name in _ABANDONED for thread in threading.enumerate()):
         sys.stderr.flush()
         remove_caches()
         os._exit(code)
@@ -82,10 +86,8 @@ def _run() -> int:
     code: Any
     try:
         handle_signals()  # inside the try block, since a signal may arrive at once
-        if (room := address_space()) is not None and room < _LEAST_ADDRESS_SPACE:
-            least = f"at least {_LEAST_ADDRESS_SPACE / 1e9:g} GB are needed"
-            raise EmodetectError(f"this process may address {room / 1e9:.1f} GB (ulimit -v); {least}")
-        if COMPLETE_VARIABLE in os.environ:
+        _check_limits()
+        if os.environ.get(COMPLETE_VARIABLE):
             importlib.import_module("emodetect.cli.shell_completion").check_words(os.environ[COMPLETE_VARIABLE])
         code = cli.main(complete_var=COMPLETE_VARIABLE, standalone_mode=False)
     except EmodetectError as error:
@@ -101,6 +103,8 @@ def _run() -> int:
         say("emodetect: interrupted")
         code = EXIT_INTERRUPTED
     except Terminated as error:
+        if error.reason:
+            say(f"emodetect: {error.reason}")
         code = error.exit_code
     except SystemExit as error:  # raised by Click if the reader of standard output has closed it
         code = error.code
@@ -109,6 +113,13 @@ def _run() -> int:
             raise
         code = _report(error, _unexpected(error), 1)
     return code if isinstance(code, int) else 0
+
+
+def _check_limits() -> None:
+    for name, (verb, option, least) in _MIN_MEMORY.items():
+        if (room := limit(name)) is not None and room < least:
+            limited = f"this process may {verb} {room / 1e9:.1f} GB (ulimit {option})"
+            raise EmodetectError(f"{limited}; at least {least / 1e9:g} GB are needed")
 
 
 def _unexpected(error: Exception) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from emodetect.system.assumptions import ASSUMPTIONS
-from emodetect.system.native_output import said_past_quiet
+from emodetect.system.native_output import write_unsilenced
 from emodetect.text.printable import one_line
 
 _QUIET, _VERBOSE = "emodetect.quiet", "emodetect.verbose"
@@ -25,12 +25,14 @@ def set_verbosity(ctx: click.Context, parameter: click.Parameter, value: bool) -
 
     If a file or a variable sets one and the command line the other, the command line takes precedence.
     """
-    asked = ctx.meta.setdefault("emodetect.verbosity", {})
+    from_command_line = ctx.meta.setdefault("emodetect.verbosity", {})
     if value:
-        asked[parameter.name] = ctx.get_parameter_source(parameter.name or "") is click.core.ParameterSource.COMMANDLINE
-    if len(set(asked.values())) == 1 and len(asked) == 2:
-        raise click.UsageError("--quiet and --verbose contradict each other; give one of them", ctx)
-    winner = max(asked, key=lambda name: asked[name], default=None)
+        from_command_line[parameter.name] = (
+            ctx.get_parameter_source(parameter.name or "") is click.core.ParameterSource.COMMANDLINE
+        )
+    if len(set(from_command_line.values())) == 1 and len(from_command_line) == 2:
+        raise click.UsageError("--quiet and --verbose cannot be combined", ctx)
+    winner = max(from_command_line, key=lambda name: from_command_line[name], default=None)
     ctx.meta[_QUIET], ctx.meta[_VERBOSE] = winner == "quiet", winner == "verbose"
     # By the logger, since models are loaded in threads, which have no Click context.
     logging.getLogger(ASSUMPTIONS).setLevel(logging.ERROR if winner == "quiet" else logging.NOTSET)
@@ -62,7 +64,7 @@ def say(text: str) -> None:
     Without ``file``, `click.echo` would bypass Rich, which keeps the bar below, and leave the text on the bar's line.
     """
     line = one_line(text)
-    if not said_past_quiet(line):
+    if not write_unsilenced(line):
         click.echo(line, file=sys.stderr)
 
 

@@ -59,7 +59,7 @@ def check_outputs(
         if path is not None
     ]
     check(wanted, inputs, overwrite=overwrite)
-    _refuse_parts_of_playlists([output.path for output in wanted])
+    _check_playlist_outputs([output.path for output in wanted])
     return inputs
 
 
@@ -70,10 +70,10 @@ def check_anonymize(method: str | None, saved: object, option: str) -> None:
         UsageError: nothing is saved; the message names ``option``.
     """
     if method is not None and saved is None:
-        raise UsageError(f"--anonymize goes with {option}: it hides the faces in what is saved")
+        raise UsageError(f"--anonymize requires {option}: it hides the faces in saved images")
 
 
-def _refuse_parts_of_playlists(outputs: Iterable[Path]) -> None:
+def _check_playlist_outputs(outputs: Iterable[Path]) -> None:
     """Check that no output exists if the clip is a playlist, whose files FFmpeg reveals only while it reads them.
 
     Raises:

@@ -6,6 +6,7 @@ Importing this module registers the fixes.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
 
 import click
@@ -39,18 +40,21 @@ class _Fish(FishComplete):
     source_template = FishComplete.source_template.replace('string split ","', 'string split -m1 ","')
 
 
-def check_words(asked: str) -> None:
+def check_words(request: str) -> None:
     """Check that a completion request contains the command line, which Click assumes.
 
     Args:
-        asked: value of the completion variable, such as ``bash_complete``.
+        request: value of the completion variable, such as ``bash_complete``.
 
     Raises:
-        UsageError: it does not.
+        UsageError: the command line is missing.
     """
+    if not re.fullmatch("(?:bash|zsh|fish)_(?:source|complete)", request):
+        shells = "bash, zsh or fish, with _source or _complete after it"
+        raise UsageError(f"_EMODETECT_COMPLETE is {request!r}: shells set it to {shells}; see 'emodetect completion --help'")
     place = os.environ.get("COMP_CWORD", "")
-    is_place = asked.startswith("fish") or (place.isascii() and place.isdecimal() and len(place) < 10)
-    if asked.endswith("_complete") and not ("COMP_WORDS" in os.environ and is_place):
+    is_place = request.startswith("fish") or (place.isascii() and place.isdecimal() and len(place) < 10)
+    if request.endswith("_complete") and not ("COMP_WORDS" in os.environ and is_place):
         raise UsageError("a shell that asks for completions sets COMP_WORDS and COMP_CWORD; see 'emodetect completion --help'")
 
 

@@ -13,7 +13,7 @@ from typing import Any
 STANDARD_OUTPUT = "standard output"
 """Name of the file in write errors."""
 
-_PATIENCE = 1.0
+_TIMEOUT_SECONDS = 1.0
 """Seconds to wait for a slow reader of standard error."""
 
 
@@ -47,7 +47,7 @@ class _Messages(io.FileIO):
                 left = left[os.write(self.fileno(), left) :]
             except BlockingIOError:  # another process made the pipe non-blocking
                 with contextlib.suppress(OSError, ValueError):
-                    if select.select([], [self.fileno()], [], _PATIENCE)[1]:
+                    if select.select([], [self.fileno()], [], _TIMEOUT_SECONDS)[1]:
                         continue
                 break
             except OSError:
@@ -81,7 +81,7 @@ def open_standard_streams() -> None:
             sys.stderr = io.TextIOWrapper(raw, encoding, "backslashreplace", line_buffering=True, write_through=True)
 
 
-def give_up(*descriptors: int) -> None:
+def discard(*descriptors: int) -> None:
     """Redirect these descriptors to the null device, so that Python's final flush does not fail."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for descriptor in descriptors:

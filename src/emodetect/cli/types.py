@@ -13,10 +13,8 @@ from click.shell_completion import CompletionItem
 
 from emodetect.backends.conventions import Scaling
 from emodetect.backends.limits import parse_size
-from emodetect.batch.inputs import Shard
 from emodetect.errors import UsageError
 from emodetect.faces.detector import MinFace
-from emodetect.sources.capture_format import PictureSize
 from emodetect.text.numbers import MOST_NUMBER
 from emodetect.text.printable import looks_like_address
 
@@ -24,7 +22,7 @@ from emodetect.text.printable import looks_like_address
 class _FilePath(click.Path):
     """A non-empty path, without further checks by Click. An unset variable in a shell gives an empty argument.
 
-    `Path("")` would be the current folder, which nobody has named. An unreadable file is no usage error, and other inputs are
+    `Path("")` would be the current folder. An unreadable file is no usage error, and other inputs are
     still processed.
     """
 
@@ -180,6 +178,8 @@ class PictureSizeType(click.types.StringParamType):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Convert and check the value."""
+        from emodetect.sources.capture_format import PictureSize
+
         try:
             return PictureSize.parse(str(value))
         except UsageError as error:
@@ -213,6 +213,8 @@ class ShardType(click.types.StringParamType):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Convert and check the value."""
+        from emodetect.batch.inputs import Shard
+
         try:
             return Shard.parse(str(value))
         except UsageError as error:

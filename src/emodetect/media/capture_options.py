@@ -24,15 +24,15 @@ class _CaptureOptions:
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._users = 0
-        self._held = "", ""
+        self._active = "", ""
         self._before: str | None = None
 
     @contextlib.contextmanager
     def __call__(self, options: str, *, usually: str = "") -> Iterator[None]:
         with self._changed:
-            self._changed.wait_for(lambda: not self._users or self._held == (options, usually))
+            self._changed.wait_for(lambda: not self._users or self._active == (options, usually))
             if not self._users:
-                self._before, self._held = os.environ.get(OPTIONS_VARIABLE), (options, usually)
+                self._before, self._active = os.environ.get(OPTIONS_VARIABLE), (options, usually)
                 os.environ[OPTIONS_VARIABLE] = "|".join(part for part in (self._before or usually, options) if part)
             self._users += 1
         try:

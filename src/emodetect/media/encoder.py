@@ -29,7 +29,7 @@ _log = logging.getLogger(__name__)
 _FRAGMENT_SECONDS = 1.0
 """Maximum duration lost at the end of a recording if the process is killed, besides the encoder's own delay."""
 
-_MOST_SILENCE = 600.0
+_MAX_SILENCE = 600.0
 """Maximum duration of silence after a sound track that ends before the pictures; without it some players would stop there.
 Limited, since pictures may last for days."""
 
@@ -227,7 +227,7 @@ def _rewrite(path: Path, descriptor: int, seconds: float, sound: _Sound | None) 
         command += sound.file.input(*(["-ss", f"{sound.start:.6f}"] if sound.start else []))
         # Explicit offset: FFmpeg would count the times of a transport stream from the start of its sound.
         late = f"asetpts=PTS-STARTPTS+{sound.delay:.6f}/TB," if sound.delay else ""
-        command += ["-af", f"{late}apad=pad_dur={_MOST_SILENCE:g}"]
+        command += ["-af", f"{late}apad=pad_dur={_MAX_SILENCE:g}"]
         command += ["-map", f"1:a:{sound.file.sound_track}", "-c:a", "aac"]
     command += ["-map", "0:v:0", "-c:v", "copy", "-t", f"{seconds:.6f}"]
     # Titles, chapters and names of tracks may name the people in the clip.

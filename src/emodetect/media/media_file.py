@@ -12,6 +12,7 @@ import contextlib
 import os
 import re
 import stat
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -56,6 +57,7 @@ class MediaFile:
         path: the file.
         address: the input that FFmpeg opens.
         descriptors: file descriptors that a child process must inherit.
+        standard_input: what a child process must have as its standard input: the pipe, or nothing.
         is_regular: whether it can be read more than once.
         video_track: the video track in use, from 0.
         sound_track: the sound track in use, from 0.
@@ -99,9 +101,10 @@ class MediaFile:
         # By name only if descriptors have no names, and for playlists, whose entries are relative to their own name.
         self.address = f"file:{os.path.abspath(path)}"
         self.descriptors: tuple[int, ...] = ()
+        self.standard_input = subprocess.DEVNULL
         by_number = f"/proc/self/fd/{self._descriptor}"
         if not self.is_regular:
-            self.address = f"pipe:{self._descriptor}"  # opening it again would wait for another writer
+            self.address, self.standard_input = "pipe:0", self._descriptor  # opening it again would wait for another writer
         elif os.path.exists(by_number) and not (self._playlists and _is_unicode(self.address)):
             self.address, self.descriptors = f"file:{by_number}", (self._descriptor,)
 
@@ -121,6 +124,15 @@ class MediaFile:
         for name, value in self._restrictions().items():
             limits += [f"-{name}", value]
         return [*limits, *options, "-i", self.address]
+
+    def check_lasting(self) -> None:
+        """See that it can be read more than once.
+
+        Raises:
+            SourceError: it is a pipe.
+        """
+        if not self.is_regular:
+            raise SourceError(f"{self.path}: is a pipe, which can be read only once; save the clip as a file")
 
     @property
     def is_photo(self) -> bool:

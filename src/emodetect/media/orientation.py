@@ -79,7 +79,7 @@ class Orientation:
         """Width and height of the upright picture, pixels.
 
         Args:
-            width: of the stored picture, pixels.
-            height: of the stored picture, pixels.
+            width: width of the stored picture, pixels.
+            height: height of the stored picture, pixels.
         """
         return (height, width) if self.is_transposed else (width, height)

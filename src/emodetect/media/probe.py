@@ -18,7 +18,7 @@ from emodetect.errors import SourceError
 from emodetect.media.ffmpeg import ffmpeg_program
 from emodetect.media.media_file import MediaFile
 from emodetect.system.assumptions import warn_once
-from emodetect.system.child_processes import finish_child, kill_child, run_child, start_child
+from emodetect.system.child_processes import ended_by, finish_child, kill_child, run_child, start_child
 
 _SECONDS = 60.0
 """Time-out for FFmpeg to find the first picture or sound, seconds. It usually takes 0.1 s."""
@@ -51,6 +51,12 @@ _CORRUPT, _LEFT_OUT = 2, 4
 
 _PRIMING = 0.1
 """Seconds by which sound may begin before time 0 because of the codec's delay; AAC, Opus and MP3 need up to 0.05 s."""
+
+_UPRIGHT = 1, 0, 0, 0, 1, 0, 0, 0, 1
+"""The display matrix that changes nothing."""
+
+_ASSUMED_RATE = 25
+"""Frames per second that FFmpeg assumes of raw streams."""
 
 _ODD_RATE = "17"
 """A frame rate that no file has. If FFmpeg reports it, the file states none, and FFmpeg repeats its option."""
@@ -112,19 +118,17 @@ class ClipProbe:
         file, found = self._file, self._picture.result()
         if found is None:
             return ClipFacts()
-        tracks = _tracks(found, "Video")
+        tracks = _tracks(found.stderr.decode(errors="replace"), "Video")
         file.video_track = _usual_track(file, tracks, "video")
         if file.video_track:
             self._headers.close()
             self._picture, self._headers = _start_picture(file), _start_headers(file)
             found = self._picture.result() or found
         messages = found.stderr.decode(errors="replace")
-        if tracks and _HDR.search(tracks[file.video_track]):
-            what = "is an HDR clip, which is read without tone mapping: darker and flatter than players show it"
-            warn_once(f"{file.path}: {what}")
+        if tracks:
+            _warn_of_hdr(file, tracks[file.video_track])
         codec = "" if not tracks else tracks[file.video_track].split(maxsplit=1)[0].rstrip(",")
-        is_convertible = "Impossible to convert between the formats" not in messages
-        kind = re.search(r"^Input #0, ([\w,]+), from ", messages, re.MULTILINE)
+        is_convertible = _is_convertible(messages)
         # Both are absolute, since FFmpeg would count those of a transport stream from the start of the selected tracks.
         begin = re.search(r"^  Duration: .* start: (-?[\d.]+)", messages, re.MULTILINE)  # not in files without times
         first = _picture_time(messages)
@@ -133,13 +137,13 @@ class ClipProbe:
             warn_once(f"{file.path}: begins before time 0 and gives its first pictures no times; they are taken to begin with it")
             begins = 0.0
         start = None if first is None else first - begins
-        is_untimed = kind is not None and kind[1] in _UNTIMED
+        is_untimed = _is_untimed(messages)
         rate = None
         if is_untimed:
             again = _start_picture(file, "-framerate", _ODD_RATE).result()
-            said = again and re.search(rb"\bframe_rate: (\d+)/(\d+)", again.stderr)
-            if said and int(said[2]) and said[0] != f"frame_rate: {_ODD_RATE}/1".encode():
-                rate = Fraction(int(said[1]), int(said[2]))
+            stated = again and re.search(rb"\bframe_rate: (\d+)/(\d+)", again.stderr)
+            if stated and int(stated[2]) and stated[0] != f"frame_rate: {_ODD_RATE}/1".encode():
+                rate = Fraction(int(stated[1]), int(stated[2]))
         shown = re.search(r"\] n: *0 .* s:(\d+)x(\d+) ", messages)
         return ClipFacts(
             start, _matrix(found.stdout), is_untimed, rate or None, is_convertible, _INTERLACED.search(messages) is not None,
@@ -184,10 +188,44 @@ class ClipProbe:
         self.close()
 
 
-def _tracks(found: subprocess.CompletedProcess[bytes], kind: str) -> list[str]:
+def facts_of_pipe(file: MediaFile, messages: str) -> ClipFacts:
+    """What FFmpeg tells of a pipe while it makes upright pictures of it; their times count from the first one.
+
+    Args:
+        file: the pipe.
+        messages: what FFmpeg said before the first picture.
+    """
+    tracks = _tracks(messages, "Video")
+    shown = [track for track in tracks if not _is_cover(track)]
+    if shown:
+        _warn_of_hdr(file, shown[0])
+    is_untimed, rate = _is_untimed(messages), None
+    if is_untimed and (said := re.search(r"\bconfig in .* frame_rate: (\d+)/([1-9]\d*)", messages)):
+        # FFmpeg assumes the usual rate where the headers name none.
+        rate = Fraction(int(said[1]), int(said[2]))
+        rate = None if rate == _ASSUMED_RATE else rate
+    return ClipFacts(0.0, _UPRIGHT, is_untimed, rate or None, _is_convertible(messages), has_pictures=bool(shown) or not tracks)
+
+
+def _warn_of_hdr(file: MediaFile, track: str) -> None:
+    if _HDR.search(track):
+        what = "is an HDR clip, which is read without tone mapping: darker and flatter than players show it"
+        warn_once(f"{file.path}: {what}")
+
+
+def _is_convertible(messages: str) -> bool:
+    return "Impossible to convert between the formats" not in messages
+
+
+def _is_untimed(messages: str) -> bool:
+    kind = re.search(r"^Input #0, ([\w,]+), from ", messages, re.MULTILINE)
+    return kind is not None and kind[1] in _UNTIMED
+
+
+def _tracks(messages: str, kind: str) -> list[str]:
     """FFmpeg's descriptions of the input tracks of a kind."""
-    messages = found.stderr.decode(errors="replace").partition("\nOutput #")[0]
-    return re.findall(rf"^  Stream #0:\d+.*?: {kind}: (.*)$", messages, re.MULTILINE)
+    said = messages.partition("\nOutput #")[0]
+    return re.findall(rf"^  Stream #0:\d+.*?: {kind}: (.*)$", said, re.MULTILINE)
 
 
 def _is_cover(track: str) -> bool:
@@ -245,10 +283,10 @@ class SizeWatch:
             assert self._process.stderr is not None
             line = self._process.stderr.readline()
             if not line:
-                killed = self._process.wait() < 0
+                code = self._process.wait()
                 self.close()
-                if killed:
-                    raise SourceError(f"{self._path}: FFmpeg, which looks ahead in it, was killed, perhaps for want of memory")
+                if code < 0:
+                    raise SourceError(f"{self._path}: FFmpeg, which looks ahead in it, was ended by {ended_by(-code)}")
             elif found := re.search(rb"\] n: *(\d+) pts:.* pts_time:(\S+) .* s:(\d+x\d+) ", line):
                 number, time, size = (group.decode() for group in found.groups())
                 self.first = self.first or size
@@ -278,7 +316,7 @@ def first_sound(file: MediaFile) -> float | None:
     found = _run(file, ["-copyts"], "-map", "0:a:0", *options, seconds=_SECONDS)
     if found is None:
         return None
-    file.sound_track = _usual_track(file, _tracks(found, "Audio"), "audio")
+    file.sound_track = _usual_track(file, _tracks(found.stderr.decode(errors="replace"), "Audio"), "audio")
     if file.sound_track:
         found = _run(file, ["-copyts"], "-map", f"0:a:{file.sound_track}", *options, seconds=_SECONDS) or found
     unit = re.search(rb"^#tb 0: (\d+)/(\d+)", found.stdout, re.MULTILINE)

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 def past_one_interruption(work: Callable[[], object]) -> None:
@@ -51,3 +55,27 @@ class Task:
     def wait(self, timeout: float | None = None) -> None:
         """Wait for the end of the work, at most ``timeout`` seconds."""
         self._done.wait(timeout)
+
+
+def interruptibly(work: Callable[[], T], *, name: str) -> T:
+    """Call a native function that may block forever, and handle signals meanwhile; returns its result.
+
+    Called from the main thread, which handles signals, the function runs in another thread. If a signal interrupts the wait, that
+    thread is left behind.
+
+    Args:
+        work: the function; its result or error is lost if it is left behind.
+        name: of the thread.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return work()
+    result: Future[T] = Future()
+
+    def do() -> None:
+        try:
+            result.set_result(work())
+        except BaseException as error:
+            result.set_exception(error)
+
+    Task(do, name=name)
+    return result.result()

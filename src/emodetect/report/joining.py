@@ -13,13 +13,13 @@ from emodetect.report.formatting import duration
 from emodetect.report.person import Person
 from emodetect.text.printable import counted
 
-_NEAR = 1.0
-"""Maximum distance, in face widths, at which a face is taken for the one last seen there."""
+_MAX_DISTANCE = 1.0
+"""Maximum distance, in face widths, at which a face is identified with the one last seen there."""
 
 
 @dataclass(frozen=True)
 class JoinedPeople:
-    """People, each with all ids that are taken for theirs.
+    """People with their joined ids.
 
     Attributes:
         people: the people, each with the lowest of their ids.
@@ -69,7 +69,7 @@ def join_people(people: Sequence[Person], count: int | None) -> JoinedPeople:
         away.sort(key=lambda group: distances[id(group)])
         may_be_new = len(groups) < count
         guesses += len(away) + may_be_new > 1
-        if may_be_new and not (away and distances[id(away[0])] <= _NEAR):
+        if may_be_new and not (away and distances[id(away[0])] <= _MAX_DISTANCE):
             groups.append(_Group([person]))
         elif away:
             away[0].members.append(person)
@@ -82,7 +82,7 @@ def join_people(people: Sequence[Person], count: int | None) -> JoinedPeople:
 
 @dataclass
 class _Group:
-    """Ids that are taken for one person."""
+    """Ids joined to one person."""
 
     members: list[Person] = field(default_factory=list)
 

@@ -24,7 +24,7 @@ _CLIP_WIDTH, _STILL_WIDTH, _FACE_WIDTH = 640, 480, 160
 """Maximum widths, pixels."""
 
 _LEAD = 15.0
-"""Seconds to seek ahead of the start, since FFmpeg may seek to the next keyframe in some formats."""
+"""Seconds by which to seek before the start, since FFmpeg seeks to the next keyframe in some formats."""
 
 _AROUND_FACE = 0.25
 """Margin of a thumbnail around the face's box, as a fraction of its side."""

@@ -15,7 +15,7 @@ from emodetect.types import EMOTIONS, Box, FaceReading, FrameResult
 _ONE_FRAME = 0.04
 """Assumed duration of the only frame of a clip, seconds."""
 
-_LONGEST_STEPS, _LONGEST = 5, 1.0
+_MAX_STEPS, _MAX_SECONDS = 5, 1.0
 """A frame lasts until the next one, but at most this many usual steps or seconds, since a log may have gaps."""
 
 
@@ -68,7 +68,7 @@ class Timeline:
     def ends(self) -> npt.NDArray[np.float64]:
         """The end of each frame, float64, seconds: the next one's start, unless that is too far away."""
         starts = np.asarray(self.times)
-        longest = max(_LONGEST_STEPS * self.step, _LONGEST)
+        longest = max(_MAX_STEPS * self.step, _MAX_SECONDS)
         return np.asarray(np.minimum(np.append(starts[1:], self.end), starts + longest), np.float64)
 
     def people(self) -> list[Person]:

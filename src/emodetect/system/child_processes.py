@@ -17,6 +17,8 @@ import weakref
 from collections.abc import Mapping, Sequence
 from typing import IO, Any
 
+from emodetect.system.environment import limit
+
 KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
 """The signal that ends a process at once."""
 
@@ -47,7 +49,7 @@ def start_child(
         pipe_bytes: capacity of a pipe to it, if the system supports that; -1 for the default.
 
     Raises:
-        OSError: it cannot be started.
+        OSError: the program cannot be started.
     """
     if os.name != "posix":
         process = subprocess.Popen(command, stdin=stdin, stdout=stdout, stderr=stderr, env=env)
@@ -96,7 +98,7 @@ def run_child(
         last_signal: as for `start_child`.
 
     Raises:
-        OSError: it cannot be run.
+        OSError: the program cannot be run.
         subprocess.TimeoutExpired: the time-out has expired.
     """
     process = start_child(
@@ -142,6 +144,20 @@ def kill_children() -> None:
             os.kill(child, KILL)
             if os.name == "posix":
                 os.killpg(child, KILL)
+
+
+def ended_by(number: int) -> str:
+    """The signal that ended a process, with its usual reason, such as "SIGKILL, perhaps for want of memory".
+
+    Args:
+        number: of the signal.
+    """
+    name = signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"
+    if name == "SIGXCPU":
+        return f"{name}, since the processor time that it may use (ulimit -t) is used up"
+    if name in ("SIGKILL", "SIGABRT", "SIGBUS"):
+        return f"{name}, perhaps for want of memory" + ("" if limit("RLIMIT_CPU") is None else " or processor time (ulimit -t)")
+    return "a segmentation fault" if name == "SIGSEGV" else name
 
 
 def resident_bytes(process: int) -> int:

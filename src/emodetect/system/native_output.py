@@ -84,7 +84,7 @@ def quiet_native_output() -> Iterator[None]:
                 _saved = None
 
 
-def said_past_quiet(line: str) -> bool:
+def write_unsilenced(line: str) -> bool:
     """Write a line to standard error while another thread silences it; returns False, without writing, if none does."""
     with _lock:
         if _saved is None:

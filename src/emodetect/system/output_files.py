@@ -24,7 +24,7 @@ else:
 STANDARD_OUTPUT = Path("-")
 """Name of standard output, for outputs that may be streams."""
 
-_MOST_NAMES = 10_000
+_MAX_NAMES = 10_000
 """Maximum number of numbered files with one name."""
 
 _LOCKED_BYTE = 2**62
@@ -233,7 +233,7 @@ def reserve_name(path: Path) -> Path:
     Raises:
         OutputError: all these names are taken.
     """
-    candidates = (path, *(path.with_name(f"{path.stem}-{number}{path.suffix}") for number in range(2, _MOST_NAMES)))
+    candidates = (path, *(path.with_name(f"{path.stem}-{number}{path.suffix}") for number in range(2, _MAX_NAMES)))
     for candidate in candidates:
         try:
             os.close(os.open(candidate, _OPEN_FLAGS | _NEW_FLAGS | os.O_EXCL, 0o666))
@@ -257,7 +257,7 @@ def remove_if_empty(path: Path) -> bool:
 def open_output(path: Path, *, overwrite: bool) -> int:
     """Open and lock a file that is written in place, or a pipe or device; returns the file descriptor.
 
-    For standard output, the descriptor takes its place, and all other prints go to standard error.
+    Standard output is reserved for its descriptor; all other prints go to standard error.
 
     Until the descriptor is closed, no other run can open the file in this way. The file is truncated only once it is locked. A
     file that was created since `check_output` is not overwritten without permission either. Other names of the file (hard links)
@@ -327,7 +327,7 @@ def _replaced(path: Path, descriptor: int) -> int:
     os.unlink(path)
     fresh = _create(path, old)
     try:
-        _give_rights(path, old)
+        _copy_permissions(path, old)
         _lock_output(path, fresh)
     except BaseException:
         os.close(fresh)
@@ -341,7 +341,7 @@ def _create(path: Path, old: os.stat_result) -> int:
     return os.open(path, _OPEN_FLAGS | _NEW_FLAGS | os.O_EXCL, stat.S_IMODE(old.st_mode) & 0o777 | stat.S_IRUSR | stat.S_IWUSR)
 
 
-def _give_rights(path: Path, old: os.stat_result) -> None:
+def _copy_permissions(path: Path, old: os.stat_result) -> None:
     """Give a file the permissions of the file that it replaces and, if allowed, its owner."""
     with contextlib.suppress(OSError, AttributeError):  # Windows has no owners of this kind
         os.chown(path, old.st_uid, old.st_gid)
@@ -378,7 +378,7 @@ def lock(descriptor: int) -> bool:
     """Lock an open file or folder against other runs until it is closed, or the process ends.
 
     Args:
-        descriptor: of a file or, except on Windows, of a folder.
+        descriptor: descriptor of a file or, except on Windows, of a folder.
 
     Returns:
         False if another run holds the lock. True on file systems without locks.
@@ -405,8 +405,8 @@ def check_still_there(path: Path, descriptor: int) -> None:
     Raises:
         OutputError: the file was deleted or moved, or another file has taken its name.
     """
-    ours = os.fstat(descriptor)
-    if not stat.S_ISREG(ours.st_mode):
+    own = os.fstat(descriptor)
+    if not stat.S_ISREG(own.st_mode):
         return
     try:
         found = os.lstat(path)
@@ -414,8 +414,8 @@ def check_still_there(path: Path, descriptor: int) -> None:
         found = None
     except OSError as error:
         raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
-    if found is None or not os.path.samestat(ours, found):
-        what = "moved away" if ours.st_nlink else "deleted"
+    if found is None or not os.path.samestat(own, found):
+        what = "moved away" if own.st_nlink else "deleted"
         now = "; another file has its name now" if found else ""
         raise OutputError(f"{path}: was {what} while it was being written{now}")
 
@@ -447,14 +447,14 @@ def written_whole(path: Path, *, overwrite: bool = True, suffix: str | None = No
             os.close(_create(partial, old))
         yield partial
         if old is not None:
-            _give_rights(partial, old)
+            _copy_permissions(partial, old)
         # Without this, a power failure may leave the new name with an empty file.
         with partial.open("rb") as file:
             os.fsync(file.fileno())
         if overwrite:
             partial.replace(path)
         else:
-            _name_anew(partial, path)
+            _rename_new(partial, path)
     except OSError as error:
         raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
     finally:
@@ -470,7 +470,7 @@ def _file_at(path: Path) -> os.stat_result | None:
     return None
 
 
-def _name_anew(partial: Path, path: Path) -> None:
+def _rename_new(partial: Path, path: Path) -> None:
     """Rename a file unless the new name exists; atomically, if the file system has hard links."""
     try:
         os.link(partial, path)

@@ -46,7 +46,7 @@ _SECRET = re.compile(
 """The name of a secret, with its value."""
 
 _FORMULA = re.compile(r"(?:^|(?<=;))(?=[=+\-@\uff1d\uff0b\uff0d\uff20])")
-"""Where a formula begins. Spreadsheets take the wide forms of these characters for the usual ones."""
+"""Start of a formula. Spreadsheets also accept the full-width forms of these characters."""
 
 # Control characters, invisible ones (which can reverse the writing direction), undecodable bytes, line separators.
 _UNFIT = {"Cc", "Cf", "Cs", "Zl", "Zp"}

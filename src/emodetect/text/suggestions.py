@@ -9,16 +9,16 @@ from itertools import islice
 from mimetypes import guess_type
 from pathlib import Path
 
-_NEAR = 0.6
+_MIN_SIMILARITY = 0.6
 """Minimum similarity of a misspelled word (the default of `difflib`)."""
 
-_NEAR_FILE = 0.75
+_MIN_FILE_SIMILARITY = 0.75
 """Minimum similarity of a misspelled file name; higher, since suffixes match anyway."""
 
 _READ_BY = {"image": "photos", "video": "clips", "report": "logs"}
 """Kind of files that each command reads."""
 
-_MANY = 5000
+_MAX_NAMES = 5000
 """Maximum number of names in a folder that are compared; more would take a second."""
 
 
@@ -29,7 +29,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
         name: the unknown name.
         known: all known names.
     """
-    return _nearest(name, known, _NEAR)
+    return _nearest(name, known, _MIN_SIMILARITY)
 
 
 def did_you_mean_file(path: Path) -> str:
@@ -38,12 +38,12 @@ def did_you_mean_file(path: Path) -> str:
         return "; it is a link to nowhere" if path.is_symlink() else ""
     try:
         with os.scandir(path.parent) as entries:
-            names = [entry.name for entry in islice(entries, _MANY)]
+            names = [entry.name for entry in islice(entries, _MAX_NAMES)]
     except FileNotFoundError:
         return f"; the folder {path.parent} does not exist"
     except OSError:
         return ""
-    return _nearest(path.name, names, _NEAR_FILE)
+    return _nearest(path.name, names, _MIN_FILE_SIMILARITY)
 
 
 def command_for(name: str) -> str | None:

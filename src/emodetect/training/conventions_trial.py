@@ -25,7 +25,7 @@ from emodetect.training.data.labeled import LabeledCrops
 from emodetect.types import EMOTIONS, Image
 
 Orders = dict[str, tuple[str, ...]]
-Way = tuple[Scaling | None, Channels | None]
+Preprocessing = tuple[Scaling | None, Channels | None]
 
 
 def _plain(labels: Sequence[str]) -> tuple[str, ...]:
@@ -73,10 +73,10 @@ _SURE = 4.0
 _TEMPERATURES = np.geomspace(0.2, 200, 60)
 """Temperatures to try; the largest makes all labels equally likely."""
 
-_LEAST_SCORE = 1e-7
+_MIN_SCORE = 1e-7
 """Minimum score of a label, so that its logarithm is finite."""
 
-_FEW = 210
+_SCREENING_SIZE = 210
 """Number of faces on which all combinations are tried first. Those that are not clearly worse are tried on all faces."""
 
 _CLEARLY, _LIKELY = 4.0, 1.96
@@ -108,12 +108,12 @@ class Combination:
 
     def as_dict(self) -> dict[str, Any]:
         """Convert to a dictionary, as in the output format."""
-        said = self.conventions
+        conventions = self.conventions
         return {
             "order": self.order or None,
-            "labels": said.labels and list(said.labels),
-            "scaling": said.scaling and str(said.scaling),
-            "channels": said.channels,
+            "labels": conventions.labels and list(conventions.labels),
+            "scaling": conventions.scaling and str(conventions.scaling),
+            "channels": conventions.channels,
             "balanced_accuracy": self.accuracy,
             "cross_entropy": self.loss,
         }
@@ -240,46 +240,46 @@ def try_conventions(
         channels, is_open = ["rgb", "bgr", "gray"], False
     if not orders and len(scalings) == len(channels) == 1:
         raise UsageError(f"{backend.name}: nothing is left to try; options or the file say its labels, scaling and channels")
-    ways = list(product(scalings, channels))
-    few = take_sample(faces, _FEW)
-    first = _try_all(backend, given, ways, orders, few, progress)
+    candidates = list(product(scalings, channels))
+    few = take_sample(faces, _SCREENING_SIZE)
+    first = _try_all(backend, given, candidates, orders, few, progress)
     best = first[0]
-    promising = {_way(one) for one in first if _compare(best, one, reach=_CLEARLY)[1] <= 0}
+    promising = {_preprocessing(one) for one in first if _compare(best, one, reach=_CLEARLY)[1] <= 0}
     tried, dropped = first, list[Combination]()
     if len(few.keys) < len(faces.keys):
-        tried = _try_all(backend, given, [way for way in ways if way in promising], orders, faces, progress)
-        dropped = [one for one in first if _way(one) not in promising]
+        tried = _try_all(backend, given, [way for way in candidates if way in promising], orders, faces, progress)
+        dropped = [one for one in first if _preprocessing(one) not in promising]
     chance = 1 / len(np.unique(faces.labels))
     return Trial((*tried, *dropped), len(faces.keys), chance, tuple(_margins(tried, first)), is_open)
 
 
-def _way(one: Combination) -> Way:
+def _preprocessing(one: Combination) -> Preprocessing:
     return one.conventions.scaling, one.conventions.channels
 
 
 def _try_all(
     backend: EmotionBackend,
     given: ModelConventions,
-    ways: Sequence[Way],
+    candidates: Sequence[Preprocessing],
     orders: Orders,
     faces: LabeledCrops,
     progress: Callable[..., object],
 ) -> list[Combination]:
-    """Try all label orders with each of these ways; the best combination first."""
+    """Try all label orders with each of these candidates; the best combination first."""
     tried: list[Combination] = []
-    for number, (scaling, channels) in enumerate(ways, start=1):
+    for number, (scaling, channels) in enumerate(candidates, start=1):
         tried += _try(backend, replace(given, scaling=scaling, channels=channels), orders, faces)
-        progress(completed=number, total=len(ways))
+        progress(completed=number, total=len(candidates))
     if not tried:
         raise ModelError(f"{backend.name}: gives no finite numbers in any scaling; it was saved broken")
-    return _without_luck(sorted(tried, key=lambda one: one.loss))
+    return _without_chance(sorted(tried, key=lambda one: one.loss))
 
 
-def _try(backend: EmotionBackend, said: ModelConventions, orders: Orders, faces: LabeledCrops) -> list[Combination]:
+def _try(backend: EmotionBackend, conventions: ModelConventions, orders: Orders, faces: LabeledCrops) -> list[Combination]:
     """Run the model over the faces once and evaluate each label order; empty if the model returns no finite numbers."""
     count = len(next(iter(orders.values()), ()))
     # In this order, the position of each output is its position among the eight.
-    backend.restate(replace(said, labels=EIGHT_LABELS[:count]) if orders else said)
+    backend.restate(replace(conventions, labels=EIGHT_LABELS[:count]) if orders else conventions)
     classify = backend.classify_eight if orders else backend.classify
     crops = faces.crops
     try:
@@ -287,7 +287,7 @@ def _try(backend: EmotionBackend, said: ModelConventions, orders: Orders, faces:
     except ModelError:
         return []
     if not orders:
-        return [_judge("", said, outputs, faces)]
+        return [_judge("", conventions, outputs, faces)]
     outputs = outputs[:, :count]
     measured = _measure_order(outputs, faces.labels)
     if measured is not None and measured not in orders.values():
@@ -296,17 +296,17 @@ def _try(backend: EmotionBackend, said: ModelConventions, orders: Orders, faces:
     for name, order in orders.items():
         scores = np.zeros((len(outputs), len(EIGHT_LABELS)))
         scores[:, [EIGHT_LABELS.index(label) for label in order]] = outputs
-        judged.append(_judge(name, replace(said, labels=order), scores[:, :_SEVEN], faces))
+        judged.append(_judge(name, replace(conventions, labels=order), scores[:, :_SEVEN], faces))
     return judged
 
 
-def _judge(order: str, said: ModelConventions, scores: npt.NDArray[Any], faces: LabeledCrops) -> Combination:
+def _judge(order: str, conventions: ModelConventions, scores: npt.NDArray[Any], faces: LabeledCrops) -> Combination:
     labels, counts = np.unique(faces.labels, return_counts=True)
     weights = (len(faces.labels) / len(labels) / counts)[np.searchsorted(labels, faces.labels)]
     accuracy = float((weights * (scores.argmax(axis=1) == faces.labels)).mean())
-    logits = np.log(np.maximum(scores, _LEAST_SCORE))
+    logits = np.log(np.maximum(scores, _MIN_SCORE))
     fitted = [weights * _cross_entropy(logits / temperature, faces.labels) for temperature in _TEMPERATURES]
-    return Combination(order, said, accuracy, min(fitted, key=lambda losses: float(losses.mean())))
+    return Combination(order, conventions, accuracy, min(fitted, key=lambda losses: float(losses.mean())))
 
 
 def _cross_entropy(logits: npt.NDArray[Any], labels: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
@@ -353,7 +353,7 @@ def _best_order(outputs: npt.NDArray[np.float32], labels: npt.NDArray[np.int64])
     return tuple(order)
 
 
-def _without_luck(tried: list[Combination]) -> list[Combination]:
+def _without_chance(tried: list[Combination]) -> list[Combination]:
     """Combinations, the best first, without measured orders, unless one is significantly better than every known order."""
     known = [one for one in tried if one.order != MEASURED]
     if tried[0].order == MEASURED and _compare(tried[0], known[0])[1] > 0:

@@ -115,7 +115,7 @@ class Result:
     seconds: float
 
     def right(self, exam: Exam) -> npt.NDArray[np.bool_]:
-        """Where the model agrees with the folders' labels, bool (n,)."""
+        """Whether the model agrees with each folder label, bool (n,)."""
         return np.asarray(self.scores.argmax(axis=1) == exam.faces.labels)
 
     def as_dict(self, exam: Exam, reference: Result | None = None) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from emodetect.backends.metadata import KEY, ModelMetadata
 from emodetect.backends.onnx_cnn import OnnxBackend
 from emodetect.backends.onnx_session import import_onnxruntime
 from emodetect.errors import BackendUnavailableError, EmodetectError, ModelError, first_line
+from emodetect.system.install_hints import extra_cure
 from emodetect.system.native_output import quiet_native_output
 from emodetect.system.output_files import written_whole
 from emodetect.training.data.labeled import as_images, as_input
@@ -208,7 +209,7 @@ def _check_parity(path: Path, parity: Parity, *, int8: bool) -> None:
     """Check that a network computes the same, or with 8 bits predicts the same labels.
 
     Raises:
-        ModelError: it does not.
+        ModelError: the difference is too large.
     """
     if int8:
         if not parity.same_answers >= _SAME_ANSWERS:
@@ -258,7 +259,7 @@ def _convert(model: Any, path: Path, name: str) -> None:
         else:
             model.export(path, format="onnx", verbose=False)
     except ImportError as error:
-        raise BackendUnavailableError(f"ONNX export needs more packages ({error}); pip install 'emodetect[train]'") from error
+        raise BackendUnavailableError(f"ONNX export needs more packages ({error})", hint=extra_cure("train")) from error
     except OSError:
         raise
     except Exception as error:  # each backend of Keras has its own converter and errors

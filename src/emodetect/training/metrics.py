@@ -120,8 +120,10 @@ def reliability(scores: FloatArray, truth: IntArray) -> tuple[npt.NDArray[np.flo
     right = (scores.argmax(axis=1) == truth).astype(np.float64)
     bins = np.clip(np.ceil(confidence * _BINS).astype(int) - 1, 0, _BINS - 1)
     counts = np.bincount(bins, minlength=_BINS)
-    said, found = (np.bincount(bins, weights=values, minlength=_BINS) / np.maximum(counts, 1) for values in (confidence, right))
-    return said, found, counts
+    mean_confidence, accuracy = (
+        np.bincount(bins, weights=values, minlength=_BINS) / np.maximum(counts, 1) for values in (confidence, right)
+    )
+    return mean_confidence, accuracy, counts
 
 
 def paired_difference(right: npt.NDArray[np.bool_], reference: npt.NDArray[np.bool_]) -> tuple[float, float, float]:

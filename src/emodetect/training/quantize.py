@@ -17,12 +17,13 @@ import numpy.typing as npt
 from typing_extensions import override
 
 from emodetect.errors import BackendUnavailableError
+from emodetect.system.install_hints import extra_cure
 
 try:
     from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
 except ImportError as missing:  # the quantizer needs onnx
-    raise BackendUnavailableError(f"8-bit export needs more packages ({missing}); pip install 'emodetect[train]'") from missing
+    raise BackendUnavailableError(f"8-bit export needs more packages ({missing})", hint=extra_cure("train")) from missing
 
 _BATCH = 32
 
@@ -65,7 +66,7 @@ def quantize(source: Path, target: Path, faces: npt.NDArray[np.float32]) -> None
                 reduce_range=True,
                 activation_type=QuantType.QUInt8,
                 weight_type=QuantType.QInt8,
-                nodes_to_exclude=_kept(graph.node),
+                nodes_to_exclude=_excluded(graph.node),
             )
     described = onnx.load(target)
     known = {entry.key for entry in described.metadata_props}
@@ -73,7 +74,7 @@ def quantize(source: Path, target: Path, faces: npt.NDArray[np.float32]) -> None
     onnx.save(described, target)
 
 
-def _kept(nodes: Sequence[Any]) -> list[str]:
+def _excluded(nodes: Sequence[Any]) -> list[str]:
     """Names of the nodes up to the first convolution, and of those that compute the scores."""
     first = next((index for index, node in enumerate(nodes) if node.op_type == "Conv"), -1)
     return [n.name for i, n in enumerate(nodes) if i <= first or n.op_type in {"Gemm", "MatMul", "Softmax", "Squeeze"}]

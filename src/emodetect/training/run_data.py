@@ -160,16 +160,16 @@ def prepare(settings: Settings, architecture: Architecture) -> RunData:
     seen = {image.tobytes() for image in train.images}
     leaked = sum(image.tobytes() in seen for image in test.images)
     if leaked:
-        notes.append(f"Copies of {counted(leaked, 'image')} of test are in train, pixel for pixel; train goes without them.")
+        notes.append(f"Train contains copies of {counted(leaked, 'test image')}, which are excluded from training.")
     extra = len(train) - len(np.unique(group_copies(train.images)))
     if extra:
-        notes.append(f"Train holds {counted(extra, 'copy', 'copies')} of its own images; all stay on their side of the split.")
+        notes.append(f"Train contains {counted(extra, 'duplicate')}; copies of an image are on the same side of the split.")
     no_faces = train.images[:0]
     if settings.votes:
         nobody = read_votes(Path(settings.votes), faces.keys).not_a_face()
         no_faces, faces = faces.images[nobody], faces.take(np.flatnonzero(~nobody))
         if nobody.any():
-            notes.append(f"No faces by the votes, and left out: {counted(int(nobody.sum()), 'image')} of train.")
+            notes.append(f"Excluded from training, since the votes say not a face: {counted(int(nobody.sum()), 'image')}.")
     training, validation = split_validation(faces, settings.validation_share, settings.seed)
     emptied = [emotion.value for label, emotion in enumerate(EMOTIONS) if label not in training.labels]
     if emptied:

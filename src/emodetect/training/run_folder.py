@@ -96,17 +96,17 @@ class RunFolder:
         if not os.path.lexists(self.path):
             return
         try:
-            strangers = sorted(name for name in os.listdir(self.path) if not name.startswith("."))
+            foreign = sorted(name for name in os.listdir(self.path) if not name.startswith("."))
         except OSError as error:
             raise self._no_folder(error) from error
-        if not strangers:
+        if not foreign:
             return
         if not self.holds_run():
             raise OutputError(
-                f"{self.path}: holds other files ({_some(strangers)}) and no run; name a new folder, or an empty one"
+                f"{self.path}: holds other files ({_abbreviated(foreign)}) and no run; name a new folder, or an empty one"
             )
         if not overwrite:
-            hint = "`resume` goes on with it, `overwrite` starts again"
+            hint = "`resume` continues it, `overwrite` starts again"
             raise OutputError(f"{self.path}: holds a run already", hint=hint)
         self.check_own()
 
@@ -117,8 +117,8 @@ class RunFolder:
             OutputError: a file was not.
         """
         own = self.own()
-        if strangers := [path.name for path in (*self.files, self.events) if os.path.lexists(path) and path not in own]:
-            raise OutputError(f"{self.path}: {_some(strangers)} was not written by this run; move it away")
+        if foreign := [path.name for path in (*self.files, self.events) if os.path.lexists(path) and path not in own]:
+            raise OutputError(f"{self.path}: {_abbreviated(foreign)} was not written by this run; move it away")
 
     def own(self) -> set[Path]:
         """The files written by this run, and its folder for TensorBoard.
@@ -219,6 +219,6 @@ class RunFolder:
         return OutputError(f"{self.path}: cannot be the folder of a run ({error.strerror or error})")
 
 
-def _some(names: list[str]) -> str:
+def _abbreviated(names: list[str]) -> str:
     """The first three names, and an ellipsis if there are more."""
     return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")

@@ -223,9 +223,9 @@ def _summary(settings: Settings, folder: RunFolder, trained: TrainedModel, test:
             f"{Path(settings.data).name}{' with votes' if settings.votes else ''}, seed {settings.seed}, "
             f"Keras {keras.__version__} on {keras.backend.backend()}, {duration(sum(row.get('seconds', 0.0) for row in rows))}.",
             f"Best epoch by validation: {int(best['epoch'])}, accuracy {validation}; default output: {trained.metadata.default}.",
-            f"Test, {counted(test.count, 'face')}, looked at once: accuracy {100 * test.accuracy:.1f}%, balanced "
+            f"Test ({counted(test.count, 'face')}): accuracy {100 * test.accuracy:.1f}%, balanced "
             f"{100 * test.balanced_accuracy:.1f}%, macro F1 {test.macro_f1:.3f}, calibration error {test.ece:.3f}.",
-            f"Weakest label: {weakest}, of which {100 * test.per_class[weakest]['recall']:.0f}% are found.",
+            f"Lowest recall: {weakest}, {100 * test.per_class[weakest]['recall']:.0f}%.",
             _certainty(trained.metadata.uncertain_below or NEVER_CERTAIN),
         ]
     )
@@ -233,5 +233,5 @@ def _summary(settings: Settings, folder: RunFolder, trained: TrainedModel, test:
 
 def _certainty(threshold: float) -> str:
     if threshold >= NEVER_CERTAIN:
-        return f"No confidence makes 90% of the answers right on validation: every reading under {threshold:.2f} is uncertain."
-    return f"A reading under {threshold:.2f} is uncertain: above it 90% are right on validation."
+        return f"Readings with a confidence below {threshold:.2f} are uncertain: no threshold gives a validation accuracy of 90%."
+    return f"Readings with a confidence below {threshold:.2f} are uncertain: above it, validation accuracy is 90%."

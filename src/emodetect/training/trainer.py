@@ -118,7 +118,7 @@ def start_from(model: keras.Model, path: Path) -> None:
 
     Raises:
         ModelError: the file cannot be read, or is rejected for safety.
-        DatasetError: it contains no weights, or those of another network.
+        DatasetError: the file contains no weights, or those of another network.
     """
     check_keras_file(path)
     before = [weight.copy() for weight in model.get_weights()]

@@ -48,12 +48,12 @@ def _record(model: str, trial: Trial) -> dict[str, Any]:
     return {"model": model, **record, "best": best}
 
 
-def _options(said: ModelConventions) -> list[str]:
+def _options(conventions: ModelConventions) -> list[str]:
     """Convert conventions to options, as typed."""
     # A value that begins with a dash could be parsed as an option.
     return [
         f"{option}{'=' if value.startswith('-') else ' '}{shlex.quote(value)}"
-        for option, value in conventions_as_options(said).items()
+        for option, value in conventions_as_options(conventions).items()
     ]
 
 
@@ -70,9 +70,9 @@ def _print_trial(model: str, trial: Trial) -> None:
     columns = {header: cells for header, cells in columns.items() if any(cells)}
     print_table(list(columns), list(zip(*columns.values(), strict=True)))
     rest = len(trial.tried) - len(shown)
-    others = f"; {counted(rest, 'more combination')} did no better" if rest else ""
+    others = f"; {counted(rest, 'more combination')} with a higher cross-entropy" if rest else ""
     show()
-    show(f"{counted(trial.count, 'face')}; guessing is right for {trial.chance:.1%}{others}")
+    show(f"{counted(trial.count, 'face')}; chance level {trial.chance:.1%}{others}")
     best = trial.best
     if best is None:
         why = "it was trained for something else, or on other crops, or there are too few faces"
@@ -87,8 +87,8 @@ def _print_trial(model: str, trial: Trial) -> None:
 
 def _in_words(margin: Margin) -> str:
     """Format the certainty of one part of the best combination as one line."""
-    said = margin.other.conventions
-    other = {"labels": margin.other.order, "scaling": said.scaling, "channels": said.channels}[margin.part]
+    conventions = margin.other.conventions
+    other = {"labels": margin.other.order, "scaling": conventions.scaling, "channels": conventions.channels}[margin.part]
     sure = "sure" if margin.is_sure else "not sure"
     interval = f"95% interval {margin.low:.3f} to {margin.high:.3f}"
     return f"{margin.part}: {sure}; the cross-entropy is lower by {margin.difference:.3f} than with {other} ({interval})"

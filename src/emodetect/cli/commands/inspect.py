@@ -27,9 +27,9 @@ _ORIGINS: dict[Origin, str] = {"option": "your option", "metadata": "its metadat
 @format_option
 @common_options
 def inspect(model: str, conventions: ModelConventions, max_model_memory: int, output_format: str) -> None:
-    """Show what a model file says of itself, what is assumed, and which option changes each.
+    """Show the properties of a model file, where each value comes from, and the option that changes it.
 
-    MODEL is a .onnx, .h5 or .keras file, or a name of the embedded network.
+    MODEL is a .onnx, .h5 or .keras file, or embedded, fer2013 or ferplus.
     """
     from emodetect.backends.registry import RESERVED, create_backend
 

@@ -46,39 +46,39 @@ _GO_WITH_RESUME = {"--arch", "--epochs", "--output", "--show-attention", "--over
               help="Folder with train/<label>/ and test/<label>/, or the original fer2013.csv.")  # fmt: skip
 @folder_labels_option
 @click.option("--votes", type=PATH, metavar="FILE",
-              help="FER+ votes for these images (CSV); compact learns them with a second output.")  # fmt: skip
+              help="FER+ votes for these images (CSV), for a second output of compact.")  # fmt: skip
 @click.option("--negatives", type=PATH, metavar="FOLDER",
-              help="Crops that are no faces; compact learns to tell them with a further output.")  # fmt: skip
+              help="Crops without faces, which compact is trained to reject with a further output.")  # fmt: skip
 @click.option("--teacher", "teachers", multiple=True, type=PATH, metavar="FILE",
-              help="An exported .onnx network whose answers are mixed into the labels; may be given several times.")  # fmt: skip
+              help="Exported .onnx network whose scores are mixed into the labels. May be repeated.")  # fmt: skip
 @click.option("--start", type=PATH, metavar="FILE",
-              help="Start from the weights of an earlier run (its best.weights.h5).")  # fmt: skip
+              help="Initial weights, from an earlier run (its best.weights.h5).")  # fmt: skip
 @click.option("--arch", "architecture", type=NAME, metavar="NAME|MODULE:FUNCTION", shell_complete=_complete_architecture,
-              help=f"The network: {', '.join(ARCHITECTURE_NAMES)}, a plug-in's, or your own function that makes a Keras model.  "
+              help=f"Architecture: {', '.join(ARCHITECTURE_NAMES)}, a plug-in's name, or a function that returns a Keras model.  "
                    "[default: compact]")  # fmt: skip
 @click.option("--epochs", type=click.IntRange(*RANGES["epochs"]),
-              help="Passes over the training faces.  [default: the network's own]")  # fmt: skip
-@click.option("--batch-size", type=click.IntRange(*RANGES["batch_size"]), help="Faces a step.  [default: the network's own]")
+              help="Number of epochs.  [default: that of the architecture]")  # fmt: skip
+@click.option("--batch-size", type=click.IntRange(*RANGES["batch_size"]), help="Batch size.  [default: that of the architecture]")
 @click.option("--learning-rate", type=NumberRange(*LEARNING_RATES, min_open=True), metavar="RATE",
-              help="The highest one.  [default: the network's own]")  # fmt: skip
+              help="Maximum learning rate.  [default: that of the architecture]")  # fmt: skip
 @click.option("--class-weights", type=click.Choice(CLASS_WEIGHTS),
-              help="balanced: rare labels count as much as common ones.  [default: none]")  # fmt: skip
+              help="balanced: weight rare labels as much as common ones.  [default: none]")  # fmt: skip
 @click.option("--augment", "augmentation", type=click.Choice(AUGMENTATION_NAMES),
-              help="Random changes of the training faces.  [default: the network's own]")  # fmt: skip
+              help="Augmentation of the training faces.  [default: that of the architecture]")  # fmt: skip
 @click.option("--seed", type=click.IntRange(*RANGES["seed"]),
-              help="Of the split, the first weights and the augmentation.  [default: 0]")  # fmt: skip
+              help="Seed of the split, the initial weights and the augmentation.  [default: 0]")  # fmt: skip
 @click.option("--validation-share", type=NumberRange(0, 0.5, min_open=True), metavar="SHARE",
-              help="Part of train that choices are made on.  [default: 0.1]")  # fmt: skip
+              help="Share of train that is used for validation.  [default: 0.1]")  # fmt: skip
 @click.option("--precision", type=click.Choice(PRECISIONS),
-              help="Numbers computed with; mixed_bfloat16 is faster on processors that have it.  [default: float32]")  # fmt: skip
+              help="Floating-point precision; mixed_bfloat16 is faster on some processors.  [default: float32]")  # fmt: skip
 @click.option("--output", type=OUTPUT, metavar="FILE",
-              help="Save the model that was best on validation: .h5 or .keras.")  # fmt: skip
+              help="Save the model with the best validation result: .h5 or .keras.")  # fmt: skip
 @click.option("--run-dir", type=OUTPUT, metavar="FOLDER",
-              help="Where log, checkpoint, curves and summary go.  [default: runs/ARCH-TIME]")  # fmt: skip
+              help="Folder for log, checkpoint, curves and summary.  [default: runs/ARCH-TIME]")  # fmt: skip
 @click.option("--resume", type=OUTPUT, metavar="FOLDER",
-              help="Go on with the run in this folder, after its last finished epoch; --epochs may raise its end.")  # fmt: skip
+              help="Resume the run in this folder after its last finished epoch; --epochs may extend it.")  # fmt: skip
 @click.option("--show-attention", type=OUTPUT, metavar="FILE",
-              help="Draw faces beside what deep-emotion's spatial transformer makes of them.")  # fmt: skip
+              help="Plot faces beside their versions warped by deep-emotion's spatial transformer.")  # fmt: skip
 @overwrite_option
 @max_pixels_option()
 @common_options
@@ -90,9 +90,10 @@ def train(
     validation_share: float | None, precision: str | None, output: Path | None, run_dir: Path | None, resume: Path | None,
     show_attention: Path | None, overwrite: bool,
 ) -> None:  # fmt: skip
-    """Train a network on FER-2013 or faces in its layout; any Keras backend (KERAS_BACKEND).
+    """Train a network on FER-2013, or on face images in the same layout.
 
-    Choices are made on a validation part of train; test is looked at once, at the end.
+    A validation split of train selects the best epoch. test is used once, at the end. KERAS_BACKEND selects tensorflow, torch or
+    jax.
     """
     from emodetect.backends.keras_import import import_keras
     from emodetect.training.hyperparameters import Settings
@@ -134,7 +135,7 @@ def train(
             f"{model}: exists already; with --resume, --overwrite replaces it and keeps the run, and --output FILE writes another"
         )
     if show_attention and settings.architecture != "deep-emotion":
-        raise UsageError("--show-attention goes with --arch deep-emotion, which has a spatial transformer")
+        raise UsageError("--show-attention requires --arch deep-emotion, which has a spatial transformer")
     outputs = [(model, MODEL_SUFFIXES), (show_attention, PICTURE_SUFFIXES)]
     _check_files(settings, RunFolder(folder), outputs, overwrite=overwrite, resume=resume is not None)
     import_keras()
@@ -153,10 +154,10 @@ def _resumed(folder: Path, architecture: str | None, epochs: int | None, output:
     given = {option.opts[0] for option in _options_on_the_command_line()}
     kept = given - {"--resume", *_GO_WITH_RESUME}
     if kept:
-        raise UsageError(f"{min(kept)} does not go with --resume: the run keeps its settings")
+        raise UsageError(f"{min(kept)} cannot be combined with --resume: the run keeps its settings")
     settings = Settings.load(folder)
     if "--arch" in given and architecture != settings.architecture:
-        raise UsageError(f"--arch does not go with --resume: the run keeps its network, {settings.architecture}")
+        raise UsageError(f"--arch cannot be combined with --resume: the run keeps its network, {settings.architecture}")
     return replace(settings, epochs=epochs or settings.epochs, output=_absolute(output) or settings.output)
 
 
@@ -239,10 +240,10 @@ def _run(settings: Settings, folder: Path, *, resume: bool, overwrite: bool, sho
     except BaseException:  # SIGINT or SIGTERM
         if RunFolder(folder).holds_run():
             replace = " --overwrite" if settings.output and Path(settings.output).exists() else ""
-            note(f"emodetect: go on with: emodetect train --resume {shlex.quote(str(folder))}{replace}")
+            note(f"emodetect: resume with: emodetect train --resume {shlex.quote(str(folder))}{replace}")
         raise
     tell(console, f"\n{summary}")
-    note(f"All of it: {folder}")
+    note(f"Saved in {folder}")
 
 
 def _show_attention(trained: TrainedModel, data: RunData, path: Path, *, overwrite: bool) -> None:

@@ -47,11 +47,11 @@ if TYPE_CHECKING:
 @click.option("-o", "--output", type=OUTPUT, metavar="FILE",
               help="Save the annotated clip (H.264: .mp4, .mov or .mkv), with its sound.")  # fmt: skip
 @click.option("--log", type=OUTPUT, metavar="FILE",
-              help="Save the readings of every frame: .jsonl, or .csv; - prints JSON lines.")  # fmt: skip
+              help="Save the readings of every frame: .jsonl or .csv; - prints JSON lines.")  # fmt: skip
 @click.option("--report", type=OUTPUT, metavar="FILE",
-              help="Save a page with the clip, each person's timeline, shares and changes: one .html file.")  # fmt: skip
+              help="Save a report with the clip, each person's timeline, shares and changes: one .html file.")  # fmt: skip
 @click.option("--plot", type=OUTPUT, metavar="FILE",
-              help="Save a picture of each person's timeline: .png, .pdf or .svg.")  # fmt: skip
+              help="Save a plot of each person's timeline: .png, .pdf or .svg.")  # fmt: skip
 @publish_options
 @part_options
 @anonymize_option
@@ -66,7 +66,7 @@ def video(
     start: float | None, end: float | None, every: int, region: Region | None, publishing: PublishSettings,
     anonymize: str | None, overwrite: bool, language: str | None, font: Path | None, settings: PipelineSettings,
 ) -> None:  # fmt: skip
-    """Read the emotions off every frame of a clip, or of a part of it, in order; two runs give the same log."""
+    """Detect and track the faces in every frame of a clip and classify their emotions. Two runs give the same log."""
     from emodetect.cli.progress import progress_bar
     from emodetect.faces.region import Region
     from emodetect.media.media_file import MediaFile
@@ -151,7 +151,7 @@ class _Outputs:
         """Check that anonymization is possible, and that an output can be anonymized."""
         check_anonymize(self.anonymize, self.output or self.report, "--output or --report")
         if self.anonymize is not None and region is not None:
-            raise UsageError("--anonymize does not go with --roi: faces outside of the region would be neither found nor hidden")
+            raise UsageError("--anonymize cannot be combined with --roi: faces outside the region would not be hidden")
 
     def check(self) -> None:
         """Check that all outputs can be written, and that the clip can be read.

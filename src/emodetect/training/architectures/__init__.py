@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 GROUP = "emodetect.architectures"
 """Entry point group of packages with architectures."""
 
-_WHERE = {
+_MODULES = {
     "baseline": "emodetect.training.architectures.baseline:BASELINE",
     "deep-emotion": "emodetect.training.architectures.deep_emotion:DEEP_EMOTION",
     "compact": "emodetect.training.architectures.compact:COMPACT",
     "compact-deep": "emodetect.training.architectures.compact:COMPACT_DEEP",
 }
 
-ARCHITECTURE_NAMES = tuple(_WHERE)
+ARCHITECTURE_NAMES = tuple(_MODULES)
 """Names of the built-in architectures."""
 
 _OWN = re.compile(r"[\w.]+:[\w.]+")
@@ -37,7 +37,7 @@ _allowed: set[str] = set()
 
 def is_architecture_name(name: str) -> bool:
     """Whether an architecture of this name may exist; the user's own code, ``module:function``, is not checked."""
-    return name in _WHERE or _OWN.fullmatch(name) is not None or name in _plugins()
+    return name in _MODULES or _OWN.fullmatch(name) is not None or name in _plugins()
 
 
 def allow_own_code(name: str) -> None:
@@ -58,8 +58,8 @@ def architecture_named(name: str) -> Architecture:
     Raises:
         UsageError: the architecture is unknown, may not be imported, or is invalid.
     """
-    if name in _WHERE:
-        module, _, attribute = _WHERE[name].partition(":")
+    if name in _MODULES:
+        module, _, attribute = _MODULES[name].partition(":")
         architecture: Architecture = getattr(importlib.import_module(module), attribute)
         return architecture
     if point := _plugins().get(name):
@@ -78,7 +78,7 @@ def architecture_named(name: str) -> Architecture:
 
 
 def _plugins() -> dict[str, EntryPoint]:
-    return {point.name: point for point in entry_points(group=GROUP) if point.name not in _WHERE}
+    return {point.name: point for point in entry_points(group=GROUP) if point.name not in _MODULES}
 
 
 def _load(name: str, point: EntryPoint) -> Architecture:

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-_WIDEST_BLUR = 0.06
+_MAX_BLUR = 0.06
 """Maximum standard deviation of the blur, as a fraction of the width."""
 
 
@@ -81,7 +81,7 @@ class Augmentation:
             small = cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA)
             image = np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
         if generator.random() < self.blur:
-            image = np.asarray(cv2.GaussianBlur(image, (0, 0), width * generator.uniform(0.01, _WIDEST_BLUR)), np.uint8)
+            image = np.asarray(cv2.GaussianBlur(image, (0, 0), width * generator.uniform(0.01, _MAX_BLUR)), np.uint8)
         if self.brightness or self.contrast:
             factor = 1 + generator.uniform(-self.contrast, self.contrast)
             offset = 255 * generator.uniform(-self.brightness, self.brightness)

@@ -25,7 +25,7 @@ _PARTS = ("train", "test", "validation", "valid", "val")
 _DEPTH = 2
 """Levels of sub-folders that are searched for a suggestion."""
 
-_MOST_FOLDERS = 50
+_MAX_FOLDERS = 50
 """Maximum number of folders per level that are searched for a suggestion."""
 
 
@@ -54,7 +54,7 @@ def check_folder(path: Path, expected: str) -> None:
 
     Args:
         path: path given by the user.
-        expected: description of what the path should be.
+        expected: description of the expected folder.
 
     Raises:
         DatasetError: the path is no folder; for an archive, the message says how to unpack it.
@@ -211,7 +211,7 @@ def _nested(folder: Path, names: LabelNames, *, parts: bool) -> Path | None:
     """The nearest sub-folder that contains splits of a data set or, unless ``parts``, labels' folders."""
     level = [folder]
     for _ in range(_DEPTH):
-        level = [child for above in level for child in _folders(above)[:_MOST_FOLDERS]][:_MOST_FOLDERS]
+        level = [child for above in level for child in _folders(above)[:_MAX_FOLDERS]][:_MAX_FOLDERS]
         for child in sorted(level, key=lambda child: child.name.lower() != "test"):
             is_data_set = part_folder(child, "train") is not None and part_folder(child, "test") is not None
             if is_data_set or (not parts and _has_labels(child, names)):

@@ -19,10 +19,10 @@ _SEPARATORS = (",", ";", "\t")
 
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
-_LONGEST_CELL = 40
+_MAX_CELL = 40
 """Maximum number of a cell's characters in a message; with mixed-up columns a cell may be a whole image."""
 
-_LONGEST_HEADER = 1 << 16
+_MAX_HEADER = 1 << 16
 """Number of characters of the first line that are examined."""
 
 
@@ -70,7 +70,7 @@ def open_table(path: Path, known: Sequence[str], kind: str) -> Iterator[Table]:
 
 def _open(path: Path, text: io.TextIOWrapper, known: Sequence[str]) -> Table:
     spellings = {_plain(name): name for name in known}
-    first = text.readline(_LONGEST_HEADER)
+    first = text.readline(_MAX_HEADER)
     text.seek(0)
 
     def names(separator: str) -> list[str | None]:
@@ -96,7 +96,7 @@ def _open(path: Path, text: io.TextIOWrapper, known: Sequence[str]) -> Table:
 
 def quoted(cell: str) -> str:
     """Quote a cell for a message."""
-    return repr(cell if len(cell) <= _LONGEST_CELL else f"{cell[:_LONGEST_CELL]}...")
+    return repr(cell if len(cell) <= _MAX_CELL else f"{cell[:_MAX_CELL]}...")
 
 
 def _plain(name: str) -> str:

@@ -52,7 +52,7 @@ class Votes:
         return np.where(majority >= 0, positions[majority], -1).astype(np.int64)
 
     def majority_seven(self) -> npt.NDArray[np.int64]:
-        """The same as a position in `EMOTIONS`; -1 also if contempt has won."""
+        """The official majority label as a position in `EMOTIONS`; -1 also for contempt."""
         eight = self.majority_eight()
         return np.where(eight < len(EMOTIONS), eight, -1).astype(np.int64)
 
@@ -63,7 +63,7 @@ class Votes:
         return np.asarray(np.divide(emotions, total, out=np.zeros_like(emotions), where=total > 0))
 
     def not_a_face(self) -> npt.NDArray[np.bool_]:
-        """Where 'not a face' has the most votes, bool (n,)."""
+        """Whether 'not a face' has the most votes, bool (n,)."""
         return np.asarray((self.counts.argmax(axis=1) == len(_VOTE_COLUMNS) - 1) & (self.counts.max(axis=1) > 0))
 
 
