@@ -52,7 +52,7 @@ _RELIABLE = 20
 """Side from which the network also finds faces in grainy and blurred photos. A smaller face suggests that others were missed, so
 a finer level follows. On 75 other photos this found 7 more of 207 people; one photo in five needed it."""
 
-_LARGE_ENOUGH, _STILL_LARGE_ENOUGH = 0.9, 0.75
+_LARGE_ENOUGH, _STILL_LARGE_ENOUGH = 0.9, 0.7
 """Minimum size of a new face and of a known one, as fractions of the smallest wanted face. The size of a box is not exact, and a
 face whose size is near the minimum must not appear and disappear."""
 
