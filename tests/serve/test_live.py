@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import socket
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -137,6 +138,22 @@ def test_viewers_are_limited_as_clients_are(moving_clip: MovingClip) -> None:
         assert full.status == 503
         assert int(full.headers["retry-after"]) > 0
         connection.close()
+
+
+def test_viewers_that_come_at_once_are_answered_or_asked_to_come_back(
+    moving_clip: MovingClip, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = SourceSettings(LiveSource.parse(str(moving_clip.path)), loop=True)
+    with served(source=source, clients=2) as client:
+        connections = [client.open() for _ in range(40)]
+        for number, connection in enumerate(connections):
+            connection.request("GET", "/v1/events" if number % 2 else "/v1/live.mjpg")
+        statuses = Counter(connection.getresponse().status for connection in connections)
+        assert statuses == {200: 2, 503: 38}
+        for connection in connections:
+            connection.close()
+        wait_until(lambda: client.metric('emodetect_clients{kind="events"}') == 0)
+        assert caplog.messages == []
 
 
 def test_results_of_the_source_are_published_as_events_have_them(moving_clip: MovingClip, tmp_path: Path) -> None:

@@ -14,8 +14,9 @@ from fastapi import FastAPI, Request, WebSocket
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response, StreamingResponse
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocketDisconnect
+from typing_extensions import override
 
 from emodetect.errors import EmodetectError, UsageError
 from emodetect.serve import schemas
@@ -110,7 +111,7 @@ class Service:
         """Start the analysis of a clip. The response contains the id of the job, for its progress and result."""
         choice = self._chosen(backend, detector)
         self._jobs.check()
-        async with self._uploads.of(request, most_files=1) as [upload]:
+        async with self._uploads.of(request, most_files=1, unnamed="clip") as [upload]:
             await self._engine.ready(choice.backend)
             job = await self._jobs.add(upload, partial(self._engine.clip_pipeline, choice))
         return JSONResponse(job.as_dict(), 202, {"Location": f"/v1/jobs/{job.number}"})
@@ -153,25 +154,15 @@ class Service:
 
     async def events(self) -> Response:
         """The results of the server's own source, as server-sent events."""
-        feed = self._source()
-
-        async def events() -> AsyncIterator[str]:
-            with self._clients.taken(), self._metrics.client("events"), feed.viewer() as frames:
-                async for event in as_events(frames, feed):
-                    yield event
-
-        return StreamingResponse(events(), media_type="text/event-stream")
+        feed, place = self._viewing("events")
+        frames = place.enter_context(feed.viewer())
+        return _Viewing(as_events(frames, feed), place, "text/event-stream")
 
     async def pictures(self, annotated: bool = False) -> Response:
         """The pictures of the server's own source, as MJPEG; with ``annotated``, boxes and labels are drawn on them."""
-        feed = self._source()
-
-        async def pictures() -> AsyncIterator[bytes]:
-            with self._clients.taken(), self._metrics.client("pictures"), feed.viewer() as frames:
-                async for picture in as_pictures(frames, annotated=annotated):
-                    yield picture
-
-        return StreamingResponse(pictures(), media_type=f"multipart/x-mixed-replace; boundary={BOUNDARY}")
+        feed, place = self._viewing("pictures")
+        frames = place.enter_context(feed.viewer())
+        return _Viewing(as_pictures(frames, annotated=annotated), place, f"multipart/x-mixed-replace; boundary={BOUNDARY}")
 
     async def health(self) -> Response:
         """Health check of the server, and the state of its source."""
@@ -203,11 +194,33 @@ class Service:
     def _chosen(self, backend: str | None, detector: str | None) -> Choice:
         return self._engine.choice(backend or None, detector or None)
 
-    def _source(self) -> LiveFeed:
+    def _viewing(self, kind: str) -> tuple[LiveFeed, contextlib.ExitStack]:
+        """The server's own source, and the place that a viewer has taken."""
         if self._feed is None:
             raise Refused(404, "the server has no source of its own; it was started without one")
-        self._clients.check()
-        return self._feed
+        place = contextlib.ExitStack()
+        place.enter_context(self._clients.taken())
+        place.enter_context(self._metrics.client(kind))
+        return self._feed, place
+
+
+class _Viewing(StreamingResponse):
+    """A response that goes on until its client leaves.
+
+    Args:
+        content: what is sent.
+        place: what the client takes until then.
+        media_type: of the content.
+    """
+
+    def __init__(self, content: AsyncIterator[str | bytes], place: contextlib.ExitStack, media_type: str) -> None:
+        super().__init__(content, media_type=media_type)
+        self._place = place
+
+    @override
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with self._place:
+            await super().__call__(scope, receive, send)
 
 
 def create_app(service: Service, settings: ServerSettings, metrics: Metrics, say: Callable[[EmodetectError], str]) -> ASGIApp:
@@ -225,6 +238,7 @@ def create_app(service: Service, settings: ServerSettings, metrics: Metrics, say
         description=_DESCRIPTION,
         docs_url=None,  # FastAPI's pages load scripts from another host
         redoc_url=None,
+        redirect_slashes=False,
         lifespan=service.lifespan,
     )
     add = partial(app.add_api_route, response_model=None)

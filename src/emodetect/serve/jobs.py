@@ -9,7 +9,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -42,6 +42,9 @@ class Job:
         expected: number of frames stated by the clip; 0 if unknown.
         error: why it failed.
         result: JSON lines, one per frame.
+        stopping: set to end the job.
+        work: the analysis in the thread of jobs; None before it is submitted.
+        finished: time of the end, seconds on `time.monotonic`; None before it.
     """
 
     name: str
@@ -52,6 +55,7 @@ class Job:
     error: str | None = None
     result: bytearray = field(default_factory=bytearray)
     stopping: threading.Event = field(default_factory=threading.Event)
+    work: Future[None] | None = None
     finished: float | None = None
 
     @property
@@ -99,9 +103,15 @@ class Jobs:
         job = Job(upload.name)
         self._jobs[job.number] = job
         files = ExitStack()
-        path = files.enter_context(scratch_file("clip")).path
-        await asyncio.to_thread(path.write_bytes, upload.content)
-        self._thread.submit(self._run, job, path, files, pipeline)
+        try:
+            path = files.enter_context(scratch_file("clip")).path
+            await asyncio.to_thread(path.write_bytes, upload.content)
+        except (OSError, MemoryError):
+            files.close()
+            del self._jobs[job.number]
+            raise Refused(503, "the server has no room for the clip; try again later", retry=10) from None
+        job.work = self._thread.submit(self._run, job, path, pipeline)
+        job.work.add_done_callback(lambda _: files.close())  # also if it is canceled before its turn
         return job
 
     def check(self) -> None:
@@ -137,6 +147,8 @@ class Jobs:
         """
         job = self.get(number)
         job.stopping.set()
+        if job.work is not None:
+            job.work.cancel()  # frees the memory of a job that waits
         if not job.is_finished:
             job.state = "canceled"
         del self._jobs[number]
@@ -154,13 +166,12 @@ class Jobs:
         for number in old:
             del self._jobs[number]
 
-    def _run(self, job: Job, path: Path, files: ExitStack, pipeline: Callable[[], EmotionPipeline]) -> None:
+    def _run(self, job: Job, path: Path, pipeline: Callable[[], EmotionPipeline]) -> None:
         state = "failed"
         try:
-            with files:
-                if not job.stopping.is_set():
-                    job.state = "running"
-                    self._analyze(job, path, pipeline())
+            if not job.stopping.is_set():
+                job.state = "running"
+                self._analyze(job, path, pipeline())
             state = "canceled" if job.stopping.is_set() else "done"
         except EmodetectError as error:
             job.error = self._say(error)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
+import re
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from urllib.parse import unquote_to_bytes
 
-from starlette.datastructures import UploadFile
+from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
+from typing_extensions import override
 
 from emodetect.media.pixel_limit import gigabytes
 from emodetect.text.printable import printable
@@ -26,8 +30,10 @@ MOST_FILES = 100
 
 _LONGEST_NAME = 200
 
-UNNAMED = "photo"
-"""Name of a picture that is sent without one."""
+_ENCODED_NAME = re.compile(rb"filename\*=utf-8'[^']*'([^;\s]+)", re.IGNORECASE)
+
+# It warns on the terminal of each form that is malformed.
+logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
 
 
 class Refused(Exception):
@@ -113,12 +119,13 @@ class Uploads:
         self._most, self._held = most, 0
 
     @asynccontextmanager
-    async def of(self, request: Request, *, most_files: int = MOST_FILES) -> AsyncIterator[list[Upload]]:
+    async def of(self, request: Request, *, most_files: int = MOST_FILES, unnamed: str = "photo") -> AsyncIterator[list[Upload]]:
         """Read the files of a request: the parts of a form, or the body itself. They use the memory budget until the block ends.
 
         Args:
             request: the request, with an unread body.
             most_files: maximum number of files.
+            unnamed: name of a file that is sent without one.
 
         Raises:
             Refused: the body is too large (413), too slow (408), empty or malformed (400), or the memory budget is used up (503).
@@ -128,23 +135,23 @@ class Uploads:
             raise self._too_large()
         held = [0]
         try:
-            yield await self._read(request, held, most_files)
+            yield await self._read(request, held, most_files, unnamed)
         finally:
             self._held -= held[0]
 
-    async def _read(self, request: Request, held: list[int], most_files: int) -> list[Upload]:
+    async def _read(self, request: Request, held: list[int], most_files: int, unnamed: str) -> list[Upload]:
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind == "multipart/form-data":
-            return await self._read_form(request, held, most_files)
+            return await self._read_form(request, held, most_files, unnamed)
         body = bytearray()
         async for chunk in self._limited(request, held):
             body += chunk
         if not body:
             raise Refused(400, "the request has no body; send a file as the body, or files as multipart/form-data")
-        return [Upload(UNNAMED, bytes(body))]
+        return [Upload(unnamed, bytes(body))]
 
-    async def _read_form(self, request: Request, held: list[int], most_files: int) -> list[Upload]:
-        parser = MultiPartParser(request.headers, self._limited(request, held), max_files=most_files, max_fields=most_files)
+    async def _read_form(self, request: Request, held: list[int], most_files: int, unnamed: str) -> list[Upload]:
+        parser = _Form(request.headers, self._limited(request, held), max_files=most_files, max_fields=most_files)
         parser.spool_max_size = self._most + 1  # never spool to a disk
         try:
             form = await parser.parse()
@@ -152,7 +159,7 @@ class Uploads:
             raise Refused(400, f"the form cannot be read ({error.message})") from error
         try:
             files = [value for _, value in form.multi_items() if isinstance(value, UploadFile)]
-            uploads = [Upload(public_name(file.filename), await file.read()) for file in files]
+            uploads = [Upload(public_name(file.filename) or unnamed, await file.read()) for file in files]
         finally:
             await form.close()
         if not uploads:
@@ -185,6 +192,39 @@ class Uploads:
         return Refused(413, f"the request is larger than {gigabytes(self._most)}")
 
 
+class _Form(MultiPartParser):
+    """Adds what Starlette leaves out: a form that is cut short is an error, and names of files as older clients encode them."""
+
+    _is_whole = False
+
+    @override
+    async def parse(self) -> FormData:
+        try:
+            form = await super().parse()
+            if not self._is_whole:  # the last file would be missing
+                raise MultiPartException("cut short: the last boundary is missing")
+        except BaseException:
+            for file in self._files_to_close_on_error:
+                file.close()
+            raise
+        return form
+
+    @override
+    def on_end(self) -> None:
+        self._is_whole = True
+
+    @override
+    def on_header_end(self) -> None:
+        self._current_partial_header_value = _ENCODED_NAME.sub(_plain_name, self._current_partial_header_value)
+        super().on_header_end()
+
+
+def _plain_name(encoded: re.Match[bytes]) -> bytes:
+    """Convert ``filename*=utf-8''%C3%A9.jpg`` (RFC 5987) to ``filename="é.jpg"``, as browsers send it."""
+    name = unquote_to_bytes(encoded[1]).replace(b"\\", b"_").replace(b'"', b"_")
+    return b'filename="%b"' % name
+
+
 def public_name(name: str | None) -> str:
     """Sanitize a client's name of a file: without folders and control characters, and with limited length.
 
@@ -195,4 +235,4 @@ def public_name(name: str | None) -> str:
         name: name in the request.
     """
     last = os.path.basename((name or "").replace("\\", "/"))
-    return printable(last)[:_LONGEST_NAME] or UNNAMED
+    return printable(last)[:_LONGEST_NAME]

@@ -7,6 +7,7 @@ import contextlib
 import socket
 from typing import Any
 
+import h11
 from typing_extensions import override
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
@@ -18,6 +19,12 @@ STALL_SECONDS = 30.0
 """Time-out of a client that reads or acknowledges nothing while data is sent to it."""
 
 MOST_CONNECTIONS = 256
+
+_BAD_REQUEST = b'{"error":"not a request in HTTP that can be understood"}'
+_BAD_REQUEST_ANSWER = (
+    b"HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%b"
+    % (len(_BAD_REQUEST), _BAD_REQUEST)
+)
 
 
 class _Patient(asyncio.Protocol):
@@ -73,6 +80,12 @@ class HttpProtocol(_Patient, H11Protocol):
             self._head.cancel()
         super().connection_lost(exc)
 
+    @override
+    def send_400_response(self, msg: str) -> None:
+        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):  # no response has begun
+            self.transport.write(_BAD_REQUEST_ANSWER)
+        self.transport.close()
+
     @property
     def _awaits_head(self) -> bool:
         is_http = self.transport.get_protocol() is self  # not upgraded to a WebSocket
@@ -94,7 +107,39 @@ class HttpProtocol(_Patient, H11Protocol):
 
 
 class SocketProtocol(_Patient, WebSocketsSansIOProtocol):
-    """WebSocket with a time-out for clients that do not read."""
+    """WebSocket with time-outs for the handshake and for clients that do not read."""
+
+    _handshake: asyncio.TimerHandle | None = None
+
+    @override
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._handshake = self.loop.call_later(HEAD_SECONDS, self._end_without_handshake)
+
+    @override
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if not self.handshake_initiated and self.conn.handshake_exc is not None:
+            # A request with a body, or with a head that is too large: it would be waited for ever.
+            self.transport.write(_BAD_REQUEST_ANSWER)
+            self.transport.close()
+
+    @override
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._handshake is not None:
+            self._handshake.cancel()
+        super().connection_lost(exc)
+
+    @override
+    def shutdown(self) -> None:
+        if self.handshake_initiated:
+            super().shutdown()
+        else:
+            self.transport.abort()
+
+    def _end_without_handshake(self) -> None:
+        if not self.handshake_initiated:
+            self.transport.abort()
 
 
 def _notice_the_vanished(transport: Any) -> None:

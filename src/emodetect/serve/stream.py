@@ -26,6 +26,8 @@ IDLE_SECONDS = 600.0
 
 _LONGEST_TEXT = 1000
 
+_WRONG_NOTE = 'expected {"frame": NUMBER, "time": SECONDS} before a frame'
+
 _MOST_FAILURES = 100
 """Consecutive invalid frames after which a client is disconnected."""
 
@@ -85,6 +87,7 @@ class Session:
         self._start = time.monotonic()
         self._count, self._last, self._failures = 0, -math.inf, 0
         self._next: dict[str, Any] = {}
+        self._next_error = ""
 
     async def run(self, choice: Choice) -> None:
         """Analyze frames until the client disconnects.
@@ -130,14 +133,13 @@ class Session:
             said = json.loads(text) if len(text) <= _LONGEST_TEXT else None
         except (ValueError, RecursionError):
             said = None
-        self._next = said if isinstance(said, dict) else {"error": 'expected {"frame": NUMBER, "time": SECONDS} before a frame'}
+        self._next, self._next_error = (said, "") if isinstance(said, dict) else ({}, _WRONG_NOTE)
 
     def _put(self, content: bytes) -> None:
-        said, self._next = self._next, {}
+        said, error, self._next, self._next_error = self._next, self._next_error, {}, ""
         received = time.monotonic()
         number, timestamp = said.get("frame", self._count), said.get("time", received - self._start)
         self._count += 1
-        error = said.get("error", "")
         if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number < 2**53:
             error, number = "expected a frame's number as a whole number of at least 0", self._count - 1
         if not isinstance(timestamp, int | float) or isinstance(timestamp, bool) or not 0 <= timestamp < 1e9:
@@ -145,7 +147,7 @@ class Session:
         if len(content) > self._most_bytes:
             error = f"a frame of {len(content)} bytes; at most {self._most_bytes} are taken"
         before = self._frames.replaced
-        self._frames.put(_Incoming(number, float(timestamp), received, b"" if error else content, str(error)))
+        self._frames.put(_Incoming(number, float(timestamp), received, b"" if error else content, error))
         self._metrics.frames_skipped.inc(self._frames.replaced - before)
 
     async def _answer(self) -> None:
