@@ -117,17 +117,12 @@ def test_with_opencv_5_the_network_alone_finds_faces_and_one_line_says_so(
     assert len(note.findall(done.stderr)) == 1, done.stderr
     done = opencv5("image", photo, "--detector", "blazeface")
     assert (done.returncode, note.findall(done.stderr)) == (0, []), done.stderr
-    for arguments in (
-        ["video", moving_clip.path, "--log", log, "--output", tmp_path / "a.mp4", "--anonymize", "blur"],
-        ["live", "--source", moving_clip.path, "--no-window", "--log", tmp_path / "live.jsonl"],
-        ["batch", photo, "--output", tmp_path / "results"],
-        ["bench", "--source", moving_clip.path, "--rounds", "1"],
-        ["doctor", "--headless"],
-    ):
-        done = opencv5(*arguments)
-        assert done.returncode == 0, (arguments, done.stdout, done.stderr)
-        assert note.search(done.stdout + done.stderr), (arguments, done.stdout, done.stderr)
+    done = opencv5("video", moving_clip.path, "--log", log, "--output", tmp_path / "a.mp4", "--anonymize", "blur")
+    assert done.returncode == 0, done.stderr
+    assert len(note.findall(done.stderr)) == 2, done.stderr  # the other one is about the faces to hide
     assert all(len(json.loads(line)["faces"]) == 1 for line in log.read_text().splitlines())
+    done = opencv5("doctor", "--headless")
+    assert "has no cascade classifier: the network alone finds faces" in done.stdout, done.stdout
 
 
 def test_with_opencv_5_the_cascade_is_refused_with_its_cure(opencv5: Run) -> None:

@@ -52,8 +52,9 @@ _RELIABLE = 20
 """Side from which the network also finds faces in grainy and blurred photos. A smaller face suggests that others were missed, so
 a finer level follows. On 75 other photos this found 7 more of 207 people; one photo in five needed it."""
 
-_LARGE_ENOUGH = 0.9
-"""Minimum size of a box, as a fraction of the smallest wanted face, since the size of a box is not exact."""
+_LARGE_ENOUGH, _STILL_LARGE_ENOUGH = 0.9, 0.7
+"""Minimum size of a new face and of a known one, as fractions of the smallest wanted face. The size of a box is not exact, and a
+face whose size is near the minimum must not appear and disappear."""
 
 _STEP = 2.5
 """Maximum ratio of the scales of two levels; the network finds faces of 14 to about 100 pixels of its 192."""
@@ -199,13 +200,18 @@ class BlazeFaceDetector:
 
     def _finished(self, found: Sequence[Detection], width: int, height: int, known: Sequence[Box] = ()) -> list[Detection]:
         """Merge the detections of all levels, apply the score and size thresholds, and clip the boxes to the image."""
-        least = _LARGE_ENOUGH * self.min_face.pixels(height)
         overlaps = intersection_over_union([one.box for one in found], known) >= SAME_FACE
         sure = [
             one for one, row in zip(found, overlaps, strict=True) if row.any() or one.confidence >= self._min_score / _SURE_SCORE
         ]
-        clipped = (replace(one, box=one.box.clipped(width, height)) for one in without_nested(_averaged(sure), _SAME))
-        return [one for one in clipped if one.box.width > 1 and one.box.height > 1 and one.box.width >= least]
+        merged = [replace(one, box=one.box.clipped(width, height)) for one in without_nested(_averaged(sure), _SAME)]
+        overlaps = intersection_over_union([one.box for one in merged], known) >= SAME_FACE
+        least = np.where(overlaps.any(axis=1), _STILL_LARGE_ENOUGH, _LARGE_ENOUGH) * self.min_face.pixels(height)
+        return [
+            one
+            for one, smallest in zip(merged, least, strict=True)
+            if min(one.box.width, one.box.height) > 1 and one.box.width >= smallest
+        ]
 
 
 def decode(boxes: _Numbers, logits: _Numbers, least: float = _KNOWN_SCORE) -> tuple[_Numbers, _Numbers]:
