@@ -60,7 +60,7 @@ def _layered(*layers: tuple[npt.NDArray[np.float32], Color]) -> Stamp:
     for coverage, color in layers:
         left = 1 - coverage[..., np.newaxis]
         kept, added = kept * left, added * left + coverage[..., np.newaxis] * np.asarray(color, np.float32)
-    # Where nothing is left of the image, exactly the color stays.
+    # Opaque pixels get exactly the color.
     return Stamp(np.repeat(np.round(255 * kept), 3, axis=2).astype(np.uint8), np.round(added).astype(np.uint8))
 
 
