@@ -32,14 +32,18 @@ def open_session(path: Path) -> onnxruntime.InferenceSession:
 
 
 @functools.cache
-def packaged_session(path: Path) -> onnxruntime.InferenceSession:
+def packaged_session(path: Path, sizes: tuple[tuple[str, int], ...] = ()) -> onnxruntime.InferenceSession:
     """Load a network that travels in the package, once for all who use it; it may be run from several threads.
+
+    Args:
+        path: its file.
+        sizes: dimensions of its input that are free in the file, and what they are here, which lets it run sooner.
 
     Raises:
         ModelError: it is missing or damaged.
     """
     try:
-        return _load(path, path.read_bytes())
+        return _load(path, path.read_bytes(), sizes)
     except (ModelError, OSError) as error:
         raise ModelError(f"{path}: missing or damaged; install emodetect again") from error
 
@@ -57,7 +61,7 @@ def import_onnxruntime() -> Any:
     return onnxruntime
 
 
-def _load(path: Path, content: bytes) -> onnxruntime.InferenceSession:
+def _load(path: Path, content: bytes, sizes: tuple[tuple[str, int], ...] = ()) -> onnxruntime.InferenceSession:
     onnxruntime = import_onnxruntime()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = _THREADS
@@ -65,6 +69,8 @@ def _load(path: Path, content: bytes) -> onnxruntime.InferenceSession:
     # Threads that wait by spinning would take the cores from the detector.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 4
+    for name, size in sizes:
+        options.add_free_dimension_override_by_name(name, size)
     # By its name or first bytes a file could pass for another format, which `read_onnx_file` cannot read.
     options.add_session_config_entry("session.load_model_format", "ONNX")
     if (most := arena_limit(len(content))) is not None:

@@ -12,10 +12,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from emodetect.backends.onnx_session import packaged_session
 from emodetect.faces.alignment import Similarity, fit, roll, upright
-from emodetect.faces.blazeface import SIDE, decode, suppress
-from emodetect.faces.models import BLAZEFACE
+from emodetect.faces.blazeface import SIDE, answers
 from emodetect.types import Detection, Image
 
 _SHARE = 0.4
@@ -63,8 +61,7 @@ class LandmarkRefiner:
         pixels = upright(image, square, SIDE * samples, cv2.BORDER_CONSTANT)
         if samples > 1:
             pixels = np.asarray(cv2.resize(pixels, (SIDE, SIDE), interpolation=cv2.INTER_AREA), np.uint8)
-        boxes, logits = packaged_session(BLAZEFACE).run(["boxes", "logits"], {"pixels": pixels[np.newaxis]})
-        found = [answer for _, answer in suppress(*decode(boxes[0], logits[0, :, 0]))]
+        found = [answer for _, answer in answers(pixels)]
         away = [float(np.hypot(*(answer[0] - SIDE / 2))) for answer in found]
         if not found or min(away) > _NEAR * SIDE:
             return None

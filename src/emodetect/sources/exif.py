@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import struct
+from collections.abc import Iterator
 
-_HEADER = re.compile(rb"(?:\A|Exif\0\0|eXIf|EXIF.{4})(II\*\0|MM\0\*)", re.DOTALL)
-"""How EXIF data begin: in JPEG and AVIF, in PNG, in WebP, and in TIFF, which is such data."""
+_STARTS = (b"II*\0", b"MM\0*")
+"""How EXIF data begin, in either order of bytes."""
+
+_BEFORE = re.compile(rb"\Z|.*(?:Exif\0\0|eXIf|EXIF.{4})\Z", re.DOTALL)
+"""What stands before them: in TIFF, which is such data, in JPEG and AVIF, in PNG, and in WebP."""
+
+_MOST_BEFORE = 8
+"""Bytes of it."""
 
 _ORIENTATION = 0x0112
 
@@ -23,10 +31,10 @@ def exif_orientation(data: bytes) -> tuple[int, int] | None:
     Returns:
         The number, and what OpenCV takes for it, which reads it as one of 16 bits whatever its type.
     """
-    if not (header := _HEADER.search(data)):
+    start = min(itertools.chain.from_iterable(_places(data, begin) for begin in _STARTS), default=None)
+    if start is None:
         return None
-    start = header.start(1)
-    order = "<" if header[1].startswith(b"I") else ">"
+    order = "<" if data[start : start + 1] == b"I" else ">"
     try:
         place = start + struct.unpack_from(f"{order}I", data, start + 4)[0]
         (count,) = struct.unpack_from(f"{order}H", data, place)
@@ -38,3 +46,12 @@ def exif_orientation(data: bytes) -> tuple[int, int] | None:
     except struct.error:  # cut short
         pass
     return None
+
+
+def _places(data: bytes, begin: bytes) -> Iterator[int]:
+    """Where EXIF data begin. The bytes themselves are found sooner than what may stand before them."""
+    place = data.find(begin)
+    while place >= 0:
+        if _BEFORE.match(data[max(0, place - _MOST_BEFORE) : place]):
+            yield place
+        place = data.find(begin, place + 1)
