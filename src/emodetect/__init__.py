@@ -1,4 +1,4 @@
-"""Reads emotions off faces, in photos, clips and live.
+"""Facial emotion recognition in photos, clips and live video.
 
 import emodetect
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 prepare()
 
-# Loaded on first use: `emodetect --help` must not wait for NumPy and OpenCV.
+# Imported on first use, so that `emodetect --help` does not load NumPy and OpenCV.
 _WHERE = {
     "analyze": "emodetect.api",
     "classify_faces": "emodetect.api",

@@ -1,4 +1,4 @@
-"""The program: ``emodetect``, or ``python -m emodetect``. Imports nothing that may be missing before it can say so."""
+"""Entry point of ``emodetect`` and ``python -m emodetect``. Imports only what is needed to report a missing package."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 
 
 def main() -> None:
-    """Run the command line, if it can be imported."""
+    """Run the command line; report a package that cannot be imported."""
     try:
         from emodetect.cli.main import main as run
 

@@ -1,4 +1,4 @@
-"""The Python interface: what the commands do, as functions."""
+"""The Python interface: the commands as functions."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class BackendOptions(TypedDict, total=False):
-    """What `classify_faces` passes on to `open_pipeline`."""
+    """Options that `classify_faces` passes to `open_pipeline`."""
 
     backend: str
     model: str | Path | None
@@ -41,7 +41,7 @@ class BackendOptions(TypedDict, total=False):
 
 
 class Options(BackendOptions, total=False):
-    """What `analyze` and `stream` pass on to `open_pipeline`."""
+    """Options that `analyze` and `stream` pass to `open_pipeline`."""
 
     detector: str
     verify: bool
@@ -71,7 +71,7 @@ def open_pipeline(
     max_failures: int = PipelineSettings.max_failures,
     region: Box | Sequence[float] | None = None,
 ) -> Iterator[EmotionPipeline]:
-    """A pipeline to analyze many pictures with; the backend is loaded once and closed at the end.
+    """Open a pipeline for many pictures: load its backend once, and close it at the end of the ``with`` block.
 
     >>> photo = emodetect.Frame(emodetect.load_image("examples/astronaut.jpg"))
     >>> with emodetect.open_pipeline() as pipeline:
@@ -79,33 +79,33 @@ def open_pipeline(
     [1, 1]
 
     Args:
-        backend: "cnn", "deepface", or a plug-in's name.
-        model: for cnn the name of a head or a model file; None for the embedded network.
-        labels: what a model file's outputs mean, in order, where it does not say so.
-        scaling: what a model file makes of pixels from 0 to 255, where it does not say so: "0..1", "-1..1", "0..255" or any other
-            range, "imagenet", or a factor and what is added after that.
-        channels: the colors that a model file was trained on, where it does not say so: "gray", "rgb" or "bgr".
-        output_name: the output of a model file to read, where it has several.
-        max_model_memory: what the process of a model file may hold: bytes, or a text such as "4GB".
+        backend: "cnn", "deepface", or the name of a plug-in.
+        model: for "cnn", the name of a head or the path of a model file; None for the embedded network.
+        labels: the labels of a model file's outputs, in order, if the file does not name them.
+        scaling: the input range of a model file, if the file does not name it: "0..1", "-1..1", "0..255" or another range,
+            "imagenet", or a factor and an offset for pixels from 0 to 255.
+        channels: the color order of a model file's input, if the file does not name it: "gray", "rgb" or "bgr".
+        output_name: the output of a model file to read, if it has several.
+        max_model_memory: memory limit of a model file's process: bytes, or a text such as "4GB".
         views: 2 to average the scores of each face and its mirror image, for twice the time; 1 for the face alone.
-        uncertain_below: confidence, 0 to 1, under which a reading is marked uncertain; None for the backend's own.
-        detector: "both", "blazeface" and, where that sees nobody, "haar"; "haar", a cascade; "blazeface", a network, which finds
-            tilted, turned and covered faces as well; "none", which takes each whole picture for one face, as for cropped faces;
-            or a plug-in's name.
-        verify: whether the embedded network may refuse what the detector has found and is no face.
-        min_face: the smallest face to look for: from 1 on pixels, below a share of the picture's height; None for 5 %, or 10 % of
-            frames that are tracked.
-        min_neighbors: how many overlapping windows of the cascade must agree on a face.
+        uncertain_below: confidence, 0 to 1, below which a reading is marked uncertain; None for the backend's own threshold.
+        detector: "blazeface", a network, which also finds tilted, turned and covered faces; "haar", a cascade; "both", which
+            uses the cascade if the network finds no face; "none", which takes each whole picture for one face, as for cropped
+            faces; or the name of a plug-in.
+        verify: whether the embedded network may reject false detections.
+        min_face: minimum face height: pixels if at least 1, otherwise a fraction of the picture's height; None for 5 %, or 10 %
+            with ``track``.
+        min_neighbors: minimum number of overlapping windows of the cascade per face.
         track: whether frames come in order from one source, so that faces keep their ids and scores are smoothed.
-        smoothing: with ``track``, seconds after which 63 % of a change is seen in the scores; 0 for none.
-        max_failures: in how many pictures in a row the backend may not fail; before that, their faces have no scores and
-            the logger ``emodetect`` warns.
-        region: where faces are looked for: a `Box`, or x, y, width and height in pixels or, where none of them is above 1, in
-            shares of the picture's sides; None for everywhere.
+        smoothing: with ``track``, time constant of the exponential moving average of the scores, seconds; 0 for none.
+        max_failures: consecutive failed frames after which the backend is given up. Faces of earlier failed frames have no
+            scores, and the logger ``emodetect`` warns.
+        region: region of interest: a `Box`, or x, y, width and height in pixels, or as fractions of the picture's size if none of
+            them exceeds 1; None for the whole picture.
 
     Raises:
-        EmodetectError: the backend cannot be loaded, there is no such detector, or an option has a value of another
-            type or out of range.
+        EmodetectError: the backend cannot be loaded, there is no such detector, or an option has the wrong type or is out of
+            range.
     """
     defaults = CLIPS if track else PHOTOS
     if detector == "none" and min_face is not None:
@@ -135,22 +135,22 @@ def open_pipeline(
 
 
 def analyze(picture: Picture, *, color: Color = "bgr", **options: Unpack[Options]) -> FrameResult:
-    """Read the emotions off the faces in one picture.
+    """Read the emotions of the faces in one picture.
 
     >>> [face] = emodetect.analyze("examples/astronaut.jpg").readings
     >>> face.scores.dominant.value, face.uncertain
     ('happy', False)
 
     Args:
-        picture: a file, the bytes of one, a PIL image or an array, as `load_image` takes them.
+        picture: a file, its bytes, a PIL image or an array, as for `load_image`.
         color: the order of an array's channels, "bgr" or "rgb".
         **options: as for `open_pipeline`: backend, model, labels, scaling, channels, output_name, views,
             max_model_memory, uncertain_below, detector, verify, min_face, min_neighbors, region.
 
     Raises:
         EmodetectError: the picture cannot be read, or the backend cannot be loaded or fails.
-        TypeError: it is no picture.
-        ValueError: it is an array of another shape or type, or has no pixels; or there is no such order.
+        TypeError: the picture has an unsupported type.
+        ValueError: the array has the wrong shape or type or has no pixels, or the color order is unknown.
     """
     frame = picture if isinstance(picture, Frame) else Frame(load_image(picture, color=color))
     with open_pipeline(max_failures=1, **options) as pipeline:
@@ -158,25 +158,25 @@ def analyze(picture: Picture, *, color: Color = "bgr", **options: Unpack[Options
 
 
 def classify_faces(crops: Iterable[Picture], *, color: Color = "bgr", **options: Unpack[BackendOptions]) -> list[FaceReading]:
-    """Read the emotions off faces that are cropped already; nothing is looked for.
+    """Read the emotions of cropped faces, without face detection.
 
     >>> face = emodetect.load_image("examples/astronaut.jpg")[66:160, 177:271]
     >>> [reading.scores.dominant.value for reading in emodetect.classify_faces([face, face])]
     ['happy', 'happy']
 
     Args:
-        crops: one picture for each face, as `load_image` takes them.
-        color: the order of arrays' channels, "bgr" or "rgb".
+        crops: one picture per face, as for `load_image`.
+        color: the order of an array's channels, "bgr" or "rgb".
         **options: as for `open_pipeline`: backend, model, labels, scaling, channels, output_name, views, max_model_memory,
             uncertain_below.
 
     Returns:
-        A reading for each crop, in order. Its box is the whole crop; its ``track_id`` is the crop's number, from 1.
+        One reading per crop, in order. Its box is the whole crop; its ``track_id`` is the crop's number, from 1.
 
     Raises:
         EmodetectError: a crop cannot be read, or the backend cannot be loaded or fails.
-        TypeError: what is given is one picture, or a crop is none.
-        ValueError: a crop is an array of another shape or type, or has no pixels; or there is no such order.
+        TypeError: ``crops`` is a single picture, or a crop has an unsupported type.
+        ValueError: an array has the wrong shape or type or has no pixels, or the color order is unknown.
     """
     pictures = iterate_pictures(crops, "an iterable of cropped faces")
     images = (load_named(f"crop {number}", crop, color) for number, crop in enumerate(pictures, start=1))
@@ -195,7 +195,7 @@ def stream(
     smoothing: float = CLIPS.smoothing,
     **options: Unpack[Options],
 ) -> Generator[tuple[Frame, FrameResult], None, None]:
-    """Read the emotions off frames that come in order, one frame in memory at a time, and follow each face.
+    """Read the emotions of the faces in a sequence of frames, and track each face. Only a few frames are in memory at a time.
 
     >>> photo = emodetect.load_image("examples/astronaut.jpg")
     >>> for frame, result in emodetect.stream([photo, photo], frames_per_second=25):
@@ -204,21 +204,21 @@ def stream(
     Frame(512x512, index=1, timestamp=0.04) ['happy']
 
     Args:
-        source: a clip, of which every frame is read; a camera's number or name, or an address such as ``rtsp://...``, of which
-            the newest frame is read; or an iterable of frames, or of pictures as `load_image` takes them.
-        start: seconds from which on frames are read: of the clip, since the camera's start, or by the frames' timestamps.
-        end: seconds before which frames are read, or None for all of them.
-        every: of these frames, each N-th is read.
-        color: the order of arrays' channels, "bgr" or "rgb".
-        frames_per_second: the rate of pictures that have no times, such as arrays; None for 25, of which the logger
+        source: a clip, of which every frame is read; a camera's number or name or an address such as ``rtsp://...``, of which
+            the newest frame is read; or an iterable of frames or of pictures, as for `load_image`.
+        start: first second to read: of the clip, since the start of the camera, or by the frames' timestamps.
+        end: second before which to stop, or None for the end of the source.
+        every: read every N-th of these frames.
+        color: the order of an array's channels, "bgr" or "rgb".
+        frames_per_second: frame rate of pictures without timestamps, such as arrays; None for 25, of which the logger
             ``emodetect.assumptions`` warns.
         smoothing: as for `open_pipeline`.
-        **options: as for `analyze`, among them ``region``.
+        **options: as for `analyze`, including ``region``.
 
     Raises:
         EmodetectError: the source cannot be read, the backend cannot be loaded or fails too often, or an option is out of range.
-        TypeError: the source gives no frames.
-        ValueError: a picture is an array of another shape or type, or has no pixels; or there is no such order.
+        TypeError: the source yields no frames.
+        ValueError: an array has the wrong shape or type or has no pixels, or the color order is unknown.
     """
     from emodetect.sources.frames import open_frames  # here and not above: photos need no network
     from emodetect.sources.video import ClipPart
@@ -240,16 +240,16 @@ def draw(picture: Picture, result: FrameResult, *, color: Color = "bgr") -> Imag
 
     Args:
         picture: the picture, as `load_image` takes it.
-        result: what was read off it.
-        color: the order of an array's channels, and of those that are returned, "bgr" or "rgb".
+        result: the result to draw.
+        color: the order of an array's channels, "bgr" or "rgb"; also that of the returned array.
 
     Returns:
-        uint8 (height, width, 3), the channels in this order.
+        uint8 (height, width, 3), channels in the order ``color``.
 
     Raises:
         EmodetectError: the picture cannot be read.
-        TypeError: it is no picture, or the result is none.
-        ValueError: it is an array of another shape or type, or has no pixels; or there is no such order.
+        TypeError: the picture has an unsupported type, or the result is no `FrameResult`.
+        ValueError: the array has the wrong shape or type or has no pixels, or the color order is unknown.
     """
     from emodetect.drawing import overlay
 

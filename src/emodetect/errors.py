@@ -1,16 +1,16 @@
-"""Everything that can go wrong, as one tree.
+"""The exception hierarchy.
 
     EmodetectError
-    ├── UsageError                   options that contradict each other, or name nothing
-    ├── SourceError                  a camera, file or stream that cannot be read
-    ├── ModelError                   a model file that is missing, unreadable, of the wrong shape or unsafe
-    ├── BackendUnavailableError      a package or weights file that a backend needs and does not have
-    ├── BackendError                 a backend that fails in frame after frame
-    ├── DatasetError                 a data set that cannot be trained on or evaluated with
-    └── OutputError                  an output that exists already or cannot be written
+    ├── UsageError                   options that contradict each other or are unknown
+    ├── SourceError                  a camera, file or stream cannot be read
+    ├── ModelError                   a model file is missing, unreadable, unsafe or has the wrong shape
+    ├── BackendUnavailableError      a backend needs a package or weights file that is missing
+    ├── BackendError                 a backend fails in too many consecutive frames
+    ├── DatasetError                 a data set is incomplete or invalid
+    └── OutputError                  an output file exists already or cannot be written
 
-A message is one line that says what happened, to which file, and what to do about it. Parameters stand in it in backquotes, as in
-"`overwrite` replaces it"; the command line shows its options in their place.
+A message is one line: what happened, to which file, and what to do. Parameters stand in it in backquotes, as in
+"`overwrite` replaces it"; the command line replaces them with its options.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from types import ModuleType
 
 
 class EmodetectError(Exception):
-    """Base of all errors that emodetect raises on purpose; ``exit_code`` is what the process ends with.
+    """Base class of all errors that emodetect raises; ``exit_code`` is the exit code of the process.
 
     >>> emodetect.analyze("missing.jpg")
     Traceback (most recent call last):
@@ -29,8 +29,8 @@ class EmodetectError(Exception):
 
     Args:
         message: what happened, to which file.
-        parameter: the parameter whose value is wrong, such as "model"; None where it is none of them.
-        hint: what to do, where the message does not say it.
+        parameter: the parameter with the wrong value, such as "model"; None if no parameter is wrong.
+        hint: what to do, if the message does not say it.
     """
 
     exit_code = 1
@@ -45,7 +45,7 @@ class EmodetectError(Exception):
 
 
 class UsageError(EmodetectError):
-    """Options that contradict each other or name something that does not exist."""
+    """Options contradict each other or name something that does not exist."""
 
     exit_code = 2
 
@@ -59,24 +59,24 @@ class ModelError(EmodetectError):
 
 
 class BackendUnavailableError(EmodetectError):
-    """A backend needs a package or a weights file that is not there."""
+    """A backend needs a package or a weights file that is missing."""
 
 
 class BackendError(EmodetectError):
-    """A backend raises, or gives no scores, in frame after frame."""
+    """A backend fails in too many consecutive frames."""
 
 
 class DatasetError(EmodetectError):
-    """A data set is incomplete or holds something that is not a labeled face."""
+    """A data set is incomplete, or contains something other than labeled faces."""
 
 
 class OutputError(EmodetectError):
-    """An output file exists already, or cannot be written."""
+    """An output file exists already or cannot be written."""
 
 
 @contextmanager
 def about(parameter: str, kind: type[EmodetectError] = EmodetectError) -> Iterator[None]:
-    """Say of errors of this kind that are raised inside that this parameter is wrong, unless they name one themselves."""
+    """Set ``parameter`` on errors of this kind that are raised in the ``with`` block, unless it is set already."""
     try:
         yield
     except kind as error:
@@ -85,26 +85,26 @@ def about(parameter: str, kind: type[EmodetectError] = EmodetectError) -> Iterat
 
 
 def first_line(error: BaseException) -> str:
-    """What another library's error says, as part of one line: its first line, at most 160 characters, or its type.
+    """Shorten a foreign exception to one line: its first line, at most 160 characters, or the name of its type.
 
-    TensorFlow puts a traceback into its own; of that it is the end. An error that cannot say anything is named by its type.
+    TensorFlow's messages begin with a traceback; the line after it is taken.
     """
     try:
         text = str(error).strip()
-    except Exception:  # foreign code
+    except Exception:  # raised by a foreign __str__
         text = ""
     lines = (text or type(error).__name__).splitlines()
     return next((line for line in lines if not line.startswith(("Traceback ", " "))), lines[0])[:160]
 
 
 def broken_package(error: BaseException) -> str | None:
-    """The package that an error shows to be missing or broken: it cannot be imported, or lacks a part; None for other errors."""
+    """Name the package whose import failed or that lacks an attribute; None for other errors."""
     if isinstance(error, ImportError) and error.name:
         return error.name.partition(".")[0]
     names = []
     trace = error.__traceback__
     while trace is not None:
-        if trace.tb_frame.f_code.co_name == "<module>":  # it was being imported
+        if trace.tb_frame.f_code.co_name == "<module>":  # raised while the module was imported
             names.append(trace.tb_frame.f_globals["__name__"])
         trace = trace.tb_next
     if isinstance(error, AttributeError) and isinstance(error.obj, ModuleType):

@@ -1,4 +1,4 @@
-"""The one way from a frame to its result, and what builds it from settings."""
+"""The emotion pipeline: from a frame to its result."""
 
 from __future__ import annotations
 
@@ -26,24 +26,25 @@ from emodetect.stopwatch import Stopwatch
 from emodetect.types import Box, Face, FaceReading, Frame, FrameResult, Image
 
 _BATCH = 64
-"""Crops that are classified at a time."""
+"""Crops per batch."""
 
 
 class EmotionPipeline:
-    """Finds the faces of frames and reads the emotions off them.
+    """Finds the faces in frames and reads their emotions.
 
     >>> with emodetect.open_pipeline() as pipeline:
     ...     print(type(pipeline).__name__)
     EmotionPipeline
 
-    Threads may share a pipeline that neither tracks nor smooths. One that does needs its frames in order, and belongs to the
-    thread that uses it first.
+    Threads may share a pipeline that neither tracks nor smooths. A pipeline that does needs its frames in order, and belongs to
+    the thread that uses it first.
 
-    A context manager: entering it loads the backend, leaving it closes that. One whose backend is loaded need not be entered.
+    As a context manager it loads the backend on entering and closes it on leaving. It need not be entered if its backend is
+    loaded already.
 
     Args:
-        locator: finds faces; where it follows them, frames must come in order from one source.
-        scorer: reads emotions.
+        locator: finds faces. With a tracker, frames must come in order from one source.
+        scorer: scores faces.
 
     Attributes:
         locator: as given.
@@ -64,20 +65,20 @@ class EmotionPipeline:
         self.scorer.backend.__exit__(kind, error, trace)
 
     def analyze(self, frame: Frame, *, name: str | None = None) -> FrameResult:
-        """Find, follow and read all faces of a frame.
+        """Find, track and classify the faces of a frame.
 
         >>> with emodetect.open_pipeline() as pipeline:
         ...     print(pipeline.analyze(emodetect.Frame(emodetect.load_image("examples/astronaut.jpg"))))
         FrameResult(index=0, timestamp=0, 1 face: happy 100%)
 
         Args:
-            frame: the next one of its source, where faces are followed.
-            name: what it is called in messages; None for its number.
+            frame: the frame; with tracking, the next one of its source.
+            name: name of the frame in messages; None for its number.
 
         Raises:
-            EmodetectError: the backend failed too often.
-            TypeError: it is no frame.
-            RuntimeError: faces are followed, and another thread uses the pipeline.
+            EmodetectError: the backend failed in too many consecutive frames.
+            TypeError: ``frame`` is no `Frame`.
+            RuntimeError: the pipeline tracks faces, and another thread uses it.
         """
         self._claim(threading.current_thread())
         return self._read(self._locate(frame), name)
@@ -85,7 +86,7 @@ class EmotionPipeline:
     def analyze_all(
         self, frames: Iterable[Frame], *, read_ahead: bool = True
     ) -> Generator[tuple[Frame, FrameResult], None, None]:
-        """Analyze frames in order, as `analyze` does one by one, with decoding and locating in threads of their own.
+        """Analyze frames in order, as `analyze` does, with decoding, face detection and classification in separate threads.
 
         >>> photo = emodetect.load_image("examples/astronaut.jpg")
         >>> with emodetect.open_pipeline(track=True) as pipeline:
@@ -93,16 +94,16 @@ class EmotionPipeline:
         ...     print([face.track_id for _, result in results for face in result.readings])
         [1, 1, 1]
 
-        Finding faces in one frame does not wait for the emotions in the one before. Close the iterator, if it is left early,
-        to end the threads.
+        Face detection in a frame does not wait for the classification of the previous one. Close the iterator to end the threads
+        early.
 
         Args:
-            frames: read in a thread, a few ahead.
-            read_ahead: False to read each frame only when its result is wanted, as of a camera, and without further threads.
+            frames: the frames; with ``read_ahead`` a thread reads a few of them in advance.
+            read_ahead: False to read each frame only when its result is requested, as for a camera, and without further threads.
 
         Raises:
-            EmodetectError: the source failed, or the backend too often; all threads have ended.
-            RuntimeError: faces are followed, and something else uses the pipeline.
+            EmodetectError: the source failed, or the backend failed too often; all threads have ended.
+            RuntimeError: the pipeline tracks faces, and is in use elsewhere.
         """
         starter, run = threading.current_thread(), object()
         self._claim(starter, run)
@@ -117,7 +118,7 @@ class EmotionPipeline:
             self._owner = starter
 
     def _claim(self, thread: threading.Thread, run: object = None) -> None:
-        """Take the pipeline for a thread, or for a run that this thread starts, which other threads may take results from."""
+        """Claim the pipeline for a thread, or for a run started by it, whose results other threads may consume."""
         with self._claiming:
             if self._needs_order and self._owner not in (None, thread):
                 raise RuntimeError(
@@ -127,7 +128,7 @@ class EmotionPipeline:
             self._owner = run or thread
 
     def classify_faces(self, crops: Iterable[Image]) -> Iterator[FaceReading]:
-        """Read the emotions off faces that are cropped already, some at a time.
+        """Read the emotions of cropped faces, in batches.
 
         >>> face = emodetect.load_image("examples/astronaut.jpg")[66:160, 177:271]
         >>> with emodetect.open_pipeline() as pipeline:
@@ -135,10 +136,10 @@ class EmotionPipeline:
         ['happy']
 
         Args:
-            crops: uint8 (height, width, 3) BGR, one for each face.
+            crops: uint8 (height, width, 3) BGR, one per face.
 
         Yields:
-            A reading for each crop, in order; its box is the whole crop, its ``track_id`` the crop's number, from 1.
+            One reading per crop, in order; its box is the whole crop, its ``track_id`` the crop's number, from 1.
 
         Raises:
             EmodetectError: the backend failed too often.
@@ -169,7 +170,7 @@ class EmotionPipeline:
 
 @dataclass(frozen=True)
 class _Located:
-    """A frame whose faces are known and not yet read."""
+    """A frame with its located faces, before classification."""
 
     frame: Frame
     sighting: Sighting
@@ -180,11 +181,11 @@ def build_pipeline(settings: PipelineSettings, backend: EmotionBackend | None = 
     """Build a pipeline; enter it to load its backend.
 
     Args:
-        settings: what it is made of.
-        backend: one that is loaded already, as for several pipelines; None makes the one of the settings.
+        settings: the settings of the pipeline.
+        backend: a loaded backend, to share it among pipelines; None to create the one of the settings.
 
     Raises:
-        EmodetectError: there is no such detector, backend or file, or they do not take these options.
+        EmodetectError: the detector, backend or a file does not exist, or does not support the options.
     """
     locator = build_locator(settings)
     scorer = EmotionScorer(
@@ -197,7 +198,7 @@ def build_pipeline(settings: PipelineSettings, backend: EmotionBackend | None = 
 
 
 def build_locator(settings: PipelineSettings) -> FaceLocator:
-    """Build the part of a pipeline that finds faces.
+    """Build the face locator of a pipeline.
 
     Raises:
         EmodetectError: there is no such detector or file.

@@ -1,4 +1,4 @@
-"""What the stages of a frame's way cost."""
+"""Processing time per stage of a frame."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 
 
 class Stopwatch:
-    """Measures stages that follow on each other.
+    """Measures consecutive stages.
 
     Attributes:
         laps_ms: milliseconds by stage, in order.
@@ -17,7 +17,7 @@ class Stopwatch:
         self._last = time.perf_counter()
 
     def lap(self, stage: str) -> None:
-        """The time since the last lap, or since the start, was spent on this stage."""
+        """Add the time since the last lap, or since the start, to this stage."""
         now = time.perf_counter()
         self.laps_ms[stage] = self.laps_ms.get(stage, 0.0) + 1000 * (now - self._last)
         self._last = now

@@ -1,4 +1,4 @@
-"""The values that flow from module to module (NumPy only)."""
+"""Data types shared by all modules (NumPy only)."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 Image = npt.NDArray[np.uint8]
-"""A picture, uint8 (height, width, 3), channels in BGR order as OpenCV has them."""
+"""An image: uint8 (height, width, 3), channels in BGR order as in OpenCV."""
 
 
 class Emotion(str, Enum):
-    """The seven labels of FER-2013, in its order: the only label order inside the program.
+    """The seven labels of FER-2013 in their original order, the only label order inside the program.
 
     >>> [emotion.value for emotion in emodetect.Emotion]
     ['angry', 'disgust', 'fear', 'happy', 'sad', 'surprise', 'neutral']
@@ -38,15 +38,15 @@ EMOTIONS: tuple[Emotion, ...] = tuple(Emotion)
 
 
 def check_image(image: object, channels: Sequence[int] = (3,)) -> None:
-    """Check that something is a picture, and say what makes one of it.
+    """Check that a value is an image; errors name the conversion that makes it one.
 
     Args:
-        image: what should be an array.
-        channels: how many channels it may have; with 1 it may also be (height, width).
+        image: the value to check.
+        channels: accepted numbers of channels; with 1, (height, width) is accepted as well.
 
     Raises:
-        TypeError: it is no array.
-        ValueError: it is an array of another shape or type, or an empty one.
+        TypeError: the value is no array.
+        ValueError: the array has the wrong shape or type, or is empty.
     """
     shape = "(height, width, 3)" if channels == (3,) else f"(height, width) or (height, width, {alternatives(channels)})"
     expected = f"expected a uint8 {shape} image"
@@ -72,7 +72,7 @@ _CHANNELS_FIRST = "; np.moveaxis(image, 0, -1) puts the channels last"
 
 
 def _conversion(image: npt.NDArray[Any]) -> str:
-    """What makes uint8 of an array of numbers of another kind."""
+    """Hint for an error: the conversion of this array to uint8; empty if there is none."""
     if image.dtype.kind not in "biuf" or image.size == 0 or not image.min() >= 0:
         return ""
     highest = float(image.max())
@@ -84,33 +84,34 @@ def _conversion(image: npt.NDArray[Any]) -> str:
 
 
 def kind_of(value: object) -> str:
-    """What a value is, in an error: ``a list``, ``None``."""
+    """Name the type of a value for an error message: ``a list``, ``None``."""
     noun = type(value).__name__
     return "None" if value is None else f"{'an' if noun[:1].lower() in 'aeiou' else 'a'} {noun}"
 
 
 def alternatives(values: Sequence[object]) -> str:
-    """Values in words: ``1, 3 or 4``."""
+    """Join values for a message: ``1, 3 or 4``."""
     *others, last = map(str, values)
     return f"{', '.join(others)} or {last}" if others else last
 
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Frame:
-    """A picture with its place in time.
+    """An image with its index and timestamp.
 
     >>> image = np.zeros((48, 64, 3), np.uint8)
     >>> emodetect.Frame(image, index=3, timestamp=0.12)
     Frame(64x48, index=3, timestamp=0.12)
 
     Attributes:
-        image: uint8 (height, width, 3), BGR.
-        index: number of the frame in its source, from 0.
-        timestamp: seconds; media time in a clip, time since the start for a camera.
+        Attributes:
+            image: uint8 (height, width, 3), BGR.
+            index: number of the frame in its source, from 0.
+            timestamp: seconds; media time in a clip, time since the start for a camera.
 
-    Raises:
-        TypeError: the image is no array, or the timestamp no number.
-        ValueError: the image is an array of another shape or type, or has no pixels; or the timestamp is not finite.
+        Raises:
+            TypeError: the image is no array, or the timestamp is no number.
+            ValueError: the image has the wrong shape or type or has no pixels, or the timestamp is not finite.
     """
 
     image: Image
@@ -129,7 +130,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class Box:
-    """A rectangle in whole pixels; (x, y) is its top left corner.
+    """A rectangle in integer pixels; (x, y) is the top left corner.
 
     >>> box = emodetect.Box(x=590, y=20, width=100, height=80)
     >>> box.x + box.width, box.y + box.height
@@ -142,7 +143,7 @@ class Box:
     height: int
 
     def clipped(self, width: int, height: int) -> Box:
-        """The part of the box inside a picture of this size; its width or height is 0 where nothing is left.
+        """Clip the box to an image of this size; width or height is 0 if the box is outside.
 
         >>> emodetect.Box(x=-10, y=20, width=100, height=80).clipped(width=640, height=48)
         Box(x=0, y=20, width=90, height=28)
@@ -152,7 +153,7 @@ class Box:
         return Box(left, top, right - left, bottom - top)
 
     def moved(self, x: int, y: int) -> Box:
-        """The same box so many pixels further to the right and down.
+        """Translate the box by (x, y) pixels.
 
         >>> emodetect.Box(x=10, y=20, width=100, height=80).moved(x=5, y=-20)
         Box(x=15, y=0, width=100, height=80)
@@ -160,7 +161,7 @@ class Box:
         return Box(self.x + x, self.y + y, self.width, self.height)
 
     def lies_in(self, width: int, height: int) -> bool:
-        """Whether all of the box is inside a picture of this size.
+        """Whether the whole box is inside an image of this size.
 
         >>> emodetect.Box(x=590, y=20, width=100, height=80).lies_in(width=640, height=480)
         False
@@ -168,7 +169,7 @@ class Box:
         return 0 <= self.x <= width - self.width and 0 <= self.y <= height - self.height
 
     def as_dict(self) -> dict[str, int]:
-        """The box as the output contract writes it.
+        """Convert the box to a dictionary, as in the output format.
 
         >>> emodetect.Box(x=590, y=20, width=100, height=80).as_dict()
         {'x': 590, 'y': 20, 'width': 100, 'height': 80}
@@ -178,14 +179,14 @@ class Box:
 
 @dataclass(frozen=True)
 class Detection:
-    """A place that looks like a face.
+    """A detected face before verification and tracking.
 
     Attributes:
-        box: where it is.
-        confidence: how sure the detector is. In clips a face is shown as soon as its confidence, summed over consecutive looks,
+        box: bounding box.
+        confidence: confidence of the detector. In clips a face is shown once its confidence, summed over consecutive detections,
             reaches 1.
-        landmarks: float32 (6, 2), pixels: right eye, left eye, nose, mouth, right ear, left ear, the person's own right and left;
-            None where the detector finds boxes only.
+        landmarks: float32 (6, 2), pixels: right eye, left eye, nose, mouth, right ear, left ear, as seen from the person; None
+            if the detector finds boxes only.
     """
 
     box: Box
@@ -193,7 +194,7 @@ class Detection:
     landmarks: npt.NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
 
     def moved(self, x: int, y: int) -> Detection:
-        """The same place so many pixels further to the right and down.
+        """Translate the detection by (x, y) pixels.
 
         >>> emodetect.types.Detection(emodetect.Box(10, 20, 100, 80), confidence=2.0).moved(5, -20).box
         Box(x=15, y=0, width=100, height=80)
@@ -203,7 +204,7 @@ class Detection:
 
 @dataclass(frozen=True, repr=False, eq=False)
 class EmotionScores:
-    """How strongly each emotion is read off a face: float32 (7,), 0 to 1, in the order of `EMOTIONS`, sum 1.
+    """Scores of the seven emotions of a face: float32 (7,), 0 to 1, in the order of `EMOTIONS`, sum 1.
 
     >>> scores = emodetect.EmotionScores(np.float32([0, 0, 0, 0.75, 0, 0.25, 0]))
     >>> scores.dominant.value, scores.confidence, scores[emodetect.Emotion.SURPRISE]
@@ -239,7 +240,7 @@ class EmotionScores:
         return float(self.values[EMOTIONS.index(emotion)])
 
     def as_dict(self) -> dict[str, float]:
-        """Scores by label.
+        """Convert the scores to a dictionary by label.
 
         >>> emodetect.EmotionScores(np.float32([0, 0, 0, 0.75, 0, 0.25, 0])).as_dict()["surprise"]
         0.25
@@ -249,11 +250,11 @@ class EmotionScores:
 
 @dataclass(frozen=True)
 class Face:
-    """A face of a frame.
+    """A face in a frame.
 
     Attributes:
-        box: where it is.
-        track_id: the same number for the same face from frame to frame.
+        box: bounding box.
+        track_id: id of the face, constant from frame to frame.
         landmarks: as in `Detection`.
     """
 
@@ -262,7 +263,7 @@ class Face:
     landmarks: npt.NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
 
     def moved(self, x: int, y: int) -> Face:
-        """The same face so many pixels further to the right and down.
+        """Translate the face by (x, y) pixels.
 
         >>> emodetect.types.Face(emodetect.Box(10, 20, 100, 80), track_id=1).moved(5, -20)
         Face(box=Box(x=15, y=0, width=100, height=80), track_id=1)
@@ -275,30 +276,30 @@ def _moved(landmarks: npt.NDArray[np.float32] | None, x: float, y: float) -> npt
 
 
 _DIGITS = 6
-"""To which numbers of the output contract are rounded."""
+"""Decimal places of numbers in the output format."""
 
 _ANGLE_DIGITS = 1
-"""To which angles are, which the landmarks tell to about a degree."""
+"""Decimal places of angles, which landmarks give to about a degree."""
 
 
 @dataclass(frozen=True, repr=False)
 class FaceReading:
-    """What was read off one face of one frame.
+    """Emotion scores of one face in one frame.
 
     >>> [face] = emodetect.analyze("examples/astronaut.jpg").readings
     >>> face.shown.value, face.uncertain, face.track_id
     ('happy', False, 1)
 
     Attributes:
-        box: where the face is.
-        track_id: the same number for the same face from frame to frame.
-        scores: the emotion scores, or None while no backend has answered for this face yet (live only).
-        uncertain: whether the scores should not be trusted: the highest one is too low, or the face is turned away.
-        uncertain_below: the score below which it is, 0 to 1.
-        held: an emotion to show although another has the highest score by now; see `emodetect.emotions.stable_labels`.
-        angle: how far the face leans to the side, degrees from -180 to 180: 0 upright, positive clockwise in the picture; None
-            where the detector finds no eyes and mouth.
-        turned_away: whether the face is turned so far to the side that it cannot be read.
+        box: bounding box of the face.
+        track_id: id of the face, constant from frame to frame.
+        scores: the emotion scores; None until the backend has scored the face (live only).
+        uncertain: whether the scores are unreliable: the highest one is too low, or the face is turned away.
+        uncertain_below: confidence threshold, 0 to 1, below which the reading is uncertain.
+        held: label held by hysteresis although another one has the highest score; see `emodetect.emotions.stable_labels`.
+        angle: roll of the face, degrees from -180 to 180: 0 upright, positive clockwise in the image; None without landmarks of
+            eyes and mouth.
+        turned_away: whether the face is turned too far to the side to be read.
     """
 
     box: Box
@@ -321,13 +322,13 @@ class FaceReading:
 
     @property
     def shown(self) -> Emotion | None:
-        """The emotion to show; None where there is none yet, or none that is sure enough."""
+        """The label to display; None if there are no scores or the reading is uncertain."""
         if self.scores is None or self.uncertain:
             return None
         return self.held or self.scores.dominant
 
     def as_dict(self) -> dict[str, Any]:
-        """The reading as the output contract has it for a photo; emotion, confidence and scores are None if not known.
+        """Convert the reading to a dictionary, as in the output format for photos; missing scores are None.
 
         >>> emodetect.FaceReading(emodetect.Box(590, 20, 100, 80), track_id=1, scores=None).as_dict()["emotion"] is None
         True
@@ -344,12 +345,12 @@ class FaceReading:
 
 
 _FEW = 3
-"""Faces that a result's `repr` names."""
+"""Maximum number of faces in the `repr` of a result."""
 
 
 @dataclass(frozen=True, repr=False)
 class FrameResult:
-    """All readings of one frame; what every sink and the overlay consume.
+    """All readings of one frame, consumed by every sink and by the overlay.
 
     >>> result = emodetect.analyze("examples/astronaut.jpg")
     >>> result
@@ -358,10 +359,10 @@ class FrameResult:
     Attributes:
         index: number of the frame in its source.
         timestamp: seconds, as in `Frame`.
-        readings: one for each face, by id.
-        seen: every place that may hold a face, for what must not show one: also what is not believed yet, was refused, or is lost
-            and would be there by now.
-        timings_ms: what the stages cost, milliseconds by stage name.
+        readings: one per face, ordered by id.
+        seen: all possible face regions, for anonymization: also unconfirmed and rejected detections, and the predicted places of
+            lost faces.
+        timings_ms: processing time of each stage, milliseconds by stage name.
     """
 
     index: int
@@ -377,7 +378,7 @@ class FrameResult:
         return f"FrameResult(index={self.index}, timestamp={self.timestamp:g}, {found})"
 
     def as_dict(self) -> dict[str, Any]:
-        """The result as a log of ``video`` and ``live`` holds it; `json.dumps` makes its line.
+        """Convert the result to a dictionary, as in one line of a JSONL log of ``video`` and ``live``.
 
         >>> emodetect.FrameResult(index=3, timestamp=0.12, readings=()).as_dict()
         {'frame': 3, 'time': 0.12, 'faces': []}

@@ -1,4 +1,4 @@
-"""How much memory the layers of a Keras model take, known before any of them is run."""
+"""Memory estimate of a Keras model's activations before its first run."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from emodetect.errors import ModelError
 
 
 def check_activations(path: Path, graph: Any) -> None:
-    """Refuse a model one of whose layers gives more for a face than fits.
+    """Reject a model with an activation that is too large for the memory limit.
 
-    A file of a few kilobytes can ask for any amount, by padding for example.
+    A file of a few kilobytes can request any amount of memory, for example by padding.
 
     Args:
-        path: named in the error.
-        graph: TensorFlow's, of a traced function; sizes that it does not know, as of the batch, count as 1.
+        path: the file, for the error message.
+        graph: TensorFlow graph of a traced function; unknown dimensions, such as the batch size, count as 1.
 
     Raises:
-        ModelError: it is refused.
+        ModelError: an activation is too large.
     """
     most = activation_limit()
     for operation in graph.get_operations():

@@ -1,4 +1,4 @@
-"""The seam between the pipeline and whatever reads emotions."""
+"""Interface between the pipeline and emotion models."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from emodetect.types import Image
 
 
 class EmotionBackend(ABC):
-    """Reads emotions off face crops, a batch at a time.
+    """Classifies batches of face crops.
 
-    A context manager: making one checks its options at once, entering it loads what takes long, leaving it frees that.
+    The constructor checks the options. As a context manager, the backend loads its model on entering and frees it on leaving.
 
     Attributes:
-        name: what a person calls it, for the window and the tables.
-        uncertain_below: confidence under which its answers should not be trusted, 0 to 1; final once loaded.
-        validation_accuracy: share of right answers, 0 to 1, that the model file says it had over the seven labels on validation
-            faces that most people agree about; None where it does not say; final once loaded.
+        name: display name, for the window and tables.
+        uncertain_below: confidence, 0 to 1, below which scores are unreliable; final once loaded.
+        validation_accuracy: accuracy over the seven labels, 0 to 1, on validation faces with a majority of the annotators. It is
+            stated by the model file; None if not; final once loaded.
         tells_contempt: whether the model has contempt as an eighth label, as FER+ has; final once loaded.
-        description: what is known of a model file, and what is assumed; None where the backend reads none; final once loaded.
+        description: known and assumed properties of a model file; None for backends without one; final once loaded.
     """
 
     name: str
@@ -39,51 +39,51 @@ class EmotionBackend(ABC):
 
     @abstractmethod
     def classify(self, crops: Sequence[Image]) -> npt.NDArray[np.float32]:
-        """Score each crop.
+        """Score a batch of crops.
 
         Args:
             crops: uint8 (height, width, 3) BGR, of any size, at least one pixel each; may be empty.
 
         Returns:
-            float32 (len(crops), 7) in the order of `EMOTIONS`; each row is at least 0 and sums to 1. Anything else, and any
-            exception, counts as a failure in this frame alone (see `emodetect.emotions.scorer`).
+            float32 (len(crops), 7) in the order of `EMOTIONS`; rows are non-negative and sum to 1. Anything else, and any
+            exception, counts as a failure of this frame only (see `emodetect.emotions.scorer`).
         """
 
     def classify_eight(self, crops: Sequence[Image]) -> npt.NDArray[np.float32]:
-        """Score each crop over the seven and contempt: float32 (len(crops), 8) in the order of `labels.EIGHT_LABELS`.
+        """Score a batch of crops with contempt as an eighth label: float32 (len(crops), 8) in the order of `labels.EIGHT_LABELS`.
 
-        Contempt is 0 everywhere where the backend does not tell it; the rest is as in `classify`.
+        Contempt is 0 if the model does not have it; the other scores are as in `classify`.
         """
         return np.pad(self.classify(crops), ((0, 0), (0, 1)))
 
     def load(self) -> None:
-        """Load what `classify` needs; called on entering.
+        """Load the model; called on entering.
 
         Raises:
             ModelError: the model cannot be used.
-            BackendUnavailableError: a package or file that it needs is missing.
+            BackendUnavailableError: a required package or file is missing.
         """
 
     def restate(self, conventions: ModelConventions) -> None:
-        """Use other conventions, once it is loaded; the model file is not loaded again.
+        """Change the conventions of a loaded model without loading its file again.
 
         Raises:
-            UsageError: the backend reads no model file.
+            UsageError: the backend has no model file.
             ModelError: the conventions do not fit the model.
         """
         raise UsageError(f"{self.name}: reads no model file, so that it has no conventions")
 
     def close(self) -> None:
-        """Free what the backend holds; the default holds nothing."""
+        """Free all resources; does nothing by default."""
 
     def cancel(self) -> None:
-        """Make what another thread is loading or asking fail soon, where that can be done; only `close` may follow.
+        """Abort a call in another thread, if possible; only `close` may follow.
 
-        The default does nothing: a call in this process cannot be broken off.
+        Does nothing by default, since a call in this process cannot be interrupted.
         """
 
     def tell_assumptions(self) -> None:
-        """Warn, once in a process, of what the model file does not say and was assumed, by the logger `emodetect.assumptions`."""
+        """Log a warning, once per process, about assumptions for the model file; the logger is `emodetect.assumptions`."""
         if self.description and self.description.note:
             warn_once(self.description.note)
 

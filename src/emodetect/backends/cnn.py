@@ -1,4 +1,4 @@
-"""The ``cnn`` backend: the embedded network, or a model file of the user's."""
+"""The ``cnn`` backend: the embedded network, or a model file."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from emodetect.text.suggestions import did_you_mean, did_you_mean_file
 
 
 def create_cnn(model: str | None, conventions: ModelConventions = UNSTATED) -> EmotionBackend:
-    """Choose the embedded network (no model, "embedded", or the name of a head) or a file ending in .onnx, .h5 or .keras.
+    """Create the backend of the embedded network (no model, "embedded", or a head's name) or of an .onnx, .h5 or .keras file.
 
     Raises:
         UsageError: conventions are given for the embedded network, which has its own.
-        ModelError: there is no such file, or it is of another kind.
+        ModelError: the file does not exist, or has another format.
     """
     if model is None or model in RESERVED:
         from emodetect.backends.onnx_cnn import OnnxBackend

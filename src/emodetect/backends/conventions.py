@@ -1,4 +1,4 @@
-"""What a model file often does not say of itself: labels, scaling, channels, and which output to read."""
+"""Conventions that a model file often does not state: labels, scaling, channel order, and which output to read."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 from emodetect.errors import UsageError
 
-if TYPE_CHECKING:  # the command line reads this module, and must run without packages that are missing
+if TYPE_CHECKING:  # imported by the command line, which must work without NumPy
     from typing_extensions import Self
 
 Channels: TypeAlias = Literal["gray", "rgb", "bgr"]
@@ -17,22 +17,22 @@ Channels: TypeAlias = Literal["gray", "rgb", "bgr"]
 CHANNELS: tuple[Channels, ...] = get_args(Channels)
 
 SCALING_FORMS = "0..1, -1..1, 0..255, imagenet or SCALE,OFFSET"
-"""What `Scaling.parse` takes, for messages and help."""
+"""Accepted forms of `Scaling.parse`, for messages and help."""
 
 _SMALLEST, _LARGEST = 1e-6, 1e6
-"""Of scale and offset; networks take pixels from about -3 to 3, or from 0 to 255."""
+"""Limits of scale and offset; common input ranges are about -3 to 3 and 0 to 255."""
 
 
 @dataclass(frozen=True)
 class Scaling:
-    """What a network's input is made of pixels by: ``pixel * scale + offset``, with pixels from 0 to 255.
+    """Input scaling of a network: ``pixel * scale + offset``, for pixels from 0 to 255.
 
     Attributes:
-        scale: one factor for all channels, or one per channel in the order in which the network takes them.
-        offset: as many terms.
+        scale: one factor for all channels, or one per channel in the network's order.
+        offset: as many offsets.
 
     Raises:
-        UsageError: a number is not finite, zero where it may not be, or out of all bounds.
+        UsageError: a number is not finite, out of range, or zero as a scale.
     """
 
     scale: tuple[float, ...]
@@ -50,15 +50,15 @@ class Scaling:
 
     @classmethod
     def to_range(cls, low: float, high: float) -> Self:
-        """The scaling that maps pixels from 0 to 255 to ``low`` to ``high``."""
+        """Create the scaling that maps pixels from 0 to 255 to ``low`` to ``high``."""
         return cls(((high - low) / 255,), (low,))
 
     @classmethod
     def of_mean(cls, mean: Sequence[float], deviation: Sequence[float], *, largest: float = 1.0) -> Self:
-        """The scaling ``(x - mean) / deviation``, where ``x`` is the pixel mapped to the range from 0 to ``largest``.
+        """Create the scaling ``(x - mean) / deviation``, where ``x`` is the pixel mapped to the range from 0 to ``largest``.
 
         Raises:
-            UsageError: a deviation is zero, or there are not as many of both.
+            UsageError: a deviation is zero, or the numbers of means and deviations differ.
         """
         if 0 in deviation:
             raise UsageError("the deviation 0 is out of range")
@@ -67,12 +67,12 @@ class Scaling:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read a preset, a range such as ``-1..1``, or ``SCALE,OFFSET``, or three scales and then three offsets.
+        """Parse a preset, a range such as ``-1..1``, ``SCALE,OFFSET``, or three scales followed by three offsets.
 
         Numbers may be fractions, such as ``1/127.5``.
 
         Raises:
-            UsageError: it is none of them.
+            UsageError: the text has another form.
         """
         text = text.strip().lower()
         if text == "imagenet":
@@ -91,7 +91,7 @@ class Scaling:
         return cls(numbers[: len(numbers) // 2], numbers[len(numbers) // 2 :])
 
     def __str__(self) -> str:
-        """What `parse` takes for it: the name of a preset where there is one."""
+        """Format for `parse`, as the name of a preset if possible."""
         for name in ("0..1", "-1..1", "0..255", "imagenet"):
             preset = Scaling.parse(name)
             if len(preset.scale) == len(self.scale) and all(
@@ -103,19 +103,19 @@ class Scaling:
 
 
 _IMAGENET_MEAN, _IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-"""Of red, green and blue from 0 to 1, as torchvision documents them."""
+"""Mean and standard deviation of red, green and blue, scaled to 0 to 1, as documented by torchvision."""
 
 IMAGENET = Scaling.of_mean(_IMAGENET_MEAN, _IMAGENET_DEVIATION)
 
 ASSUMED_SCALING = Scaling.to_range(0, 1)
-"""What the tutorials divide by 255 for."""
+"""The scaling of the common tutorials, a division by 255."""
 
 
 def _number(text: str) -> float:
-    """A number, or a fraction such as ``1/255``.
+    """Parse a number, or a fraction such as ``1/255``.
 
     Raises:
-        ValueError: it is neither.
+        ValueError: the text is neither.
     """
     above, sign, below = text.partition("/")
     try:
@@ -126,15 +126,15 @@ def _number(text: str) -> float:
 
 @dataclass(frozen=True)
 class ModelConventions:
-    """What the user says of a model file; whatever is None is looked for in the file, and assumed where that does not say it.
+    """Conventions of a model file as stated by the user. None means: read from the file if possible, otherwise assumed.
 
     Can be pickled.
 
     Attributes:
-        labels: what each output means, in order.
-        scaling: what pixels are multiplied by, and what is added.
-        channels: "gray", "rgb" or "bgr": the order of colors that the network was trained on.
-        output_name: the output to read, of a model that has several.
+        labels: label of each output value, in order.
+        scaling: input scaling.
+        channels: channel order of the training images: "gray", "rgb" or "bgr".
+        output_name: the output to read, for a model with several outputs.
     """
 
     labels: tuple[str, ...] | None = None
@@ -150,16 +150,16 @@ class ModelConventions:
         channels: str | None = None,
         output_name: str | None = None,
     ) -> Self:
-        """Make conventions of values as a caller writes them.
+        """Create from the values of a caller.
 
         Args:
-            labels: any sequence of names; an empty one says nothing.
-            scaling: as `Scaling.parse` takes it, or one scale and one offset.
+            labels: any sequence of names; empty means None.
+            scaling: a text for `Scaling.parse`, or a scale and an offset.
             channels: one of `CHANNELS`.
-            output_name: as it is.
+            output_name: the name of an output.
 
         Raises:
-            UsageError: one of them is none.
+            UsageError: a value is invalid.
         """
         if isinstance(labels, str) or not all(isinstance(label, str) for label in labels or ()):
             raise UsageError(f"labels: expected a sequence of names, got {labels!r}")
@@ -184,14 +184,14 @@ class ModelConventions:
 
     @property
     def given(self) -> list[str]:
-        """The names of the parts of which something is said."""
+        """Names of the attributes that are not None."""
         return [part.name for part in fields(self) if getattr(self, part.name) is not None]
 
 
 def quoted(parameters: Iterable[str], separator: str = " and ") -> str:
-    """Names of parameters, as they stand in the hint of an error."""
+    """Format names of parameters for the hint of an error."""
     return separator.join(f"`{name}`" for name in parameters)
 
 
 UNSTATED = ModelConventions()
-"""Nothing is said of the model."""
+"""Conventions with nothing stated."""

@@ -1,7 +1,7 @@
-"""DeepFace's emotion model, called directly on our boxes.
+"""DeepFace's emotion model, called directly on face crops.
 
-`DeepFace.analyze` looks for a face again inside the crop and costs 40 ms a face; its emotion model alone takes a
-millisecond. What `analyze` does between crop and model is repeated here, so that the scores are the same.
+`DeepFace.analyze` detects the face again inside the crop and takes 40 ms per face; its emotion model alone takes a millisecond.
+The preprocessing of `analyze` is repeated here, so that the scores are the same.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from emodetect.system.native_output import is_debugging, quiet_native_output
 from emodetect.types import EMOTIONS, Image
 
 _PADDED = 224
-"""Side to which `deepface.modules.demography.analyze` fits every crop before anything else, pixels."""
+"""Side of the letterbox to which `deepface.modules.demography.analyze` resizes every crop first, pixels."""
 
 _SIZE = 48
 """Side of the emotion model's input, pixels."""
@@ -50,7 +50,7 @@ class DeepFaceBackend(EmotionBackend):
 
 
 def create_deepface(model: str | None, conventions: ModelConventions = UNSTATED) -> EmotionBackend:
-    """Make the backend; it has one model, so neither a model nor conventions can be given.
+    """Create the backend. It has only one model, so that neither a model nor conventions can be given.
 
     Raises:
         UsageError: a model or conventions are given.
@@ -63,9 +63,9 @@ def create_deepface(model: str | None, conventions: ModelConventions = UNSTATED)
 
 
 def _prepare(crop: Image) -> npt.NDArray[np.float32]:
-    """What `analyze` does to a crop: fit into 224x224, pad with black, reduce to 48x48.
+    """Preprocess a crop as `analyze` does: letterbox to 224x224, then resize to 48x48.
 
-    Gray conversion and scaling are linear, so they may come first here, which costs a third.
+    Gray conversion and scaling are linear. They are done first here, which takes a third of the time.
     """
     gray = np.asarray(cv2.cvtColor(crop.astype(np.float32) / 255, cv2.COLOR_BGR2GRAY))
     height, width = gray.shape
@@ -77,10 +77,10 @@ def _prepare(crop: Image) -> npt.NDArray[np.float32]:
 
 
 def build_deepface() -> Any:
-    """Build DeepFace's emotion model, which DeepFace keeps: its own calls use it from then on.
+    """Build DeepFace's emotion model. DeepFace caches it, so that its own calls use it as well.
 
     Raises:
-        BackendUnavailableError: a package or the weights are missing, and cannot be downloaded.
+        BackendUnavailableError: a package is missing, or the weights are missing and cannot be downloaded.
     """
     path = weights_path()
     if not is_debugging():
@@ -91,7 +91,7 @@ def build_deepface() -> Any:
         raise BackendUnavailableError(f"DeepFace cannot be imported ({first_line(error)}); {DEEPFACE_CURE}") from error
     try:
         return DeepFace.build_model(task="facial_attribute", model_name="Emotion")
-    except Exception as error:  # gdown, requests and h5py each raise their own
+    except Exception as error:  # gdown, requests and h5py have their own exceptions
         if path.is_file():
             raise BackendUnavailableError(
                 f"{path}: DeepFace cannot read its weights; delete the file and let it be downloaded again"

@@ -1,4 +1,4 @@
-"""What is known of a model file, and where each part of it comes from."""
+"""Description of a model file: its properties and their origins."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from typing_extensions import Self
 from emodetect.backends.conventions import CHANNELS, Channels, Scaling
 
 Origin: TypeAlias = Literal["option", "metadata", "model", "assumed"]
-"""Who says something of a model: the user, the metadata of emodetect in the file, the network itself, or nobody."""
+"""Origin of a property: the user's option, emodetect's metadata in the file, the network itself, or an assumption."""
 
 Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
 class Finding(Generic[Value]):
-    """One thing that must be known of a model to use it.
+    """A property that is required to run a model.
 
     Attributes:
-        value: what is used.
-        origin: who says so.
-        reason: what in the model says so, or why it is assumed; in words, empty where there is nothing to add.
+        value: the value in use.
+        origin: where it comes from.
+        reason: evidence in the model, or the reason of the assumption, in words; empty if there is nothing to add.
     """
 
     value: Value
@@ -32,18 +32,18 @@ class Finding(Generic[Value]):
 
     @property
     def in_brackets(self) -> str:
-        """The reason as it stands after the value."""
+        """The reason in brackets, to follow the value."""
         return f" ({self.reason})" if self.reason else ""
 
 
 @dataclass(frozen=True)
 class OutputDescription:
-    """One output of a network.
+    """An output of a network.
 
     Attributes:
-        name: as it is called there.
-        shape: as the file has it; None for an open size, and as a whole where the file does not say.
-        read: whether it is read.
+        name: name in the network.
+        shape: shape in the file; None for an unknown size, and as a whole if the file does not state it.
+        read: whether the output is read.
     """
 
     name: str
@@ -53,24 +53,24 @@ class OutputDescription:
 
 @dataclass(frozen=True)
 class ModelDescription:
-    """A model file, once it is loaded; can be pickled.
+    """Description of a loaded model file; can be pickled.
 
     Attributes:
-        name: the file's name.
-        format: kind and version of the file.
-        parameters: numbers in its weights; None where counting them would cost.
-        input_name: the input, as it is called there.
-        input_shape: as the file has it; None for an open size.
-        input_type: what its numbers are, such as float32.
-        size: rows and columns that it is given.
-        labels: what the values of each output that is read mean.
-        scaling: from pixels to what it takes.
-        channels: the colors that it is given.
-        output: the output that is read, "mean" for the mean of several.
-        outputs: all that there are.
-        scores: what its values are: "shares" of one, "independent scores", "percents", "scaled scores" or "logits".
-        notes: what else was assumed, or is wrong in the file, in words.
-        facts: what the metadata say of data, training and figures.
+        name: name of the file.
+        format: format and version of the file.
+        parameters: number of weights; None if counting them is expensive.
+        input_name: name of the input in the network.
+        input_shape: shape in the file; None for an unknown size.
+        input_type: data type of the input, such as float32.
+        size: rows and columns of the input in use.
+        labels: labels of each output that is read.
+        scaling: input scaling.
+        channels: channel order of the input.
+        output: the output that is read; "mean" for the mean of several.
+        outputs: all outputs.
+        scores: kind of the output values: "shares" of one, "independent scores", "percents", "scaled scores" or "logits".
+        notes: further assumptions, and problems of the file, in words.
+        facts: the metadata's entries about data, training and accuracy.
     """
 
     name: str
@@ -91,25 +91,25 @@ class ModelDescription:
 
     @property
     def input_has_colors(self) -> bool:
-        """Whether the network takes three channels."""
+        """Whether the network has three input channels."""
         return 3 in self.input_shape[1:] or self.input_shape[0] == 3
 
     @property
     def note(self) -> str:
-        """One line of what the file does not say and was therefore assumed; empty where it says all."""
+        """Summary of the assumptions in one line; empty if the file states everything."""
         assumed = {name: entry for name, entry in self._told.items() if entry[0].origin == "assumed"}
         if not assumed:
             return f"{self.name}: {'; '.join(self.notes)}" if self.notes else ""
         named = ", ".join(f"`{name.replace('-', '_')}`" for name in assumed if name != "size")
         parts = [_in_words(assumed) + (f" ({named} {'change' if ',' in named else 'changes'} that)" if named else "")]
-        # What the network itself shows may be misleading, too.
+        # Conclusions from the network itself may be wrong, too.
         if shown := {name: entry for name, entry in self._told.items() if entry[0].origin == "model" and entry[0].reason}:
             parts.append(f"found in it: {_in_words(shown)}")
         return "; ".join([f"{self.name}: assumed, as the file does not say: {parts[0]}", *parts[1:], *self.notes])
 
     @property
     def _told(self) -> dict[str, tuple[Finding[Any], str]]:
-        """What must be known, by the option that sets it, and its value in words."""
+        """Required properties, each with its value in words, by the option that sets it."""
         return {
             "labels": (self.labels, "; ".join(", ".join(names) for names in self.labels.value)),
             "scaling": (self.scaling, str(self.scaling.value)),
@@ -120,10 +120,10 @@ class ModelDescription:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
-        """Make what `as_dict` was made of, also once JSON has made lists of its tuples.
+        """Restore from the result of `as_dict`, also after a round trip through JSON, which turns tuples into lists.
 
         Raises:
-            ValueError, TypeError, KeyError, AttributeError: it was made of something else.
+            ValueError, TypeError, KeyError, AttributeError: the dictionary has another form.
         """
 
         def finding(name: str, of: Callable[[Any], Value]) -> Finding[Value]:
@@ -154,7 +154,7 @@ class ModelDescription:
         )
 
     def as_dict(self) -> dict[str, Any]:
-        """All of it, as `emodetect inspect` has it in JSON."""
+        """Convert to a dictionary, as in the JSON output of `emodetect inspect`."""
         found: dict[str, Finding[Any]] = {
             "labels": self.labels,
             "scaling": self.scaling,

@@ -1,4 +1,4 @@
-"""Face crops as a network takes them."""
+"""Preprocessing of face crops for a network."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ _CONVERSIONS = {"gray": cv2.COLOR_BGR2GRAY, "rgb": cv2.COLOR_BGR2RGB}
 
 @dataclass(frozen=True)
 class FaceInput:
-    """A network's input: size, colors and scaling.
+    """Input format of a network: size, channels and scaling.
 
     Attributes:
         height: rows, pixels.
         width: columns, pixels.
         channels: 1 or 3.
         channels_first: (n, channels, height, width) instead of (n, height, width, channels).
-        scaling: from pixels to what the network takes.
-        colors: what the channels are; None for gray where there is one, and RGB where there are three. Three may be gray, all
-            the same.
+        scaling: input scaling.
+        colors: channel order; None for gray with one channel and RGB with three. With three channels "gray" repeats the gray
+            value.
     """
 
     height: int = 48

@@ -1,4 +1,4 @@
-"""A network out of a model file as a backend: what is not known of it is looked for, and what is not found is assumed aloud."""
+"""Backend for model files. Properties that the file does not state are inferred or assumed, and reported."""
 
 from __future__ import annotations
 
@@ -29,33 +29,33 @@ from emodetect.system.native_output import quiet_native_output
 from emodetect.types import EMOTIONS, Image
 
 _SIDES = (48, 64, 96, 112, 128, 160, 224, 256, 299)
-"""Sides that networks whose size is open are tried with, pixels."""
+"""Input sides that are tried if the network accepts any size, pixels."""
 
 _EMOTION_OUTPUT = re.compile(r"emotion|expression|feeling|mood|(?<![a-z])(fer|emo)(?![a-z])", re.IGNORECASE)
-"""Names of outputs that tell emotions."""
+"""Names of outputs with emotion scores."""
 
 
 _MOST_NAMES, _LONGEST_NAME = 10, 60
-"""Of outputs in a message, and characters of each."""
+"""Maximum number of output names in a message, and of characters per name."""
 
 _BY_METADATA: Origin = "metadata"
 _BY_OPTION: Origin = "option"
 
 _DEPENDENCE = 0.2
-"""How far the scores of a face may change with the other faces, as a share of the range of all scores. A network in 8 bits whose
-steps depend on the whole batch is off by some percent."""
+"""Tolerance for the dependence of a face's scores on the other faces of the batch, as a fraction of the range of all scores. An
+8-bit network that quantizes over the whole batch is off by a few percent."""
 
 
 class _Layout(NamedTuple):
-    """How an input is laid out.
+    """Layout of an input.
 
     Attributes:
-        height: rows; None where the size is open.
-        width: columns, as the rows.
+        height: rows; None for any size.
+        width: columns; None for any size.
         channels: 1 or 3.
-        channels_first: the channels stand before rows and columns.
-        axes: axes of one face: 3, 2 without channels, 1 as one row of numbers.
-        batch: faces that it takes at a time; None for any number, 0 where it has no axis for them.
+        channels_first: whether the channel axis precedes rows and columns.
+        axes: number of axes per face: 3, 2 without channels, 1 if flattened.
+        batch: batch size; None for any, 0 without a batch axis.
     """
 
     height: int | None
@@ -67,16 +67,16 @@ class _Layout(NamedTuple):
 
 
 class ModelFileBackend(EmotionBackend):
-    """Reads emotions with a network out of a file.
+    """Classifies faces with a network from a file.
 
-    What the user says of it comes first, then the file's own metadata, then what the network itself shows: its shapes, the
-    scaling that its first layers do, the names of its outputs, its last activation. The rest is assumed to be as in the common
-    tutorials (pixels from 0 to 1, the labels in alphabetical order, RGB), and `description` says so.
+    The user's conventions take precedence, then the file's metadata, then what the network shows: its shapes, the scaling in its
+    first layers, the names of its outputs, its last activation. Everything else is assumed as in the common tutorials (pixels
+    from 0 to 1, alphabetical label order, RGB). `description` states these assumptions.
 
     Args:
         path: the file.
-        conventions: what the user says of it.
-        name: what to call it; None for the file's name.
+        conventions: conventions stated by the user.
+        name: display name; None for the file's name.
 
     Attributes:
         network: the network, once it is loaded.
@@ -93,8 +93,8 @@ class ModelFileBackend(EmotionBackend):
         """Load the network.
 
         Raises:
-            ModelError: the file is none that can be used.
-            BackendUnavailableError: a package that is needed is missing.
+            ModelError: the file cannot be used.
+            BackendUnavailableError: a required package is missing.
         """
 
     @override
@@ -110,7 +110,7 @@ class ModelFileBackend(EmotionBackend):
         self._settle()
 
     def _settle(self) -> None:
-        """Find out how the network is used."""
+        """Determine the conventions of the network."""
         network = self.network
         with quiet_native_output():
             scaling, channels = self._find_scaling(), self._find_channels()
@@ -148,7 +148,7 @@ class ModelFileBackend(EmotionBackend):
         )
 
     def _notes(self) -> tuple[str, ...]:
-        """What else must be said."""
+        """Further assumptions and problems, for the description."""
         metadata = self.network.metadata
         ignored = [f"{text}, which is ignored" for text in metadata.ignored] if metadata else []
         guessed = [
@@ -173,14 +173,13 @@ class ModelFileBackend(EmotionBackend):
     def _score(self, crops: Sequence[Image]) -> list[npt.NDArray[np.float32]]:
         values = self._run(self._input, crops, self._outputs)
         for place, scores in enumerate(values):
-            if may_not_be(
-                self._maps[place].scores_of(scores), self._kinds[place]
-            ):  # it was taken for something else by the first pictures
+            # The trial images may have suggested the wrong kind.
+            if may_not_be(self._maps[place].scores_of(scores), self._kinds[place]):
                 self._kinds[place] = "logits"
         return values
 
     def _run(self, takes: FaceInput, crops: Sequence[Image], outputs: Sequence[str]) -> list[npt.NDArray[np.float32]]:
-        """The outputs for each crop, (len(crops), labels) each.
+        """Run the network on a batch of crops; each output is (len(crops), labels).
 
         Raises:
             ModelError: an output has another shape.
@@ -192,7 +191,7 @@ class ModelFileBackend(EmotionBackend):
         for start in range(0, len(batch), rows or len(batch)):
             part = batch[start : start + (rows or len(batch))]
             count = len(part)
-            if rows and count < rows:  # the network takes no fewer
+            if rows and count < rows:  # pad to the fixed batch size
                 part = np.concatenate([part, np.repeat(part[-1:], rows - count, axis=0)])
             found = network.run(part[0] if layout.batch == 0 else part, outputs)
             scores = [as_scores(np.asarray(values), len(part)) for values in found]
@@ -211,17 +210,17 @@ class ModelFileBackend(EmotionBackend):
         return batch.reshape(len(batch), *shape)
 
     def prepare(self, crops: Sequence[Image]) -> npt.NDArray[np.generic]:
-        """Crops as the network takes them, as one batch of any size, in its type and layout; for a backend that is loaded."""
+        """Preprocess crops to one batch in the network's type and layout; requires a loaded backend."""
         return self._prepare(self._input, crops)
 
     @property
     def takes_any_batch(self) -> bool:
-        """Whether the network takes any number of faces at a time; for a backend that is loaded."""
+        """Whether the network accepts any batch size; requires a loaded backend."""
         return self._layout.batch is None
 
     @property
     def output_names(self) -> list[str]:
-        """What to call the outputs, in order: as in the metadata, else as in the network; for a backend that is loaded."""
+        """Names of the outputs in order, from the metadata or else from the network; requires a loaded backend."""
         known, names = self.network.metadata, list(self.network.outputs)
         labeled = {name: label for label, name in self._labeled().items()}
         if known and known.face and known.face not in names and len(known.labels) < len(names):
@@ -230,7 +229,7 @@ class ModelFileBackend(EmotionBackend):
 
     @property
     def metadata(self) -> ModelMetadata:
-        """All that was found and assumed, as metadata for a file; for a backend that is loaded."""
+        """All known and assumed properties as metadata for a file; requires a loaded backend."""
         known, found = self.network.metadata or ModelMetadata({}), self.description
         assert found is not None
         names = dict(zip(self.network.outputs, self.output_names, strict=True))
@@ -292,13 +291,13 @@ class ModelFileBackend(EmotionBackend):
     def _try_out(
         self, scaling: Scaling, channels: Channels
     ) -> tuple[Finding[tuple[int, int]], Finding[str], dict[str, npt.NDArray[np.float32]]]:
-        """Run the network once on pictures of different content, in the sizes that it may take, until one works.
+        """Run the network once on synthetic images, at each possible input size until one works.
 
         Returns:
-            The size, the output to read, and what the outputs that matter gave.
+            The size, the output to read, and the values of the relevant outputs.
 
         Raises:
-            ModelError: it cannot be run.
+            ModelError: the network cannot be run.
         """
         layout = self._layout
         is_open = layout.height is None or layout.width is None
@@ -314,7 +313,7 @@ class ModelFileBackend(EmotionBackend):
                     self._check_independence(values, self._run(takes, pictures[:1], names))
             except ModelError:
                 raise
-            except Exception as error:  # ONNX Runtime and TensorFlow raise what they like
+            except Exception as error:  # ONNX Runtime and TensorFlow have no common base class
                 failure = failure or ModelError(f"{self._path}: the network cannot be run ({first_line(error)})")
                 continue
             self._input = takes
@@ -324,10 +323,10 @@ class ModelFileBackend(EmotionBackend):
         raise failure
 
     def _check_independence(self, values: Sequence[npt.NDArray[np.float32]], alone: Sequence[npt.NDArray[np.float32]]) -> None:
-        """See that the scores of the first picture are the same without the others.
+        """Check that the scores of the first image do not depend on the rest of the batch.
 
         Raises:
-            ModelError: they are not.
+            ModelError: they do.
         """
         for together, single in zip(values, alone, strict=True):
             if not np.allclose(together[:1], single, atol=_DEPENDENCE * max(float(np.ptp(together)), 1e-6)):
@@ -335,10 +334,10 @@ class ModelFileBackend(EmotionBackend):
                 raise ModelError(f"{self._path}: its scores of a face depend on the other faces of a batch, {cause}")
 
     def _choose_output(self, takes: FaceInput, pictures: Sequence[Image]) -> tuple[Finding[str], list[str]]:
-        """The output to read, and the names of all that belong to it: several for their mean.
+        """Choose the output to read; returns it and the names of its outputs, several for their mean.
 
         Raises:
-            ModelError: there is none of that name, or it is not clear which.
+            ModelError: there is no output of that name, or the choice is ambiguous.
         """
         network, metadata, given = self.network, self.network.metadata, self._conventions.output_name
         names = list(network.outputs)
@@ -359,7 +358,7 @@ class ModelFileBackend(EmotionBackend):
         return self._guess_output(takes, pictures)
 
     def _labeled(self) -> dict[str, str]:
-        """The outputs that have labels in the metadata, by the name there; Keras has names of its own, so that places count."""
+        """Outputs with labels in the metadata, by their name there. Keras renames outputs, so they are matched by position."""
         metadata, names = self.network.metadata, list(self.network.outputs)
         labels = list(metadata.labels) if metadata else []
         return {
@@ -369,7 +368,7 @@ class ModelFileBackend(EmotionBackend):
         }
 
     def _guess_output(self, takes: FaceInput, pictures: Sequence[Image]) -> tuple[Finding[str], list[str]]:
-        """The output that is named like emotions, or the only one that has as many values as there are labels."""
+        """Choose the output with an emotion-like name, or the only one whose number of values matches the labels."""
         counts = {}
         for name, shape in self.network.outputs.items():
             sizes = [size for size in (shape or (None,))[1:] if size != 1]
@@ -378,7 +377,7 @@ class ModelFileBackend(EmotionBackend):
             else:
                 try:
                     counts[name] = self._run(takes, pictures, [name])[0].shape[1]
-                except ModelError:  # of another shape: no scores
+                except ModelError:  # the shape is not that of scores
                     counts[name] = 0
         labels = self._conventions.labels
         wanted = {len(labels)} if labels else {len(EMOTIONS), len(EIGHT_LABELS)}
@@ -399,10 +398,10 @@ class ModelFileBackend(EmotionBackend):
     def _find_labels(
         self, output: Finding[str], values: dict[str, npt.NDArray[np.float32]]
     ) -> tuple[Finding[tuple[tuple[str, ...], ...]], list[str]]:
-        """The labels of each output that is read.
+        """Determine the labels of each output that is read.
 
         Raises:
-            ModelError: there are as many as values by no account.
+            ModelError: no source has as many labels as the output has values.
         """
         names, given, metadata = list(values), self._conventions.labels, self.network.metadata
         found: list[Finding[tuple[str, ...]]] = []
@@ -433,13 +432,13 @@ class ModelFileBackend(EmotionBackend):
         return Finding(tuple(one.value for one in found), weakest.origin, weakest.reason), names
 
     def _labels_of(self, output: str) -> tuple[str, ...] | None:
-        """What the metadata say of an output."""
+        """Labels of an output in the metadata."""
         metadata = self.network.metadata
         assert metadata is not None
         return next((metadata.labels[label] for label, name in self._labeled().items() if name == output), None)
 
     def _stated_kind(self, output: str) -> ScoreKind | None:
-        """What kind the metadata say that an output's values are."""
+        """Kind of an output's values in the metadata."""
         metadata = self.network.metadata
         label = next((label for label, name in self._labeled().items() if name == output), output)
         return metadata.scores.get(label) if metadata else None
@@ -452,10 +451,10 @@ class ModelFileBackend(EmotionBackend):
 
 
 def _read_layout(path: Path, network: Network) -> _Layout:
-    """How the input is laid out.
+    """Determine the layout of the input.
 
     Raises:
-        ModelError: it is no picture, or may be several things.
+        ModelError: the input is no image, or its layout is ambiguous.
     """
     shape = network.input_shape
     layout = _layout_of(shape)
@@ -495,7 +494,7 @@ def _in_words(shape: Shape) -> str:
 
 
 def _listed(names: Iterable[str]) -> str:
-    """Names out of a file, no more and no longer than fit into a message."""
+    """Format names from a file for a message, with limits on their number and length."""
     names = list(names)
     more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
     return ", ".join(name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}..." for name in names[:_MOST_NAMES]) + more
@@ -509,7 +508,7 @@ def _as_type(batch: npt.NDArray[np.float32], name: str) -> npt.NDArray[np.generi
 
 
 def _pictures(height: int, width: int) -> list[Image]:
-    """Five pictures, uint8 (height, width, 3), as different as faces never are: black, white, noise, a ramp, a checkered one."""
+    """Five very different synthetic images, uint8 (height, width, 3): black, white, noise, gradient, checkerboard."""
     noise = np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
     ramp = np.broadcast_to(np.linspace(0, 255, width, dtype=np.uint8)[:, np.newaxis], (height, width, 3))
     checkered = np.where((np.indices((height, width)).sum(axis=0) // 8 % 2)[..., np.newaxis], 200, 40)

@@ -1,8 +1,8 @@
-"""A backend in a process of its own.
+"""Backends in a separate process.
 
-A foreign model can take memory without end, never return, or find a fault in the library that loads it; the code of a plug-in
-may end the process that it runs in, print, or fork. And importing TensorFlow holds the interpreter's lock for seconds,
-in which a window's picture would stand still. In another process none of that reaches this one.
+A foreign model can exhaust memory, hang, or exploit a bug in the library that loads it. The code of a plug-in can end its
+process, print, or fork. Importing TensorFlow holds the global interpreter lock for seconds, which would freeze the window. A
+separate process protects this one from all of these.
 """
 
 from __future__ import annotations
@@ -44,13 +44,13 @@ from emodetect.system.temporary_folders import scratch_folder
 from emodetect.types import EMOTIONS, Image
 
 _PATIENCE = 1.0
-"""Seconds that an idle process has to end by itself."""
+"""Seconds that an idle process gets to exit by itself."""
 
 _LOOK_EVERY = 0.05
-"""Seconds between two looks at what a process takes. In this time it can fill some 100 MB."""
+"""Seconds between two checks of the process's memory. In this time it can allocate some 100 MB."""
 
 _FACES_AT_ONCE = 16
-"""Faces in one call: a crowd would multiply what a large network needs for each."""
+"""Batch size; a large network needs much memory per face."""
 
 _SAID = "`debug` shows what it said"
 """Hint of errors."""
@@ -58,10 +58,10 @@ _SAID = "`debug` shows what it said"
 _PIPE_BYTES = 2**20
 
 _LONGEST_STEM = 200
-"""Of a copy's name, bytes."""
+"""Maximum length of a copy's stem, bytes."""
 
 _MOST_JSON = 2**22
-"""Bytes of what a process says of itself or of an error."""
+"""Maximum size of a JSON response, bytes."""
 
 _START = """
 import _signal, sys  # built in
@@ -72,19 +72,19 @@ sys.path += [folder for folder in sys.argv[1:2] if folder not in sys.path]
 from emodetect.backends.worker import main
 main()
 """
-"""What the process runs. Unlike what `multiprocessing` starts, it does not run the user's own script again."""
+"""Program of the worker process. Unlike `multiprocessing`, it does not run the user's main script again."""
 
 
 class IsolatedBackend(EmotionBackend):
-    """Makes, loads and asks a backend in a process that ends with this one in every case.
+    """Creates and runs a backend in a worker process, which always ends with this process.
 
     Args:
-        title: what to call it until it is loaded, and a foreign model always.
-        factory: what makes it there, "module:function".
-        arguments: what that is called with; must be such as can be pickled.
-        model: a foreign model file, which is read here and loaded from a copy in a sandbox; the first of the arguments. None for
-            code that is trusted.
-        bounds: what a foreign model may take.
+        title: display name until the backend is loaded; for a foreign model also afterwards.
+        factory: import path of the backend's factory in the worker, "module:function".
+        arguments: arguments of the factory; must be picklable.
+        model: a foreign model file, the first of the arguments. It is read here, and its copy is loaded in a sandbox. None for
+            trusted code.
+        bounds: resource limits of a foreign model.
     """
 
     def __init__(
@@ -105,15 +105,15 @@ class IsolatedBackend(EmotionBackend):
         _all.add(self)
 
     def leave_to_parent(self) -> None:
-        """After a fork, in the child: leave the process to the parent, which started it; the next question starts another.
+        """Detach from the parent's worker in a child after a fork; the next request starts another worker.
 
-        Two that write into one pipe would get each other's answers.
+        Two processes that share a pipe would receive each other's responses.
         """
-        self._asking = threading.Lock()  # a thread of the parent may have held it
+        self._asking = threading.Lock()  # a thread of the parent may have held the old one
         if self._process is None:
             return
         self._is_forked = True
-        # Kept, since another thread of the parent may have been writing, so that the streams cannot be closed here.
+        # Kept referenced: another thread of the parent may have been writing, so that the streams cannot be closed here.
         process, self._inherited, self._process, self._watch = self._process, self._process, None, None
         nowhere = os.open(os.devnull, os.O_RDWR)
         for stream in (process.stdin, process.stdout):
@@ -139,13 +139,13 @@ class IsolatedBackend(EmotionBackend):
     def _start(self, copy: Path | None) -> None:
         bounds, environment = self._job.bounds, dict(os.environ)
         if bounds is not None:
-            environment |= {"CUDA_VISIBLE_DEVICES": "-1"}  # what the driver needs is not to be had in the sandbox
+            environment |= {"CUDA_VISIBLE_DEVICES": "-1"}  # the driver does not work in the sandbox
         options: dict[str, Any] = {}
         ours: list[int] = []
         if os.name == "posix":
             theirs, self._lifeline = os.pipe()
             ours.append(theirs)
-            # A session of its own: what ends all processes of a terminal does not end it before this one.
+            # A new session, so that a signal to the terminal's process group does not end the worker first.
             options = {"start_new_session": True, "pass_fds": ours}
         elif sys.platform == "win32":
             options = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
@@ -170,7 +170,7 @@ class IsolatedBackend(EmotionBackend):
         self._watch.expect_answer(bounds.load_seconds if bounds else math.inf)
 
     def _job_for(self, copy: Path | None) -> Job:
-        """The job with what is known only when it is begun."""
+        """Complete the job with the import path and the copy of the model."""
         folders = [os.path.abspath(folder) for folder in sys.path]
         if self._job.bounds is not None:
             folders = [folder for folder in folders if holds_packages(folder)]
@@ -180,10 +180,10 @@ class IsolatedBackend(EmotionBackend):
         return replace(job, arguments=(str(copy), *job.arguments[1:]), copy=(str(copy), str(self._model)))
 
     def _take_over(self, about: dict[str, Any]) -> None:
-        """What the process says of its backend, if it can be true.
+        """Validate and take over the attributes of the loaded backend.
 
         Raises:
-            ModelError: it cannot.
+            ModelError: an attribute is invalid.
         """
         threshold, accuracy = about.get("uncertain_below"), about.get("validation_accuracy")
         if not _is_share(threshold) or not (accuracy is None or _is_share(accuracy)):
@@ -198,7 +198,7 @@ class IsolatedBackend(EmotionBackend):
         if self._model is None:
             self.name = str(about.get("name"))
         elif description is not None:
-            description = replace(description, name=self._model.name)  # of the copy the ending may be another
+            description = replace(description, name=self._model.name)  # the copy may have another suffix
         self.description = description or None
         self.uncertain_below, self.validation_accuracy = float(threshold), accuracy
         self.tells_contempt = about.get("tells_contempt") is True
@@ -216,7 +216,7 @@ class IsolatedBackend(EmotionBackend):
     @override
     def restate(self, conventions: ModelConventions) -> None:
         if self._job.bounds is None:
-            super().restate(conventions)  # a plug-in reads its model by itself
+            super().restate(conventions)  # a plug-in reads its own model
         with errors.about(self._parameter), self._asking:
             self._load_after_fork()
             self._restate(conventions)
@@ -287,16 +287,16 @@ class IsolatedBackend(EmotionBackend):
     def _send(self, *parts: Any) -> None:
         assert self._process is not None
         assert self._process.stdin is not None
-        with contextlib.suppress(OSError, ValueError):  # it has ended; receiving says how
+        with contextlib.suppress(OSError, ValueError):  # the worker has exited; `_receive` reports it
             for part in parts:
                 self._process.stdin.write(part)
             self._process.stdin.flush()
 
     def _receive(self) -> tuple[dict[str, Any], IO[bytes]]:
-        """The next answer, and where its numbers follow; until these are there, time runs on.
+        """Receive the next response: its header, and the stream with its numbers. The time-out covers the numbers as well.
 
         Raises:
-            EmodetectError: the backend failed, or its process ended.
+            EmodetectError: the backend failed, or its process exited.
         """
         assert self._process is not None
         assert self._watch is not None
@@ -328,12 +328,12 @@ class IsolatedBackend(EmotionBackend):
         return str(self._model) if self._model is not None else f"the backend {self.name}"
 
     def _error(self, what: str) -> EmodetectError:
-        """An error that ends the work: of the model while that is loaded, of the backend later."""
+        """Create a fatal error: `ModelError` while loading, `BackendError` later."""
         kind = ModelError if self._watch is not None and self._watch.is_loading else BackendError
         return kind(f"{self._subject}: {what}")
 
     def _end(self) -> EmodetectError:
-        """The error that says how the process ended."""
+        """Create the error for a worker that has exited."""
         process, watch = self._process, self._watch
         assert process is not None
         assert watch is not None
@@ -376,7 +376,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def _widen(pipe: IO[bytes] | None) -> None:
-    """Let a pipe hold the crops of a frame, so that they are written and read at once; on Linux, where it can be asked for."""
+    """Enlarge a pipe's buffer to the crops of a frame, which saves context switches; Linux only."""
     with contextlib.suppress(ImportError, OSError, AttributeError):
         import fcntl
 
@@ -384,15 +384,15 @@ def _widen(pipe: IO[bytes] | None) -> None:
 
 
 class _Watch:
-    """Ends a process that takes more memory or time than it may.
+    """Kills a process that exceeds its memory or time limit.
 
     Args:
-        process: what is watched.
-        memory: bytes that it may hold; None for any number.
+        process: the process.
+        memory: memory limit, bytes; None for no limit.
 
     Attributes:
-        ended_for: why the process was ended, for a message; empty where it was not.
-        is_loading: whether the backend is not loaded yet.
+        ended_for: reason of the kill, for a message; empty if the process was not killed.
+        is_loading: whether the backend is still loading.
     """
 
     def __init__(self, process: subprocess.Popen[bytes], memory: int | None) -> None:
@@ -405,23 +405,23 @@ class _Watch:
             threading.Thread(target=self._run, name="model watch", daemon=True).start()
 
     def expect_answer(self, seconds: float) -> None:
-        """From now on there are so many seconds to answer."""
+        """Start the time-out of a response."""
         self._seconds = self._left = seconds
 
     def expect_nothing(self) -> None:
-        """The answer is there."""
+        """Stop the time-out: the response has arrived."""
         self._left = math.inf
 
     def stop(self) -> None:
-        """Watch no more."""
+        """Stop watching."""
         self._stopping.set()
 
     def too_slow(self) -> str:
-        """Why the process is ended that has not answered in time."""
+        """Message for a time-out."""
         return f"{'loading it' if self.is_loading else 'reading faces with it'} took more than {self._seconds:g} s, and was ended"
 
     def too_much_memory(self) -> str:
-        """Why the process is ended that takes too much memory."""
+        """Message for an exceeded memory limit."""
         limit = "" if self._memory is None else f" ({size_in_words(self._memory)}, `max_model_memory`)"
         return f"{'loading it' if self.is_loading else 'reading faces with it'} takes more memory than it may{limit}"
 
@@ -429,7 +429,7 @@ class _Watch:
         last = time.monotonic()
         while not self._stopping.wait(_LOOK_EVERY) and self._process.poll() is None:
             now = time.monotonic()
-            # Time in which this program was stopped, or did not get the processor, does not count.
+            # Time in which this program was suspended does not count.
             self._left -= min(now - last, 2 * _LOOK_EVERY)
             last = now
             if self._left <= 0:
@@ -444,7 +444,7 @@ class _Watch:
 
 @contextlib.contextmanager
 def _interrupts_held_back() -> Iterator[None]:
-    """A process that is started here gets no interrupt before it ignores them, not even while Python itself starts."""
+    """Block SIGINT while a process starts, until it ignores the signal itself."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
@@ -456,7 +456,7 @@ def _interrupts_held_back() -> Iterator[None]:
 
 
 def _kill_group(process: subprocess.Popen[bytes]) -> None:
-    """End a process, and those that it has started."""
+    """Kill a process and its children."""
     with contextlib.suppress(OSError):
         if os.name == "posix":
             os.killpg(process.pid, signal.SIGKILL)
@@ -466,10 +466,10 @@ def _kill_group(process: subprocess.Popen[bytes]) -> None:
 
 @contextlib.contextmanager
 def _place_of_copy(model: Path | None) -> Iterator[tuple[bytes, Path | None]]:
-    """The content of a model file, weights of other files in it, and a place for a copy that nobody changes until it is loaded.
+    """Content of a model file, including external weights, and a path for its copy in a private temporary folder.
 
     Raises:
-        ModelError: the file cannot be read, is too large, or is refused for safety.
+        ModelError: the file cannot be read, is too large, or is rejected for safety.
     """
     if model is None:
         yield b"", None
@@ -480,12 +480,12 @@ def _place_of_copy(model: Path | None) -> Iterator[tuple[bytes, Path | None]]:
             folder = stack.enter_context(scratch_folder())
         except OSError as error:
             raise ModelError(f"{model}: there is no folder for a temporary copy ({error.strerror or error})") from error
-        # The copy's ending may be longer than the file's, whose name may be as long as a name can be.
+        # The copy's suffix may be longer than the file's, whose name may have the maximum length already.
         yield content, folder.resolve() / (os.fsencode(model.stem)[:_LONGEST_STEM].decode(errors="ignore") + suffix)
 
 
 def _write(copy: Path, content: bytes, model: str) -> None:
-    """Write the copy; not before there is a process that removes it when this one is killed."""
+    """Write the copy. The worker must be running already, since it removes the copy if this process is killed."""
     try:
         copy.write_bytes(content)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""A Keras model of the user's: ``.h5`` and ``.keras``, saved by Keras 3 or 2."""
+"""Keras models: ``.h5`` and ``.keras`` files, saved by Keras 3 or 2."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ from emodetect.errors import BackendUnavailableError, ModelError
 from emodetect.system.native_output import quiet_native_output
 
 _UNKNOWN = re.compile(r"(?:Unknown layer: |Could not locate (?:class|function) )'([^']{1,80})'")
-"""What Keras 2 and 3 say of classes that they do not know."""
+"""Messages of Keras 2 and 3 about unknown classes."""
 
 _LONGEST_REASON = 300
-"""Of what Keras says, characters."""
+"""Maximum length of a message of Keras, characters."""
 
 
 class KerasNetwork(Network):
-    """A Keras file, compiled once for batches of any size.
+    """A Keras model, compiled once for any batch size.
 
     Raises:
-        ModelError: it cannot be loaded, is refused for safety, or has not one input.
+        ModelError: the file cannot be loaded, is rejected for safety, or has more than one input.
         BackendUnavailableError: Keras cannot be imported.
     """
 
@@ -48,7 +48,7 @@ class KerasNetwork(Network):
         if isinstance(shape, list) and len(shape) == 1:
             shape = shape[0]
         if not isinstance(shape, tuple) or not all(size is None or isinstance(size, int) for size in shape):
-            # A list or dictionary of shapes is a model with several inputs.
+            # A list or dictionary of shapes means several inputs.
             raise ModelError(f"{path}: expected one input (n, height, width, 1 or 3), got {shape or 'a model without a graph'}")
         tensor = self.model.inputs[0]
         self.input_name, self.input_shape = str(tensor.name), shape
@@ -86,7 +86,7 @@ class KerasNetwork(Network):
 
 
 class KerasBackend(ModelFileBackend):
-    """Runs a Keras file; `ModelFileBackend` says what it takes."""
+    """Backend for Keras files; see `ModelFileBackend` for its arguments."""
 
     @override
     def _open(self) -> Network:
@@ -94,13 +94,13 @@ class KerasBackend(ModelFileBackend):
 
     @property
     def keras_model(self) -> Any:
-        """The model itself; for a backend that is loaded."""
+        """The Keras model; requires a loaded backend."""
         assert isinstance(self.network, KerasNetwork)
         return self.network.model
 
 
 def read_metadata(path: Path) -> ModelMetadata | None:
-    """What a Keras file says of itself.
+    """Read the metadata of a Keras file.
 
     Raises:
         ModelError: the file cannot be read.
@@ -112,15 +112,15 @@ def read_metadata(path: Path) -> ModelMetadata | None:
 
 
 def is_keras2(model: Any) -> bool:
-    """Whether a model is one of Keras 2."""
+    """Whether a model belongs to Keras 2."""
     return any(kind.__module__.partition(".")[0] == "tf_keras" for kind in type(model).__mro__)
 
 
 def load_keras_model(path: Path) -> Any:
-    """Load a whole Keras model, for use and not for more training: by the Keras that saved it, where the file says so.
+    """Load a Keras model for inference, with the version of Keras that saved it if the file states it.
 
     Raises:
-        ModelError: the file cannot be read, carries code, or holds weights only.
+        ModelError: the file cannot be read, contains code, or contains weights only.
         BackendUnavailableError: Keras cannot be imported.
     """
     check_keras_file(path)
@@ -144,9 +144,9 @@ def load_keras_model(path: Path) -> Any:
 
 def _load_keras3(path: Path) -> Any:
     keras = import_keras()
-    import emodetect.backends.keras_layers  # noqa: F401  (makes its layers known to Keras)
+    import emodetect.backends.keras_layers  # noqa: F401  (registers its layers)
 
-    # The safe mode refuses Lambda layers, which carry Python code that would run on loading.
+    # Safe mode refuses Lambda layers, whose Python code would run on loading.
     return keras.models.load_model(path, compile=False, safe_mode=True)
 
 
@@ -156,15 +156,15 @@ def _load_keras2(path: Path) -> Any:
     from tf_keras.src.layers.core.tf_op_layer import SlicingOpLambda, TFOpLambda
     from tf_keras.src.saving.serialization_lib import SafeModeScope
 
-    # Versions before 2.13 name modules that there are no longer.
+    # Keras before 2.13 writes module names that no longer exist.
     classes = {kind.__name__: kind for kind in (Functional, SlicingOpLambda, TFOpLambda, keras.Sequential)}
-    # For HDF5, Keras 2 has the safe mode in this scope only.
+    # For HDF5, Keras 2 supports safe mode only through this scope.
     with SafeModeScope(True):
         return keras.models.load_model(str(path), custom_objects=classes, compile=False, safe_mode=True)
 
 
 def _reason(error: Exception) -> str:
-    """What Keras says, without the configuration that it puts before the reason."""
+    """The reason in a message of Keras, without the configuration before it."""
     text = str(error)
     if "No model config found" in text or "No model found in config" in text:
         return "it holds weights only; save the whole model with model.save(...)"
@@ -179,15 +179,15 @@ def _reason(error: Exception) -> str:
 
 
 def output_shapes(model: Any) -> list[Shape | None]:
-    """The shapes of a model's outputs, in order, also where there is only one."""
+    """Shapes of a model's outputs, in order; a list for a single output as well."""
     shapes = model.output_shape
     return [tuple(shape) for shape in in_order(shapes)] if isinstance(shapes, dict | list) else [tuple(shapes)]
 
 
 def in_order(outputs: Any) -> list[Any]:
-    """What a model gives for each of its outputs, also where there is only one; of a dictionary in the order of its keys.
+    """Convert a model's outputs to a list; the values of a dictionary are sorted by key.
 
-    That is the order in which Keras keeps them itself.
+    Keras itself uses this order.
     """
     if isinstance(outputs, dict):
         return [outputs[key] for key in sorted(outputs)]
@@ -195,8 +195,8 @@ def in_order(outputs: Any) -> list[Any]:
 
 
 def _output_names(model: Any) -> list[str]:
-    """The names of the outputs, each once."""
-    structure = getattr(model, "_outputs_struct", getattr(model, "_nested_outputs", None))  # of Keras 3, and 2
+    """Unique names of the outputs."""
+    structure = getattr(model, "_outputs_struct", getattr(model, "_nested_outputs", None))  # Keras 3, Keras 2
     names = sorted(structure) if isinstance(structure, dict) else list(getattr(model, "output_names", None) or ())
     count = len(output_shapes(model))
     if len(names) != count or len(set(names)) != count:
@@ -205,10 +205,10 @@ def _output_names(model: Any) -> list[str]:
 
 
 def _compile(path: Path, model: Any, shape: Shape, kind: str, chosen: Sequence[int]) -> Callable[[Any], Any]:
-    """A function from a batch to the chosen outputs, traced once: `model.predict` costs a hundred times as much a call.
+    """Trace a function from a batch to the chosen outputs. A call of `model.predict` takes a hundred times as long.
 
     Raises:
-        ModelError: a layer would take too much memory.
+        ModelError: an activation exceeds the memory limit.
     """
 
     def call(batch: Any) -> Any:

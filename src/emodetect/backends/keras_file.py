@@ -1,7 +1,7 @@
-"""Looking into a Keras file before Keras does.
+"""Safety checks of Keras files before Keras opens them.
 
-Keras's safe mode refuses code in Lambda layers; versions before 3.11.3 did not apply it to HDF5 files, and configurations that
-name functions or classes of other modules have got past it again and again. Here only what networks are built of may be named.
+Keras's safe mode refuses code in Lambda layers. Versions before 3.11.3 did not apply it to HDF5 files, and configurations that
+name functions or classes of other modules have bypassed it repeatedly. These checks allow only names that networks need.
 """
 
 from __future__ import annotations
@@ -27,41 +27,41 @@ _MODULES = re.compile(
     r"(\.(activations|constraints|dtype_policies|engine|initializers|layers|legacy|losses|metrics|mixed_precision|models|ops|"
     r"optimizers|quantizers|regularizers)(\.\w+)*)?"
 )
-"""Modules whose classes a configuration may name; not among them ``keras.utils``, whose functions fetch and unpack files."""
+"""Modules of allowed classes; ``keras.utils`` is not among them, since its functions download and unpack files."""
 
 _FUNCTION_MODULES = re.compile(r"builtins|(tf_)?keras(\.src)?\.(activations|initializers|ops)(\.\w+)*")
-"""Modules whose functions it may name; ``builtins`` is what Keras writes for its own activations."""
+"""Modules of allowed functions; Keras writes ``builtins`` for its own activations."""
 
 _PLAIN = {"__keras_tensor__", "__tensor__", "__numpy__", "__tuple__", "__slice__", "__ellipsis__", "__bytes__"}
-"""Values in disguise; Keras makes no class of them."""
+"""Serialized plain values, for which Keras creates no class."""
 
 _CODE = {"Lambda", "__lambda__"}
 
 _REFUSED = {
-    "TorchModuleWrapper", "TFSMLayer", "JaxLayer", "FlaxLayer",  # load pickles and other programs' models
-    "StringLookup", "IntegerLookup", "TextVectorization", "IndexLookup",  # read files that they name
-    "SequenceFeatures", "DenseFeatures",  # the same
-    "ClassMethod", "InstanceMethod", "InstanceProperty",  # call whatever method they name
-    "TensorFlowOpLayer",  # any operator, in a form of its own, from TensorFlow 2.3 and before
+    "TorchModuleWrapper", "TFSMLayer", "JaxLayer", "FlaxLayer",  # load pickles and models of other frameworks
+    "StringLookup", "IntegerLookup", "TextVectorization", "IndexLookup",  # read external files
+    "SequenceFeatures", "DenseFeatures",  # read external files
+    "ClassMethod", "InstanceMethod", "InstanceProperty",  # call arbitrary methods
+    "TensorFlowOpLayer",  # arbitrary operators in a separate format, from TensorFlow 2.3 and before
     "__typespec__", "TypeSpec", "CompositeTensor",
 }  # fmt: skip
 
 _OPERATOR_LAYERS = {"TFOpLambda", "SlicingOpLambda"}
-"""Layers of Keras 2 that call the TensorFlow operator that they name."""
+"""Layers of Keras 2 that call a TensorFlow operator by name."""
 
 _MOST_ITEMS = 20_000
-"""Groups and arrays of an HDF5 file; one may contain itself, and would have no end."""
+"""Maximum number of groups and arrays in an HDF5 file. A group may contain itself, which would never end."""
 
 _MOST_TEXTS = 1000
-"""In an array of texts: all of them may be the same long one, that is stored once."""
+"""Maximum number of texts in an array. All of them may be references to the same long text."""
 
 _HDF5, _ZIP = b"\x89HDF\r\n\x1a\n", b"PK\x03\x04"
-"""The first bytes of the formats. Both may stand further down as well, and a file may be both: then one reader finds in it what
-another does not."""
+"""Signatures of the formats. Both may also occur after other content, and a file may be valid in both formats. Readers would then
+see different contents."""
 
 
 def keras_version(path: Path) -> str | None:
-    """The version of Keras that saved a file which `check_keras_file` has passed; None where it does not say."""
+    """Version of Keras that saved a file, which must have passed `check_keras_file`; None if the file does not state it."""
     import h5py
 
     try:
@@ -71,24 +71,24 @@ def keras_version(path: Path) -> str | None:
         else:
             with h5py.File(path, "r") as file:
                 version = file.attrs.get("keras_version")
-    except Exception:  # damaged; loading says so
+    except Exception:  # damaged; loading reports it
         return None
     text = version.decode(errors="replace") if isinstance(version, bytes) else version
     return text if isinstance(text, str) and re.match(r"\d+\.", text) else None
 
 
 def check_keras_file(path: Path) -> None:
-    """Refuse a ``.h5`` or ``.keras`` file that carries code, asks for foreign objects or other files, or is too large.
+    """Reject a ``.h5`` or ``.keras`` file that contains code, refers to foreign objects or other files, or is too large.
 
     Raises:
-        ModelError: it is refused, or is not such a file.
+        ModelError: the file is rejected, or has another format.
     """
     check_size(path)
     try:
         configuration = _archive(path) if is_archive(path) else _hdf5(path, path)
     except ModelError:
         raise
-    except Exception as error:  # a damaged archive or HDF5 file makes its reader raise almost anything
+    except Exception as error:  # damaged archives and HDF5 files raise almost anything
         if _is_pickle(path):
             raise ModelError(f"{path}: is a pickle, which could run any code and is refused for safety") from error
         raise ModelError(f"{path}: not a Keras model file (neither HDF5 nor a .keras archive)") from error
@@ -97,16 +97,16 @@ def check_keras_file(path: Path) -> None:
 
 
 def is_hdf5(content: bytes) -> bool:
-    """Whether a file with this content, or this beginning, is in HDF5."""
+    """Whether a file that begins with these bytes is HDF5."""
     return content.startswith(_HDF5)
 
 
 def is_archive(path: Path) -> bool:
-    """Whether a Keras file is an archive (``.keras``), and not in HDF5 (``.h5``): by the rule by which Keras reads it.
+    """Whether a Keras file is an archive (``.keras``) rather than HDF5 (``.h5``), by the rule of Keras itself.
 
     Raises:
-        ValueError: it is neither, or the other one than its name says, which Keras goes by.
-        OSError: it cannot be read.
+        ValueError: the file is neither, or its suffix, which Keras relies on, names the other format.
+        OSError: the file cannot be read.
     """
     with path.open("rb") as file:
         beginning = file.read(len(_HDF5))
@@ -122,7 +122,7 @@ def _is_pickle(path: Path) -> bool:
 
 
 def has_pickle(names: Iterable[str]) -> bool:
-    """Whether the members of an archive are pickles, by their names."""
+    """Whether an archive contains pickles, judged by the names of its members."""
     return any(name.endswith((".pkl", ".pickle")) for name in names)
 
 
@@ -142,7 +142,7 @@ def _archive(path: Path) -> Any:
 
 
 def _hdf5(path: Path, source: Path | io.BytesIO) -> Any:
-    """The configuration of a model in HDF5, None where it has none; weights in other files are refused."""
+    """Configuration of a model in HDF5; None if there is none. Weights in other files are rejected."""
     import h5py
 
     with h5py.File(source, "r") as file:
@@ -168,7 +168,7 @@ def _hdf5(path: Path, source: Path | io.BytesIO) -> Any:
                     raise ModelError(f"{path}: keeps weights in other files ({name}), which is refused for safety")
                 if item.dtype.hasobject and item.size > _MOST_TEXTS:
                     raise ModelError(f"{path}: holds {item.size:,} texts ({name}), which no network has")
-                total += item.nbytes  # under each of its names, since Keras reads it for each
+                total += item.nbytes  # for every name, since Keras reads it for each
                 if total > MAX_MODEL_BYTES:
                     raise too_large(path)
         text = file.attrs.get("model_config")
@@ -176,7 +176,7 @@ def _hdf5(path: Path, source: Path | io.BytesIO) -> Any:
 
 
 def _check_named_once(path: Path, group: Any) -> None:
-    """See that the lists by which Keras finds layers and weights name each once: it reads what they name, as often as they do."""
+    """Check that the lists of layers and weights contain no duplicates, which Keras would read repeatedly."""
     for kind in ("layer_names", "weight_names"):
         names = [str(name) for key in group.attrs if key.startswith(kind) for name in np.ravel(group.attrs[key])]
         if len(set(names)) < len(names):
@@ -184,7 +184,7 @@ def _check_named_once(path: Path, group: Any) -> None:
 
 
 def _named(configuration: Any) -> Iterator[dict[str, Any]]:
-    """Everything in a configuration that names a class or function."""
+    """All entries of a configuration that name a class or function."""
     waiting = [configuration]
     while waiting:
         value = waiting.pop()

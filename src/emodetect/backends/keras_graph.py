@@ -1,4 +1,4 @@
-"""The layers of a Keras model, of Keras 3 or 2, at its input and at its output."""
+"""Analysis of a Keras model's graph (Keras 3 or 2) next to its input and outputs."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ _KEEP_RANGE = {
     "RGB", "RandAugment", "Repeat", "RepeatVector", "Reshape", "Resize", "Resizing", "SpatialDropout2D", "Squeeze", "Stack",
     "Tile", "Transpose", "UpSampling2D", "ZeroPadding2D", "Absolute", "AutoContrast", "Clip", "CutMix", "Equalization",
     "Floor", "Mean", "MixUp", "Moveaxis", "RGBToGrayscale", "ReLU", "ReLU6", "Relu", "Relu6", "Round", "Swapaxes", "Take",
-    # Operators of TensorFlow, by the last part of their name.
+    # TensorFlow operators, by the last part of their name.
     "abs", "broadcast_to", "cast", "clip_by_value", "concat", "convert_image_dtype", "ensure_shape", "expand_dims",
     "flip_left_right", "gather",
     "getitem", "grayscale_to_rgb", "identity", "pad", "reduce_mean", "relu", "relu6", "repeat", "reshape", "resize", "reverse",
     "rgb_to_grayscale", "round", "saturate_cast", "split", "squeeze", "stack", "stop_gradient", "strided_slice", "tile",
     "transpose", "unstack",
 }  # fmt: skip
-"""What changes neither the range of the pixels nor learns anything, when a model is used. So do layers named Random..."""
+"""Layers and operators that keep the range of the pixels and have no weights at inference. So do layers named Random..."""
 
 _BOUNDS = {"Maximum", "Minimum", "maximum", "minimum"}
-"""What keeps the range beside constants."""
+"""Operators that keep the range if the other operand is constant."""
 
 _WEIGH = {"Dot", "Matmul", "Tensordot", "matmul", "tensordot"}
 _SUM = {"Sum", "reduce_sum"}
@@ -41,7 +41,7 @@ _BEND = {
     "Softplus", "Softsign", "Sqrt", "Square", "Tanh", "atan", "cos", "exp", "expm1", "floormod", "log", "log1p", "pow",
     "reciprocal", "rsqrt", "sigmoid", "sign", "sin", "softplus", "softsign", "sqrt", "square", "tanh",
 }  # fmt: skip
-"""What makes numbers that do not lie as the pixels did. So do activations other than ReLU, and to divide by the pixels."""
+"""Non-linear layers and operators. So are activations other than ReLU, and division by the pixels."""
 
 _SHAPES_ONLY = {
     "Reshape",
@@ -56,14 +56,14 @@ _SHAPES_ONLY = {
     "identity",
     "cast",
 }
-"""What stands after the last activation and changes no value."""
+"""Layers and operators after the last activation that change no value."""
 
 _DEEPEST = 50
-"""Steps that are followed from the input."""
+"""Maximum number of layers followed from the input."""
 
 
 class _Node(NamedTuple):
-    """One call of a layer: what goes in and out, and the constants among its arguments."""
+    """One call of a layer: its inputs, outputs, and constant arguments."""
 
     layer: Any
     inputs: list[Any]
@@ -72,7 +72,7 @@ class _Node(NamedTuple):
 
 
 def own_scaling(model: Any) -> OwnScaling | None:
-    """What a model does to its input before its first layer that learns; None for nothing."""
+    """Scaling of the input inside the model, before its first trained layer; None if there is none."""
     graph = _graph(model)
     if graph is None:
         return None
@@ -80,7 +80,7 @@ def own_scaling(model: Any) -> OwnScaling | None:
 
 
 def activation(model: Any, position: int) -> str | None:
-    """The last activation before an output: "softmax", "sigmoid", "linear" or another name; None where none is seen."""
+    """Last activation before an output: "softmax", "sigmoid", "linear" or another name; None if it cannot be determined."""
     for _ in range(_DEEPEST):
         graph = _graph(model)
         if graph is None:
@@ -111,14 +111,14 @@ def _activation_of(layer: Any, kind: str) -> str | None:
 
 
 def _scales_up(node: _Node) -> bool:
-    """Whether a layer only multiplies by a positive number, as it makes percents of shares."""
+    """Whether a layer only multiplies by a positive number, for example to convert shares to percents."""
     step = _step(node)
     return step is not None and bool(np.all(step[1] == 0) and step[0].size == 1 and np.all(step[0] > 0))
 
 
 def _graph(model: Any) -> Any:
-    """The model as a graph of layers; None for a layer, and for a model that is none (a subclass)."""
-    functional = getattr(model, "_functional", None) or model  # of a Sequential of Keras 3
+    """The model as a graph of layers; None for a layer and for a subclassed model."""
+    functional = getattr(model, "_functional", None) or model  # a Sequential of Keras 3 wraps one
     has_nodes = hasattr(functional, "_nodes_by_depth") and getattr(functional, "inputs", None)
     return functional if has_nodes else None
 
@@ -143,14 +143,14 @@ def _flat(values: Any) -> list[Any]:
 
 
 def _follow(graph: Any, tensor: Any, so_far: Affine, after: list[tuple[Any, Any]], depth: int) -> Iterator[Affine]:
-    """What has become of the input where each branch begins to learn.
+    """Follow the input along each branch to the first trained layer.
 
     Args:
         graph: the model.
-        tensor: the point in it that is reached.
-        so_far: what has become of the input there.
-        after: the models that this one stands in, with the tensor that each goes on with, the innermost last.
-        depth: steps that were made.
+        tensor: the current tensor.
+        so_far: the affine transform from the input to the tensor.
+        after: the enclosing models, each with its next tensor, the innermost last.
+        depth: number of layers followed so far.
     """
     users = [node for node in _nodes(graph) if any(tensor is value for value in node.inputs)]
     if depth > _DEEPEST:
@@ -182,15 +182,15 @@ def _follow(graph: Any, tensor: Any, so_far: Affine, after: list[tuple[Any, Any]
 
 
 def _kind(layer: Any) -> str:
-    """What a layer is: its class, or the last part of the TensorFlow operator's name that it calls."""
+    """Class of a layer, or the last part of the name of the TensorFlow operator that it calls."""
     symbol = getattr(layer, "symbol", None)
     return symbol.rpartition(".")[2] if isinstance(symbol, str) else type(layer).__name__
 
 
 def _bends(node: _Node) -> bool:
-    """Whether a layer computes something else of the pixels than ``x * scale + offset``, without having learned it."""
+    """Whether a layer is non-affine and has no weights, so that no scaling can be read from it."""
     kind = _kind(node.layer)
-    # A constant that is divided by the pixels is no step; pixels divided by another part of the network have two inputs.
+    # Only a constant divided by the pixels; a quotient of two parts of the network has two inputs.
     return kind in _BEND or kind == "Activation" or (kind in _DIVIDE and len(node.inputs) == 1)
 
 
@@ -207,7 +207,7 @@ def _in_words(layer: Any) -> str:
 
 
 def _step(node: _Node) -> tuple[np.ndarray, np.ndarray] | None:
-    """Scale and offset of a layer that computes ``x * scale + offset``; None for any other."""
+    """Scale and offset of an affine layer; None for any other."""
     layer, kind = node.layer, _kind(node.layer)
     try:
         if kind == "Rescaling":
@@ -222,14 +222,14 @@ def _step(node: _Node) -> tuple[np.ndarray, np.ndarray] | None:
             factor = gray_weights(layer.kernel.numpy()) if layer.kernel.shape[-1] == 1 else None
             is_plain = not layer.use_bias and _activation_of(layer, kind) == "linear"
             return (factor, np.zeros(1)) if factor is not None and is_plain else None
-        if len(node.inputs) != 1:  # two parts of the network, added or multiplied
+        if len(node.inputs) != 1:  # two tensors are added or multiplied
             return None
         if kind in _DIVIDE | _MULTIPLY | _ADD | _SUBTRACT:
             return _arithmetic(kind, node)
         if kind in _WEIGH:
             factors = [gray_weights(value) for value in node.arguments if value is not node.inputs[0] and np.size(value) == 3]
             return (factors[0], np.zeros(1)) if factors and factors[0] is not None else None
-    except Exception:  # a layer of another version, without these parts
+    except Exception:  # a layer of another version, without these attributes
         return None
     return None
 
@@ -257,10 +257,10 @@ def _standardize(mean: Any, variance: Any, epsilon: float) -> tuple[np.ndarray, 
 
 
 def _numbers(value: Any) -> np.ndarray:
-    """A number, or one per channel.
+    """Convert to a number, or to one per channel.
 
     Raises:
-        TypeError: it is none; ValueError: the same.
+        TypeError, ValueError: the value is something else.
     """
     if hasattr(value, "numpy"):  # a variable or tensor
         value = value.numpy()

@@ -1,4 +1,4 @@
-"""Importing Keras, which takes seconds and fails where its backend is missing."""
+"""Lazy import of Keras, which takes seconds and fails if its backend is missing."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from emodetect.system.install_hints import KERAS2_CURE, KERAS_CURE, package_cure
 from emodetect.system.native_output import quiet_native_output
 
 _RUN_ON = ("tensorflow", "jax", "torch")
-"""What Keras trains on, by the names of its backends, which are those of the packages."""
+"""Backends of Keras that can train; also the names of their packages."""
 
 
 def import_keras() -> Any:
-    """Import Keras on the backend that ``KERAS_BACKEND`` names, TensorFlow where it names none.
+    """Import Keras with the backend in ``KERAS_BACKEND``, by default TensorFlow.
 
     Raises:
         BackendUnavailableError: Keras or its backend cannot be imported, or is too old.
     """
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    # Keras 3 does not care, but DeepFace's models, if they are wanted in the same process, need the legacy Keras behind
-    # `tf.keras`, and TensorFlow looks at this only once.
+    # Keras 3 ignores this. DeepFace's models in the same process need the legacy Keras behind `tf.keras`, and TensorFlow reads
+    # the variable only once.
     os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
     try:
         with quiet_native_output():
@@ -40,10 +40,10 @@ def import_keras() -> Any:
 
 
 def import_keras2() -> Any:
-    """Import the legacy Keras 2, which runs on TensorFlow alone.
+    """Import the legacy Keras 2, which runs on TensorFlow only.
 
     Raises:
-        BackendUnavailableError: it cannot be imported.
+        BackendUnavailableError: Keras 2 cannot be imported.
     """
     os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
     try:
@@ -57,5 +57,5 @@ def import_keras2() -> Any:
 
 
 def backend_cure(name: str) -> str:
-    """How to get what ``KERAS_BACKEND`` names."""
+    """Hint for installing a backend of Keras."""
     return package_cure(name) if name in _RUN_ON else f"unset KERAS_BACKEND, or set it to one of {', '.join(_RUN_ON)}"

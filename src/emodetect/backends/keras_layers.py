@@ -1,4 +1,4 @@
-"""Keras layers of our networks; importing this module makes them known to `keras.models.load_model`."""
+"""Custom Keras layers; importing this module registers them for `keras.models.load_model`."""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ from typing_extensions import override
 
 @keras.saving.register_keras_serializable(package="emodetect")
 class AffineSampler(keras.layers.Layer):  # type: ignore[misc]
-    """Warps pictures by affine transforms: the sampler of a spatial transformer (Jaderberg et al. 2015, arXiv 1506.02025).
+    """Warps images by affine transforms: the sampler of a spatial transformer (Jaderberg et al. 2015, arXiv 1506.02025).
 
-    Bilinear, and differentiable in both inputs: in the transform through the weights of the four neighbors. Written
-    with gathers on flattened pixels, which every Keras backend differentiates and ONNX has. Outside the picture the nearest
-    pixel counts.
+    Bilinear, and differentiable in images and transforms. It uses gathers on flattened pixels, which every Keras backend
+    differentiates and ONNX supports. Pixels outside the image replicate its border.
 
-    Inputs: pictures (n, height, width, channels), and (n, 6) what is added to the identity transform, row by row; zeros give
-    the picture itself. Coordinates run from -1 to 1 over the picture. Output: pictures of the same shape.
+    Inputs: images (n, height, width, channels), and (n, 6) offsets to the identity transform, row by row; zeros return the
+    image unchanged. Coordinates run from -1 to 1 over the image. Output: images of the same shape.
     """
 
     @override

@@ -1,4 +1,4 @@
-"""From a model's own labels to the seven of FER-2013, or these and contempt, by name."""
+"""Mapping from a model's labels to the seven of FER-2013, by name, with or without contempt."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from emodetect.text.suggestions import did_you_mean
 from emodetect.types import EMOTIONS
 
 TUTORIAL_LABELS = ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")
-"""What Keras makes of FER-2013's folders: the seven in alphabetical order."""
+"""The seven labels in alphabetical order, as Keras orders FER-2013's folders."""
 
 EIGHT_LABELS = (*(emotion.value for emotion in EMOTIONS), "contempt")
-"""The seven of `EMOTIONS`, then contempt, which FER+ has besides."""
+"""The seven labels of `EMOTIONS`, then contempt, as in FER+."""
 
 FERPLUS_LABELS = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")
-"""The order of FER+, and of the network in the ONNX model zoo."""
+"""Label order of FER+, and of the network in the ONNX model zoo."""
 
 AFFECTNET_LABELS = ("anger", "contempt", "disgust", "fear", "happiness", "neutral", "sadness", "surprise")
-"""The eight in alphabetical order, as folders of AffectNet give them."""
+"""Eight labels in alphabetical order, as in folders of AffectNet."""
 
 NO_LABEL = "-"
-"""Among labels: a value of the output that is no emotion's."""
+"""Placeholder for an output value that is no emotion."""
 
 _SYNONYMS = {
     "anger": "angry",
@@ -43,18 +43,18 @@ _SYNONYMS = {
 
 
 def known_label(name: str) -> str | None:
-    """The label of `EIGHT_LABELS` that a word stands for, whatever its case; None where it stands for none."""
+    """Label of `EIGHT_LABELS` for a name or synonym, case-insensitive; None for an unknown name."""
     name = name.strip().lower()
     name = _SYNONYMS.get(name, name)
     return name if name in EIGHT_LABELS else None
 
 
 def assumed_labels(count: int, *, is_gray_64: bool) -> tuple[tuple[str, ...], str] | None:
-    """What as many outputs most often mean, and in which order that is, in words; None where nothing is usual.
+    """Usual labels of a model with this number of outputs, and a description of their order; None if there are no usual ones.
 
     Args:
-        count: number of values.
-        is_gray_64: the network takes 64x64 gray pixels, as those do that were trained on FER+.
+        count: number of output values.
+        is_gray_64: whether the input is 64x64 gray pixels, as in models trained on FER+.
     """
     if count == len(TUTORIAL_LABELS):
         return TUTORIAL_LABELS, "in alphabetical order"
@@ -64,26 +64,26 @@ def assumed_labels(count: int, *, is_gray_64: bool) -> tuple[tuple[str, ...], st
 
 
 def meant_label(name: str) -> str:
-    """``; did you mean 'fear'?`` where a name is near a label of `EMOTIONS`, or near another word for one; else nothing."""
+    """Suggestion for an unknown label, such as ``; did you mean 'fear'?``; empty if no label or synonym is similar."""
     name = name.strip().lower()
     labels = [emotion.value for emotion in EMOTIONS]
     return f"; did you mean {_SYNONYMS[name]!r}?" if name in _SYNONYMS else did_you_mean(name, labels)
 
 
 class LabelMap:
-    """Moves scores from a model's label order to `EMOTIONS`.
+    """Maps scores from a model's label order to that of `EMOTIONS`.
 
     Args:
-        labels: what each output means; case does not matter, the nouns of FER+ (anger, happiness, ...) are known too. A label
-            without a counterpart among the seven (contempt) is folded out by renormalizing. `NO_LABEL` stands for a value that
-            is none, such as valence; it is left out before anything is computed.
+        labels: label of each output value, case-insensitive; the nouns of FER+ (anger, happiness, ...) are synonyms. Contempt,
+            which is not among the seven, is removed by renormalization. `NO_LABEL` marks a value that is no score, such as
+            valence; it is ignored.
 
     Attributes:
-        count: number of the model's outputs.
-        has_contempt: whether contempt is among them.
+        count: number of output values.
+        has_contempt: whether contempt is among the labels.
 
     Raises:
-        ModelError: a label is unknown or stands twice.
+        ModelError: a label is unknown or duplicate.
     """
 
     def __init__(self, labels: Sequence[str]) -> None:
@@ -110,26 +110,26 @@ class LabelMap:
         self.count = len(labels)
 
     def scores_of(self, outputs: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """The values (n, kept) of a model's outputs (n, labels) that belong to emotions."""
+        """Select the values of emotions, (n, kept), from a model's outputs, (n, labels)."""
         return outputs[:, self._kept]
 
     def apply(self, outputs: npt.NDArray[np.float32], kind: ScoreKind = "shares") -> npt.NDArray[np.float32]:
-        """Scores (n, 7) in the order of `EMOTIONS`, rows summing to 1, from a model's outputs (n, labels).
+        """Convert a model's outputs (n, labels) to scores (n, 7) in the order of `EMOTIONS`, rows summing to 1.
 
         Args:
-            outputs: what the model gave.
-            kind: logits go through a softmax; all else is divided by its sum.
+            outputs: the model's outputs.
+            kind: kind of the values; logits go through a softmax, all others are divided by their sum.
 
         Raises:
-            ModelError: the outputs are not numbers.
+            ModelError: an output is not finite.
         """
         seven = self._eight(outputs, kind)[:, : len(EMOTIONS)]
         total = seven.sum(axis=1, keepdims=True)
-        # All the weight on contempt says nothing about the seven.
+        # If contempt has all the weight, the seven are uniform.
         return np.where(total > 1e-9, seven / np.maximum(total, 1e-9), 1 / len(EMOTIONS)).astype(np.float32)
 
     def apply_eight(self, outputs: npt.NDArray[np.float32], kind: ScoreKind = "shares") -> npt.NDArray[np.float32]:
-        """Scores (n, 8) in the order of `EIGHT_LABELS`, rows summing to 1; otherwise as `apply`."""
+        """Convert to scores (n, 8) in the order of `EIGHT_LABELS`, rows summing to 1; otherwise as `apply`."""
         return self._eight(outputs, kind).astype(np.float32)
 
     def _eight(self, outputs: npt.NDArray[np.float32], kind: ScoreKind) -> npt.NDArray[np.float64]:
@@ -148,7 +148,7 @@ class LabelMap:
 def mean_scores(
     maps: Sequence[LabelMap], outputs: Sequence[npt.NDArray[np.float32]], kinds: Sequence[ScoreKind]
 ) -> npt.NDArray[np.float32]:
-    """Scores (n, 7) of a model with several outputs: the mean over them, each with its own map."""
+    """Mean scores (n, 7) over a model's outputs, each with its own map."""
     scores = [labels.apply(output, kind) for labels, output, kind in zip(maps, outputs, kinds, strict=True)]
     return np.asarray(np.mean(scores, axis=0), np.float32)
 
@@ -156,6 +156,6 @@ def mean_scores(
 def mean_scores_eight(
     maps: Sequence[LabelMap], outputs: Sequence[npt.NDArray[np.float32]], kinds: Sequence[ScoreKind]
 ) -> npt.NDArray[np.float32]:
-    """As `mean_scores`, over `EIGHT_LABELS`: (n, 8)."""
+    """Mean scores (n, 8) in the order of `EIGHT_LABELS`; otherwise as `mean_scores`."""
     scores = [labels.apply_eight(output, kind) for labels, output, kind in zip(maps, outputs, kinds, strict=True)]
     return np.asarray(np.mean(scores, axis=0), np.float32)

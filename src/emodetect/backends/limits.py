@@ -1,4 +1,4 @@
-"""What a model may take: a damaged or hostile file could ask for any amount of memory and time."""
+"""Resource limits of models, since a damaged or hostile file could request any amount of memory and time."""
 
 from __future__ import annotations
 
@@ -8,42 +8,42 @@ from pathlib import Path
 from emodetect.errors import ModelError, UsageError
 
 MAX_MODEL_BYTES = 2**30
-"""Of a model file, also once it is unpacked; the largest networks that read faces (VGG-Face) have 0.6 GB."""
+"""Maximum size of a model file, also after unpacking; the largest networks for faces (VGG-Face) have 0.6 GB."""
 
 MAX_SIDE = 1024
-"""Of a network's input, pixels."""
+"""Maximum side of a network's input, pixels."""
 
 MAX_MODEL_MEMORY = 4 * 2**30
-"""Bytes that the process of a foreign model may hold; TensorFlow alone takes 0.8 GB of them."""
+"""Default memory limit of a foreign model's process, bytes; TensorFlow alone takes 0.8 GB."""
 
 LOAD_SECONDS = {".onnx": 30.0, ".h5": 120.0, ".hdf5": 120.0, ".keras": 120.0}
-"""Time to load a foreign model, by the ending of its file; importing TensorFlow takes most of it."""
+"""Time-out for loading a foreign model, by the suffix of its file; importing TensorFlow takes most of the time."""
 
 CALL_SECONDS = 30.0
-"""Time for a foreign model to read a batch of at most 16 faces."""
+"""Time-out for a batch of at most 16 faces."""
 
 _LEAST_MODEL_MEMORY = 256 * 2**20
 
 _PARTS_OF_MEMORY = 16
-"""A layer's answer for one face may take so much of the memory: as many faces are read at once."""
+"""Divisor of the memory limit for one activation of one face, since a batch has as many faces."""
 
 _UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 
 
 def parse_size(text: str) -> int:
-    """Bytes that a model may hold, from a text as `parse_bytes` takes it.
+    """Parse a memory limit for a model, as `parse_bytes`.
 
     Raises:
-        UsageError: it is no size, or less than any model needs.
+        UsageError: the text is no size, or the size is below the minimum.
     """
     return check_memory(parse_bytes(text))
 
 
 def parse_bytes(text: str) -> int:
-    """Bytes, from ``4GB``, ``500 MB``, ``1.5G`` or a plain number.
+    """Parse a size such as ``4GB``, ``500 MB``, ``1.5G`` or a plain number of bytes.
 
     Raises:
-        UsageError: it is no size.
+        UsageError: the text is no size.
     """
     match = re.fullmatch(r"(\d{1,18}(?:\.\d{1,9})?)\s*([KMGT]?)(?:I?B)?", text.strip().upper(), re.ASCII)
     if match is None:
@@ -52,10 +52,10 @@ def parse_bytes(text: str) -> int:
 
 
 def check_memory(size: int) -> int:
-    """A limit of memory in bytes, if it is one.
+    """Check a memory limit for a model, bytes.
 
     Raises:
-        UsageError: it is less than any model needs.
+        UsageError: the limit is below the minimum.
     """
     if not _LEAST_MODEL_MEMORY <= size < 2**62:
         raise UsageError(f"{size_in_words(size)} is out of range: at least {size_in_words(_LEAST_MODEL_MEMORY)}")
@@ -63,7 +63,7 @@ def check_memory(size: int) -> int:
 
 
 def size_in_words(size: int) -> str:
-    """Bytes in the largest unit that fits: ``4 GB``."""
+    """Format bytes in the largest unit that fits: ``4 GB``."""
     unit = next((unit for unit in ("T", "G", "M", "K") if size >= _UNITS[unit]), "")
     return f"{size / _UNITS[unit]:.4g} {unit}B"
 
@@ -72,26 +72,26 @@ _memory_here: int | None = None
 
 
 def limit_memory_here(memory: int) -> None:
-    """Say what the model in this process may hold, bytes; for the process of a foreign model."""
+    """Set the memory limit of this process, bytes; for the worker of a foreign model."""
     global _memory_here
     _memory_here = memory
 
 
 def activation_limit() -> int:
-    """Bytes that the answer of one layer for one face may take, in this process."""
+    """Maximum size of one activation for one face in this process, bytes."""
     return (_memory_here or MAX_MODEL_MEMORY) // _PARTS_OF_MEMORY
 
 
 def arena_limit(model_bytes: int) -> int | None:
-    """Bytes that ONNX Runtime may take for a model's weights and its layers' answers; None where nothing bounds them."""
+    """Limit of ONNX Runtime's arena for weights and activations, bytes; None without a memory limit."""
     return None if _memory_here is None else 2 * model_bytes + _memory_here // 4
 
 
 def check_size(path: Path) -> None:
-    """Refuse a file that is too large.
+    """Reject a file that is too large.
 
     Raises:
-        ModelError: it is, or it cannot be looked at.
+        ModelError: the file is too large, or cannot be accessed.
     """
     try:
         size = path.stat().st_size
@@ -102,16 +102,16 @@ def check_size(path: Path) -> None:
 
 
 def read_bytes(path: Path) -> bytes:
-    """The content of a file that is not too large, also where it grows while it is read.
+    """Read a file up to the size limit, also if it grows meanwhile.
 
     Raises:
-        ModelError: it is too large, or cannot be read.
+        ModelError: the file is too large, or cannot be read.
     """
     check_size(path)
     try:
         with path.open("rb") as file:
             content = file.read(path.stat().st_size)
-            content += file.read(2**20)  # what has been added meanwhile
+            content += file.read(2**20)  # appended meanwhile
     except OSError as error:
         raise ModelError(f"{path}: cannot be read ({error.strerror or error})") from error
     if len(content) > MAX_MODEL_BYTES:
@@ -120,15 +120,15 @@ def read_bytes(path: Path) -> bytes:
 
 
 def check_sides(path: Path, height: int, width: int) -> None:
-    """Refuse a network whose input is too large.
+    """Reject a network whose input is too large.
 
     Raises:
-        ModelError: it is.
+        ModelError: a side exceeds the limit.
     """
     if max(height, width) > MAX_SIDE:
         raise ModelError(f"{path}: expected an input of at most {MAX_SIDE} x {MAX_SIDE} pixels, got {width} x {height}")
 
 
 def too_large(path: Path) -> ModelError:
-    """The error for a model that is too large, also once unpacked."""
+    """Create the error for a model that is too large, possibly after unpacking."""
     return ModelError(f"{path}: is larger than {MAX_MODEL_BYTES // 2**20} MB, or would be once unpacked")

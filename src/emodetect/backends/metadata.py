@@ -1,7 +1,7 @@
-"""What a model file says of itself: written by our training, read by the backends.
+"""Metadata in model files, written by training and read by the backends.
 
-The same JSON object stands in an ONNX file's metadata, in an attribute of an HDF5 file and in a member of a ``.keras`` archive,
-under the name ``emodetect`` (with ``.json`` in the archive).
+The same JSON object is stored in an ONNX file's metadata, in an attribute of an HDF5 file, and in a member of a ``.keras``
+archive, with the key ``emodetect`` (``emodetect.json`` in the archive).
 """
 
 from __future__ import annotations
@@ -30,31 +30,31 @@ KEY = "emodetect"
 _MEMBER = KEY + ".json"
 
 _CONFIGURATION, _KERAS_METADATA, _WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
-"""The members of a ``.keras`` archive that Keras writes."""
+"""Members of a ``.keras`` archive that Keras writes."""
 
 _MOST_BYTES = 2**20
-"""Of the metadata of a ``.keras`` archive, unpacked."""
+"""Maximum size of the unpacked metadata of a ``.keras`` archive, bytes."""
 
 
 _MOST_TEXT = 10_000
-"""Characters of an entry that another program has written."""
+"""Maximum length of an entry of another program, characters."""
 
 
 @dataclass(frozen=True)
 class ModelMetadata:
-    """What is needed to use a model, and what should be known of it.
+    """Properties that are required to run a model, and facts about it.
 
     Attributes:
-        labels: for each emotion output, by name, what its positions mean.
-        scaling: from pixels to what the network takes; None where that is not said.
-        channels: "gray", "rgb" or "bgr"; None where that is not said.
-        uncertain_below: confidence under which an answer should not be trusted, measured on validation; None if not measured.
-        default: the output to use, or "mean" for the mean of all; None for the only one.
-        scores: for each emotion output, by name, what kind its values are; it is found out for outputs that are not in it.
-        face: the output that tells faces from anything else, (n, 2), nothing and face; None where there is none.
-        face_above: score of that output from which on a picture counts as a face, measured on validation.
-        facts: data, training and figures, for people.
-        ignored: what the file says besides that cannot be, in words.
+        labels: labels of each emotion output, by the output's name.
+        scaling: input scaling; None if not stated.
+        channels: "gray", "rgb" or "bgr"; None if not stated.
+        uncertain_below: confidence below which scores are unreliable, measured on validation data; None if not measured.
+        default: the output to use, or "mean" for the mean of all; None for a single output.
+        scores: kind of each emotion output's values, by the output's name; determined from the values if it is missing.
+        face: the output that separates faces from other images, (n, 2), no face and face; None if there is none.
+        face_above: minimum score of a face in that output, measured on validation data.
+        facts: information on data, training and accuracy for users.
+        ignored: invalid entries of the file, in words.
     """
 
     labels: dict[str, tuple[str, ...]]
@@ -69,15 +69,15 @@ class ModelMetadata:
     ignored: tuple[str, ...] = ()
 
     def validation_accuracy(self, output: str | None) -> float | None:
-        """Share of right answers of an output (or "mean"), as in `EmotionBackend.validation_accuracy`; None where not said."""
+        """Accuracy of an output (or "mean"), as in `EmotionBackend.validation_accuracy`; None if not stated."""
         figures = self.facts.get("validation_accuracy_seven_agreed")
         value = figures.get(output) if isinstance(figures, dict) else None
         return value if isinstance(value, float) and 0 <= value <= 1 else None
 
     def to_json(self) -> str:
-        """The metadata as one JSON object.
+        """Serialize to a JSON object.
 
-        The scaling stands there as ``scale`` and ``offset``, each a number, or a list with one per channel.
+        The scaling is stored as ``scale`` and ``offset``, each a number, or a list with one per channel.
         """
         values = asdict(self)
         del values["ignored"], values["scaling"]
@@ -88,12 +88,12 @@ class ModelMetadata:
 
     @classmethod
     def from_json(cls, text: str, path: Path) -> ModelMetadata:
-        """Read what `to_json` wrote, or what somebody wrote by hand; ``path`` is named in errors.
+        """Parse the result of `to_json`, or JSON written by hand; ``path`` is named in errors.
 
-        Instead of ``scale`` and ``offset`` there may be ``mean`` and ``deviation``, of pixels from 0 to 1.
+        Instead of ``scale`` and ``offset``, ``mean`` and ``deviation`` are accepted, for pixels from 0 to 1.
 
         Raises:
-            ModelError: it is something else.
+            ModelError: the text is no valid metadata.
         """
         try:
             values = json.loads(text, parse_constant=lambda name: None, parse_float=_finite)
@@ -109,7 +109,7 @@ class ModelMetadata:
         return metadata
 
     def _checked(self) -> ModelMetadata:
-        """This, once what stands there is known to be of the right kind: it comes from a file that anybody may have written."""
+        """Validate the types of all entries, since anybody may have written the file; returns the metadata."""
         names = [*self.labels, *(label for labels in self.labels.values() for label in labels)]
         names += [name for name in (self.default, self.face) if name is not None]
         if not all(isinstance(name, str) for name in names):
@@ -135,16 +135,16 @@ class ModelMetadata:
 
 
 def _finite(text: str) -> float | None:
-    """A number of JSON; None where it is too large, as for infinity and NaN."""
+    """Parse a JSON number; None for infinity and NaN."""
     return number if math.isfinite(number := float(text)) else None
 
 
 def _scaling(values: dict[str, Any]) -> Scaling | None:
-    """Take the scaling out of the values of a JSON object; None where there is none.
+    """Remove the scaling from a JSON object and return it; None if there is none.
 
     Raises:
-        UsageError: its numbers are out of range.
-        ValueError: they are none, or say it twice.
+        UsageError: a number is out of range.
+        ValueError: an entry is no number, or the scaling is stated twice.
     """
     parts = {name: values.pop(name, None) for name in ("scale", "offset", "mean", "deviation")}
     scale, offset, mean, deviation = (None if part is None else _as_numbers(part) for part in parts.values())
@@ -167,11 +167,11 @@ def _as_numbers(value: Any) -> tuple[float, ...]:
 
 
 def class_names(entries: Mapping[str, str]) -> tuple[str, ...]:
-    """The names of classes that other programs write into a model's metadata; empty where there are none that are emotions.
+    """Class names that other programs write into a model's metadata; empty if there are none, or they are no emotions.
 
     Args:
         entries: ``names`` of Ultralytics, ``id2label`` and ``label2id`` of Hugging Face, alone or in ``config``, or ``classes``,
-            ``class_names`` or ``labels``: a list or a dictionary, in JSON or as Python prints it, or names between commas.
+            ``class_names`` or ``labels``: a list or dictionary, as JSON or a Python literal, or comma-separated names.
     """
     entries = {key.lower(): text for key, text in entries.items() if len(text) <= _MOST_TEXT}
     with contextlib.suppress(ValueError, RecursionError, TypeError, AttributeError):
@@ -199,7 +199,7 @@ def _names(text: str) -> tuple[str, ...]:
 
 
 def read_keras_metadata(path: Path) -> ModelMetadata | None:
-    """The metadata of a ``.h5`` or ``.keras`` file; None where it has none.
+    """Read the metadata of a ``.h5`` or ``.keras`` file; None if it has none.
 
     Raises:
         ModelError: the file or its metadata cannot be read.
@@ -209,18 +209,18 @@ def read_keras_metadata(path: Path) -> ModelMetadata | None:
         text = _keras_metadata_text(path)
     except OSError:
         raise
-    except Exception as error:  # a damaged archive makes its reader raise almost anything
+    except Exception as error:  # damaged archives raise almost anything
         raise ModelError(f"{path}: not a Keras model file (neither HDF5 nor a .keras archive)") from error
     return None if text is None else ModelMetadata.from_json(text, path)
 
 
 def plain_archive(content: bytes) -> bytes:
-    """A ``.keras`` archive with the three members that Keras reads; the metadata move into Keras's own.
+    """Reduce a ``.keras`` archive to the three members that Keras reads; the metadata move into Keras's own.
 
-    Keras unpacks an archive with more members into the temporary folder, where a foreign model's process may not write.
+    Keras unpacks an archive with more members into the temporary folder, to which a foreign model's process has no access.
 
     Args:
-        content: the archive; what is damaged, too large or holds pickles comes back as it is, to be refused.
+        content: the archive. One that is damaged, too large or contains pickles is returned unchanged and rejected later.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as source:
@@ -239,7 +239,7 @@ def plain_archive(content: bytes) -> bytes:
                 for name in names & {_CONFIGURATION, _WEIGHTS}:
                     target.writestr(name, source.read(name))
             return plain.getvalue()
-    except Exception:  # a damaged archive makes its reader raise almost anything
+    except Exception:  # damaged archives raise almost anything
         return content
 
 
@@ -260,7 +260,7 @@ def _keras_metadata_text(path: Path) -> str | None:
 
 
 def write_keras_metadata(path: Path, metadata: ModelMetadata) -> None:
-    """Add metadata to a ``.h5`` or ``.keras`` file that Keras has saved; Keras still reads the file."""
+    """Add metadata to a ``.h5`` or ``.keras`` file saved by Keras; Keras can still read the file."""
     if is_archive(path):
         partial = path.with_name(path.name + ".partial")
         with zipfile.ZipFile(path) as source, zipfile.ZipFile(partial, "w") as target:

@@ -1,4 +1,4 @@
-"""Test-time augmentation: a backend asked about each crop and its mirror image."""
+"""Test-time augmentation: the mean over each crop and its mirror image."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class MirroredBackend(EmotionBackend):
     """Averages the scores of each crop and its mirror image, for twice the time.
 
     Args:
-        backend: reads the emotions; loaded, closed and canceled with this one.
+        backend: the backend; it is loaded, closed and canceled with this one.
     """
 
     def __init__(self, backend: EmotionBackend) -> None:
@@ -59,7 +59,7 @@ class MirroredBackend(EmotionBackend):
 
 
 def _with_mirrored(crops: Sequence[Image]) -> list[Image]:
-    """The crops, then their mirror images, in one batch."""
+    """Append the mirror images to the crops, as one batch."""
     return [*crops, *(np.ascontiguousarray(crop[:, ::-1]) for crop in crops)]
 
 

@@ -1,4 +1,4 @@
-"""A foreign model file, read once: what is looked at is what is loaded."""
+"""Foreign model files, read once, so that the checked content is what is loaded."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from emodetect.backends.onnx_file import read_onnx_file
 
 
 def read_model_file(path: Path) -> tuple[bytes, str]:
-    """The content of a model file, whole in itself, and the ending by which the library that loads it knows its format.
+    """Read a model file as self-contained content; returns it with the suffix by which the loading library identifies its format.
 
     Raises:
-        ModelError: it cannot be read, is too large, or is refused for safety.
+        ModelError: the file cannot be read, is too large, or is rejected for safety.
     """
     if path.suffix.lower() == ".onnx":
         return read_onnx_file(path), ".onnx"

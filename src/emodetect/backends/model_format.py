@@ -1,4 +1,4 @@
-"""Files that are no model, or a model of another format than their name says: named before a library stumbles over them."""
+"""Detection of files that are no model or have the wrong format, for clear error messages."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _CONVERT = {
     **dict.fromkeys((".pt", ".pth", ".ckpt", ".torchscript"), "torch.onnx.export writes a PyTorch model as ONNX"),
     **dict.fromkeys((".safetensors", ".bin"), "it holds weights without a network; export the whole model to ONNX"),
 }
-"""How a file of another format becomes one in ONNX, by its ending."""
+"""Hint for converting another format to ONNX, by suffix."""
 
 
 def check_format(path: Path) -> None:
-    """Refuse what cannot be a model file, by its kind, its ending and its first bytes.
+    """Reject a file that cannot be a model, by its file type, suffix and first bytes.
 
     Raises:
-        ModelError: it is a folder, a pipe or a device, is empty, or is in another format.
+        ModelError: it is a folder, pipe or device, is empty, or has another format.
     """
     if path.is_dir():
         is_saved_model = (path / _SAVED_MODEL).is_file()
@@ -38,7 +38,7 @@ def check_format(path: Path) -> None:
     if suffix not in {".onnx", *_KERAS}:
         convert = f"; {_CONVERT[suffix]}" if suffix in _CONVERT else ""
         raise ModelError(f"{path}: unknown kind of model file; {_EXPECTED}{convert}")
-    with contextlib.suppress(OSError):  # reading it says what is wrong
+    with contextlib.suppress(OSError):  # reading it reports the error
         with path.open("rb") as file:
             beginning = file.read(64)
         if fault := _fault(beginning, suffix):
@@ -46,7 +46,7 @@ def check_format(path: Path) -> None:
 
 
 def _fault(beginning: bytes, suffix: str) -> str:
-    """What is wrong with a file that begins so; empty where nothing shows."""
+    """Explain what is wrong with a file that begins with these bytes; empty if nothing is."""
     if not beginning:
         return "is empty"
     if beginning.startswith(b"version https://git-lfs.github.com/"):
@@ -63,5 +63,5 @@ def _fault(beginning: bytes, suffix: str) -> str:
 
 
 def _is_onnx(beginning: bytes) -> bool:
-    """Whether a file begins as one in ONNX: with a version, and then the producer's name, the graph or the operators."""
+    """Whether a file begins like ONNX: with a version, then the producer's name, the graph or the operators."""
     return beginning[:1] == b"\x08" and len(beginning) > 2 and 3 <= beginning[1] < 64 and beginning[2] in (0x12, 0x3A, 0x42)

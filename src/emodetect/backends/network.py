@@ -1,4 +1,4 @@
-"""The interface between a network out of a model file and what reads emotions with it."""
+"""Interface of networks loaded from model files."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from emodetect.backends.metadata import ModelMetadata
 from emodetect.backends.own_scaling import OwnScaling
 
 Shape = tuple[int | None, ...]
-"""Sizes of an array by axis; None where the size is open."""
+"""Array shape; None for an unknown size."""
 
 
 class Network(ABC):
-    """A network that is loaded; the shapes are as the file has them.
+    """A loaded network; shapes are those of the file.
 
     Attributes:
         path: the file.
-        input_name: its one input.
-        input_shape: with the axis of the batch, if it has one.
-        input_type: a NumPy type: float32, float16, float64, or a whole number's, which takes pixels as they are.
-        outputs: names and shapes; None where the file does not say a shape.
-        metadata: what the file says of itself; None where emodetect has written nothing into it.
-        class_names: what another program says there of the output's values; empty where none does.
+        input_name: name of its only input.
+        input_shape: shape including the batch axis, if there is one.
+        input_type: NumPy type: float32, float16 or float64, or an integer type for unscaled pixels.
+        outputs: shapes by output name; None if the file does not state a shape.
+        metadata: metadata of emodetect; None if the file has none.
+        class_names: names of the output values as written by another program; empty if there are none.
     """
 
     path: Path
@@ -44,23 +44,23 @@ class Network(ABC):
 
     @abstractmethod
     def own_scaling(self) -> OwnScaling | None:
-        """What the network does to its input by itself, before it begins to learn; None for nothing."""
+        """Scaling of the input inside the network, before its first trained layer; None if there is none."""
 
     @abstractmethod
     def activation(self, output: str) -> str | None:
-        """The last activation before an output: "softmax", "sigmoid", "linear" or another; None where none is seen."""
+        """Last activation before an output: "softmax", "sigmoid", "linear" or another; None if it cannot be determined."""
 
     @abstractmethod
     def describe_format(self) -> str:
-        """Kind and version of the file, for people."""
+        """Format and version of the file, for users."""
 
     @abstractmethod
     def count_parameters(self) -> int | None:
-        """Numbers in the weights; None where that cannot be told."""
+        """Number of weights; None if it cannot be determined."""
 
 
 def as_scores(values: npt.NDArray[Any], rows: int) -> npt.NDArray[np.float32] | None:
-    """The outputs of a batch as float32 (rows, labels): axes of one are dropped; None where that is not their shape."""
+    """Convert the outputs of a batch to float32 (rows, labels), without axes of size 1; None if the shape does not fit."""
     if values.dtype.kind not in "fui":
         return None
     if rows == 1:

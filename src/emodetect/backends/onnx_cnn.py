@@ -1,4 +1,4 @@
-"""Networks in ONNX, run by ONNX Runtime: the embedded one and the user's."""
+"""ONNX networks, run by ONNX Runtime: the embedded one and model files."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ _TYPES = {
     "tensor(int32)": "int32",
     "tensor(int64)": "int64",
 }
-"""What an input may be, and what NumPy calls it."""
+"""NumPy names of the supported input types."""
 
 
 class OnnxNetwork(Network):
-    """An ONNX file.
+    """A network in an ONNX file.
 
     Raises:
-        ModelError: ONNX Runtime cannot load it, it is refused for safety, or it has not one input.
+        ModelError: ONNX Runtime cannot load the file, it is rejected for safety, or it has more than one input.
     """
 
     def __init__(self, path: Path) -> None:
@@ -60,7 +60,7 @@ class OnnxNetwork(Network):
 
     @override
     def describe_format(self) -> str:
-        if self.path == EMBEDDED:  # of which all is known, and which must load at once
+        if self.path == EMBEDDED:  # known in advance, which saves start-up time
             return "ONNX"
         versions = {entry.domain: entry.version for entry in self._graph.model.opset_import}
         producer = self._graph.model.producer_name
@@ -90,18 +90,18 @@ class OnnxNetwork(Network):
 
 
 def _as_array(values: Any) -> npt.NDArray[Any]:
-    """An output; where there is a map for each face, as of scikit-learn's models, its values in the order of the keys."""
+    """Convert an output to an array. scikit-learn's models give a dictionary per face, whose values are sorted by key."""
     is_maps = isinstance(values, list) and values and isinstance(values[0], dict)
     return np.asarray([[row[key] for key in sorted(row)] for row in values] if is_maps else values)
 
 
 def _as_shape(sizes: Sequence[int | str | None]) -> Shape:
-    """A shape of ONNX Runtime, where open sizes may have names."""
+    """Convert a shape of ONNX Runtime, in which unknown sizes may have names."""
     return tuple(size if isinstance(size, int) and size > 0 else None for size in sizes)
 
 
 class OnnxBackend(ModelFileBackend):
-    """Runs an ONNX file; `ModelFileBackend` says what it takes."""
+    """Backend for ONNX files; see `ModelFileBackend` for its arguments."""
 
     @override
     def _open(self) -> Network:

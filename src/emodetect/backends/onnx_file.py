@@ -1,9 +1,9 @@
-"""An ONNX file as ONNX Runtime gets it: read here, looked at, and written anew with its weights in it.
+"""Safe reading of ONNX files: the file is parsed, checked, and written again with its external weights included.
 
-A tensor may name any file of the machine as the place of its weights, and functions that call each other can stand for more
-nodes than anybody has time for. The file is a protocol buffer (https://protobuf.dev/programming-guides/encoding/). Its messages
-(https://github.com/onnx/onnx/blob/main/onnx/onnx.proto) are walked as far as they can lead to a tensor or a call. Only what was
-understood is written again, so that no other reader can find something else in it.
+A tensor may refer to any file of the machine, and functions that call each other can expand to an unlimited number of nodes. The
+file is a protocol buffer (https://protobuf.dev/programming-guides/encoding/). Its messages
+(https://github.com/onnx/onnx/blob/main/onnx/onnx.proto) are parsed as far as they can contain a tensor or a call. Only parsed
+content is written again, so that no other parser can find something else in it.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from emodetect.errors import ModelError
 
 _NUMBER, _BYTES, _FOUR, _EIGHT = "number", "bytes", "four", "eight"
 _WIRE = {0: _NUMBER, 1: _EIGHT, 2: _BYTES, 5: _FOUR}
-"""How a field is written, by the low bits of its key."""
+"""Wire type of a field, by the low bits of its key."""
 
 
 @dataclass(frozen=True)
 class _Message:
-    """The fields of a message by number: what each holds, a kind above or a message's name.
+    """Fields of a message by number, each with its wire type or the name of its message.
 
     Attributes:
-        once: fields that may stand once.
-        several: fields that may be repeated; numbers of these also all in one.
+        once: singular fields.
+        several: repeated fields; numbers may be packed.
     """
 
     once: dict[int, str]
@@ -69,35 +69,35 @@ _MESSAGES = {
 }  # fmt: skip
 
 _LEFT_OUT = {"Model": {20, 26}, "Node": {10}, "Tensor": {13, 14}}
-"""Fields that are not written again: how to train the network, which devices to run it on, and where weights were."""
+"""Fields that are dropped: training information, device configurations, and locations of external weights."""
 
 _ELEMENT_BITS = {1: 32, 2: 8, 3: 8, 4: 16, 5: 16, 6: 32, 7: 64, 9: 8, 10: 16, 11: 64, 12: 32, 13: 64, 14: 64, 15: 128, 16: 16,
                  17: 8, 18: 8, 19: 8, 20: 8, 21: 4, 22: 4, 23: 4}  # fmt: skip
-"""Bits of an element by the number of its type."""
+"""Bits per element, by the number of the data type."""
 
 _MOST_FIELDS = 1_000_000
-"""A file of more fields is no network but a way to keep us busy; a large transformer has some ten thousand nodes."""
+"""Maximum number of fields, against denial of service; a large transformer has some ten thousand nodes."""
 
 _MOST_NODES = 100_000
-"""Of the network once each call of a function is replaced by the function, as ONNX Runtime does."""
+"""Maximum number of nodes after inlining all functions, as ONNX Runtime does."""
 
 _MOST_CALLS_IN_EACH_OTHER = 64
 
 _MOST_DIMENSIONS = 32
 
 _DEEPEST = 4
-"""How deep graphs may stand in each other: ONNX Runtime's time to load doubles with each level, and a file of a few kilobytes
-could keep it busy for ever. Networks that see have no branches or one level of them."""
+"""Maximum nesting depth of graphs. ONNX Runtime's loading time doubles with each level, so that a file of a few kilobytes could
+load forever. Networks for images have at most one level of branches."""
 
 _Chunk: TypeAlias = "bytes | memoryview"
 
 
 def read_onnx_file(path: Path) -> bytes:
-    """The content of an ONNX file for ONNX Runtime: whole in itself, and nothing in it that was not understood.
+    """Read an ONNX file as self-contained content for ONNX Runtime, without unknown fields.
 
     Raises:
-        ModelError: it cannot be read, is too large, too deep, has too many nodes or parts that are not known here, or keeps
-            tensors anywhere but in plain files inside its own folder.
+        ModelError: the file cannot be read, is too large or too deep, has too many nodes or unknown fields, or refers to tensors
+            other than in regular files inside its folder.
     """
     content = read_bytes(path)
     try:
@@ -110,13 +110,13 @@ def read_onnx_file(path: Path) -> bytes:
 
 @dataclass
 class _Body:
-    """The nodes of the network or of a function, with those of the graphs inside.
+    """Statistics of the nodes of the network or of a function, including those of nested graphs.
 
     Attributes:
-        nodes: how many there are.
-        depth: of graphs in each other.
-        calls: which operators they name, how often, by domain and name.
-        call_depth: the depth of the deepest graph that names one.
+        nodes: number of nodes.
+        depth: nesting depth of the graphs.
+        calls: number of calls of each operator, by domain and name.
+        call_depth: depth of the deepest graph that calls the operator.
     """
 
     nodes: int = 0
@@ -142,7 +142,7 @@ class _Reader:
         return b"".join(chunks)
 
     def _expand(self, body: _Body, level: int) -> tuple[int, int]:
-        """Nodes and depth of a body once its calls are replaced by what they call, which is added up and not done."""
+        """Nodes and depth of a body after inlining all functions; computed without inlining them."""
         if level > _MOST_CALLS_IN_EACH_OTHER:
             raise ValueError("its functions call each other too deep, or themselves")
         nodes, depth = body.nodes, body.depth
@@ -156,7 +156,7 @@ class _Reader:
         return nodes, depth
 
     def _message(self, kind: str, content: memoryview, depth: int) -> tuple[list[_Chunk], int]:
-        """What is written of a message: its parts, and their size."""
+        """Parse a message and serialize it again: its parts, and their size."""
         outer = self._body
         if kind == "Graph":
             depth += 1
@@ -223,7 +223,7 @@ class _Reader:
         self._body.call_depth[name] = max(self._body.call_depth.get(name, 0), depth - 1)
 
     def _define(self, fields: dict[int, memoryview]) -> None:
-        """Keep a function; of several of one name, which overloads tell apart, the sum: none is taken for a smaller one."""
+        """Record a function. Overloads of one name are added up, so that none counts for less than it is."""
         name, body = _operator(fields.get(10), fields.get(1)), self._body
         if name in self._functions:
             other = self._functions[name]
@@ -234,7 +234,7 @@ class _Reader:
         self._functions[name] = body
 
     def _external(self, entries: list[memoryview], kind: memoryview | None, dimensions: list[int]) -> bytes:
-        """The weights of a tensor that are kept in another file."""
+        """Read the external weights of a tensor."""
         values: dict[str, str] = {}
         for entry in entries:
             parts: dict[int, str] = {}
@@ -298,7 +298,7 @@ def _check_depth(depth: int) -> None:
 
 
 def _operator(domain: memoryview | None, name: memoryview | None) -> tuple[bytes, bytes]:
-    """What a node calls, and what a function is called."""
+    """Name of the operator that a node calls, or of a function."""
     where = bytes(domain or b"")
     return b"" if where == b"ai.onnx" else where, bytes(name or b"")
 
@@ -310,11 +310,11 @@ def _whole(text: str) -> int:
 
 
 def _fields(data: memoryview) -> Iterator[tuple[int, memoryview]]:
-    """Key and content of each field; of a number the content is as it is written."""
+    """Key and content of each field; the content of a number is its varint."""
     place, end = 0, len(data)
     while place < end:
         key, start = _varint(data, place)
-        # Readers differ in what they make of a key that is longer than it need be, or than 32 bits.
+        # Parsers differ for keys that are longer than necessary, or than 32 bits.
         if key >= 2**32 or not key >> 3 or len(_varint_bytes(key)) != start - place:
             raise ValueError("damaged")
         wire, size = key & 7, 0
@@ -335,7 +335,7 @@ def _fields(data: memoryview) -> Iterator[tuple[int, memoryview]]:
 
 
 def _numbers(data: memoryview) -> list[int]:
-    """Numbers that are written in one field."""
+    """Unpack the numbers of a packed field."""
     found, place = [], 0
     while place < len(data):
         number, place = _varint(data, place)

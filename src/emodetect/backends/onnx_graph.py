@@ -1,4 +1,4 @@
-"""The operators of an ONNX graph, at its input and at its output."""
+"""Analysis of an ONNX graph next to its input and outputs."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ _KEEP_RANGE = {
     "Resize", "Upsample", "Slice", "Gather", "Split", "Clip", "AveragePool", "GlobalAveragePool", "MaxPool", "GlobalMaxPool",
     "ReduceMean", "DequantizeLinear", "QuantizeLinear", "Round", "Floor", "Ceil", "Abs", "Relu",
 }  # fmt: skip
-"""Operators that change neither the range of the pixels nor hold what was learned."""
+"""Operators that keep the range of the pixels and have no trained weights."""
 
 _BOUNDS = {"Max", "Min"}
-"""Operators that keep the range beside constants."""
+"""Operators that keep the range if the other operands are constant."""
 
 _BEND = {
     "Acos", "Acosh", "Asin", "Asinh", "Atan", "Atanh", "Cos", "Cosh", "Erf", "Exp", "HardSigmoid", "Log", "Mod", "Not", "Pow",
     "Reciprocal", "Sigmoid", "Sign", "Sin", "Sinh", "Softplus", "Softsign", "Sqrt", "Tan", "Tanh",
 }  # fmt: skip
-"""Operators after which numbers do not lie as the pixels did."""
+"""Non-linear operators."""
 
 _SHAPES_ONLY = {"Identity", "Cast", "Dropout", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose"}
 """Operators that change no value."""
@@ -42,20 +42,20 @@ _KEEP_KIND = {
     *_SHAPES_ONLY, "QuantizeLinear", "DequantizeLinear", "AveragePool", "GlobalAveragePool", "GlobalMaxPool", "MaxPool",
     "ReduceMean",
 }  # fmt: skip
-"""What may stand after the last activation and makes no other kind of value."""
+"""Operators after the last activation that do not change the kind of the values."""
 
 _LINEAR = {"Gemm", "MatMul", "Conv", "Add", "BatchNormalization", "Relu", "LeakyRelu", "PRelu", "Elu", "Selu", "Celu"}
-"""After these come logits."""
+"""Operators whose results are logits."""
 
 _DEEPEST = 50
-"""Steps that are followed, from the input or to the output."""
+"""Maximum number of operators followed from the input or the output."""
 
 
 class OnnxGraph:
-    """A graph that can be asked about.
+    """Read access to an ONNX graph.
 
     Args:
-        path: the file; tensors that it keeps in other files are not read.
+        path: the file; external tensors are not read.
     """
 
     def __init__(self, path: Path) -> None:
@@ -73,11 +73,11 @@ class OnnxGraph:
 
     @property
     def parameters(self) -> int:
-        """Numbers in the graph's weights."""
+        """Number of weights in the graph."""
         return sum(int(np.prod(tensor.dims, dtype=np.int64)) for tensor in self._tensors.values())
 
     def own_scaling(self, name: str) -> OwnScaling | None:
-        """What the operators after this input do to it before the first that learns; None for nothing."""
+        """Scaling of this input inside the graph, before the first operator with trained weights; None if there is none."""
         own = judge(list(self._follow(name, IDENTITY, 0)))
         quantizer = self._users.get(name, [None])[0]
         if (own is not None and own.wants is not None) or quantizer is None or quantizer.op_type != "QuantizeLinear":
@@ -88,12 +88,12 @@ class OnnxGraph:
         return quantized_input(*(float(step[0][0] * (byte - step[1][0])) for byte in (step[2], step[2] + 255)))
 
     def map_keys(self) -> list[str]:
-        """The names by which the last operator ``ZipMap`` of scikit-learn maps its scores, in their order."""
+        """Class names of scikit-learn's final ``ZipMap`` operator, in order."""
         names = [a.strings for node in self._makers.values() if node.op_type == "ZipMap" for a in node.attribute if a.strings]
         return sorted(name.decode(errors="replace") for name in names[-1]) if names else []
 
     def quantized(self, name: str) -> tuple[FloatArray, FloatArray, int] | None:
-        """Scale, zero point and lowest number of a value in 8 bits; None where it is none, or is not quantized as a whole."""
+        """Scale, zero point and lowest number of an 8-bit value; None if it is not quantized, or per axis."""
         node = self._makers.get(name)
         if node is None or node.op_type != "QuantizeLinear":
             return None
@@ -105,7 +105,7 @@ class OnnxGraph:
         return np.asarray(scale, np.float64).reshape(1), np.asarray(zero, np.float64).reshape(1), int(kind.min)
 
     def with_channels(self, name: str, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """The shape of an input with its channels, which its first convolution tells; as it is where there is none."""
+        """Complete the shape of an input with the number of channels from its first convolution; unchanged without one."""
         is_last, names = False, [name]
         for _ in range(_DEEPEST):
             node = next((node for part in names for node in self._users.get(part, ())), None)
@@ -120,7 +120,7 @@ class OnnxGraph:
         return shape
 
     def activation(self, output: str) -> str | None:
-        """The last activation before an output: "softmax", "sigmoid", "linear"; None where none of them is seen."""
+        """Last activation before an output: "softmax", "sigmoid", "linear"; None if it cannot be determined."""
         for _ in range(_DEEPEST):
             node = self._makers.get(output)
             if node is None:
@@ -136,13 +136,13 @@ class OnnxGraph:
         return None
 
     def _scales_up(self, node: Any) -> bool:
-        """Whether a node only multiplies by a positive number, as it makes percents of shares."""
+        """Whether a node only multiplies by a positive number, for example to convert shares to percents."""
         names = self._changing(node)
         step = self._step(node, names[0]) if len(names) == 1 else None
         return step is not None and bool(np.all(step[1] == 0) and step[0].size == 1 and np.all(step[0] > 0))
 
     def _changing(self, node: Any) -> list[str]:
-        """The inputs of a node that are no constants."""
+        """Non-constant inputs of a node."""
         return [name for name in node.input if name and self._constant(name) is None and name not in self._tensors]
 
     def _follow(self, name: str, so_far: Affine, depth: int) -> Iterator[Affine]:
@@ -158,7 +158,7 @@ class OnnxGraph:
                 changed = so_far
             elif node.op_type == "ReduceSum" and so_far.scale.size == 3:
                 changed = so_far.summed()
-            elif node.op_type == "Shape":  # tells sizes, not pixels
+            elif node.op_type == "Shape":  # depends on sizes, not pixels
                 continue
             else:
                 yield so_far.bent(layer) if self._bends(node, name) else so_far
@@ -168,7 +168,7 @@ class OnnxGraph:
                     yield from self._follow(output, changed, depth + 1)
 
     def _bends(self, node: Any, name: str) -> bool:
-        """Whether a node computes something else of the pixels than ``x * scale + offset``, without having learned it."""
+        """Whether a node is non-affine and has no trained weights, so that no scaling can be read from it."""
         divides_by = node.op_type == "Div" and node.input[1] == name and self._constant(node.input[0]) is not None
         return divides_by or node.op_type in _BEND
 
@@ -179,7 +179,7 @@ class OnnxGraph:
         return kind == "Concat" or (kind in _KEEP_RANGE and node.input[0] == name)
 
     def _step(self, node: Any, name: str) -> tuple[FloatArray, FloatArray] | None:
-        """Scale and offset of a node that computes ``x * scale + offset`` with constants; None for any other."""
+        """Scale and offset of an affine node with constants; None for any other."""
         one, zero = np.ones(1), np.zeros(1)
         kind, inputs = node.op_type, list(node.input)
         if kind == "BatchNormalization" and inputs[0] == name:
@@ -209,14 +209,14 @@ class OnnxGraph:
         return (1 / number, zero) if place == 0 and np.all(number != 0) else None
 
     def _numbers(self, name: str) -> FloatArray | None:
-        """A constant as `as_constant` takes it."""
+        """Constant of this name, as `as_constant`."""
         value = self._constant(name)
         if value is None:
             return None
         return as_constant(value)
 
     def _constant(self, name: str, depth: int = 0) -> Any:
-        """The value of a name that does not depend on the input; None where it does, or is too large to matter."""
+        """Evaluate a name that does not depend on the input; None if it does, or is too large to matter."""
         from onnx import external_data_helper, numpy_helper
 
         if name in self._tensors:
@@ -256,4 +256,4 @@ _FOLDED: dict[str, Any] = {
     "Pow": np.power,
     "DequantizeLinear": lambda value, scale, zero=0.0: (value - zero) * scale,
 }
-"""Arithmetic on constants that exporters leave in the graph."""
+"""Operators for constant folding, since exporters leave such arithmetic in the graph."""

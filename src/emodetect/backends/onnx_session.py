@@ -1,4 +1,4 @@
-"""ONNX Runtime as it is used here: few threads, quiet, and the embedded network loaded once."""
+"""ONNX Runtime sessions with few threads and no output; the embedded network is cached."""
 
 from __future__ import annotations
 
@@ -18,29 +18,29 @@ if TYPE_CHECKING:
 EMBEDDED = Path(__file__).parent / "models" / "emodetect.onnx"
 
 _THREADS = 1
-"""Threads inside an operator. A second one makes one face of the embedded network no sooner (0.6 ms) and eight a quarter (2.9
-ms instead of 4.1), and takes from a fifth to two fifths more of the processor, which finding faces needs."""
+"""Threads per operator. A second thread does not speed up one face of the embedded network (0.6 ms), and eight faces by a quarter
+(2.9 ms instead of 4.1). It takes 20% to 40% more processor time, which face detection needs."""
 
 
 def open_session(path: Path) -> onnxruntime.InferenceSession:
-    """Load an ONNX file.
+    """Create a session for an ONNX file.
 
     Raises:
-        ModelError: ONNX Runtime cannot load it, or it is refused for safety.
+        ModelError: ONNX Runtime cannot load the file, or it is rejected for safety.
     """
     return packaged_session(path) if path == EMBEDDED else _load(path, read_onnx_file(path))
 
 
 @functools.cache
 def packaged_session(path: Path, sizes: tuple[tuple[str, int], ...] = ()) -> onnxruntime.InferenceSession:
-    """Load a network that travels in the package, once for all who use it; it may be run from several threads.
+    """Create the cached, thread-safe session of a network in the package.
 
     Args:
-        path: its file.
-        sizes: dimensions of its input that are free in the file, and what they are here, which lets it run sooner.
+        path: the model file.
+        sizes: names and sizes of dynamic input dimensions; a session with fixed sizes is faster.
 
     Raises:
-        ModelError: it is missing or damaged.
+        ModelError: the file is missing or damaged.
     """
     try:
         return _load(path, path.read_bytes(), sizes)
@@ -49,14 +49,14 @@ def packaged_session(path: Path, sizes: tuple[tuple[str, int], ...] = ()) -> onn
 
 
 def import_onnxruntime() -> Any:
-    """Import ONNX Runtime, with its telemetry off.
+    """Import ONNX Runtime, and disable its telemetry.
 
-    The package's environment sees to that before the first import; this also where the user's program came first.
+    The environment variable set by the package does so for the first import. The call covers programs that imported it before.
     """
-    with quiet_native_output():  # where NumPy does not fit, it prints of its own
+    with quiet_native_output():  # it prints if NumPy is incompatible
         import onnxruntime
 
-        if switch_off := getattr(onnxruntime, "disable_telemetry_events", None):  # there from 1.17 on
+        if switch_off := getattr(onnxruntime, "disable_telemetry_events", None):  # from version 1.17 on
             switch_off()
     return onnxruntime
 
@@ -66,24 +66,24 @@ def _load(path: Path, content: bytes, sizes: tuple[tuple[str, int], ...] = ()) -
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = _THREADS
     options.inter_op_num_threads = 1
-    # Threads that wait by spinning would take the cores from the detector.
+    # Spinning threads would take cores from the detector.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 4
     for name, size in sizes:
         options.add_free_dimension_override_by_name(name, size)
-    # By its name or first bytes a file could pass for another format, which `read_onnx_file` cannot read.
+    # By name or first bytes a file could select another format, which `read_onnx_file` cannot check.
     options.add_session_config_entry("session.load_model_format", "ONNX")
     if (most := arena_limit(len(content))) is not None:
         _limit_arena(onnxruntime, most)
         options.add_session_config_entry("session.use_env_allocators", "1")
     try:
         return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # ONNX Runtime has no common base class for what a bad file raises
+    except Exception as error:  # ONNX Runtime's exceptions have no common base class
         raise ModelError(f"{path}: not a model that ONNX Runtime can load ({first_line(error)})") from error
 
 
 def _limit_arena(onnxruntime: Any, most: int) -> None:
-    """Let a layer that takes too much fail at once, in all sessions of the process, which is then a foreign model's own."""
+    """Limit the arena of all sessions in this process, the worker of a foreign model, so that large activations fail at once."""
     kind, place = onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, onnxruntime.OrtMemType.DEFAULT
     onnxruntime.create_and_register_allocator(
         onnxruntime.OrtMemoryInfo("Cpu", kind, 0, place), onnxruntime.OrtArenaCfg({"max_mem": most, "arena_extend_strategy": 1})
@@ -91,10 +91,10 @@ def _limit_arena(onnxruntime: Any, most: int) -> None:
 
 
 def model_metadata(session: onnxruntime.InferenceSession, path: Path) -> ModelMetadata | None:
-    """What the file says of itself; None where another program wrote it.
+    """Metadata of emodetect in the file; None if another program wrote it.
 
     Raises:
-        ModelError: what it says cannot be read.
+        ModelError: the metadata cannot be read.
     """
     text = session.get_modelmeta().custom_metadata_map.get(KEY)
     return None if text is None else ModelMetadata.from_json(text, path)

@@ -1,4 +1,4 @@
-"""Which pixels a network wants that scales its input by itself: decided by the numbers that its first layers make of them."""
+"""Input range of a network that scales its input itself, inferred from the constants in its first layers."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from emodetect.backends.conventions import IMAGENET, Scaling
 FloatArray = npt.NDArray[np.float64]
 
 _RANGES = ((0.0, 255.0), (0.0, 1.0), (-1.0, 1.0), (-0.5, 0.5))
-"""Ranges in which networks are given their pixels, the likeliest first."""
+"""Common input ranges of networks, the most likely first."""
 
 
 _EXACT = ((0.0, 1.0), (-1.0, 1.0), (-0.5, 0.5), (0.0, 255.0))
-"""Ranges that people bring them to."""
+"""Common ranges after the scaling in the network."""
 
 
 _SMALLEST_PICTURE = 16 * 16
-"""Numbers that a mean picture has at least."""
+"""Minimum number of values in a mean image."""
 
 
 @dataclass(frozen=True)
 class Affine:
-    """What the layers up to some point make of the input: ``input * scale + offset``, each a number or one per channel.
+    """Affine transform from the input to a point in the network: ``input * scale + offset``, each a number or one per channel.
 
     Attributes:
-        layers: the layers or operators that do so, in order, in words; those that change nothing are left out.
-        before: the same without the last of them; None where there is none.
+        layers: its layers or operators in order, in words, without those that change nothing.
+        before: the transform without the last layer; None if there is none.
     """
 
     scale: FloatArray
@@ -40,25 +40,25 @@ class Affine:
     before: Affine | None = None
 
     def then(self, scale: npt.ArrayLike, offset: npt.ArrayLike, layer: str) -> Affine:
-        """This, and after it one more layer."""
+        """Append a layer."""
         factor, term = (np.asarray(value, np.float64).ravel() for value in (scale, offset))
         if np.allclose(factor, 1, atol=1e-3) and np.allclose(term, 0, atol=1e-3):
             return self
         return Affine(self.scale * factor, self.offset * factor + term, (*self.layers, layer), self)
 
     def bent(self, layer: str) -> Affine:
-        """This, and after it a layer that does other arithmetic, such as a power; no range can be read from it."""
+        """Append a non-affine layer, such as a power; no range can be inferred from it."""
         unknown = np.full(1, np.nan)
         return Affine(unknown, unknown, (*self.layers, layer))
 
     def summed(self) -> Affine:
-        """This, and after it the sum over the channels: with weights before it, what makes colors gray."""
+        """Append a sum over the channels, which with weights before it converts colors to gray."""
         total = replace(self, scale=self.scale.sum(keepdims=True), offset=self.offset.sum(keepdims=True))
         unchanged = self.before is not None and np.allclose(total.ends(0, 1), self.before.ends(0, 1), atol=1e-3)
         return self.before if unchanged and self.before is not None else total
 
     def ends(self, low: float, high: float) -> tuple[float, float]:
-        """Where an input from ``low`` to ``high`` lies afterwards, over all channels."""
+        """Range, over all channels, to which the input range from ``low`` to ``high`` is mapped."""
         scale, offset = float(np.mean(self.scale)), float(np.mean(self.offset))
         first, second = scale * low + offset, scale * high + offset
         return min(first, second), max(first, second)
@@ -68,7 +68,7 @@ IDENTITY = Affine(np.ones(1), np.zeros(1))
 
 
 def as_constant(values: npt.ArrayLike) -> FloatArray | None:
-    """A constant that is added or multiplied: one number, or one per channel; of a whole picture its mean; None for any other."""
+    """Reduce a constant operand: a number, one per channel, or the mean of a whole image; None for any other shape."""
     numbers = np.asarray(values, np.float64).ravel()
     if numbers.size >= _SMALLEST_PICTURE:
         return np.asarray([numbers.mean()])
@@ -76,7 +76,7 @@ def as_constant(values: npt.ArrayLike) -> FloatArray | None:
 
 
 def gray_weights(values: npt.ArrayLike) -> FloatArray | None:
-    """The factor of the weights that make one gray value of three colors; None where these are others."""
+    """Sum of weights that convert three colors to gray; None for other weights."""
     weights = np.asarray(values, np.float64).ravel()
     total = weights.sum(keepdims=True)
     is_gray = (
@@ -87,11 +87,11 @@ def gray_weights(values: npt.ArrayLike) -> FloatArray | None:
 
 @dataclass(frozen=True)
 class OwnScaling:
-    """What a network does to its input by itself.
+    """Scaling of the input inside the network.
 
     Attributes:
-        layers: what does it, in words.
-        wants: the scaling of the pixels that it wants; None where its numbers fit no usual range.
+        layers: the layers that scale, in words.
+        wants: the scaling that the network expects before them; None if the constants fit no common range.
     """
 
     layers: str
@@ -99,13 +99,13 @@ class OwnScaling:
 
 
 def judge(ends: Sequence[Affine]) -> OwnScaling | None:
-    """Find what a network wants, from what its branches make of the input before they begin to learn.
+    """Infer the expected input range from the transforms of all branches, up to their first trained layer.
 
     Args:
-        ends: one for each branch; a network without branches has one.
+        ends: one transform per branch; a network without branches has one.
 
     Returns:
-        None where no branch changes its input.
+        None if no branch changes its input.
     """
     changed = [end for end in ends if end.layers]
     if not changed:
@@ -120,15 +120,15 @@ def _wanted(affine: Affine) -> Scaling | None:
     if len(affine.scale) == 3 or len(affine.offset) == 3:
         mapped = affine.scale * np.add.outer((0, 255), np.zeros(3)) * IMAGENET.scale
         mapped = mapped + affine.scale * np.asarray(IMAGENET.offset) + affine.offset
-        if np.allclose(mapped, [[0] * 3, [1] * 3], atol=0.03):  # it undoes what is done to ImageNet's pixels
+        if np.allclose(mapped, [[0] * 3, [1] * 3], atol=0.03):  # it inverts the normalization of ImageNet
             return IMAGENET
     step: Affine | None = affine
-    while step is not None and step.layers:  # what the last layer makes of it says most
-        # To multiply says nothing of a range that has negative numbers: of 0 to 1 it would be as good.
+    while step is not None and step.layers:  # the last layer is the most informative
+        # A factor alone is no evidence for a signed range: the range 0 to 1 would fit as well.
         multiplies = np.allclose(step.offset, 0)
         for low, high in _RANGES:
-            # A range that stays as it is says nothing: beside 255 the mean of pixels from 0 to 1 is as good as 0.
-            nearness = 0.002 if low == -0.5 else 0.02  # the mean and the deviation of other pictures come near that
+            # An identity is no evidence: on the scale of 255, the mean of pixels from 0 to 1 is close to 0.
+            nearness = 0.002 if low == -0.5 else 0.02  # mean and deviation of other images come close to that range
             if not (multiplies and low) and any(
                 np.allclose(step.ends(low, high), exact, atol=nearness * (exact[1] - exact[0]))
                 for exact in _EXACT
@@ -136,7 +136,7 @@ def _wanted(affine: Affine) -> Scaling | None:
             ):
                 return Scaling.to_range(low, high)
         step = step.before
-    # A layer that standardizes has learned its mean, also one of 0, which no pixels from 0 to 1 have.
+    # A standardization layer has a trained mean, also one of 0, which pixels from 0 to 1 never have.
     multiplies = np.allclose(affine.offset, 0) and "Normalization" not in affine.layers[-1]
     if not multiplies:
         mean, deviation = float(np.mean(-affine.offset / affine.scale)), float(np.mean(1 / np.abs(affine.scale)))
@@ -151,25 +151,25 @@ def _wanted(affine: Affine) -> Scaling | None:
 
 
 def _may_be_of(mean: float, deviation: float, low: float, high: float) -> bool:
-    """Whether these are the mean and the standard deviation of pictures with pixels in a range.
+    """Whether mean and standard deviation are possible for pixels in this range.
 
-    No numbers within a range have a larger variance than those of which all are its ends.
+    The variance is largest if all values are at the ends of the range.
     """
     largest = math.sqrt(max(0.0, (high - mean) * (mean - low)))
     return 0.1 * (high - low) / 2 <= deviation <= min(largest, 0.8 * (high - low) / 2)
 
 
 def quantized_input(low: float, high: float) -> OwnScaling:
-    """What a network wants that makes bytes of its input: pixels in the range, from low to high, that these bytes stand for."""
+    """Scaling expected by a network with a quantized input: the range from low to high that its bytes represent."""
     usual = next((ends for ends in _EXACT if np.allclose((low, high), ends, atol=0.05 * (ends[1] - ends[0]))), (low, high))
     return OwnScaling(f"QuantizeLinear of {low:.3g} to {high:.3g}", Scaling.to_range(*usual))
 
 
 def _is_unit(low: float, high: float) -> bool:
-    """Whether these are ends as learning layers like them: 0 to 1, -1 to 1, or mean 0 and deviation 1."""
+    """Whether this is a usual range for trained layers: 0 to 1, -1 to 1, or mean 0 and deviation 1."""
     return 0.9 <= high - low <= 12 and low <= 0.1 and low >= -6.5 and high <= 6.5
 
 
 def _is_byte(low: float, high: float) -> bool:
-    """Whether these are ends of bytes, as they are or with their mean taken off."""
+    """Whether this is the range of bytes, with or without their mean subtracted."""
     return 200 <= high - low <= 300 and -160 <= low <= 1

@@ -1,7 +1,7 @@
-"""Backends by name, imported only when they are chosen.
+"""Registry of backends, which are imported only when they are chosen.
 
-A package joins by an entry point in the group ``emodetect.backends`` whose object is called like the built-in ones:
-``factory(model: str | None, labels: Sequence[str] | None) -> EmotionBackend``. The built-in ones take
+A package adds one by an entry point in the group ``emodetect.backends``. Its object has the signature
+``factory(model: str | None, labels: Sequence[str] | None) -> EmotionBackend``. The factories of built-in backends take
 `ModelConventions` instead of labels.
 """
 
@@ -20,19 +20,19 @@ from emodetect.errors import BackendUnavailableError, ModelError, UsageError, ab
 from emodetect.text.numbers import check_number
 from emodetect.text.suggestions import did_you_mean
 
-if TYPE_CHECKING:  # names are wanted without NumPy, to complete a command line
+if TYPE_CHECKING:  # shell completion needs the names without importing NumPy
     from emodetect.backends.base import EmotionBackend
 
 GROUP = "emodetect.backends"
 
 HEADS = ("fer2013", "ferplus")
-"""The outputs of the embedded network."""
+"""Outputs of the embedded network."""
 
 RESERVED = ("embedded", *HEADS)
-"""Names of models that stand for the embedded network as it is, or one output of it."""
+"""Model names of the embedded network, or of one of its outputs."""
 
 MOST_VIEWS = 2
-"""A crop, and the crop mirrored."""
+"""Maximum number of views: a crop and its mirror image."""
 
 _BUILT_IN = {
     "cnn": "emodetect.backends.cnn:create_cnn",
@@ -42,17 +42,17 @@ _BUILT_IN = {
 
 @dataclass(frozen=True)
 class BackendSettings:
-    """What reads the emotions.
+    """Settings of a backend.
 
     Attributes:
         name: one of `backend_names`.
-        model: a model file, or a name that the backend knows; None for its own.
-        conventions: what the user says of the model; a plug-in is told the labels alone.
+        model: a model file, or a name that the backend knows; None for its default.
+        conventions: conventions of the model stated by the user; a plug-in gets only the labels.
         views: as for `with_views`.
-        max_model_memory: bytes that the process of a model file may hold.
+        max_model_memory: memory limit of a model file's process, bytes.
 
     Raises:
-        UsageError: one of them has another type or is out of range.
+        UsageError: a setting has the wrong type or is out of range.
     """
 
     name: str = "cnn"
@@ -71,27 +71,27 @@ class BackendSettings:
 
     @property
     def title(self) -> str:
-        """What a person calls it: the model, or the backend."""
+        """Display name: that of the model, or of the backend."""
         return self.model or ("embedded" if self.name == "cnn" else self.name)
 
     def create(self, *, responsive: bool = False) -> EmotionBackend:
-        """Make the backend; as `create_backend`."""
+        """Create the backend, as `create_backend`."""
         return create_backend(**vars(self), responsive=responsive)
 
 
 def backend_names() -> list[str]:
-    """The names that `create_backend` takes: the built-in ones first."""
+    """Names of all backends for `create_backend`, the built-in ones first."""
     return [*_BUILT_IN, *plugins()]
 
 
 def plugins() -> dict[str, EntryPoint]:
-    """The backends of other packages by name, in alphabetical order, not imported; none can replace a built-in one."""
+    """Entry points of plug-in backends by name, sorted and not imported; built-in names cannot be replaced."""
     points = {point.name: point for point in entry_points(group=GROUP) if point.name not in _BUILT_IN}
     return dict(sorted(points.items()))
 
 
 def is_built_in(name: str) -> bool:
-    """Whether a backend of this name comes with emodetect."""
+    """Whether this is the name of a built-in backend."""
     return name in _BUILT_IN
 
 
@@ -104,24 +104,24 @@ def create_backend(
     max_model_memory: int = BackendSettings.max_model_memory,
     responsive: bool = False,
 ) -> EmotionBackend:
-    """Make a backend; entering it, as a context manager, loads it.
+    """Create a backend; entering it as a context manager loads it.
 
-    The embedded network runs in this process, a foreign model in a sandbox of its own, and a plug-in, which is imported there
-    alone, in a process of its own. What is wrong with a plug-in's options is therefore said only once it is loaded.
+    The embedded network runs in this process, a foreign model in a sandboxed process, and a plug-in in a separate process, which
+    alone imports it. Invalid options of a plug-in are therefore reported only when it is loaded.
 
     Args:
         name: one of `backend_names`.
         model: a model file, or a name that the backend knows.
-        conventions: what the user says of the model; a plug-in is told the labels alone.
+        conventions: conventions of the model stated by the user; a plug-in gets only the labels.
         views: as for `with_views`.
-        max_model_memory: bytes that the process of a model file may hold.
-        responsive: run in a process of its own whatever may hold the interpreter's lock, as importing TensorFlow does. ONNX
-            Runtime, and so the embedded network, lets go of it.
+        max_model_memory: memory limit of a model file's process, bytes.
+        responsive: run backends that hold the global interpreter lock, such as TensorFlow while it is imported, in a separate
+            process. ONNX Runtime, and so the embedded network, releases the lock.
 
     Raises:
-        UsageError: there is no backend of that name, it does not take these options, or `views` is out of range.
-        BackendUnavailableError: the backend itself cannot be imported.
-        ModelError: there is no such model file.
+        UsageError: the backend is unknown or does not support these options, or `views` is out of range.
+        BackendUnavailableError: the backend cannot be imported.
+        ModelError: the model file does not exist.
     """
     check_memory(max_model_memory)
     if is_built_in(name):
@@ -143,14 +143,14 @@ def create_backend(
 
 
 def with_views(backend: EmotionBackend, views: int) -> EmotionBackend:
-    """Have a backend asked about several views of each crop.
+    """Add test-time augmentation to a backend.
 
     Args:
-        backend: reads the emotions.
+        backend: the backend.
         views: 1 for the crop alone; 2 for the mean of the crop and its mirror image.
 
     Raises:
-        UsageError: it is another number.
+        UsageError: ``views`` is another number.
     """
     if views == 1:
         return backend
@@ -176,7 +176,7 @@ def _plugin(name: str) -> EntryPoint:
 
 
 def backend_factory(name: str) -> Callable[..., object]:
-    """Import what makes the backend of this name; `create_backend` says what is raised."""
+    """Import the factory of a backend; raises as `create_backend`."""
     point = EntryPoint(name, _BUILT_IN[name], GROUP) if is_built_in(name) else _plugin(name)
     try:
         factory: Callable[..., object] = point.load()

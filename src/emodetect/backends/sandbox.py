@@ -1,13 +1,13 @@
-"""What a process that runs a foreign model gives up, for good: files, network, other programs, memory without end.
+"""Sandbox of a process that runs a foreign model: irrevocable limits on files, network, processes and memory.
 
-Of all systems Linux alone lets a program without privileges forbid itself these things; elsewhere `enter_sandbox` does nothing.
+Only Linux lets an unprivileged program restrict itself in this way; elsewhere `enter_sandbox` does nothing.
 
-- Landlock (Linux 5.13, https://docs.kernel.org/userspace-api/landlock.html): no file is opened but for reading, and only where
-  Python and the system keep their libraries.
-- seccomp (https://docs.kernel.org/userspace-api/seccomp_filter.html): no socket, no further process, no other program, no change
-  of rights, owners and times of files, which Landlock lets through, and nothing shared that outlives the process.
-- Capabilities: what root may do beyond other users, but for finding its libraries in folders of others.
-- Resource limits: memory, size of files, open files, core dumps.
+- Landlock (Linux 5.13, https://docs.kernel.org/userspace-api/landlock.html): files are read-only, and only in the library folders
+  of Python and the system.
+- seccomp (https://docs.kernel.org/userspace-api/seccomp_filter.html): no sockets, no new processes or programs, no changes of
+  file permissions, owners and times, which Landlock does not cover, and no shared objects that outlive the process.
+- Capabilities: root loses its privileges, except for reading libraries in folders of other users.
+- Resource limits: memory, file size, open files, core dumps.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from emodetect.system.native_output import is_debugging
 MB = 2**20
 
 _SPARE_BYTES = 512 * MB
-"""What may be reserved beyond the memory limit: the stacks of idle threads are, and are never used."""
+"""Address space beyond the memory limit, for the stacks of idle threads, which are reserved and never used."""
 
 _OPEN_FILES = 256
 
@@ -42,14 +42,14 @@ _NOWHERE = os.devnull
 
 
 def enter_sandbox(memory: int, own_folder: str | None = None) -> dict[str, bool]:
-    """Give up what a model does not need; call it while the process has one thread, before libraries start theirs.
+    """Enter the sandbox, irrevocably. Call it while the process has a single thread, before libraries start theirs.
 
     Args:
-        memory: bytes that the process may hold; see `_SPARE_BYTES`.
+        memory: memory limit, bytes; see `_SPARE_BYTES`.
         own_folder: a folder whose files may be read and removed.
 
     Returns:
-        Which protections this system gave, by name: "files", "network" (and processes), "memory".
+        Whether each protection is active on this system, by name: "files", "network" (and processes), "memory".
     """
     given = dict.fromkeys(("files", "network", "memory"), False)
     if not sys.platform.startswith("linux"):
@@ -69,7 +69,7 @@ def enter_sandbox(memory: int, own_folder: str | None = None) -> dict[str, bool]
 
 
 def processor_seconds(seconds: float) -> None:
-    """Let the system end this process once it has computed for so many more seconds, on all processors together."""
+    """Limit the remaining processor time of this process, on all processors together; the system kills it after that."""
     if not sys.platform.startswith("linux"):
         return
     import resource
@@ -83,10 +83,10 @@ def processor_seconds(seconds: float) -> None:
 def _limit_resources(memory: int) -> bool:
     import resource
 
-    # Not RLIMIT_AS: libraries reserve addresses that they never use. Not RLIMIT_NPROC: it counts all processes of the user.
+    # Not RLIMIT_AS: libraries reserve address space that they never use. Not RLIMIT_NPROC: it counts all processes of the user.
     for kind, most in (
         (resource.RLIMIT_CORE, 0),
-        *(() if is_debugging() else ((resource.RLIMIT_FSIZE, 0),)),  # what it says may then go to a file
+        *(() if is_debugging() else ((resource.RLIMIT_FSIZE, 0),)),  # when debugging, output may go to a file
         (resource.RLIMIT_NOFILE, _OPEN_FILES),
         (resource.RLIMIT_DATA, memory + _SPARE_BYTES),
     ):
@@ -99,14 +99,14 @@ def _limit_resources(memory: int) -> bool:
 
 # Landlock ------------------------------------------------------------------------------------------------------------
 
-_CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446  # the same on all processors
+_CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446  # the same on all architectures
 _WRITE_FILE, _READ_FILE, _READ_DIR, _REMOVE_FILE = 1 << 1, 1 << 2, 1 << 3, 1 << 5
 _RIGHTS = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1, 4: (1 << 15) - 1}
-"""All that can be forbidden with files, by version of Landlock; later versions have one more."""
+"""Access rights for files, by version of Landlock; later versions have one more."""
 
 
 def landlock_version() -> int:
-    """The version of Landlock that the system has; 0 for none."""
+    """Version of Landlock in the kernel; 0 if it is missing."""
     if not sys.platform.startswith("linux"):
         return 0
     with contextlib.suppress(OSError):
@@ -115,7 +115,7 @@ def landlock_version() -> int:
 
 
 def _readable() -> Iterator[str]:
-    """The folders that libraries are read from: Python's own, those of installed packages, and the system's."""
+    """Folders of libraries: Python's own, those of installed packages, and the system's."""
     paths = sysconfig.get_paths()
     yield from (paths[name] for name in ("stdlib", "platstdlib", "purelib", "platlib") if name in paths)
     yield os.path.join(sys.base_prefix, "lib")
@@ -126,7 +126,7 @@ def _readable() -> Iterator[str]:
 
 
 def holds_packages(folder: str) -> bool:
-    """Whether packages are installed in a folder of the import path; scripts and their data may lie in others."""
+    """Whether a folder of the import path contains installed packages, rather than scripts and their data."""
     return bool(folder) and any(Path(folder).glob("*.dist-info"))
 
 
@@ -136,7 +136,7 @@ def _forbid_files(libc: ctypes.CDLL, readable: Iterable[str], own_folder: str | 
         raise OSError(errno.ENOSYS, "no Landlock")
     rights = _RIGHTS.get(version, (1 << 16) - 1)
     network = 3 if version >= 4 else 0  # binding and connecting over TCP
-    scope = 3 if version >= 6 else 0  # abstract sockets of Unix, signals
+    scope = 3 if version >= 6 else 0  # abstract Unix sockets, signals
     attributes = struct.pack("QQQ", rights, network, scope)[: 8 if version < 4 else 16 if version < 6 else 24]
     ruleset = _call(libc, _CREATE_RULESET, attributes, len(attributes), 0)
     try:
@@ -144,7 +144,7 @@ def _forbid_files(libc: ctypes.CDLL, readable: Iterable[str], own_folder: str | 
             _allow(libc, ruleset, path, _READ_FILE | _READ_DIR)
         if own_folder is not None:
             _allow(libc, ruleset, own_folder, _READ_FILE | _READ_DIR | _REMOVE_FILE)
-        # What the system tells of the process itself; its folders tell the network connections of all.
+        # Files about the process itself; its folders also list the network connections of all processes.
         own = (os.path.join("/proc/self", name) for name in os.listdir("/proc/self"))
         for path in (*_SYSTEM_FILES, *filter(os.path.isfile, own)):
             _allow(libc, ruleset, path, _READ_FILE)
@@ -155,7 +155,7 @@ def _forbid_files(libc: ctypes.CDLL, readable: Iterable[str], own_folder: str | 
 
 
 def _allow(libc: ctypes.CDLL, ruleset: int, path: str, rights: int) -> None:
-    with contextlib.suppress(OSError):  # what is not there needs no rule
+    with contextlib.suppress(OSError):  # a missing path needs no rule
         place = os.open(path, os.O_PATH | os.O_CLOEXEC)
         try:
             if not os.path.isdir(path):
@@ -168,20 +168,20 @@ def _allow(libc: ctypes.CDLL, ruleset: int, path: str, rights: int) -> None:
 # seccomp -------------------------------------------------------------------------------------------------------------
 
 _ARCHITECTURES = {"x86_64": (0xC000003E, 317), "aarch64": (0xC00000B7, 277)}
-"""By processor: the number that the kernel gives it, and that of the call `seccomp`."""
+"""Audit architecture, and number of the system call `seccomp`, by processor."""
 
 _FORBIDDEN = {
     # Sockets: socket, connect, accept, sendto, sendmsg, bind, listen, socketpair, accept4, sendmmsg
     "x86_64": (41, 42, 43, 44, 46, 49, 50, 53, 288, 307,
                # other programs and processes: fork, vfork, execve, kill, ptrace, tkill, execveat, pidfd_*
                57, 58, 59, 62, 101, 200, 322, 424, 434, 438, 129, 297, 310, 311,
-               # ways around: io_uring_*, open_by_handle_at, bpf, perf_event_open, userfaultfd, keys, namespaces, mounts
+               # bypasses: io_uring_*, open_by_handle_at, bpf, perf_event_open, userfaultfd, keys, namespaces, mounts
                425, 426, 427, 304, 321, 298, 323, 248, 249, 250, 272, 308, 165, 166, 428, 429, 430, 442, 155, 161, 135,
-               # what is known of files: chmod, fchmod*, *chown*, utime*, *setxattr*, *removexattr*, file_setattr
+               # file metadata: chmod, fchmod*, *chown*, utime*, *setxattr*, *removexattr*, file_setattr
                90, 91, 268, 452, 92, 93, 94, 260, 132, 235, 261, 280, 188, 189, 190, 463, 197, 198, 199, 466, 469,
-               # what outlives a process: shm*, sem*, msg*, mq_open, mq_unlink
+               # objects that outlive a process: shm*, sem*, msg*, mq_open, mq_unlink
                29, 30, 31, 64, 65, 66, 220, 68, 69, 70, 71, 240, 241,
-               # how others are run: setpriority, ioprio_set, sched_set*, migrate_pages, move_pages, process_madvise and _mrelease
+               # scheduling of others: setpriority, ioprio_set, sched_set*, migrate_pages, move_pages, process_madvise, _mrelease
                141, 251, 142, 144, 314, 203, 256, 279, 440, 448,
                # the machine: reboot, swap*, acct, clocks, names, *_module, kexec_*, syslog, quotactl*, fanotify_init, vhangup
                169, 167, 168, 163, 164, 159, 227, 305, 170, 171, 175, 313, 176, 246, 320, 103, 179, 443, 300, 153, 172, 173),
@@ -193,42 +193,42 @@ _FORBIDDEN = {
                 140, 30, 118, 119, 274, 122, 238, 239, 440, 448,
                 142, 224, 225, 89, 170, 171, 112, 266, 161, 162, 105, 273, 106, 104, 294, 116, 60, 443, 262, 58),
 }  # fmt: skip
-"""Numbers of the calls that are refused."""
+"""Numbers of the forbidden system calls."""
 
 _TGKILL, _PRLIMIT = {"x86_64": 234, "aarch64": 131}, {"x86_64": 302, "aarch64": 261}
-"""Calls that this process needs for itself, and that name a process first."""
+"""System calls that are allowed for this process only; their first argument is a process id."""
 
 _FCNTL = {"x86_64": 72, "aarch64": 25}
 _SET_OWNER, _SET_OWNER_EX = 8, 15
-"""Commands of `fcntl` that say which process gets the signals of a file."""
+"""Commands of `fcntl` that set the receiver of a file's signals."""
 
 _CLONE = {"x86_64": 56, "aarch64": 220}
 _CLONE3 = 435
 _CLONE_THREAD = 0x10000
 _READ_SEARCH = 1 << 2
-"""The capability to read in folders whatever their rights."""
+"""Capability to read folders regardless of their permissions."""
 
 _ALLOW, _REFUSE = 0x7FFF0000, 0x00050000
 
 
 def _forbid_calls(libc: ctypes.CDLL) -> None:
-    """Refuse what makes sockets, processes and the like, in all threads; threads themselves may be made."""
+    """Install the seccomp filter in all threads; creating threads remains allowed."""
     processor = platform.machine()
     if processor not in _ARCHITECTURES or sys.maxsize < 2**32:
         raise OSError(errno.ENOSYS, "numbers of the calls are not known here")
     architecture, number = _ARCHITECTURES[processor]
     load, equal, at_least, any_bit, answer = 0x20, 0x15, 0x35, 0x45, 0x06
     refuse, allow = (answer, 0, 0, _REFUSE | errno.EPERM), (answer, 0, 0, _ALLOW)
-    first, second, third = ((load, 0, 0, place) for place in (16, 24, 32))  # the low halves of a call's arguments
+    first, second, third = ((load, 0, 0, place) for place in (16, 24, 32))  # low halves of the arguments
     own = os.getpid()
     program = [
         (load, 0, 0, 4),  # the architecture
         (equal, 1, 0, architecture),
         refuse,
         (load, 0, 0, 0),  # the call's number
-        (at_least, 0, 1, 0x40000000),  # the numbers of another convention on the same processor
+        (at_least, 0, 1, 0x40000000),  # system calls of the x32 ABI
         refuse,
-        (equal, 0, 1, _CLONE3),  # its flags cannot be seen; without it the C library uses `clone`
+        (equal, 0, 1, _CLONE3),  # a filter cannot read its flags; without it the C library falls back to `clone`
         (answer, 0, 0, _REFUSE | errno.ENOSYS),
         *((equal, 0, 4, _CLONE[processor]), first, (any_bit, 0, 1, _CLONE_THREAD), allow, refuse),
         *((equal, 0, 4, _TGKILL[processor]), first, (equal, 0, 1, own), allow, refuse),
@@ -245,7 +245,7 @@ def _forbid_calls(libc: ctypes.CDLL) -> None:
 
 
 def _drop_capabilities(libc: ctypes.CDLL) -> None:
-    """Give up all capabilities but that for reading."""
+    """Drop all capabilities except for reading."""
     head, sets = struct.pack("Ii", 0x20080522, 0), ctypes.create_string_buffer(24)
     if libc.capget(head, sets):
         raise OSError(ctypes.get_errno(), "capabilities")
@@ -260,10 +260,10 @@ def _no_new_privileges(libc: ctypes.CDLL) -> None:
 
 
 def _call(libc: ctypes.CDLL, number: int, *arguments: int | bytes | None) -> int:
-    """A system call by its number.
+    """Make a system call by number.
 
     Raises:
-        OSError: it failed.
+        OSError: the call failed.
     """
     converted = [ctypes.c_long(value) if isinstance(value, int) else ctypes.c_char_p(value) for value in arguments]
     result = int(libc.syscall(ctypes.c_long(number), *converted))

@@ -1,4 +1,4 @@
-"""What the numbers of an output are: shares of one, independent scores, percents, shares of any other sum, or logits."""
+"""Kind of an output's values: shares of one, independent scores, percents, shares of another sum, or logits."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ import numpy as np
 import numpy.typing as npt
 
 ScoreKind: TypeAlias = Literal["shares", "independent scores", "percents", "scaled scores", "logits"]
-"""All but logits are divided by their sum; logits go through a softmax."""
+"""Kind of values. Logits go through a softmax; all others are divided by their sum."""
 
 _LIMITS: dict[ScoreKind, float] = {"shares": 1.0, "independent scores": 1.0, "percents": 100.0, "scaled scores": math.inf}
-"""The largest value of each kind."""
+"""Maximum value of each kind."""
 
 _POSITIVE = ("softmax", "sigmoid", "hard_sigmoid")
-"""Activations whose values count by their share of the sum, whatever they are multiplied by afterwards."""
+"""Activations with non-negative values, which are divided by their sum whatever factor follows."""
 
 _TOLERANCE = 0.02
-"""Of sums and limits, as a share: networks in 16 or 8 bits are not exact."""
+"""Relative tolerance of sums and limits, for 16-bit and 8-bit networks."""
 
 
 def find_kind(values: npt.NDArray[np.float32], activation: str | None) -> ScoreKind:
-    """Decide what an output holds.
+    """Determine the kind of an output's values.
 
     Args:
-        values: (n, labels), what it gave for several different pictures.
-        activation: the last one in the network; None where it is not known.
+        values: (n, labels), outputs for several different images.
+        activation: the last activation of the network; None if unknown.
     """
     if not np.isfinite(values).all() or (values < -1e-6).any():
         return "logits"
@@ -42,5 +42,5 @@ def find_kind(values: npt.NDArray[np.float32], activation: str | None) -> ScoreK
 
 
 def may_not_be(values: npt.NDArray[np.float32], kind: ScoreKind) -> bool:
-    """Whether some of these values cannot be of the kind."""
+    """Whether some of these values contradict the kind."""
     return kind != "logits" and bool((values < -1e-3).any() or (values > _LIMITS[kind] * (1 + _TOLERANCE)).any())

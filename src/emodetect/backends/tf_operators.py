@@ -1,4 +1,4 @@
-"""TensorFlow operators that a Keras 2 model may hold: arithmetic on tensors, and nothing that reads, writes or runs anything."""
+"""Allowed TensorFlow operators in Keras 2 models: tensor arithmetic without reading, writing or executing anything."""
 
 from __future__ import annotations
 
@@ -44,4 +44,4 @@ _FOLDERS = {"": _ROOT, "math.": _MATH, "nn.": _NN, "image.": _IMAGE, "__operator
 HARMLESS = frozenset(
     version + folder + name for version in ("", "compat.v1.") for folder, names in _FOLDERS.items() for name in names.split()
 )
-"""Names in TensorFlow's public interface, as Keras 2 writes them in a `TFOpLambda` layer."""
+"""Public TensorFlow names, as Keras 2 writes them in a `TFOpLambda` layer."""

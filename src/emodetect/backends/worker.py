@@ -1,7 +1,7 @@
-"""What a process of `isolated.IsolatedBackend` does: make a backend, load it, answer.
+"""Program of the worker process of `isolated.IsolatedBackend`: create a backend, load it, serve requests.
 
-Questions come through standard input as pickles, from the process that we belong to and trust. Answers go back as JSON and plain
-numbers: that process must not trust us, since a foreign model may have taken us over.
+Requests arrive on standard input as pickles from the parent, which is trusted. Responses are JSON and plain numbers, since the
+parent must not trust this process: a foreign model may have taken it over.
 """
 
 from __future__ import annotations
@@ -30,32 +30,32 @@ from emodetect.system.environment import prepare_own_process, remove_caches
 from emodetect.system.native_output import is_debugging
 from emodetect.text.printable import one_line
 
-if TYPE_CHECKING:  # NumPy starts threads, which the sandbox would not hold
+if TYPE_CHECKING:  # NumPy starts threads, which the sandbox would not cover
     from emodetect.backends.base import EmotionBackend
 
 HEADER = struct.Struct("<I")
-"""Before each answer: how many bytes of JSON follow."""
+"""Header of each response: number of bytes of JSON that follow."""
 
 OUT_OF_MEMORY = "OutOfMemory"
-"""The kind of error that says that the model asks for more memory than it may have."""
+"""Error kind for an exceeded memory limit."""
 
 _COPY_SECONDS = 0.1
-"""After a plug-in has forked, time for a copy that comes back to us to say so before the answer is sent."""
+"""Seconds to wait, after a plug-in has forked, for a message of the child process before the response is sent."""
 
 _MEMORY_WORDS = re.compile(
     r"bad.?alloc|\bOOM\b|out of memory|(failed|unable) to allocate|smaller than requested|bfc_ar", re.IGNORECASE
 )
-"""How NumPy, TensorFlow and ONNX Runtime say that there is not enough memory."""
+"""Out-of-memory messages of NumPy, TensorFlow and ONNX Runtime."""
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """What a foreign model may take.
+    """Resource limits of a foreign model.
 
     Attributes:
-        memory: bytes that the process may hold.
-        load_seconds: time to load it, with the libraries that it needs.
-        call_seconds: time to read a batch of faces.
+        memory: memory limit of the process, bytes.
+        load_seconds: time-out for loading, including libraries.
+        call_seconds: time-out for a batch of faces.
     """
 
     memory: int
@@ -65,15 +65,15 @@ class Bounds:
 
 @dataclass(frozen=True)
 class Job:
-    """What a process is for.
+    """Job of a worker process.
 
     Attributes:
-        title: what to call the backend in messages.
-        factory: what makes it, "module:function".
-        arguments: what that is called with.
+        title: display name of the backend in messages.
+        factory: import path of the backend's factory, "module:function".
+        arguments: arguments of the factory.
         path: folders to import from; for a foreign model after the interpreter's own.
-        bounds: for a foreign model, which is then in the sandbox; None for code that is trusted.
-        copy: the copy of a model file that is loaded in its place, and how messages call it.
+        bounds: resource limits of a foreign model, which runs in the sandbox; None for trusted code.
+        copy: path of the copy of the model file that is loaded, and its name in messages.
     """
 
     title: str
@@ -85,20 +85,20 @@ class Job:
 
 
 def main() -> NoReturn:
-    """Do the job that comes through standard input, until that is closed.
+    """Run the job from standard input until that is closed.
 
-    Arguments of the command line are: a folder to import from; the number of a pipe that ends when the process that we belong to
-    does, where there is such a thing; and a copy of a model file, which may not be written yet, to be removed then.
+    Command-line arguments: a folder to import from; the number of a pipe that is closed when the parent exits, if supported; and
+    the copy of a model file, which may not exist yet and is removed then.
     """
     lifeline, copy = (*sys.argv[2:], "", "")[:2]
     questions, answers = os.fdopen(os.dup(0), "rb"), os.dup(1)
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
-    os.dup2(2, 1)  # what plug-ins and libraries print is no result
+    os.dup2(2, 1)  # output of plug-ins and libraries goes to standard error
     os.close(nothing)
     try:
         job = pickle.load(questions)
-    except (EOFError, pickle.UnpicklingError):  # the other process is gone
+    except (EOFError, pickle.UnpicklingError):  # the parent has exited
         _remove(copy)
     else:
         if job.bounds is None:
@@ -106,7 +106,7 @@ def main() -> NoReturn:
         else:
             sys.path.extend(folder for folder in job.path if folder not in sys.path)
         _Server(job, questions, answers, int(lifeline) if lifeline else None, copy).run()
-    # TensorFlow takes a second to be torn down in order, and there is nothing to keep.
+    # TensorFlow takes a second to shut down in order, and there is nothing to save.
     with contextlib.suppress(Exception):
         sys.stdout.flush()
         sys.stderr.flush()
@@ -130,11 +130,11 @@ class _Server:
         try:
             folder = os.path.dirname(job.copy[0]) if job.copy else None
             if folder is not None:
-                tempfile.tempdir = folder  # which Python would look for by writing, also in the sandbox
-            prepare_own_process()  # also where the other one is a program of the user's
+                tempfile.tempdir = folder  # Python would search for it by writing, also in the sandbox
+            prepare_own_process()  # also if the parent is a user's program
             if bounds is not None:
                 if folder is not None:
-                    # Matplotlib wants a folder that is there, and Keras reads what another process left in its own.
+                    # Matplotlib needs an existing folder, and Keras must not read a shared one.
                     os.environ["MPLCONFIGDIR"] = os.environ["KERAS_HOME"] = folder
                 given = enter_sandbox(bounds.memory, folder)
                 if is_debugging():
@@ -142,7 +142,7 @@ class _Server:
                 processor_seconds(bounds.load_seconds)
                 limit_memory_here(bounds.memory)
             if self._lifeline is not None:
-                # Not before: a thread that is older than the sandbox stays outside, where the model could make use of it.
+                # After entering the sandbox, which would not cover an older thread that the model could exploit.
                 _end_with_parent(self._lifeline, self._copy)
             with contextlib.closing(self._backend()) as backend:
                 backend.load()
@@ -171,7 +171,7 @@ class _Server:
         return backend
 
     def _asked(self) -> Iterator[tuple[str, Any]]:
-        """Questions, until nobody asks any more: a method's name, and crops, or for "restate" conventions."""
+        """Requests until standard input is closed: a method's name and crops, or conventions for "restate"."""
         import numpy as np
 
         while True:
@@ -202,7 +202,7 @@ class _Server:
             scores = np.ascontiguousarray(getattr(backend, method)(crops), np.float32)
             if scores.ndim != 2 or len(scores) != len(crops):
                 raise ValueError(f"expected scores of shape {(len(crops), '...')}, got {scores.shape}")
-        except Exception as error:  # may be this frame's alone
+        except Exception as error:  # may concern this frame only
             self._fail(error, "failed")
         else:
             self._send({"columns": scores.shape[1]}, scores.tobytes())
@@ -218,7 +218,7 @@ class _Server:
             self._send({"kind": kind, "message": message[:4000], **told})
 
     def _describe(self, error: BaseException, what: str) -> tuple[str, str]:
-        """The name of one of our errors' classes, and the text: a plug-in's own class may not exist in the other process."""
+        """Class name and text of an error for the parent, which may not know the classes of a plug-in."""
         job = self._job
         subject = job.title if job.bounds else f"the backend {job.title}"
         if isinstance(error, MemoryError) or (job.bounds and _MEMORY_WORDS.search(str(error))):
@@ -234,7 +234,7 @@ class _Server:
 
     def _send(self, about: dict[str, Any], numbers: bytes = b"") -> None:
         is_copy = os.getpid() != self._process
-        if is_copy:  # forked by a plug-in, and come back to us as if it were the process itself
+        if is_copy:  # a child forked by a plug-in that continues as if it were the worker
             message = f"the backend {self._job.title} forked, and both processes went on; the copy was ended"
             about, numbers = {"kind": BackendError.__name__, "message": message}, b""
         elif self._forked:
@@ -249,12 +249,12 @@ class _Server:
 
 
 def _plain(value: Any) -> Any:
-    """What JSON does not know: the number in one of NumPy's, of which a plug-in may make its threshold; the words of all else."""
+    """Convert a value that JSON does not support: NumPy numbers to Python's, all else to text."""
     return value.item() if hasattr(value, "item") else str(value)
 
 
 def _about(backend: EmotionBackend) -> dict[str, Any]:
-    """What the process that asks has to know of a backend that is loaded."""
+    """Attributes of a loaded backend for the parent."""
     return {
         "name": backend.name,
         "uncertain_below": backend.uncertain_below,
@@ -265,7 +265,7 @@ def _about(backend: EmotionBackend) -> dict[str, Any]:
 
 
 def _end_with_parent(lifeline: int, copy: str) -> None:
-    """End this process, and remove the copy of a model, when the one that it belongs to is gone, however that came about."""
+    """Exit, and remove the copy of the model, when the parent has exited for any reason."""
 
     def leave() -> None:
         os.read(lifeline, 1)
@@ -276,7 +276,7 @@ def _end_with_parent(lifeline: int, copy: str) -> None:
 
 
 def _remove(copy: str) -> None:
-    """Remove the copy of a model, if there is one, and its folder, which only works outside the sandbox."""
+    """Remove the copy of the model; its folder can be removed only outside the sandbox."""
     if copy:
         with contextlib.suppress(OSError):
             os.unlink(copy)
@@ -285,9 +285,9 @@ def _remove(copy: str) -> None:
 
 
 def _end_inside_native_calls(lifeline: int) -> None:
-    """Let the system's own signal end this process where a native call keeps the thread of `_end_with_parent` from running.
+    """Let a signal end this process if a native call blocks the thread of `_end_with_parent`.
 
-    Not before a copy is loaded, since the signal leaves that behind.
+    Enabled only once the copy is loaded, since the signal would leave it behind.
     """
     with contextlib.suppress(ImportError, OSError):
         import fcntl

@@ -1,4 +1,4 @@
-"""Scores of the faces of a frame, from a backend that may fail occasionally."""
+"""Emotion scores of the faces of a frame, from a backend that may fail occasionally."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class EmotionScorer:
     Args:
         backend: reads emotions.
         smoother: averages scores over time, or None.
-        uncertain_below: confidence, 0 to 1, under which a reading is marked uncertain; None for the backend's own.
+        uncertain_below: confidence, 0 to 1, below which a reading is marked uncertain; None for the backend's own threshold.
         max_failures: consecutive failed frames after which the backend is given up.
 
     Attributes:
@@ -50,12 +50,12 @@ class EmotionScorer:
 
     @property
     def smooths(self) -> bool:
-        """Whether scores are smoothed, and so depend on earlier ones."""
+        """Whether scores are smoothed, and so depend on previous frames."""
         return self._smoother is not None
 
     @property
     def uncertain_below(self) -> float:
-        """Confidence, 0 to 1, under which a reading is uncertain; final once the backend is loaded."""
+        """Confidence, 0 to 1, below which a reading is uncertain; final once the backend is loaded."""
         return self.backend.uncertain_below if self._uncertain_below is None else self._uncertain_below
 
     def score(
@@ -74,17 +74,17 @@ class EmotionScorer:
             faces: the faces, in the same order.
             timestamp: of the frame, seconds; None for faces without a time, whose scores are not smoothed.
             frame: name of the frame in messages.
-            watch: gets the laps "classify" and "smooth".
+            watch: records the laps "classify" and "smooth".
 
         Raises:
-            BackendError: the backend has failed in too many frames in a row.
+            BackendError: the backend failed in too many consecutive frames.
         """
         if not faces:
             return {}
         watch = watch or Stopwatch()
         try:
             answers = _scores(self.backend.classify(crops), len(crops))
-        except BackendError:  # final: the backend cannot go on
+        except BackendError:  # not recoverable
             raise
         except Exception as error:  # plug-ins may raise anything
             self._fail(frame, error)
@@ -122,7 +122,7 @@ def readings(faces: Sequence[Face], scores: Mapping[int, EmotionScores], uncerta
     Args:
         faces: the faces of a frame; those that are turned away are uncertain.
         scores: by track id; faces without scores are uncertain.
-        uncertain_below: confidence, 0 to 1, under which a reading is marked uncertain.
+        uncertain_below: confidence, 0 to 1, below which a reading is marked uncertain.
     """
     result = []
     for face in faces:

@@ -13,8 +13,8 @@ from emodetect.types import EmotionScores
 class ScoreSmoother:
     """Averages the scores of each face over time, with weights that decrease with age.
 
-    From the second scores of a face on, the weights sum to one. So the first ones, often of a face that is only coming into view,
-    count for no more than their time.
+    From the second scores of a face on, the weights sum to one. So the first scores, often of a face that is only partly in view,
+    weigh no more than the time that they cover.
 
     Args:
         seconds: time constant, after which 63% of a change is visible in the scores of a face known for longer; 0 for no
@@ -30,7 +30,7 @@ class ScoreSmoother:
         self._last: dict[int, _Average] = {}
 
     def update(self, track_id: int, scores: EmotionScores, timestamp: float) -> EmotionScores:
-        """Add scores of a face; returns the smoothed ones.
+        """Add the scores of a face; returns the smoothed scores.
 
         Args:
             track_id: of the face.

@@ -21,7 +21,7 @@ _ALLOWANCE = 0.05
 
 
 class SteadyLabels:
-    """Keeps the label of each face until another one has led clearly, or for long.
+    """Keeps the label of each face until the evidence for another one is sufficient.
 
     The evidence against the current label is summed over time, as in CUSUM (Page 1954): the lead of each other emotion, and
     the distance of the confidence below the threshold or, while 'uncertain' is shown, above it; each less an allowance. So there

@@ -1,4 +1,4 @@
-"""Aligned crops: faces upright and framed as those that the emotion network was trained on."""
+"""Face alignment: upright crops with the framing of the training data of the emotion network."""
 
 from __future__ import annotations
 
@@ -17,56 +17,56 @@ RIGHT_EYE, LEFT_EYE, NOSE = range(3)
 """Rows of the landmarks; mouth and ears follow."""
 
 _FITTED = [0, 1, 3, 4, 5]
-"""The landmarks that are put where they belong: all but the nose, which moves across a face that turns."""
+"""Landmarks used for the fit: all but the nose, which moves across the face when the head turns."""
 
 _FRAMING = np.asarray([0.322 + 0.393j, 0.664 + 0.389j, 0.498 + 0.765j, 0.148 + 0.478j, 0.870 + 0.465j])
-"""Where these lie in FER-2013, x + yi in shares of the crop's side (medians of hundreds of faces)."""
+"""Positions of these landmarks in FER-2013, x + yi in units of the crop's side (medians of hundreds of faces)."""
 
 _TURNED = 0.8
-"""How far the nose of a face may lie from the middle of its eyes, along the line through them, in distances of the eyes: at 0.5
-it is before an eye. From 0.8 on 69% of the answers agree with the annotators, up to 0.2 90%."""
+"""Maximum offset of the nose from the midpoint of the eyes, along the line through the eyes, in interocular distances; at 0.5 the
+nose is in front of an eye. From 0.8 on, 69% of the labels agree with the annotators; up to 0.2, 90%."""
 
 _SIDE, _DOWN, _MIDDLE = 1.027, 0.043, 0.007 - 0.027j
-"""The crop by the box: its side, in sides of the box; how much lower the network's own box lies, in the same unit; and where the
-middle of the crop is from there, x + yi in sides of the crop along its axes."""
+"""Crop relative to the box: its side, in sides of the box; vertical offset of the network's own box, in the same unit; and offset
+of the crop's center from there, x + yi in sides of the crop along its axes."""
 
 _AGREE = 1.4
-"""How many times larger or smaller than by the landmarks a crop by the box may be."""
+"""Maximum ratio of the sizes of the crop by the box and the crop by the landmarks."""
 
 _LARGEST = 2
-"""Side of the largest crop, in sides of the picture."""
+"""Maximum side of a crop, in sides of the image."""
 
 
 @dataclass(frozen=True)
 class Similarity:
-    """Turns, scales and moves the unit square, a face's crop, into the picture: z -> turn * z + corner, x + yi in pixels."""
+    """Similarity transform from the unit square, a face's crop, to the image: z -> turn * z + corner, x + yi in pixels."""
 
     turn: complex
     corner: complex
 
     @property
     def side(self) -> float:
-        """Side of the crop, pixels of the picture."""
+        """Side of the crop, pixels of the image."""
         return abs(self.turn)
 
     def about_middle(self, factor: float) -> Similarity:
-        """A square that is so many times larger about the same middle."""
+        """Scale the square about its center."""
         return Similarity(factor * self.turn, self.corner + (1 - factor) * self.turn * (0.5 + 0.5j))
 
 
 def aligned_crop(image: Image, face: Detection | Face) -> Image:
-    """Crop a face as a backend takes it: turned upright and in FER-2013's framing.
+    """Crop a face for a backend: upright, with the framing of FER-2013.
 
-    The landmarks tell how the face is turned. Place and size are those of the box, which is found more exactly than each of the
-    landmarks, as long as the box is square and agrees with them: the border of the picture may have cut it.
+    The rotation comes from the landmarks. Position and size come from the box, which is more exact than single landmarks, if the
+    box is square and agrees with them. Otherwise the border of the image may have cut it, and the landmarks are used.
 
     Args:
         image: uint8 (height, width, 3) BGR.
-        face: its box lies inside the picture; its landmarks may reach out of it.
+        face: its box lies inside the image; its landmarks may lie outside.
 
     Returns:
-        uint8 (side, side, 3), where the pixels beyond the picture repeat its border; without usable landmarks the box itself,
-        uint8 (height, width, 3), which is a view.
+        uint8 (side, side, 3); pixels outside the image replicate its border. Without usable landmarks a view of the box, uint8
+        (height, width, 3).
     """
     similarity = fit(face.landmarks)
     if similarity is None or similarity.side > _LARGEST * max(image.shape[:2]):
@@ -76,7 +76,7 @@ def aligned_crop(image: Image, face: Detection | Face) -> Image:
 
 
 def _by_box(box: Box, similarity: Similarity) -> Similarity:
-    """The crop with the place and size of the box, if that is whole and agrees."""
+    """Replace position and size of the crop by those of the box, if the box is uncut and agrees."""
     side = _SIDE * box.width
     if box.width != box.height or not 1 / _AGREE < side / similarity.side < _AGREE:
         return similarity
@@ -86,19 +86,19 @@ def _by_box(box: Box, similarity: Similarity) -> Similarity:
 
 
 def upright(image: Image, similarity: Similarity, side: int, border: int) -> Image:
-    """Turn a square of a picture upright.
+    """Rotate and scale a square of an image to an upright crop.
 
     Args:
         image: uint8 (height, width, 3) BGR.
-        similarity: where the square lies in it.
-        side: of the result, pixels.
-        border: what OpenCV puts beyond the picture.
+        similarity: position of the square in the image.
+        side: side of the result, pixels.
+        border: OpenCV's border mode for pixels outside the image.
 
     Returns:
         uint8 (side, side, 3) BGR.
     """
     step = similarity.turn / side
-    # OpenCV counts from the middle of a pixel, landmarks from its corner.
+    # OpenCV's pixel coordinates refer to pixel centers, landmarks to pixel corners.
     start = similarity.corner + step * (0.5 + 0.5j) - (0.5 + 0.5j)
     to_picture = np.asarray([[step.real, -step.imag, start.real], [step.imag, step.real, start.imag]])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
@@ -106,21 +106,20 @@ def upright(image: Image, similarity: Similarity, side: int, border: int) -> Ima
 
 
 def roll(landmarks: npt.NDArray[np.float32] | None) -> float | None:
-    """How far a face leans to the side.
+    """Roll angle of a face.
 
     Args:
         landmarks: as in `Detection`, or None.
 
     Returns:
-        Degrees from -180 to 180: 0 for an upright face, positive for one that leans clockwise in the picture; None without usable
-        landmarks.
+        Degrees from -180 to 180: 0 for an upright face, positive clockwise in the image; None without usable landmarks.
     """
     similarity = fit(landmarks)
     return None if similarity is None else math.degrees(cmath.phase(similarity.turn))
 
 
 def is_turned_away(landmarks: npt.NDArray[np.float32] | None) -> bool:
-    """Whether a face is turned so far to the side that the emotion network, which learned from frontal faces, cannot read it.
+    """Whether a face is turned too far to the side for the emotion network, which was trained on frontal faces.
 
     Args:
         landmarks: as in `Detection`, or None.
@@ -133,13 +132,13 @@ def is_turned_away(landmarks: npt.NDArray[np.float32] | None) -> bool:
 
 
 def fit(landmarks: npt.NDArray[np.float32] | None) -> Similarity | None:
-    """Where a face's crop lies, by least squares over its landmarks.
+    """Fit the crop of a face to its landmarks by least squares.
 
     Args:
         landmarks: as in `Detection`, or None.
 
     Returns:
-        None where there are no landmarks, or none that make a face.
+        The transform; None without landmarks, or if they do not form a face.
     """
     if landmarks is None or not np.isfinite(landmarks).all():
         return None

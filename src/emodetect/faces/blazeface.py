@@ -1,7 +1,7 @@
 """Face detection with BlazeFace, full range (Bazarevsky et al. 2019, arXiv 1907.05047), a network of Google's MediaPipe.
 
-It finds faces that are tilted, turned or partly covered, in the same time however many there are, and tells where their eyes,
-nose, mouth and ears are.
+It finds tilted, turned and partly covered faces, with landmarks of eyes, nose, mouth and ears. Its time does not depend on the
+number of faces.
 """
 
 from __future__ import annotations
@@ -26,70 +26,69 @@ if TYPE_CHECKING:
     import onnxruntime
 
 SIDE = 192
-"""Side of the pictures that the network was trained on, pixels. In larger and oblong ones it misses more small faces."""
+"""Side of the network's input in training, pixels. Larger and oblong inputs are possible, but miss more small faces."""
 
 _CELL = 4
-"""Side of the cells that the network answers for, pixels of its input: each answer counts from its cell's middle."""
+"""Side of a cell of the output grid, pixels of the input; each output is relative to the center of its cell."""
 
 _LANDMARKS = 6
 
 _NEW_SCORE = 0.6
-"""The network's score from which on a place is a face. On 60 photos of 262 people each box below it was false, and no face was
-lost by it."""
+"""Minimum score of a new face. On 60 photos of 262 people, every box below it was false, and it missed no face."""
 
 _KNOWN_SCORE = 0.5
-"""From which on it is one where a face is known."""
+"""Minimum score of a known face."""
 
 _SURE_SCORE = 0.7
-"""From which on a single look is believed in a clip."""
+"""Score from which a single detection confirms a face in a clip."""
 
 _SAME = 0.3
-"""Intersection over union from which on two answers are about one face, and are averaged (as MediaPipe does)."""
+"""Intersection over union above which two outputs belong to one face and are averaged (as in MediaPipe)."""
 
 _SAME_SIZED = 0.5
-"""Intersection over union from which on the answers of two levels are about one face at one size."""
+"""Intersection over union above which the outputs of two levels belong to one face at one size."""
 
 _SMALLEST = 14
-"""Side of the smallest face that the network finds reliably, pixels of its input: at 13 it misses four of the 262 people more."""
+"""Side of the smallest face that the network finds reliably, pixels of its input; at 13 it misses four more of the 262 people."""
 
 _STEP = 2.5
-"""Most by which two levels differ in scale: the network finds faces of 14 to about 100 pixels of its 192."""
+"""Maximum ratio of the scales of two levels; the network finds faces of 14 to about 100 pixels of its 192."""
 
 _HARDLY_FINER = 0.6
-"""Share of the picture from which on a tile is hardly finer than the whole of it: faces that are too large for the tile are found
-on the level with a border. None of 262 people on 60 photos, in three sizes, and no close-up of them needs the whole picture."""
+"""Tile size, as a fraction of the image, above which the whole image is not a level of its own. On 60 photos, at three sizes, the
+tiles and the level with a border miss none of the people that it finds."""
 
 _MUCH_LARGER = 4
-"""How many times a picture is larger than a level from which on every second of its pixels is left out."""
+"""Ratio of image to level above which every second pixel is skipped."""
 
 _OVERLAP = 0.2
-"""Share of its side by which a tile overlaps the next: more than the largest face that only this level shows."""
+"""Overlap of adjacent tiles, as a fraction of their side; larger than the largest face that only this level finds."""
 
 _SURROUNDED = 2.6
-"""How many times larger than the picture the coarsest level is, on the scale of the others: a face that fills the picture is too
-large for the network. Of 644 close-ups 642 are found with 2.6, 636 with 2.2."""
+"""Side of the coarsest level, in sides of the image, at the scale of the other levels; a face that fills the image is too large
+for the network. It finds 642 of 644 close-ups; with 2.2 it found 636."""
 
 _SURROUNDED_SIDE = 128
-"""Side of the picture and its border on that level, pixels: half the time of 192, and the same faces. With 96 it misses three."""
+"""Side of the network's input on that level, pixels: half the time of 192 for the same faces. With 96 it misses two more."""
 
 _AROUND = 6.0
-"""Side of the region in which a known face is looked for again, in sides of the face."""
+"""Side of the search region around a known face, in sides of the face."""
 
 _FRAME_SIDE, _FRAME_UP = 1.113, 0.048
-"""The cascade's box of a face: its side, and how much higher its middle is, in sides of the network's box (medians of 281 faces
-of photos and clips that both find)."""
+"""Conversion to the cascade's box: its side, and how much higher its center is, in sides of the network's box (medians of 281
+faces in photos and clips that both detectors find)."""
 
 _Numbers = npt.NDArray[np.float32]
 
 
 class BlazeFaceDetector:
-    """Looks at the whole picture and, in overlapping tiles, as closely as the smallest wanted face needs.
+    """Scans the whole image and, in overlapping tiles, at the finer levels that the minimum face size requires.
 
-    Safe to share among threads.
+    Thread-safe.
 
     Args:
-        min_face: smallest face to look for; smaller ones take more tiles and so more time.
-        min_score: the network's score, 0 to 1, from which on a place is a face.
+        min_face: minimum face size; smaller faces need more tiles and so more time.
+        min_score: minimum score of a new face, 0 to 1.
 
     Attributes:
         min_face: as given.
@@ -112,11 +111,11 @@ class BlazeFaceDetector:
         _session(SIDE)
 
     def detect(self, image: Image) -> list[Detection]:
-        """Find faces in uint8 (height, width, 3) BGR; the surest first. Pictures smaller than a face give an empty list."""
+        """Find faces in uint8 (height, width, 3) BGR, the most confident first; none in an image smaller than a face."""
         found: list[Detection] = []
         height, width = image.shape[:2]
         reduced = image
-        for side in self._sides(width, height):  # the finest level first: each is made of the one before
+        for side in self._sides(width, height):  # the finest level first: each level is computed from the previous one
             size = max(1, round(width * SIDE / side)), max(1, round(height * SIDE / side))
             reduced = _resized(reduced, size)
             scale = np.asarray((width / size[0], height / size[1]), np.float32)
@@ -126,14 +125,14 @@ class BlazeFaceDetector:
         return self._finished(found, width, height)
 
     def look(self, image: Image, known: Sequence[Box]) -> list[Detection]:
-        """Find faces quickly in the next frame of a clip: in the whole picture, and near known faces that are not found there.
+        """Find faces quickly in the next frame of a clip: in the whole image, and around known faces that were not found there.
 
         Args:
             image: uint8 (height, width, 3) BGR.
-            known: where faces should be by now.
+            known: predicted boxes of the known faces.
 
         Returns:
-            The faces, the surest first.
+            The faces, the most confident first.
         """
         height, width = image.shape[:2]
         found = self._look(image, max(width, height), width / 2, height / 2)
@@ -146,20 +145,20 @@ class BlazeFaceDetector:
         return self._finished(found, width, height, known) if missed else seen
 
     def tracker(self) -> FaceTracker:
-        """A tracker for these faces."""
+        """Create a tracker for these detections."""
         return FaceTracker()
 
     def _sides(self, width: int, height: int) -> list[float]:
-        """What part of the picture the network's input covers at each level, pixels, the smallest first."""
+        """Side of the square that the network's input covers at each level, pixels of the image, the smallest first."""
         whole = float(max(width, height))
-        least = max(self.min_face.pixels(height) * SIDE / _SMALLEST, SIDE)  # pictures are never enlarged
+        least = max(self.min_face.pixels(height) * SIDE / _SMALLEST, SIDE)  # images are never enlarged
         steps = max(0, math.ceil(math.log(whole / least, _STEP) - 0.1)) if whole > least else 0
         finer = [whole * (least / whole) ** (step / steps) for step in range(steps, 0, -1)]
-        # A level that is hardly finer than the whole picture shows all that the whole picture does.
+        # The whole image is skipped as a level if a level of tiles is hardly finer.
         return [*finer, *([whole] if not finer or finer[0] < _HARDLY_FINER * whole else []), _SURROUNDED * whole]
 
     def _look(self, image: Image, side: float, x: float, y: float) -> list[Detection]:
-        """Faces in a square of this side about this point, which may reach out of the picture, pixels."""
+        """Find faces in a square with this side and center, pixels; it may extend beyond the image."""
         height, width = image.shape[:2]
         left, top = max(0, math.floor(x - side / 2)), max(0, math.floor(y - side / 2))
         part = image[top : min(height, math.ceil(y + side / 2)), left : min(width, math.ceil(x + side / 2))]
@@ -172,11 +171,11 @@ class BlazeFaceDetector:
         found = self._ask(reduced, (size[0] - SIDE) // 2, (size[1] - SIDE) // 2, scales)
         return [detection.moved(left, top) for detection in found]
 
-    def _ask(self, picture: Image, left: int, top: int, scale: _Numbers, side: int = SIDE) -> list[Detection]:
-        """Faces in a tile of a reduced picture, which may reach out of it, in pixels of the picture at this scale (x, y)."""
-        pixels = np.zeros((side, side, 3), np.uint8)
+    def _ask(self, picture: Image, left: int, top: int, scale: _Numbers, tile: int = SIDE) -> list[Detection]:
+        """Run the network on a tile of a reduced image; boxes are scaled by ``scale`` (x, y) to pixels of the image."""
+        pixels = np.zeros((tile, tile, 3), np.uint8)
         height, width = picture.shape[:2]
-        part = picture[max(0, top) : min(height, top + side), max(0, left) : min(width, left + side)]
+        part = picture[max(0, top) : min(height, top + tile), max(0, left) : min(width, left + tile)]
         pixels[max(0, -top) :, max(0, -left) :][: part.shape[0], : part.shape[1]] = part
         found = []
         for score, answer in answers(pixels, min(self._min_score, _KNOWN_SCORE)):
@@ -189,7 +188,7 @@ class BlazeFaceDetector:
         return found
 
     def _finished(self, found: Sequence[Detection], width: int, height: int, known: Sequence[Box] = ()) -> list[Detection]:
-        """Each face once, in the picture, as sure as a new or known one has to be, and as large as is wanted."""
+        """Merge the detections of all levels, apply the score and size thresholds, and clip the boxes to the image."""
         least = 0.9 * self.min_face.pixels(height)
         overlaps = intersection_over_union([one.box for one in found], known) >= SAME_FACE
         sure = [
@@ -200,14 +199,14 @@ class BlazeFaceDetector:
 
 
 def answers(pixels: Image, least: float = _KNOWN_SCORE) -> Iterator[tuple[float, _Numbers]]:
-    """Ask the network for the faces in a picture; the surest first.
+    """Run the network on an image; the most confident face first.
 
     Args:
         pixels: uint8 (side, side, 3) BGR; the side is a multiple of 32.
-        least: the score, 0 to 1, from which on a cell shows a face.
+        least: minimum score of a face, 0 to 1.
 
     Yields:
-        The highest score of each face, and float32 (8, 2), as `suppress` does.
+        The highest score of each face, and its points, float32 (8, 2), as `suppress` does.
     """
     side = pixels.shape[0]
     boxes, logits = _session(side).run(["boxes", "logits"], {"pixels": pixels[np.newaxis]})
@@ -215,21 +214,21 @@ def answers(pixels: Image, least: float = _KNOWN_SCORE) -> Iterator[tuple[float,
 
 
 def _session(side: int) -> onnxruntime.InferenceSession:
-    """The network for pictures of this side, pixels; it runs an eighth faster where that is known."""
+    """Session for square inputs of this side, pixels."""
     return packaged_session(BLAZEFACE, (("height", side), ("width", side)))
 
 
 def decode(boxes: _Numbers, logits: _Numbers, least: float = _KNOWN_SCORE) -> tuple[_Numbers, _Numbers]:
-    """What the network answers, of those cells that show a face.
+    """Decode the network's outputs for the cells with a face.
 
     Args:
-        boxes: float32 (cells, 16): x, y, width, height and six landmarks, pixels of the input from the cell's middle on. The
-            cells are those of a square, row by row.
+        boxes: float32 (cells, 16): x, y, width, height and six landmarks, pixels of the input relative to the cell's center. The
+            cells are those of a square input, row by row.
         logits: float32 (cells,).
-        least: the score, 0 to 1, from which on a cell shows a face.
+        least: minimum score of a face, 0 to 1.
 
     Returns:
-        Scores, float32 (n,), ``least`` to 1, and numbers, float32 (n, 8, 2), pixels of the input: middle, size, right eye, left
+        Scores, float32 (n,), ``least`` to 1, and points, float32 (n, 8, 2), pixels of the input: center, size, right eye, left
         eye, nose, mouth, right ear, left ear.
     """
     cells = np.flatnonzero(logits > math.log(least / (1 - least)))
@@ -242,7 +241,7 @@ def decode(boxes: _Numbers, logits: _Numbers, least: float = _KNOWN_SCORE) -> tu
 
 
 def suppress(scores: _Numbers, answers: _Numbers) -> Iterator[tuple[float, _Numbers]]:
-    """Average the answers about one face, weighted by their scores; the surest face first.
+    """Merge overlapping outputs by non-maximum suppression with score-weighted averages; the highest score first.
 
     Args:
         scores: float32 (n,).
@@ -265,7 +264,7 @@ def suppress(scores: _Numbers, answers: _Numbers) -> Iterator[tuple[float, _Numb
 
 
 def _averaged(found: Sequence[Detection]) -> list[Detection]:
-    """The same with the landmarks that all levels have found on a face averaged, which lessens their error by a fifth."""
+    """Average the landmarks that all levels have found on a face, which reduces their error by a fifth."""
     overlaps = intersection_over_union([one.box for one in found], [one.box for one in found]) >= _SAME_SIZED
     weights = overlaps * np.asarray([one.confidence for one in found], np.float32)
     landmarks = np.stack([one.landmarks for one in found if one.landmarks is not None]) if found else np.empty(0)
@@ -276,7 +275,7 @@ def _averaged(found: Sequence[Detection]) -> list[Detection]:
 
 
 def _resized(image: Image, size: tuple[int, int]) -> Image:
-    """The picture in this width and height; of a much larger one every second pixel is enough, in half the time."""
+    """Resize to this width and height; for large ratios every second pixel is skipped, which halves the time."""
     height, width = image.shape[:2]
     if min(width / size[0], height / size[1]) >= _MUCH_LARGER:
         image = np.asarray(cv2.resize(image, (width // 2, height // 2), interpolation=cv2.INTER_NEAREST), np.uint8)
@@ -285,7 +284,7 @@ def _resized(image: Image, size: tuple[int, int]) -> Image:
 
 
 def _tiles(width: int, height: int, side: int) -> Iterator[tuple[int, int]]:
-    """Left and top of the overlapping tiles that cover a picture; one that is smaller than a tile lies in its middle."""
+    """Left and top of the overlapping tiles that cover an image; an image smaller than a tile is centered in it."""
     for top in _starts(height, side):
         for left in _starts(width, side):
             yield left, top

@@ -1,4 +1,4 @@
-"""Arithmetic on boxes."""
+"""Box geometry: overlaps, matching and suppression."""
 
 from __future__ import annotations
 
@@ -10,34 +10,34 @@ import numpy.typing as npt
 from emodetect.types import Box, Detection, Image
 
 _NESTED = 0.6
-"""Share of the smaller of two boxes that lies in the other from which both are taken for one face."""
+"""Intersection over the smaller area above which two boxes count as one face."""
 
 
 def intersections(first: Sequence[Box], second: Sequence[Box]) -> npt.NDArray[np.float64]:
-    """Area that each box of the first shares with each of the second: float64 (len(first), len(second)), pixels."""
+    """Intersection area of each pair of boxes: float64 (len(first), len(second)), square pixels."""
     a, b = _corners(first)[:, np.newaxis], _corners(second)[np.newaxis]
     sides = np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2])
     return np.asarray(np.clip(sides, 0, None).prod(axis=-1))
 
 
 def intersection_over_union(first: Sequence[Box], second: Sequence[Box]) -> npt.NDArray[np.float64]:
-    """Overlap of each pair of boxes, 0 to 1: float64 (len(first), len(second))."""
+    """Intersection over union of each pair of boxes, 0 to 1: float64 (len(first), len(second))."""
     shared = intersections(first, second)
     union = _areas(first)[:, np.newaxis] + _areas(second)[np.newaxis] - shared
     return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
 
 
 def intersection_over_smaller(first: Sequence[Box], second: Sequence[Box]) -> npt.NDArray[np.float64]:
-    """How much of the smaller box of each pair lies in the other, 0 to 1: float64 (len(first), len(second))."""
+    """Intersection over the smaller area of each pair of boxes, 0 to 1: float64 (len(first), len(second))."""
     shared = intersections(first, second)
     smaller = np.minimum(_areas(first)[:, np.newaxis], _areas(second)[np.newaxis])
     return np.divide(shared, smaller, out=np.zeros_like(shared), where=smaller > 0)
 
 
 def best_pairs(claims: npt.NDArray[np.float64]) -> dict[int, int]:
-    """Pairs of rows and columns, the largest claim first, each row and column once; claims of 0 make none.
+    """Match rows and columns greedily by the largest value, each row and column at most once; values of 0 are not matched.
 
-    For a few faces that lie apart this is as good as the best sum over all pairs.
+    For a few separate faces this is as good as the optimal assignment.
 
     Args:
         claims: float64 (rows, columns), none negative.
@@ -52,8 +52,13 @@ def best_pairs(claims: npt.NDArray[np.float64]) -> dict[int, int]:
 
 
 def without_nested(detections: Sequence[Detection], most_overlap: float = 1.0) -> list[Detection]:
-    """The surest first; of boxes that lie in each other, or whose intersection over union is larger, only the surest."""
-    # OpenCV's threads finish in any order: between equals the place decides.
+    """Non-maximum suppression: the most confident of nested or overlapping boxes, sorted by confidence.
+
+    Args:
+        detections: the detections, in any order.
+        most_overlap: intersection over union above which the less confident box is suppressed.
+    """
+    # OpenCV's threads finish in any order, so that ties are broken by position.
     found = sorted(
         detections, key=lambda detection: (-detection.confidence, detection.box.x, detection.box.y, detection.box.width)
     )

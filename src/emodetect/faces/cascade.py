@@ -1,4 +1,4 @@
-"""The cascade file that comes with emodetect; found without OpenCV, so that `emodetect doctor` can look at it."""
+"""Path of the bundled cascade; imported without OpenCV, so that `emodetect doctor` can check the file."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ CASCADE_NAME = "haarcascade_frontalface_default.xml"
 
 
 def default_cascade() -> Path:
-    """The frontal-face cascade that comes with emodetect: in the installed package, or beside ``src`` in a checkout.
+    """Path of the bundled frontal-face cascade: in the installed package, or beside ``src`` in a checkout.
 
     Raises:
-        ModelError: it is missing.
+        ModelError: the file is missing.
     """
     package = Path(__file__).resolve().parents[1]
     for folder in (package / "haarcascades", package.parents[1] / "haarcascades"):

@@ -1,6 +1,6 @@
-"""Reading a cascade of the user's: OpenCV checks no index in it, and one that leads nowhere ends the process.
+"""Safe loading of cascade files. OpenCV does not check the indices in them, and an invalid one crashes the process.
 
-The file is parsed and checked here, and what was checked, written anew, is what OpenCV gets.
+The file is parsed and checked here. OpenCV reads a new file with the checked contents only.
 """
 
 from __future__ import annotations
@@ -18,30 +18,30 @@ import cv2
 from emodetect.errors import ModelError
 
 _MAX_BYTES = 64 * 2**20
-"""Of a cascade file; the largest that come with OpenCV have 3 MB."""
+"""Maximum size of a cascade file; the largest ones of OpenCV have 3 MB."""
 
 _MAX_SIDE = 1000
-"""Of a cascade's window, pixels."""
+"""Maximum side of a cascade's window, pixels."""
 
 _KINDS = {"HAAR": 0, "LBP": 256}
-"""For each kind of feature how many values it has; 0 for any number."""
+"""Number of values of each kind of feature; 0 for continuous values."""
 
 _INTEGER = re.compile(r"-?(0|[1-9]\d{0,9})")
 
 
 def missing_classifier() -> str | None:
-    """What is wrong where OpenCV has no cascade classifier, as from version 5 on; None where it has one."""
+    """Explain why OpenCV has no cascade classifier, as from version 5 on; None if it has one."""
     return None if hasattr(cv2, "CascadeClassifier") else f"OpenCV {cv2.__version__} has no cascade classifier"
 
 
 def load_cascade(path: Path) -> Callable[[], cv2.CascadeClassifier]:
-    """Load a cascade of Haar or LBP features that OpenCV 2.4 or newer has trained, as XML.
+    """Load a cascade of Haar or LBP features trained by OpenCV 2.4 or newer (XML).
 
     Returns:
-        What makes a classifier of it, as often as it is called; the file is read only once.
+        A factory of classifiers; the file is read only once.
 
     Raises:
-        ModelError: the file cannot be read, is something else, or would lead OpenCV astray.
+        ModelError: the file cannot be read, is no cascade, or contains invalid indices.
     """
     try:
         if path.stat().st_size > _MAX_BYTES:
@@ -51,7 +51,7 @@ def load_cascade(path: Path) -> Callable[[], cv2.CascadeClassifier]:
             raise ValueError("it has a document type")
         root = ElementTree.fromstring(text)
         _check(_only(root, "cascade"))
-        # Only a single tag at the top is read; what else stands in the file goes.
+        # Only the first element is read; the others are dropped.
         storage = Element("opencv_storage")
         storage.append(_only(root, "cascade"))
         make = functools.partial(_read, ElementTree.tostring(storage, encoding="unicode"))
@@ -78,7 +78,7 @@ def _read(text: str) -> cv2.CascadeClassifier:
 
 
 def _check(cascade: Element) -> None:
-    """See that every index in a cascade leads somewhere: https://github.com/opencv/opencv, cascadedetect.cpp."""
+    """Check that every index in a cascade is valid: https://github.com/opencv/opencv, cascadedetect.cpp."""
     if any(element.attrib for element in cascade.iter() if element is not cascade):
         raise ValueError("a value is said to be of another type")
     kind = _text(cascade, "featureType")
@@ -105,7 +105,7 @@ def _check(cascade: Element) -> None:
 
 
 def _check_tree(tree: Element, features: int, *, subset: int) -> None:
-    """Nodes of left, right, feature, then a threshold or a subset of the feature's values, in words of 32 bits."""
+    """Check nodes of left, right, feature, then a threshold or a bit set of the feature's values in 32-bit words."""
     size = 3 + (subset or 1)
     values, leaves = _text(tree, "internalNodes").split(), _text(tree, "leafValues").split()
     count = len(values) // size
@@ -116,7 +116,7 @@ def _check_tree(tree: Element, features: int, *, subset: int) -> None:
     for node in range(count):
         left, right, feature, *rest = values[node * size : (node + 1) * size]
         for child in (_integer(left), _integer(right)):
-            # A node after this one, so that no way goes round, or the negative of a leaf.
+            # A later node, so that there are no cycles, or the negated index of a leaf.
             if not (node < child < count or 0 <= -child < len(leaves)):
                 raise ValueError("a tree leads nowhere")
         if not 0 <= _integer(feature) < features:

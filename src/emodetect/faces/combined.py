@@ -1,4 +1,4 @@
-"""The network and the cascade together: the network looks always, the cascade where the network sees nobody."""
+"""Combination of two detectors: the network, and the cascade for images in which the network finds no face."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from emodetect.types import Box, Detection, Image
 
 
 class CombinedDetector:
-    """Asks a first detector, and a second one while the first sees nobody.
+    """Runs a second detector if the first one finds no face.
 
-    Safe to share among threads if both are.
+    Thread-safe if both detectors are.
 
     Args:
-        first: asked about every picture.
-        second: asked about a picture in which the first finds no face; in quick looks only while a face is known.
+        first: runs on every image.
+        second: runs if the first one finds no face; in quick looks only while a face is known.
 
     Attributes:
-        min_face: the smallest face that both look for.
+        min_face: minimum face size of both detectors.
         is_certain: False.
     """
 
@@ -30,7 +30,7 @@ class CombinedDetector:
 
     @property
     def min_face(self) -> MinFace:
-        """The smallest face that both look for."""
+        """Minimum face size of both detectors."""
         return self._first.min_face
 
     @min_face.setter
@@ -38,16 +38,17 @@ class CombinedDetector:
         self._first.min_face = self._second.min_face = smallest
 
     def detect(self, image: Image) -> list[Detection]:
-        """Find faces in uint8 (height, width, 3) BGR; the surest first."""
+        """Find faces in uint8 (height, width, 3) BGR, the most confident first."""
         return self._first.detect(image) or self._second.detect(image)
 
     def look(self, image: Image, known: Sequence[Box]) -> list[Detection]:
         """Find faces in the next frame of a clip; as `FaceDetector.look`.
 
-        A face that only the second detector sees is thus followed, and where nobody is known that costs nothing.
+        The second detector runs only while a face is known. It can thus follow a face that only it finds, and costs nothing
+        otherwise.
         """
         return self._first.look(image, known) or (self._second.detect(image) if known else [])
 
     def tracker(self) -> FaceTracker:
-        """The first detector's tracker."""
+        """Create the first detector's tracker."""
         return self._first.tracker()

@@ -1,4 +1,4 @@
-"""What every face detector offers, and the smallest face that it looks for."""
+"""Interface of face detectors, and their settings."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from typing import TYPE_CHECKING, Protocol
 from emodetect.errors import UsageError
 from emodetect.text.numbers import MOST_NUMBER, check_number
 
-if TYPE_CHECKING:  # settings are wanted without other packages, for the options of a command line
+if TYPE_CHECKING:  # the command line imports the settings without NumPy and OpenCV
     from typing_extensions import Self
 
     from emodetect.faces.tracker import FaceTracker
     from emodetect.types import Box, Detection, Image
 
 WINDOW = 24
-"""Side of the cascade's window: the smallest face it can see, pixels of the reduced picture."""
+"""Side of the cascade's window, and so of the smallest face that it finds, pixels of the reduced image."""
 
 
 @dataclass(frozen=True)
 class MinFace:
-    """The smallest face worth finding: in pixels, or as a share of the picture's height where ``relative``."""
+    """Minimum face size: pixels, or a fraction of the image's height if ``relative``."""
 
     value: float
     relative: bool
 
     @classmethod
     def of(cls, number: float) -> Self:
-        """From 1 on pixels, below it a share.
+        """Create from a number: pixels if at least 1, otherwise a fraction.
 
         Raises:
-            UsageError: it is no number, or no size.
+            UsageError: the value is no number, or not positive.
         """
         check_number("min_face", number, 1e-3, MOST_NUMBER)
         return cls(number, relative=number < 1)
@@ -41,27 +41,27 @@ class MinFace:
         return f"{100 * self.value:g}%" if self.relative else f"{self.value:g}"
 
     def pixels(self, height: int) -> float:
-        """The smallest face's height in a picture of this height, pixels."""
+        """Minimum face height in an image of this height, pixels."""
         return self.value * height if self.relative else self.value
 
     def found_from(self, height: int) -> float:
-        """The smallest face's height that is found in a picture of this height, which is never enlarged, pixels."""
+        """Height of the smallest face that can be found in an image of this height, pixels; images are never enlarged."""
         return max(WINDOW, self.pixels(height))
 
 
 @dataclass(frozen=True)
 class DetectorSettings:
-    """What finds faces.
+    """Settings of a face detector.
 
     Attributes:
         name: as for `create_detector`.
-        cascade: a cascade file (XML); None for the one that comes with emodetect.
-        scale_factor: step between the face sizes that are looked at, 1.01 to 2.
-        min_neighbors: how many overlapping windows must agree on a face, 1 to 1000.
-        min_face: the smallest face to look for.
+        cascade: a cascade file (XML); None for the bundled one.
+        scale_factor: ratio of consecutive face sizes in the scan, 1.01 to 2.
+        min_neighbors: minimum number of overlapping windows per face, 1 to 1000.
+        min_face: minimum face size.
 
     Raises:
-        UsageError: one of them has another type or is out of range.
+        UsageError: a setting has the wrong type or is out of range.
     """
 
     name: str = "both"
@@ -93,29 +93,29 @@ class DetectorSettings:
 
 
 class FaceDetector(Protocol):
-    """Anything that finds faces in a picture.
+    """Interface of a face detector.
 
     Attributes:
-        min_face: the smallest face to look for; may be changed at any time, also while another thread is looking.
-        is_certain: whether what it finds is a face beyond doubt, and needs neither a verifier nor a look where it was.
+        min_face: minimum face size; may be changed at any time, also while another thread is detecting.
+        is_certain: whether detections are always faces. They are then never verified, and quick looks are not needed.
     """
 
     min_face: MinFace
     is_certain: bool
 
     def detect(self, image: Image) -> list[Detection]:
-        """Find faces in uint8 (height, width, 3) BGR, as closely as the smallest wanted face needs; the surest first."""
+        """Find faces in uint8 (height, width, 3) BGR at all levels, the most confident first."""
 
     def look(self, image: Image, known: Sequence[Box]) -> list[Detection]:
-        """Find faces in the next frame of a clip, faster than `detect` where that can be.
+        """Find faces in the next frame of a clip, if possible faster than `detect`.
 
         Args:
             image: uint8 (height, width, 3) BGR.
-            known: where faces should be by now.
+            known: predicted boxes of the known faces.
 
         Returns:
-            The faces, known and new ones, the surest first.
+            The known and new faces, the most confident first.
         """
 
     def tracker(self) -> FaceTracker:
-        """A new tracker that believes this detector's faces as soon as it should."""
+        """Create a tracker that suits this detector's confidence."""

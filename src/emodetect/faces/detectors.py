@@ -1,6 +1,6 @@
-"""Face detectors by name, imported only when they are chosen.
+"""Registry of face detectors, which are imported only when they are chosen.
 
-A package joins by an entry point in the group ``emodetect.detectors`` whose object is called without arguments and returns a
+A package adds one by an entry point in the group ``emodetect.detectors``. Its object is called without arguments and returns a
 `SimpleDetector`.
 """
 
@@ -17,7 +17,7 @@ from emodetect.errors import ModelError, UsageError, about
 from emodetect.faces.detector import DetectorSettings, FaceDetector
 from emodetect.text.suggestions import did_you_mean
 
-if TYPE_CHECKING:  # names are wanted without OpenCV, to complete a command line
+if TYPE_CHECKING:  # shell completion needs the names without importing OpenCV
     from emodetect.faces.haar import HaarDetector
 
 _log = logging.getLogger(__name__)
@@ -25,35 +25,35 @@ _log = logging.getLogger(__name__)
 GROUP = "emodetect.detectors"
 
 DETECTORS = ("both", "haar", "blazeface", "none")
-"""Names of the detectors that come with emodetect."""
+"""Names of the built-in detectors."""
 
 
 USE_CASCADE = ("both", "haar")
-"""Those among them that take the cascade's options."""
+"""Built-in detectors that use the cascade's options."""
 
 
 def detector_names() -> list[str]:
-    """The names that `create_detector` takes: the built-in ones first."""
+    """Names of all detectors for `create_detector`, the built-in ones first."""
     return [*DETECTORS, *plugins()]
 
 
 def plugins() -> dict[str, EntryPoint]:
-    """The detectors of other packages by name, in alphabetical order, not imported; none can replace a built-in one."""
+    """Entry points of plug-in detectors by name, sorted and not imported; built-in names cannot be replaced."""
     points = {point.name: point for point in entry_points(group=GROUP) if point.name not in DETECTORS}
     return dict(sorted(points.items()))
 
 
 def create_detector(settings: DetectorSettings) -> FaceDetector:
-    """Make a face detector.
+    """Create a face detector.
 
     Args:
-        settings: its name is one of `detector_names`. "both" is the network, and the cascade where the network sees nobody; where
-            OpenCV has no cascades it is the network alone, which the logger ``emodetect`` says. Those that do not use the cascade
-            use ``min_face`` alone of the others. "none", which takes each whole picture for one face, uses none.
+        settings: its name is one of `detector_names`. "both" is the network, and the cascade if the network finds no face; if
+            OpenCV has no cascades it is the network alone, and the logger ``emodetect`` says so. "both" and "haar" use all other
+            settings, "none" uses none, and the others use ``min_face``.
 
     Raises:
         UsageError: there is no detector of that name.
-        ModelError: the cascade file is missing or not a cascade, or the network is missing or damaged.
+        ModelError: the cascade file is missing or invalid, or the network is missing or damaged.
         BackendUnavailableError: the plug-in cannot be imported, or OpenCV has no cascades.
     """
     if settings.name == "none":
@@ -87,7 +87,7 @@ def create_detector(settings: DetectorSettings) -> FaceDetector:
 
 
 def choices(settings: DetectorSettings) -> dict[str, Callable[[], FaceDetector]]:
-    """What makes each detector that looks for faces, by name; the one of the settings first, the others in their order."""
+    """Factories of the built-in detectors by name; the one of the settings first, the others in their usual order."""
     names = [name for name in detector_names() if name not in ("none", settings.name)]
     return {name: partial(create_detector, replace(settings, name=name)) for name in (settings.name, *names)}
 

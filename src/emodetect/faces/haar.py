@@ -21,30 +21,29 @@ from emodetect.text.suggestions import did_you_mean_file
 from emodetect.types import Box, Detection, Image
 
 _SURE = 2
-"""In clips a face is believed at once where so many times the windows that must agree do."""
+"""Ratio of overlapping windows to ``min_neighbors`` at which a single detection confirms a face in a clip."""
 
 _Gray = npt.NDArray[np.uint8]
 
 
 class HaarDetector:
-    """Scans a picture that is reduced so far that the smallest wanted face just fills the cascade's window.
+    """Scans an image that is reduced until the smallest wanted face just fills the cascade's window.
 
-    The reduction saves time and, by smoothing, most false boxes: on the development clip (115 frames of one person
-    among out-of-focus lights; scale factor 1.1, five neighbors) full size gave 30 false boxes, half size 5,
-    with 112 and 110 faces found.
+    The reduction saves time, and its smoothing removes most false boxes. On the development clip (115 frames of one person
+    among out-of-focus lights; scale factor 1.1, five neighbors) full size gave 112 faces and 30 false boxes, half size 110 and 5.
 
     Args:
-        cascade: cascade file; None for the one that comes with emodetect.
-        scale_factor: step between the sizes that are looked at, above 1.
-        min_neighbors: how many overlapping windows must agree.
-        min_face: smallest face to look for; smaller ones cost time and bring false boxes.
+        cascade: a cascade file; None for the bundled one.
+        scale_factor: ratio of consecutive face sizes in the scan, above 1.
+        min_neighbors: minimum number of overlapping windows per face.
+        min_face: minimum face size; smaller faces cost time and bring false boxes.
 
     Attributes:
         min_face: as given.
         is_certain: False.
 
     Raises:
-        ModelError: the cascade file is missing or not a cascade; the one that comes with emodetect is loaded by the first scan.
+        ModelError: the cascade file is missing or invalid; the bundled one is loaded by the first scan.
         BackendUnavailableError: the installed OpenCV has no cascade classifier.
     """
 
@@ -63,15 +62,15 @@ class HaarDetector:
         if cascade is not None and not cascade.is_file():
             raise ModelError(f"{cascade}: no such cascade file{did_you_mean_file(cascade)}")
         self._load = load_cascade(cascade) if cascade else _own_cascade
-        self._idle = [self._load()] if cascade else []  # a file of the user's is checked at once
+        self._idle = [self._load()] if cascade else []  # the user's file is checked at once
         self._scale_factor = scale_factor
         self._min_neighbors = min_neighbors
         self.min_face = min_face
 
     def detect(self, image: Image) -> list[Detection]:
-        """Find faces in uint8 (height, width, 3) BGR; the surest first, of nested boxes only the surest.
+        """Find faces in uint8 (height, width, 3) BGR, the most confident first; of nested boxes only the most confident.
 
-        Flat pictures and pictures smaller than a face give an empty list.
+        Uniform images and images smaller than a face give an empty list.
         """
         height, width = image.shape[:2]
         if min(height, width) < 2:
@@ -95,19 +94,19 @@ class HaarDetector:
         return without_nested(found)
 
     def look(self, image: Image, known: Sequence[Box]) -> list[Detection]:
-        """As `detect`: a cascade looks everywhere each time."""
+        """Scan the whole image, as `detect`."""
         return self.detect(image)
 
     def tracker(self) -> FaceTracker:
-        """A tracker that believes a face which is found twice, or by twice as many windows as must agree."""
+        """Create a tracker that confirms a face after two detections, or after one with twice as many windows as required."""
         return FaceTracker()
 
     def _scan(self, picture: _Gray, smallest: int) -> npt.NDArray[np.float64]:
-        """Faces with sides from smallest on: float64 (n, 5) of x, y, width, height, neighbors."""
+        """Scan for faces of at least this side: float64 (n, 5) of x, y, width, height, neighbors."""
         if min(picture.shape) < smallest:
             return np.empty((0, 5))
-        # A classifier keeps what it is at in itself. Each thread that scans has one of its own meanwhile; a lock would let three
-        # of four threads wait.
+        # A classifier is not thread-safe. Each scanning thread takes one from a pool; with a lock, three of four threads would
+        # wait.
         try:
             cascade = self._idle.pop()
         except IndexError:
@@ -122,7 +121,7 @@ class HaarDetector:
 
 
 def _own_cascade() -> cv2.CascadeClassifier:
-    """The one that comes with emodetect; it needs no second look, which takes as long as the loading."""
+    """Load the bundled cascade; it is not checked, which would double the time."""
     path = default_cascade()
     try:
         cascade = cv2.CascadeClassifier(str(path))

@@ -1,4 +1,4 @@
-"""Finding faces that are to be hidden: small and doubtful ones, too, whatever is looked for to be read."""
+"""Face detection for anonymization, which includes small and doubtful faces."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from emodetect.types import Box, Frame, FrameResult, Image
 _log = logging.getLogger(__name__)
 
 _FACTOR, _NEIGHBORS, _SCORE = 1.2, 3, 0.4
-"""Coarser and less strict than where faces are to be read: a box too many does no harm, and one too few does."""
+"""Coarser and less strict than for reading emotions: a false box does no harm, a missed face does."""
 
 
 class HiddenFaces:
-    """All places of a frame in which there may be a face, found by the cascade or the network, from 24 pixels on.
+    """Finds all possible face regions of a frame, from 24 pixels on, with the cascade and the network.
 
-    Safe to share among threads. Where OpenCV has no cascades the network looks alone, which the logger ``emodetect`` says.
+    Thread-safe. If OpenCV has no cascades only the network is used, and the logger ``emodetect`` says so.
     """
 
     def __init__(self) -> None:
@@ -34,9 +34,9 @@ class HiddenFaces:
         self._last: tuple[Image | None, tuple[Box, ...]] = None, ()
 
     def find(self, frame: Frame, result: FrameResult) -> tuple[Box, ...]:
-        """The places that the result has, and those that it leaves out."""
+        """All face regions: those of the result and the additional ones."""
         with self._lock:
-            if self._last[0] is not frame.image:  # several outputs hide the same faces
+            if self._last[0] is not frame.image:  # several outputs share the search
                 found = [one.box for detector in self._detectors for one in detector.detect(frame.image)]
                 self._last = frame.image, tuple(found)
             return (*result.seen, *(reading.box for reading in result.readings), *self._last[1])

@@ -1,7 +1,7 @@
-"""Landmarks found again in an upright crop, where the network tells them more exactly.
+"""Landmark refinement: a second detection in the upright crop, where the network is more exact.
 
-BlazeFace learned from faces that lean little. Of five people, turned in steps, the first look is wrong by 5 degrees at a roll of
-21 to 45, and by 25 at one of 46 to 90 (medians); a second look, at the face turned upright, is wrong by 1 and 2 degrees.
+BlazeFace was trained on faces with little roll. For five people, rotated in steps, the median error of the first detection is
+5 degrees at a roll of 21 to 45 and 25 degrees at 46 to 90; that of a second one, on the upright crop, is 1 and 2 degrees.
 """
 
 from __future__ import annotations
@@ -13,33 +13,37 @@ import numpy as np
 import numpy.typing as npt
 
 from emodetect.faces.alignment import Similarity, fit, roll, upright
-from emodetect.faces.blazeface import SIDE, answers
+from emodetect.faces.blazeface import answers
 from emodetect.types import Detection, Image
 
-_SHARE = 0.4
-"""Side of the face's crop in the network's input: a size that the network knows best, and room around it."""
+_SIDE = 128
+"""Side of the network's input, pixels."""
 
-_NEAR = 0.15
-"""How far from the middle a face may be found and be the same one, in sides of the network's input."""
+_SHARE = 0.5
+"""Side of the face's crop in the network's input. Of 63 people turned by up to 80 degrees, the roll is wrong by 0.6 degrees as with
+a crop of 77 pixels in an input of 192 (medians), in half the time."""
+
+_NEAR = 0.2
+"""Maximum distance from the center at which a detection is the same face, in sides of the network's input."""
 
 _SETTLED = 10.0
-"""Degrees by which a look may turn the face and be the last one."""
+"""Change of the roll angle, degrees, below which the iteration ends."""
 
 _MOST_LOOKS = 4
 
 _MOST_SAMPLES = 4
-"""Samples per pixel of the network's input, in each direction, that are taken of large faces."""
+"""Maximum samples per pixel of the network's input, in each direction, for large faces."""
 
 
 class LandmarkRefiner:
-    """Looks again at faces whose landmarks are known roughly. Safe to share among threads."""
+    """Refines the landmarks of detected faces. Thread-safe."""
 
     def refine(self, image: Image, found: Detection) -> Detection:
-        """The face with its landmarks found again; as it is where it has none, or is not found again.
+        """Detect the landmarks of a face again; a face without landmarks, or that is not found again, is returned unchanged.
 
         Args:
             image: uint8 (height, width, 3) BGR.
-            found: a face in it.
+            found: a face in the image.
         """
         for _ in range(_MOST_LOOKS):
             before, similarity = roll(found.landmarks), fit(found.landmarks)
@@ -53,18 +57,19 @@ class LandmarkRefiner:
         return found
 
     def _look(self, image: Image, similarity: Similarity) -> npt.NDArray[np.float32] | None:
-        """The landmarks in a square about the face, turned upright."""
+        """Detect landmarks in an upright crop around the face."""
         square = similarity.about_middle(1 / _SHARE)
         if square.side > 4 * max(image.shape[:2]):
             return None
-        samples = max(1, min(_MOST_SAMPLES, round(square.side / SIDE)))
-        pixels = upright(image, square, SIDE * samples, cv2.BORDER_CONSTANT)
+        # Two pixels per sample are enough: the interpolation reads both.
+        samples = max(1, min(_MOST_SAMPLES, round(square.side / _SIDE / 2)))
+        pixels = upright(image, square, _SIDE * samples, cv2.BORDER_CONSTANT)
         if samples > 1:
-            pixels = np.asarray(cv2.resize(pixels, (SIDE, SIDE), interpolation=cv2.INTER_AREA), np.uint8)
+            pixels = np.asarray(cv2.resize(pixels, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA), np.uint8)
         found = [answer for _, answer in answers(pixels)]
-        away = [float(np.hypot(*(answer[0] - SIDE / 2))) for answer in found]
-        if not found or min(away) > _NEAR * SIDE:
+        away = [float(np.hypot(*(answer[0] - _SIDE / 2))) for answer in found]
+        if not found or min(away) > _NEAR * _SIDE:
             return None
-        points = found[int(np.argmin(away))][2:] / SIDE
+        points = found[int(np.argmin(away))][2:] / _SIDE
         places = square.corner + square.turn * (points[:, 0] + 1j * points[:, 1])
         return np.stack([places.real, places.imag], axis=1).astype(np.float32)

@@ -1,4 +1,4 @@
-"""From a frame to the faces in it: detector, verifier and tracker as one."""
+"""Face location: detector, verifier and tracker combined."""
 
 from __future__ import annotations
 
@@ -19,44 +19,44 @@ from emodetect.stopwatch import Stopwatch
 from emodetect.types import Box, Detection, Face, Frame, Image
 
 _LEANS = 15.0
-"""Degrees from which on a face of a clip gets a second look, which costs as much as the first at all faces together."""
+"""Minimum roll, degrees, at which a face in a clip is refined, which costs as much as the detection of all faces."""
 
 
 _DOUBTFUL = 0.93
-"""Confidence of a face with landmarks below which the verifier is stricter (a score of 0.65 of BlazeFace). It makes the verifier
-refuse 91% of the network's false detections instead of 65%, and 0.3% more of true faces; the cascade's confidence tells less."""
+"""Confidence of a face with landmarks below which the verifier is stricter (a BlazeFace score of 0.65). It then rejects 91%
+instead of 65% of the network's false detections, and 0.3% more of the true faces. The cascade's confidence tells less."""
 
 
 @dataclass(frozen=True)
 class Sighting:
-    """Faces of a frame.
+    """Located faces of a frame.
 
     Attributes:
-        faces: those that are believed.
-        seen: every place that may hold a face, as in `FrameResult`.
+        faces: the confirmed faces.
+        seen: all possible face regions, as in `FrameResult`.
     """
 
     faces: tuple[Face, ...]
     seen: tuple[Box, ...]
 
     def moved(self, x: int, y: int) -> Sighting:
-        """The same in a picture that has so many pixels more on the left and at the top."""
+        """Translate all boxes by (x, y) pixels."""
         return Sighting(tuple(face.moved(x, y) for face in self.faces), tuple(box.moved(x, y) for box in self.seen))
 
 
 class FaceLocator:
-    """Finds the faces of frames, and decides when to look for them.
+    """Finds the faces in frames, and schedules detection.
 
-    With a tracker the frames must come in order from one source, each face keeps its id, and between full scans the detector's
-    quick looks are enough. Without one each frame stands alone, and its faces are numbered from 1 from left to right.
+    With a tracker, frames must come in order from one source. Faces then keep their ids, and quick looks replace the scans
+    between full ones. Without a tracker each frame is independent, and its faces are numbered from 1, left to right.
 
     Args:
         detector: finds faces.
         verifier: rejects false detections, or None.
-        refiner: finds landmarks more exactly, or None: of all faces without a tracker, of those that lean far with one.
-        tracker: follows faces, or None.
-        scan_every: with a tracker, seconds between two full scans; 0 scans every frame, so that no face is found late.
-        region: the part of each picture in which faces are looked for, or None for all of it; boxes are the whole picture's.
+        refiner: refines landmarks, or None. With a tracker it refines only those of faces with a large roll.
+        tracker: tracks faces, or None.
+        scan_every: with a tracker, seconds between full scans; 0 scans every frame, so that no face is found late.
+        region: region of interest for detection, or None for the whole image; boxes refer to the whole image.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class FaceLocator:
 
     @property
     def detector(self) -> FaceDetector:
-        """What finds faces; may be changed at any time. The new one gets the smallest face of the old one."""
+        """The face detector; may be changed at any time. A new one gets the minimum face size of the old one."""
         return self._detector
 
     @detector.setter
@@ -86,7 +86,7 @@ class FaceLocator:
 
     @property
     def min_face(self) -> MinFace:
-        """The smallest face to look for; may be changed at any time, also while another thread is looking."""
+        """Minimum face size; may be changed at any time, also while another thread is detecting."""
         return self._detector.min_face
 
     @min_face.setter
@@ -95,35 +95,34 @@ class FaceLocator:
 
     @property
     def is_certain(self) -> bool:
-        """Whether the detector's faces are beyond doubt, as where each whole picture is taken for one."""
+        """Whether detections are always faces, as for whole pictures."""
         return self._detector.is_certain
 
     @property
     def tracks(self) -> bool:
-        """Whether faces are followed, so that frames must come in order."""
+        """Whether faces are tracked, so that frames must come in order."""
         return self._tracker is not None
 
     @property
     def verifies(self) -> bool:
-        """Whether false detections are rejected."""
+        """Whether false detections are rejected by a verifier."""
         return self._verifier is not None
 
     @property
     def full_scans(self) -> int:
-        """How often a picture was scanned at all levels."""
+        """Number of scans at all levels so far."""
         return self._schedule.full_scans
 
     def locate(self, frame: Frame, watch: Stopwatch | None = None) -> Sighting:
         """Find the faces of a frame.
 
         Args:
-            frame: the next one of its source, where there is a tracker.
-            watch: gets the laps "find", "verify" and "track", of those that were needed.
+            frame: the frame; with a tracker, the next one of its source.
+            watch: records the laps "find", "verify" and "track" of the stages that run.
 
         Raises:
-            UsageError: the region does not lie in the picture, or no face fits in it.
-            ValueError: there is a tracker, and the frame's time is not after that of the one before; where each frame is
-                scanned it may be the same.
+            UsageError: the region is not inside the image, or is smaller than a face.
+            ValueError: with a tracker, the timestamp is not after the previous one; equal is allowed if every frame is scanned.
         """
         watch = watch or Stopwatch()
         if self._tracker is not None:
@@ -139,11 +138,11 @@ class FaceLocator:
         return self._locate(part, watch).moved(box.x, box.y)
 
     def outlook(self, timestamp: float) -> Outlook:
-        """Where the faces that are shown at this time, seconds, will be from now on; nowhere without a tracker."""
+        """Predictor of the faces shown at this time, seconds; empty without a tracker."""
         return self._tracker.outlook(timestamp) if self._tracker else Outlook()
 
     def _follow(self, frame: Frame, tracker: FaceTracker) -> None:
-        """See that a frame goes on where the last one ended; pictures of another size begin anew."""
+        """Check that the timestamp is after the previous one, and reset the tracker if the image size has changed."""
         stands_still = frame.timestamp == self._time and not self._schedule.scans_always
         if frame.timestamp < self._time or stands_still:
             times = f"expected a timestamp after {self._time:g} s, got {frame.timestamp:g} s"
@@ -188,13 +187,13 @@ def _boxes(found: Sequence[Detection] | Sequence[Place]) -> tuple[Box, ...]:
 
 
 def _refined(image: Image, found: Detection, refiner: LandmarkRefiner, least: float) -> Detection:
-    """The face with better landmarks, if it leans at least so many degrees."""
+    """Refine the landmarks of a face whose roll is at least ``least`` degrees."""
     leans = roll(found.landmarks)
     return refiner.refine(image, found) if leans is not None and abs(leans) >= least else found
 
 
 def _verified(image: Image, detections: Sequence[Detection], places: Sequence[Place], verifier: FaceVerifier) -> list[Detection]:
-    """The detections without the new ones that are no faces; a face that is shown already is not verified again."""
+    """Remove new detections that the verifier rejects; faces that are shown already are not verified again."""
     shown = [place.box for place in places if place.standing in (Standing.SEEN, Standing.MISSED)]
     overlaps = intersection_over_union([found.box for found in detections], shown)
     unknown = [found for found, row in zip(detections, overlaps, strict=True) if not (row >= SAME_FACE).any()]

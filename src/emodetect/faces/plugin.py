@@ -1,4 +1,4 @@
-"""Face detectors of other packages."""
+"""Face detectors of plug-in packages."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from emodetect.types import Box, Detection, Image
 
 
 class SimpleDetector(Protocol):
-    """What a package has to bring to find faces."""
+    """Interface of a face detector of a plug-in package."""
 
     def detect(self, image: Image) -> Iterable[Detection]:
         """Find faces in a picture.
@@ -26,24 +26,24 @@ class SimpleDetector(Protocol):
             image: uint8 (height, width, 3) BGR; must not be changed.
 
         Returns:
-            The faces, in any order. A `Detection` has a box in pixels and a confidence; at 1 a single look is believed in a clip.
-            Its landmarks, float32 (6, 2), may be None.
+            The faces, in any order. A `Detection` has a box in pixels and a confidence; at 1 a single detection confirms a
+            face in a clip. Its landmarks, float32 (6, 2), may be None.
         """
 
 
 class PluginDetector:
-    """Finds faces with a detector of another package, in this process.
+    """Adapts a plug-in's detector, which runs in this process.
 
     Args:
-        point: the entry point; it is imported, and its object called.
-        min_face: the smallest face to look for; smaller ones are left out.
+        point: the entry point; its object is imported and called.
+        min_face: minimum face size; smaller detections are dropped.
 
     Attributes:
         min_face: as given.
         is_certain: False.
 
     Raises:
-        BackendUnavailableError: it cannot be imported, fails, or has no method ``detect``.
+        BackendUnavailableError: the plug-in cannot be imported, fails, or has no method ``detect``.
     """
 
     is_certain = False
@@ -52,37 +52,41 @@ class PluginDetector:
         self.min_face, self._name = min_face, point.name
         try:
             self._detector: SimpleDetector = point.load()()
-        except Exception as error:  # foreign code
+        except Exception as error:  # plug-ins may raise anything
             raise BackendUnavailableError(f"the detector {point.name} cannot be used: {first_line(error)}") from error
         if not callable(getattr(self._detector, "detect", None)):
             raise BackendUnavailableError(f"the detector {point.name} cannot be used: it has no method detect")
 
     def detect(self, image: Image) -> list[Detection]:
-        """Find faces in uint8 (height, width, 3) BGR; the surest first.
+        """Find faces in uint8 (height, width, 3) BGR, the most confident first.
 
         Raises:
-            BackendError: the plug-in fails, or returns something else than detections.
+            BackendError: the plug-in fails, or returns something other than detections.
         """
         height, width = image.shape[:2]
         least = self.min_face.pixels(height)
         try:
             found = [_checked(detection) for detection in self._detector.detect(image)]
-        except Exception as error:  # foreign code
+        except Exception as error:  # plug-ins may raise anything
             raise BackendError(f"the detector {self._name} fails: {first_line(error)}") from error
         clipped = (replace(one, box=one.box.clipped(width, height)) for one in found if one.box.height >= least)
         return sorted((one for one in clipped if one.box.width and one.box.height), key=lambda one: (-one.confidence, one.box.x))
 
     def look(self, image: Image, known: Sequence[Box]) -> list[Detection]:
-        """As `detect`."""
+        """Find faces, as `detect`."""
         return self.detect(image)
 
     def tracker(self) -> FaceTracker:
-        """A tracker that sums confidences until they reach 1."""
+        """Create a tracker that confirms a face once its summed confidence reaches 1."""
         return FaceTracker()
 
 
 def _checked(detection: Detection) -> Detection:
-    """The detection with plain numbers; a `ValueError` or `TypeError` where it is none."""
+    """Convert a detection to plain numbers.
+
+    Raises:
+        TypeError, ValueError: it is no valid detection.
+    """
     if not isinstance(detection, Detection) or not isinstance(detection.box, Box):
         raise TypeError(f"expected a Detection, got {type(detection).__name__}")
     sides = (detection.box.x, detection.box.y, detection.box.width, detection.box.height)

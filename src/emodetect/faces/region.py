@@ -1,4 +1,4 @@
-"""The part of a picture in which faces are looked for."""
+"""Region of interest for face detection."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from emodetect.types import Box
 
 @dataclass(frozen=True)
 class Region:
-    """A rectangle in pixels, or in shares of the picture's width and height where ``relative``."""
+    """A rectangle in pixels, or in fractions of the image's width and height if ``relative``."""
 
     x: float
     y: float
@@ -24,10 +24,10 @@ class Region:
 
     @classmethod
     def of(cls, region: Box | Sequence[float]) -> Self:
-        """A box, or x, y, width and height: pixels, or shares of the picture's sides where none of them is above 1.
+        """Create from a box, or from x, y, width and height: pixels, or fractions of the image's size if none of them exceeds 1.
 
         Raises:
-            UsageError: it is something else, or pixels and shares are mixed.
+            UsageError: the value is something else, or mixes pixels and fractions.
         """
         if isinstance(region, Box):
             return cls(region.x, region.y, region.width, region.height, relative=False)
@@ -42,10 +42,10 @@ class Region:
         return cls(x, y, width, height, relative)
 
     def box(self, size: tuple[int, int]) -> Box:
-        """The rectangle in whole pixels of a picture of this width and height.
+        """Convert to pixels of an image with this width and height.
 
         Raises:
-            UsageError: it reaches outside, or holds no pixel.
+            UsageError: the region extends beyond the image, or contains no pixel.
         """
         across, down = size if self.relative else (1, 1)
         left, top = round(self.x * across), round(self.y * down)

@@ -1,4 +1,4 @@
-"""When to look for faces in a clip: by the time of its frames, so that the result never depends on how fast the machine is."""
+"""Detection schedule for clips. It depends on timestamps alone, so that results do not depend on the machine's speed."""
 
 from __future__ import annotations
 
@@ -8,34 +8,34 @@ from enum import Enum, auto
 from emodetect.faces.tracker import Place, Standing
 
 SCAN_EVERY = 0.5
-"""Seconds between two scans at all levels: how late a small face may be found."""
+"""Seconds between scans at all levels; the longest time until a small face is found."""
 
 LOOK_EVERY = 0.1
-"""Seconds between two quick looks; the tracker moves faces on meanwhile. With 0.07 boxes sit no better on moving faces."""
+"""Seconds between quick looks; the tracker predicts the frames in between. 0.07 s places boxes on moving faces no better."""
 
 _TOO_FAR = 0.1
-"""How far a face may move on between two looks, in its own widths: a fast one may turn round. With 0.03 a face that moves by its
-own width per second takes nearly twice the looks, and its box sits no better."""
+"""Maximum motion of a face between two looks, in face widths, since a fast face may reverse. With 0.03, a face that moves by its
+width per second takes nearly twice the looks, and its box is no better."""
 
 
 class Look(Enum):
-    """How a frame is searched for faces."""
+    """Detection mode of a frame."""
 
     NONE = auto()
-    """Not at all: the tracker knows enough."""
+    """No detection: the tracker's prediction is enough."""
 
     QUICK = auto()
-    """By the detector's quick look."""
+    """The detector's quick look."""
 
     FULL = auto()
-    """By the detector's scan of all levels."""
+    """The detector's scan at all levels."""
 
 
 class LookSchedule:
-    """Decides for each frame of a clip how it is searched.
+    """Chooses the detection mode of each frame of a clip.
 
     Args:
-        scan_every: seconds between two full scans; 0 for one of every frame.
+        scan_every: seconds between full scans; 0 scans every frame.
 
     Attributes:
         full_scans: number of full scans so far.
@@ -47,20 +47,20 @@ class LookSchedule:
         self.clear()
 
     def clear(self) -> None:
-        """Begin anew, as with pictures of another size."""
+        """Reset, as after a change of the image size."""
         self._looked = self._scanned = float("-inf")
 
     @property
     def scans_always(self) -> bool:
-        """Whether each frame is scanned, whatever its time."""
+        """Whether every frame is scanned."""
         return not self._scan_every
 
     def next(self, timestamp: float, places: Sequence[Place]) -> Look:
-        """How to search the next frame.
+        """Detection mode of the next frame.
 
         Args:
-            timestamp: the frame's time, seconds, not before the last one's.
-            places: where faces are expected in it. Those that are in doubt, or fast, are looked at more often.
+            timestamp: timestamp of the frame, seconds, not before the previous one.
+            places: predicted faces. Unconfirmed, missed and fast ones are looked at more often.
         """
         if self.scans_always or timestamp - self._scanned >= self._scan_every:
             self._scanned = self._looked = timestamp

@@ -1,4 +1,4 @@
-"""Following faces from frame to frame, so that each keeps its number."""
+"""Face tracking: constant ids from frame to frame."""
 
 from __future__ import annotations
 
@@ -15,55 +15,55 @@ from emodetect.faces.boxes import best_pairs, intersection_over_smaller, interse
 from emodetect.types import Box, Detection, Face
 
 SAME_FACE = 0.3
-"""Intersection over union below which two boxes are not the same face."""
+"""Minimum intersection over union of two boxes of the same face."""
 
 _SAME_PLACE = 1.0
-"""Distance of two boxes' middles, in sides of the larger one, up to which a face that was lost may be found again."""
+"""Maximum distance of the centers, in sides of the larger box, at which a lost face is found again."""
 
 _SAME_SIZE = 1.5
-"""How many times larger the one may be than the other."""
+"""Maximum ratio of the two sizes."""
 
 _COAST = 0.15
-"""Seconds for which a face that is not looked for, or not found, is taken to move on as it did."""
+"""Seconds for which the motion of a face without a detection is extrapolated."""
 
 _COVERED = 1.0
-"""Seconds for which a face that another one covers is taken to move on behind that."""
+"""Seconds for which the motion of a face that another one occludes is extrapolated."""
 
 _LINGERS = 1.0
-"""Seconds after which a lost face is not thought to be where it was any more; it keeps its number longer."""
+"""Seconds after which the last position of a lost face is not used any more; its id is kept for longer."""
 
 _BELIEVED = 1 - 1e-6
-"""The confidence, summed over consecutive looks, from which on a new face is shown."""
+"""Confidence, summed over consecutive looks, from which on a new face is shown; less than 1 to allow for rounding."""
 
 _INSIDE = 0.6
-"""Share of the smaller of two boxes that lies in the other from which a new box is part of a known face."""
+"""Intersection over the smaller area from which on a new box is part of a known face."""
 
 
 class Standing(Enum):
-    """How well a face is known."""
+    """State of a track."""
 
     CANDIDATE = auto()
-    """Not yet believed."""
+    """Not confirmed yet."""
 
     SEEN = auto()
-    """Shown, and found when it was last looked for."""
+    """Shown, and found by the last look."""
 
     MISSED = auto()
-    """Shown, and not found when it was last looked for."""
+    """Shown, and missed by the last look."""
 
     REMEMBERED = auto()
-    """Not shown any more, but it would get its number back."""
+    """Not shown any more; gets its id back if it is found again."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a face is expected.
+    """Predicted place of a face.
 
     Attributes:
-        box: the place; it may reach out of the picture.
-        standing: how well the face is known.
-        speed: how fast it moves, in its own widths a second; infinite where it was seen only once.
-        number: the face's own; None for a candidate.
+        box: predicted box; it may extend beyond the image.
+        standing: state of the track.
+        speed: speed in face widths per second; infinite after a single detection.
+        number: id of the face; None for a candidate.
     """
 
     box: Box
@@ -74,10 +74,10 @@ class Place:
 
 @dataclass
 class Track:
-    """One face over time: its center x, y, size and landmarks, pixels, and the center's speed, pixels a second.
+    """A face over time: center x, y, size and landmarks, pixels, and the speed of the center, pixels per second.
 
-    It was seen first at the time ``born`` and last at ``seen``, there at ``seen_x`` and ``seen_y``; its center holds for the time
-    ``at``, later than ``seen`` where another face covers it.
+    The first detection was at the time ``born``, the last one at ``seen``, with its center at ``seen_x`` and ``seen_y``. The
+    current center is that of the time ``at``, which is later than ``seen`` if another face occludes this one.
     """
 
     x: float
@@ -100,27 +100,27 @@ class Track:
 
     @classmethod
     def of(cls, box: Box, seen: float, evidence: float = 0, number: int | None = None) -> Track:
-        """A face that was found in this box."""
+        """Start a track from a detected box."""
         return cls(box.x + box.width / 2, box.y + box.height / 2, box.width, box.height, seen, evidence, number)
 
     def center(self, timestamp: float) -> tuple[float, float]:
-        """Where it should be by now; after some time without a sight it stays."""
+        """Predicted center; it stops after some time without a detection."""
         elapsed = min(max(0.0, timestamp - self.at), _COAST)
         return self.x + self.speed_x * elapsed, self.y + self.speed_y * elapsed
 
     def box(self, timestamp: float) -> Box:
-        """The box round it there, whole pixels."""
+        """Predicted box, integer pixels."""
         return self._box(*self.center(timestamp))
 
     def last_box(self) -> Box:
-        """The box round it where it was seen last."""
+        """Box of the last detection."""
         return self._box(self.seen_x, self.seen_y)
 
     def _box(self, x: float, y: float) -> Box:
         return Box(round(x - self.width / 2), round(y - self.height / 2), round(self.width), round(self.height))
 
     def landmarks_at(self, timestamp: float) -> npt.NDArray[np.float32] | None:
-        """The landmarks, moved on with the center."""
+        """Landmarks translated to the predicted center."""
         if self.landmarks is None:
             return None
         x, y = self.center(timestamp)
@@ -129,16 +129,16 @@ class Track:
 
 @dataclass(frozen=True)
 class Outlook:
-    """Where the faces that are shown at one moment will be a little later; it never changes, so that any thread may ask it."""
+    """Immutable predictor of the shown faces; threads may share it."""
 
     _tracks: tuple[Track, ...] = ()
 
     def faces(self, timestamp: float, size: tuple[int, int]) -> tuple[Face, ...]:
-        """The faces, by number, where they should be at this time.
+        """Predicted faces at this time, ordered by id.
 
         Args:
-            timestamp: seconds; for a while faces move on as they did, then they stay.
-            size: width and height of the picture; boxes are clipped to it.
+            timestamp: seconds; the motion is extrapolated for a while, then the faces stop.
+            size: width and height of the image; boxes are clipped to it.
         """
         faces = [
             Face(track.box(timestamp).clipped(*size), track.number, track.landmarks_at(timestamp))
@@ -149,18 +149,18 @@ class Outlook:
 
 
 class FaceTracker:
-    """Assigns detections to known faces by overlap, the largest first, then by nearness.
+    """Assigns detections to tracks, first by overlap, the largest first, then by distance.
 
-    A detector that is sometimes wrong needs two thresholds: a face is believed once the detector's confidence,
-    summed over consecutive frames, reaches 1; after that any detection keeps it. A false box seldom comes twice.
+    Tracks start and continue with different thresholds. A track is confirmed once the detector's confidence, summed over
+    consecutive looks, reaches 1, since false detections rarely repeat. After that any detection continues it.
 
     Args:
-        hold: seconds that a face is still shown, where it was last, while the detector does not see it.
-        forget: seconds after which a face that is not seen loses its number. Until then it gets it back where a face of about
-            its size is found at about the same place.
+        hold: seconds for which a missed face is still shown, at its last position.
+        forget: seconds after which a missed face loses its id. Until then it gets the id back if a face of a similar size is
+            found near its last position.
         settle_position: time constant of the smoothing of the center, seconds.
         settle_speed: time constant of the smoothing of the speed, seconds.
-        settle_size: time constant of the smoothing of the size, which a cascade finds less exactly, seconds.
+        settle_size: time constant of the smoothing of the size, seconds; larger, since a cascade's sizes are less exact.
     """
 
     def __init__(
@@ -179,12 +179,12 @@ class FaceTracker:
         self._next_number = 1
 
     def update(self, detections: Sequence[Detection], timestamp: float, size: tuple[int, int]) -> tuple[Face, ...]:
-        """Take the detections of one frame; returns the faces to show, by number.
+        """Add the detections of a frame; returns the faces to show, ordered by id.
 
         Args:
-            detections: what the detector found.
-            timestamp: the frame's time, seconds, not before the last call's.
-            size: width and height of the picture; boxes are clipped to it.
+            detections: the detections of the frame.
+            timestamp: timestamp of the frame, seconds, not before the previous one.
+            size: width and height of the image; boxes are clipped to it.
         """
         self._looked = timestamp
         taken = self._match(detections, timestamp)
@@ -199,25 +199,25 @@ class FaceTracker:
         return self.faces(timestamp, size)
 
     def clear(self) -> None:
-        """Forget all faces; new ones get new numbers."""
+        """Remove all tracks; new faces get new ids."""
         self._tracks = []
 
     def faces(self, timestamp: float, size: tuple[int, int]) -> tuple[Face, ...]:
-        """The faces to show in a frame in which nobody looked, by number, where they should be by now.
+        """Predicted faces in a frame without detection, ordered by id.
 
         Args:
-            timestamp: the frame's time, seconds, not before the last call's.
-            size: width and height of the picture; boxes are clipped to it.
+            timestamp: timestamp of the frame, seconds, not before the previous one.
+            size: width and height of the image; boxes are clipped to it.
         """
         return self.outlook(timestamp).faces(timestamp, size)
 
     def outlook(self, timestamp: float) -> Outlook:
-        """Where the faces that are shown at this time, seconds, will be from now on."""
+        """Predictor of the faces shown at this time, seconds."""
         shown = (track for track in self._tracks if track.number is not None and timestamp - track.seen <= self._hold)
         return Outlook(tuple(map(copy, shown)))
 
     def places(self, timestamp: float) -> tuple[Place, ...]:
-        """Where faces may be at this time, seconds."""
+        """Predicted places of all faces at this time, seconds."""
         return tuple(
             Place(
                 track.box(timestamp),
@@ -237,14 +237,14 @@ class FaceTracker:
         return Standing.SEEN if track.seen == self._looked else Standing.MISSED
 
     def _match(self, detections: Sequence[Detection], timestamp: float) -> set[int]:
-        """Move the known faces to the detections that are theirs; returns the indices of these."""
+        """Update tracks with the matching detections; returns the indices of these detections."""
         boxes, places = [one.box for one in detections], [track.box(timestamp) for track in self._tracks]
         overlap = intersection_over_union(places, boxes)
         near = np.maximum(_nearness(places, boxes), _nearness([track.last_box() for track in self._tracks], boxes))
         known = np.asarray([track.number is not None for track in self._tracks], bool)[:, np.newaxis]
         gone = np.asarray([timestamp - track.seen > self._hold for track in self._tracks], bool)[:, np.newaxis]
-        # Pairs that are not the same face count nothing; a known face has the first claim on a box, so that a passing
-        # false box does not take it over. Faces that are gone come last: somebody else may stand where they were.
+        # Pairs that are not the same face get a weight of 0. Confirmed tracks come first, so that a false detection that passes
+        # does not take a box over. Lost tracks come last, since another person may stand at their place.
         pairs: dict[int, int] = {}
         for claims in (
             np.where((overlap >= SAME_FACE) & ~(known & gone), overlap + 0.5 * known, 0.0),
@@ -265,7 +265,7 @@ class FaceTracker:
         return set(pairs.values())
 
     def _is_part_of_known_face(self, detection: Detection, timestamp: float) -> bool:
-        """Cascades take mouths and chins for faces; where a face is known, a box inside it or round it is not another."""
+        """Whether a detection overlaps a known face too much to be another one; cascades find faces in mouths and chins."""
         known = [face.box(timestamp) for face in self._tracks if face.number is not None and timestamp - face.seen <= self._hold]
         return bool((intersection_over_smaller(known, [detection.box]) > _INSIDE).any())
 
@@ -275,7 +275,7 @@ class FaceTracker:
         self._tracks.append(track)
 
     def _pass_behind(self, track: Track, timestamp: float) -> None:
-        """Have a face that another one covers move on as it did."""
+        """Extrapolate the motion of a track that another one occludes."""
         elapsed = max(0.0, timestamp - track.at)
         x, y = track.speed_x * elapsed, track.speed_y * elapsed
         track.x, track.y, track.at = track.x + x, track.y + y, timestamp
@@ -283,7 +283,7 @@ class FaceTracker:
             track.landmarks = track.landmarks + np.asarray((x, y), np.float32)
 
     def _move(self, track: Track, detection: Detection, timestamp: float, *, keep_speed: bool) -> None:
-        """Move a face to where it is found; where two faces are found as one, the place of that says nothing of their speed."""
+        """Update a track with a detection. The speed is kept while two faces are detected as one, since their center jumps."""
         elapsed = max(0.0, timestamp - track.at)
         position = 1 - math.exp(-elapsed / self._settle_position)
         speed = 1 - math.exp(-elapsed / self._settle_speed)
@@ -312,7 +312,7 @@ class FaceTracker:
 
 
 def _nearness(places: Sequence[Box], boxes: Sequence[Box]) -> npt.NDArray[np.float64]:
-    """How near and how alike in size each pair is, 0 to 1: float64 (len(places), len(boxes)); 0 for what is another face."""
+    """Similarity of position and size of each pair, 0 to 1: float64 (len(places), len(boxes)); 0 for different faces."""
     a, b = (np.asarray([(box.x + box.width / 2, box.y + box.height / 2, box.width, box.height) for box in some], np.float64)
             .reshape(-1, 4) for some in (places, boxes))  # fmt: skip
     a, b = a[:, np.newaxis], b[np.newaxis]

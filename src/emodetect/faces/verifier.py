@@ -1,4 +1,4 @@
-"""Rejection of false detections: the interface, and the embedded network behind it."""
+"""Rejection of false detections: the interface, and its implementation by the embedded network."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from emodetect.errors import ModelError
 from emodetect.types import Image
 
 _DOUBTFUL_ABOVE = 0.7
-"""The score from which on a doubtful crop is a face."""
+"""Minimum face score of a doubtful detection."""
 
 
 class FaceVerifier(ABC):
-    """Tells faces from everything else."""
+    """Interface of a face verifier, which rejects false detections."""
 
     @abstractmethod
     def are_faces(self, crops: Sequence[Image], doubtful: Sequence[bool] = ()) -> npt.NDArray[np.bool_]:
-        """Judge crops.
+        """Classify crops as face or no face.
 
         Args:
             crops: uint8 (height, width, 3) BGR.
-            doubtful: for each, whether the detector is not sure itself, so that it must look more like a face; empty for no.
+            doubtful: for each crop, whether the detector is unsure, so that a higher score is required; empty for none.
 
         Returns:
             bool (len(crops),).
@@ -36,10 +36,10 @@ class FaceVerifier(ABC):
 
 
 class EmbeddedVerifier(FaceVerifier):
-    """Asks the embedded network's face output, whichever backend reads the emotions; loaded at the first question.
+    """Uses the face output of the embedded network, with any emotion backend. The network is loaded at the first call.
 
-    A crop is a face from the network's own threshold on, which keeps nine in ten faces that are only 16 pixels wide; a doubtful
-    one is from a score of 0.7 on.
+    The score threshold is the network's own, which keeps 90% of the faces that are only 16 pixels wide. For doubtful detections
+    it is 0.7.
     """
 
     def __init__(self) -> None:
@@ -57,7 +57,7 @@ class EmbeddedVerifier(FaceVerifier):
 
     @functools.cached_property
     def _output(self) -> tuple[str, float]:
-        """The output that tells faces, and the score from which on one is there."""
+        """Name of the face output, and its score threshold."""
         metadata = model_metadata(open_session(EMBEDDED), EMBEDDED)
         if metadata is None or metadata.face is None or metadata.face_above is None:
             raise ModelError(f"{EMBEDDED}: has no output that tells faces; install emodetect again")

@@ -1,4 +1,4 @@
-"""The classification thread of a live session: it scores the newest faces with the backend that the user chose last."""
+"""The classification thread of a live session: it scores the newest faces with the active backend."""
 
 from __future__ import annotations
 
@@ -45,19 +45,19 @@ class _Chosen:
 
 
 class Classifier:
-    """Classifies the newest faces in a thread of its own, and loads other backends in the background.
+    """Classifies the newest faces in a separate thread, and loads other backends in the background.
 
     Args:
         choices: factories of the backends that can be chosen; the first one is loaded at the start.
         smoother: averages scores over time.
-        uncertain_below: confidence, 0 to 1, under which a reading is marked uncertain; None for the backend's own threshold.
+        uncertain_below: confidence, 0 to 1, below which a reading is marked uncertain; None for the backend's own threshold.
         fail: called, in any thread, with the error that ended the classification.
         say: called, in any thread, with a message about backends and its values.
 
     Attributes:
         crops: takes the newest faces.
         scores: scores of the faces classified last, by track id. Replaced as a whole, so that other threads need no lock.
-        threshold: confidence, 0 to 1, under which a reading is uncertain.
+        threshold: confidence, 0 to 1, below which a reading is uncertain.
         classified: number of batches classified.
     """
 
@@ -87,13 +87,13 @@ class Classifier:
 
     @property
     def name(self) -> str | None:
-        """Name of the active backend; None before the first one is loaded."""
+        """Name of the active backend; None until the first one is loaded."""
         active = self._active
         return active.backend.name if active else None
 
     @property
     def loading(self) -> str | None:
-        """Name of the backend that is being loaded; None for none."""
+        """Name of the backend that is being loaded; None if there is none."""
         pending = self._pending
         return pending.backend.name if pending else None
 
@@ -197,7 +197,7 @@ class Classifier:
         self.classified += 1
 
     def close(self) -> None:
-        """Stop the thread. A call that does not return is canceled where the backend can do that, and left behind otherwise."""
+        """Stop the thread. A call that does not return is canceled if the backend supports it, and abandoned otherwise."""
         with self._changing:
             self._stopping.set()
             pending = self._pending
@@ -211,4 +211,4 @@ class Classifier:
         if self._thread.ident:
             self._thread.join(timeout=2.0)
         for loader in self._loaders:
-            loader.join(timeout=2.0)  # it removes the copy of a model that it has made
+            loader.join(timeout=2.0)  # it removes its copy of a model

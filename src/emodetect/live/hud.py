@@ -18,7 +18,7 @@ _GRAY: Color = (215, 215, 215)
 _RED: Color = (60, 60, 230)
 _DARK: Color = (40, 40, 40)
 _FILLS = 0.94
-"""Largest share of the image's width and height that the help covers."""
+"""Maximum share of the image's width and height that the help covers."""
 
 _HELP_LINE = 1.6
 """Line height of the help, units."""

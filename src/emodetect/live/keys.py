@@ -10,7 +10,7 @@ from enum import Enum
 from emodetect.drawing.phrases import Phrase
 
 _REPEAT_SECONDS = 0.15
-"""Longest time between two events of a key that is held down."""
+"""Maximum interval between two events of a key that is held down."""
 
 
 class Command(Enum):
@@ -56,20 +56,20 @@ KEYS: dict[Command, tuple[str, str | Phrase]] = {
     Command.NEXT_DETECTOR: ("dD", "d"),
     Command.HELP: ("?hH", "? h"),
 }
-"""The characters that give each command, and how the help writes the keys."""
+"""Characters of each command, and the notation of its keys in the help."""
 
 _BY_CHARACTER = {character: command for command, (characters, _) in KEYS.items() for character in characters}
 
 
 def command_of(character: str) -> Command | None:
-    """The command of a key; None for a key without one."""
+    """Command of a key; None for a key without one."""
     return _BY_CHARACTER.get(character)
 
 
 _FACE_SIZES = {Command.LARGER_FACES, Command.SMALLER_FACES}
 
 DETECTION = _FACE_SIZES | {Command.NEXT_DETECTOR}
-"""Commands that change how faces are looked for."""
+"""Commands that change face detection."""
 
 _STEPWISE = _FACE_SIZES | {Command.LESS_SMOOTHING, Command.MORE_SMOOTHING}
 """Commands that change a number step by step. A key that is held down repeats them."""
@@ -78,7 +78,7 @@ _STEPWISE = _FACE_SIZES | {Command.LESS_SMOOTHING, Command.MORE_SMOOTHING}
 class Keyboard:
     """Translates pressed keys into commands. A key that is held down gives its command once, unless it changes a number.
 
-    The keys are read at intervals, one `next_reading` each. Where the program is busy, an interval may be longer than the time
+    Keys are read at intervals, one `next_reading` each. While the program is busy, an interval may be longer than the time
     between two events of a key that is held down.
 
     Args:
@@ -91,11 +91,11 @@ class Keyboard:
         self._reading = 0
 
     def next_reading(self) -> None:
-        """Begin another reading of the pressed keys."""
+        """Begin the next reading of the pressed keys."""
         self._reading += 1
 
     def command(self, character: str, *, help_is_open: bool = False) -> Command | None:
-        """Translate a key that is pressed now; returns None where there is nothing to do.
+        """Translate a key that is pressed now; returns None if there is nothing to do.
 
         Args:
             character: the key's character.

@@ -20,10 +20,10 @@ from emodetect.sinks.anonymized import HIDDEN_SECONDS
 from emodetect.types import Box, Frame, FrameResult, Image
 
 _HINT_SECONDS = 6.0
-"""Seconds from the start for which the window says which key shows the help."""
+"""Seconds from the start for which the window shows the key of the help."""
 
 _NOBODY_SECONDS = 2.0
-"""Seconds without a face after which the window says so."""
+"""Seconds without a face after which the window shows a message."""
 
 
 @dataclass
@@ -46,7 +46,7 @@ class Pace:
         self._delay = delay
 
     def in_words(self, style: Style) -> str:
-        """Both numbers as one line of text."""
+        """Format both numbers as one line of text."""
         span = self._times[-1] - self._times[0] if len(self._times) > 1 else 0.0
         rate = (len(self._times) - 1) / span if span > 0 else 0.0
         return f"{style.say(Phrase.FRAMES_A_SECOND, rate=round(rate))}, {1000 * self._delay:.0f} ms"
@@ -54,13 +54,13 @@ class Pace:
 
 @dataclass(frozen=True)
 class Activity:
-    """What a live session is doing while a frame is rendered.
+    """State of a live session while a frame is rendered.
 
     Attributes:
         elapsed: seconds since the start of the source.
         backend: name of the active backend; None before the first one is loaded.
-        loading: name of the backend that is being loaded; None for none.
-        is_reconnecting: whether the source went away and is being opened again.
+        loading: name of the backend that is being loaded; None if there is none.
+        is_reconnecting: whether the source was lost and is being opened again.
         is_recording: whether a video is being recorded.
         is_logging: whether a log is being written.
     """
@@ -74,12 +74,12 @@ class Activity:
 
 
 class Renderer:
-    """Draws frames with their results as the view says.
+    """Draws frames with their results, according to the view.
 
     Args:
-        view: what is shown; changes take effect with the next frame.
+        view: state of the window; changes take effect with the next frame.
         style: words and letters; None for English.
-        anonymize_by: how faces are hidden in snapshots, as for `emodetect.drawing.anonymize`; None for not at all.
+        anonymize_by: anonymization method for snapshots, as for `emodetect.drawing.anonymize`; None for no anonymization.
 
     Attributes:
         pace: the frame rate and delay shown.
@@ -93,7 +93,7 @@ class Renderer:
         self.pace = Pace()
 
     def update(self, result: FrameResult) -> FrameResult:
-        """Take the next frame's result; returns it with stable labels, as they are shown."""
+        """Add the next frame's result; returns it with the stable labels to display."""
         while self._seen and result.timestamp - self._seen[0][0] > HIDDEN_SECONDS:
             self._seen.popleft()
         self._seen.append((result.timestamp, result.seen))
@@ -102,7 +102,7 @@ class Renderer:
         return steady
 
     def snapshot(self, frame: Frame, result: FrameResult) -> Image:
-        """Render a frame for a file: with boxes and labels, without messages, and with faces hidden where that is asked for.
+        """Render a frame for a file: with boxes and labels, without messages, and anonymized if requested.
 
         Args:
             frame: the frame; left as it is.
@@ -134,7 +134,7 @@ class Renderer:
         style, drawn = self._style, (frame.image.shape[1], frame.image.shape[0])
         marks = place_marks(drawn, style, recording=activity.is_recording, logging=activity.is_logging)
         status, banner = self._status(frame.timestamp, activity), self._banner(activity)
-        # The help covers them.
+        # The help covers the texts.
         texts = () if self._view.help else (status, banner, [*marks.values()])
         image = self._annotated(frame, result, *texts)
         draw_marks(image, style, marks)
@@ -154,7 +154,7 @@ class Renderer:
         )  # fmt: skip
 
     def _banner(self, activity: Activity) -> list[str]:
-        """Lines near the bottom: what the session waits for, and the messages."""
+        """Lines near the bottom: pending operations, and messages."""
         view, style = self._view, self._style
         lines = [style.say(Phrase.RECONNECTING)] if activity.is_reconnecting else []
         if activity.loading:
@@ -181,7 +181,7 @@ class Renderer:
 
 
 def _fitted(frame: Frame, result: FrameResult, size: tuple[int, int] | None) -> tuple[Frame, FrameResult]:
-    """The frame and its boxes in another size, so that letters are drawn at the size at which they are shown."""
+    """Resize the frame and its boxes, so that letters are drawn at the size at which they are shown."""
     width = frame.image.shape[1]
     if size is None or size == (width, frame.image.shape[0]):
         return frame, result

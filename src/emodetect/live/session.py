@@ -1,7 +1,7 @@
 """A live session: capture, tracking and classification each in a thread, the window on the main thread.
 
 Every captured frame is shown, at the camera's frame rate. A slow tracker makes boxes less accurate, and a slow backend makes
-labels late. Where faces are hidden in saved images, only tracked frames are shown.
+labels late. If saved images are anonymized, only tracked frames are shown.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _POLL_SECONDS = 0.01
 """Seconds for which the main thread waits for a frame before it checks keys and signals again."""
 
 _REDRAW_SECONDS = 0.25
-"""Seconds after which the window is drawn again while no frame arrives, since messages come and go."""
+"""Seconds after which the window is redrawn if no frame arrives, since messages come and go."""
 
 
 @dataclass
@@ -49,12 +49,12 @@ class LiveStatistics:
 
     Attributes:
         captured: frames read from the source.
-        tracked: frames searched for faces.
-        shown: frames shown in the window, or recorded where there is no window.
+        tracked: frames tracked.
+        shown: frames shown in the window, or recorded if there is no window.
         classified: batches that the backends classified.
         pictures: snapshots saved.
         faces: faces in tracked frames, summed over frames.
-        turned_away: those of them that were turned too far to the side to be read.
+        turned_away: number of these that were turned too far to the side to be read.
         seconds: duration of the session.
     """
 
@@ -70,14 +70,14 @@ class LiveStatistics:
 
 @dataclass(frozen=True)
 class LiveOutputs:
-    """Where the results of a live session go.
+    """Outputs of a live session.
 
     Attributes:
-        records: takes every tracked frame, in the tracking thread; None for none.
-        publishing: takes every tracked frame, in the tracking thread; None for none.
-        recorder: takes every shown frame while it is on; None for none.
+        records: receives every tracked frame, in the tracking thread; None for none.
+        publishing: receives every tracked frame, in the tracking thread; None for none.
+        recorder: receives every shown frame while it is on; None for none.
         snapshots: folder for snapshots.
-        anonymize_by: how faces are hidden in snapshots, as for `emodetect.drawing.anonymize`; None for not at all.
+        anonymize_by: anonymization method for snapshots, as for `emodetect.drawing.anonymize`; None for no anonymization.
     """
 
     records: Sink | None = None
@@ -91,15 +91,15 @@ class LiveSession:
     """Shows a live source with the emotions of its faces, until the source ends or the user quits.
 
     Args:
-        capture: source of the frames; opened, and not started yet.
-        locator: finds and follows faces.
-        backends: factories of the backends that can be chosen; the first one is loaded at the start, in a thread of its own.
-        view: initial state of the window, smallest face and smoothing.
-        outputs: where results go.
+        capture: source of the frames; opened, but not started.
+        locator: finds and tracks faces.
+        backends: factories of the backends that can be chosen; the first one is loaded at the start, in a separate thread.
+        view: initial state of the window, minimum face size and smoothing.
+        outputs: outputs of the session.
         window: shows the frames; None for none.
         style: words and letters of the window; None for English.
-        detectors: the detectors that can be chosen, by name, the locator's own first; for none it is the only one.
-        uncertain_below: confidence, 0 to 1, under which a reading is marked uncertain; None for the backend's own threshold.
+        detectors: factories of the detectors that can be chosen, by name, the locator's own first; empty for no choice.
+        uncertain_below: confidence, 0 to 1, below which a reading is marked uncertain; None for the backend's own threshold.
         duration: seconds after which the session ends; None for no limit.
     """
 
@@ -136,7 +136,7 @@ class LiveSession:
         self._captured = self._shown = 0
 
     def run(self) -> LiveStatistics:
-        """Run until the source ends, the time is over, or the user quits.
+        """Run until the source ends, the duration is over, or the user quits.
 
         Raises:
             EmodetectError: the source, the backend or an output failed.
@@ -184,7 +184,7 @@ class LiveSession:
         else:
             newest = self._tracking.newest(frame)
             if self._outputs.anonymize_by is not None:
-                # Only frames searched for faces may be saved: the one tracked last is shown in place of a newer one.
+                # Only tracked frames may be saved: the last one is shown in place of a newer one.
                 if newest.frame is None or (self._picture is not None and newest.frame.index <= self._picture[0].index):
                     return
                 frame = newest.frame
@@ -217,7 +217,7 @@ class LiveSession:
                 return False
             if command is not None:
                 self._perform(command)
-                self._drawn = 0.0  # draw at once, even while no frame arrives
+                self._drawn = 0.0  # redraw at once, even if no frame arrives
         return window.is_open
 
     def _perform(self, command: Command) -> None:
@@ -242,7 +242,7 @@ class LiveSession:
                 self._locator.min_face, self._smoother.seconds = self._view.min_face, self._view.smoothing
 
     def _switch_detector(self) -> None:
-        """Find faces by the next detector; where that cannot be made, the active one stays."""
+        """Switch to the next detector; if that cannot be created, the active one stays."""
         self._detectors.rotate(-1)
         name, make = self._detectors[0]
         try:
@@ -254,7 +254,7 @@ class LiveSession:
             self._view.say(Phrase.NOW, "detector", backend=name)
 
     def _close(self) -> None:
-        """Stop all threads. The classification thread is left behind if a call of the backend does not return."""
+        """Stop all threads. The classification thread is abandoned if a call of the backend does not return."""
         self._capture.close()
         self._classifier.close()
         self._tracking.close()

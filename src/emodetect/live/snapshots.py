@@ -15,7 +15,7 @@ from emodetect.types import Image
 
 
 class Snapshots:
-    """Saves images as PNG files in a thread of its own. A file that cannot be written is reported, and the session continues.
+    """Saves images as PNG files in a separate thread. A file that cannot be written is reported, and the session continues.
 
     Args:
         folder: existing folder for the files.
@@ -31,7 +31,7 @@ class Snapshots:
         self.saved = 0
 
     def save(self, image: Image) -> None:
-        """Save an image, uint8 (height, width, 3) BGR, under a name with the current time. It must not change afterwards."""
+        """Save an image, uint8 (height, width, 3) BGR, named by the current time. The image must not change afterwards."""
         self._thread.submit(self._save, image, self._folder / time_stamped(".png"))
 
     def _save(self, image: Image, path: Path) -> None:

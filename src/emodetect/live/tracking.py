@@ -1,4 +1,4 @@
-"""The tracking thread of a live session: it locates faces, and predicts where they are in the frames shown next."""
+"""The tracking thread of a live session: it locates faces, and predicts their positions in the next frames."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from emodetect.types import Frame, FrameResult
 _WAIT_SECONDS = 0.008
 """Seconds for which a frame waits for its own faces.
 
-Most frames are tracked in less, and a quarter of a frame's time is not seen as delay. After that, the faces of an earlier frame
-are extrapolated. A face that moves by its own width per second is then off by a thirtieth of its width per frame if it reverses,
-and not at all if it moves on."""
+Tracking most frames takes less, and a quarter of a frame's time is not visible as delay. After that, the faces of an earlier
+frame are extrapolated. For a face that moves by its own width per second, the error is a thirtieth of its width per frame if the
+face reverses, and zero if it moves on."""
 
 
 @dataclass(frozen=True)
@@ -40,22 +40,22 @@ class Tracked:
     frame: Frame | None = None
 
     def at(self, frame: Frame) -> FrameResult:
-        """The same faces at their predicted positions in a later frame."""
+        """Move the faces to their predicted positions in a later frame."""
         height, width = frame.image.shape[:2]
         boxes = {face.track_id: face.box for face in self.outlook.faces(frame.timestamp, (width, height))}
         moved = tuple(replace(r, box=boxes[r.track_id]) for r in self.result.readings if r.track_id in boxes)
-        # Where faces are hidden, both are: what may be a face, where it was seen, and known faces where they are now.
+        # Anonymization covers both: all regions in the tracked frame, and the predicted faces.
         return FrameResult(frame.index, frame.timestamp, moved, self.result.seen)
 
 
 class Tracking:
-    """Locates the faces of the newest frames in a thread of its own.
+    """Locates the faces of the newest frames in a separate thread.
 
     Args:
         frames: the newest frame; the thread ends when it is closed.
-        locator: finds and follows faces.
-        classifier: takes the crops of the faces, and holds the latest scores.
-        sinks: take every tracked frame, in the thread.
+        locator: finds and tracks faces.
+        classifier: receives the crops of the faces, and holds the latest scores.
+        sinks: receive every tracked frame, in the thread.
         fail: called, in the thread, with the error that ended it.
 
     Attributes:
@@ -86,7 +86,7 @@ class Tracking:
         self._thread.start()
 
     def newest(self, frame: Frame, wait: float = _WAIT_SECONDS) -> Tracked:
-        """The result tracked last: that of this frame, if it comes in time.
+        """The latest result: that of this frame, if it arrives in time.
 
         Args:
             frame: the newest frame.
@@ -101,7 +101,7 @@ class Tracking:
         return self._newest
 
     def finish(self) -> None:
-        """Wait until the last frame is tracked, once the source has ended."""
+        """Wait until the last frame is tracked, after the end of the source."""
         self._thread.join()
 
     def close(self) -> None:

@@ -22,7 +22,7 @@ _NOTICE_SECONDS = 4.0
 
 _MIN_FACE_STEP = 1.25
 _MIN_FACE_SHARES = 0.03, 0.9
-"""Smallest and largest share of the frame's height."""
+"""Minimum and maximum, as a fraction of the frame's height."""
 _MIN_FACE_PIXELS = 16.0, 2000.0
 
 _SMOOTHING_STEP = 0.1
@@ -46,7 +46,7 @@ class _Notice:
 
 @dataclass
 class View:
-    """What the live window shows.
+    """State of the live window.
 
     Attributes:
         mirror: flip the image horizontally.
@@ -56,8 +56,8 @@ class View:
         strip: show the last seconds of each face along the bottom.
         help: show the keys.
         paused: freeze the image.
-        min_face: smallest face to look for.
-        smoothing: time constant of the smoothing of scores, seconds.
+        min_face: minimum face size.
+        smoothing: time constant of the exponential moving average of scores, seconds.
     """
 
     mirror: bool = False
@@ -72,7 +72,7 @@ class View:
     _notices: dict[object, _Notice] = field(default_factory=dict, init=False)
 
     def obey(self, command: Command) -> None:
-        """Apply a command to the view; commands that do not concern it are ignored."""
+        """Apply a command to the view; commands of other components are ignored."""
         if switch := _SWITCHES.get(command):
             setattr(self, switch, not getattr(self, switch))
         elif command is Command.LARGER_FACES:
@@ -108,7 +108,7 @@ class View:
         _log.warning("%s", error)
 
     def notices(self, style: Style) -> list[str]:
-        """The current messages in the style's language; none while the help covers them, which stops their time."""
+        """Current messages in the style's language; empty while the help covers them, which stops their time."""
         now = time.monotonic()
         if self.help:
             self._notices = {about: replace(notice, until=now + _NOTICE_SECONDS) for about, notice in self._notices.items()}

@@ -19,7 +19,7 @@ _USUAL_SCREEN = 1440, 900
 """Assumed width and height of a screen whose size is unknown, pixels."""
 
 _SCREEN_SHARE = 0.85
-"""Largest initial share of the screen's width and height: title bar and desktop panels need the rest."""
+"""Maximum initial share of the screen's width and height; title bar and desktop panels need the rest."""
 
 
 class Window:
@@ -46,16 +46,16 @@ class Window:
             self.toggle_fullscreen()
 
     def toggle_fullscreen(self) -> None:
-        """Fill the screen, or leave it again."""
+        """Enter or leave full-screen mode."""
         self._is_full = not self._is_full
         cv2.setWindowProperty(self._title, cv2.WND_PROP_FULLSCREEN, cv2.WINDOW_FULLSCREEN if self._is_full else cv2.WINDOW_NORMAL)
-        self._size = None  # a window that leaves the screen gets the size of its image
+        self._size = None  # after full screen, the window gets the size of its image
 
     def show(self, image: Image) -> None:
         """Show an image, uint8 (height, width, 3) BGR.
 
-        The first image, and each one of another size, sets the size of the window, within the screen. A window that the user has
-        closed stays closed.
+        The first image, and each one of another size, sets the size of the window, within the screen. A window closed by the user
+        stays closed.
         """
         if self._was_shown and not self.is_open:  # OpenCV would open another one
             return
@@ -67,9 +67,9 @@ class Window:
         cv2.imshow(self._title, image)
 
     def room_for(self, size: tuple[int, int]) -> tuple[int, int]:
-        """Width and height for an image of this width and height: those of the window at first, or all of a full screen, pixels.
+        """Space for an image of this width and height, pixels: the initial size of the window, or the full screen.
 
-        Draw on the image at this size: Qt shrinks a larger one together with its letters.
+        Draw on the image at this size, since Qt shrinks a larger one together with its letters.
         """
         if self._is_full:
             scale = min(most / side for side, most in zip(size, self._screen, strict=True))
@@ -77,22 +77,22 @@ class Window:
         return fitted(size, self._screen)
 
     def entitle(self, text: str) -> None:
-        """Add a text to the title bar."""
+        """Append a text to the title bar."""
         cv2.setWindowTitle(self._title, f"{self._title} - {one_line(text)}")
 
     def pressed(self) -> Iterator[str]:
-        """Handle window events, and yield the characters of the keys pressed since the last call; other keys are left out."""
+        """Handle window events, and yield the characters of the keys pressed since the last call; other keys are ignored."""
         while (code := cv2.pollKey()) != -1:
-            # Arrows and the like have larger codes, and their lowest bytes mean nothing; é and the like have negative ones.
+            # Arrow keys have larger codes with meaningless low bytes; é and the like have negative ones.
             if 0 <= code < 128:
                 yield chr(code)
 
     @property
     def is_open(self) -> bool:
-        """Whether the user has not closed the window."""
+        """Whether the window is open, that is, not closed by the user."""
         try:
             return bool(cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) >= 1)
-        except cv2.error:  # what Qt's window says once its last window is closed
+        except cv2.error:  # raised by Qt once its last window is closed
             return False
 
     def close(self) -> None:
@@ -125,10 +125,10 @@ def fitted(size: tuple[int, int], screen: tuple[int, int]) -> tuple[int, int]:
 
 
 def check_display() -> None:
-    """Check that a window can be opened, since Qt aborts the interpreter where it cannot.
+    """Check that a window can be opened, since Qt aborts the interpreter if it cannot.
 
     Raises:
-        OutputError: OpenCV can open no window, or there is no display to draw on.
+        OutputError: OpenCV was built without windows, or there is no display.
     """
     if problem := window_problem(cv2.getBuildInformation()):
         raise OutputError(f"{problem.what}: {problem.cure}", hint="or use `no_window` with `log` or `record`")

@@ -1,1 +1,1 @@
-"""What the user may choose of the pipeline, with all defaults."""
+"""Settings with all defaults."""

@@ -1,4 +1,4 @@
-"""How a batch is done, but for what is read off its inputs; found without NumPy and OpenCV."""
+"""Settings of a batch, except those of its pipeline; imported without NumPy and OpenCV."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ ENGINES: tuple[EngineName, ...] = get_args(EngineName)
 
 @dataclass(frozen=True)
 class BatchOptions:
-    """How a batch is done.
+    """Format, workers and limits of a batch.
 
     Attributes:
-        format: of the readings.
-        jobs: how many inputs are read at a time; None for one per core.
-        timeout: seconds that an input may take; None for any time.
-        max_memory: bytes that a worker of this machine may hold.
-        engine: where the workers are: "local" for processes on this machine, "ray" for a Ray cluster.
-        address: of the cluster; None starts one on this machine.
+        format: file format of the readings.
+        jobs: number of inputs read in parallel; None for one per core.
+        timeout: time limit per input, seconds; None for no limit.
+        max_memory: memory limit of a local worker, bytes.
+        engine: "local" for worker processes on this machine, "ray" for a Ray cluster.
+        address: address of the Ray cluster; None starts one on this machine.
     """
 
     format: Format = "jsonl"

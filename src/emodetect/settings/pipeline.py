@@ -1,4 +1,4 @@
-"""The settings that a pipeline is built from; found without NumPy and OpenCV, for the options of a command line."""
+"""Settings of a pipeline; imported without NumPy and OpenCV, which the command line's options do not need."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PipelineSettings:
-    """What a pipeline is built from. `PHOTOS`, `CLIPS` and `LIVE` are where the commands begin.
+    """Settings of a pipeline. `PHOTOS`, `CLIPS` and `LIVE` are the presets of the commands.
 
     Attributes:
-        backend: what reads the emotions.
-        detector: what finds the faces.
-        verify: whether the embedded network may reject what the detector has found; a detector that is certain is not asked.
+        backend: the emotion backend.
+        detector: the face detector.
+        verify: whether the embedded network may reject false detections; detections of a certain detector are not verified.
         track: whether frames come in order from one source, so that faces keep their ids and scores are smoothed.
-        hide_faces: whether faces will be hidden in what is saved. Each frame is scanned then, so that no face is found late.
-        region: the part of each picture in which faces are looked for; None for all of it.
-        smoothing: where faces are tracked, seconds after which 63 % of a change is seen in the scores; 0 for none.
-        uncertain_below: confidence, 0 to 1, under which a reading is marked uncertain; None for the backend's own.
+        hide_faces: whether faces will be anonymized in the output. Every frame is then scanned, so that no face is found late.
+        region: region of interest for face detection; None for the whole picture.
+        smoothing: with ``track``, time constant of the exponential moving average of the scores, seconds; 0 for none.
+        uncertain_below: confidence, 0 to 1, below which a reading is marked uncertain; None for the backend's own threshold.
         max_failures: consecutive failed frames after which the backend is given up.
 
     Raises:
-        UsageError: one of them has another type or is out of range.
+        UsageError: a setting has the wrong type or is out of range.
     """
 
     backend: BackendSettings = BackendSettings()
@@ -50,10 +50,10 @@ class PipelineSettings:
 
 
 PHOTOS = PipelineSettings()
-"""Each picture stands alone."""
+"""Preset for independent pictures."""
 
 CLIPS = PipelineSettings(detector=DetectorSettings(min_face=MinFace(0.1, relative=True)), track=True)
-"""Frames in order. Faces below 10 % of the height are rare there, and cost time in each frame."""
+"""Preset for frames in order. Faces below 10 % of the height are rare in clips, and finding them costs time in every frame."""
 
 LIVE = replace(CLIPS, smoothing=0.5)
-"""As clips; people who look at themselves want labels that are calmer."""
+"""Preset for cameras: as clips, with stronger smoothing for calmer labels."""

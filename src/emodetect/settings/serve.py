@@ -1,4 +1,4 @@
-"""The settings of the server; found without NumPy and without a web framework, for the options of a command line."""
+"""Settings of the server; imported without NumPy and a web framework, which the command line's options do not need."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from emodetect.settings.pipeline import CLIPS, LIVE, PHOTOS, PipelineSettings
 from emodetect.text.numbers import check_number
 
 SHORTEST_TOKEN = 16
-"""Characters. At a thousand guesses per second, 16 random ones are not found in a lifetime."""
+"""Characters. At a thousand guesses per second, 16 random characters are not found in a lifetime."""
 
 _TOKEN = re.compile(rf"[!-~]{{{SHORTEST_TOKEN},256}}")
 
 
 @dataclass(frozen=True)
 class ServedPipelines:
-    """What reads each kind of input.
+    """Pipeline settings by kind of input.
 
     Attributes:
-        photos: reads photos.
-        clips: reads uploaded clips.
-        streams: reads the frames of clients, and the server's own source.
+        photos: of uploaded photos.
+        clips: of uploaded clips.
+        streams: of clients' streams and the server's own source.
     """
 
     photos: PipelineSettings = PHOTOS
@@ -33,25 +33,25 @@ class ServedPipelines:
 
 @dataclass(frozen=True)
 class ServerSettings:
-    """Where the server listens, whom it answers, and how much it takes.
+    """Address, access control and limits of the server.
 
     Attributes:
-        host: the address to listen at.
+        host: the address to bind.
         port: the port; 0 for a free one.
-        token: what clients must show; None for none.
-        allow_anyone: whether another address than this machine's own may do without a token.
-        origins: the origins of other sites whose pages may use the server, such as ``https://example.org``.
-        hosts: the names, besides IP addresses and localhost, by which clients may call the server.
-        clients: clients of streams at a time.
-        requests: photos and uploads that are analyzed at a time.
-        jobs: clips that are analyzed or wait, and finished ones whose results are kept.
-        upload: bytes of a request's body.
-        frame: bytes of a frame of a stream.
-        frame_pixels: pixels of a frame of a stream.
-        max_pixels: pixels of a photo or of a clip's picture.
+        token: access token; None for no authentication.
+        allow_anyone: whether a non-loopback address may be served without a token.
+        origins: allowed origins of other sites (CORS), such as ``https://example.org``.
+        hosts: allowed host names, besides IP addresses and localhost.
+        clients: maximum number of concurrent streaming clients.
+        requests: maximum number of photos and uploads analyzed at a time.
+        jobs: maximum number of clips in progress or in the queue, and of finished ones whose results are kept.
+        upload: maximum size of a request body, bytes.
+        frame: maximum size of a frame of a stream, bytes.
+        frame_pixels: maximum number of pixels of a frame of a stream.
+        max_pixels: maximum number of pixels of a photo, or of a frame of a clip.
 
     Raises:
-        UsageError: a number is out of range, the token is too short, or another address than this machine's own has none.
+        UsageError: a number is out of range, the token is too short, or a non-loopback address has no token.
     """
 
     host: str = "127.0.0.1"
@@ -82,12 +82,12 @@ class ServerSettings:
 
     @property
     def is_local(self) -> bool:
-        """Whether only this machine reaches the address."""
+        """Whether only this machine can reach the address."""
         return self.host == "localhost" or is_loopback(self.host)
 
 
 def is_loopback(host: str) -> bool:
-    """Whether this is an IP address of the machine itself, which no other one reaches.
+    """Whether a host is a loopback IP address.
 
     Args:
         host: an address or a name.

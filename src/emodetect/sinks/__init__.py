@@ -1,1 +1,1 @@
-"""Where results go: every class here is a sink."""
+"""Sinks: outputs for frames and their results."""

@@ -1,4 +1,4 @@
-"""A sink that hides faces before frames reach other sinks."""
+"""Anonymization of frames before they reach other sinks."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from emodetect.sinks.base import Sink
 from emodetect.types import Box, Frame, FrameResult
 
 HIDDEN_SECONDS = 0.3
-"""Seconds for which a place stays hidden before and after a face is seen there. A face is found some frames after it appears, and
-is sometimes missed in between. That much of the source is kept in memory."""
+"""Seconds for which a region stays hidden before and after a face is found in it. A face is found some frames after it appears,
+and is sometimes missed in between. Frames of this duration are kept in memory."""
 
 
 class FramesBetween:
-    """The faces in frames that are not written themselves but lie between or beside those that are.
+    """Face regions in frames that are not written, but lie between or next to written ones.
 
-    Safe to share between the thread that reads the frames and the one that writes them.
+    Thread-safe for a reading and a writing thread.
 
     Args:
-        locator: finds the faces that are read, without a tracker; None where every frame is written.
-        hidden: finds further ones; None to create it.
+        locator: finds the faces, without a tracker; None if every frame is written.
+        hidden: finds further face regions; None to create it.
 
     Attributes:
         hidden: as given.
@@ -40,14 +40,14 @@ class FramesBetween:
         self._lock = threading.Lock()
 
     def look(self, frame: Frame) -> None:
-        """Look for faces in a frame; frames come in order, each before the frames that are written after it."""
+        """Find face regions in a frame; frames come in order, each before later frames are written."""
         seen = self._locator.locate(frame).seen if self._locator else ()
         found = self.hidden.find(frame, FrameResult(frame.index, frame.timestamp, (), seen))
         with self._lock:
             self._seen.append((frame.timestamp, found))
 
     def near(self, timestamp: float) -> set[Box]:
-        """The places in which faces were seen shortly before a time, in seconds, or after it; times must not decrease."""
+        """Face regions shortly before and after a time, in seconds; times must not decrease."""
         with self._lock:
             while self._seen and timestamp - self._seen[0][0] > HIDDEN_SECONDS:
                 self._seen.popleft()
@@ -55,14 +55,14 @@ class FramesBetween:
 
 
 class AnonymizedSink(Sink):
-    """Hides all faces, and what may be one, before frames reach other sinks.
+    """Hides all face regions before frames reach other sinks.
 
-    A place is hidden from shortly before a face was seen there until shortly after.
+    A region is hidden from shortly before a face was found in it until shortly after.
 
     Args:
-        sinks: get the frames in order, some of them with a delay; closed with this one.
+        sinks: receive the frames in order, some of them with a delay; closed with this sink.
         method: as for `anonymize`.
-        between: what was seen in frames that are not written; None where all are.
+        between: face regions in frames that are not written; None if all are.
     """
 
     def __init__(self, sinks: Sequence[Sink], method: str, between: FramesBetween | None = None) -> None:

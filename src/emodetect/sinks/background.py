@@ -12,19 +12,19 @@ from emodetect.sinks.base import Sink
 from emodetect.types import Frame, FrameResult
 
 _LOOK_SECONDS = 1.0
-"""Seconds after which the thread checks the queue again by itself."""
+"""Seconds after which the thread checks the queue without a notification."""
 
 
 class BackgroundSink(Sink):
     """Passes frames to another sink in a separate thread.
 
-    Ctrl-C reaches the main thread only, so that it cannot interrupt a write. After an error nothing more is written, and each
-    further write raises it again. `close` raises an error that no write has raised.
+    SIGINT reaches the main thread only, so that it cannot interrupt a write. After an error nothing more is written, and each
+    further `write` raises it again. `close` raises an error that no `write` has raised.
 
     Args:
         sink: writes the frames; closed with this one.
-        capacity: frames in the queue at most.
-        drop: drop frames while the queue is full rather than wait (live).
+        capacity: capacity of the queue, frames.
+        drop: whether to drop frames while the queue is full instead of blocking (live).
     """
 
     def __init__(self, sink: Sink, *, capacity: int = 8, drop: bool = False) -> None:
@@ -43,7 +43,7 @@ class BackgroundSink(Sink):
             result: its result.
 
         Raises:
-            BaseException: an earlier frame failed; its error, on each call.
+            BaseException: an earlier frame failed; raised again by each call.
         """
         self._raise_error()
         try:
@@ -55,7 +55,7 @@ class BackgroundSink(Sink):
     def close(self) -> None:
         if not self._closed:
             self._closed = True
-            past_one_interruption(self._finish)  # so that the output is complete when the process ends
+            past_one_interruption(self._finish)  # the output should be complete
             if not self._raised:
                 self._raise_error()
 
@@ -71,12 +71,12 @@ class BackgroundSink(Sink):
 
     def _next(self) -> tuple[Frame, FrameResult] | None:
         while True:
-            # A signal in the main thread may interrupt a put before it has notified this thread.
+            # A signal in the main thread may interrupt a put before it notifies this thread.
             with contextlib.suppress(queue.Empty):
                 return self._queue.get(timeout=_LOOK_SECONDS)
 
     def _run(self) -> None:
-        # After an error the queue is still emptied, so that nobody waits forever for a free slot.
+        # After an error the queue is still emptied, so that no caller blocks forever.
         while (item := self._next()) is not None:
             if self._error is not None:
                 continue

@@ -1,4 +1,4 @@
-"""Interface of all sinks."""
+"""Interface of sinks."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from emodetect.types import Frame, FrameResult
 
 
 class Sink(ABC):
-    """Takes frames with their results. A context manager, closed on every path, so that its file is always complete."""
+    """Receives frames with their results. A context manager, closed on every path, so that its file is always complete."""
 
     @abstractmethod
     def write(self, frame: Frame, result: FrameResult) -> None:
-        """Take one frame.
+        """Write one frame.
 
         Args:
             frame: the frame.
             result: its result.
 
         Raises:
-            OutputError: it cannot be written.
+            OutputError: the frame cannot be written.
         """
 
     @abstractmethod
@@ -30,7 +30,7 @@ class Sink(ABC):
         """Finish the output; may be called twice.
 
         Raises:
-            OutputError: it cannot be finished.
+            OutputError: the output cannot be finished.
         """
 
     def __enter__(self) -> Self:

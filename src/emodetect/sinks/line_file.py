@@ -1,4 +1,4 @@
-"""A file that grows by whole lines."""
+"""A file that is written in whole lines."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from emodetect.system.output_files import append_whole, check_still_there
 
 
 class LineFile:
-    """An open file to which text is appended at once and in one piece. So an interrupted run leaves whole lines.
+    """An open file to which each text is appended in one write, so that an interrupted run leaves whole lines.
 
     Args:
-        path: its name, for errors.
-        descriptor: the open file, which this object closes.
+        path: name of the file, for errors.
+        descriptor: file descriptor, closed by this object.
     """
 
     def __init__(self, path: Path, descriptor: int) -> None:
@@ -25,8 +25,8 @@ class LineFile:
         """Append text.
 
         Raises:
-            OutputError: it cannot be written, or the file was deleted or moved away.
-            BrokenPipeError: it is a pipe, and its reader has gone away.
+            OutputError: the text cannot be written, or the file was deleted or moved.
+            BrokenPipeError: the file is a pipe whose reader has closed it.
         """
         assert self._file is not None
         try:

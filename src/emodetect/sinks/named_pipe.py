@@ -1,4 +1,4 @@
-"""A named pipe, whose reader may go away and come back."""
+"""A named pipe that survives its readers."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _log = logging.getLogger(__name__)
 
 
 class NamedPipe(LineFile):
-    """Like `LineFile`, but where the reader of the pipe goes away, writing goes on with the next one.
+    """Like `LineFile`, but continues with the next reader after one has closed the pipe.
 
     Args:
-        path: of the pipe.
-        descriptor: the open pipe, which this object closes.
-        header: the text that each further reader gets first.
-        waits: whether to wait for the next reader. If not, texts are left out until there is one.
+        path: path of the pipe.
+        descriptor: file descriptor, closed by this object.
+        header: text that each further reader receives first.
+        waits: whether to block until there is a reader. If not, texts without a reader are dropped.
     """
 
     def __init__(self, path: Path, descriptor: int, *, header: str = "", waits: bool = True) -> None:
@@ -44,7 +44,7 @@ class NamedPipe(LineFile):
             self.append(text)
 
     def _find_reader(self) -> bool:
-        """Open the pipe again, if it has a reader or is to wait for one; returns whether it has one."""
+        """Open the pipe again, blocking if `waits`; returns whether it has a reader."""
         assert self._file is not None
         try:
             fresh = os.open(self._path, os.O_WRONLY | (0 if self._waits else os.O_NONBLOCK))

@@ -1,4 +1,4 @@
-"""A log of photos, which a later run can continue."""
+"""A log of photos that a later run can resume."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ _log = logging.getLogger(__name__)
 
 
 class PhotoLog:
-    """Writes one line of JSON per photo or, if the name ends in .csv, its rows. Each photo is written at once, in one piece.
+    """Writes one line of JSON per photo or, if the name ends in .csv, its rows, in one write per photo.
 
     Args:
         path: file to write.
         overwrite: whether an existing file may be replaced.
-        resume: whether an existing file is continued. What a crash has left of its last photo is removed.
+        resume: whether to continue an existing file. A last photo that a crash has left incomplete is removed.
 
     Raises:
-        OutputError: the file exists and is to be neither replaced nor continued, is no log of photos, or cannot be written.
+        OutputError: the file exists and neither option is set, is no log of photos, or cannot be written.
     """
 
     def __init__(self, path: Path, *, overwrite: bool = False, resume: bool = False) -> None:
@@ -45,11 +45,11 @@ class PhotoLog:
             raise
 
     def holds(self, photo: str) -> bool:
-        """Whether an earlier run has read a photo, whose path may be written in another way. One that failed is not held."""
+        """Whether the log contains a photo, however its path is written; failed photos do not count."""
         return self._key(photo) in self._read
 
     def add(self, record: dict[str, Any]) -> None:
-        """Append a photo's result, as in the output contract, unless an earlier run has written the same."""
+        """Append a photo's result, as in the output format, unless the log already contains the same."""
         key = self._key(record["path"])
         if key in self._read or ("error" in record and key in self._failed):
             return
@@ -60,11 +60,11 @@ class PhotoLog:
         self._file.close()
 
     def _key(self, photo: str) -> str:
-        """A photo's name, the same for each way to write its path."""
+        """Normalized path of a photo."""
         return os.path.abspath(str(csv_cell(photo)) if self._is_csv else photo)
 
     def _continue(self, descriptor: int) -> int:
-        """Take in what the file holds, and remove what is cut off at its end; returns the bytes that stay."""
+        """Load the records of the file, and remove an incomplete last one; returns the remaining size in bytes."""
         with os.fdopen(os.dup(descriptor), "rb") as file:
             content = file.read()
         whole = content.rfind(b"\n") + 1
@@ -89,7 +89,7 @@ class PhotoLog:
         return 0
 
     def _take_rows(self, lines: list[str], *, is_cut: bool) -> int:
-        """Take in rows; returns the bytes of those of the last photo, if faces of it may be missing."""
+        """Load rows; returns the size of the last photo's rows in bytes if some of its faces may be missing."""
         if not lines:
             return 0
         header, *rows = csv.reader(lines)

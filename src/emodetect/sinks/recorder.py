@@ -1,4 +1,4 @@
-"""A recording that is switched on and off; each section is a separate file."""
+"""A recording that can be switched on and off; each section is a separate file."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from emodetect.system.output_files import remove_if_empty, reserve_name
 from emodetect.types import Frame, FrameResult
 
 _WAITING = 30
-"""Frames that may wait to be encoded; further ones are dropped."""
+"""Capacity of the encoder's queue, frames; further ones are dropped."""
 
 
 @dataclass(frozen=True)
 class _Section:
-    """A section of a recording: its file, its writer, and whether the user asked for that name."""
+    """A section of a recording: its file, its writer, and whether the user chose the name."""
 
     path: Path
     sink: BackgroundSink
@@ -36,16 +36,16 @@ class Recorder(Sink):
     """Records frames while it is on; off at first.
 
     Args:
-        name: returns the name of a section that starts now; a number is added if the file exists.
-        frames_per_second: the files' constant rate.
+        name: returns the name for a new section; a number is added if the file exists.
+        frames_per_second: constant frame rate of the files.
         style: language and lettering; None for English.
-        anonymize: how faces are hidden, as for `emodetect.drawing.anonymize`; None for not at all.
+        anonymize: anonymization method, as for `emodetect.drawing.anonymize`; None for no anonymization.
 
     Attributes:
         path: the file being written; None while off.
-        files: the files of all sections that have not failed.
-        complain: called, in any thread, with a section's file and its error, unless the user asked for that name; None raises
-            the error, as for a name that the user asked for.
+        files: files of all sections that have not failed.
+        complain: called, in any thread, with the file and the error of a failed section, unless the user chose the name. None,
+            or a name chosen by the user, raises the error.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class Recorder(Sink):
         """Start a section; returns its file.
 
         Args:
-            path: its file; None for a free name, which is reserved at once.
+            path: its file; None for an unused name, which is reserved at once.
             overwrite: whether an existing file may be replaced.
         """
         name = self.path = path or reserve_name(self._name())
@@ -114,7 +114,7 @@ class Recorder(Sink):
                 self.files = [path for path in self.files if path != section.path]
 
     def _has_complained(self, section: _Section, error: OutputError) -> bool:
-        """Drop a failed section; returns whether `complain` was called, so that the session can go on."""
+        """Drop a failed section; returns whether `complain` was called, so that the session can continue."""
         self.files = [path for path in self.files if path != section.path]
         if self.complain is None or section.was_asked_for:
             return False

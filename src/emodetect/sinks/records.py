@@ -1,4 +1,4 @@
-"""JSON and CSV of results, as in the output contract."""
+"""JSON and CSV output of results."""
 
 from __future__ import annotations
 
@@ -29,21 +29,21 @@ CSV_COLUMNS = (
     "frame", "time", "id", "x", "y", "width", "height", "emotion", "confidence", "uncertain",
     *(emotion.value for emotion in EMOTIONS), "angle",
 )  # fmt: skip
-"""The columns of a CSV log: one row per face, and one for a frame without faces, of which only the first two are filled."""
+"""Columns of a CSV log: one row per face; a frame without faces has one row with only the first two columns."""
 
 PHOTO_CSV_COLUMNS = ("path", *CSV_COLUMNS)
-"""The columns of the CSV of photos: each is a clip of one frame, after its path."""
+"""Columns of the CSV of photos: a path, then the columns of a clip with a single frame."""
 
 _UNCERTAIN = CSV_COLUMNS.index("uncertain")
 
 
 def image_as_dict(path: str, size: tuple[int, int], readings: Sequence[FaceReading]) -> dict[str, Any]:
-    """The result of an image as in the output contract.
+    """Convert the result of a photo to a dictionary, as in the output format.
 
     Args:
-        path: of the image, as it is shown.
+        path: path of the photo, as displayed.
         size: width and height, pixels.
-        readings: of its faces.
+        readings: its readings.
     """
     return {
         "path": path,
@@ -56,13 +56,13 @@ def image_as_dict(path: str, size: tuple[int, int], readings: Sequence[FaceReadi
 class RecordWriter(Sink):
     """Writes one line of JSON per frame or, if the name ends in .csv, one row per face and one for a frame without faces.
 
-    Each frame is written at once and in one piece. So an interrupted run, even by SIGKILL or a full disk, leaves whole lines.
-    Where the reader of a named pipe goes away, writing goes on with the next one.
+    Each frame is one write. An interrupted run, even by SIGKILL or a full disk, thus leaves whole lines. After the reader of a
+    named pipe has closed it, writing continues with the next reader.
 
     Args:
         path: file to write; may be a named pipe or a device, or - for standard output.
         overwrite: whether an existing file may be replaced.
-        waits: whether to wait for the next reader of a named pipe. If not, frames are left out until there is one.
+        waits: whether to block until a named pipe has a reader. If not, frames without a reader are dropped.
 
     Raises:
         OutputError: the file exists and may not be replaced, or cannot be written.
@@ -88,8 +88,8 @@ class RecordWriter(Sink):
             result: its result.
 
         Raises:
-            OutputError: it cannot be written.
-            BrokenPipeError: the reader of standard output, or of a pipe without a name, has gone away.
+            OutputError: the frame cannot be written.
+            BrokenPipeError: the reader of standard output, or of an anonymous pipe, has closed it.
         """
         self._file.append(as_csv(csv_rows(result.as_dict())) if self._is_csv else json.dumps(result.as_dict()) + "\n")
 
@@ -103,19 +103,19 @@ def _open(path: Path, descriptor: int, header: str, waits: bool) -> LineFile:
 
 
 def is_csv(path: Path) -> bool:
-    """Whether a log of this name has CSV rows, not JSON lines."""
+    """Whether a log of this name is CSV rather than JSON lines."""
     return path.suffix.lower() == ".csv"
 
 
 def as_csv(rows: Iterable[Sequence[Any]]) -> str:
-    """Rows of cells as CSV has them, each ending a line."""
+    """Format rows as CSV lines."""
     text = io.StringIO(newline="")
     csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue()
 
 
 def csv_rows(frame: Mapping[str, Any]) -> list[list[object]]:
-    """Rows of `CSV_COLUMNS`, with cells as CSV writes them; ``frame`` is a `FrameResult.as_dict`."""
+    """Convert a `FrameResult.as_dict` to rows of `CSV_COLUMNS`, with cells formatted for CSV."""
     rows = table_rows(frame)
     for row in rows:
         row[_UNCERTAIN] = str(row[_UNCERTAIN]).lower()
@@ -125,7 +125,7 @@ def csv_rows(frame: Mapping[str, Any]) -> list[list[object]]:
 
 
 def photo_csv_rows(record: Mapping[str, Any]) -> list[list[object]]:
-    """Rows of `PHOTO_CSV_COLUMNS`; ``record`` is an `image_as_dict`. A photo that could not be read (``error``) has none."""
+    """Convert an `image_as_dict` to rows of `PHOTO_CSV_COLUMNS`; a photo that could not be read (``error``) has none."""
     if "error" in record:
         return []
     faces = [{"id": number, **face} for number, face in enumerate(record["faces"], start=1)]
@@ -134,7 +134,7 @@ def photo_csv_rows(record: Mapping[str, Any]) -> list[list[object]]:
 
 
 def table_rows(frame: Mapping[str, Any]) -> list[list[Any]]:
-    """The values of `CSV_COLUMNS`, a row per face; ``frame`` is a `FrameResult.as_dict`."""
+    """Convert a `FrameResult.as_dict` to the values of `CSV_COLUMNS`, one row per face."""
     rows = []
     for face in frame["faces"]:
         scores = face["scores"] or dict.fromkeys(emotion.value for emotion in EMOTIONS)
@@ -151,15 +151,15 @@ def to_dataframe(results: FrameResult | Iterable[FrameResult | tuple[Frame, Fram
     [[0, 1, 'happy', False]]
 
     Args:
-        results: a result, or several in order, also pairs as `stream` yields them. All rows are held in memory.
+        results: a result, or several in order, also pairs as from `stream`. All rows are held in memory.
 
     Returns:
-        The columns frame, time, id, x, y, width, height, emotion, confidence, uncertain, one for each emotion, and angle. A face
-        without scores has missing values there, and one without landmarks no angle.
+        The columns frame, time, id, x, y, width, height, emotion, confidence, uncertain, one per emotion, and angle. Scores and
+        angle are missing values for a face that has none.
 
     Raises:
         ImportError: pandas is not installed.
-        TypeError: there is something else among the results.
+        TypeError: a result has the wrong type.
     """
     try:
         import pandas

@@ -19,19 +19,19 @@ from emodetect.types import Frame, FrameResult
 VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv")
 
 _MOST_REPEATED = 300
-"""Copies of a picture that fill a gap at most. A camera may be gone for hours: one copy per frame of that time would take minutes
-to encode, and new frames would be lost meanwhile. With fewer copies each one is shown longer."""
+"""Maximum number of repeated frames in a gap. A camera may be lost for hours; encoding one copy per frame of that time would take
+minutes, and new frames would be lost meanwhile. Beyond the limit, each copy is shown longer."""
 
 
 class PlainVideo(Sink):
-    """Encodes plain frames, each at its own time.
+    """Encodes plain frames, each at its own timestamp.
 
     If the size of the source changes, frames are scaled to the first one's size, with black bars if the shape differs.
 
     Args:
         path: file to write.
-        frames_per_second: the average rate.
-        sound_from: a media file whose sound is copied, from the first frame's time on.
+        frames_per_second: average frame rate.
+        sound_from: a media file whose sound is copied, from the first frame's timestamp on.
         overwrite: whether an existing file may be replaced.
     """
 
@@ -68,8 +68,8 @@ class AnnotatedVideo(Sink):
 
     Args:
         path: file to write.
-        frames_per_second: the average rate.
-        sound_from: a media file whose sound is copied, from the first frame's time on.
+        frames_per_second: average frame rate.
+        sound_from: a media file whose sound is copied, from the first frame's timestamp on.
         overwrite: whether an existing file may be replaced.
         style: language and lettering; None for English.
     """
@@ -102,7 +102,7 @@ class LiveRecording(Sink):
 
     Args:
         path: file to write.
-        frames_per_second: the file's rate; lower only while no frame arrives for long.
+        frames_per_second: frame rate of the file; reduced only during long gaps.
         overwrite: whether an existing file may be replaced.
         style: language and lettering; None for English.
     """
@@ -118,7 +118,7 @@ class LiveRecording(Sink):
     def write(self, frame: Frame, result: FrameResult) -> None:
         if self._start is None:
             self._start = frame.timestamp
-        # The nearest position, not the previous one: frames of a camera come a little early or late.
+        # The nearest position, since a camera's frames arrive a little early or late.
         place = round((frame.timestamp - self._start) * self._rate)
         if self._last is not None and place > self._written:
             step = math.ceil((place - self._written) / _MOST_REPEATED)

@@ -1,4 +1,4 @@
-"""How the picture of an AVIF file lies: its ``irot`` and ``imir`` boxes (ISO/IEC 23008-12), which OpenCV leaves to us."""
+"""Orientation of AVIF images: the boxes ``irot`` and ``imir`` (ISO/IEC 23008-12), which OpenCV ignores."""
 
 from __future__ import annotations
 
@@ -7,28 +7,28 @@ from collections.abc import Iterator
 from emodetect.media.orientation import Orientation
 
 _TURNS = {0: 1, 1: 8, 2: 3, 3: 6}
-"""EXIF's number for each quarter turn to the left."""
+"""EXIF orientation of each number of counterclockwise quarter turns."""
 
 _MIRRORS = {0: 4, 1: 2}
-"""EXIF's number for each axis: 0 swaps top and bottom, 1 left and right."""
+"""EXIF orientation of each mirror axis: 0 flips vertically, 1 horizontally."""
 
 
 def is_avif(data: bytes) -> bool:
-    """Whether a file of this content is of AVIF's family: one that has boxes for its picture's orientation."""
+    """Whether this is a file of the AVIF family, whose boxes may contain an orientation."""
     return data[4:8] == b"ftyp" and b"avif" in data[8:64]
 
 
 def stored_orientations(data: bytes) -> list[Orientation] | None:
-    """What makes the primary picture of a file upright, one after the other.
+    """Transforms that make a file's primary image upright, in order.
 
     Args:
-        data: the file's content.
+        data: content of the file.
 
     Returns:
-        A list; None where no such box belongs to the picture.
+        A list; None if the image has no such box.
 
     Raises:
-        ValueError: the file's structure cannot be understood.
+        ValueError: the file cannot be parsed.
     """
     try:
         return _transforms(data)
@@ -54,7 +54,7 @@ def _transforms(data: bytes) -> list[Orientation] | None:
 
 
 def _associated(ipma: bytes, item: int) -> list[int]:
-    """Numbers of an item's properties, from 1, in the order in which they are to be applied."""
+    """Indices of an item's properties, from 1, in the order of their application."""
     id_size, is_long = 2 if ipma[0] == 0 else 4, ipma[3] & 1
     place = 8
     for _ in range(int.from_bytes(ipma[4:8], "big")):
@@ -64,13 +64,13 @@ def _associated(ipma: bytes, item: int) -> list[int]:
         size = 2 if is_long else 1
         entries = [int.from_bytes(ipma[place + size * i : place + size * (i + 1)], "big") for i in range(count)]
         place += size * count
-        if number == item:  # the highest bit says whether a reader must know the property
+        if number == item:  # the highest bit marks essential properties
             return [number for entry in entries if (number := entry & (0x7FFF if is_long else 0x7F))]
     return []
 
 
 def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Kind and content of the boxes that follow one another."""
+    """Type and content of consecutive boxes."""
     place = 0
     while place + 8 <= len(data):
         size, kind, head = int.from_bytes(data[place : place + 4], "big"), data[place + 4 : place + 8], 8

@@ -1,4 +1,4 @@
-"""Live sources: a camera, a network stream, or a clip played at its own rate. The newest frame wins."""
+"""Live sources: a camera, a network stream, or a clip in real time. Only the newest frame is kept."""
 
 from __future__ import annotations
 
@@ -30,39 +30,39 @@ from emodetect.text.suggestions import did_you_mean, did_you_mean_file
 from emodetect.types import Frame, Image
 
 _DEFAULT_RATE = 30.0
-"""Frames a second where a source does not say."""
+"""Frame rate of a source that does not state one, fps."""
 
 FIRST_PICTURE_SECONDS = 10.0
-"""How long a source may take to give its first picture, and a clip to give its next one."""
+"""Time-out for the first picture of a source, and for each picture of a clip."""
 
 STALL_SECONDS = 2.5
-"""A camera or stream that has given no picture for so long counts as gone."""
+"""Time without a picture after which a camera or stream counts as lost."""
 
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.1, 1.0
-"""Seconds between two tries to open a source again: at first, and at most."""
+"""Back-off between attempts to reconnect: initial and maximum delay, seconds."""
 
 _LOOK_SECONDS = 0.1
-"""How often a thread that waits for a picture looks after other things."""
+"""Interval, seconds, at which a thread that waits for a picture checks for other events."""
 
 _TRIES_AT_ONCE = 3
-"""How many tries to open a source again may be under way at the same time, those among them that were given up."""
+"""Maximum number of concurrent attempts to reconnect, including abandoned ones that still run."""
 
 
 _MEASURED_FRAMES = 100
-"""Frames after which it is seen how fast standard input sends them."""
+"""Number of frames over which the rate of standard input is measured."""
 
 _SAME_RATE = 0.02
-"""Share by which a camera's rate may differ from what it was asked for; 29.97 counts as 30."""
+"""Relative tolerance between the requested and the actual frame rate; 29.97 counts as 30."""
 
 
 @dataclass(frozen=True)
 class LiveSource:
-    """A camera, clip or stream, as a user names it.
+    """A camera, clip or stream, as named by a user.
 
     Attributes:
         target: camera number, device path, file or URL.
         kind: "camera", "stream", "file", or "pipe" for standard input.
-        label: what to call it, where the target says nothing to people.
+        label: display name, if the target has no readable one.
     """
 
     target: int | str
@@ -71,14 +71,14 @@ class LiveSource:
 
     @property
     def name(self) -> str:
-        """What may be shown of it: of a stream not the user, the password and what else may open it."""
+        """Name without secrets; for a stream without user, password and access tokens."""
         if self.kind == "pipe":
             return NAME
         return public_address(str(self.target)) if self.kind == "stream" else self.label or str(self.target)
 
     @property
     def title(self) -> str:
-        """What people call it, without the folder of a file."""
+        """Display name; for a file without its folder."""
         if self.kind == "camera":
             return self.name if isinstance(self.target, str) or self.label else f"camera {self.target}"
         return Path(self.name).name if self.kind == "file" else self.name
@@ -86,10 +86,10 @@ class LiveSource:
     @classmethod
     @about("source")
     def parse(cls, text: str) -> LiveSource:
-        """Tell a camera's number, a device, a URL, a file, a camera's name and - for standard input apart.
+        """Parse a camera's number or name, a device, a URL, a file, or - for standard input.
 
         Raises:
-            SourceError: it is none of them, or a name of several cameras.
+            SourceError: the text is none of these, or the name of several cameras.
         """
         if text == STANDARD_INPUT:
             return cls(text, "pipe")
@@ -103,11 +103,11 @@ class LiveSource:
         if not text.strip():
             raise SourceError("`source` is empty", hint="it takes a camera's number or name, a device, a clip or a URL")
         path = Path(text)
-        if os.path.isdir(path):  # unlike the path's own, these do not raise an error where a name is too long
+        if os.path.isdir(path):  # unlike pathlib, os.path does not raise if a name is too long
             raise SourceError(f"{text}: is a folder, not a camera, clip or stream")
         try:
             mode = os.stat(path).st_mode
-        except PermissionError:  # of a folder above it
+        except PermissionError:  # of a parent folder
             return cls(text, "file")
         except (OSError, ValueError):
             return cls._camera_named(text)
@@ -130,21 +130,21 @@ class LiveSource:
 
 
 class _Reader:
-    """A source that is opened and read in a thread of its own, which is left behind where a native call does not return.
+    """Opens and reads a source in a separate thread, which is abandoned if a native call does not return.
 
-    One picture is read ahead. What a reader still gets after it was left goes nowhere, and it lets go of the source itself.
+    One picture is read ahead. An abandoned reader drops its pictures, and closes the source itself.
 
     Attributes:
-        frames_per_second: the rate that the source announces; known with the first picture.
-        error: what was wrong with the source beyond having no picture; final once finished.
-        unavailable: why it could not be opened, where that is known and may pass; final once finished.
+        frames_per_second: frame rate stated by the source; known with the first picture.
+        error: why the source failed, other than by having no picture; final once finished.
+        unavailable: temporary reason why the source could not be opened, if known; final once finished.
 
     Args:
-        source: what to open.
-        form: size and rate that are asked for.
-        loop: start a clip again at its end.
-        follow_redirects: whether a stream may lead to other hosts.
-        seconds: how long it will be waited for; ends native calls that nothing else ends.
+        source: source to open.
+        form: requested size and frame rate.
+        loop: whether to restart a clip at its end.
+        follow_redirects: whether a stream may redirect to other hosts.
+        seconds: time-out of native calls that cannot be aborted otherwise.
     """
 
     def __init__(
@@ -169,7 +169,7 @@ class _Reader:
         self._thread.start()
 
     def take(self, timeout: float) -> Image | None:
-        """The next picture; None if there is none within this time, in seconds, or at the end."""
+        """Take the next picture; None after the time-out, seconds, or at the end."""
         image = self._next.take(timeout)
         if image is not None:
             self._wanted.release()
@@ -177,16 +177,16 @@ class _Reader:
 
     @property
     def finished(self) -> bool:
-        """Whether the source has ended and everything was taken."""
+        """Whether the source has ended and all pictures are taken."""
         return self._next.finished
 
     @property
     def is_alive(self) -> bool:
-        """Whether it still holds the source, or may."""
+        """Whether the thread is running, so that it may still hold the source."""
         return self._thread.is_alive()
 
     def leave(self) -> None:
-        """Ask for no more, and end its connections; does not wait for the thread."""
+        """Stop reading and close the connections, without waiting for the thread."""
         self._left = True
         self._sockets.close()
         self._wanted.release()
@@ -206,7 +206,7 @@ class _Reader:
             self._next.close()
 
     def _play(self) -> bool:
-        """Read from the beginning to the end; returns whether there was anything and more is wanted."""
+        """Read from the beginning to the end; returns whether there were pictures and more are wanted."""
         if self._source.kind == "file":
             return self._play_file(Path(str(self._source.target)))
         capture = self._open()
@@ -238,7 +238,7 @@ class _Reader:
         return True
 
     def _hand_out(self, image: Image) -> None:
-        """Have a picture taken; returns once the next one is wanted, or none."""
+        """Hand over a picture; returns when the next one is wanted, or none."""
         self._next.put(image)
         self._wanted.acquire()
 
@@ -255,23 +255,23 @@ class _Reader:
 class LiveCapture:
     """Reads a live source and keeps only the newest frame.
 
-    A clip plays at its own rate; frames nobody takes in time are dropped, as they are with a camera. A camera or stream that
-    gives no picture for `STALL_SECONDS` counts as gone, as one that says so does. It is then opened again, if that is
-    wanted, and goes on where frame numbers and times are concerned as if nothing had happened.
+    A clip plays in real time; frames that are not taken in time are dropped, as for a camera. A camera or stream without a
+    picture for `STALL_SECONDS` counts as lost, as does one that reports an error. With ``reconnect`` it is then opened again, and
+    frame numbers and timestamps continue.
 
-    No native call is waited for without limit: see `_Reader`. Time in which the process is stopped, or the machine asleep, counts
-    nowhere; a camera or stream that was lost meanwhile is opened again.
+    Every native call has a time-out, see `_Reader`. Time in which the process is stopped, or the machine suspended, does not
+    count. A camera or stream that was lost in that time is opened again.
 
     Attributes:
-        frames: where the newest frame is taken from; closed at the source's end.
-        is_reconnecting: whether the source has gone away and is tried again.
+        frames: the newest frame; closed at the end of the source.
+        is_reconnecting: whether the source is lost and being opened again.
 
     Args:
-        source: what to open; opening begins at once.
-        form: size and rate that a camera is asked for, or that standard input has.
-        loop: start a clip again at its end.
-        reconnect: seconds for which a camera or stream that went away is tried again; 0 for not at all.
-        follow_redirects: whether a stream's server may send its viewers to other hosts.
+        source: source to open; opening begins at once.
+        form: size and frame rate, requested from a camera or stated for standard input.
+        loop: whether to restart a clip at its end.
+        reconnect: seconds for which a lost camera or stream is retried; 0 for no retries.
+        follow_redirects: whether a stream may redirect to other hosts.
     """
 
     def __init__(
@@ -300,10 +300,10 @@ class LiveCapture:
 
     @about("source")
     def opened(self, timeout: float) -> bool:
-        """Wait this many seconds for the first picture; False if it has not come, so that the caller can look after others.
+        """Wait up to this many seconds for the first picture; False if it has not arrived, so that the caller can handle events.
 
         Raises:
-            SourceError: the source cannot be opened, or gives no picture within `FIRST_PICTURE_SECONDS` in all.
+            SourceError: the source cannot be opened, or has no picture within `FIRST_PICTURE_SECONDS` in total.
         """
         until = self._clock.read() + timeout
         while self._first is None and not self._reader.finished and (left := until - self._clock.read()) > 0:
@@ -324,19 +324,19 @@ class LiveCapture:
 
     @property
     def frames_per_second(self) -> float:
-        """The rate that the source announces; known once it is opened."""
+        """Frame rate stated by the source; known once it is open."""
         return self._reader.frames_per_second
 
     def start(self) -> None:
-        """Begin to hand out frames of a source that is opened; its time starts now."""
-        self._started = self._clock.read_late()  # the detector and FFmpeg may have been loaded meanwhile
+        """Start capturing from an open source; its time starts now."""
+        self._started = self._clock.read_late()  # loading the detector and FFmpeg may have taken time
         self._thread.start()
 
     def __iter__(self) -> Iterator[Frame]:
-        """Open the source and hand out its newest frame, as often as one is taken, until the end.
+        """Open the source and yield its newest frame until the end.
 
         Raises:
-            SourceError: the source cannot be opened, or went away.
+            SourceError: the source cannot be opened, or is lost.
         """
         while not self.opened(_LOOK_SECONDS):
             pass
@@ -348,19 +348,19 @@ class LiveCapture:
 
     @property
     def elapsed(self) -> float:
-        """Seconds since the start in which the process ran: not those in which it was stopped, or the machine asleep."""
+        """Seconds since the start, without time in which the process was stopped or the machine suspended."""
         return self._clock.read() - self._started
 
     @property
     def dropped(self) -> int:
-        """Frames that were read and that nobody took."""
+        """Number of frames that were read but not taken."""
         return self.frames.replaced
 
     def raise_error(self) -> None:
-        """Raise what ended the source, unless it was its normal end.
+        """Raise the error that ended the source, if any.
 
         Raises:
-            SourceError: a camera or stream went away.
+            SourceError: a camera or stream was lost.
         """
         if self._error is not None:
             raise self._error
@@ -382,11 +382,11 @@ class LiveCapture:
 
     @property
     def _is_paced(self) -> bool:
-        """Whether pictures are handed out at the source's rate, rather than as they come."""
+        """Whether pictures are paced by the frame rate, rather than taken as they arrive."""
         return self._source.kind == "file" or (self._source.kind == "pipe" and self._form.frames_per_second is not None)
 
     def _check_pace(self, index: int) -> None:
-        """Warn where standard input sends a clip faster than it is to be played, so that frames are left out."""
+        """Warn if standard input sends a clip faster than its frame rate, so that frames are dropped."""
         if self._source.kind == "pipe" and index == _MEASURED_FRAMES and not self._is_paced:
             rate = index / max(self.elapsed, 1e-3)
             if rate > 2 * self.frames_per_second:
@@ -394,7 +394,7 @@ class LiveCapture:
                 warn_once(f"{NAME}: sends {rate:.0f} frames per second, of which some are left out; {hint}")
 
     def _read(self) -> Image | None:
-        """The next picture; None at a clip's end, and when this capture is closed."""
+        """Read the next picture; None at a clip's end, and after `close`."""
         is_file = self._source.kind in ("file", "pipe")
         limit = FIRST_PICTURE_SECONDS if is_file else STALL_SECONDS
         image = self._wait_for_picture(limit)
@@ -403,7 +403,7 @@ class LiveCapture:
         if self._reader.error is not None:
             raise self._reader.error
         gone = "gives no more pictures" if self._reader.finished else f"has given no picture for {limit:g} s"
-        # What was lost while this process was stopped is opened again in any case: servers hang up on viewers that sleep.
+        # A source lost while this process was stopped is always opened again, since servers disconnect inactive clients.
         resumed = self._clock.read() - self._clock.resumed < FIRST_PICTURE_SECONDS
         seconds = 0 if is_file else max(self._reconnect, FIRST_PICTURE_SECONDS if resumed else 0)
         if seconds:
@@ -424,12 +424,12 @@ class LiveCapture:
         return None
 
     def _reconnected(self, seconds: float) -> Image | None:
-        """Open the source again, by new tries at growing distances; a try that hangs does not hold up the next one.
+        """Open the source again, with concurrent attempts and a growing back-off; an attempt that hangs does not delay the next.
 
-        Returns the first picture of the first that succeeds, or None after the time for it.
+        Returns the first picture of the first successful attempt, or None after the time-out.
         """
         self._reader.leave()
-        # Sources that took long to open the first time are given as long again, so that tries do not pile up.
+        # Sources that took long to open the first time get as much time again, so that attempts do not pile up.
         slowest = max(_LONGEST_PAUSE, self._opening_seconds)
         patience = _TRIES_AT_ONCE * slowest
         start = due = self._clock.read()
@@ -464,7 +464,7 @@ class LiveCapture:
         return _Reader(self._source, self._form, follow_redirects=self._follow_redirects, seconds=seconds)
 
     def close(self) -> None:
-        """Stop reading; a read that never returns is left behind in its daemon thread."""
+        """Stop reading; a read that does not return is abandoned in its daemon thread."""
         self._stopping.set()
         self._reader.leave()
         if self._thread.is_alive():
@@ -478,10 +478,10 @@ class LiveCapture:
 
 
 def _check_form(source: LiveSource, form: CaptureFormat, loop: bool) -> None:
-    """See that what is asked of a source can be asked of its kind.
+    """Check that the kind of source supports the options.
 
     Raises:
-        UsageError: it cannot.
+        UsageError: it does not.
     """
     if form.is_given and source.kind not in ("camera", "pipe"):
         parameter = "size" if form.size is not None else "fps"
@@ -493,11 +493,11 @@ def _check_form(source: LiveSource, form: CaptureFormat, loop: bool) -> None:
 
 def _open_camera(source: LiveSource, form: CaptureFormat) -> Capture:
     capture = cv2.VideoCapture(source.target)
-    # More buffered frames would only be older ones.
+    # Buffered frames would only add latency.
     capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
     if form.is_given and capture.isOpened():
         _ask(capture, form)
-        if _differences(capture, form):  # USB 2 carries large pictures at full rate as JPEG only
+        if _differences(capture, form):  # USB 2 has the bandwidth for large pictures at full rate only as JPEG
             capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
             _ask(capture, form)
         if instead := _differences(capture, form):
@@ -514,7 +514,7 @@ def _ask(capture: cv2.VideoCapture, form: CaptureFormat) -> None:
 
 
 def _differences(capture: cv2.VideoCapture, form: CaptureFormat) -> list[str]:
-    """What the camera says that it does instead of what was asked for."""
+    """Settings of the camera that differ from the requested ones, in words."""
     found = []
     width, height = (int(capture.get(side)) for side in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
     if form.size is not None and (width, height) != form.size:

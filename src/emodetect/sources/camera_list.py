@@ -1,4 +1,4 @@
-"""The cameras that the system knows, by number and name."""
+"""Cameras of the system, by number and name."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _BACKENDS = {
     cv2.CAP_MSMF: "Media Foundation",
     cv2.CAP_AVFOUNDATION: "AVFoundation",
 }
-"""What reads cameras, by OpenCV's number; GStreamer would name each of V4L2's a second time."""
+"""Names of camera backends, by OpenCV's number; without GStreamer, which would list V4L2's cameras a second time."""
 
 _SIZES = ((320, 240), (640, 480), (800, 600), (1280, 720), (1920, 1080), (2560, 1440), (3840, 2160))
-"""Sizes that are tried, width and height in pixels: OpenCV can only ask for one and look what comes."""
+"""Sizes to try, width and height in pixels, since OpenCV cannot list a camera's sizes."""
 
 
 @dataclass(frozen=True)
@@ -26,10 +26,10 @@ class Camera:
     """A camera.
 
     Attributes:
-        index: its number, as `LiveSource` takes it.
-        name: what the system calls it.
-        backend: what reads it: V4L2, DirectShow, Media Foundation or AVFoundation.
-        number: OpenCV's number for this camera by this backend.
+        index: its number, as in `LiveSource`.
+        name: name in the system.
+        backend: camera backend: V4L2, DirectShow, Media Foundation or AVFoundation.
+        number: OpenCV's number of the camera for this backend.
     """
 
     index: int
@@ -39,7 +39,7 @@ class Camera:
 
 
 def list_cameras() -> list[Camera]:
-    """All cameras, by number; none of them is opened."""
+    """List all cameras, by number, without opening them."""
     from cv2_enumerate_cameras import enumerate_cameras, supported_backends
 
     with quiet_native_output():
@@ -53,7 +53,7 @@ def list_cameras() -> list[Camera]:
 
 
 def camera_sizes(camera: Camera) -> list[tuple[int, int]]:
-    """The sizes that a camera gives, of the usual ones, width and height in pixels; none where it cannot be opened."""
+    """Sizes that a camera supports, among the usual ones, width and height in pixels; empty if it cannot be opened."""
     with quiet_native_output():
         capture = cv2.VideoCapture(camera.number)
         try:
@@ -70,9 +70,9 @@ def _accepted(capture: cv2.VideoCapture) -> Iterator[tuple[int, int]]:
 
 
 def cameras_named(text: str, cameras: Sequence[Camera]) -> list[Camera]:
-    """The cameras whose names hold this text; case does not matter, and a whole name goes before a part of one.
+    """Cameras whose names contain this text, case-insensitive; only exact matches if there are any.
 
-    One that several backends read, as on Windows, is given once.
+    A camera with several backends, as on Windows, is listed once.
     """
     wanted = text.lower()
     whole = [camera for camera in cameras if camera.name.lower() == wanted]

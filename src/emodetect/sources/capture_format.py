@@ -1,4 +1,4 @@
-"""What is asked of a camera, and said of raw frames: size and rate."""
+"""Size and frame rate, requested from a camera or stated for raw frames."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class PictureSize(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> PictureSize:
-        """Read a size such as ``1280x720``.
+        """Parse a size such as ``1280x720``.
 
         Raises:
-            UsageError: it is none.
+            UsageError: the text is no valid size.
         """
         found = re.fullmatch(r"([1-9]\d{0,5}) ?[x*\u00d7,] ?([1-9]\d{0,5})", text.strip().lower(), re.ASCII)
         if found is None or max(map(int, found.groups())) > _LARGEST_SIDE:
@@ -36,11 +36,11 @@ class PictureSize(NamedTuple):
 
 @dataclass(frozen=True)
 class CaptureFormat:
-    """Size and rate of pictures.
+    """Size and frame rate of a source.
 
     Attributes:
-        size: what a camera is asked for, or how large raw frames are; None for its own.
-        frames_per_second: what a camera is asked for, or how fast pictures from standard input are played; None for its own.
+        size: size requested from a camera, or of raw frames; None for the source's default.
+        frames_per_second: frame rate requested from a camera, or for playing standard input; None for the source's default.
 
     Raises:
         UsageError: the rate is out of range.
@@ -55,9 +55,9 @@ class CaptureFormat:
 
     @property
     def is_given(self) -> bool:
-        """Whether anything is asked for."""
+        """Whether an attribute is set."""
         return self.size is not None or self.frames_per_second is not None
 
 
 UNSTATED = CaptureFormat()
-"""Nothing is asked for."""
+"""The source's defaults."""

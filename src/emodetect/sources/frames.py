@@ -1,4 +1,4 @@
-"""Frames of whatever gives pictures in order: clips, cameras, addresses, and a program's own iterables."""
+"""Frames from all kinds of sources: clips, cameras, URLs, and iterables of the caller."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class OpenedFrames(NamedTuple):
 
     Attributes:
         frames: the frames, each once.
-        can_wait: whether they are there at any time, as in a file, so that some may be read ahead.
+        can_wait: whether frames remain available, as in a file, so that they can be prefetched.
     """
 
     frames: Iterator[Frame]
@@ -36,18 +36,18 @@ class OpenedFrames(NamedTuple):
 
 @contextmanager
 def open_frames(source: Source, part: ClipPart, *, color: Color, frames_per_second: float | None) -> Iterator[OpenedFrames]:
-    """Open what gives frames.
+    """Open a source of frames.
 
     Args:
-        source: a clip, a camera's number or name, an address, or an iterable of pictures as `load_image` takes them.
-        part: which of its frames.
-        color: the order of arrays' channels.
-        frames_per_second: the rate of pictures that come without times.
+        source: a clip, a camera's number or name, a URL, or an iterable of pictures, as for `load_image`.
+        part: clip range and step.
+        color: the order of an array's channels.
+        frames_per_second: frame rate of pictures without timestamps.
 
     Raises:
-        SourceError: it cannot be opened.
-        TypeError: it gives no frames.
-        UsageError: there is a rate for what has times of its own.
+        SourceError: the source cannot be opened.
+        TypeError: the source yields no frames.
+        UsageError: a frame rate is given for a source with timestamps.
     """
     if frames_per_second is not None:
         check_number("frames_per_second", frames_per_second, 1e-3, 1e4)
@@ -67,7 +67,7 @@ def open_frames(source: Source, part: ClipPart, *, color: Color, frames_per_seco
 
 
 def _opened(source: str | os.PathLike[str] | Integral) -> Path | LiveSource:
-    """The clip or the live source that is named."""
+    """Resolve a name to a clip or a live source."""
     if isinstance(source, os.PathLike):
         return Path(source)
     if isinstance(source, Integral):
@@ -77,7 +77,7 @@ def _opened(source: str | os.PathLike[str] | Integral) -> Path | LiveSource:
 
 
 def _frames_of(pictures: Iterable[Picture], color: Color, rate: float | None) -> Iterator[Frame]:
-    """Frames as they are, other pictures at a steady rate."""
+    """Yield frames unchanged, and other pictures at a constant frame rate."""
     for index, picture in enumerate(pictures):
         if isinstance(picture, Frame):
             if rate is not None:

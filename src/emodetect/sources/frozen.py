@@ -1,4 +1,4 @@
-"""Pictures that never change, as where OpenCV cannot convert those of a stream, which it does not tell."""
+"""Detection of frozen sources, as when OpenCV silently fails to convert a stream's pictures."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from emodetect.system.assumptions import warn_once
 from emodetect.types import Image
 
 _PICTURES = 20
-"""How many equal pictures are told. Cameras send noise, so that no two of theirs are equal."""
+"""Number of identical pictures for a warning. No two pictures of a camera are identical, because of noise."""
 
 
 class FrozenWatch:
-    """Warns where a source that cannot be looked at beforehand, a stream or a pipe, begins with the same picture again and again.
+    """Warns if a source that cannot be probed, a stream or a pipe, begins with many identical pictures.
 
     Args:
-        name: what to call the source.
+        name: name of the source in the warning.
     """
 
     def __init__(self, name: str) -> None:
@@ -23,7 +23,7 @@ class FrozenWatch:
         self._first: Image | None = None
 
     def see(self, image: Image) -> None:
-        """Look at the next picture."""
+        """Check the next picture."""
         if self._first is None:
             self._first = image.copy()
         elif 0 <= self._equal < _PICTURES:

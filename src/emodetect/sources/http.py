@@ -1,4 +1,4 @@
-"""Streams over HTTP: fetched here and not by FFmpeg, which would go wherever the server sends it."""
+"""HTTP streams, fetched here instead of by FFmpeg, which would follow any redirect."""
 
 from __future__ import annotations
 
@@ -19,31 +19,32 @@ from emodetect.text.printable import public_address
 _PORTS = {"http": 80, "https": 443}
 
 _NEAR = 1 << 20
-"""Bytes that are read and dropped, rather than asked for anew, where something further on is wanted."""
+"""Maximum number of bytes to skip by reading rather than by a new request."""
 
 HOW_TO_FOLLOW = "name that address, or allow it with `follow_redirects`"
 
 
 class HttpStream(io.BufferedIOBase):
-    """The body of an HTTP answer, as FFmpeg reads it by way of OpenCV.
+    """Body of an HTTP response as a file object, which FFmpeg reads through OpenCV.
 
-    A redirect is followed where it stays on the host and port that were named. Certificates are not checked: cameras sign
-    their own, and so it was with FFmpeg.
+    Redirects are followed within the host and port of the address. Certificates are not verified, since cameras have self-signed
+    ones; FFmpeg does not verify them either.
 
     Args:
-        address: http or https; a name and password in it are sent where the server asks for them.
-        sockets: what connections are made through.
-        follow_redirects: whether redirects to other hosts and ports are followed, too.
+        address: http or https URL; user and password in it are sent if the server requires them.
+        sockets: creates the connections.
+        follow_redirects: whether redirects to other hosts and ports are followed as well.
+        most_bytes: limit of bytes that are read until `picture_came`.
 
     Attributes:
-        address: where the body comes from, after redirects.
-        content_type: what the server says it is, in small letters.
-        most_bytes: how many bytes may be read until `picture_came`.
-        error: why it ended, where it was not its normal end. OpenCV lets no exception through.
+        address: URL of the body, after redirects.
+        content_type: content type stated by the server, lower case.
+        most_bytes: as given.
+        error: why the stream failed; None after its normal end. OpenCV swallows exceptions.
 
     Raises:
-        SourceError: the server sends the stream's viewers to another host or port.
-        OSError: it cannot be opened; says why, as a clause.
+        SourceError: the server redirects to another host or port.
+        OSError: the stream cannot be opened; its message is a clause.
     """
 
     def __init__(self, address: str, sockets: Sockets, *, follow_redirects: bool, most_bytes: int) -> None:
@@ -53,7 +54,7 @@ class HttpStream(io.BufferedIOBase):
         self._name = public_address(address)
         parts = urlsplit(address)
         self.address = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment=""))
-        # http.client refuses what has to be escaped; people copy addresses with spaces and letters of all kinds.
+        # http.client rejects unescaped characters, but users copy addresses with spaces and non-ASCII letters.
         self.address = quote(self.address, safe="%/:=&?~#+!$,;'@()*[]")
         passwords = urllib.request.HTTPPasswordMgrWithDefaultRealm()
         if parts.username is not None:
@@ -75,26 +76,26 @@ class HttpStream(io.BufferedIOBase):
         self._peeked = b""
 
     def peek(self, size: int = 0) -> bytes:
-        """The first bytes, up to so many, which are read again afterwards; to be called once, before anything is read."""
+        """Peek at the first bytes, at most ``size``; call it once, before anything is read."""
         try:
             while len(self._peeked) < size and (more := self._body.read1(size - len(self._peeked))):
                 self._peeked += more
                 if len(self._peeked) >= 16 and b"\n" in self._peeked:
-                    break  # a stream may be slow, and a line says enough
+                    break  # a stream may be slow, and one line is enough
         except (OSError, http.client.HTTPException, ValueError):
             pass
         return self._peeked
 
     def picture_came(self) -> None:
-        """Count bytes anew."""
+        """Reset the byte count."""
         self._read_bytes = 0
 
     def readable(self) -> bool:
-        """Always."""
+        """Return True."""
         return True
 
     def read(self, size: int | None = -1) -> bytes:
-        """Up to so many bytes; none at the end, and where something is wrong."""
+        """Read at most ``size`` bytes; empty at the end and after an error."""
         try:
             return self._read(65536 if size is None or size < 0 else size)
         except (OSError, http.client.HTTPException, ValueError):
@@ -125,11 +126,11 @@ class HttpStream(io.BufferedIOBase):
             self._at += len(data)
 
     def seekable(self) -> bool:
-        """Whether the server gives parts."""
+        """Whether the server supports range requests."""
         return self._length is not None
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Go to a place; -1 where the server gives no parts."""
+        """Seek; returns -1 if the server does not support range requests."""
         if self._length is None:
             return -1
         start = {io.SEEK_SET: 0, io.SEEK_CUR: self._wanted, io.SEEK_END: self._length}[whence]
@@ -137,7 +138,7 @@ class HttpStream(io.BufferedIOBase):
         return self._wanted
 
     def close(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""
         if self._body is not None:
             self._body.close()
         super().close()
@@ -160,7 +161,7 @@ class HttpStream(io.BufferedIOBase):
 
 
 class _AuthOnce(urllib.request.BaseHandler):
-    """Lets go of the connection that was refused; the library asks anew on another."""
+    """Closes the connection of an unauthorized request; urllib sends the next one over another."""
 
     def http_error_401(self, req: Any, fp: Any, code: int, msg: str, headers: Any) -> Any:
         response = None
@@ -179,7 +180,7 @@ class _DigestAuth(_AuthOnce, urllib.request.HTTPDigestAuthHandler):
 
 
 class _BasicAuth(_AuthOnce, urllib.request.HTTPBasicAuthHandler):
-    """Where a server asks for something else, as it does where there is no password to give, that is the server's own answer."""
+    """Basic authentication. An unsupported scheme, or a missing password, leaves the server's response as the error."""
 
     def http_error_auth_reqed(self, *arguments: Any) -> Any:
         try:
@@ -191,7 +192,7 @@ class _BasicAuth(_AuthOnce, urllib.request.HTTPBasicAuthHandler):
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):
-    """Follows redirects within the host and port that were named, and others only where that is allowed."""
+    """Follows redirects within the host and port of the address, and others only if allowed."""
 
     max_redirections, max_repeats = 8, 2
 
@@ -209,7 +210,7 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
     def http_error_302(self, req: Any, fp: Any, code: int, msg: str, headers: Any) -> Any:
-        # The method of the library looks at the scheme by itself, and says so in words of its own.
+        # urllib's own method rejects other schemes with its own message.
         if newurl := headers.get("Location"):
             self.redirect_request(req, fp, code, msg, headers, newurl)
         return super().http_error_302(req, fp, code, msg, headers)
@@ -218,14 +219,14 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
 
 
 def _handlers(sockets: Sockets, context: ssl.SSLContext) -> tuple[urllib.request.BaseHandler, ...]:
-    """What urllib makes connections with: each can be ended by closing ``sockets``."""
+    """Connection handlers of urllib; closing ``sockets`` aborts their connections."""
 
     def connect(address: tuple[str, int], *_: object) -> Any:
         return sockets.connect(*address)
 
     def connect_securely(address: tuple[str, int], *_: object) -> Any:
         connection = sockets.connect(*address)
-        connection.settimeout(CONNECT_SECONDS)  # for the handshake
+        connection.settimeout(CONNECT_SECONDS)  # for the TLS handshake
         return connection
 
     class Connection(http.client.HTTPConnection):
@@ -255,7 +256,7 @@ def _handlers(sockets: Sockets, context: ssl.SSLContext) -> tuple[urllib.request
 
 
 def _place(address: str) -> tuple[str, int]:
-    """Host and port."""
+    """Host and port of a URL."""
     parts = urlsplit(address)
     return (parts.hostname or "").rstrip("."), parts.port or _PORTS[parts.scheme]
 

@@ -1,4 +1,4 @@
-"""All pictures below a folder, and what else lies there."""
+"""All images below a folder, and a count of the other files."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from emodetect.text.printable import counted
 _SYSTEM_NAMES = {
     "thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "@eadir", "$recycle.bin", "system volume information",
 }  # fmt: skip
-"""Files and folders that systems leave behind, in lower case; others begin with a dot, as AppleDouble files do (``._x.png``)."""
+"""Files and folders created by operating systems, lower case; others begin with a dot, as AppleDouble files do (``._x.png``)."""
 
 _SPECIAL = ((stat.S_ISFIFO, "named pipe"), (stat.S_ISSOCK, "socket"), (stat.S_ISCHR, "device"), (stat.S_ISBLK, "device"))
-"""Kinds of files that are never opened: reading one may wait for ever."""
+"""File types that are never opened, since reading them may block forever."""
 
 _MOST_KINDS = 8
-"""How many kinds of what was left out are named; the rest is counted."""
+"""Maximum number of kinds that are named in a message; the rest is counted."""
 
 
 @dataclass
 class ImageTree:
-    """What lies below a folder.
+    """Content of a folder.
 
     Attributes:
-        images: files with one of the wanted endings, also in sub-folders, sorted.
-        left_out: everything else, counted by kind: singular and plural of its name.
+        images: files with one of the requested suffixes, also in sub-folders, sorted.
+        left_out: number of skipped files by kind: singular and plural of its name.
     """
 
     images: list[Path] = field(default_factory=list)
@@ -39,12 +39,12 @@ class ImageTree:
 
 
 def is_system_file(name: str) -> bool:
-    """Whether a file or folder of this name is hidden, or left behind by a system."""
+    """Whether a file or folder of this name is hidden, or created by an operating system."""
     return name.startswith(".") or name.lower() in _SYSTEM_NAMES
 
 
 def special_kind(path: Path) -> str | None:
-    """What kind of special file this is ("named pipe", "socket", "device"); None for any other, or one that is not there."""
+    """Kind of a special file ("named pipe", "socket", "device"); None for any other or a missing file."""
     try:
         mode = path.stat().st_mode
     except (OSError, ValueError):
@@ -57,14 +57,14 @@ def list_images(
 ) -> ImageTree:
     """List the pictures in a folder and its sub-folders.
 
-    Hidden files, files of systems, special files and files of other kinds are left out and counted. Links are followed, but no
-    folder is read twice, and none that leads back above this one.
+    Hidden files, system files, special files and files of other kinds are skipped and counted. Links are followed, except to
+    parent folders; no folder is read twice.
 
     Args:
-        folder: where to look.
-        sub_folders: whether to look in sub-folders, too; without them they are not even counted.
-        apart: further folders that links below this one do not lead to.
-        suffixes: the endings of the files that are wanted.
+        folder: the top folder.
+        sub_folders: whether to include sub-folders; otherwise their files are not even counted.
+        apart: further folders that links must not lead to.
+        suffixes: the requested suffixes.
 
     Raises:
         SourceError: a folder cannot be read.
@@ -80,7 +80,7 @@ def list_images(
 
 
 def in_words(left_out: Counter[tuple[str, str]]) -> str:
-    """What was left out, as text: "5 hidden files, 1 named pipe"; the most frequent kinds first."""
+    """Format the counts of skipped files: "5 hidden files, 1 named pipe"; the most frequent kinds first."""
     kinds = left_out.most_common()
     named = [counted(count, *names) for names, count in kinds[:_MOST_KINDS]]
     rest = sum(count for _, count in kinds[_MOST_KINDS:])
@@ -90,7 +90,7 @@ def in_words(left_out: Counter[tuple[str, str]]) -> str:
 def _walk(
     top: Path, sub_folders: bool, apart: Iterable[Path], suffixes: Collection[str]
 ) -> Iterator[tuple[Path, tuple[str, str] | None]]:
-    """Each file below a folder with the kind under which it is left out; None for those that are wanted."""
+    """Yield each file below a folder with the kind under which it is skipped; None for images."""
     waiting, seen = [top], {_identity(path) for path in (top, *top.absolute().parents, *top.resolve().parents, *apart)}
     while waiting:
         folder = waiting.pop()
@@ -114,7 +114,7 @@ def _walk(
 
 
 def _identity(folder: Path) -> tuple[int, int]:
-    """What tells a folder from all others, whatever its name."""
+    """Device and inode of a folder, which identify it whatever its path."""
     try:
         status = folder.stat()
     except OSError as error:
@@ -125,12 +125,12 @@ def _identity(folder: Path) -> tuple[int, int]:
 def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
-    except OSError:  # a link that leads to itself
+    except OSError:  # a cyclic link
         return False
 
 
 def _kind(path: Path, entry: os.DirEntry[str], suffixes: Collection[str]) -> tuple[str, str] | None:
-    """Under which kind a file is left out; None for one that is wanted."""
+    """Kind under which a file is skipped; None for an image."""
     if special := special_kind(path):
         return special, f"{special}s"
     try:

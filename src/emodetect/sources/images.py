@@ -1,4 +1,4 @@
-"""Finding pictures, and reading a single one."""
+"""Image files: finding and reading them."""
 
 from __future__ import annotations
 
@@ -27,41 +27,42 @@ from emodetect.text.suggestions import did_you_mean_file, meant_for_another
 from emodetect.types import Image
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".avif")
-"""Endings of the pictures that are written."""
+"""Suffixes of images that can be written."""
 
 READ_SUFFIXES = (*IMAGE_SUFFIXES, ".gif")
-"""Endings that make a file of a folder a picture."""
+"""Suffixes of images that are found in folders."""
 
 _RAW_SUFFIXES = (".arw", ".cr2", ".cr3", ".dng", ".nef", ".orf", ".pef", ".raf", ".raw", ".rw2", ".srw")
 UNREAD_SUFFIXES = (".heic", ".heif", ".hif", ".jxl", *_RAW_SUFFIXES)
-"""Endings of pictures that OpenCV does not read."""
+"""Suffixes of images that OpenCV cannot read."""
 
 _HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
-"""What such a file says that it is, in its bytes 8 to 11; cameras also name it .jpg."""
+"""Brands of HEIF files, bytes 8 to 11; cameras also name such files .jpg."""
 
 REDUCTIONS = {2: cv2.IMREAD_REDUCED_COLOR_2, 4: cv2.IMREAD_REDUCED_COLOR_4, 8: cv2.IMREAD_REDUCED_COLOR_8}
-"""By what the sides of a JPEG picture can be divided while it is decoded, and OpenCV's flag for it."""
+"""OpenCV's flags for reducing a JPEG's sides by a divisor while it is decoded."""
 
 _IN_MEMORY = Path("bytes")
-"""What a file that is only in memory is called in messages."""
+"""Name in messages of a file that exists only in memory."""
 
 _MOST_SCANS = 100
-"""Of a JPEG; programs write a dozen, and each goes over all of the picture again."""
+"""Maximum number of scans of a JPEG. Encoders write a dozen, and each scan decodes the whole image again."""
 
 
 def find_images(named: Sequence[Path]) -> tuple[dict[Path, SourceError | None], list[Path]]:
-    """The pictures that paths, folders and patterns stand for.
+    """Resolve paths, folders and glob patterns to images.
 
-    A folder stands for the pictures right in it, a pattern (``*``, ``?``, ``[...]``, and ``**`` for any folders) for those that
-    it matches; what counts is their ending, and hidden files are left out. A path that leads to a file is never a pattern.
+    A folder stands for the images directly in it. A pattern (``*``, ``?``, ``[...]``, and ``**`` for any folders) stands for the
+    images that it matches. Images are recognized by suffix, and hidden files are skipped. A path to an existing file is never a
+    pattern.
 
     Args:
-        named: what the user named.
+        named: paths, folders and patterns.
 
     Returns:
-        Each picture once, whatever names lead to it: in the order of ``named``, those of a folder or pattern sorted. A folder
-        or pattern that holds none stands there itself, with the error that says so.
-        Pictures in folders and patterns that are left out, since their kind cannot be read.
+        Each image once, in the order of ``named``, those of a folder or pattern sorted. A folder or pattern without images is a
+        key itself, with the error as its value.
+        Images in folders and patterns whose format cannot be read.
     """
     found: dict[Path, SourceError | None] = {}
     left_out: dict[str, Path] = {}
@@ -77,8 +78,8 @@ def find_images(named: Sequence[Path]) -> tuple[dict[Path, SourceError | None], 
 
 
 def _expanded(path: Path) -> tuple[list[Path], list[Path], SourceError | None]:
-    """The pictures that a name stands for, those that are left out, and what is wrong."""
-    is_folder = os.path.isdir(path)  # unlike the path's own, these do not raise an error where a name is too long
+    """Images of a name, skipped images, and the error, if any."""
+    is_folder = os.path.isdir(path)  # unlike pathlib, os.path does not raise if a name is too long
     if not is_folder and (os.path.exists(path) or not glob.has_magic(str(path))):
         return [path], [], None
     if is_folder:
@@ -97,19 +98,19 @@ def _expanded(path: Path) -> tuple[list[Path], list[Path], SourceError | None]:
 
 
 def matching_paths(pattern: Path) -> Iterator[str]:
-    """The paths that a pattern matches: ``*``, ``?``, ``[...]``, and ``**`` for any folders; hidden ones are left out."""
+    """Paths that match a pattern of ``*``, ``?``, ``[...]``, and ``**`` for any folders, without hidden ones."""
     return _matching(pattern.anchor, pattern.parts[bool(pattern.anchor) :], set())
 
 
 def _matching(folder: str, parts: Sequence[str], seen: set[tuple[int, int, int]]) -> Iterator[str]:
-    """The paths below a folder that a pattern matches, as `glob.glob` finds them, but in each real folder once.
+    """Paths below a folder that match a pattern, as in `glob.glob`, but each real folder is searched only once.
 
-    Links may lead from a folder back to itself, so that it has as many paths as one likes.
+    With cyclic links a folder would have any number of paths.
 
     Args:
-        folder: where to look; empty for the current one.
-        parts: the pattern, a part for each folder on the way.
-        seen: the folders that were looked into, each with the number of parts that were left.
+        folder: folder to search; empty for the current one.
+        parts: the components of the pattern.
+        seen: folders already searched, each with the number of remaining components.
     """
     try:
         found = os.stat(folder or ".")
@@ -127,7 +128,7 @@ def _matching(folder: str, parts: Sequence[str], seen: set[tuple[int, int, int]]
             return
         with os.scandir(folder or ".") as entries:
             known = sorted((entry.name, entry.is_dir()) for entry in entries)
-    except OSError:  # not there, or not to be entered
+    except OSError:  # missing, or without permission
         return
     if part == "**" and rest:
         yield from _matching(folder, rest, seen)
@@ -147,23 +148,23 @@ def _matching(folder: str, parts: Sequence[str], seen: set[tuple[int, int, int]]
 
 
 def read_image(path: Path) -> Image:
-    """Read a picture as uint8 (height, width, 3) BGR.
+    """Read an image file as uint8 (height, width, 3) BGR.
 
-    Gray and CMYK pictures are converted, the orientation in EXIF or in the boxes of AVIF is applied, and what is transparent
-    shows white. Of 16 bits, 10, 12 or 14 are taken for all if the values need no more; other numbers are taken to reach from 0
-    to 1, or as far as they do.
+    Gray and CMYK images are converted. The orientation in EXIF or in AVIF's boxes is applied. Transparent pixels become white.
+    The depth of 16-bit images is 10, 12 or 14 bits if the values need no more. Other numbers range from 0 to 1, or to their
+    maximum.
 
     Raises:
-        SourceError: the file is missing, not a picture, or cut short.
+        SourceError: the file is missing, no image, or truncated.
     """
     return decode_image(path, read_image_file(path))
 
 
 def read_image_bytes(content: bytes | bytearray | memoryview) -> Image:
-    """Read a picture's file that is in memory, as `read_image` reads one.
+    """Read an image file from memory, as `read_image`.
 
     Raises:
-        SourceError: the bytes are no picture, or cut short.
+        SourceError: the content is no image, or truncated.
     """
     if (size := memoryview(content).nbytes) > max_file_bytes():
         raise _too_large(_IN_MEMORY, size)
@@ -173,15 +174,15 @@ def read_image_bytes(content: bytes | bytearray | memoryview) -> Image:
 
 
 def decode_image(path: Path, data: npt.NDArray[np.uint8], reduction: int = 1) -> Image:
-    """Decode the content of a picture's file, as `read_image` does.
+    """Decode the content of an image file, as `read_image`.
 
     Args:
-        path: of the file, for messages.
+        path: the file, for messages.
         data: its content.
-        reduction: 1, or one of `REDUCTIONS`, by which the sides of a JPEG picture are divided.
+        reduction: 1, or one of `REDUCTIONS`, by which a JPEG's sides are divided.
 
     Raises:
-        SourceError: it is no picture, or cut short.
+        SourceError: the content is no image, or truncated.
     """
     _check_size(path, data)
     orientations = _own_orientations(path, data.tobytes())
@@ -191,7 +192,7 @@ def decode_image(path: Path, data: npt.NDArray[np.uint8], reduction: int = 1) ->
         image = cv2.imdecode(data, flags | as_stored)
         is_jpeg = data[:2].tobytes() == b"\xff\xd8"
         whole = None if is_jpeg else cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
-        if image is None and whole is not None and whole.ndim == 2:  # gray of 32 bits and more, which it makes no colors of
+        if image is None and whole is not None and whole.ndim == 2:  # OpenCV does not convert gray of 32 or more bits to colors
             image = cv2.imdecode(data, cv2.IMREAD_ANYDEPTH | as_stored)
     except cv2.error as error:
         if "CV_IO_MAX_IMAGE" in str(error):
@@ -215,11 +216,10 @@ def decode_image(path: Path, data: npt.NDArray[np.uint8], reduction: int = 1) ->
 
 
 def _own_orientations(path: Path, data: bytes) -> list[Orientation] | None:
-    """How the picture lies in files of which OpenCV does not apply it; None for those of which it does, by their EXIF data.
+    """Orientation of files for which OpenCV does not apply it; None for all others, whose EXIF orientation it applies.
 
-    These are AVIF, in which only the file's own boxes count, and animations in PNG and WebP.
-
-    Warns of what says otherwise, or cannot be understood, since faces are not found in pictures that lie on their side.
+    These are AVIF, in which only the file's boxes count, and animated PNG and WebP. Warns of contradictions and errors, since
+    faces are not found in images that lie on their side.
     """
     number, seen = exif_orientation(data) or (None, None)
     if not is_avif(data):
@@ -239,10 +239,10 @@ def _own_orientations(path: Path, data: bytes) -> list[Orientation] | None:
 
 
 def read_image_file(path: Path) -> npt.NDArray[np.uint8]:
-    """Read the content of a picture's file. Its size is seen before: a sparse file of a few blocks can be larger than any memory.
+    """Read the content of an image file. The size is checked first, since a small sparse file can exceed any memory.
 
     Raises:
-        SourceError: the file is missing, empty, too large or no file.
+        SourceError: the file is missing, empty, too large or no regular file.
     """
     try:
         found = os.stat(path)
@@ -257,7 +257,7 @@ def read_image_file(path: Path) -> npt.NDArray[np.uint8]:
         raise address_error(str(path)) or SourceError(f"{path}: no such file{did_you_mean_file(path)}") from None
     except OSError as error:
         raise SourceError(f"{path}: cannot be read ({error.strerror or error})") from error
-    except ValueError as error:  # the character NUL
+    except ValueError as error:  # a NUL character
         raise SourceError(f"{path}: is no name of a file ({error})") from error
     if not data.size:
         raise SourceError(f"{path}: the file is empty")
@@ -270,17 +270,17 @@ def _too_large(path: Path, count: int) -> SourceError:
 
 
 def address_error(name: str) -> SourceError | None:
-    """The error for a name that is an address and no file; None for other names."""
+    """Create the error for a name that is a URL and no file; None for other names."""
     if not looks_like_address(name) or os.path.lexists(name):
         return None
     return SourceError(f"{public_name(name)}: is an address, not a file; download the photo first")
 
 
 def _check_size(path: Path, data: npt.NDArray[np.uint8]) -> None:
-    """Refuse a picture that would take too much memory or time, by its header.
+    """Reject an image that would take too much memory or time, judged by its header.
 
     Raises:
-        SourceError: it would.
+        SourceError: the image is too large.
     """
     size = decoded_size(data.data)
     if size is not None and size.width * size.height > max_pixels():
@@ -294,7 +294,7 @@ def _check_size(path: Path, data: npt.NDArray[np.uint8]) -> None:
 
 
 def _unread_kind(path: Path, start: bytes) -> str | None:
-    """What kind of picture a file is by its first bytes or its ending, if OpenCV, or this build of it, cannot read that."""
+    """Format of an image that OpenCV, or this build of it, cannot read, by its first bytes or suffix; None for others."""
     suffix = path.suffix.lower()
     if start[4:8] == b"ftyp":
         if b"avif" in start[8:]:
@@ -307,18 +307,18 @@ def _unread_kind(path: Path, start: bytes) -> str | None:
 
 
 def _alpha(whole: npt.NDArray[Any], image: npt.NDArray[Any]) -> npt.NDArray[Any] | None:
-    """How opaque each pixel is, uint8 or uint16 (height, width, 1), where the highest number is opaque; None where all are.
+    """Alpha channel, uint8 or uint16 (height, width, 1), with the maximum for opaque; None if all pixels are opaque.
 
     Args:
-        whole: the picture as it is stored, with a channel for it if there is one.
-        image: its colors, turned upright by its EXIF data; with four channels OpenCV does not do that.
+        whole: the stored image, including an alpha channel if there is one.
+        image: its colors, upright by its EXIF data; OpenCV does not rotate four channels.
     """
     if whole.ndim < 3 or whole.shape[2] != 4 or whole.dtype not in (np.uint8, np.uint16):
         return None
     for mirrored in (whole, whole[:, ::-1]):
         for quarters in range(4):
             turned = np.rot90(mirrored, quarters)
-            # Where none of the eight ways fits, the fourth channel is something else, black ink for instance.
+            # If none of the eight orientations fits, the fourth channel is something else, such as black ink.
             if turned.shape[:2] == image.shape[:2] and all(
                 np.array_equal(turned[rows, :, :3], image[rows]) for rows in bands(image)
             ):

@@ -1,6 +1,6 @@
-"""JPEG after JPEG, as most cameras send over HTTP: found by what a JPEG itself says, and bounded before it is decoded.
+"""Motion JPEG, as most cameras send over HTTP: images are found by JPEG markers alone, and limited before they are decoded.
 
-What stands between the pictures is not believed: lengths and boundaries are often wrong, and need no reading.
+Headers and boundaries between the images are ignored, since they are often wrong.
 """
 
 from __future__ import annotations
@@ -16,29 +16,29 @@ _START, _ANY = b"\xff\xd8\xff", 0xFF
 _SCAN, _END, _START_CODE = 0xDA, 0xD9, 0xD8
 
 _SIZES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
-"""The segments that hold the picture's size, one for each way of coding."""
+"""Start-of-frame markers, whose segments contain the image's size."""
 
 _ALONE = {0x01, *range(0xD0, 0xD8)}
 """Markers without a length."""
 
 _CODED = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]")
-"""What ends coded pixels."""
+"""A marker after entropy-coded data."""
 
 _MOST_HEAD, _MOST = 4 << 20, 100 << 20
-"""Bytes before the size is known (thumbnails, color profiles, what a camera notes), and bytes of a whole picture."""
+"""Maximum number of bytes before the size is known (thumbnails, color profiles, maker notes), and of an image."""
 
 _MOST_SCANS = 64
-"""Scans of a progressive picture: more are made to cost time."""
+"""Maximum number of scans of a progressive image, against denial of service."""
 
 _CHUNK = 1 << 16
 
 
 class JpegScanner:
-    """Cuts a stream of bytes into JPEG files.
+    """Splits a byte stream into JPEG files.
 
     Args:
-        name: what to call the source in errors.
-        read: gives up to so many bytes, at least one; none at the end.
+        name: name of the source in errors.
+        read: reads at most so many bytes, at least one; empty at the end.
     """
 
     def __init__(self, name: str, read: Callable[[int], bytes]) -> None:
@@ -46,10 +46,10 @@ class JpegScanner:
         self._buffer = bytearray()
 
     def next(self) -> bytes | None:
-        """The next picture, undecoded; None at the stream's end.
+        """Read the next image, encoded; None at the end of the stream.
 
         Raises:
-            SourceError: it announces more pixels than are allowed, or has more bytes than its pixels can take.
+            SourceError: the image has too many pixels, or too many bytes for its pixels.
         """
         while True:
             if not self._find_start():
@@ -59,7 +59,7 @@ class JpegScanner:
                 picture = bytes(self._buffer[:end])
                 del self._buffer[:end]
                 return picture
-            del self._buffer[:2]  # it only looked like one
+            del self._buffer[:2]  # not an image after all
 
     def _find_start(self) -> bool:
         while (start := self._buffer.find(_START)) < 0:
@@ -70,17 +70,17 @@ class JpegScanner:
         return True
 
     def _end_of_picture(self) -> int:
-        """Where the picture at the buffer's beginning ends; 0 where it is none, or the stream ends in it."""
+        """End of the image at the start of the buffer; 0 if it is no image, or is truncated."""
         place, most, size, scans = 2, _MOST_HEAD, False, 0
         while self._has(place + 2, most):
             if self._buffer[place] != _ANY:
                 return 0
             marker = self._buffer[place + 1]
-            if marker == _ANY:  # filling
+            if marker == _ANY:  # a fill byte
                 place += 1
             elif marker == _END:
                 return place + 2 if scans else 0
-            elif marker == _START_CODE:  # the next picture; this one lacks its end
+            elif marker == _START_CODE:  # the next image; this one has no end marker
                 return place if scans else 0
             elif marker in _ALONE:
                 place += 2
@@ -105,7 +105,7 @@ class JpegScanner:
         return 0
 
     def _end_of_scan(self, place: int, most: int) -> int:
-        """Where the next marker after coded pixels stands; 0 where the stream ends before."""
+        """Position of the next marker after entropy-coded data; 0 if the stream ends before it."""
         while (found := _CODED.search(self._buffer, place)) is None:
             place = max(place, len(self._buffer) - 1)
             if not self._has(len(self._buffer) + 1, most):
@@ -113,7 +113,7 @@ class JpegScanner:
         return found.start()
 
     def _has(self, length: int, most: int) -> bool:
-        """Read on until the buffer has so many bytes."""
+        """Fill the buffer to at least this length; returns whether that succeeded."""
         if length > most:
             raise SourceError(f"{self._name}: sends a picture of more than {most / 1e6:.0f} MB")
         while len(self._buffer) < length:

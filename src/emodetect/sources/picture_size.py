@@ -1,7 +1,7 @@
-"""How much memory a picture takes once it is decoded, by its header, before anything of it is decoded.
+"""Memory that an image takes once decoded, from its header.
 
-OpenCV itself compares the number of pixels with a limit (see `emodetect.media.pixel_limit`). Here their depth counts as well: a
-pixel of 16 bits and four channels takes eight bytes.
+OpenCV limits the number of pixels (see `emodetect.media.pixel_limit`). Here their depth counts as well: a 16-bit pixel with four
+channels takes eight bytes.
 """
 
 from __future__ import annotations
@@ -13,25 +13,25 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 _TIFF_TYPES = {1: "B", 3: "H", 4: "L", 16: "Q"}
-"""Of the numbers in a TIFF file's directory: how `struct` calls them."""
+"""Struct format of the numbers in a TIFF directory, by data type."""
 
 _NUMBERS = re.compile(rb"(?:\s|#[^\n]*\n)*(\d{1,10})")
 _HDR_SIZE = re.compile(rb"\n[-+]([XY]) (\d{1,10}) [-+][XY] (\d{1,10})\s*\n")
 _SCAN_END = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
-"""The next marker behind the data of a JPEG scan."""
+"""Marker after the data of a JPEG scan."""
 
 
 _MOST_HEADER = 2**20
-"""Bytes of a header of text, which may hold comments."""
+"""Maximum size of a text header, which may contain comments, bytes."""
 
 
 class DecodedSize(NamedTuple):
-    """What a header announces.
+    """Decoded size, from the header.
 
     Attributes:
         width: pixels.
         height: pixels.
-        pixel_bytes: what the decoder holds of each.
+        pixel_bytes: memory per pixel in the decoder, bytes.
     """
 
     width: int
@@ -40,15 +40,15 @@ class DecodedSize(NamedTuple):
 
     @property
     def total(self) -> int:
-        """Bytes of the decoded picture."""
+        """Size of the decoded image, bytes."""
         return self.width * self.height * self.pixel_bytes
 
 
 def decoded_size(data: bytes | memoryview) -> DecodedSize | None:
-    """What the header of a picture announces; None where its kind has no more than four bytes a pixel, or where it is damaged.
+    """Parse the decoded size from an image's header; None if the format has at most four bytes per pixel, or the file is damaged.
 
     Args:
-        data: the file.
+        data: content of the file.
     """
     start = bytes(data[:64])
     try:
@@ -72,17 +72,17 @@ def decoded_size(data: bytes | memoryview) -> DecodedSize | None:
 
 
 def jpeg_scans(data: bytes | memoryview) -> int:
-    """How often the decoder goes over all of a JPEG picture; 0 for other pictures.
+    """Number of scans of a JPEG, each of which covers the whole image; 0 for other formats.
 
-    A scan of a few bytes can go over 200 million pixels, and a file can hold thousands of them. Not only progressive pictures
-    have several: in others each color may have its own.
+    A scan of a few bytes can cover 200 million pixels, and a file can contain thousands of scans. Baseline images may have
+    several as well, one per color component.
     """
     if bytes(data[:2]) != b"\xff\xd8":
         return 0
     place, scans = 2, 0
     while place + 4 <= len(data) and data[place] == 0xFF:
         marker = data[place + 1]
-        if marker == 0xFF:  # filling
+        if marker == 0xFF:  # a fill byte
             place += 1
             continue
         if marker == 0xD9:
@@ -98,7 +98,7 @@ def jpeg_scans(data: bytes | memoryview) -> int:
 
 
 def is_animated(data: bytes) -> bool:
-    """Whether a PNG or WebP file says, before its first pixels, that it holds an animation."""
+    """Whether a PNG or WebP file is animated, according to its header."""
     if data.startswith(b"\x89PNG\r\n\x1a\n"):
         return b"acTL" in data[: max(0, data.find(b"IDAT"))]
     return data[8:16] == b"WEBPVP8X" and len(data) > 20 and bool(data[20] & 2)
@@ -111,7 +111,7 @@ def _png(start: bytes) -> DecodedSize:
 
 
 def _tiff(data: bytes | memoryview) -> DecodedSize | None:
-    """The first picture; values that do not fit into the directory stand elsewhere in the file."""
+    """Size of the first image. Values that do not fit into the directory are stored elsewhere in the file."""
     order = "<" if data[0] == 0x49 else ">"
     is_big = bytes(data[2:4]).strip(b"\0") == b"+"
     offset = struct.unpack_from(order + ("Q" if is_big else "L"), data, 8 if is_big else 4)[0]
@@ -134,7 +134,7 @@ def _tiff(data: bytes | memoryview) -> DecodedSize | None:
 
 
 def _jpeg_2000(data: bytes | memoryview) -> DecodedSize | None:
-    """The decoder holds four bytes of each channel, beside the picture itself."""
+    """Decoded size; the decoder holds four bytes per channel in addition to the image."""
     place = 0 if bytes(data[:4]) == b"\xff\x4f\xff\x51" else next((at for kind, at in _boxes(data) if kind == b"jp2c"), None)
     if place is None:
         return None
@@ -144,7 +144,7 @@ def _jpeg_2000(data: bytes | memoryview) -> DecodedSize | None:
 
 
 def _boxes(data: bytes | memoryview) -> Iterator[tuple[bytes, int]]:
-    """The kind of each box of a file, and where what it holds begins."""
+    """Type of each box of a file, and the position of its content."""
     place = 0
     while place + 16 <= len(data):
         length, kind = struct.unpack_from(">L4s", data, place)
@@ -152,13 +152,13 @@ def _boxes(data: bytes | memoryview) -> Iterator[tuple[bytes, int]]:
         if length == 1:
             length, head = struct.unpack_from(">Q", data, place + 8)[0], 16
         yield kind, place + head
-        if length < head:  # to the end of the file
+        if length < head:  # extends to the end of the file
             return
         place += length
 
 
 def _avif(data: bytes | memoryview) -> DecodedSize | None:
-    """The largest picture that is described anywhere in it."""
+    """Size of the largest image in the file."""
     sizes: list[tuple[int, int]] = [struct.unpack_from(">LL", data, match.end() + 4) for match in re.finditer(b"ispe", data)]
     is_deep = any(data[match.end() + 2] & 0x40 for match in re.finditer(b"av1C", data))
     if not sizes:
@@ -168,7 +168,7 @@ def _avif(data: bytes | memoryview) -> DecodedSize | None:
 
 
 def _radiance(data: bytes | memoryview) -> DecodedSize | None:
-    """Three numbers of 32 bits a pixel."""
+    """Decoded size; three 32-bit numbers per pixel."""
     match = _HDR_SIZE.search(data)
     if match is None:
         return None
@@ -195,7 +195,7 @@ def _consecutive(data: bytes) -> Iterator[re.Match[bytes]]:
 
 
 def _openexr(data: bytes) -> DecodedSize | None:
-    """Four numbers of 32 bits a pixel at most."""
+    """Decoded size; at most four 32-bit numbers per pixel."""
     place = data.find(b"dataWindow\0box2i\0")
     if place < 0:
         return None

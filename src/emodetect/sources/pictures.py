@@ -1,4 +1,4 @@
-"""Pictures as programs have them: files, their bytes, PIL images and arrays."""
+"""Pictures in all forms that a caller may have: files, their bytes, PIL images and arrays."""
 
 from __future__ import annotations
 
@@ -28,26 +28,26 @@ Color: TypeAlias = Literal["bgr", "rgb"]
 
 
 def load_image(picture: Picture, *, color: Color = "bgr") -> Image:
-    """Make a picture of any kind what all of emodetect works on; it is not changed, and may be what is returned.
+    """Convert a picture to a BGR image. The picture is not changed, but an array may be returned without a copy.
 
     >>> image = emodetect.load_image("examples/astronaut.jpg")
     >>> image.shape, image.dtype.name
     ((512, 512, 3), 'uint8')
 
-    Files, bytes and PIL images come out upright, by their EXIF data. What is transparent shows white.
+    Files, bytes and PIL images are rotated upright, by their EXIF data. Transparent pixels become white.
 
     Args:
-        picture: a file, the bytes of one, a PIL image, a `Frame`, or a uint8 array: gray as (height, width) or
-            (height, width, 1), or (height, width, channels) with 3 or 4 channels, of which the fourth says how opaque a pixel is.
-        color: the order of an array's channels, "bgr" as OpenCV has it, or "rgb". Other pictures say it themselves.
+        picture: a file, its bytes, a PIL image, a `Frame`, or a uint8 array: gray as (height, width) or (height, width, 1), or
+            (height, width, channels) with 3 or 4 channels, of which the fourth is alpha.
+        color: the order of an array's channels, "bgr" as in OpenCV, or "rgb". Other pictures state their order.
 
     Returns:
         uint8 (height, width, 3), BGR.
 
     Raises:
         EmodetectError: the picture cannot be read, or is too large.
-        TypeError: it is none of these.
-        ValueError: it is an array of another shape or type, or without pixels; or there is no such order.
+        TypeError: the picture has an unsupported type.
+        ValueError: the array has the wrong shape or type or has no pixels, or the color order is unknown.
     """
     if color not in ("bgr", "rgb"):
         raise ValueError(f"color: expected 'bgr' or 'rgb', got {color!r}")
@@ -70,7 +70,7 @@ def load_image(picture: Picture, *, color: Color = "bgr") -> Image:
 
 
 def load_named(name: str, picture: Picture, color: Color) -> Image:
-    """One of several pictures, as `load_image` makes it; an error says which one it was."""
+    """Convert one of several pictures, as `load_image`; errors name it."""
     try:
         return load_image(picture, color=color)
     except (TypeError, ValueError, SourceError) as error:
@@ -79,14 +79,14 @@ def load_named(name: str, picture: Picture, color: Color) -> Image:
 
 
 def iterate_pictures(pictures: object, expected: str) -> Iterator[Picture]:
-    """The pictures of an iterable. One picture is refused: it would be taken apart into rows, and a name into letters.
+    """Iterate over pictures. A single picture is rejected, since iteration would yield its rows, or the letters of its name.
 
     Args:
-        pictures: what should be an iterable; an array is (count, height, width, channels).
-        expected: what is expected, in words.
+        pictures: the value to check; an array is (count, height, width, channels).
+        expected: description of the expected value.
 
     Raises:
-        TypeError: it is something else.
+        TypeError: the value is no iterable of pictures.
     """
     is_single = isinstance(pictures, str | os.PathLike | bytes | bytearray | memoryview | Mapping | io.IOBase)
     if is_single or not isinstance(pictures, Iterable):
@@ -98,7 +98,7 @@ def iterate_pictures(pictures: object, expected: str) -> Iterator[Picture]:
 
 def _of_array(array: npt.NDArray[np.uint8], color: Color) -> Image:
     check_image(array, channels=(1, 3, 4))
-    array = np.asarray(array)  # neither a matrix nor masked
+    array = np.asarray(array)  # from a matrix or masked array
     if array.ndim == 2 or array.shape[2] == 1:
         return np.asarray(cv2.cvtColor(array, cv2.COLOR_GRAY2BGR), np.uint8)
     image = array[..., :3] if color == "bgr" else np.asarray(cv2.cvtColor(array[..., :3], cv2.COLOR_RGB2BGR), np.uint8)
@@ -118,21 +118,21 @@ def _of_pil(picture: PIL.Image.Image) -> Image:
     check_pixels("PIL image", *picture.size)
     try:
         upright = ImageOps.exif_transpose(picture)
-        if upright.mode.startswith(("I", "F")):  # more than eight bits, gray
+        if upright.mode.startswith(("I", "F")):  # gray with more than eight bits
             return np.asarray(cv2.cvtColor(eight_bits(_native(np.asarray(upright))), cv2.COLOR_GRAY2BGR), np.uint8)
         if upright.mode == "LAB":
             upright = _of_lab(upright)
         elif upright.mode == "La":
             upright = upright.convert("LA")
         channels = np.asarray(upright.convert("RGBA" if upright.has_transparency_data else "RGB"))
-    except Exception as error:  # a file of any kind, read only now
+    except Exception as error:  # PIL reads the file only now
         raise SourceError(f"a PIL image of mode {picture.mode} cannot be read ({first_line(error)})") from error
     image = np.asarray(cv2.cvtColor(channels[..., :3], cv2.COLOR_RGB2BGR), np.uint8)
     return image if channels.shape[2] == 3 else on_white(image, channels[..., 3:])
 
 
 def _native(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """The same numbers in this machine's order of bytes."""
+    """Convert to the native byte order."""
     return array.astype(array.dtype.newbyteorder("="))
 
 

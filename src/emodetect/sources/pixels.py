@@ -1,4 +1,4 @@
-"""Pixels of any kind of number as uint8."""
+"""Conversion of pixels of any data type to uint8."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ import numpy.typing as npt
 from emodetect.types import Image
 
 _DEPTHS = 2**10 - 1, 2**12 - 1, 2**14 - 1, 2**16 - 1
-"""Largest values of sensors' pictures, which stand in files of 16 bits as they are."""
+"""Maximum values of raw sensor depths, which are stored in 16-bit files without scaling."""
 
 _BAND = 256
-"""Rows of a picture that are converted at a time."""
+"""Number of rows that are converted at a time."""
 
 
 def eight_bits(image: npt.NDArray[Any]) -> Image:
-    """Values of any kind as uint8.
+    """Scale values of any data type to uint8.
 
-    Of 16 bits, 10, 12 or 14 are taken for all if the values need no more; other numbers are taken to reach from 0 to 1, or as
-    far as they do.
+    The depth of 16-bit values is 10, 12 or 14 bits if the values need no more. Other numbers range from 0 to 1, or to their
+    maximum.
     """
     if image.dtype == np.uint8:
         return image
@@ -43,16 +43,16 @@ def _finite(values: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
 
 
 def bands(image: npt.NDArray[Any]) -> Iterator[slice]:
-    """Rows of a picture, some at a time: numbers with a point take several times its memory."""
+    """Split an image into bands of rows, since floating-point numbers take several times its memory."""
     return (slice(top, top + _BAND) for top in range(0, image.shape[0], _BAND))
 
 
 def on_white(image: Image, alpha: npt.NDArray[Any]) -> Image:
-    """A picture over white, by how opaque each pixel is.
+    """Composite an image over white.
 
     Args:
         image: uint8 (height, width, 3).
-        alpha: uint8 or uint16 (height, width, 1), where the highest number is opaque.
+        alpha: uint8 or uint16 (height, width, 1), with the maximum for opaque.
     """
     result = np.empty_like(image)
     for rows in bands(image):

@@ -1,4 +1,4 @@
-"""Reading the results that emodetect has written: logs of clips, results of photos and of many inputs."""
+"""Readers of emodetect's own results: logs of clips, results of photos, and tables of many inputs."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from emodetect.text.suggestions import did_you_mean_file, meant_for_another
 from emodetect.types import EMOTIONS, Box, EmotionScores, FaceReading, FrameResult
 
 MAX_LOG_BYTES = 2**32
-"""Of a log; a live session of two people has half as much in a day, and what is kept of it takes a quarter of its bytes."""
+"""Maximum size of a log, bytes. A live session with two people writes half as much per day; in memory it takes a quarter."""
 
 _MAX_LINE_BYTES = 2**22
-"""Of a frame's line; a face takes some 370 bytes."""
+"""Maximum length of a frame's line, bytes; a face takes some 370 bytes."""
 
 _MOST_PEOPLE = 100_000
-"""Of a log, faces with a number of their own: each takes memory for as long as the log is read."""
+"""Maximum number of face ids in a log, each of which takes memory while the log is read."""
 
 _log = logging.getLogger(__name__)
 
@@ -39,9 +39,9 @@ class Entry:
     """A frame of a log, or of a table of many inputs.
 
     Attributes:
-        path: of the input, where the file holds those of several; None in a log.
-        result: what was read; of a photo at 0 s.
-        is_photo: whether it is a photo, whose time means nothing.
+        path: path of the input in a table; None in a log.
+        result: result of the frame; at 0 s for a photo.
+        is_photo: whether it is a photo, whose timestamp has no meaning.
     """
 
     path: str | None
@@ -50,17 +50,17 @@ class Entry:
 
 
 def read_log(path: Path, advance: Callable[[int], object] | None = None) -> Iterator[FrameResult]:
-    """The results in a log, JSON lines or CSV, in order, one in memory at a time.
+    """Read the results of a log, JSON lines or CSV, in order, one in memory at a time.
 
-    Where the last line is cut off, as a crash leaves it, the logger ``emodetect`` warns, and what comes before is read. It also
+    If the last line is incomplete, as after a crash, the logger ``emodetect`` warns, and the lines before it are read. It also
     warns if frames without faces seem to be missing in a CSV, as in those of older versions.
 
     Args:
         path: the file.
-        advance: is told how many bytes each line has, for a progress bar.
+        advance: called with the number of bytes of each line, for a progress bar.
 
     Raises:
-        SourceError: the file cannot be read, is too large, holds no frame, or a line is not what emodetect writes.
+        SourceError: the file cannot be read, is too large, has no frame, or has an invalid line.
     """
     for entry in read_entries(path, advance):
         if entry.path is not None:
@@ -69,14 +69,14 @@ def read_log(path: Path, advance: Callable[[int], object] | None = None) -> Iter
 
 
 def read_entries(path: Path, advance: Callable[[int], object] | None = None) -> Iterator[Entry]:
-    """Like `read_log`, but also reads the results of photos (JSON lines, CSV) and of many inputs (also Parquet).
+    """Read a log as `read_log`, but also results of photos (JSON lines, CSV) and of many inputs (also Parquet).
 
     Args:
         path: the file.
         advance: as for `read_log`.
 
     Raises:
-        SourceError: as for `read_log`; or the frames of one input are not together.
+        SourceError: as for `read_log`; or the frames of one input are not consecutive.
     """
     frames: Iterator[tuple[int, str | None, Mapping[str, Any]]]
     lines = _lines(path, advance)
@@ -127,7 +127,7 @@ def read_entries(path: Path, advance: Callable[[int], object] | None = None) -> 
 
 
 def _lines(path: Path, advance: Callable[[int], object] | None) -> Iterator[tuple[int, str]]:
-    """The lines of a file with their numbers; too large files are refused before they are read."""
+    """Numbered lines of a file; too large files are rejected before they are read."""
     number = total = 0
     with path.open("rb") as file:
         if os.fstat(file.fileno()).st_size > MAX_LOG_BYTES:
@@ -136,7 +136,7 @@ def _lines(path: Path, advance: Callable[[int], object] | None) -> Iterator[tupl
             number, total = number + 1, total + len(line)
             if len(line) > _MAX_LINE_BYTES:
                 raise _no_frame(path, number, f"longer than {_MAX_LINE_BYTES:,} bytes")
-            if total > MAX_LOG_BYTES:  # of a pipe
+            if total > MAX_LOG_BYTES:  # a pipe has no size in advance
                 raise _too_large(path)
             if advance is not None:
                 advance(len(line))
@@ -144,7 +144,7 @@ def _lines(path: Path, advance: Callable[[int], object] | None) -> Iterator[tupl
 
 
 def _json_frames(path: Path, lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str | None, Mapping[str, Any]]]:
-    """The frames of JSON lines: of a log, of photos, or rows of many inputs."""
+    """Frames in JSON lines of a log, of photos, or of a table of many inputs."""
     rows = _json_records(path, lines)
     for number, record in rows:
         if isinstance(record, Mapping) and "faces" not in record and "person" in record:
@@ -160,7 +160,7 @@ def _json_frames(path: Path, lines: Iterable[tuple[int, str]]) -> Iterator[tuple
 
 
 def _photo(path: Path, number: int, record: Mapping[str, Any]) -> dict[str, Any]:
-    """A photo as a frame."""
+    """Convert a photo's record to a frame's."""
     try:
         faces = [{"id": place, **face} for place, face in enumerate(record["faces"], start=1)]
     except (KeyError, TypeError) as error:
@@ -196,7 +196,7 @@ def _parquet_frames(path: Path, lines: object) -> Iterator[tuple[int, str | None
 
 
 def _told(error: Exception, number: int) -> tuple[int, str]:
-    """The line of an error and what it says."""
+    """Line number and message of an error."""
     return (error.args[1], str(error.args[0])) if len(error.args) > 1 else (number, first_line(error))
 
 
@@ -223,7 +223,7 @@ def _reading(face: Mapping[str, Any]) -> FaceReading:
     scores = None
     if face["scores"] is not None:
         scores = EmotionScores(np.asarray([face["scores"][emotion.value] for emotion in EMOTIONS], np.float32))
-    angle = face.get("angle")  # logs of older versions have none
+    angle = face.get("angle")  # missing in logs of older versions
     if angle is not None and not (isinstance(angle, int | float) and not isinstance(angle, bool) and abs(angle) <= 180):
         raise ValueError(f"expected an angle from -180 to 180 degrees, got {str(angle)[:40]}")
     return FaceReading(box, _whole(face["id"]), scores, bool(face["uncertain"]), angle=angle)

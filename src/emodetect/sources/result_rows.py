@@ -1,4 +1,4 @@
-"""Results as rows of a table, one per face: of a CSV log, of photos, or of many inputs together."""
+"""Results as table rows, one per face: of a CSV log, of photos, or of many inputs."""
 
 from __future__ import annotations
 
@@ -17,31 +17,31 @@ from emodetect.text.printable import counted
 from emodetect.types import EMOTIONS
 
 Row = Mapping[str, Any]
-"""A row by its column names; the cells of a CSV are text, and "" where they are empty."""
+"""A row by column name; the cells of a CSV are text, empty cells are ""."""
 
 _SCORES = [emotion.value for emotion in EMOTIONS]
 
 _BOX = ["x", "y", "width", "height"]
 
 _NEEDED = {"frame", "time", "uncertain", *_BOX, *_SCORES}
-"""Columns beside the number of the face, which is called ``id`` in a log and ``person`` in results of many inputs."""
+"""Required columns besides the face's id, which is ``id`` in a log and ``person`` in a table of many inputs."""
 
 _LONG_STEP = 2.5
-"""Usual steps from one row to the next after which frames without faces are missing."""
+"""Gap between rows, in usual steps, above which frames without faces are missing."""
 
 _log = logging.getLogger(__name__)
 
 
 def csv_rows(path: Path, lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, Row]]:
-    """The rows of a CSV with their line numbers. Of a table that is cut off, as a crash leaves it, the last frame is left out.
+    """Read the numbered rows of a CSV. In a truncated table, as after a crash, the last frame is dropped.
 
     Args:
         path: the file, for messages.
-        lines: its lines with their numbers.
+        lines: its numbered lines.
 
     Raises:
         SourceError: the columns are not those of results.
-        ValueError: a row has another number of cells.
+        ValueError: a row has the wrong number of cells.
     """
     header: list[str] = []
     held: list[tuple[int, Row]] = []
@@ -55,7 +55,7 @@ def csv_rows(path: Path, lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int
         if not line.endswith("\n"):
             cut = dict(zip(header, cells, strict=False))
             if held and all(held[-1][1][name].startswith(cut.get(name, "")) for name in ("path", "frame", "time") if name in cut):
-                held = []  # faces of this frame are missing
+                held = []  # some faces of this frame are missing
             _log.warning("%s: the last line is cut off; what is whole was read, %s", path, counted(number - 2, "row"))
             break
         if not cells:
@@ -71,27 +71,27 @@ def csv_rows(path: Path, lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int
 
 
 def missing_columns(columns: Iterable[str]) -> list[str]:
-    """The columns of results that a table lacks."""
+    """Columns of results that are missing in a table."""
     return sorted(_NEEDED - {*columns}) or ["id"] * (not {"id", "person"} & {*columns})
 
 
 def rows_as_frames(rows: Iterable[tuple[int, Row]]) -> Iterator[tuple[int, str | None, dict[str, Any]]]:
-    """Frames as a log has them, made of rows that follow each other.
+    """Group consecutive rows to frames.
 
     Args:
-        rows: in order, with the numbers of their lines.
+        rows: numbered rows, in order.
 
     Yields:
-        The number of a frame's first line, the path of the input if there is such a column, and a record like
+        The line number of a frame's first row, the path of the input if there is such a column, and a record like
         `FrameResult.as_dict`, whose ``time`` is None for a photo.
 
     Raises:
-        ValueError: a cell is not what it should be; its second argument is the number of the line.
+        ValueError: a cell is invalid; its second argument is the line number.
     """
     for (path, _, _), group in groupby(rows, key=lambda row: _frame_of(row[1])):
         together = list(group)
         first = together[0][1]
-        # The table of photos alone: a log has no path, and results of many inputs call the face's number "person".
+        # Only the table of photos has both: a log has no path, and a table of many inputs calls the face's id "person".
         is_photo = path is not None and ("id" in first or is_empty(first["time"]))
         faces = []
         for number, row in together:
@@ -109,14 +109,14 @@ def rows_as_frames(rows: Iterable[tuple[int, Row]]) -> Iterator[tuple[int, str |
 
 
 class MissingFrames:
-    """Notices a CSV log of an older version, in which frames without faces have no row."""
+    """Detects a CSV log of an older version, in which frames without faces have no row."""
 
     def __init__(self) -> None:
         self._times: list[float] = []
         self._has_faceless = False
 
     def add(self, frame: Mapping[str, Any]) -> None:
-        """Take the next frame of the log."""
+        """Add the next frame of the log."""
         self._times.append(frame["time"])
         self._has_faceless |= not frame["faces"]
 
@@ -130,13 +130,13 @@ def _frame_of(row: Row) -> tuple[str | None, Any, Any]:
 
 
 def _face(row: Row) -> dict[str, Any] | None:
-    """The face of a row; None for a frame without faces."""
+    """Face of a row; None for a frame without faces."""
     number = row["id"] if "id" in row else row["person"]
     if is_empty(number):
         return None
     scores = None if is_empty(row[_SCORES[0]]) else {name: float(row[name]) for name in _SCORES}
     box = {side: _whole(row[side]) for side in _BOX}
-    angle = row.get("angle")  # tables of older versions have none
+    angle = row.get("angle")  # missing in tables of older versions
     return {
         "id": _whole(number),
         "box": box,
@@ -147,12 +147,12 @@ def _face(row: Row) -> dict[str, Any] | None:
 
 
 def is_empty(cell: Any) -> bool:
-    """Whether a cell holds nothing: null, no text, or NaN, which some programs write for null."""
+    """Whether a cell is empty: null, an empty text, or NaN, which some programs write for null."""
     return cell is None or cell == "" or (isinstance(cell, float) and math.isnan(cell))
 
 
 def _whole(cell: Any) -> int:
-    """A whole number; programs that know no empty whole numbers write 3.0 for 3."""
+    """Parse an integer; programs without nullable integers write 3.0 for 3."""
     number = float(cell)
     if isinstance(cell, bool) or not number.is_integer() or abs(number) >= 2**53:
         raise ValueError(f"expected a whole number, got {str(cell)[:40]}")
@@ -169,7 +169,7 @@ def _truth(cell: Any) -> bool:
 
 
 def parquet_rows(path: Path) -> Iterator[tuple[int, Row]]:
-    """The rows of a Parquet file, a part of it in memory at a time.
+    """Read the numbered rows of a Parquet file, in batches.
 
     Raises:
         SourceError: pyarrow is missing, the file cannot be read, or its columns are not those of results.
@@ -191,10 +191,10 @@ def parquet_rows(path: Path) -> Iterator[tuple[int, Row]]:
 
 
 def import_pyarrow() -> Any:
-    """pyarrow with its Parquet module.
+    """Import pyarrow with its Parquet module.
 
     Raises:
-        SourceError: it is not installed.
+        SourceError: pyarrow is not installed.
     """
     from emodetect.system.install_hints import pip
 

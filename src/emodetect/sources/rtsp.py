@@ -1,4 +1,4 @@
-"""RTSP through a relay of our own: FFmpeg would follow a camera that answers with another address."""
+"""RTSP through a local relay, since FFmpeg would follow a redirect to any host."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from emodetect.text.printable import public_address
 _PORTS = {"rtsp": 554, "rtsps": 322}
 
 _MOST_HEAD, _MOST_BODY = 1 << 16, 1 << 20
-"""Bytes of an answer: its head, and the description of a stream."""
+"""Maximum size of a response's header, and of its body, a stream description, bytes."""
 
 _PACKET = b"$"
 
 
 class RtspRelay:
-    """Hands on what FFmpeg and one RTSP server say, and nothing that would lead FFmpeg to another host.
+    """Forwards messages between FFmpeg and an RTSP server, and rejects those that would redirect FFmpeg to another host.
 
-    With pictures by TCP, which is tried first, all comes through here; by UDP they come straight from the server.
+    Pictures over TCP, which is tried first, pass through the relay; over UDP they come directly from the server.
 
     Args:
-        address: rtsp or rtsps. TLS ends here; certificates are not checked: cameras sign their own.
-        sockets: what the connection to the server is made through; closing them ends the relay.
-        most_bytes: how many bytes may come until `picture_came`.
+        address: rtsp or rtsps URL. The relay terminates TLS; certificates are not verified, since cameras have self-signed ones.
+        sockets: creates the connection to the server; closing them ends the relay.
+        most_bytes: limit of bytes that are received until `picture_came`.
 
     Attributes:
-        address: what FFmpeg shall open instead.
-        error: why it ended, where that was not its normal end.
+        address: URL of the relay, for FFmpeg.
+        error: why the relay failed; None after its normal end.
     """
 
     def __init__(self, address: str, sockets: Sockets, *, most_bytes: int) -> None:
@@ -51,11 +51,11 @@ class RtspRelay:
         threading.Thread(target=self._run, name="relay", daemon=True).start()
 
     def picture_came(self) -> None:
-        """Count bytes anew."""
+        """Reset the byte count."""
         self._bytes = 0
 
     def close(self) -> None:
-        """End it; does not wait."""
+        """Close the relay, without waiting for its thread."""
         self._closing.set()
 
     def _run(self) -> None:
@@ -101,10 +101,10 @@ class RtspRelay:
 
 
 class Messages:
-    """What a server says, looked at before it is handed on: answers as a whole, packets of pictures one by one.
+    """Checks the server's messages before they are forwarded: responses as a whole, media packets one by one.
 
     Args:
-        name: what to call the server in errors.
+        name: name of the server in errors.
         hosts: its names and addresses.
     """
 
@@ -113,10 +113,10 @@ class Messages:
         self._buffer = bytearray()
 
     def passed(self, data: bytes) -> bytes:
-        """What can be handed on once this has come.
+        """Add received data; returns what can be forwarded now.
 
         Raises:
-            SourceError: the server names another host, or talks no RTSP.
+            SourceError: the server names another host, or does not speak RTSP.
         """
         self._buffer += data
         end = 0
@@ -127,7 +127,7 @@ class Messages:
         return passed
 
     def _length(self, start: int) -> int:
-        """How long the message or packet is that begins there; 0 where it is not whole yet."""
+        """Length of the message or packet at this position; 0 if it is incomplete."""
         left = len(self._buffer) - start
         if self._buffer[start : start + 1] == _PACKET:
             length = 4 + int.from_bytes(self._buffer[start + 2 : start + 4], "big")
@@ -160,6 +160,6 @@ class Messages:
 
 
 def _elsewhere(parts: SplitResult, port: int) -> str:
-    """The same address at a port of this machine."""
+    """Replace the host and port of a URL by a port of this machine."""
     user, at, _ = parts.netloc.rpartition("@")
     return urlunsplit(parts._replace(scheme="rtsp", netloc=f"{user}{at}127.0.0.1:{port}"))

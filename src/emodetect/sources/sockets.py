@@ -1,4 +1,4 @@
-"""Connections that another thread can end."""
+"""Connections that another thread can abort."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import time
 from typing import Any
 
 CONNECT_SECONDS = 10.0
-"""How long one address of a host may take to accept a connection."""
+"""Time-out for connecting to one address of a host."""
 
 _LOOK_SECONDS = 0.1
-"""How often a connection that is being made looks whether it is still wanted."""
+"""Interval at which a connection attempt checks whether it was aborted."""
 
 
 class Sockets:
-    """The sockets of one try to read a stream; closing them ends whatever waits for one of them."""
+    """Sockets of one attempt to read a stream; closing them aborts all blocking calls on them."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -26,10 +26,10 @@ class Sockets:
         self.is_closed = False
 
     def connect(self, host: str, port: int) -> socket.socket:
-        """A connection to a host.
+        """Connect to a host.
 
         Raises:
-            OSError: there is none, or `close` was called meanwhile.
+            OSError: the connection failed, or `close` was called.
         """
         error: OSError = ConnectionError("no address")
         for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
@@ -58,10 +58,10 @@ class Sockets:
         raise TimeoutError("cannot connect in time")
 
     def add(self, connection: socket.socket) -> None:
-        """Take in a socket that was opened elsewhere.
+        """Register a socket that was opened elsewhere.
 
         Raises:
-            OSError: `close` was called already.
+            OSError: `close` was called.
         """
         with self._lock:
             self._open = {one for one in self._open if one.fileno() >= 0}
@@ -70,17 +70,17 @@ class Sockets:
             self._open.add(connection)
 
     def close(self) -> None:
-        """End all connections, and let no further one be made; whoever opened a socket still closes it."""
+        """Shut down all connections and prevent further ones; the owner of a socket still closes it."""
         with self._lock:
             self.is_closed = True
             for connection in self._open:
                 with contextlib.suppress(OSError):
-                    # Not the method of TLS, which changes what the thread that reads is using.
+                    # Not the method of the TLS socket, which changes state that the reading thread uses.
                     socket.socket.shutdown(connection, socket.SHUT_RDWR)
 
 
 def unchecked_context() -> ssl.SSLContext:
-    """TLS without a look at the certificate: cameras sign their own."""
+    """TLS without certificate verification, since cameras have self-signed certificates."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE

@@ -1,4 +1,4 @@
-"""Pictures from standard input: raw frames, JPEGs, or a stream that FFmpeg reads."""
+"""Standard input as a source: raw frames, JPEGs, or a stream for FFmpeg."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from emodetect.types import Image
 NAME = "standard input"
 
 STANDARD_INPUT = "-"
-"""The name that stands for standard input among sources."""
+"""Name of standard input among sources."""
 
 _JPEG = re.compile(rb"\s*(?:--[^\r\n]{1,200}\r?\n|\xff\xd8\xff)")
 
@@ -35,20 +35,20 @@ _STREAMS = {
     "hevc": re.compile(rb"\0?\0\0\x01[\x40\x46]\x01"),
     "mpeg": re.compile(rb"\0\0\x01\xba"),
 }
-"""The first bytes of each kind of stream, by FFmpeg's name of it."""
+"""Signatures of stream formats, by FFmpeg's name."""
 
 _START_BYTES = 400
 
 
 class StandardInput(io.BufferedIOBase):
-    """Standard input as FFmpeg reads it by way of OpenCV.
+    """Standard input as a file object, which FFmpeg reads through OpenCV.
 
     Attributes:
-        most_bytes: how many bytes may be read until `picture_came`.
-        error: why it ended, where it was not its normal end. OpenCV lets no exception through.
+        most_bytes: limit of bytes that are read until `picture_came`.
+        error: why reading failed; None after the normal end. OpenCV swallows exceptions.
 
     Raises:
-        SourceError: it is a terminal.
+        SourceError: standard input is a terminal.
     """
 
     def __init__(self) -> None:
@@ -59,29 +59,29 @@ class StandardInput(io.BufferedIOBase):
             raise SourceError(f"{NAME} is a terminal; send pictures into it, as in 'ffmpeg ... | emodetect live ...'")
 
     def peek(self, size: int = 0) -> bytes:
-        """The first bytes, up to so many, which are read again afterwards."""
+        """Peek at the first bytes, at most ``size``."""
         while len(self._peeked) < size and (more := os.read(0, size - len(self._peeked))):
             self._peeked += more
         return self._peeked
 
     def picture_came(self) -> None:
-        """Count bytes anew."""
+        """Reset the byte count."""
         self._read_bytes = 0
 
     def readable(self) -> bool:
-        """Always."""
+        """Return True."""
         return True
 
     def seekable(self) -> bool:
-        """Never."""
+        """Return False."""
         return False
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """-1, since there is no way back; OpenCV lets no exception through."""
+        """Return -1, since standard input is not seekable and OpenCV swallows exceptions."""
         return -1
 
     def read(self, size: int | None = -1) -> bytes:
-        """Up to so many bytes; none at the end, and where something is wrong."""
+        """Read at most ``size`` bytes; empty at the end and after an error."""
         wanted = 65536 if size is None or size < 0 else size
         if self._read_bytes > self.most_bytes:
             self.error = SourceError(f"{NAME}: has sent {self.most_bytes / 1e6:.0f} MB without a picture")
@@ -101,13 +101,13 @@ class StandardInput(io.BufferedIOBase):
 
 
 def open_standard_input(form: CaptureFormat) -> Capture:
-    """Open what standard input sends.
+    """Open standard input.
 
     Args:
-        form: the size of raw frames (BGR, 8 bits); without one, the stream is recognized by its first bytes.
+        form: size of raw frames (BGR, 8 bits); without one, the format is detected by its first bytes.
 
     Raises:
-        SourceError: it is a terminal, empty, or of no kind that is known.
+        SourceError: standard input is a terminal, empty, or has an unknown format.
     """
     body = StandardInput()
     try:
@@ -128,7 +128,7 @@ def open_standard_input(form: CaptureFormat) -> Capture:
 
 
 class _RawFrames:
-    """Frames without anything between them: three bytes per pixel, BGR, row by row from the top."""
+    """Consecutive raw frames: three bytes per pixel, BGR, row by row from the top."""
 
     def __init__(self, body: StandardInput, size: PictureSize) -> None:
         check_pixels(NAME, *size)
@@ -155,10 +155,10 @@ class _RawFrames:
         return True, np.frombuffer(frame, np.uint8).reshape(self._size.height, self._size.width, 3)
 
     def _end(self, rest: int) -> None:
-        """See that the last frame is whole.
+        """Check that the last frame is complete.
 
         Raises:
-            SourceError: there is no whole frame.
+            SourceError: there is no complete frame.
         """
         if self._body.error is not None:
             raise self._body.error

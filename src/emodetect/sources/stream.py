@@ -1,4 +1,4 @@
-"""Opening a stream's address so that nothing but the host that it names is reached."""
+"""Network streams, restricted to the host in their URL."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from emodetect.types import Image
 STREAM_SCHEMES = ("rtsp://", "rtsps://", "rtmp://", "http://", "https://", "udp://", "tcp://")
 
 RTSP_OPTIONS = "rtsp_flags;prefer_tcp|fpsprobesize;0"
-"""Options for RTSP: by TCP, as OpenCV has it without the variable, and no 20 pictures only to measure their rate, which cost a
-second at 25 a second and show that second late. What a camera does not announce counts as the default rate. Files have other
-ways to tell their rate, and some need to be measured."""
+"""Options for RTSP: TCP first, as is OpenCV's default, and no analysis of 20 frames to measure their rate. The analysis takes a
+second at 25 fps and would add as much latency. A camera that does not state its rate gets the default one. Files state their rate
+in other ways, and some need the analysis."""
 
 _FORMATS = "mpegts,mpeg,mpegvideo,m4v,h264,hevc,obu,ivf,flv,live_flv,matroska,mov,ogg,avi,asf,nut,mjpeg,mpjpeg,jpeg_pipe,rtsp"
-"""What a stream may be: containers and bare video. Playlists (HLS, DASH), lists (concat) and session descriptions are left out:
-they name further addresses and files."""
+"""Allowed stream formats: containers and raw video. Playlists (HLS, DASH), lists (concat) and session descriptions are excluded,
+since they refer to further URLs and files."""
 
 _NESTED = {
     "rtsp": "rtsp,tcp,udp,rtp,srtp",
@@ -39,47 +39,48 @@ _NESTED = {
     "http": "none",
     "https": "none",
 }
-"""The protocols that FFmpeg may use for an address, by its scheme; HTTP is spoken here and not by FFmpeg."""
+"""Protocols that FFmpeg may use, by the scheme of the URL; HTTP is handled here instead of by FFmpeg."""
 
 _FOLLOWED = "http,https,httpproxy,tcp,tls,crypto"
-"""The protocols for playlists, where they are allowed."""
+"""Protocols for playlists, if they are allowed."""
 
 _MJPEG_RATE = 25.0
-"""Frames per second of a stream of JPEGs, which never says: what FFmpeg assumes."""
+"""Frame rate of Motion JPEG, which never states one; FFmpeg's assumption."""
 
 MOST_BYTES = 64_000_000
-"""What a stream may send before a picture comes of it. One of the largest pictures of the largest cameras has a quarter of it."""
+"""Limit of bytes that a stream may send before its next picture. One of the largest pictures of the largest cameras takes a
+quarter of it."""
 
 
 class StreamUnavailable(SourceError):
-    """A stream that is not there, at least now."""
+    """A stream is not available, possibly only now."""
 
 
 class Capture(Protocol):
-    """What `cv2.VideoCapture` has, as far as it is used here."""
+    """The part of `cv2.VideoCapture` that is used here."""
 
     def get(self, number: int, /) -> float:
-        """A property."""
+        """Get a property."""
 
     def read(self) -> tuple[bool, Image | None]:
-        """The next picture, if there is one."""
+        """Read the next picture; returns whether there is one."""
 
     def release(self) -> None:
-        """Let go of the source."""
+        """Close the source."""
 
 
 def open_stream(address: str, sockets: Sockets, *, follow_redirects: bool, seconds: float) -> Capture:
     """Open a stream.
 
     Args:
-        address: one of `STREAM_SCHEMES`.
-        sockets: closing them ends what is waited for, except where FFmpeg itself makes the connection (rtmp, udp, tcp).
-        follow_redirects: whether the server may send its viewers to other hosts, by redirects or a playlist.
-        seconds: the time limit where FFmpeg itself makes the connection.
+        address: URL with one of `STREAM_SCHEMES`.
+        sockets: closing them aborts blocking calls, except where FFmpeg itself makes the connection (rtmp, udp, tcp).
+        follow_redirects: whether the server may refer to other hosts, by redirects or a playlist.
+        seconds: time-out where FFmpeg itself makes the connection.
 
     Raises:
-        StreamUnavailable: it cannot be opened.
-        SourceError: it leads elsewhere, or sends what is too large.
+        StreamUnavailable: the stream cannot be opened.
+        SourceError: the stream refers to another host, or is too large.
     """
     scheme, name = address.partition(":")[0].lower(), public_address(address)
     if scheme in ("http", "https"):
@@ -111,25 +112,25 @@ def _open_http(address: str, sockets: Sockets, follow_redirects: bool, seconds: 
 
 
 class Body(Protocol):
-    """Bytes of a stream, as FFmpeg reads them by way of OpenCV."""
+    """Bytes of a stream as a file object, which FFmpeg reads through OpenCV."""
 
     error: SourceError | None
 
     def read(self, size: int, /) -> bytes:
-        """Up to so many bytes; none at the end."""
+        """Read at most ``size`` bytes; empty at the end."""
 
     def picture_came(self) -> None:
-        """Count bytes anew, of which there is a limit."""
+        """Reset the byte count, which is limited."""
 
     def close(self) -> None:
-        """Let go of the source."""
+        """Close the source."""
 
 
 def open_jpegs(name: str, body: Body) -> Capture:
-    """Open one JPEG after the other.
+    """Open a Motion JPEG stream.
 
     Args:
-        name: what to call the source.
+        name: name of the source in errors.
         body: its bytes.
 
     Raises:
@@ -139,15 +140,15 @@ def open_jpegs(name: str, body: Body) -> Capture:
 
 
 def open_bytes(name: str, body: Body, kind: str) -> Capture:
-    """Open a stream of this kind with FFmpeg, which gets nothing but its bytes.
+    """Open a stream of this format with FFmpeg, which has access to its bytes only.
 
     Args:
-        name: what to call the source.
+        name: name of the source in errors.
         body: its bytes; an `io.BufferedIOBase`.
         kind: FFmpeg's name of the format.
 
     Raises:
-        SourceError: it cannot be read.
+        SourceError: the stream cannot be read.
     """
     try:
         return _open_bounded(name, body, body, "none", kind)
@@ -156,7 +157,7 @@ def open_bytes(name: str, body: Body, kind: str) -> Capture:
 
 
 class _Mjpeg:
-    """JPEG after JPEG as a capture. Pictures of another size are fitted into the first one's."""
+    """Motion JPEG as a capture. Pictures of another size are letterboxed to that of the first one."""
 
     def __init__(self, name: str, body: Body) -> None:
         self._body, self._scanner = body, JpegScanner(name, body.read)
@@ -177,7 +178,7 @@ class _Mjpeg:
         self._body.close()
 
     def _picture(self) -> Image | None:
-        """The next picture that can be decoded."""
+        """Decode the next valid picture."""
         while (data := self._scanner.next()) is not None:
             self._body.picture_came()
             image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
@@ -189,7 +190,7 @@ class _Mjpeg:
 
 
 class _Watched:
-    """A capture of FFmpeg's."""
+    """A capture of FFmpeg that warns of frozen pictures."""
 
     def __init__(self, capture: cv2.VideoCapture, name: str) -> None:
         self._capture, self._watch = capture, FrozenWatch(name)
@@ -208,7 +209,7 @@ class _Watched:
 
 
 class _Bounded:
-    """A capture of FFmpeg's whose bytes come from here."""
+    """A capture of FFmpeg with a limit of bytes per picture."""
 
     def __init__(self, capture: Capture, origin: Body | RtspRelay) -> None:
         self._capture, self._origin = capture, origin
@@ -240,12 +241,12 @@ def _open_bounded(name: str, target: str | Body, origin: Body | RtspRelay, proto
 
 
 def _open_ffmpeg(name: str, target: str | Body, protocols: str, formats: str | None, *, seconds: float) -> Capture:
-    """A capture that uses these protocols and formats only; ``seconds`` limits what FFmpeg itself waits for, 0 not at all."""
+    """Open a capture with these protocols and formats only; ``seconds`` is FFmpeg's own time-out, 0 for none."""
     limit = round(1000 * seconds)
     limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, limit, cv2.CAP_PROP_READ_TIMEOUT_MSEC, limit]
     options = f"protocol_whitelist;{protocols}" + (f"|format_whitelist;{formats}" if formats else "")
     with capture_options(options, usually=RTSP_OPTIONS if "rtsp" in protocols else ""):
-        # The stubs of OpenCV know no target but a name.
+        # OpenCV's type stubs accept only a name.
         capture = cv2.VideoCapture(target, cv2.CAP_FFMPEG, limits)  # type: ignore[arg-type]
     if not capture.isOpened():
         raise _unavailable(name)
@@ -258,7 +259,7 @@ def _unavailable(name: str, why: str = "") -> StreamUnavailable:
 
 
 def _with_user(address: str, named: str) -> str:
-    """An address with the user and password of the one that was named, where the host is the same."""
+    """Copy user and password from the original URL to a redirected one, if the host is the same."""
     parts, before = urlsplit(address), urlsplit(named)
     user = before.netloc.rpartition("@")[0]
     is_same = (parts.scheme, parts.netloc) == (before.scheme, before.netloc.rpartition("@")[2])

@@ -1,4 +1,4 @@
-"""Reading a video file: every frame of it, or of a part of it, in order, none kept."""
+"""Video files: every frame of a clip, or of a clip range, in order, one in memory at a time."""
 
 from __future__ import annotations
 
@@ -36,42 +36,42 @@ from emodetect.types import Frame, Image
 _log = logging.getLogger(__name__)
 
 DEFAULT_RATE = 25.0
-"""Frames a second where a file does not say."""
+"""Frame rate of a file that does not state one, fps."""
 
 _DELAY = 0.05
-"""Pictures that start no more seconds after the sound start with it: its encoder delays sound, that of AAC by 0.02 s."""
+"""Offset, seconds, up to which the pictures start with the sound, since encoders delay the sound; AAC by 0.02 s."""
 
 _LONGEST_STEP = 1.5 * 3600.0
-"""Seconds from a picture to the next, beyond which a container's clock is not believed. At the resolution that is written, FFmpeg
-makes no MP4 whose first pictures are more than 5,900 s apart."""
+"""Maximum gap between two timestamps, seconds; a larger one is an error of the container. At our time base, FFmpeg writes no MP4
+whose first pictures are more than 5,900 s apart."""
 
 _LONGEST_BACK = 1.0
-"""Seconds that the clock may go back between pictures before it counts as set anew; less comes of pictures out of order."""
+"""Decrease of the timestamps, seconds, above which they count as reset; smaller ones come from reordered pictures."""
 
 _NO_TIME = 1e9
-"""Seconds from which on a clock's time is none: OpenCV makes such numbers of pictures without a time."""
+"""Timestamp, seconds, from which on it is invalid; OpenCV returns such numbers for pictures without one."""
 
 _MOST_STRETCHED = 8.0
-"""How many times as wide as high, or as high as wide, pixels may be. The most that is in use is about 4."""
+"""Maximum pixel aspect ratio, or its inverse. The largest one in use is about 4."""
 
 _NO_TIME_LIMITS = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, 0, cv2.CAP_PROP_READ_TIMEOUT_MSEC, 0]
-"""OpenCV's time limits go on while the process is stopped (Ctrl-Z), and would then end the clip early, without a word."""
+"""OpenCV's time-outs run on while the process is stopped (Ctrl-Z), and would then silently end the clip early."""
 
 _PATIENCE = 60.0
-"""How long FFmpeg may take to end once its pictures have, seconds. It takes a few milliseconds."""
+"""Time-out for FFmpeg to exit after its last picture, seconds. It takes a few milliseconds."""
 
 _SQUARE = 0.02
-"""Pixels that are wider than high, or the other way, by less than this share count as square: they often come of rounding."""
+"""Relative tolerance of square pixels; small deviations are often rounding errors."""
 
 
 @dataclass(frozen=True)
 class ClipPart:
-    """Which frames of a clip are wanted.
+    """A clip range, and a step.
 
     Attributes:
-        start: seconds of media time from which on.
-        end: seconds of media time before which.
-        every: of these each N-th, beginning with the first.
+        start: first timestamp of the range, seconds of media time.
+        end: timestamp before which the range ends.
+        every: take every N-th frame of the range, beginning with the first.
     """
 
     start: float = 0.0
@@ -80,10 +80,10 @@ class ClipPart:
 
     @classmethod
     def of(cls, start: float = 0.0, end: float | None = None, every: int = 1) -> Self:
-        """The part between two times; without an end it is open.
+        """Create from options; without an end, the range extends to the end of the clip.
 
         Raises:
-            UsageError: a number is out of range, or the part ends before it begins.
+            UsageError: a number is out of range, or the range ends before it begins.
         """
         check_number("start", start, 0, MOST_NUMBER)
         check_number("every", every, 1, MOST_NUMBER, whole=True)
@@ -95,15 +95,15 @@ class ClipPart:
         return cls(start, end, every)
 
     def __str__(self) -> str:
-        """The part in words."""
+        """Describe the range in words."""
         end = "" if math.isinf(self.end) else f" to {self.end:g} s"
         return f"from {self.start:g} s{end}" + (f", one frame in {self.every}" if self.every > 1 else "")
 
     def of_frames(self, frames: Iterable[Frame]) -> Iterator[Frame]:
-        """The wanted ones of frames that come in order; none is asked for after the end.
+        """Select the frames of the range from frames in order; stops reading at its end.
 
         Raises:
-            SourceError: there are frames, but none in this part.
+            SourceError: there are frames, but none in the range.
         """
         reached, time = 0, None
         for frame in frames:
@@ -122,11 +122,11 @@ WHOLE = ClipPart()
 
 
 class Aside(NamedTuple):
-    """What gets the frames that a part leaves out.
+    """Receiver of the frames outside a clip range.
 
     Attributes:
-        look: is called with each of them, in the reading thread, before a later frame is handed out.
-        margin: how many seconds before and after the part such frames are wanted.
+        look: called with each of them, in the reading thread, before later frames are yielded.
+        margin: seconds before and after the range for which it is called.
     """
 
     look: Callable[[Frame], None]
@@ -134,27 +134,27 @@ class Aside(NamedTuple):
 
 
 class VideoFile:
-    """The frames of a video file, as they are shown: upright, and stretched where its pixels are not square.
+    """The frames of a video file as displayed: upright, and with square pixels.
 
-    What has to be assumed, since the file does not say it or says what cannot be, the logger ``emodetect`` warns of.
+    The logger ``emodetect`` warns of properties that are assumed because the file does not state them, or states invalid values.
 
     Args:
-        media: the file, or one that is open already, which is opened anew.
-        part: which of its frames; numbers and timestamps stay those of the whole clip.
-        aside: gets the frames that are left out; None where nothing wants them.
+        media: the file, or an open one, which is opened again.
+        part: clip range; frame numbers and timestamps remain those of the whole clip.
+        aside: receives the frames outside the range; None for no receiver.
 
     Attributes:
         path: the file.
-        file: the same, for FFmpeg, until this is closed.
-        is_untimed: whether the file is bare pictures, whose times follow from their rate.
-        orientation: how the pictures lie in the file.
-        is_turned_oddly: whether that is only the nearest to what the file says.
-        frames_per_second: the file's average rate.
-        size: width and height of the pictures as they are shown, pixels.
-        frame_count: how many frames the file announces; 0 where it does not know. Only `__iter__` tells for sure.
+        file: the file for FFmpeg, until `close`.
+        is_untimed: whether the file is raw video, whose timestamps follow from its frame rate.
+        orientation: orientation of the stored pictures.
+        is_turned_oddly: whether the stated orientation is no multiple of a quarter turn, and was rounded.
+        frames_per_second: average frame rate.
+        size: width and height of the displayed pictures, pixels.
+        frame_count: number of frames stated by the file; 0 if unknown. Only reading them gives the exact number.
 
     Raises:
-        SourceError: the file is missing, not a video, or holds no frame, or FFmpeg cannot be used.
+        SourceError: the file is missing, no video, or has no frame, or FFmpeg cannot be used.
     """
 
     def __init__(self, media: Path | MediaFile, part: ClipPart = WHOLE, aside: Aside | None = None) -> None:
@@ -180,7 +180,7 @@ class VideoFile:
             self._open_capture()
             self._read_facts(self._facts_of_pipe())
             return
-        with ClipProbe(self.file) as probe:  # which works while OpenCV opens the file
+        with ClipProbe(self.file) as probe:  # runs while OpenCV opens the file
             self._open_capture()
             facts = probe.facts()
             self._read_facts(facts)
@@ -189,10 +189,10 @@ class VideoFile:
     def _open_capture(self) -> None:
         """Open the file with OpenCV, and read its first picture."""
         path = self.path
-        # A pipe may keep us waiting for long, and everything that others say would be lost.
+        # A pipe may block for long, and messages of other threads would be lost.
         with quiet_native_output() if self.file.is_regular else nullcontext(), self.file.for_opencv() as address:
             self._capture = cv2.VideoCapture(address, cv2.CAP_FFMPEG, _NO_TIME_LIMITS)
-        self._capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 0)  # it knows no mirrored pictures
+        self._capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 0)  # it does not support mirrored pictures
         width, height = (self._capture.get(side) for side in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
         check_pixels(path, width, height)
         with quiet_native_output() if self.file.is_regular else nullcontext():
@@ -202,11 +202,11 @@ class VideoFile:
             if self.file.is_regular and not allows_playlists() and is_playlist(path):
                 meant, hint = "", "if it is a playlist, `allow_playlists` reads the files that it names"
             raise SourceError(f"{path}: not a video that can be read, or without frames{meant}", hint=hint)
-        if self.file.is_photo:  # of which FFmpeg may show one tile
+        if self.file.is_photo:  # FFmpeg may return a single tile of it
             raise SourceError(f"{path}: is a photo (HEIC or AVIF), not a video; 'emodetect image' reads photos")
 
     def _read_facts(self, facts: ClipFacts) -> None:
-        """Set what the pictures are like, and take them from FFmpeg itself if OpenCV misreads them."""
+        """Set the properties of the pictures, and decode with the FFmpeg program if OpenCV misreads them."""
         if not facts.is_convertible:
             raise SourceError(f"{self.path}: its colors cannot be converted; convert the clip to YUV with BT.709 first")
         self.is_untimed = facts.is_untimed
@@ -218,8 +218,8 @@ class VideoFile:
         if not facts.has_pictures:
             raise SourceError(f"{self.path}: holds a cover picture, but no video")
         stored = np.asarray(self._first[1]).shape[1::-1]
-        # Of interlaced pictures, OpenCV's own FFmpeg gives black, or what was in memory; it knows the first track only, and not
-        # all ways to cut pictures and to store them.
+        # Interlaced pictures are black or garbage in OpenCV's built-in FFmpeg. It also supports only the first track, and not all
+        # kinds of cropping and storage.
         is_misread = facts.is_interlaced or facts.is_cut_left or facts.is_swapped or facts.size not in (None, stored)
         if is_misread or self.file.video_track:
             self._first = self._convert()
@@ -230,7 +230,7 @@ class VideoFile:
         self._start = self._find_start(facts)
 
     def _facts_of_pipe(self) -> ClipFacts:
-        """What is known of a clip that can be read only once."""
+        """Properties of a clip that can be read only once."""
         unknown = "mirrored pictures are not recognized, and those of another size are stretched"
         warn_once(f"{self.path}: is a pipe, so its times count from the first picture, {unknown}")
         turned = round(self._capture.get(cv2.CAP_PROP_ORIENTATION_META)) % 360
@@ -238,8 +238,8 @@ class VideoFile:
         return ClipFacts(0.0, (cosine, sine, 0, -sine, cosine, 0, 0, 0, 1))
 
     def _convert(self, filters: str = "", skip: int = 0) -> tuple[bool, Image | None]:
-        """Read on from FFmpeg itself, which filters the pictures; returns the first one after those to skip."""
-        # Times that go back, as after another size, cannot be handed on.
+        """Continue with the FFmpeg program, which filters the pictures; returns the first picture after those to skip."""
+        # Decreasing timestamps, as after a change of the size, cannot be passed on.
         step = f"if(gt(PTS,PREV_INPTS),PTS-PREV_INPTS,{1 / self.frames_per_second}/TB)"
         # fmt: off
         command = [
@@ -273,10 +273,10 @@ class VideoFile:
             self._converter = None
 
     def _check_converter(self) -> None:
-        """See, once no more pictures come, that FFmpeg has ended by itself.
+        """Check, after the last picture, that FFmpeg has exited by itself.
 
         Raises:
-            SourceError: it was killed, or has more.
+            SourceError: FFmpeg was killed, or is still sending.
         """
         if self._converter is not None:
             try:
@@ -287,7 +287,7 @@ class VideoFile:
                 raise SourceError(f"{self.path}: FFmpeg, which converts its pictures, was killed, perhaps for want of memory")
 
     def _find_orientation(self, matrix: Sequence[int] | None) -> tuple[Orientation, bool]:
-        """The orientation, and whether it is only the nearest to what the file says."""
+        """Orientation, and whether it was rounded to a multiple of a quarter turn."""
         if matrix is None:
             warn_once(f"{self.path}: FFmpeg does not say how its pictures lie; they are read as they are stored")
             return Orientation(), False
@@ -301,7 +301,7 @@ class VideoFile:
         return orientation, off > 0
 
     def _find_start(self, facts: ClipFacts) -> float:
-        """When the first picture is shown, seconds after the file's start."""
+        """Timestamp of the first picture, seconds after the start of the file."""
         if facts.start is None:
             warn_once(f"{self.path}: FFmpeg does not say when its first picture is shown; times count from that picture")
         elif facts.start > _LONGEST_STEP:
@@ -312,12 +312,12 @@ class VideoFile:
 
     @property
     def seconds(self) -> float:
-        """When the pictures end by what the file announces, in its time; 0 where it does not know."""
+        """Timestamp of the end of the pictures, from the stated number of frames; 0 if unknown."""
         return self._start + self.frame_count / self.frames_per_second if self.frame_count else 0.0
 
     @property
     def expected_count(self) -> int:
-        """How many frames the part should have, by what the file announces; 0 where it does not know."""
+        """Expected number of frames in the range, from the stated number of frames; 0 if unknown."""
         first, last = (
             math.ceil(min(max(0.0, time - self._start) * self.frames_per_second, self.frame_count))
             for time in (self._part.start, self._part.end)
@@ -325,29 +325,29 @@ class VideoFile:
         return math.ceil((last - first) / self._part.every)
 
     def __iter__(self) -> Iterator[Frame]:
-        """Read the frames once; timestamps are media time, seconds from the start of the file, and always grow.
+        """Read the frames once. Timestamps are media time, seconds from the start of the file, and strictly increase.
 
-        What comes before the part is decoded and left out: seeking in a file is as exact as its index, this always is.
+        Frames before the range are decoded and skipped. This is always exact, while seeking depends on the index of the file.
 
-        Where frames are missing since the file is damaged, the logger ``emodetect`` warns at the end.
+        If frames are missing because the file is damaged, the logger ``emodetect`` warns at the end.
 
         Raises:
-            SourceError: the part holds no frame.
+            SourceError: the range contains no frame.
         """
         count = yield from self.frames()
-        # OpenCV takes damage for the end, or leaves frames out, without a word; but headers are wrong without damage, too.
+        # OpenCV silently takes damage for the end, or skips frames. But stated numbers are wrong in undamaged files, too.
         if count is not None and count < self.frame_count and self.file.is_regular and not is_whole(self.file, count):
             announced = f"{count} of the {self.frame_count} frames that it announces were read"
             _log.warning("%s: is damaged; %s", self.path, announced)
 
     def frames(self) -> Generator[Frame, None, int | None]:
-        """Read the frames once, without a look for damage.
+        """Read the frames once, without the check for damage.
 
         Returns:
-            How many frames the file has; None if the part ends before.
+            Number of frames in the file; None if the range ends before it.
 
         Raises:
-            SourceError: the part holds no frame.
+            SourceError: the range contains no frame.
         """
         index, reached, ok = 0, 0, True
         watch = None if self.file.is_regular else FrozenWatch(str(self.path))
@@ -378,7 +378,7 @@ class VideoFile:
                 warn_once(f"{self.path}: does not say its rate; {self.frames_per_second:g} frames per second are assumed")
             before, here = here, self._container_time(index)
             passed += max(0.0, here - before)
-            later = round(time + 1e-6, 6)  # of pictures that are closer each still has a time of its own
+            later = round(time + 1e-6, 6)  # timestamps stay distinct even if the pictures are closer
             time = max(later, round(clock.next(here) if ok else clock.after(), 6))
         if not ok:
             self._check_converter()
@@ -388,7 +388,7 @@ class VideoFile:
         return None if ok else index
 
     def _fit(self, index: int) -> None:
-        """Have pictures of other sizes fitted into the first one's from this one on: OpenCV would stretch them."""
+        """Letterbox pictures to the size of the first one from this one on; OpenCV would stretch them."""
         assert self._sizes is not None
         fitted = "they are fitted into the first size, with black bars"
         warn_once(f"{self.path}: its pictures change from {self._sizes.first} to {self._sizes.other}; {fitted}")
@@ -399,14 +399,14 @@ class VideoFile:
         self._shift += time - self._container_time(index)
 
     def _container_time(self, index: int) -> float:
-        """When the picture that was decoded last is shown by the container's clock, seconds; NaN where it has no time."""
+        """Timestamp of the last decoded picture in the container, seconds; NaN if it has none."""
         if self.is_untimed:
             return index / self.frames_per_second
         seconds = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
         return seconds + self._shift if seconds or not index else math.nan
 
     def _pixel_shape(self) -> float:
-        """The width of the shown pictures' pixels as a multiple of their height."""
+        """Pixel aspect ratio of the displayed pictures."""
         across, down = (self._capture.get(side) for side in (cv2.CAP_PROP_SAR_NUM, cv2.CAP_PROP_SAR_DEN))
         if across <= 0 or down <= 0:
             return 1.0
@@ -426,7 +426,7 @@ class VideoFile:
         return np.asarray(cv2.resize(image, self.size, interpolation=cv2.INTER_LINEAR), np.uint8)
 
     def close(self) -> None:
-        """Let go of the file; may be called twice."""
+        """Close the file; may be called twice."""
         self._end_converter()
         if self._sizes is not None:
             self._sizes.close()
@@ -440,13 +440,13 @@ class VideoFile:
 
 
 class _Clock:
-    """Media time of one picture after the other, from a container's clock that may stand still, go back or jump.
+    """Media time of consecutive pictures, from container timestamps that may repeat, decrease or jump.
 
     Args:
         path: the file, for warnings.
-        start: the first picture's time, seconds.
-        clock: the same by the container's clock.
-        step: how long a picture is shown on average, seconds.
+        start: timestamp of the first picture, seconds.
+        clock: its timestamp in the container, seconds.
+        step: average duration of a picture, seconds.
     """
 
     def __init__(self, path: Path, start: float, clock: float, step: float) -> None:
@@ -454,7 +454,7 @@ class _Clock:
         self._shift = start - clock
 
     def next(self, clock: float) -> float:
-        """The next picture's time."""
+        """Timestamp of the next picture."""
         is_known = math.isfinite(clock) and abs(clock) < _NO_TIME
         step = clock + self._shift - self._time if is_known else 0.0
         if not -_LONGEST_BACK <= step <= _LONGEST_STEP:
@@ -463,17 +463,17 @@ class _Clock:
             warn_once(f"{self._path}: its clock jumps {way} {where}; the pictures are taken to follow at the usual distance")
             self._shift += self._step - step
             step = self._step
-        # Where the clock stands still, as in files without times, the average rate counts.
+        # Repeated timestamps, as in files without any, are replaced according to the average frame rate.
         self._time += step if step > 0 else self._step
         return self._time
 
     def after(self) -> float:
-        """When the last picture's time is over."""
+        """End of the last picture."""
         return self._time + self._step
 
 
 def _shown_size(width: int, height: int, pixel_shape: float) -> tuple[int, int]:
-    """Width and height once the pixels are square: the shorter of their sides is stretched, so that nothing is lost."""
+    """Width and height with square pixels; the image is enlarged along one axis, so that no detail is lost."""
     if abs(pixel_shape - 1) < _SQUARE:
         return width, height
     return (round(width * pixel_shape), height) if pixel_shape > 1 else (width, round(height / pixel_shape))
