@@ -20,8 +20,8 @@ _SIDE = 128
 """Side of the network's input, pixels."""
 
 _SHARE = 0.5
-"""Side of the face's crop in the network's input. Of 63 people turned by up to 80 degrees, the roll is wrong by 0.6 degrees as with
-a crop of 77 pixels in an input of 192 (medians), in half the time."""
+"""Side of the face's crop in the network's input. For 63 people, rotated by up to 35 degrees, the median error of the roll is 0.6
+degrees, as with a crop of 77 pixels in an input of 192, which takes twice the time."""
 
 _NEAR = 0.2
 """Maximum distance from the center at which a detection is the same face, in sides of the network's input."""
