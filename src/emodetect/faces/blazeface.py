@@ -54,9 +54,9 @@ _SMALLEST = 14
 _STEP = 2.5
 """Maximum ratio of the scales of two levels; the network finds faces of 14 to about 100 pixels of its 192."""
 
-_HARDLY_FINER = 0.6
-"""Tile size, as a fraction of the image, above which the whole image is not a level of its own. On 60 photos, at three sizes, the
-tiles and the level with a border miss none of the people that it finds."""
+_HARDLY_FINER = 0.7
+"""Tile size, as a fraction of the image, above which a tile is hardly finer than the whole image. With 0.6, as many people are
+found, but of faces with a roll of 60 degrees, 9 of 200 are missed instead of 6."""
 
 _MIN_SAMPLES, _SAMPLE_SIDE = 2, 4
 """Samples per pixel of a level, in each direction: at least this many, and one per so many pixels of the image."""
