@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Literal
-
-from typing_extensions import Self
+from typing import Generic, Literal, TypeVar
 
 from emodetect.batch.inputs import Kind
 from emodetect.batch.reader import Reading
@@ -71,20 +69,74 @@ class Death:
 Event = Answer | Progress | Death
 
 
-class Engine(ABC):
-    """Reads inputs with several workers; a context manager that ends them all at once."""
+class Worker(ABC):
+    """What is known of a worker.
+
+    Attributes:
+        tasks: what it has still to do, in order.
+        since: when it began the first of its tasks, by the monotonic clock.
+    """
+
+    def __init__(self) -> None:
+        self.tasks: list[Task] = []
+        self.since = time.monotonic()
+
+    @property
+    @abstractmethod
+    def is_ready(self) -> bool:
+        """Whether it can take a task."""
 
     @abstractmethod
+    def hand(self, task: Task) -> None:
+        """Pass a task on to it."""
+
+    def add(self, task: Task) -> None:
+        """Give it a further task."""
+        if not self.tasks:
+            self.since = time.monotonic()
+        self.tasks.append(task)
+        self.hand(task)
+
+    def done(self) -> Task:
+        """Take the first of its tasks away; it begins the next one now."""
+        self.since = time.monotonic()
+        return self.tasks.pop(0)
+
+    def takes_longer_than(self, seconds: float | None) -> bool:
+        """Whether it is at a task for so long; never with None."""
+        return seconds is not None and bool(self.tasks) and time.monotonic() - self.since > seconds
+
+
+_Worker = TypeVar("_Worker", bound=Worker)
+
+
+class Engine(ABC, Generic[_Worker]):
+    """Reads inputs with several workers.
+
+    Args:
+        timeout: seconds that an input may take; None for any time.
+    """
+
+    def __init__(self, timeout: float | None) -> None:
+        self._timeout = timeout
+        self._workers: dict[int, _Worker] = {}
+
     def workers(self) -> Sequence[int]:
-        """The workers that can take a task, by number; where none can yet, it waits for the first."""
+        """The workers that can take a task, by number."""
+        return [number for number, worker in self._workers.items() if worker.is_ready]
 
-    @abstractmethod
     def load(self, worker: int) -> Sequence[Task]:
         """What a worker has still to do."""
+        return self._workers[worker].tasks
 
-    @abstractmethod
     def send(self, worker: int, task: Task) -> None:
         """Give a worker a further task."""
+        self._workers[worker].add(task)
+
+    @property
+    def _late(self) -> str:
+        """Why a worker is ended that takes longer than it may."""
+        return f"it takes longer than {self._timeout:g} s"
 
     @abstractmethod
     def wait(self, seconds: float) -> list[Event]:
@@ -97,9 +149,3 @@ class Engine(ABC):
     @abstractmethod
     def close(self) -> None:
         """End all workers at once, whatever they do."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.close()

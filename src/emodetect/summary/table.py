@@ -80,7 +80,7 @@ class TableSettings:
         # A frame at the very end of a bin, but for the rounding of its time, belongs to the next one.
         first, last = math.floor(round(timeline.start / width, 6)), math.ceil(round(timeline.end / width, 6))
         if last - first > _MOST_BINS:
-            raise UsageError(f"there would be more than {_MOST_BINS:,} bins; choose longer ones", parameter="bins")
+            raise UsageError(f"`bins`: there would be more than {_MOST_BINS:,}; choose longer ones", parameter="bins")
         return np.asarray(np.arange(first, max(last, first + 1) + 1) * width, np.float64)
 
     def _nobody(self, name: str, seconds: float | None) -> Row:
