@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measures `emodetect batch`: photos per second, two jobs against one, and Ray against local processes. See README.md."""
+"""Benchmarks `emodetect batch`: photos per second, two jobs against one, and Ray against local processes. See README.md."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def main() -> None:
 
 
 def write_photos(folder: Path, count: int) -> None:
-    """Portraits of 1 to 3 megapixels."""
+    """Write portraits of 1 to 3 megapixels."""
     folder.mkdir()
     portrait = np.asarray(cv2.imread(str(PORTRAIT)), np.uint8)
     for number in range(count):
@@ -52,7 +52,7 @@ def write_photos(folder: Path, count: int) -> None:
 
 
 def measure(inputs: Path, output: Path, jobs: int, engine: str) -> tuple[float, int]:
-    """Seconds of a run, its start included, and how many frames it has read."""
+    """Duration of a run in seconds, including its start-up, and the number of frames read."""
     command = [sys.executable, "-m", "emodetect", "batch", str(inputs), "--output", str(output), "--jobs", str(jobs)]
     began = time.monotonic()
     subprocess.run([*command, "--engine", engine, "--quiet"], check=True)

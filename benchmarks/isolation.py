@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measures what the process of its own costs per frame in which a foreign model runs: with a backend that computes nothing."""
+"""Measures the overhead per frame of a foreign model's separate process, with a backend that computes nothing."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from emodetect.backends.isolated import IsolatedBackend
 from emodetect.types import EMOTIONS, Image
 
 FACES = [(1, 48), (1, 100), (1, 200), (1, 300), (1, 400), (1, 600), (4, 100), (4, 200), (4, 300), (16, 100)]
-"""Faces per frame, and the side of each, pixels."""
+"""Number of faces per frame, and their side, pixels."""
 
 
 class Idle(EmotionBackend):
-    """Knows all answers."""
+    """A backend that computes nothing."""
 
     name = "idle"
 
@@ -43,7 +43,7 @@ def main() -> None:
 
 
 def measure(backend: EmotionBackend, crops: Sequence[Image], frames: int) -> float:
-    """Median milliseconds of a call."""
+    """Median duration of a call, milliseconds."""
     times = []
     for _ in range(frames):
         started = time.perf_counter()

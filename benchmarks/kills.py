@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Kills `emodetect batch` at random moments, goes on, and compares its results with an undisturbed run's. See README.md."""
+"""Kills `emodetect batch` at random times, resumes it, and compares its results with an undisturbed run. See README.md."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def main() -> None:
 
 
 def write_inputs(folder: Path, photos: int, clips: int) -> None:
-    """Photos that all differ, one under two names, one that is broken, and clips."""
+    """Write distinct photos, one of them under two names, one damaged, and clips."""
     folder.mkdir()
     portrait = np.asarray(cv2.imread(str(PORTRAIT)), np.uint8)
     for number in range(photos):
@@ -49,10 +49,10 @@ def write_inputs(folder: Path, photos: int, clips: int) -> None:
 
 
 def check(folder: Path, kills: int, jobs: int, chance: random.Random) -> Iterator[str]:
-    """Kill so many runs, each at a random moment; a run that comes to its end before is compared, and a new one is begun.
+    """Kill runs, each at a random time. A run that finishes before is compared, and a new one is started.
 
     Yields:
-        What happened, line by line.
+        A description of each event.
 
     Raises:
         SystemExit: results differ, or a run fails.
@@ -66,7 +66,7 @@ def check(folder: Path, kills: int, jobs: int, chance: random.Random) -> Iterato
         results = folder / f"run-{finished}"
         process = start(folder, results, jobs)
         try:
-            # Most moments are early in a run, where it goes on with what is left.
+            # Most kills are early in a run, since it resumes with the remaining inputs.
             process.wait(chance.uniform(0, 0.7 * seconds) if killed < kills else None)
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGKILL)
@@ -83,13 +83,13 @@ def check(folder: Path, kills: int, jobs: int, chance: random.Random) -> Iterato
 
 
 def start(folder: Path, results: Path, jobs: int) -> subprocess.Popen[bytes]:
-    """Begin a run, or go on with it."""
+    """Start or resume a run."""
     command = [sys.executable, "-m", "emodetect", "batch", str(folder / "inputs"), "--resume", str(results), "--jobs", str(jobs)]
     return subprocess.Popen([*command, "--quiet"], stderr=subprocess.DEVNULL)
 
 
 def wait_for(process: subprocess.Popen[bytes]) -> None:
-    """See a run end as it should where one input is broken."""
+    """Check that a run exits as expected with one damaged input."""
     if process.wait() != 1:
         sys.exit(f"a run has ended with exit code {process.returncode}")
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measures what docs/benchmarks.md shows, and prints its tables. One command, some minutes; see README.md."""
+"""Runs the benchmarks of docs/benchmarks.md, and prints their tables. One command, some minutes; see README.md."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ MADE = [
     ((1280, 720), 8, 1.0),
     ((1280, 720), 8, 2.0),
 ]
-"""The clips on which faces are counted: size, faces, speed."""
+"""Synthetic clips for counting faces: size, number of faces, speed."""
 
 CLIP_FRAMES = 100
-"""How long they are, and the clips with one face and with eight."""
+"""Length of these clips, and of the clips with one face and with eight."""
 
 
 def main() -> None:
@@ -76,7 +76,7 @@ def main() -> None:
 
 
 def measure(arguments: argparse.Namespace) -> None:
-    """Measure everything, and print each table once it is there."""
+    """Run all benchmarks, and print each table when it is ready."""
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
     deepface = not arguments.no_deepface and has_deepface()
     with tempfile.TemporaryDirectory() as name:
@@ -85,7 +85,7 @@ def measure(arguments: argparse.Namespace) -> None:
         if source is None:
             source = folder / "made.mp4"
             write_made_clip(source, frames=arguments.frames)
-        # First, while this process is small: TensorFlow comes with what follows.
+        # First, while this process is small: the following steps load TensorFlow.
         starts = shown(compare_starts(arguments.rounds, deepface=deepface))
         eight = shown(compare_eight_faces(folder, arguments.rounds))
         found = shown(count_faces(folder))
@@ -113,7 +113,7 @@ def measure(arguments: argparse.Namespace) -> None:
 
 
 def has_deepface() -> bool:
-    """Whether DeepFace has its weights, or gets them now; says so if not."""
+    """Whether DeepFace has its weights, or can download them; prints a note if not."""
     try:
         ensure_deepface_weights()
     except BackendUnavailableError as error:
@@ -127,13 +127,13 @@ def progress(text: str) -> None:
 
 
 def shown(text: str) -> str:
-    """Print a section as soon as it is measured: what comes after it may fail."""
+    """Print a section at once, since later ones may fail."""
     print(f"{text}\n", flush=True)
     return text
 
 
 def machine() -> str:
-    """What it was measured on."""
+    """Describe the machine."""
     model = platform.processor() or platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
@@ -144,7 +144,7 @@ def machine() -> str:
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table in Markdown, its columns in line."""
+    """Format a Markdown table with aligned columns."""
     widths = [max(3, *map(len, column)) for column in zip(header, *rows, strict=True)]
     filled = [[cell.ljust(width) for cell, width in zip(cells, widths, strict=True)] for cells in (header, *rows)]
     filled.insert(1, ["-" * width for width in widths])
@@ -176,7 +176,7 @@ def stage_table(records: Sequence[dict[str, Any]]) -> str:
 
 
 def compare_starts(rounds: int, *, deepface: bool) -> str:
-    """Start-up of one photo, of DeepFace's import, of the help, and of OpenCV's import, in turn."""
+    """Start-up time of one photo, of DeepFace's import, of the help, and of OpenCV's import, in turn."""
     commands = {
         "`emodetect --help`": ["-m", "emodetect", "--help"],
         '`python -c "import cv2"`': ["-c", "import cv2"],
@@ -189,14 +189,14 @@ def compare_starts(rounds: int, *, deepface: bool) -> str:
         progress(f"starts, round {number} of {rounds}" if number else "starts, to warm up")
         start = measure_start("emodetect", "image", PORTRAIT)
         times = {"`emodetect image`": start.seconds} | {name: run(command) for name, command in commands.items()}
-        if number:  # the first round only warms the disk's cache up
+        if number:  # the first round only warms up the disk cache
             peaks.append(start.peak_memory_mb or float("nan"))
             for name, value in times.items():
                 seconds[name].append(value)
     rows = [[name, f"{median(values):.2f}", ""] for name, values in seconds.items()]
     rows[0][2] = f"{median(peaks):.0f}"
     if deepface:
-        # What a program that imports DeepFace holds at least.
+        # The minimum memory of a program that imports DeepFace.
         peak = measure_start("deepface.DeepFace").peak_memory_mb
         rows[-1][2] = "" if peak is None else f"{peak:.0f}"
     return table(["start", "seconds", "peak memory, MiB"], rows)
@@ -209,7 +209,7 @@ def run(command: Sequence[str]) -> float:
 
 
 def compare_eight_faces(folder: Path, rounds: int) -> str:
-    """Frames a second with one face and with eight."""
+    """Frames per second with one face and with eight."""
     rates: dict[int, list[float]] = {1: [], 8: []}
     progress("one face and eight, 1280x720")
     for faces in rates:
@@ -228,7 +228,7 @@ def compare_eight_faces(folder: Path, rounds: int) -> str:
 
 
 def count_faces(folder: Path) -> str:
-    """True faces with a box, and boxes without one, beside a plain scan of every frame."""
+    """Faces with a box, and false boxes, compared with a full scan of every frame."""
     rows = []
     for number, (size, faces, speed) in enumerate(MADE, start=1):
         progress(f"faces shown, clip {number} of {len(MADE)}")
@@ -253,7 +253,7 @@ def count_faces(folder: Path) -> str:
 
 
 def follow(path: Path, truth: Sequence[Sequence[Box]], every: float) -> tuple[int, int, int]:
-    """Faces found (IoU at least 0.5), boxes on no face, and full scans."""
+    """Faces found (IoU at least 0.5), false boxes, and full scans."""
     detector = HaarDetector(min_face=MinFace(0.1, relative=True))
     locator = FaceLocator(detector, tracker=FaceTracker(), scan_every=every)
     found = false = 0

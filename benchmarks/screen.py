@@ -1,4 +1,4 @@
-"""A screen for windows on a machine that has none."""
+"""A display for windows on a machine without one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 
 @contextmanager
 def screen() -> Iterator[None]:
-    """The display that there is; where there is none, Xvfb with Openbox (both must be installed)."""
+    """Use the existing display or, if there is none, Xvfb with Openbox (both must be installed)."""
     if os.environ.get("DISPLAY"):
         yield
         return
@@ -23,7 +23,7 @@ def screen() -> Iterator[None]:
         with os.fdopen(reading) as pipe:
             os.environ["DISPLAY"] = f":{pipe.readline().strip()}"
         stack.callback(os.environ.pop, "DISPLAY")
-        # Without a window manager Qt sometimes misses the moment at which it may paint.
+        # Without a window manager, Qt sometimes misses the event for painting.
         manager = stack.enter_context(subprocess.Popen(["openbox"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
         stack.callback(manager.terminate)
         yield

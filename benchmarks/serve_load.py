@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Loads `emodetect serve` with many WebSocket clients and says what became of their frames. See README.md."""
+"""Load test of `emodetect serve` with many WebSocket clients. See README.md."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ from websockets.asyncio.client import connect
 from emodetect.benchmark.synthetic_clip import write_made_clip
 
 _LONGEST = 640
-"""Side of the frames, pixels, as the page sends them."""
+"""Longer side of the frames, pixels, as sent by the page."""
 
-_PATIENCE = 10.0
-"""Seconds for the last answers, and for the server to end."""
+_TIMEOUT_SECONDS = 10.0
+"""Time-out for the last responses, and for the server to exit, seconds."""
 
 _SETTLED = 0.2
-"""Share of the run after which memory is compared: networks and pools are loaded by then."""
+"""Fraction of the run after which memory is compared; networks and pools are loaded by then."""
 
 
 @dataclass
 class Client:
-    """What a client sent and got.
+    """Statistics of a client.
 
     Attributes:
-        sent: frames.
-        answered: results.
-        skipped: frames that newer ones replaced, as the server counts them.
-        failed: answers that are errors.
-        trips: round trips, milliseconds.
+        sent: number of frames sent.
+        answered: number of results received.
+        skipped: number of frames replaced by newer ones, as counted by the server.
+        failed: number of errors received.
+        trips: round-trip times, milliseconds.
     """
 
     sent: int = 0
@@ -83,7 +83,7 @@ def main() -> None:
 
 
 def pictures() -> list[bytes]:
-    """The frames of a synthetic clip with one face, as JPEG."""
+    """Encode the frames of a synthetic clip with one face as JPEG."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "clip.mp4"
         write_made_clip(path)
@@ -97,7 +97,7 @@ def pictures() -> list[bytes]:
 
 
 async def load(address: str, pid: int, frames: list[bytes], arguments: argparse.Namespace) -> dict[str, Any]:
-    """Run all clients for the time, and sum them up."""
+    """Run all clients for the duration, and summarize their statistics."""
     clients = [Client() for _ in range(arguments.clients)]
     end = time.monotonic() + 60 * arguments.minutes
     memory: list[tuple[float, int]] = []
@@ -113,13 +113,13 @@ async def load(address: str, pid: int, frames: list[bytes], arguments: argparse.
 
 
 def processor_seconds(pid: int) -> float:
-    """What a process has used of all cores; unlike the time that passed, it hardly depends on what else runs."""
+    """Processor time of a process on all cores; unlike elapsed time, it hardly depends on other programs."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 async def run(url: str, client: Client, frames: list[bytes], number: int, end: float, arguments: argparse.Namespace) -> None:
-    """One client: sends at its rate, whatever comes back; then waits for the answer to its last frame."""
+    """Run one client: send at its rate regardless of responses, then wait for the last response."""
     sent: dict[int, float] = {}
     async with connect(url, compression=None, max_size=None) as socket:
 
@@ -136,7 +136,7 @@ async def run(url: str, client: Client, frames: list[bytes], number: int, end: f
                     return
 
         receiving = asyncio.create_task(receive())
-        await asyncio.sleep(number / arguments.clients / arguments.rate)  # not all at once
+        await asyncio.sleep(number / arguments.clients / arguments.rate)  # clients start at different times
         due = time.monotonic()
         while due < end:
             sent[client.sent] = time.monotonic()
@@ -145,12 +145,12 @@ async def run(url: str, client: Client, frames: list[bytes], number: int, end: f
             due += 1 / arguments.rate
             await asyncio.sleep(max(0.0, due - time.monotonic()))
         if sent:
-            await asyncio.wait_for(receiving, _PATIENCE)
+            await asyncio.wait_for(receiving, _TIMEOUT_SECONDS)
         receiving.cancel()
 
 
 async def watch(pid: int, memory: list[tuple[float, int]]) -> None:
-    """Note the server's memory, KiB, once a second."""
+    """Sample the server's memory, KiB, once per second."""
     while True:
         status = Path(f"/proc/{pid}/status").read_text()
         memory.append((time.monotonic(), int(status.split("VmRSS:")[1].split()[0])))
@@ -160,7 +160,7 @@ async def watch(pid: int, memory: list[tuple[float, int]]) -> None:
 def summary(
     clients: list[Client], memory: list[tuple[float, int]], seconds: float, arguments: argparse.Namespace
 ) -> dict[str, Any]:
-    """All clients together. A frame is lost if it was neither answered nor counted as replaced."""
+    """Summarize all clients. A frame is lost if it was neither answered nor counted as replaced."""
     trips = sorted(trip for client in clients for trip in client.trips)
     totals = {name: sum(getattr(client, name) for client in clients) for name in ("sent", "answered", "skipped", "failed")}
     settled = [size for _, size in memory[math.floor(_SETTLED * len(memory)) :]]

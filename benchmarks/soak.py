@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs the live window on an endless stream and watches memory, threads, open files and frames per second. See README.md."""
+"""Soak test of the live window on an endless stream: memory, threads, open files and frame rate. See README.md."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from emodetect.benchmark.synthetic_clip import write_made_clip
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 SHOWN = {"memory_mb": "memory, MiB", "threads": "threads", "files": "open files", "frames_per_second": "tracked fps"}
 
-_PATIENCE = 60.0
-"""Seconds after its time within which a run must have ended."""
+_TIMEOUT_SECONDS = 60.0
+"""Time-out for the end of a run after its duration, seconds."""
 
 
 def main() -> None:
@@ -52,7 +52,7 @@ def main() -> None:
 
 @contextmanager
 def stream(folder: Path) -> Iterator[str]:
-    """An endless stream of a synthetic clip at 25 frames per second, for one viewer; yields its address."""
+    """Serve an endless stream of a synthetic clip at 25 fps to one viewer; yields its URL."""
     clip = folder / "clip.mp4"
     write_made_clip(clip, frames=250)
     with socket.socket() as free:
@@ -69,7 +69,7 @@ def stream(folder: Path) -> Iterator[str]:
 
 
 def watch(address: str, log: Path, options: Sequence[str], seconds: float, every: float) -> tuple[list[dict[str, float]], str]:
-    """Look at a live run again and again; returns what was seen, and what it said at its end."""
+    """Sample a live run at intervals; returns the samples and the output at its end."""
     command = [sys.executable, "-m", "emodetect", "live", "--source", address, "--log", str(log)]
     command += ["--duration", f"{seconds:g}", *options]
     with ExitStack() as stack:
@@ -84,15 +84,15 @@ def watch(address: str, log: Path, options: Sequence[str], seconds: float, every
         started = before = time.monotonic()
         while not _has_ended(process, every):
             now = time.monotonic()
-            if now - started > seconds + _PATIENCE:
+            if now - started > seconds + _TIMEOUT_SECONDS:
                 raise SystemExit("it does not end")
             frames = sum(line.endswith("\n") for line in lines)
-            with contextlib.suppress(KeyError):  # it has ended just now, and holds nothing
+            with contextlib.suppress(KeyError):  # the process has just exited
                 held = look(process.pid)
                 samples.append({"seconds": round(now - started, 1), **held, "frames_per_second": frames / (now - before)})
             before = now
         _, said = process.communicate()
-    return samples[:-1], said.strip()  # the last may be of its end
+    return samples[:-1], said.strip()  # the last sample may be of the shutdown
 
 
 def _has_ended(process: subprocess.Popen[str], within: float) -> bool:
@@ -104,7 +104,7 @@ def _has_ended(process: subprocess.Popen[str], within: float) -> bool:
 
 
 def look(process: int) -> dict[str, float]:
-    """What a process holds."""
+    """Memory, threads and open files of a process."""
     status = dict(line.split(":", 1) for line in Path(f"/proc/{process}/status").read_text().splitlines())
     return {
         "memory_mb": int(status["VmRSS"].split()[0]) / 1024,
@@ -114,7 +114,7 @@ def look(process: int) -> dict[str, float]:
 
 
 def summary(samples: Sequence[dict[str, float]]) -> dict[str, Any]:
-    """The second tenth of the time, when all is loaded, beside the last."""
+    """Compare the second tenth of the run, when everything is loaded, with the last one."""
     tenth = max(1, len(samples) // 10)
     early, late = samples[tenth : 2 * tenth] or samples, samples[-tenth:]
     ends = {name: (median(s[name] for s in early), median(s[name] for s in late)) for name in SHOWN}

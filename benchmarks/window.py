@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measures the live window with busy backends: pictures shown, delay, and how well boxes sit on a moving face. See README.md."""
+"""Benchmarks the live window with busy backends: frames shown, latency, and box accuracy on a moving face. See README.md."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ RATE = 30.0
 SPEEDS = 0.5, 1.0
 BUSY_SECONDS = 0.25
 WARM_UP_SECONDS = 1.0
-"""What is left out at the start: the first scan, and the window's opening."""
+"""Warm-up that is excluded: the first scan, and the opening of the window."""
 
 
 class Busy(EmotionBackend):
-    """Is busy for a while at each call, and knows nothing of faces."""
+    """A backend that is busy for a fixed time per call and computes nothing."""
 
     def __init__(self, holds_lock: bool) -> None:
         self.name = "busy, holding the lock" if holds_lock else "busy, not holding it"
@@ -69,7 +69,7 @@ BACKENDS: dict[str, Callable[[], EmotionBackend]] = {
 
 
 class Boxes(Recorder):
-    """Keeps what is drawn on each picture instead of encoding it."""
+    """Records the boxes of each frame instead of encoding it."""
 
     def __init__(self) -> None:
         super().__init__(Path, RATE)
@@ -81,7 +81,7 @@ class Boxes(Recorder):
 
 
 class TimedWindow(Window):
-    """Knows when each picture was on the screen: after the events that paint it."""
+    """Records when each frame was on the screen, after the events that paint it."""
 
     def __init__(self, capture: LiveCapture) -> None:
         super().__init__("emodetect benchmark")
@@ -126,7 +126,7 @@ def main() -> None:
 
 
 def measure(clip: Path, truth: Sequence[Box], make: Callable[[], EmotionBackend]) -> dict[str, Any]:
-    """Play the clip once."""
+    """Play the clip once and measure."""
     boxes = Boxes()
     with LiveCapture(LiveSource.parse(str(clip))) as capture, TimedWindow(capture) as window:
         while not capture.opened(timeout=0.1):
@@ -151,12 +151,12 @@ def measure(clip: Path, truth: Sequence[Box], make: Callable[[], EmotionBackend]
 
 
 def overlap(result: FrameResult, truth: Box) -> float:
-    """Intersection over union of the face and the box on it; 0 without a box."""
+    """Intersection over union of the face and its box; 0 without a box."""
     return float(intersection_over_union([reading.box for reading in result.readings], [truth]).max(initial=0.0))
 
 
 def table(rows: Sequence[dict[str, Any]]) -> str:
-    """The figures in Markdown."""
+    """Format the measurements as Markdown."""
     header = ["backend", "face widths per second", "shown", "delay, ms: median (95th percentile)", "IoU: median (5th percentile)"]
     cells = [
         [

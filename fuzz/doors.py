@@ -1,6 +1,6 @@
-"""Where files come in: for each door sound files to start from, and what lets one in.
+"""Entry points of files: for each, valid seed files and the function that reads a file.
 
-Everything heavy is imported inside, in the process that is allowed to crash.
+Heavy packages are imported inside the functions, in the process that is allowed to crash.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ ROOT = Path(__file__).resolve().parents[1]
 
 @dataclass(frozen=True)
 class Door:
-    """A way in.
+    """An entry point of files.
 
     Attributes:
-        make: writes sound files into a folder.
-        let_in: what emodetect does with one; returns an exit code or nothing, or raises.
+        make: writes valid files into a folder.
+        let_in: reads a file with emodetect; returns an exit code or nothing, or raises.
     """
 
     make: Callable[[Path], list[Path]]
@@ -30,14 +30,14 @@ class Door:
 
 
 def _emodetect(*arguments: str | Path) -> Any:
-    """The command line, in this process."""
+    """Run the command line in this process."""
     from emodetect.cli.group import cli
 
     return cli.main([str(argument) for argument in arguments], standalone_mode=False)
 
 
 def _portrait() -> Any:
-    """The example photo's head, uint8 (200, 180, 3)."""
+    """The face in the example photo, uint8 (200, 180, 3)."""
     import cv2
 
     return cv2.imread(str(ROOT / "examples" / "astronaut.jpg"))[20:220, 130:310]
@@ -144,7 +144,7 @@ def _read_with(path: Path) -> Any:
 
 
 def _make_labels(folder: Path) -> list[Path]:
-    """What the embedded network says of itself, labels and all."""
+    """Write the metadata of the embedded network, including its labels."""
     import onnx
 
     from emodetect.backends.metadata import KEY
@@ -291,7 +291,7 @@ teacher = []
 validation-share = 1e-1
 """,
 }
-"""Every kind of value and of table that TOML has."""
+"""All kinds of TOML values and tables."""
 
 
 def _make_configurations(folder: Path) -> list[Path]:
@@ -301,7 +301,7 @@ def _make_configurations(folder: Path) -> list[Path]:
 
 
 def _configure(path: Path) -> int:
-    """What the commands make of a file, which none of them then does."""
+    """Parse a configuration file with all commands, without running them."""
     import click
 
     from emodetect.cli.configuration import settings_of_all

@@ -1,4 +1,4 @@
-"""Files changed at random; the same chance gives the same file."""
+"""Random mutations of files; the same random generator gives the same file."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ WORDS = (
     ),
     *(b"9" * 5000, b"[" * 5000, b"x" * 70_000),
 )
-"""What stands in a text where nobody expects it."""
+"""Unexpected words in a text."""
 
 WORD = re.compile(rb"[\w.+-]+")
 
@@ -34,11 +34,11 @@ TEXTS = (".csv", ".json", ".xml", ".toml")
 
 
 def mutate(path: Path, chance: random.Random) -> bytes:
-    """The file's content after a few changes of a kind that suits it."""
+    """Content of the file after a few mutations that suit its format."""
     data = path.read_bytes()
     if path.suffix in TEXTS and chance.random() < 0.7:
         return mutate_text(data, chance)
-    # Nearly every change to an archive only breaks its checksums; what is inside must be changed, too.
+    # Nearly every mutation of an archive only breaks its checksums, so that its members must be mutated, too.
     if zipfile.is_zipfile(path) and chance.random() < 0.7:
         return mutate_member(data, chance)
     if path.suffix == ".h5" and chance.random() < 0.4:
@@ -47,12 +47,12 @@ def mutate(path: Path, chance: random.Random) -> bytes:
 
 
 def mutate_bytes(data: bytes, chance: random.Random) -> bytes:
-    """Bits turned, bytes and lengths set to edges, parts cut, doubled, moved or lost."""
+    """Flip bits, set bytes and lengths to edge values, and cut, duplicate, move or delete parts."""
     changed = bytearray(data)
     for _ in range(chance.choice((1, 1, 2, 4, 16, 64))):
         if not changed:
             break
-        # Headers and tables decide most: half of the changes fall into the first kilobyte, a sixth into the last two.
+        # Headers and tables are the most sensitive: half of the mutations are in the first kilobyte, a sixth in the last two.
         span = chance.choice((1024, 1024, 1024, -2048, len(changed), len(changed)))
         place = chance.randrange(min(len(changed), abs(span)))
         place = len(changed) - 1 - place if span < 0 else place
@@ -74,7 +74,7 @@ def mutate_bytes(data: bytes, chance: random.Random) -> bytes:
 
 
 def mutate_text(data: bytes, chance: random.Random) -> bytes:
-    """Words and numbers replaced by others of the text and by what is never expected; lines doubled or lost."""
+    """Replace words and numbers by others of the text or by unexpected ones, and duplicate or delete lines."""
     for _ in range(chance.choice((1, 1, 2, 4, 16))):
         if chance.random() < 0.2:
             lines = data.splitlines(keepends=True)
@@ -92,7 +92,7 @@ def mutate_text(data: bytes, chance: random.Random) -> bytes:
 
 
 def mutate_member(data: bytes, chance: random.Random) -> bytes:
-    """One file of an archive changed, the archive itself sound."""
+    """Mutate one member of an archive, which remains valid."""
     result = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(data)) as source, zipfile.ZipFile(result, "w") as target:
         chosen = chance.choice(source.namelist())
@@ -105,7 +105,7 @@ def mutate_member(data: bytes, chance: random.Random) -> bytes:
 
 
 def mutate_configuration(path: Path, chance: random.Random) -> bytes:
-    """The description of the network in a Keras file in HDF5 changed, the file itself sound."""
+    """Mutate the network's configuration in a Keras file in HDF5, which remains valid."""
     import h5py
 
     buffer = io.BytesIO(path.read_bytes())

@@ -1,4 +1,4 @@
-"""What the pictures of the documents show: two portraits that are in the public domain."""
+"""Scenes for the pictures in the documentation: two portraits in the public domain."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ from tests.builders import PHOTO, write_clip
 RATE = 25
 
 _TILE = 476, 480
-"""Width and height of one person's picture in a call, pixels."""
+"""Width and height of one person's tile in a call, pixels."""
 
 _GAP = 8
-"""Between two of them."""
+"""Gap between two tiles, pixels."""
 
 _AWAY = RATE * 3 // 5
-"""Frames for which somebody is away."""
+"""Number of frames for which a person is absent."""
 
 _TILT = 16.0
-"""Degrees that a head leans to either side."""
+"""Maximum roll of a head in either direction, degrees."""
 
 _MOST_BLUR = 14
-"""Of a picture that is out of focus, one sigma, pixels."""
+"""Standard deviation of the blur of an out-of-focus picture, pixels."""
 
 
 def write_call(path: Path, seconds: float) -> Path:
-    """Encode a call of two people, 960x480, before hand-held cameras: one goes for a moment, the other gets out of focus."""
+    """Encode a call of two people with hand-held cameras, 960x480: one leaves for a moment, the other gets out of focus."""
     return write_clip(path, call(round(seconds * RATE)), RATE)
 
 
 def call(frames: int) -> Iterator[Image]:
-    """The pictures of `write_call`."""
+    """Yield the frames of `write_call`."""
     people = [(cv2.imread(str(PHOTO)), (60, 0, 352, 355)), (cv2.imread(str(PORTRAIT)), (0, 40, 512, 516))]
     for index in range(frames):
         part, turn = index / frames, 2 * np.pi * index / (4 * RATE)

@@ -1,4 +1,4 @@
-"""Random changes to a batch of training faces, on the device that trains: what a camera and a face locator vary."""
+"""Augmentation of batches of training faces on the training device: variations of cameras and face locators."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ import torch.nn.functional as functional
 from torch import Tensor
 
 SHARE = 12
-"""Changes that are made to a part of a batch are made to one face in so many, with one strength a batch."""
+"""Changes to a part of a batch affect one face in this many, with one strength per batch."""
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How far a training face may be changed.
+    """Ranges of random changes to training faces.
 
-    Crops of a locator are about upright and about as wide as the data set's: the spreads are standard deviations of normal
-    distributions, cut at the limits.
+    Crops of a locator are about upright and about as wide as those of the data set. The spreads are standard deviations of normal
+    distributions, clipped at the limits.
 
     Attributes:
-        roll: spread and limit of the turn, degrees.
-        zoom: spread and limit of the logarithm of the size.
-        shift: spread and limit of the move in either direction, share of the side.
-        shear: spread and limit of shear and of the logarithm of the ratio of width to height.
-        brightness: largest change added, share of the full range.
-        contrast: largest change of the logarithm of the contrast.
-        erase: share of the faces that lose a random rectangle to noise (Zhong et al. 2017, arXiv 1708.04896).
+        roll: spread and limit of the rotation, degrees.
+        zoom: spread and limit of the logarithm of the scale.
+        shift: spread and limit of the shift in either direction, as a fraction of the side.
+        shear: spread and limit of the shear and of the logarithm of the aspect ratio.
+        brightness: maximum change, as a fraction of the full range.
+        contrast: maximum change of the logarithm of the contrast.
+        erase: fraction of the faces in which a random rectangle is replaced by noise (Zhong et al. 2017, arXiv 1708.04896).
     """
 
     roll: tuple[float, float] = (12.0, 40.0)
@@ -38,12 +38,12 @@ class Augmentation:
     erase: float = 0.2
 
     def apply(self, images: Tensor, backgrounds: Tensor | None) -> Tensor:
-        """Change each image on its own.
+        """Change each image independently.
 
         Args:
-            images: float32 (n, 1, h, w) in 0..1, in an order that is random already.
-            backgrounds: float32 (m, 1, h, w) of what stands round every second face; None, and for the others: the border's
-                pixels are drawn out.
+            images: float32 (n, 1, h, w) in 0..1, in random order.
+            backgrounds: float32 (m, 1, h, w), backgrounds of every second face. For the others, and if None, border pixels are
+                replicated.
 
         Returns:
             A new tensor of the same shape, in 0..1.
@@ -68,7 +68,7 @@ class Augmentation:
         shear = _normal(self.shear, count, images)
         mirror = torch.where(torch.rand(count, device=images.device) < 0.5, -1.0, 1.0)
         cosine, sine = torch.cos(angle) / zoom, torch.sin(angle) / zoom
-        # From places in the result to places in the image, both -1..1.
+        # From positions in the result to positions in the image, both -1..1.
         rows = torch.stack(
             [
                 torch.stack(
@@ -103,7 +103,7 @@ class Augmentation:
 
 
 def _reduced(images: Tensor) -> Tensor:
-    """As from faces of fewer pixels."""
+    """Reduce and enlarge again, as for faces with fewer pixels."""
     height, width = images.shape[2:]
     side = int(torch.randint(width // 3, width, ()))
     small = functional.interpolate(images, (side, side), mode="area")
@@ -111,7 +111,7 @@ def _reduced(images: Tensor) -> Tensor:
 
 
 def _blurred(images: Tensor) -> Tensor:
-    """Out of focus by 1 to 6 % of the width (one sigma)."""
+    """Blur with a standard deviation of 1 to 6 % of the width."""
     width = images.shape[3]
     sigma = width * (0.01 + 0.05 * float(torch.rand(())))
     reach = max(1, round(3 * sigma))
@@ -124,7 +124,7 @@ def _blurred(images: Tensor) -> Tensor:
 
 
 def _dimmed(images: Tensor) -> Tensor:
-    """So much of the light, with the noise of a camera that has to amplify."""
+    """Darken, with the amplified noise of a camera."""
     light = _between(0.1, 0.7, len(images), images)[:, None, None, None]
     return images * light + torch.randn_like(images) * (3 / 255)
 
@@ -135,7 +135,7 @@ def _normal(spread_and_limit: tuple[float, float], count: int, like: Tensor) -> 
 
 
 def _even(shape: tuple[int, ...], like: Tensor) -> Tensor:
-    """Evenly from -1 to 1."""
+    """Uniform distribution from -1 to 1."""
     return 2 * torch.rand(shape, device=like.device) - 1
 
 

@@ -1,7 +1,7 @@
-"""The networks of `train_on_gpu` in PyTorch: the small one as Keras has it, and wide ones that it learns from.
+"""Networks of `train_on_gpu` in PyTorch: the compact one as in Keras, and its wide teachers.
 
-`Compact` is the architecture of emodetect.training.architectures.compact, layer by layer; `read_keras` and `write_keras` move its
-weights from and to Keras's ``.weights.h5`` without Keras.
+`Compact` is the architecture of emodetect.training.architectures.compact, layer by layer. `read_keras` and `write_keras` read and
+write its weights as Keras's ``.weights.h5`` without Keras.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import torch.nn.functional as functional
 from torch import Tensor, nn
 
 HEADS = {"fer2013": 7, "ferplus": 8, "face": 2}
-"""Outputs and how many labels each has, in the order of the architecture `compact`."""
+"""Outputs and their numbers of labels, in the order of the architecture `compact`."""
 
 Blocks = tuple[tuple[int, int], ...]
 
@@ -26,18 +26,18 @@ BLOCKS: dict[str, Blocks] = {
 """Filters and stride of each residual block, as in emodetect.training.architectures.compact."""
 
 WIDE_BLOCKS: Blocks = ((128, 2), (128, 1), (128, 1), (224, 2), (224, 1), (224, 1), (320, 2), (320, 1))
-"""Of a teacher: 965 million multiply-adds at 48x48 and 7 million weights, 14 MB in 16 bits."""
+"""Blocks of a teacher: 965 million multiply-adds at 48x48 and 7 million weights, 14 MB in 16 bits."""
 
 
 class Convolution(nn.Sequential):
-    """A convolution without a bias, padded as Keras pads it, and batch normalization with Keras's epsilon."""
+    """A convolution without bias, with Keras's padding, and batch normalization with Keras's epsilon."""
 
     def __init__(self, channels: int, filters: int, size: int = 3, stride: int = 1) -> None:
         super().__init__(
             nn.Conv2d(channels, filters, size, stride, padding=size // 2 if stride == 1 else 0, bias=False),
             nn.BatchNorm2d(filters, eps=1e-3, momentum=0.03),
         )
-        # With a stride of 2 and even sides, Keras pads below and on the right alone.
+        # With a stride of 2 and even sides, Keras pads only at the bottom and on the right.
         self._padded = size == 3 and stride == 2
 
     def forward(self, x: Tensor) -> Tensor:
@@ -62,9 +62,9 @@ class ResidualBlock(nn.Module):
 
 
 class Network(nn.Module):
-    """A stem, residual blocks and one linear layer an output.
+    """A stem, residual blocks and one linear layer per output.
 
-    Takes float32 (n, 1, 48, 48) in 0..1, returns the logits of all outputs side by side, float32 (n, 17).
+    Input float32 (n, 1, 48, 48) in 0..1; output the logits of all heads, concatenated, float32 (n, 17).
     """
 
     def __init__(self, stem: Sequence[tuple[int, int]], blocks: Blocks, dropout: float) -> None:
@@ -96,17 +96,17 @@ class Network(nn.Module):
 
 
 def compact(blocks: Blocks, dropout: float = 0.1) -> Network:
-    """The small network."""
+    """Create the compact network."""
     return Network(((16, 1), (32, 2)), blocks, dropout)
 
 
 def wide(dropout: float = 0.3) -> Network:
-    """A teacher."""
+    """Create a teacher."""
     return Network(((64, 1),), WIDE_BLOCKS, dropout)
 
 
 def multiply_adds(network: Network, side: int = 48) -> int:
-    """Of one face, counted at the convolutions."""
+    """Number of multiply-adds of the convolutions for one face."""
     count = 0
 
     def add(layer: nn.Module, _: object, result: Tensor) -> None:
@@ -124,21 +124,21 @@ def multiply_adds(network: Network, side: int = 48) -> int:
 
 
 def grow(network: Network, blocks: Blocks, older: Network, older_blocks: Blocks) -> None:
-    """Give a network the weights of one with fewer blocks a stage, so that it computes exactly the same (Chen et al. 2016).
+    """Initialize a network from one with fewer blocks per stage, so that it computes exactly the same (Chen et al. 2016).
 
-    A block that the older one does not have adds nothing at first: its last normalization is scaled by 0.
+    An additional block contributes nothing at first: its last normalization is scaled by 0.
 
     Args:
-        network: gets the weights; its blocks are `blocks`.
+        network: receives the weights; its blocks are `blocks`.
         blocks: filters and stride of each of its blocks.
-        older: has `older_blocks`.
+        older: the smaller network, with `older_blocks`.
         older_blocks: a part of `blocks`, in the same order.
     """
     network.stem.load_state_dict(older.stem.state_dict())
     network.heads.load_state_dict(older.heads.state_dict())
     taken = 0
     for block, shape in zip(network.blocks, blocks, strict=True):
-        # A stage's first block comes from the older network, and so do as many as that has.
+        # The first blocks of a stage come from the older network, as many as it has.
         if taken < len(older_blocks) and older_blocks[taken] == shape:
             block.load_state_dict(older.blocks[taken].state_dict())
             taken += 1
@@ -149,7 +149,7 @@ def grow(network: Network, blocks: Blocks, older: Network, older_blocks: Blocks)
 
 
 def read_keras(path: Path, dropout: float = 0.1) -> tuple[Network, Blocks]:
-    """Read a Keras weights file of either small architecture; returns the network and its blocks."""
+    """Read a Keras weights file of either compact architecture; returns the network and its blocks."""
     import h5py
 
     with h5py.File(path, "r") as file:
@@ -169,7 +169,7 @@ def read_keras(path: Path, dropout: float = 0.1) -> tuple[Network, Blocks]:
 
 
 def write_keras(network: Network, path: Path) -> None:
-    """Write the weights of the small network as Keras's ``load_weights`` reads them."""
+    """Write the weights of the compact network for Keras's ``load_weights``."""
     import h5py
 
     with h5py.File(path, "w") as file:
@@ -188,7 +188,7 @@ def _to_keras(dimensions: int) -> tuple[int, ...]:
 
 
 def _keras_places(network: Network) -> Iterator[tuple[str, Tensor]]:
-    """Where each tensor of the small network stands in Keras's file: layers are numbered a class, by their depth."""
+    """Path of each tensor of the compact network in Keras's file; layers are numbered per class, by depth."""
     counts: dict[str, int] = {}
 
     def layer(kind: str, *tensors: Tensor) -> Iterator[tuple[str, Tensor]]:

@@ -1,4 +1,4 @@
-"""How `train_on_gpu` trains: batches made on the device, teachers asked about the very crops that the student sees.
+"""Training loop of `train_on_gpu`: batches are augmented on the device, and teachers score the same crops as the student.
 
 "Patient and consistent" distillation after Beyer et al. 2022 (arXiv 2106.05237), mixup after Zhang et al. 2018
 (arXiv 1710.09412).
@@ -27,16 +27,16 @@ from torch_networks import HEADS, Network
 EMOTION_HEADS = ("fer2013", "ferplus")
 
 _WARM_UP = 0.02
-"""Part of a training in which the rate rises."""
+"""Fraction of a training in which the learning rate warms up."""
 
 _BATCH = 512
-"""Faces a step where nothing is learned."""
+"""Batch size for inference."""
 
 Columns = dict[str, slice]
 
 
 def head_columns() -> Columns:
-    """Where each output stands among all logits."""
+    """Columns of each output in the concatenated logits."""
     columns, start = {}, 0
     for name, count in HEADS.items():
         columns[name] = slice(start, start + count)
@@ -49,23 +49,23 @@ COLUMNS = head_columns()
 
 @dataclass(frozen=True)
 class Faces:
-    """Faces on the device that trains.
+    """Faces on the training device.
 
     Attributes:
         images: uint8 (n, 1, 48, 48).
-        targets: float32 (n, 17), for each output what is to be answered; zeros where that is not known.
+        targets: float32 (n, 17), target distribution of each output; zeros if unknown.
     """
 
     images: Tensor
     targets: Tensor
 
     def to(self, device: str) -> Faces:
-        """The same faces on this device."""
+        """Move the faces to a device."""
         return Faces(self.images.to(device), self.targets.to(device))
 
 
 def mixed(faces: Faces, answers: Tensor, share: float) -> Faces:
-    """The same faces, with a share of each emotion target replaced by answers, float32 (n, 17), where the target is known."""
+    """Mix a share of answers, float32 (n, 17), into each known emotion target."""
     targets = faces.targets.clone()
     for name in EMOTION_HEADS:
         columns = COLUMNS[name]
@@ -76,20 +76,20 @@ def mixed(faces: Faces, answers: Tensor, share: float) -> Faces:
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a network is trained.
+    """Hyperparameters of a training.
 
     Attributes:
-        epochs: passes over the faces.
-        minutes: time after which the training ends, or None; the schedule follows whichever is further on.
-        rate: highest learning rate.
-        decay: of the weights, in the gradient.
-        batch: faces a step.
-        hold: part of the training after which the rate falls from its highest to 0, along a cosine.
-        mixup: share of the faces that are mixed with another one.
-        smoothing: share of a folder label that is spread over all labels.
-        teaching: part of a target that comes from the teachers.
-        averaging: decay a step of the moving average of the weights.
-        validate_every: epochs between two looks at validation.
+        epochs: number of epochs.
+        minutes: time limit, or None; the schedule follows whichever of the two is further.
+        rate: maximum learning rate.
+        decay: weight decay, in the gradient.
+        batch: batch size.
+        hold: fraction of the training after which the learning rate falls from its maximum to 0, along a cosine.
+        mixup: fraction of the faces that are mixed with another one.
+        smoothing: label smoothing of folder labels.
+        teaching: weight of the teachers' scores in a target.
+        averaging: decay per step of the exponential moving average of the weights.
+        validate_every: epochs between validations.
     """
 
     epochs: int
@@ -105,7 +105,7 @@ class Recipe:
     validate_every: int = 1
 
     def rate_at(self, progress: float) -> float:
-        """The learning rate after this part of the training, 0 to 1."""
+        """Learning rate at this fraction of the training, 0 to 1."""
         if progress < _WARM_UP:
             return self.rate * max(0.05, progress / _WARM_UP)
         if progress <= self.hold:
@@ -115,12 +115,12 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Validation:
-    """What choices are made on."""
+    """The validation split."""
 
     faces: Faces
 
     def figures(self, network: Network) -> dict[str, float]:
-        """Accuracy of each output over the faces that have a single right answer, and more of fer2013's."""
+        """Accuracy of each output over the faces with a single true label, and further metrics of fer2013."""
         logits = answers(network, self.faces.images)
         result = {}
         for name, columns in COLUMNS.items():
@@ -148,15 +148,15 @@ def answers(network: Network, images: Tensor) -> Tensor:
 
 
 def as_input(images: Tensor) -> Tensor:
-    """uint8 faces as networks take them: float32 in 0..1."""
+    """Convert uint8 faces to the input of networks: float32 in 0..1."""
     return (images.float() / 255).contiguous(memory_format=torch.channels_last)
 
 
 def ask(teacher: Network, images: Tensor) -> Tensor:
-    """What a teacher says of float32 (n, 1, 48, 48) crops: mean probabilities of a crop and its mirror image.
+    """Scores of a teacher for float32 (n, 1, 48, 48) crops: mean probabilities of a crop and its mirror image.
 
     Returns:
-        float32 (n, 17), zeros for the output that tells faces.
+        float32 (n, 17), zeros for the face output.
     """
     result = torch.zeros((len(images), sum(HEADS.values())), device=images.device)
     views = torch.cat([images, images.flip(3)]).contiguous(memory_format=torch.channels_last)
@@ -169,20 +169,20 @@ def ask(teacher: Network, images: Tensor) -> Tensor:
 
 
 class Trainer:
-    """Trains one network, and keeps what is needed to go on in one file that is replaced in one step.
+    """Trains one network, with an atomically replaced checkpoint for resuming.
 
     Args:
-        name: of the network in the log and of its files.
-        network: what is trained.
-        training: what it learns from.
-        validation: what the best epoch is chosen on.
-        recipe: how it is trained.
-        folder: gets ``<name>.checkpoint.pt`` and a part of ``log.json``.
-        teachers: networks that are asked, one a step, or none.
-        seed: of the order and of all chance; what is random in an epoch depends on it and the steps before alone.
-        workers: processes that train the same weights in shared memory without waiting for one another (Recht et al. 2011,
-            arXiv 1106.5730). On processors, one thread in each is faster than several threads in one: the convolutions'
-            threads wait busily, and where other programs run, a step took ten times as long with two threads as with one.
+        name: name of the network in the log and of its files.
+        network: network to train.
+        training: training split.
+        validation: validation split, on which the best epoch is chosen.
+        recipe: hyperparameters.
+        folder: receives ``<name>.checkpoint.pt`` and a part of ``log.json``.
+        teachers: teachers, of which one is used per step; may be empty.
+        seed: random seed; the randomness of an epoch depends only on the seed and the number of previous steps.
+        workers: number of processes that train the same weights in shared memory without synchronization (Recht et al. 2011,
+            arXiv 1106.5730). On CPUs, one thread in each is faster than several threads in one process: the convolutions'
+            threads spin, and beside other programs a step took ten times as long with two threads as with one.
     """
 
     def __init__(
@@ -215,8 +215,8 @@ class Trainer:
         for parameter in network.parameters():
             self._optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
         self._workers = workers
-        # Steps done, seconds spent and whether to stop, as all workers see them. Two workers that add at once lose a step,
-        # which does not matter.
+        # Steps done, seconds spent and the stop flag, shared by all workers. Two workers that add at once lose a step, which
+        # does not matter.
         self._shared = torch.zeros(3, dtype=torch.float64)
 
     @property
@@ -235,11 +235,11 @@ class Trainer:
 
     @property
     def checkpoint(self) -> Path:
-        """The file that a training goes on from."""
+        """Path of the checkpoint."""
         return self.folder / f"{self.name}.checkpoint.pt"
 
     def resume(self) -> None:
-        """Go on from the checkpoint, where there is one."""
+        """Resume from the checkpoint, if there is one."""
         if not self.checkpoint.exists():
             return
         saved = torch.load(self.checkpoint, map_location="cpu", weights_only=True)
@@ -253,7 +253,7 @@ class Trainer:
         self.rows = json.loads(saved["rows"])
 
     def stop(self) -> None:
-        """Have `train` keep what is done, after the step that is being done, and return; for signal handlers."""
+        """Let `train` save a checkpoint after the current step, and return; for signal handlers."""
         self._shared[2] = 1
 
     def train(
@@ -262,9 +262,9 @@ class Trainer:
         """Train to the end of the recipe.
 
         Args:
-            steps: steps an epoch, to try the script out; None for all.
-            say: takes a line for each look at validation.
-            improved: called when the averaged weights are better than all before.
+            steps: steps per epoch, to test the script; None for all.
+            say: called with one line per validation.
+            improved: called when the averaged weights are better than before.
         """
         per_epoch = steps or max(1, len(self._training.images) // self.recipe.batch)
         helpers = self._start_helpers(per_epoch)
@@ -294,10 +294,10 @@ class Trainer:
             helper.join()
         self._shared[2] = stopped
         if stopped:
-            self._save()  # what goes on from it begins the epoch again, in another order
+            self._save()  # a resumed training starts the epoch again, in another order
 
     def best_network(self, network: Network) -> Network:
-        """Give another network of the same kind the averaged weights that were best on validation."""
+        """Load the best averaged weights on validation into another network of the same architecture."""
         network.load_state_dict(self.best_state or self._average)
         return network.eval()
 
@@ -309,7 +309,7 @@ class Trainer:
         return self.recipe.rate_at(self._progress(per_epoch))
 
     def _start_helpers(self, per_epoch: int) -> list[processes.Process]:
-        """Start all workers but this process."""
+        """Start all workers except this process."""
         if self._workers == 1:
             return []
         self.network.share_memory()
@@ -325,7 +325,7 @@ class Trainer:
         return helpers
 
     def _help(self, number: int, per_epoch: int, parent: int) -> None:
-        """Train until the first worker has ended."""
+        """Train until the first worker has exited."""
         torch.manual_seed((self.seed + number) * 1_000_003 + self._steps)
         self.network.train()
         while True:
@@ -340,7 +340,7 @@ class Trainer:
         count, batch = len(self._training.images), self.recipe.batch
         order = torch.randperm(count, device=self._device)
         total = torch.zeros((), device=self._device)
-        # With several workers, an epoch ends when all of them together have seen as many faces.
+        # With several workers, an epoch ends when all of them together have processed as many faces.
         first, done = self._steps, 0
         while self._steps - first < per_epoch:
             places = torch.arange(done * batch, (done + 1) * batch, device=self._device) % count
@@ -350,14 +350,14 @@ class Trainer:
                 break
             if done % 20 == 0:
                 if self._device == "cuda":
-                    torch.cuda.synchronize()  # or the clock runs ahead of the work
+                    torch.cuda.synchronize()  # so that the clock includes the pending work
                 self._shared[1] = time.perf_counter() - started
                 if self._progress(per_epoch) >= 1:
                     break
         return float(total) / done
 
     def _step(self, chosen: Tensor, per_epoch: int) -> Tensor:
-        """Learn from these faces; returns the loss."""
+        """Take a training step on these faces; returns the loss."""
         for group in self._optimizer.param_groups:
             group["lr"] = self._rate(per_epoch)
         images, targets = self._batch(chosen)
@@ -375,7 +375,7 @@ class Trainer:
         images = self._augmentation.apply(as_input(self._training.images[chosen]), self._backgrounds)
         targets = self._targets[chosen]
         if self.recipe.mixup:
-            # The lesser part is even over 0 to a half.
+            # The smaller weight is uniform from 0 to 0.5.
             lesser = torch.rand(len(chosen), device=self._device) / 2
             lesser = torch.where(torch.rand_like(lesser) < self.recipe.mixup, lesser, 0.0)
             other = torch.randperm(len(chosen), device=self._device)
@@ -383,20 +383,20 @@ class Trainer:
             targets = torch.lerp(targets, targets[other], lesser[:, None])
         images = images.contiguous(memory_format=torch.channels_last)
         if self._teachers:
-            # The gradient is linear in the answer: one teacher a step, by chance, gives on average what the mean of all gives.
+            # The gradient is linear in the target: a random teacher per step has the same expectation as the mean of all.
             said = ask(self._teachers[int(torch.randint(len(self._teachers), ()))], images)
             targets = mixed(Faces(images, targets), said, self.recipe.teaching).targets
         return images, targets
 
     def _follow(self) -> None:
-        """Move the average; it starts short, so that it does not carry the first weights along."""
+        """Update the moving average; its memory is short at first, so that it forgets the initial weights."""
         decay = min(self.recipe.averaging, (1 + self._steps) / (10 + self._steps))
         state = self.network.state_dict()
         moving = [key for key, value in state.items() if value.is_floating_point()]
         torch._foreach_lerp_([self._average[key] for key in moving], [state[key] for key in moving], 1 - decay)
 
     def _validate(self) -> dict[str, float]:
-        averaged = copy.deepcopy(self.network)  # other workers go on with the network itself
+        averaged = copy.deepcopy(self.network)  # other workers keep training the network itself
         averaged.load_state_dict(self._average)
         figures = self._validation.figures(averaged)
         score = sum(figures[f"val_{name}"] for name in EMOTION_HEADS) / len(EMOTION_HEADS)
@@ -437,7 +437,7 @@ class Trainer:
 
 
 class replaced:
-    """A file that is written beside its place and put there in one step: ``with replaced(path) as partial``."""
+    """Atomic rename: writes a temporary file, which then replaces the target: ``with replaced(path) as partial``."""
 
     def __init__(self, path: Path) -> None:
         self._path, self._partial = path, path.with_name(path.name + ".partial")
@@ -451,7 +451,7 @@ class replaced:
 
 
 def _cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
-    """Added up over the outputs, each the mean over all faces."""
+    """Sum over the outputs of the mean cross-entropy over all faces."""
     total = torch.zeros((), device=logits.device)
     for columns in COLUMNS.values():
         total = total - (targets[:, columns] * functional.log_softmax(logits[:, columns], dim=1)).sum() / len(logits)
@@ -467,7 +467,7 @@ def _smoothed(targets: Tensor, share: float) -> Tensor:
 
 
 def _groups(network: nn.Module, decay: float) -> list[dict[str, Any]]:
-    """Parameters with and without decay: normalization and biases go without."""
+    """Parameter groups with and without weight decay; normalization and biases have none."""
     parameters = list(network.parameters())
     return [
         {"params": [p for p in parameters if p.ndim > 1], "weight_decay": decay},
@@ -476,7 +476,7 @@ def _groups(network: nn.Module, decay: float) -> list[dict[str, Any]]:
 
 
 def _half(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Kernels in 16 bits, which halves the file; their rounding is far below a step of training. The rest stays as it is."""
+    """Convert kernels to 16 bits, which halves the file; the rounding error is far below a training step. Others stay."""
     return {key: (value.half() if value.ndim > 1 else value).cpu() for key, value in state.items()}
 
 
@@ -485,12 +485,12 @@ def _full(state: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def faces_of(images: np.ndarray, labels: np.ndarray, votes: np.ndarray, is_face: np.ndarray) -> Faces:
-    """Faces with the targets of all outputs.
+    """Create faces with the targets of all outputs.
 
     Args:
         images: uint8 (n, 48, 48).
-        labels: (n,), -1 where there is none.
-        votes: (n, 8), shares; rows of zeros where there are none.
+        labels: (n,), -1 for none.
+        votes: (n, 8), distributions; rows of zeros for none.
         is_face: bool (n,).
     """
     targets = np.zeros((len(images), sum(HEADS.values())), np.float32)

@@ -20,20 +20,49 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture(scope="module")
-def light(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """Runs the command of a light installation, in an empty folder."""
+def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The virtual environment of a light installation."""
     folder = tmp_path_factory.mktemp("light")
     venv.create(folder / "env", with_pip=True)
-    python, source = folder / "env" / "bin" / "python", folder / "source"
+    source = folder / "source"
     shutil.copytree(ROOT, source, ignore=shutil.ignore_patterns(".git", ".*_cache", "__pycache__"))
     for arguments in (["-r", str(LIGHT)], ["--no-deps", str(source)]):
-        done = subprocess.run([str(python), "-m", "pip", "install", "-q", *arguments], capture_output=True, text=True)
-        if "No matching distribution" in done.stderr:
-            pytest.skip("there is no package index")
-        assert done.returncode == 0, done.stderr
+        install(folder / "env", folder / "env", *arguments)
+    return folder / "env"
+
+
+@pytest.fixture(scope="module")
+def light(environment: Path) -> Run:
+    """Runs the command of a light installation, in an empty folder."""
+    return runner(environment)
+
+
+@pytest.fixture(scope="module")
+def opencv5(environment: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Runs the command with OpenCV 5 and the other packages of the light installation, in an empty folder."""
+    own = tmp_path_factory.mktemp("opencv5") / "env"
+    venv.create(own, with_pip=False)
+    install(environment, own, "--no-deps", "opencv-python==5.0.0.93")
+    [packages], [shared] = (list(each.glob("lib/python*/site-packages")) for each in (own, environment))
+    (packages / "shared.pth").write_text(f"{shared}\n")
+    return runner(own)
+
+
+def install(pip: Path, environment: Path, *arguments: str) -> None:
+    """Install packages into an environment, by the pip of an environment."""
+    command = [str(pip / "bin" / "python"), "-m", "pip", "--python", str(environment / "bin" / "python"), "install", "-q"]
+    done = subprocess.run([*command, *arguments], capture_output=True, text=True)
+    if "No matching distribution" in done.stderr:
+        pytest.skip("there is no package index")
+    assert done.returncode == 0, done.stderr
+
+
+def runner(environment: Path) -> Run:
+    folder = environment.parent / "empty"
+    folder.mkdir()
 
     def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-        command = [str(python), "-m", "emodetect", *map(str, arguments)]
+        command = [str(environment / "bin" / "python"), "-m", "emodetect", *map(str, arguments)]
         return subprocess.run(command, capture_output=True, text=True, cwd=folder, timeout=300)
 
     return run
@@ -75,3 +104,34 @@ def test_what_is_missing_is_named_with_its_cure(light: Run, tmp_path: Path) -> N
         assert done.returncode != 0
         assert len(done.stderr.strip().splitlines()) == 1, done.stderr
         assert package in done.stderr, done.stderr
+
+
+def test_with_opencv_5_the_network_alone_finds_faces_and_one_line_says_so(
+    opencv5: Run, moving_clip: MovingClip, tmp_path: Path
+) -> None:
+    photo, log = ROOT / "examples" / "astronaut.jpg", tmp_path / "log.jsonl"
+    note = re.compile(r"OpenCV 5\.\S+ has no cascade classifier")
+    done = opencv5("image", photo, "--format", "json", "--output", tmp_path / "a.jpg")
+    assert done.returncode == 0, done.stderr
+    assert len(json.loads(done.stdout)[0]["faces"]) == 1
+    assert len(note.findall(done.stderr)) == 1, done.stderr
+    done = opencv5("image", photo, "--detector", "blazeface")
+    assert (done.returncode, note.findall(done.stderr)) == (0, []), done.stderr
+    for arguments in (
+        ["video", moving_clip.path, "--log", log, "--output", tmp_path / "a.mp4", "--anonymize", "blur"],
+        ["live", "--source", moving_clip.path, "--no-window", "--log", tmp_path / "live.jsonl"],
+        ["batch", photo, "--output", tmp_path / "results"],
+        ["bench", "--source", moving_clip.path, "--rounds", "1"],
+        ["doctor", "--headless"],
+    ):
+        done = opencv5(*arguments)
+        assert done.returncode == 0, (arguments, done.stdout, done.stderr)
+        assert note.search(done.stdout + done.stderr), (arguments, done.stdout, done.stderr)
+    assert all(len(json.loads(line)["faces"]) == 1 for line in log.read_text().splitlines())
+
+
+def test_with_opencv_5_the_cascade_is_refused_with_its_cure(opencv5: Run) -> None:
+    done = opencv5("image", ROOT / "examples" / "astronaut.jpg", "--detector", "haar")
+    assert done.returncode == 1
+    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+    assert "has no cascade classifier; --detector blazeface needs none, or " in done.stderr, done.stderr

@@ -18,18 +18,26 @@ from tests.builders import PHOTO, ROOT
 HEADLESS = {"opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless"}
 
 
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built from this checkout by the build tool, with the build packages that are installed."""
-    folder = tmp_path_factory.mktemp("wheel")
+def built(kind: str, folder: Path) -> Path:
+    """An archive, built from this checkout by the build tool, with the build packages that are installed."""
     subprocess.run(
-        [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(ROOT)],
+        [sys.executable, "-m", "build", f"--{kind}", "--no-isolation", "--outdir", str(folder), str(ROOT)],
         check=True,
         capture_output=True,
         timeout=300,
     )
-    (path,) = folder.glob("*.whl")
+    (path,) = folder.iterdir()
     return path
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return built("wheel", tmp_path_factory.mktemp("wheel"))
+
+
+@pytest.fixture(scope="module")
+def sdist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return built("sdist", tmp_path_factory.mktemp("sdist"))
 
 
 def read_photo(python: Path, path: str, tmp_path: Path) -> str:
@@ -88,21 +96,22 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
     assert names - facts == package | {f"emodetect/{name}" for name in tracked("haarcascades")}
 
 
-def test_the_source_archive_holds_the_project_and_nothing_else(tmp_path: Path) -> None:
-    subprocess.run(
-        [sys.executable, "-m", "build", "--sdist", "--no-isolation", "--outdir", str(tmp_path), str(ROOT)],
-        check=True,
-        capture_output=True,
-        timeout=300,
-    )
-    (path,) = tmp_path.glob("*.tar.gz")
-    with tarfile.open(path) as archive:
+def test_the_source_archive_holds_the_project_and_nothing_else(sdist: Path) -> None:
+    with tarfile.open(sdist) as archive:
         names = {member.name.partition("/")[2] for member in archive.getmembers() if member.isfile()}
 
     folders = ("src", "tests", "haarcascades", "examples", "requirements", "benchmarks", "docs", "fuzz")
     weights = {name for name in tracked("docs") if name.endswith(".weights.h5")}  # that trainings start from
     files = {"README.md", "LICENSE", "NOTICE", "CHANGELOG.md", "SECURITY.md", "constraints.txt", "pyproject.toml", ".gitignore"}
     assert names == tracked(*folders) - weights | files | {"PKG-INFO"}
+
+
+def test_an_index_would_take_wheel_and_source_archive(wheel: Path, sdist: Path) -> None:
+    pytest.importorskip("twine", reason="twine is not installed")
+    check = [sys.executable, "-m", "twine", "--no-color", "check", "--strict", str(wheel), str(sdist)]
+    done = subprocess.run(check, capture_output=True, text=True, timeout=180)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("PASSED") == 2
 
 
 def test_the_wheel_reads_a_photo_elsewhere(wheel: Path, tmp_path: Path) -> None:

@@ -19,9 +19,9 @@ MADE = {
 """Pages that stand elsewhere in the repository."""
 
 PAGES = {
-    "reference/commands.md": "# All commands\n\n::: mkdocs-click\n    :module: emodetect.cli.group\n    :command: cli\n"
+    "reference/commands.md": "# Command reference\n\n::: mkdocs-click\n    :module: emodetect.cli.group\n    :command: cli\n"
     "    :prog_name: emodetect\n    :depth: 1\n    :style: plain\n",
-    "reference/python.md": "# Names in Python\n\n::: emodetect\n",
+    "reference/python.md": "# Python reference\n\n::: emodetect\n",
 }
 """Pages that are made of the program itself, so that they cannot differ from it."""
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 prepare()
 
 # Imported on first use, so that `emodetect --help` does not load NumPy and OpenCV.
-_WHERE = {
+_MODULES = {
     "analyze": "emodetect.api",
     "classify_faces": "emodetect.api",
     "draw": "emodetect.api",
@@ -71,6 +71,6 @@ def __dir__() -> list[str]:
 def __getattr__(name: str) -> Any:
     if name == "__version__":
         return importlib.import_module("importlib.metadata").version("emodetect")
-    if name not in _WHERE:
+    if name not in _MODULES:
         raise AttributeError(f"module 'emodetect' has no attribute {name!r}")
-    return getattr(importlib.import_module(_WHERE[name]), name)
+    return getattr(importlib.import_module(_MODULES[name]), name)

@@ -109,7 +109,7 @@ def open_pipeline(
     """
     defaults = CLIPS if track else PHOTOS
     if detector == "none" and min_face is not None:
-        raise UsageError("min_face does not go with detector='none': no face is looked for")
+        raise UsageError("min_face cannot be combined with detector='none': no faces are detected")
     settings = replace(
         defaults,
         backend=BackendSettings(

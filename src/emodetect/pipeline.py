@@ -201,7 +201,7 @@ def build_locator(settings: PipelineSettings) -> FaceLocator:
     """Build the face locator of a pipeline.
 
     Raises:
-        EmodetectError: there is no such detector or file.
+        EmodetectError: the detector or its file does not exist.
     """
     detector = create_detector(settings.detector)
     return FaceLocator(

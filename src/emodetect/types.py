@@ -312,10 +312,10 @@ class FaceReading:
     turned_away: bool = False
 
     def __repr__(self) -> str:
-        return f"FaceReading({self._in_words}, {self.box}, track_id={self.track_id})"
+        return f"FaceReading({self._summary}, {self.box}, track_id={self.track_id})"
 
     @property
-    def _in_words(self) -> str:
+    def _summary(self) -> str:
         if self.scores is None:
             return "no scores"
         return f"{self.scores.dominant} {self.scores.confidence:.0%}{'?' if self.uncertain else ''}"
@@ -344,7 +344,7 @@ class FaceReading:
         }
 
 
-_FEW = 3
+_MAX_SHOWN = 3
 """Maximum number of faces in the `repr` of a result."""
 
 
@@ -373,7 +373,7 @@ class FrameResult:
 
     def __repr__(self) -> str:
         count = len(self.readings)
-        faces = [reading._in_words for reading in self.readings[:_FEW]] + ["..."] * (count > _FEW)
+        faces = [reading._summary for reading in self.readings[:_MAX_SHOWN]] + ["..."] * (count > _MAX_SHOWN)
         found = f"{count} face{'s' * (count != 1)}{': ' if faces else ''}{', '.join(faces)}"
         return f"FrameResult(index={self.index}, timestamp={self.timestamp:g}, {found})"
 

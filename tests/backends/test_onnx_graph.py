@@ -8,9 +8,11 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
+from emodetect.backends.conventions import ModelConventions
 from emodetect.backends.metadata import class_names
 from emodetect.backends.onnx_cnn import OnnxBackend
 from emodetect.backends.onnx_graph import OnnxGraph
+from emodetect.errors import ModelError
 from emodetect.types import Emotion
 from tests.builders import make_image
 from tests.onnx_files import constant, node, save_means
@@ -179,7 +181,9 @@ def test_channels_of_an_open_shape_are_those_of_the_first_convolution(tmp_path: 
         ({"label2id": '{"happy": 1, "sad": 0}'}, ("sad", "happy")),
         ({"classes": '["sad", "happy"]'}, ("sad", "happy")),
         ({"labels": "sad, happy"}, ("sad", "happy")),
-        ({"names": "{0: 'person', 1: 'car'}"}, ()),
+        ({"names": "{0: 'person', 1: 'car'}"}, ("person", "car")),
+        ({"names": "{0: 'person', 1: 'car'}", "labels": "sad, happy"}, ("sad", "happy")),
+        ({"id2label": '{"0": "LABEL_0", "1": "LABEL_1"}', "labels": "0,1"}, ()),
         ({"names": "{0: 'sad', 2: 'happy'}"}, ()),
         ({"names": "[" * 9000}, ()),
         ({"names": "__import__('os').abort()"}, ()),
@@ -188,3 +192,27 @@ def test_channels_of_an_open_shape_are_those_of_the_first_convolution(tmp_path: 
 )
 def test_class_names_of_other_programs(entries: dict[str, str], names: tuple[str, ...]) -> None:
     assert class_names(entries) == names
+
+
+def test_class_names_that_are_no_emotions_are_not_passed_over(tmp_path: Path) -> None:
+    path = save_means(tmp_path / "m.onnx")
+    model = onnx.load(path)
+    entry = model.metadata_props.add()
+    entry.key, entry.value = "labels", "wut,ekel,angst,freude,neutral,trauer,\x1b[31m"
+    onnx.save(model, path)
+    said = "calls its 7 values wut, ekel, angst, freude, neutral, trauer, .*, of which wut is not known; `labels` names them"
+    with pytest.raises(ModelError, match=said):
+        loaded(path)
+    labels = ["angry", "disgust", "fear", "happy", "neutral", "sad", "surprise"]
+    backend = OnnxBackend(path, conventions=ModelConventions.of(labels))
+    backend.load()
+    assert backend.classify([GRAY]).shape == (1, 7)
+
+
+def test_onnx_runtimes_reason_is_not_cut_off(tmp_path: Path) -> None:
+    path = save_means(tmp_path / "m.onnx")
+    model = onnx.load(path)
+    model.ir_version = 99
+    onnx.save(model, path)
+    with pytest.raises(ModelError, match="Unsupported model IR version: 99"):
+        loaded(path)

@@ -270,9 +270,9 @@ def test_a_run_goes_on_with_its_own_options_and_no_others(inputs: Path, tmp_path
     assert run("batch", "--resume", results).returncode == 0
     assert (results / "readings.csv").exists()
     refused = run("batch", "--resume", results, "--min-face", "90")
-    assert_one_line(refused, 2, "was begun with other settings", "(--min-face was 80 and is 90)")
-    assert_one_line(run("batch", inputs, "--resume", results), 2, "was begun with other inputs")
-    assert_one_line(run("batch", inputs, "--output", results), 1, "holds a batch already; --resume goes on with it")
+    assert_one_line(refused, 2, "the batch has other settings", "(--min-face was 80 and is 90)")
+    assert_one_line(run("batch", inputs, "--resume", results), 2, "the batch has other inputs")
+    assert_one_line(run("batch", inputs, "--output", results), 1, "already contains a batch; --resume continues it")
     assert run("batch", inputs / "photo-01.jpg", "--output", results, "--overwrite").returncode == 0
     assert [Path(row["path"]).name for row in readings(results)] == ["photo-01.jpg"]
     assert not (results / "readings.csv").exists()
@@ -294,11 +294,11 @@ def test_names_come_from_a_list(inputs: Path, tmp_path: Path) -> None:
     ("arguments", "message"),
     [
         (["a.jpg"], "--output FOLDER is missing"),
-        (["--output", "r"], "no input is named"),
-        (["a.jpg", "--output", "r", "--resume", "r"], "--output and --resume contradict each other"),
+        (["--output", "r"], "no inputs"),
+        (["a.jpg", "--output", "r", "--resume", "r"], "--output and --resume cannot be combined"),
         (["a.jpg", "--merge", "r"], "--merge takes no inputs"),
-        (["--merge", "r"], "holds no shards"),
-        (["--resume", "r"], "holds no batch to go on with"),
+        (["--merge", "r"], "contains no shards"),
+        (["--resume", "r"], "contains no batch to resume"),
         (["a.jpg", "--output", "r", "--backend", "nothing"], "no backend 'nothing'"),
         (["a.jpg", "--output", "r", "--model", "none.onnx"], "none.onnx: no such model file"),
     ],
@@ -336,4 +336,4 @@ def test_ray_is_not_imported_unless_it_is_chosen() -> None:
 
 def test_a_cluster_without_its_engine_is_refused(tmp_path: Path) -> None:
     done = run("batch", PHOTO, "--output", tmp_path / "r", "--address", "auto")
-    assert_one_line(done, 2, "--address goes with --engine ray")
+    assert_one_line(done, 2, "--address requires --engine ray")

@@ -101,7 +101,7 @@ def test_shards_have_each_input_once_and_as_much_to_do() -> None:
 
 @pytest.mark.parametrize("text", ["0/3", "4/3", "3", "a/b", "1/0", "-1/3", "", "1/9999999"])
 def test_a_shard_that_is_none_is_refused(text: str) -> None:
-    with pytest.raises(UsageError, match="is no shard"):
+    with pytest.raises(UsageError, match="is not a shard"):
         Shard.parse(text)
 
 

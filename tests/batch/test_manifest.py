@@ -77,13 +77,18 @@ def test_one_run_at_a_time(manifest: Manifest) -> None:
 
 def test_a_second_batch_does_not_begin_in_the_same_folder(manifest: Manifest) -> None:
     manifest.close()
-    with pytest.raises(OutputError, match="holds a batch already"):
+    with pytest.raises(OutputError, match="already contains a batch"):
         Manifest.create(manifest.folder, HEADER, INPUTS)
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("", "is no manifest"), ("text\n", "is no manifest"), ("[]\n", "is no manifest"), ('{"manifest": 99}\n', "another version")],
+    [
+        ("", "not the manifest"),
+        ("text\n", "not the manifest"),
+        ("[]\n", "not the manifest"),
+        ('{"manifest": 99}\n', "another version"),
+    ],
 )
 def test_what_is_no_manifest_is_told(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / NAME).write_text(text)

@@ -112,7 +112,7 @@ def test_everything_that_a_report_shows(moving_clip: MovingClip, tmp_path: Path,
 def test_faces_outside_of_a_region_would_not_be_hidden(moving_clip: MovingClip, tmp_path: Path) -> None:
     done = run("video", moving_clip.path, "--roi", "0,0,50%,100%", "--output", tmp_path / "a.mp4", "--anonymize", "box")
 
-    assert_one_line(done, 2, "--anonymize does not go with --roi", "outside")
+    assert_one_line(done, 2, "--anonymize cannot be combined with --roi", "outside")
 
 
 def test_every_frame_of_a_recording(moving_clip: MovingClip, tmp_path: Path) -> None:
@@ -140,7 +140,7 @@ def test_every_frame_of_a_recording(moving_clip: MovingClip, tmp_path: Path) -> 
     ids=["image", "video", "live"],
 )
 def test_there_must_be_something_to_hide(arguments: list[str | Path], option: str) -> None:
-    assert_one_line(run(*arguments, "--anonymize", "box"), 2, f"--anonymize goes with {option}")
+    assert_one_line(run(*arguments, "--anonymize", "box"), 2, f"--anonymize requires {option}")
 
 
 @pytest.mark.parametrize("option", ["--min-face=90%", "--detector=haar --min-neighbors=500"])

@@ -99,7 +99,7 @@ def test_fish_shows_whole_descriptions(on_the_path: dict[str, str | None]) -> No
         ["fish", "-c", script], env=environment(on_the_path), capture_output=True, text=True, timeout=TIMEOUT, check=True
     )
 
-    assert done.stdout == "doctor\tFind out what is wrong here, and what helps.\n"
+    assert done.stdout == "doctor\tCheck the installation and print solutions.\n"
 
 
 @pytest.mark.skipif(shutil.which("zsh") is None or shutil.which("tmux") is None, reason="there is no zsh, or no tmux")
@@ -137,3 +137,11 @@ def test_what_no_shell_asks_is_refused_in_a_line(shell: str, place: str | None) 
     done = run(env={COMPLETE_VARIABLE: f"{shell}_complete", "COMP_WORDS": words, "COMP_CWORD": place})
 
     assert_one_line(done, 2, "COMP_WORDS and COMP_CWORD")
+
+
+@pytest.mark.parametrize("asked", ["foo", "bash", "bash_foo", "foo_complete", "tcsh_source"])
+def test_an_unknown_request_is_refused_in_a_line(asked: str) -> None:
+    done = run("--version", env={COMPLETE_VARIABLE: asked})
+
+    assert_one_line(done, 2, f"_EMODETECT_COMPLETE is '{asked}': shells set it to bash, zsh or fish")
+    assert done.stdout == ""

@@ -53,7 +53,7 @@ EVERY = [pytest.param(name, option, id=f"{name}-{key_of(option)}") for name, opt
 
 
 def needed(name: str) -> list[str]:
-    """What a command does not go without."""
+    """What a command cannot be combined without."""
     words = []
     for parameter in command_named(name).params:
         if parameter.required:
@@ -198,7 +198,7 @@ def test_a_run_that_goes_on_does_not_mind_what_is_set_for_new_ones(tmp_path: Pat
     with_option = run("train", "--resume", tmp_path, "--seed", "3")
 
     assert_one_line(with_variable, 1, "not the folder of a training run")
-    assert_one_line(with_option, 2, "--seed does not go with --resume")
+    assert_one_line(with_option, 2, "--seed cannot be combined with --resume")
 
 
 def test_an_error_says_where_the_value_comes_from(tmp_path: Path) -> None:

@@ -115,9 +115,9 @@ def test_bench_measures_a_file_that_needs_them(model: Path, moving_clip: MovingC
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--scaling", "0..1"], "--scaling goes with --model FILE"),
-        (["--channels", "bgr", "--output-name", "a"], "--channels, --output-name go with --model FILE"),
-        (["--backend", "deepface", "--scaling", "0..1"], "--scaling does not go with --backend deepface"),
+        (["--scaling", "0..1"], "--scaling requires --model FILE"),
+        (["--channels", "bgr", "--output-name", "a"], "--channels, --output-name require --model FILE"),
+        (["--backend", "deepface", "--scaling", "0..1"], "--scaling cannot be combined with --backend deepface"),
     ],
 )
 def test_the_embedded_network_and_deepface_take_none(arguments: list[str], message: str) -> None:

@@ -45,7 +45,7 @@ def test_small_squares_without_faces_bring_a_hint(crops: Path, capsys: pytest.Ca
     cli.main(["image", str(crops)], standalone_mode=False)
     [line] = capsys.readouterr().err.splitlines()
     assert line.startswith("emodetect: no face was found in")
-    assert line.endswith("--detector none takes each whole picture for a face")
+    assert line.endswith("--detector none treats each whole image as a face")
     cli.main(["image", str(PHOTO)], standalone_mode=False)
     assert capsys.readouterr().err == ""
 
@@ -72,7 +72,7 @@ def test_live_takes_each_whole_picture_for_a_face(tmp_path: Path, crops: Path) -
 
 @pytest.mark.parametrize("option", ["--min-face 20%", "--min-neighbors 3", "--scale-factor 1.2", "--verify", "--cascade x.xml"])
 def test_options_of_the_cascade_are_refused_beside_none(option: str) -> None:
-    with pytest.raises(UsageError, match=f"{option.split()[0]} does not go with --detector none"):
+    with pytest.raises(UsageError, match=f"{option.split()[0]} cannot be combined with --detector none"):
         cli.main(["image", str(PHOTO), "--detector", "none", *option.split()], standalone_mode=False)
 
 
@@ -89,7 +89,7 @@ def test_python_takes_the_detector_too(crops: Path) -> None:
     assert reading.scores.dominant is emodetect.Emotion.HAPPY
     with pytest.raises(UsageError, match="no detector 'nobody'"):
         emodetect.analyze(crops / "a.png", detector="nobody")
-    with pytest.raises(UsageError, match="min_face does not go with detector='none'"):
+    with pytest.raises(UsageError, match="min_face cannot be combined with detector='none'"):
         emodetect.analyze(crops / "a.png", detector="none", min_face=64)
 
 

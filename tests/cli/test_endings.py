@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from emodetect.media.ffmpeg import ffmpeg_program
 from emodetect.types import Image
 from tests.builders import make_background, place_face, write_clip
 from tests.cli.desktop import wait_until
@@ -30,6 +31,17 @@ def long_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
+def short_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Bare H.264."""
+    folder = tmp_path_factory.mktemp("endings")
+    clip = write_clip(folder / "short.mp4", [make_background((640, 360))] * 20)
+    bare = folder / "short.h264"
+    line = [ffmpeg_program(), "-loglevel", "error", "-i", str(clip), "-c", "copy", "-bsf:v", "h264_mp4toannexb", str(bare)]
+    subprocess.run(line, check=True, stdin=subprocess.DEVNULL)
+    return bare
+
+
+@pytest.fixture(scope="module")
 def still_picture() -> Image:
     return place_face(make_background((320, 240)), (150.0, 120.0), 90.0)[0]
 
@@ -40,6 +52,39 @@ def ffmpegs_of(process: subprocess.Popen[str]) -> list[int]:
         int(number) for file in Path(f"/proc/{process.pid}/task").glob("*/children") for number in file.read_text().split()
     ]
     return [number for number in numbers if b"ffmpeg" in command_line(number).partition(b"\0")[0]]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["video", "PIPE", "--log", "new.jsonl"],
+        ["live", "--source", "PIPE", "--no-window"],
+        ["report", "log.jsonl", "--clip", "PIPE"],
+        ["bench", "--source", "PIPE"],
+        ["video", "SPARSE", "--log", "new.jsonl"],
+        ["batch", "SPARSE", "-o", "results"],
+    ],
+    ids=" ".join,
+)
+def test_one_signal_is_enough_while_no_picture_comes(words: list[str], short_clip: Path, tmp_path: Path) -> None:
+    pipe, sparse = tmp_path / "pipe", tmp_path / "sparse.h264"
+    os.mkfifo(pipe)
+    (tmp_path / "log.jsonl").write_text("")
+    writer = os.open(pipe, os.O_RDWR)  # nothing is written, and it does not end
+    sparse.write_bytes(short_clip.read_bytes())
+    os.truncate(sparse, 100_000_000_000)
+    arguments = [{"PIPE": str(pipe), "SPARSE": str(sparse)}.get(word, word) for word in words]
+    try:
+        with started(*arguments, folder=tmp_path) as process:
+            wait_until(
+                lambda: ffmpegs_of(process) or log_lines(tmp_path / "new.jsonl") or (tmp_path / "results").exists(), "work"
+            )
+            process.send_signal(signal.SIGTERM)
+            end(process)
+    finally:
+        os.close(writer)
+
+    assert process.returncode == 128 + signal.SIGTERM
 
 
 class TestVideo:

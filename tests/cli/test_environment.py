@@ -6,6 +6,7 @@ import atexit
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
 from functools import lru_cache
@@ -71,6 +72,37 @@ def test_too_small_an_address_space_is_one_line() -> None:
     assert done.stderr.decode() == "emodetect: this process may address 0.9 GB (ulimit -v); at least 1 GB are needed\n"
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems limit another kind of memory by it")
+def test_too_little_memory_is_one_line() -> None:
+    small, enough = (shell(f"ulimit -d {kilobytes}; $RUN", "image", PHOTO) for kilobytes in (150_000, 700_000))
+
+    assert small.returncode == 1
+    assert small.stderr.decode() == "emodetect: this process may hold 0.2 GB (ulimit -d); at least 0.6 GB are needed\n"
+    assert (enough.returncode, enough.stderr) == (0, b"")
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems limit the processor time in another way")
+def test_processor_time_that_is_used_up_is_one_line(tmp_path: Path) -> None:
+    pipe, log = tmp_path / "pipe", tmp_path / "a.jsonl"
+    os.mkfifo(pipe)
+    endless = "import os\nwith open(os.sys.argv[1], 'wb') as pipe:\n while True: pipe.write(bytes(3 * 640 * 480))"
+    with subprocess.Popen([sys.executable, "-c", endless, pipe], stderr=subprocess.DEVNULL):
+        done = shell(
+            f"ulimit -t 3; $RUN < {pipe}", "live", "--source", "-", "--size", "640x480", "--no-window", "--log", log, "--quiet"
+        )
+
+    assert done.returncode == 128 + signal.SIGXCPU
+    assert done.stderr.decode() == "emodetect: the processor time that this process may use (ulimit -t) is used up\n"
+    assert log.read_text().endswith("}\n")
+
+
+def test_without_the_null_device_there_is_one_line() -> None:
+    script = "import os; os.devnull = '/none/null'; from emodetect.__main__ import main; main()"
+    done = subprocess.run([sys.executable, "-c", script, "--version"], capture_output=True, text=True, check=False)
+
+    assert_one_line(done, 1, "/none/null: No such file or directory")
+
+
 def test_a_full_standard_error_costs_no_output(moving_clip: MovingClip, tmp_path: Path) -> None:
     log, report = tmp_path / "a.jsonl", tmp_path / "a.html"
 
@@ -110,13 +142,18 @@ def test_no_variable_of_opencv_ends_the_process(value: str, moving_clip: MovingC
 
 
 def test_a_variable_that_is_not_used_is_named_once_and_not_with_quiet() -> None:
-    env: dict[str, str | None] = {"OPENCV_IO_MAX_IMAGE_WIDTH": "abc", "OMP_NUM_THREADS": "\x1b[31m"}
+    env: dict[str, str | None] = {
+        "OPENCV_IO_MAX_IMAGE_WIDTH": "abc",
+        "OMP_NUM_THREADS": "\x1b[31m",
+        "TF_NUM_INTEROP_THREADS": "9999",
+    }
 
     loud, quiet = run("image", PHOTO, env=env), run("image", PHOTO, "--quiet", env=env)
 
     assert sorted(loud.stderr.splitlines()) == [
         "emodetect: the variable OMP_NUM_THREADS is not used: it cannot have the value '\\x1b[31m' here",
         "emodetect: the variable OPENCV_IO_MAX_IMAGE_WIDTH is not used: it cannot have the value 'abc' here",
+        "emodetect: the variable TF_NUM_INTEROP_THREADS is not used: it cannot have the value '9999' here",
     ]
     assert quiet.stderr == ""
 
@@ -130,7 +167,7 @@ def test_values_that_are_right_stay(monkeypatch: pytest.MonkeyPatch) -> None:
         "OPENCV_VIDEOIO_PRIORITY_V4L2": "900",
         "OPENCV_VIDEOIO_DEBUG": "1",
         "OMP_NUM_THREADS": "4,2",
-        "TF_NUM_INTEROP_THREADS": "2",
+        "TF_NUM_INTEROP_THREADS": "256",
         "XLA_FLAGS": "--xla_cpu_enable_fast_math=false",
     }
     monkeypatch.setattr(os, "environ", dict(right))

@@ -127,9 +127,9 @@ def test_copies_tell_what_was_done(tmp_path: Path, photos: Path, capsys: Any) ->
     ("arguments", "error", "message"),
     [
         ([], UsageError, "--resume needs --log FILE or --output FOLDER"),
-        (["--log", "new.csv", "--overwrite"], UsageError, "contradict"),
-        (["--log", "new.csv", "--sheet", "sheet.png"], UsageError, "does not go with --sheet"),
-        (["--log", "new.jsonl", "--format", "json"], UsageError, "does not go with --format json"),
+        (["--log", "new.csv", "--overwrite"], UsageError, "cannot be combined"),
+        (["--log", "new.csv", "--sheet", "sheet.png"], UsageError, "cannot be combined with --sheet"),
+        (["--log", "new.jsonl", "--format", "json"], UsageError, "cannot be combined with --format json"),
         (["--log", "other.csv"], OutputError, "other.csv: cannot be continued, since it is not a log of photos"),
         (["--log", "other.jsonl"], OutputError, "other.jsonl: cannot be continued, since it is not a log of photos"),
     ],

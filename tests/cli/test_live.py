@@ -225,7 +225,7 @@ class TestWindow:
 
 def differs_at_the_banner(first: Image, second: Image) -> bool:
     """Whether two pictures of the window differ where the banner is."""
-    return bool((np.abs(first[310:350, 200:440].astype(int) - second[310:350, 200:440]).max(axis=2) > 40).mean() > 0.2)
+    return bool((np.abs(first[334:358, 260:380].astype(int) - second[334:358, 260:380]).max(axis=2) > 40).mean() > 0.2)
 
 
 @pytest.fixture(scope="module")

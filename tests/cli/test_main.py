@@ -46,6 +46,10 @@ def test_the_overview_needs_nothing_but_click() -> None:
     assert modules.isdisjoint({*HEAVY, "numpy", "cv2", "onnxruntime", "scipy", "rich"})
 
 
+def test_types_of_values_bring_no_part_of_other_commands() -> None:
+    assert modules_after("image", "--help").isdisjoint({"emodetect.batch.inputs", "emodetect.sources.capture_format"})
+
+
 @pytest.mark.parametrize("name", command_names())
 def test_a_commands_help_is_light_too(name: str) -> None:
     assert modules_after(name, "--help").isdisjoint({*HEAVY, "cv2", "onnxruntime", "scipy"})

@@ -25,7 +25,7 @@ ARGUMENTS = {
     "evaluate": ["--data", "a"],
     "batch": ["a"],
 }
-"""What a command does not go without."""
+"""What a command cannot be combined without."""
 
 
 @pytest.mark.parametrize(("name", "option"), NUMBERS)

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 from typing_extensions import override
 
-from emodetect.drawing.lettering import BASELINE, LINE, Lettering, StrokeLettering
+from emodetect.drawing.fonts import shipped_font
+from emodetect.drawing.lettering import BASELINE, LINE, Lettering
 from emodetect.drawing.palette import Color
 from emodetect.types import Box, Image
 
@@ -15,7 +16,7 @@ from emodetect.types import Box, Image
 class Recorder(Lettering):
     """Writes as another lettering does and remembers where."""
 
-    lettering: Lettering = field(default_factory=StrokeLettering)
+    lettering: Lettering = field(default_factory=shipped_font)
     written: list[tuple[str, Box]] = field(default_factory=list)
 
     @override

@@ -1,13 +1,13 @@
 from __future__ import annotations
 
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emodetect.drawing.label_placement import LabelPlace, place_labels
+from emodetect.drawing.label_placement import LabelPlace, Placed, place_labels
 from emodetect.faces.boxes import intersections
 from emodetect.types import Box
 
@@ -117,9 +117,10 @@ def test_a_label_stands_over_under_or_in_its_face(face: Box, expected: Box) -> N
 def test_a_label_stays_where_it_was_while_it_can() -> None:
     face = Box(200, 200, 100, 100)
     for slot, (x, y) in enumerate([(200, 180), (210, 180), (200, 300), (210, 300)]):
-        [place] = place_labels([face], [[SIZE]], PICTURE, before=[slot])
-        assert place == LabelPlace(0, Box(x, y, 90, 20), slot)
-        [place] = place_labels([face], [[SIZE]], PICTURE, [Box(x, y, 30, 20)], before=[slot])
+        before = LabelPlace(0, Box(x, y, 90, 20), slot), face
+        [place] = place_labels([face], [[SIZE]], PICTURE, before=[before])
+        assert place == before[0]
+        [place] = place_labels([face], [[SIZE]], PICTURE, [Box(x, y, 30, 20)], before=[before])
         assert place is not None
         assert place.slot != slot
 
@@ -169,3 +170,95 @@ def test_where_there_is_no_room_at_all_there_is_no_label() -> None:
 def test_a_face_without_a_label_has_none() -> None:
     assert place_labels([Box(0, 40, 50, 50)] * 2, [[], [SIZE]], PICTURE)[0] is None
     assert place_labels([], [], PICTURE) == []
+
+
+def follow(
+    frames: list[tuple[list[Box], list[Box]]], forms: list[tuple[int, int]], picture: tuple[int, int] = PICTURE
+) -> list[list[LabelPlace | None]]:
+    """The places of the labels in one frame after the other; each frame has faces, and boxes that are taken."""
+    history: list[list[LabelPlace | None]] = []
+    before: list[Placed | None] = []
+    for faces, taken in frames:
+        before += [None] * (len(faces) - len(before))
+        places = place_labels(faces, [forms] * len(faces), picture, taken, before)
+        before = [(place, face) if place else None for place, face in zip(places, faces, strict=True)]
+        history.append(places)
+    return history
+
+
+def changes(history: list[list[LabelPlace | None]]) -> int:
+    """How often a label gets another slot or another form."""
+    kinds = [[place and (place.slot, place.form) for place in places] for places in history]
+    return sum(a != b for first, second in pairwise(kinds) for a, b in zip(first, second, strict=True))
+
+
+TREMBLING = [round(3 * np.sin(2.1 * index) + 2 * np.cos(3.7 * index)) for index in range(60)]
+"""Pixels by which a box is off in each frame."""
+
+
+@pytest.mark.parametrize(
+    ("face", "taken"),
+    [
+        pytest.param(Box(200, 12, 100, 100), [], id="near the upper edge"),
+        pytest.param(Box(200, 10, 100, 462), [], id="from edge to edge"),
+        pytest.param(Box(200, 200, 100, 100), [Box(0, 160, 640, 20)], id="something above"),
+        pytest.param(Box(200, 200, 100, 100), [Box(0, 160, 640, 20), Box(0, 320, 640, 20)], id="something above and below"),
+        pytest.param(Box(200, 200, 100, 100), [Box(288, 100, 300, 300)], id="room for the short form only"),
+        pytest.param(Box(200, 200, 60, 14), [Box(0, 160, 640, 20), Box(0, 234, 640, 20)], id="beside or away"),
+    ],
+)
+def test_a_label_does_not_jump_while_the_box_trembles(face: Box, taken: list[Box]) -> None:
+    for across, down in ((1, 0), (0, 1), (1, 1)):
+        history = follow([([face.moved(across * by, down * by)], taken) for by in TREMBLING], [SIZE, (60, 20), (45, 14)])
+        assert changes(history[1:]) <= 1
+        assert changes(history[30:]) == 0
+
+
+def test_labels_of_a_trembling_crowd_come_to_rest() -> None:
+    forms, jumps, jumps_alone = [SIZE, (60, 20), (45, 14)], 0, 0
+    for seed in range(4):
+        random = np.random.default_rng(seed)
+        faces = crowd(14, seed, PICTURE)
+        frames: list[tuple[list[Box], list[Box]]] = [
+            ([face.moved(*random.integers(-2, 3, 2).tolist()) for face in faces], []) for _ in range(60)
+        ]
+        history = follow(frames, forms)
+        jumps += changes(history[20:])
+        jumps_alone += changes([place_labels(moved, [forms] * len(faces), PICTURE) for moved, _ in frames[20:]])
+        for (moved, _), places in zip(frames, history, strict=True):
+            boxes = [place.box for place in places if place]
+            assert_no_other_face_is_covered(moved, places)
+            assert not any(intersections([first], [second]).any() for first, second in combinations(boxes, 2))
+    assert jumps_alone > 40
+    assert jumps <= jumps_alone / 10
+
+
+def test_somebody_new_moves_no_label() -> None:
+    old, new = Box(200, 200, 100, 100), Box(240, 60, 100, 100)
+    # Whose label stands below the newcomer, who comes first in the list.
+    before: Placed = LabelPlace(0, Box(210, 180, 90, 20), 1), old
+    places = place_labels([new, old], [[SIZE], [SIZE]], PICTURE, [Box(0, 0, 640, 60)], [None, before])
+    assert places[1] == before[0]
+    assert places[0] is not None
+    assert intersections([places[0].box], [before[0].box]).sum() == 0
+
+
+def test_a_label_leaves_the_face_once_there_is_space_around_a_place_beside_it() -> None:
+    face = Box(200, 200, 100, 100)
+    wall = [Box(0, 160, 640, 20), Box(0, 300, 640, 100)]
+    for gap, slot in ((1, 4), (5, 4), (9, 4), (12, 0)):
+        inside: Placed = LabelPlace(0, Box(200, 200, 90, 20), 4), face
+        [place] = place_labels([face], [[SIZE]], PICTURE, [wall[0].moved(0, -gap), wall[1]], [inside])
+        assert place is not None
+        assert place.slot == slot
+
+
+def test_a_label_away_from_its_face_moves_along() -> None:
+    faces = [Box(300, 200, 40, 14), Box(250, 180, 50, 60), Box(340, 180, 50, 60), Box(250, 130, 140, 50), Box(250, 240, 140, 50)]
+    forms = [[SIZE], [], [], [], []]
+    [first, *_] = place_labels(faces, forms, PICTURE)
+    assert first is not None
+    assert first.slot is None
+    moved = [face.moved(7, 5) for face in faces]
+    [second, *_] = place_labels(moved, forms, PICTURE, before=[(first, faces[0]), None, None, None, None])
+    assert second == LabelPlace(0, first.box.moved(7, 5), None)

@@ -9,7 +9,7 @@ import pytest
 from emodetect.drawing import fonts
 from emodetect.drawing.fonts import find_font, find_fonts, shipped_font
 from emodetect.drawing.languages import NAMES, WORDS
-from emodetect.drawing.lettering import FallbackLettering, FontLettering, Lettering, StrokeLettering, draw_tag, tag_size
+from emodetect.drawing.lettering import FallbackLettering, FontLettering, draw_tag, tag_size
 from emodetect.drawing.palette import BLACK, WHITE
 from emodetect.drawing.phrases import Phrase
 from emodetect.drawing.style import Style, find_style, with_letters_for
@@ -73,13 +73,20 @@ def test_a_language_is_written_in_its_own_letters(language: str) -> None:
     assert style.name(None) == WORDS[language]["uncertain"]
 
 
-def test_english_needs_no_font() -> None:
-    style = find_style("en")
+@pytest.mark.parametrize("language", ["en", "es", "de", "fr"])
+def test_latin_letters_need_no_font_of_the_system(language: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fonts, "_from_fontconfig", lambda pattern: [])
+    monkeypatch.setattr(fonts, "_folders", list)
+    style = find_style(language)
     assert style is not None
-    assert isinstance(style.lettering, StrokeLettering)
+    assert style.lettering is shipped_font() is Style().lettering
+
+
+def test_a_named_font_is_taken() -> None:
     named = find_style("en", latin_font())
     assert named is not None
     assert isinstance(named.lettering, FontLettering)
+    assert named.lettering.path == latin_font()
 
 
 def test_a_font_without_the_letters_is_not_taken() -> None:
@@ -131,9 +138,8 @@ def test_letters_have_their_color() -> None:
     assert canvas[..., 0].max() <= 200
 
 
-@pytest.mark.parametrize("lettering", [pytest.param(StrokeLettering(), id="stroke"), pytest.param(None, id="font")])
-def test_text_is_shortened_to_its_room(lettering: Lettering | None) -> None:
-    lettering = lettering or FontLettering(latin_font())
+def test_text_is_shortened_to_its_room() -> None:
+    lettering = shipped_font()
     whole = lettering.width("loading the model", 13)
     assert lettering.shortened("loading the model", 13, whole) == "loading the model"
     short = lettering.shortened("loading the model", 13, whole - 1)

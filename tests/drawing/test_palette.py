@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from emodetect.drawing.palette import BLACK, COLORS, UNKNOWN_COLOR, WHITE, color_of, contrast, ink_on
+from emodetect.drawing.palette import BLACK, COLORS, ON_PAPER, UNKNOWN_COLOR, WHITE, color_of, contrast, ink_on
 from emodetect.types import EMOTIONS, Emotion
 from tests.drawing.color_vision import lab, seen, smallest_distance
 
@@ -19,6 +19,12 @@ def test_every_emotion_has_a_color_and_none_that_is_unknown() -> None:
 @pytest.mark.parametrize(("sight", "limit"), [("all cones", 36), ("protanopia", 36), ("deuteranopia", 36), ("tritanopia", 25)])
 def test_any_two_colors_are_told_apart(sight: str, limit: float) -> None:
     assert smallest_distance(ALL, sight) >= limit
+
+
+@pytest.mark.parametrize(("sight", "limit"), [("all cones", 36), ("protanopia", 36), ("deuteranopia", 36), ("tritanopia", 25)])
+def test_colors_on_paper_are_told_apart_and_neutral_from_the_paper(sight: str, limit: float) -> None:
+    assert smallest_distance([*ON_PAPER.values(), WHITE], sight) >= limit
+    assert contrast(ON_PAPER[Emotion.NEUTRAL], WHITE) >= 3
 
 
 def test_the_simulation_confuses_what_people_confuse() -> None:

@@ -148,7 +148,7 @@ class TestOfOthers:
             create_detector(DetectorSettings(name)).detect(np.zeros((48, 64, 3), np.uint8))
 
     def test_options_of_the_cascade_are_refused(self) -> None:
-        with pytest.raises(UsageError, match="--min-neighbors does not go with --detector middle: it does not use the cascade"):
+        with pytest.raises(UsageError, match="--min-neighbors cannot be combined with --detector middle"):
             cli.main(["image", str(PHOTO), "--detector", "middle", "--min-neighbors", "3"], standalone_mode=False)
 
 

@@ -10,6 +10,7 @@ from emodetect.faces.alignment import roll
 from emodetect.faces.blazeface import BlazeFaceDetector
 from emodetect.faces.landmarks import LandmarkRefiner
 from emodetect.faces.locator import FaceLocator
+from emodetect.faces.tracker import FaceTracker
 from emodetect.types import Box, Detection, Image
 from tests.builders import make_frame, make_image, make_landmarks
 
@@ -29,8 +30,8 @@ def upright(photo: Image) -> float:
     return angle_in(photo)
 
 
-def angle_in(picture: Image) -> float:
-    [face] = FaceLocator(BlazeFaceDetector(), refiner=LandmarkRefiner()).locate(make_frame(picture)).faces
+def angle_in(picture: Image, tracker: FaceTracker | None = None) -> float:
+    [face] = FaceLocator(BlazeFaceDetector(), refiner=LandmarkRefiner(), tracker=tracker).locate(make_frame(picture)).faces
     leans = roll(face.landmarks)
     assert leans is not None
     return leans
@@ -39,6 +40,11 @@ def angle_in(picture: Image) -> float:
 @pytest.mark.parametrize("degrees", [-90, -60, -45, -35, -20, -10, 5, 10, 20, 35, 45, 60, 90])
 def test_the_angle_follows_a_picture_that_is_turned(photo: Image, upright: float, degrees: float) -> None:
     assert angle_in(turned(photo, degrees)) - upright == pytest.approx(degrees, abs=3)
+
+
+@pytest.mark.parametrize("degrees", [-60, -45, -30, -20, 20, 30, 45, 60])
+def test_so_it_does_in_the_first_frame_of_a_clip(photo: Image, upright: float, degrees: float) -> None:
+    assert angle_in(turned(photo, degrees), FaceTracker()) - upright == pytest.approx(degrees, abs=3)
 
 
 @pytest.mark.parametrize("degrees", [0, 35])

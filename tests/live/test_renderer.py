@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from emodetect.drawing.languages import WORDS
 from emodetect.drawing.palette import COLORS
 from emodetect.drawing.phrases import Phrase
 from emodetect.drawing.style import Style
@@ -16,6 +17,7 @@ from emodetect.live.view import View
 from emodetect.types import Box, Emotion, Frame, FrameResult, Image
 from tests.builders import make_background, make_frame, make_reading, make_result, place_face
 from tests.drawing.recording import Recorder
+from tests.drawing.test_lettering import style_for
 
 FACE = Box(145, 135, 110, 110)
 SIZE = 640, 360
@@ -107,8 +109,8 @@ def test_switches_of_the_view_take_effect_at_once(frame: Frame, result: FrameRes
     ("activity", "expected"),
     [
         (Activity(elapsed=60.0), ["0 frames/s, 0 ms"]),
-        (Activity(elapsed=60.0, backend="embedded"), ["0 frames/s, 0 ms", "embedded"]),
-        (Activity(elapsed=5.9), ["0 frames/s, 0 ms", "?  keys"]),
+        (Activity(elapsed=60.0, backend="embedded"), ["0 frames/s, 0 ms · embedded"]),
+        (Activity(elapsed=5.9), ["0 frames/s, 0 ms · ?  keys"]),
         (Activity(elapsed=60.0, backend="cnn", is_reconnecting=True), ["cnn", "reconnecting ..."]),
         (Activity(elapsed=60.0, loading="deepface"), ["0 frames/s, 0 ms", "loading deepface ..."]),
         (Activity(elapsed=60.0, is_recording=True, is_logging=True), ["0 frames/s, 0 ms", "LOG", "REC"]),
@@ -118,11 +120,11 @@ def test_what_the_session_does_is_told(frame: Frame, result: FrameResult, activi
     assert texts(frame, result, activity) == expected
 
 
-def test_messages_stand_near_the_bottom_in_order_and_wait_for_the_end_of_the_help(frame: Frame, result: FrameResult) -> None:
+def test_messages_stand_in_the_line_at_the_bottom_and_wait_for_the_end_of_the_help(frame: Frame, result: FrameResult) -> None:
     view = View(numbers=False, paused=True)
     view.say(Phrase.SAVED, "picture", path="a.png")
     activity = Activity(elapsed=60.0, loading="deepface", is_reconnecting=True)
-    banner = ["reconnecting ...", "loading deepface ...", "paused", "saved a.png"]
+    banner = ["reconnecting ... · loading deepface ... · paused · saved a.png"]
     assert texts(frame, result, activity, view=view) == banner
     view.help = True
     assert not set(banner) & set(texts(frame, result, activity, view=view))
@@ -131,16 +133,48 @@ def test_messages_stand_near_the_bottom_in_order_and_wait_for_the_end_of_the_hel
     assert texts(frame, result, activity, view=view) == banner
 
 
-def test_nobody_is_missed_only_after_two_seconds(frame: Frame, result: FrameResult) -> None:
-    lettering = Recorder()
-    renderer = Renderer(View(), style=Style(lettering=lettering))
+def messages_while_nobody_is_seen(
+    frame: Frame, result: FrameResult, seconds: range, view: View, style: Style | None = None, *, can_search: bool = True
+) -> list[str]:
+    """The line at the bottom in each second; in the second one of them somebody is seen."""
+    style = style or Style()
+    lettering = Recorder(style.lettering)
+    view.labels = view.bars = False
+    renderer = Renderer(view, style=replace(style, lettering=lettering))
     told = []
-    for second in range(8):
+    for second in seconds:
         lettering.written.clear()
         seen = result if second == 2 else make_result()
-        renderer.render(replace(frame, timestamp=float(second)), seen, Activity(elapsed=60.0))
-        told.append("no face found" in [text for text, _ in lettering.written])
-    assert told == [False, False, False, False, False, True, True, True]
+        activity = Activity(elapsed=60.0, can_search_smaller=can_search)
+        renderer.render(replace(frame, timestamp=float(second)), seen, activity)
+        told.append(" ".join(text for text, box in lettering.written if box.y > SIZE[1] / 2))
+    return told
+
+
+def test_nobody_is_missed_only_after_two_seconds_and_smaller_faces_are_suggested_after_five(
+    frame: Frame, result: FrameResult
+) -> None:
+    nobody, hint = "no face found", "no face found: key - finds smaller faces"
+    told = messages_while_nobody_is_seen(frame, result, range(10), View())
+    assert told == ["", "", "", "", "", nobody, nobody, nobody, hint, hint]
+
+
+def test_a_key_that_does_nothing_is_not_suggested(frame: Frame, result: FrameResult) -> None:
+    view = View()
+    while not view.finds_smallest_faces:
+        view.obey(Command.SMALLER_FACES)
+    view.say(Phrase.NO_SMOOTHING, "face")  # in place of the message on the smallest face
+    told = messages_while_nobody_is_seen(frame, result, range(9), view)
+    assert told[-1].startswith("no face found · ")
+    assert messages_while_nobody_is_seen(frame, result, range(9), View(), can_search=False)[-1] == "no face found"
+    assert messages_while_nobody_is_seen(frame, result, range(9), View(numbers=False))[-1] == ""
+
+
+@pytest.mark.parametrize("language", list(WORDS))
+def test_the_suggestion_is_one_line_in_every_language(language: str, frame: Frame, result: FrameResult) -> None:
+    told = messages_while_nobody_is_seen(frame, result, range(9), View(), style_for(language))
+    assert told[-1] == Phrase.NO_FACE_SUGGESTION.text(language)
+    assert " - " in told[-1]
 
 
 def test_that_faces_are_hidden_is_told(frame: Frame, result: FrameResult) -> None:
@@ -168,6 +202,20 @@ def test_a_snapshot_has_labels_and_no_messages(frame: Frame, result: FrameResult
     assert lettering.written[-1][0].startswith("happy")
     assert "paused" not in [text for text, _ in lettering.written]
     assert (image[:40] == frame.image[:40]).all()
+
+
+def test_a_snapshot_moves_no_label_of_the_window(frame: Frame, result: FrameResult) -> None:
+    view = View()
+    pictures = []
+    for snapshots in (0, 3):
+        renderer = Renderer(view)
+        for _ in range(2):
+            picture = renderer.render(frame, result, Activity(elapsed=60.0), (1280, 720))
+            for _ in range(snapshots):
+                renderer.snapshot(frame, result)
+        pictures.append((picture, renderer.snapshot(frame, result)))
+    for first, second in zip(*pictures, strict=True):
+        np.testing.assert_array_equal(first, second)
 
 
 def test_a_snapshot_hides_each_face_and_what_may_be_one(frame: Frame, result: FrameResult) -> None:

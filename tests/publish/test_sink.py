@@ -57,7 +57,7 @@ def test_clips_wait_for_a_consumer_that_can_be_reached() -> None:
 
 
 def test_one_that_hangs_holds_up_neither_the_others_nor_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("emodetect.publish.sink._LAST_SECONDS", 0.1)
+    monkeypatch.setattr("emodetect.publish.sink._SHUTDOWN_SECONDS", 0.1)
     hanging, quick = Slow(), Slow()
     quick.gate.set()
     with PublishingSink([hanging, quick]) as sink:
@@ -195,7 +195,7 @@ def test_wrong_addresses_are_one_line(address: str, message: str) -> None:
 
 
 def test_changes_only_needs_an_address() -> None:
-    with pytest.raises(UsageError, match="`changes_only` goes with `publish`"):
+    with pytest.raises(UsageError, match="`changes_only` requires `publish`"):
         PublishSettings((), changes_only=True)
 
 

@@ -7,6 +7,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -221,6 +222,31 @@ def test_dark_and_light_differ_and_paper_is_white(browser: Browser, reports: Rep
     assert visit.page.evaluate(background) == "rgb(255, 255, 255)"
     visit.page.emulate_media(color_scheme="dark", media="print")
     assert visit.page.evaluate(background) == "rgb(255, 255, 255)"
+    visit.page.close()
+
+
+def test_timelines_are_light_on_paper_and_neutral_is_gray(browser: Browser, reports: Reports) -> None:
+    visit = Visit(browser, reports.video, color_scheme="dark")
+    ground, fill = "e => getComputedStyle(e).backgroundColor", "e => getComputedStyle(e).fill"
+    visit.page.evaluate("document.querySelector('.track path').setAttribute('class', 'neutral')")
+    neutral, bar = visit.page.locator(".track path.neutral").first, visit.page.locator(".bar svg").first
+
+    assert visit.track.evaluate(ground) == bar.evaluate(ground) == "rgb(14, 16, 19)"
+    assert neutral.evaluate(fill) == "rgb(255, 255, 255)"
+    visit.page.emulate_media(color_scheme="dark", media="print")
+    assert visit.track.evaluate(ground) == bar.evaluate(ground) == "rgb(255, 255, 255)"
+    assert neutral.evaluate(fill) == "rgb(130, 130, 130)"
+    assert neutral.evaluate("e => getComputedStyle(e).stroke") == "rgb(22, 24, 27)"
+    visit.page.close()
+
+
+@pytest.mark.parametrize("width", [320, 1200])
+def test_labels_of_the_axis_do_not_overlap(browser: Browser, reports: Reports, width: int) -> None:
+    visit = Visit(browser, reports.video, viewport={"width": width, "height": 700})
+    boxes = [label.bounding_box() for label in visit.page.locator(".axis").first.locator("text").all() if label.is_visible()]
+    sides = [(box["x"], box["x"] + box["width"]) for box in boxes if box]
+    assert len(sides) > 2
+    assert all(first[1] < second[0] for first, second in pairwise(sides))
     visit.page.close()
 
 

@@ -19,7 +19,7 @@ import pytest
 from emodetect.backends.registry import create_backend
 from emodetect.errors import OutputError, SourceError
 from emodetect.report.accuracy import accuracy_in_words
-from emodetect.report.page import MOST_CLIP_BYTES, Report, render, write_report
+from emodetect.report.page import MAX_CLIP_BYTES, Report, render, write_report
 from emodetect.report.timeline import Timeline
 from emodetect.sources.video import VideoFile
 from emodetect.types import EMOTIONS, Box, Emotion
@@ -45,7 +45,7 @@ class Page(HTMLParser):
             self.blocks.append(data)
 
 
-def html(report: Report, most_clip_bytes: int = MOST_CLIP_BYTES) -> str:
+def html(report: Report, most_clip_bytes: int = MAX_CLIP_BYTES) -> str:
     return render(report, most_clip_bytes)[0]
 
 
@@ -170,8 +170,9 @@ def test_all_changes_can_be_reached() -> None:
 def test_long_clips_have_legible_times_and_outlines() -> None:
     page = html(Report("clip.mp4", make_long_timeline(3600)))
 
-    axis = page[page.index('<div class="axis"') :]
-    assert re.findall(r"<span>([^<]*)</span>", axis)[:5] == ["0:00", "15:00", "30:00", "45:00", "1:00:00"]
+    axis = page[page.index('<svg class="axis"') :]
+    labels = re.findall(r"<text[^>]*>([^<]*)</text>", axis)[:7]
+    assert labels == ["0:00", "10:00", "20:00", "30:00", "40:00", "50:00", "1:00:00"]
     assert "Seen for 1 h 0 min between 0:00.0 and 1:00:00.0." in page
     outlined, summed = (re.findall(rf'<path class="\w+{kind}" d="([^"]*)"', page) for kind in ("", " sum"))
     assert len(outlined) == pytest.approx(30, abs=2)
@@ -201,6 +202,28 @@ def test_the_page_says_when_and_by_which_version_it_was_made() -> None:
     text = html(Report("clip.mp4", make_timeline()))
 
     assert f"<dd>{date.today()}, emodetect {version('emodetect')}</dd>" in text
+
+
+def test_the_accuracy_is_said_in_plain_words() -> None:
+    with create_backend("cnn") as backend:
+        agreement = accuracy_in_words(backend)[0]
+        assert agreement == "The model agrees with the majority of FER+ annotators on 89% of validation faces."
+        backend.name = "my.onnx"
+        assert accuracy_in_words(backend)[0] == "The model (my.onnx) agrees with the label of 89% of validation faces."
+        backend.validation_accuracy = None
+        assert accuracy_in_words(backend) == ["The accuracy of my.onnx is unknown: its model file does not state it."]
+
+
+def test_times_on_the_axis_are_round_and_stand_where_they_are() -> None:
+    timeline = Timeline()
+    for index in range(30, 161):
+        timeline.add(make_result(make_reading(), index=index, timestamp=index / 10))
+    page = html(Report("clip.mp4", timeline))
+    found = re.findall(r'<text x="([^"]*)%" y="1.3em" text-anchor="(\w+)">([^<]*)</text>', page)
+    assert [label for _, _, label in found] == ["0:05", "0:10", "0:15"]
+    for place, _, label in found:
+        assert float(place) / 100 * (timeline.end - 3) + 3 == pytest.approx(float(label[-2:]), abs=0.01)
+    assert {anchor for _, anchor, _ in found} == {"middle"}
 
 
 def test_percent_signs_have_one_form(moving_clip: MovingClip) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from emodetect.drawing.overlay import COLORS
+from emodetect.drawing.palette import COLORS, ON_PAPER
 from emodetect.errors import OutputError
 from emodetect.report.plot import plot_timeline
 from emodetect.report.timeline import Timeline
@@ -37,6 +37,22 @@ def test_bands_stand_where_the_emotions_were_read(tmp_path: Path) -> None:
         centers[emotion] = rows.mean(), columns.mean()
     assert centers[Emotion.HAPPY][0] < centers[Emotion.SAD][0], "happy stands over sad"
     assert centers[Emotion.HAPPY][1] < centers[Emotion.SAD][1] - 300, "happy comes before sad"
+
+
+def test_the_plot_is_light_neutral_is_gray_and_times_are_round(tmp_path: Path) -> None:
+    timeline = Timeline()
+    for index in range(17):
+        timeline.add(make_result(make_reading(dominant=Emotion.NEUTRAL, confidence=0.9), index=index, timestamp=float(index)))
+    plot_timeline(timeline, "clip.mp4", tmp_path / "plot.png")
+    plot_timeline(timeline, "clip.mp4", tmp_path / "plot.svg")
+
+    picture = read_image(tmp_path / "plot.png")
+    gray = (picture == ON_PAPER[Emotion.NEUTRAL]).all(axis=2)
+    assert gray.mean() > 0.12
+    assert (picture == 255).all(axis=2).mean() > 0.3
+    assert (picture < 60).all(axis=2).mean() < 0.05, "no dark ground"
+    labels = [line.strip()[5:-4] for line in (tmp_path / "plot.svg").read_text().splitlines() if line.strip().startswith("<!-- ")]
+    assert labels[:5] == ["0", "5", "10", "15", "seconds"]
 
 
 def test_an_hour_has_minutes_below_and_says_how_to_read_it(tmp_path: Path) -> None:

@@ -43,18 +43,22 @@ def launch(driver: Playwright, *arguments: str) -> Browser:
     return driver.chromium.launch(executable_path=CHROMIUM, args=[*sandbox, *arguments], timeout=1000 * TIMEOUT)
 
 
-@pytest.fixture(scope="module")
-def browser(driver: Playwright, moving_clip: MovingClip, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    """A browser whose camera shows the clip again and again."""
-    camera = tmp_path_factory.mktemp("camera") / "camera.mjpeg"
-    command = [ffmpeg_program(), "-loglevel", "error", "-i", str(moving_clip.path), "-q:v", "2", str(camera)]
+def clip_as_camera(clip: MovingClip, folder: Path) -> list[str]:
+    """Arguments for a browser whose camera shows the clip again and again."""
+    camera = folder / "camera.mjpeg"
+    command = [ffmpeg_program(), "-loglevel", "error", "-i", str(clip.path), "-q:v", "2", str(camera)]
     subprocess.run(command, check=True, timeout=TIMEOUT)
-    chromium = launch(
-        driver,
+    return [
         "--use-fake-ui-for-media-stream",
         "--use-fake-device-for-media-stream",
         f"--use-file-for-fake-video-capture={camera}",
-    )
+    ]
+
+
+@pytest.fixture(scope="module")
+def browser(driver: Playwright, moving_clip: MovingClip, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """A browser whose camera shows the clip again and again."""
+    chromium = launch(driver, *clip_as_camera(moving_clip, tmp_path_factory.mktemp("camera")))
     yield chromium
     chromium.close()
 

@@ -8,18 +8,22 @@ import signal
 import socket
 import subprocess
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from emodetect.cli.commands import serve as module
 from emodetect.cli.group import cli
+from emodetect.cli.hints import error_message
 from emodetect.errors import EmodetectError
 from emodetect.settings.pipeline import CLIPS, LIVE, PHOTOS
 from emodetect.settings.serve import ServedPipelines
-from tests.builders import PHOTO
+from tests.builders import PHOTO, MovingClip
 from tests.cli.parsing import parse
 from tests.cli.running import assert_one_line, command, end, environment, run, started
+from tests.publish.consumers import WebSocketClient, listening
 from tests.serve.serving import TOKEN, Client
+from tests.serve.test_stream import wait_until
 
 
 def address_of(process: subprocess.Popen[str]) -> tuple[Client, list[str]]:
@@ -75,6 +79,38 @@ def test_its_token_is_taken_from_a_variable_and_shown_nowhere() -> None:
     assert "--token" in shown.stdout
 
 
+def test_it_publishes_what_its_source_shows(moving_clip: MovingClip) -> None:
+    page = WebSocketClient()
+    arguments = ("--source", moving_clip.path, "--loop", "--publish", page.address, "--changes-only")
+    with started("serve", "--port", "0", *arguments) as process:
+        client, said = address_of(process)
+        with listening(page):
+            wait_until(lambda: len(page.received) > 2)
+        assert client.get("/v1/health").json["source"] == "live"
+        process.send_signal(signal.SIGTERM)
+        said.append(end(process))
+    assert process.returncode == 143
+    assert len(said) == 2
+    assert {"frame", "time", "faces"} == set(page.received[0])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        (["--publish", "ws://127.0.0.1:9001"], "--publish does not go with a server without --source"),
+        (["--fps", "30"], "--fps does not go with a server without --source"),
+        (["--loop"], "--loop does not go with a server without --source"),
+        (["--source", "0", "--changes-only"], "--changes-only goes with --publish, which says where to"),
+        (["--source", PHOTO, "--publish", "osc://"], "names no host"),
+        (["--source", PHOTO, "--size", "640x480"], "--size goes with cameras and standard input; a clip has its own"),
+    ],
+)
+def test_options_of_the_source_need_one_that_takes_them(arguments: list[str | Path], error: str) -> None:
+    with pytest.raises(EmodetectError) as caught:
+        cli.main(["serve", "--port", "0", *map(str, arguments)], standalone_mode=False)
+    assert error in error_message(caught.value, parse("serve"))
+
+
 def test_another_address_is_refused_in_one_line() -> None:
     done = run("serve", "--host", "0.0.0.0")
     assert done.returncode == 2
@@ -95,7 +131,7 @@ def test_without_its_packages_it_says_what_to_install(monkeypatch: pytest.Monkey
     with pytest.raises(EmodetectError) as caught:
         cli.main(["serve"], standalone_mode=False)
     assert str(caught.value).startswith("serve needs packages that are not installed: fastapi, prometheus-client; ")
-    assert str(caught.value).endswith('install "emodetect[serve]"')
+    assert str(caught.value).endswith('install ".[serve]"')
 
 
 def test_nothing_of_it_is_imported_by_other_commands() -> None:

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import errno
 import json
+import os
+import threading
 import time
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
 import emodetect
+from emodetect.errors import SourceError
+from emodetect.pipeline import EmotionPipeline
+from emodetect.serve.jobs import Jobs
+from emodetect.serve.limits import Upload
 from emodetect.settings.pipeline import CLIPS
 from emodetect.sinks.records import image_as_dict
 from emodetect.types import Image
@@ -128,13 +138,57 @@ def test_jobs_wait_for_their_turn_and_can_be_canceled(moving_clip: MovingClip) -
         assert client.get(jobs[0]).status == 404
 
 
+def clips_in_memory() -> int:
+    """Uploaded clips that this process holds."""
+    found = 0
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):  # closed meanwhile
+            found += "memfd:clip" in str(descriptor.readlink())
+    return found
+
+
+@pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="clips are kept in files here")
+def test_a_job_that_is_canceled_before_its_turn_frees_its_memory() -> None:
+    gate, jobs = threading.Event(), Jobs(3, str)
+
+    def held() -> EmotionPipeline:
+        gate.wait(TIMEOUT)
+        raise SourceError("held")
+
+    async def flood() -> None:
+        await jobs.add(Upload("first.mp4", b"x"), held)
+        for _ in range(20):
+            job = await jobs.add(Upload("next.mp4", b"x"), held)
+            assert clips_in_memory() == 2
+            assert jobs.cancel(job.number).state == "canceled"
+            assert clips_in_memory() == 1
+        await jobs.add(Upload("last.mp4", b"x"), held)
+
+    asyncio.run(flood())
+    gate.set()
+    jobs.close()
+    assert clips_in_memory() == 0
+
+
+def test_a_clip_for_which_there_is_no_room_takes_no_place(monkeypatch: pytest.MonkeyPatch, moving_clip: MovingClip) -> None:
+    content = moving_clip.path.read_bytes()
+    with served(jobs=1) as client:
+        with monkeypatch.context() as full:
+            full.setattr(Path, "write_bytes", lambda *_: (_ for _ in ()).throw(OSError(errno.ENOSPC, "No space left on device")))
+            refused = client.post("/v1/analyze-video", content)
+        assert (refused.status, refused.error) == (503, "the server has no room for the clip; try again later")
+        assert int(refused.headers["retry-after"]) > 0
+        accepted = client.post("/v1/analyze-video", content)
+        assert (accepted.status, accepted.json["name"]) == (202, "clip")
+
+
 def test_health_version_and_metrics(client: Client) -> None:
     before = client.metric("emodetect_frames_read_total"), client.metric("emodetect_frames_failed_total")
     client.post("/v1/analyze", PHOTO.read_bytes())
     client.post("/v1/analyze", b"nothing")
 
     assert client.get("/v1/health").json == {"status": "ok", "source": None}
-    assert set(client.get("/v1/version").json) == {"version"}
+    assert client.get("/v1/version").json == {"version": emodetect.__version__}
     after = client.metric("emodetect_frames_read_total"), client.metric("emodetect_frames_failed_total")
     assert after == (before[0] + 1, before[1] + 1)
     assert client.metric("emodetect_inference_seconds_count") >= after[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import http.client
+import json
 import os
 import shutil
 import socket
@@ -320,6 +321,42 @@ def test_a_connection_without_a_request_is_ended(monkeypatch: pytest.MonkeyPatch
             assert ended(second)
 
 
+UPGRADE = (
+    "{method} /v1/stream HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n{more}\r\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("method", "more"),
+    [
+        ("POST", "Content-Length: 5\r\n"), ("GET", "Content-Length: 5\r\n"), ("GET", "Transfer-Encoding: chunked\r\n"),
+        ("GET", f"X: {'a' * 20_000}\r\n"), ("GET", "".join(f"X{number}: a\r\n" for number in range(300))),
+        ("POST", ""), ("OPTIONS", ""),
+    ],
+)  # fmt: skip
+def test_a_handshake_that_cannot_be_is_answered_and_holds_no_connection(client: Client, method: str, more: str) -> None:
+    with client.socket() as raw:
+        raw.sendall(UPGRADE.format(method=method, port=client.port, more=more).encode() + b"hello")
+        answer = raw.makefile("rb").read()
+    assert answer.startswith(b"HTTP/1.1 4")
+    assert answer.count(b"HTTP/1.1") == 1
+
+
+def test_what_is_no_http_is_answered_in_json(client: Client) -> None:
+    for start in (b"GET /\r\n\r\n", b"\x16\x03\x01\r\n\r\n", b"POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n"):
+        with client.socket() as raw:
+            raw.sendall(start)
+            head, _, body = raw.makefile("rb").read().partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 400 ")
+        assert json.loads(body) == {"error": "not a request in HTTP that can be understood"}
+
+
+def test_an_address_with_another_slash_is_not_found(client: Client) -> None:
+    for path in ("/v1/options/", "/v1/jobs/%2e%2e%2f", "//v1/options"):
+        assert client.get(path).status == 404
+
+
 def ended(raw: socket.socket) -> bool:
     """Whether the other side has ended a connection, before this test's patience has."""
     try:
@@ -381,11 +418,12 @@ def test_bombs_are_refused_by_their_header(client: Client) -> None:
     assert answer.error.startswith("photo: announces more than ")
 
 
-def test_malformed_forms_are_errors(client: Client) -> None:
+def test_malformed_forms_are_errors(client: Client, caplog: pytest.LogCaptureFixture) -> None:
     forms = {
         "multipart/form-data": b"x",
         "multipart/form-data; boundary=x": b"no boundary here",
         'multipart/form-data; boundary="x"': b"--x\r\n\r\nno name\r\n--x--\r\n",
+        "multipart/form-data; boundary=\xfe": b"--\xff\r\n",
         "multipart/form-data; boundary=y": b'--y\r\nContent-Disposition: form-data; name="a"\r\n\r\ntext\r\n--y--\r\n',
     }
     for kind, body in forms.items():
@@ -396,6 +434,35 @@ def test_malformed_forms_are_errors(client: Client) -> None:
     many = client.post_files("/v1/analyze", [("a.jpg", b"x")] * 101)
     assert many.status == 400
     assert client.post_files("/v1/analyze-video", [("a", b"x"), ("b", b"x")]).status == 400
+    assert caplog.messages == [], "nobody can fill the terminal"
+
+
+@pytest.mark.parametrize("cut", [b"--x--", b"-", b"--x", b"--x\r\nContent-Disposition", b"\r\n--x"])
+def test_a_form_that_is_cut_short_loses_no_file_silently(client: Client, cut: bytes) -> None:
+    head = b'--x\r\nContent-Disposition: form-data; name="file"; filename="me.jpg"\r\n\r\n'
+    body = head + PHOTO.read_bytes() + b"\r\n" + head + PHOTO.read_bytes() + b"\r\n"
+    kind = "multipart/form-data; boundary=x"
+    whole = client.post("/v1/analyze", body + b"--x--", Content_Type=kind)
+    assert [one["path"] for one in whole.json] == ["me.jpg", "me.jpg"]
+    if cut != b"--x--":
+        answer = client.post("/v1/analyze", body.removesuffix(b"\r\n") + cut, Content_Type=kind)
+        assert (answer.status, answer.error) == (400, "the form cannot be read (cut short: the last boundary is missing)")
+
+
+@pytest.mark.parametrize(
+    ("disposition", "name"),
+    [
+        ("filename*=utf-8''%EC%82%AC%EC%A7%84.jpg", "사진.jpg"),  # of Python's requests before urllib3 2
+        ("filename*=UTF-8'ko'..%2F..%2F%22a%0A.jpg; x=y", "_a\\n.jpg"),
+        ("filename*=utf-8''%FF%FE.jpg", "ÿþ.jpg"),
+        ('filename="사진.jpg"', "사진.jpg"),
+    ],
+)
+def test_names_of_files_in_all_letters_are_understood(client: Client, disposition: str, name: str) -> None:
+    head = f'--x\r\nContent-Disposition: form-data; name="file"; {disposition}\r\n\r\n'.encode()
+    body = head + PHOTO.read_bytes() + b"\r\n--x--\r\n"
+    answer = client.post("/v1/analyze", body, Content_Type="multipart/form-data; boundary=x")
+    assert [one["path"] for one in answer.json] == [name]
 
 
 @pytest.mark.parametrize("name", ["../../etc/passwd", "C:\\Users\\me\\a.jpg", "/etc/passwd", "a\tb.jpg", 1000 * "n"])

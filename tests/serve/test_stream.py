@@ -132,6 +132,14 @@ def test_a_wrong_note_is_an_error_of_its_frame(client: Client, said: str, error:
         assert len(answer_of(connection)["faces"]) == 1
 
 
+@pytest.mark.parametrize("said", ['{"error": "mine"}', '{"error": {"a": 1}, "faces": []}'])
+def test_a_note_cannot_say_what_the_answer_is(client: Client, said: str) -> None:
+    with client.stream() as connection:
+        connection.send(said)
+        connection.send(JPEG)
+        assert len(answer_of(connection)["faces"]) == 1
+
+
 def test_times_must_go_forward(client: Client) -> None:
     with client.stream() as connection:
         answers = []

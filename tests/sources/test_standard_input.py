@@ -143,16 +143,16 @@ def test_a_terminal_is_no_source() -> None:
 
 
 def test_it_can_be_read_only_once() -> None:
-    with pytest.raises(UsageError, match="`loop` goes with clips"):
+    with pytest.raises(UsageError, match="`loop` applies to clips"):
         LiveCapture(LiveSource.parse("-"), loop=True)
 
 
 def test_size_and_rate_go_with_cameras_and_standard_input(tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "clip.mkv", [make_image()])
     for source, noun in ((str(clip), "clip"), ("rtsp://127.0.0.1:1/x", "stream")):
-        with pytest.raises(UsageError, match=f"`size` goes with cameras and standard input; a {noun} has its own"):
+        with pytest.raises(UsageError, match=f"`size` applies to cameras and standard input only; a {noun} has its own"):
             LiveCapture(LiveSource.parse(source), SMALL)
-        with pytest.raises(UsageError, match="`fps` goes with") as caught:
+        with pytest.raises(UsageError, match="`fps` applies to") as caught:
             LiveCapture(LiveSource.parse(source), CaptureFormat(None, 30.0))
         assert caught.value.parameter == "fps"
 

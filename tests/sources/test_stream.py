@@ -180,7 +180,7 @@ class TestPlaylists:
         text = playlist.format(port=elsewhere.port)
         with (
             answering(saying(http(text.encode(), kind))) as server,
-            pytest.raises(SourceError, match=r"playlist|cannot be opened"),
+            pytest.raises(SourceError, match=r"is a playlist|sends a list of other addresses"),
         ):
             first_picture(server.address("/live.m3u8"))
         assert len(server.requests) == 1
@@ -242,18 +242,21 @@ class TestHttp:
         with answering(saying(head + body)) as server:
             assert_blue(first_picture(server.address()))
 
-    def test_a_clip_whose_index_stands_at_its_end(self, clip: Path) -> None:
+    @pytest.fixture
+    def late_clip(self, clip: Path) -> bytes:
         path = clip.with_name("late.mp4")
         line = [ffmpeg_program(), "-loglevel", "error", "-i", str(clip), "-c", "copy", str(path)]
         subprocess.run(line, check=True, stdin=subprocess.DEVNULL)
         data = path.read_bytes()
         assert data.find(b"moov") > data.find(b"mdat")
+        return data
 
+    def test_a_clip_whose_index_stands_at_its_end(self, late_clip: bytes) -> None:
         def answer(request: bytes, viewer: socket.socket) -> None:
             found = re.search(rb"Range: bytes=(\d+)-", request)
             start = int(found[1]) if found else 0
             status = "206 Partial Content" if found else "200 OK"
-            viewer.sendall(http(data[start:], "video/mp4", "Accept-Ranges: bytes", status=status))
+            viewer.sendall(http(late_clip[start:], "video/mp4", "Accept-Ranges: bytes", status=status))
 
         with answering(answer) as server:
             assert_blue(first_picture(server.address()))
@@ -291,6 +294,45 @@ class TestHttp:
             assert "wr0ng" not in str(raised.value)
             with pytest.raises(StreamUnavailable, match="401 Unauthorized"):
                 first_picture(server.address("/video"))
+
+    @pytest.mark.parametrize(
+        ("body", "kind", "what"),
+        [
+            (
+                b"<!DOCTYPE html>\n<html><title>Log\n in \x1b[31m&amp; go</title>",
+                "text/html",
+                r"a web page (Log in \x1b[31m& go)",
+            ),
+            (b"\n<!-- x --><HTML><body>", "video/mp4", "a web page"),
+            (b"<html><title>Cam", "multipart/x-mixed-replace; boundary=b", "a web page"),
+            (b'\xef\xbb\xbf{"error": 1}', "application/octet-stream", "JSON"),
+            (b"<?xml version='1.0'?><a/>", "application/xml", "XML"),
+            ("Zugriff verweigert: \u00e4".encode() * 600, "text/plain", "text"),
+            (b"", "text/plain", "nothing"),
+            (bytes(range(256)) * 50, "application/octet-stream", "application/octet-stream that cannot be read"),
+            (b"\x89PNG\r\n\x1a\n" + bytes(300), "image/png", "image/png that cannot be read"),
+        ],
+    )
+    @pytest.mark.parametrize("is_redirected", [False, True])
+    def test_what_is_no_stream_is_named(self, body: bytes, kind: str, what: str, is_redirected: bool) -> None:
+        def answer(request: bytes, viewer: socket.socket) -> None:
+            is_first = path_of(request) == "/" and is_redirected
+            viewer.sendall(redirect("/login?token=s3cret") if is_first else http(body, kind))
+
+        with answering(answer) as server, pytest.raises(StreamUnavailable) as raised:
+            first_picture(server.address())
+        after = " after a redirect" if is_redirected else ""
+        said = f"is no stream: the server sends {what}{after}; name the address of the stream itself"
+        assert str(raised.value) == f"{server.address('')}: {said}"
+
+    def test_a_clip_that_cannot_be_read_from_its_beginning_needs_parts(self) -> None:
+        needs = pytest.raises(StreamUnavailable, match="an MP4 whose index is at its end needs a server that sends parts")
+        with answering(saying(http(b"\0\0\0\x10ftypisom\0\0\0\0" + bytes(9999), "video/mp4"))) as server, needs:
+            first_picture(server.address())
+
+    def test_text_before_the_first_part_is_passed_over(self) -> None:
+        with answering(saying(MULTIPART + b"please wait\r\n" + PART)) as server:
+            assert_blue(first_picture(server.address()))
 
     def test_a_path_of_all_letters(self) -> None:
         with answering(saying(MULTIPART + PART)) as server:

@@ -215,9 +215,9 @@ def test_what_cannot_be_tried_is_refused(faces: Path, tmp_path: Path) -> None:
     model = write_stripe_reader(tmp_path / "model.onnx", ODD)
     start = ["evaluate", "--data", str(faces), "--try-conventions"]
     for arguments, message in (
-        ([], "--try-conventions goes with --model FILE"),
-        (["--model", "ferplus"], "--try-conventions goes with --model FILE"),
-        (["--model", str(model), "--plot", "x.png"], "does not go with"),
+        ([], "--try-conventions requires --model FILE"),
+        (["--model", "ferplus"], "--try-conventions requires --model FILE"),
+        (["--model", str(model), "--plot", "x.png"], "cannot be combined with"),
     ):
         with pytest.raises(UsageError, match=message):
             cli.main([*start, *arguments], standalone_mode=False)

@@ -166,7 +166,7 @@ def test_a_network_that_suffers_in_8_bits_leaves_no_file(tmp_path: Path, monkeyp
 
 
 def test_8_bits_want_faces_to_measure_on(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="--int8 goes with --data"):
+    with pytest.raises(UsageError, match="--int8 requires --data"):
         export(save_compact(tmp_path / "model.keras"), tmp_path / "model.onnx", "--int8")
 
 

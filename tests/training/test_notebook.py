@@ -30,5 +30,5 @@ def test_the_notebook_trains_and_reads_a_photo(tmp_path: Path, monkeypatch: pyte
 
     assert (tmp_path / "annotated.jpg").exists()
     printed = "".join(output.get("text", "") for cell in notebook.cells for output in cell.get("outputs", ()))
-    assert "looked at once" in printed
+    assert "Test (" in printed
     assert "image/jpeg" in notebook.cells[-1].outputs[0].data

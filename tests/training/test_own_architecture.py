@@ -57,7 +57,7 @@ def test_a_function_in_the_current_folder_is_trained_and_goes_on_only_where_it_i
     refused = run("train", "--resume", "runs/mine", "--epochs", "2", cwd=folder)
     assert_one_line(refused, 2, "mine_of_7:build is code of its own, which runs only if you name it", "--arch")
     other = run("train", "--resume", "runs/mine", "--arch", "baseline", cwd=folder)
-    assert_one_line(other, 2, "--arch does not go with --resume: the run keeps its network, mine_of_7:build")
+    assert_one_line(other, 2, "--arch cannot be combined with --resume: the run keeps its network, mine_of_7:build")
     exported = run("export", "runs/mine", "a.onnx", cwd=folder)
     assert_one_line(exported, 2, "mine_of_7:build is code of its own", "best.keras")
 

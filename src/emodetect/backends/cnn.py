@@ -24,7 +24,7 @@ def create_cnn(model: str | None, conventions: ModelConventions = UNSTATED) -> E
         from emodetect.backends.onnx_cnn import OnnxBackend
 
         if given := conventions.given:
-            hint = f"{quoted(given, ', ')} {'goes' if len(given) == 1 else 'go'} with `model` FILE"
+            hint = f"{quoted(given, ', ')} {'requires' if len(given) == 1 else 'require'} `model` FILE"
             raise UsageError("the embedded network knows its own conventions", hint=hint)
         head = ModelConventions(output_name=model) if model in HEADS else UNSTATED
         return OnnxBackend(EMBEDDED, conventions=head, name=model or "embedded")

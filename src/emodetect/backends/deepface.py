@@ -57,7 +57,7 @@ def create_deepface(model: str | None, conventions: ModelConventions = UNSTATED)
     """
     given = [*(["model"] if model is not None else []), *conventions.given]
     if given:
-        hint = f"{quoted(given)} {'does' if len(given) == 1 else 'do'} not go with `backend` deepface"
+        hint = f"{quoted(given)} cannot be combined with `backend` deepface"
         raise UsageError("deepface has its own model", parameter=given[0], hint=hint)
     return DeepFaceBackend()
 

@@ -18,9 +18,9 @@ from emodetect.backends.base import EmotionBackend
 from emodetect.backends.conventions import ASSUMED_SCALING, UNSTATED, Channels, ModelConventions, Scaling
 from emodetect.backends.description import Finding, ModelDescription, Origin, OutputDescription
 from emodetect.backends.faces_input import FaceInput
-from emodetect.backends.labels import EIGHT_LABELS, LabelMap, assumed_labels, mean_scores, mean_scores_eight
+from emodetect.backends.labels import EIGHT_LABELS, NO_LABEL, LabelMap, assumed_labels, mean_scores, mean_scores_eight
 from emodetect.backends.limits import MAX_SIDE
-from emodetect.backends.metadata import ModelMetadata
+from emodetect.backends.metadata import ModelMetadata, unknown_names
 from emodetect.backends.network import Network, Shape, as_scores
 from emodetect.backends.own_scaling import OwnScaling
 from emodetect.backends.score_kind import ScoreKind, find_kind, may_not_be
@@ -326,7 +326,7 @@ class ModelFileBackend(EmotionBackend):
         """Check that the scores of the first image do not depend on the rest of the batch.
 
         Raises:
-            ModelError: they do.
+            ModelError: the scores depend on the batch.
         """
         for together, single in zip(values, alone, strict=True):
             if not np.allclose(together[:1], single, atol=_DEPENDENCE * max(float(np.ptp(together)), 1e-6)):
@@ -412,6 +412,12 @@ class ModelFileBackend(EmotionBackend):
             elif metadata and (labels := self._labels_of(name)):
                 one = Finding(labels, "metadata")
             elif len(self.network.class_names) == count:
+                if unknown := unknown_names(self.network.class_names):
+                    names_said = ", ".join(self.network.class_names)
+                    raise ModelError(
+                        f"{self._path}: calls its {count} values {names_said}, of which {unknown[0]} is not known",
+                        hint=f"`labels` names them, in order, {NO_LABEL} one that is no emotion",
+                    )
                 one = Finding(self.network.class_names, "model", "in metadata of another program")
             else:
                 guess = assumed_labels(count, is_gray_64=self._input.channels == 1 and self._input.height == 64)

@@ -38,7 +38,8 @@ from emodetect.backends.model_file import read_model_file
 from emodetect.backends.sandbox import holds_packages
 from emodetect.backends.worker import HEADER, OUT_OF_MEMORY, Bounds, Job
 from emodetect.errors import BackendError, EmodetectError, ModelError, first_line
-from emodetect.system.child_processes import resident_bytes
+from emodetect.system.child_processes import ended_by, resident_bytes
+from emodetect.system.environment import limit
 from emodetect.system.native_output import is_debugging
 from emodetect.system.temporary_folders import scratch_folder
 from emodetect.types import EMOTIONS, Image
@@ -348,14 +349,12 @@ class IsolatedBackend(EmotionBackend):
         bounds = self._job.bounds
         if code >= 0:
             how = f"ended by itself (exit code {code})"
-        elif bounds is not None and -code == getattr(signal, "SIGXCPU", None):
+        elif bounds is not None and -code == getattr(signal, "SIGXCPU", None) and limit("RLIMIT_CPU") is None:
             return self._error(watch.too_slow())
         else:
-            known = -code in set(signal.Signals)
-            how = f"was ended by {signal.Signals(-code).name if known else f'signal {-code}'}"
-            if -code in {getattr(signal, name, None) for name in ("SIGKILL", "SIGABRT", "SIGBUS")}:
-                how += ", perhaps for want of memory"
-                how += f" (`max_model_memory` is {size_in_words(bounds.memory)})" if bounds else ""
+            how = f"was ended by {ended_by(-code)}"
+            if bounds is not None and "memory" in how:
+                how += f" (`max_model_memory` is {size_in_words(bounds.memory)})"
         return BackendError(f"{self._subject}: its process {how}", hint=_SAID)
 
     def _kill(self) -> None:

@@ -14,7 +14,7 @@ import math
 import os
 import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, get_args
@@ -35,6 +35,9 @@ _CONFIGURATION, _KERAS_METADATA, _WEIGHTS = "config.json", "metadata.json", "mod
 _MOST_BYTES = 2**20
 """Maximum size of the unpacked metadata of a ``.keras`` archive, bytes."""
 
+
+_PLACEHOLDER = re.compile(r"(?:(?:label|class)[ _-]?)?\d*", re.IGNORECASE)
+"""A name without a meaning, such as LABEL_0 of Hugging Face."""
 
 _MOST_TEXT = 10_000
 """Maximum length of an entry of another program, characters."""
@@ -167,7 +170,7 @@ def _as_numbers(value: Any) -> tuple[float, ...]:
 
 
 def class_names(entries: Mapping[str, str]) -> tuple[str, ...]:
-    """Class names that other programs write into a model's metadata; empty if there are none, or they are no emotions.
+    """Class names that other programs write into a model's metadata, those of emotions first; empty if there are none.
 
     Args:
         entries: ``names`` of Ultralytics, ``id2label`` and ``label2id`` of Hugging Face, alone or in ``config``, or ``classes``,
@@ -176,11 +179,16 @@ def class_names(entries: Mapping[str, str]) -> tuple[str, ...]:
     entries = {key.lower(): text for key, text in entries.items() if len(text) <= _MOST_TEXT}
     with contextlib.suppress(ValueError, RecursionError, TypeError, AttributeError):
         entries |= {key: json.dumps(value) for key, value in json.loads(entries.get("config", "{}")).items() if "label" in key}
-    for key in ("names", "id2label", "label2id", "class_names", "classes", "labels"):
-        names = _names(entries.get(key, ""))
-        if names and all(known_label(name) or name == NO_LABEL for name in names):
-            return names
-    return ()
+    keys = "names", "id2label", "label2id", "class_names", "classes", "labels"
+    found = [names for key in keys if (names := _names(entries.get(key, "")))]
+    emotions = [names for names in found if not unknown_names(names)]
+    others = [names for names in found if len(names) > 1 and not all(map(_PLACEHOLDER.fullmatch, names))]
+    return next(iter(emotions or others), ())
+
+
+def unknown_names(names: Sequence[str]) -> list[str]:
+    """Class names that are not emotions."""
+    return [name for name in names if not known_label(name) and name != NO_LABEL]
 
 
 def _names(text: str) -> tuple[str, ...]:

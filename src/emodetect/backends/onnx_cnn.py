@@ -49,7 +49,8 @@ class OnnxNetwork(Network):
         inputs = self._session.get_inputs()
         if len(inputs) != 1 or inputs[0].type not in _TYPES:
             found = ", ".join(f"{i.name} {i.type} {i.shape}" for i in inputs) or "none"
-            raise ModelError(f"{path}: expected one input of numbers, got {found}")
+            kinds = ", ".join(_TYPES.values())
+            raise ModelError(f"{path}: expected one input of numbers ({kinds}), got {found}")
         self.input_name, self.input_type = inputs[0].name, _TYPES[inputs[0].type]
         self.input_shape = _as_shape(inputs[0].shape)
         if len(self.input_shape) == 4 and not {1, 3} & {self.input_shape[1], self.input_shape[3]}:

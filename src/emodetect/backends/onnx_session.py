@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +18,12 @@ if TYPE_CHECKING:
 
 EMBEDDED = Path(__file__).parent / "models" / "emodetect.onnx"
 
+_PLACE = re.compile(r"/onnxruntime_src/\S+ .*?\) (?=[A-Z])", re.DOTALL)
+"""Source line and function in the messages of ONNX Runtime."""
+
 _THREADS = 1
-"""Threads per operator. A second thread does not speed up one face of the embedded network (0.6 ms), and eight faces by a quarter
-(2.9 ms instead of 4.1). It takes 20% to 40% more processor time, which face detection needs."""
+"""Threads per operator. A second thread does not speed up one face of the embedded network (0.6 ms). It speeds up eight faces by
+a quarter (2.9 ms instead of 4.1), but takes 20% to 40% more processor time, which face detection needs."""
 
 
 def open_session(path: Path) -> onnxruntime.InferenceSession:
@@ -79,7 +83,8 @@ def _load(path: Path, content: bytes, sizes: tuple[tuple[str, int], ...] = ()) -
     try:
         return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime's exceptions have no common base class
-        raise ModelError(f"{path}: not a model that ONNX Runtime can load ({first_line(error)})") from error
+        reason = _PLACE.sub("", str(error)).strip() or first_line(error)
+        raise ModelError(f"{path}: not a model that ONNX Runtime can load ({first_line(ValueError(reason))})") from error
 
 
 def _limit_arena(onnxruntime: Any, most: int) -> None:

@@ -136,7 +136,7 @@ def create_backend(
         return with_views(made, views)
     point = _plugin(name)
     if others := [part for part in conventions.given if part != "labels"]:
-        hint = f"{quoted(others)} {'does' if len(others) == 1 else 'do'} not go with `backend` {name}"
+        hint = f"{quoted(others)} cannot be combined with `backend` {name}"
         raise UsageError("a plug-in reads its model by itself", parameter=others[0], hint=hint)
     labels = None if conventions.labels is None else list(conventions.labels)
     return with_views(_isolated(name, point.value, (model, labels)), views)

@@ -77,7 +77,8 @@ def processor_seconds(seconds: float) -> None:
     used = resource.getrusage(resource.RUSAGE_SELF)
     soft = int(used.ru_utime + used.ru_stime + seconds * _PROCESSORS) + 1
     hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
-    resource.setrlimit(resource.RLIMIT_CPU, (soft if hard == resource.RLIM_INFINITY else min(soft, hard), hard))
+    # Below the hard limit, at which the process would be killed without saying why.
+    resource.setrlimit(resource.RLIMIT_CPU, (soft if hard == resource.RLIM_INFINITY else min(soft, max(1, hard - 1)), hard))
 
 
 def _limit_resources(memory: int) -> bool:

@@ -1,7 +1,7 @@
-"""Workers on a Ray cluster, or on a local one that is started for the run. Ray is imported here alone, when it is chosen.
+"""Workers on a Ray cluster, or on a local one that is started for the run. Ray is imported only if it is chosen.
 
-Names of inputs travel, not their content: every node must find the same files under the same names. Readings come back, and this
-process writes them. So no node needs to write to the results.
+Only the names of inputs are sent, not their content; every node must find the same files under the same names. Readings are
+returned, and this process writes them, so that no node needs write access to the results.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from emodetect.batch.reader import Reader, Reading
 from emodetect.batch.settings import BatchSettings
 from emodetect.errors import BackendUnavailableError, EmodetectError, first_line
 from emodetect.system.environment import prepare_own_process
-from emodetect.system.install_hints import pip
+from emodetect.system.install_hints import extra_cure
 from emodetect.system.native_output import silence_libraries
 from emodetect.system.output_files import written_whole
 
@@ -38,8 +38,8 @@ class ReaderActor:
     """A reader on a node, with a loaded pipeline.
 
     Args:
-        settings: how inputs are read.
-        folder: the folder that names of inputs are relative to; the node's current one if it is not there.
+        settings: settings of the batch.
+        folder: the folder that names of inputs are relative to; the node's current one if it does not exist there.
     """
 
     def __init__(self, settings: BatchSettings, folder: str) -> None:
@@ -51,16 +51,16 @@ class ReaderActor:
         self._reader = Reader(settings, self._parts)
 
     def node(self) -> str:
-        """The node that this is on."""
+        """Id of this actor's node."""
         import ray
 
         return str(ray.get_runtime_context().get_node_id())
 
     def work(self, task: Task) -> tuple[Reading, bytes]:
-        """Do a task.
+        """Run a task.
 
         Returns:
-            What became of the input, and the readings of a clip, packed by zlib.
+            The reading, and the lines of a clip, compressed by zlib.
         """
         if task.do == "hash":
             return self._reader.hash(task.path), b""
@@ -78,13 +78,13 @@ class ReaderActor:
 
 
 class _Actor(Worker):
-    """A worker on a node.
+    """An actor and its queue of tasks.
 
     Attributes:
-        handle: of the actor.
-        ready: the answer for which node it is on, once its pipeline is loaded.
-        node: that node; None while it is loading.
-        answers: the answer of each task.
+        handle: its handle.
+        ready: future of its node's id, available once its pipeline is loaded.
+        node: id of its node; None while it is loading.
+        answers: future of each task's result.
     """
 
     def __init__(self, handle: Any) -> None:
@@ -105,16 +105,16 @@ class _Actor(Worker):
 
 
 class RayCluster(Engine[_Actor]):
-    """Actors on a Ray cluster, each with a loaded pipeline. One that is lost is replaced as soon as there is room for it.
+    """Actors on a Ray cluster, each with a loaded pipeline. A lost actor is replaced as soon as the cluster has room.
 
     Args:
-        settings: how inputs are read.
-        parts: the folder for the logs of clips.
+        settings: settings of the batch.
+        parts: the folder for the readings of clips.
         folder: the folder that names of inputs are relative to.
-        jobs: how many actors; None for one per core of the cluster.
-        most: no more actors than this are of use.
-        timeout: seconds that an input may take; None for any time.
-        address: of the cluster, or "auto" for the one of this machine; None starts a local one.
+        jobs: number of actors; None for one per core of the cluster.
+        most: maximum useful number of actors.
+        timeout: time limit per input, seconds; None for no limit.
+        address: address of the cluster, or "auto" for the one of this machine; None starts a local one.
 
     Raises:
         BackendUnavailableError: Ray is not installed.
@@ -143,11 +143,11 @@ class RayCluster(Engine[_Actor]):
         handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
             self._ray.init(address=address or "local", log_to_driver=False, logging_level="ERROR", **options)
-        except Exception as error:  # Ray raises many kinds
+        except Exception as error:  # Ray's exceptions have no common base class
             where = address or "of this machine"
             raise EmodetectError(f"the Ray cluster {where} cannot be reached ({first_line(error)})") from error
         finally:
-            for number, handler in handlers.items():  # Ray takes them for itself
+            for number, handler in handlers.items():  # Ray replaces the signal handlers
                 signal.signal(number, handler)
 
     def _start(self, number: int) -> None:
@@ -162,7 +162,7 @@ class RayCluster(Engine[_Actor]):
             elif worker.answers:
                 waited[worker.answers[0]] = number
         done, _ = self._ray.wait([*waited], num_returns=1, timeout=seconds) if waited else ((), ())
-        if done:  # whatever else is there by now
+        if done:  # collect all that have finished by now
             done, _ = self._ray.wait([*waited], num_returns=len(waited), timeout=0)
         events: list[Event] = []
         for answer in done:
@@ -201,7 +201,7 @@ class RayCluster(Engine[_Actor]):
         return any(one["NodeID"] == node and one["Alive"] for one in self._ray.nodes())
 
     def _look_after(self) -> list[Event]:
-        """End actors that take too long."""
+        """Kill actors that exceed the time limit."""
         events: list[Event] = []
         for number, worker in list(self._workers.items()):
             if worker.takes_longer_than(self._timeout):
@@ -214,7 +214,7 @@ class RayCluster(Engine[_Actor]):
     def close(self) -> None:
         workers, self._workers = [*self._workers.values()], {}
         for worker in workers:
-            with contextlib.suppress(Exception):  # whatever has become of the cluster
+            with contextlib.suppress(Exception):  # the cluster may be lost
                 self._ray.kill(worker.handle)
         if self._began_it and self._ray.is_initialized():
             self._ray.shutdown()
@@ -237,17 +237,16 @@ def _check_reachable(address: str | None) -> None:
 
 
 def _import_ray() -> Any:
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it sends them to its maker
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # what it warns of otherwise
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # otherwise sent to Ray's maker
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # suppresses a warning
     try:
         import ray
     except ImportError as error:
-        cure = pip('install "ray[data]"')
-        raise BackendUnavailableError(f"the engine needs Ray: {cure}", parameter="engine") from error
+        raise BackendUnavailableError("the engine needs Ray", parameter="engine", hint=extra_cure("ray")) from error
     return ray
 
 
 def _last_line(error: Exception) -> str:
-    """What Ray says at the end of a traceback of many lines."""
+    """Last line of Ray's message, which contains a long traceback."""
     lines = [line for line in str(error).splitlines() if line.strip()]
     return lines[-1].strip()[:200] if lines else type(error).__name__

@@ -1,4 +1,4 @@
-"""The interface between what hands out inputs and what reads them."""
+"""Interface of engines, which run the tasks of a batch."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from emodetect.batch.reader import Reading
 
 @dataclass(frozen=True)
 class Task:
-    """Something to do for one input.
+    """A task for one input.
 
     Attributes:
-        number: of the input.
-        path: of the file.
-        kind: what the input is.
+        number: number of the input.
+        path: path of the file.
+        kind: kind of the input.
         do: "read" it, or only "hash" it.
     """
 
@@ -31,7 +31,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Answer:
-    """A task that is done."""
+    """A finished task."""
 
     worker: int
     task: Task
@@ -40,7 +40,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Progress:
-    """How many frames of a clip were read so far."""
+    """Number of frames of a clip read so far."""
 
     worker: int
     task: Task
@@ -49,14 +49,14 @@ class Progress:
 
 @dataclass(frozen=True)
 class Death:
-    """A worker that has ended; another one takes its place.
+    """A worker that has died; another one replaces it.
 
     Attributes:
-        worker: which one.
-        tasks: what it had still to do; it died of the first of them.
-        cause: how it ended, in words.
-        is_final: whether its task is not to be tried again, such as after its time limit.
-        is_blameless: whether it ended by something that the task has no part in, such as the loss of its machine.
+        worker: number of the worker.
+        tasks: its pending tasks; the first one is the cause.
+        cause: cause of death, in words.
+        is_final: whether the first task must not be retried, such as after its time limit.
+        is_blameless: whether the first task is not the cause, as when a machine is lost.
     """
 
     worker: int
@@ -70,11 +70,11 @@ Event = Answer | Progress | Death
 
 
 class Worker(ABC):
-    """What is known of a worker.
+    """A worker and its queue of tasks.
 
     Attributes:
-        tasks: what it has still to do, in order.
-        since: when it began the first of its tasks, by the monotonic clock.
+        tasks: its pending tasks, in order.
+        since: start of the first task, monotonic clock.
     """
 
     def __init__(self) -> None:
@@ -84,26 +84,26 @@ class Worker(ABC):
     @property
     @abstractmethod
     def is_ready(self) -> bool:
-        """Whether it can take a task."""
+        """Whether it accepts tasks."""
 
     @abstractmethod
     def hand(self, task: Task) -> None:
-        """Pass a task on to it."""
+        """Send it a task."""
 
     def add(self, task: Task) -> None:
-        """Give it a further task."""
+        """Append a task to its queue, and send it."""
         if not self.tasks:
             self.since = time.monotonic()
         self.tasks.append(task)
         self.hand(task)
 
     def done(self) -> Task:
-        """Take the first of its tasks away; it begins the next one now."""
+        """Remove the first task from its queue; the next one starts now."""
         self.since = time.monotonic()
         return self.tasks.pop(0)
 
     def takes_longer_than(self, seconds: float | None) -> bool:
-        """Whether it is at a task for so long; never with None."""
+        """Whether its first task exceeds a time limit; None is no limit."""
         return seconds is not None and bool(self.tasks) and time.monotonic() - self.since > seconds
 
 
@@ -111,10 +111,10 @@ _Worker = TypeVar("_Worker", bound=Worker)
 
 
 class Engine(ABC, Generic[_Worker]):
-    """Reads inputs with several workers.
+    """Runs tasks with several workers.
 
     Args:
-        timeout: seconds that an input may take; None for any time.
+        timeout: time limit per task, seconds; None for no limit.
     """
 
     def __init__(self, timeout: float | None) -> None:
@@ -122,25 +122,25 @@ class Engine(ABC, Generic[_Worker]):
         self._workers: dict[int, _Worker] = {}
 
     def workers(self) -> Sequence[int]:
-        """The workers that can take a task, by number."""
+        """Numbers of the workers that accept tasks."""
         return [number for number, worker in self._workers.items() if worker.is_ready]
 
     def load(self, worker: int) -> Sequence[Task]:
-        """What a worker has still to do."""
+        """Pending tasks of a worker."""
         return self._workers[worker].tasks
 
     def send(self, worker: int, task: Task) -> None:
-        """Give a worker a further task."""
+        """Append a task to a worker's queue."""
         self._workers[worker].add(task)
 
     @property
     def _late(self) -> str:
-        """Why a worker is ended that takes longer than it may."""
+        """Reason for killing a worker that exceeds its time limit."""
         return f"it takes longer than {self._timeout:g} s"
 
     @abstractmethod
     def wait(self, seconds: float) -> list[Event]:
-        """What has happened, as soon as something has, at most after so many seconds.
+        """Wait for events, at most ``seconds``.
 
         Raises:
             EmodetectError: no worker can be started, or results cannot be written.
@@ -148,4 +148,4 @@ class Engine(ABC, Generic[_Worker]):
 
     @abstractmethod
     def close(self) -> None:
-        """End all workers at once, whatever they do."""
+        """Kill all workers."""

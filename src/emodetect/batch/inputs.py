@@ -1,4 +1,4 @@
-"""The inputs of a batch, and a shard's share of them; known without NumPy and OpenCV."""
+"""Inputs of a batch and of a shard; imported without NumPy and OpenCV."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from emodetect.errors import UsageError
 
-if TYPE_CHECKING:  # the command line is parsed without it
+if TYPE_CHECKING:  # the command line is parsed without NumPy
     from typing_extensions import Self
 
 Kind = Literal["photo", "clip"]
@@ -23,10 +23,10 @@ class Input:
     """A photo or a clip.
 
     Attributes:
-        path: its name, as it is reported.
+        path: its name in reports.
         kind: "photo" or "clip".
-        size: of the file, bytes; -1 where it is not known.
-        problem: why it is not read, known from the start; None for nothing.
+        size: size of the file, bytes; -1 if unknown.
+        problem: error that is known before reading; None for none.
     """
 
     path: str
@@ -37,12 +37,12 @@ class Input:
 
 @dataclass
 class Listing:
-    """All inputs.
+    """All inputs of a batch.
 
     Attributes:
-        inputs: each name once, by path.
-        left_out: other files of folders and patterns, counted by kind: singular and plural of its name.
-        animations: how many of the clips are animated GIFs.
+        inputs: each input once, sorted by path.
+        left_out: number of other files in folders and patterns by kind: singular and plural of its name.
+        animations: number of animated GIFs among the clips.
     """
 
     inputs: list[Input] = field(default_factory=list)
@@ -51,7 +51,7 @@ class Listing:
 
     @property
     def digest(self) -> str:
-        """What tells this listing from others: SHA-256 of all paths and sizes, in hexadecimal."""
+        """SHA-256 of all paths and sizes, in hexadecimal, which identifies the listing."""
         hashed = hashlib.sha256()
         for one in self.inputs:
             hashed.update(f"{one.path}\0{one.kind}\0{one.size}\n".encode("utf-8", "surrogateescape"))
@@ -63,8 +63,8 @@ class Shard:
     """A share of the inputs.
 
     Attributes:
-        number: which one, from 1.
-        count: how many there are.
+        number: its number, from 1.
+        count: number of shards.
     """
 
     number: int
@@ -72,14 +72,14 @@ class Shard:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read ``3/16``.
+        """Parse a text such as ``3/16``.
 
         Raises:
-            UsageError: it is none, or out of range.
+            UsageError: the text is no shard, or out of range.
         """
         match = re.fullmatch(r"(\d{1,6})/(\d{1,6})", text.strip(), re.ASCII)
         if match is None or not 1 <= int(match[1]) <= int(match[2]):
-            raise UsageError(f"{text!r} is no shard: expected its number, from 1, and how many there are, such as 3/16")
+            raise UsageError(f"{text!r} is not a shard: expected its number, from 1, and the number of shards, such as 3/16")
         return cls(int(match[1]), int(match[2]))
 
     def __str__(self) -> str:
@@ -87,26 +87,26 @@ class Shard:
 
     @property
     def folder(self) -> str:
-        """The name of its folder in that of the results."""
+        """Name of its sub-folder in the results."""
         digits = len(str(self.count))
         return f"shard-{self.number:0{digits}}-of-{self.count}"
 
     def of(self, inputs: Sequence[Input]) -> list[Input]:
-        """Its inputs, by path. They are dealt out from the largest to the smallest, so that shards take equally long."""
+        """Its inputs, by path. They are dealt out from the largest to the smallest, so that shards take about the same time."""
         dealt = sorted(inputs, key=lambda one: (one.kind, -one.size, one.path))
         return sorted(dealt[self.number - 1 :: self.count], key=lambda one: one.path)
 
 
 def reason(error: BaseException, path: str) -> str:
-    """Why an input failed, without its name in front."""
+    """Message of an input's error, without its name in front."""
     return str(error).removeprefix(f"{path}: ")
 
 
 def read_list(content: bytes) -> list[str]:
-    """The names in a list: one per line, or separated by NUL as ``find -print0`` does.
+    """Parse a list of names: one per line, or separated by NUL as from ``find -print0``.
 
     Args:
-        content: of the list's file.
+        content: content of the list's file.
     """
     separator = b"\0" if b"\0" in content else b"\n"
     names = (line.rstrip(b"\r") if separator == b"\n" else line for line in content.split(separator))

@@ -1,4 +1,4 @@
-"""What folders, patterns and names stand for."""
+"""Inputs of folders, patterns, URLs and names."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ CLIP_SUFFIXES = (
     ".3gp", ".asf", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".mxf", ".ogv", ".ts",
     ".vob", ".webm", ".wmv",
 )  # fmt: skip
-"""Endings that make a file of a folder a clip."""
+"""Suffixes of clips that are found in folders."""
 
 _SUFFIXES = (*READ_SUFFIXES, *CLIP_SUFFIXES)
 
 
 def find_inputs(named: Iterable[str]) -> Listing:
-    """List what names stand for.
+    """List the inputs of names.
 
-    A folder stands for all photos and clips below it, a pattern for those that it matches; hidden files and links that lead back
-    are left out. A name that leads to a file is never a pattern. A missing file is an input with a problem.
+    A folder stands for all photos and clips below it, a pattern for those that it matches. Hidden files and cyclic links are
+    skipped. The name of an existing file is never a pattern. A missing file is an input with a problem.
 
     Args:
-        named: files, folders and patterns.
+        named: files, folders, patterns and URLs.
     """
     listing = Listing()
     found: dict[str, Input] = {}
@@ -72,7 +72,7 @@ def _expanded(name: str, listing: Listing) -> Iterator[Input]:
 
 
 def _remote(name: str, listing: Listing) -> Iterator[Input]:
-    """The inputs that an address stands for."""
+    """Inputs of a URL."""
     try:
         files, is_file = find_files(name)
     except SourceError as error:
@@ -94,7 +94,7 @@ def _input(path: Path, listing: Listing) -> Input:
     suffix = path.suffix.lower()
     try:
         size = os.stat(path).st_size
-    except (OSError, ValueError):  # whoever opens it says what is wrong
+    except (OSError, ValueError):  # opening it reports the error
         return Input(str(path), "clip" if suffix in CLIP_SUFFIXES else "photo")
     kind: Kind = "photo"
     if suffix in CLIP_SUFFIXES or (suffix not in (*READ_SUFFIXES, *UNREAD_SUFFIXES) and not _is_picture(path)):
@@ -106,7 +106,7 @@ def _input(path: Path, listing: Listing) -> Input:
 
 
 def _is_picture(path: Path) -> bool:
-    """Whether a file whose name does not say it is a picture, by its first bytes."""
+    """Whether a file with an unknown suffix is an image, by its first bytes."""
     import cv2
 
     try:
@@ -121,5 +121,5 @@ def _is_animated(path: Path) -> bool:
     try:
         with Image.open(path) as picture:
             return bool(getattr(picture, "is_animated", False))
-    except Exception:  # Pillow raises many kinds for damaged files; the reader says what is wrong
+    except Exception:  # Pillow raises many kinds for damaged files; reading it reports the error
         return False

@@ -1,7 +1,7 @@
-"""``manifest.jsonl``: all inputs of a run and what became of each; lines are only added, each whole.
+"""``manifest.jsonl``: all inputs of a run with their states, as an append-only log of whole lines.
 
-The first line is the header. Then comes a line for each input, and one for each change of its state; the last one counts. A line
-that a kill has cut short is left out. A finished or resumed run writes the file anew with one line per input.
+The first line is the header. Then comes one line per input, and one per change of its state; the last one counts. An incomplete
+last line, as after a kill, is dropped. A finished or resumed run compacts the file to one line per input.
 """
 
 from __future__ import annotations
@@ -24,27 +24,27 @@ from emodetect.system.output_files import lock, written_whole
 NAME = "manifest.jsonl"
 
 _VERSION = 1
-"""Version of the file's layout."""
+"""Version of the file format."""
 
 State = Literal["waiting", "done", "failed"]
 
 
 @dataclass(slots=True)
 class Entry:
-    """What is known of an input.
+    """State of an input.
 
     Attributes:
         path: its name.
         kind: "photo" or "clip".
-        size: of the file, bytes; -1 where it is not known.
+        size: size of the file, bytes; -1 if unknown.
         state: "waiting", "done" or "failed".
-        hash: SHA-256 of its content; empty while it is not known.
-        part: the file in ``parts/`` with its readings.
-        offset: where they begin there, bytes.
-        length: how long they are, bytes.
-        frames: how many frames were read.
-        faces: how many faces were read in them.
-        deaths: how many workers have died of it.
+        hash: SHA-256 of its content; empty if unknown.
+        part: file in ``parts/`` with its readings.
+        offset: start of the readings in that file, bytes.
+        length: length of the readings, bytes.
+        frames: number of frames read.
+        faces: number of faces read in them.
+        deaths: number of workers that have died of it.
         reason: why it failed.
     """
 
@@ -62,7 +62,7 @@ class Entry:
     reason: str = ""
 
     def as_line(self, number: int) -> bytes:
-        """The entry as a line of the manifest."""
+        """Format the entry as a line of the manifest."""
         record: dict[str, Any] = {"input": number, "path": self.path, "kind": self.kind, "size": self.size, "state": self.state}
         if self.hash:
             record["sha256"] = self.hash.hex()
@@ -76,7 +76,7 @@ class Entry:
 
     @classmethod
     def of(cls, record: dict[str, Any], parts: dict[str, str]) -> Self:
-        """The entry of a line; ``parts`` keeps one text for each name of a part."""
+        """Parse the entry of a line; ``parts`` interns the names of parts."""
         part = record.get("part", "")
         return cls(
             record["path"], record["kind"], record["size"], record["state"], bytes.fromhex(record.get("sha256", "")),
@@ -87,18 +87,18 @@ class Entry:
 
 @dataclass(frozen=True)
 class Header:
-    """What a run is.
+    """Properties of a run.
 
     Attributes:
         folder: the folder that names of inputs are relative to.
-        named: what was named on the command line.
-        arguments: the options that were given.
-        results: the format of the readings.
-        settings: what `BatchSettings.as_dict` returned.
-        fingerprint: of the settings.
-        shard: which share of the inputs it reads, such as "3/16"; None for all.
-        listed: how many inputs all shards have together.
-        listing: what tells the list of them from others.
+        named: names on the command line.
+        arguments: options on the command line.
+        results: format of the readings.
+        settings: result of `BatchSettings.as_dict`.
+        fingerprint: fingerprint of the settings.
+        shard: shard of the inputs, such as "3/16"; None for all.
+        listed: number of inputs of all shards together.
+        listing: digest of the list of inputs.
     """
 
     folder: str
@@ -112,17 +112,17 @@ class Header:
     listing: str
 
     def as_line(self) -> bytes:
-        """The header as the manifest's first line."""
+        """Format the header as the first line of the manifest."""
         return json.dumps({"manifest": _VERSION, **vars(self)}).encode() + b"\n"
 
 
 class Manifest:
-    """The manifest of a run that goes on, locked against other runs; a context manager.
+    """The manifest of an active run, locked against other runs; a context manager.
 
     Attributes:
-        folder: of the results.
-        header: what the run is.
-        entries: the inputs, by number.
+        folder: folder of the results.
+        header: properties of the run.
+        entries: states of the inputs, by number.
     """
 
     def __init__(self, folder: Path, header: Header, entries: list[Entry]) -> None:
@@ -134,16 +134,16 @@ class Manifest:
 
     @classmethod
     def create(cls, folder: Path, header: Header, inputs: Iterable[Input]) -> Self:
-        """Begin a run.
+        """Start a run.
 
         Raises:
-            OutputError: there is one already, or the file cannot be written.
+            OutputError: the folder contains a run already, or the file cannot be written.
         """
         entries = [_listed(one) for one in inputs]
         made = cls(folder, header, entries)
         try:
             if made._path.exists():
-                raise OutputError(f"{folder}: holds a batch already", hint="`resume` goes on with it, `overwrite` begins anew")
+                raise OutputError(f"{folder}: already contains a batch", hint="`resume` continues it, `overwrite` starts again")
             made.compact()
         except BaseException:
             made.close()
@@ -152,23 +152,23 @@ class Manifest:
 
     @classmethod
     def open(cls, folder: Path) -> Self:
-        """Go on with a run.
+        """Resume a run.
 
         Raises:
-            SourceError: there is none, or it cannot be read.
-            OutputError: another run goes on with it.
+            SourceError: there is no run, or its manifest cannot be read.
+            OutputError: the run is active in another process.
         """
         header, entries = read_manifest(folder)
         made = cls(folder, header, entries)
         try:
-            made.header, made.entries = read_manifest(folder)  # of now that nobody else writes
+            made.header, made.entries = read_manifest(folder)  # read while locked
         except BaseException:
             made.close()
             raise
         return made
 
     def compact(self) -> None:
-        """Write the file anew with one line per input."""
+        """Rewrite the file with one line per input."""
         self._let_go()
         with written_whole(self._path) as partial, partial.open("wb") as file:
             file.write(self.header.as_line())
@@ -181,11 +181,11 @@ class Manifest:
             raise OutputError(f"{self._path}: cannot be written ({error.strerror or error})") from error
 
     def append(self, numbers: Iterable[int]) -> None:
-        """Write the present state of these inputs, and wait until it is on the disk."""
+        """Append the current states of these inputs, and wait until they are on the disk."""
         assert self._file is not None, "compact comes first"
         data = b"".join(self.entries[number].as_line(number) for number in numbers)
         try:
-            # What an interrupted call has left is written over: no line may stand behind half of another.
+            # Remove what an interrupted call has left, so that no line follows half of another.
             os.ftruncate(self._file, self._end)
             os.lseek(self._file, self._end, os.SEEK_SET)
             written = 0
@@ -197,7 +197,7 @@ class Manifest:
         self._end += len(data)
 
     def close(self) -> None:
-        """Let go of the file; may be called twice."""
+        """Close the file; may be called twice."""
         self._let_go()
         if self._lock is not None:
             lock_file, self._lock = self._lock, None
@@ -216,25 +216,25 @@ class Manifest:
 
 
 def is_begun(folder: Path) -> bool:
-    """Whether a folder holds a batch."""
-    return os.path.exists(folder / NAME)  # unlike the path's own, for a name that is too long as well
+    """Whether a folder contains a batch."""
+    return os.path.exists(folder / NAME)  # unlike pathlib, os.path does not raise if a name is too long
 
 
 def read_header(folder: Path) -> Header:
-    """The header of a run.
+    """Read the header of a run.
 
     Raises:
-        SourceError: there is none, or it cannot be read.
+        SourceError: there is no run, or its header cannot be read.
     """
     with _opened(folder) as file:
         return _header(folder / NAME, file.readline())
 
 
 def read_manifest(folder: Path) -> tuple[Header, list[Entry]]:
-    """The header and the inputs of a run.
+    """Read the header and the entries of a run.
 
     Raises:
-        SourceError: there is none, or it cannot be read.
+        SourceError: there is no run, or its manifest cannot be read.
     """
     path = folder / NAME
     try:
@@ -249,7 +249,7 @@ def read_manifest(folder: Path) -> tuple[Header, list[Entry]]:
                 else:
                     entries[number] = entry
     except (KeyError, IndexError, TypeError, ValueError) as error:
-        raise SourceError(f"{path}: is damaged; begin anew in another folder") from error
+        raise SourceError(f"{path}: is damaged; start a new batch in another folder") from error
     return header, entries
 
 
@@ -259,7 +259,7 @@ def _opened(folder: Path) -> Iterator[BinaryIO]:
         with (folder / NAME).open("rb") as file:
             yield file
     except FileNotFoundError:
-        raise SourceError(f"{folder}: holds no batch to go on with: there is no {NAME}") from None
+        raise SourceError(f"{folder}: contains no batch to resume: there is no {NAME}") from None
     except OSError as error:
         raise SourceError(f"{folder / NAME}: cannot be read ({error.strerror or error})") from error
 
@@ -271,12 +271,12 @@ def _header(path: Path, line: bytes) -> Header:
         if version == _VERSION:
             return Header(**record)
     except (ValueError, TypeError, KeyError, AttributeError):
-        raise SourceError(f"{path}: is no manifest of a batch") from None
-    raise SourceError(f"{path}: was written by another version of emodetect; begin anew in another folder")
+        raise SourceError(f"{path}: is not the manifest of a batch") from None
+    raise SourceError(f"{path}: was written by another version of emodetect; start a new batch in another folder")
 
 
 def _records(file: Iterable[bytes]) -> Iterator[dict[str, Any]]:
-    """The lines that are whole; the last one may be cut short."""
+    """Parse the complete lines; the last one may be truncated."""
     for line in file:
         if line.endswith(b"\n"):
             with contextlib.suppress(ValueError):
@@ -292,7 +292,7 @@ def _listed(one: Input) -> Entry:
 
 
 def _locked(folder: Path) -> int | None:
-    """A lock on the results, held until the descriptor is closed; None on systems that do not lock folders."""
+    """Lock the results until the descriptor is closed; None on systems that cannot lock folders."""
     if os.name != "posix":
         return None
     try:
@@ -306,7 +306,7 @@ def _locked(folder: Path) -> int | None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Wait until new names in a folder are on the disk, on systems where a folder can be opened."""
+    """Flush the names in a folder to the disk, if the system can open folders."""
     if os.name == "posix":
         descriptor = os.open(folder, os.O_RDONLY)
         try:

@@ -1,4 +1,4 @@
-"""``parts/``: the readings of a run before they are put in order."""
+"""``parts/``: the readings of a run before they are merged in order."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from emodetect.system.output_files import PARTIAL_PREFIX, written_whole
 FOLDER = "parts"
 
 _SEAL_COUNT, _SEAL_BYTES, _SEAL_SECONDS = 1000, 8_000_000, 2.0
-"""Photos, bytes and age at which a part is sealed: what is lost at most when the machine is."""
+"""Photos, bytes and age at which a part is sealed; the maximum loss if the machine crashes."""
 
 _PHOTOS = re.compile(r"photos-(\d+)\.jsonl")
 
 _OPEN_FILES = 32
-"""Parts that are open at a time while they are put in order."""
+"""Maximum number of parts that are open at a time during the merge."""
 
 
 def clip_part(content: bytes) -> str:
-    """The name of the part with a clip's readings.
+    """Name of the part with a clip's readings.
 
     Args:
         content: SHA-256 of the clip.
@@ -35,10 +35,10 @@ def clip_part(content: bytes) -> str:
 
 
 class PhotoParts:
-    """Collects the readings of photos and seals them, many in one file.
+    """Collects the readings of photos and writes many of them to one sealed part.
 
     Args:
-        manifest: gets the states of the photos once their part is on the disk.
+        manifest: receives the states of the photos once their part is on the disk.
     """
 
     def __init__(self, manifest: Manifest) -> None:
@@ -50,11 +50,11 @@ class PhotoParts:
         self._bytes, self._since = 0, 0.0
 
     def add(self, number: int, entry: Entry, readings: bytes) -> None:
-        """Take a photo's readings.
+        """Add a photo's readings.
 
         Args:
-            number: of the input.
-            entry: what is known of it.
+            number: number of the input.
+            entry: its state.
             readings: its lines.
         """
         if not self._held:
@@ -64,7 +64,7 @@ class PhotoParts:
 
     @property
     def is_due(self) -> bool:
-        """Whether it is time to seal the part."""
+        """Whether the part should be sealed."""
         is_full = len(self._held) >= _SEAL_COUNT or self._bytes >= _SEAL_BYTES
         return is_full or (bool(self._held) and time.monotonic() - self._since >= _SEAL_SECONDS)
 
@@ -72,10 +72,10 @@ class PhotoParts:
         """Write the part, then the states of its photos; may be called again after an interruption.
 
         Returns:
-            The numbers of the inputs that are done by this.
+            Numbers of the inputs that are now done.
 
         Raises:
-            OutputError: it cannot be written.
+            OutputError: the part cannot be written.
         """
         if not self._held:
             return []
@@ -93,13 +93,13 @@ class PhotoParts:
 
 
 def remove_leftovers(folder: Path, entries: list[Entry]) -> None:
-    """Remove what runs that were killed have left in ``parts/``, and read inputs again whose part is gone or too short.
+    """Remove leftovers of killed runs in ``parts/``, and reset inputs whose part is missing or too short.
 
-    Logs of clips stay: they are whole, and named by what they are of.
+    The parts of clips stay: they are complete, and named by the hash of the clip.
 
     Args:
-        folder: of the results.
-        entries: all inputs; changed.
+        folder: folder of the results.
+        entries: states of all inputs; changed in place.
     """
     parts = folder / FOLDER
     used = {entry.part for entry in entries if entry.state == "done"}
@@ -117,20 +117,20 @@ def remove_leftovers(folder: Path, entries: list[Entry]) -> None:
 
 
 class SpanReader:
-    """Reads the lines of inputs out of the parts of one or more runs; a few files are open at a time."""
+    """Reads the lines of inputs from the parts of one or more runs, with a limited number of open files."""
 
     def __init__(self) -> None:
         self._files: OrderedDict[Path, BinaryIO] = OrderedDict()
 
     def lines(self, folder: Path, entry: Entry) -> Iterator[bytes]:
-        """The lines of an input that is done.
+        """Yield the lines of a finished input.
 
         Args:
-            folder: of the results that it belongs to.
-            entry: the input.
+            folder: folder of its results.
+            entry: state of the input.
 
         Raises:
-            OutputError: the part is gone, or is shorter than it was.
+            OutputError: the part is missing, or shorter than recorded.
         """
         path = folder / FOLDER / entry.part
         try:

@@ -9,7 +9,6 @@ import os
 import pickle
 import queue
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -29,31 +28,31 @@ from emodetect.batch.reader import Reading
 from emodetect.batch.remote import fetched, is_in_this_process
 from emodetect.batch.settings import BatchSettings
 from emodetect.errors import EmodetectError
-from emodetect.system.child_processes import kill_child, resident_bytes, start_child
+from emodetect.system.child_processes import ended_by, kill_child, resident_bytes, start_child
 from emodetect.system.native_output import is_debugging
 
 _MOST_STARTS = 3
-"""Workers in a row that end before they are ready, after which the run is given up."""
+"""Number of consecutive workers that die before they are ready, after which the run is given up."""
 
 _START = "import sys; sys.path[:] = sys.argv[1].split(__import__('os').pathsep); from emodetect.batch.worker import main; main()"
-"""Modules of the current folder must not take the place of installed ones."""
+"""Program of a worker; modules in the current folder must not shadow installed ones."""
 
 _JOIN_SECONDS = 0.5
-"""How long the end of a thread is waited for whose worker was killed."""
+"""Time-out for joining the thread of a killed worker."""
 
 _LOOK_SECONDS = 0.2
-"""How often time and memory of workers are looked at."""
+"""Interval between checks of the workers' time and memory."""
 
 
 class _Process(Worker):
-    """A worker process, and the thread that listens to it.
+    """A process, and the thread that receives its messages.
 
     Attributes:
-        number: of the worker.
-        is_loaded: whether its pipeline is.
+        number: number of the worker.
+        is_loaded: whether its pipeline is loaded.
         listener: the thread.
-        ended_for: why it was ended; None while it was not.
-        is_final: whether its task is not to be tried again.
+        ended_for: why it was killed; None if it was not.
+        is_final: whether its first task must not be retried.
     """
 
     def __init__(
@@ -86,7 +85,7 @@ class _Process(Worker):
         self.write(json.dumps(asdict(task) | {"path": self._name_of(task)}).encode() + b"\n")
 
     def write(self, line: bytes) -> None:
-        """Send a line; that the worker has ended is noticed elsewhere."""
+        """Send a line; a dead worker is detected elsewhere."""
         assert self.process.stdin is not None
         with contextlib.suppress(OSError):
             self.process.stdin.write(line)
@@ -106,30 +105,28 @@ class _Process(Worker):
         kill_child(self.process)
 
     def how_it_ended(self) -> str:
-        """In words; the process is gone by then."""
+        """Cause of death in words; the process must have exited."""
         code = self.process.wait()
         if self.process.stdin is not None:
-            with contextlib.suppress(OSError):  # what it has not read
+            with contextlib.suppress(OSError):  # unread input
                 self.process.stdin.close()
         if self.ended_for is not None:
             return self.ended_for
         if code >= 0:
             return f"its worker ended with code {code}"
-        name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
-        words = {"SIGSEGV": "a segmentation fault", "SIGKILL": "SIGKILL, perhaps for want of memory"}
-        return f"its worker ended by {words.get(name, name)}"
+        return f"its worker ended by {ended_by(-code)}"
 
 
 class LocalPool(Engine[_Process]):
-    """Worker processes on this machine, each with a loaded pipeline. A worker that ends is replaced.
+    """Worker processes on this machine, each with a loaded pipeline. A dead worker is replaced.
 
     Args:
-        settings: how inputs are read.
-        parts: the folder for the logs of clips.
+        settings: settings of the batch.
+        parts: the folder for the readings of clips.
         folder: the folder that names of inputs are relative to.
-        jobs: how many workers.
-        timeout: seconds that an input may take; None for any time.
-        max_memory: bytes that a worker may hold.
+        jobs: number of workers.
+        timeout: time limit per input, seconds; None for no limit.
+        max_memory: memory limit per worker, bytes.
     """
 
     def __init__(
@@ -160,7 +157,7 @@ class LocalPool(Engine[_Process]):
             raise EmodetectError(f"a worker cannot be started ({error.strerror or error})") from error
 
     def _here(self, task: Task) -> str:
-        """The name under which a worker finds an input: a copy's, of what this process alone can read."""
+        """Path of an input for a worker; a copy if only this process can read the input."""
         if not is_in_this_process(task.path):
             return task.path
         self._copies = self._copies or tempfile.TemporaryDirectory(prefix="emodetect-batch-")
@@ -213,7 +210,7 @@ class LocalPool(Engine[_Process]):
         return [Death(worker.number, worker.tasks, cause, worker.is_final)]
 
     def _look_after(self, worker: _Process) -> None:
-        """End a worker that takes too long or too much."""
+        """Kill a worker that exceeds its time or memory limit."""
         if not worker.tasks or not worker.is_ready:
             return
         if worker.takes_longer_than(self._timeout):
@@ -234,10 +231,10 @@ class LocalPool(Engine[_Process]):
 
 
 def usable_cores() -> int:
-    """How many cores this process may use, also where a container has a share of the machine's."""
+    """Number of cores that this process may use, including the processor limit of a container."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     try:
         quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
         return max(1, min(cores, round(int(quota) / int(period))))
-    except (OSError, ValueError):  # no such system, or no limit
+    except (OSError, ValueError):  # no cgroups, or no limit
         return cores

@@ -1,4 +1,4 @@
-"""Reads one photo or clip after the other, in a worker."""
+"""Reader of photos and clips in a worker."""
 
 from __future__ import annotations
 
@@ -31,23 +31,23 @@ from emodetect.text.printable import without_credentials
 from emodetect.types import Frame
 
 _TELL_SECONDS = 0.5
-"""How often a clip says how far it is."""
+"""Interval between progress messages of a clip."""
 
 _CHUNK = 2**20
 
 
 @dataclass
 class Reading:
-    """What became of an input.
+    """Result of an input.
 
     Attributes:
-        hash: SHA-256 of its content, in hexadecimal; empty where it could not be read.
-        lines: a photo's readings, as lines of JSON without a path.
-        length: how long the readings are, bytes.
-        frames: how many frames were read.
-        faces: how many faces were read in them.
-        notes: what had to be assumed.
-        error: why it cannot be read; None where it was.
+        hash: SHA-256 of its content, in hexadecimal; empty if it could not be read.
+        lines: a photo's readings, as JSON lines without a path.
+        length: length of the readings, bytes.
+        frames: number of frames read.
+        faces: number of faces read in them.
+        notes: assumptions.
+        error: why it cannot be read; None if it was.
     """
 
     hash: str = ""
@@ -60,21 +60,21 @@ class Reading:
 
 
 class Reader:
-    """Holds the loaded pipeline of a worker.
+    """Reads inputs with a loaded pipeline.
 
     Args:
-        settings: how inputs are read.
-        parts: the folder for the logs of clips.
+        settings: settings of the batch.
+        parts: the folder for the readings of clips.
 
     Raises:
         EmodetectError: the pipeline cannot be built or loaded.
     """
 
     def __init__(self, settings: BatchSettings, parts: Path) -> None:
-        # A photo that the backend fails on is a failure; in a clip some frames may have no scores.
+        # A photo on which the backend fails is a failure; some frames of a clip may have no scores.
         self._settings = replace(settings, photos=replace(settings.photos, max_failures=1))
         self._parts = parts
-        # One thread per worker: the workers share the cores among themselves, and memory stays bounded.
+        # One thread per worker, since the workers share the cores; this also bounds the memory.
         cv2.setNumThreads(1)
         self._photos = self._load()
 
@@ -86,7 +86,7 @@ class Reader:
         self._photos.__exit__(None, None, None)
 
     def hash(self, path: str) -> Reading:
-        """The SHA-256 of a file's content."""
+        """Compute the SHA-256 of a file's content."""
         with _noted() as reading, _failures(reading, path), _local(path) as file:
             reading.hash = hash_file(file)
         return reading
@@ -95,9 +95,9 @@ class Reader:
         """Read a photo or a clip.
 
         Args:
-            path: of the file.
-            kind: what it is.
-            tell: called with the number of frames of a clip that were read so far, about twice per second.
+            path: path of the file.
+            kind: its kind.
+            tell: called with the number of frames of a clip read so far, about twice per second.
         """
         with _noted() as reading, _failures(reading, path), _local(path) as file:
             try:
@@ -106,7 +106,7 @@ class Reader:
                 else:
                     self._read_clip(file, reading, tell)
             except BackendError:
-                self.close()  # it has ended; the next input gets a new one
+                self.close()  # the backend has failed; the next input loads another one
                 self._photos = self._load()
                 raise
         return reading
@@ -148,7 +148,7 @@ def hash_file(path: Path) -> str:
     """SHA-256 of a file's content, in hexadecimal.
 
     Raises:
-        SourceError: it cannot be read.
+        SourceError: the file cannot be read.
     """
     hashed = hashlib.sha256()
     try:
@@ -163,7 +163,7 @@ def hash_file(path: Path) -> str:
 
 
 def _count(part: Path) -> tuple[int, int]:
-    """How many frames and faces a clip's part has."""
+    """Number of frames and faces in a clip's part."""
     frames = faces = 0
     last = None
     with part.open("rb") as file:
@@ -177,7 +177,7 @@ def _count(part: Path) -> tuple[int, int]:
 
 @contextmanager
 def _local(path: str) -> Iterator[Path]:
-    """The file of an input, in messages under the input's own name."""
+    """Local file of an input; messages use the input's own name."""
     if not is_remote(path):
         yield Path(path)
         return
@@ -191,10 +191,10 @@ def _local(path: str) -> Iterator[Path]:
 
 @contextmanager
 def _failures(reading: Reading, path: str) -> Iterator[None]:
-    """Make errors the reading's reason: whatever is wrong with one input, the others are read."""
+    """Record errors as the reading's error, so that the other inputs are still read."""
     try:
         yield
-    except (BackendUnavailableError, OutputError):  # no fault of the input
+    except (BackendUnavailableError, OutputError):  # not caused by the input
         raise
     except EmodetectError as error:
         reading.error = without_credentials(reason(error, path))
@@ -220,10 +220,10 @@ class _Notes(logging.Handler):
 
 @contextmanager
 def _noted() -> Iterator[Reading]:
-    """A reading whose notes are what the package warns of in this block."""
+    """Create a reading that records the package's warnings in this block as notes."""
     reading = Reading()
     handler, logger = _Notes(reading.notes), logging.getLogger(ASSUMPTIONS.partition(".")[0])
-    warn_once.cache_clear()  # what is told depends on this input alone
+    warn_once.cache_clear()  # the notes must not depend on previous inputs
     logger.addHandler(handler)
     try:
         yield reading

@@ -1,4 +1,4 @@
-"""Decoding large JPEG photos at a reduced size, which libjpeg does in a fraction of the time."""
+"""Reduced decoding of large JPEG photos, which takes libjpeg a fraction of the time."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from emodetect.sources.images import REDUCTIONS
 from emodetect.types import Box, FrameResult
 
 _LEAST_FACE = 60.0
-"""Pixels that the smallest wanted face keeps. The embedded network's input has 48, so that crops are reduced in any case. On a
-group of three in 14 megapixels, scores differ by 0.03 at most, and boxes by two pixels of 500."""
+"""Minimum size of the smallest wanted face after the reduction, pixels. The embedded network's input has 48, so that crops are
+reduced in any case. On a group of three in 14 megapixels, scores differ by at most 0.03, and boxes by two pixels of 500."""
 
 
 def full_size(content: npt.NDArray[Any]) -> tuple[int, int] | None:
-    """Width and height of a JPEG picture as it is stored, by its header; None for other pictures."""
+    """Width and height of a JPEG as stored, by its header; None for other formats."""
     from PIL import Image
 
     if content[:2].tobytes() != b"\xff\xd8":
@@ -27,16 +27,16 @@ def full_size(content: npt.NDArray[Any]) -> tuple[int, int] | None:
         with Image.open(io.BytesIO(content.data)) as picture:
             width, height = picture.size
             return width, height
-    except Exception:  # Pillow raises many kinds for damaged files; the decoder says what is wrong
+    except Exception:  # Pillow raises many kinds for damaged files; decoding it reports the error
         return None
 
 
 def reduction_for(size: tuple[int, int] | None, settings: PipelineSettings) -> int:
-    """By how much a picture may be reduced: 1, 2, 4 or 8, so that the smallest wanted face is still large enough to be read.
+    """Largest reduction, 1, 2, 4 or 8, at which the smallest wanted face is still large enough.
 
     Args:
-        size: width and height of the picture, pixels, in any order; None where it cannot be reduced.
-        settings: its pipeline's. Sizes in pixels mean the full-size picture; with those it is not reduced.
+        size: width and height of the image, pixels, in any order; None if it cannot be reduced.
+        settings: settings of the pipeline. Sizes in pixels refer to the full-size image, which is then not reduced.
     """
     smallest, region = settings.detector.min_face, settings.region
     in_pixels = not smallest.relative or (region is not None and not region.relative)
@@ -48,12 +48,12 @@ def reduction_for(size: tuple[int, int] | None, settings: PipelineSettings) -> i
 
 
 def enlarged(result: FrameResult, reduced: tuple[int, int], size: tuple[int, int]) -> FrameResult:
-    """A result with boxes in pixels of the full-size picture.
+    """Scale the boxes of a result to the full-size image.
 
     Args:
-        result: of the reduced picture.
-        reduced: width and height of that, pixels.
-        size: width and height of the full-size picture as it is stored; it may lie on its side.
+        result: result of the reduced image.
+        reduced: width and height of the reduced image, pixels.
+        size: width and height of the full-size image as stored, possibly rotated by 90 degrees.
     """
     is_turned = (reduced[0] < reduced[1]) != (size[0] < size[1])
     width, height = (size[1], size[0]) if is_turned else size

@@ -1,6 +1,6 @@
-"""Inputs in object stores and other file systems, by addresses that fsspec knows: ``s3://``, ``gs://``, ``file://``, ``memory://``.
+"""Inputs in object stores and other file systems, by URLs of fsspec: ``s3://``, ``gs://``, ``file://``, ``memory://``.
 
-Credentials come from where the store's own tools look for them, never from an address.
+Credentials come from the store's usual configuration, never from a URL.
 """
 
 from __future__ import annotations
@@ -13,41 +13,41 @@ from pathlib import Path
 from typing import Any
 
 from emodetect.errors import BackendUnavailableError, SourceError, first_line
-from emodetect.system.install_hints import pip
+from emodetect.system.install_hints import extra_cure
 from emodetect.text.printable import looks_like_address, public_name, without_credentials
 
 _OWN_PROCESS = "memory:"
-"""Addresses of what only the process has that has made it."""
+"""Scheme of files that exist only in the memory of this process."""
 
 
 def is_remote(name: str) -> bool:
-    """Whether a name is an address."""
+    """Whether a name is a URL."""
     return looks_like_address(name)
 
 
 def holds_credentials(name: str) -> bool:
-    """Whether an address has a user, a password, or a query, in which services put tokens."""
+    """Whether a URL has a user, a password, or a query, which may contain a token."""
     rest = name.partition("://")[2]
     return "@" in rest.partition("/")[0] or re.search(r"\?[^=/]+=", rest) is not None
 
 
 def is_in_this_process(name: str) -> bool:
-    """Whether no other process can read an address."""
+    """Whether only this process can read a URL."""
     return name.startswith(_OWN_PROCESS)
 
 
 def find_files(name: str) -> tuple[list[tuple[str, int]], bool]:
-    """The files that an address stands for: a file, a folder with all below it, or a pattern.
+    """Files of a URL: a file, a folder with all files below it, or a pattern.
 
     Args:
-        name: the address.
+        name: the URL.
 
     Returns:
-        The address and the size of each file, bytes, and whether the address is a file's own.
+        URL and size of each file, bytes, and whether the given URL is a file.
 
     Raises:
-        SourceError: it holds credentials, or cannot be read.
-        BackendUnavailableError: a package for it is missing.
+        SourceError: the URL contains credentials, or cannot be read.
+        BackendUnavailableError: a required package is missing.
     """
     if holds_credentials(name):
         raise SourceError("holds credentials; give them to the store's own configuration or variables, and take them out")
@@ -65,11 +65,11 @@ def find_files(name: str) -> tuple[list[tuple[str, int]], bool]:
 
 @contextmanager
 def fetched(name: str) -> Iterator[Path]:
-    """A file of this content: a temporary copy, or the file itself if it is on this machine.
+    """Local file with this content: a temporary copy, or the file itself if it is on this machine.
 
     Raises:
-        SourceError: it cannot be read.
-        BackendUnavailableError: a package for it is missing.
+        SourceError: the URL cannot be read.
+        BackendUnavailableError: a required package is missing.
     """
     from fsspec.implementations.local import LocalFileSystem
 
@@ -84,7 +84,7 @@ def fetched(name: str) -> Iterator[Path]:
 
 
 def _opened(name: str) -> tuple[Any, str]:
-    """The file system of an address, and the path in it."""
+    """File system of a URL, and the path in it."""
     from fsspec.core import url_to_fs
 
     files, path = url_to_fs(name)
@@ -93,13 +93,14 @@ def _opened(name: str) -> tuple[Any, str]:
 
 @contextmanager
 def _failures(name: str) -> Iterator[None]:
-    """Tell what file systems raise as errors of this package."""
+    """Convert errors of file systems to errors of this package."""
     try:
         yield
     except ImportError as error:
-        cure = pip("install fsspec s3fs")
-        raise BackendUnavailableError(f"{public_name(name)}: a package for such addresses is missing: {cure}") from error
+        is_in_extra = (error.name or "").startswith("fsspec") or "s3fs" in str(error)  # fsspec names those of other stores
+        hint = extra_cure("remote") if is_in_extra else first_line(error)
+        raise BackendUnavailableError(f"{public_name(name)}: a package for such addresses is missing", hint=hint) from error
     except FileNotFoundError:
         raise SourceError(f"{name}: no such file") from None
-    except Exception as error:  # each store has its own kinds
+    except Exception as error:  # each store has its own exceptions
         raise SourceError(f"{name}: cannot be read ({without_credentials(first_line(error))})") from error

@@ -1,4 +1,4 @@
-"""``readings`` and ``failures.csv``: what all inputs came to, in the order of their paths."""
+"""``readings`` and ``failures.csv``: the results of all inputs, in the order of their paths."""
 
 from __future__ import annotations
 
@@ -18,43 +18,43 @@ from emodetect.batch.parts import SpanReader
 from emodetect.batch.rows import COLUMNS, READING_COLUMNS, shown, with_path
 from emodetect.errors import BackendUnavailableError
 from emodetect.settings.batch import Format
-from emodetect.system.install_hints import pip
+from emodetect.system.install_hints import extra_cure
 from emodetect.system.output_files import written_whole
 from emodetect.text.printable import csv_cell, without_credentials
 
 FAILURES = "failures.csv"
 
 _ROW_GROUP = 50_000
-"""Rows of a Parquet file that are in memory at a time."""
+"""Rows per row group of a Parquet file, which are in memory at a time."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """An input and the folder of the results that it is in."""
+    """An input and the folder of its results."""
 
     folder: Path
     entry: Entry
 
 
 def readings_path(folder: Path, name: Format) -> Path:
-    """The file with all readings."""
+    """Path of the file with all readings."""
     return folder / f"readings.{name}"
 
 
 def write_results(folder: Path, sources: Iterable[Source], name: Format, words: Callable[[str], str] = str) -> int:
-    """Write the readings and the failures of all inputs, each file whole.
+    """Write the readings and the failures of all inputs, each file atomically.
 
     Args:
-        folder: where to.
+        folder: folder of the files.
         sources: the inputs, all done or failed, in any order.
-        name: of the format.
-        words: makes text of a reason, in which parameters stand in backquotes.
+        name: name of the format.
+        words: replaces the parameters in a reason, which are in backquotes.
 
     Returns:
-        How many inputs have failed.
+        Number of failed inputs.
 
     Raises:
-        OutputError: they cannot be written, or readings are gone.
+        OutputError: the files cannot be written, or readings are missing.
         BackendUnavailableError: a package that the format needs is missing.
     """
     ordered = sorted(sources, key=lambda source: source.entry.path)
@@ -79,7 +79,7 @@ def write_results(folder: Path, sources: Iterable[Source], name: Format, words: 
 
 
 def check_format(name: Format) -> None:
-    """See that a format can be written.
+    """Check that a format can be written.
 
     Raises:
         BackendUnavailableError: a package that it needs is missing.
@@ -88,9 +88,8 @@ def check_format(name: Format) -> None:
         try:
             import pyarrow.parquet  # noqa: F401
         except ImportError as error:
-            raise BackendUnavailableError(
-                f"Parquet needs pyarrow: {pip('install pyarrow')}", parameter="output_format"
-            ) from error
+            hint = extra_cure("batch")
+            raise BackendUnavailableError("Parquet needs pyarrow", parameter="output_format", hint=hint) from error
 
 
 class _Writer(ABC):
@@ -101,7 +100,7 @@ class _Writer(ABC):
 
     @abstractmethod
     def write(self, path: str, line: bytes) -> None:
-        """Write a reading: the path of its input, and a line without it."""
+        """Write a reading: the path of its input, and a line without a path."""
 
     @abstractmethod
     def close(self) -> None:
@@ -169,7 +168,7 @@ class _Parquet(_Writer):
 
 
 def _arrow_fields(arrow: Any) -> Iterator[tuple[str, Any]]:
-    """The columns of a Parquet file with their types."""
+    """Columns of a Parquet file with their types."""
     kinds = {"path": arrow.string(), "emotion": arrow.string(), "uncertain": arrow.bool_(), "time": arrow.float64()}
     kinds |= dict.fromkeys(("frame", "person", "x", "y", "width", "height"), arrow.int64())
     return ((name, kinds.get(name, arrow.float32())) for name in COLUMNS)

@@ -1,4 +1,4 @@
-"""Rows of readings, as all formats of a batch have them."""
+"""Rows of readings, in all formats of a batch."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ READING_COLUMNS = (
     "time", "frame", "person", "x", "y", "width", "height", "angle", "emotion", "confidence", "uncertain",
     *(emotion.value for emotion in EMOTIONS),
 )  # fmt: skip
-"""The columns of a reading behind its path; ``person`` is the ``id`` of a log."""
+"""Columns of a reading after its path; ``person`` is the ``id`` of a log."""
 
 COLUMNS = ("path", *READING_COLUMNS)
-"""The columns of ``readings``: a row for each face, and one without a person for each frame or photo that shows none."""
+"""Columns of ``readings``: one row per face, and one without a person per frame or photo without faces."""
 
 
 def rows(result: FrameResult, *, is_photo: bool) -> list[dict[str, Any]]:
-    """The rows of a frame, or of a photo, which has no time; without a path."""
+    """Rows of a frame, or of a photo, which has no time; without a path."""
     record = result.as_dict()
     found = []
     for values in table_rows(record) or [[record["frame"], record["time"]]]:
@@ -30,15 +30,15 @@ def rows(result: FrameResult, *, is_photo: bool) -> list[dict[str, Any]]:
 
 
 def lines(result: FrameResult, *, is_photo: bool) -> bytes:
-    """The same as lines of JSON, which `with_path` completes."""
+    """Rows as JSON lines, which `with_path` completes."""
     return "".join(f"{json.dumps(row)}\n" for row in rows(result, is_photo=is_photo)).encode()
 
 
 def with_path(path: str, line: bytes) -> bytes:
-    """A line of JSON, made by `lines`, with the path of its input in front."""
+    """Insert the path of the input into a JSON line from `lines`."""
     return b'{"path": ' + json.dumps(shown(path)).encode() + b", " + line[1:]
 
 
 def shown(path: str) -> str:
-    """A path as it stands in results: bytes that are no UTF-8 are escaped, which no reader of a table would take."""
+    """Path for results; bytes that are invalid UTF-8, which table readers reject, are escaped."""
     return path.encode("utf-8", "backslashreplace").decode()

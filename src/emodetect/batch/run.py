@@ -1,4 +1,4 @@
-"""A batch from its beginning to its results: begin, go on, merge."""
+"""Run of a batch: start, resume, merge."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ _SHARDS = re.compile(r"shard-(\d+)-of-(\d+)")
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run came to.
+    """Outcome of a run.
 
     Attributes:
-        totals: how many inputs were read, and what was in them.
-        readings: the file with all readings.
-        failures: the file with all failures.
+        totals: numbers of inputs, frames and faces.
+        readings: file with all readings.
+        failures: file with all failures.
     """
 
     totals: Totals
@@ -53,16 +53,16 @@ class Outcome:
 
 
 class Run:
-    """A batch that is read now; a context manager that lets go of its folder.
+    """An active batch; a context manager that unlocks its folder.
 
     Args:
-        manifest: of the run, open.
-        settings: how inputs are read.
+        manifest: open manifest of the run.
+        settings: settings of the batch.
 
     Attributes:
         manifest: as given.
         settings: as given.
-        totals: how far it is.
+        totals: progress of the run.
     """
 
     def __init__(self, manifest: Manifest, settings: BatchSettings) -> None:
@@ -74,19 +74,19 @@ class Run:
         cls, folder: Path, listing: Listing, settings: BatchSettings, *, named: Sequence[str], arguments: Sequence[str],
         results: Format, shard: Shard | None = None,
     ) -> Run:  # fmt: skip
-        """Begin a batch.
+        """Start a batch.
 
         Args:
-            folder: for the results; made if it is missing. A shard has a folder of its own in it.
-            listing: all inputs, also those of other shards.
-            settings: how they are read.
-            named: what was named on the command line.
-            arguments: the options that were given.
-            results: the format of the readings.
-            shard: which share of the inputs is read; None for all.
+            folder: folder for the results; created if it is missing. A shard has its own sub-folder.
+            listing: all inputs, including those of other shards.
+            settings: settings of the batch.
+            named: names on the command line.
+            arguments: options on the command line.
+            results: format of the readings.
+            shard: shard of the inputs to read; None for all.
 
         Raises:
-            OutputError: there is a batch already, or the folder cannot be written to.
+            OutputError: the folder contains a batch already, or is not writable.
         """
         folder = folder if shard is None else folder / shard.folder
         facts = settings.as_dict()
@@ -97,18 +97,18 @@ class Run:
         _make(folder / FOLDER)
         if not is_begun(folder):
             _check_free(folder)
-            _remove(_parts(folder))  # whose readings these are, nobody knows any more
+            _remove(_parts(folder))  # without a manifest, their inputs are unknown
         inputs = listing.inputs if shard is None else shard.of(listing.inputs)
         return cls(Manifest.create(folder, header, inputs), settings)
 
     @classmethod
     def resume(cls, folder: Path, settings: BatchSettings) -> Run:
-        """Go on with a batch.
+        """Resume a batch.
 
         Raises:
-            SourceError: there is none in this folder.
-            UsageError: it was begun with other settings or models.
-            OutputError: another run goes on with it.
+            SourceError: the folder contains no batch.
+            UsageError: the batch was started with other settings or models.
+            OutputError: the batch is active in another process.
         """
         manifest = Manifest.open(folder)
         try:
@@ -125,12 +125,12 @@ class Run:
         self, options: BatchOptions, *, tell: Callable[[Totals], object], note: Callable[[str, str], object],
         words: Callable[[str], str] = str,
     ) -> Outcome:  # fmt: skip
-        """Read all inputs that are not read yet, and write the results.
+        """Read all remaining inputs, and write the results.
 
         Args:
-            options: how that is done.
-            tell: called with how far the run is, some times per second.
-            note: called with an input's path and what had to be assumed of it.
+            options: workers and limits.
+            tell: called with the progress, several times per second.
+            note: called with an input's path and an assumption about it.
             words: as for `write_results`.
 
         Raises:
@@ -161,7 +161,7 @@ class Run:
         return LocalPool(self.settings, parts, base, jobs, timeout=options.timeout, max_memory=options.max_memory)
 
     def close(self) -> None:
-        """Let go of the folder."""
+        """Unlock the folder."""
         self.manifest.close()
 
     def __enter__(self) -> Run:
@@ -172,16 +172,16 @@ class Run:
 
 
 def clear(folder: Path) -> None:
-    """Remove a batch from its folder: nothing but its own files.
+    """Remove a batch from its folder, without other files.
 
     Raises:
-        OutputError: one of them cannot be removed.
+        OutputError: a file cannot be removed.
     """
     _remove([*(folder / name for name in (NAME, *_RESULTS)), *_parts(folder)])
 
 
 def _check_free(folder: Path) -> None:
-    """See that results do not take the place of something else."""
+    """Check that results do not overwrite other files."""
     for name in _RESULTS:
         if (folder / name).exists():
             raise OutputError(f"{folder / name}: exists already", hint="`overwrite` replaces it")
@@ -200,58 +200,58 @@ def _remove(paths: Iterable[Path]) -> None:
 
 
 def check_settings(folder: Path, header: Header, settings: BatchSettings) -> None:
-    """See that a batch goes on with the settings and models that it was begun with.
+    """Check that a batch is resumed with the settings and models that it was started with.
 
     Raises:
-        UsageError: it would not.
+        UsageError: settings or models differ.
     """
     facts = settings.as_dict()
     if fingerprint(facts) == header.fingerprint:
         return
     different = [f"{what} was {old} and is {new}" for what, old, new in changes(header.settings, facts)]
-    text = f"was begun with other settings ({'; '.join(different[:_MOST_NAMED])})"
-    raise UsageError(f"{folder}: {text}; go on with those, or begin anew in another folder")
+    text = f"the batch has other settings ({'; '.join(different[:_MOST_NAMED])})"
+    raise UsageError(f"{folder}: {text}; use these, or start a new batch in another folder")
 
 
 def base_folder(header: Header) -> Path:
-    """The folder that names of inputs are relative to: where the run began, or the current one if that is not there."""
+    """The folder that names of inputs are relative to: where the run was started, or the current one if that does not exist."""
     return Path(header.folder) if os.path.isdir(header.folder) else Path.cwd()
 
 
 def merge(folder: Path, name: Format | None, words: Callable[[str], str] = str) -> Outcome:
-    """Put the results of all shards together.
+    """Merge the results of all shards.
 
     Args:
-        folder: with a folder for each shard.
-        name: of the format; None for the one of the shards.
+        folder: folder with one sub-folder per shard.
+        name: name of the format; None for that of the shards.
         words: as for `write_results`.
 
     Raises:
-        SourceError: there are no shards, or some are missing or not finished.
+        SourceError: there are no shards, or some are missing or unfinished.
         UsageError: they were read with different settings, or from different inputs.
         OutputError: the results cannot be written.
     """
     found = sorted(path for path in folder.glob("shard-*-of-*") if _SHARDS.fullmatch(path.name)) if folder.is_dir() else []
     if not found:
-        raise SourceError(f"{folder}: holds no shards; their folders are called like shard-3-of-16")
+        raise SourceError(f"{folder}: contains no shards; their folders have names such as shard-3-of-16")
     shards = {path: read_manifest(path) for path in found}
     first, header = found[0], shards[found[0]][0]
     for path, (other, _) in shards.items():
         if other.fingerprint != header.fingerprint:
             different = [f"{what}: {new} and {old}" for what, old, new in changes(header.settings, other.settings)]
-            raise UsageError(f"{path}: was read with other settings than {first} ({'; '.join(different[:_MOST_NAMED])})")
+            raise UsageError(f"{path}: has other settings than {first} ({'; '.join(different[:_MOST_NAMED])})")
         if other.listing != header.listing:
             listed = f"{counted(other.listed, 'input')} there, {header.listed:,} in {first.name}"
-            raise UsageError(f"{path}: had other inputs than {first} ({listed}); all shards must list the same files")
+            raise UsageError(f"{path}: has other inputs than {first} ({listed}); all shards must list the same files")
     counts = {Shard.parse(other.shard or "1/1").count for other, _ in shards.values()}
     if len(counts) > 1:
-        raise UsageError(f"{folder}: holds shards of {' and '.join(map(str, sorted(counts)))}; move those of another run away")
+        raise UsageError(f"{folder}: contains shards of {' and '.join(map(str, sorted(counts)))}; move those of another run away")
     missing = sorted(set(range(1, counts.pop() + 1)) - {Shard.parse(other.shard or "1/1").number for other, _ in shards.values()})
     if missing:
         raise SourceError(f"{folder}: {counted(len(missing), 'shard')} missing: {', '.join(map(str, missing[:10]))}")
     for path, (_, entries) in shards.items():
         if left := sum(entry.state == "waiting" for entry in entries):
-            raise SourceError(f"{path}: is not finished, {counted(left, 'input')} left; `resume` goes on with it")
+            raise SourceError(f"{path}: is not finished, {counted(left, 'input')} left; `resume` continues it")
     begun: Format = next((one for one in FORMATS if one == header.results), BATCH.format)
     format_name = name or begun
     sources = [Source(path, entry) for path, (_, entries) in shards.items() for entry in entries]
@@ -279,7 +279,7 @@ def _times(began: datetime, seconds: float, totals: Totals) -> dict[str, Any]:
 
 
 def _runs(folder: Path) -> list[dict[str, Any]]:
-    """The times of earlier runs, from ``run.json``."""
+    """Times of earlier runs, from ``run.json``."""
     try:
         runs = json.loads((folder / RUN).read_text())["runs"]
     except (OSError, ValueError, KeyError, TypeError):

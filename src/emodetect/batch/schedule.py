@@ -1,4 +1,4 @@
-"""Hands out inputs to workers, and notes what becomes of each."""
+"""Scheduler: assigns inputs to workers, and records their results."""
 
 from __future__ import annotations
 
@@ -14,31 +14,31 @@ from emodetect.batch.reader import Reading
 from emodetect.queues.interruption import past_one_interruption
 
 _MOST_DEATHS = 2
-"""Workers that an input may end; it is not tried again after that."""
+"""Number of workers that may die of an input before it is given up."""
 
 _PHOTOS_AHEAD = 4
-"""Photos that a worker is given at a time, so that it need not wait for the next one. Clips it is given one by one."""
+"""Number of photos in a worker's queue, so that it need not wait for the next one. Clips are assigned one by one."""
 
 _WAIT_SECONDS = 0.5
 
 _Content = tuple[str, bytes]
-"""Kind and SHA-256 of an input: what is the same under several names."""
+"""Kind and SHA-256 of an input, which are equal for copies under several names."""
 
 
 @dataclass
 class Totals:
-    """How far a run is.
+    """Progress of a run.
 
     Attributes:
-        inputs: how many there are.
-        done: how many of them were read.
-        failed: how many of them cannot be read.
-        frames: how many frames were read, also of clips that are not complete.
-        faces: how many faces were read in them.
-        bytes: the size of all inputs.
-        bytes_done: the size of those that are done or failed.
-        bytes_before: the size of those that were so when this run began.
-        done_before: how many were.
+        inputs: number of inputs.
+        done: number of inputs that were read.
+        failed: number of inputs that cannot be read.
+        frames: number of frames read, including those of incomplete clips.
+        faces: number of faces read in them.
+        bytes: size of all inputs.
+        bytes_done: size of the done and failed inputs.
+        bytes_before: size of those that were done or failed before this run.
+        done_before: number of those that were done or failed before this run.
     """
 
     inputs: int = 0
@@ -53,7 +53,7 @@ class Totals:
 
     @classmethod
     def of(cls, entries: list[Entry]) -> Totals:
-        """How far these inputs are."""
+        """Progress of these inputs."""
         totals = cls(len(entries), bytes=sum(max(0, entry.size) for entry in entries))
         for entry in entries:
             if entry.state != "waiting":
@@ -63,18 +63,18 @@ class Totals:
 
     @property
     def left(self) -> int:
-        """How many inputs are neither done nor failed."""
+        """Number of inputs that are neither done nor failed."""
         return self.inputs - self.done - self.failed
 
     @property
     def share(self) -> float:
-        """How much of the work is done, 0 to 1: by bytes, since a clip takes longer than a photo."""
+        """Progress by bytes, 0 to 1, since a clip takes longer than a photo."""
         if self.bytes:
             return self.bytes_done / self.bytes
         return (self.done + self.failed) / self.inputs if self.inputs else 1.0
 
     def seconds_left(self, seconds: float) -> float:
-        """How long the rest takes at the pace of this run, which has taken so many seconds."""
+        """Estimated remaining time at the speed of this run so far, which has taken ``seconds``."""
         before = self.bytes_before / self.bytes if self.bytes else self.done_before / max(1, self.inputs)
         passed = self.share - before
         return seconds * (1 - self.share) / passed if passed > 0 else 0.0
@@ -91,16 +91,16 @@ class Totals:
 
 @dataclass
 class Schedule:
-    """Reads all inputs of a manifest that are still waiting.
+    """Reads all waiting inputs of a manifest.
 
-    Long clips come first, so that none of them is left over at the end. Of files with the same content one is read.
+    Long clips come first, so that none of them is left over at the end. Of files with the same content only one is read.
 
     Args:
         manifest: the inputs.
-        engine: reads them.
-        tell: called with how far the run is, some times per second.
-        note: called with an input's path and what had to be assumed of it.
-        totals: how far the run is; kept up to date.
+        engine: runs the tasks.
+        tell: called with the progress, several times per second.
+        note: called with an input's path and an assumption about it.
+        totals: progress of the run; updated in place.
     """
 
     manifest: Manifest
@@ -116,7 +116,7 @@ class Schedule:
         clips = sorted((n for n in waiting if entries[n].kind == "clip"), key=lambda n: (-entries[n].size, entries[n].path))
         self._waiting = {"clip": deque(clips), "photo": deque(n for n in waiting if entries[n].kind == "photo")}
         self._left = len(waiting)
-        # Only files of one size can be the same; their content is looked at before one of them is read.
+        # Only files of equal size can have the same content, which is hashed before one of them is read.
         sizes = Counter((entry.kind, entry.size) for entry in entries if entry.state == "waiting" or entry.hash)
         self._twins = {size for size, count in sizes.items() if count > 1}
         self._hashes: dict[int, bytes] = {}
@@ -130,7 +130,7 @@ class Schedule:
         self._running: dict[int, int] = {}
 
     def run(self) -> None:
-        """Read until no input is left; what was read so far is kept however this ends."""
+        """Read until no input is left; finished inputs are kept however this ends."""
         try:
             while self._left:
                 self._hand_out()
@@ -146,11 +146,11 @@ class Schedule:
             past_one_interruption(self._write)
 
     def _is_idle(self) -> bool:
-        """Whether nothing is left to hand out or to wait for."""
+        """Whether no task is left to assign or to wait for."""
         return not any(self._waiting.values()) and not any(self.engine.load(worker) for worker in self.engine.workers())
 
     def _write(self) -> None:
-        """Put the states that have changed on the disk."""
+        """Write the changed states to the disk."""
         if self._unwritten:
             self.manifest.append(self._unwritten)
             self._unwritten = []
@@ -172,7 +172,7 @@ class Schedule:
                     load = self.engine.load(worker)
 
     def _task(self, number: int) -> Task | None:
-        """What is to be done for an input now; None where it waits for another one that has the same content."""
+        """Next task of an input; None while it waits for another one with the same content."""
         entry = self.manifest.entries[number]
         if (entry.kind, entry.size) not in self._twins:
             return Task(number, entry.path, entry.kind)
@@ -206,7 +206,7 @@ class Schedule:
             self._finish(task.number, reading)
 
     def _finish(self, number: int, reading: Reading) -> None:
-        """Note what became of an input, and of those that have the same content."""
+        """Record the result of an input, and of those with the same content."""
         entry = self.manifest.entries[number]
         self._running.pop(number, None)
         entry.hash = bytes.fromhex(reading.hash) or self._hashes.get(number, b"")
@@ -226,7 +226,7 @@ class Schedule:
             self._close(number, is_written=True)
 
     def _close(self, number: int, *, is_written: bool = False) -> None:
-        """Count an input whose fate is known, and give the same to those that have the same content."""
+        """Count a finished input, and give its result to those with the same content."""
         entry = self.manifest.entries[number]
         if not is_written:
             self._unwritten.append(number)
@@ -241,18 +241,18 @@ class Schedule:
                 self._known[content] = number
                 for follower in followers:
                     self._copy(follower, number)
-            else:  # the file has changed in between
+            else:  # the file has changed since it was hashed
                 self._waiting[entry.kind].extendleft(followers)
 
     def _copy(self, number: int, known: int) -> None:
-        """Report for an input what was read off another one with the same content."""
+        """Copy the result of another input with the same content."""
         entry, other = self.manifest.entries[number], self.manifest.entries[known]
         for name in ("state", "hash", "part", "offset", "length", "frames", "faces", "reason"):
             setattr(entry, name, getattr(other, name))
         self._close(number)
 
     def _bury(self, death: Death) -> None:
-        """Give back what a dead worker had still to do; it died of the first."""
+        """Reassign the tasks of a dead worker; the first one is the cause."""
         for task in reversed(death.tasks[1:]):
             self._waiting[task.kind].appendleft(task.number)
         if not death.tasks:

@@ -1,4 +1,4 @@
-"""The settings of a batch, and the fingerprint that tells its results from those of other settings and models."""
+"""Settings of a batch, and their fingerprint, which includes the models."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from emodetect.sources.video import WHOLE, ClipPart
 from emodetect.system.checksums import checksum, recorded_checksum
 
 LIBRARIES = ("emodetect", "numpy", "onnxruntime", "opencv-python")
-"""The packages whose versions a run notes."""
+"""Packages whose versions are recorded."""
 
 
 _GROUPS = ("clips", "photos", "part", "backend", "detector", "conventions")
@@ -35,12 +35,12 @@ _SHOWN_DIGITS = 8
 
 @dataclass(frozen=True)
 class BatchSettings:
-    """How inputs are read.
+    """Settings for reading inputs.
 
     Attributes:
-        photos: the pipeline of photos, each of which stands alone.
-        clips: the pipeline of clips, which follows faces.
-        part: which frames of each clip are read.
+        photos: pipeline settings of photos, which are independent.
+        clips: pipeline settings of clips, with tracking.
+        part: clip range and step.
     """
 
     photos: PipelineSettings
@@ -48,7 +48,7 @@ class BatchSettings:
     part: ClipPart = WHOLE
 
     def as_dict(self) -> dict[str, Any]:
-        """All that decides what is read off an input, as JSON has it: settings, limits of the process, versions and checksums."""
+        """Everything that affects results, as JSON values: settings, limits of the process, versions and checksums."""
         return {
             "version": version("emodetect"),
             "models": model_checksums(self.clips),
@@ -61,7 +61,7 @@ class BatchSettings:
 
 
 def fingerprint(settings: Mapping[str, Any]) -> str:
-    """SHA-256 of what `BatchSettings.as_dict` returns, in hexadecimal."""
+    """SHA-256 of the result of `BatchSettings.as_dict`, in hexadecimal."""
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
 
 
@@ -111,7 +111,7 @@ def _words(value: Any) -> str:
 
 
 def model_checksums(settings: PipelineSettings) -> dict[str, str]:
-    """What tells the models in use from others: SHA-256 of their files, or the version of the package that brings them.
+    """Identify the models in use: by the SHA-256 of their files, or the version of their package.
 
     Raises:
         OSError: a file cannot be read.
@@ -142,7 +142,7 @@ def _backend_checksum(backend: BackendSettings, embedded: Path) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """A value as JSON has it; numbers without end as text."""
+    """Convert to a JSON value; infinite numbers become text."""
     if isinstance(value, MinFace):
         return str(value)
     if is_dataclass(value):

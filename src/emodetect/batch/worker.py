@@ -1,6 +1,6 @@
-"""A worker process: ``python -m emodetect.batch.worker``. Tasks come as lines of JSON, readings go out as such.
+"""Worker process: ``python -m emodetect.batch.worker``. Tasks and readings are lines of JSON.
 
-The first line is the settings, from the process that has started this one and no other.
+The first line contains the settings. It comes from the parent process only.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ from emodetect.system.environment import prepare_own_process, remove_caches
 from emodetect.system.native_output import silence_libraries
 
 _MOST_LIKELY_KILLED = "500"
-"""Where memory runs out, the system ends a worker rather than the process that has started it."""
+"""OOM score: if memory runs out, the system kills a worker rather than its parent."""
 
 
 def main() -> None:
-    """Answer tasks until there are no more."""
-    for name in ("SIGINT", "SIGHUP"):  # the terminal's signals are for the process that has started this one
+    """Run tasks until standard input is closed."""
+    for name in ("SIGINT", "SIGHUP"):  # only the parent handles the terminal's signals
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
     prepare_own_process()
     silence_libraries()
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text(_MOST_LIKELY_KILLED)
-    # Native code may write to standard output, which must not get between the answers.
+    # Native code may write to standard output, which would corrupt the messages.
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)
     try:
         _work(sys.stdin.buffer, answers)
-    except BrokenPipeError:  # nobody waits for answers any more
+    except BrokenPipeError:  # the parent has exited
         pass
     finally:
         remove_caches()

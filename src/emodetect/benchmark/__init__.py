@@ -1,1 +1,1 @@
-"""Measuring the speed of emodetect on this machine, and of the tutorial loops for comparison."""
+"""Benchmarks of emodetect on this machine, and of the tutorial loops for comparison."""

@@ -1,4 +1,4 @@
-"""Frames per second, cost per stage, start-up and memory of the pipeline on a clip."""
+"""Frame rate, time per stage, start-up time and memory of the pipeline on a clip."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ from emodetect.types import Frame
 _log = logging.getLogger(__name__)
 
 _WARM_UP = 10
-"""Frames that each configuration analyzes before anything is timed."""
+"""Number of frames that each configuration analyzes before it is timed."""
 
 
 def peer_of(settings: BackendSettings) -> str | None:
-    """The Keras file that the tutorial's loop can load as well; None if DeepFace's loop is the comparison."""
+    """Keras file that the tutorial's loop can load as well; None if DeepFace's loop is the comparison."""
     return settings.model if Path(settings.model or "").suffix.lower() in {".h5", ".hdf5", ".keras"} else None
 
 
@@ -43,10 +43,10 @@ class Runs:
     """Measurements of several runs over the clip.
 
     Attributes:
-        frames: frames in each run.
-        faces: faces read in each run.
-        rates: frames per second of each run.
-        start: cost of a start.
+        frames: number of frames in each run.
+        faces: number of faces read in each run.
+        rates: frame rate of each run, fps.
+        start: start-up cost.
         stages_ms: milliseconds per frame by stage, measured frame by frame.
     """
 
@@ -63,7 +63,7 @@ class Runs:
         self.rates.append(self.frames / (time.perf_counter() - started))
 
     def as_dict(self) -> dict[str, Any]:
-        """The figures that both sides of a comparison have."""
+        """Measurements that both sides of a comparison have, as a dictionary."""
         peak = self.start.peak_memory_mb
         return {
             "frames": self.frames,
@@ -75,14 +75,14 @@ class Runs:
 
 
 class Bench:
-    """Measures configurations on a clip in turn, one run of each per round, so that all run under the same conditions.
+    """Measures configurations on a clip in turn, one run each per round, so that all run under the same conditions.
 
     Args:
         clip: a video file.
-        frames: number of its frames to use at most.
+        frames: maximum number of its frames to use.
         rounds: number of runs; the median is reported.
-        compare: measure the tutorial's loop for each: with the same file for a Keras model, with DeepFace otherwise. If
-            DeepFace's weights are missing and there is a Keras model, only that one is compared.
+        compare: whether to measure the tutorial's loop for each: with the same file for a Keras model, otherwise with DeepFace.
+            If DeepFace's weights are missing and there is a Keras model, only that one is compared.
         detector: name of the face detector, as for `create_detector`.
         options_of: returns the command-line options of `emodetect image` for a configuration.
         progress: called with a description of each step.
@@ -103,23 +103,24 @@ class Bench:
         self._detector, self._options_of, self._progress = detector, options_of, progress
 
     def measure(self, configurations: Sequence[BackendSettings]) -> list[dict[str, Any]]:
-        """One object per configuration, as in the output contract.
+        """Measure the configurations; returns one dictionary each, as in the output format.
 
         Raises:
             EmodetectError: the clip cannot be read, or a backend cannot be loaded.
         """
-        with VideoFile(self._clip):
+        with VideoFile(self._clip) as clip:
+            clip.file.check_lasting()
             backends = [c.create() for c in configurations]
         peers = self._peers(configurations)
-        ours = [Runs(self._start(c)) for c in configurations]
-        theirs = {model: Runs(self._start_tutorial(model)) for model in peers}
+        pipelines = [Runs(self._start(c)) for c in configurations]
+        tutorials = {model: Runs(self._start_tutorial(model)) for model in peers}
         with ExitStack() as stack:
             for backend in backends:
                 self._progress(f"loading {backend.name}")
                 stack.enter_context(backend)
             with quiet_native_output():
                 loops = {model: open_tutorial(model) for model in peers}
-            for runs, backend in zip(ours, backends, strict=True):
+            for runs, backend in zip(pipelines, backends, strict=True):
                 self._progress(f"{backend.name}, stage by stage")
                 self._warm_up(backend)
                 runs.stages_ms = self._stages(backend)
@@ -127,19 +128,19 @@ class Bench:
                 for frame in self._read(_WARM_UP):
                     loop(frame.image)
             for number in range(1, self._rounds + 1):
-                for runs, backend in zip(ours, backends, strict=True):
+                for runs, backend in zip(pipelines, backends, strict=True):
                     self._progress(f"round {number} of {self._rounds}: {backend.name}")
                     runs.time(partial(self._run, backend))
                 for model, loop in loops.items():
                     self._progress(f"round {number} of {self._rounds}: {_loop_name(model)}")
-                    theirs[model].time(partial(self._run_tutorial, loop))
+                    tutorials[model].time(partial(self._run_tutorial, loop))
         return [
-            _record(configuration, runs, theirs.get(peer_of(configuration)))
-            for configuration, runs in zip(configurations, ours, strict=True)
+            _record(configuration, runs, tutorials.get(peer_of(configuration)))
+            for configuration, runs in zip(configurations, pipelines, strict=True)
         ]
 
     def _peers(self, configurations: Sequence[BackendSettings]) -> list[str | None]:
-        """The models of the loops to measure, None for DeepFace, whose weights are downloaded if necessary."""
+        """Models of the loops to measure, None for DeepFace, whose weights are downloaded if necessary."""
         peers = list(dict.fromkeys(peer_of(c) for c in configurations)) if self._compare else []
         needed = any(c.name == "deepface" for c in configurations)
         if needed or None in peers:
@@ -184,7 +185,7 @@ class Bench:
         return len(counts), sum(counts)
 
     def _stages(self, backend: EmotionBackend) -> dict[str, list[float]]:
-        """Milliseconds of each stage of each frame, with nothing else running; 0 if a frame skips the stage."""
+        """Milliseconds of each stage of each frame, measured without concurrency; 0 if a frame skips the stage."""
         pipeline = self._pipeline(backend)
         rows: list[Mapping[str, float]] = []
         started = time.perf_counter()
@@ -217,10 +218,10 @@ def _record(configuration: BackendSettings, runs: Runs, tutorial: Runs | None) -
         "peak_memory_mb": figures["peak_memory_mb"],
     }
     if tutorial is not None:
-        theirs = tutorial.as_dict()
+        reference = tutorial.as_dict()
         record["tutorial"] = {
             "loop": "keras" if peer_of(configuration) else "deepface",
-            **theirs,
-            "times_faster": round(figures["frames_per_second"] / theirs["frames_per_second"], 2),
+            **reference,
+            "times_faster": round(figures["frames_per_second"] / reference["frames_per_second"], 2),
         }
     return record

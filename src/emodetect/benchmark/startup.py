@@ -41,16 +41,16 @@ print(peak + largest_child)  # a model file runs in a child process
 sys.stdout.flush()
 os._exit(0)
 """
-"""Runs a module as a program, then prints the peak memory of it and its largest child, KiB; 0 if the system does not tell."""
+"""Runs a module as a program, then prints the peak memory of it and its largest child, KiB; 0 if unknown."""
 
 
 @dataclass(frozen=True)
 class Start:
-    """Cost of a start.
+    """Start-up cost.
 
     Attributes:
         seconds: time from process start until the result is printed.
-        peak_memory_mb: peak memory of the process and its largest child together, MiB; None if the system does not tell.
+        peak_memory_mb: peak memory of the process and its largest child together, MiB; None if unknown.
     """
 
     seconds: float
@@ -61,11 +61,11 @@ def measure_start(module: str, *arguments: str | Path) -> Start:
     """Run a module as a program that reads one photo.
 
     Args:
-        module: its name.
-        arguments: of the program.
+        module: name of the module.
+        arguments: arguments of the program.
 
     Raises:
-        BackendUnavailableError: it failed; the message is the last line of its output.
+        BackendUnavailableError: the program failed; the message is the last line of its output.
     """
     with tempfile.TemporaryFile("w+") as errors:
         started = time.perf_counter()
@@ -73,14 +73,14 @@ def measure_start(module: str, *arguments: str | Path) -> Start:
         done = run_child(line, stderr=errors, env=_plain_environment(), last_signal=signal.SIGTERM)
         seconds = time.perf_counter() - started
         errors.seek(0)
-        said = errors.read().strip().splitlines()
+        lines = errors.read().strip().splitlines()
     if done.returncode:
-        raise BackendUnavailableError(said[-1].removeprefix("emodetect: ") if said else f"{module}: failed")
+        raise BackendUnavailableError(lines[-1].removeprefix("emodetect: ") if lines else f"{module}: failed")
     peak = int(done.stdout.splitlines()[-1])
     return Start(seconds, peak / 1024 if peak else None)
 
 
 def _plain_environment() -> dict[str, str]:
-    """This process's environment without the user's settings for emodetect, which would change the measurement."""
+    """Environment without the user's settings for emodetect, which would change the measurement."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("EMODETECT_") or name == DEBUG_VARIABLE}
     return {**kept, "EMODETECT_CONFIG": os.devnull}

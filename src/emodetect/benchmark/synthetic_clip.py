@@ -1,4 +1,4 @@
-"""Synthetic clips to measure on, made from a portrait."""
+"""Synthetic clips for benchmarks, made from a portrait."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _FACE = 266.0, 217.0, 235.0
 """Center and side of the face in the portrait, pixels. The portrait (512x600) shows Grace Hopper and is in the public domain."""
 
 _ACROSS = 4
-"""Faces in a row."""
+"""Number of faces in a row."""
 
 
 PORTRAIT = Path(__file__).parent / "data" / "portrait.jpg"
@@ -30,14 +30,14 @@ PORTRAIT = Path(__file__).parent / "data" / "portrait.jpg"
 def write_made_clip(
     path: Path, *, frames: int = 250, size: tuple[int, int] = (640, 360), faces: int = 1, speed: float = 1.0
 ) -> list[list[Box]]:
-    """Encode a clip in which faces move before a soft background, growing and shrinking.
+    """Encode a clip with moving faces of varying size in front of a soft background.
 
     Args:
         path: file to write, .mp4.
-        frames: number of frames, at 25 per second.
+        frames: number of frames, at 25 fps.
         size: width and height, pixels.
         faces: number of faces, 1 to 8, in rows of four.
-        speed: 1 is one round in five seconds.
+        speed: 1 for a period of five seconds.
 
     Returns:
         The boxes of the faces in each frame, as a cascade would draw them.
@@ -64,8 +64,8 @@ def write_walking_clip(
     Args:
         path: file to write, .mp4.
         frames: number of frames.
-        speed: of the face, in its own widths per second.
-        frames_per_second: the rate.
+        speed: speed of the face, face widths per second.
+        frames_per_second: frame rate.
         size: width and height, pixels.
 
     Returns:
@@ -120,7 +120,7 @@ def _pictures(frames: int, size: tuple[int, int], faces: int, speed: float) -> I
 def _paste(
     picture: npt.NDArray[np.float32], portrait: Image, mask: npt.NDArray[np.float32], center: tuple[float, float], side: float
 ) -> None:
-    # Only around the head: a clip with eight faces would take minutes otherwise.
+    # Only around the head; otherwise a clip with eight faces would take minutes.
     height, width = picture.shape[:2]
     reach = round(1.2 * side)
     around = Box(round(center[0]) - reach, round(center[1]) - reach, 2 * reach, 2 * reach).clipped(width, height)
@@ -135,7 +135,7 @@ def _paste(
 
 
 def _head_mask(height: int, width: int) -> npt.NDArray[np.float32]:
-    """1 on the head, faded at its border so that pasting adds no edges."""
+    """Alpha mask of the head, with a soft border so that pasting adds no edges."""
     mask = np.zeros((height, width), np.float32)
     cv2.ellipse(mask, (round(_FACE[0]), round(_FACE[1])), (150, 190), 0, 0, 360, 1.0, cv2.FILLED)
     return np.asarray(cv2.GaussianBlur(mask, (0, 0), 12), np.float32)

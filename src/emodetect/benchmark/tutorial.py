@@ -1,4 +1,4 @@
-"""The loops of common tutorials, for comparison: a full scan of each frame, and one model call per face.
+"""Loops of common tutorials, for comparison: a full scan of each frame, and one model call per face.
 
 Run as a module, it processes one photo as a tutorial's script does: ``tutorial (deepface | MODEL) PHOTO``.
 """
@@ -18,14 +18,14 @@ from emodetect.errors import BackendUnavailableError, EmodetectError
 from emodetect.types import Image
 
 Loop = Callable[[Image], int]
-"""Reads the faces of a picture, uint8 (height, width, 3) BGR; returns their number."""
+"""Reads the faces of an image, uint8 (height, width, 3) BGR; returns their number."""
 
 
 def open_tutorial(model: str | None) -> Loop:
     """Load a tutorial's model.
 
     Args:
-        model: a .h5 or .keras file that takes 48x48 gray, x/255; None for DeepFace.
+        model: a .h5 or .keras file with an input of 48x48 gray pixels, x/255; None for DeepFace.
 
     Raises:
         BackendUnavailableError: DeepFace, or its weights, are missing.
@@ -34,19 +34,19 @@ def open_tutorial(model: str | None) -> Loop:
 
 
 def start_tutorial(model: str | None) -> Start:
-    """Measure the start of a tutorial's script; ``model`` as for `open_tutorial`.
+    """Measure the start-up of a tutorial's script; ``model`` as for `open_tutorial`.
 
     Raises:
-        BackendUnavailableError: it failed.
+        BackendUnavailableError: the script failed.
     """
     return measure_start("emodetect.benchmark.tutorial", model or "deepface", PORTRAIT)
 
 
 def ensure_deepface_weights() -> None:
-    """Let DeepFace download missing weights before anything is measured.
+    """Let DeepFace download missing weights before the measurements.
 
     Raises:
-        BackendUnavailableError: they cannot be downloaded.
+        BackendUnavailableError: the weights cannot be downloaded.
     """
     if not weights_path().is_file():
         start_tutorial(None)

@@ -1,4 +1,4 @@
-"""How far a batch is: one bar for all inputs on a terminal, a line per minute elsewhere."""
+"""Progress of a batch: one bar for all inputs on a terminal, one line per minute elsewhere."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _LINE_SECONDS = 60.0
 
 
 class BatchProgress:
-    """Shows how far a batch is; a context manager."""
+    """Shows the progress of a batch; a context manager."""
 
     def __init__(self) -> None:
-        self._began = self._said = time.monotonic()
+        self._started = self._printed = time.monotonic()
         self._bar: Progress | None = None
         self._task: TaskID | None = None
 
@@ -44,18 +44,18 @@ class BatchProgress:
             self._bar.stop()
 
     def tell(self, totals: Totals) -> None:
-        """Show how far it is now."""
+        """Update the progress."""
         now = time.monotonic()
         if self._bar is not None and self._task is not None:
-            text = progress_in_words(totals, now - self._began)
+            text = progress_in_words(totals, now - self._started)
             self._bar.update(self._task, description=text, total=1.0, completed=totals.share)
-        elif now - self._said >= _LINE_SECONDS:
-            self._said = now
-            note(f"emodetect: {progress_in_words(totals, now - self._began)}")
+        elif now - self._printed >= _LINE_SECONDS:
+            self._printed = now
+            note(f"emodetect: {progress_in_words(totals, now - self._started)}")
 
 
 def progress_in_words(totals: Totals, seconds: float) -> str:
-    """How far a batch is after so many seconds: inputs, frames, failures, inputs per second, time left."""
+    """Format the progress after ``seconds``: inputs, frames, failures, inputs per second, remaining time."""
     ended = totals.done + totals.failed
     rate = (ended - totals.done_before) / seconds if seconds else 0.0
     parts = [f"{ended:,} of {counted(totals.inputs, 'input')}", counted(totals.frames, "frame"), f"{totals.failed:,} failed"]
@@ -66,7 +66,7 @@ def progress_in_words(totals: Totals, seconds: float) -> str:
 
 
 def _clock(seconds: float) -> str:
-    """Hours, minutes and seconds: 1:02:03, or 2:03."""
+    """Format seconds as hours, minutes and seconds: 1:02:03, or 2:03."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

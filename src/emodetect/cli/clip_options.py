@@ -1,4 +1,4 @@
-"""Options that pick a part of a clip: of its time, its frames and its picture."""
+"""Options that select a part of a clip: a time range, a step, and a region of interest."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _CLOCK = re.compile(r"(?:(?:(\d{1,6}):)?([0-5]?\d):)?(\d{1,9}(?:\.\d*)?|\.\d+)",
 
 
 def media_time(ctx: click.Context, parameter: click.Parameter, value: str | None) -> float | None:
-    """Seconds, from ``75.5``, ``1:15.5`` or ``0:01:15.5``; a callback for options."""
+    """Parse a time such as ``75.5``, ``1:15.5`` or ``0:01:15.5`` to seconds; a callback for options."""
     if value is None:
         return None
     match = _CLOCK.fullmatch(value.strip())
@@ -31,7 +31,7 @@ def media_time(ctx: click.Context, parameter: click.Parameter, value: str | None
 
 
 def _region(ctx: click.Context, parameter: click.Parameter, value: str | None) -> Region | None:
-    """Four numbers, which are shares of the picture with %, or where none of them is above 1; a callback."""
+    """Parse four numbers: fractions if they have a % or none of them exceeds 1, otherwise pixels; a callback."""
     if value is None:
         return None
     parts = [part.strip() for part in value.split(",")]
@@ -53,16 +53,16 @@ def _region(ctx: click.Context, parameter: click.Parameter, value: str | None) -
 
 
 def part_options(function: Function) -> Function:
-    """``--start``, ``--end``, ``--every`` and ``--roi``."""
+    """Add ``--start``, ``--end``, ``--every`` and ``--roi``."""
     # fmt: off
     for option in (
         click.option("--roi", "region", callback=_region, metavar="X,Y,W,H",
-                     help="Look for faces only in this part of the picture: pixels, or shares such as 50%,0,50%,100%."),
+                     help="Search for faces only in this region of interest: pixels, or shares such as 50%,0,50%,100%."),
         click.option("--every", type=click.IntRange(1, 10**6), default=1, show_default=True, metavar="N",
-                     help="Read each N-th frame only."),
+                     help="Analyze every N-th frame only."),
         click.option("--end", callback=media_time, metavar="TIME", help="End before this time."),
         click.option("--start", callback=media_time, metavar="TIME",
-                     help="Begin at this time of the clip: seconds, or m:ss."),
+                     help="Start at this time of the clip: seconds, or m:ss."),
     ):
         function = option(function)
     # fmt: on
@@ -70,10 +70,10 @@ def part_options(function: Function) -> Function:
 
 
 def make_part(start: float | None, end: float | None, every: int) -> ClipPart:
-    """The part that the options describe.
+    """Create the clip range of the options.
 
     Raises:
-        UsageError: it ends before it begins.
+        UsageError: the range ends before it begins.
     """
     from emodetect.sources.video import ClipPart
 

@@ -1,10 +1,10 @@
-"""Options from elsewhere than the command line: ``EMODETECT_*`` variables, then a TOML file, then the default.
+"""Sources of option values: the command line, ``EMODETECT_*`` variables, a TOML file, the defaults.
 
     backend = "deepface"          # every command that has --backend; EMODETECT_BACKEND
     [live]
     source = "1"                  # live --source; EMODETECT_LIVE_SOURCE
 
-A command's own key or variable goes before the one for all commands, and variables go before the file.
+The key or variable of a command takes precedence over the one for all commands, and variables over the file.
 """
 
 from __future__ import annotations
@@ -25,26 +25,26 @@ PREFIX = "EMODETECT_"
 _NOT_IN_A_FILE = {"help", "config", "version"}
 
 _WITH_A_BROKEN_FILE = {"completion", "config", "doctor"}
-"""Commands that run with a file that is wrong: a shell starts with the first, and the others are asked what it is."""
+"""Commands that run despite an invalid file: a shell runs the first at its start, and the others diagnose the file."""
 
 _SECRET = {"token"}
-"""Options whose value is shown nowhere."""
+"""Options whose values are never shown."""
 
 _ORIGIN, _PROBLEM = "emodetect.configuration", "emodetect.configuration.problem"
 
 _COMMAND = "emodetect.command"
 
-_MOST_BYTES = 1_000_000
-"""Of a configuration file."""
+_MAX_BYTES = 1_000_000
+"""Maximum size of a configuration file, bytes."""
 
 
 class Setting(NamedTuple):
-    """What a variable or the file sets.
+    """A value set by a variable or the file.
 
     Attributes:
-        command: the command's name.
-        option: the option's long name without dashes.
-        value: as a variable would have it.
+        command: name of the command.
+        option: long name of the option without dashes.
+        value: the value as a variable would contain it.
         origin: the variable, or the file.
     """
 
@@ -55,28 +55,28 @@ class Setting(NamedTuple):
 
 
 def configuration_path() -> Path:
-    """Where the file is looked for that ``--config`` does not name."""
+    """Default path of the configuration file."""
     return Path(click.get_app_dir("emodetect")) / "config.toml"
 
 
 def key_of(option: click.Option) -> str:
-    """What an option is called in the file: its long name without the dashes; of ``--x/--no-x`` the first."""
+    """Key of an option in the file: its long name without dashes; of ``--x/--no-x`` the first."""
     return max(option.opts, key=len).lstrip("-")
 
 
 def name_variables(name: str, command: click.Command) -> None:
-    """Give each option of a command its variables: for this command, and for all."""
+    """Assign each option of a command its variables: for this command, and for all."""
     for option in _options(command):
         ending = key_of(option).replace("-", "_").upper()
         option.envvar = [f"{PREFIX}{name.upper()}_{ending}", f"{PREFIX}{ending}"]
 
 
 def read_configuration(path: Path) -> dict[str, Any]:
-    """The tables of a file.
+    """Read the tables of a file.
 
     Raises:
-        SourceError: it is missing or cannot be read.
-        UsageError: it is not TOML.
+        SourceError: the file is missing or cannot be read.
+        UsageError: the file is not TOML.
     """
     if sys.version_info >= (3, 11):
         import tomllib
@@ -85,11 +85,11 @@ def read_configuration(path: Path) -> dict[str, Any]:
 
     try:
         if path.is_fifo() and not path.is_relative_to("/dev") and not path.is_relative_to("/proc"):
-            raise SourceError(f"{path}: is a named pipe, not a configuration file")  # to which perhaps nobody ever writes
+            raise SourceError(f"{path}: is a named pipe, not a configuration file")  # opening it might block forever
         with path.open("rb") as file:
-            content = file.read(_MOST_BYTES + 1)  # a device may never end
-        if len(content) > _MOST_BYTES:
-            raise UsageError(f"{path}: not a configuration file: more than {_MOST_BYTES:,} bytes")
+            content = file.read(_MAX_BYTES + 1)  # a device may be endless
+        if len(content) > _MAX_BYTES:
+            raise UsageError(f"{path}: not a configuration file: more than {_MAX_BYTES:,} bytes")
         tables: dict[str, Any] = tomllib.loads(content.decode("utf-8-sig"))
     except FileNotFoundError:
         raise SourceError(f"{path}: no such configuration file{did_you_mean_file(path)}") from None
@@ -97,22 +97,22 @@ def read_configuration(path: Path) -> dict[str, Any]:
         raise SourceError(f"{path}: cannot be read as a configuration file ({error.strerror or error})") from error
     except RecursionError:
         raise UsageError(f"{path}: not a TOML file that can be read: lists or tables stand too deep in each other") from None
-    except ValueError as error:  # also what is no UTF-8
+    except ValueError as error:  # includes invalid UTF-8
         raise UsageError(f'{path}: not a TOML file ({first_line(error)}); texts stand in quotes: source = "1"') from error
     return tables
 
 
 def configuration_in_use(ctx: click.Context) -> Path:
-    """The file that this run looks at: the named one, else the platform's, which need not exist."""
+    """Path of the configuration file of this run: from ``--config``, or the default, which need not exist."""
     path: Path = ctx.meta.get(_ORIGIN) or configuration_path()
     return path
 
 
 def settings_of_all(ctx: click.Context) -> list[Setting]:
-    """What variables and the file set, command by command, variables before the file.
+    """Values set by variables and the file, by command, variables before the file.
 
     Raises:
-        UsageError: any part of the file is wrong.
+        UsageError: the file is invalid in any part.
     """
     path = configuration_in_use(ctx)
     tables = read_configuration(path) if os.path.isfile(path) else {}
@@ -128,19 +128,19 @@ def settings_of_all(ctx: click.Context) -> list[Setting]:
 
 
 def unknown_variables(ctx: click.Context) -> dict[str, str]:
-    """Variables that look like ours and are none, each with a message."""
+    """Variables with our prefix that match no option, each with a message."""
     options = [option for command in _commands(ctx).values() for option in _options(command)]
     known = {name for option in options for name in option.envvar or ()}
-    strays = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
-    return {name: f"{name} is no variable of any command{did_you_mean(name, known)}" for name in strays}
+    unknown = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
+    return {name: f"{name} is no variable of any command{did_you_mean(name, known)}" for name in unknown}
 
 
 def apply_configuration(ctx: click.Context, parameter: click.Parameter, value: Path | None) -> None:
-    """Make the file's values the defaults of this command; a callback for ``--config``.
+    """Use the file's values as defaults of this command; a callback for ``--config``.
 
     Raises:
-        SourceError: the file that was named cannot be read.
-        UsageError: a key is unknown, or a value of the wrong type.
+        SourceError: the file of ``--config`` cannot be read.
+        UsageError: a key is unknown, or a value has the wrong type.
     """
     ctx.meta[_COMMAND] = ctx
     path = value or configuration_path()
@@ -159,23 +159,23 @@ def apply_configuration(ctx: click.Context, parameter: click.Parameter, value: P
 
 
 def configuration_problem(ctx: click.Context) -> EmodetectError | None:
-    """What is wrong with the file, for the commands that run all the same."""
+    """Error in the file, for commands that run despite it."""
     problem: EmodetectError | None = ctx.meta.get(_PROBLEM)
     return problem
 
 
 def _commands(ctx: click.Context) -> dict[str, click.Command]:
-    """All commands beside this one, by name."""
+    """All commands of the same group, by name."""
     group = ctx.find_root().command
     assert isinstance(group, click.Group)
     return {name: command for name in group.list_commands(ctx) if (command := group.get_command(ctx, name))}
 
 
 def _check_tables(path: Path, tables: Mapping[str, Any], ctx: click.Context) -> None:
-    """See that each table is a command's, and each key outside of them an option of at least one.
+    """Check that each table is a command's, and each top-level key an option of at least one command.
 
     Raises:
-        UsageError: one is not.
+        UsageError: a table or key is unknown.
     """
     group = ctx.find_root().command
     assert isinstance(group, click.Group)
@@ -191,7 +191,7 @@ def _check_tables(path: Path, tables: Mapping[str, Any], ctx: click.Context) -> 
 
 
 def origin(ctx: click.Context | None, parameter: click.Parameter | None) -> str:
-    """Where a value comes from that the command line did not give, for the end of a message; nothing where it did."""
+    """Origin of a value, for the end of a message; empty if it is the command line."""
     if ctx is None or parameter is None or parameter.name is None:
         return ""
     source = ctx.get_parameter_source(parameter.name)
@@ -203,13 +203,13 @@ def origin(ctx: click.Context | None, parameter: click.Parameter | None) -> str:
 
 
 def variable_in_use(parameter: click.Parameter) -> str:
-    """The variable that gives this option its value, if one does."""
+    """Variable that sets this option; empty if none does."""
     names = [parameter.envvar] if isinstance(parameter.envvar, str) else parameter.envvar or ()
     return next((name for name in names if os.environ.get(name)), "")
 
 
 def given_elsewhere(ctx: click.Context) -> list[str]:
-    """Each option of this run that comes from a variable or the file, with its value and where it comes from."""
+    """Options of this run that are set by a variable or the file, each with its value and origin."""
     found = []
     for option in _options(ctx.command):
         if (where := origin(ctx, option)) and option.name in ctx.params:
@@ -219,18 +219,18 @@ def given_elsewhere(ctx: click.Context) -> list[str]:
 
 
 def _shown(option: click.Option, value: str) -> str:
-    """A value as it may be shown: that of a secret is not."""
+    """Value for display; that of a secret is masked."""
     return "***" if option.name in _SECRET else value
 
 
 def context_of_command(ctx: click.Context) -> click.Context:
-    """The context of the command that runs, or ran, from that of the group or its own."""
+    """Context of the command, from that of the group or its own."""
     found: click.Context = ctx.meta.get(_COMMAND, ctx)
     return found
 
 
 def option_for(parameter: str, command: click.Command) -> click.Option | None:
-    """The option of a command that sets a parameter of this name in Python."""
+    """Option of a command that sets a parameter with this Python name."""
     return next((option for option in _options(command) if parameter in (option.name, _python_name(key_of(option)))), None)
 
 
@@ -243,7 +243,7 @@ def _options(command: click.Command) -> Iterator[click.Option]:
 
 
 def _keys(command: click.Command) -> dict[str, click.Option]:
-    """The options that a file may give, by key."""
+    """Options that a file may set, by key."""
     return {key_of(option): option for option in _options(command) if key_of(option) not in _NOT_IN_A_FILE}
 
 
@@ -252,7 +252,7 @@ def _canonical(key: str) -> str:
 
 
 def _values(path: Path, tables: Mapping[str, Any], name: str, command: click.Command) -> Iterator[tuple[str, Any]]:
-    """What the file says for one command: the parameter's name and its value; a command's own table comes last."""
+    """Values in the file for one command, by parameter name; a command's own table comes last."""
     keys = _keys(command)
     for key, value in tables.items():
         if not isinstance(value, dict) and (option := keys.get(_canonical(key))):
@@ -265,16 +265,16 @@ def _values(path: Path, tables: Mapping[str, Any], name: str, command: click.Com
 
 
 def _checked(where: str, option: click.Option, value: Any) -> Any:
-    """The value, if it is of the option's type; ranges and choices are Click's to check.
+    """Check that a value has the option's type; Click checks ranges and choices.
 
     Raises:
-        UsageError: it is not.
+        UsageError: the value has another type.
     """
     several = option.multiple or option.nargs != 1
     values = value if several and isinstance(value, list) else [value]
     types, expected = _types(option)
     for part in values:
-        if isinstance(part, int) and abs(part) >= 2**63:  # more than TOML has; Python may refuse to write it out
+        if isinstance(part, int) and abs(part) >= 2**63:  # outside TOML's range; Python may refuse to format it
             raise UsageError(f"{where}: the number is too large")
         if isinstance(part, str) and "\0" in part:
             raise UsageError(f"{where}: holds the character NUL, which no option takes")
@@ -296,14 +296,14 @@ def _types(option: click.Option) -> tuple[tuple[type, ...], str]:
 
 
 def as_variable(value: Any) -> str:
-    """A value of the file as a variable would have it."""
+    """Convert a value of the file to the text of a variable."""
     if isinstance(value, list):
         return " ".join(map(str, value))
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _toml(value: Any) -> str:
-    """A value as the file has it."""
+    """Format a value as TOML."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, list | dict):

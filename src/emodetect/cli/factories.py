@@ -1,4 +1,4 @@
-"""What commands build from their options."""
+"""Factories of pipelines, backends and styles from options."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def make_style(language: str | None, font: Path | None) -> Style:
-    """The words and letters that the options ask for; English, and a line about it, where no font has the letters.
+    """Create the style of the options; English, with a note, if no font has the letters of the language.
 
     Raises:
         SourceError: the font file cannot be read.
@@ -44,9 +44,9 @@ def make_style(language: str | None, font: Path | None) -> Style:
 
 
 def make_caption_style(style: Style, language: str | None, names: Iterable[str]) -> Style:
-    """The same words, with letters for names of files as well.
+    """Create a style that also has the letters of file names.
 
-    Where fonts lack some of the letters a line says so, unless `make_style` had to say that much already.
+    If fonts lack some of them, a note says so, unless `make_style` has printed one already.
     """
     from emodetect.drawing.style import with_letters_for
 
@@ -57,7 +57,7 @@ def make_caption_style(style: Style, language: str | None, names: Iterable[str])
 
 
 def make_pipeline(settings: PipelineSettings) -> EmotionPipeline:
-    """The pipeline that the options describe; its backend is not loaded yet."""
+    """Create the pipeline of the options; its backend is not loaded yet."""
     from emodetect.pipeline import build_pipeline
 
     pipeline = build_pipeline(settings)
@@ -67,7 +67,7 @@ def make_pipeline(settings: PipelineSettings) -> EmotionPipeline:
 
 
 def make_locator(settings: PipelineSettings) -> FaceLocator:
-    """What finds faces as the options describe it."""
+    """Create the face locator of the options."""
     from emodetect.pipeline import build_locator
 
     locator = build_locator(settings)
@@ -76,43 +76,43 @@ def make_locator(settings: PipelineSettings) -> FaceLocator:
 
 
 def describe_locator(settings: PipelineSettings, locator: FaceLocator) -> None:
-    """Tell, where details are wanted, what finds faces."""
+    """Print the face detector, with ``--verbose``."""
     detail(f"detector: {settings.detector}")
     detail(f"verifier: {'the embedded network' if locator.verifies else 'none'}")
 
 
 def refuse_options(*names: str, beside: str, since: str) -> None:
-    """See that the command line has none of these options, which another one makes useless; ``--no-...`` may be there.
+    """Check that the command line has none of these options, which another one makes useless; ``--no-...`` is allowed.
 
-    Variables and the configuration file may have them: they are for other runs as well.
+    Variables and the configuration file may set them, since they apply to other runs as well.
 
     Raises:
-        UsageError: it has one.
+        UsageError: one of these options is set.
     """
     ctx = click.get_current_context()
     for option in ctx.command.params:
         given = ctx.get_parameter_source(option.name or "") is ParameterSource.COMMANDLINE
         if option.name in names and given and ctx.params.get(option.name) is not False:
-            raise UsageError(f"{option.opts[0]} does not go with {beside}: {since}")
+            raise UsageError(f"{option.opts[0]} cannot be combined with {beside}: {since}")
 
 
 def make_backend(settings: BackendSettings) -> EmotionBackend:
-    """The backend that the options describe."""
+    """Create the backend of the options."""
     made = settings.create()
     describe_backend(made, settings)
     return made
 
 
 def describe_backend(made: EmotionBackend, settings: BackendSettings) -> None:
-    """Tell, where details are wanted, which options come from elsewhere, and which backend they make."""
+    """Print the backend, and the origins of its options, with ``--verbose``."""
     describe_settings()
     mirrored = ["--views", str(settings.views)] if settings.views > 1 else []
-    said = [f"{option}={value}" for option, value in conventions_as_options(settings.conventions).items()]
-    detail(f"backend {settings.name}: {' '.join([settings.model or made.name, *said, *mirrored])}")
+    conventions = [f"{option}={value}" for option, value in conventions_as_options(settings.conventions).items()]
+    detail(f"backend {settings.name}: {' '.join([settings.model or made.name, *conventions, *mirrored])}")
 
 
 def conventions_as_options(conventions: ModelConventions) -> dict[str, str]:
-    """The options that say the same, each with its value."""
+    """Convert conventions to options, by name."""
     values = {
         "--labels": conventions.labels and ",".join(conventions.labels),
         "--scaling": conventions.scaling and str(conventions.scaling),
@@ -123,6 +123,6 @@ def conventions_as_options(conventions: ModelConventions) -> dict[str, str]:
 
 
 def describe_settings() -> None:
-    """Tell, where details are wanted, which options come from variables or the configuration file."""
+    """Print the options from variables and the configuration file, with ``--verbose``."""
     for setting in given_elsewhere(click.get_current_context()):
         detail(setting)

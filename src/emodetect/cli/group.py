@@ -1,4 +1,4 @@
-"""The commands, which are imported when they are run."""
+"""The command group, which imports commands when they are run."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from emodetect.cli.messages import show
 from emodetect.errors import EmodetectError
 
 _COMMANDS = {
-    "live": ("emodetect.cli.commands.live:live", "Show the emotions of the faces before a camera."),
-    "image": ("emodetect.cli.commands.image:image", "Read the emotions off the faces in photos."),
-    "video": ("emodetect.cli.commands.video:video", "Read the emotions off every frame of a clip."),
-    "batch": ("emodetect.cli.commands.batch:batch", "Read many photos and clips: resumable, in parallel."),
-    "serve": ("emodetect.cli.commands.serve:serve", "Serve a page and an interface for other programs."),
-    "report": ("emodetect.cli.commands.report:report", "Make a page of a clip's log, for a browser."),
-    "summarize": ("emodetect.cli.commands.summarize:summarize", "Make one table of many logs, for statistics."),
-    "bench": ("emodetect.cli.commands.bench:bench", "Measure how fast this machine is."),
+    "live": ("emodetect.cli.commands.live:live", "Show the emotions of faces in live video."),
+    "image": ("emodetect.cli.commands.image:image", "Classify the emotions of faces in photos."),
+    "video": ("emodetect.cli.commands.video:video", "Classify the emotions of faces in every frame of a clip."),
+    "batch": ("emodetect.cli.commands.batch:batch", "Analyze many photos and clips in parallel, with resume."),
+    "serve": ("emodetect.cli.commands.serve:serve", "Start a web server with a page and an API."),
+    "report": ("emodetect.cli.commands.report:report", "Make an HTML report from a log."),
+    "summarize": ("emodetect.cli.commands.summarize:summarize", "Make one table from many logs, for statistics."),
+    "bench": ("emodetect.cli.commands.bench:bench", "Measure the speed on this machine."),
     "train": ("emodetect.cli.commands.train:train", "Train a network on labeled faces."),
     "runs": ("emodetect.cli.commands.runs:runs", "Compare training runs."),
-    "evaluate": ("emodetect.cli.commands.evaluate:evaluate", "Judge models on labeled face crops."),
-    "inspect": ("emodetect.cli.commands.inspect:inspect", "Show what a model file says of itself, and what is assumed."),
-    "export": ("emodetect.cli.commands.export:export", "Turn a trained network into ONNX."),
-    "doctor": ("emodetect.cli.commands.doctor:doctor", "Find out what is wrong here, and what helps."),
+    "evaluate": ("emodetect.cli.commands.evaluate:evaluate", "Evaluate models on labeled face crops."),
+    "inspect": ("emodetect.cli.commands.inspect:inspect", "Show the properties of a model file."),
+    "export": ("emodetect.cli.commands.export:export", "Convert a model or a training run to ONNX."),
+    "doctor": ("emodetect.cli.commands.doctor:doctor", "Check the installation and print solutions."),
     "cameras": ("emodetect.cli.commands.cameras:cameras", "List the cameras."),
-    "backends": ("emodetect.cli.commands.backends:backends", "List what can read emotions, and what it lacks."),
-    "config": ("emodetect.cli.commands.config:config", "Show the options that a file or variables set."),
-    "completion": ("emodetect.cli.commands.completion:completion", "Print what makes a shell complete commands and options."),
+    "backends": ("emodetect.cli.commands.backends:backends", "List the emotion backends."),
+    "config": ("emodetect.cli.commands.config:config", "Show the configuration file and its settings."),
+    "completion": ("emodetect.cli.commands.completion:completion", "Print the shell completion script."),
 }
-"""Where each command is, and its line in the overview, which is shown without importing it."""
+"""Import path of each command, and its short help, which is shown without importing it."""
 
 COMPLETE_VARIABLE = "_EMODETECT_COMPLETE"
-"""What a shell sets when it wants to know how a line could go on, however the program was started."""
+"""Variable set by a shell that requests completions, whatever the name of the program."""
 
 
 class _LazyGroup(click.Group):
@@ -47,7 +47,7 @@ class _LazyGroup(click.Group):
             return None
         module, _, attribute = _COMMANDS[cmd_name][0].partition(":")
         command: click.Command = getattr(importlib.import_module(module), attribute)
-        command.short_help = _COMMANDS[cmd_name][1]  # for shells that show it; of the help itself they would cut off the end
+        command.short_help = _COMMANDS[cmd_name][1]  # for shells; Click would truncate the help itself
         name_variables(cmd_name, command)
         return command
 
@@ -81,7 +81,7 @@ def _show_version(ctx: click.Context, parameter: click.Parameter, value: bool) -
 @click.option("-V", "--version", is_flag=True, expose_value=False, is_eager=True, callback=_show_version,
               help="Show the version.")  # fmt: skip
 def cli() -> None:
-    """Read emotions off faces: in photos, in clips, and live from a camera.
+    """Detect faces in photos, clips and live video, and classify their emotions.
 
-    What a face shows is not what a person feels. Scores say how a face would be labeled by people who see only the face.
+    The scores estimate how people would label a face. They do not measure what a person feels.
     """

@@ -1,4 +1,4 @@
-"""What Click says of a line that is wrong, in plainer words, and what was probably meant."""
+"""Usage errors in plain words, with suggestions."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ _MEANT = {
     **dict.fromkeys(("--skip", "--stride"), "--every"),
     **dict.fromkeys(("--weights", "--network"), "--model"),
 }
-"""What people write who know other programs, and what it is called here."""
+"""Options of other programs, and their equivalents here."""
 
 _FORMATS = ("--csv", "--json", "--table")
-"""What people write who mean ``--format`` with this name."""
+"""Options of other programs that mean ``--format`` with this name."""
 
 _PLAINER = {
     "is not a valid float range": "is no number",
@@ -40,11 +40,11 @@ _PLAINER = {
     "is not a valid integer": "is no whole number",
     "is not a valid boolean": "is neither true nor false",
 }
-"""What Click says of values, and how it is said here."""
+"""Replacements for Click's messages about values."""
 
 
 def meant_command(name: str, commands: Iterable[str]) -> str:
-    """What somebody wanted who wrote this where a command belongs: a command, or a file's own one."""
+    """Suggestion for an unknown command: a similar one, or the one that reads this file."""
     if os.path.exists(name):
         command = command_for(name) or "image"
         kind = "folder" if os.path.isdir(name) else "file"
@@ -55,24 +55,24 @@ def meant_command(name: str, commands: Iterable[str]) -> str:
 
 
 def error_message(error: EmodetectError, ctx: click.Context) -> str:
-    """What an error says: options in place of parameters, and where the wrong value comes from, if not from the command line."""
+    """Message of an error, with options in place of parameters, and the origin of the value unless it is the command line."""
     command = context_of_command(ctx)
     wrong = option_for(error.parameter, command.command) if error.parameter else None
     return with_options(str(error), ctx) + origin(command, wrong)
 
 
 def with_options(text: str, ctx: click.Context) -> str:
-    """A text with options for the parameters in it, which stand in backquotes: those of the command that runs before others'."""
+    """Replace the parameters in backquotes by options, preferably of the running command."""
 
     def option(found: re.Match[str]) -> str:
-        known = next(filter(None, (option_for(found[1], command) for command in _own_first(ctx))), None)
+        known = next(filter(None, (option_for(found[1], command) for command in _commands_in_order(ctx))), None)
         return f"--{key_of(known)}" if known else found[0]
 
     return re.sub(r"`([a-z_]+)`", option, text)
 
 
-def _own_first(ctx: click.Context) -> Iterator[click.Command]:
-    """The command that runs, then the others, each imported only now; without those of which a package is missing."""
+def _commands_in_order(ctx: click.Context) -> Iterator[click.Command]:
+    """Yield the running command, then the others, which are imported only then; skips those with missing packages."""
     yield context_of_command(ctx).command
     group = ctx.find_root().command
     assert isinstance(group, click.Group)
@@ -83,23 +83,23 @@ def _own_first(ctx: click.Context) -> Iterator[click.Command]:
 
 
 def usage_message(error: click.ClickException) -> str:
-    """What Click says, and where a value comes from that is not on the command line."""
+    """Message of a usage error of Click, with the origin of the value unless it is the command line."""
     text = error.format_message()
     if isinstance(error, click.BadParameter):
-        for theirs, ours in _PLAINER.items():
-            text = text.replace(theirs, ours)
+        for original, plainer in _PLAINER.items():
+            text = text.replace(original, plainer)
         return text.partition(" Recognized values")[0] + origin(error.ctx, error.param)
     if isinstance(error, click.NoSuchOption) and error.ctx is not None:
-        if isinstance(error.ctx.command, click.Group) and (hint := _misplaced(error.option_name, error.ctx)):
+        if isinstance(error.ctx.command, click.Group) and (hint := _suggested_place(error.option_name, error.ctx)):
             return hint
-        return f"No such option '{error.option_name}'{_meant_option(error.option_name, error.ctx)}"
+        return f"No such option '{error.option_name}'{_suggested_option(error.option_name, error.ctx)}"
     if type(error) is click.UsageError and error.ctx is not None and "unexpected extra argument" in text:
         return f"{text}; {_arguments(error.ctx)}"
     return text
 
 
-def _meant_option(option: str, ctx: click.Context) -> str:
-    """What somebody wanted who wrote this as an option of a command."""
+def _suggested_option(option: str, ctx: click.Context) -> str:
+    """Suggestion for an unknown option of a command."""
     known = {name: parameter for parameter in ctx.command.params for name in (*parameter.opts, *parameter.secondary_opts)}
     if option in _FORMATS and isinstance(choice := getattr(known.get("--format"), "type", None), click.Choice):
         if option[2:] in choice.choices:
@@ -111,8 +111,8 @@ def _meant_option(option: str, ctx: click.Context) -> str:
     return did_you_mean(option, [name for name in known if name.startswith("--")])
 
 
-def _misplaced(option: str, ctx: click.Context) -> str:
-    """Where an option belongs that stands before the command: after the named one, else after the first that has it."""
+def _suggested_place(option: str, ctx: click.Context) -> str:
+    """Suggestion for an option before the command: its place after the named command, or after the first that has it."""
     group = ctx.command
     assert isinstance(group, click.Group)
     commands = group.list_commands(ctx)
@@ -125,7 +125,7 @@ def _misplaced(option: str, ctx: click.Context) -> str:
 
 
 def _arguments(ctx: click.Context) -> str:
-    """What a command takes besides options."""
+    """Names of a command's arguments."""
     if names := _argument_names(ctx):
         return f"'{ctx.info_name}' takes {' '.join(names)} and options"
     return f"'{ctx.info_name}' takes options only{'; did you mean --source?' if _takes_source(ctx) else ''}"
@@ -140,5 +140,5 @@ def _takes_source(ctx: click.Context) -> bool:
 
 
 def help_hint(ctx: click.Context) -> str:
-    """The line that names a command's help."""
+    """Line that refers to a command's help."""
     return f"Try '{ctx.command_path} --help'."

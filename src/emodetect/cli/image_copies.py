@@ -1,4 +1,4 @@
-"""Where `emodetect image` saves its annotated copies."""
+"""Annotated copies saved by `emodetect image`."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class Copies:
     """Saves annotated copies of photos.
 
     Attributes:
-        targets: where each photo's copy goes.
-        style: how it is drawn.
-        anonymize: how faces are hidden; None for not at all.
+        targets: file of each photo's copy.
+        style: language and lettering.
+        anonymize: anonymization method; None for no anonymization.
         overwrite: whether a copy may replace a file.
     """
 
@@ -37,21 +37,21 @@ class Copies:
     _hidden: HiddenFaces | None = None
 
     def save(self, photo: Path, frame: Frame, result: FrameResult) -> Image:
-        """Save the copy of a photo, if one is wanted; returns the picture as it may be shown.
+        """Save the copy of a photo, if requested; returns the image to show.
 
         Raises:
-            OutputError: it cannot be written.
+            OutputError: the copy cannot be written.
         """
         from emodetect.drawing.overlay import draw
         from emodetect.media.image_file import write_picture
 
-        shown = self._without_faces(frame, result)
+        shown = self._anonymized(frame, result)
         if photo in self.targets:
             drawn = draw(shown, result.readings, seen=result.seen, style=self.style)
             write_picture(drawn, self.targets[photo], overwrite=self.overwrite)
         return shown
 
-    def _without_faces(self, frame: Frame, result: FrameResult) -> Image:
+    def _anonymized(self, frame: Frame, result: FrameResult) -> Image:
         if self.anonymize is None:
             return frame.image
         from emodetect.drawing.anonymize import anonymize
@@ -63,7 +63,7 @@ class Copies:
 
 @contextlib.contextmanager
 def enough_memory(path: Path) -> Iterator[None]:
-    """Too little memory for one photo is an error of this photo: the others may be smaller."""
+    """Convert a lack of memory to an error of this photo, since the next ones may be smaller."""
     import cv2
 
     try:
@@ -77,7 +77,7 @@ def enough_memory(path: Path) -> Iterator[None]:
 
 
 def copy_targets(photos: Sequence[Path], named: str | None, *, alone: bool) -> dict[Path, Path]:
-    """Where each annotated copy goes; ``alone``: a single photo was named."""
+    """File of each annotated copy; ``alone``: a single photo was named."""
     from emodetect.sinks.records import RECORD_SUFFIXES
     from emodetect.sources.images import IMAGE_SUFFIXES
 
@@ -108,7 +108,7 @@ def copy_targets(photos: Sequence[Path], named: str | None, *, alone: bool) -> d
 
 
 def _copy_names(photos: Sequence[Path]) -> dict[Path, Path]:
-    """What the copies are called in their folder: with the folders below what all photos have in common if names repeat."""
+    """Names of the copies in their folder; if names repeat, including the folders below the photos' common parent."""
     from emodetect.sources.images import IMAGE_SUFFIXES
 
     names = {p: Path(p.name if p.suffix.lower() in IMAGE_SUFFIXES else f"{p.name}.png") for p in photos}
@@ -122,10 +122,10 @@ def _copy_names(photos: Sequence[Path]) -> dict[Path, Path]:
 def check_files(
     photos: Sequence[Path], targets: Mapping[Path, Path], sheet: Path | None, log: Path | None, *, overwrite: bool
 ) -> None:
-    """See before the work starts that all files can be written, and that none of them is a photo to be read.
+    """Check that all files can be written and that none of them is an input, before the work starts.
 
     Raises:
-        OutputError: one of them cannot.
+        OutputError: a file cannot be written, or is an input.
     """
     from emodetect.sinks.records import RECORD_SUFFIXES
     from emodetect.sources.images import IMAGE_SUFFIXES

@@ -1,4 +1,4 @@
-"""What `emodetect image` prints, photo by photo."""
+"""Output formats of `emodetect image`, written photo by photo."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ if TYPE_CHECKING:
     from rich.console import JustifyMethod
 
 Record = dict[str, Any]
-"""A photo's result as the output contract has it, or ``{"path", "error"}``."""
+"""A photo's result in the output format, or ``{"path", "error"}``."""
 
 
 class Results(ABC):
     """Prints the results of photos; a context manager.
 
-    What is printed is complete however the block ends, but for a kill: an interrupt loses no photo that was read.
+    The output is complete however the block ends, except by a kill; an interrupt loses no finished photo.
     """
 
     @abstractmethod
     def add(self, record: Record) -> None:
-        """Take a photo's result."""
+        """Add a photo's result."""
 
     @abstractmethod
     def finish(self, *, failed: bool) -> None:
-        """Print what is still to be printed; ``failed``: an error ends the run, which may have had no photo yet."""
+        """Print the rest; ``failed``: an error ended the run, possibly before the first photo."""
 
     def __enter__(self) -> Self:
         return self
@@ -51,13 +51,13 @@ class Results(ABC):
 
 
 class _Stream(Results):
-    """Prints each result at once, whole: one write a photo.
+    """Prints each result at once, in one write per photo.
 
-    A thread of its own writes, since Ctrl-C and SIGTERM, which reach the main thread alone, would tear a row apart.
+    A separate thread writes, since the exceptions of SIGINT and SIGTERM in the main thread could interrupt a write.
     """
 
     def __init__(self) -> None:
-        self._output = sys.stdout  # the one of now: a progress bar puts its own in its place
+        self._output = sys.stdout  # the current one: a progress bar replaces it
         self._writer = ThreadPoolExecutor(1, "print")
         self._begun = False
 
@@ -84,19 +84,19 @@ class _Stream(Results):
             self._writer.submit(_write, self._output, text).result()
 
     def head(self) -> str:
-        """What stands before the first photo."""
+        """Text before the first photo."""
         return ""
 
     @abstractmethod
     def entry(self, record: Record) -> str:
-        """What is printed for a photo."""
+        """Text of a photo."""
 
     def separator(self) -> str:
-        """What stands between two photos."""
+        """Text between two photos."""
         return ""
 
     def tail(self) -> str:
-        """What stands after the last photo."""
+        """Text after the last photo."""
         return ""
 
 
@@ -107,7 +107,7 @@ class _JsonLines(_Stream):
 
 
 class _Json(_Stream):
-    """One array; after a kill its end is missing."""
+    """One array, which a kill leaves without its end."""
 
     @override
     def head(self) -> str:
@@ -127,10 +127,10 @@ class _Json(_Stream):
 
 
 class _Csv(_Stream):
-    """The rows that `emodetect video` would log for each photo as a clip of one frame, each after its path.
+    """CSV rows, as `emodetect video` logs them for a clip of one frame, each with the photo's path.
 
     Args:
-        continues: whether rows of an earlier run come before, so that there is a header.
+        continues: whether the rows are appended to those of an earlier run, without a header.
     """
 
     def __init__(self, continues: bool) -> None:
@@ -151,7 +151,7 @@ class _Csv(_Stream):
 
 
 class _Table(Results):
-    """A row a face, when all photos are read: the widest text of a column decides how wide it is."""
+    """A table with one row per face, printed at the end, since the longest text determines the width of a column."""
 
     def __init__(self) -> None:
         self._records: list[Record] = []
@@ -169,11 +169,11 @@ FORMATS = "table", "json", "jsonl", "csv"
 
 
 def open_results(output_format: str, *, resume: bool = False) -> Results:
-    """What prints the results in one of `FORMATS`.
+    """Create the printer for one of `FORMATS`.
 
     Args:
         output_format: the format.
-        resume: whether this goes on with an earlier run, to whose results standard output may be appended.
+        resume: whether an earlier run is resumed, whose results standard output may be appended to.
     """
     if output_format == "csv":
         return _Csv(continues=resume and _is_appended_to())
@@ -182,7 +182,7 @@ def open_results(output_format: str, *, resume: bool = False) -> Results:
 
 
 def _is_appended_to() -> bool:
-    """Whether standard output is a file that holds something, as after ``>>``."""
+    """Whether standard output is a non-empty file, as with ``>>``."""
     try:
         found = os.fstat(sys.stdout.fileno())
     except (OSError, ValueError):
@@ -191,7 +191,7 @@ def _is_appended_to() -> bool:
 
 
 def _write(output: TextIO, text: str) -> None:
-    """Write a text and hand it to the system, at once where the output is a file, a pipe or a terminal."""
+    """Write a text and flush it."""
     try:
         descriptor = output.fileno()
     except (OSError, ValueError):
@@ -213,7 +213,7 @@ def _print_table(records: Sequence[Record]) -> None:
 
     from emodetect.cli.table import cell, name_cell, show_table
 
-    # What is not there is no photo; it was said on standard error.
+    # A missing file is no photo; its error is on standard error.
     rows = [row for record in records if os.path.isfile(record["path"]) for row in _rows(record)]
     if not rows:
         return
@@ -238,7 +238,7 @@ def _print_table(records: Sequence[Record]) -> None:
 
 
 def _rows(record: Record) -> list[list[str]]:
-    """What the table shows of a photo, a row a face."""
+    """Table rows of a photo, one per face."""
     name, faces = printable(record["path"]), record.get("faces", [])
     if not faces:
         return [[name, "", "cannot be read" if "error" in record else "no face found", "", ""]]

@@ -1,4 +1,4 @@
-"""Options of commands that read a live source, or publish results while they are made."""
+"""Options for live sources, and for publishing results."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def publish_options(function: Function) -> Function:
-    """``--publish`` and ``--changes-only``, given to the command as ``publishing``."""
+    """Add ``--publish`` and ``--changes-only``, passed to the command as ``publishing``."""
 
     @functools.wraps(function)
     def with_publishing(*arguments: Any, publish: tuple[str, ...], changes_only: bool, **named: Any) -> Any:
@@ -26,10 +26,10 @@ def publish_options(function: Function) -> Function:
     # fmt: off
     for option in (
         click.option("--changes-only", is_flag=True,
-                     help="Publish the frames in which the label of a face changes, or a face comes or leaves."),
+                     help="Publish only the frames in which the label of a face changes, or a face appears or disappears."),
         click.option("--publish", multiple=True, metavar="ADDRESS",
                      help="Send the readings of every frame to other programs: ws://127.0.0.1:9001 (a server), "
-                          "mqtt://broker/topic, osc://host:port, lsl:NAME, http://host/path; may be given several times."),
+                          "mqtt://broker/topic, osc://host:port, lsl:NAME, http://host/path. May be repeated."),
     ):
         decorated = option(decorated)
     # fmt: on
@@ -37,7 +37,7 @@ def publish_options(function: Function) -> Function:
 
 
 def capture_options(function: Function) -> Function:
-    """``--size`` and ``--fps``, given to the command as ``form``."""
+    """Add ``--size`` and ``--fps``, passed to the command as ``form``."""
 
     @functools.wraps(function)
     def with_form(*arguments: Any, size: Any, fps: float | None, **named: Any) -> Any:
@@ -47,9 +47,10 @@ def capture_options(function: Function) -> Function:
     # fmt: off
     for option in (
         click.option("--fps", type=NumberRange(1, 1000), metavar="NUMBER",
-                     help="Frames per second to ask a camera for, or to play standard input at.  [default: its own]"),
+                     help="Requested frame rate of the camera, or frame rate of standard input.  [default: the source's]"),
         click.option("--size", type=PictureSizeType(), metavar="WIDTHxHEIGHT",
-                     help="Size to ask a camera for, or that raw frames (bgr24) on standard input have.  [default: its own]"),
+                     help="Requested frame size of the camera, or size of raw frames (bgr24) on standard input.  "
+                          "[default: the source's]"),
     ):
         decorated = option(decorated)
     # fmt: on

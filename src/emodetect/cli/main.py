@@ -1,4 +1,4 @@
-"""The run of the command line: errors become one line on standard error and an exit code."""
+"""Main function of the command line: errors become one line on standard error and an exit code."""
 
 from __future__ import annotations
 
@@ -15,25 +15,26 @@ from emodetect.cli.group import COMPLETE_VARIABLE, cli
 from emodetect.cli.hints import help_hint, usage_message, with_options
 from emodetect.cli.messages import say, say_lines
 from emodetect.cli.signals import EXIT_INTERRUPTED, Terminated, handle_signals
-from emodetect.cli.standard_streams import STANDARD_OUTPUT, give_up, open_standard_streams
+from emodetect.cli.standard_streams import STANDARD_OUTPUT, discard, open_standard_streams
 from emodetect.errors import EmodetectError, broken_package, first_line
 from emodetect.media.pixel_limit import limit_pixels
-from emodetect.system.environment import address_space, prepare_own_process, remove_caches, temporary_folder
+from emodetect.system.environment import limit, prepare_own_process, remove_caches, temporary_folder
 from emodetect.system.native_output import is_debugging, set_debugging
 
-_LEAST_ADDRESS_SPACE = 1_000_000_000
-"""Bytes. With less, libraries cannot be loaded, and OpenBLAS tries for ever."""
+_MIN_MEMORY = {"RLIMIT_AS": ("address", "-v", 1_000_000_000), "RLIMIT_DATA": ("hold", "-d", 600_000_000)}
+"""Resource limits: what each restricts, its option of ``ulimit``, and the minimum, bytes. With less, libraries cannot be loaded,
+crash, or retry forever, as OpenBLAS does."""
 
-_LEFT_BEHIND = ("reader", "classify", "load", "track", "publish", "websocket")
-"""Threads that may still be inside a native call when all else has ended: reading a source, running a network, loading one,
-writing a log to a pipe that nobody empties, publishing."""
+_ABANDONED = ("reader", "ahead", "classify", "load", "track", "publish", "websocket")
+"""Threads that may still be inside a native call at exit: reading a source, working ahead of another thread, running or loading a
+network, writing a log to a full pipe, publishing."""
 
-# What newer versions of Click raise for a command without arguments; older ones print the help themselves.
+# Raised by newer versions of Click for a command without arguments; older ones print the help themselves.
 _NoArguments: type[click.UsageError] | tuple[()] = getattr(click.exceptions, "NoArgsIsHelpError", ())
 
 
 class _Lines(logging.Handler):
-    """Warnings as errors are shown: one line on standard error."""
+    """Prints warnings as errors are printed: one line on standard error."""
 
     def emit(self, record: logging.LogRecord) -> None:
         ctx = click.get_current_context(silent=True) or click.Context(cli)  # other threads have none
@@ -43,35 +44,37 @@ class _Lines(logging.Handler):
 def main() -> None:
     """Run the command line and exit with the documented code."""
     if "--debug" in sys.argv[1:]:
-        set_debugging(True)  # before anything can fail; the option itself does so once it is read
+        set_debugging(True)  # before anything can fail; the option itself is parsed later
     prepare_own_process()
-    open_standard_streams()
+    try:
+        open_standard_streams()
+    except OSError as error:
+        sys.exit(f"emodetect: {os.devnull}: {error.strerror}; programs need it, as in a container that mounts /dev")
     limit_pixels()
     logging.getLogger("emodetect").addHandler(_Lines())
     try:
         code = _run()
         sys.stdout.flush()
-    except BrokenPipeError:  # whoever reads our output has seen enough, as in `emodetect image ... | head -1`
-        give_up(1, 2)
+    except BrokenPipeError:  # the reader has closed the pipe, as in `emodetect image ... | head -1`
+        discard(1, 2)
         code = 1
-    except OSError as error:  # of standard output; `_run` lets no other through
-        give_up(1)
+    except OSError as error:  # on standard output; `_run` handles all others
+        discard(1)
         code = _report(error, f"standard output cannot be written ({error.strerror or error})", 1)
     _leave(code)
 
 
 _SIGNALLED = 128
-"""Exit codes above this are those of signals."""
+"""Offset of the exit codes of signals."""
 
 
 def _leave(code: int) -> NoReturn:
-    """End the process; outputs are closed by now.
+    """Exit at once; outputs are closed already.
 
-    A thread that was left behind in a native call would, if that returns while Python takes itself down, abort the process. And
-    where Ctrl-C came inside an `exec`, as there is in many an import, or a further signal comes while Python takes itself down,
-    the process would end by the signal instead of this code.
+    If a thread in a native call returned during Python's shutdown, it would abort the process. A Ctrl-C inside an `exec`, as in
+    many imports, or a further signal during the shutdown would end the process by the signal instead of this code.
     """
-    if code > _SIGNALLED or any(thread.name in _LEFT_BEHIND for thread in threading.enumerate()):
+    if code > _SIGNALLED or any(thread.name in _ABANDONED for thread in threading.enumerate()):
         sys.stderr.flush()
         remove_caches()
         os._exit(code)
@@ -79,20 +82,18 @@ def _leave(code: int) -> NoReturn:
 
 
 def _run() -> int:
-    """Run the command line and report what it raises; returns the exit code."""
+    """Run the command line and report its errors; returns the exit code."""
     code: Any
     try:
-        handle_signals()  # in here, since a signal may come at once
-        if (room := address_space()) is not None and room < _LEAST_ADDRESS_SPACE:
-            least = f"at least {_LEAST_ADDRESS_SPACE / 1e9:g} GB are needed"
-            raise EmodetectError(f"this process may address {room / 1e9:.1f} GB (ulimit -v); {least}")
-        if COMPLETE_VARIABLE in os.environ:
+        handle_signals()  # inside the try block, since a signal may arrive at once
+        _check_limits()
+        if os.environ.get(COMPLETE_VARIABLE):
             importlib.import_module("emodetect.cli.shell_completion").check_words(os.environ[COMPLETE_VARIABLE])
         code = cli.main(complete_var=COMPLETE_VARIABLE, standalone_mode=False)
     except EmodetectError as error:
         code = _report(error, str(error), error.exit_code)
     except _NoArguments as error:
-        error.show()  # the help, as it was laid out
+        error.show()  # the formatted help
         code = error.exit_code
     except click.ClickException as error:
         if isinstance(error, click.UsageError) and error.ctx is not None:
@@ -102,8 +103,10 @@ def _run() -> int:
         say("emodetect: interrupted")
         code = EXIT_INTERRUPTED
     except Terminated as error:
+        if error.reason:
+            say(f"emodetect: {error.reason}")
         code = error.exit_code
-    except SystemExit as error:  # Click's, where the reader of standard output has gone away
+    except SystemExit as error:  # raised by Click if the reader of standard output has closed it
         code = error.code
     except Exception as error:
         if isinstance(error, OSError) and error.filename == STANDARD_OUTPUT:
@@ -112,16 +115,23 @@ def _run() -> int:
     return code if isinstance(code, int) else 0
 
 
+def _check_limits() -> None:
+    for name, (verb, option, least) in _MIN_MEMORY.items():
+        if (room := limit(name)) is not None and room < least:
+            limited = f"this process may {verb} {room / 1e9:.1f} GB (ulimit {option})"
+            raise EmodetectError(f"{limited}; at least {least / 1e9:g} GB are needed")
+
+
 def _unexpected(error: Exception) -> str:
-    """What to say of an error that is none of ours: what the system refuses, and packages that are broken, have their reasons."""
+    """Message for an unexpected error; system errors and broken packages are explained."""
     package = broken_package(error)
     is_about_no_file = isinstance(error, OSError) and error.filename is None
-    if (is_about_no_file or package) and temporary_folder() is None:  # libraries say this in many ways, or not at all
+    if (is_about_no_file or package) and temporary_folder() is None:  # libraries report this in many ways, or not at all
         return "no folder for temporary files can be written to; name one in the variable TMPDIR"
     if isinstance(error, OSError) and error.strerror:
         if error.filename is not None:
             return f"{error.filename}: {error.strerror}"
-        if isinstance(error, FileNotFoundError):  # what is asked for without a name is the current folder
+        if isinstance(error, FileNotFoundError):  # without a name, the current folder is missing
             return "the current folder does not exist any more"
         return f"{error.strerror} (--debug shows where)"
     if package:

@@ -1,7 +1,7 @@
-"""What commands print: results on standard output, messages on standard error.
+"""Output of commands: results on standard output, messages on standard error.
 
-All text of a command goes through here (tables: `emodetect.cli.table`), so that nothing that came from outside reaches a terminal
-with control characters or credentials in it. ``--quiet`` says less, ``--verbose`` more; errors always come.
+All text of a command is printed here (tables: `emodetect.cli.table`), so that no control characters or credentials of untrusted
+text reach a terminal. ``--quiet`` suppresses notes, ``--verbose`` adds details; errors are always printed.
 """
 
 from __future__ import annotations
@@ -14,30 +14,32 @@ from typing import Any
 import click
 
 from emodetect.system.assumptions import ASSUMPTIONS
-from emodetect.system.native_output import said_past_quiet
+from emodetect.system.native_output import write_unsilenced
 from emodetect.text.printable import one_line
 
 _QUIET, _VERBOSE = "emodetect.quiet", "emodetect.verbose"
 
 
 def set_verbosity(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
-    """Remember ``--quiet`` or ``--verbose`` for this run; a callback for both.
+    """Store ``--quiet`` or ``--verbose`` for this run; a callback for both.
 
-    Where a file or a variable asks for one and the command line for the other, the command line wins.
+    If a file or a variable sets one and the command line the other, the command line takes precedence.
     """
-    asked = ctx.meta.setdefault("emodetect.verbosity", {})
+    from_command_line = ctx.meta.setdefault("emodetect.verbosity", {})
     if value:
-        asked[parameter.name] = ctx.get_parameter_source(parameter.name or "") is click.core.ParameterSource.COMMANDLINE
-    if len(set(asked.values())) == 1 and len(asked) == 2:
-        raise click.UsageError("--quiet and --verbose contradict each other; give one of them", ctx)
-    winner = max(asked, key=lambda name: asked[name], default=None)
+        from_command_line[parameter.name] = (
+            ctx.get_parameter_source(parameter.name or "") is click.core.ParameterSource.COMMANDLINE
+        )
+    if len(set(from_command_line.values())) == 1 and len(from_command_line) == 2:
+        raise click.UsageError("--quiet and --verbose cannot be combined", ctx)
+    winner = max(from_command_line, key=lambda name: from_command_line[name], default=None)
     ctx.meta[_QUIET], ctx.meta[_VERBOSE] = winner == "quiet", winner == "verbose"
-    # By the logger, since a model may be loaded in a thread, which knows nothing of this run's options.
+    # By the logger, since models are loaded in threads, which have no Click context.
     logging.getLogger(ASSUMPTIONS).setLevel(logging.ERROR if winner == "quiet" else logging.NOTSET)
 
 
 def is_quiet() -> bool:
-    """Whether only errors are wanted."""
+    """Whether only errors are printed."""
     return bool(_meta().get(_QUIET))
 
 
@@ -47,39 +49,39 @@ def shows_progress() -> bool:
 
 
 def show(text: str = "") -> None:
-    """Print a line of results on standard output."""
+    """Print a line of results to standard output."""
     click.echo(one_line(text), file=sys.stdout)
 
 
 def show_json(value: object) -> None:
-    """Print results as JSON, in which all but ASCII is escaped; addresses in it are the caller's to make public."""
+    """Print results as ASCII-only JSON; the caller removes secrets from URLs."""
     click.echo(json.dumps(value, indent=2), file=sys.stdout)
 
 
 def say(text: str) -> None:
-    """Say a line on standard error, above a progress bar if there is one.
+    """Print a line to standard error, above a progress bar if there is one.
 
-    Without its file `click.echo` would write past Rich, which keeps the bar below, and leave the text on the bar's line.
+    Without ``file``, `click.echo` would bypass Rich, which keeps the bar below, and leave the text on the bar's line.
     """
     line = one_line(text)
-    if not said_past_quiet(line):
+    if not write_unsilenced(line):
         click.echo(line, file=sys.stderr)
 
 
 def say_lines(text: str) -> None:
-    """Say several lines on standard error, such as a traceback, indented as they are."""
+    """Print several lines to standard error, such as a traceback, with their indentation."""
     for line in text.splitlines():
         click.echo(" " * (len(line) - len(line.lstrip())) + one_line(line), file=sys.stderr)
 
 
 def note(text: str) -> None:
-    """Say something that is no error, unless quiet."""
+    """Print a note to standard error, unless ``--quiet``."""
     if not is_quiet():
         say(text)
 
 
 def detail(text: str) -> None:
-    """Say what is used, if ``--verbose`` asks for it."""
+    """Print a detail to standard error, with ``--verbose``."""
     if _meta().get(_VERBOSE):
         say(f"emodetect: {text}")
 

@@ -1,4 +1,4 @@
-"""Options that several commands share."""
+"""Options shared by several commands."""
 
 from __future__ import annotations
 
@@ -42,15 +42,15 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 _CASCADE = ("cascade", "scale_factor", "min_neighbors")
-"""The options of the cascade alone."""
+"""Options of the cascade only."""
 
 
 def pipeline_options(defaults: PipelineSettings, *, min_face_default: str | None = None) -> Callable[[Function], Function]:
-    """All options of a pipeline, given to the command as ``settings``; ``--smoothing`` where faces are tracked.
+    """Add all options of a pipeline, passed to the command as ``settings``; ``--smoothing`` only with tracking.
 
     Args:
-        defaults: where the command begins.
-        min_face_default: what the help says of the default of ``--min-face``, where it depends on the input.
+        defaults: preset of the command.
+        min_face_default: default of ``--min-face`` in the help, if it depends on the input.
     """
 
     def decorate(function: Function) -> Function:
@@ -86,22 +86,22 @@ def pipeline_options(defaults: PipelineSettings, *, min_face_default: str | None
         # fmt: off
         for option in (
             click.option("--verify/--no-verify", default=defaults.verify, show_default=True,
-                         help="Let the embedded network refuse what the detector has found and is no face."),
+                         help="Let the embedded network reject false detections."),
             click.option("--min-face", type=MinFaceType(), metavar="PIXELS|SHARE", default=defaults.detector.min_face,
                          show_default=min_face_default or True,
-                         help="Smallest face to look for, in pixels or as a share of the picture's height."),
+                         help="Smallest face to find, in pixels or as a share of the image's height."),
             click.option("--min-neighbors", metavar="NUMBER", type=click.IntRange(1, 1000),
                          default=defaults.detector.min_neighbors, show_default=True,
-                         help="Cascade: how many overlapping windows must agree on a face; more means fewer false and more "
-                              "missed faces."),
+                         help="Cascade: number of overlapping detection windows per face. A higher number gives fewer false "
+                              "positives and lower recall."),
             click.option("--scale-factor", metavar="NUMBER", type=NumberRange(1.01, 2.0),
                          default=defaults.detector.scale_factor, show_default=True,
-                         help="Cascade: step between the face sizes looked at; larger is faster and misses more."),
+                         help="Cascade: factor between the face sizes searched. A larger one is faster and misses more faces."),
             click.option("--cascade", type=PATH, metavar="FILE",
-                         help="Cascade: another Haar cascade (XML) than the frontal-face one."),
+                         help="Cascade: another Haar cascade (XML) instead of the frontal-face one."),
             detector_option,
             click.option("--uncertain", type=Confidence(), metavar="CONFIDENCE",
-                         help="Confidence, 0 to 1 or in %, under which a reading is marked uncertain.  "
+                         help="Confidence, from 0 to 1 or in %, below which a reading is marked uncertain.  "
                               "[default: the model's own]"),
             backend_options,
         ):
@@ -109,7 +109,7 @@ def pipeline_options(defaults: PipelineSettings, *, min_face_default: str | None
         if defaults.track:
             decorated = click.option(
                 "--smoothing", type=NumberRange(0), default=defaults.smoothing, show_default=True, metavar="SECONDS",
-                help="Time over which scores are averaged; 0 is off.",
+                help="Time constant of the smoothing of scores; 0 for none.",
             )(decorated)
         # fmt: on
         return decorated
@@ -118,29 +118,29 @@ def pipeline_options(defaults: PipelineSettings, *, min_face_default: str | None
 
 
 def detector_option(function: Function) -> Function:
-    """``--detector``."""
+    """Add ``--detector``."""
     option = click.option(
         "--detector", type=NAME, default=DetectorSettings.name, show_default=True, metavar="NAME",
         shell_complete=complete_detector,
-        help="What finds faces: both (blazeface, and haar where that sees nobody); haar, a cascade; blazeface, a network, which "
-             "finds tilted, turned and covered faces as well; none, which takes each whole picture for one face, as for cropped "
-             "faces; or a plug-in's name.",
+        help="Face detector. both: blazeface, and haar in images in which it finds no face. haar: a cascade. blazeface: a "
+             "network, which also finds tilted, turned and partly covered faces. none: each whole image is one face. Or a "
+             "plug-in's name.",
     )  # fmt: skip
     return option(function)
 
 
 def folder_labels_option(function: Function) -> Function:
-    """``--folder-labels``."""
+    """Add ``--folder-labels``."""
     option = click.option(
         "--folder-labels", type=LabelNamesType(), metavar="DATA SET|A=LABEL,...",
-        help="What the data's folders mean where their names are no words for labels: raf-db, affectnet or fer2013 for "
-             "numbers, or 1=surprise,2=fear,...",
+        help="Labels of the folders, if their names are not labels: raf-db, affectnet or fer2013 for numbers, or "
+             "1=surprise,2=fear,...",
     )  # fmt: skip
     return option(function)
 
 
 def backend_options(function: Function) -> Function:
-    """``--backend``, ``--model`` and `model_options`, given to the command as ``backend``."""
+    """Add ``--backend``, ``--model`` and `model_options`, passed to the command as ``backend``."""
 
     @functools.wraps(function)
     def with_backend(*arguments: Any, backend: str, model: str | None, model_settings: BackendSettings, **named: Any) -> Any:
@@ -149,22 +149,22 @@ def backend_options(function: Function) -> Function:
     decorated = model_options(cast("Function", with_backend))
     model = click.option(
         "--model", type=NAME, metavar="NAME|FILE", shell_complete=complete_model,
-        help="For cnn: embedded, or one of its heads, fer2013 and ferplus, or a .onnx, .h5 or .keras file.",
+        help="Model of the backend cnn: embedded, one of its outputs fer2013 and ferplus, or a .onnx, .h5 or .keras file.",
     )  # fmt: skip
     return backend_option(model(decorated))
 
 
 def backend_option(function: Function) -> Function:
-    """``--backend``."""
+    """Add ``--backend``."""
     option = click.option(
         "--backend", default=BackendSettings.name, show_default=True, metavar="NAME", shell_complete=complete_backend,
-        help="What reads the emotions: cnn (embedded, or --model), deepface, or a plug-in's name.",
+        help="Emotion backend: cnn (the embedded network or --model), deepface, or a plug-in's name.",
     )  # fmt: skip
     return option(function)
 
 
 def model_options(function: Function) -> Function:
-    """`conventions_options`, ``--max-model-memory`` and ``--views``, given to the command as ``model_settings``."""
+    """Add `conventions_options`, ``--max-model-memory`` and ``--views``, passed to the command as ``model_settings``."""
 
     @functools.wraps(function)
     def with_model_settings(
@@ -177,26 +177,26 @@ def model_options(function: Function) -> Function:
 
 
 def views_option(function: Function) -> Function:
-    """``--views``."""
+    """Add ``--views``."""
     option = click.option(
         "--views", type=click.IntRange(1, MOST_VIEWS), default=BackendSettings.views, show_default=True,
-        help="Crops that are read of each face: 2 averages the scores of the face and its mirror image, for twice the time.",
+        help="Views per face. 2 averages the scores of the face and its mirror image, and takes twice the time.",
     )  # fmt: skip
     return option(function)
 
 
 def model_memory_option(function: Function) -> Function:
-    """``--max-model-memory``, in bytes."""
+    """Add ``--max-model-memory``, in bytes."""
     option = click.option(
         "--max-model-memory", type=Size(), metavar="SIZE",
         default=size_in_words(BackendSettings.max_model_memory).replace(" ", ""),
-        show_default=True, help="Memory that a model file may take, such as 4GB; what takes more is ended.",
+        show_default=True, help="Memory limit of a model file, such as 4GB. A model that exceeds it is stopped.",
     )  # fmt: skip
     return option(function)
 
 
 def conventions_options(function: Function) -> Function:
-    """``--labels``, ``--scaling``, ``--channels`` and ``--output-name``, given to the command as ``conventions``."""
+    """Add ``--labels``, ``--scaling``, ``--channels`` and ``--output-name``, passed to the command as ``conventions``."""
 
     @functools.wraps(function)
     def with_conventions(
@@ -208,13 +208,13 @@ def conventions_options(function: Function) -> Function:
     # fmt: off
     for option in (
         click.option("--output-name", type=NAME, metavar="NAME",
-                     help="The output of the model file to read, where it has several."),
+                     help="Output of the model file to use, if it has several."),
         click.option("--channels", type=click.Choice(CHANNELS),
-                     help="The colors that the model file was trained on, in order, where the file does not say so."),
+                     help="Color order of the model file's input, if the file does not state it."),
         click.option("--scaling", type=ScalingType(), metavar="RANGE|SCALE,OFFSET",
-                     help=f"What the model file makes of pixels: {SCALING_FORMS}, where the file does not say so."),
+                     help=f"Scaling of the model file's input pixels, if the file does not state it: {SCALING_FORMS}."),
         click.option("--labels", callback=comma_separated, metavar="A,B,...",
-                     help="What the model file's outputs mean, in order, where the file does not say so."),
+                     help="Labels of the model file's output, in order, if the file does not state them."),
     ):
         decorated = option(decorated)
     # fmt: on
@@ -222,20 +222,20 @@ def conventions_options(function: Function) -> Function:
 
 
 def common_options(function: Function) -> Function:
-    """``--config``, ``--verbose``, ``--quiet`` and ``--debug``, which every command has.
+    """Add ``--config``, ``--verbose``, ``--quiet`` and ``--debug``, which every command has.
 
-    They are read before the others, ``--config`` first: the file may hold all of them.
+    They are parsed before the others, ``--config`` first, since the file may set all of them.
     """
     # fmt: off
     for option in (
         click.option("--debug", is_flag=True, is_eager=True, expose_value=False, callback=_set_debugging,
-                     help="Show tracebacks and what the libraries print."),
+                     help="Show tracebacks and the output of libraries."),
         click.option("--quiet", is_flag=True, is_eager=True, expose_value=False, callback=set_verbosity,
-                     help="Say nothing but errors."),
+                     help="Print only errors."),
         click.option("--verbose", is_flag=True, is_eager=True, expose_value=False, callback=set_verbosity,
-                     help="Say what is used: backend, network, detector, sizes, settings."),
+                     help="Print details: backend, model, detector, sizes, settings."),
         click.option("--config", type=PATH, is_eager=True, expose_value=False, metavar="FILE",
-                     callback=apply_configuration, help="Take options from this TOML file.  [default: see emodetect config]"),
+                     callback=apply_configuration, help="Configuration file (TOML).  [default: see emodetect config]"),
     ):
         function = option(function)
     # fmt: on
@@ -243,13 +243,13 @@ def common_options(function: Function) -> Function:
 
 
 COMMON_OPTIONS = ("config", "verbose", "quiet", "debug")
-"""The options that every command has."""
+"""Names of the options that every command has."""
 
 
 def _set_debugging(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
     set_debugging(value)
     silence_libraries()
-    for line in ignored_variables():  # here, since only now it is known whether notes are wanted
+    for line in ignored_variables():  # only here, when the verbosity is known
         note(f"emodetect: {line}")
 
 
@@ -258,9 +258,9 @@ def _limit_pixels(ctx: click.Context, parameter: click.Parameter, value: int | N
 
 
 def max_pixels_option(default: int | None = None) -> Callable[[Function], Function]:
-    """``--max-pixels``, for commands that use OpenCV; set while options are parsed, before that is imported.
+    """Add ``--max-pixels``, for commands that use OpenCV. It is set during parsing, before OpenCV is imported.
 
-    Where it cannot be imported, it and NumPy print of their own, also to standard output.
+    The output of OpenCV and NumPy is discarded if they cannot be imported.
 
     Args:
         default: pixels; None for the limit of the process, or `MAX_PIXELS`.
@@ -275,7 +275,7 @@ def max_pixels_option(default: int | None = None) -> Callable[[Function], Functi
 
         option = click.option(
             "--max-pixels", type=click.IntRange(1, 10**12), expose_value=False, callback=_limit_pixels, metavar="NUMBER",
-            default=default, help=f"Refuse pictures whose header announces more pixels.  [default: {default or MAX_PIXELS}]",
+            default=default, help=f"Refuse images whose header announces more pixels.  [default: {default or MAX_PIXELS}]",
         )  # fmt: skip
         return option(cast("Function", with_opencv))
 
@@ -283,10 +283,10 @@ def max_pixels_option(default: int | None = None) -> Callable[[Function], Functi
 
 
 def playlists_option(function: Function) -> Function:
-    """``--allow-playlists``, for commands that open clips."""
+    """Add ``--allow-playlists``, for commands that open clips."""
     option = click.option(
         "--allow-playlists", is_flag=True, expose_value=False, callback=_allow_playlists,
-        help="Read a clip that is a playlist, or a list of clips, with the files of this machine that it names.",
+        help="Read a clip that is a playlist or a list of clips, with the local files that it refers to.",
     )  # fmt: skip
     return option(function)
 
@@ -296,36 +296,36 @@ def _allow_playlists(ctx: click.Context, parameter: click.Parameter, value: bool
 
 
 def format_option(function: Function) -> Function:
-    """``--format``, for commands that print a table or JSON."""
+    """Add ``--format``, for commands that print a table or JSON."""
     option = click.option(
         "--format", "output_format", type=click.Choice(["table", "json"]), default="table", show_default=True,
-        help="What is printed.",
+        help="Output format.",
     )  # fmt: skip
     return option(function)
 
 
 def anonymize_option(function: Function) -> Function:
-    """``--anonymize``."""
+    """Add ``--anonymize``."""
     option = click.option(
         "--anonymize", type=click.Choice(["blur", "box"]),
-        help="Hide every face in the pictures that are saved, under a patch of a few blurred colors or a gray box.",
+        help="Hide every detected face in saved images, with a patch of a few blurred colors or a gray box.",
     )  # fmt: skip
     return option(function)
 
 
 def overwrite_option(function: Function) -> Function:
-    """``--overwrite``."""
-    return click.option("--overwrite", is_flag=True, help="Replace output files that exist already.")(function)
+    """Add ``--overwrite``."""
+    return click.option("--overwrite", is_flag=True, help="Replace existing output files.")(function)
 
 
 def style_options(function: Function) -> Function:
-    """``--language`` and ``--font``."""
+    """Add ``--language`` and ``--font``."""
     # fmt: off
     for option in (
         click.option("--font", type=PATH, metavar="FILE",
-                     help="Font for what is written in pictures.  [default: one that is found; English labels need none]"),
+                     help="Font of the text in images.  [default: the included font, or an installed one]"),
         click.option("--language", type=click.Choice(list(NAMES)),
-                     help="Language of what is written in pictures; data stays English.  [default: the system's]"),
+                     help="Language of the text in images; data stays in English.  [default: the system's]"),
     ):
         function = option(function)
     # fmt: on

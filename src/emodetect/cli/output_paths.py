@@ -1,4 +1,4 @@
-"""Which files a command reads and writes, looked at before its work starts."""
+"""Checks of a command's input and output files, before its work starts."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from emodetect.system.output_files import Inputs
 
 PICTURE_SUFFIXES = (".png", ".pdf", ".svg")
-"""Endings of the files that plots are saved in."""
+"""Suffixes of plots."""
 
 REPORT_SUFFIXES = (".html", ".htm")
 
 _NOUNS = {"clip": "clip", "log": "log", "source": "clip"}
-"""What an input is called in messages, by parameter; others by their option."""
+"""Names of inputs in messages, by parameter; others are named by their option."""
 
 
 def check_outputs(
@@ -33,19 +33,19 @@ def check_outputs(
     streams: tuple[str, ...] = (),
     also_read: Iterable[tuple[Path, str]] = (),
 ) -> Inputs:
-    """See that a command can write its outputs, and that none of them is an input of it.
+    """Check that a command can write its outputs, and that none of them is an input.
 
     Args:
-        outputs: each file, None where it is not wanted, and the endings that it may have.
+        outputs: each file, or None, and its allowed suffixes.
         overwrite: whether the files may exist.
-        streams: the endings of those that may be a pipe or a device instead.
-        also_read: inputs that are not named on the command line, and what each is in a message.
+        streams: the suffixes of outputs that may also be a pipe or a device.
+        also_read: inputs that are not named on the command line, each with its description for messages.
 
     Returns:
-        The command's inputs, for further outputs.
+        The command's inputs, to check further outputs.
 
     Raises:
-        OutputError: one of the outputs cannot be written, is an input, or is named twice.
+        OutputError: an output cannot be written, is an input, or is named twice.
     """
     from emodetect.system.output_files import Inputs, Output
     from emodetect.system.output_files import check_outputs as check
@@ -59,25 +59,25 @@ def check_outputs(
         if path is not None
     ]
     check(wanted, inputs, overwrite=overwrite)
-    _refuse_parts_of_playlists([output.path for output in wanted])
+    _check_playlist_outputs([output.path for output in wanted])
     return inputs
 
 
 def check_anonymize(method: str | None, saved: object, option: str) -> None:
-    """See that something is saved in which faces could be hidden.
+    """Check that an output can be anonymized.
 
     Raises:
-        UsageError: nothing is; ``option`` would.
+        UsageError: nothing is saved; the message names ``option``.
     """
     if method is not None and saved is None:
-        raise UsageError(f"--anonymize goes with {option}: it hides the faces in what is saved")
+        raise UsageError(f"--anonymize requires {option}: it hides the faces in saved images")
 
 
-def _refuse_parts_of_playlists(outputs: Iterable[Path]) -> None:
-    """See that none of the outputs may be a file that a playlist leads to: which those are, FFmpeg tells only while it reads.
+def _check_playlist_outputs(outputs: Iterable[Path]) -> None:
+    """Check that no output exists if the clip is a playlist, whose files FFmpeg reveals only while it reads them.
 
     Raises:
-        OutputError: one of them exists, and the clip is a playlist.
+        OutputError: an output exists, and the clip is a playlist.
     """
     from emodetect.media.playlists import allows_playlists
 
@@ -94,13 +94,13 @@ def _refuse_parts_of_playlists(outputs: Iterable[Path]) -> None:
 
 
 def _named_inputs(ctx: click.Context) -> Iterator[tuple[Path, str]]:
-    """Each file that the command line, variables or the configuration file name and that is no output, and what it is."""
+    """Input files of the command line, variables and the configuration file, each with its description."""
     for parameter in ctx.command.params:
         if _is_output(parameter):
             continue
         noun = _NOUNS.get(parameter.name or "") if ctx.info_name != "export" else None
         what = f"the {noun} itself" if noun else f"read by this command{_option(parameter)}"
-        # Of a data set, which is an option, every picture is read; a folder that is an argument holds other files as well.
+        # A folder in an option is a data set, of which every picture is read; one in an argument contains other files as well.
         takes_folders = isinstance(parameter, click.Option)
         takes_names = parameter.type is NAME or parameter.name == "source"
         for value in _values(ctx.params.get(parameter.name or "")):

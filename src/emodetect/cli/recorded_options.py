@@ -1,4 +1,4 @@
-"""The options that a run was given, kept so that it can go on with the same ones."""
+"""Recorded options of a run, for resuming it."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ _GIVEN = "emodetect.given"
 
 
 class ResumableCommand(click.Command):
-    """A command whose ``--resume FOLDER`` goes on with the options of the run in that folder.
+    """A command whose ``--resume FOLDER`` uses the recorded options of the run in that folder.
 
-    They stand before those of the command line, which count if they say something else.
+    Options of the command line take precedence over them.
     """
 
     left_out: ClassVar[Collection[str]] = ()
-    """Names of the options that a run does not keep."""
+    """Names of options that are not recorded."""
 
     def recorded(self, folder: Path, shard: str | None) -> Sequence[str]:
-        """The options of the run in a folder, or in the folder of this shard in it; none where there is no run."""
+        """Recorded options of the run, or of a shard of it, in a folder; empty without a run."""
         raise NotImplementedError
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse the arguments, and take what is missing from the run that goes on."""
+        """Parse the arguments, and take the remaining options from the resumed run."""
         if not ctx.resilient_parsing:
             given = self._raw(ctx, args)
             if isinstance(folder := given.get("resume"), str) and folder:
@@ -39,14 +39,14 @@ class ResumableCommand(click.Command):
         return super().parse_args(ctx, args)
 
     def _raw(self, ctx: click.Context, args: list[str]) -> dict[str, Any]:
-        """What a command line says for each option, as it was typed; nothing where it is wrong, which is said elsewhere."""
+        """Unconverted values of the options on a command line; empty if it is invalid, which is reported elsewhere."""
         try:
             return self.make_parser(ctx).parse_args(args=list(args))[0]
         except click.UsageError:
             return {}
 
     def given(self, ctx: click.Context) -> list[str]:
-        """The options that this run was given, wherever: ``--name=value``, or ``--name`` for a flag."""
+        """Explicit options of this run, from any source: ``--name=value``, or ``--name`` for a flag."""
         found = []
         for option in self.params:
             if not isinstance(option, click.Option) or option.name is None or option.name in self.left_out:

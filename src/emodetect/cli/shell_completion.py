@@ -1,11 +1,12 @@
-"""Completion in the shells: what values could be; and Click's own, mended: values after ``=``, and descriptions with a comma.
+"""Shell completion of values, with fixes for Click's scripts: values after ``=``, and descriptions with a comma.
 
-Importing this module makes Click use it.
+Importing this module registers the fixes.
 """
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
 
 import click
@@ -16,7 +17,7 @@ from emodetect.errors import UsageError
 
 @add_completion_class
 class _Bash(BashComplete):
-    """Bash takes ``--format=js`` for three words."""
+    """Bash splits ``--format=js`` into three words."""
 
     def get_completion_args(self) -> tuple[list[str], str]:
         words, begun = super().get_completion_args()
@@ -25,7 +26,7 @@ class _Bash(BashComplete):
 
 @add_completion_class
 class _Zsh(ZshComplete):
-    """Zsh puts what is found in the place of the whole word, with the option in it."""
+    """Zsh replaces the whole word, including the option."""
 
     source_template = ZshComplete.source_template.replace(
         "    response=(", "    [[ ${words[CURRENT]} == --*=* ]] && compset -P '*='\n\n    response=(", 1
@@ -34,49 +35,52 @@ class _Zsh(ZshComplete):
 
 @add_completion_class
 class _Fish(FishComplete):
-    """Fish splits what is found at each comma, also those in the description."""
+    """Fish splits completions at each comma, also in the description."""
 
     source_template = FishComplete.source_template.replace('string split ","', 'string split -m1 ","')
 
 
-def check_words(asked: str) -> None:
-    """See that a shell asks, which says what the line is so far; Click takes that for granted.
+def check_words(request: str) -> None:
+    """Check that a completion request contains the command line, which Click assumes.
 
     Args:
-        asked: the value of the variable with which shells ask, such as ``bash_complete``.
+        request: value of the completion variable, such as ``bash_complete``.
 
     Raises:
-        UsageError: it does not.
+        UsageError: the command line is missing.
     """
+    if not re.fullmatch("(?:bash|zsh|fish)_(?:source|complete)", request):
+        shells = "bash, zsh or fish, with _source or _complete after it"
+        raise UsageError(f"_EMODETECT_COMPLETE is {request!r}: shells set it to {shells}; see 'emodetect completion --help'")
     place = os.environ.get("COMP_CWORD", "")
-    is_place = asked.startswith("fish") or (place.isascii() and place.isdecimal() and len(place) < 10)
-    if asked.endswith("_complete") and not ("COMP_WORDS" in os.environ and is_place):
+    is_place = request.startswith("fish") or (place.isascii() and place.isdecimal() and len(place) < 10)
+    if request.endswith("_complete") and not ("COMP_WORDS" in os.environ and is_place):
         raise UsageError("a shell that asks for completions sets COMP_WORDS and COMP_CWORD; see 'emodetect completion --help'")
 
 
 def complete_backend(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
-    """The backends that there are, for the shell."""
+    """Complete backends."""
     from emodetect.backends.registry import backend_names
 
     return [name for name in backend_names() if name.startswith(incomplete)]
 
 
 def complete_detector(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
-    """The face detectors that there are, for the shell."""
+    """Complete face detectors."""
     from emodetect.faces.detectors import detector_names
 
     return [name for name in detector_names() if name.startswith(incomplete)]
 
 
 def complete_model(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """The names of the embedded network, and files, for the shell."""
+    """Complete names of the embedded network, and files."""
     from emodetect.backends.registry import RESERVED
 
     return _or_file(incomplete, RESERVED)
 
 
 def complete_source(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """The numbers and names of the cameras, and files, for the shell."""
+    """Complete numbers and names of cameras, and files."""
     from emodetect.sources.camera_list import list_cameras
 
     cameras = list_cameras()
@@ -84,10 +88,10 @@ def complete_source(ctx: click.Context, parameter: click.Parameter, incomplete: 
 
 
 def complete_file(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Files, for the shell."""
+    """Complete files."""
     return _or_file(incomplete, ())
 
 
 def _or_file(incomplete: str, names: Iterable[str]) -> list[CompletionItem]:
-    # Bash forgets what comes before a file.
+    # Bash drops items before a file.
     return [CompletionItem(incomplete, type="file"), *(CompletionItem(name) for name in names if name.startswith(incomplete))]

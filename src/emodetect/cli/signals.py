@@ -1,4 +1,4 @@
-"""Signals: the first asks for an orderly end, the second ends the process at once, with the processes that it has started."""
+"""Signal handling: the first signal requests an orderly exit, the second ends the process and its children at once."""
 
 from __future__ import annotations
 
@@ -13,54 +13,71 @@ from types import FrameType
 EXIT_INTERRUPTED = 130
 
 _HANGUP = getattr(signal, "SIGHUP", None)
-"""The terminal is gone; Windows knows no such signal."""
+"""Signal of a closed terminal; it does not exist on Windows."""
 
-_HANDLED = tuple(number for number in (signal.SIGINT, signal.SIGTERM, _HANGUP) if number is not None)
+_TIME_UP = getattr(signal, "SIGXCPU", None)
+"""Signal of the limit of processor time; it does not exist on Windows."""
+
+_HANDLED = tuple(number for number in (signal.SIGINT, signal.SIGTERM, _HANGUP, _TIME_UP) if number is not None)
 
 _ECHO_SECONDS = 0.2
-"""Within this time a second signal is the first one's echo: `timeout` signals the process and then its whole group."""
+"""Time in which a second signal is a duplicate: `timeout` signals the process and then its whole group."""
 
 
 class Terminated(BaseException):
-    """SIGTERM or SIGHUP as an exception, so that outputs are closed on the way out.
+    """SIGTERM, SIGHUP or SIGXCPU as an exception, so that outputs are closed.
 
     Attributes:
-        exit_code: what the process ends with.
+        exit_code: exit code of the process.
+        reason: message for the user; empty if the sender of the signal knows the reason.
     """
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
         self.exit_code = _exit_code(number)
+        self.reason = "the processor time that this process may use (ulimit -t) is used up" if number == _TIME_UP else ""
 
 
 def handle_signals() -> None:
-    """Raise KeyboardInterrupt at SIGINT and `Terminated` at SIGTERM and SIGHUP, and leave at once at a further SIGINT or SIGTERM.
+    """Raise KeyboardInterrupt on SIGINT and `Terminated` on other signals, and exit at once on a further SIGINT or SIGTERM.
 
-    A further SIGHUP changes nothing: when a terminal is closed, the system and the shell both send one.
+    A further SIGHUP is ignored: when a terminal is closed, the system and the shell both send one. So is a further SIGXCPU, which
+    the system sends every second.
 
-    Python runs a handler only between two of the main thread's own steps, so never while a native call hangs there. The second
-    signal is therefore seen by a thread, to which the interpreter passes the signals' numbers as they come.
+    Python runs handlers in the main thread, and never while that is in a native call. A separate thread therefore handles the
+    second signal; the interpreter writes signal numbers to its pipe.
     """
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    _keep_time_to_end()
     for number in _HANDLED:
-        if signal.getsignal(number) is not signal.SIG_IGN:  # as in the background of a shell, or under nohup
-            signal.signal(number, _ask_to_end)
-    threading.Thread(target=_leave_at_the_second, args=(reader,), name="signals", daemon=True).start()
+        if signal.getsignal(number) is not signal.SIG_IGN:  # ignored in the background of a shell, or under nohup
+            signal.signal(number, _request_exit)
+    threading.Thread(target=_exit_on_second_signal, args=(reader,), name="signals", daemon=True).start()
 
 
-def _ask_to_end(number: int, frame: FrameType | None) -> None:
+def _keep_time_to_end() -> None:
+    """Have SIGXCPU sent one second before SIGKILL; ``ulimit -t`` sets both limits to the same time."""
+    with contextlib.suppress(ImportError, OSError, ValueError):
+        import resource
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_CPU)
+        if hard != resource.RLIM_INFINITY and soft == hard:
+            resource.setrlimit(resource.RLIMIT_CPU, (max(1, hard - 1), hard))
+
+
+def _request_exit(number: int, frame: FrameType | None) -> None:
     for handled in _HANDLED:
-        if signal.getsignal(handled) is _ask_to_end:
-            signal.signal(handled, _leave_it_to_the_thread)  # another exception would tear the orderly end apart
+        if signal.getsignal(handled) is _request_exit:
+            signal.signal(handled, _ignore)  # another exception would disturb the orderly exit
     raise KeyboardInterrupt if number == signal.SIGINT else Terminated(number)
 
 
-def _leave_it_to_the_thread(number: int, frame: FrameType | None) -> None: ...
+def _ignore(number: int, frame: FrameType | None) -> None: ...
 
 
-def _leave_at_the_second(reader: int) -> None:
+def _exit_on_second_signal(reader: int) -> None:
     _wait_for_signal(reader, _HANDLED)
     time.sleep(_ECHO_SECONDS)
     os.set_blocking(reader, False)
@@ -75,14 +92,14 @@ def _leave_at_the_second(reader: int) -> None:
         ("emodetect.system.temporary_folders", "remove_folders"),
         ("emodetect.system.child_processes", "kill_children"),
     ):
-        if module in sys.modules:  # otherwise there are none, and this is no time to import anything
+        if module in sys.modules:  # otherwise there are no children, and importing is not safe here
             with contextlib.suppress(Exception):
                 getattr(sys.modules[module], function)()
     os._exit(_exit_code(number))
 
 
 def _exit_code(number: int) -> int:
-    """What shells expect of a process that a signal has ended."""
+    """Exit code of a process ended by a signal, as in shells."""
     return 128 + number
 
 

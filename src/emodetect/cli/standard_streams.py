@@ -1,4 +1,4 @@
-"""The standard streams: opened where they were closed, able to print any character, with errors that say what failed."""
+"""Standard streams: reopens closed streams, escapes unencodable text, names the stream in errors."""
 
 from __future__ import annotations
 
@@ -11,23 +11,20 @@ from collections.abc import Iterator
 from typing import Any
 
 STANDARD_OUTPUT = "standard output"
-"""The file name in the errors of writing it."""
+"""Name of the file in write errors."""
 
-_PATIENCE = 1.0
-"""Seconds that a message waits for a reader who is slow."""
+_TIMEOUT_SECONDS = 1.0
+"""Seconds to wait for a slow reader of standard error."""
 
 
 class _StandardOutput(io.TextIOWrapper):
-    """Standard output as Python opens it, but it puts its name to its errors, and escapes what its encoding lacks.
-
-    A cure or a result must not be lost for an arrow.
-    """
+    """Standard output that names itself in errors, and escapes unencodable characters, so that no text is lost."""
 
     def __init__(self, stream: io.TextIOWrapper) -> None:
         stream.flush()
         lines, unbuffered = stream.line_buffering, stream.write_through
         super().__init__(stream.buffer, stream.encoding, "backslashreplace", line_buffering=lines, write_through=unbuffered)
-        # Not detached, since it is asked for the terminal's size, and kept, since it closes the buffer when it goes.
+        # Not detached, since the terminal size needs its descriptor; referenced, since its destructor closes the buffer.
         self._replaced = stream
 
     def write(self, text: str) -> int:
@@ -40,7 +37,7 @@ class _StandardOutput(io.TextIOWrapper):
 
 
 class _Messages(io.FileIO):
-    """Standard error's descriptor, of which what cannot be written is lost: a message must never cost a result."""
+    """Standard error that ignores write errors, so that a message never costs a result."""
 
     def write(self, data: Any) -> int:
         left = memoryview(data).cast("B")
@@ -48,9 +45,9 @@ class _Messages(io.FileIO):
         while left:
             try:
                 left = left[os.write(self.fileno(), left) :]
-            except BlockingIOError:  # a pipe that another process made non-blocking
+            except BlockingIOError:  # another process made the pipe non-blocking
                 with contextlib.suppress(OSError, ValueError):
-                    if select.select([], [self.fileno()], [], _PATIENCE)[1]:
+                    if select.select([], [self.fileno()], [], _TIMEOUT_SECONDS)[1]:
                         continue
                 break
             except OSError:
@@ -68,7 +65,7 @@ def _named() -> Iterator[None]:
 
 
 def open_standard_streams() -> None:
-    """Open what was closed (`>&-`): the next file opened would get its number, and with it what libraries print."""
+    """Reopen closed streams (`>&-`); otherwise the next file would get the descriptor, and with it the output of libraries."""
     while (number := os.open(os.devnull, os.O_RDWR)) < 3:
         os.set_inheritable(number, True)
     os.close(number)
@@ -77,15 +74,15 @@ def open_standard_streams() -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout = _StandardOutput(sys.stdout)
     if isinstance(sys.stderr, io.TextIOWrapper):
-        with contextlib.suppress(OSError):  # a test's own, which has no descriptor
+        with contextlib.suppress(OSError):  # a replacement in a test has no descriptor
             raw: Any = _Messages(sys.stderr.fileno(), "w", closefd=False)
             encoding = sys.stderr.encoding
             sys.stderr.flush()
             sys.stderr = io.TextIOWrapper(raw, encoding, "backslashreplace", line_buffering=True, write_through=True)
 
 
-def give_up(*descriptors: int) -> None:
-    """Let what is still to be written there go nowhere: Python flushes once more at its end, and would complain."""
+def discard(*descriptors: int) -> None:
+    """Redirect these descriptors to the null device, so that Python's final flush does not fail."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for descriptor in descriptors:
         os.dup2(nowhere, descriptor)

@@ -1,4 +1,4 @@
-"""Tables on standard output, made of single lines (`one_line`)."""
+"""Tables on standard output; cells are single lines (`one_line`)."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 _GAP = "  "
 
 _NARROW = 20
-"""Of a terminal's columns the last of a table gets at least so many; where there are fewer, each row becomes a block."""
+"""Minimum width of the last column, terminal columns; with less, each row becomes a block."""
 
 _WIDE = 10_000
-"""A file or a pipe has no width to fold lines to, characters."""
+"""Width of the output to a file or a pipe, which is not wrapped, characters."""
 
 _STYLES = {"ok": "green", "warning": "yellow", "fault": "bold red", "missing": "yellow"}
 
 
 def print_table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print rows of texts; on a terminal the last column is folded, and states such as "fault" are colored."""
+    """Print rows of texts; on a terminal the last column is wrapped, and states such as "fault" are colored."""
     texts = [[one_line(cell) for cell in row] for row in rows]
     widths = [max(map(width, column)) for column in zip(headers, *texts, strict=True)]
     if not sys.stdout.isatty():
@@ -40,14 +40,14 @@ def print_table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 
 def _print_lines(rows: Iterable[Sequence[str]], widths: Sequence[int]) -> None:
-    """A line a row, however long: a file or a pipe has no width."""
+    """Print one line per row, without wrapping, for a file or a pipe."""
     for row in rows:
         padded = (cell + " " * (column - width(cell)) for cell, column in zip(row, widths, strict=True))
         click.echo(_GAP.join(padded).rstrip())
 
 
 def _print_blocks(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """A line a cell, with its header before it."""
+    """Print one line per cell, with its header."""
     for number, row in enumerate(rows):
         if number:
             show()
@@ -58,7 +58,7 @@ def _print_blocks(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> None
 def _print_folded(headers: Sequence[str], rows: Sequence[Sequence[str]], widths: Sequence[int]) -> None:
     try:
         from rich.table import Table
-    except ImportError:  # `emodetect doctor` is to say so
+    except ImportError:  # `emodetect doctor` reports it
         _print_lines([headers, *rows], widths)
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -70,21 +70,21 @@ def _print_folded(headers: Sequence[str], rows: Sequence[Sequence[str]], widths:
 
 
 def cell(text: str, style: str = "") -> Text:
-    """A text of a table of Rich's: one line, and not taken for markup."""
+    """Cell of a Rich table: one line, without markup."""
     from rich.text import Text
 
     return Text(one_line(text), style)
 
 
 def name_cell(name: str) -> Text:
-    """A file's name in a table of Rich's: on one line, but otherwise whole, so that names can be told apart."""
+    """Cell of a Rich table with a file name: one line, not shortened, so that names remain distinct."""
     from rich.text import Text
 
     return Text(printable(name))
 
 
 def show_table(table: Table) -> None:
-    """Print a table of Rich's, folded to the width of a terminal only."""
+    """Print a Rich table, wrapped only to the width of a terminal."""
     from rich.console import Console
 
     if sys.stdout.isatty():
@@ -93,14 +93,14 @@ def show_table(table: Table) -> None:
     console = Console(width=_WIDE)
     with console.capture() as written:
         console.print(table)
-    # Not Click's own stream, which takes ASCII for a mistake and writes UTF-8 all the same.
+    # Not Click's stream, which replaces an ASCII encoding by UTF-8.
     click.echo("\n".join(line.rstrip() for line in written.get().splitlines()), file=sys.stdout)
 
 
 def print_cures(cures: Iterable[tuple[str, str]]) -> None:
-    """Print what helps, below a table: names with their cures, empty ones left out, and the same cure once.
+    """Print names with their fixes below a table, without empty and duplicate ones.
 
-    Each is one line however long, so that a command can be copied whole.
+    Each is one line however long, so that a command can be copied.
     """
     names: dict[str, list[str]] = {}
     for name, cure in cures:

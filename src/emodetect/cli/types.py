@@ -1,4 +1,4 @@
-"""The types of values on the command line."""
+"""Click parameter types."""
 
 from __future__ import annotations
 
@@ -13,35 +13,34 @@ from click.shell_completion import CompletionItem
 
 from emodetect.backends.conventions import Scaling
 from emodetect.backends.limits import parse_size
-from emodetect.batch.inputs import Shard
 from emodetect.errors import UsageError
 from emodetect.faces.detector import MinFace
-from emodetect.sources.capture_format import PictureSize
 from emodetect.text.numbers import MOST_NUMBER
 from emodetect.text.printable import looks_like_address
 
 
 class _FilePath(click.Path):
-    """A path of which Click asks only that it is not empty, as a variable that is not set makes it in a shell.
+    """A non-empty path, without further checks by Click. An unset variable in a shell gives an empty argument.
 
-    `Path("")` is the current folder, which nobody has named. A file that may not be read is no misuse, and other inputs are done.
+    `Path("")` would be the current folder. An unreadable file is no usage error, and other inputs are
+    still processed.
     """
 
     def __init__(self, **limits: bool) -> None:
         super().__init__(path_type=Path, readable=False, **limits)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """The value, checked."""
+        """Convert and check the value."""
         if value == "":
             self.fail("is empty; expected the name of a file or folder", param, ctx)
         return super().convert(value, param, ctx)
 
 
 class _Name(click.types.StringParamType):
-    """A text that is not empty."""
+    """A non-empty text."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """The value, checked."""
+        """Convert and check the value."""
         if value == "":
             self.fail("is empty; expected a name", param, ctx)
         return super().convert(value, param, ctx)
@@ -51,7 +50,7 @@ class _Clip(_FilePath):
     """A path, or - for standard input; a file of that name is ./-."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """The value, checked."""
+        """Convert and check the value."""
         if value == "-":
             from emodetect.media.media_file import STANDARD_INPUT
 
@@ -60,18 +59,18 @@ class _Clip(_FilePath):
 
 
 class OutputPath(_FilePath):
-    """A file that the command writes; every other path is one that it reads."""
+    """A file that the command writes; all other paths are inputs."""
 
 
 class OutputName(_Name):
-    """The name of a file or folder that the command writes, as it was typed: a / at its end tells that it is a folder."""
+    """The unchanged name of a file or folder that the command writes; a trailing / marks a folder."""
 
 
 class _Photo(_FilePath):
-    """A path, or an address as it was typed, of which a path would lose a slash."""
+    """A path, or an unchanged URL, since a path would lose a slash."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """The value, checked."""
+        """Convert and check the value."""
         return value if isinstance(value, str) and looks_like_address(value) else super().convert(value, param, ctx)
 
 
@@ -81,13 +80,13 @@ OUTPUT, OUTPUT_NAME = OutputPath(), OutputName()
 
 
 class NumberRange(click.FloatRange):
-    """A range of finite numbers, up to `MOST_NUMBER` where it has no maximum of its own.
+    """A range of finite numbers, with `MOST_NUMBER` as its default maximum.
 
-    Click lets NaN through, which is neither under nor over a limit, and infinity where there is no limit.
+    Click accepts NaN, which violates no limit, and infinity without a limit.
     """
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """The value, checked."""
+        """Convert and check the value."""
         number = super().convert(value, param, ctx)
         if math.isnan(number):
             self.fail(f"{value!r} is not a number.", param, ctx)
@@ -97,15 +96,15 @@ class NumberRange(click.FloatRange):
 
 
 class MinFaceType(click.types.StringParamType):
-    """A number of pixels (64), or a share of the picture's height (0.1 or 10%): `MinFace`."""
+    """A minimum face size (`MinFace`): a number of pixels (64), or a fraction of the picture's height (0.1 or 10%)."""
 
     name = "min-face"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """The value, checked."""
+        """Convert and check the value."""
         if isinstance(value, MinFace):
             return value
-        text = str(value)  # the configuration file may hold a number
+        text = str(value)  # a number in the configuration file
         try:
             number = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
         except ValueError:
@@ -123,7 +122,7 @@ class Confidence(click.FloatRange):
         super().__init__(0, 1)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """The value, checked."""
+        """Convert and check the value."""
         text = str(value).strip()
         try:
             number = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
@@ -135,12 +134,12 @@ class Confidence(click.FloatRange):
 
 
 class LabelNamesType(click.types.StringParamType):
-    """A text that `LabelNames.parse` takes."""
+    """A text for `LabelNames.parse`."""
 
     name = "folder-labels"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """The value, checked."""
+        """Convert and check the value."""
         from emodetect.training.data.label_names import LabelNames
 
         try:
@@ -149,36 +148,38 @@ class LabelNamesType(click.types.StringParamType):
             self.fail(str(error), param, ctx)
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        """What the value may begin with."""
+        """Complete the beginning of the value."""
         from emodetect.training.data.label_names import NUMBERED
 
         return [CompletionItem(name) for name in NUMBERED if name.startswith(incomplete)]
 
 
 class ScalingType(click.types.StringParamType):
-    """A text that `Scaling.parse` takes."""
+    """A text for `Scaling.parse`."""
 
     name = "scaling"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """The value, checked."""
+        """Convert and check the value."""
         try:
             return Scaling.parse(str(value))
         except UsageError as error:
             self.fail(str(error), param, ctx)
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        """What the value may begin with."""
+        """Complete the beginning of the value."""
         return [CompletionItem(name) for name in ("0..1", "-1..1", "0..255", "imagenet") if name.startswith(incomplete)]
 
 
 class PictureSizeType(click.types.StringParamType):
-    """Width and height, as `PictureSize.parse` takes them."""
+    """Width and height, for `PictureSize.parse`."""
 
     name = "size"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """The value, checked."""
+        """Convert and check the value."""
+        from emodetect.sources.capture_format import PictureSize
+
         try:
             return PictureSize.parse(str(value))
         except UsageError as error:
@@ -189,7 +190,7 @@ class Size(click.types.StringParamType):
     """A number of bytes.
 
     Args:
-        parse: makes it of a text, and raises a `UsageError` where it cannot.
+        parse: converts a text, and raises `UsageError` if it is invalid.
     """
 
     name = "size"
@@ -198,7 +199,7 @@ class Size(click.types.StringParamType):
         self._parse = parse
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """The value, checked."""
+        """Convert and check the value."""
         try:
             return self._parse(str(value))
         except UsageError as error:
@@ -206,12 +207,14 @@ class Size(click.types.StringParamType):
 
 
 class ShardType(click.types.StringParamType):
-    """A text that `Shard.parse` takes."""
+    """A text for `Shard.parse`."""
 
     name = "shard"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """The value, checked."""
+        """Convert and check the value."""
+        from emodetect.batch.inputs import Shard
+
         try:
             return Shard.parse(str(value))
         except UsageError as error:
@@ -219,12 +222,12 @@ class ShardType(click.types.StringParamType):
 
 
 class Duration(click.types.StringParamType):
-    """A length of time such as 1s, 500ms, 2min or 1.5 (seconds), up to a day; its value is in seconds."""
+    """A duration such as 1s, 500ms, 2min or 1.5 (seconds), up to a day; its value is in seconds."""
 
     name = "duration"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """The value, checked."""
+        """Convert and check the value."""
         text = str(value).strip().lower()
         match = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?|\.\d{1,9})\s*(ms|s|sec|min|h|)", text, re.ASCII)
         seconds = float(match[1]) * _UNITS[match[2]] if match else 0.0
@@ -242,7 +245,7 @@ class FigureSize(click.types.StringParamType):
     name = "size"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """The value, checked."""
+        """Convert and check the value."""
         match = re.fullmatch(
             r"(\d{1,4}(?:\.\d{1,3})?)\s*[x\u00d7]\s*(\d{1,4}(?:\.\d{1,3})?)\s*(?:mm)?", str(value).strip().lower()
         )
@@ -253,5 +256,5 @@ class FigureSize(click.types.StringParamType):
 
 
 def comma_separated(ctx: click.Context, parameter: click.Parameter, value: str | None) -> list[str] | None:
-    """The parts of a value such as ``angry,happy``; a callback for options."""
+    """Split a value such as ``angry,happy``; a callback for options."""
     return None if value is None else [part.strip() for part in value.split(",") if part.strip()]

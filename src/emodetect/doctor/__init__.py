@@ -17,67 +17,67 @@ from emodetect.system.install_hints import package_cure
 
 
 @dataclass(frozen=True)
-class _Examination:
-    """A function that makes checks, and the name of its subject.
+class _CheckGroup:
+    """A group of checks on one subject.
 
     Attributes:
         name: the subject.
-        look: makes the checks.
-        needs_opencv: whether it needs OpenCV.
-        for_people: whether servers, which have no display and no camera, do without it.
+        look: runs the checks.
+        needs_opencv: whether they need OpenCV.
+        needs_desktop: whether they are skipped on servers, which have no display and no camera.
     """
 
     name: str
     look: Callable[[], Iterator[Check]]
     needs_opencv: bool = False
-    for_people: bool = False
+    needs_desktop: bool = False
 
 
-_EXAMINATIONS = (
-    _Examination("Python", packages.check_python),
-    _Examination("packages", packages.check_packages),
-    _Examination("OpenCV wheels", opencv.check_wheels),
-    _Examination("OpenCV", opencv.check_import),
-    _Examination("windows", opencv.check_windows, needs_opencv=True, for_people=True),
-    _Examination("display", display.check_display, for_people=True),
-    _Examination("cameras", cameras.check_cameras, needs_opencv=True, for_people=True),
-    _Examination("FFmpeg", files.check_ffmpeg),
-    _Examination("cascade", files.check_cascade),
-    _Examination("network", files.check_network),
-    _Examination("face network", files.check_face_network),
-    _Examination("ONNX Runtime", onnx_runtime.check_runtime),
-    _Examination("speed", onnx_runtime.check_speed, needs_opencv=True),
-    _Examination("Keras", keras.check_keras),
-    _Examination("Keras 2", keras.check_keras2),
-    _Examination("DeepFace", deepface.check_deepface),
+_CHECK_GROUPS = (
+    _CheckGroup("Python", packages.check_python),
+    _CheckGroup("packages", packages.check_packages),
+    _CheckGroup("OpenCV wheels", opencv.check_wheels),
+    _CheckGroup("OpenCV", opencv.check_import),
+    _CheckGroup("windows", opencv.check_windows, needs_opencv=True, needs_desktop=True),
+    _CheckGroup("display", display.check_display, needs_desktop=True),
+    _CheckGroup("cameras", cameras.check_cameras, needs_opencv=True, needs_desktop=True),
+    _CheckGroup("FFmpeg", files.check_ffmpeg),
+    _CheckGroup("cascade", files.check_cascade),
+    _CheckGroup("network", files.check_network),
+    _CheckGroup("face network", files.check_face_network),
+    _CheckGroup("ONNX Runtime", onnx_runtime.check_runtime),
+    _CheckGroup("speed", onnx_runtime.check_speed, needs_opencv=True),
+    _CheckGroup("Keras", keras.check_keras),
+    _CheckGroup("Keras 2", keras.check_keras2),
+    _CheckGroup("DeepFace", deepface.check_deepface),
 )
 
 
 def examine(*, headless: bool = False) -> Iterator[Check]:
-    """Make all checks, one after the other.
+    """Run all checks in order.
 
     Args:
-        headless: leave out windows, display and cameras, which servers do not have.
+        headless: skip windows, display and cameras, which servers do not have.
     """
     has_opencv = True
-    for examination in _EXAMINATIONS:
-        if headless and examination.for_people:
+    for group in _CHECK_GROUPS:
+        if headless and group.needs_desktop:
             continue
-        if examination.needs_opencv and not has_opencv:
-            yield Check(examination.name, Status.WARNING, "not looked at, since OpenCV cannot be imported", "mend OpenCV first")
+        if group.needs_opencv and not has_opencv:
+            yield Check(group.name, Status.WARNING, "not looked at, since OpenCV cannot be imported", "mend OpenCV first")
             continue
-        found = look_safely(examination.name, examination.look)
-        if examination.look is opencv.check_import:
+        found = look_safely(group.name, group.look)
+        if group.look is opencv.check_import:
             has_opencv = all(check.status is not Status.FAULT for check in found)
         yield from found
 
 
 def look_safely(name: str, look: Callable[[], Iterator[Check]]) -> list[Check]:
-    """Make checks; an exception becomes a fault.
+    """Run checks; an exception becomes a fault.
 
     Args:
-        name: of the fault.
-        look: makes the checks.
+        name: name of the fault.
+        look: runs the checks.
     """
     try:
         return list(look())

@@ -1,4 +1,4 @@
-"""Which backends can be used here, and what the others need."""
+"""Available backends, and what the others need."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:  # the list must work with a broken NumPy
 
 @dataclass(frozen=True)
 class BackendState:
-    """A backend, or a kind of model file that one reads.
+    """A backend, or a kind of model file that it reads.
 
     Attributes:
         name: as for `create_backend`.
-        reads: the models that it reads emotions with.
+        reads: its models.
         available: whether it can be used.
         detail: versions, or what is missing.
         cure: how to install what is missing; empty if nothing is.
@@ -39,7 +39,7 @@ class BackendState:
 
 
 def list_backends() -> Iterator[BackendState]:
-    """The built-in backends, according to the doctor's checks, then the plug-ins, which are imported to see if they work."""
+    """Yield the built-in backends, according to the doctor's checks, then the plug-ins, which are imported as a test."""
     yield _state("cnn", "the embedded network, .onnx files", onnx_runtime.check_runtime, opencv.check_import, files.check_network)
     yield _state("cnn", ".h5 and .keras files", keras.check_keras, opencv.check_import)
     yield _state("deepface", "DeepFace's own model", deepface.check_deepface, opencv.check_import)
@@ -48,7 +48,7 @@ def list_backends() -> Iterator[BackendState]:
 
 
 def _state(name: str, reads: str, *looks: Callable[[], Iterator[Check]]) -> BackendState:
-    """The state of a backend according to these checks; the first one gives the versions."""
+    """State of a backend according to these checks; the first one gives the versions."""
     checks = [check for look in looks for check in look_safely(name, look)]
     wrong = [check for check in checks if check.status is not Status.OK]
     if not wrong:
@@ -61,7 +61,7 @@ def _plugin(name: str, point: EntryPoint) -> BackendState:
     try:
         from emodetect.backends.isolated import IsolatedBackend
 
-        # In a separate process: another project's code may raise anything, or end the process.
+        # In a separate process, since code of another project may raise anything, or end the process.
         with IsolatedBackend(name, f"{__name__}:import_plugin", (name,)):
             pass
     except BackendUnavailableError as error:

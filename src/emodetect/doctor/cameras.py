@@ -9,7 +9,7 @@ from emodetect.doctor.check import Check, Status
 
 
 def check_cameras() -> Iterator[Check]:
-    """The cameras that the system lists; they are not opened."""
+    """Cameras of the system; they are not opened."""
     from emodetect.sources.camera_list import list_cameras
 
     cameras = list_cameras()

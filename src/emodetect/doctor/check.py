@@ -20,10 +20,10 @@ class Check:
 
     Attributes:
         name: what was checked.
-        status: with a fault, a part of emodetect does not work; a warning may be intended.
-        detail: what was found.
-        cure: what to do, mostly a command; empty if there is nothing to do. Parameters of emodetect are in backquotes.
-        traceback: of the exception in the check; empty if there was none.
+        status: a fault means that a part of emodetect does not work; a warning may be intended.
+        detail: the result.
+        cure: what to do, usually a command; empty if there is nothing to do. Parameters of emodetect are in backquotes.
+        traceback: traceback of an exception in the check; empty if there was none.
     """
 
     name: str
@@ -33,5 +33,5 @@ class Check:
     traceback: str = ""
 
     def as_dict(self) -> dict[str, str]:
-        """The JSON object of the output contract."""
+        """Convert to a dictionary, as in the output format."""
         return {"name": self.name, "status": self.status.value, "detail": self.detail, "cure": self.cure}

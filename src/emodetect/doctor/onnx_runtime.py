@@ -13,7 +13,7 @@ from emodetect.system.install_hints import EMODETECT_CURE
 _WARM_UP, _RUNS = 3, 20
 
 _SLOW_MS = 33.0
-"""Milliseconds per face above which labels are late: the time of one camera frame."""
+"""Milliseconds per face above which labels lag behind: the time of one camera frame."""
 
 
 def check_runtime() -> Iterator[Check]:

@@ -21,7 +21,7 @@ from emodetect.system.install_hints import OPENCV_CURE
 from emodetect.system.native_output import quiet_native_output
 
 _WHEELS = ("opencv-python", "opencv-contrib-python", "opencv-python-headless", "opencv-contrib-python-headless")
-"""The OpenCV wheels. All contain the same module, cv2; the one installed last wins."""
+"""OpenCV wheels. All contain the same module, cv2, so that the one installed last overwrites the others."""
 
 _DEBIAN_PACKAGES = {
     "libEGL.so.1": "libegl1",
@@ -39,7 +39,7 @@ _DEBIAN_PACKAGES = {
     "libxcb.so.1": "libxcb1",
     "libz.so.1": "zlib1g",
 }
-"""The Debian and Ubuntu packages of libraries that cv2 needs."""
+"""Debian and Ubuntu packages of libraries that cv2 needs."""
 
 _BUNDLED = re.compile(r"-[0-9a-f]{8}\.")
 """Names of the libraries that the wheel itself contains."""
@@ -95,7 +95,7 @@ def check_windows() -> Iterator[Check]:
 
 
 def library_cure(missing: list[str]) -> str:
-    """How to install these shared libraries."""
+    """Hint for installing these shared libraries."""
     packages = sorted({_DEBIAN_PACKAGES[name] for name in missing if name in _DEBIAN_PACKAGES})
     others = [name for name in missing if name not in _DEBIAN_PACKAGES]
     if any(_BUNDLED.search(name) for name in others):

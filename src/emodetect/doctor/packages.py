@@ -25,10 +25,10 @@ _OPTIONAL = {
     "tensorflow": "Keras models and training",
     "tf-keras": "the backend deepface and Keras 2 models",
 }
-"""Requirements that the light installation leaves out, and what needs them."""
+"""Requirements that the light installation omits, and their purpose."""
 
 _NEWEST = (3, 13)
-"""The newest Python version that the tests run on."""
+"""Newest Python version that is tested."""
 
 
 def check_python() -> Iterator[Check]:

@@ -1,1 +1,1 @@
-"""Drawing on images: boxes, labels, panels, hidden faces and contact sheets."""
+"""Drawing on images: boxes, labels, panels, anonymization and contact sheets."""

@@ -1,4 +1,4 @@
-"""Hiding faces in saved images."""
+"""Anonymization of faces in saved images."""
 
 from __future__ import annotations
 
@@ -11,33 +11,33 @@ from emodetect.faces.boxes import crop
 from emodetect.types import Box, Image
 
 _MARGIN = 0.35
-"""Margin around a detected box that is hidden as well, as a share of its side: a cascade's box reaches from brow to mouth, and
-people are recognized by hair, ears and chin, too."""
+"""Margin around a detected box that is hidden as well, as a fraction of its side: a cascade's box extends from the brow to the
+mouth, and people are also recognized by hair, ears and chin."""
 
 _CELLS = 3
-"""Cells across and down whose mean colors are left of a blurred face. Networks still recognize people in mosaics of six by seven
-cells (McPherson et al. 2016, arXiv 1609.00408), and the margin takes a part of these few."""
+"""Number of cells across and down in a blurred box. Networks still recognize people in mosaics of six by seven cells (McPherson
+et al. 2016, arXiv 1609.00408), and the margin takes some of these cells."""
 
 _SMALLEST_CELL = 8
-"""Smallest side of a cell, pixels; small boxes have fewer cells."""
+"""Minimum side of a cell, pixels; small boxes have fewer cells."""
 
 _FILL = (64, 64, 64)
 """Color of a filled box, BGR."""
 
 
 def anonymize(image: Image, boxes: Iterable[Box], method: str) -> Image:
-    """Hide these boxes with a margin around them.
+    """Hide boxes and a margin around them.
 
     Args:
-        image: uint8 (height, width, 3) BGR; left as it is.
-        boxes: where faces are, or may be; they may extend beyond the image.
-        method: "blur", a smooth patch of at most nine mean colors, or "box", a gray one.
+        image: uint8 (height, width, 3) BGR; not changed.
+        boxes: face regions; they may extend beyond the image.
+        method: "blur" for a smooth patch of at most nine mean colors, or "box" for a gray one.
 
     Returns:
         A new image of the same size.
 
     Raises:
-        KeyError: there is no such method.
+        KeyError: the method is unknown.
     """
     hidden = _METHODS[method]
     canvas = image.copy()

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from emodetect.drawing.blending import draw_frame
 from emodetect.drawing.lettering import BASELINE, Lettering
 from emodetect.drawing.overlay import COLORS, UNKNOWN_COLOR, label
 from emodetect.drawing.palette import Color
@@ -17,10 +18,10 @@ from emodetect.text.printable import caption
 from emodetect.types import Box, FaceReading, Image
 
 MOST_PHOTOS = 2000
-"""Largest number of photos on a sheet; image viewers do not open larger ones."""
+"""Maximum number of photos on a sheet; image viewers cannot open larger ones."""
 
 _SIDES = (2, 600), (6, 420), (40, 300), (200, 240), (MOST_PHOTOS, 160)
-"""Side of a thumbnail, pixels, up to each number of photos."""
+"""Side of a thumbnail, pixels, for up to each number of photos."""
 
 _GAP = 12
 _LINE = 18
@@ -36,8 +37,8 @@ class ContactSheet:
     """Collects photos as thumbnails.
 
     Args:
-        count: number of photos to come; at most `MOST_PHOTOS` are shown.
-        style: words and letters, as `with_letters_for` returns it for the names; None for English and the letters of most
+        count: number of photos; at most `MOST_PHOTOS` are shown.
+        style: language and lettering, as from `with_letters_for` for the names; None for English and the letters of most
             alphabets.
     """
 
@@ -51,7 +52,7 @@ class ContactSheet:
 
         Args:
             name: its file name.
-            picture: uint8 (height, width, 3) BGR, or None where the file cannot be read.
+            picture: uint8 (height, width, 3) BGR, or None if the file cannot be read.
             readings: its faces, from left to right.
         """
         if len(self._cells) == MOST_PHOTOS:
@@ -73,14 +74,14 @@ class ContactSheet:
 
     @property
     def is_empty(self) -> bool:
-        """Whether no photo was added."""
+        """Whether the sheet has no photos."""
         return not self._cells
 
     def image(self) -> Image:
-        """The sheet, uint8 (height, width, 3) BGR; photos in rows from left to right.
+        """Draw the sheet, uint8 (height, width, 3) BGR, with photos in rows from left to right.
 
         Raises:
-            ValueError: no photo was added.
+            ValueError: the sheet has no photos.
         """
         if self.is_empty:
             raise ValueError("expected at least one photo")
@@ -97,7 +98,7 @@ class ContactSheet:
         return sheet
 
     def _words(self, readings: Sequence[FaceReading]) -> str:
-        """The emotions of the faces, from left to right; with the confidence where there is only one face."""
+        """Emotions of the faces, from left to right; with the confidence if there is only one face."""
         if len(readings) == 1:
             return label(readings[0], self._style)
         names = [label(reading) if reading.scores is None else self._style.name(reading.shown) for reading in readings]
@@ -112,17 +113,14 @@ class ContactSheet:
 
 
 def _thumbnail(picture: Image, readings: Sequence[FaceReading], side: int) -> Image:
-    """The photo scaled to fit a square, with boxes whose lines are equally thick on all photos."""
+    """Scale the photo to fit a square, and draw its boxes with the same line width on all photos."""
     height, width = picture.shape[:2]
     scale = min(side / width, side / height)
     size = max(1, round(width * scale)), max(1, round(height * scale))
     small = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR), np.uint8)
     for reading in readings:
         color = COLORS[reading.scores.dominant] if reading.scores else UNKNOWN_COLOR
-        box = _scaled(reading.box, scale)
-        corners = (box.x, box.y), (box.x + box.width - 1, box.y + box.height - 1)
-        cv2.rectangle(small, *corners, _INK, 4)
-        cv2.rectangle(small, *corners, color, 2)
+        draw_frame(small, _scaled(reading.box, scale), 2, color, 1)
     return small
 
 
@@ -131,7 +129,7 @@ def _scaled(box: Box, scale: float) -> Box:
 
 
 def _shortened(lettering: Lettering, text: str, width: int) -> str:
-    """The text, shortened in the middle where it is wider than this, pixels: names often differ at their ends."""
+    """Elide the text in the middle if it is wider than ``width`` pixels, since names often differ at their ends."""
     kept = len(text)
     short = text
     while kept > 2 and lettering.width(short, _UNIT) > width:

@@ -1,4 +1,4 @@
-"""Finding fonts on this system."""
+"""Search for fonts on the system."""
 
 from __future__ import annotations
 
@@ -21,31 +21,31 @@ _KNOWN: dict[str, tuple[str, ...]] = {
     "ja": ("yugothm.ttc", "meiryo.ttc", "msgothic.ttc", "ヒラギノ角ゴシック w3.ttc", "ipag.ttf", *_CJK),
     "zh": ("msyh.ttc", "simsun.ttc", "pingfang.ttc", "hiragino sans gb.ttc", "wqy-microhei.ttc", *_CJK),
 }
-"""Well-known font files by language, those made for it first; other languages use `_LATIN`."""
+"""Well-known font files by language, the most specific first; other languages use `_LATIN`."""
 
 _MOST_ASKED = 1000
-"""Largest number of letters to ask Fontconfig for, since the length of a command line is limited."""
+"""Maximum number of letters in a query of Fontconfig, since the length of a command line is limited."""
 
 
 def find_font(language: str, letters: str) -> FontLettering | None:
-    """Find a font that has all of these letters; None where there is none.
+    """Find a font that has all of these letters; None if there is none.
 
-    Fontconfig is asked where it is installed. Well-known files are looked for in the system's font folders.
+    Fontconfig is used if it is installed. Otherwise well-known files are looked up in the system's font folders.
 
     Args:
         language: ISO 639-1 code.
-        letters: the letters needed.
+        letters: the required letters.
     """
     candidates = _opened([*_from_fontconfig(f"sans-serif:lang={language}"), *_from_folders(language)])
     return next((font for font in candidates if font.covers(letters)), None)
 
 
 def find_fonts(language: str, letters: str) -> list[FontLettering]:
-    """Find fonts that together have these letters, as far as fonts here have them.
+    """Find fonts that together have as many of these letters as possible.
 
     Args:
-        language: preferred where languages write the same letter differently; ISO 639-1 code.
-        letters: the letters needed, in any script.
+        language: ISO 639-1 code of the preferred language for letters that languages write differently.
+        letters: the required letters, in any script.
     """
     missing, fonts = {*letters}, []
     codes = " ".join(f"{ord(letter):x}" for letter in sorted(missing)[:_MOST_ASKED])
@@ -62,12 +62,12 @@ def find_fonts(language: str, letters: str) -> list[FontLettering]:
 
 @cache
 def shipped_font() -> FontLettering:
-    """The font that comes with emodetect: it has the letters of most alphabets, and is the same on every machine."""
+    """The bundled font, which has the letters of most alphabets, and is the same on every machine."""
     return FontLettering(Path(__file__).parent / "data" / "DejaVuSans.ttf")
 
 
 def _opened(places: Iterable[tuple[Path, int]]) -> Iterator[FontLettering]:
-    """The fonts at these places, each once; files that are no fonts are skipped."""
+    """Open the fonts at these paths, each once; invalid files are skipped."""
     for path, index in dict.fromkeys(places):
         with contextlib.suppress(OSError):
             yield FontLettering(path, index)
@@ -91,7 +91,7 @@ def _from_folders(*languages: str) -> list[tuple[Path, int]]:
 
 
 def _folders() -> list[Path]:
-    home = Path(os.path.expanduser("~"))  # unchanged where there is no home folder
+    home = Path(os.path.expanduser("~"))  # unchanged without a home folder
     if sys.platform == "win32":
         return [Path(os.environ.get("WINDIR", "C:/Windows")) / "Fonts", home / "AppData/Local/Microsoft/Windows/Fonts"]
     if sys.platform == "darwin":

@@ -1,4 +1,4 @@
-"""History strip along the bottom: the emotions of each face over the last seconds."""
+"""History strip at the bottom of an image: the emotions of each face over the last seconds."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _GAP = 0.5
 """Seconds without a face after which its band ends."""
 
 _LARGEST_SHARE = 0.3
-"""Largest share of the image's height that the strip covers."""
+"""Maximum fraction of the image's height that the strip covers."""
 
 _SHADE = 0.25
-"""Share of the image's brightness that is left behind the strip."""
+"""Brightness of the image behind the strip, as a fraction of the original."""
 
 
 @dataclass
@@ -33,15 +33,15 @@ class _Band:
 
 
 class Strip:
-    """Keeps the history of each face, and draws it as colored bands.
+    """Records the history of each face, and draws it as colored bands.
 
-    Each face has a row, as far as there is room; `+2` means that two more faces have none. Time runs from left to right, and the
-    right end is now, in a mirrored image as well. The name of the emotion is in the band where it fits, and otherwise in the line
-    above the rows, so that nobody has to know the colors.
+    Each face has a row, as far as there is room; `+2` means that two more faces have none. Time runs from left to right, also in
+    a mirrored image, and the right end is now. The name of the emotion is in its band if it fits, and otherwise in the line above
+    the rows, so that the colors need no legend.
 
     Args:
         seconds: length of the history.
-        faces: largest number of rows; the faces seen last have one.
+        faces: maximum number of rows, for the most recent faces.
     """
 
     def __init__(self, seconds: float = 30.0, faces: int = 5) -> None:
@@ -69,7 +69,7 @@ class Strip:
         self._faces = {number: bands for number, bands in self._faces.items() if bands}
 
     def place(self, size: tuple[int, int], unit: float) -> Box:
-        """Box of the strip in an image, as high as its rows need.
+        """Box of the strip in an image, with the height of its rows.
 
         Args:
             size: width and height of the image, pixels.
@@ -119,7 +119,7 @@ class Strip:
             start, end = (self._column(time, track) for time in (band.start, band.end))
             color = color_of(band.emotion)
             cv2.rectangle(canvas, (start, track.y), (end, track.y + track.height - 1), color, cv2.FILLED)
-            # A dark edge separates two bands of any colors.
+            # A dark edge separates bands of any two colors.
             cv2.line(canvas, (start, track.y), (start, track.y + track.height - 1), BLACK, 1)
             seconds[band.emotion] = seconds.get(band.emotion, 0.0) + band.end - band.start
             name = style.name(band.emotion)
@@ -135,7 +135,7 @@ class Strip:
     def _draw_heading(
         self, canvas: Image, top: int, left: int, unit: float, style: Style, end: str, legend: Sequence[Emotion | None]
     ) -> None:
-        """Draw the line above the rows: the times of both ends, and between them the emotions that no band names."""
+        """Draw the line above the rows: the times of both ends, and the emotions that no band names in between."""
         lettering, line = style.lettering, _line(unit / 0.85)
         start = f"-{self._seconds:.0f} s"
         _write(canvas, lettering, start, left, top, line, unit)

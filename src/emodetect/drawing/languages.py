@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 
 UNCERTAIN = "uncertain"
-"""Key of the name for a face whose emotion is uncertain."""
+"""Key of the name of an uncertain label."""
 
 WORDS: dict[str, dict[str, str]] = {
     "en": {
@@ -39,7 +39,7 @@ WORDS: dict[str, dict[str, str]] = {
         "neutral": "neutre", UNCERTAIN: "indéterminé",
     },
 }  # fmt: skip
-"""Name of each emotion and of `UNCERTAIN`, by language (ISO 639-1)."""
+"""Names of the emotions and of `UNCERTAIN`, by language (ISO 639-1)."""
 
 NAMES = {
     "en": "English", "ko": "Korean", "ja": "Japanese", "zh": "Chinese", "es": "Spanish", "de": "German", "fr": "French",
@@ -47,11 +47,11 @@ NAMES = {
 
 
 def system_language(environment: Mapping[str, str] = os.environ) -> str:
-    """The system's language, or English where it is none of `WORDS`.
+    """Language of the system, or English if it is not among `WORDS`.
 
     Args:
-        environment: variables, read as by gettext: LC_ALL, LC_MESSAGES and LANG for the locale, and the list LANGUAGE unless
-            the locale is C.
+        environment: environment variables, evaluated as by gettext: LC_ALL, LC_MESSAGES and LANG for the locale, and the list
+            LANGUAGE unless the locale is C.
     """
     locale = next((environment[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if environment.get(name)), "")
     if not locale:
@@ -63,7 +63,7 @@ def system_language(environment: Mapping[str, str] = os.environ) -> str:
 
 
 def _windows_locale() -> str:
-    """The display language of Windows, such as ko_KR; empty on other systems."""
+    """Display language of Windows, such as ko_KR; empty on other systems."""
     if sys.platform != "win32":
         return ""
     import ctypes

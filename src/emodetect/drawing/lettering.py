@@ -1,4 +1,4 @@
-"""Text on images: OpenCV's stroke font for English, fonts through Pillow for other languages.
+"""Text on images, in fonts that Pillow renders with anti-aliased letters.
 
 Sizes are given as a unit: the height of a capital letter with some space, pixels. A line of text is `LINE` units high, and its
 baseline is `BASELINE` units below its top.
@@ -12,21 +12,21 @@ from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
 
-import cv2
 import numpy as np
-import numpy.typing as npt
 from typing_extensions import override
 
+from emodetect.drawing.blending import Stamp, draw_plate, stamp
 from emodetect.drawing.palette import BLACK, Color, ink_on
 from emodetect.types import Box, Image
 
 LINE = 1.5
 BASELINE = 1.08
 
-_STROKE_FONT = cv2.FONT_HERSHEY_SIMPLEX
+_PADDING = 0.4
+"""Horizontal padding of a tag's text, units."""
 
-_PADDING = 0.35
-"""Padding left and right of a tag's text, units."""
+ROUNDING = 0.35
+"""Radius of the rounded corners of tags and panels, units."""
 
 
 class Lettering(ABC):
@@ -43,18 +43,18 @@ class Lettering(ABC):
         Args:
             canvas: uint8 (height, width, 3) BGR, drawn on.
             text: one line.
-            origin: x of its left edge and y of its baseline, pixels.
-            unit: its size.
+            origin: x of the left edge and y of the baseline, pixels.
+            unit: size of the text.
             color: BGR.
         """
 
     def shortened(self, text: str, unit: float, room: int) -> str:
-        """The text, cut at its end with an ellipsis where it is too wide; empty where nothing fits.
+        """Truncate the text with an ellipsis if it is too wide; empty if nothing fits.
 
         Args:
             text: one line.
-            unit: its size.
-            room: largest width, pixels.
+            unit: size of the text.
+            room: maximum width, pixels.
         """
         if self.width(text, unit) <= room:
             return text
@@ -62,13 +62,13 @@ class Lettering(ABC):
         return next((part for part in cut if self.width(part, unit) <= room), "")
 
     def wrapped(self, text: str, unit: float, room: int, most: int) -> list[str]:
-        """The text in lines, broken at spaces; what does not fit is shortened.
+        """Wrap the text at spaces; what does not fit is truncated.
 
         Args:
             text: the text.
-            unit: its size.
-            room: largest width of a line, pixels.
-            most: largest number of lines.
+            unit: size of the text.
+            room: maximum width of a line, pixels.
+            most: maximum number of lines.
         """
         lines: list[str] = []
         words = text.split(" ")
@@ -81,48 +81,26 @@ class Lettering(ABC):
         return [*lines, self.shortened(" ".join(words), unit, room)] if words else lines
 
     def _elided(self, word: str, unit: float, room: int) -> str:
-        """A word, shortened in the middle where it is too wide: the ends of a file name say more than its middle."""
+        """Elide a word in the middle if it is too wide, since the ends of a file name are more informative."""
         if self.width(word, unit) <= room:
             return word
         cut = (f"{word[: (length + 1) // 2]}...{word[len(word) - length // 2 :]}" for length in range(len(word) - 1, 0, -1))
         return next((part for part in cut if self.width(part, unit) <= room), "")
 
 
-class StrokeLettering(Lettering):
-    """OpenCV's stroke font: ASCII only, fast, and the same on every machine."""
-
-    @override
-    def width(self, text: str, unit: float) -> int:
-        return _stroke_width(text, unit)
-
-    @override
-    def write(self, canvas: Image, text: str, origin: tuple[int, int], unit: float, color: Color) -> None:
-        cv2.putText(canvas, text, origin, _STROKE_FONT, unit / 26, color, _stroke(unit), cv2.LINE_AA)
-
-
-@lru_cache(maxsize=1024)
-def _stroke_width(text: str, unit: float) -> int:
-    (width, _), _ = cv2.getTextSize(text, _STROKE_FONT, unit / 26, _stroke(unit))
-    return int(width)
-
-
-def _stroke(unit: float) -> int:
-    return max(1, round(unit / 14))
-
-
 class FontLettering(Lettering):
-    """Letters of a font. Rendered texts are cached, since the same few words are drawn in every frame.
+    """Letters of a font. Rendered texts are cached, since the same few words and numbers are drawn in every frame.
 
     Args:
-        path: a font file that FreeType reads.
-        index: of the font in a collection.
+        path: a font file that FreeType supports.
+        index: index of the font in a collection.
 
     Raises:
-        OSError: the file cannot be read as a font.
+        OSError: the file is no valid font.
 
     Attributes:
         path: the font file.
-        family: the font's family name.
+        family: family name of the font.
     """
 
     def __init__(self, path: Path, index: int = 0) -> None:
@@ -133,12 +111,12 @@ class FontLettering(Lettering):
             lambda size: ImageFont.truetype(str(path), size, index=index, layout_engine=ImageFont.Layout.BASIC)
         )
         self.family = self._font(16).getname()[0] or ""
-        self._rendered = lru_cache(maxsize=1024)(self._render)
+        self._rendered = lru_cache(maxsize=512)(self._render)
         self._length = lru_cache(maxsize=1024)(lambda text, em: round(self._font(em).getlength(text)))
 
     def covers(self, text: str) -> bool:
         """Whether the font has a glyph for each character that is not white space."""
-        missing = self._shape("\U0010ffff")  # no font has this one, so it gives the glyph for missing characters
+        missing = self._shape("\U0010ffff")  # no font has this character, so that it renders as the missing glyph
         return all(letter.isspace() or (any(shape := self._shape(letter)) and shape != missing) for letter in {*text})
 
     def _shape(self, letter: str) -> bytes:
@@ -150,27 +128,22 @@ class FontLettering(Lettering):
 
     @override
     def write(self, canvas: Image, text: str, origin: tuple[int, int], unit: float, color: Color) -> None:
-        coverage, (left, top) = self._rendered(text, _em(unit))
-        height, width = coverage.shape[:2]
-        x, y = origin[0] + left, origin[1] + top
-        seen = Box(x, y, width, height).clipped(canvas.shape[1], canvas.shape[0])
-        area = canvas[seen.y : seen.y + seen.height, seen.x : seen.x + seen.width]
-        share = coverage[seen.y - y : seen.y - y + seen.height, seen.x - x : seen.x - x + seen.width]
-        area[:] = area + (share * (np.asarray(color, np.float32) - area) + 0.5)
+        letters, (left, top) = self._rendered(text, _em(unit), color)
+        letters.blend(canvas, (origin[0] + left, origin[1] + top))
 
-    def _render(self, text: str, em: int) -> tuple[npt.NDArray[np.float32], tuple[int, int]]:
-        """Coverage of each pixel, float32 (height, width, 1), 0 to 1, and its offset from the origin, pixels."""
+    def _render(self, text: str, em: int, color: Color) -> tuple[Stamp, tuple[int, int]]:
+        """Render the text in a color, and its offset from the origin, pixels."""
         mask, offset = self._font(em).getmask2(text, mode="L", anchor="ls")
         width, height = mask.size
-        coverage = np.frombuffer(bytes(mask), np.uint8).reshape(height, width, 1) / np.float32(255)
-        return coverage, (round(offset[0]), round(offset[1]))
+        coverage = np.frombuffer(bytes(mask), np.uint8).reshape(height, width) / np.float32(255)
+        return stamp(coverage, color), (round(offset[0]), round(offset[1]))
 
 
 class FallbackLettering(Lettering):
-    """Letters of several fonts. Each is taken from the first font that has it, or from the first font where none has.
+    """Letters of several fonts: each from the first font that has it, or from the first font if none has.
 
     Args:
-        fonts: in order of preference; at least one.
+        fonts: fonts in order of preference; at least one.
     """
 
     def __init__(self, fonts: Sequence[FontLettering]) -> None:
@@ -178,7 +151,7 @@ class FallbackLettering(Lettering):
         self._font_for = lru_cache(maxsize=4096)(self._find_font)
 
     def missing(self, text: str) -> str:
-        """The letters of a text that no font has, each once, sorted."""
+        """Letters of a text that no font has, each once, sorted."""
         return "".join(letter for letter in sorted({*text}) if self._font_for(letter) is None)
 
     @override
@@ -193,7 +166,7 @@ class FallbackLettering(Lettering):
             x += font.width(part, unit)
 
     def _parts(self, text: str) -> Iterator[tuple[FontLettering, str]]:
-        """The parts of a text, each with the font that draws it."""
+        """Split a text into runs, each with the font that draws it."""
         for font, letters in groupby(text, key=lambda letter: self._font_for(letter) or self.fonts[0]):
             yield font, "".join(letters)
 
@@ -219,7 +192,7 @@ def tag_size(lettering: Lettering, text: str, unit: float) -> tuple[int, int]:
 
 
 def draw_tag(canvas: Image, lettering: Lettering, text: str, corner: tuple[int, int], unit: float, color: Color) -> None:
-    """Draw text on a colored background with a dark outline, which stands out on dark and on white images.
+    """Draw text on a colored, rounded background with a dark outline, which stands out on dark and on white images.
 
     Args:
         canvas: uint8 (height, width, 3) BGR, drawn on.
@@ -227,10 +200,8 @@ def draw_tag(canvas: Image, lettering: Lettering, text: str, corner: tuple[int, 
         text: one line.
         corner: x and y of the top left corner, pixels.
         unit: size of the text.
-        color: of the background, BGR.
+        color: color of the background, BGR.
     """
-    width, height = tag_size(lettering, text, unit)
     x, y = corner
-    cv2.rectangle(canvas, (x, y), (x + width - 1, y + height - 1), color, cv2.FILLED)
-    cv2.rectangle(canvas, (x, y), (x + width - 1, y + height - 1), BLACK, 1)
+    draw_plate(canvas, Box(x, y, *tag_size(lettering, text, unit)), ROUNDING * unit, color, outline=BLACK)
     lettering.write(canvas, text, (x + round(_PADDING * unit), y + round(BASELINE * unit)), unit, ink_on(color))

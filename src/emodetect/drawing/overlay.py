@@ -1,17 +1,20 @@
-"""Boxes, labels and score panels on a copy of an image."""
+"""Overlay: boxes, labels and score panels on a copy of an image."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import product
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 
+from emodetect.drawing.blending import draw_frame, draw_plate
 from emodetect.drawing.history_strip import Strip
-from emodetect.drawing.label_placement import SLOTS_BESIDE, LabelPlace, leader, place_labels
-from emodetect.drawing.lettering import LINE, Lettering, draw_tag, tag_size, unit_for
+from emodetect.drawing.label_placement import LabelPlace, Placed, leader, place_labels
+from emodetect.drawing.lettering import LINE, ROUNDING, Lettering, draw_tag, tag_size, unit_for
 from emodetect.drawing.palette import BLACK, COLORS, UNKNOWN_COLOR, WHITE, Color, color_of
 from emodetect.drawing.style import Style
 from emodetect.faces.boxes import intersection_over_smaller, intersections
@@ -21,38 +24,44 @@ __all__ = ["COLORS", "UNKNOWN_COLOR", "Layout", "Strip", "Style", "draw", "label
 
 _STATUS_COLOR: Color = (40, 40, 40)
 _FRAME_COLOR: Color = (90, 90, 90)
-"""Color of the frames of a panel's bars, BGR."""
+"""Color of the frames around a panel's bars, BGR."""
 
 _MOST_LINES = 3
-"""Largest number of lines of a message."""
+"""Maximum number of lines of a message that is wider than the image."""
+
+_SEPARATOR = " · "
+"""Separator between two texts in a line."""
 
 _LETTERS = 0.78
-"""Size of the letters in a line of small text, as a share of its height."""
+"""Size of the letters in a line of small text, as a fraction of its height."""
 
 _SMALLER = 0.7
-"""Factor by which the letters of a label shrink where there is little room."""
+"""Factor by which the letters of a label shrink if there is little room."""
 
 _SHARES = 1.0, 0.85, 0.7
-"""Sizes of letters that are tried in a single image, in sizes of its text."""
+"""Letter sizes that are tried in a single image, relative to its text."""
 
 _SAME_PLACE = 0.5
-"""Share of the smaller of two boxes that lies in the other from which both are the same face."""
+"""Intersection over the smaller area from which on two boxes are the same face."""
 
-_PANEL_SHADE = 0.25
-"""Share of the image's brightness that is left behind a panel."""
+_PANEL_OPACITY = 0.75
+"""Opacity of a panel's black background."""
+
+_SAME_LINE = 1.5
+"""Difference in pixels from which the line height of a panel follows the size of its face, since boxes jitter."""
 
 
 @dataclass
 class Layout:
-    """Positions of labels and panels in the previous frame, which they keep as long as possible.
+    """Positions of labels and panels in the previous frame, which are kept as long as possible.
 
     Attributes:
-        labels: slot of each label beside its face, by track id.
-        panels: side of each panel, by track id.
+        labels: position of each label with the box of its face, by track id.
+        panels: side of each panel, None if it had no room, and its line height in pixels; by track id.
     """
 
-    labels: dict[int, int] = field(default_factory=dict)
-    panels: dict[int, int] = field(default_factory=dict)
+    labels: dict[int, Placed] = field(default_factory=dict)
+    panels: dict[int, tuple[int | None, int]] = field(default_factory=dict)
 
 
 def draw(
@@ -71,22 +80,21 @@ def draw(
 ) -> Image:
     """Draw boxes, labels and score panels.
 
-    Texts do not overlap, cover no face but their own, and stay inside the image. What does not fit is left out, panels first. In
+    Texts overlap neither each other nor other faces, and stay inside the image. What does not fit is dropped, panels first. In
     a single image the letters of a panel are as large as those of its label.
 
     Args:
         image: uint8 (height, width, 3) BGR; left as it is.
         readings: the faces; for frames of a video as `emodetect.emotions.stable_labels` returns them.
-        status: lines for the top left corner.
-        banner: messages near the bottom, the last one lowest.
+        status: texts for the top left corner, in one line if there is room.
+        banner: messages for the line at the bottom; the last ones are the most important.
         bars: whether each face has a panel with its seven scores.
         labels: whether each face has a label.
-        strip: history along the bottom, with a row per face; labels then begin with the number of the row.
-        style: words and letters; None for English.
+        strip: history along the bottom, with one row per face; labels then begin with the number of the row.
+        style: language and lettering; None for English.
         layout: positions of labels and panels, carried from frame to frame; None for a single image.
-        marks: boxes to keep free, since something else is drawn there.
-        seen: places that may hold a face, as in `FrameResult`; labels and panels keep off those as well that are not among the
-            readings.
+        marks: boxes to keep free for other drawings.
+        seen: possible face regions, as in `FrameResult`; labels and panels also avoid those without a reading.
 
     Returns:
         A new image of the same size.
@@ -96,19 +104,19 @@ def draw(
     size = canvas.shape[1], canvas.shape[0]
     unit = unit_for(size)
     taken = [strip.place(size, unit)] if strip else []
-    notices = _place_notices(status, banner, size, unit, style.lettering, bottom=taken[0].y if taken else size[1])
-    taken += [*marks, *(box for _, box in notices), *_others(seen, [reading.box for reading in readings])]
+    faces = [reading.box for reading in readings]
+    notices = _place_status(status, size, unit, style.lettering, marks)
+    notices += _place_banner(banner, size, unit, style.lettering, faces, bottom=taken[0].y if taken else size[1])
+    taken += [*marks, *(box for _, box in notices), *_others(seen, faces)]
     arrange = partial(_arrange, readings, size, unit, style, taken, bars=bars, labels=labels, numbered=strip is not None)
     scored = sum(reading.scores is not None for reading in readings)
     texts, places, panels = _single_arrangement(arrange, unit, scored if bars else 0) if layout is None else arrange(layout)
-    layout = layout or Layout()
-    # A slot inside the face is not kept: the label leaves it as soon as a better one is free.
-    slots = {r.track_id: p.slot for r, p in zip(readings, places, strict=True) if p and p.slot is not None}
-    layout.labels = {number: slot for number, slot in slots.items() if slot in SLOTS_BESIDE}
-    layout.panels = {r.track_id: p[2] for r, p in zip(readings, panels, strict=True) if p}
+    if layout is not None:
+        layout.labels = {r.track_id: (place, r.box) for r, place in zip(readings, places, strict=True) if place}
+        layout.panels = {r.track_id: (p.side, p.panel.line) for r, p in zip(readings, panels, strict=True) if p}
     for reading, panel in zip(readings, panels, strict=True):
-        if reading.scores is not None and panel is not None:
-            _draw_panel(canvas, reading.scores, *panel[:2], style)
+        if reading.scores is not None and panel is not None and panel.box is not None:
+            _draw_panel(canvas, reading.scores, panel.panel, panel.box, style)
     for reading in readings:
         _draw_box(canvas, reading, unit)
     for reading, place in zip(readings, places, strict=True):
@@ -127,10 +135,10 @@ def draw(
 
 
 _Forms = list[tuple[str, float]]
-"""The forms of a label: its text and the size of its letters, pixels."""
+"""Forms of a label: its text and the size of its letters, pixels."""
 
-_Arrangement = tuple[list[_Forms], list[LabelPlace | None], list["tuple[_Panel, Box, int] | None"]]
-"""The forms of each face's label, the place of the label, and its panel with its box and side."""
+_Arrangement = tuple[list[_Forms], list[LabelPlace | None], list["_PanelPlace | None"]]
+"""Forms of each face's label, the position of the label, and its panel."""
 
 
 def _arrange(
@@ -145,21 +153,23 @@ def _arrange(
     labels: bool,
     numbered: bool,
     letters: float | None = None,
+    numbers: bool = True,
 ) -> _Arrangement:
     """Place labels and panels.
 
     Args:
         readings: the faces.
         size: width and height of the image, pixels.
-        unit: size of text in it, pixels.
-        style: words and letters.
+        unit: size of text in the image, pixels.
+        style: language and lettering.
         taken: boxes to keep free.
-        before: where labels and panels were in the frame before.
+        before: positions in the previous frame.
         bars: whether there are panels.
         labels: whether there are labels.
         numbered: whether labels begin with the number of the face.
-        letters: size of the letters of labels and panels, pixels; None for that of the image in labels, and panels that are as
-            high as their faces.
+        letters: letter size of labels and panels, pixels; None for labels with the size of text in the image, and panels as high
+            as their faces.
+        numbers: whether panels have numbers beside their bars.
     """
     texts = [_label_forms(reading, style, letters or unit, numbered=numbered) if labels else [] for reading in readings]
     forms = [[tag_size(style.lettering, *form) for form in forms] for forms in texts]
@@ -168,29 +178,37 @@ def _arrange(
     if not bars:
         return texts, places, [None] * len(readings)
     occupied = [*taken, *boxes, *(place.box for place in places if place)]
-    panels: list[tuple[_Panel, Box, int] | None] = []
-    for reading, place, choice in zip(readings, places, texts, strict=True):
+    panels: list[_PanelPlace | None] = [None] * len(readings)
+    # Existing panels are placed first, like labels.
+    for number in sorted(
+        range(len(readings)), key=lambda number: before.panels.get(readings[number].track_id, (None,))[0] is None
+    ):
+        reading, place, choice = readings[number], places[number], texts[number]
+        if reading.scores is None:
+            continue
+        last = before.panels.get(reading.track_id)
         own = choice[place.form][1] if place and letters else letters
-        panel = _panel_for(reading.box, unit, own, style)
-        kept = before.panels.get(reading.track_id, -1)
-        placed = _place_panel(reading.box, panel, size, unit, occupied, kept) if reading.scores is not None else None
-        panels.append(placed)
-        if placed is not None:
-            occupied.append(placed[1])
+        panel = _panel_for(reading.box, unit, own, style, last[1] if last else None, numbers=numbers)
+        beside = (reading.box, place.box) if place else (reading.box,)
+        panels[number] = placed = _place_panel(beside, panel, size, unit, occupied, last)
+        if placed.box is not None:
+            occupied.append(placed.box)
     return texts, places, panels
 
 
 def _single_arrangement(arrange: Callable[..., _Arrangement], unit: float, scored: int) -> _Arrangement:
-    """Labels and panels of a single image: with the largest letters that let all faces have their panels, or else most of them.
+    """Place labels and panels in a single image, with the largest letters that leave room for all panels, or else for most.
+
+    Panels have numbers unless more panels fit without them.
 
     Args:
-        arrange: places them with letters of a size.
+        arrange: places them with a given letter size.
         unit: size of text in the image, pixels.
-        scored: how many faces have scores.
+        scored: number of faces with scores.
     """
     best: _Arrangement | None = None
-    for share in _SHARES:
-        found = arrange(Layout(), letters=share * unit)
+    for numbers, share in product((True, False), _SHARES):
+        found = arrange(Layout(), letters=share * unit, numbers=numbers)
         if best is None or _count(found) > _count(best):
             best = found
         if _count(best) == scored:
@@ -200,15 +218,15 @@ def _single_arrangement(arrange: Callable[..., _Arrangement], unit: float, score
 
 
 def _count(arrangement: _Arrangement) -> int:
-    return sum(panel is not None for panel in arrangement[2])
+    return sum(panel is not None and panel.box is not None for panel in arrangement[2])
 
 
 def mirrored(result: FrameResult, width: int) -> FrameResult:
-    """The result of the mirrored image.
+    """Mirror a result, as for the mirrored image.
 
     Args:
-        result: that of the image.
-        width: the image's, pixels.
+        result: result of the image.
+        width: width of the image, pixels.
     """
     angles = [None if reading.angle is None else -reading.angle for reading in result.readings]
     flipped = _with_boxes(result, lambda box: replace(box, x=width - box.x - box.width))
@@ -217,7 +235,7 @@ def mirrored(result: FrameResult, width: int) -> FrameResult:
 
 
 def resized(result: FrameResult, scale: float) -> FrameResult:
-    """The result of the image scaled by this factor."""
+    """Scale a result by this factor, as for the scaled image."""
     return _with_boxes(result, lambda box: Box(*(round(scale * side) for side in box.as_dict().values())))
 
 
@@ -231,12 +249,12 @@ def label(reading: FaceReading, style: Style | None = None) -> str:
     if reading.scores is None:
         return "..."
     name = (style or Style()).name(reading.shown)
-    # A label that is kept while another emotion leads has no score to show.
+    # A label held by hysteresis while another emotion leads has no confidence.
     return f"{name} {reading.scores.confidence:.0%}" if reading.shown is reading.scores.dominant else name
 
 
 def _label_forms(reading: FaceReading, style: Style, unit: float, *, numbered: bool) -> _Forms:
-    """The forms of a label with the size of their letters: full, then without the confidence, then smaller as well."""
+    """Forms of a label with their letter sizes: full, then without the confidence, then with smaller letters."""
     number = f"{reading.track_id}: " if numbered else ""
     forms = [(number + label(reading, style), unit)]
     if reading.shown is not None:
@@ -247,33 +265,64 @@ def _label_forms(reading: FaceReading, style: Style, unit: float, *, numbered: b
     return forms
 
 
-def _place_notices(
-    status: Sequence[str], banner: Sequence[str], size: tuple[int, int], unit: float, lettering: Lettering, *, bottom: int
+def _place_status(
+    status: Sequence[str], size: tuple[int, int], unit: float, lettering: Lettering, marks: Sequence[Box]
 ) -> list[tuple[str, Box]]:
-    """Texts and boxes of status and banner, shortened or wrapped to fit; the banner's last line is the lowest."""
-    places: list[tuple[str, Box]] = []
-    room = size[0] - tag_size(lettering, "", unit)[0]
-    lines = [part for text in banner for part in lettering.wrapped(text, unit, room, _MOST_LINES)]
-    # The last lines are kept where there are too many for half of the image.
-    lines = lines[-max(1, round(size[1] / 2 / (LINE * unit))) :]
-    for number, text in enumerate((*(lettering.shortened(text, unit, room) for text in status), *lines)):
+    """Texts and boxes of the status, in as few lines as fit beside the marks in the other corner."""
+    edge = _edge(unit)
+    room = min([size[0], *(box.x for box in marks)]) - 2 * edge - tag_size(lettering, "", unit)[0]
+    lines: list[str] = []
+    for text in status:
+        joined = _SEPARATOR.join([*lines[-1:], text])
+        fits = lettering.width(joined, unit) <= room
+        lines[-1:] = [joined] if fits else [*lines[-1:], lettering.shortened(text, unit, room)]
+    places = []
+    for number, text in enumerate(lines):
         width, height = tag_size(lettering, text, unit)
-        below = len(status) + len(lines) - number
-        corner = (0, number * (height - 1)) if number < len(status) else ((size[0] - width) // 2, bottom - (1 + below) * height)
-        places.append((text, Box(*corner, width, height)))
+        places.append((text, Box(edge, edge + number * (height + edge), width, height)))
+    return [(text, box) for text, box in places if text and box.lies_in(*size)]
+
+
+def _place_banner(
+    banner: Sequence[str], size: tuple[int, int], unit: float, lettering: Lettering, faces: Sequence[Box], *, bottom: int
+) -> list[tuple[str, Box]]:
+    """Texts and boxes of the messages: one line at the bottom, with the last messages that fit.
+
+    Only a message that is wider than the image is wrapped. The line is in the middle, or in a corner if it covers less of the
+    faces there.
+    """
+    if not banner:
+        return []
+    edge = _edge(unit)
+    room = size[0] - 2 * edge - tag_size(lettering, "", unit)[0]
+    joined = (_SEPARATOR.join(banner[first:]) for first in range(len(banner)))
+    whole = next((text for text in joined if lettering.width(text, unit) <= room), None)
+    lines = [whole] if whole is not None else lettering.wrapped(banner[-1], unit, room, _MOST_LINES)
+    sizes = [tag_size(lettering, text, unit) for text in lines]
+    top = bottom - edge - sum(height for _, height in sizes)
+    width = max(width for width, _ in sizes)
+    starts = (size[0] - width) // 2, edge, size[0] - edge - width
+    covered = intersections([Box(start, top, width, bottom - top) for start in starts], faces).sum(axis=1)
+    middle = starts[int(np.argmin(covered))] + width // 2
+    places = []
+    for text, (width, height) in zip(lines, sizes, strict=True):
+        places.append((text, Box(middle - width // 2, top, width, height)))
+        top += height
     return [(text, box) for text, box in places if text and box.lies_in(size[0], bottom)]
 
 
+def _edge(unit: float) -> int:
+    """Distance of status and messages from the edges of the image, pixels."""
+    return round(0.3 * unit)
+
+
 def _draw_box(canvas: Image, reading: FaceReading, unit: float) -> None:
-    box, thickness = reading.box, max(2, round(unit / 8))
-    corners = (box.x, box.y), (box.x + box.width - 1, box.y + box.height - 1)
-    # The dark lines on both sides of the colored one stand out on white, the colored one in the dark.
-    cv2.rectangle(canvas, *corners, BLACK, thickness + 2 * max(1, round(unit / 26)))
-    cv2.rectangle(canvas, *corners, color_of(reading.shown), thickness)
+    # Dark lines on both sides make the box visible on white, and the colored line makes it visible in the dark.
+    draw_frame(canvas, reading.box, max(2, round(unit / 9)), color_of(reading.shown), max(1, round(unit / 26)))
 
 
 def _draw_leader(canvas: Image, reading: FaceReading, label_box: Box, unit: float) -> None:
-    """Draw a line from a face to a label that is not beside it."""
+    """Draw a leader line from a face to a label that is not beside it."""
     ends = leader(label_box, reading.box)
     thickness = max(1, round(unit / 12))
     cv2.line(canvas, *ends, BLACK, thickness + 2, cv2.LINE_AA)
@@ -282,15 +331,16 @@ def _draw_leader(canvas: Image, reading: FaceReading, label_box: Box, unit: floa
 
 @dataclass(frozen=True)
 class _Panel:
-    """Score panel of one face: seven bars; sizes in pixels."""
+    """Score panel of one face: seven names, bars and numbers; sizes in pixels, 0 for no numbers."""
 
     line: int
     text_width: int
     bar_width: int
+    number_width: int
 
     @property
     def width(self) -> int:
-        return self.text_width + self.bar_width + 3 * self.margin
+        return self.text_width + self.bar_width + self.number_width + (4 if self.number_width else 3) * self.margin
 
     @property
     def height(self) -> int:
@@ -306,40 +356,73 @@ class _Panel:
         return _LETTERS * self.line
 
 
+class _PanelPlace(NamedTuple):
+    """Placement of a panel: its box and side; None for both if there is no room."""
+
+    panel: _Panel
+    box: Box | None
+    side: int | None
+
+
 def _others(seen: Sequence[Box], faces: Sequence[Box]) -> list[Box]:
-    """The places that are none of these faces'."""
+    """Regions that belong to none of these faces."""
     overlaps = intersection_over_smaller(seen, faces)
     return [box for box, row in zip(seen, overlaps, strict=True) if not (row > _SAME_PLACE).any()]
 
 
-def _panel_for(box: Box, unit: float, letters: float | None, style: Style) -> _Panel:
-    """The panel of a face.
+def _panel_for(box: Box, unit: float, letters: float | None, style: Style, last_line: int | None, *, numbers: bool) -> _Panel:
+    """Create the panel of a face.
 
     Args:
-        box: the face's.
+        box: box of the face.
         unit: size of text in the image, pixels.
-        letters: size of the panel's, pixels; None for a panel as high as the face, with lines that are readable and no larger
+        letters: letter size of the panel, pixels; None for a panel as high as the face, with readable lines that are no larger
             than other text.
-        style: words and letters.
+        style: language and lettering.
+        last_line: line height in the previous frame, pixels; None if there was none.
+        numbers: whether it has numbers beside the bars.
     """
     least = style.smallest_line
     as_face = min(max(box.height / (len(EMOTIONS) + 1), least), max(unit, least))
-    line = round(as_face if letters is None else max(letters / _LETTERS, least))
-    panel = _Panel(line, 0, 3 * line)
+    wanted = as_face if letters is None else max(letters / _LETTERS, least)
+    line = last_line if last_line is not None and abs(wanted - last_line) < _SAME_LINE else round(wanted)
+    panel = _Panel(line, 0, round(2.5 * line), style.lettering.width("100", _LETTERS * line) if numbers else 0)
     return replace(panel, text_width=max(style.lettering.width(style.name(emotion), panel.unit) for emotion in EMOTIONS))
 
 
 def _place_panel(
-    face: Box, panel: _Panel, size: tuple[int, int], unit: float, occupied: Sequence[Box], kept: int
-) -> tuple[_Panel, Box, int] | None:
-    """The panel at the side where it was, or else at the first free one."""
-    boxes = _sides(face, panel, unit)
-    within = np.asarray([box.lies_in(*size) for box in boxes])
-    free = np.flatnonzero(within & (intersections(boxes, occupied).sum(axis=1) == 0))
+    own: Sequence[Box],
+    panel: _Panel,
+    size: tuple[int, int],
+    unit: float,
+    occupied: Sequence[Box],
+    last: tuple[int | None, int] | None,
+) -> _PanelPlace:
+    """Place the panel at its previous side, or at the first free one.
+
+    A panel that had no room in the previous frame needs some space around it, so that it does not flicker.
+
+    Args:
+        own: box of the face, and that of its label if it has one.
+        panel: the panel.
+        size: width and height of the image, pixels.
+        unit: size of text in it, pixels.
+        occupied: boxes to keep free, including its own.
+        last: side and line height in the previous frame; None if there was no such face.
+    """
+    boxes = _sides(own[0], panel, unit)
+    is_free = np.asarray([box.lies_in(*size) for box in boxes]) & (intersections(boxes, occupied).sum(axis=1) == 0)
+    if last is not None and last[0] is None:
+        space = panel.line // 2
+        wider = [Box(box.x - space, box.y - space, box.width + 2 * space, box.height + 2 * space) for box in boxes]
+        is_free &= intersections(wider, [box for box in occupied if box not in own]).sum(axis=1) == 0
+    free = np.flatnonzero(is_free)
     if not free.size:
-        return None
-    side = kept if kept in free else int(free[0])
-    return panel, boxes[side], side
+        return _PanelPlace(panel, None, None)
+    side = int(free[0])
+    if last is not None and last[0] is not None and last[0] in free:
+        side = last[0]
+    return _PanelPlace(panel, boxes[side], side)
 
 
 def _sides(box: Box, panel: _Panel, unit: float) -> list[Box]:
@@ -357,15 +440,18 @@ def _sides(box: Box, panel: _Panel, unit: float) -> list[Box]:
 
 
 def _draw_panel(canvas: Image, scores: EmotionScores, panel: _Panel, place: Box, style: Style) -> None:
-    area = canvas[place.y : place.y + place.height, place.x : place.x + place.width]
-    area[:] = cv2.convertScaleAbs(area, alpha=_PANEL_SHADE)
+    draw_plate(canvas, place, ROUNDING * panel.unit, BLACK, opacity=_PANEL_OPACITY)
     left, right = place.x + panel.margin, place.x + place.width - panel.margin
-    start = right - panel.bar_width
+    start = left + panel.text_width + panel.margin
     for row, (emotion, score) in enumerate(zip(EMOTIONS, scores.values, strict=True)):
         top, bottom = (place.y + panel.margin + round((row + part) * panel.line) for part in (0.2, 0.85))
         style.lettering.write(canvas, style.name(emotion), (left, bottom), panel.unit, WHITE)
-        cv2.rectangle(canvas, (start, top), (right, bottom), BLACK, cv2.FILLED)
+        cv2.rectangle(canvas, (start - 1, top - 1), (start + panel.bar_width + 1, bottom + 1), _FRAME_COLOR, cv2.FILLED)
+        cv2.rectangle(canvas, (start, top), (start + panel.bar_width, bottom), BLACK, cv2.FILLED)
         end = start + round(panel.bar_width * float(score))
         if end > start:
             cv2.rectangle(canvas, (start, top), (end, bottom), COLORS[emotion], cv2.FILLED)
-        cv2.rectangle(canvas, (start - 1, top - 1), (right + 1, bottom + 1), _FRAME_COLOR, 1)
+        if not panel.number_width:
+            continue
+        number = f"{100 * score:.0f}"
+        style.lettering.write(canvas, number, (right - style.lettering.width(number, panel.unit), bottom), panel.unit, WHITE)

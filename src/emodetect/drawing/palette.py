@@ -32,6 +32,9 @@ COLORS: dict[Emotion, Color] = {
 UNKNOWN_COLOR: Color = (150, 150, 150)
 """Color of a face whose emotion is unknown or uncertain, BGR."""
 
+ON_PAPER: dict[Emotion, Color] = {**COLORS, Emotion.NEUTRAL: (130, 130, 130)}
+"""Color of each emotion in plots and in print, BGR: on white, neutral is gray. Pale colors need a dark outline there."""
+
 BLACK: Color = (0, 0, 0)
 WHITE: Color = (255, 255, 255)
 
@@ -39,7 +42,7 @@ _LUMINANCE = (0.0722, 0.7152, 0.2126)
 
 
 def color_of(emotion: Emotion | None) -> Color:
-    """The color of an emotion; None for unknown or uncertain."""
+    """Color of an emotion; None for unknown or uncertain."""
     return UNKNOWN_COLOR if emotion is None else COLORS[emotion]
 
 
@@ -50,13 +53,13 @@ def ink_on(ground: Color) -> Color:
 
 
 def contrast(first: Color, second: Color) -> float:
-    """Contrast ratio of two colors as WCAG 2 defines it, 1 to 21."""
+    """Contrast ratio of two colors as defined by WCAG 2, 1 to 21."""
     brighter, darker = sorted((_luminance(first), _luminance(second)), reverse=True)
     return (brighter + 0.05) / (darker + 0.05)
 
 
 def linear(values: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """Linear intensities, 0 to 1, of sRGB values, 0 to 255."""
+    """Convert sRGB values, 0 to 255, to linear intensities, 0 to 1."""
     share = np.asarray(values, np.float64) / 255
     return np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
 

@@ -10,7 +10,7 @@ _DECIMAL_COMMA = ("de", "es", "fr")
 
 @dataclass(frozen=True)
 class Texts:
-    """A text in each language; ``{...}`` stands for a value. All languages are required, so that none is forgotten."""
+    """A text in each language; ``{...}`` is a placeholder for a value. All languages are required, so that none is forgotten."""
 
     en: str
     ko: str
@@ -24,7 +24,7 @@ class Texts:
 class Phrase(Enum):
     """A text in each language.
 
-    Descriptions of keys must be short: the help has one line for each, in the smallest image as well.
+    Descriptions of keys must be short, since the help has one line for each, even in the smallest image.
     """
 
     QUIT = Texts(en="quit", ko="끝내기", ja="終了", zh="退出", es="salir", de="beenden", fr="quitter")
@@ -201,7 +201,7 @@ class Phrase(Enum):
         ja="保存時に顔を隠します",
         zh="保存时会遮住人脸",
         es="las caras se ocultan al guardar",
-        de="Gesichter werden beim Speichern verdeckt",
+        de="Gesichter werden verdeckt gespeichert",
         fr="visages masqués à l'enregistrement",
     )
     SAVED = Texts(
@@ -322,6 +322,15 @@ class Phrase(Enum):
         de="kein Gesicht gefunden",
         fr="aucun visage trouvé",
     )
+    NO_FACE_SUGGESTION = Texts(
+        en="no face found: key - finds smaller faces",
+        ko="얼굴을 찾지 못함: - 키로 더 작은 얼굴 찾기",
+        ja="顔が見つかりません: - キーで小さい顔も検出",
+        zh="未找到人脸: 按 - 键检测更小的人脸",
+        es="ninguna cara: la tecla - busca caras más pequeñas",
+        de="kein Gesicht gefunden: Taste - sucht kleinere",
+        fr="aucun visage : la touche - en cherche de plus petits",
+    )
     UNREADABLE = Texts(
         en="cannot be read",
         ko="읽을 수 없음",
@@ -361,18 +370,18 @@ class Phrase(Enum):
     SECONDS = Texts(en="seconds", ko="초", ja="秒", zh="秒", es="segundos", de="Sekunden", fr="secondes")
 
     def text(self, language: str, **values: object) -> str:
-        """The text in a language, with its values.
+        """Format the text in a language.
 
         Args:
             language: one of `emodetect.drawing.languages.WORDS`.
-            **values: what stands for each ``{...}``.
+            **values: value of each ``{...}``.
         """
         text: str = getattr(self.value, language)
         return text.format(**{name: _written(value, language) for name, value in values.items()}) if values else text
 
 
 def _written(value: object, language: str) -> object:
-    """A number with the decimal sign of the language; other values as they are."""
+    """Format a number with the decimal separator of the language; other values are unchanged."""
     if not isinstance(value, float):
         return value
     return f"{value:g}".replace(".", ",") if language in _DECIMAL_COMMA else f"{value:g}"

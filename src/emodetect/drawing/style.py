@@ -8,7 +8,7 @@ from pathlib import Path
 
 from emodetect.drawing.fonts import find_font, find_fonts, shipped_font
 from emodetect.drawing.languages import UNCERTAIN, WORDS
-from emodetect.drawing.lettering import FallbackLettering, FontLettering, Lettering, StrokeLettering
+from emodetect.drawing.lettering import FallbackLettering, FontLettering, Lettering
 from emodetect.drawing.phrases import Phrase
 from emodetect.errors import SourceError
 from emodetect.text.suggestions import did_you_mean_file
@@ -19,7 +19,7 @@ _ASCII = bytes(range(0x21, 0x7F)).decode()
 
 @dataclass(frozen=True)
 class Style:
-    """Language and lettering of texts; English in OpenCV's stroke font by default.
+    """Language and lettering of texts; English in the shipped font by default.
 
     Attributes:
         language: one of `WORDS`.
@@ -27,11 +27,11 @@ class Style:
     """
 
     language: str = "en"
-    lettering: Lettering = field(default_factory=StrokeLettering)
+    lettering: Lettering = field(default_factory=shipped_font)
 
     @property
     def smallest_line(self) -> int:
-        """Smallest readable height of a line of text, pixels; letters with many strokes need more."""
+        """Minimum height of a readable line of text, pixels; letters with many strokes need more."""
         return 16 if self.language in ("ja", "ko", "zh") else 12
 
     def name(self, emotion: Emotion | None) -> str:
@@ -39,7 +39,7 @@ class Style:
         return WORDS[self.language][UNCERTAIN if emotion is None else emotion.value]
 
     def say(self, phrase: Phrase | str, **values: object) -> str:
-        """A phrase in this language.
+        """Format a phrase in this language.
 
         Args:
             phrase: the phrase; plain text, such as the name of a key, is returned unchanged.
@@ -49,24 +49,22 @@ class Style:
 
 
 def find_style(language: str, font: Path | None = None) -> Style | None:
-    """Find a style for a language; None where no font has its letters. English needs no font.
+    """Find a style for a language; None if no font has its letters.
 
     Args:
         language: one of `WORDS`.
-        font: a font file; None for one found on the system.
+        font: a font file; None for the included font, or a font of the system if that lacks letters.
 
     Raises:
         SourceError: the font file cannot be read.
     """
-    if font is None and language == "en":
-        return Style(language)
-    # Texts also hold numbers, file names and errors, which are English.
+    # Texts also contain numbers, file names and errors, which are English.
     letters = "".join([*WORDS[language].values(), *(phrase.text(language) for phrase in Phrase), _ASCII])
     if font is None:
-        lettering = find_font(language, letters)
+        lettering = shipped_font() if shipped_font().covers(letters) else find_font(language, letters)
     else:
         try:
-            if font.exists() and not font.is_file():  # a pipe may never end
+            if font.exists() and not font.is_file():  # a pipe may be endless
                 raise OSError("is no file")
             lettering = FontLettering(font)
         except OSError as error:
@@ -82,13 +80,13 @@ def with_letters_for(style: Style, texts: Iterable[str]) -> tuple[Style, str]:
 
     Args:
         style: the style; its own font is preferred.
-        texts: the texts to be written.
+        texts: the texts to draw.
 
     Returns:
-        The style, with a `FallbackLettering`, and the letters that no font here has.
+        The style, with a `FallbackLettering`, and the letters that no font of the system has.
     """
-    fonts = [style.lettering] if isinstance(style.lettering, FontLettering) else []
-    lettering = FallbackLettering([*fonts, shipped_font()])
+    own = [style.lettering] if isinstance(style.lettering, FontLettering) else []
+    lettering = FallbackLettering([*dict.fromkeys([*own, shipped_font()])])
     if missing := lettering.missing("".join(texts)):
         lettering = FallbackLettering([*lettering.fonts, *find_fonts(style.language, missing)])
     return replace(style, lettering=lettering), lettering.missing(missing)

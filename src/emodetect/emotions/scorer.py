@@ -72,7 +72,7 @@ class EmotionScorer:
         Args:
             crops: uint8 (height, width, 3) BGR, one per face.
             faces: the faces, in the same order.
-            timestamp: of the frame, seconds; None for faces without a time, whose scores are not smoothed.
+            timestamp: timestamp of the frame, seconds; None for faces without one, whose scores are not smoothed.
             frame: name of the frame in messages.
             watch: records the laps "classify" and "smooth".
 
@@ -121,7 +121,7 @@ def readings(faces: Sequence[Face], scores: Mapping[int, EmotionScores], uncerta
 
     Args:
         faces: the faces of a frame; those that are turned away are uncertain.
-        scores: by track id; faces without scores are uncertain.
+        scores: scores by track id; faces without scores are uncertain.
         uncertain_below: confidence, 0 to 1, below which a reading is marked uncertain.
     """
     result = []

@@ -33,7 +33,7 @@ class ScoreSmoother:
         """Add the scores of a face; returns the smoothed scores.
 
         Args:
-            track_id: of the face.
+            track_id: id of the face.
             scores: the new scores.
             timestamp: their time, seconds.
         """

@@ -34,13 +34,13 @@ class SteadyLabels:
 
     def __init__(self, *, forget: float = 2.0) -> None:
         self._forget = forget
-        self._faces: dict[int, _Held] = {}
+        self._faces: dict[int, _LabelState] = {}
 
     def update(self, result: FrameResult) -> FrameResult:
-        """The result with the labels to show in `FaceReading.shown`.
+        """Add a result; returns it with the labels to display in `FaceReading.shown`.
 
         Args:
-            result: of the next frame. Times must not decrease; a frame may be repeated.
+            result: result of the next frame. Timestamps must not decrease; a frame may be repeated.
         """
         now = result.timestamp
         self._faces = {number: held for number, held in self._faces.items() if now - held.timestamp <= self._forget}
@@ -51,7 +51,7 @@ class SteadyLabels:
             return reading
         held = self._faces.get(reading.track_id)
         if held is None:
-            held = self._faces[reading.track_id] = _Held(reading.shown, now)
+            held = self._faces[reading.track_id] = _LabelState(reading.shown, now)
         else:
             confidence = 0.0 if reading.turned_away else reading.scores.confidence
             held.weigh(reading.scores, reading.uncertain_below - confidence, now)
@@ -59,12 +59,12 @@ class SteadyLabels:
 
 
 @dataclass
-class _Held:
+class _LabelState:
     """The label of one face.
 
     Attributes:
         shown: the emotion; None for uncertain.
-        timestamp: of the last reading, seconds.
+        timestamp: timestamp of the last reading, seconds.
         against: evidence against the label, float64 (8,), summed over time: the lead of each emotion, and the doubt or its end.
     """
 

@@ -18,8 +18,10 @@ from emodetect.faces.verifier import FaceVerifier
 from emodetect.stopwatch import Stopwatch
 from emodetect.types import Box, Detection, Face, Frame, Image
 
-_LEANS = 15.0
-"""Minimum roll, degrees, at which a face in a clip is refined, which costs as much as the detection of all faces."""
+_LEANS = 10.0
+"""Minimum roll, degrees, at which a face in a clip is refined, which costs as much as the detection of all faces. Upright faces
+are not refined. With 22 people turned in steps of 5 degrees, the error at rolls of 15 and 20 degrees is 0.9 degrees (median; 2.3
+at the 90th percentile). With a minimum of 15 degrees it is 1.3 (5.3)."""
 
 
 _DOUBTFUL = 0.93

@@ -60,7 +60,7 @@ class LookSchedule:
 
         Args:
             timestamp: timestamp of the frame, seconds, not before the previous one.
-            places: predicted faces. Unconfirmed, missed and fast ones are looked at more often.
+            places: predicted faces. Unconfirmed, missed and fast ones cause more frequent looks.
         """
         if self.scans_always or timestamp - self._scanned >= self._scan_every:
             self._scanned = self._looked = timestamp

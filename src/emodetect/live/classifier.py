@@ -123,7 +123,7 @@ class Classifier:
             try:
                 self._load_in_background(others[0])
             except EmodetectError as error:
-                self._complain(f"backend {others[0] + 1}", error)
+                self._report_error(f"backend {others[0] + 1}", error)
 
     def _load_in_background(self, position: int) -> None:
         backend = self._choices[position]()
@@ -153,11 +153,11 @@ class Classifier:
         chosen.backend.close()
         if wanted and failure is not None:
             if self.ready and isinstance(failure, EmodetectError):
-                self._complain(chosen.backend.name, failure)
+                self._report_error(chosen.backend.name, failure)
             else:
                 self._fail(failure)
 
-    def _complain(self, name: str, error: EmodetectError) -> None:
+    def _report_error(self, name: str, error: EmodetectError) -> None:
         """Report that a backend cannot be loaded: briefly in the window, with the reason in the log."""
         self._say(Phrase.CANNOT_LOAD, "backend", backend=name)
         _log.warning("%s", error)

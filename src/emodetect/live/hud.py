@@ -7,8 +7,9 @@ from collections.abc import Mapping
 import cv2
 import numpy as np
 
-from emodetect.drawing.lettering import BASELINE, LINE, unit_for
-from emodetect.drawing.palette import WHITE, Color
+from emodetect.drawing.blending import draw_plate
+from emodetect.drawing.lettering import BASELINE, LINE, ROUNDING, unit_for
+from emodetect.drawing.palette import BLACK, WHITE, Color
 from emodetect.drawing.phrases import Phrase
 from emodetect.drawing.style import Style
 from emodetect.live.keys import KEYS
@@ -53,8 +54,7 @@ def draw_help(canvas: Image, style: Style) -> None:
         unit *= _SHRINK
     panel_height = round(lines * unit)
     left, top = max(0, (width - panel_width) // 2), (height - panel_height) // 2
-    area = canvas[top : top + panel_height, left : left + panel_width]
-    area[:] = _DARK
+    draw_plate(canvas, Box(left, top, panel_width, panel_height), ROUNDING * unit, _DARK)
     for row, (shown, meaning) in enumerate(rows):
         baseline = top + round((_GAP / 2 + _HELP_LINE * row + BASELINE) * unit)
         lettering.write(canvas, shown, (left + round(_GAP * unit), baseline), unit, WHITE)
@@ -91,7 +91,7 @@ def draw_marks(canvas: Image, style: Style, places: Mapping[str, Box]) -> None:
     unit = unit_for((canvas.shape[1], canvas.shape[0]))
     gap = round(0.5 * unit)
     for name, box in places.items():
-        cv2.rectangle(canvas, (box.x, box.y), (box.x + box.width - 1, box.y + box.height - 1), _DARK, cv2.FILLED)
+        draw_plate(canvas, box, ROUNDING * unit, _DARK, outline=BLACK)
         if dot := _dot(name, unit):
             middle = box.x + gap + dot // 3, box.y + box.height // 2
             cv2.circle(canvas, middle, max(3, dot // 3), _RED, cv2.FILLED, cv2.LINE_AA)
@@ -104,11 +104,11 @@ def _dot(name: str, unit: float) -> int:
 
 
 def waiting_picture(style: Style, text: str) -> Image:
-    """The image shown before the first frame: what the window waits for, and the key to quit.
+    """Draw the image shown before the first frame: the pending operation, and the key to quit.
 
     Args:
         style: words and letters.
-        text: what the window waits for.
+        text: the pending operation.
 
     Returns:
         uint8 (height, width, 3) BGR.

@@ -25,6 +25,9 @@ _HINT_SECONDS = 6.0
 _NOBODY_SECONDS = 2.0
 """Seconds without a face after which the window shows a message."""
 
+_SUGGEST_SECONDS = 5.0
+"""Seconds without a face after which the window suggests to look for smaller ones."""
+
 
 @dataclass
 class Pace:
@@ -63,6 +66,7 @@ class Activity:
         is_reconnecting: whether the source was lost and is being opened again.
         is_recording: whether a video is being recorded.
         is_logging: whether a log is being written.
+        can_search_smaller: whether a key makes the detector look for smaller faces.
     """
 
     elapsed: float = 0.0
@@ -71,6 +75,7 @@ class Activity:
     is_reconnecting: bool = False
     is_recording: bool = False
     is_logging: bool = False
+    can_search_smaller: bool = False
 
 
 class Renderer:
@@ -88,7 +93,7 @@ class Renderer:
     def __init__(self, view: View, *, style: Style | None = None, anonymize_by: str | None = None) -> None:
         self._view, self._style, self._anonymize_by = view, style or Style(), anonymize_by
         self._steady, self._strip, self._layout = SteadyLabels(), Strip(), Layout()
-        self._somebody = 0.0
+        self._last_face = 0.0
         self._seen: deque[tuple[float, tuple[Box, ...]]] = deque()
         self.pace = Pace()
 
@@ -114,7 +119,9 @@ class Renderer:
         if self._anonymize_by is not None:
             boxes = {box for _, seen in self._seen for box in seen} | set(HiddenFaces().find(frame, result))
             frame = replace(frame, image=anonymize(frame.image, boxes, self._anonymize_by))
-        return self._annotated(frame, result)
+        # A copy, since the window may have another size, and its labels keep their positions.
+        layout = Layout(dict(self._layout.labels), dict(self._layout.panels))
+        return self._annotated(frame, result, layout)
 
     def render(self, frame: Frame, result: FrameResult, activity: Activity, size: tuple[int, int] | None = None) -> Image:
         """Render a frame for the window: with boxes, labels, messages and marks.
@@ -122,57 +129,66 @@ class Renderer:
         Args:
             frame: the frame; left as it is.
             result: its faces, as `update` returned them.
-            activity: what the session is doing.
+            activity: state of the session.
             size: width and height of the rendered image, pixels; None for the frame's.
 
         Returns:
             A new image, uint8 (height, width, 3) BGR.
         """
         if result.readings:
-            self._somebody = frame.timestamp
+            self._last_face = frame.timestamp
         frame, result = _fitted(frame, result, size)
         style, drawn = self._style, (frame.image.shape[1], frame.image.shape[0])
         marks = place_marks(drawn, style, recording=activity.is_recording, logging=activity.is_logging)
-        status, banner = self._status(frame.timestamp, activity), self._banner(activity)
+        status, banner = self._status(activity), self._banner(frame.timestamp, activity)
         # The help covers the texts.
         texts = () if self._view.help else (status, banner, [*marks.values()])
-        image = self._annotated(frame, result, *texts)
+        image = self._annotated(frame, result, self._layout, *texts)
         draw_marks(image, style, marks)
         if self._view.help:
             draw_help(image, style)
         return image
 
     def _annotated(
-        self, frame: Frame, result: FrameResult, status: Sequence[str] = (), banner: Sequence[str] = (), marks: Sequence[Box] = ()
+        self,
+        frame: Frame,
+        result: FrameResult,
+        layout: Layout,
+        status: Sequence[str] = (),
+        banner: Sequence[str] = (),
+        marks: Sequence[Box] = (),
     ) -> Image:
         view, image = self._view, frame.image
         if view.mirror:
             image, result = np.ascontiguousarray(image[:, ::-1]), mirrored(result, image.shape[1])
         return draw(
             image, result.readings, status=status, banner=banner, marks=marks, seen=result.seen, bars=view.bars,
-            labels=view.labels, strip=self._strip if view.strip else None, style=self._style, layout=self._layout,
+            labels=view.labels, strip=self._strip if view.strip else None, style=self._style, layout=layout,
         )  # fmt: skip
 
-    def _banner(self, activity: Activity) -> list[str]:
-        """Lines near the bottom: pending operations, and messages."""
+    def _banner(self, now: float, activity: Activity) -> list[str]:
+        """Messages for the line at the bottom: no face, pending operations, and messages of the view."""
         view, style = self._view, self._style
-        lines = [style.say(Phrase.RECONNECTING)] if activity.is_reconnecting else []
+        lines = []
+        if view.numbers and now - self._last_face > _NOBODY_SECONDS:
+            suggests = now - self._last_face > _SUGGEST_SECONDS and activity.can_search_smaller and not view.finds_smallest_faces
+            lines.append(style.say(Phrase.NO_FACE_SUGGESTION if suggests else Phrase.NO_FACE))
+        if activity.is_reconnecting:
+            lines.append(style.say(Phrase.RECONNECTING))
         if activity.loading:
             lines.append(style.say(Phrase.LOADING, backend=activity.loading))
         if view.paused:
             lines.append(style.say(Phrase.PAUSED))
         return [*lines, *view.notices(style)]
 
-    def _status(self, now: float, activity: Activity) -> list[str]:
-        """Lines in the top left corner: the numbers, and at first how to show the help."""
+    def _status(self, activity: Activity) -> list[str]:
+        """Texts in the top left corner: the numbers, and at first how to show the help."""
         view, style = self._view, self._style
         lines = []
         if view.numbers and not activity.is_reconnecting:
             lines.append(self.pace.in_words(style))
         if view.numbers and activity.backend:
             lines.append(activity.backend)
-        if view.numbers and now - self._somebody > _NOBODY_SECONDS:
-            lines.append(style.say(Phrase.NO_FACE))
         if self._anonymize_by is not None:
             lines.append(style.say(Phrase.FACES_HIDDEN))
         if activity.elapsed < _HINT_SECONDS:

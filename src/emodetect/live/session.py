@@ -168,7 +168,7 @@ class LiveSession:
             return False
         elif time.monotonic() - self._drawn >= _REDRAW_SECONDS:
             self._draw()
-        if self._window is not None and not self._obey(self._window):
+        if self._window is not None and not self._handle_keys(self._window):
             return False
         now = self._capture.elapsed
         if frame is not None and self._picture is not None:
@@ -203,12 +203,12 @@ class LiveSession:
         activity = Activity(
             capture.elapsed, classifier.name, classifier.loading, is_reconnecting=capture.is_reconnecting,
             is_recording=self._recorder is not None and self._recorder.path is not None,
-            is_logging=self._outputs.records is not None,
+            is_logging=self._outputs.records is not None, can_search_smaller=not self._locator.is_certain,
         )  # fmt: skip
         size = self._window.room_for((image.shape[1], image.shape[0]))
         self._window.show(self._renderer.render(*self._picture, activity, size))
 
-    def _obey(self, window: Window) -> bool:
+    def _handle_keys(self, window: Window) -> bool:
         """Execute the commands of the pressed keys; returns whether to continue."""
         self._keyboard.next_reading()
         for key in window.pressed():

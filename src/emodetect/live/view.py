@@ -1,4 +1,4 @@
-"""State of the live window: what it shows, and its messages."""
+"""State of the live window: its settings and its messages."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _MIN_FACE_SHARES = 0.03, 0.9
 _MIN_FACE_PIXELS = 16.0, 2000.0
 
 _SMOOTHING_STEP = 0.1
-_MOST_SMOOTHING = 3.0
+_MAX_SMOOTHING = 3.0
 
 _SWITCHES = {
     Command.PAUSE: "paused", Command.MIRROR: "mirror", Command.BARS: "bars", Command.LABELS: "labels",
@@ -84,6 +84,15 @@ class View:
         elif command is Command.MORE_SMOOTHING:
             self._add_smoothing(_SMOOTHING_STEP)
 
+    @property
+    def finds_smallest_faces(self) -> bool:
+        """Whether the smallest face to look for cannot be made smaller."""
+        return self.min_face.value <= self._min_face_limits[0]
+
+    @property
+    def _min_face_limits(self) -> tuple[float, float]:
+        return _MIN_FACE_SHARES if self.min_face.relative else _MIN_FACE_PIXELS
+
     def say(self, phrase: Phrase, about: str = "", **values: object) -> None:
         """Show a message for some seconds. It replaces the previous message on the same subject.
 
@@ -117,12 +126,12 @@ class View:
         return [style.say(notice.phrase, **notice.values) for notice in self._notices.values()]
 
     def _scale_min_face(self, factor: float) -> None:
-        least, most = _MIN_FACE_SHARES if self.min_face.relative else _MIN_FACE_PIXELS
+        least, most = self._min_face_limits
         value = min(max(self.min_face.value * factor, least), most)
         self.min_face = replace(self.min_face, value=value)
         phrase = Phrase.SMALLEST_FACE_SHARE if self.min_face.relative else Phrase.SMALLEST_FACE_PIXELS
         self.say(phrase, "face", percent=round(100 * value), pixels=round(value))
 
     def _add_smoothing(self, seconds: float) -> None:
-        self.smoothing = round(min(max(self.smoothing + seconds, 0.0), _MOST_SMOOTHING), 3)
+        self.smoothing = round(min(max(self.smoothing + seconds, 0.0), _MAX_SMOOTHING), 3)
         self.say(Phrase.SMOOTHING if self.smoothing else Phrase.NO_SMOOTHING, "smoothing", seconds=self.smoothing)

@@ -1,4 +1,4 @@
-"""Options of the FFmpeg inside OpenCV, which reads them from the environment."""
+"""Options of OpenCV's built-in FFmpeg, which reads them from the environment."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ class _CaptureOptions:
         options: options that override the user's.
         usually: options used if the user has set none.
 
-    The variable applies to the whole process: captures with the same options may be opened at once, others wait.
+    The variable applies to the whole process. Captures with the same options may be opened concurrently; others wait.
     """
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._users = 0
-        self._held = "", ""
+        self._active = "", ""
         self._before: str | None = None
 
     @contextlib.contextmanager
     def __call__(self, options: str, *, usually: str = "") -> Iterator[None]:
         with self._changed:
-            self._changed.wait_for(lambda: not self._users or self._held == (options, usually))
+            self._changed.wait_for(lambda: not self._users or self._active == (options, usually))
             if not self._users:
-                self._before, self._held = os.environ.get(OPTIONS_VARIABLE), (options, usually)
+                self._before, self._active = os.environ.get(OPTIONS_VARIABLE), (options, usually)
                 os.environ[OPTIONS_VARIABLE] = "|".join(part for part in (self._before or usually, options) if part)
             self._users += 1
         try:

@@ -1,4 +1,4 @@
-"""Encoding pictures as H.264 with FFmpeg in a child process."""
+"""H.264 encoding with FFmpeg in a child process."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from emodetect.types import Image
 _log = logging.getLogger(__name__)
 
 _FRAGMENT_SECONDS = 1.0
-"""Seconds that may be missing at the end of a recording if the process is killed, besides the encoder's own delay."""
+"""Maximum duration lost at the end of a recording if the process is killed, besides the encoder's own delay."""
 
-_MOST_SILENCE = 600.0
-"""Seconds of silence at most after sound that ends before the pictures, since some players would stop there. Limited, since
-pictures may last for days."""
+_MAX_SILENCE = 600.0
+"""Maximum duration of silence after a sound track that ends before the pictures; without it some players would stop there.
+Limited, since pictures may last for days."""
 
 
 class VideoEncoder:
@@ -43,10 +43,10 @@ class VideoEncoder:
     Args:
         path: file to write.
         size: width and height of every picture, pixels.
-        frames_per_second: the rate; the average rate if the pictures have times.
+        frames_per_second: frame rate; the average one if pictures have timestamps.
         sound_from: a media file whose sound track is copied, if it has one. It is added when the file is closed, cut at the end
-            of the pictures, or padded with silence for ten minutes at most.
-        sound_start: time in that file at which the pictures begin, seconds.
+            of the pictures, or padded with at most ten minutes of silence.
+        sound_start: timestamp in that file at which the pictures begin, seconds.
         overwrite: whether an existing file may be replaced.
 
     Raises:
@@ -68,7 +68,7 @@ class VideoEncoder:
         self._sound = None if sound_from is None else _open_sound(sound_from, sound_start)
         # FFmpeg would follow a link and replace its target. So the file is created here and passed as a descriptor.
         self._file = open_output(path, overwrite=overwrite)
-        self._rate = max(Fraction(frames_per_second).limit_denominator(1001), Fraction(1, 1001))  # never 0: pictures last
+        self._rate = max(Fraction(frames_per_second).limit_denominator(1001), Fraction(1, 1001))  # never 0
         self._timestamp: float | None = None
         self._begin = self._length = 0.0
         # fmt: off
@@ -91,7 +91,7 @@ class VideoEncoder:
         # fmt: on
         try:
             self._messages = tempfile.TemporaryFile()
-            # If this process is killed, FFmpeg still writes its buffered pictures, and ends.
+            # If this process is killed, FFmpeg still writes its buffered pictures before it exits.
             self._process = start_child(
                 command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=self._messages, last_signal=signal.SIGTERM
             )
@@ -104,11 +104,11 @@ class VideoEncoder:
         """Add a picture.
 
         Args:
-            image: uint8 (height, width, 3) BGR of the announced size.
-            timestamp: time at which it is shown first, seconds; one frame after the previous one if not given, or not later.
+            image: uint8 (height, width, 3) BGR of the stated size.
+            timestamp: timestamp, seconds; one frame after the previous one if None or not later.
 
         Raises:
-            OutputError: FFmpeg has ended, for example because the disk is full, or the file was deleted.
+            OutputError: FFmpeg has exited, for example because the disk is full, or the file was deleted.
         """
         height, width = image.shape[:2]
         if (width, height) != self._size:
@@ -220,17 +220,17 @@ def _rewrite(path: Path, descriptor: int, seconds: float, sound: _Sound | None) 
     """Rewrite a clip without encoding its pictures again.
 
     Raises:
-        OutputError: it cannot be written; the file is as it was.
+        OutputError: the clip cannot be written; the file is unchanged.
     """
     command = [ffmpeg_program(), "-y", "-loglevel", "error", "-nostdin", "-i", f"file:{path.absolute()}"]
     if sound is not None:
         command += sound.file.input(*(["-ss", f"{sound.start:.6f}"] if sound.start else []))
         # Explicit offset: FFmpeg would count the times of a transport stream from the start of its sound.
         late = f"asetpts=PTS-STARTPTS+{sound.delay:.6f}/TB," if sound.delay else ""
-        command += ["-af", f"{late}apad=pad_dur={_MOST_SILENCE:g}"]
+        command += ["-af", f"{late}apad=pad_dur={_MAX_SILENCE:g}"]
         command += ["-map", f"1:a:{sound.file.sound_track}", "-c:a", "aac"]
     command += ["-map", "0:v:0", "-c:v", "copy", "-t", f"{seconds:.6f}"]
-    # Titles, chapters and names of tracks may say who is in the clip.
+    # Titles, chapters and names of tracks may name the people in the clip.
     command += ["-map_chapters", "-1", "-map_metadata", "-1", "-map_metadata:s", "-1"]
     if path.suffix.lower() != ".mkv":
         command += ["-video_track_timescale", "90000", "-movflags", "+faststart"]

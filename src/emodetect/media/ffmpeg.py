@@ -18,13 +18,13 @@ VARIABLE = "IMAGEIO_FFMPEG_EXE"
 """The environment variable that names another FFmpeg, as defined by imageio-ffmpeg."""
 
 OLDEST = (5, 1)
-"""The oldest version of FFmpeg that has all options in use."""
+"""Minimum version of FFmpeg with all options in use."""
 
 _OLDEST_LIBAVFORMAT = (59, 27)
-"""The same for builds between releases, which have no version number: the version of libavformat."""
+"""Minimum version of libavformat, for builds between releases, which have no version number."""
 
 _VERSION_SECONDS = 10.0
-"""Seconds that FFmpeg may take to print its version. It usually takes 0.03 s."""
+"""Time-out for FFmpeg to print its version, seconds. It usually takes 0.03 s."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ class FFmpeg:
 
     Attributes:
         program: its path or name.
-        version: its version, as it prints it.
-        refused: a clause that says why the program named by the variable is not used; empty if it is used, or none is named.
+        version: the version that it prints.
+        refused: reason, as a clause, why the program named by the variable is not used; empty if it is used, or none is named.
     """
 
     program: str
@@ -46,7 +46,7 @@ def ffmpeg_program() -> str:
     """Path or name of FFmpeg. Call it before a clip or an output is opened. Warns once if the user named another program.
 
     Raises:
-        OutputError: it is missing, too old or cannot be run.
+        OutputError: FFmpeg is missing, too old or cannot be run.
     """
     try:
         found = find_ffmpeg()
@@ -61,7 +61,7 @@ def find_ffmpeg() -> FFmpeg:
     """Find the FFmpeg named by the variable, or the packaged one if that cannot be used.
 
     Raises:
-        LookupError: no FFmpeg can be used; the message says why.
+        LookupError: no usable FFmpeg was found; the message says why.
     """
     named, refused = os.environ.get(VARIABLE), ""
     if named:
@@ -80,7 +80,7 @@ def find_ffmpeg() -> FFmpeg:
 
 
 def _packaged() -> str:
-    """The program that imageio-ffmpeg finds: its own, or one of Conda or the system."""
+    """Path of the program that imageio-ffmpeg finds: its own, or one of Conda or the system."""
     named = os.environ.pop(VARIABLE, None)
     try:
         from imageio_ffmpeg import get_ffmpeg_exe
@@ -97,7 +97,7 @@ def _packaged() -> str:
 
 @functools.cache
 def _examined(program: str) -> tuple[str, str]:
-    """Version of a program, and a clause that says why it cannot be used; empty if it can."""
+    """Version of a program, and the reason, as a clause, why it cannot be used; empty if it can."""
     if not shutil.which(program):
         return "", "is no program"
     try:
@@ -106,12 +106,12 @@ def _examined(program: str) -> tuple[str, str]:
         return "", f"did not say its version within {_VERSION_SECONDS:g} s"
     except OSError as error:
         return "", f"cannot be run ({error.strerror or error})"
-    said = done.stdout.decode(errors="replace")
-    version = re.match(r"ffmpeg version (\S+)", said)  # "ffmpeg version 7.0.2-static https://..."
+    output = done.stdout.decode(errors="replace")
+    version = re.match(r"ffmpeg version (\S+)", output)  # "ffmpeg version 7.0.2-static https://..."
     if done.returncode or not version:
         return "", "is not FFmpeg" if not done.returncode else f"ended with exit code {done.returncode}"
     number = re.match(r"n?(\d{1,2})(?:\.(\d+))?(?!\d)", version[1])
-    library = re.search(r"^libavformat +(\d+)\. *(\d+)\.", said, re.MULTILINE)
+    library = re.search(r"^libavformat +(\d+)\. *(\d+)\.", output, re.MULTILINE)
     if number:
         is_new_enough = (int(number[1]), int(number[2] or 0)) >= OLDEST
     else:

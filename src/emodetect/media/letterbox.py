@@ -26,8 +26,13 @@ def letterboxed(image: Image, size: tuple[int, int]) -> Image:
     return canvas
 
 
+_PIXEL_SHAPE = "if(between(sar,1/8,8),sar,1)"
+
+SQUARE_PIXELS = f"scale='iw*max({_PIXEL_SHAPE},1)':'ih/min({_PIXEL_SHAPE},1)',setsar=1"
+"""A filter of FFmpeg that makes pixels square, unless their shape is nonsense."""
+
+
 def letterbox_filter(size: tuple[int, int]) -> str:
-    """The same as a filter of FFmpeg, which also makes pixels square."""
-    shape, (width, height) = "if(between(sar,1/8,8),sar,1)", size
-    square = f"scale='iw*max({shape},1)':'ih/min({shape},1)',setsar=1"
-    return f"{square},scale={width}:{height}:force_original_aspect_ratio=decrease,pad={width}:{height}:-1:-1"
+    """FFmpeg filter that letterboxes pictures to this width and height, and makes pixels square."""
+    width, height = size
+    return f"{SQUARE_PIXELS},scale={width}:{height}:force_original_aspect_ratio=decrease,pad={width}:{height}:-1:-1"

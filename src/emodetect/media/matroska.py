@@ -11,11 +11,11 @@ _UNKNOWN_SIZE = b"\x01" + 7 * b"\xff"
 
 
 def head(size: tuple[int, int], frames_per_second: Fraction) -> bytes:
-    """The bytes before the first picture.
+    """Header of the file, before the first picture.
 
     Args:
         size: width and height of every picture, pixels.
-        frames_per_second: the average rate.
+        frames_per_second: average frame rate.
     """
     width, height = size
     video = _number("B0", width) + _number("BA", height) + _element("2EB524", b"BGR\x18")  # the pixels' FourCC: 24 bits
@@ -27,11 +27,11 @@ def head(size: tuple[int, int], frames_per_second: Fraction) -> bytes:
 
 
 def picture_head(length: int, timestamp: float) -> bytes:
-    """The bytes before each picture.
+    """Header of a picture.
 
     Args:
-        length: of the picture, bytes; uint8 (height, width, 3) BGR.
-        timestamp: time at which it is shown first, seconds.
+        length: length of the picture, bytes; uint8 (height, width, 3) BGR.
+        timestamp: timestamp of the picture, seconds.
     """
     block = b"\x81\x00\x00\x80"  # track 1, at the cluster's time, keyframe
     inside = _number("E7", round(1e6 * timestamp)) + _start("A3", len(block) + length) + block

@@ -12,6 +12,7 @@ import contextlib
 import os
 import re
 import stat
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -37,10 +38,10 @@ _CONTAINERS = (
 """FFmpeg's names of the formats that contain video, sound or a picture themselves, and never refer to other files."""
 
 STANDARD_INPUT = Path("/dev/stdin")
-"""What stands for standard input, also on systems that have no such file."""
+"""Path of standard input, also on systems without such a file."""
 
 _PLAYLIST_PROTOCOLS = "file,crypto,data"
-"""Protocols for playlists, which may name other files of this machine, but no addresses."""
+"""Protocols for playlists, which may refer to other files of this machine, but no URLs."""
 
 
 class MediaFile:
@@ -56,12 +57,13 @@ class MediaFile:
         path: the file.
         address: the input that FFmpeg opens.
         descriptors: file descriptors that a child process must inherit.
+        standard_input: what a child process must have as its standard input: the pipe, or nothing.
         is_regular: whether it can be read more than once.
         video_track: the video track in use, from 0.
         sound_track: the sound track in use, from 0.
 
     Raises:
-        SourceError: it is missing, a folder, or cannot be read.
+        SourceError: the file is missing, a folder, or cannot be read.
     """
 
     path: Path
@@ -88,7 +90,7 @@ class MediaFile:
             raise SourceError(f"{path}: no such file{did_you_mean_file(path)}") from None
         except OSError as error:
             raise SourceError(f"{path}: cannot be read ({error.strerror or error})") from error
-        except ValueError as error:  # a zero byte
+        except ValueError as error:  # a NUL character
             raise SourceError(f"{path}: is no name of a file ({error})") from error
         if os.isatty(self._descriptor):
             os.close(self._descriptor)
@@ -99,20 +101,21 @@ class MediaFile:
         # By name only if descriptors have no names, and for playlists, whose entries are relative to their own name.
         self.address = f"file:{os.path.abspath(path)}"
         self.descriptors: tuple[int, ...] = ()
+        self.standard_input = subprocess.DEVNULL
         by_number = f"/proc/self/fd/{self._descriptor}"
         if not self.is_regular:
-            self.address = f"pipe:{self._descriptor}"  # opening it again would wait for another writer
+            self.address, self.standard_input = "pipe:0", self._descriptor  # opening it again would wait for another writer
         elif os.path.exists(by_number) and not (self._playlists and _is_unicode(self.address)):
             self.address, self.descriptors = f"file:{by_number}", (self._descriptor,)
 
     def _content(self) -> tuple[int, int]:
-        """What changes with the content: the size, in bytes, and the time of the last change."""
+        """Size, in bytes, and modification time, which change with the content."""
         found = os.fstat(self._descriptor)
         return found.st_size, found.st_mtime_ns
 
     @property
     def has_changed(self) -> bool:
-        """Whether something has written to the file since it was opened first."""
+        """Whether the file was modified since it was first opened."""
         return self.is_regular and self._content() != self._stamp
 
     def input(self, *options: str) -> list[str]:
@@ -121,6 +124,15 @@ class MediaFile:
         for name, value in self._restrictions().items():
             limits += [f"-{name}", value]
         return [*limits, *options, "-i", self.address]
+
+    def check_lasting(self) -> None:
+        """See that it can be read more than once.
+
+        Raises:
+            SourceError: it is a pipe.
+        """
+        if not self.is_regular:
+            raise SourceError(f"{self.path}: is a pipe, which can be read only once; save the clip as a file")
 
     @property
     def is_photo(self) -> bool:

@@ -1,4 +1,4 @@
-"""The eight orientations of a picture in a file, and how it is turned upright."""
+"""The eight orientations of a stored picture, and its rotation to upright."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ import numpy as np
 from emodetect.types import Image
 
 _EXACT = 1.0
-"""Degrees by which a rotation may differ from a multiple of 90 and still count as it."""
+"""Maximum deviation of a rotation from a multiple of 90 degrees."""
 
 
 @dataclass(frozen=True)
 class Orientation:
-    """The steps that turn a stored picture upright: rows and columns are swapped first, then it is mirrored.
+    """Transform of a stored picture to upright: first a transposition, then flips.
 
     Attributes:
         is_transposed: whether rows become columns.
-        is_mirrored: whether left and right are then swapped.
-        is_flipped: whether top and bottom are then swapped.
+        is_mirrored: whether it is then flipped horizontally.
+        is_flipped: whether it is then flipped vertically.
     """
 
     is_transposed: bool = False
@@ -67,7 +67,7 @@ class Orientation:
         return found, off if off > _EXACT else 0.0
 
     def upright(self, image: Image) -> Image:
-        """The picture turned upright; ``image`` itself if it is upright already."""
+        """Rotate a picture upright; returns ``image`` itself if it is upright already."""
         if self.is_transposed:
             image = np.asarray(cv2.transpose(image), np.uint8)
         if self.is_mirrored or self.is_flipped:
@@ -79,7 +79,7 @@ class Orientation:
         """Width and height of the upright picture, pixels.
 
         Args:
-            width: of the stored picture, pixels.
-            height: of the stored picture, pixels.
+            width: width of the stored picture, pixels.
+            height: height of the stored picture, pixels.
         """
         return (height, width) if self.is_transposed else (width, height)

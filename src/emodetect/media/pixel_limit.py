@@ -1,4 +1,4 @@
-"""Limit of the pixels of a picture, since a file of a few kilobytes can announce one that fills the memory.
+"""Limit of the pixels of an image, since a file of a few kilobytes can declare one that fills the memory.
 
 The limit is an environment variable of OpenCV and applies to the whole process. OpenCV compares it with the header of a picture
 before decoding. It reads the variable once, when it is imported.
@@ -58,15 +58,15 @@ def gigabytes(count: int) -> str:
 
 
 def check_pixels(name: object, width: float, height: float) -> None:
-    """Refuse pictures of a clip or stream that are too large according to its header.
+    """Reject a clip or stream whose pictures are too large according to its header.
 
     Args:
-        name: of the clip or stream, for the error.
+        name: name of the clip or stream, for the error.
         width: pixels.
         height: pixels.
 
     Raises:
-        SourceError: they have more pixels than the limit.
+        SourceError: the pictures have more pixels than the limit.
     """
     if width * height > max_pixels():
         raise SourceError(f"{name}: pictures of {width:.0f} x {height:.0f} are more than {max_pixels()} pixels (`max_pixels`)")

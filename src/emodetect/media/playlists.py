@@ -1,4 +1,4 @@
-"""Setting of the process: whether clips may be playlists, or other files that name further files."""
+"""Process-wide setting: whether clips may be playlists, or other files that refer to further files."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ _allowed = False
 
 
 def allow_playlists(allowed: bool) -> None:
-    """Set whether a clip may be a playlist, or of another kind that makes FFmpeg read other files of this machine."""
+    """Set whether a clip may be a playlist, or another format that makes FFmpeg read further files of this machine."""
     global _allowed
     _allowed = allowed
 

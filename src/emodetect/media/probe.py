@@ -18,19 +18,19 @@ from emodetect.errors import SourceError
 from emodetect.media.ffmpeg import ffmpeg_program
 from emodetect.media.media_file import MediaFile
 from emodetect.system.assumptions import warn_once
-from emodetect.system.child_processes import finish_child, kill_child, run_child, start_child
+from emodetect.system.child_processes import ended_by, finish_child, kill_child, run_child, start_child
 
 _SECONDS = 60.0
-"""Seconds that FFmpeg may take to find the first picture or sound. It usually takes 0.1 s."""
+"""Time-out for FFmpeg to find the first picture or sound, seconds. It usually takes 0.1 s."""
 
 _PLAYLISTS = {".concat", ".ffconcat", ".m3u", ".m3u8", ".mpd", ".pls", ".sdp"}
-"""Endings of files that name other files. FFmpeg recognizes some of them only by the ending."""
+"""Suffixes of files that refer to other files. FFmpeg recognizes some of them only by the suffix."""
 
 _UNTIMED = {
     "apv", "av1", "avs2", "avs3", "cavsvideo", "dirac", "dnxhd", "evc", "h261", "h263", "h264", "hevc", "jpeg_pipe", "m4v",
     "mjpeg", "mpegvideo", "obu", "vc1", "vvc",
 }  # fmt: skip
-"""Formats of raw streams: pictures without times."""
+"""Formats of raw video: pictures without timestamps."""
 
 _INTERLACED = re.compile(r"^  Stream .* Video: .*\b(?:top|bottom) (?:coded )?first\b|\] n: *0 .* i:[TB] ", re.MULTILINE)
 """FFmpeg's message if the container, or else the first picture, is interlaced. Other pictures of the clip may not be."""
@@ -47,13 +47,19 @@ _CUT = {"h264", "hevc"}
 """Codecs whose headers can crop coded columns at the left."""
 
 _CORRUPT, _LEFT_OUT = 2, 4
-"""Flags of FFmpeg's for the pictures in a file: one that is damaged, and one that is to be decoded but not shown."""
+"""Flags of FFmpeg for the pictures in a file: a damaged one, and one that is decoded but not shown."""
 
 _PRIMING = 0.1
-"""Seconds for which sound may begin before time 0 since its codec needs that; AAC, Opus and MP3 need up to 0.05 s."""
+"""Seconds by which sound may begin before time 0 because of the codec's delay; AAC, Opus and MP3 need up to 0.05 s."""
+
+_UPRIGHT = 1, 0, 0, 0, 1, 0, 0, 0, 1
+"""The display matrix that changes nothing."""
+
+_ASSUMED_RATE = 25
+"""Frames per second that FFmpeg assumes of raw streams."""
 
 _ODD_RATE = "17"
-"""A frame rate that no file has. If FFmpeg reports it, it only repeats the rate that it was told to assume."""
+"""A frame rate that no file has. If FFmpeg reports it, the file states none, and FFmpeg repeats its option."""
 
 
 @dataclass(frozen=True)
@@ -61,18 +67,18 @@ class ClipFacts:
     """Properties of a clip, as FFmpeg reports them.
 
     Attributes:
-        start: time of the first picture that can be decoded, seconds after the start of the file (pictures and sound together);
-            None if FFmpeg finds no picture, or none with a time.
+        start: timestamp of the first picture that can be decoded, seconds after the start of the file (pictures and sound
+            together); None if FFmpeg finds no picture, or none with a timestamp.
         matrix: the display matrix, nine numbers, for the orientation of the pictures; None if FFmpeg does not report it.
-        is_untimed: whether the file is a raw stream without times.
-        rate: of a raw stream, frames per second according to its headers; None if they do not say.
+        is_untimed: whether the file is raw video without timestamps.
+        rate: frame rate of raw video according to its headers; None if they do not state it.
         is_convertible: whether FFmpeg can convert the colors; if not, OpenCV, with the same library, returns black pictures.
         is_interlaced: whether pictures consist of two fields, according to the first one or the container.
         codec: FFmpeg's name of the video codec; empty if unknown.
         has_pictures: whether there are any besides a cover image.
         size: width and height of the first picture as stored, pixels; None if FFmpeg finds none.
         is_cut_left: whether the headers crop columns at the left. OpenCV shows some of them.
-        is_swapped: whether pixels are stored in 16 bits with the high byte first. OpenCV takes the bytes the other way round.
+        is_swapped: whether pixels are stored as big-endian 16-bit numbers. OpenCV reads them as little-endian.
     """
 
     start: float | None = None
@@ -89,7 +95,7 @@ class ClipFacts:
 
 
 class ClipProbe:
-    """FFmpeg at work on a clip, in child processes, while this process does something else.
+    """FFmpeg probes of a clip, in child processes that run concurrently with this one.
 
     Args:
         file: the clip, a regular file.
@@ -104,7 +110,7 @@ class ClipProbe:
         self._sizes: SizeWatch | None = SizeWatch(file)
 
     def facts(self) -> ClipFacts:
-        """Wait for what FFmpeg reports, and select the track that players would show.
+        """Wait for FFmpeg's results, and select the track that players would show.
 
         Raises:
             OutputError: FFmpeg cannot be used.
@@ -112,19 +118,17 @@ class ClipProbe:
         file, found = self._file, self._picture.result()
         if found is None:
             return ClipFacts()
-        tracks = _tracks(found, "Video")
+        tracks = _tracks(found.stderr.decode(errors="replace"), "Video")
         file.video_track = _usual_track(file, tracks, "video")
         if file.video_track:
             self._headers.close()
             self._picture, self._headers = _start_picture(file), _start_headers(file)
             found = self._picture.result() or found
         messages = found.stderr.decode(errors="replace")
-        if tracks and _HDR.search(tracks[file.video_track]):
-            what = "is an HDR clip, which is read without tone mapping: darker and flatter than players show it"
-            warn_once(f"{file.path}: {what}")
+        if tracks:
+            _warn_of_hdr(file, tracks[file.video_track])
         codec = "" if not tracks else tracks[file.video_track].split(maxsplit=1)[0].rstrip(",")
-        is_convertible = "Impossible to convert between the formats" not in messages
-        kind = re.search(r"^Input #0, ([\w,]+), from ", messages, re.MULTILINE)
+        is_convertible = _is_convertible(messages)
         # Both are absolute, since FFmpeg would count those of a transport stream from the start of the selected tracks.
         begin = re.search(r"^  Duration: .* start: (-?[\d.]+)", messages, re.MULTILINE)  # not in files without times
         first = _picture_time(messages)
@@ -133,13 +137,13 @@ class ClipProbe:
             warn_once(f"{file.path}: begins before time 0 and gives its first pictures no times; they are taken to begin with it")
             begins = 0.0
         start = None if first is None else first - begins
-        is_untimed = kind is not None and kind[1] in _UNTIMED
+        is_untimed = _is_untimed(messages)
         rate = None
         if is_untimed:
             again = _start_picture(file, "-framerate", _ODD_RATE).result()
-            said = again and re.search(rb"\bframe_rate: (\d+)/(\d+)", again.stderr)
-            if said and int(said[2]) and said[0] != f"frame_rate: {_ODD_RATE}/1".encode():
-                rate = Fraction(int(said[1]), int(said[2]))
+            stated = again and re.search(rb"\bframe_rate: (\d+)/(\d+)", again.stderr)
+            if stated and int(stated[2]) and stated[0] != f"frame_rate: {_ODD_RATE}/1".encode():
+                rate = Fraction(int(stated[1]), int(stated[2]))
         shown = re.search(r"\] n: *0 .* s:(\d+)x(\d+) ", messages)
         return ClipFacts(
             start, _matrix(found.stdout), is_untimed, rate or None, is_convertible, _INTERLACED.search(messages) is not None,
@@ -149,7 +153,7 @@ class ClipProbe:
         )  # fmt: skip
 
     def sizes(self, codec: str, step: float | None) -> SizeWatch:
-        """The look ahead for pictures of another size, which is the caller's to close.
+        """Create the look-ahead for pictures of another size, which the caller closes.
 
         Args:
             codec: FFmpeg's name of the video codec.
@@ -170,7 +174,7 @@ class ClipProbe:
         return found is not None and re.search(rb" (?:frame_crop|conf_win)_left_offset .* = [1-9]", found.stderr) is not None
 
     def close(self) -> None:
-        """End the processes that are still at work; may be called twice."""
+        """End the processes that are still running; may be called twice."""
         self._picture.close()
         self._headers.close()
         if self._sizes is not None:
@@ -184,10 +188,44 @@ class ClipProbe:
         self.close()
 
 
-def _tracks(found: subprocess.CompletedProcess[bytes], kind: str) -> list[str]:
+def facts_of_pipe(file: MediaFile, messages: str) -> ClipFacts:
+    """What FFmpeg tells of a pipe while it makes upright pictures of it; their times count from the first one.
+
+    Args:
+        file: the pipe.
+        messages: what FFmpeg said before the first picture.
+    """
+    tracks = _tracks(messages, "Video")
+    shown = [track for track in tracks if not _is_cover(track)]
+    if shown:
+        _warn_of_hdr(file, shown[0])
+    is_untimed, rate = _is_untimed(messages), None
+    if is_untimed and (said := re.search(r"\bconfig in .* frame_rate: (\d+)/([1-9]\d*)", messages)):
+        # FFmpeg assumes the usual rate where the headers name none.
+        rate = Fraction(int(said[1]), int(said[2]))
+        rate = None if rate == _ASSUMED_RATE else rate
+    return ClipFacts(0.0, _UPRIGHT, is_untimed, rate or None, _is_convertible(messages), has_pictures=bool(shown) or not tracks)
+
+
+def _warn_of_hdr(file: MediaFile, track: str) -> None:
+    if _HDR.search(track):
+        what = "is an HDR clip, which is read without tone mapping: darker and flatter than players show it"
+        warn_once(f"{file.path}: {what}")
+
+
+def _is_convertible(messages: str) -> bool:
+    return "Impossible to convert between the formats" not in messages
+
+
+def _is_untimed(messages: str) -> bool:
+    kind = re.search(r"^Input #0, ([\w,]+), from ", messages, re.MULTILINE)
+    return kind is not None and kind[1] in _UNTIMED
+
+
+def _tracks(messages: str, kind: str) -> list[str]:
     """FFmpeg's descriptions of the input tracks of a kind."""
-    messages = found.stderr.decode(errors="replace").partition("\nOutput #")[0]
-    return re.findall(rf"^  Stream #0:\d+.*?: {kind}: (.*)$", messages, re.MULTILINE)
+    said = messages.partition("\nOutput #")[0]
+    return re.findall(rf"^  Stream #0:\d+.*?: {kind}: (.*)$", said, re.MULTILINE)
 
 
 def _is_cover(track: str) -> bool:
@@ -234,9 +272,9 @@ class SizeWatch:
             self._process = start_child(command, stderr=subprocess.PIPE, pipe_bytes=4096, descriptors=file.descriptors)
 
     def changes_by(self, seconds: float) -> bool:
-        """Whether a picture up to so many seconds after the first one, or shortly later, has another size.
+        """Whether a picture up to this many seconds after the first one, or shortly later, has another size.
 
-        If the clip's times go back, they are treated as standing still.
+        Decreasing timestamps are treated as repeated ones.
 
         Raises:
             SourceError: the process was killed.
@@ -245,10 +283,10 @@ class SizeWatch:
             assert self._process.stderr is not None
             line = self._process.stderr.readline()
             if not line:
-                killed = self._process.wait() < 0
+                code = self._process.wait()
                 self.close()
-                if killed:
-                    raise SourceError(f"{self._path}: FFmpeg, which looks ahead in it, was killed, perhaps for want of memory")
+                if code < 0:
+                    raise SourceError(f"{self._path}: FFmpeg, which looks ahead in it, was ended by {ended_by(-code)}")
             elif found := re.search(rb"\] n: *(\d+) pts:.* pts_time:(\S+) .* s:(\d+x\d+) ", line):
                 number, time, size = (group.decode() for group in found.groups())
                 self.first = self.first or size
@@ -269,7 +307,7 @@ class SizeWatch:
 
 
 def first_sound(file: MediaFile) -> float | None:
-    """Time of the first sound that can be decoded, seconds after the start of the file; None without a sound track.
+    """Timestamp of the first sound that can be decoded, seconds after the start of the file; None without a sound track.
 
     Raises:
         OutputError: FFmpeg cannot be used.
@@ -278,7 +316,7 @@ def first_sound(file: MediaFile) -> float | None:
     found = _run(file, ["-copyts"], "-map", "0:a:0", *options, seconds=_SECONDS)
     if found is None:
         return None
-    file.sound_track = _usual_track(file, _tracks(found, "Audio"), "audio")
+    file.sound_track = _usual_track(file, _tracks(found.stderr.decode(errors="replace"), "Audio"), "audio")
     if file.sound_track:
         found = _run(file, ["-copyts"], "-map", f"0:a:{file.sound_track}", *options, seconds=_SECONDS) or found
     unit = re.search(rb"^#tb 0: (\d+)/(\d+)", found.stdout, re.MULTILINE)
@@ -295,14 +333,14 @@ def first_sound(file: MediaFile) -> float | None:
 
 
 def _picture_time(messages: str) -> float | None:
-    """Absolute time of the first picture, seconds, from the output of FFmpeg's ``showinfo``."""
+    """Absolute timestamp of the first picture, seconds, from the output of FFmpeg's ``showinfo``."""
     unit = re.search(r"\bconfig in time_base: (\d+)/(\d+)", messages)
     first = re.search(r"\] n: *0 pts: *(-?\d+) ", messages)
     return int(first[1]) * int(unit[1]) / int(unit[2]) if unit and first else None
 
 
 def is_whole(file: MediaFile, count: int) -> bool:
-    """Whether a clip of which so many pictures were read is not damaged: FFmpeg decodes it without an error, or finds no more.
+    """Whether a clip with ``count`` decoded pictures is undamaged: FFmpeg decodes it without an error, or finds no more.
 
     Raises:
         OutputError: FFmpeg cannot be used.
@@ -312,7 +350,7 @@ def is_whole(file: MediaFile, count: int) -> bool:
     done = _run(file, ["-xerror"], *output, messages="error")
     if done is None or (done.returncode == 0 and not done.stderr):
         return True
-    # Pictures that an edit list leaves out may lack those that they are made of: the clip was cut without being encoded again.
+    # Pictures left out by an edit list may lack their reference pictures: the clip was cut without re-encoding.
     done = _run(file, [], *file.map_video(), "-c", "copy", "-f", "framecrc", "-", messages="error")
     if done is None or done.returncode or done.stderr:
         return False
@@ -321,10 +359,10 @@ def is_whole(file: MediaFile, count: int) -> bool:
 
 
 def is_playlist(path: Path) -> bool:
-    """Whether a file is of a kind that may make FFmpeg read other files, according to its name and FFmpeg.
+    """Whether a file has a format that makes FFmpeg read other files, according to its name and FFmpeg.
 
     Raises:
-        SourceError: it cannot be opened.
+        SourceError: the file cannot be opened.
         OutputError: FFmpeg cannot be used.
     """
     if path.suffix.lower() in _PLAYLISTS or "%" in path.name:
@@ -362,7 +400,7 @@ def _matrix(film: bytes) -> tuple[int, ...] | None:
 
 
 class _Probing:
-    """FFmpeg, started on a file."""
+    """A running FFmpeg probe of a file."""
 
     def __init__(self, file: MediaFile, options: list[str], *output: str) -> None:
         self._process: subprocess.Popen[bytes] | None = None
@@ -371,14 +409,14 @@ class _Probing:
             self._process = start_child(_command(file, options, *output), stdout=pipe, stderr=pipe, descriptors=file.descriptors)
 
     def result(self) -> subprocess.CompletedProcess[bytes] | None:
-        """Wait for its end; None if it cannot be run or takes too long."""
+        """Wait for the probe to exit; None if it cannot be run or takes too long."""
         process, self._process = self._process, None
         with contextlib.suppress(subprocess.TimeoutExpired):
             return None if process is None else finish_child(process, _SECONDS)
         return None
 
     def close(self) -> None:
-        """End it, if its result was not asked for; may be called twice."""
+        """End the probe, if its result was not read; may be called twice."""
         if self._process is not None:
             kill_child(self._process)
             self._process.communicate()

@@ -1,1 +1,1 @@
-"""Publishing of results to other programs while they are made: one module per protocol."""
+"""Publishing of results to other programs in real time: one module per protocol."""

@@ -1,4 +1,4 @@
-"""Addresses that results are published to, taken apart."""
+"""Parsing of publishers' URLs."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from emodetect.text.printable import looks_like_address, public_address, public_
 
 @dataclass(frozen=True)
 class Address:
-    """The parts of an address, percent-decoded.
+    """Components of a URL, percent-decoded.
 
     Attributes:
-        name: what may be shown of it: neither user and password, nor path and query.
-        host: without brackets; empty where none is named.
-        port: None where none is named.
-        path: without the slash before it.
-        user: None where none is named.
-        password: None where none is named.
-        options: the query, each name with its values.
+        name: public part, without user, password, path and query.
+        host: host without brackets; empty if missing.
+        port: None if missing.
+        path: path without its leading slash.
+        user: None if missing.
+        password: None if missing.
+        options: query parameters, each with its values.
     """
 
     name: str
@@ -34,14 +34,14 @@ class Address:
 
     @classmethod
     def parse(cls, text: str, options: Collection[str] | None = ()) -> Address:
-        """Take an address with ``//`` apart.
+        """Parse a URL with ``//``.
 
         Args:
-            text: the address.
-            options: the names that the query may have; None for any.
+            text: the URL.
+            options: allowed query parameters; None for any.
 
         Raises:
-            UsageError: it is none, or has another option in its query.
+            UsageError: the text is no URL, or has an unknown query parameter.
         """
         name = public_name_of(text)
         try:
@@ -62,10 +62,10 @@ class Address:
         return cls(name, host, port, unquote(parts.path).lstrip("/"), user, password, values)
 
     def option(self, name: str, default: str, choices: Collection[str]) -> str:
-        """The value of an option in the query.
+        """Value of a query parameter.
 
         Raises:
-            UsageError: it is none of the choices, or there are several.
+            UsageError: the value is not among the choices, or the parameter is repeated.
         """
         values = self.options.get(name, (default,))
         if len(values) != 1 or values[0] not in choices:
@@ -73,10 +73,10 @@ class Address:
         return values[0]
 
     def require(self, *, port: bool = False) -> None:
-        """See that a host is named, and a port where one is needed.
+        """Check that the URL has a host, and optionally a port.
 
         Raises:
-            UsageError: it is not.
+            UsageError: the host or port is missing.
         """
         if not self.host:
             raise wrong(f"{self.name}: names no host")
@@ -85,12 +85,12 @@ class Address:
 
 
 def wrong(message: str, hint: str | None = None) -> UsageError:
-    """An error about an address."""
+    """Create an error about a URL."""
     return UsageError(message, parameter="publish", hint=hint)
 
 
 def public_name_of(text: str) -> str:
-    """What may be shown of an address of any kind."""
+    """Public part of any kind of address."""
     if "://" in text:
         return public_address(text)
     return public_name(text) if "@" in text or looks_like_address(text) else text

@@ -1,4 +1,4 @@
-"""Interface of all publishers."""
+"""Interface of publishers."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from emodetect.publish.message import Message
 
 
 class Publisher(ABC):
-    """Sends results to consumers by one protocol.
+    """Sends results to consumers over one protocol.
 
-    `open` and `close` are called once, by the thread that starts a run. `connect` and `send` are called by a thread of the
-    publisher's own, so that they may wait; an `OSError` in one of them means that the consumer cannot be reached. `connect` is
-    then called again, with growing pauses, and what could not be sent is sent once more. Any other error ends the run.
+    `open` and `close` are called once, by the thread that starts a run. `connect` and `send` are called by a separate thread of
+    the publisher, so that they may block. An `OSError` in one of them means that the consumer is unreachable. `connect` is then
+    retried with a back-off, and unsent messages are sent again. Any other error ends the run.
 
     Attributes:
-        name: what to call it in messages, without passwords.
-        capacity: messages that wait to be sent at most; newer ones replace the oldest.
-        batch: messages that one call of `send` takes at most.
-        pause: seconds from one call of `send` to the next, unless a whole batch is waiting.
-        dropped: messages that it has taken, and that some consumer was too slow for.
+        name: name in messages, without passwords.
+        capacity: capacity of the queue, messages; newer ones replace the oldest.
+        batch: maximum number of messages per call of `send`.
+        pause: seconds between two calls of `send`, unless a whole batch is waiting.
+        dropped: number of accepted messages that a consumer was too slow for.
     """
 
     name: str = ""
@@ -33,14 +33,14 @@ class Publisher(ABC):
         """Do what needs no consumer, such as listening on a port.
 
         Raises:
-            OutputError: it cannot be done.
+            OutputError: the publisher cannot be opened.
         """
 
     def connect(self) -> None:
         """Connect to the consumer; also after `send` has failed.
 
         Raises:
-            OSError: it cannot be reached.
+            OSError: the consumer is unreachable.
         """
 
     @abstractmethod
@@ -48,11 +48,11 @@ class Publisher(ABC):
         """Send messages, in order.
 
         Args:
-            messages: from one to `batch`.
+            messages: one to `batch` messages.
 
         Raises:
-            OSError: they were not sent, or perhaps not.
+            OSError: the messages may not have been sent.
         """
 
     def close(self) -> None:
-        """Disconnect; also where `open` or `connect` has failed or was never called."""
+        """Disconnect; also called if `open` or `connect` has failed or was never called."""

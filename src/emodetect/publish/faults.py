@@ -1,4 +1,4 @@
-"""What is said of publishers that raise something unexpected."""
+"""Errors of publishers that raise unexpected exceptions."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from emodetect.errors import OutputError, first_line
 
 
 def publisher_fault(name: str, error: Exception) -> OutputError:
-    """The error of a publisher that has failed.
+    """Create the error of a failed publisher.
 
     Args:
-        name: what the publisher is called, without passwords.
-        error: what it has raised.
+        name: name of the publisher, without passwords.
+        error: the exception.
     """
     return OutputError(f"the publisher {name} failed ({type(error).__name__}: {first_line(error)})", parameter="publish")

@@ -1,4 +1,4 @@
-"""Lab Streaming Layer: a stream of scores at the time of capture, and a stream of markers for changes of label."""
+"""Lab Streaming Layer: a stream of scores with capture times, and a stream of markers for label changes."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from emodetect.text.printable import one_line
 from emodetect.types import EMOTIONS
 
 _CHANNELS = {**{emotion.value: "normalized" for emotion in EMOTIONS}, "confidence": "normalized", "id": "number"}
-"""Each channel of the stream of scores, with its unit; "normalized" is 0 to 1."""
+"""Channels of the stream of scores, with their units; "normalized" is 0 to 1."""
 
-_MOST_NAME = 100
+_MAX_NAME = 100
 
 _CONFIGURATIONS = "lsl_api.cfg", "~/lsl_api/lsl_api.cfg", "/etc/lsl_api/lsl_api.cfg"
-"""Where the library looks for a user's own settings, as does the variable LSLAPICFG."""
+"""Paths of the user's configuration of the library, in addition to the variable LSLAPICFG."""
 
 _QUIET = "[log]\nlevel = -3\n"
-"""Errors of the library's own come as results of its functions; what else it prints is for its developers."""
+"""Configuration without log messages, since all relevant errors are results of the library's functions."""
 
 
 class LslPublisher(Publisher):
@@ -40,13 +40,13 @@ class LslPublisher(Publisher):
         text: ``lsl:NAME``.
 
     Raises:
-        UsageError: there is no name, or it is too long.
+        UsageError: the name is missing or too long.
     """
 
     def __init__(self, text: str) -> None:
         self._stream = text.partition(":")[2].lstrip("/").strip()
         self.name = f"lsl:{one_line(self._stream)}"
-        if not self._stream or not self._stream.isprintable() or len(self._stream) > _MOST_NAME:
+        if not self._stream or not self._stream.isprintable() or len(self._stream) > _MAX_NAME:
             raise wrong(f"{self.name}: expected a name for the stream, as in lsl:emodetect")
         self._scores: pylsl.StreamOutlet | None = None
         self._markers: pylsl.StreamOutlet | None = None
@@ -74,7 +74,7 @@ class LslPublisher(Publisher):
         return self._info(f"{self._stream}-markers", "Markers", 1, pylsl.cf_string)
 
     def _info(self, name: str, kind: str, channels: int, form: int) -> Any:
-        # The same after a restart, so that a recorder goes on with the new stream.
+        # Constant across restarts, so that a recorder continues with the new stream.
         source = f"emodetect:{name}@{socket.gethostname()}"
         info = pylsl.StreamInfo(name, kind, channels, pylsl.IRREGULAR_RATE, form, source)
         info.desc().append_child("acquisition").append_child_value("manufacturer", "emodetect")

@@ -1,4 +1,4 @@
-"""What is published of a frame."""
+"""Messages with the result of a frame."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from emodetect.types import Emotion, FrameResult
 
 @dataclass(frozen=True)
 class LabelChange:
-    """A face that has another label than in the frame before.
+    """A face whose label differs from that in the previous frame.
 
     Attributes:
-        track_id: of the face.
-        label: its emotion now, with hysteresis, as it is shown; None while it is uncertain.
-        is_gone: whether the face is no longer there.
+        track_id: id of the face.
+        label: its current label, with hysteresis as in displays; None while it is uncertain.
+        is_gone: whether the face has left.
     """
 
     track_id: int
@@ -28,18 +28,18 @@ class LabelChange:
 
     @property
     def text(self) -> str:
-        """The label in one word: an emotion, "uncertain" or "gone"."""
+        """The label as one word: an emotion, "uncertain" or "gone"."""
         return "gone" if self.is_gone else self.label.value if self.label else "uncertain"
 
 
 @dataclass(frozen=True)
 class Message:
-    """The result of a frame, as publishers send it.
+    """Result of a frame, as sent by publishers.
 
     Attributes:
-        body: the object of the output contract, as a log in JSON has it.
-        captured: when the frame was captured, seconds on `time.monotonic`.
-        changes: the faces whose label changed in this frame, those that came and those that left.
+        body: the result, as in a JSONL log.
+        captured: capture time of the frame, seconds on `time.monotonic`.
+        changes: label changes in this frame, including faces that came and left.
     """
 
     body: Mapping[str, Any]
@@ -48,19 +48,19 @@ class Message:
 
     @cached_property
     def json(self) -> str:
-        """The body as one line of JSON."""
+        """Serialize the body to one line of JSON."""
         return json.dumps(self.body)
 
 
 class LabelWatch:
-    """Finds the frames in which the label of a face changes. Labels have hysteresis, so that they do not flicker."""
+    """Detects changes of labels, with hysteresis, so that they do not flicker."""
 
     def __init__(self) -> None:
         self._steady = SteadyLabels()
         self._labels: dict[int, Emotion | None] = {}
 
     def update(self, result: FrameResult) -> tuple[LabelChange, ...]:
-        """The changes since the frame before, by the faces' ids. A face counts from its first scores on."""
+        """Changes since the previous frame, ordered by the faces' ids. A face counts from its first scores on."""
         before, present = self._labels, {reading.track_id for reading in result.readings}
         steady = self._steady.update(result).readings
         kept = {track: label for track, label in before.items() if track in present}

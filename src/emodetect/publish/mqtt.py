@@ -1,4 +1,4 @@
-"""MQTT 5: each result as one message of JSON on a topic."""
+"""MQTT 5: each result is one JSON message on a topic."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ _TOPIC = "emodetect"
 
 _PORTS = {"mqtt": 1883, "mqtts": 8883}
 
-_ANSWER_SECONDS = 5.0
-"""How long a broker may take to accept a connection, and to confirm a message."""
+_RESPONSE_SECONDS = 5.0
+"""Time-out for a broker to accept a connection, and to acknowledge a message."""
 
 _KEEPALIVE_SECONDS = 15
-"""How often the broker and the client see whether the other one is still there."""
+"""Keep-alive interval of the connection."""
 
-_MOST_TOPIC_BYTES = 65535 - len("/status")
+_MAX_TOPIC_BYTES = 65535 - len("/status")
 
 
 class MqttPublisher(Publisher):
-    """Publishes to a broker. The topic ``.../status`` is kept at ``online`` and ``offline``, also where the run is killed.
+    """Publishes to a broker. The topic ``.../status`` is ``online`` or, by the last will, ``offline``, even if the run is killed.
 
     Args:
-        text: ``mqtt://user:password@broker:1883/topic``, or ``mqtts://`` for TLS; all but the broker may be left out.
-            ``?qos=1`` has each message confirmed, ``?retain=yes`` has the broker keep the last one for new subscribers.
+        text: ``mqtt://user:password@broker:1883/topic``, or ``mqtts://`` for TLS; only the broker is required. With ``?qos=1``
+            each message is acknowledged, with ``?retain=yes`` the broker keeps the last one for new subscribers.
 
     Raises:
-        UsageError: the address is wrong.
+        UsageError: the address is invalid.
     """
 
     def __init__(self, text: str) -> None:
@@ -48,7 +48,7 @@ class MqttPublisher(Publisher):
         self._port = address.port or _PORTS[scheme]
         self._is_encrypted = scheme == "mqtts"
         self._topic = address.path or _TOPIC
-        if any(c in self._topic for c in "+#\0") or self._topic.startswith("$") or len(self._topic.encode()) > _MOST_TOPIC_BYTES:
+        if any(c in self._topic for c in "+#\0") or self._topic.startswith("$") or len(self._topic.encode()) > _MAX_TOPIC_BYTES:
             raise wrong(f"{self.name}: not a topic to publish on: it has + or #, begins with $, or is too long")
         self._qos = int(address.option("qos", "0", ("0", "1", "2")))
         self._retains = address.option("retain", "no", ("yes", "no")) == "yes"
@@ -63,7 +63,7 @@ class MqttPublisher(Publisher):
             client.username_pw_set(address.user, address.password)
         if self._is_encrypted:
             client.tls_set()
-        client.connect_timeout = _ANSWER_SECONDS
+        client.connect_timeout = _RESPONSE_SECONDS
         try:
             client.connect(address.host, self._port, keepalive=_KEEPALIVE_SECONDS)
         except ValueError as error:
@@ -87,7 +87,7 @@ class MqttPublisher(Publisher):
                 raise ConnectionError(paho.error_string(sent.rc))
             if self._qos:
                 try:
-                    sent.wait_for_publish(_ANSWER_SECONDS)
+                    sent.wait_for_publish(_RESPONSE_SECONDS)
                 except (RuntimeError, ValueError) as error:
                     raise ConnectionError(str(error)) from error
                 if not sent.is_published():
@@ -110,7 +110,7 @@ class MqttPublisher(Publisher):
 
 
 class _Connection:
-    """One connection to a broker, which is not made again by the library."""
+    """One connection to a broker, without automatic reconnection."""
 
     def __init__(self, status: str) -> None:
         self.client = paho.Client(CallbackAPIVersion.VERSION2, protocol=paho.MQTTv5, reconnect_on_failure=False)
@@ -121,12 +121,12 @@ class _Connection:
         self.is_accepted = False
 
     def wait(self) -> None:
-        """Wait for the broker's answer.
+        """Wait for the broker's response.
 
         Raises:
-            OSError: it refuses the connection, or does not answer.
+            OSError: the broker refuses the connection, or does not respond.
         """
-        if not self._answered.wait(_ANSWER_SECONDS):
+        if not self._answered.wait(_RESPONSE_SECONDS):
             raise TimeoutError("the broker does not answer")
         if not self.is_accepted:
             raise ConnectionError(f"the broker answers: {self._refusal}" if self._refusal else "the broker hangs up")

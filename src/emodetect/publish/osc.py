@@ -21,11 +21,11 @@ _PREFIX = "emodetect"
 _NOT_IN_ADDRESSES = re.compile(r"[^!-~]|[#*,?\[\]{}]")
 
 _REFUSAL_SECONDS = 0.05
-"""How long the system of a machine nearby takes to say that nobody listens on a port; others never say it."""
+"""Time in which the system of a machine nearby reports a closed port; others never do."""
 
 
 class OscPublisher(Publisher):
-    """Sends datagrams. With the prefix ``/emodetect``:
+    """Sends UDP datagrams. With the prefix ``/emodetect``:
 
         /emodetect/frame  frame, time, number of faces
         /emodetect/face/<id>/emotion  emotion, confidence, uncertain (0 or 1)
@@ -35,10 +35,10 @@ class OscPublisher(Publisher):
     A face without scores has neither emotion nor scores.
 
     Args:
-        text: ``osc://host:port/prefix``; the prefix may be left out.
+        text: ``osc://host:port/prefix``; the prefix is optional.
 
     Raises:
-        UsageError: the address is wrong.
+        UsageError: the address is invalid.
     """
 
     def __init__(self, text: str) -> None:
@@ -57,7 +57,7 @@ class OscPublisher(Publisher):
         for family, kind, _, _, place in socket.getaddrinfo(self._address.host, self._address.port, type=socket.SOCK_DGRAM):
             self._socket = socket.socket(family, kind)
             try:
-                # A connected socket is told that nobody listens, by the first datagram's answer.
+                # Only a connected socket reports a closed port, after the first datagram.
                 self._socket.connect(place)
                 self._socket.send(_message(self._prefix).dgram)
                 time.sleep(_REFUSAL_SECONDS)

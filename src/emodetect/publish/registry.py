@@ -1,6 +1,6 @@
-"""Publishers by the scheme of their address, imported only when they are chosen.
+"""Registry of publishers by the scheme of their address, which are imported only when they are chosen.
 
-A package joins by an entry point in the group ``emodetect.publishers``. Its name is the scheme, its object a factory:
+A package adds one by an entry point in the group ``emodetect.publishers``. Its name is the scheme, its object a factory:
 ``factory(address: str) -> Publisher``.
 """
 
@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 from emodetect.errors import BackendUnavailableError, EmodetectError, OutputError, first_line
 from emodetect.publish.address import public_name_of, wrong
 from emodetect.publish.faults import publisher_fault
-from emodetect.system.install_hints import pip
+from emodetect.system.install_hints import extra_cure
 from emodetect.text.suggestions import did_you_mean
 
-if TYPE_CHECKING:  # names are wanted without NumPy, for the options of a command line
+if TYPE_CHECKING:  # the command line needs the names without importing NumPy
     from emodetect.publish.base import Publisher
     from emodetect.publish.sink import PublishingSink
 
@@ -33,20 +33,17 @@ _BUILT_IN = {
     "https": "emodetect.publish.webhook:WebhookPublisher",
 }
 
-EXTRA = "publish"
-"""The extra with the packages that the built-in publishers need."""
-
 
 @dataclass(frozen=True)
 class PublishSettings:
-    """Where results are published.
+    """Settings of publishing.
 
     Attributes:
-        addresses: of the publishers, such as ``mqtt://broker/faces``.
-        changes_only: publish the frames in which the label of a face changes, and no others.
+        addresses: addresses of the publishers, such as ``mqtt://broker/faces``.
+        changes_only: publish only the frames in which the label of a face changes.
 
     Raises:
-        UsageError: changes are to be published, and there is no address.
+        UsageError: ``changes_only`` is set without an address.
     """
 
     addresses: tuple[str, ...] = ()
@@ -54,19 +51,19 @@ class PublishSettings:
 
     def __post_init__(self) -> None:
         if self.changes_only and not self.addresses:
-            raise wrong("`changes_only` goes with `publish`, which says where to")
+            raise wrong("`changes_only` requires `publish`")
 
     def open(self, clock: Callable[[], float] | None = None, *, waits: bool = False) -> PublishingSink:
-        """Make the sink that publishes; a context manager, which does nothing without addresses.
+        """Create the publishing sink; a context manager, which does nothing without addresses.
 
         Args:
-            clock: the present on the clock of frames' timestamps, seconds; None where frames have media time.
-            waits: whether to wait for slow consumers that can be reached, as for files; `live` drops the oldest results instead.
+            clock: current time on the clock of the frames' timestamps, seconds; None if frames have media time.
+            waits: whether to wait for slow consumers that are reachable, as for files; `live` drops the oldest results instead.
 
         Raises:
-            UsageError: an address is wrong.
+            UsageError: an address is invalid.
             BackendUnavailableError: a package is missing.
-            OutputError: a port cannot be listened on.
+            OutputError: a port cannot be bound.
         """
         from emodetect.publish.sink import PublishingSink
 
@@ -75,24 +72,24 @@ class PublishSettings:
 
 
 def schemes() -> list[str]:
-    """The schemes of addresses: the built-in ones first."""
+    """Schemes of all publishers, the built-in ones first."""
     return [*_BUILT_IN, *plugins()]
 
 
 def plugins() -> dict[str, EntryPoint]:
-    """The publishers of other packages by scheme, in alphabetical order, not imported; none can replace a built-in one."""
+    """Entry points of plug-in publishers by scheme, sorted and not imported; built-in schemes cannot be replaced."""
     points = {point.name: point for point in entry_points(group=GROUP) if point.name not in _BUILT_IN}
     return dict(sorted(points.items()))
 
 
 def create_publisher(address: str) -> Publisher:
-    """Make the publisher of an address; it is not opened yet.
+    """Create the publisher of an address; it is not opened yet.
 
     Args:
-        address: one of a built-in publisher or a plug-in.
+        address: address of a built-in publisher or a plug-in.
 
     Raises:
-        UsageError: there is no such publisher, or the address is wrong.
+        UsageError: the scheme is unknown, or the address is invalid.
         BackendUnavailableError: the publisher or a package that it needs cannot be imported.
         OutputError: a plug-in fails.
     """
@@ -112,11 +109,10 @@ def create_publisher(address: str) -> Publisher:
 def _create_built_in(scheme: str, address: str) -> Publisher:
     try:
         factory = EntryPoint(scheme, _BUILT_IN[scheme], GROUP).load()
-    except (ImportError, RuntimeError) as error:  # the second one where the library of pylsl is missing
+    except (ImportError, RuntimeError) as error:  # RuntimeError if pylsl's native library is missing
         missing = getattr(error, "name", None) or first_line(error)
         what = f"publishing to {scheme}: needs the package {missing.partition('.')[0]}"
-        cure = "in the folder of emodetect: " + pip(f'install ".[{EXTRA}]"')
-        raise BackendUnavailableError(what, parameter="publish", hint=cure) from error
+        raise BackendUnavailableError(what, parameter="publish", hint=extra_cure("publish")) from error
     publisher: Publisher = factory(address)
     return publisher
 
@@ -128,7 +124,7 @@ def _create_plugin(point: EntryPoint, address: str) -> Publisher:
         publisher = point.load()(address)
     except EmodetectError:
         raise
-    except Exception as error:  # foreign code
+    except Exception as error:  # plug-ins may raise anything
         raise publisher_fault(point.name, error) from error
     if not isinstance(publisher, Publisher):
         raise OutputError(f"the publisher {point.name} makes a {type(publisher).__name__}, not a Publisher", parameter="publish")

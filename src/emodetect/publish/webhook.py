@@ -14,23 +14,23 @@ from emodetect.publish.address import Address
 from emodetect.publish.base import Publisher
 from emodetect.publish.message import Message
 
-_ANSWER_SECONDS = 10.0
-"""How long a server may take to answer."""
+_RESPONSE_SECONDS = 10.0
+"""Time-out of a response."""
 
-_MOST_ANSWER = 1 << 16
-"""Bytes of an answer that are read."""
+_MAX_RESPONSE = 1 << 16
+"""Maximum number of bytes of a response that are read."""
 
 _SUCCESS = range(200, 300)
 
 
 class WebhookPublisher(Publisher):
-    """Posts the results of each second. A batch that the server does not accept is sent again. Redirects are not followed.
+    """Posts the results of each second. A rejected batch is sent again. Redirects are not followed.
 
     Args:
         text: ``http://host/path`` or ``https://``; a user and password in it are sent as Basic authentication.
 
     Raises:
-        UsageError: the address is wrong.
+        UsageError: the address is invalid.
     """
 
     capacity = 1000
@@ -56,7 +56,7 @@ class WebhookPublisher(Publisher):
         try:
             connection.request("POST", self._target, f"[{', '.join(m.json for m in messages)}]".encode(), self._headers)
             answer = connection.getresponse()
-            answer.read(_MOST_ANSWER)
+            answer.read(_MAX_RESPONSE)
         except http.client.HTTPException as error:
             raise ConnectionError("the server's answer is no HTTP") from error
         finally:
@@ -67,5 +67,5 @@ class WebhookPublisher(Publisher):
     def _connection(self) -> http.client.HTTPConnection:
         host, port = self._address.host, self._address.port
         if self._is_encrypted:
-            return http.client.HTTPSConnection(host, port, timeout=_ANSWER_SECONDS, context=ssl.create_default_context())
-        return http.client.HTTPConnection(host, port, timeout=_ANSWER_SECONDS)
+            return http.client.HTTPSConnection(host, port, timeout=_RESPONSE_SECONDS, context=ssl.create_default_context())
+        return http.client.HTTPConnection(host, port, timeout=_RESPONSE_SECONDS)

@@ -1,4 +1,4 @@
-"""A WebSocket server: each client gets every result, as one text message of JSON."""
+"""A WebSocket server: each client receives every result as one JSON text message."""
 
 from __future__ import annotations
 
@@ -28,26 +28,26 @@ from emodetect.system.assumptions import warn_once
 _LOCAL = "127.0.0.1"
 
 _LOCAL_ORIGIN = re.compile(r"https?://(?:localhost|127\.0\.0\.1|\[::1\])(?::\d{1,5})?")
-"""Pages that this machine serves. Browsers let pages of any site connect, and say from which they come."""
+"""Origins of pages on this machine. Browsers let pages of any site connect, and send their origin."""
 
-_MOST_CLIENTS = 64
+_MAX_CLIENTS = 64
 
 _CAPACITY = 64
-"""Messages that wait for one client at most; newer ones replace the oldest."""
+"""Capacity of a client's queue, messages; newer ones replace the oldest."""
 
 _SEND_BYTES = 1 << 16
-"""Size of the system's send buffer. A large one would hold seconds of results for a client that is too slow."""
+"""Size of the system's send buffer. A large one would hold seconds of results for a slow client."""
 
-_MOST_RECEIVED = 4096
-"""Bytes of a message from a client. None is expected, and each is ignored."""
+_MAX_RECEIVED = 4096
+"""Maximum size of a message from a client, bytes. None is expected, and all are ignored."""
 
-_LAST_SECONDS = 1.0
-"""Seconds that clients have at the end to get what still waits."""
+_SHUTDOWN_SECONDS = 1.0
+"""Time-out for sending the remaining messages to clients at the end, seconds."""
 
 _SILENT = logging.getLogger("emodetect.silent.websockets")
 _SILENT.addHandler(logging.NullHandler())
 _SILENT.propagate = False
-"""What the library says of clients that speak no WebSocket, or vanish, concerns nobody here."""
+"""Logger that discards the library's messages about invalid or lost clients."""
 
 
 class WebSocketPublisher(Publisher):
@@ -58,7 +58,7 @@ class WebSocketPublisher(Publisher):
             ``?origin=https://example.org`` allows web pages of another site than this machine's.
 
     Raises:
-        UsageError: the address is wrong.
+        UsageError: the address is invalid.
     """
 
     def __init__(self, text: str) -> None:
@@ -110,9 +110,9 @@ class WebSocketPublisher(Publisher):
     @override
     def close(self) -> None:
         if self._loop is not None and self._thread is not None:
-            with contextlib.suppress(RuntimeError):  # it is closed already
+            with contextlib.suppress(RuntimeError):  # the event loop is closed already
                 self._loop.call_soon_threadsafe(self._stopping.set)
-            self._thread.join(2 * _LAST_SECONDS)
+            self._thread.join(2 * _SHUTDOWN_SECONDS)
         elif self._socket is not None:
             self._socket.close()
 
@@ -123,8 +123,8 @@ class WebSocketPublisher(Publisher):
         self._loop = asyncio.get_running_loop()
         server = await serve(
             self._attend, sock=self._socket, origins=self._origins, process_request=self._admit, logger=_SILENT,
-            compression=None, max_size=_MOST_RECEIVED, write_limit=_SEND_BYTES, server_header="emodetect",
-            close_timeout=_LAST_SECONDS,
+            compression=None, max_size=_MAX_RECEIVED, write_limit=_SEND_BYTES, server_header="emodetect",
+            close_timeout=_SHUTDOWN_SECONDS,
         )  # fmt: skip
         self._ready.set()
         await self._stopping.wait()
@@ -132,17 +132,17 @@ class WebSocketPublisher(Publisher):
 
     async def _end(self, server: Server) -> None:
         with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(asyncio.gather(*(client.emptied() for client in self._clients)), _LAST_SECONDS)
+            await asyncio.wait_for(asyncio.gather(*(client.emptied() for client in self._clients)), _SHUTDOWN_SECONDS)
         server.close()
         await server.wait_closed()
 
     def _admit(self, connection: ServerConnection, request: Request) -> Response | None:
-        if len(self._clients) < _MOST_CLIENTS:
+        if len(self._clients) < _MAX_CLIENTS:
             return None
-        return connection.respond(HTTPStatus.SERVICE_UNAVAILABLE, f"There are {_MOST_CLIENTS} clients already.\n")
+        return connection.respond(HTTPStatus.SERVICE_UNAVAILABLE, f"There are {_MAX_CLIENTS} clients already.\n")
 
     async def _attend(self, connection: ServerConnection) -> None:
-        """Serve one client until it goes."""
+        """Serve one client until it disconnects."""
         client = _Client(connection)
         if self._newest is not None:
             client.put(self._newest)
@@ -166,7 +166,7 @@ class WebSocketPublisher(Publisher):
 
 
 class _Client:
-    """A client with its queue, used by the loop's thread only."""
+    """A client with its queue, used only by the event loop's thread."""
 
     def __init__(self, connection: ServerConnection) -> None:
         self._connection = connection
@@ -175,7 +175,7 @@ class _Client:
         self._empty = asyncio.Event()
 
     def put(self, text: str) -> int:
-        """Have a message sent; returns how many others are dropped for it."""
+        """Queue a message; returns the number of messages that were dropped for it."""
         self._waiting.append(text)
         dropped = self._waiting[:-_CAPACITY]
         del self._waiting[:-_CAPACITY]
@@ -184,7 +184,7 @@ class _Client:
         return len(dropped)
 
     async def send_all(self) -> None:
-        """Send what comes, as fast as the client takes it."""
+        """Send queued messages as fast as the client reads them."""
         while True:
             if not self._waiting:
                 self._empty.set()
@@ -194,5 +194,5 @@ class _Client:
                 await self._connection.send(self._waiting.pop(0))
 
     async def emptied(self) -> None:
-        """Wait until everything is sent."""
+        """Wait until all messages are sent."""
         await self._empty.wait()

@@ -1,1 +1,1 @@
-"""Hand-over between threads."""
+"""Queues and tasks for threads."""

@@ -1,4 +1,4 @@
-"""A bounded queue between threads in which the newest values win."""
+"""A bounded queue between threads that drops its oldest values."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ T = TypeVar("T")
 
 
 class Backlog(Generic[T]):
-    """Holds the newest values in order: where it is full, `put` drops the oldest one.
+    """A bounded queue; if it is full, `put` drops the oldest value.
 
     Args:
-        capacity: values at most.
+        capacity: maximum number of values.
 
     Attributes:
         dropped: number of values that were dropped and never taken.
@@ -31,14 +31,14 @@ class Backlog(Generic[T]):
         return len(self._values)
 
     def put(self, value: T) -> None:
-        """Add a value; does not wait."""
+        """Add a value without blocking."""
         with self._changed:
             self._values.append(value)
             self._drop_oldest()
             self._changed.notify_all()
 
     def put_back(self, values: Sequence[T]) -> None:
-        """Return values that were taken and could not be used; the oldest ones are dropped where newer ones need the room."""
+        """Return values that were taken but not used; the oldest ones are dropped if newer values take up the capacity."""
         with self._changed:
             self._values.extendleft(reversed(values))
             self._drop_oldest()
@@ -49,10 +49,10 @@ class Backlog(Generic[T]):
             self.dropped += 1
 
     def take(self, most: int, timeout: float) -> list[T]:
-        """Wait for values and take the oldest ones; none after ``timeout`` seconds without one, or once closed and empty.
+        """Take the oldest values, waiting for the first one; empty after ``timeout`` seconds, or once closed and empty.
 
         Args:
-            most: values to take at most.
+            most: maximum number of values.
             timeout: seconds to wait for the first one.
         """
         with self._changed:
@@ -62,23 +62,23 @@ class Backlog(Generic[T]):
             return taken
 
     def wait_for(self, count: int, timeout: float) -> None:
-        """Wait until it holds so many values or is closed, for ``timeout`` seconds at most."""
+        """Wait until there are ``count`` values or the queue is closed, for at most ``timeout`` seconds."""
         with self._changed:
             self._changed.wait_for(lambda: len(self._values) >= count or self._closed, timeout)
 
     def wait_for_room(self, timeout: float) -> bool:
-        """Wait until another value would drop none, for ``timeout`` seconds at most; returns whether it is so."""
+        """Wait until `put` would drop no value, for at most ``timeout`` seconds; returns whether that is so."""
         with self._changed:
             return bool(self._changed.wait_for(lambda: len(self._values) < self._capacity or self._closed, timeout))
 
     def close(self) -> None:
-        """Wake all waiting threads; what is held can still be taken."""
+        """Wake all waiting threads; remaining values can still be taken."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
 
     @property
     def finished(self) -> bool:
-        """Whether it is closed and empty."""
+        """Whether the queue is closed and empty."""
         with self._changed:
             return self._closed and not self._values

@@ -1,4 +1,4 @@
-"""A queue of one value, the newest, between threads."""
+"""A queue between threads that holds only the newest value."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Latest(Generic[T]):
         self.replaced = 0
 
     def branch(self) -> Latest[T]:
-        """Another queue that gets every value put here from now on, so that two threads can take the same values."""
+        """Create another queue that receives every value put here from now on, so that two threads can take the same values."""
         branch: Latest[T] = Latest()
         with self._changed:
             self._branches.append(branch)
@@ -32,7 +32,7 @@ class Latest(Generic[T]):
         return branch
 
     def put(self, value: T) -> None:
-        """Make this the newest value."""
+        """Replace the value."""
         with self._changed:
             self.replaced += self._value is not None
             self._value = value
@@ -41,7 +41,7 @@ class Latest(Generic[T]):
                 branch.put(value)
 
     def take(self, timeout: float | None = None) -> T | None:
-        """Wait for a value and take it; None after ``timeout`` seconds without one, or once closed and empty."""
+        """Take the value, waiting for one; None after ``timeout`` seconds, or once closed and empty."""
         with self._changed:
             self._changed.wait_for(lambda: self._value is not None or self._closed, timeout)
             value, self._value = self._value, None
@@ -57,6 +57,6 @@ class Latest(Generic[T]):
 
     @property
     def finished(self) -> bool:
-        """Whether it is closed and empty."""
+        """Whether the queue is closed and empty."""
         with self._changed:
             return self._closed and self._value is None

@@ -1,4 +1,4 @@
-"""Prefetching: a stage of a chain in a separate thread."""
+"""Prefetching: a stage of a pipeline in a separate thread."""
 
 from __future__ import annotations
 
@@ -13,8 +13,11 @@ from emodetect.queues.interruption import Task
 
 T = TypeVar("T")
 
-_LOOK_SECONDS = 1.0
-"""Seconds after which the thread checks the queue for a free slot again by itself."""
+_POLL_SECONDS = 1.0
+"""Seconds after which the thread checks the queue without a notification."""
+
+_LAST_LOOKS, _LAST_LOOK_SECONDS = 200, 0.01
+"""Number and duration, seconds, of the waits for the thread at the end, before it is left behind."""
 
 
 @dataclass(frozen=True)
@@ -28,21 +31,22 @@ class _End:
 def ahead(items: Iterable[T], *, capacity: int = 4) -> Iterator[Iterator[T]]:
     """Iterate in a separate thread, a few items ahead of the consumer, in the same order.
 
-    Stages are chained by passing the items of one to the next. An error in the thread is raised in the consumer, after the items
-    before it. Leaving the block, with an error or without, ends the thread.
+    Stages are chained by passing the iterator of one to the next. An error in the thread is raised in the consumer, after the
+    items before it. Leaving the block, with or without an error, ends the thread. A thread that is blocked, for example by a pipe
+    without data, is left behind, and ends after its next item.
 
     Args:
-        items: what to iterate over; used only by the thread.
-        capacity: items in the queue at most.
+        items: iterable, used only by the thread.
+        capacity: maximum number of items in the queue.
     """
     waiting: queue.Queue[T | _End] = queue.Queue(capacity)
     stopping = threading.Event()
 
     def put(item: T | _End) -> None:
         while True:
-            # A signal in the main thread may interrupt a get before it has notified this thread.
+            # A signal in the main thread may interrupt a get before it notifies this thread.
             with suppress(queue.Full):
-                waiting.put(item, timeout=_LOOK_SECONDS)
+                waiting.put(item, timeout=_POLL_SECONDS)
                 return
 
     def produce() -> None:
@@ -67,8 +71,10 @@ def ahead(items: Iterable[T], *, capacity: int = 4) -> Iterator[Iterator[T]]:
         yield take()
     finally:
         stopping.set()
-        while not task.is_done:
-            # It may be waiting for a free slot in the queue.
+        for _ in range(_LAST_LOOKS):
+            if task.is_done:
+                break
+            # The thread may be waiting for a free slot in the queue.
             with suppress(queue.Empty):
                 waiting.get_nowait()
-            task.wait(0.01)
+            task.wait(_LAST_LOOK_SECONDS)

@@ -1,1 +1,1 @@
-"""Results of a clip for people: the HTML report and the plot."""
+"""Results of a clip for users: the HTML report and the plot."""

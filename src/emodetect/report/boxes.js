@@ -1,14 +1,14 @@
-// Boxes and labels over the part of the player that the picture fills; the rest of it stays black.
+// Boxes and labels over the picture area of the player, without its black bars.
 function boxesOver(video, layer) {
-  const NARROW = 480; // pixels of a picture on which labels are short
-  const CONTROLS = 70; // pixels that the player's controls take at its lower edge
+  const NARROW = 480; // picture width, pixels, below which labels are short
+  const CONTROLS = 70; // height of the player's controls, pixels
 
   const faces = data.people.map((person) => {
     const frame = layer.appendChild(document.createElement("div"));
     return { paths: person.boxes.map(unpacked), frame, label: frame.appendChild(document.createElement("span")) };
   });
 
-  // Rows of milliseconds, x, y, width and height; the file holds what each adds to the row before.
+  // Rows of milliseconds, x, y, width and height; the file contains differences to the previous row.
   function unpacked(path) {
     const rows = [];
     let row = [0, 0, 0, 0, 0];
@@ -19,7 +19,7 @@ function boxesOver(video, layer) {
     return rows;
   }
 
-  // Where a face is, as x, y, width and height in thousandths of the picture; undefined while it is not there.
+  // Box of a face: x, y, width and height in thousandths of the picture; undefined while it is absent.
   function placeAt(paths, time) {
     const rows = paths[lastBegun(paths, time, (path) => path[0][0])];
     if (!rows || time >= rows[rows.length - 1][0]) return undefined;
@@ -32,7 +32,7 @@ function boxesOver(video, layer) {
   const overlap = (a, b) =>
     a.left < b.left + b.wide && b.left < a.left + a.wide && a.top < b.top + b.high && b.top < a.top + a.high;
 
-  // Where a label goes: over its face or, where that is taken, under it, beside other labels, or on it; never beyond a side.
+  // Position of a label: above its face or, if that is occupied, below it, beside other labels, or on it; always inside the picture.
   function free(label, face, others, labels, width, height) {
     const [wide, high] = [label.offsetWidth, label.offsetHeight];
     const lefts = [face.left - 3, face.left + face.wide + 3 - wide].map((left) => Math.max(0, Math.min(left, width - wide)));
@@ -80,7 +80,7 @@ function boxesOver(video, layer) {
       const others = places.filter((place) => place && place !== face);
       const spot = free(label, face, others, labels, width, height);
       labels.push(spot);
-      // Counted from the inner edge of the frame's border.
+      // Relative to the inner edge of the frame's border.
       label.style.left = `${spot.left - face.left - 3}px`;
       label.style.top = `${spot.top - face.top - 3}px`;
     });

@@ -1,4 +1,4 @@
-"""Moments at which the emotion of a face changed and stayed changed for a while."""
+"""Changes of the emotion of a face that last for a while."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from emodetect.report.person import Person, Run
 from emodetect.types import Emotion
 
 LASTING = 0.4
-"""Seconds for which an emotion must be read with certainty, or a face be absent, to count. Shorter ones are mostly flicker."""
+"""Minimum duration, seconds, of a certain emotion or an absence. Shorter ones are mostly flicker."""
 
 
 @dataclass(frozen=True)
 class Change:
-    """A moment at which the emotion changed, and stayed for a while.
+    """A change of emotion that lasts for a while.
 
     Attributes:
         time: seconds.
-        before: the last emotion that had stayed for a while; None if there was none.
-        after: the emotion from then on.
-        absent: whether the face was absent between the two.
+        before: the last emotion that lasted; None if there was none.
+        after: the new emotion.
+        absent: whether the face was absent in between.
     """
 
     time: float
@@ -30,9 +30,9 @@ class Change:
 
 
 def changes(person: Person) -> list[Change]:
-    """Changes of emotion. Uncertain readings, and those that lasted under 0.4 seconds, are ignored.
+    """Find the changes of emotion. Uncertain readings, and those shorter than 0.4 seconds, are ignored.
 
-    The first emotion that lasted counts as well, unless it was there from the beginning.
+    The first emotion that lasted counts as well, unless it was present from the beginning.
     """
     found = []
     before: Bout | None = None
@@ -46,18 +46,18 @@ def changes(person: Person) -> list[Change]:
 
 
 def bouts(person: Person) -> Iterator[Bout]:
-    """The bouts of emotions, in order: those read with certainty for at least 0.4 seconds."""
+    """Yield the bouts of emotions, in order: those read with certainty for at least 0.4 seconds."""
     return (bout for bout in _stretches(person) if round(bout.seconds, 6) >= LASTING)
 
 
 @dataclass
 class Bout:
-    """One emotion, read with certainty: no other one and no absence lies between its readings.
+    """One emotion, read with certainty, without another emotion or an absence in between.
 
     Attributes:
         emotion: the emotion.
         start: seconds.
-        seconds: how long it was read with certainty.
+        seconds: duration of its certain readings.
         appearance: the number of absences before it.
     """
 
@@ -68,7 +68,7 @@ class Bout:
 
 
 def _stretches(person: Person) -> Iterator[Bout]:
-    """The certain runs. Runs of the same emotion are merged if no other emotion and no absence lies between them."""
+    """Yield the certain runs. Runs of the same emotion are merged if no other emotion and no absence lies between them."""
     stretch: Bout | None = None
     last: Run | None = None
     appearance = 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def clock(seconds: float, tenths: bool = True) -> str:
-    """A time as 1:02.5 or 1:00:02.5; without tenths as 1:02 or 1:00:02.
+    """Format a time as 1:02.5 or 1:00:02.5; without tenths as 1:02 or 1:00:02.
 
     Args:
         seconds: the time.
@@ -18,7 +18,7 @@ def clock(seconds: float, tenths: bool = True) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A duration: 0.04 s, 12.5 s, 2 min 5 s or 1 h 3 min."""
+    """Format a duration: 0.04 s, 12.5 s, 2 min 5 s or 1 h 3 min."""
     if seconds < 0.095:
         return f"{seconds:.2f} s"
     if seconds < 59.95:
@@ -31,5 +31,5 @@ def duration(seconds: float) -> str:
 
 
 def percent(share: float) -> str:
-    """A share, 0 to 1, as a percentage: 12%, or <1% for a share that is not 0 but would be rounded to it."""
+    """Format a share, 0 to 1, as a percentage: 12%, or <1% for a positive share that would be rounded to 0."""
     return "<1%" if 0 < share < 0.005 else f"{share:.0%}"

@@ -1,4 +1,4 @@
-"""Joining the numbers that a person gets who leaves and comes back."""
+"""Re-identification: joining the ids of a person who leaves and comes back."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from emodetect.report.formatting import duration
 from emodetect.report.person import Person
 from emodetect.text.printable import counted
 
-_NEAR = 1.0
-"""Widths of a face: within this distance a face is taken for the one that was last seen there."""
+_MAX_DISTANCE = 1.0
+"""Maximum distance, in face widths, at which a face is identified with the one last seen there."""
 
 
 @dataclass(frozen=True)
 class JoinedPeople:
-    """People, each with all numbers that are taken for them.
+    """People with their joined ids.
 
     Attributes:
-        people: each under the lowest of their numbers.
-        numbers: how many numbers were joined with another one.
-        guesses: at how many of them another choice was possible.
-        left_out: seconds of faces that were left out, since there were more at once than people.
+        people: the people, each with the lowest of their ids.
+        numbers: number of ids that were joined with another one.
+        guesses: number of these for which another choice was possible.
+        left_out: seconds of faces that were dropped, since there were more at once than people.
     """
 
     people: list[Person]
@@ -34,7 +34,7 @@ class JoinedPeople:
     left_out: float = 0.0
 
     def __str__(self) -> str:
-        """What was done and assumed, as words; "" if nothing was."""
+        """Describe what was joined and assumed; empty if nothing was."""
         if not self.numbers:
             return ""
         text = f"{counted(self.numbers + len(self.people), 'number')} taken for {counted(len(self.people), 'person', 'people')}"
@@ -46,17 +46,17 @@ class JoinedPeople:
 
 
 def join_people(people: Sequence[Person], count: int | None) -> JoinedPeople:
-    """Join numbers until so many people are left.
+    """Join ids until ``count`` people are left.
 
-    Two faces in one frame are two people. A number that begins while only one person is away is that person. Where several are
-    away, or one who has not been seen yet may have come, it is the one who was last seen within a face's width of that place;
-    without one, it is a new person or, if there are enough already, the one seen nearest.
+    Two faces in one frame are two people. An id that begins while only one person is absent is that person. If several are
+    absent, or one who has not appeared yet may have come, it is the one last seen within a face width of that place. Without one,
+    it is a new person or, if there are enough already, the one last seen nearest.
 
-    If there are more faces at once than people, the number with the most time counts.
+    If there are more faces at once than people, the id with the longest time counts.
 
     Args:
-        people: one per number.
-        count: how many people there are; None if that is not known, and nothing is joined.
+        people: one per id.
+        count: number of people; None if unknown, which joins nothing.
     """
     if count is None or len(people) <= count:
         return JoinedPeople([*people])
@@ -69,7 +69,7 @@ def join_people(people: Sequence[Person], count: int | None) -> JoinedPeople:
         away.sort(key=lambda group: distances[id(group)])
         may_be_new = len(groups) < count
         guesses += len(away) + may_be_new > 1
-        if may_be_new and not (away and distances[id(away[0])] <= _NEAR):
+        if may_be_new and not (away and distances[id(away[0])] <= _MAX_DISTANCE):
             groups.append(_Group([person]))
         elif away:
             away[0].members.append(person)
@@ -82,16 +82,16 @@ def join_people(people: Sequence[Person], count: int | None) -> JoinedPeople:
 
 @dataclass
 class _Group:
-    """The numbers that are taken for one person."""
+    """Ids joined to one person."""
 
     members: list[Person] = field(default_factory=list)
 
     def shared(self, person: Person) -> int:
-        """Frames in which both have a face."""
+        """Number of frames in which both have a face."""
         return sum(len(np.intersect1d(member.starts, person.starts)) for member in self._until(person))
 
     def distance(self, person: Person) -> float:
-        """How far a face begins from where this one was last seen before, in widths of the face."""
+        """Distance from the previous place of this person to the start of a face, in face widths."""
         before = [member for member in self.members if member.starts[0] < person.starts[0]]
         if not before:
             return math.inf
@@ -101,7 +101,7 @@ class _Group:
         return float(np.hypot(*across) / max(1, (old[2] + new[2]) / 2))
 
     def joined(self) -> Person:
-        """All members as one, the longest first where several have a face in the same frame."""
+        """Merge all members, the longest first if several have a face in the same frame."""
         if len(self.members) == 1:
             return self.members[0]
         members = sorted(self.members, key=lambda member: (-member.seconds, member.track_id))
@@ -112,9 +112,9 @@ class _Group:
         return replace(members[0], track_id=min(member.track_id for member in members), **arrays)
 
     def _until(self, person: Person) -> Iterator[Person]:
-        """The members that are there at the time of a person."""
+        """Yield the members that exist at the time of a person."""
         return (member for member in self.members if member.ends[-1] > person.starts[0] and member.starts[0] < person.ends[-1])
 
 
 _SAMPLES = "starts", "ends", "emotions", "scores", "uncertain", "boxes"
-"""The fields of a person that have an entry per sample."""
+"""Attributes of a person with one entry per sample."""

@@ -17,7 +17,7 @@ import jinja2
 import numpy as np
 from markupsafe import Markup
 
-from emodetect.drawing.palette import COLORS, Color, ink_on
+from emodetect.drawing.palette import COLORS, ON_PAPER, Color, ink_on
 from emodetect.media.media_file import MediaFile
 from emodetect.report.changes import LASTING, changes
 from emodetect.report.formatting import clock, duration, percent
@@ -25,25 +25,26 @@ from emodetect.report.page_data import page_data
 from emodetect.report.person import Person
 from emodetect.report.pictures import CopyError, address, face, frames_at, picture_size, playable_copy, still
 from emodetect.report.shapes import COLUMNS, Shape, shapes
+from emodetect.report.ticks import ticks
 from emodetect.report.timeline import Timeline
 from emodetect.system.output_files import written_whole
 from emodetect.text.printable import counted, one_line, printable
-from emodetect.types import EMOTIONS
+from emodetect.types import EMOTIONS, Emotion
 
-MOST_CLIP_BYTES = 24_000_000
-"""Size limit of the clip's copy inside a report, about ten minutes; a larger clip is shown in stills."""
+MAX_CLIP_BYTES = 24_000_000
+"""Maximum size of the clip's copy in a report, about ten minutes; for a larger one the report has stills."""
 
-_MOST_STILLS = 12
-_MOST_PEOPLE = 30
+_MAX_STILLS = 12
+_MAX_PEOPLE = 30
 
-_MOST_CHANGES = 20
-"""Changes shown per person; further ones are collapsed."""
+_MAX_CHANGES = 20
+"""Number of changes shown per person; further ones are collapsed."""
 
-_BRIEFLY = 1.0
-"""Seconds for which a person must have been seen; shorter ones are collapsed."""
+_MIN_SECONDS = 1.0
+"""Minimum duration, seconds, for which a person must be seen; others are collapsed."""
 
 _LONG = 60.0
-"""Length of a timeline, seconds, above which its labels have no tenths."""
+"""Length of a timeline, seconds, from which the page says how much time is summed up in a column."""
 
 _SCALE = 1000
 """Width of a timeline's drawing, in its own units."""
@@ -64,16 +65,16 @@ _LIMITS = (
 
 @dataclass(frozen=True)
 class Report:
-    """The contents of a report.
+    """Content of a report.
 
     Attributes:
-        name: the clip's name, or the log's.
-        timeline: the results over time.
-        clip: the clip, for pictures; None for a report without pictures.
-        settings: the settings of the run, by name.
+        name: name of the clip or the log.
+        timeline: results over time.
+        clip: the clip, for images; None for a report without images.
+        settings: settings of the run, by name.
         accuracy: sentences about the accuracy of the network.
-        part_of_picture: whether only a part of the picture was searched for faces.
-        clip_is_cut: whether the clip contains only the frames that were read, as a clip with hidden faces does.
+        part_of_picture: whether faces were detected only in a region of interest.
+        clip_is_cut: whether the clip contains only the analyzed frames, as an anonymized clip does.
     """
 
     name: str
@@ -85,17 +86,17 @@ class Report:
     clip_is_cut: bool = False
 
 
-def write_report(report: Report, path: Path, *, overwrite: bool = False, most_clip_bytes: int = MOST_CLIP_BYTES) -> str | None:
+def write_report(report: Report, path: Path, *, overwrite: bool = False, most_clip_bytes: int = MAX_CLIP_BYTES) -> str | None:
     """Write a report as one HTML file.
 
     Args:
-        report: its contents.
+        report: its content.
         path: the file.
-        overwrite: whether it may be replaced.
-        most_clip_bytes: largest size of the clip's copy; a larger one is replaced by stills.
+        overwrite: whether the file may be replaced.
+        most_clip_bytes: maximum size of the clip's copy; a larger one is replaced by stills.
 
     Returns:
-        A sentence that says why the report has stills instead of the clip; None if it has the clip.
+        Reason, as a sentence, why the report has stills instead of the clip; None if it has the clip.
 
     Raises:
         SourceError: the clip cannot be read or is another one.
@@ -107,27 +108,27 @@ def write_report(report: Report, path: Path, *, overwrite: bool = False, most_cl
     return why_stills
 
 
-def render(report: Report, most_clip_bytes: int = MOST_CLIP_BYTES) -> tuple[str, str | None]:
-    """Render a report as HTML; also return why it has stills.
+def render(report: Report, most_clip_bytes: int = MAX_CLIP_BYTES) -> tuple[str, str | None]:
+    """Render a report as HTML.
 
     Args:
-        report: its contents.
+        report: its content.
         most_clip_bytes: as for `write_report`.
 
     Returns:
-        The HTML, and what `write_report` returns.
+        The HTML, and the result of `write_report`.
     """
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters.update(clock=clock, counted=counted, duration=duration, percent=percent)
     timeline = report.timeline
     start, end = timeline.start, timeline.end
     everybody = timeline.people()
-    people = everybody[:_MOST_PEOPLE]
+    people = everybody[:_MAX_PEOPLE]
     pictures = _pictures(report, people, most_clip_bytes)
     size = picture_size(report.clip) if report.clip else None
     shown = [_shown(person, start, end, pictures.faces.get(person.track_id)) for person in people]
-    lasting = sum(person.seconds >= _BRIEFLY for person in people) or len(people)
-    # The content security policy allows only these hashes. So markup in a file name cannot run.
+    lasting = sum(person.seconds >= _MIN_SECONDS for person in people) or len(people)
+    # The content security policy allows only these hashes, so that markup in a file name cannot run.
     style, script = _part("report.css") + _colors(), "(() => {\n" + "".join(map(_part, _SCRIPTS)) + "})();\n"
     text = environment.from_string(_part("report.html")).render(
         name=printable(report.name),
@@ -135,6 +136,7 @@ def render(report: Report, most_clip_bytes: int = MOST_CLIP_BYTES) -> tuple[str,
         start=start,
         end=end,
         is_long=end - start >= _LONG,
+        ticks=_ticks(start, end),
         column=(end - start) / COLUMNS,
         pictures=pictures,
         is_upright=size is not None and size[1] > size[0],
@@ -142,7 +144,7 @@ def render(report: Report, most_clip_bytes: int = MOST_CLIP_BYTES) -> tuple[str,
         brief=shown[lasting:],
         has_sums=any(bar["shape"].run is None for person in shown for bar in person["bars"]),
         count=len(everybody),
-        most_changes=_MOST_CHANGES,
+        most_changes=_MAX_CHANGES,
         lasting=LASTING,
         part_of_picture=report.part_of_picture,
         settings={
@@ -162,7 +164,7 @@ def render(report: Report, most_clip_bytes: int = MOST_CLIP_BYTES) -> tuple[str,
 
 @dataclass
 class _Pictures:
-    """Pictures of the clip: its copy, or stills with their times and the reason; and a face per person, by number."""
+    """Images of the clip: its copy, or stills with their times and the reason; and a face per person, by id."""
 
     video: str | None = None
     why_stills: str | None = None
@@ -184,7 +186,7 @@ def _pictures(report: Report, people: Sequence[Person], most_clip_bytes: int) ->
         pictures.why_stills = f"The page shows stills, since {error}."
         shown.update(_moments(timeline, people))
     wanted = {*shown, *(person.best_frame for person in people)}
-    # By their positions in this clip, which differ from those in the whole clip if it was cut.
+    # Positions in this clip, which differ from those in the whole clip if it was cut.
     numbers = {
         place if report.clip_is_cut else number: number for place, number in enumerate(timeline.frames) if number in wanted
     }
@@ -199,16 +201,16 @@ def _pictures(report: Report, people: Sequence[Person], most_clip_bytes: int) ->
 
 
 def _moments(timeline: Timeline, people: Sequence[Person]) -> list[tuple[int, float]]:
-    """Frames for the stills, number and time: where emotions change, and evenly spaced between them."""
-    changing = [change.time for person in people for change in changes(person)][: _MOST_STILLS // 2]
-    evenly = np.linspace(timeline.start, timeline.end, _MOST_STILLS - len(changing), endpoint=False).tolist()
+    """Frames for the stills, number and time: at changes of emotion, and evenly spaced in between."""
+    changing = [change.time for person in people for change in changes(person)][: _MAX_STILLS // 2]
+    evenly = np.linspace(timeline.start, timeline.end, _MAX_STILLS - len(changing), endpoint=False).tolist()
     last = len(timeline.times) - 1
     places = {min(last, bisect.bisect_left(timeline.times, time)) for time in [*changing, *evenly]}
     return [(timeline.frames[place], timeline.times[place]) for place in sorted(places)]
 
 
 def _shown(person: Person, start: float, end: float, picture: str | None) -> dict[str, Any]:
-    """A person as the template needs it, on a timeline from ``start`` to ``end``, seconds."""
+    """Template data of a person, on a timeline from ``start`` to ``end``, seconds."""
     shares = person.shares()
     lanes = [emotion for emotion in EMOTIONS if any(share.emotion is emotion for share in shares)]
     return {
@@ -227,7 +229,7 @@ def _shown(person: Person, start: float, end: float, picture: str | None) -> dic
 
 
 def _bar(shape: Shape, start: float, end: float, lane: int) -> dict[str, Any]:
-    """A shape's outline in its lane."""
+    """Outline of a shape in its lane."""
     floor = _LANE * (lane + 1) - 2
     across = np.round(_SCALE * (shape.edges - start) / (end - start), 2)
     tops = np.round(floor - (_LANE - 4) * shape.heights, 1)
@@ -241,10 +243,23 @@ def _bar(shape: Shape, start: float, end: float, lane: int) -> dict[str, Any]:
     return {"shape": shape, "confidence": float(shape.heights.mean()), "outline": "".join(outline)}
 
 
+def _ticks(start: float, end: float) -> list[dict[str, Any]]:
+    """Labels of the time axis with their positions in percent of its width, and their text anchors."""
+    labels = []
+    for time, label in ticks(start, end):
+        place = round(100 * (time - start) / ((end - start) or 1), 2)
+        labels.append({"label": label, "place": place, "anchor": "start" if place < 4 else "end" if place > 96 else "middle"})
+    return labels
+
+
 def _colors() -> str:
-    """The colors of the annotated clips, and of letters on them."""
+    """Colors of the emotions on the screen and in print, and of the letters on them, as CSS."""
+    return _rules(COLORS) + f"\n@media print {{\n{_rules(ON_PAPER)}\n}}"
+
+
+def _rules(colors: Mapping[Emotion, Color]) -> str:
     rules = []
-    for emotion, color in COLORS.items():
+    for emotion, color in colors.items():
         shade, letters = _hex(color), _hex(ink_on(color))
         rules.append(f".{emotion} {{ fill: {shade}; --shade: {shade}; --letters: {letters}; }}")
     return "\n".join(rules)

@@ -11,19 +11,19 @@ from emodetect.report.person import Person, Run
 from emodetect.report.timeline import Timeline
 
 _STEP = 0.1
-"""Least seconds from one confidence, or position of a face, to the next. The page interpolates boxes between positions."""
+"""Minimum interval, seconds, between confidences or positions of a face. The page interpolates boxes between positions."""
 
 _GRID = 1000
-"""Steps into which the width and the height of a picture are divided for positions."""
+"""Number of steps of the width and height of an image for positions."""
 
 
 def page_data(timeline: Timeline, people: Sequence[Person], size: tuple[int, int] | None) -> dict[str, Any]:
-    """For each person the runs (start, end, emotion, 1 if uncertain, confidences in percent) and the positions of the face.
+    """Runs (start, end, emotion, 1 if uncertain, confidences in percent) and face positions of each person.
 
     Args:
-        timeline: the results over time.
+        timeline: results over time.
         people: the people shown.
-        size: width and height of the picture that boxes are drawn on, pixels; None for no boxes.
+        size: width and height of the image for boxes, pixels; None for no boxes.
     """
     every = max(_STEP, timeline.step)
     return {
@@ -55,8 +55,8 @@ def _percents(person: Person, run: Run, every: float) -> list[int]:
 def _boxes(person: Person, start: float, size: tuple[int, int]) -> list[list[int]]:
     """Positions of a face, one list per appearance: milliseconds, x, y, width and height, repeated.
 
-    The first five are relative to the report's start and the picture's corner, later ones to their predecessors. Most of these
-    are small: ten minutes of one face take about 70 KB.
+    The first five are relative to the report's start and the image's corner, later ones to their predecessors (delta encoding).
+    Ten minutes of one face take about 70 KB.
     """
     places = np.rint(_GRID * person.boxes / np.asarray([*size, *size])).clip(-_GRID, 2 * _GRID)
     paths = []

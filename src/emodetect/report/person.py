@@ -16,7 +16,7 @@ from emodetect.types import EMOTIONS, Box, Emotion
 
 @dataclass(frozen=True)
 class Run:
-    """A stretch without a gap in which a face had one emotion, all of it certain or all of it uncertain.
+    """A stretch without a gap in which a face had one emotion, either all certain or all uncertain.
 
     Attributes:
         start: seconds.
@@ -35,13 +35,13 @@ class Run:
 
 @dataclass(frozen=True)
 class Share:
-    """The share of an emotion in the time for which a person was read.
+    """Share of an emotion in the time for which a person was read.
 
     Attributes:
         emotion: the emotion.
         seconds: its duration.
-        share: of the person's time, 0 to 1.
-        uncertain: the uncertain part of ``seconds``, 0 to 1.
+        share: fraction of the person's time, 0 to 1.
+        uncertain: uncertain fraction of ``seconds``, 0 to 1.
     """
 
     emotion: Emotion
@@ -55,7 +55,7 @@ class Person:
     """One tracked face, as samples that last from one frame to the next.
 
     Attributes:
-        track_id: the number of the face.
+        track_id: id of the face.
         starts: float64 (n,), seconds.
         ends: float64 (n,), seconds.
         emotions: int8 (n,), positions in `EMOTIONS`.
@@ -87,7 +87,7 @@ class Person:
         return float((self.ends - self.starts).sum())
 
     def runs(self) -> Iterator[Run]:
-        """The stretches, in order."""
+        """Yield the runs, in order."""
         new = (np.diff(self.emotions) != 0) | (np.diff(self.uncertain) != 0) | self._gaps()
         for samples in _slices(new):
             first = samples.start
@@ -95,19 +95,19 @@ class Person:
             yield Run(*bounds, EMOTIONS[self.emotions[first]], bool(self.uncertain[first]), samples)
 
     def appearances(self) -> Iterator[slice]:
-        """The samples of each appearance of the face."""
+        """Yield the samples of each appearance of the face."""
         return _slices(self._gaps())
 
     def _gaps(self) -> npt.NDArray[np.bool_]:
-        """After which samples the face was absent, bool (n - 1,)."""
+        """Whether the face was absent after each sample, bool (n - 1,)."""
         return np.asarray(self.starts[1:] != self.ends[:-1])
 
     def integrals(self, rates: npt.NDArray[Any], edges: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Values per second, summed up over the time for which the face was read, between one moment and the next.
+        """Integrate values per second over the time for which the face was read, between consecutive edges.
 
         Args:
-            rates: (n,) or (n, k), the values per second of each sample.
-            edges: (m + 1,), the moments, seconds, in order.
+            rates: (n,) or (n, k), values per second of each sample.
+            edges: (m + 1,), edges of the intervals, seconds, in order.
 
         Returns:
             float64 (m,) or (m, k).
@@ -120,7 +120,7 @@ class Person:
         return sums.reshape(-1, *np.shape(rates)[1:])
 
     def shares(self) -> list[Share]:
-        """The emotions of the person, the most frequent first."""
+        """Shares of the person's emotions, the most frequent first."""
         lengths = self.ends - self.starts
         shares = []
         for position, emotion in enumerate(EMOTIONS):
@@ -131,7 +131,7 @@ class Person:
         return sorted(shares, key=lambda share: -share.seconds)
 
     def mostly(self) -> Emotion | None:
-        """The emotion that was read with certainty for the longest time; None if there is none."""
+        """The emotion with the longest certain time; None if there is none."""
         certain = [(share.seconds * (1 - share.uncertain), share.emotion) for share in self.shares()]
         seconds, emotion = max(certain, key=lambda pair: pair[0])
         return emotion if seconds > 0 else None

@@ -1,4 +1,4 @@
-"""Pictures in a report: a small copy of the clip that browsers play, or stills; and a face per person."""
+"""Images in a report: a small copy of the clip that browsers can play, or stills; and a face per person."""
 
 from __future__ import annotations
 
@@ -21,29 +21,29 @@ from emodetect.system.temporary_folders import scratch_file
 from emodetect.types import Box, Frame, Image
 
 _CLIP_WIDTH, _STILL_WIDTH, _FACE_WIDTH = 640, 480, 160
-"""Pixels, at most."""
+"""Maximum widths, pixels."""
 
 _LEAD = 15.0
-"""Seconds before the time that is sought: in some kinds of files FFmpeg finds the next picture that stands for itself."""
+"""Seconds by which to seek before the start, since FFmpeg seeks to the next keyframe in some formats."""
 
 _AROUND_FACE = 0.25
-"""Margin of a thumbnail around the face's box, as a share of its side."""
+"""Margin of a thumbnail around the face's box, as a fraction of its side."""
 
 
 class CopyError(Exception):
-    """A small copy of the clip cannot be made; the message is a clause that says why."""
+    """No small copy of the clip can be made; the message is a clause with the reason."""
 
 
 def playable_copy(clip: Path | MediaFile, start: float, end: float, most_bytes: int) -> bytes:
-    """Encode a part of a clip as a small H.264 file with picture and sound only, which begins at the start of the part.
+    """Encode a clip range as a small H.264 file with pictures and sound only, which begins at the start of the range.
 
-    Metadata, such as where and when a phone recorded the clip, is left out.
+    Metadata, such as the place and time of the recording, is removed.
 
     Args:
         clip: the file.
-        start: seconds of media time.
-        end: seconds of media time.
-        most_bytes: largest size of the copy.
+        start: start of the range, seconds of media time.
+        end: end of the range, seconds of media time.
+        most_bytes: maximum size of the copy.
 
     Returns:
         An MP4 file.
@@ -51,7 +51,7 @@ def playable_copy(clip: Path | MediaFile, start: float, end: float, most_bytes: 
     Raises:
         SourceError: the clip cannot be read.
         OutputError: FFmpeg cannot be used.
-        CopyError: it would be too large, FFmpeg cannot make it, or the part holds no pictures.
+        CopyError: the copy would be too large, FFmpeg cannot create it, or the range contains no pictures.
     """
     with VideoFile(clip) as source:
         return _copied(source, start, end, most_bytes)
@@ -63,9 +63,9 @@ def _copied(source: VideoFile, start: float, end: float, most_bytes: int) -> byt
     width, height = source.size
     across = 2 * max(1, min(_CLIP_WIDTH, width) // 2)
     down = 2 * max(1, round(across * height / width / 2))
-    # Timestamps are rounded: without this millisecond the first frame could be left out.
+    # Timestamps are rounded; without this millisecond the first frame could be missed.
     begin = max(0.0, start - 0.001)
-    if source.is_untimed:  # FFmpeg cannot seek without times
+    if source.is_untimed:  # FFmpeg cannot seek without timestamps
         inputs = source.file.input()
         part = f"setpts=N/({source.frames_per_second:.6f}*TB),trim={begin}:{end},setpts=PTS-STARTPTS,"
     else:
@@ -93,11 +93,11 @@ def _copied(source: VideoFile, start: float, end: float, most_bytes: int) -> byt
 
 
 def frames_at(clip: Path | MediaFile, numbers: Collection[int]) -> Iterator[Frame]:
-    """Frames of a clip by their numbers, in order.
+    """Read frames of a clip by their numbers, in order.
 
     Args:
         clip: the file.
-        numbers: of the frames, from 0.
+        numbers: numbers of the frames, from 0.
 
     Raises:
         SourceError: the clip cannot be read or has fewer frames.
@@ -126,12 +126,12 @@ def picture_size(clip: Path | MediaFile) -> tuple[int, int]:
 
 
 def still(image: Image) -> str:
-    """A reduced picture as a ``data:`` URL."""
+    """Encode a reduced image as a ``data:`` URL."""
     return data_address(_reduced(image, _STILL_WIDTH))
 
 
 def face(image: Image, box: Box) -> str | None:
-    """A face with a margin as a ``data:`` URL; None if the box is outside the picture.
+    """Encode a face with a margin as a ``data:`` URL; None if the box is outside the image.
 
     Args:
         image: uint8 (height, width, 3) BGR.
@@ -144,12 +144,12 @@ def face(image: Image, box: Box) -> str | None:
 
 
 def data_address(image: Image) -> str:
-    """A picture as a ``data:`` URL of a JPEG."""
+    """Encode an image as a ``data:`` URL of a JPEG."""
     return address("image/jpeg", np.asarray(cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 82])[1]).tobytes())
 
 
 def address(kind: str, content: bytes) -> str:
-    """Bytes as a ``data:`` URL.
+    """Encode bytes as a ``data:`` URL.
 
     Args:
         kind: media type, such as "image/jpeg".

@@ -12,48 +12,45 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.font_manager import fontManager
-from matplotlib.ticker import MultipleLocator
 
 from emodetect.drawing.lettering import FallbackLettering, FontLettering
-from emodetect.drawing.overlay import COLORS
+from emodetect.drawing.palette import ON_PAPER
 from emodetect.drawing.phrases import Phrase
 from emodetect.drawing.style import Style
 from emodetect.errors import OutputError
-from emodetect.report.formatting import clock
 from emodetect.report.person import Person
 from emodetect.report.shapes import shapes
+from emodetect.report.ticks import ticks
 from emodetect.report.timeline import Timeline
 from emodetect.system.output_files import written_whole
 from emodetect.text.printable import caption
 from emodetect.types import EMOTIONS
 
-_MOST_PEOPLE = 12
-"""People in a plot at most; those seen longest."""
+_MAX_PEOPLE = 12
+"""Maximum number of people in a plot: those seen longest."""
 
 _WIDTH, _LANE, _MARGINS = 10.0, 0.28, 0.75
 """Inches: width of the plot, height of an emotion's lane, and the space around the lanes of a person."""
 
-_GROUND = "#0e1013"
-"""Background of the lanes, as on the page: all emotions' colors have a contrast of at least 3:1 to it."""
+_MINUTE = 60.0
+"""Length of a timeline, seconds, from which its labels have minutes."""
 
-_MINUTES = 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400
-"""Seconds from one label of a long timeline to the next: the first that gives no more than `_MOST_TICKS`."""
-
-_MOST_TICKS = 10
+_OUTLINE = "0.15"
+"""Color of outlines. Each emotion's color has a contrast of at least 3:1 to it or to the white background."""
 
 
 def plot_timeline(timeline: Timeline, name: str, path: Path, *, style: Style | None = None, overwrite: bool = False) -> None:
     """Draw one band per person and emotion, filled where the emotion was read; its height is the confidence.
 
     Args:
-        timeline: the results over time.
-        name: of the clip, for the title.
-        path: picture file to write.
-        style: language and lettering, as `with_letters_for` returns it for the name; None for English and Matplotlib's own font.
-        overwrite: whether it may be replaced.
+        timeline: results over time.
+        name: name of the clip, for the title.
+        path: image file to write.
+        style: language and lettering, as from `with_letters_for` for the name; None for English and Matplotlib's own font.
+        overwrite: whether the file may be replaced.
 
     Raises:
-        OutputError: it cannot be written.
+        OutputError: the file cannot be written.
     """
     style = style or Style()
     with mpl.rc_context({"font.family": list(_families(style))}):
@@ -62,7 +59,7 @@ def plot_timeline(timeline: Timeline, name: str, path: Path, *, style: Style | N
 
 def _figure(timeline: Timeline, name: str, style: Style) -> Figure:
     everybody = timeline.people()
-    people = everybody[:_MOST_PEOPLE]
+    people = everybody[:_MAX_PEOPLE]
     heights = [_MARGINS + _LANE * len(person.shares()) for person in people] or [1.5]
     figure = Figure(figsize=(_WIDTH, 0.5 + sum(heights)), dpi=110, layout="constrained")
     rest = f" ({style.say(Phrase.SOME_PEOPLE, shown=len(people), all=len(everybody))})" if len(people) < len(everybody) else ""
@@ -82,13 +79,13 @@ def _figure(timeline: Timeline, name: str, style: Style) -> Figure:
 
 def _draw_times(axes: Axes, ends: tuple[float, float], style: Style) -> None:
     """Draw the time axis below the lowest timeline: seconds, or minutes and hours for a long one."""
+    times = ticks(*ends)
     axes.set(xlim=ends)
-    steps = [step for step in _MINUTES if (ends[1] - ends[0]) / step <= _MOST_TICKS]
-    if ends[1] - ends[0] < 60:
+    if ends[1] - ends[0] < _MINUTE:
+        axes.set_xticks([time for time, _ in times], [f"{time:g}" for time, _ in times])
         axes.set(xlabel=style.say(Phrase.SECONDS))
-    elif steps:
-        axes.xaxis.set_major_locator(MultipleLocator(steps[0]))
-        axes.xaxis.set_major_formatter(lambda time, position: clock(time, tenths=False))
+    else:
+        axes.set_xticks([time for time, _ in times], [label for _, label in times])
 
 
 def _save(figure: Figure, path: Path, *, overwrite: bool) -> None:
@@ -125,7 +122,7 @@ def _draw_person(axes: Axes, person: Person, ends: tuple[float, float], style: S
     # From bottom to top, so that the first label is at the top.
     lanes = {emotion: number for number, emotion in enumerate(reversed([emotion for emotion in EMOTIONS if emotion in shown]))}
     for shape in shapes(person, *ends):
-        blue, green, red = COLORS[shape.emotion]
+        blue, green, red = ON_PAPER[shape.emotion]
         lane = lanes[shape.emotion]
         axes.fill_between(
             shape.edges,
@@ -133,15 +130,16 @@ def _draw_person(axes: Axes, person: Person, ends: tuple[float, float], style: S
             lane + 0.9 * np.append(shape.heights, shape.heights[-1]),
             step="post",
             facecolor=(red / 255, green / 255, blue / 255, 0.35 if shape.uncertain else 1),
-            edgecolor="0.9" if shape.run else "none",
+            edgecolor=_OUTLINE if shape.run else "none",
             hatch="////" if shape.uncertain and shape.run else None,
-            linewidth=0.4 if shape.run else 0,
+            linewidth=0.5 if shape.run else 0,
         )
     labels = [f"{style.name(emotion)} {shown[emotion]:.0%}" for emotion in lanes]
     axes.set_yticks([lane + 0.45 for lane in lanes.values()], labels)
     axes.set(ylim=(0, len(lanes)), title=style.say(Phrase.PERSON, number=person.track_id))
     axes.title.set_fontsize("medium")
-    axes.set_facecolor(_GROUND)
+    axes.grid(axis="x", color="0.9", linewidth=0.6)
+    axes.set_axisbelow(True)
     for lane in range(1, len(lanes)):
-        axes.axhline(lane, color="0.4", linewidth=0.6, zorder=0)
+        axes.axhline(lane, color="0.8", linewidth=0.6, zorder=0)
     axes.spines[["top", "right"]].set_visible(False)

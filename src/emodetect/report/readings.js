@@ -1,5 +1,5 @@
 "use strict";
-// What was read off whom when; `data` holds it, see data.py.
+// Readings of each person over time, from `data`; see page_data.py.
 const data = JSON.parse(document.getElementById("data").textContent);
 
 function clock(seconds) {
@@ -11,7 +11,7 @@ function clock(seconds) {
   return `${start}:${String(Math.floor(rest / 10)).padStart(2, "0")}.${rest % 10}`;
 }
 
-// Where in rows, sorted by when they begin, the last one is that has begun; -1 before the first.
+// Index of the last row that has started, in rows sorted by start; -1 before the first.
 function lastBegun(rows, time, begin = (row) => row[0]) {
   let first = 0;
   let after = rows.length;
@@ -23,7 +23,7 @@ function lastBegun(rows, time, begin = (row) => row[0]) {
   return first - 1;
 }
 
-// What is read off a person at a time; undefined while the person is not seen.
+// Reading of a person at a time; undefined while the person is absent.
 function readingAt(person, time) {
   const run = person.runs[lastBegun(person.runs, time)];
   if (!run || time >= run[1]) return undefined;

@@ -1,4 +1,4 @@
-// Ties the clip (or the stills), the timelines and the moments together: one time for all of them.
+// Synchronizes the clip (or the stills), the timelines and the list of changes.
 const video = document.querySelector("video");
 const still = document.getElementById("still");
 const strip = document.querySelector(".strip");
@@ -9,14 +9,14 @@ const boxes = document.getElementById("boxes");
 const span = Math.max(data.end - data.start, data.step);
 const MOST_READINGS = 4;
 let now = data.start;
-let chosen = 0; // whose timeline was used last
-let next = 0; // the next step of following the clip while it plays
-let told = 0; // when assistive technology was last told the time, milliseconds
+let chosen = 0; // person whose timeline was used last
+let next = 0; // animation frame request while the clip plays
+let announced = 0; // time of the last announcement to assistive technology, milliseconds
 
 const clamp = (time) => Math.min(Math.max(time, data.start), data.end);
 const isPlaying = () => video && !video.paused && !video.ended;
 
-// What needs the script is made by it, so that nothing is dead without it.
+// Interactive elements are created by the script, so that none is inert without it.
 document.documentElement.classList.add("scripted");
 tracks.forEach((track) => {
   const attributes = {
@@ -44,10 +44,10 @@ function summary(readings) {
   return [clock(now), ...(people.length ? people : ["nobody seen"])].join(" · ");
 }
 
-// A slider that says its time sixty times a second is no help: once a second while the clip plays.
+// Assistive technology announces the time once per second while the clip plays, not with every frame.
 function tell(readings) {
-  if (isPlaying() && performance.now() - told < 1000) return;
-  told = performance.now();
+  if (isPlaying() && performance.now() - announced < 1000) return;
+  announced = performance.now();
   tracks.forEach((track, index) => {
     track.setAttribute("aria-valuenow", now.toFixed(3));
     track.setAttribute("aria-valuetext", `${clock(now)}, ${readings[index] ? readings[index].words : "not seen"}`);
@@ -80,9 +80,9 @@ function show() {
 
 function seek(time) {
   now = clamp(time);
-  // A little after the frame's beginning, so that rounding cannot show the one before.
+  // Slightly after the start of the frame, so that rounding cannot show the previous one.
   if (video) video.currentTime = now - data.start + 0.002;
-  told = 0;
+  announced = 0;
   show();
 }
 
@@ -127,7 +127,7 @@ document.addEventListener("click", (event) => {
   const track = button.closest("article")?.querySelector(".track");
   if (track) chosen = tracks.indexOf(track);
   seek(Number(button.dataset.time));
-  // A slider says its own time, a button does not.
+  // A slider announces its time, a button does not.
   said.textContent = readout.textContent;
 });
 if (boxes) {
@@ -142,14 +142,14 @@ if (video) {
     follow();
   });
   video.addEventListener("pause", () => {
-    told = 0;
+    announced = 0;
     follow();
     said.textContent = readout.textContent;
   });
-  // Also when the reader moves the clip's own slider; while a seek of ours is under way the time is known already.
+  // Also called when the player's own slider is moved; during our seeks the time is known already.
   video.addEventListener("seeking", () => {
     if (Math.abs(data.start + video.currentTime - now) <= 0.01) return;
-    told = 0;
+    announced = 0;
     follow();
   });
 }

@@ -12,10 +12,10 @@ from emodetect.report.person import Person, Run
 from emodetect.types import EMOTIONS, Emotion
 
 COLUMNS = 500
-"""Columns of a timeline; changes within one column cannot be told apart."""
+"""Number of columns of a timeline; changes within one column are not visible."""
 
 _NARROW = 3
-"""Least width, in columns, of a run that has its own outline."""
+"""Minimum width, in columns, of a run with its own outline."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,11 +23,11 @@ class Shape:
     """A filled shape in an emotion's lane.
 
     Attributes:
-        emotion: of the lane.
+        emotion: emotion of the lane.
         uncertain: whether the reading is uncertain.
         run: the run shown; None for a sum of many short ones.
-        edges: float64 (n + 1,), seconds: the start of each step, and the end of the last one.
-        heights: float64 (n,), 0 to 1: the confidence; in a sum, times the emotion's share of the step.
+        edges: float64 (n + 1,), seconds: start of each step, and end of the last one.
+        heights: float64 (n,), 0 to 1: confidence; in a sum, times the emotion's share of the step.
     """
 
     emotion: Emotion
@@ -38,12 +38,12 @@ class Shape:
 
 
 def shapes(person: Person, start: float, end: float) -> Iterator[Shape]:
-    """The shapes of a person: the long runs one by one, then a sum of the short ones per emotion.
+    """Yield the shapes of a person: the long runs one by one, then a sum of the short ones per emotion.
 
     Args:
         person: the person.
-        start: when the timeline begins, seconds.
-        end: when it ends, seconds.
+        start: start of the timeline, seconds.
+        end: end of the timeline, seconds.
     """
     column = (end - start) / COLUMNS
     is_short = np.zeros(len(person.starts), np.bool_)

@@ -15,20 +15,20 @@ from emodetect.types import EMOTIONS, Box, FaceReading, FrameResult
 _ONE_FRAME = 0.04
 """Assumed duration of the only frame of a clip, seconds."""
 
-_LONGEST_STEPS, _LONGEST = 5, 1.0
-"""A frame lasts until the next one, but no longer than this many usual steps or seconds, since a log may have gaps."""
+_MAX_STEPS, _MAX_SECONDS = 5, 1.0
+"""A frame lasts until the next one, but at most this many usual steps or seconds, since a log may have gaps."""
 
 
 class Timeline:
-    """Collects results, in order. It keeps a few numbers per face and frame.
+    """Collects results, in order; it stores a few numbers per face and frame.
 
     Args:
-        clip_end: end of the clip, or of the part that is read, according to its header, seconds; 0 if unknown.
-        count: how many people there are, if it is known; further numbers are then joined, as `join_people` does.
+        clip_end: end of the clip, or of the clip range, according to its header, seconds; 0 if unknown.
+        count: number of people, if known; further ids are then joined, as in `join_people`.
 
     Attributes:
-        frames: the number of each frame.
-        times: the start of each frame, seconds.
+        frames: number of each frame.
+        times: start of each frame, seconds.
     """
 
     def __init__(self, clip_end: float = 0.0, count: int | None = None) -> None:
@@ -68,15 +68,15 @@ class Timeline:
     def ends(self) -> npt.NDArray[np.float64]:
         """The end of each frame, float64, seconds: the next one's start, unless that is too far away."""
         starts = np.asarray(self.times)
-        longest = max(_LONGEST_STEPS * self.step, _LONGEST)
+        longest = max(_MAX_STEPS * self.step, _MAX_SECONDS)
         return np.asarray(np.minimum(np.append(starts[1:], self.end), starts + longest), np.float64)
 
     def people(self) -> list[Person]:
-        """Everybody who was read, those seen longest first."""
+        """All people, those seen longest first."""
         return self.joined().people
 
     def joined(self) -> JoinedPeople:
-        """Everybody who was read, as `people`, and what was assumed where numbers were joined."""
+        """All people with joined ids, and what was assumed."""
         starts, ends = np.asarray(self.times), self.ends
         joined = join_people([track.person(number, starts, ends) for number, track in self._tracks.items()], self._count)
         return replace(joined, people=sorted(joined.people, key=lambda person: (-person.seconds, person.track_id)))
@@ -92,7 +92,7 @@ class _Track:
         self._best: tuple[bool, float, int, Box] | None = None
 
     def add(self, place: int, frame: int, reading: FaceReading) -> None:
-        """Add a reading; ``place`` is the number of the result."""
+        """Add a reading; ``place`` is the index of the result."""
         assert reading.scores is not None
         confidence = reading.scores.confidence
         self._places.append(place)
@@ -106,7 +106,7 @@ class _Track:
             self._best = (*merit, frame, reading.box)
 
     def person(self, track_id: int, starts: npt.NDArray[np.float64], ends: npt.NDArray[np.float64]) -> Person:
-        """The face as a person; ``starts`` and ``ends`` are those of all results, seconds."""
+        """Convert the face to a person; ``starts`` and ``ends`` are those of all results, seconds."""
         assert self._best is not None
         places = np.asarray(self._places)
         return Person(

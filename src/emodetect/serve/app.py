@@ -1,4 +1,4 @@
-"""The application: which path does what."""
+"""The application: endpoints and their handlers."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from fastapi import FastAPI, Request, WebSocket
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response, StreamingResponse
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocketDisconnect
+from typing_extensions import override
 
 from emodetect.errors import EmodetectError, UsageError
 from emodetect.serve import schemas
@@ -32,7 +33,7 @@ from emodetect.sinks.records import image_as_dict
 
 _log = logging.getLogger(__name__)
 
-_DESCRIPTION = "Reads emotions off faces in photos, clips and streams. Nothing that is sent is stored."
+_DESCRIPTION = "Classifies the emotions of faces in photos, clips and streams. Uploads are not stored."
 _ERROR: Mapping[int | str, dict[str, Any]] = {
     "4XX": {"model": schemas.Error, "description": "What is wrong, in one line."},
     503: {"model": schemas.Error, "description": "The server is busy; the header Retry-After says when to try again."},
@@ -48,13 +49,13 @@ _FILES = {
 
 
 class Service:
-    """What answers the requests.
+    """Handlers of the endpoints.
 
     Args:
-        settings: what clients may take.
-        engine: reads pictures.
-        metrics: counts.
-        say: puts an error into one line.
+        settings: limits of clients.
+        engine: analyzes pictures.
+        metrics: counts requests.
+        say: formats an error as one line.
         feed: the server's own source, or None.
     """
 
@@ -73,7 +74,7 @@ class Service:
 
     @contextlib.asynccontextmanager
     async def lifespan(self, _: FastAPI) -> AsyncIterator[None]:
-        """What happens while the server runs: the source is read."""
+        """Lifespan of the server, during which its own source is read."""
         if self._feed is not None:
             self._feed.start()
         try:
@@ -82,10 +83,10 @@ class Service:
             await asyncio.to_thread(self._jobs.close)
 
     async def analyze(self, request: Request, backend: str | None = None, detector: str | None = None) -> Response:
-        """Read the emotions off the faces in photos.
+        """Analyze the faces in photos.
 
-        The answer is what `emodetect image` prints as JSON: an array with an object per photo. A photo that cannot be read has
-        an error there; where none can be read, the status is 422.
+        The response is the JSON output of `emodetect image`: an array with one object per photo. A photo that cannot be read has
+        an error in its object. If no photo can be read, the status is 422.
         """
         choice = self._chosen(backend, detector)
         self._requests.check()
@@ -107,10 +108,10 @@ class Service:
         return image_as_dict(upload.name, size, result.readings)
 
     async def analyze_video(self, request: Request, backend: str | None = None, detector: str | None = None) -> Response:
-        """Have a clip analyzed. The answer names the job, whose progress and result are asked for."""
+        """Start the analysis of a clip. The response contains the id of the job, for its progress and result."""
         choice = self._chosen(backend, detector)
         self._jobs.check()
-        async with self._uploads.of(request, most_files=1) as [upload]:
+        async with self._uploads.of(request, most_files=1, unnamed="clip") as [upload]:
             await self._engine.ready(choice.backend)
             job = await self._jobs.add(upload, partial(self._engine.clip_pipeline, choice))
         return JSONResponse(job.as_dict(), 202, {"Location": f"/v1/jobs/{job.number}"})
@@ -120,7 +121,7 @@ class Service:
         return JSONResponse(self._jobs.get(number).as_dict())
 
     async def job_result(self, number: str) -> Response:
-        """The result of a clip's analysis: the lines that `emodetect video` logs as JSON."""
+        """The result of a clip's analysis: a JSONL log, as from `emodetect video`."""
         job = self._jobs.get(number)
         if job.error is not None:
             return refused(422, job.error)
@@ -129,7 +130,7 @@ class Service:
         return Response(bytes(job.result), media_type="application/jsonl")
 
     async def cancel_job(self, number: str) -> Response:
-        """End a clip's analysis, and forget its result."""
+        """Cancel a clip's analysis, and delete its result."""
         return JSONResponse(self._jobs.cancel(number).as_dict())
 
     async def stream(self, socket: WebSocket) -> None:
@@ -153,28 +154,18 @@ class Service:
 
     async def events(self) -> Response:
         """The results of the server's own source, as server-sent events."""
-        feed = self._source()
-
-        async def events() -> AsyncIterator[str]:
-            with self._clients.taken(), self._metrics.client("events"), feed.viewer() as frames:
-                async for event in as_events(frames, feed):
-                    yield event
-
-        return StreamingResponse(events(), media_type="text/event-stream")
+        feed, place = self._viewing("events")
+        frames = place.enter_context(feed.viewer())
+        return _Viewing(as_events(frames, feed), place, "text/event-stream")
 
     async def pictures(self, annotated: bool = False) -> Response:
-        """The pictures of the server's own source, as MJPEG; with ``annotated`` boxes and labels are drawn in them."""
-        feed = self._source()
-
-        async def pictures() -> AsyncIterator[bytes]:
-            with self._clients.taken(), self._metrics.client("pictures"), feed.viewer() as frames:
-                async for picture in as_pictures(frames, annotated=annotated):
-                    yield picture
-
-        return StreamingResponse(pictures(), media_type=f"multipart/x-mixed-replace; boundary={BOUNDARY}")
+        """The pictures of the server's own source, as MJPEG; with ``annotated``, boxes and labels are drawn on them."""
+        feed, place = self._viewing("pictures")
+        frames = place.enter_context(feed.viewer())
+        return _Viewing(as_pictures(frames, annotated=annotated), place, f"multipart/x-mixed-replace; boundary={BOUNDARY}")
 
     async def health(self) -> Response:
-        """Whether the server runs, and its source."""
+        """Health check of the server, and the state of its source."""
         return JSONResponse({"status": "ok", "source": None if self._feed is None else self._feed.state})
 
     async def version(self) -> Response:
@@ -182,12 +173,12 @@ class Service:
         return JSONResponse({"version": version("emodetect")})
 
     async def options(self) -> Response:
-        """What clients may choose: backends and detectors, the server's own first; and whether the server has a source."""
+        """Available backends and detectors, the server's own first, and whether the server has a source."""
         offers = {"backends": self._engine.backends, "detectors": self._engine.detectors, "source": self._feed is not None}
         return JSONResponse(offers)
 
     async def metrics(self) -> Response:
-        """Numbers for Prometheus."""
+        """Metrics for Prometheus."""
         return Response(self._metrics.text(), headers={"Content-Type": CONTENT_TYPE})
 
     async def static(self, request: Request, name: str) -> Response:
@@ -197,27 +188,49 @@ class Service:
         return self._files[name].answer(request)
 
     async def page_texts(self, request: Request) -> Response:
-        """What the page says, in all languages."""
+        """Texts of the page, in all languages."""
         return self._texts.answer(request)
 
     def _chosen(self, backend: str | None, detector: str | None) -> Choice:
         return self._engine.choice(backend or None, detector or None)
 
-    def _source(self) -> LiveFeed:
+    def _viewing(self, kind: str) -> tuple[LiveFeed, contextlib.ExitStack]:
+        """The server's own source, and the place that a viewer has taken."""
         if self._feed is None:
             raise Refused(404, "the server has no source of its own; it was started without one")
-        self._clients.check()
-        return self._feed
+        place = contextlib.ExitStack()
+        place.enter_context(self._clients.taken())
+        place.enter_context(self._metrics.client(kind))
+        return self._feed, place
+
+
+class _Viewing(StreamingResponse):
+    """A response that goes on until its client leaves.
+
+    Args:
+        content: what is sent.
+        place: what the client takes until then.
+        media_type: of the content.
+    """
+
+    def __init__(self, content: AsyncIterator[str | bytes], place: contextlib.ExitStack, media_type: str) -> None:
+        super().__init__(content, media_type=media_type)
+        self._place = place
+
+    @override
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with self._place:
+            await super().__call__(scope, receive, send)
 
 
 def create_app(service: Service, settings: ServerSettings, metrics: Metrics, say: Callable[[EmodetectError], str]) -> ASGIApp:
-    """The application with all its paths.
+    """Create the application with all its endpoints.
 
     Args:
-        service: answers the requests.
-        settings: whom to answer.
-        metrics: counts the requests.
-        say: puts an error into one line.
+        service: handles the requests.
+        settings: access control.
+        metrics: counts requests.
+        say: formats an error as one line.
     """
     app = FastAPI(
         title="emodetect",
@@ -225,6 +238,7 @@ def create_app(service: Service, settings: ServerSettings, metrics: Metrics, say
         description=_DESCRIPTION,
         docs_url=None,  # FastAPI's pages load scripts from another host
         redoc_url=None,
+        redirect_slashes=False,
         lifespan=service.lifespan,
     )
     add = partial(app.add_api_route, response_model=None)
@@ -278,7 +292,7 @@ def _page(service: Service, name: str) -> Callable[[Request], Any]:
 
 
 def _add_errors(app: FastAPI, say: Callable[[EmodetectError], str]) -> None:
-    """Have every error answered as one line in JSON."""
+    """Return every error as one line in JSON."""
 
     @app.exception_handler(Refused)
     async def answer_refused(_: Request, error: Refused) -> Response:
@@ -305,5 +319,5 @@ def _add_errors(app: FastAPI, say: Callable[[EmodetectError], str]) -> None:
 
 def _as_response(error: Refused) -> Response:
     headers = {} if error.retry is None else {"Retry-After": str(error.retry)}
-    # Of a body that was not read to its end, no more is read.
+    # The rest of an unread body is discarded by closing the connection.
     return refused(error.status, error.message, headers | {"Connection": "close"})

@@ -1,4 +1,4 @@
-"""The inference of the server: networks that all clients share, a tracker for each client, and the threads that run them."""
+"""Inference of the server: shared networks, a tracker per client, and the threads that run them."""
 
 from __future__ import annotations
 
@@ -33,21 +33,21 @@ from emodetect.types import Frame, FrameResult, Image
 T = TypeVar("T")
 
 _IN_MEMORY = "bytes: "
-"""What errors about a picture in memory begin with."""
+"""Prefix of errors about a picture in memory."""
 
 _FRAME_FORMATS = ("JPEG", "WEBP", "PNG")
 
 _MOST_THREADS = 8
-"""Inference threads. Each runs one picture at a time, on one core."""
+"""Maximum number of inference threads. Each runs one picture at a time, on one core."""
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What a client has chosen.
+    """Backend and detector chosen by a client.
 
     Attributes:
-        backend: the name of a backend that the server offers.
-        detector: the name of a detector.
+        backend: name of a backend that the server offers.
+        detector: name of a detector.
     """
 
     backend: str
@@ -55,14 +55,14 @@ class Choice:
 
 
 class Engine:
-    """Reads pictures for all clients, never in the event loop.
+    """Analyzes pictures for all clients, never in the event loop.
 
-    The networks are loaded once. Photos may be read by any thread; the pictures of a stream are read by one thread, which its
-    pipeline belongs to. A context manager; leaving it ends the threads and closes the backends.
+    The networks are loaded once. Any thread may read photos. The frames of a stream are read by one thread, which owns its
+    pipeline. A context manager; leaving it ends the threads and closes the backends.
 
     Args:
-        settings: of the pipelines.
-        metrics: gets the times.
+        settings: settings of the pipelines.
+        metrics: records the times.
     """
 
     def __init__(self, settings: ServedPipelines, metrics: Metrics) -> None:
@@ -78,20 +78,20 @@ class Engine:
 
     @property
     def backends(self) -> list[str]:
-        """The names of the backends that clients may choose, the server's own first."""
+        """Names of the backends that clients may choose, the server's own first."""
         return list(self._offers)
 
     @property
     def detectors(self) -> list[str]:
-        """The names of the detectors that clients may choose, the server's own first."""
+        """Names of the detectors that clients may choose, the server's own first."""
         own = self._settings.streams.detector.name
         return [own, *(name for name in DETECTORS if name != own)]
 
     def choice(self, backend: str | None = None, detector: str | None = None) -> Choice:
-        """What a client has chosen, the server's own where it has not.
+        """Validate a client's choice; the server's own backend and detector are the defaults.
 
         Raises:
-            UsageError: the server has no such backend or detector.
+            UsageError: the server does not offer the backend or detector.
         """
         for kind, name, known in (("backend", backend, self.backends), ("detector", detector, self.detectors)):
             if name is not None and name not in known:
@@ -99,36 +99,36 @@ class Engine:
         return Choice(backend or self.backends[0], detector or self.detectors[0])
 
     async def ready(self, name: str) -> None:
-        """Load the backend of this name, where nobody has asked for it yet, and wait for it.
+        """Wait until a backend is loaded; the first request for it loads it.
 
         Raises:
-            EmodetectError: it cannot be loaded.
+            EmodetectError: the backend cannot be loaded.
         """
         await asyncio.shield(asyncio.wrap_future(self._loading_of(name)))
 
     def loaded(self, name: str) -> EmotionBackend:
-        """The loaded backend of this name; as `ready`, but blocks."""
+        """The loaded backend of this name; as `ready`, but blocking."""
         return self._loading_of(name).result()
 
     def _loading_of(self, name: str) -> Future[EmotionBackend]:
         with self._changing:
             future = self._backends.get(name)
-            if future is None or (future.done() and future.exception() is not None):  # another try may find it installed
+            if future is None or (future.done() and future.exception() is not None):  # retry after a failure
                 future = self._backends[name] = self._loading.submit(_load, self._offers[name])
             return future
 
     async def read_photo(self, content: bytes, choice: Choice) -> tuple[FrameResult, tuple[int, int]]:
-        """Read a photo's file.
+        """Analyze a photo.
 
         Args:
-            content: its bytes.
-            choice: what reads it.
+            content: the file's bytes.
+            choice: backend and detector.
 
         Returns:
             The result, and width and height of the photo, pixels.
 
         Raises:
-            EmodetectError: it cannot be read.
+            EmodetectError: the photo cannot be read.
         """
         await self.ready(choice.backend)
         return await _run(self._photos, partial(self._read_photo, content, choice))
@@ -141,7 +141,7 @@ class Engine:
         return result, (image.shape[1], image.shape[0])
 
     def _photo_pipeline(self, choice: Choice) -> EmotionPipeline:
-        """The pipeline for photos, made once for each choice."""
+        """Pipeline for photos, cached by choice."""
         backend = self.loaded(choice.backend)
         with self._changing:
             future = self._photo_pipelines.get(choice)
@@ -157,24 +157,24 @@ class Engine:
         return future.result()
 
     def clip_pipeline(self, choice: Choice) -> EmotionPipeline:
-        """A pipeline for one clip, whose backend is loaded; blocks.
+        """Create a pipeline for one clip, with a loaded backend; blocking.
 
         Raises:
-            EmodetectError: it cannot be built.
+            EmodetectError: the pipeline cannot be built.
         """
         return build_pipeline(_chosen(self._settings.clips, self._offers, choice), self.loaded(choice.backend))
 
     def stream_pipeline(self, choice: Choice) -> EmotionPipeline:
-        """A pipeline for one stream, whose backend is loaded; blocks.
+        """Create a pipeline for one stream, with a loaded backend; blocking.
 
         Raises:
-            EmodetectError: it cannot be built.
+            EmodetectError: the pipeline cannot be built.
         """
         return build_pipeline(_chosen(self._settings.streams, self._offers, choice), self.loaded(choice.backend))
 
     @contextmanager
     def stream(self) -> Iterator[Stream]:
-        """What reads one client's frames, on the inference thread with the fewest clients."""
+        """Open a stream for one client, on the inference thread with the fewest clients."""
         lane = min(self._lanes, key=lambda lane: lane.clients)
         lane.clients += 1
         try:
@@ -184,7 +184,7 @@ class Engine:
 
     @contextmanager
     def _measured(self) -> Iterator[None]:
-        """Count a picture and its time."""
+        """Count a picture and record its time."""
         start = time.perf_counter()
         try:
             with _enough_memory():
@@ -207,11 +207,11 @@ class Engine:
 
 
 class Stream:
-    """Reads the frames of one client, in order, all in one thread.
+    """Analyzes the frames of one client, in order, all in one thread.
 
     Args:
-        engine: whose client it is.
-        lane: its thread.
+        engine: the engine.
+        lane: its inference thread.
     """
 
     def __init__(self, engine: Engine, lane: _Lane) -> None:
@@ -219,29 +219,29 @@ class Stream:
         self._pipeline: EmotionPipeline | None = None
 
     async def choose(self, choice: Choice) -> None:
-        """Build the pipeline for a choice; faces are followed anew.
+        """Build the pipeline for a choice, with a new tracker.
 
         Raises:
-            EmodetectError: it cannot be built.
+            EmodetectError: the pipeline cannot be built.
         """
         engine = self._engine
-        await engine.ready(choice.backend)  # before the others in the lane would wait for it
+        await engine.ready(choice.backend)  # here, since loading in the thread would block its other clients
         self._pipeline = await _run(self._lane.executor, partial(engine.stream_pipeline, choice))
 
     async def read(self, content: bytes, number: int, timestamp: float, most_pixels: int) -> tuple[FrameResult, tuple[int, int]]:
-        """Read a frame.
+        """Analyze a frame.
 
         Args:
-            content: a picture's file.
-            number: of the frame.
-            timestamp: seconds, after that of the frame before.
-            most_pixels: of a frame.
+            content: an image file.
+            number: number of the frame.
+            timestamp: seconds, after that of the previous frame.
+            most_pixels: maximum number of pixels.
 
         Returns:
             The result, and width and height of the frame, pixels.
 
         Raises:
-            EmodetectError: it cannot be read.
+            EmodetectError: the frame cannot be read.
         """
         return await _run(self._lane.executor, partial(self._read, content, number, timestamp, most_pixels))
 
@@ -262,10 +262,10 @@ class _Lane:
 
 
 def decoded(content: bytes) -> Image:
-    """A picture's file as uint8 (height, width, 3) BGR.
+    """Decode an image file to uint8 (height, width, 3) BGR.
 
     Raises:
-        SourceError: it is no picture, or has too many pixels.
+        SourceError: the content is no image, or has too many pixels.
     """
     try:
         return read_image_bytes(content)
@@ -274,17 +274,17 @@ def decoded(content: bytes) -> Image:
 
 
 def check_frame(content: bytes, most_pixels: int) -> None:
-    """See by its header that a frame is JPEG, WebP or PNG, and not too large.
+    """Check by its header that a frame is JPEG, WebP or PNG, and not too large.
 
     Raises:
-        SourceError: it is something else, or has too many pixels.
+        SourceError: the frame has another format, or too many pixels.
     """
     try:
         with PillowImage.open(io.BytesIO(content), formats=_FRAME_FORMATS) as picture:
             width, height = picture.size
     except (PillowImage.DecompressionBombError, PillowImage.DecompressionBombWarning):
         width = height = most_pixels
-    except Exception as error:  # of many kinds, for damaged headers
+    except Exception as error:  # Pillow raises many kinds for damaged headers
         raise SourceError("expected a frame as JPEG, WebP or PNG") from error
     if width * height > most_pixels:
         raise SourceError(f"announces more than {most_pixels} pixels; send smaller frames")
@@ -292,7 +292,7 @@ def check_frame(content: bytes, most_pixels: int) -> None:
 
 @contextmanager
 def _enough_memory() -> Iterator[None]:
-    """Too little memory for one picture is an error of this picture."""
+    """Convert a lack of memory to an error of this picture."""
     try:
         yield
     except MemoryError:
@@ -304,7 +304,7 @@ def _enough_memory() -> Iterator[None]:
 
 
 def _offers(own: BackendSettings) -> dict[str, BackendSettings]:
-    """The backends that clients may choose by name. A model file is named by the title that messages use, without folders."""
+    """Backends that clients may choose, by name. A model file is named by its title in messages, without folders."""
     name = os.path.basename(own.title)
     plain = replace(own, model=None, conventions=BackendSettings.conventions)
     others = {head: replace(plain, name="cnn", model=head) for head in RESERVED}
@@ -315,7 +315,7 @@ def _offers(own: BackendSettings) -> dict[str, BackendSettings]:
 
 
 def _load(settings: BackendSettings) -> EmotionBackend:
-    """Load a backend, in a process of its own where it could hold up this one."""
+    """Load a backend, in a separate process if it could block this one."""
     backend = settings.create(responsive=True)
     backend.__enter__()
     return backend

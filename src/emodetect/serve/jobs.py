@@ -1,4 +1,4 @@
-"""Clips that are uploaded, analyzed one after the other, and forgotten."""
+"""Jobs: uploaded clips that are analyzed one after the other, with results that expire."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,24 +24,27 @@ from emodetect.system.temporary_folders import scratch_file
 _log = logging.getLogger(__name__)
 
 KEPT_SECONDS = 900.0
-"""How long a finished job is kept."""
+"""Seconds after which a finished job expires."""
 
 _MOST_RESULT = 100_000_000
-"""Bytes of a result."""
+"""Maximum size of a result, bytes."""
 
 
 @dataclass
 class Job:
-    """A clip that is analyzed.
+    """Analysis of a clip.
 
     Attributes:
-        name: what the client calls the clip.
-        number: what it is asked for by; nobody can guess it.
+        name: the client's name of the clip.
+        number: random id of the job, which cannot be guessed.
         state: "waiting", "running", "done", "failed" or "canceled".
-        frames: how many were read.
-        expected: how many the clip announces; 0 where it does not know.
+        frames: number of frames read.
+        expected: number of frames stated by the clip; 0 if unknown.
         error: why it failed.
-        result: lines of JSON, one per frame.
+        result: JSON lines, one per frame.
+        stopping: set to end the job.
+        work: the analysis in the thread of jobs; None before it is submitted.
+        finished: time of the end, seconds on `time.monotonic`; None before it.
     """
 
     name: str
@@ -52,15 +55,16 @@ class Job:
     error: str | None = None
     result: bytearray = field(default_factory=bytearray)
     stopping: threading.Event = field(default_factory=threading.Event)
+    work: Future[None] | None = None
     finished: float | None = None
 
     @property
     def is_finished(self) -> bool:
-        """Whether nothing more happens."""
+        """Whether the job is done, failed or canceled."""
         return self.state in ("done", "failed", "canceled")
 
     def as_dict(self) -> dict[str, Any]:
-        """The job as it is answered."""
+        """Convert to a dictionary, as in responses."""
         progress = 1.0 if self.state == "done" else min(self.frames / self.expected, 1.0) if self.expected else None
         return {
             "id": self.number,
@@ -73,11 +77,11 @@ class Job:
 
 
 class Jobs:
-    """The jobs of the server. One is analyzed at a time, in a thread; use it in the event loop.
+    """Queue of jobs, which are analyzed one at a time in a thread. Use it in the event loop only.
 
     Args:
-        most: jobs that wait, run or are kept.
-        say: puts an error into one line.
+        most: maximum number of waiting, running and finished jobs.
+        say: formats an error as one line.
     """
 
     def __init__(self, most: int, say: Callable[[EmodetectError], str]) -> None:
@@ -86,29 +90,35 @@ class Jobs:
         self._thread = ThreadPoolExecutor(1, "clip")
 
     async def add(self, upload: Upload, pipeline: Callable[[], EmotionPipeline]) -> Job:
-        """Have a clip analyzed.
+        """Queue a clip.
 
         Args:
             upload: the clip.
-            pipeline: makes the pipeline; called in the thread.
+            pipeline: creates the pipeline; called in the thread.
 
         Raises:
-            Refused: there are too many jobs (503).
+            Refused: the queue is full (503).
         """
         self.check()
         job = Job(upload.name)
         self._jobs[job.number] = job
         files = ExitStack()
-        path = files.enter_context(scratch_file("clip")).path
-        await asyncio.to_thread(path.write_bytes, upload.content)
-        self._thread.submit(self._run, job, path, files, pipeline)
+        try:
+            path = files.enter_context(scratch_file("clip")).path
+            await asyncio.to_thread(path.write_bytes, upload.content)
+        except (OSError, MemoryError):
+            files.close()
+            del self._jobs[job.number]
+            raise Refused(503, "the server has no room for the clip; try again later", retry=10) from None
+        job.work = self._thread.submit(self._run, job, path, pipeline)
+        job.work.add_done_callback(lambda _: files.close())  # also if it is canceled before its turn
         return job
 
     def check(self) -> None:
-        """See that there is room for another job; the one that finished first makes it.
+        """Check that there is room for another job; the oldest finished one is deleted if necessary.
 
         Raises:
-            Refused: as many wait or run (503).
+            Refused: the queue is full (503).
         """
         self._forget()
         if len(self._jobs) < self._most:
@@ -119,10 +129,10 @@ class Jobs:
         del self._jobs[min(finished, key=lambda job: job.finished or 0.0).number]
 
     def get(self, number: str) -> Job:
-        """The job of this number.
+        """Look up a job.
 
         Raises:
-            Refused: there is none, or none any more (404).
+            Refused: the job does not exist, or has expired (404).
         """
         self._forget()
         if number not in self._jobs:
@@ -130,20 +140,22 @@ class Jobs:
         return self._jobs[number]
 
     def cancel(self, number: str) -> Job:
-        """End a job, and forget it.
+        """Cancel a job and delete it.
 
         Raises:
-            Refused: there is none (404).
+            Refused: the job does not exist (404).
         """
         job = self.get(number)
         job.stopping.set()
+        if job.work is not None:
+            job.work.cancel()  # frees the memory of a job that waits
         if not job.is_finished:
             job.state = "canceled"
         del self._jobs[number]
         return job
 
     def close(self) -> None:
-        """End all jobs."""
+        """Cancel all jobs."""
         for job in self._jobs.values():
             job.stopping.set()
         self._thread.shutdown(wait=True, cancel_futures=True)
@@ -154,13 +166,12 @@ class Jobs:
         for number in old:
             del self._jobs[number]
 
-    def _run(self, job: Job, path: Path, files: ExitStack, pipeline: Callable[[], EmotionPipeline]) -> None:
+    def _run(self, job: Job, path: Path, pipeline: Callable[[], EmotionPipeline]) -> None:
         state = "failed"
         try:
-            with files:
-                if not job.stopping.is_set():
-                    job.state = "running"
-                    self._analyze(job, path, pipeline())
+            if not job.stopping.is_set():
+                job.state = "running"
+                self._analyze(job, path, pipeline())
             state = "canceled" if job.stopping.is_set() else "done"
         except EmodetectError as error:
             job.error = self._say(error)

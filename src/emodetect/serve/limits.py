@@ -1,42 +1,48 @@
-"""Limits of what clients may take at a time, and bodies that are read within them."""
+"""Limits of clients, and request bodies that are read within them."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
+import re
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from urllib.parse import unquote_to_bytes
 
-from starlette.datastructures import UploadFile
+from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
+from typing_extensions import override
 
 from emodetect.media.pixel_limit import gigabytes
 from emodetect.text.printable import printable
 
 _IDLE_SECONDS, _BODY_SECONDS = 10.0, 120.0
-"""How long a client may send nothing of a body, and how long a whole body may take."""
+"""Time-outs of a request body: between two chunks, and for the whole body."""
 
 _BUDGET = 2
-"""How many bodies of the largest size may be in memory at a time. Slow clients hold only what they have sent."""
+"""Memory for request bodies, in bodies of the maximum size. A slow client takes only what it has sent."""
 
 MOST_FILES = 100
-"""Files of one request."""
+"""Maximum number of files in a request."""
 
 _LONGEST_NAME = 200
 
-UNNAMED = "photo"
-"""What a picture is called that is sent without a name."""
+_ENCODED_NAME = re.compile(rb"filename\*=utf-8'[^']*'([^;\s]+)", re.IGNORECASE)
+
+# It warns on the terminal of each form that is malformed.
+logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
 
 
 class Refused(Exception):
-    """A request that is answered with an error.
+    """A request is answered with an error.
 
     Args:
         status: the HTTP status.
         message: one line.
-        retry: seconds after which another try may succeed; None where none does.
+        retry: seconds after which a retry may succeed; None if none does.
     """
 
     def __init__(self, status: int, message: str, *, retry: int | None = None) -> None:
@@ -45,7 +51,7 @@ class Refused(Exception):
 
 
 class Slots:
-    """A number of things that may happen at a time.
+    """Counting semaphore that rejects instead of waiting.
 
     >>> slots = Slots(1, "clients")
     >>> with slots.taken():
@@ -53,8 +59,8 @@ class Slots:
     True
 
     Args:
-        most: how many.
-        what: what they are, for the error.
+        most: number of slots.
+        what: their name, for the error.
     """
 
     def __init__(self, most: int, what: str) -> None:
@@ -62,24 +68,24 @@ class Slots:
 
     @property
     def is_full(self) -> bool:
-        """Whether there is no room for another one."""
+        """Whether all slots are taken."""
         return self._count >= self._most
 
     def check(self) -> None:
-        """See that there is room.
+        """Check that a slot is free.
 
         Raises:
-            Refused: there is none (503).
+            Refused: no slot is free (503).
         """
         if self.is_full:
             raise Refused(503, f"the server takes {self._most} {self._what} at a time; try again later", retry=1)
 
     @contextmanager
     def taken(self) -> Iterator[None]:
-        """Take a slot for the time of a block.
+        """Take a slot for the duration of a block.
 
         Raises:
-            Refused: none is free (503).
+            Refused: no slot is free (503).
         """
         self.check()
         self._count += 1
@@ -91,10 +97,10 @@ class Slots:
 
 @dataclass(frozen=True)
 class Upload:
-    """A file that was sent.
+    """An uploaded file.
 
     Attributes:
-        name: what the client calls it, without folders.
+        name: the client's name of the file, without folders.
         content: its bytes.
     """
 
@@ -103,56 +109,57 @@ class Upload:
 
 
 class Uploads:
-    """Reads the bodies of requests, in memory alone.
+    """Reads request bodies, in memory only.
 
     Args:
-        most: bytes of a body.
+        most: maximum size of a body, bytes.
     """
 
     def __init__(self, most: int) -> None:
         self._most, self._held = most, 0
 
     @asynccontextmanager
-    async def of(self, request: Request, *, most_files: int = MOST_FILES) -> AsyncIterator[list[Upload]]:
-        """The files of a request, which count as held for the time of the block: the parts of a form, or the body itself.
+    async def of(self, request: Request, *, most_files: int = MOST_FILES, unnamed: str = "photo") -> AsyncIterator[list[Upload]]:
+        """Read the files of a request: the parts of a form, or the body itself. They use the memory budget until the block ends.
 
         Args:
-            request: its body was not read yet.
-            most_files: how many it may have.
+            request: the request, with an unread body.
+            most_files: maximum number of files.
+            unnamed: name of a file that is sent without one.
 
         Raises:
-            Refused: it is too large (413), too slow (408), empty or malformed (400), or the server holds too much already (503).
+            Refused: the body is too large (413), too slow (408), empty or malformed (400), or the memory budget is used up (503).
         """
         announced = request.headers.get("content-length", "0")
         if announced.isdecimal() and int(announced) > self._most:
             raise self._too_large()
         held = [0]
         try:
-            yield await self._read(request, held, most_files)
+            yield await self._read(request, held, most_files, unnamed)
         finally:
             self._held -= held[0]
 
-    async def _read(self, request: Request, held: list[int], most_files: int) -> list[Upload]:
+    async def _read(self, request: Request, held: list[int], most_files: int, unnamed: str) -> list[Upload]:
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind == "multipart/form-data":
-            return await self._read_form(request, held, most_files)
+            return await self._read_form(request, held, most_files, unnamed)
         body = bytearray()
         async for chunk in self._limited(request, held):
             body += chunk
         if not body:
             raise Refused(400, "the request has no body; send a file as the body, or files as multipart/form-data")
-        return [Upload(UNNAMED, bytes(body))]
+        return [Upload(unnamed, bytes(body))]
 
-    async def _read_form(self, request: Request, held: list[int], most_files: int) -> list[Upload]:
-        parser = MultiPartParser(request.headers, self._limited(request, held), max_files=most_files, max_fields=most_files)
-        parser.spool_max_size = self._most + 1  # never to a disk
+    async def _read_form(self, request: Request, held: list[int], most_files: int, unnamed: str) -> list[Upload]:
+        parser = _Form(request.headers, self._limited(request, held), max_files=most_files, max_fields=most_files)
+        parser.spool_max_size = self._most + 1  # never spool to a disk
         try:
             form = await parser.parse()
         except MultiPartException as error:
             raise Refused(400, f"the form cannot be read ({error.message})") from error
         try:
             files = [value for _, value in form.multi_items() if isinstance(value, UploadFile)]
-            uploads = [Upload(public_name(file.filename), await file.read()) for file in files]
+            uploads = [Upload(public_name(file.filename) or unnamed, await file.read()) for file in files]
         finally:
             await form.close()
         if not uploads:
@@ -160,7 +167,7 @@ class Uploads:
         return uploads
 
     async def _limited(self, request: Request, held: list[int]) -> AsyncGenerator[bytes, None]:
-        """The parts of a body as they come, within all limits."""
+        """Yield the chunks of a body, within all limits."""
         stream = request.stream()
         clock = asyncio.get_running_loop()
         until = clock.time() + _BODY_SECONDS
@@ -185,14 +192,47 @@ class Uploads:
         return Refused(413, f"the request is larger than {gigabytes(self._most)}")
 
 
+class _Form(MultiPartParser):
+    """Adds what Starlette leaves out: a form that is cut short is an error, and names of files as older clients encode them."""
+
+    _is_whole = False
+
+    @override
+    async def parse(self) -> FormData:
+        try:
+            form = await super().parse()
+            if not self._is_whole:  # the last file would be missing
+                raise MultiPartException("cut short: the last boundary is missing")
+        except BaseException:
+            for file in self._files_to_close_on_error:
+                file.close()
+            raise
+        return form
+
+    @override
+    def on_end(self) -> None:
+        self._is_whole = True
+
+    @override
+    def on_header_end(self) -> None:
+        self._current_partial_header_value = _ENCODED_NAME.sub(_plain_name, self._current_partial_header_value)
+        super().on_header_end()
+
+
+def _plain_name(encoded: re.Match[bytes]) -> bytes:
+    """Convert ``filename*=utf-8''%C3%A9.jpg`` (RFC 5987) to ``filename="é.jpg"``, as browsers send it."""
+    name = unquote_to_bytes(encoded[1]).replace(b"\\", b"_").replace(b'"', b"_")
+    return b'filename="%b"' % name
+
+
 def public_name(name: str | None) -> str:
-    """The name that a client gave a file, as it may be repeated: without folders, control characters and endless length.
+    """Sanitize a client's name of a file: without folders and control characters, and with limited length.
 
     >>> public_name("C:\\\\photos/me\\n.jpg")
     'me\\\\n.jpg'
 
     Args:
-        name: as it was sent.
+        name: name in the request.
     """
     last = os.path.basename((name or "").replace("\\", "/"))
-    return printable(last)[:_LONGEST_NAME] or UNNAMED
+    return printable(last)[:_LONGEST_NAME]

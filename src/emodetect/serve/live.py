@@ -1,4 +1,4 @@
-"""The server's own source: a camera, a clip or a stream, read in a thread, and its newest results for any number of viewers."""
+"""The server's own source: a camera, clip or stream, read in a thread, with its newest results for any number of viewers."""
 
 from __future__ import annotations
 
@@ -18,25 +18,26 @@ from emodetect.errors import EmodetectError, first_line
 from emodetect.pipeline import EmotionPipeline
 from emodetect.serve.metrics import Metrics
 from emodetect.serve.newest import Newest
-from emodetect.sources.camera import LiveCapture, LiveSource
+from emodetect.sinks.base import Sink
+from emodetect.sources.camera import LiveCapture
 from emodetect.types import Frame, FrameResult
 
 _log = logging.getLogger(__name__)
 
 BOUNDARY = "frame"
-"""What parts the pictures of ``/v1/live.mjpg``."""
+"""Boundary between the pictures of ``/v1/live.mjpg``."""
 
 _DELIMITER = f"{2 * '-'}{BOUNDARY}"
 
 _QUALITY = 80
-"""Of the JPEG pictures, 0 to 100."""
+"""Quality of the JPEG pictures, 0 to 100."""
 
 _SILENCE_SECONDS = 10.0
-"""After which viewers get a sign of life, so that a connection that is lost is noticed."""
+"""Interval of keep-alive messages, which detect lost connections."""
 
 
 _PATIENCE = 5.0
-"""Seconds that the thread may take to end; a call of a camera's driver may never return."""
+"""Time-out for the end of the thread; a call of a camera's driver may never return."""
 
 
 class LiveFrame:
@@ -53,12 +54,12 @@ class LiveFrame:
         self._pictures: dict[bool, bytes] = {}
 
     def as_dict(self) -> dict[str, Any]:
-        """The result as a log has it, with width and height of the picture, pixels."""
+        """Convert the result to a dictionary, as in a log, with width and height of the picture, pixels."""
         height, width = self._frame.image.shape[:2]
         return self._result.as_dict() | {"width": width, "height": height}
 
     def picture(self, *, annotated: bool) -> bytes:
-        """The picture as JPEG.
+        """Encode the picture as JPEG.
 
         Args:
             annotated: whether boxes and labels are drawn in it.
@@ -71,33 +72,31 @@ class LiveFrame:
 
 
 class LiveFeed:
-    """Reads the source in a thread, and hands its newest frame to each viewer. A viewer that is slow gets fewer frames.
+    """Reads the source in a thread, publishes each result, and passes the newest frame to each viewer.
+
+    A slow viewer gets fewer frames.
 
     Args:
-        source: what to read.
-        pipeline: makes the pipeline that reads it; called in the thread.
-        metrics: counts its frames.
-        say: puts an error into one line.
-        report: is told what ends the source with an error.
-        loop: whether a clip starts again at its end.
-        reconnect: seconds for which a camera or stream that went away is tried again.
-        follow_redirects: whether a stream's server may lead to other hosts.
+        capture: source to read.
+        pipeline: creates the pipeline; called in the thread.
+        publisher: receives each result; closed at the end of the source.
+        metrics: counts frames.
+        say: formats an error as one line.
+        report: called with one line: the error that ended the source or a publisher, and its consequence.
     """
 
     def __init__(
         self,
-        source: LiveSource,
+        capture: LiveCapture,
         pipeline: Callable[[], EmotionPipeline],
+        publisher: Sink,
         metrics: Metrics,
         *,
         say: Callable[[EmodetectError], str],
         report: Callable[[str], None],
-        loop: bool = False,
-        reconnect: float = 0.0,
-        follow_redirects: bool = False,
     ) -> None:
-        self._capture = LiveCapture(source, loop=loop, reconnect=reconnect, follow_redirects=follow_redirects)
-        self._pipeline, self._metrics, self._say, self._report = pipeline, metrics, say, report
+        self._capture, self._pipeline, self._publisher, self._metrics = capture, pipeline, publisher, metrics
+        self._say, self._report = say, report
         self._loop: asyncio.AbstractEventLoop | None = None
         self._viewers: set[Newest[LiveFrame]] = set()
         self._stopping = threading.Event()
@@ -106,28 +105,28 @@ class LiveFeed:
 
     @property
     def has_ended(self) -> bool:
-        """Whether the source itself has ended, by an error or not; the end of the server is something else."""
+        """Whether the source itself has ended, with or without an error, rather than the server."""
         return self.state in ("ended", "failed")
 
     def start(self) -> None:
-        """Begin to read; call it in the event loop of the viewers."""
+        """Start reading; call it in the viewers' event loop."""
         self._loop = asyncio.get_running_loop()
         self._thread.start()
 
     def close(self) -> None:
-        """End the viewers' streams and the thread; any thread may call it."""
+        """End the viewers' streams and the thread. Thread-safe."""
         self._stopping.set()
         if self._loop is not None:
             self._in_loop(self._end)
 
     def join(self) -> None:
-        """Wait for the thread's end, which lets go of the source."""
+        """Wait for the thread to end and close the source."""
         if self._thread.ident:
             self._thread.join(timeout=_PATIENCE)
 
     @contextlib.contextmanager
     def viewer(self) -> Iterator[Newest[LiveFrame]]:
-        """Where a viewer takes the newest frames from, for the time of a block."""
+        """Register a viewer for the duration of a block; yields the newest frames."""
         frames: Newest[LiveFrame] = Newest()
         if self.has_ended or self._stopping.is_set():
             frames.close()
@@ -153,22 +152,35 @@ class LiveFeed:
                     self._metrics.frames_read.inc()
                     self._metrics.frames_skipped.inc(capture.dropped - skipped)
                     skipped = capture.dropped
-                    self._in_loop(self._publish, LiveFrame(frame, result))
+                    with self._publishing():
+                        self._publisher.write(frame, result)
+                    self._in_loop(self._show, LiveFrame(frame, result))
             state = "stopped" if self._stopping.is_set() else "ended"
         except EmodetectError as error:
-            self._report(self._say(error))
-        except Exception as error:  # a viewer must learn that nothing more comes
+            self._report(f"{self._say(error)}; the server runs on without its source")
+        except Exception as error:  # viewers must be notified of the end
             _log.error("the source: an internal error (%s)", first_line(error), exc_info=error)
         finally:
             self.state = state
             self._in_loop(self._end)
+            if self.has_ended:  # notify consumers, although the server keeps running
+                with self._publishing():
+                    self._publisher.close()
+
+    @contextlib.contextmanager
+    def _publishing(self) -> Iterator[None]:
+        """Report a failed publisher, without ending the source or the other publishers."""
+        try:
+            yield
+        except EmodetectError as error:
+            self._report(f"{self._say(error)}; the server runs on without this publisher")
 
     def _in_loop(self, function: Callable[..., None], *arguments: object) -> None:
         assert self._loop is not None
-        with contextlib.suppress(RuntimeError):  # the server has ended
+        with contextlib.suppress(RuntimeError):  # the event loop is closed
             self._loop.call_soon_threadsafe(function, *arguments)
 
-    def _publish(self, frame: LiveFrame) -> None:
+    def _show(self, frame: LiveFrame) -> None:
         for viewer in self._viewers:
             viewer.put(frame)
 
@@ -178,11 +190,11 @@ class LiveFeed:
 
 
 async def as_events(frames: Newest[LiveFrame], feed: LiveFeed) -> AsyncIterator[str]:
-    """Results as server-sent events; at the source's end the event ``end`` with its state.
+    """Yield results as server-sent events; at the end of the source, the event ``end`` with its state.
 
     Args:
-        frames: where the newest frames come from.
-        feed: whose frames they are.
+        frames: the newest frames.
+        feed: their source.
     """
     yield ": results follow\n\n"
     while True:
@@ -192,7 +204,7 @@ async def as_events(frames: Newest[LiveFrame], feed: LiveFeed) -> AsyncIterator[
             yield ": nothing new\n\n"
             continue
         if frame is None:
-            if not feed.has_ended:  # the server ends, and may come back
+            if not feed.has_ended:  # the server is shutting down, and may be restarted
                 return
             yield f"event: end\ndata: {json.dumps({'state': feed.state})}\n\n"
             return
@@ -201,11 +213,11 @@ async def as_events(frames: Newest[LiveFrame], feed: LiveFeed) -> AsyncIterator[
 
 
 async def as_pictures(frames: Newest[LiveFrame], *, annotated: bool) -> AsyncIterator[bytes]:
-    """Pictures as ``multipart/x-mixed-replace``; the header X-Frame of each has the frame's number.
+    """Yield pictures as ``multipart/x-mixed-replace``, each with the frame's number in the header X-Frame.
 
     Args:
-        frames: where the newest frames come from.
-        annotated: whether boxes and labels are drawn in them.
+        frames: the newest frames.
+        annotated: whether boxes and labels are drawn on them.
     """
     while (frame := await frames.take()) is not None:
         picture = await asyncio.to_thread(frame.picture, annotated=annotated)

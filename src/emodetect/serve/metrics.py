@@ -1,4 +1,4 @@
-"""What the server counts and measures, in the format of Prometheus."""
+"""Metrics of the server, in the format of Prometheus."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _BUCKETS = (0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.2, 0.5, 1, 2, 5)
 
 
 class Metrics:
-    """The server's own registry, so that servers in one process do not count for each other."""
+    """Metrics in a separate registry, so that several servers in one process are counted separately."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
@@ -41,11 +41,11 @@ class Metrics:
             self._clients.labels(kind)
 
     def count_request(self, path: str, status: int) -> None:
-        """Count a request; paths that are no endpoints count together, so that nobody can make up series.
+        """Count a request; paths that are no endpoints are counted together, so that clients cannot create time series.
 
         Args:
-            path: of the request.
-            status: of the response.
+            path: path of the request.
+            status: status of the response.
         """
         endpoint = "/v1/jobs" if path.startswith("/v1/jobs/") else path if path in _ENDPOINTS else "other"
         self._requests.labels(endpoint, str(status)).inc()
@@ -65,5 +65,5 @@ class Metrics:
             gauge.dec()
 
     def text(self) -> bytes:
-        """All of it, as Prometheus reads it."""
+        """Format all metrics for Prometheus."""
         return generate_latest(self._registry)

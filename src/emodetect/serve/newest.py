@@ -24,13 +24,13 @@ class Newest(Generic[T]):
         self.replaced = 0
 
     def put(self, value: T) -> None:
-        """Make this the newest value."""
+        """Replace the value."""
         self.replaced += self._value is not None
         self._value = value
         self._changed.set()
 
     async def take(self) -> T | None:
-        """Wait for a value and take it; None once closed and empty."""
+        """Take the value, waiting for one; None once closed and empty."""
         await self._changed.wait()
         value, self._value = self._value, None
         if not self._closed:
@@ -38,6 +38,6 @@ class Newest(Generic[T]):
         return value
 
     def close(self) -> None:
-        """Wake who waits; the last value can still be taken."""
+        """Wake the waiting task; the last value can still be taken."""
         self._closed = True
         self._changed.set()

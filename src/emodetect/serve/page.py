@@ -1,4 +1,4 @@
-"""The files of the page, and what it shows in seven languages."""
+"""Static files of the page, and its texts in seven languages."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ _KINDS = {
 
 
 class PageFile:
-    """A file that browsers get, kept in memory.
+    """A static file in memory.
 
     Args:
         content: its bytes.
-        suffix: the ending that tells its kind, such as ".html".
+        suffix: suffix that determines its content type, such as ".html".
     """
 
     def __init__(self, content: bytes, suffix: str) -> None:
@@ -36,10 +36,10 @@ class PageFile:
         self._tag = f'"{hashlib.sha256(content).hexdigest()[:16]}"'
 
     def answer(self, request: Request) -> Response:
-        """The response to a request; the file itself only where the browser does not have it yet.
+        """Respond to a request; without the content if the browser's cache is valid.
 
         Args:
-            request: asks for it.
+            request: the request.
         """
         headers = {"ETag": self._tag, "Cache-Control": "no-cache"}
         if request.headers.get("if-none-match") == self._tag:
@@ -59,7 +59,7 @@ def page_files() -> dict[str, PageFile]:
 
 
 def texts() -> PageFile:
-    """The page's texts, the emotions' names and their colors, as JSON."""
+    """Texts of the page, and names and colors of the emotions, as JSON."""
     languages = {
         language: {
             "name": NATIVE_NAMES[language],
@@ -73,7 +73,7 @@ def texts() -> PageFile:
 
 
 def _shades(emotion: Emotion | None) -> dict[str, str]:
-    """The color of an emotion and the letters on it, as CSS writes them."""
+    """Color of an emotion and of the letters on it, as CSS."""
     ground = UNKNOWN_COLOR if emotion is None else color_of(emotion)
     return {"ground": _css(ground), "ink": _css(ink_on(ground))}
 

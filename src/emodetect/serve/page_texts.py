@@ -1,4 +1,4 @@
-"""What the page says in each language. Imports nothing heavy."""
+"""Texts of the page in each language. Imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from emodetect.drawing.phrases import Texts
 NATIVE_NAMES = {
     "en": "English", "ko": "한국어", "ja": "日本語", "zh": "中文", "es": "Español", "de": "Deutsch", "fr": "Français",
 }  # fmt: skip
-"""What each language calls itself."""
+"""Native name of each language."""
 
 
 class PageText(Enum):

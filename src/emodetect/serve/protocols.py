@@ -1,4 +1,4 @@
-"""Connections that do not wait for ever: time limits below HTTP and WebSocket, and a limit of their number."""
+"""Time-outs of connections below HTTP and WebSocket, and a limit of their number."""
 
 from __future__ import annotations
 
@@ -7,21 +7,28 @@ import contextlib
 import socket
 from typing import Any
 
+import h11
 from typing_extensions import override
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 HEAD_SECONDS = 10.0
-"""How long a client may take for the head of a request."""
+"""Time-out for the header of a request."""
 
 STALL_SECONDS = 30.0
-"""How long a client may read nothing while something is sent to it, and how long it may not confirm what it got."""
+"""Time-out of a client that reads or acknowledges nothing while data is sent to it."""
 
 MOST_CONNECTIONS = 256
 
+_BAD_REQUEST = b'{"error":"not a request in HTTP that can be understood"}'
+_BAD_REQUEST_ANSWER = (
+    b"HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%b"
+    % (len(_BAD_REQUEST), _BAD_REQUEST)
+)
+
 
 class _Patient(asyncio.Protocol):
-    """Ends a connection whose client does not read. A mixin, to stand before the protocol."""
+    """Closes a connection whose client does not read. A mixin, to precede the protocol in the list of base classes."""
 
     transport: asyncio.Transport
     loop: asyncio.AbstractEventLoop
@@ -49,7 +56,7 @@ class _Patient(asyncio.Protocol):
 
 
 class HttpProtocol(_Patient, H11Protocol):
-    """HTTP with limits of time and of the number of connections."""
+    """HTTP with time-outs and a limit of the number of connections."""
 
     _head: asyncio.TimerHandle | None = None
 
@@ -73,13 +80,19 @@ class HttpProtocol(_Patient, H11Protocol):
             self._head.cancel()
         super().connection_lost(exc)
 
+    @override
+    def send_400_response(self, msg: str) -> None:
+        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):  # no response has begun
+            self.transport.write(_BAD_REQUEST_ANSWER)
+        self.transport.close()
+
     @property
     def _awaits_head(self) -> bool:
-        is_http = self.transport.get_protocol() is self  # and did not become a WebSocket
+        is_http = self.transport.get_protocol() is self  # not upgraded to a WebSocket
         return is_http and (self.cycle is None or self.cycle.response_complete)
 
     def _watch_head(self) -> None:
-        """Wait for the head of a request, if that is what comes next; one that comes byte by byte gets no more time."""
+        """Start the time-out of a header, if that comes next; a header that arrives byte by byte gets no more time."""
         if not self._awaits_head:
             if self._head is not None:
                 self._head.cancel()
@@ -94,11 +107,43 @@ class HttpProtocol(_Patient, H11Protocol):
 
 
 class SocketProtocol(_Patient, WebSocketsSansIOProtocol):
-    """WebSocket with a limit of the time for which a client may not read."""
+    """WebSocket with time-outs for the handshake and for clients that do not read."""
+
+    _handshake: asyncio.TimerHandle | None = None
+
+    @override
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._handshake = self.loop.call_later(HEAD_SECONDS, self._end_without_handshake)
+
+    @override
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if not self.handshake_initiated and self.conn.handshake_exc is not None:
+            # A request with a body, or with a head that is too large: it would be waited for ever.
+            self.transport.write(_BAD_REQUEST_ANSWER)
+            self.transport.close()
+
+    @override
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._handshake is not None:
+            self._handshake.cancel()
+        super().connection_lost(exc)
+
+    @override
+    def shutdown(self) -> None:
+        if self.handshake_initiated:
+            super().shutdown()
+        else:
+            self.transport.abort()
+
+    def _end_without_handshake(self) -> None:
+        if not self.handshake_initiated:
+            self.transport.abort()
 
 
 def _notice_the_vanished(transport: Any) -> None:
-    """Have the system end a connection whose other side confirms nothing, as after a cable was pulled."""
+    """Let the system close a connection without acknowledgments, as after a cable was unplugged."""
     if option := getattr(socket, "TCP_USER_TIMEOUT", None):
         with contextlib.suppress(OSError):
             transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, option, int(1000 * STALL_SECONDS))

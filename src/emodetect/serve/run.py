@@ -1,37 +1,43 @@
-"""A server with all its parts, from settings to the running thread."""
+"""Creation of a server with all its parts, from settings to the running thread."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from emodetect.errors import EmodetectError
+from emodetect.publish.registry import PublishSettings
 from emodetect.serve.app import Service, create_app
 from emodetect.serve.engine import Engine
 from emodetect.serve.live import LiveFeed
 from emodetect.serve.metrics import Metrics
 from emodetect.serve.server import Certificate, Server
 from emodetect.settings.serve import ServedPipelines, ServerSettings
-from emodetect.sources.camera import LiveSource
+from emodetect.sources.camera import LiveCapture, LiveSource
+from emodetect.sources.capture_format import UNSTATED, CaptureFormat
 
 
 @dataclass(frozen=True)
 class SourceSettings:
-    """The server's own source.
+    """Settings of the server's own source.
 
     Attributes:
-        source: a camera, clip or stream.
-        loop: whether a clip starts again at its end.
-        reconnect: seconds for which a camera or stream that went away is tried again.
-        follow_redirects: whether a stream's server may lead to other hosts.
+        source: a camera, clip or stream, or standard input.
+        form: size and frame rate to request from a camera, or those of raw frames on standard input.
+        loop: whether to restart a clip at its end.
+        reconnect: seconds for which a lost camera or stream is retried.
+        follow_redirects: whether a stream may redirect to other hosts.
+        publishing: publishers of the results.
     """
 
     source: LiveSource
+    form: CaptureFormat = UNSTATED
     loop: bool = False
     reconnect: float = 0.0
     follow_redirects: bool = False
+    publishing: PublishSettings = field(default_factory=PublishSettings)
 
 
 @contextmanager
@@ -44,18 +50,18 @@ def serving(
     say: Callable[[EmodetectError], str] = str,
     report: Callable[[str], None] = print,
 ) -> Iterator[Server]:
-    """A server that runs for the time of a block. Its own backend is loaded before it starts.
+    """Run a server for the duration of a block. Its own backend is loaded before it starts.
 
     Args:
-        settings: where to listen, whom to answer, and how much to take.
-        pipelines: what reads the pictures.
+        settings: address, access control and limits.
+        pipelines: settings of the pipelines.
         source: the server's own source, or None.
-        certificate: for HTTPS; None for HTTP.
-        say: puts an error into one line, for clients.
-        report: is told what ends the source with an error.
+        certificate: certificate for HTTPS; None for HTTP.
+        say: formats an error as one line, for clients.
+        report: called with one line: the error that ended the source or a publisher, and its consequence.
 
     Raises:
-        EmodetectError: the backend cannot be loaded, or the address cannot be listened at.
+        EmodetectError: the backend cannot be loaded, an address cannot be bound, or a publisher cannot be created.
     """
     metrics = Metrics()
     with ExitStack() as stack:
@@ -64,16 +70,15 @@ def serving(
         engine.loaded(own.backend)
         feed = None
         if source is not None:
-            feed = LiveFeed(
+            publisher = stack.enter_context(source.publishing.open(lambda: capture.elapsed))
+            capture = LiveCapture(
                 source.source,
-                partial(engine.stream_pipeline, own),
-                metrics,
-                say=say,
-                report=report,
+                source.form,
                 loop=source.loop,
                 reconnect=source.reconnect,
                 follow_redirects=source.follow_redirects,
             )
+            feed = LiveFeed(capture, partial(engine.stream_pipeline, own), publisher, metrics, say=say, report=report)
             stack.callback(feed.join)
         service = Service(settings, engine, metrics, say, feed)
         server = Server(create_app(service, settings, metrics, say), settings, certificate)

@@ -1,4 +1,4 @@
-"""What the answers look like, for the description of the interface. The answers themselves come from `FrameResult`."""
+"""Schemas of the responses, for the OpenAPI description. The responses themselves come from `FrameResult`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pydantic import BaseModel
 
 
 class Error(BaseModel):
-    """What went wrong, in one line."""
+    """An error, in one line."""
 
     error: str
 
@@ -21,7 +21,7 @@ class Box(BaseModel):
 
 
 class Face(BaseModel):
-    """What was read off a face. Emotion, confidence and scores are null where it was not read."""
+    """A face. Emotion, confidence and scores are null if it could not be read."""
 
     box: Box
     emotion: str | None
@@ -31,13 +31,13 @@ class Face(BaseModel):
 
 
 class TrackedFace(Face):
-    """A face of a clip or stream; the same person keeps the same id."""
+    """A face in a clip or stream; the same person keeps the same id."""
 
     id: int
 
 
 class Photo(BaseModel):
-    """A photo's result, or why it cannot be read."""
+    """The result of a photo, or its error."""
 
     path: str
     width: int
@@ -47,7 +47,7 @@ class Photo(BaseModel):
 
 
 class Frame(BaseModel):
-    """A frame's result."""
+    """The result of a frame."""
 
     frame: int
     time: float

@@ -1,4 +1,4 @@
-"""Whom the server answers: checks of each request before anything else sees it, and headers of each response."""
+"""Access control: checks of each request before all other handlers, and security headers of each response."""
 
 from __future__ import annotations
 
@@ -18,33 +18,33 @@ from emodetect.serve.metrics import Metrics
 from emodetect.settings.serve import ServerSettings
 
 SUBPROTOCOL = "emodetect.v1"
-"""The WebSocket subprotocol that the server speaks."""
+"""WebSocket subprotocol of the server."""
 
 TOKEN_PREFIX = "emodetect.token."
-"""What stands before the token, in base64url without padding, where a browser sends it as a WebSocket subprotocol."""
+"""Prefix of the token, in base64url without padding, that a browser sends as a WebSocket subprotocol."""
 
 PUBLIC = ("/", "/overlay", "/docs", "/openapi.json", "/texts.json", "/favicon.ico", "/v1/health")
-"""Paths without secrets, which need no token: the pages, so that a user can enter it there, and the health check."""
+"""Paths without authentication: the pages, where a user can enter the token, and the health check."""
 
 _STATIC = "/static/"
 
 _HOST = re.compile(r"(?P<name>\[[0-9a-f:.]{2,45}\]|[a-z0-9._-]{1,253})(?::[0-9]{1,5})?")
-"""A Host header."""
+"""Host header."""
 
 _FOREIGN = ("cross-site", "same-site")
-"""What browsers say of requests that pages of other sites have caused."""
+"""Values of Sec-Fetch-Site for requests from pages of other sites."""
 
 _MOST_TOKEN = 512
-"""Characters of a token that are looked at."""
+"""Maximum number of characters of a token that are compared."""
 
 
 class Guard:
     """Checks host, origin and token of each request, and adds security headers to each response. An ASGI middleware.
 
     Args:
-        app: what gets the requests that pass.
-        settings: whom to answer.
-        metrics: counts the requests.
+        app: handles the accepted requests.
+        settings: access control.
+        metrics: counts requests.
     """
 
     def __init__(self, app: ASGIApp, settings: ServerSettings, metrics: Metrics) -> None:
@@ -55,7 +55,7 @@ class Guard:
         self._ancestors = " ".join(["'self'", *sorted(self._origins - {"null"})])
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request, or have it answered."""
+        """Reject a request, or pass it on."""
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
@@ -80,23 +80,23 @@ class Guard:
             await self._app(scope, receive, send_guarded)
 
     def _refusal(self, scope: Scope, headers: Headers, origin: str | None, *, is_named: bool) -> Response | None:
-        """The response to a request that must not pass; None for one that may."""
+        """Response to a rejected request; None for an accepted one."""
         hosts = headers.getlist("host")
         if len(hosts) != 1 or not self._knows(hosts[0]):
-            # A page of another site can point its own name at this machine (DNS rebinding), but then says that name here.
+            # With DNS rebinding, a page of another site points its own name at this machine; that name is in the header.
             return refused(421, "this server is not known by that name; call it by an IP address, localhost or a named host")
         if origin is not None and not is_named and _place(origin) != hosts[0].lower():
             return refused(403, "requests of pages of other sites are refused")
         is_public = scope["path"] in PUBLIC or scope["path"].startswith(_STATIC)
         if not is_named and not is_public and headers.get("sec-fetch-site") in _FOREIGN:
             return refused(403, "requests of pages of other sites are refused")
-        is_preflight = is_named and scope.get("method") == "OPTIONS"  # which carries no token
+        is_preflight = is_named and scope.get("method") == "OPTIONS"  # sent without a token
         if self._token is not None and not is_public and not is_preflight and not self._shows_token(scope, headers):
             return refused(401, "a token is needed, in the header Authorization: Bearer ...", {"WWW-Authenticate": "Bearer"})
         return None
 
     def _knows(self, host: str) -> bool:
-        """Whether a Host header names this server: an IP address, which no name can be rebound to, or a known name."""
+        """Whether a Host header is valid: an IP address, to which DNS rebinding does not apply, or an allowed name."""
         found = _HOST.fullmatch(host.lower())
         if found is None:
             return False
@@ -110,7 +110,7 @@ class Guard:
         shown = [given.strip()] if scheme.lower() == "bearer" else []
         if scope["type"] == "websocket":
             shown += tokens_of(scope.get("subprotocols", ()))
-        # In a time that does not depend on where they differ, or how long they are.
+        # Constant-time comparison, independent of content and length.
         return any(hmac.compare_digest(_digest(token[:_MOST_TOKEN]), self._token or b"") for token in shown)
 
     def _add_headers(self, headers: MutableHeaders, named_origin: str | None) -> None:
@@ -134,7 +134,7 @@ class Guard:
 
 
 def refused(status: int, message: str, headers: dict[str, str] | None = None) -> Response:
-    """An error as every endpoint answers it: one line of text in JSON.
+    """Create an error response, as from every endpoint: one line of text in JSON.
 
     Args:
         status: the HTTP status.
@@ -145,7 +145,7 @@ def refused(status: int, message: str, headers: dict[str, str] | None = None) ->
 
 
 def tokens_of(subprotocols: Iterable[str]) -> list[str]:
-    """The tokens among the WebSocket subprotocols that a client offers.
+    """Extract the tokens from the WebSocket subprotocols of a client.
 
     Args:
         subprotocols: their names.
@@ -162,10 +162,10 @@ def tokens_of(subprotocols: Iterable[str]) -> list[str]:
 
 
 def _digest(token: str) -> bytes:
-    """A token as bytes of one length."""
+    """Hash a token to a fixed length."""
     return hashlib.sha256(token.encode(errors="replace")).digest()
 
 
 def _place(origin: str) -> str:
-    """Host and port of an origin, as a Host header has them."""
+    """Host and port of an origin, as in a Host header."""
     return origin.lower().partition("://")[2]

@@ -1,4 +1,4 @@
-"""The running server: its socket, its thread, its end."""
+"""The running server: its socket, its thread, its shutdown."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from emodetect.serve.protocols import HttpProtocol, SocketProtocol
 from emodetect.settings.serve import ServerSettings
 
 _PING_SECONDS = 20.0
-"""How often a WebSocket client must show that it is there."""
+"""Interval of WebSocket pings, seconds."""
 
 _END_SECONDS = 3
-"""How long clients may take to leave when the server ends."""
+"""Time-out of clients' connections at the shutdown, seconds."""
 
 _LOOK_SECONDS = 0.5
 
@@ -32,11 +32,11 @@ class ServerError(EmodetectError):
 
 @dataclass(frozen=True)
 class Certificate:
-    """What makes it HTTPS.
+    """Certificate for HTTPS.
 
     Attributes:
-        certificate: a file in PEM, with the chain.
-        key: a file in PEM.
+        certificate: a PEM file with the certificate chain.
+        key: a PEM file with the private key.
     """
 
     certificate: Path
@@ -44,15 +44,15 @@ class Certificate:
 
 
 class Server:
-    """Serves an application in a thread, so that signals reach the main thread as everywhere in emodetect.
+    """Serves an application in a thread, so that signals reach the main thread as in all commands.
 
     Args:
         app: the application.
-        settings: where to listen.
-        certificate: for HTTPS; None for HTTP.
+        settings: address of the server.
+        certificate: certificate for HTTPS; None for HTTP.
 
     Raises:
-        ServerError: the address is in use or not this machine's, or the certificate cannot be used.
+        ServerError: the address is in use or not on this machine, or the certificate is invalid.
     """
 
     def __init__(self, app: ASGIApp, settings: ServerSettings, certificate: Certificate | None = None) -> None:
@@ -84,19 +84,19 @@ class Server:
 
     @property
     def address(self) -> str:
-        """Where it is, as a browser takes it."""
+        """URL of the server."""
         host, port = self._socket.getsockname()[:2]
         return f"{self._scheme}://{f'[{host}]' if ':' in host else host}:{port}"
 
     @contextlib.contextmanager
     def running(self, end: Callable[[], None] | None = None) -> Iterator[None]:
-        """Serve for the time of a block. Leaving it ends the clients' connections.
+        """Serve for the duration of a block. Leaving it closes the clients' connections.
 
         Args:
-            end: ends the answers that would go on for ever.
+            end: ends infinite responses.
 
         Raises:
-            ServerError: it did not start.
+            ServerError: the server did not start.
         """
         self._task = Task(lambda: self._server.run([self._socket]), name="server")
         try:
@@ -113,7 +113,7 @@ class Server:
             self._socket.close()
 
     def wait(self) -> None:
-        """Wait for its end, which a signal brings."""
+        """Wait until the server ends, usually by a signal."""
         while not self._task.is_done:
             self._task.wait(_LOOK_SECONDS)
 

@@ -1,4 +1,4 @@
-"""``WS /v1/stream``: a client sends frames and gets a result for each. The newest frame wins."""
+"""``WS /v1/stream``: a client sends frames and receives a result for each; older waiting frames are skipped."""
 
 from __future__ import annotations
 
@@ -22,27 +22,29 @@ from emodetect.serve.newest import Newest
 _log = logging.getLogger(__name__)
 
 IDLE_SECONDS = 600.0
-"""How long a client may send nothing before its place is given to others."""
+"""Time-out of a client that sends nothing."""
 
 _LONGEST_TEXT = 1000
 
+_WRONG_NOTE = 'expected {"frame": NUMBER, "time": SECONDS} before a frame'
+
 _MOST_FAILURES = 100
-"""Consecutive frames that cannot be read after which a client is let go."""
+"""Consecutive invalid frames after which a client is disconnected."""
 
 _GOING_AWAY, _POLICY = 1001, 1008
-"""Codes with which a WebSocket is closed."""
+"""WebSocket close codes."""
 
 
 @dataclass(frozen=True)
 class _Incoming:
-    """A frame as it came.
+    """A received frame.
 
     Attributes:
-        number: of the frame, the client's.
+        number: the client's number of the frame.
         timestamp: seconds.
-        received: when it came, seconds of the system's clock.
-        content: a picture's file; empty where there is an error.
-        error: what is wrong with it already.
+        received: time of arrival, seconds on the system clock.
+        content: an image file; empty if there is an error.
+        error: error that is known before decoding.
     """
 
     number: int
@@ -53,20 +55,20 @@ class _Incoming:
 
 
 class Session:
-    """One client's stream.
+    """The stream of one client.
 
-    A frame is a binary message. A text message before it may give its number and its time:
-    ``{"frame": 17, "time": 1.25}``; otherwise frames are numbered from 0, and their time is that of their arrival. Each answer is
-    a text message in JSON: the frame's result, or ``{"frame", "error"}``, with ``skipped``, the number of frames since the last
-    answer that newer ones replaced.
+    A frame is a binary message. A preceding text message may contain its number and timestamp:
+    ``{"frame": 17, "time": 1.25}``. Otherwise frames are numbered from 0, and the timestamp is that of the arrival. Each response
+    is a JSON text message: the frame's result, or ``{"frame", "error"}``, with ``skipped``, the number of frames since the last
+    response that were replaced by newer ones.
 
     Args:
         socket: the accepted connection.
-        stream: reads the frames.
-        metrics: counts those that are skipped.
-        most_bytes: of a frame.
-        most_pixels: of a frame.
-        say: puts an error into one line.
+        stream: analyzes the frames.
+        metrics: counts skipped frames.
+        most_bytes: maximum size of a frame, bytes.
+        most_pixels: maximum number of pixels of a frame.
+        say: formats an error as one line.
     """
 
     def __init__(
@@ -85,12 +87,13 @@ class Session:
         self._start = time.monotonic()
         self._count, self._last, self._failures = 0, -math.inf, 0
         self._next: dict[str, Any] = {}
+        self._next_error = ""
 
     async def run(self, choice: Choice) -> None:
-        """Read frames until the client leaves.
+        """Analyze frames until the client disconnects.
 
         Args:
-            choice: what reads them.
+            choice: backend and detector.
         """
         try:
             await self._stream.choose(choice)
@@ -101,7 +104,7 @@ class Session:
         answering = asyncio.create_task(self._answer())
         receiving = asyncio.create_task(self._receive())
         try:
-            # A client that does not read its answers holds up only its own: its frames are taken and replaced meanwhile.
+            # A client that does not read its responses delays only itself; its newer frames replace the waiting one.
             await asyncio.wait({answering, receiving}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for task in (answering, receiving):
@@ -125,19 +128,18 @@ class Session:
                 self._put(bytes(content))
 
     def _note(self, text: str) -> None:
-        """Remember what a text message says of the next frame."""
+        """Store the number and timestamp in a text message for the next frame."""
         try:
             said = json.loads(text) if len(text) <= _LONGEST_TEXT else None
         except (ValueError, RecursionError):
             said = None
-        self._next = said if isinstance(said, dict) else {"error": 'expected {"frame": NUMBER, "time": SECONDS} before a frame'}
+        self._next, self._next_error = (said, "") if isinstance(said, dict) else ({}, _WRONG_NOTE)
 
     def _put(self, content: bytes) -> None:
-        said, self._next = self._next, {}
+        said, error, self._next, self._next_error = self._next, self._next_error, {}, ""
         received = time.monotonic()
         number, timestamp = said.get("frame", self._count), said.get("time", received - self._start)
         self._count += 1
-        error = said.get("error", "")
         if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number < 2**53:
             error, number = "expected a frame's number as a whole number of at least 0", self._count - 1
         if not isinstance(timestamp, int | float) or isinstance(timestamp, bool) or not 0 <= timestamp < 1e9:
@@ -145,7 +147,7 @@ class Session:
         if len(content) > self._most_bytes:
             error = f"a frame of {len(content)} bytes; at most {self._most_bytes} are taken"
         before = self._frames.replaced
-        self._frames.put(_Incoming(number, float(timestamp), received, b"" if error else content, str(error)))
+        self._frames.put(_Incoming(number, float(timestamp), received, b"" if error else content, error))
         self._metrics.frames_skipped.inc(self._frames.replaced - before)
 
     async def _answer(self) -> None:
@@ -173,7 +175,7 @@ class Session:
             result, (width, height) = await self._stream.read(frame.content, frame.number, frame.timestamp, self._most_pixels)
         except EmodetectError as error:
             return {"frame": frame.number, "error": self._say(error)}
-        except Exception as error:  # of a detector or backend; the other clients go on, and so does this one
+        except Exception as error:  # of a detector or backend; this stream and the others continue
             _log.error("a frame of a stream: an internal error (%s)", first_line(error), exc_info=error)
             return {"frame": frame.number, "error": "an internal error"}
         self._last = frame.timestamp

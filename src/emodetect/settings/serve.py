@@ -21,9 +21,9 @@ class ServedPipelines:
     """Pipeline settings by kind of input.
 
     Attributes:
-        photos: of uploaded photos.
-        clips: of uploaded clips.
-        streams: of clients' streams and the server's own source.
+        photos: settings for uploaded photos.
+        clips: settings for uploaded clips.
+        streams: settings for clients' streams and the server's own source.
     """
 
     photos: PipelineSettings = PHOTOS
@@ -75,7 +75,7 @@ class ServerSettings:
         if self.token is not None and not _TOKEN.fullmatch(self.token):
             raise UsageError(f"`token` needs at least {SHORTEST_TOKEN} letters, digits and signs, no spaces", parameter="token")
         if self.token is not None and self.allow_anyone:
-            raise UsageError("`token` and `allow_anyone` contradict each other; give one of them")
+            raise UsageError("`token` and `allow_anyone` cannot be combined")
         if not self.is_local and self.token is None and not self.allow_anyone:
             reached = f"{self.host}: other machines could reach the server there"
             raise UsageError(reached, parameter="host", hint="`token` lets in those who know it, `allow_anyone` everybody")

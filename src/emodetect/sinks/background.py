@@ -11,7 +11,7 @@ from emodetect.queues.interruption import Task, past_one_interruption
 from emodetect.sinks.base import Sink
 from emodetect.types import Frame, FrameResult
 
-_LOOK_SECONDS = 1.0
+_POLL_SECONDS = 1.0
 """Seconds after which the thread checks the queue without a notification."""
 
 
@@ -73,7 +73,7 @@ class BackgroundSink(Sink):
         while True:
             # A signal in the main thread may interrupt a put before it notifies this thread.
             with contextlib.suppress(queue.Empty):
-                return self._queue.get(timeout=_LOOK_SECONDS)
+                return self._queue.get(timeout=_POLL_SECONDS)
 
     def _run(self) -> None:
         # After an error the queue is still emptied, so that no caller blocks forever.

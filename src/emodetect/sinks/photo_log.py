@@ -37,7 +37,7 @@ class PhotoLog:
         descriptor = open_to_append(path) if resume else open_output(path, overwrite=overwrite)
         self._file = LineFile(path, descriptor)
         try:
-            whole = self._continue(descriptor) if resume else 0
+            whole = self._resume(descriptor) if resume else 0
             if self._is_csv and not whole:
                 self._file.append(as_csv([PHOTO_CSV_COLUMNS]))
         except BaseException:
@@ -63,7 +63,7 @@ class PhotoLog:
         """Normalized path of a photo."""
         return os.path.abspath(str(csv_cell(photo)) if self._is_csv else photo)
 
-    def _continue(self, descriptor: int) -> int:
+    def _resume(self, descriptor: int) -> int:
         """Load the records of the file, and remove an incomplete last one; returns the remaining size in bytes."""
         with os.fdopen(os.dup(descriptor), "rb") as file:
             content = file.read()

@@ -19,7 +19,7 @@ from emodetect.sinks.video_file import LiveRecording
 from emodetect.system.output_files import remove_if_empty, reserve_name
 from emodetect.types import Frame, FrameResult
 
-_WAITING = 30
+_CAPACITY = 30
 """Capacity of the encoder's queue, frames; further ones are dropped."""
 
 
@@ -29,7 +29,7 @@ class _Section:
 
     path: Path
     sink: BackgroundSink
-    was_asked_for: bool
+    is_named_by_user: bool
 
 
 class Recorder(Sink):
@@ -70,7 +70,7 @@ class Recorder(Sink):
         encoded: Sink = LiveRecording(name, self._rate, overwrite=overwrite or path is None, style=self._style)
         if self._anonymize is not None:
             encoded = AnonymizedSink([encoded], self._anonymize)
-        self._section = _Section(name, BackgroundSink(encoded, capacity=_WAITING, drop=True), was_asked_for=path is not None)
+        self._section = _Section(name, BackgroundSink(encoded, capacity=_CAPACITY, drop=True), is_named_by_user=path is not None)
         self.files.append(name)
         return name
 
@@ -86,7 +86,7 @@ class Recorder(Sink):
             try:
                 self._section.sink.write(frame, result)
             except OutputError as error:
-                if not self._has_complained(self._section, error):
+                if not self._drop_failed(self._section, error):
                     raise
                 self.stop()
 
@@ -105,18 +105,18 @@ class Recorder(Sink):
         try:
             section.sink.close()
         except OutputError as error:
-            if not self._has_complained(section, error):
+            if not self._drop_failed(section, error):
                 self._errors.append(error)
         except BaseException as error:  # raised by `close`
             self._errors.append(error)
         finally:
-            if not section.was_asked_for and remove_if_empty(section.path):
+            if not section.is_named_by_user and remove_if_empty(section.path):
                 self.files = [path for path in self.files if path != section.path]
 
-    def _has_complained(self, section: _Section, error: OutputError) -> bool:
+    def _drop_failed(self, section: _Section, error: OutputError) -> bool:
         """Drop a failed section; returns whether `complain` was called, so that the session can continue."""
         self.files = [path for path in self.files if path != section.path]
-        if self.complain is None or section.was_asked_for:
+        if self.complain is None or section.is_named_by_user:
             return False
         self.complain(section.path, error)
         return True

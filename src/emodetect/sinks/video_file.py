@@ -18,7 +18,7 @@ from emodetect.types import Frame, FrameResult
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv")
 
-_MOST_REPEATED = 300
+_MAX_REPEATED = 300
 """Maximum number of repeated frames in a gap. A camera may be lost for hours; encoding one copy per frame of that time would take
 minutes, and new frames would be lost meanwhile. Beyond the limit, each copy is shown longer."""
 
@@ -121,7 +121,7 @@ class LiveRecording(Sink):
         # The nearest position, since a camera's frames arrive a little early or late.
         place = round((frame.timestamp - self._start) * self._rate)
         if self._last is not None and place > self._written:
-            step = math.ceil((place - self._written) / _MOST_REPEATED)
+            step = math.ceil((place - self._written) / _MAX_REPEATED)
             for number in range(self._written, place, step):
                 self._write(number, *self._last)
         if place >= self._written:

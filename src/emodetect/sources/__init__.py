@@ -1,1 +1,1 @@
-"""Where frames come from: images, video files, cameras and streams."""
+"""Sources of frames: images, video files, cameras and streams."""

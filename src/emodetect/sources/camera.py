@@ -481,14 +481,14 @@ def _check_form(source: LiveSource, form: CaptureFormat, loop: bool) -> None:
     """Check that the kind of source supports the options.
 
     Raises:
-        UsageError: it does not.
+        UsageError: an option is not supported.
     """
     if form.is_given and source.kind not in ("camera", "pipe"):
         parameter = "size" if form.size is not None else "fps"
         noun = "clip" if source.kind == "file" else source.kind
-        raise UsageError(f"`{parameter}` goes with cameras and standard input; a {noun} has its own", parameter=parameter)
+        raise UsageError(f"`{parameter}` applies to cameras and standard input only; a {noun} has its own", parameter=parameter)
     if loop and source.kind == "pipe":
-        raise UsageError(f"`loop` goes with clips; {NAME} can be read only once", parameter="loop")
+        raise UsageError(f"`loop` applies to clips only; {NAME} can be read only once", parameter="loop")
 
 
 def _open_camera(source: LiveSource, form: CaptureFormat) -> Capture:

@@ -39,6 +39,7 @@ class HttpStream(io.BufferedIOBase):
     Attributes:
         address: URL of the body, after redirects.
         content_type: content type stated by the server, lower case.
+        is_redirected: whether the server redirected the request.
         most_bytes: as given.
         error: why the stream failed; None after its normal end. OpenCV swallows exceptions.
 
@@ -67,6 +68,7 @@ class HttpStream(io.BufferedIOBase):
             _DigestAuth(passwords),
         )
         self._body = self._open()
+        self.is_redirected = self._body.url != self.address
         self.address = self._body.url
         headers = self._body.headers
         self.content_type = headers.get_content_type()
@@ -76,7 +78,7 @@ class HttpStream(io.BufferedIOBase):
         self._peeked = b""
 
     def peek(self, size: int = 0) -> bytes:
-        """Peek at the first bytes, at most ``size``; call it once, before anything is read."""
+        """Peek at the first bytes, at most ``size``; call it before anything is read."""
         try:
             while len(self._peeked) < size and (more := self._body.read1(size - len(self._peeked))):
                 self._peeked += more

@@ -196,11 +196,11 @@ def import_pyarrow() -> Any:
     Raises:
         SourceError: pyarrow is not installed.
     """
-    from emodetect.system.install_hints import pip
+    from emodetect.system.install_hints import extra_cure
 
     try:
         import pyarrow
         import pyarrow.parquet
     except ImportError as error:
-        raise SourceError(f"Parquet needs pyarrow: {pip('install pyarrow')}") from error
+        raise SourceError("Parquet needs pyarrow", hint=extra_cure("batch")) from error
     return pyarrow

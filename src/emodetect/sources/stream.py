@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Protocol
 from urllib.parse import urlsplit, urlunsplit
 
@@ -13,6 +14,7 @@ from emodetect.media.capture_options import capture_options
 from emodetect.media.letterbox import letterboxed
 from emodetect.sources.frozen import FrozenWatch
 from emodetect.sources.http import HttpStream
+from emodetect.sources.http_content import TITLE_BYTES, is_text, text_in_words
 from emodetect.sources.mjpeg import JpegScanner
 from emodetect.sources.rtsp import RtspRelay
 from emodetect.sources.sockets import Sockets
@@ -43,6 +45,9 @@ _NESTED = {
 
 _FOLLOWED = "http,https,httpproxy,tcp,tls,crypto"
 """Protocols for playlists, if they are allowed."""
+
+_PLAYLIST = rb"(?:\xef\xbb\xbf)?\s*(?:#EXTM3U|(?:<\?xml[^>]*>\s*)?<MPD)"
+"""Beginning of a playlist: HLS or DASH."""
 
 _MJPEG_RATE = 25.0
 """Frame rate of Motion JPEG, which never states one; FFmpeg's assumption."""
@@ -101,14 +106,26 @@ def _open_http(address: str, sockets: Sockets, follow_redirects: bool, seconds: 
     except (OSError, ValueError) as error:
         raise _unavailable(name, str(error)) from error
     start = body.peek(1024)
-    if start.lstrip().startswith((b"#EXTM3U", b"<MPD")) or "mpegurl" in body.content_type or "dash+xml" in body.content_type:
+    if re.match(_PLAYLIST, start) or "mpegurl" in body.content_type or "dash+xml" in body.content_type:
         body.close()
         if not follow_redirects:
             raise SourceError(f"{name}: is a playlist, which names further addresses", hint="`follow_redirects` allows them")
         return _open_ffmpeg(name, _with_user(body.address, address), _FOLLOWED, None, seconds=seconds)
-    if body.content_type.startswith(("multipart/", "image/")) or start.lstrip().startswith((b"--", b"\xff\xd8\xff")):
+    if start.lstrip().startswith((b"--", b"\xff\xd8\xff")):
         return _Mjpeg(name, body)
-    return _open_bounded(name, body, body, "none")
+    is_multipart = body.content_type.startswith("multipart/")
+    if is_text(start) and not (is_multipart and text_in_words(start) in ("text", "nothing")):
+        what = text_in_words(body.peek(TITLE_BYTES))
+        body.close()
+        raise _no_stream(name, what, is_redirected=body.is_redirected)
+    if is_multipart:
+        return _Mjpeg(name, body)
+    try:
+        return _open_bounded(name, body, body, "none")
+    except StreamUnavailable:
+        is_endless = start[4:8] == b"ftyp" and not body.seekable()
+        cure = "; an MP4 whose index is at its end needs a server that sends parts" if is_endless else ""
+        raise _no_stream(name, f"{body.content_type} that cannot be read{cure}", is_redirected=body.is_redirected) from None
 
 
 class Body(Protocol):
@@ -251,6 +268,12 @@ def _open_ffmpeg(name: str, target: str | Body, protocols: str, formats: str | N
     if not capture.isOpened():
         raise _unavailable(name)
     return _Watched(capture, name)
+
+
+def _no_stream(name: str, what: str, *, is_redirected: bool) -> StreamUnavailable:
+    after = " after a redirect" if is_redirected else ""
+    hint = "name the address of the stream itself"
+    return StreamUnavailable(f"{name}: is no stream: the server sends {what}{after}", hint=hint)
 
 
 def _unavailable(name: str, why: str = "") -> StreamUnavailable:

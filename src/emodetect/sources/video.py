@@ -6,7 +6,6 @@ import logging
 import math
 import subprocess
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -18,16 +17,17 @@ from typing_extensions import Self
 
 from emodetect.errors import OutputError, SourceError, UsageError
 from emodetect.media.capture_options import capture_options
+from emodetect.media.decoder import Decoder
 from emodetect.media.ffmpeg import ffmpeg_program
-from emodetect.media.letterbox import letterbox_filter
+from emodetect.media.letterbox import letterbox_filter, letterboxed
 from emodetect.media.media_file import MediaFile
 from emodetect.media.orientation import Orientation
 from emodetect.media.pixel_limit import check_pixels
 from emodetect.media.playlists import allows_playlists
-from emodetect.media.probe import ClipFacts, ClipProbe, SizeWatch, is_playlist, is_whole
-from emodetect.sources.frozen import FrozenWatch
+from emodetect.media.probe import ClipFacts, ClipProbe, SizeWatch, facts_of_pipe, is_playlist, is_whole
+from emodetect.queues.interruption import interruptibly
 from emodetect.system.assumptions import warn_once
-from emodetect.system.child_processes import kill_child, start_child
+from emodetect.system.child_processes import ended_by, kill_child, start_child
 from emodetect.system.native_output import quiet_native_output
 from emodetect.text.numbers import MOST_NUMBER, check_number
 from emodetect.text.suggestions import meant_for_another
@@ -56,6 +56,11 @@ _MOST_STRETCHED = 8.0
 
 _NO_TIME_LIMITS = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, 0, cv2.CAP_PROP_READ_TIMEOUT_MSEC, 0]
 """OpenCV's time-outs run on while the process is stopped (Ctrl-Z), and would then silently end the clip early."""
+
+_NO_VIDEO = "not a video that can be read, or without frames"
+
+_THREAD = "reader"
+"""Name of the threads that wait for OpenCV. One is left behind if the file yields no picture."""
 
 _PATIENCE = 60.0
 """Time-out for FFmpeg to exit after its last picture, seconds. It takes a few milliseconds."""
@@ -159,7 +164,7 @@ class VideoFile:
 
     def __init__(self, media: Path | MediaFile, part: ClipPart = WHOLE, aside: Aside | None = None) -> None:
         self._part, self._aside = part, aside
-        self._capture = cv2.VideoCapture()
+        self._capture: cv2.VideoCapture | Decoder = cv2.VideoCapture()
         self._converter: subprocess.Popen[bytes] | None = None
         self._sizes: SizeWatch | None = None
         self._shift = 0.0
@@ -177,8 +182,7 @@ class VideoFile:
         except OutputError as error:
             raise SourceError(f"{self.path}: cannot be read: {error}") from error
         if not self.file.is_regular:
-            self._open_capture()
-            self._read_facts(self._facts_of_pipe())
+            self._open_pipe()
             return
         with ClipProbe(self.file) as probe:  # runs while OpenCV opens the file
             self._open_capture()
@@ -189,19 +193,18 @@ class VideoFile:
     def _open_capture(self) -> None:
         """Open the file with OpenCV, and read its first picture."""
         path = self.path
-        # A pipe may block for long, and messages of other threads would be lost.
-        with quiet_native_output() if self.file.is_regular else nullcontext(), self.file.for_opencv() as address:
-            self._capture = cv2.VideoCapture(address, cv2.CAP_FFMPEG, _NO_TIME_LIMITS)
-        self._capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 0)  # it does not support mirrored pictures
-        width, height = (self._capture.get(side) for side in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
-        check_pixels(path, width, height)
-        with quiet_native_output() if self.file.is_regular else nullcontext():
-            self._first = self._capture.read() if self._capture.isOpened() else (False, None)
+        with quiet_native_output(), self.file.for_opencv() as address:
+            capture = interruptibly(lambda: cv2.VideoCapture(address, cv2.CAP_FFMPEG, _NO_TIME_LIMITS), name=_THREAD)
+            self._capture = capture
+            capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 0)  # it does not support mirrored pictures
+            width, height = (capture.get(side) for side in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
+            check_pixels(path, width, height)
+            self._first = interruptibly(capture.read, name=_THREAD) if capture.isOpened() else (False, None)
         if not self._first[0]:
             meant, hint = meant_for_another(path, "video"), None
-            if self.file.is_regular and not allows_playlists() and is_playlist(path):
+            if not allows_playlists() and is_playlist(path):
                 meant, hint = "", "if it is a playlist, `allow_playlists` reads the files that it names"
-            raise SourceError(f"{path}: not a video that can be read, or without frames{meant}", hint=hint)
+            raise SourceError(f"{path}: {_NO_VIDEO}{meant}", hint=hint)
         if self.file.is_photo:  # FFmpeg may return a single tile of it
             raise SourceError(f"{path}: is a photo (HEIC or AVIF), not a video; 'emodetect image' reads photos")
 
@@ -211,7 +214,7 @@ class VideoFile:
             raise SourceError(f"{self.path}: its colors cannot be converted; convert the clip to YUV with BT.709 first")
         self.is_untimed = facts.is_untimed
         self._knows_rate = not facts.is_untimed or facts.rate is not None
-        rate = float(facts.rate or 0 if facts.is_untimed else self._capture.get(cv2.CAP_PROP_FPS))
+        rate = float(facts.rate or (0 if facts.is_untimed else self._capture.get(cv2.CAP_PROP_FPS)))
         self.frames_per_second = rate if 0 < rate <= 1000 else DEFAULT_RATE
         self.frame_count = max(0, int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT)))
         self._filters = "yadif=deint=interlaced," if facts.is_interlaced else ""
@@ -229,13 +232,15 @@ class VideoFile:
         check_pixels(self.path, *self.size)
         self._start = self._find_start(facts)
 
-    def _facts_of_pipe(self) -> ClipFacts:
-        """Properties of a clip that can be read only once."""
-        unknown = "mirrored pictures are not recognized, and those of another size are stretched"
-        warn_once(f"{self.path}: is a pipe, so its times count from the first picture, {unknown}")
-        turned = round(self._capture.get(cv2.CAP_PROP_ORIENTATION_META)) % 360
-        cosine, sine = {0: (1, 0), 90: (0, 1), 180: (-1, 0), 270: (0, -1)}.get(turned, (1, 0))
-        return ClipFacts(0.0, (cosine, sine, 0, -sine, cosine, 0, 0, 0, 1))
+    def _open_pipe(self) -> None:
+        """Open a clip that can be read only once."""
+        self._capture = decoder = Decoder(self.file)
+        self._first = decoder.read()
+        facts = facts_of_pipe(self.file, decoder.messages)
+        if not self._first[0] and facts.has_pictures and facts.is_convertible:
+            raise SourceError(f"{self.path}: {_NO_VIDEO}{meant_for_another(self.path, 'video')}")
+        warn_once(f"{self.path}: is a pipe, so its times count from the first picture")
+        self._read_facts(facts)
 
     def _convert(self, filters: str = "", skip: int = 0) -> tuple[bool, Image | None]:
         """Continue with the FFmpeg program, which filters the pictures; returns the first picture after those to skip."""
@@ -259,16 +264,20 @@ class VideoFile:
         assert self._converter.stdout is not None
         with quiet_native_output(), capture_options("protocol_whitelist;pipe|format_whitelist;nut"):
             address = f"pipe:{self._converter.stdout.fileno()}"
-            self._capture = cv2.VideoCapture(address, cv2.CAP_FFMPEG, _NO_TIME_LIMITS)
-            found = all(self._capture.grab() for _ in range(skip)) and self._capture.read()
+            self._capture = interruptibly(lambda: cv2.VideoCapture(address, cv2.CAP_FFMPEG, _NO_TIME_LIMITS), name=_THREAD)
+            found = interruptibly(lambda: all(self._capture.grab() for _ in range(skip)) and self._capture.read(), name=_THREAD)
         if not found or not found[0]:
             raise SourceError(f"{self.path}: FFmpeg cannot convert its pictures")
         return found
 
     def _end_converter(self) -> None:
-        self._capture.release()
         if self._converter is not None:
             kill_child(self._converter)
+        if isinstance(self._capture, Decoder):
+            self._capture.release()
+        # Not released, since another thread may still wait in it; it goes with the last that knows it.
+        self._capture = cv2.VideoCapture()
+        if self._converter is not None:
             self._converter.communicate()
             self._converter = None
 
@@ -280,11 +289,11 @@ class VideoFile:
         """
         if self._converter is not None:
             try:
-                killed = self._converter.wait(_PATIENCE) < 0
+                code = self._converter.wait(_PATIENCE)
             except subprocess.TimeoutExpired:
                 raise SourceError(f"{self.path}: the pictures that FFmpeg converts cannot be read to their end") from None
-            if killed:
-                raise SourceError(f"{self.path}: FFmpeg, which converts its pictures, was killed, perhaps for want of memory")
+            if code < 0:
+                raise SourceError(f"{self.path}: FFmpeg, which converts its pictures, was ended by {ended_by(-code)}")
 
     def _find_orientation(self, matrix: Sequence[int] | None) -> tuple[Orientation, bool]:
         """Orientation, and whether it was rounded to a multiple of a quarter turn."""
@@ -350,7 +359,6 @@ class VideoFile:
             SourceError: the range contains no frame.
         """
         index, reached, ok = 0, 0, True
-        watch = None if self.file.is_regular else FrozenWatch(str(self.path))
         clock = _Clock(self.path, self._start, self._container_time(0), 1 / self.frames_per_second)
         time, passed, here = round(self._start, 6), 0.0, self._container_time(0)
         margin = self._aside.margin if self._aside else 0.0
@@ -364,8 +372,6 @@ class VideoFile:
                     found, image = self._capture.retrieve() if index else self._first
                     if not found:
                         break
-                    if watch is not None:
-                        watch.see(np.asarray(image, np.uint8))
                     frame = Frame(self._shown(np.asarray(image, np.uint8)), index, time)
                     if is_wanted:
                         yield frame
@@ -390,13 +396,17 @@ class VideoFile:
     def _fit(self, index: int) -> None:
         """Letterbox pictures to the size of the first one from this one on; OpenCV would stretch them."""
         assert self._sizes is not None
-        fitted = "they are fitted into the first size, with black bars"
-        warn_once(f"{self.path}: its pictures change from {self._sizes.first} to {self._sizes.other}; {fitted}")
+        self._warn_of_sizes(self._sizes.first, self._sizes.other)
         self._sizes.close()
         self._sizes = None
         time = self._container_time(index)
         self._first = self._convert(f"{letterbox_filter(self.orientation.size(*self.size))},", index)
         self._shift += time - self._container_time(index)
+
+    def _warn_of_sizes(self, first: str, other: str) -> None:
+        warn_once(
+            f"{self.path}: its pictures change from {first} to {other}; they are fitted into the first size, with black bars"
+        )
 
     def _container_time(self, index: int) -> float:
         """Timestamp of the last decoded picture in the container, seconds; NaN if it has none."""
@@ -418,7 +428,12 @@ class VideoFile:
         return shape
 
     def _shown(self, image: Image) -> Image:
-        return self._stretched(self.orientation.upright(image))
+        if self.file.is_regular:
+            return self._stretched(self.orientation.upright(image))
+        height, width = image.shape[:2]
+        if (width, height) != self.size:
+            self._warn_of_sizes(f"{self.size[0]}x{self.size[1]}", f"{width}x{height}")
+        return letterboxed(image, self.size)
 
     def _stretched(self, image: Image) -> Image:
         if image.shape[1::-1] == self.size:

@@ -1,1 +1,1 @@
-"""Results of many inputs as one table for statistics."""
+"""Summary of many inputs as one table for statistics."""

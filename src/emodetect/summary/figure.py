@@ -1,4 +1,4 @@
-"""A figure for a paper: shares of time, or their course over time."""
+"""Figure for a paper: shares of time, or their course over time."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from emodetect.system.output_files import written_whole
 from emodetect.text.printable import caption
 from emodetect.types import EMOTIONS
 
-_MOST_NAMED = 6
-"""People who get a marker and a name of their own; of more the figure shows the distribution."""
+_MAX_NAMED = 6
+"""Maximum number of people with their own marker; for more the figure shows the distribution."""
 
 _MARKERS = "os^Dv<"
 
 _GRAYS = "0", "0.5", "0.25", "0.65", "0.1", "0.4"
 
-# Okabe and Ito's colors, which people who confuse red and green can tell apart, and a dash each for print without color.
+# Colors of Okabe and Ito, which are distinct with color blindness, each with a dash style for print without color.
 _LINES = (
     ("#D55E00", "-"), ("#009E73", (0, (1, 1))), ("#CC79A7", (0, (4, 1))), ("#E69F00", "-"), ("#0072B2", (0, (4, 1, 1, 1))),
     ("#56B4E9", (0, (6, 2))), ("0.4", "-"),
@@ -39,20 +39,21 @@ _STYLE: dict[Any, Any] = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "lines.linewidth": 1.0,
-    "pdf.fonttype": 42,  # letters stay letters, as journals ask for
+    "pdf.fonttype": 42,  # embedded fonts, as required by journals
     "svg.fonttype": "none",
     "svg.hashsalt": "emodetect",
 }
 
 _MM = 1 / 25.4
-"""Inches."""
+"""Inches per millimeter."""
 
 
 class ShareFigure:
     """Collects the rows of a summary and draws them.
 
-    Without bins it shows each emotion's share of certain time: up to six people with their intervals, or the distribution over
-    more people with its quartiles and median. With bins it shows the course of each emotion's share, the mean over the people.
+    Without bins it shows each emotion's share of the certain time: up to six people with their intervals, otherwise the
+    distribution over the people with its quartiles and median. With bins it shows the course of each share, the mean over the
+    people.
 
     Args:
         size: width and height, mm.
@@ -65,7 +66,7 @@ class ShareFigure:
         self._course: dict[int, list[list[float]]] = defaultdict(lambda: [[] for _ in EMOTIONS])
 
     def add(self, row: Row) -> None:
-        """Take a row of the table; those without a share are left out."""
+        """Add a row of the table; those without a share are ignored."""
         share, emotion = row["share"], row["emotion"]
         if not isinstance(share, float) or emotion is None:
             return
@@ -79,10 +80,10 @@ class ShareFigure:
         self._shares[str(row["input"]), str(row["person"])].append((share, *interval))
 
     def save(self, path: Path, *, overwrite: bool = False) -> None:
-        """Draw the figure and save it: as PDF, SVG, or PNG of 600 dots per inch.
+        """Draw the figure and save it as PDF, SVG, or PNG with 600 dpi.
 
         Raises:
-            OutputError: it cannot be written.
+            OutputError: the file cannot be written.
         """
         picture = BytesIO()  # Matplotlib leaves files open if the disk is full
         with mpl.rc_context(_STYLE):
@@ -105,7 +106,7 @@ class ShareFigure:
         people = [*self._shares]
         places = np.arange(len(EMOTIONS))
         values = np.asarray([self._shares[person] for person in people]).reshape(-1, len(EMOTIONS), 3)
-        if 0 < len(people) <= _MOST_NAMED:
+        if 0 < len(people) <= _MAX_NAMED:
             apart = 0.6 / len(people)
             for number, (name, person) in enumerate(people):
                 share, low, high = values[number].T
@@ -125,12 +126,12 @@ class ShareFigure:
         axes.set_yticks(places, [emotion.value for emotion in EMOTIONS])
         axes.set(ylim=(len(EMOTIONS) - 0.5, -0.5), xlim=(-0.02, 1.02), xlabel="share of certain time")
         axes.xaxis.set_major_formatter(PercentFormatter(1))
-        if 1 < len(people) <= _MOST_NAMED:
+        if 1 < len(people) <= _MAX_NAMED:
             _draw_legend(axes, columns=1)
 
     def _draw_course(self, axes: Axes) -> None:
         bins = dict(sorted(self._course.items()))
-        # A bin in which nobody was read interrupts the lines.
+        # A bin in which no face was read interrupts the lines.
         places = sorted({*bins, *(place + 1 for place in [*bins][:-1])})
         centers = (np.asarray(places) + 0.5) * self._width
         for number, (emotion, (color, dashes)) in enumerate(zip(EMOTIONS, _LINES, strict=True)):
@@ -142,7 +143,7 @@ class ShareFigure:
 
 
 def _draw_legend(axes: Axes, columns: int) -> None:
-    """Draw the legend above the axes, where it covers nothing."""
+    """Draw the legend above the axes, so that it covers no data."""
     legend = axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=columns, frameon=False, fontsize=6)
     for text in legend.get_texts():
         text.set_parse_math(False)

@@ -1,4 +1,4 @@
-"""Reading the inputs of a summary: logs, tables of many inputs, and folders of either."""
+"""Inputs of a summary: logs, tables of many inputs, and folders of either."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from emodetect.sources.result_rows import missing_columns
 from emodetect.text.suggestions import did_you_mean_file
 
 SUFFIXES = (".jsonl", ".csv", ".parquet")
-"""Endings of what can be read."""
+"""Suffixes of the supported formats."""
 
 _READINGS = [f"readings{suffix}" for suffix in SUFFIXES]
-"""What `emodetect batch` calls its results, the preferred first."""
+"""Names of the results of `emodetect batch`, the preferred first."""
 
 _MANIFEST, _FAILURES = "manifest.jsonl", "failures.csv"
-"""Further files of its folder."""
+"""Further files in a folder of `emodetect batch`."""
 
-_LONGEST_HEADER = 10_000
-"""Characters."""
+_MAX_HEADER = 10_000
+"""Maximum length of a CSV header, characters."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Input:
     """One clip, session or photo.
 
     Attributes:
-        name: the path of the log, or of the clip or photo that a table names.
+        name: path of the log, or of the clip or photo in a table.
         timeline: its results.
         is_photo: whether it is a photo.
     """
@@ -45,12 +45,11 @@ class Input:
 
 
 def find_logs(named: Sequence[Path], say: Callable[[str], object]) -> tuple[list[Path], list[SourceError]]:
-    """The files that the user's names stand for, each once, and what is wrong with the other names.
+    """Find the files of names, each once, and the errors of other names.
 
     Args:
-        named: files, patterns, and folders: those that `emodetect batch` has written stand for their readings, others for the
-            logs in them.
-        say: is told what is left out.
+        named: files, patterns and folders. A folder of `emodetect batch` stands for its readings, any other for the logs in it.
+        say: called with a note about skipped files.
     """
     logs: dict[str, Path] = {}
     errors = []
@@ -71,7 +70,7 @@ def find_logs(named: Sequence[Path], say: Callable[[str], object]) -> tuple[list
 
 
 def _matching(path: Path) -> list[Path]:
-    """The file of this name or, if there is none and it is a pattern, those that it matches."""
+    """The file of this name or, if there is none and it is a pattern, the matching files."""
     if path.exists() or not glob.has_magic(str(path)):
         return [path]
     found = sorted(map(Path, glob.glob(str(path), recursive=True)))
@@ -104,17 +103,17 @@ def _in_folder(folder: Path, say: Callable[[str], object]) -> list[Path]:
 
 
 def _is_log(path: Path) -> bool:
-    """Whether a CSV file has the columns of results; a file that cannot be read counts as one, and is told of later."""
+    """Whether a CSV file has the columns of results; an unreadable file counts as one, and is reported later."""
     try:
         with path.open(encoding="utf-8-sig", errors="replace") as file:
-            header = next(csv.reader([file.readline(_LONGEST_HEADER)]), [])
+            header = next(csv.reader([file.readline(_MAX_HEADER)]), [])
     except OSError:
         return True
     return not missing_columns(header)
 
 
 def _rows(path: Path) -> int:
-    """Rows of a CSV file without its header; 0 if it cannot be read."""
+    """Number of rows of a CSV file without its header; 0 if it cannot be read."""
     try:
         return max(0, path.read_bytes().count(b"\n") - 1)
     except OSError:
@@ -122,15 +121,15 @@ def _rows(path: Path) -> int:
 
 
 def read_inputs(log: Path, count: int | None, advance: Callable[[int], object] | None = None) -> Iterator[Input]:
-    """The inputs whose results are in a file, one in memory at a time.
+    """Yield the inputs in a file of results, one in memory at a time.
 
     Args:
         log: the file.
-        count: how many people each clip has; None if that is not known.
-        advance: is told how many bytes each line has, for a progress bar.
+        count: number of people in each clip; None if unknown.
+        advance: called with the number of bytes of each line, for a progress bar.
 
     Raises:
-        SourceError: the file cannot be read, or is not what emodetect writes.
+        SourceError: the file cannot be read, or is no file of results.
     """
     if log.suffix.lower() not in SUFFIXES and not log.exists():
         raise SourceError(f"{log}: no such file{did_you_mean_file(log)}")

@@ -14,8 +14,8 @@ from emodetect.types import EMOTIONS
 
 LEVEL = 0.95
 
-LEAST_BLOCKS = 6
-"""Blocks that the time of a person must have for an interval; with fewer, intervals are much too narrow."""
+MIN_BLOCKS = 6
+"""Minimum number of blocks in the time of a person for an interval; with fewer, intervals are much too narrow."""
 
 _PLACES, _DRAWS, _SEED = 500, 2000, 20130
 
@@ -23,22 +23,22 @@ _Array = npt.NDArray[np.float64]
 
 
 def share_intervals(person: Person, block: float = BLOCK_SECONDS) -> tuple[_Array, _Array]:
-    """Intervals that hold the shares of certain time with a probability of 95%, if the readings are typical of the person.
+    """Confidence intervals of 95% of the shares of certain time, if the readings are typical of the person.
 
-    Neighboring readings are alike, so whole blocks are drawn: stretches of the time for which the person was seen, taken as a
-    circle, from random places, until they are as long as it (circular block bootstrap; Politis & Romano 1992). The bounds are
-    percentiles of the shares in 2,000 such drawings. They are the same each time.
+    Neighboring readings are correlated, so that whole blocks are resampled. Blocks are taken at random positions of the time for
+    which the person was seen, which is treated as circular, until they are as long as it (circular block bootstrap; Politis and
+    Romano 1992). The bounds are percentiles of the shares in 2,000 resamples. They are deterministic.
 
     Args:
         person: the person.
-        block: length of a block, seconds.
+        block: block length, seconds.
 
     Returns:
         The lower and the upper bounds, float64 (7,), in the order of `EMOTIONS`. NaN for all if the person was seen for less than
-        six blocks, and for an emotion that was read never or always, of which drawings cannot say anything.
+        six blocks, and for an emotion that was read never or always, for which the bootstrap is not informative.
     """
     nothing = np.full(len(EMOTIONS), np.nan)
-    if round(person.seconds / block, 6) < LEAST_BLOCKS:
+    if round(person.seconds / block, 6) < MIN_BLOCKS:
         return nothing, nothing
     lengths = person.ends - person.starts
     certain = (person.emotions[:, None] == np.arange(len(EMOTIONS))) & ~person.uncertain[:, None]
@@ -53,7 +53,7 @@ def share_intervals(person: Person, block: float = BLOCK_SECONDS) -> tuple[_Arra
     draws = (np.bincount(generator.integers(_PLACES, size=count), minlength=_PLACES) for _ in range(_DRAWS))
     drawn = np.stack([*draws]).astype(np.float64) @ blocks
     sums = drawn.sum(axis=1)
-    if not sums.all():  # nearly nothing is certain
+    if not sums.all():  # hardly any reading is certain
         return nothing, nothing
     tail = 100 * _tail(count)
     low, high = np.percentile(drawn / sums[:, None], [tail, 100 - tail], axis=0)
@@ -62,10 +62,10 @@ def share_intervals(person: Person, block: float = BLOCK_SECONDS) -> tuple[_Arra
 
 
 def _tail(count: int) -> float:
-    """The share of drawings beyond each bound: less than 2.5% for few blocks, of which drawings vary too little.
+    """Share of resamples beyond each bound: less than 2.5% for few blocks, whose resamples vary too little.
 
-    This is the expanded percentile interval (Hesterberg 2015). The quantile of Student's t is that of its expansion (Abramowitz
-    and Stegun, 26.7.5), which is exact to 1% from five degrees of freedom on.
+    This is the expanded percentile interval (Hesterberg 2015). The quantile of Student's t is approximated by its expansion
+    (Abramowitz and Stegun, 26.7.5), which is accurate to 1% from five degrees of freedom on.
     """
     normal = NormalDist()
     z, freedom = normal.inv_cdf((1 + LEVEL) / 2), count - 1

@@ -1,4 +1,4 @@
-"""What is computed of a person's readings, as a whole or by time."""
+"""Measures of a person's readings, in total or by time bin."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from emodetect.types import EMOTIONS
 Values = npt.NDArray[np.float64]
 
 ROUNDING = 1e-9
-"""Seconds that come of the rounding of times: 3 * 0.1 is a little more than 0.3."""
+"""Tolerance for rounding errors of times, seconds: 3 * 0.1 is slightly more than 0.3."""
 
 
 @dataclass(frozen=True, eq=False)
 class Measures:
-    """Measures of a person in m time bins, or in one that is all of the time; times are seconds.
+    """Measures of a person in m time bins, or in a single one for all of the time; times are seconds.
 
     Attributes:
-        seen: float64 (m,), for how long the face was read.
-        seconds: float64 (m, 7), for how long each emotion was read with certainty, in the order of `EMOTIONS`.
-        uncertain: float64 (m, 7), for how long each emotion was read without certainty.
-        scores: float64 (m, 7), the mean score of each emotion over the time seen; NaN where nobody was seen.
-        bouts: int64 (m, 7), bouts that began in the bin.
-        bout_seconds: float64 (m, 7), the sum of their lengths, also of what is after the end of the bin.
-        changes: int64 (m,), changes from one emotion to another in the bin.
+        seen: float64 (m,), time for which the face was read.
+        seconds: float64 (m, 7), time for which each emotion was read with certainty, in the order of `EMOTIONS`.
+        uncertain: float64 (m, 7), time for which each emotion was read without certainty.
+        scores: float64 (m, 7), mean score of each emotion over the time seen; NaN without a face.
+        bouts: int64 (m, 7), number of bouts that began in the bin.
+        bout_seconds: float64 (m, 7), sum of their durations, including the time after the end of the bin.
+        changes: int64 (m,), number of changes from one emotion to another in the bin.
     """
 
     seen: Values
@@ -41,16 +41,16 @@ class Measures:
 
     @property
     def certain(self) -> Values:
-        """For how long any emotion was read with certainty, float64 (m,), seconds."""
+        """Time for which any emotion was read with certainty, float64 (m,), seconds."""
         return np.asarray(self.seconds.sum(axis=1), np.float64)
 
 
 def measure(person: Person, edges: Values) -> Measures:
-    """Compute the measures of a person between each two edges.
+    """Compute the measures of a person between consecutive edges.
 
     Args:
         person: the person.
-        edges: float64 (m + 1,), seconds, in order; nothing is computed of what is before the first or after the last.
+        edges: float64 (m + 1,), seconds, in order; the time before the first and after the last one is ignored.
     """
     is_emotion = person.emotions[:, None] == np.arange(len(EMOTIONS))
     certain = is_emotion & ~person.uncertain[:, None]
@@ -73,6 +73,6 @@ def measure(person: Person, edges: Values) -> Measures:
 
 
 def _place(time: float, edges: Values) -> int | None:
-    """The bin in which a moment is."""
+    """Index of the bin that contains a time."""
     place = int(np.searchsorted(edges, time + ROUNDING, side="right")) - 1
     return place if 0 <= place < len(edges) - 1 else None

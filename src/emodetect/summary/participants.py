@@ -1,4 +1,4 @@
-"""Columns about the people, from a table of the user's."""
+"""Columns about the people, from a table of the user."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ from emodetect.errors import SourceError
 from emodetect.text.suggestions import did_you_mean_file
 
 _FILE_COLUMNS = ("file", "input", "filename", "file_name", "path", "clip", "log", "photo", "name")
-"""Names of the column with the names of the files, the preferred first; without any of them it is the first column."""
+"""Names of the column with the file names, the preferred first; without any of them it is the first column."""
 
 _PERSON = "person"
-"""A column of this name says which of the people in a file a row is about."""
+"""Name of the optional column with the person that a row is about."""
 
-_MOST_BYTES = 2**26
+_MAX_BYTES = 2**26
 
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d{0,14})(\.\d{1,15})?", re.ASCII)
-"""A number; with a zero at its start, or of very many digits, it is a name."""
+"""A number; text with a leading zero or very many digits is a name."""
 
 Value = str | int | float | None
-"""A cell; None where it is empty."""
+"""A cell; None if it is empty."""
 
 _Parts = tuple[str, ...]
 
 
 class Participants:
-    """A table with a row per file, or per file and person.
+    """A table with one row per file, or per file and person.
 
-    Files are known by the end of their path, as far as the table writes it, with or without the ending: ``s01/call``,
-    ``call.mp4`` and ``call`` all stand for ``logs/s01/call.jsonl``, if no other name in the table fits better.
+    Files are matched by the end of their path, as far as the table contains it, with or without the suffix: ``s01/call``,
+    ``call.mp4`` and ``call`` all match ``logs/s01/call.jsonl``, if no other name in the table matches better.
 
     Args:
         path: a CSV file, with commas, semicolons or tabs.
-        taken: names of columns that the table may not have.
+        taken: column names that the table must not have.
 
     Attributes:
         columns: the columns that are joined.
@@ -75,16 +75,16 @@ class Participants:
         self._unmatched: dict[str, None] = {}
 
     def kind(self, column: str) -> type:
-        """The type of the values in a column."""
+        """Type of the values in a column."""
         place = self.columns.index(column)
         found = {type(row[place]) for row in self._rows.values() if row[place] is not None}
         return found.pop() if len(found) == 1 else str
 
     def of(self, name: str, person: Value) -> dict[str, Value]:
-        """The columns for a person of an input; None in each where the table has no row.
+        """Columns for a person of an input; None in each if the table has no row.
 
         Raises:
-            SourceError: several rows fit equally well, or one fits several inputs.
+            SourceError: several rows match equally well, or one matches several inputs.
         """
         file = self._find(name)
         keys = [] if file is None else [(file, str(person)), (file, "")]
@@ -98,7 +98,7 @@ class Participants:
         return dict(zip(self.columns, self._rows[key], strict=True))
 
     def _find(self, name: str) -> _Parts | None:
-        """The file that fits an input best: by its whole name rather than without the ending, and by more of its path."""
+        """File that matches an input best: by its full name rather than without the suffix, and by more of its path."""
         parts = _parts(name)
         ends = [parts[place:] for place in range(len(parts))]
         for end in [*ends, *map(_without_ending, ends)]:
@@ -114,18 +114,18 @@ class Participants:
         return None
 
     def complaints(self) -> list[str]:
-        """What has no counterpart, on either side, a sentence each."""
-        said = []
+        """Rows and inputs without a counterpart, one sentence each."""
+        sentences = []
         if self._unmatched:
-            said.append(f"{self._path}: no row for {_few([*self._unmatched])}")
+            sentences.append(f"{self._path}: no row for {_abbreviated([*self._unmatched])}")
         if unused := [key for key in self._rows if key not in self._used]:
             names = ["/".join(file) + (f", person {person}" if person else "") for file, person in unused]
-            said.append(f"{self._path}: no input for {_few(names)}")
-        return said
+            sentences.append(f"{self._path}: no input for {_abbreviated(names)}")
+        return sentences
 
 
 def _values(cells: Sequence[str]) -> list[Value]:
-    """The cells of a column: whole numbers or numbers if all of them are, and text otherwise."""
+    """Convert the cells of a column: to integers or numbers if all of them are, otherwise to text."""
     matches = [_NUMBER.fullmatch(cell) for cell in cells if cell]
     if not matches or not all(matches):
         return [cell or None for cell in cells]
@@ -133,27 +133,27 @@ def _values(cells: Sequence[str]) -> list[Value]:
     return [convert(cell) if cell else None for cell in cells]
 
 
-def _few(names: Sequence[str]) -> str:
-    """The first names of a list, and how many follow."""
+def _abbreviated(names: Sequence[str]) -> str:
+    """Format the first names of a list, and the number of the others."""
     return "; ".join(names[:5]) + (f"; and {len(names) - 5:,} more" if len(names) > 5 else "")
 
 
 def _parts(name: str) -> _Parts:
-    """A path as its parts, whichever slashes it is written with; macOS decomposes letters."""
+    """Components of a path with any kind of slashes, in composed letters (NFC), since macOS decomposes them."""
     composed = unicodedata.normalize("NFC", name)
     return tuple(part for part in PurePosixPath(composed.replace("\\", "/")).parts if part != "/")
 
 
 def _without_ending(parts: _Parts) -> _Parts:
-    """The same path, without the ending of the file's name."""
+    """Remove the suffix of the file's name."""
     return (*parts[:-1], PurePosixPath(parts[-1]).stem)
 
 
 def _read(path: Path) -> list[list[str]]:
-    """The rows of a table; each has as many cells as the first. Empty rows are left out."""
+    """Read the rows of a table; each has as many cells as the first. Empty rows are skipped."""
     try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise SourceError(f"{path}: is larger than {_MOST_BYTES // 2**20} MB, which no table of participants is")
+        if path.stat().st_size > _MAX_BYTES:
+            raise SourceError(f"{path}: is larger than {_MAX_BYTES // 2**20} MB, which no table of participants is")
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise SourceError(f"{path}: no such file{did_you_mean_file(path)}") from None

@@ -1,4 +1,4 @@
-"""The rows of the summary."""
+"""Rows of the summary."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ Row = dict[str, str | int | float | None]
 
 _DIGITS = 6
 
-_MOST_BINS = 1_000_000
-"""Of an input; a day has 86,400 seconds."""
+_MAX_BINS = 1_000_000
+"""Maximum number of bins of an input; a day has 86,400 seconds."""
 
 _BINS = "bin_start", "bin_end"
 
@@ -37,11 +37,11 @@ COLUMNS = {
 
 @dataclass(frozen=True)
 class TableSettings:
-    """How the table is made.
+    """Settings of the table.
 
     Attributes:
-        bin_seconds: a row per time bin of this length; None for one row for all of the time.
-        block: length of a block of the bootstrap, seconds.
+        bin_seconds: length of a time bin, with one row each; None for one row for all of the time.
+        block: block length of the bootstrap, seconds.
     """
 
     bin_seconds: float | None = None
@@ -49,17 +49,17 @@ class TableSettings:
 
     @property
     def columns(self) -> dict[str, type]:
-        """The table's columns and types, in order: bins have their bounds, and no intervals, for which they are too short."""
+        """Columns and types, in order. Bins have bounds, but no intervals, for which they are too short."""
         left_out = _BINS if self.bin_seconds is None else _INTERVAL
         return {column: kind for column, kind in COLUMNS.items() if column not in left_out}
 
     def rows(self, name: str, timeline: Timeline, *, is_photo: bool = False) -> Iterator[Row]:
-        """The rows of an input, whose emotions are in the order of `EMOTIONS`. One in which nobody was read has one row.
+        """Yield the rows of an input, with emotions in the order of `EMOTIONS`. An input without a face has one row.
 
         Args:
-            name: of the input.
+            name: name of the input.
             timeline: its results.
-            is_photo: whether it is a photo, of which no seconds are known.
+            is_photo: whether it is a photo, which has no duration.
 
         Raises:
             UsageError: there would be too many bins.
@@ -68,7 +68,7 @@ class TableSettings:
         spans = _spans(timeline, edges)
         people = timeline.people()
         if not people:
-            yield self._nobody(name, None if is_photo else float(spans.sum()))
+            yield self._empty_row(name, None if is_photo else float(spans.sum()))
         for person in sorted(people, key=lambda person: person.track_id):
             for row in self._person_rows(name, person, edges, spans):
                 yield _without_seconds(row) if is_photo else row
@@ -77,13 +77,13 @@ class TableSettings:
         if self.bin_seconds is None:
             return np.asarray([timeline.start, timeline.end])
         width = self.bin_seconds
-        # A frame at the very end of a bin, but for the rounding of its time, belongs to the next one.
+        # A frame at the end of a bin, up to rounding, belongs to the next one.
         first, last = math.floor(round(timeline.start / width, 6)), math.ceil(round(timeline.end / width, 6))
-        if last - first > _MOST_BINS:
-            raise UsageError(f"`bins`: there would be more than {_MOST_BINS:,}; choose longer ones", parameter="bins")
+        if last - first > _MAX_BINS:
+            raise UsageError(f"`bins`: there would be more than {_MAX_BINS:,}; choose longer ones", parameter="bins")
         return np.asarray(np.arange(first, max(last, first + 1) + 1) * width, np.float64)
 
-    def _nobody(self, name: str, seconds: float | None) -> Row:
+    def _empty_row(self, name: str, seconds: float | None) -> Row:
         known: Row = {"input": name, "seconds_input": _rounded(seconds), "seconds_seen": None if seconds is None else 0.0}
         return {column: known.get(column) for column in self.columns}
 
@@ -107,7 +107,7 @@ class TableSettings:
 
 
 def _spans(timeline: Timeline, edges: Values) -> Values:
-    """For how long there are frames between each two edges, seconds: holes in a log count for nothing."""
+    """Duration with frames between consecutive edges, seconds; gaps in a log do not count."""
     starts, ends = np.asarray(timeline.times), timeline.ends
     knots = np.column_stack([starts, ends]).ravel()
     until = np.cumsum(ends - starts)
@@ -115,7 +115,7 @@ def _spans(timeline: Timeline, edges: Values) -> Values:
 
 
 def _measured(measures: Measures, place: int, number: int) -> Row:
-    """What was measured of an emotion in a bin; None for what cannot be computed."""
+    """Measures of an emotion in a bin; None for undefined ones."""
     seen, certain = float(measures.seen[place]), float(measures.certain[place])
     seconds, count = float(measures.seconds[place, number]), int(measures.bouts[place, number])
     return {
@@ -132,12 +132,12 @@ def _measured(measures: Measures, place: int, number: int) -> Row:
 
 
 def _without_seconds(row: Row) -> Row:
-    """The row of a face in a photo: what depends on time is unknown."""
+    """Row of a face in a photo, in which all times are None."""
     kept = {"input", "person", "emotion", "share_uncertain", "share", "mean_score"}
     return {column: value if column in kept else None for column, value in row.items()}
 
 
 def _rounded(value: str | int | float | None) -> str | int | float | None:
     if isinstance(value, float):
-        return None if math.isnan(value) else round(value, _DIGITS) + 0.0  # no -0.0
+        return None if math.isnan(value) else round(value, _DIGITS) + 0.0  # avoids -0.0
     return value

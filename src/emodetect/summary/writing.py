@@ -1,4 +1,4 @@
-"""Writing the table, row by row."""
+"""Writers of the table, row by row."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from emodetect.summary.table import Row
 from emodetect.text.printable import csv_cell
 
 _CHUNK = 10_000
-"""Rows that are written at once."""
+"""Number of rows per write."""
 
 
 def write_text(output: TextIO, rows: Iterable[Row], columns: Iterable[str], *, as_json: bool) -> None:
-    """Write the table as CSV, or as JSON: an array of objects. What is unknown is an empty cell, or null.
+    """Write the table as CSV, or as a JSON array of objects. Unknown values are empty cells, or null.
 
     Args:
-        output: where to.
+        output: text stream to write to.
         rows: the rows.
         columns: their columns, in order.
         as_json: whether to write JSON.

@@ -1,4 +1,4 @@
-"""Warnings about assumptions, each given once per process, however often a clip is opened."""
+"""Warnings about assumptions, each logged once per process, however often a clip is opened."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ ASSUMPTIONS = "emodetect.assumptions"
 
 @functools.lru_cache(maxsize=1000)
 def warn_once(message: str) -> None:
-    """Log a warning to `ASSUMPTIONS`, unless the same one was given before."""
+    """Log a warning to `ASSUMPTIONS`, unless the same one was logged before."""
     logging.getLogger(ASSUMPTIONS).warning("%s", message)

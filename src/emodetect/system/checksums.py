@@ -12,7 +12,7 @@ def recorded_checksum(path: Path) -> str:
 
     Raises:
         OSError: the record is missing.
-        ValueError: it is damaged.
+        ValueError: the record is damaged.
     """
     words = path.with_name(path.name + ".sha256").read_text(encoding="ascii").split()
     if not words or not re.fullmatch("[0-9a-f]{64}", words[0]):
@@ -24,6 +24,6 @@ def checksum(path: Path) -> str:
     """The actual SHA-256 of a file, in hexadecimal.
 
     Raises:
-        OSError: it cannot be read.
+        OSError: the file cannot be read.
     """
     return hashlib.sha256(path.read_bytes()).hexdigest()

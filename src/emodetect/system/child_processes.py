@@ -1,4 +1,4 @@
-"""Child processes that end with this one, however it ends.
+"""Child processes that end with this one, for whatever reason it ends.
 
 A child holds the reading end of a pipe whose other end only this process has. When this process ends, is killed or crashes, the
 system closes that end and signals the child (``F_SETSIG`` on Linux, ``SIGIO`` on other systems that support it). No code has to
@@ -16,6 +16,8 @@ import subprocess
 import weakref
 from collections.abc import Mapping, Sequence
 from typing import IO, Any
+
+from emodetect.system.environment import limit
 
 KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
 """The signal that ends a process at once."""
@@ -43,11 +45,11 @@ def start_child(
         stderr: its standard error; inherited by default.
         descriptors: open files that it inherits.
         env: its environment; inherited by default.
-        last_signal: the signal that it gets when this process ends: one after which it finishes its outputs, or `KILL`.
-        pipe_bytes: capacity of a pipe to it, where the system supports that; -1 for the default.
+        last_signal: the signal that it receives when this process ends: one that lets it finish its outputs, or `KILL`.
+        pipe_bytes: capacity of a pipe to it, if the system supports that; -1 for the default.
 
     Raises:
-        OSError: it cannot be started.
+        OSError: the program cannot be started.
     """
     if os.name != "posix":
         process = subprocess.Popen(command, stdin=stdin, stdout=stdout, stderr=stderr, env=env)
@@ -89,15 +91,15 @@ def run_child(
 
     Args:
         command: the program and its arguments.
-        seconds: time limit, after which it is killed together with its children.
+        seconds: time-out, after which it is killed together with its children.
         stderr: where its standard error goes, if it is not captured.
         descriptors: as for `start_child`.
         env: as for `start_child`.
         last_signal: as for `start_child`.
 
     Raises:
-        OSError: it cannot be run.
-        subprocess.TimeoutExpired: it takes longer.
+        OSError: the program cannot be run.
+        subprocess.TimeoutExpired: the time-out has expired.
     """
     process = start_child(
         command, stdout=subprocess.PIPE, stderr=stderr, descriptors=descriptors, env=env, last_signal=last_signal
@@ -106,14 +108,14 @@ def run_child(
 
 
 def finish_child(process: subprocess.Popen[bytes], seconds: float | None = None) -> subprocess.CompletedProcess[bytes]:
-    """Wait for the end of a child and capture its outputs.
+    """Wait for a child to exit and capture its outputs.
 
     Args:
         process: the child.
-        seconds: time limit, after which it is killed together with its children.
+        seconds: time-out, after which it is killed together with its children.
 
     Raises:
-        subprocess.TimeoutExpired: it takes longer.
+        subprocess.TimeoutExpired: the time-out has expired.
     """
     with process:
         try:
@@ -133,9 +135,9 @@ def kill_child(process: subprocess.Popen[bytes]) -> None:
 
 
 def kill_children() -> None:
-    """Kill all children without waiting for their end.
+    """Kill all children without waiting for them to exit.
 
-    For a process that ends immediately afterwards, before another thread can notice that a child has ended.
+    For a process that exits immediately afterwards, before another thread can notice that a child has exited.
     """
     for child in [process.pid for process in list(_children) if process.poll() is None]:
         with contextlib.suppress(OSError):  # not `Popen.kill`, which lets other threads run
@@ -144,8 +146,22 @@ def kill_children() -> None:
                 os.killpg(child, KILL)
 
 
+def ended_by(number: int) -> str:
+    """The signal that ended a process, with its usual reason, such as "SIGKILL, perhaps for want of memory".
+
+    Args:
+        number: of the signal.
+    """
+    name = signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"
+    if name == "SIGXCPU":
+        return f"{name}, since the processor time that it may use (ulimit -t) is used up"
+    if name in ("SIGKILL", "SIGABRT", "SIGBUS"):
+        return f"{name}, perhaps for want of memory" + ("" if limit("RLIMIT_CPU") is None else " or processor time (ulimit -t)")
+    return "a segmentation fault" if name == "SIGSEGV" else name
+
+
 def resident_bytes(process: int) -> int:
-    """The memory that a process holds; 0 where the system does not tell it as Linux does."""
+    """Resident memory of a process, bytes; 0 if the system does not report it as Linux does."""
     try:
         with open(f"/proc/{process}/statm", "rb") as file:
             return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
@@ -154,12 +170,12 @@ def resident_bytes(process: int) -> int:
 
 
 def _signal_at_end(reader: int, child: int, number: int) -> None:
-    """Make the system signal a child when the other end of the pipe is closed.
+    """Make the system signal a child when the other end of a pipe is closed.
 
     Args:
         reader: descriptor of the child's end.
         child: its process id.
-        number: of the signal.
+        number: number of the signal.
     """
     with contextlib.suppress(ImportError, OSError):
         import fcntl

@@ -1,6 +1,6 @@
-"""Clocks for time limits, which must not run while the process is stopped.
+"""Clocks for time-outs, which stop while the process is stopped.
 
-A process may be stopped (Ctrl-Z, a debugger, a frozen container) and a machine may sleep. Time limits that ran on meanwhile
+A process may be stopped (Ctrl-Z, a debugger, a frozen container) and a machine may be suspended. Time-outs that ran on meanwhile
 would expire at once and blame a source that had no chance to respond.
 """
 
@@ -11,23 +11,23 @@ import threading
 import time
 
 LATE_SECONDS = 1.0
-"""Seconds between two readings from which on the process was stopped, since the clock is read several times per second."""
+"""Interval between two readings above which the process was stopped; the clock is read several times per second."""
 
 
 def now() -> float:
-    """Seconds on a monotonic clock, which includes the machine's sleep where the system has such a clock."""
+    """Seconds on a monotonic clock, which includes the machine's suspension if the system has such a clock."""
     if hasattr(time, "CLOCK_BOOTTIME"):
         return time.clock_gettime(time.CLOCK_BOOTTIME)
     return time.monotonic()
 
 
 class AwakeClock:
-    """A clock that stops while the process is stopped or the machine sleeps. It must be read several times per second.
+    """A clock that stops while the process is stopped or the machine is suspended. Read it several times per second.
 
-    Any thread may read it.
+    Thread-safe.
 
     Attributes:
-        resumed: the clock's time when the process was last resumed; minus infinity before.
+        resumed: the clock's time when the process was last resumed; minus infinity before that.
     """
 
     def __init__(self) -> None:
@@ -55,5 +55,5 @@ class AwakeClock:
             return self._awake
 
     def since(self, start: float) -> float:
-        """Seconds since a time on this clock, or since the process was last resumed if that is later; for time limits."""
+        """Seconds since a time on this clock, or since the process was last resumed if that is later; for time-outs."""
         return self.read() - max(start, self.resumed)

@@ -55,6 +55,8 @@ _OPENCV_NUMBERS = re.compile(
 """Variables of OpenCV that take a number. Unknown ones are only kept if 0 or 1, which suits both a number and a switch."""
 
 _THREADS = re.compile(r"(?:[A-Z]+_NUM|TF_NUM_(?:INTRA|INTER)OP)_THREADS|OMP_THREAD_LIMIT")
+_MOST_THREADS = 256
+"""Maximum number of threads. More of them, each with its own stack, exceed the memory limit of a foreign model."""
 _XLA = {"XLA_FLAGS", "TF_XLA_FLAGS"}
 
 _CACHES = {"XDG_CACHE_HOME": "", "MPLCONFIGDIR": "matplotlib", "KERAS_HOME": "keras"}
@@ -73,7 +75,7 @@ def prepare() -> None:
         os.environ.setdefault(name, value)
     for name, value in list(os.environ.items()):
         if name.startswith("OPENCV_") and not _suits_opencv(name, value):
-            _leave_out(name)
+            _remove(name)
     backend = os.environ.get("MPLBACKEND", "")
     if backend.startswith("module://") and not _exists(backend.removeprefix("module://")):
         os.environ["MPLBACKEND"] = "agg"  # inherited from a notebook, whose packages may be missing here
@@ -90,15 +92,16 @@ def prepare_own_process() -> None:
     os.environ.update(_OWN)
     for name, value in _OWN_UNLESS_SET.items():
         os.environ.setdefault(name, value)
-    if address_space() is not None:
+    if limit("RLIMIT_AS") is not None or limit("RLIMIT_DATA") is not None:
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # of which each reserves 32 MB
     for name, value in list(os.environ.items()):
         is_automatic = name.startswith("TF_") and value.strip() == "0"
-        is_number = is_automatic or re.fullmatch(r"[1-9][0-9]{0,3}(?:,[1-9][0-9]{0,3})*", value.strip())
+        numbers = [part if re.fullmatch("[1-9][0-9]{0,3}", part) else "0" for part in value.strip().split(",")]
+        is_number = is_automatic or all(0 < int(number) <= _MOST_THREADS for number in numbers)
         is_wrong_number = _THREADS.fullmatch(name) and not is_number
         is_no_flag = name in _XLA and not all(flag.startswith(("--xla_", "--tf_xla_")) for flag in value.split())
         if is_wrong_number or is_no_flag:
-            _leave_out(name)
+            _remove(name)
     if _folder is None and not _OURS.search(os.environ.get("KERAS_HOME", "")):  # else the parent's, which removes it
         # Not created yet, with an unpredictable name; a later process recognizes abandoned folders by the process id.
         _folder = os.path.join(temporary_folder() or os.devnull, f"emodetect-{secrets.token_hex(8)}-{os.getpid()}")
@@ -107,12 +110,16 @@ def prepare_own_process() -> None:
             os.environ[name] = os.path.join(_folder, part) if part else _folder
 
 
-def address_space() -> int | None:
-    """How many bytes this process may address at most, as ``ulimit -v`` says; None for any number."""
+def limit(name: str) -> int | None:
+    """Resource limit of this process; None for no limit, and on systems without resource limits.
+
+    Args:
+        name: of the limit in the module `resource`, such as "RLIMIT_AS".
+    """
     if _exists("resource"):
         import resource
 
-        soft = resource.getrlimit(resource.RLIMIT_AS)[0]
+        soft = resource.getrlimit(getattr(resource, name))[0]
         return None if soft == resource.RLIM_INFINITY else soft
     return None
 
@@ -126,7 +133,7 @@ def remove_caches() -> None:
 
 
 def ignored_variables() -> list[str]:
-    """Messages about variables that were removed, since a library would have ended the process; each is returned once."""
+    """Messages about removed variables, with which a library would have ended the process; each is returned once."""
     lines = [f"the variable {line}" for line in _ignored]
     _ignored.clear()
     return lines
@@ -138,7 +145,7 @@ def _suits_opencv(name: str, value: str) -> bool:
     return re.fullmatch("[0-9]{1,18}" if _OPENCV_NUMBERS.fullmatch(name) else "[01]", value) is not None
 
 
-def _leave_out(name: str) -> None:
+def _remove(name: str) -> None:
     _ignored.append(f"{name} is not used: it cannot have the value {os.environ.pop(name)!r} here")
 
 

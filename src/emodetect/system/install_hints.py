@@ -25,13 +25,24 @@ OPENCV_CURE = (
 
 FFMPEG_CURE = pip("install --force-reinstall --no-deps imageio-ffmpeg")
 
-EMODETECT_CURE = f"in the folder of emodetect: {pip('install --force-reinstall --no-deps .')}"
+_IN_FOLDER = "in the folder of emodetect"
+
+EMODETECT_CURE = f"{_IN_FOLDER}: {pip('install --force-reinstall --no-deps .')}"
 
 DEEPFACE_CURE = pip('install "deepface>=0.0.99,<0.0.102" "retina-face<0.0.19" tf-keras')
 
 KERAS_CURE = pip('install "keras>=3"')
 
 KERAS2_CURE = pip('install "tf-keras>=2.20"')
+
+
+def extra_cure(extra: str) -> str:
+    """Command that installs the packages of an extra, in the folder of emodetect, which is on no package index.
+
+    Args:
+        extra: its name in pyproject.toml, such as "serve".
+    """
+    return f"{_IN_FOLDER}: " + pip(f'install ".[{extra}]"')
 
 
 def package_cure(module: str) -> str:

@@ -44,9 +44,9 @@ def silence_libraries() -> None:
     """Set the environment variables that silence libraries; call before they are imported."""
     if not is_debugging():
         for name, value in _QUIET.items():
-            if name.startswith("OPENCV") or name not in os.environ:  # OpenCV writes where data go
+            if name.startswith("OPENCV") or name not in os.environ:  # OpenCV's logs go to standard output
                 os.environ[name] = value
-        logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it warns of folders that it cannot make
+        logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it warns of folders that it cannot create
 
 
 @contextlib.contextmanager
@@ -84,8 +84,8 @@ def quiet_native_output() -> Iterator[None]:
                 _saved = None
 
 
-def said_past_quiet(line: str) -> bool:
-    """Write a line to standard error while another thread silences it; returns False, and writes nothing, if none does."""
+def write_unsilenced(line: str) -> bool:
+    """Write a line to standard error while another thread silences it; returns False, without writing, if none does."""
     with _lock:
         if _saved is None:
             return False

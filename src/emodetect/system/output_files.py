@@ -22,10 +22,10 @@ else:
     import fcntl
 
 STANDARD_OUTPUT = Path("-")
-"""The name that stands for standard output, where a stream may be written."""
+"""Name of standard output, for outputs that may be streams."""
 
-_MOST_NAMES = 10_000
-"""Numbered files of one name at most."""
+_MAX_NAMES = 10_000
+"""Maximum number of numbered files with one name."""
 
 _LOCKED_BYTE = 2**62
 """Offset of the lock on Windows: past the end, since other programs, such as FFmpeg, cannot write a locked byte."""
@@ -35,7 +35,7 @@ _OPEN_FLAGS = os.O_WRONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY"
 _NEW_FLAGS = os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
 
 PARTIAL_PREFIX, PARTIAL_SUFFIX = ".emodetect-", ".partial"
-"""Prefix of the name of an incomplete file, and the part before its ending."""
+"""Prefix of the name of an incomplete file, and the part before its suffix."""
 
 _Identity = tuple[int, int]
 """Device and inode of a file: the same for each of its names."""
@@ -47,7 +47,7 @@ class Output:
 
     Attributes:
         path: the file.
-        suffixes: allowed endings, which say the format; empty for any.
+        suffixes: allowed suffixes, which determine the format; empty for any.
         streams: whether a named pipe or a device is allowed, whatever its name.
         parameter: name of the parameter with the file, for errors.
     """
@@ -59,7 +59,7 @@ class Output:
 
 
 class Inputs:
-    """The input files of a command, which it never overwrites, whatever name or link leads to them.
+    """The input files of a command, which it never overwrites, under whatever name or link.
 
     Args:
         named: each file or folder with its description for messages: "the clip itself". A folder means all pictures below it.
@@ -77,10 +77,10 @@ class Inputs:
                     self._files.setdefault((found.st_dev, found.st_ino), what)
 
     def refuse(self, path: Path) -> None:
-        """Check that a file, which may not exist, is none of the inputs.
+        """Check that a file, which may not exist, is no input.
 
         Raises:
-            OutputError: it is an input.
+            OutputError: the file is an input.
         """
         try:
             found = path.stat()
@@ -95,7 +95,7 @@ class Inputs:
 
 
 def _identities_below(folder: Path) -> Iterator[_Identity]:
-    """The files in a folder and its subfolders, each real folder once."""
+    """Identities of the files in a folder and its sub-folders; each real folder is visited once."""
     seen: set[_Identity] = set()
     folders = [os.fspath(folder)]
     while folders:
@@ -123,7 +123,7 @@ def is_stream(path: Path) -> bool:
 
 
 def check_outputs(outputs: Sequence[Output], inputs: Inputs, *, overwrite: bool) -> None:
-    """Check before the work starts that a command can write its files.
+    """Check that a command can write its files, before the work starts.
 
     Args:
         outputs: the files.
@@ -131,7 +131,7 @@ def check_outputs(outputs: Sequence[Output], inputs: Inputs, *, overwrite: bool)
         overwrite: whether the files may exist.
 
     Raises:
-        OutputError: one of them is an input, two of them are the same file, or `check_output` refuses one.
+        OutputError: a file is an input, two files are the same, or `check_output` rejects one.
     """
     places: dict[object, Path] = {}
     for output in outputs:
@@ -148,17 +148,17 @@ def check_outputs(outputs: Sequence[Output], inputs: Inputs, *, overwrite: bool)
 
 
 def check_output(path: Path, *, overwrite: bool, suffixes: tuple[str, ...] = (), streams: bool = False) -> None:
-    """Check before the work starts that a file can be written.
+    """Check that a file can be written, before the work starts.
 
     Args:
         path: the file.
         overwrite: whether it may exist.
-        suffixes: allowed endings, which say the format; empty for any.
+        suffixes: allowed suffixes, which determine the format; empty for any.
         streams: whether a named pipe or a device is allowed, whatever its name.
 
     Raises:
-        OutputError: it exists already, is a symbolic link or not a file, its folder does not exist or is not accessible, its
-            ending is unknown, or another run is writing it.
+        OutputError: the file exists already, is a symbolic link or no file, has an unknown suffix, or is being written by another
+            run; or its folder does not exist or is not accessible.
     """
     if streams and is_stream(path):
         return
@@ -215,12 +215,12 @@ def _ignores_case(folder: Path) -> bool:
 
 
 def is_named_pipe(path: Path) -> bool:
-    """Whether this is a pipe with a name in a folder, which another reader may open after the first one."""
+    """Whether this is a named pipe, which one reader may open after another."""
     return path != STANDARD_OUTPUT and Path(os.path.realpath(path)).is_fifo()
 
 
 def reserve_name(path: Path) -> Path:
-    """Create an empty file of this name or, if it is taken, of the first free one of name-2, name-3 and so on.
+    """Create an empty file of this name or, if it is taken, with the first free number: name-2, name-3 and so on.
 
     The caller owns the file and may overwrite it. No other thread or process gets the same name.
 
@@ -233,7 +233,7 @@ def reserve_name(path: Path) -> Path:
     Raises:
         OutputError: all these names are taken.
     """
-    candidates = (path, *(path.with_name(f"{path.stem}-{number}{path.suffix}") for number in range(2, _MOST_NAMES)))
+    candidates = (path, *(path.with_name(f"{path.stem}-{number}{path.suffix}") for number in range(2, _MAX_NAMES)))
     for candidate in candidates:
         try:
             os.close(os.open(candidate, _OPEN_FLAGS | _NEW_FLAGS | os.O_EXCL, 0o666))
@@ -257,7 +257,7 @@ def remove_if_empty(path: Path) -> bool:
 def open_output(path: Path, *, overwrite: bool) -> int:
     """Open and lock a file that is written in place, or a pipe or device; returns the file descriptor.
 
-    Standard output belongs to its descriptor from then on: what else is printed there goes to standard error.
+    Standard output is reserved for its descriptor; all other prints go to standard error.
 
     Until the descriptor is closed, no other run can open the file in this way. The file is truncated only once it is locked. A
     file that was created since `check_output` is not overwritten without permission either. Other names of the file (hard links)
@@ -268,8 +268,8 @@ def open_output(path: Path, *, overwrite: bool) -> int:
         overwrite: whether an existing file may be replaced.
 
     Raises:
-        OutputError: it exists and may not be overwritten, is a symbolic link, is being written by another run, or cannot be
-            written.
+        OutputError: the file exists and may not be overwritten, is a symbolic link, is being written by another run, or cannot
+            be written.
     """
     if path == STANDARD_OUTPUT:
         sys.stdout.flush()
@@ -300,13 +300,13 @@ def open_output(path: Path, *, overwrite: bool) -> int:
 
 
 def open_to_append(path: Path) -> int:
-    """Open and lock a file to be read and written, or create it; returns the descriptor, at the file's start.
+    """Open or create a file for reading and writing, and lock it; returns the descriptor, at the start of the file.
 
     Args:
         path: the file; no pipe or device.
 
     Raises:
-        OutputError: it is a symbolic link or no file, is being written by another run, or cannot be opened.
+        OutputError: the file is a symbolic link or no regular file, is being written by another run, or cannot be opened.
     """
     try:
         descriptor = os.open(path, os.O_RDWR | _OPEN_FLAGS & ~os.O_WRONLY | _NEW_FLAGS, 0o666)
@@ -322,12 +322,12 @@ def open_to_append(path: Path) -> int:
 
 
 def _replaced(path: Path, descriptor: int) -> int:
-    """Take a name away from the file that is open, and give it to a new one with the same rights, locked as well."""
+    """Replace the open file under its name by a new one with the same permissions, locked as well."""
     old = os.fstat(descriptor)
     os.unlink(path)
     fresh = _create(path, old)
     try:
-        _give_rights(path, old)
+        _copy_permissions(path, old)
         _lock_output(path, fresh)
     except BaseException:
         os.close(fresh)
@@ -341,7 +341,7 @@ def _create(path: Path, old: os.stat_result) -> int:
     return os.open(path, _OPEN_FLAGS | _NEW_FLAGS | os.O_EXCL, stat.S_IMODE(old.st_mode) & 0o777 | stat.S_IRUSR | stat.S_IWUSR)
 
 
-def _give_rights(path: Path, old: os.stat_result) -> None:
+def _copy_permissions(path: Path, old: os.stat_result) -> None:
     """Give a file the permissions of the file that it replaces and, if allowed, its owner."""
     with contextlib.suppress(OSError, AttributeError):  # Windows has no owners of this kind
         os.chown(path, old.st_uid, old.st_gid)
@@ -355,14 +355,14 @@ def _lock_output(path: Path, descriptor: int) -> None:
 
 
 def append_whole(descriptor: int, data: bytes) -> None:
-    """Append data in one piece. If that fails, as on a full disk, no part of it stays in the file.
+    """Append data in one write. If that fails, as on a full disk, no part of it stays in the file.
 
     Args:
         descriptor: the open file.
         data: the bytes.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: the data cannot be written.
     """
     written = 0
     try:
@@ -378,7 +378,7 @@ def lock(descriptor: int) -> bool:
     """Lock an open file or folder against other runs until it is closed, or the process ends.
 
     Args:
-        descriptor: of a file or, except on Windows, of a folder.
+        descriptor: descriptor of a file or, except on Windows, of a folder.
 
     Returns:
         False if another run holds the lock. True on file systems without locks.
@@ -403,10 +403,10 @@ def check_still_there(path: Path, descriptor: int) -> None:
         descriptor: the open file; pipes and devices are not checked.
 
     Raises:
-        OutputError: it was deleted or moved away, or another file has taken its name.
+        OutputError: the file was deleted or moved, or another file has taken its name.
     """
-    ours = os.fstat(descriptor)
-    if not stat.S_ISREG(ours.st_mode):
+    own = os.fstat(descriptor)
+    if not stat.S_ISREG(own.st_mode):
         return
     try:
         found = os.lstat(path)
@@ -414,29 +414,29 @@ def check_still_there(path: Path, descriptor: int) -> None:
         found = None
     except OSError as error:
         raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
-    if found is None or not os.path.samestat(ours, found):
-        what = "moved away" if ours.st_nlink else "deleted"
+    if found is None or not os.path.samestat(own, found):
+        what = "moved away" if own.st_nlink else "deleted"
         now = "; another file has its name now" if found else ""
         raise OutputError(f"{path}: was {what} while it was being written{now}")
 
 
 @contextlib.contextmanager
 def written_whole(path: Path, *, overwrite: bool = True, suffix: str | None = None, room: int = 0) -> Iterator[Path]:
-    """Write a file atomically: under a temporary name beside it, which is renamed once the file is complete.
+    """Write a file atomically: to a temporary file beside it, which is renamed once it is complete.
 
-    An error, or the end of the process, leaves what stood under the name before. What replaces a file gets its rights.
+    An error, or the end of the process, leaves an existing file unchanged. A file that replaces another gets its permissions.
 
     Args:
-        path: the file's final name.
+        path: final name of the file.
         overwrite: whether a file of that name may be replaced.
-        suffix: ending of the temporary name; None for that of the final name.
+        suffix: suffix of the temporary name; None for that of the final name.
         room: bytes that must be free on the disk, for writers that crash on a full disk, such as HDF5.
 
     Yields:
         The name to write to; the file does not exist yet, or is empty.
 
     Raises:
-        OutputError: it exists and may not be overwritten, or cannot be written.
+        OutputError: the file exists and may not be overwritten, or cannot be written.
     """
     partial = path.with_name(f"{PARTIAL_PREFIX}{secrets.token_hex(4)}{PARTIAL_SUFFIX}{suffix or path.suffix}")
     try:
@@ -447,14 +447,14 @@ def written_whole(path: Path, *, overwrite: bool = True, suffix: str | None = No
             os.close(_create(partial, old))
         yield partial
         if old is not None:
-            _give_rights(partial, old)
-        # Without this a power failure may leave the new name with nothing behind it.
+            _copy_permissions(partial, old)
+        # Without this, a power failure may leave the new name with an empty file.
         with partial.open("rb") as file:
             os.fsync(file.fileno())
         if overwrite:
             partial.replace(path)
         else:
-            _name_anew(partial, path)
+            _rename_new(partial, path)
     except OSError as error:
         raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
     finally:
@@ -463,14 +463,14 @@ def written_whole(path: Path, *, overwrite: bool = True, suffix: str | None = No
 
 
 def _file_at(path: Path) -> os.stat_result | None:
-    """The regular file that has this name itself, if one does."""
+    """Status of the regular file with this name, without following links; None if there is none."""
     with contextlib.suppress(FileNotFoundError):
         found = os.lstat(path)
         return found if stat.S_ISREG(found.st_mode) else None
     return None
 
 
-def _name_anew(partial: Path, path: Path) -> None:
+def _rename_new(partial: Path, path: Path) -> None:
     """Rename a file unless the new name exists; atomically, if the file system has hard links."""
     try:
         os.link(partial, path)

@@ -1,4 +1,4 @@
-"""Temporary files that show people, which are removed however the process ends."""
+"""Temporary files with images of people, which are removed however the process ends."""
 
 from __future__ import annotations
 
@@ -49,10 +49,10 @@ class ScratchFile:
 
 @contextlib.contextmanager
 def scratch_file(name: str) -> Iterator[ScratchFile]:
-    """An unnamed file in memory where the system supports that, else a file in a `scratch_folder`.
+    """Create an unnamed file in memory if the system supports that, otherwise a file in a `scratch_folder`.
 
     Args:
-        name: of the file, if it needs one.
+        name: name of the file, if it needs one.
     """
     with contextlib.ExitStack() as stack:
         if hasattr(os, "memfd_create"):
@@ -67,7 +67,7 @@ def scratch_file(name: str) -> Iterator[ScratchFile]:
 
 @contextlib.contextmanager
 def scratch_folder() -> Iterator[Path]:
-    """A folder that is removed afterwards; if this process is killed, by `sweep` in a later one."""
+    """Create a folder that is removed afterwards; if this process is killed, by `sweep` in a later one."""
     sweep()
     folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
     _folders.add(folder)
@@ -85,7 +85,7 @@ def scratch_folder() -> Iterator[Path]:
 
 
 def remove_folders() -> None:
-    """Remove the folders of this process at once; for a process that ends without waiting."""
+    """Remove the folders of this process at once; for a process that exits without waiting."""
     for folder in list(_folders):
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -120,7 +120,7 @@ def _sweep(folder: Path) -> None:
         if is_old and not _is_running(int(caches[1])):
             shutil.rmtree(folder, ignore_errors=True)
         return
-    if is_old and not os.listdir(folder):  # its owner was killed before it could say so
+    if is_old and not os.listdir(folder):  # its owner was killed before it could create the lock file
         folder.rmdir()
         return
     owner = os.open(folder / _OWNER, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)

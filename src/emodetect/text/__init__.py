@@ -1,1 +1,1 @@
-"""Text for people: printable characters, and suggestions."""
+"""Text for users: printable characters, and suggestions."""

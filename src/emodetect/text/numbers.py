@@ -14,14 +14,14 @@ def check_number(name: str, value: object, least: float, most: float, *, whole: 
     """Check that a value is a number in a range.
 
     Args:
-        name: of the value, for the error.
+        name: name of the value, for the error.
         value: the value; True and False are not numbers.
         least: the smallest allowed value.
         most: the largest allowed value.
         whole: whether it must be an integer.
 
     Raises:
-        UsageError: it is not.
+        UsageError: the value is no number, or out of range.
     """
     if not isinstance(value, Integral if whole else Real) or isinstance(value, bool):
         raise UsageError(f"{name}: expected a {'whole number' if whole else 'number'}, got {value!r}", parameter=name)

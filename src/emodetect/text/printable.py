@@ -1,4 +1,4 @@
-"""Escaping of untrusted text (file names, addresses, messages of other libraries, model metadata) before it is shown.
+"""Escaping of untrusted text (file names, URLs, messages of other libraries, model metadata) before it is shown.
 
 Commands print through `emodetect.cli.messages`. This module has the functions for titles, captions, reports and CSV cells.
 """
@@ -46,7 +46,7 @@ _SECRET = re.compile(
 """The name of a secret, with its value."""
 
 _FORMULA = re.compile(r"(?:^|(?<=;))(?=[=+\-@\uff1d\uff0b\uff0d\uff20])")
-"""Where a formula begins. Spreadsheets take the wide forms of these characters for the usual ones."""
+"""Start of a formula. Spreadsheets also accept the full-width forms of these characters."""
 
 # Control characters, invisible ones (which can reverse the writing direction), undecodable bytes, line separators.
 _UNFIT = {"Cc", "Cf", "Cs", "Zl", "Zp"}
@@ -71,12 +71,12 @@ def without_credentials(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """Turn text into one line without control characters and without secrets of addresses."""
+    """Convert text to one line, without control characters and secrets in URLs."""
     return printable(without_credentials(" ".join(text.split())))
 
 
 def public_name(name: str) -> str:
-    """A user's input as it may appear in messages and data: a file name unchanged, an address without secrets."""
+    """Make a user's input public, for messages and data: a file name unchanged, a URL without secrets."""
     if looks_like_address(name):
         scheme, _, rest = name.partition(":")
         user, at, place = rest.lstrip("/").rpartition("@")
@@ -90,16 +90,16 @@ def width(text: str) -> int:
 
 
 def caption(text: str) -> str:
-    """A file's name to draw, on one line, with letters and marks composed (NFC), as fonts need them; macOS decomposes names."""
+    """Format a file name for drawing: one line, with composed characters (NFC), as fonts need them; macOS decomposes names."""
     return unicodedata.normalize("NFC", printable(" ".join(text.split())))
 
 
 def counted(number: int, noun: str, several: str | None = None) -> str:
-    """A number with its noun: 1 frame, 3,000 frames.
+    """Format a number with its noun: 1 frame, 3,000 frames.
 
     Args:
-        number: how many.
-        noun: in the singular.
+        number: the number.
+        noun: singular of the noun.
         several: an irregular plural, such as "people"; None to add an s.
     """
     return f"{number:,} {noun if number == 1 else several or noun + 's'}"
@@ -110,7 +110,7 @@ def _escaped(character: str) -> str:
 
 
 def looks_like_address(text: str) -> bool:
-    """Whether text looks like an address (``scheme://...``), not a Windows drive (``c:/``)."""
+    """Whether text looks like a URL (``scheme://...``), not a Windows drive (``c:/``)."""
     return re.match(r"[a-z][a-z0-9+.-]+:/", text, re.IGNORECASE) is not None
 
 
@@ -133,8 +133,8 @@ def public_address(address: str) -> str:
 
 
 def csv_cell(value: object) -> object:
-    """A value for a CSV file. Control characters in text are escaped, and what a spreadsheet would run as a formula gets an
-    apostrophe before it, also after a semicolon, which separates cells in many countries. Numbers are unchanged.
+    """Make a value safe for a CSV file. Control characters in text are escaped. Text that a spreadsheet would run as a formula
+    gets an apostrophe before it, also after a semicolon, which separates cells in many countries. Numbers are unchanged.
 
     See OWASP, "CSV Injection": https://owasp.org/www-community/attacks/CSV_Injection
     """

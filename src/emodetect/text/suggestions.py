@@ -9,55 +9,55 @@ from itertools import islice
 from mimetypes import guess_type
 from pathlib import Path
 
-_NEAR = 0.6
-"""Similarity from which on one word may be another one mistyped (the default of `difflib`)."""
+_MIN_SIMILARITY = 0.6
+"""Minimum similarity of a misspelled word (the default of `difflib`)."""
 
-_NEAR_FILE = 0.75
-"""The same for file names; higher, since their endings agree anyway."""
+_MIN_FILE_SIMILARITY = 0.75
+"""Minimum similarity of a misspelled file name; higher, since suffixes match anyway."""
 
 _READ_BY = {"image": "photos", "video": "clips", "report": "logs"}
-"""What each command reads."""
+"""Kind of files that each command reads."""
 
-_MANY = 5000
-"""Names of a folder that are compared at most; more would take a second."""
+_MAX_NAMES = 5000
+"""Maximum number of names in a folder that are compared; more would take a second."""
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """``; did you mean 'x'?`` if a known name is similar, else an empty string. Case does not matter.
+    """Suggestion for an unknown name, ``; did you mean 'x'?``; empty if no known name is similar. Case-insensitive.
 
     Args:
-        name: the name that is not known.
+        name: the unknown name.
         known: all known names.
     """
-    return _nearest(name, known, _NEAR)
+    return _nearest(name, known, _MIN_SIMILARITY)
 
 
 def did_you_mean_file(path: Path) -> str:
-    """The same for a missing file or folder, among its neighbors; says if its parent folder does not exist."""
+    """Suggestion for a missing file or folder, among its siblings; says if its parent folder does not exist."""
     if os.path.lexists(path):
         return "; it is a link to nowhere" if path.is_symlink() else ""
     try:
         with os.scandir(path.parent) as entries:
-            names = [entry.name for entry in islice(entries, _MANY)]
+            names = [entry.name for entry in islice(entries, _MAX_NAMES)]
     except FileNotFoundError:
         return f"; the folder {path.parent} does not exist"
     except OSError:
         return ""
-    return _nearest(path.name, names, _NEAR_FILE)
+    return _nearest(path.name, names, _MIN_FILE_SIMILARITY)
 
 
 def command_for(name: str) -> str | None:
-    """The command that reads files with this ending; None if unknown."""
+    """Command that reads files with this suffix; None if unknown."""
     kind = "report" if name.lower().endswith(".jsonl") else (guess_type(name)[0] or "").partition("/")[0]
     return kind if kind in _READ_BY else None
 
 
 def meant_for_another(path: Path, command: str) -> str:
-    """``; clips are for 'emodetect video'`` if the ending of a file belongs to another command, else an empty string.
+    """Hint ``; clips are for 'emodetect video'`` if the suffix of a file belongs to another command; otherwise empty.
 
     Args:
         path: the file.
-        command: the command that it was given to.
+        command: the current command.
     """
     other = command_for(path.name)
     return f"; {_READ_BY[other]} are for 'emodetect {other}'" if other not in (None, command) else ""

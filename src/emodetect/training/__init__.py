@@ -1,1 +1,1 @@
-"""Training, evaluation and export of emotion networks (Keras 3, any of its backends)."""
+"""Training, evaluation and export of emotion networks (Keras 3, with any of its backends)."""

@@ -1,4 +1,4 @@
-"""Moving average of the weights, which is validated and kept if the architecture asks for it."""
+"""Exponential moving average of the weights, which is validated and saved if the architecture uses it."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from emodetect.training.architectures.base import Head
 from emodetect.training.data.part import FloatArray, Part
 
 _COST = 0.002
-"""Accuracy that offsets may cost."""
+"""Maximum loss of accuracy by the offsets."""
 
 _STRENGTHS = np.arange(21) / 20
 """Tried strengths of the offsets: 0 for none, 1 for labels that are then predicted as if all were equally frequent."""

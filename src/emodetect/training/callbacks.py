@@ -23,11 +23,11 @@ from emodetect.training.history import TrainingLog
 from emodetect.training.run_folder import RunFolder
 
 _SPEED_PERIOD = 600.0
-"""Seconds over which the speed is averaged for the remaining time; they must include some validations."""
+"""Seconds over which the speed is averaged for the remaining time; long enough for several validations."""
 
 
 class EpochSeed(keras.callbacks.Callback):  # type: ignore[misc]
-    """Makes all randomness of an epoch depend on the seed and the epoch only, so that a resumed run continues in the same way.
+    """Makes all randomness of an epoch depend on the seed and the epoch only, so that a resumed run gives the same results.
 
     Keras on PyTorch takes dropout from PyTorch's global generator, whose state no checkpoint holds.
     """
@@ -95,7 +95,7 @@ class ProgressBar(keras.callbacks.Callback):  # type: ignore[misc]
     def __init__(self, console: Console, steps: int, epochs: int, done: int) -> None:
         super().__init__()
         self._console, self._steps, self._epochs, self._epoch = console, steps, epochs, done
-        # The terminal's ^C of an interrupt needs room after the bar; otherwise the bar could not be removed.
+        # The terminal prints ^C after the bar; without room for it, the bar could not be removed.
         columns = TextColumn("{task.description}"), BarColumn(20), TextColumn("{task.fields[figures]}"), TimeRemainingColumn()
         self._progress = Progress(
             *columns, console=console, transient=True, disable=not console.is_terminal, speed_estimate_period=_SPEED_PERIOD

@@ -1,4 +1,4 @@
-"""The state of a run between two epochs."""
+"""Checkpoint of a run between two epochs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Checkpoint:
 
     Args:
         path: the file.
-        data: `RunData.fingerprint` of the data that the run learns from.
+        data: `RunData.fingerprint` of the run's data.
     """
 
     def __init__(self, path: Path, data: str) -> None:
@@ -52,10 +52,10 @@ class Checkpoint:
             np.savez(partial, **arrays)
 
     def check_data(self) -> None:
-        """See that the last epoch learned from the same data; a checkpoint of a version that did not note them says nothing.
+        """Check that the checkpoint's data are those of this run; a checkpoint of an older version has no fingerprint and passes.
 
         Raises:
-            DatasetError: it learned from others, or the file is damaged.
+            DatasetError: the data differ, or the file is damaged.
         """
         if not self.path.exists():
             return
@@ -72,7 +72,7 @@ class Checkpoint:
 
         Args:
             model: built and compiled.
-            average: gets the averaged weights, or None.
+            average: receives the averaged weights, or None.
 
         Raises:
             DatasetError: the file is damaged, or belongs to another network.
@@ -94,20 +94,20 @@ class Checkpoint:
             raise DatasetError(
                 f"{self.path}: cannot be resumed from (it is damaged)", hint="train again with `overwrite`"
             ) from error
-        except Exception as error:  # damaged archives raise all kinds of errors
+        except Exception as error:  # damaged archives raise almost anything
             raise DatasetError(
                 f"{self.path}: cannot be resumed from ({first_line(error)})", hint="train again with `overwrite`"
             ) from error
 
 
 def room_for(model: keras.Model) -> int:
-    """Upper limit of the size of a file with this model, bytes, including the optimizer's state if it is compiled."""
+    """Upper limit of the size of this model's file, bytes, including the optimizer's state if it is compiled."""
     variables = _state(model) if model.compiled else model.variables
     return 2**20 + sum(int(keras.ops.convert_to_numpy(variable).nbytes) for variable in variables)
 
 
 def _check_size(path: Path) -> None:
-    """Refuse a file that would fill the memory once unpacked."""
+    """Reject a file that would fill the memory once unpacked."""
     with zipfile.ZipFile(path) as archive:
         if sum(item.file_size for item in archive.infolist()) > _MAX_BYTES:
             raise ValueError(f"would have more than {_MAX_BYTES // 2**20} MB once unpacked")

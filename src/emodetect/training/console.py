@@ -11,7 +11,7 @@ def tell(console: Console, text: str) -> None:
     """Print plain text, wrapped between words on a terminal, unchanged elsewhere.
 
     Args:
-        console: where to.
+        console: console to print on.
         text: one or several lines.
     """
     text = "\n".join(printable(without_credentials(line)) for line in text.split("\n"))

@@ -1,8 +1,8 @@
 """Measuring the conventions of a model file on labeled faces: the order of its labels, its scaling, and its channel order.
 
-Combinations are ranked by calibrated cross-entropy, not by accuracy: if a network was trained on varied light, a wrong scaling
-hardly changes its predictions, but it makes the true labels less likely. Calibrated means that one temperature is fitted for each
-combination (Guo et al. 2017), so that none gains by lower confidence.
+Combinations are ranked by calibrated cross-entropy, not by accuracy. If a network was trained on varied light, a wrong scaling
+hardly changes its predictions, but makes the true labels less likely. Calibrated means that one temperature is fitted for each
+combination (Guo et al. 2017), so that none benefits from lower confidence.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from emodetect.training.data.labeled import LabeledCrops
 from emodetect.types import EMOTIONS, Image
 
 Orders = dict[str, tuple[str, ...]]
-Way = tuple[Scaling | None, Channels | None]
+Preprocessing = tuple[Scaling | None, Channels | None]
 
 
 def _plain(labels: Sequence[str]) -> tuple[str, ...]:
-    """Labels in the words of `EIGHT_LABELS`."""
+    """Convert labels to those of `EIGHT_LABELS`."""
     return tuple(known_label(label) or label for label in labels)
 
 
@@ -57,27 +57,27 @@ ORDERS: dict[int, Orders] = {
 """Common label orders, by the number of labels."""
 
 MEASURED = "measured"
-"""Name of an order that is none of these and was measured on the faces."""
+"""Name of an order that is not among these and was measured on the faces."""
 
 _SCALINGS = ("0..1", "-1..1", "0..255")
 
 _GRAY_SCALINGS = (str(Scaling.of_mean([0.5077], [0.255])),)
-"""The mean and deviation of FER-2013."""
+"""Mean and standard deviation of FER-2013."""
 
 _COLOR_SCALINGS = ("imagenet", "1,1,1,-103.939,-116.779,-123.68")
-"""Means and deviations for color. The second is that of VGG16 and ResNet50 in Keras, for BGR."""
+"""Means and standard deviations for color. The second is that of VGG16 and ResNet50 in Keras, for BGR."""
 
 _SURE = 4.0
-"""Standard deviations above chance from which on a combination counts as better, given that many are tried."""
+"""Minimum distance from chance, in standard deviations, of a significant combination, given that many are tried."""
 
 _TEMPERATURES = np.geomspace(0.2, 200, 60)
 """Temperatures to try; the largest makes all labels equally likely."""
 
-_LEAST_SCORE = 1e-7
-"""Least score of a label, so that its logarithm is finite."""
+_MIN_SCORE = 1e-7
+"""Minimum score of a label, so that its logarithm is finite."""
 
-_FEW = 210
-"""Faces on which all combinations are tried first. Those that are not clearly worse are tried on all faces."""
+_SCREENING_SIZE = 210
+"""Number of faces on which all combinations are tried first. Those that are not clearly worse are tried on all faces."""
 
 _CLEARLY, _LIKELY = 4.0, 1.96
 """Standard errors of a clear difference, and of a 95% interval."""
@@ -87,11 +87,11 @@ _BATCH = 64
 
 @dataclass(frozen=True, eq=False)
 class Combination:
-    """One way to use a model, with its results.
+    """Conventions for a model, with their results.
 
     Attributes:
         order: name of the label order; empty if options or the file state the order.
-        conventions: the options that state it.
+        conventions: the conventions.
         accuracy: balanced accuracy, 0 to 1.
         losses: float64 (n,), the calibrated cross-entropy of each face, weighted so that all labels count equally.
     """
@@ -103,17 +103,17 @@ class Combination:
 
     @property
     def loss(self) -> float:
-        """Mean calibrated cross-entropy; for guessing it is the logarithm of the number of labels."""
+        """Mean calibrated cross-entropy; for random guesses it is the logarithm of the number of labels."""
         return float(self.losses.mean())
 
     def as_dict(self) -> dict[str, Any]:
-        """The combination as in the output contract."""
-        said = self.conventions
+        """Convert to a dictionary, as in the output format."""
+        conventions = self.conventions
         return {
             "order": self.order or None,
-            "labels": said.labels and list(said.labels),
-            "scaling": said.scaling and str(said.scaling),
-            "channels": said.channels,
+            "labels": conventions.labels and list(conventions.labels),
+            "scaling": conventions.scaling and str(conventions.scaling),
+            "channels": conventions.channels,
             "balanced_accuracy": self.accuracy,
             "cross_entropy": self.loss,
         }
@@ -121,14 +121,14 @@ class Combination:
 
 @dataclass(frozen=True)
 class Margin:
-    """Difference between the best combination and the best one that differs from it in one part.
+    """Difference between the best combination and the best one that differs in one part.
 
     Attributes:
         part: "labels", "scaling" or "channels".
-        other: the combination compared with.
-        difference: the cross-entropy of the other one less that of the best.
+        other: the other combination.
+        difference: cross-entropy of the other one minus that of the best.
         low: lower end of the 95% interval.
-        high: upper end of it.
+        high: upper end of the 95% interval.
     """
 
     part: str
@@ -150,8 +150,8 @@ class Trial:
     Attributes:
         tried: all combinations, the best first.
         count: number of faces.
-        chance: the accuracy of guessing.
-        margins: for each part that was tried, the lead of the best combination.
+        chance: accuracy of random guesses.
+        margins: for each part that was tried, the difference to the best other value.
         channels_are_open: whether the channel order could not be measured, since all faces are gray.
     """
 
@@ -162,7 +162,7 @@ class Trial:
     channels_are_open: bool
 
     def as_dict(self) -> dict[str, Any]:
-        """The trial as in the output contract."""
+        """Convert to a dictionary, as in the output format."""
         best = self.best
         return {
             "count": self.count,
@@ -184,7 +184,7 @@ class Trial:
 
     @property
     def best(self) -> Combination | None:
-        """The best combination; None where none is better than chance."""
+        """The best combination; None if none is better than chance."""
         least = self.chance + _SURE * math.sqrt(self.chance * (1 - self.chance) / self.count)
         return self.tried[0] if self.tried[0].accuracy > least else None
 
@@ -194,7 +194,7 @@ def take_sample(faces: LabeledCrops, size: int) -> LabeledCrops:
 
     Args:
         faces: all faces.
-        size: number of faces in the sample at most.
+        size: maximum number of faces in the sample.
     """
     generator = np.random.default_rng(0)
     present = [np.flatnonzero(faces.labels == label) for label in np.unique(faces.labels)]
@@ -210,16 +210,16 @@ def try_conventions(
     faces: LabeledCrops,
     progress: Callable[..., object] = lambda *, completed, total: None,
 ) -> Trial:
-    """Measure the likely ways to use a model. What options or the file's metadata state is kept.
+    """Measure the likely conventions of a model. Conventions stated by options or the file's metadata are fixed.
 
     Args:
-        backend: one that reads a model file, loaded.
-        given: what the options state.
+        backend: a loaded backend with a model file.
+        given: conventions stated by options.
         faces: labeled faces.
         progress: called with ``completed`` and ``total``, the number of finished and of all runs over the faces.
 
     Raises:
-        UsageError: the backend reads no model file, or there is nothing to try.
+        UsageError: the backend has no model file, or there is nothing to try.
         DatasetError: all faces have the same label.
         ModelError: the model returns no finite numbers.
     """
@@ -240,46 +240,46 @@ def try_conventions(
         channels, is_open = ["rgb", "bgr", "gray"], False
     if not orders and len(scalings) == len(channels) == 1:
         raise UsageError(f"{backend.name}: nothing is left to try; options or the file say its labels, scaling and channels")
-    ways = list(product(scalings, channels))
-    few = take_sample(faces, _FEW)
-    first = _try_all(backend, given, ways, orders, few, progress)
+    candidates = list(product(scalings, channels))
+    few = take_sample(faces, _SCREENING_SIZE)
+    first = _try_all(backend, given, candidates, orders, few, progress)
     best = first[0]
-    promising = {_way(one) for one in first if _compare(best, one, reach=_CLEARLY)[1] <= 0}
+    promising = {_preprocessing(one) for one in first if _compare(best, one, reach=_CLEARLY)[1] <= 0}
     tried, dropped = first, list[Combination]()
     if len(few.keys) < len(faces.keys):
-        tried = _try_all(backend, given, [way for way in ways if way in promising], orders, faces, progress)
-        dropped = [one for one in first if _way(one) not in promising]
+        tried = _try_all(backend, given, [way for way in candidates if way in promising], orders, faces, progress)
+        dropped = [one for one in first if _preprocessing(one) not in promising]
     chance = 1 / len(np.unique(faces.labels))
     return Trial((*tried, *dropped), len(faces.keys), chance, tuple(_margins(tried, first)), is_open)
 
 
-def _way(one: Combination) -> Way:
+def _preprocessing(one: Combination) -> Preprocessing:
     return one.conventions.scaling, one.conventions.channels
 
 
 def _try_all(
     backend: EmotionBackend,
     given: ModelConventions,
-    ways: Sequence[Way],
+    candidates: Sequence[Preprocessing],
     orders: Orders,
     faces: LabeledCrops,
     progress: Callable[..., object],
 ) -> list[Combination]:
-    """Try all label orders with each of these ways; the best combination first."""
+    """Try all label orders with each of these candidates; the best combination first."""
     tried: list[Combination] = []
-    for number, (scaling, channels) in enumerate(ways, start=1):
+    for number, (scaling, channels) in enumerate(candidates, start=1):
         tried += _try(backend, replace(given, scaling=scaling, channels=channels), orders, faces)
-        progress(completed=number, total=len(ways))
+        progress(completed=number, total=len(candidates))
     if not tried:
         raise ModelError(f"{backend.name}: gives no finite numbers in any scaling; it was saved broken")
-    return _without_luck(sorted(tried, key=lambda one: one.loss))
+    return _without_chance(sorted(tried, key=lambda one: one.loss))
 
 
-def _try(backend: EmotionBackend, said: ModelConventions, orders: Orders, faces: LabeledCrops) -> list[Combination]:
+def _try(backend: EmotionBackend, conventions: ModelConventions, orders: Orders, faces: LabeledCrops) -> list[Combination]:
     """Run the model over the faces once and evaluate each label order; empty if the model returns no finite numbers."""
     count = len(next(iter(orders.values()), ()))
     # In this order, the position of each output is its position among the eight.
-    backend.restate(replace(said, labels=EIGHT_LABELS[:count]) if orders else said)
+    backend.restate(replace(conventions, labels=EIGHT_LABELS[:count]) if orders else conventions)
     classify = backend.classify_eight if orders else backend.classify
     crops = faces.crops
     try:
@@ -287,7 +287,7 @@ def _try(backend: EmotionBackend, said: ModelConventions, orders: Orders, faces:
     except ModelError:
         return []
     if not orders:
-        return [_judge("", said, outputs, faces)]
+        return [_judge("", conventions, outputs, faces)]
     outputs = outputs[:, :count]
     measured = _measure_order(outputs, faces.labels)
     if measured is not None and measured not in orders.values():
@@ -296,17 +296,17 @@ def _try(backend: EmotionBackend, said: ModelConventions, orders: Orders, faces:
     for name, order in orders.items():
         scores = np.zeros((len(outputs), len(EIGHT_LABELS)))
         scores[:, [EIGHT_LABELS.index(label) for label in order]] = outputs
-        judged.append(_judge(name, replace(said, labels=order), scores[:, :_SEVEN], faces))
+        judged.append(_judge(name, replace(conventions, labels=order), scores[:, :_SEVEN], faces))
     return judged
 
 
-def _judge(order: str, said: ModelConventions, scores: npt.NDArray[Any], faces: LabeledCrops) -> Combination:
+def _judge(order: str, conventions: ModelConventions, scores: npt.NDArray[Any], faces: LabeledCrops) -> Combination:
     labels, counts = np.unique(faces.labels, return_counts=True)
     weights = (len(faces.labels) / len(labels) / counts)[np.searchsorted(labels, faces.labels)]
     accuracy = float((weights * (scores.argmax(axis=1) == faces.labels)).mean())
-    logits = np.log(np.maximum(scores, _LEAST_SCORE))
+    logits = np.log(np.maximum(scores, _MIN_SCORE))
     fitted = [weights * _cross_entropy(logits / temperature, faces.labels) for temperature in _TEMPERATURES]
-    return Combination(order, said, accuracy, min(fitted, key=lambda losses: float(losses.mean())))
+    return Combination(order, conventions, accuracy, min(fitted, key=lambda losses: float(losses.mean())))
 
 
 def _cross_entropy(logits: npt.NDArray[Any], labels: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
@@ -316,7 +316,7 @@ def _cross_entropy(logits: npt.NDArray[Any], labels: npt.NDArray[np.int64]) -> n
 
 
 def _compare(best: Combination, other: Combination, reach: float = _LIKELY) -> tuple[float, float, float]:
-    """How much lower the cross-entropy of one combination is than another's on the same faces, with an interval.
+    """Difference of the cross-entropies of two combinations on the same faces, with a confidence interval.
 
     Args:
         best: the first combination.
@@ -353,7 +353,7 @@ def _best_order(outputs: npt.NDArray[np.float32], labels: npt.NDArray[np.int64])
     return tuple(order)
 
 
-def _without_luck(tried: list[Combination]) -> list[Combination]:
+def _without_chance(tried: list[Combination]) -> list[Combination]:
     """Combinations, the best first, without measured orders, unless one is significantly better than every known order."""
     known = [one for one in tried if one.order != MEASURED]
     if tried[0].order == MEASURED and _compare(tried[0], known[0])[1] > 0:
@@ -362,11 +362,11 @@ def _without_luck(tried: list[Combination]) -> list[Combination]:
 
 
 def _margins(tried: Sequence[Combination], first: Sequence[Combination]) -> Iterator[Margin]:
-    """For each part that was tried, the difference to the best combination with another value of it.
+    """Yield the margin of each part that was tried.
 
     Args:
-        tried: those tried on all faces, the best first.
-        first: those tried on a few of them; combinations that were dropped after that are compared on these.
+        tried: combinations tried on all faces, the best first.
+        first: combinations tried on a few faces; those dropped after that are compared on these.
     """
     parts: dict[str, Callable[[Combination], object]] = {
         "labels": lambda one: one.conventions.labels,

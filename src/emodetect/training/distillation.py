@@ -29,7 +29,7 @@ _BATCH = 256
 def teach(
     targets: Sequence[FloatArray], heads: Sequence[Head], images: npt.NDArray[np.uint8], paths: Sequence[Path]
 ) -> tuple[FloatArray, ...]:
-    """Mix the scores of teachers, averaged over all teachers and mirrored faces, into the targets of the heads that they have.
+    """Mix the teachers' scores, averaged over all teachers and mirrored faces, into the targets of the heads that they have.
 
     Args:
         targets: for each head float32 (n, labels).
@@ -41,7 +41,7 @@ def teach(
         The new targets; rows without a target (zeros) are unchanged.
 
     Raises:
-        ModelError: a teacher cannot be run, is refused for safety, or has none of the outputs.
+        ModelError: a teacher cannot be run, is rejected for safety, or has none of the outputs.
     """
     answers: dict[str, list[FloatArray]] = {head.name: [] for head in heads if head.learns != "face"}
     for path in paths:

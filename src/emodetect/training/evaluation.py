@@ -32,8 +32,8 @@ class Exam:
 
     Attributes:
         faces: the crops with their labels.
-        votes: of human annotators (FER+), or None.
-        copies: bool (n,), crops with a pixel-identical copy in the train part beside them; None if there is no train part.
+        votes: votes of human annotators (FER+), or None.
+        copies: bool (n,), crops with a pixel-identical copy in the training split beside them; None if there is none.
     """
 
     faces: LabeledCrops
@@ -50,7 +50,7 @@ class Exam:
             names: meanings of the names of folders, or the numbers in a table.
 
         Raises:
-            DatasetError: something in it is missing or cannot be read.
+            DatasetError: a part is missing or cannot be read.
         """
         if is_table(folder):
             return cls._read_table(folder, votes, names)
@@ -61,7 +61,7 @@ class Exam:
             return cls(faces, found, None)
         try:
             seen = {image.tobytes() for image in read_faces(train, names=names, allow_missing=True).images}
-        except DatasetError:  # something else is named train
+        except DatasetError:  # "train" is no training split
             return cls(faces, found, None)
         copies = np.asarray([image.tobytes() in seen for image in faces.as_faces().images])
         return cls(faces, found, copies)
@@ -84,7 +84,7 @@ def read_exam_faces(data: Path, names: LabelNames = WORDS) -> LabeledCrops:
 
 @about("data")
 def _read_folder(folder: Path, names: LabelNames) -> tuple[Path, LabeledCrops]:
-    """The crops in the labels' folders, or in the test part of a data set, and their folder."""
+    """Crops in the labels' folders, or in the test split of a data set, and their folder."""
     check_folder(folder, "a folder with one folder for each emotion, or fer2013.csv")
     assumed: tuple[str, ...] = ()
     if (test := part_folder(folder, "test")) is not None:
@@ -115,15 +115,15 @@ class Result:
     seconds: float
 
     def right(self, exam: Exam) -> npt.NDArray[np.bool_]:
-        """Where the model agrees with the folders' labels, bool (n,)."""
+        """Whether the model agrees with each folder label, bool (n,)."""
         return np.asarray(self.scores.argmax(axis=1) == exam.faces.labels)
 
     def as_dict(self, exam: Exam, reference: Result | None = None) -> dict[str, Any]:
-        """The figures as in the output contract.
+        """Convert the metrics to a dictionary, as in the output format.
 
         Args:
-            exam: that it was evaluated on.
-            reference: another model to give the difference to, or None.
+            exam: the exam of the result.
+            reference: another model, for the difference to it, or None.
         """
         labels = exam.faces.labels
         record: dict[str, Any] = {"model": self.model, **Metrics.of(self.scores, labels).as_dict()}
@@ -171,10 +171,10 @@ def judge(backend: EmotionBackend, model: str, exam: Exam, advance: Callable[[in
     """Classify every crop with a backend.
 
     Args:
-        backend: to evaluate.
+        backend: the backend.
         model: its display name.
         exam: the data.
-        advance: called with the number of further crops that are done.
+        advance: called with the number of further finished crops.
     """
     crops = exam.faces.crops
     batches = [crops[start : start + _BATCH] for start in range(0, len(crops), _BATCH)]

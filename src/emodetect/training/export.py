@@ -19,6 +19,7 @@ from emodetect.backends.metadata import KEY, ModelMetadata
 from emodetect.backends.onnx_cnn import OnnxBackend
 from emodetect.backends.onnx_session import import_onnxruntime
 from emodetect.errors import BackendUnavailableError, EmodetectError, ModelError, first_line
+from emodetect.system.install_hints import extra_cure
 from emodetect.system.native_output import quiet_native_output
 from emodetect.system.output_files import written_whole
 from emodetect.training.data.labeled import as_images, as_input
@@ -27,13 +28,13 @@ from emodetect.training.trained_model import TrainedModel, face_threshold, load_
 from emodetect.types import Image
 
 _PARITY = 1e-4
-"""Largest allowed difference between the scores of Keras and ONNX Runtime."""
+"""Maximum difference between the scores of Keras and ONNX Runtime."""
 
 _OPSET = 17
 """ONNX opset version for models of Keras 2."""
 
 _SAME_ANSWERS = 0.95
-"""Share of the faces for which a network in 8 bits must predict the same labels as in 32 bits."""
+"""Minimum share of faces for which an 8-bit network must predict the same labels as the 32-bit one."""
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -57,16 +58,16 @@ def export_run(folder: Path, path: Path, faces: Sequence[Image], *, int8: bool =
     Args:
         folder: the run's folder; its data is read again.
         path: the ONNX file to write.
-        faces: uint8 (height, width, 3) BGR, to compare the two on.
-        int8: write a network that computes in 8 bits; see `quantize`.
+        faces: uint8 (height, width, 3) BGR, for the comparison of the two.
+        int8: quantize the network to 8 bits; see `quantize`.
         overwrite: whether the ONNX file may be replaced.
 
     Returns:
         The agreement of the file with the network in Keras.
 
     Raises:
-        DatasetError: the folder holds no run with a finished epoch, or its data cannot be read.
-        ModelError: the exported network does not compute the same as Keras; no file is written.
+        DatasetError: the folder contains no run with a finished epoch, or its data cannot be read.
+        ModelError: the scores of the exported network differ from those in Keras; no file is written.
     """
     trained = load_best(folder)
     parity = write_onnx(trained.model, path, trained.metadata, as_input(as_images(faces)), int8=int8, overwrite=overwrite)
@@ -89,21 +90,21 @@ def export_file(
     Args:
         source: ``.h5`` or ``.keras``, saved by Keras 3 or 2, or ``.onnx``.
         path: the ONNX file to write.
-        faces: uint8 (height, width, 3) BGR, to compare the two on.
-        conventions: the user's statements, which override the file's metadata; the rest is assumed as in other commands.
-        int8: write a network that computes in 8 bits; see `quantize`.
+        faces: uint8 (height, width, 3) BGR, for the comparison of the two.
+        conventions: conventions stated by the user, which override the metadata; the rest is assumed as in other commands.
+        int8: quantize the network to 8 bits; see `quantize`.
         overwrite: whether the ONNX file may be replaced.
 
     Returns:
         The agreement of the file with its source.
 
     Raises:
-        ModelError: the file cannot be read or exported, or the exported network does not compute the same; no file is written.
+        ModelError: the file cannot be read or exported, or the scores of the exported network differ; no file is written.
     """
     backend = create_cnn(str(source), conventions)
     assert isinstance(backend, ModelFileBackend)
     with backend:
-        expected = backend.classify(faces)  # first: it also settles what kind the scores are
+        expected = backend.classify(faces)  # first, since it determines the kind of the scores
         if int8 and not (backend.takes_any_batch and backend.network.input_type == "float32"):
             raise ModelError(f"{source}: 8 bits need a network that takes any number of faces, as 32-bit numbers")
         if isinstance(backend, KerasBackend):
@@ -160,13 +161,13 @@ def write_onnx(
     """Write a Keras model as ONNX, with outputs named as in the metadata, and compare the two on real faces.
 
     Args:
-        model: of Keras 3 or 2.
-        path: where to.
-        metadata: what the file shall say of itself.
-        names: what to call the outputs, in order; None for the names of those with labels, and of the face output.
-        faces: a batch as the model takes it.
-        compare_scores: compares what is read from the written file with what is read from its source, beside the numbers.
-        int8: write a network that computes in 8 bits, on ranges measured on these faces; see `quantize`.
+        model: model of Keras 3 or 2.
+        path: the ONNX file to write.
+        metadata: metadata of the file.
+        names: names of the outputs, in order; None for the names of those with labels, and of the face output.
+        faces: a batch in the format of the model's input.
+        compare_scores: compares the scores of the written file with those of its source, in addition to the raw outputs.
+        int8: quantize the network to 8 bits, with ranges measured on these faces; see `quantize`.
         overwrite: whether the ONNX file may be replaced.
 
     Returns:
@@ -174,11 +175,11 @@ def write_onnx(
 
     Raises:
         BackendUnavailableError: the ONNX packages are missing.
-        ModelError: Keras cannot export it, the difference is above 1e-4, or in 8 bits more than one label in 20 differs; no file
+        ModelError: Keras cannot export it, a difference exceeds 1e-4, or with 8 bits more than 5% of the labels differ; no file
             is written.
         OutputError: the file cannot be written.
     """
-    # Without this call Keras cannot export.
+    # Keras cannot export a model that was never called.
     expected = list(map(np.asarray, in_order(model.predict(faces, batch_size=256, verbose=0))))
     with written_whole(path, overwrite=overwrite) as partial:
         with quiet_native_output():
@@ -198,22 +199,22 @@ def write_onnx(
 
 
 def _compare_scores(path: Path, name: str, faces: Sequence[Image], expected: FloatArray) -> Parity:
-    """Compare the scores that are read from an ONNX file, which is told nothing, with those of its source."""
+    """Compare the scores of an ONNX file, used without options, with those of its source."""
     with OnnxBackend(path, name=name) as written:
         found = written.classify(faces)
     return Parity(float(np.abs(expected - found).max()), float((expected.argmax(1) == found.argmax(1)).mean()))
 
 
 def _check_parity(path: Path, parity: Parity, *, int8: bool) -> None:
-    """Refuse a network that does not compute the same, or in 8 bits does not predict the same labels.
+    """Check that a network computes the same, or with 8 bits predicts the same labels.
 
     Raises:
-        ModelError: it does not.
+        ModelError: the difference is too large.
     """
     if int8:
         if not parity.same_answers >= _SAME_ANSWERS:
             raise ModelError(f"{path}: in 8 bits only {parity.same_answers:.0%} of the answers stay the same")
-    elif not parity.difference <= _PARITY:  # true for NaN, too
+    elif not parity.difference <= _PARITY:  # also true for NaN
         raise ModelError(
             f"{path}: the exported network differs from what it was made of by {parity.difference:.2g}, more than {_PARITY:g}"
         )
@@ -226,7 +227,7 @@ def _quantize(partial: Path, path: Path, faces: npt.NDArray[Any]) -> None:
         quantize(partial, partial, faces)
     except (EmodetectError, OSError):
         raise
-    except Exception as error:  # the tool's errors have no common base class
+    except Exception as error:  # the quantizer's errors have no common base class
         raise ModelError(f"{path}: cannot be turned into 8 bits ({first_line(error)})") from error
 
 
@@ -258,7 +259,7 @@ def _convert(model: Any, path: Path, name: str) -> None:
         else:
             model.export(path, format="onnx", verbose=False)
     except ImportError as error:
-        raise BackendUnavailableError(f"ONNX export needs more packages ({error}); pip install 'emodetect[train]'") from error
+        raise BackendUnavailableError(f"ONNX export needs more packages ({error})", hint=extra_cure("train")) from error
     except OSError:
         raise
     except Exception as error:  # each backend of Keras has its own converter and errors
@@ -282,7 +283,7 @@ def set_metadata(graph: Any, metadata: ModelMetadata) -> None:
 
     Args:
         graph: the onnx.ModelProto.
-        metadata: to write.
+        metadata: the metadata.
     """
     kept = [entry for entry in graph.metadata_props if entry.key != KEY]
     del graph.metadata_props[:]

@@ -19,7 +19,7 @@ class TrainingLog:
 
     Args:
         path: the CSV file, replaced atomically after each epoch; rows of an earlier part of the run are kept.
-        events: folder for TensorBoard; not created if that is not installed.
+        events: folder for TensorBoard; not created if TensorBoard is not installed.
         done: number of finished epochs; later rows belong to an unfinished epoch.
 
     Attributes:
@@ -54,7 +54,7 @@ def read_log(path: Path) -> list[dict[str, float]]:
     """Read the rows of a run's ``log.csv``; empty if it does not exist yet.
 
     Raises:
-        DatasetError: it is not the log of a run.
+        DatasetError: the file is not the log of a run.
     """
     if not path.exists():
         return []

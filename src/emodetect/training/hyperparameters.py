@@ -25,13 +25,13 @@ AUGMENTATION_NAMES = ("none", "tutorial", "strong")
 """Names of `augment.AUGMENTATIONS`."""
 
 CLASS_WEIGHTS = ("none", "balanced")
-"""How the labels of folders count: each face alike, or each label alike."""
+"""Weighting of the labels of folders: equal weight per face, or per label."""
 
 LEARNING_RATES = (0.0, 10.0)
-"""Range of the highest learning rate, without 0."""
+"""Range of the maximum learning rate, without 0."""
 
 RANGES = {"epochs": (1, 10**6), "seed": (0, 2**32 - 1), "batch_size": (1, 10**6)}
-"""Range of each whole number; the range of seeds is NumPy's."""
+"""Range of each integer; the range of seeds is NumPy's."""
 
 
 @dataclass(frozen=True)
@@ -39,17 +39,17 @@ class Settings:
     """Hyperparameters and data of a training run, saved as ``settings.json`` in its folder.
 
     Attributes:
-        data: folder that holds ``train/<label>/`` and ``test/<label>/``, or ``fer2013.csv``.
+        data: folder that contains ``train/<label>/`` and ``test/<label>/``, or ``fer2013.csv``.
         votes: FER+ table, or None.
         architecture: as for `architecture_named`.
-        epochs: passes over the training part.
-        seed: of the split, the initial weights, the order and the augmentation.
+        epochs: number of epochs.
+        seed: seed of the split, the initial weights, the order and the augmentation.
         validation_share: share of ``train`` for validation.
-        precision: Keras dtype policy while training: float32, or mixed_bfloat16 (faster on processors with
+        precision: Keras dtype policy during training: float32, or mixed_bfloat16 (faster on processors with
             AVX-512 BF16); the saved model is always float32.
-        batch_size: faces per step; None for the architecture's own.
-        learning_rate: the highest; None for the architecture's own.
-        class_weights: "balanced": labels of folders count as if each label had as many faces; "none": each face counts alike.
+        batch_size: batch size; None for the architecture's own.
+        learning_rate: maximum learning rate; None for the architecture's own.
+        class_weights: "balanced" for equal weight per label of a folder, "none" for equal weight per face.
         augmentation: name in `AUGMENTATION_NAMES`; None for the architecture's own.
         output: model file to write at the end, or None.
         negatives: folder with crops without faces, or None.
@@ -79,7 +79,7 @@ class Settings:
         """Write the settings to a run's folder.
 
         Args:
-            folder: of the run.
+            folder: folder of the run.
             files: names of the files in it that the run has written.
         """
         values = {"format": FORMAT, **asdict(self), "files": sorted(files)}
@@ -108,7 +108,7 @@ class Settings:
             raise DatasetError(f"{folder}: not the folder of a training run ({FILE}: {first_line(error)})") from error
 
     def _check(self) -> None:
-        """Check the values as the command line would, since anybody may have written the file."""
+        """Check the values as the command line does, since anybody may have written the file."""
         texts = (
             self.data,
             self.votes or "",

@@ -12,13 +12,13 @@ from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 from emodetect.types import EMOTIONS
 
 _BINS = 15
-"""Bins of the calibration error, as in Guo et al. 2017 (arXiv 1706.04599)."""
+"""Number of bins of the calibration error, as in Guo et al. 2017 (arXiv 1706.04599)."""
 
 _CERTAIN_SHARE = 0.9
-"""Accuracy on validation that readings above the uncertainty threshold must reach."""
+"""Minimum accuracy, on validation data, of readings above the uncertainty threshold."""
 
 NEVER_CERTAIN = 0.99
-"""The threshold if none reaches that accuracy."""
+"""Threshold if no readings reach that accuracy."""
 
 _RESAMPLES = 10_000
 
@@ -81,7 +81,7 @@ class Metrics:
         )
 
     def as_dict(self) -> dict[str, Any]:
-        """The figures as `emodetect evaluate` prints them."""
+        """Convert to a dictionary, as in the output of `emodetect evaluate`."""
         return {
             **self.overall(),
             "per_class": self.per_class,
@@ -90,7 +90,7 @@ class Metrics:
         }
 
     def overall(self) -> dict[str, float]:
-        """The figures over all labels."""
+        """Metrics over all labels."""
         names = ("accuracy", "balanced_accuracy", "macro_f1", "ece", "count")
         return {name: getattr(self, name) for name in names}
 
@@ -120,22 +120,24 @@ def reliability(scores: FloatArray, truth: IntArray) -> tuple[npt.NDArray[np.flo
     right = (scores.argmax(axis=1) == truth).astype(np.float64)
     bins = np.clip(np.ceil(confidence * _BINS).astype(int) - 1, 0, _BINS - 1)
     counts = np.bincount(bins, minlength=_BINS)
-    said, found = (np.bincount(bins, weights=values, minlength=_BINS) / np.maximum(counts, 1) for values in (confidence, right))
-    return said, found, counts
+    mean_confidence, accuracy = (
+        np.bincount(bins, weights=values, minlength=_BINS) / np.maximum(counts, 1) for values in (confidence, right)
+    )
+    return mean_confidence, accuracy, counts
 
 
 def paired_difference(right: npt.NDArray[np.bool_], reference: npt.NDArray[np.bool_]) -> tuple[float, float, float]:
     """Difference in accuracy between two models on the same images, with a 95% confidence interval.
 
-    A paired bootstrap over the images. It depends only on the numbers of images that one model, the other, or neither alone gets
-    right. So resampling the images means drawing these three counts from a multinomial distribution.
+    A paired bootstrap over the images. It depends only on the numbers of images that one model, the other, or neither alone
+    classifies correctly. Resampling the images is thus equivalent to drawing these three counts from a multinomial distribution.
 
     Args:
-        right: bool (n,), where the model is right.
-        reference: bool (n,), where the other one is.
+        right: bool (n,), where the model is correct.
+        reference: bool (n,), where the other model is correct.
 
     Returns:
-        The difference in accuracy and the ends of the interval, each -1 to 1; the same on every call.
+        The difference in accuracy and the ends of the interval, each -1 to 1; deterministic.
     """
     count = len(right)
     better, worse = int((right & ~reference).sum()), int((~right & reference).sum())

@@ -18,7 +18,7 @@ from emodetect.training.data.label_folders import check_folder, part_folder
 from emodetect.training.data.label_names import WORDS, LabelNames
 from emodetect.types import Box, Image
 
-_WANTED = 256
+_MAX_FACES = 256
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class ParityFaces:
     Attributes:
         crops: uint8 (height, width, 3) BGR each.
         origin: a description of their source.
-        notes: sentences about what was left out of a data set.
+        notes: sentences about skipped files of a data set.
     """
 
     crops: list[Image]
@@ -38,11 +38,11 @@ class ParityFaces:
 
 @about("data")
 def read_parity_faces(data: Path | None, names: LabelNames = WORDS) -> ParityFaces:
-    """Read or make face crops for comparing two versions of a network.
+    """Read face crops for comparing two versions of a network.
 
     Args:
         data: ``<label>/*`` or a data set with ``test/<label>/*``, of which up to 256 evenly spaced faces are taken; None for
-            54 crops of the portrait of .
+            54 crops of the portrait.
         names: meanings of the names of folders.
 
     Raises:
@@ -53,7 +53,7 @@ def read_parity_faces(data: Path | None, names: LabelNames = WORDS) -> ParityFac
     check_folder(data, "a folder with one folder for each emotion")
     folder = part_folder(data, "test") or data
     faces = read_crops(folder, names=names, allow_missing=True)
-    chosen = np.unique(np.linspace(0, len(faces.crops) - 1, _WANTED).astype(int))
+    chosen = np.unique(np.linspace(0, len(faces.crops) - 1, _MAX_FACES).astype(int))
     return ParityFaces([faces.crops[i] for i in chosen], f"{counted(len(chosen), 'face')} of {folder}", faces.notes)
 
 

@@ -17,16 +17,16 @@ from emodetect.training.metrics import calibration_error, reliability
 from emodetect.types import EMOTIONS
 
 _SHOWN_FACES = 10
-"""Least number of faces in a bin of the calibration plot."""
+"""Minimum number of faces in a bin of the calibration plot."""
 
-# Figures are created without pyplot, which needs a window system and closing.
+# Figures are created without pyplot, which needs a window system and explicit closing.
 
 
 def plot_curves(rows: Sequence[Mapping[str, float]], path: Path) -> None:
     """Draw loss and accuracy of training and validation over the epochs.
 
     Args:
-        rows: of the training log.
+        rows: rows of the training log.
         path: picture file to write.
     """
     figure = Figure(figsize=(9, 3.5), dpi=100, layout="constrained")
@@ -94,10 +94,14 @@ def plot_calibration(
     axes = figure.subplots()
     axes.plot([0, 1], [0, 1], color="gray", linestyle=":", label="as sure as right")
     for name, (scores, truth) in answers.items():
-        said, right, counts = reliability(scores, truth)
+        confidence, right, counts = reliability(scores, truth)
         filled = counts >= _SHOWN_FACES
         axes.plot(
-            said[filled], right[filled], marker="o", markersize=4, label=f"{name}: error {calibration_error(scores, truth):.1%}"
+            confidence[filled],
+            right[filled],
+            marker="o",
+            markersize=4,
+            label=f"{name}: error {calibration_error(scores, truth):.1%}",
         )
     axes.set(xlabel="confidence", ylabel="share of right answers", xlim=(0, 1), ylim=(0, 1))
     axes.grid(alpha=0.3)

@@ -17,18 +17,19 @@ import numpy.typing as npt
 from typing_extensions import override
 
 from emodetect.errors import BackendUnavailableError
+from emodetect.system.install_hints import extra_cure
 
 try:
     from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
-except ImportError as missing:  # the tool needs onnx
-    raise BackendUnavailableError(f"8-bit export needs more packages ({missing}); pip install 'emodetect[train]'") from missing
+except ImportError as missing:  # the quantizer needs onnx
+    raise BackendUnavailableError(f"8-bit export needs more packages ({missing})", hint=extra_cure("train")) from missing
 
 _BATCH = 32
 
 
 class _Faces(CalibrationDataReader):  # type: ignore[misc]
-    """Batches of faces for the tool."""
+    """Batches of faces for the quantizer."""
 
     def __init__(self, name: str, faces: npt.NDArray[np.float32]) -> None:
         self._batches = iter([{name: faces[start : start + _BATCH]} for start in range(0, len(faces), _BATCH)])
@@ -41,8 +42,8 @@ class _Faces(CalibrationDataReader):  # type: ignore[misc]
 def quantize(source: Path, target: Path, faces: npt.NDArray[np.float32]) -> None:
     """Write an ONNX network with 8-bit weights, one scale per filter, and 8-bit activations.
 
-    The first convolution, which is faster in 32 bits, and the last layers, whose scores are calibrated, keep 32 bits. Weights use
-    7 bits, so that sums also fit on processors that add two products in 16 bits.
+    The first convolution, which is faster with 32 bits, and the last layers, whose scores are calibrated, keep 32 bits. Weights
+    use 7 bits, so that sums do not overflow on processors that add two products in 16 bits.
 
     Args:
         source: the network.
@@ -55,7 +56,7 @@ def quantize(source: Path, target: Path, faces: npt.NDArray[np.float32]) -> None
         plain = Path(folder) / "plain.onnx"
         quant_pre_process(source, plain, skip_symbolic_shape=True)
         graph = onnx.load(plain).graph
-        with redirect_stdout(io.StringIO()):  # the tool prints its progress
+        with redirect_stdout(io.StringIO()):  # the quantizer prints its progress
             quantize_static(
                 plain,
                 target,
@@ -65,7 +66,7 @@ def quantize(source: Path, target: Path, faces: npt.NDArray[np.float32]) -> None
                 reduce_range=True,
                 activation_type=QuantType.QUInt8,
                 weight_type=QuantType.QInt8,
-                nodes_to_exclude=_kept(graph.node),
+                nodes_to_exclude=_excluded(graph.node),
             )
     described = onnx.load(target)
     known = {entry.key for entry in described.metadata_props}
@@ -73,7 +74,7 @@ def quantize(source: Path, target: Path, faces: npt.NDArray[np.float32]) -> None
     onnx.save(described, target)
 
 
-def _kept(nodes: Sequence[Any]) -> list[str]:
+def _excluded(nodes: Sequence[Any]) -> list[str]:
     """Names of the nodes up to the first convolution, and of those that compute the scores."""
     first = next((index for index, node in enumerate(nodes) if node.op_type == "Conv"), -1)
     return [n.name for i, n in enumerate(nodes) if i <= first or n.op_type in {"Gemm", "MatMul", "Softmax", "Squeeze"}]

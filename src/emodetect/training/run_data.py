@@ -1,4 +1,4 @@
-"""The data of a run: training, validation and test part."""
+"""Data of a run: training, validation and test split."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from emodetect.training.hyperparameters import Settings
 from emodetect.types import EMOTIONS
 
 _DISPLACED = 18
-"""One training face out of this many is also displaced, as a negative."""
+"""One training face in this many is also displaced, as a negative."""
 
 
 @dataclass(frozen=True)
@@ -34,11 +34,11 @@ class RunData:
     """The data of a run.
 
     Attributes:
-        training: the training part.
-        validation: the part on which the best epoch, the default output and the uncertainty threshold are chosen.
-        test: the test part, used once, at the end.
+        training: the training split.
+        validation: the validation split, on which the best epoch, the default output and the uncertainty threshold are chosen.
+        test: the test split, used once, at the end.
         heads: the outputs that can be trained on this data.
-        fingerprint: SHA-256 of the pictures and targets of training and validation, without the teachers' share.
+        fingerprint: SHA-256 of the images and targets of training and validation, without the teachers' share.
         notes: sentences about the data.
         backgrounds: uint8 (n, 48, 48), possible backgrounds of a face; None without negatives.
     """
@@ -53,13 +53,13 @@ class RunData:
 
 
 def make_part(faces: LabeledFaces, votes: Votes | None, heads: Sequence[Head], smoothing: float = 0.0) -> Part:
-    """Turn labels and votes of faces into targets.
+    """Convert labels and votes of faces to targets.
 
     Args:
-        faces: with their labels.
-        votes: of human annotators (FER+), or None.
+        faces: faces with their labels.
+        votes: votes of human annotators (FER+), or None.
         heads: the outputs.
-        smoothing: share of a label that is spread over all labels, 0 to 1.
+        smoothing: label smoothing, 0 to 1.
 
     Raises:
         ValueError: a head needs votes, and there are none.
@@ -88,8 +88,8 @@ def with_negatives(part: Part, images: npt.NDArray[np.uint8], heads: Sequence[He
     """Add negatives; only the face output learns from them.
 
     Args:
-        part: with faces.
-        images: uint8 (n, 48, 48), pictures without faces.
+        part: faces with targets.
+        images: uint8 (n, 48, 48), images without faces.
         heads: the outputs.
     """
     count = len(images)
@@ -110,11 +110,11 @@ def with_negatives(part: Part, images: npt.NDArray[np.uint8], heads: Sequence[He
 
 
 def with_balanced_labels(part: Part, heads: Sequence[Head]) -> Part:
-    """The same with weights by which each label of a folder counts alike; the mean weight stays.
+    """Add weights that give each label of a folder the same total weight; the mean weight stays the same.
 
     Args:
-        part: with faces.
-        heads: the outputs; those that learn from votes, or what is a face, keep their weights.
+        part: faces with targets.
+        heads: the outputs; those that learn from votes, or to recognize faces, keep their weights.
     """
     weights = []
     for head, target, weight in zip(heads, part.targets, part.weights, strict=True):
@@ -147,11 +147,11 @@ def prepare(settings: Settings, architecture: Architecture) -> RunData:
     training and validation.
 
     Args:
-        settings: of the run.
-        architecture: that is trained.
+        settings: settings of the run.
+        architecture: the architecture to train.
 
     Raises:
-        DatasetError: a part of it is missing or cannot be read.
+        DatasetError: a part of the data is missing or cannot be read.
     """
     names = LabelNames.parse(settings.folder_labels) if settings.folder_labels else WORDS
     train, test = read_data_set(Path(settings.data), names)
@@ -160,16 +160,16 @@ def prepare(settings: Settings, architecture: Architecture) -> RunData:
     seen = {image.tobytes() for image in train.images}
     leaked = sum(image.tobytes() in seen for image in test.images)
     if leaked:
-        notes.append(f"Copies of {counted(leaked, 'image')} of test are in train, pixel for pixel; train goes without them.")
+        notes.append(f"Train contains copies of {counted(leaked, 'test image')}, which are excluded from training.")
     extra = len(train) - len(np.unique(group_copies(train.images)))
     if extra:
-        notes.append(f"Train holds {counted(extra, 'copy', 'copies')} of its own images; all stay on their side of the split.")
+        notes.append(f"Train contains {counted(extra, 'duplicate')}; copies of an image are on the same side of the split.")
     no_faces = train.images[:0]
     if settings.votes:
         nobody = read_votes(Path(settings.votes), faces.keys).not_a_face()
         no_faces, faces = faces.images[nobody], faces.take(np.flatnonzero(~nobody))
         if nobody.any():
-            notes.append(f"No faces by the votes, and left out: {counted(int(nobody.sum()), 'image')} of train.")
+            notes.append(f"Excluded from training, since the votes say not a face: {counted(int(nobody.sum()), 'image')}.")
     training, validation = split_validation(faces, settings.validation_share, settings.seed)
     emptied = [emotion.value for label, emotion in enumerate(EMOTIONS) if label not in training.labels]
     if emptied:

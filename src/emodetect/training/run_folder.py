@@ -20,7 +20,7 @@ _PACKAGES = ("emodetect", "keras", "tensorflow", "torch", "jax", "numpy", "openc
 class RunFolder:
     """The folder of a run.
 
-    A run replaces only files that it has written; its settings list them. Other files in the folder are unchanged.
+    A run replaces only files that it has written, which are listed in its settings. Other files in the folder are unchanged.
 
     Attributes:
         path: the folder.
@@ -72,7 +72,7 @@ class RunFolder:
         """Lock the folder against other runs; create it if necessary.
 
         Raises:
-            OutputError: another run uses it, or it cannot be created.
+            OutputError: another run uses the folder, or it cannot be created.
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
@@ -96,17 +96,17 @@ class RunFolder:
         if not os.path.lexists(self.path):
             return
         try:
-            strangers = sorted(name for name in os.listdir(self.path) if not name.startswith("."))
+            foreign = sorted(name for name in os.listdir(self.path) if not name.startswith("."))
         except OSError as error:
             raise self._no_folder(error) from error
-        if not strangers:
+        if not foreign:
             return
         if not self.holds_run():
             raise OutputError(
-                f"{self.path}: holds other files ({_some(strangers)}) and no run; name a new folder, or an empty one"
+                f"{self.path}: holds other files ({_abbreviated(foreign)}) and no run; name a new folder, or an empty one"
             )
         if not overwrite:
-            hint = "`resume` goes on with it, `overwrite` starts again"
+            hint = "`resume` continues it, `overwrite` starts again"
             raise OutputError(f"{self.path}: holds a run already", hint=hint)
         self.check_own()
 
@@ -114,16 +114,16 @@ class RunFolder:
         """Check that each file that a run would write was written by this run.
 
         Raises:
-            OutputError: one was not.
+            OutputError: a file was not.
         """
         own = self.own()
-        if strangers := [path.name for path in (*self.files, self.events) if os.path.lexists(path) and path not in own]:
-            raise OutputError(f"{self.path}: {_some(strangers)} was not written by this run; move it away")
+        if foreign := [path.name for path in (*self.files, self.events) if os.path.lexists(path) and path not in own]:
+            raise OutputError(f"{self.path}: {_abbreviated(foreign)} was not written by this run; move it away")
 
     def own(self) -> set[Path]:
         """The files written by this run, and its folder for TensorBoard.
 
-        Older runs have no list: all files with the name of a run's file count as theirs.
+        Older runs have no list; all files with the name of a run's file then count as theirs.
         """
         names = self._listed()
         if names is not None:
@@ -137,7 +137,7 @@ class RunFolder:
         Its settings stay until the new ones are written, so that this can be repeated after a crash.
 
         Raises:
-            OutputError: as `check` does, or one cannot be deleted.
+            OutputError: as for `check`, or a file cannot be deleted.
         """
         self.check(overwrite=overwrite)
         own = self.own()
@@ -145,7 +145,7 @@ class RunFolder:
             for old in sorted(own - {self.settings, self.events}):
                 old.unlink(missing_ok=True)
             if self.events in own:
-                with contextlib.suppress(OSError):  # missing, or it contains other files
+                with contextlib.suppress(OSError):  # the folder is missing, or contains other files
                     self.events.rmdir()
         except OSError as error:
             raise self._no_folder(error) from error
@@ -154,7 +154,7 @@ class RunFolder:
         """Prepare to resume: check that the files to write are the run's own, and remove partial files left by a crash.
 
         Raises:
-            OutputError: one is not its own.
+            OutputError: a file is not the run's own.
         """
         self.check_own()
         endings = tuple(f"{PARTIAL_SUFFIX}{path.suffix}" for path in self.files)
@@ -167,7 +167,7 @@ class RunFolder:
         """Register a file, or the folder for TensorBoard, as written by this run; returns it.
 
         Raises:
-            OutputError: it exists and is not the run's own.
+            OutputError: the file exists and is not the run's own.
         """
         own = self.own()
         if path not in own:
@@ -200,7 +200,7 @@ class RunFolder:
             partial.write_text(json.dumps(versions, indent=2) + "\n", encoding="utf-8")
 
     def _is_of_a_run(self, path: Path) -> bool:
-        """Whether a run writes a file of this name, since a manipulated list may name any file."""
+        """Whether this is the name of a file that runs write, since a manipulated list may name any file."""
         is_event = path.parent == self.events and path.name != ".." and not self.events.is_symlink()
         return is_event or path in (*self.files, self.events)
 
@@ -219,6 +219,6 @@ class RunFolder:
         return OutputError(f"{self.path}: cannot be the folder of a run ({error.strerror or error})")
 
 
-def _some(names: list[str]) -> str:
+def _abbreviated(names: list[str]) -> str:
     """The first three names, and an ellipsis if there are more."""
     return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")

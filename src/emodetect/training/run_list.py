@@ -1,4 +1,4 @@
-"""A comparison of training runs, from the files in their folders."""
+"""Comparison of training runs, from the files in their folders."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ _LABEL, _VOTES = "val_fer2013", "val_ferplus"
 
 @dataclass(frozen=True)
 class RunFacts:
-    """A training run in short; shares from 0 to 1, None where they are not known.
+    """Summary of a training run; shares from 0 to 1, None if unknown.
 
     Attributes:
         path: the run's folder.
         settings: its hyperparameters.
-        epochs: finished ones.
-        seconds: that they took.
-        validation: highest accuracy on validation by output, such as "fer2013".
-        test_accuracy: on the test part; None before the run is finished.
-        test_balanced: the mean over the labels there.
+        epochs: number of finished epochs.
+        seconds: their duration.
+        validation: highest validation accuracy by output, such as "fer2013".
+        test_accuracy: accuracy on the test split; None before the run is finished.
+        test_balanced: balanced accuracy on the test split.
     """
 
     path: Path
@@ -57,10 +57,10 @@ def read_run(path: Path) -> RunFacts:
 
 
 def find_runs(folders: Iterable[Path]) -> Iterator[Path]:
-    """The folders of runs: these, or those in them, by name.
+    """Yield the folders of runs: these, or their sub-folders, by name.
 
     Raises:
-        DatasetError: there is no such folder, or no run in it.
+        DatasetError: a folder does not exist, or contains no run.
     """
     for folder in folders:
         if not folder.is_dir():

@@ -1,4 +1,4 @@
-"""The result of a run: the best weights as a model with metadata, the evaluation on the test part, plots and a summary."""
+"""The result of a run: the best weights as a model with metadata, the evaluation on the test split, plots and a summary."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ from emodetect.training.run_data import RunData, prepare
 from emodetect.training.run_folder import RunFolder
 
 _FACES_KEPT = 0.9
-"""Share of small validation faces that the face output must accept; it then accepts nearly all sharp ones."""
+"""Share of small validation faces that the face output must accept; it then accepts nearly all sharp faces."""
 
 _SMALL = 16
-"""Side of those faces, pixels: faces from a camera are worse than those of a data set."""
+"""Side of small faces, pixels, since faces from a camera are worse than those of a data set."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class TrainedModel:
     Attributes:
         model: the Keras model.
         heads: its outputs.
-        metadata: that its files contain.
+        metadata: metadata of its files.
         small_faces: uint8 (n, 48, 48), validation faces reduced to 16 pixels; `face_threshold` is measured on them.
     """
 
@@ -69,10 +69,10 @@ class TrainedModel:
             overwrite: whether an existing file may be replaced.
 
         Raises:
-            OutputError: it exists and may not be overwritten, or cannot be written.
+            OutputError: the file exists and may not be overwritten, or cannot be written.
         """
         with written_whole(path, overwrite=overwrite, room=room_for(self.model)) as partial:
-            with quiet_native_output():  # Keras warns about HDF5, which the tutorial's script reads
+            with quiet_native_output():  # Keras warns about HDF5, which the tutorial's script requires
                 self.model.save(partial)
             write_keras_metadata(partial, self.metadata)
 
@@ -80,21 +80,21 @@ class TrainedModel:
 def load_best(path: Path, data: RunData | None = None) -> TrainedModel:
     """Load the best weights of a run.
 
-    Scores are calibrated on the validation part of the run (see `calibration`). The default output (a head, or the mean of all)
-    and the uncertainty threshold are chosen on it by the agreed labels: FER+'s majority if there are votes, else those of the
-    folders.
+    Scores are calibrated on the validation split of the run (see `calibration`). The default output (a head, or the mean of all)
+    and the uncertainty threshold are chosen on it by the agreed labels: FER+'s majority if there are votes, otherwise the labels
+    of the folders.
 
     Args:
         path: the run's folder.
-        data: of the run; None to read it again.
+        data: data of the run; None to read it again.
 
     Raises:
         DatasetError: the folder contains no run with a finished epoch, or its data cannot be read or have changed.
-        ModelError: its weights are refused for safety.
+        ModelError: its weights are rejected for safety.
     """
     settings, folder = Settings.load(path), RunFolder(path)
     architecture = architecture_named(settings.architecture)
-    # Teachers affect the training part only, which is not needed here.
+    # Teachers affect only the training split, which is not needed here.
     if data is None:
         data = prepare(replace(settings, teachers=()), architecture)
         Checkpoint(folder.checkpoint, data.fingerprint).check_data()
@@ -116,7 +116,7 @@ def load_best(path: Path, data: RunData | None = None) -> TrainedModel:
     accuracy = dict(zip((head.name for head in data.heads), data.validation.accuracy(scores), strict=True))
     metadata = ModelMetadata(
         labels={head.name: head.labels for head in data.heads if head.learns != "face"},
-        scaling=Scaling.to_range(0, 1),  # `as_input` makes it so
+        scaling=Scaling.to_range(0, 1),  # as in `as_input`
         channels="gray",
         default=default,
         uncertain_below=uncertainty_threshold(seven[default], truth),
@@ -137,11 +137,11 @@ def load_best(path: Path, data: RunData | None = None) -> TrainedModel:
 
 
 def finish(path: Path, data: RunData) -> tuple[TrainedModel, str]:
-    """Turn a completed run into a model, metrics, plots and a summary.
+    """Create the model, metrics, plots and summary of a completed run.
 
     Args:
-        path: the run's folder; gets ``best.keras``, ``test.json``, ``curves.png``, ``confusion.png`` and ``summary.txt``.
-        data: the run's data; its test part is used here only.
+        path: the run's folder; receives ``best.keras``, ``test.json``, ``curves.png``, ``confusion.png`` and ``summary.txt``.
+        data: the run's data; its test split is used only here.
 
     Returns:
         The best model, and the summary without the notes on the data, which were printed before.
@@ -166,7 +166,7 @@ def _finish(settings: Settings, folder: RunFolder, trained: TrainedModel, data: 
 
 
 def face_threshold(scores: FloatArray) -> float:
-    """The face score that nine in ten validation faces reach when reduced to 16 pixels.
+    """Face score that 90% of the validation faces reach when reduced to 16 pixels.
 
     Args:
         scores: float32 (n,), face scores of `TrainedModel.small_faces`.
@@ -186,7 +186,7 @@ def _small_faces(data: RunData) -> npt.NDArray[np.uint8]:
 
 
 def _by_output(heads: tuple[Head, ...], scores: list[FloatArray]) -> dict[str, FloatArray]:
-    """Scores over `EMOTIONS` of each emotion output, and of the mean where there are several."""
+    """Scores over `EMOTIONS` of each emotion output, and of the mean if there are several."""
     pairs = [(head, score) for head, score in zip(heads, scores, strict=True) if head.learns != "face"]
     seven = {head.name: LabelMap(head.labels).apply(score) for head, score in pairs}
     if len(seven) > 1:
@@ -195,10 +195,10 @@ def _by_output(heads: tuple[Head, ...], scores: list[FloatArray]) -> dict[str, F
 
 
 def best_epoch(rows: Sequence[dict[str, float]], heads: Sequence[Head]) -> dict[str, float]:
-    """The row of a log whose weights were kept: the best on validation over the emotion heads (see `EpochEnd`).
+    """Row of the epoch whose weights were kept: the best one on validation over the emotion heads (see `EpochEnd`).
 
     Args:
-        rows: of the log.
+        rows: rows of the log.
         heads: the outputs.
     """
     names = [f"val_{head.name}" for head in heads if head.learns != "face"]
@@ -206,7 +206,7 @@ def best_epoch(rows: Sequence[dict[str, float]], heads: Sequence[Head]) -> dict[
 
 
 def duration(seconds: float) -> str:
-    """A duration as text: in seconds if it is short, else in minutes."""
+    """Format a duration: in seconds if it is short, otherwise in minutes."""
     return counted(round(seconds), "second") if seconds < 120 else counted(round(seconds / 60), "minute")
 
 
@@ -223,9 +223,9 @@ def _summary(settings: Settings, folder: RunFolder, trained: TrainedModel, test:
             f"{Path(settings.data).name}{' with votes' if settings.votes else ''}, seed {settings.seed}, "
             f"Keras {keras.__version__} on {keras.backend.backend()}, {duration(sum(row.get('seconds', 0.0) for row in rows))}.",
             f"Best epoch by validation: {int(best['epoch'])}, accuracy {validation}; default output: {trained.metadata.default}.",
-            f"Test, {counted(test.count, 'face')}, looked at once: accuracy {100 * test.accuracy:.1f}%, balanced "
+            f"Test ({counted(test.count, 'face')}): accuracy {100 * test.accuracy:.1f}%, balanced "
             f"{100 * test.balanced_accuracy:.1f}%, macro F1 {test.macro_f1:.3f}, calibration error {test.ece:.3f}.",
-            f"Weakest label: {weakest}, of which {100 * test.per_class[weakest]['recall']:.0f}% are found.",
+            f"Lowest recall: {weakest}, {100 * test.per_class[weakest]['recall']:.0f}%.",
             _certainty(trained.metadata.uncertain_below or NEVER_CERTAIN),
         ]
     )
@@ -233,5 +233,5 @@ def _summary(settings: Settings, folder: RunFolder, trained: TrainedModel, test:
 
 def _certainty(threshold: float) -> str:
     if threshold >= NEVER_CERTAIN:
-        return f"No confidence makes 90% of the answers right on validation: every reading under {threshold:.2f} is uncertain."
-    return f"A reading under {threshold:.2f} is uncertain: above it 90% are right on validation."
+        return f"Readings with a confidence below {threshold:.2f} are uncertain: no threshold gives a validation accuracy of 90%."
+    return f"Readings with a confidence below {threshold:.2f} are uncertain: above it, validation accuracy is 90%."

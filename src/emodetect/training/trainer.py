@@ -35,10 +35,10 @@ def train(
 
     Args:
         settings: architecture, data and hyperparameters.
-        path: the run's folder; gets settings, versions, log, checkpoint and best weights (see `RunFolder`).
+        path: the run's folder; receives settings, versions, log, checkpoint and best weights (see `RunFolder`).
         resume: continue after the last finished epoch of the run in that folder.
         overwrite: start again if the folder contains a run.
-        console: shows progress; None for stderr.
+        console: console for progress; None for standard error.
 
     Returns:
         The data of the run, for `trained_model.finish`.
@@ -72,7 +72,7 @@ def train(
 
 
 def _fit(settings: Settings, architecture: Architecture, data: RunData, folder: RunFolder, console: Console) -> None:
-    with quiet_native_output():  # imports TensorFlow if installed, whatever the Keras backend
+    with quiet_native_output():  # Keras imports TensorFlow if it is installed, whatever its backend
         keras.utils.set_random_seed(settings.seed)
     keras.config.set_dtype_policy(settings.precision)
     model = architecture.build(data.heads)
@@ -110,21 +110,21 @@ def _fit(settings: Settings, architecture: Architecture, data: RunData, folder: 
 
 
 def start_from(model: keras.Model, path: Path) -> None:
-    """Load the weights of an earlier run; heads that it did not have keep their weights.
+    """Load the weights of an earlier run; heads that it does not have keep their weights.
 
     Args:
         model: the network.
         path: weights file of the earlier run.
 
     Raises:
-        ModelError: the file cannot be read, or is refused for safety.
-        DatasetError: it contains no weights, or those of another network.
+        ModelError: the file cannot be read, or is rejected for safety.
+        DatasetError: the file contains no weights, or those of another network.
     """
     check_keras_file(path)
     before = [weight.copy() for weight in model.get_weights()]
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about layers that are not in the file
+            warnings.simplefilter("ignore")  # about layers that are missing in the file
             model.load_weights(path, skip_mismatch=True)
     except (OSError, ValueError) as error:
         raise DatasetError(f"{path}: cannot be started from ({first_line(error)})") from error

@@ -5,13 +5,18 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from emodetect.training.data.augment import Augmentation
+from emodetect.training.data.augment import AUGMENTATIONS, Augmentation
+from emodetect.training.hyperparameters import AUGMENTATION_NAMES
 
 Images = npt.NDArray[np.uint8]
 
 STRONG = Augmentation(
     rotation=20, shear=10, zoom=(0.8, 1.2), shift=0.1, flip=True, brightness=0.2, contrast=0.3, low_resolution=0.5, erase=0.5
 )
+
+
+def test_the_names_that_the_command_line_knows_are_those_of_the_augmentations() -> None:
+    assert tuple(AUGMENTATIONS) == AUGMENTATION_NAMES
 
 
 def make_faces(count: int, height: int = 48, width: int = 48) -> Images:

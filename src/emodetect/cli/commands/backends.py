@@ -14,7 +14,7 @@ from emodetect.cli.options import common_options, format_option
 @format_option
 @common_options
 def backends(output_format: str) -> None:
-    """List what can read emotions: what is there, what is missing and how to get it, plug-ins too."""
+    """List the available emotion backends and plug-ins, what is missing, and how to install it."""
     from emodetect.doctor.backends import list_backends
 
     states = list(list_backends())
@@ -24,5 +24,5 @@ def backends(output_format: str) -> None:
     from emodetect.cli.table import print_cures, print_table
 
     rows = [("ok" if state.available else "missing", state.name, state.reads, state.detail) for state in states]
-    print_table(("state", "--backend", "reads emotions with", "what is there, or is missing"), rows)
+    print_table(("status", "--backend", "model", "details"), rows)
     print_cures((f"{state.name}, {state.reads}", state.cure) for state in states)

@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 _MIN_FACE = f"{PHOTOS.detector.min_face} in photos, {CLIPS.detector.min_face} in clips"
 
 
-_MOST_LIST = 2**26
-"""Bytes of a list of inputs: about a million names."""
+_MAX_LIST = 2**26
+"""Maximum size of a list of inputs, bytes: about a million names."""
 
 
 class _Command(ResumableCommand):
@@ -55,25 +55,25 @@ class _Command(ResumableCommand):
 @click.command(cls=_Command, context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("named", nargs=-1, type=NAME, metavar="[FILE|FOLDER|PATTERN]...")
 @click.option("--from", "listed", type=NAME, metavar="FILE|-",
-              help="Read the names of inputs from a file, one per line, or from standard input.")  # fmt: skip
+              help="Read the names of the inputs from a file, one per line, or from standard input.")  # fmt: skip
 @click.option("-o", "--output", type=OUTPUT, metavar="FOLDER", help="Save the results in this folder.")
 @click.option("--resume", type=PATH, metavar="FOLDER",
-              help="Go on with the batch in this folder, with the options that it was begun with.")  # fmt: skip
+              help="Resume the batch in this folder with its original options.")  # fmt: skip
 @click.option("--shard", type=ShardType(), metavar="N/COUNT",
-              help="Read only this share of the inputs, such as 3/16; its results go to a folder of their own.")  # fmt: skip
-@click.option("--merge", type=PATH, metavar="FOLDER", help="Put the results of all shards in this folder together.")
+              help="Process only the N-th of COUNT parts of the inputs, such as 3/16, in a subfolder.")  # fmt: skip
+@click.option("--merge", type=PATH, metavar="FOLDER", help="Merge the results of all shards in this folder.")
 @click.option("--format", "output_format", type=click.Choice(FORMATS), default=BATCH.format, show_default=True,
               help="Format of the readings.")  # fmt: skip
 @click.option("--jobs", type=click.IntRange(1, 1024), metavar="NUMBER",
-              help="How many inputs are read at a time, each by a process.  [default: one per core]")  # fmt: skip
+              help="Number of worker processes.  [default: one per core]")  # fmt: skip
 @click.option("--timeout", type=NumberRange(0.001), metavar="SECONDS",
-              help="Give an input up that takes longer.  [default: no limit]")  # fmt: skip
+              help="Time limit per input.  [default: none]")  # fmt: skip
 @click.option("--max-memory", type=Size(), metavar="SIZE", default=size_in_words(BATCH.max_memory).replace(" ", ""),
-              show_default=True, help="Memory that a worker may take, such as 4GB; one that takes more is ended.")  # fmt: skip
+              show_default=True, help="Memory limit per worker, such as 4GB. A worker that exceeds it is stopped.")  # fmt: skip
 @click.option("--engine", type=click.Choice(ENGINES), default=BATCH.engine, show_default=True,
-              help="Where inputs are read: by processes of this machine, or on a Ray cluster.")  # fmt: skip
+              help="Where the workers run: on this machine or on a Ray cluster.")  # fmt: skip
 @click.option("--address", type=NAME, metavar="ADDRESS",
-              help="The Ray cluster; auto for the one of this machine.  [default: a local one is started]")  # fmt: skip
+              help="Address of the Ray cluster; auto for this machine's cluster.  [default: start a local cluster]")  # fmt: skip
 @overwrite_option
 @part_options
 @pipeline_options(CLIPS, min_face_default=_MIN_FACE)
@@ -87,17 +87,17 @@ def batch(
     engine: EngineName, address: str | None,
     overwrite: bool, start: float | None, end: float | None, every: int, region: Region | None, settings: PipelineSettings,
 ) -> int:  # fmt: skip
-    """Read many photos and clips, several at a time, into one table.
+    """Analyze many photos and clips in parallel, and write one table of results.
 
-    A folder stands for all photos and clips below it. An input that cannot be read is a row of failures.csv, the others are still
-    read, and the exit code is then 1. After an interrupt, --resume goes on where the batch has ended.
+    Arguments are files, folders (with subfolders) and quoted patterns. If an input cannot be read, failures.csv lists it, the
+    others are still processed, and the exit code is 1. --resume continues an interrupted batch.
     """
     from emodetect.batch.run import merge as merge_shards
     from emodetect.batch.settings import BatchSettings
 
     _check_use(named, listed, output, resume, merge)
     if address is not None and engine != "ray":
-        raise UsageError("--address goes with --engine ray")
+        raise UsageError("--address requires --engine ray")
     if merge is not None:
         is_given = ctx.get_parameter_source("output_format") is not ParameterSource.DEFAULT
         return _report(merge_shards(merge, output_format if is_given else None, partial(with_options, ctx=ctx)))
@@ -107,35 +107,35 @@ def batch(
         smallest = PHOTOS.detector.min_face
     photos = replace(settings, track=False, detector=replace(settings.detector, min_face=smallest))
     given = BatchSettings(photos, settings, make_part(start, end, every))
-    asked = _Asked(named, listed, output or resume or Path(), resume is not None, shard, overwrite)
+    request = _Request(named, listed, output or resume or Path(), resume is not None, shard, overwrite)
     options = BatchOptions(output_format, jobs, timeout, max_memory, engine, address)
-    with asked.open(given, options) as run:
+    with request.open(given, options) as run:
         return _report(_read(run, options))
 
 
 def _check_use(
     named: Sequence[str], listed: str | None, output: Path | None, resume: Path | None, merge: Path | None
 ) -> None:  # fmt: skip
-    """See that the options say one thing.
+    """Check that the options do not contradict each other.
 
     Raises:
-        UsageError: they do not.
+        UsageError: two options contradict each other.
     """
     folders = {"--output": output, "--resume": resume, "--merge": merge}
     wanted = [option for option, folder in folders.items() if folder is not None]
     if len(wanted) > 1:
-        raise UsageError(f"{' and '.join(wanted)} contradict each other; give one of them")
+        raise UsageError(f"{' and '.join(wanted)} cannot be combined")
     if not wanted:
-        raise UsageError("--output FOLDER is missing, for the results; --resume FOLDER goes on with a batch")
+        raise UsageError("--output FOLDER is missing; --resume FOLDER resumes a batch")
     if merge is not None and (named or listed):
-        raise UsageError("--merge takes no inputs: it puts together what was read")
+        raise UsageError("--merge takes no inputs: it merges finished shards")
     if output is not None and not named and listed is None:
-        raise UsageError("no input is named; name photos, clips and folders, or a list of them with --from")
+        raise UsageError("no inputs; give photos, clips and folders, or a list of them with --from")
 
 
 @dataclass(frozen=True)
-class _Asked:
-    """Which batch is wanted."""
+class _Request:
+    """The requested batch."""
 
     named: tuple[str, ...]
     listed: str | None
@@ -146,17 +146,17 @@ class _Asked:
 
     @property
     def inputs(self) -> list[str]:
-        """What was named on the command line."""
+        """Names on the command line."""
         from emodetect.batch.remote import holds_credentials
 
         named = (public_name(name) if holds_credentials(name) else name for name in self.named)
         return [*named, *([] if self.listed is None else [f"--from={self.listed}"])]
 
     def open(self, settings: BatchSettings, options: BatchOptions) -> Run:
-        """Begin the batch, or go on with it.
+        """Start or resume the batch.
 
         Raises:
-            EmodetectError: it cannot be.
+            EmodetectError: the batch cannot be started or resumed.
         """
         from emodetect.batch.run import Run, clear
 
@@ -166,11 +166,11 @@ class _Asked:
             if self.inputs and list(run.manifest.header.named) != self.inputs:
                 run.close()
                 raise UsageError(
-                    f"{place}: was begun with other inputs; go on without naming any, or begin anew in another folder"
+                    f"{place}: the batch has other inputs; resume it without inputs, or start a new batch in another folder"
                 )
             return run
         if is_begun(place) and not self.overwrite:
-            raise OutputError(f"{place}: holds a batch already; --resume goes on with it, --overwrite begins anew")
+            raise OutputError(f"{place}: already contains a batch; --resume continues it, --overwrite starts again")
         listing = self._list()
         if self.overwrite:
             clear(place)
@@ -191,35 +191,35 @@ class _Asked:
             names += read_list(_content(self.listed))
         listing = find_inputs(names)
         if not listing.inputs:
-            raise SourceError(f"{self.listed}: names no input")
+            raise SourceError(f"{self.listed}: contains no inputs")
         if listing.left_out:
-            note(f"emodetect: left out: {in_words(listing.left_out)}")
+            note(f"emodetect: skipped: {in_words(listing.left_out)}")
         if listing.animations:
             note(f"emodetect: {counted(listing.animations, 'animated GIF is', 'animated GIFs are')} read as clips")
         return listing
 
 
 def _content(listed: str) -> bytes:
-    """What is in a list of inputs.
+    """Read a list of inputs.
 
     Raises:
-        SourceError: it cannot be read.
+        SourceError: the list cannot be read.
     """
     try:
         with nullcontext(sys.stdin.buffer) if listed == "-" else Path(listed).open("rb") as file:
-            content = file.read(_MOST_LIST + 1)  # a device may never end
+            content = file.read(_MAX_LIST + 1)  # a device may be endless
     except FileNotFoundError:
         raise SourceError(f"{listed}: no such list", parameter="listed") from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise SourceError(f"{listed}: cannot be read ({reason})", parameter="listed") from error
-    if len(content) > _MOST_LIST:
-        raise SourceError(f"{listed}: is no list of inputs: it has more than {_MOST_LIST:,} bytes", parameter="listed")
+    if len(content) > _MAX_LIST:
+        raise SourceError(f"{listed}: is no list of inputs: it has more than {_MAX_LIST:,} bytes", parameter="listed")
     return content
 
 
 def _read(run: Run, options: BatchOptions) -> Outcome:
-    """Read what is not read yet; where that is interrupted, say how to go on."""
+    """Read the remaining inputs; after an interrupt, print how to resume."""
     from emodetect.cli.batch_progress import BatchProgress
 
     place = run.manifest.folder
@@ -235,7 +235,7 @@ def _read(run: Run, options: BatchOptions) -> Outcome:
 
 
 def _report(outcome: Outcome) -> int:
-    """Say what was done; returns the exit code."""
+    """Print a summary; returns the exit code."""
     totals = outcome.totals
     read = f"{totals.done:,} of {counted(totals.inputs, 'input')} read, {counted(totals.faces, 'face')}: {outcome.readings}"
     failed = f"; {totals.failed:,} failed: {outcome.failures}" if totals.failed else ""

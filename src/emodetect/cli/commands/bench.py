@@ -35,19 +35,20 @@ from emodetect.text.printable import counted, one_line
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--source", type=PATH, metavar="CLIP",
-              help="The clip to measure on.  [default: a made one, 640x360, one face]")  # fmt: skip
+              help="Clip to measure.  [default: a synthetic clip, 640x360, one face]")  # fmt: skip
 @click.option("--backend", "backends", multiple=True, metavar="NAME", shell_complete=complete_backend,
-              help="Another backend beside the embedded network: deepface, or a plug-in's name. May be repeated.")  # fmt: skip
+              help="Backend to compare with the embedded network: deepface, or a plug-in's name. May be repeated.")  # fmt: skip
 @click.option("--model", "models", type=NAME, multiple=True, metavar="NAME|FILE", shell_complete=complete_model,
-              help="Another network for cnn: fer2013, ferplus, or a .onnx, .h5 or .keras file. May be repeated.")  # fmt: skip
+              help="Model to compare: fer2013, ferplus, or a .onnx, .h5 or .keras file. May be repeated.")  # fmt: skip
 @model_options
 @detector_option
 @click.option("--frames", type=click.IntRange(1, 10**6), default=250, show_default=True,
-              help="At most so many frames of the clip.")  # fmt: skip
-@click.option("--rounds", type=click.IntRange(1, 10**6), default=3, show_default=True, help="How many runs; the median counts.")
+              help="Maximum number of frames of the clip.")  # fmt: skip
+@click.option("--rounds", type=click.IntRange(1, 10**6), default=3, show_default=True,
+              help="Number of rounds; the median is reported.")  # fmt: skip
 @click.option("--compare", type=click.Choice(["tutorial"]),
-              help="Measure the tutorials' loop beside each: a full scan, and a call of DeepFace, or of the same Keras file, "
-                   "for each face of each frame.")  # fmt: skip
+              help="Also measure the loops of common tutorials: a full cascade scan of each frame, and one call of DeepFace, "
+                   "or of the same Keras file, per face.")  # fmt: skip
 @format_option
 @playlists_option
 @max_pixels_option()
@@ -56,9 +57,9 @@ def bench(
     source: Path | None, backends: Sequence[str], models: Sequence[str], model_settings: BackendSettings, detector: str,
     frames: int, rounds: int, compare: str | None, output_format: str,
 ) -> None:  # fmt: skip
-    """Measure how fast this machine finds and reads faces.
+    """Measure the speed of the pipeline on this machine.
 
-    The embedded network comes first; everything is measured in turn, on the same clip, after a warm-up.
+    The embedded network is measured first. All configurations are measured in turn on the same clip, after a warm-up.
     """
     from emodetect.benchmark.measure import Bench
 
@@ -88,22 +89,22 @@ def bench(
 
 
 def start_options(settings: BackendSettings, detector: str = DetectorSettings.name) -> list[str]:
-    """The options of ``image`` that measure a start."""
+    """Options of ``image`` for measuring its start-up."""
     return ["--format", "json", "--detector", detector, *options_of(settings)]
 
 
 def options_of(settings: BackendSettings) -> list[str]:
-    """The options that choose a backend."""
+    """Options that select a backend."""
     model = ["--model", settings.model] if settings.model else []
     views = ["--views", str(settings.views)] if settings.views > 1 else []
     limit = settings.max_model_memory
     memory = [f"--max-model-memory={limit}"] if limit != BackendSettings.max_model_memory else []
-    said = [f"{option}={value}" for option, value in conventions_as_options(settings.conventions).items()]
-    return ["--backend", settings.name, *model, *said, *views, *memory]
+    conventions = [f"{option}={value}" for option, value in conventions_as_options(settings.conventions).items()]
+    return ["--backend", settings.name, *model, *conventions, *views, *memory]
 
 
 def _describe(source: Path | None, detector: str, frames: int, rounds: int, measured: Sequence[BackendSettings]) -> None:
-    """Tell, where details are wanted, what is measured on what."""
+    """Print what is measured, with ``--verbose``."""
     from importlib.metadata import version
 
     describe_settings()
@@ -118,7 +119,7 @@ def _describe(source: Path | None, detector: str, frames: int, rounds: int, meas
 
 @contextmanager
 def _progress() -> Iterator[Callable[[str], None]]:
-    """Says what is being done: on a terminal, and where details are wanted."""
+    """Print progress: on a terminal, and with ``--verbose``."""
     if not shows_progress():
         yield detail
         return
@@ -135,7 +136,7 @@ def _progress() -> Iterator[Callable[[str], None]]:
 
 @contextmanager
 def _clip(source: Path | None, frames: int) -> Iterator[Path]:
-    """The clip itself, or a made one that is deleted at the end."""
+    """Path of the clip, or of a synthetic one that is deleted at the end."""
     if source is not None:
         yield source
         return
@@ -150,7 +151,7 @@ def _clip(source: Path | None, frames: int) -> Iterator[Path]:
 
 
 def _print_table(records: Sequence[dict[str, Any]]) -> None:
-    """Figures as rows, configurations side by side as columns."""
+    """Print measurements as rows, with one column per configuration."""
     from rich.table import Table
 
     from emodetect.cli.table import cell, show_table

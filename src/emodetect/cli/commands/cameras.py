@@ -13,11 +13,11 @@ from emodetect.system.native_output import quiet_native_output
 @format_option
 @common_options
 def cameras(output_format: str) -> None:
-    """List the cameras, with the sizes that they give.
+    """List the cameras of the system with the frame sizes that they support.
 
-    Each camera is opened for a moment. Its number or its name is what 'live --source' takes.
+    Each camera is opened briefly. Pass its number or name to 'live --source'.
     """
-    with quiet_native_output():  # where OpenCV cannot be imported, it prints of its own
+    with quiet_native_output():  # OpenCV prints if it cannot be imported
         from emodetect.sources.camera_list import camera_sizes, list_cameras
 
     found = [(camera, camera_sizes(camera)) for camera in list_cameras()]

@@ -13,7 +13,7 @@ from emodetect.cli.options import common_options
 @common_options
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:
-    """Print what makes a shell complete commands, options, backends and files.
+    """Print the shell completion script for commands, options, backends and files.
 
     \b
     bash: eval "$(emodetect completion bash)"      in ~/.bashrc

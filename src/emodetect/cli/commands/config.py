@@ -17,9 +17,9 @@ from emodetect.text.printable import public_name
 @common_options
 @click.pass_context
 def config(ctx: click.Context, output_format: str) -> None:
-    """Show where the configuration file is, and what it and EMODETECT_* variables set.
+    """Show the path of the configuration file, and the settings from the file and EMODETECT_* variables.
 
-    The command line goes before variables, variables before the file, and the file before the defaults.
+    The command line overrides variables, variables override the file, and the file overrides the defaults.
     """
     path = configuration_in_use(ctx)
     if output_format == "table":
@@ -40,7 +40,7 @@ def config(ctx: click.Context, output_format: str) -> None:
     if settings:
         from emodetect.cli.table import print_table
 
-        commands: dict[tuple[str, str, str], list[str]] = {}  # what is set for all commands makes one row
+        commands: dict[tuple[str, str, str], list[str]] = {}  # a value for all commands is one row
         for setting in settings:
             where = "the file" if setting.origin == str(path) else setting.origin
             commands.setdefault((f"--{setting.option}", setting.value, where), []).append(setting.command)

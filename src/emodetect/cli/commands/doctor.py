@@ -17,15 +17,15 @@ from emodetect.text.printable import counted
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--headless", is_flag=True, help="Leave out windows, display and cameras, for servers and health checks.")
+@click.option("--headless", is_flag=True, help="Skip the checks of windows, display and cameras, for servers and health checks.")
 @format_option
 @common_options
 @click.pass_context
 def doctor(ctx: click.Context, headless: bool, output_format: str) -> int:
-    """Find out what is wrong here, and what helps.
+    """Check the installation, the system and the models, and print problems with their solutions.
 
-    Looks at Python, packages, OpenCV, the display, cameras, the files of emodetect and DeepFace's, and measures what a face
-    costs. The exit code is 1 where there is a fault. Nothing is changed.
+    The checks include Python, packages, OpenCV, display, cameras, model files, DeepFace and the time per face. The exit code is 1
+    if there is a fault. Nothing is changed.
     """
     from emodetect.doctor import Check, Status, examine
 

@@ -35,23 +35,23 @@ if TYPE_CHECKING:
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--data", type=PATH, required=True, metavar="FOLDER|CSV",
-              help="Labeled face crops, FOLDER/<label>/*, or fer2013.csv, of which PublicTest counts.")  # fmt: skip
+              help="Labeled face crops: FOLDER/<label>/*, or fer2013.csv (PublicTest is used).")  # fmt: skip
 @backend_option
 @click.option("--model", "models", type=NAME, multiple=True, metavar="NAME|FILE", shell_complete=complete_model,
-              help="For cnn: embedded, fer2013 or ferplus, or a .onnx, .h5 or .keras file. "
-                   "Several are compared with the first.")  # fmt: skip
+              help="Model of the backend cnn: embedded, fer2013, ferplus, or a .onnx, .h5 or .keras file. May be repeated; "
+                   "further models are compared with the first.")  # fmt: skip
 @model_options
 @click.option("--votes", type=PATH, metavar="FILE",
-              help="FER+ votes for these images (CSV): judge by what most people see, too.")  # fmt: skip
+              help="FER+ votes for these images (CSV): also evaluate agreement with the majority of annotators.")  # fmt: skip
 @folder_labels_option
 @click.option("--try-conventions", is_flag=True,
-              help="Find out what the model files do not say: try likely orders of labels, scalings and channels.")  # fmt: skip
+              help="Find properties that the model files do not state: label order, scaling and channels.")  # fmt: skip
 @click.option("--sample", type=click.IntRange(1, 10**6), default=2000, show_default=True, metavar="N",
-              help="At most so many faces for --try-conventions, as many of each label.")  # fmt: skip
+              help="Maximum number of images for --try-conventions, with the same number per label.")  # fmt: skip
 @format_option
-@click.option("--plot", type=OUTPUT, metavar="FILE", help="Draw the confusion matrices.")
+@click.option("--plot", type=OUTPUT, metavar="FILE", help="Plot the confusion matrices.")
 @click.option("--plot-calibration", type=OUTPUT, metavar="FILE",
-              help="Draw how often answers are right against how sure they are, by labels and by votes.")  # fmt: skip
+              help="Plot accuracy against confidence, by labels and by votes.")  # fmt: skip
 @overwrite_option
 @max_pixels_option()
 @common_options
@@ -61,7 +61,7 @@ def evaluate(
     folder_labels: LabelNames | None, try_conventions: bool, sample: int, output_format: str, plot: Path | None,
     plot_calibration: Path | None, overwrite: bool,
 ) -> None:  # fmt: skip
-    """Judge models on labeled face crops, without face detection."""
+    """Evaluate models on labeled face crops, without face detection."""
     from emodetect.training.data.label_names import WORDS
     from emodetect.training.evaluation import Exam, read_exam_faces
 
@@ -71,9 +71,9 @@ def evaluate(
         from emodetect.training.conventions_trial import take_sample
 
         if votes or plot or plot_calibration or settings.views > 1:
-            raise UsageError("--try-conventions does not go with --votes, --views, --plot or --plot-calibration")
+            raise UsageError("--try-conventions cannot be combined with --votes, --views, --plot or --plot-calibration")
         if not models or any(model in RESERVED for model in models):
-            raise UsageError("--try-conventions goes with --model FILE: the embedded network knows its own conventions")
+            raise UsageError("--try-conventions requires --model FILE: the embedded network states its conventions")
         faces = read_exam_faces(data, folder_labels or WORDS)
         for text in faces.notes:
             note(f"emodetect: {text}")
@@ -83,7 +83,7 @@ def evaluate(
     exam = Exam.read(data, votes, folder_labels or WORDS)
     for text in exam.faces.notes:
         note(f"emodetect: {text}")
-    # Beside files that need conventions the embedded network, which knows its own, may stand for comparison.
+    # The embedded network, which knows its conventions, may be compared with files that need some.
     several = len(models) > 1
     plain = replace(settings, conventions=UNSTATED)
     judged = [replace(plain if several and model in RESERVED else settings, model=model) for model in models or (None,)]
@@ -134,7 +134,7 @@ def _judge(exam: Exam, settings: BackendSettings) -> Result:
 
 
 def _short_names(records: Sequence[dict[str, Any]]) -> list[str]:
-    """File names where they tell the models apart, else what was given."""
+    """File names if they are unique, otherwise the names as given."""
     names = [Path(record["model"]).name for record in records]
     return names if len(set(names)) == len(names) else [record["model"] for record in records]
 
@@ -155,7 +155,7 @@ def _print_tables(records: Sequence[dict[str, Any]]) -> None:
 
 
 def _figures(records: Sequence[dict[str, Any]]) -> Any:
-    """Figures as rows, models side by side as columns."""
+    """Table of measures, with one column per model."""
     from rich.table import Table
 
     from emodetect.cli.table import cell
@@ -195,7 +195,7 @@ def _figures(records: Sequence[dict[str, Any]]) -> Any:
 
 
 def _classes(record: dict[str, Any]) -> Any:
-    """Precision, recall and confusion of a model, a row a label."""
+    """Table of a model's precision, recall and confusions, with one row per label."""
     from rich.table import Table
     from rich.text import Text
 

@@ -21,14 +21,14 @@ from emodetect.training.conventions_trial import Margin, Trial, try_conventions
 from emodetect.training.data.labeled import LabeledCrops
 
 _SHOWN = 8
-"""So many combinations of conventions are shown."""
+"""Maximum number of combinations that are shown."""
 
 
 def show_trials(faces: LabeledCrops, settings: BackendSettings, models: Sequence[str], output_format: str) -> None:
-    """Try conventions of each model on the same faces, and print what came of it."""
+    """Try conventions of each model on the same faces, and print the results."""
     trials = {}
     for model in models:
-        # Not entered, since it would tell what it assumes.
+        # Not entered, since it would report its assumptions.
         with closing(make_backend(replace(settings, model=model))) as loaded, progress_bar() as progress:
             loaded.load()
             update = partial(progress.update, progress.add_task(one_line(Path(model).name), total=None))
@@ -48,17 +48,17 @@ def _record(model: str, trial: Trial) -> dict[str, Any]:
     return {"model": model, **record, "best": best}
 
 
-def _options(said: ModelConventions) -> list[str]:
-    """The options that say this, as one writes them."""
-    # A value that begins with a dash could be taken for an option.
+def _options(conventions: ModelConventions) -> list[str]:
+    """Convert conventions to options, as typed."""
+    # A value that begins with a dash could be parsed as an option.
     return [
         f"{option}{'=' if value.startswith('-') else ' '}{shlex.quote(value)}"
-        for option, value in conventions_as_options(said).items()
+        for option, value in conventions_as_options(conventions).items()
     ]
 
 
 def _print_trial(model: str, trial: Trial) -> None:
-    """The best combinations, the best one's options, and how sure each of them is."""
+    """Print the best combinations, the options of the best one, and the certainty of each part."""
     shown = trial.tried[:_SHOWN]
     columns = {
         "accuracy": [f"{one.accuracy:.1%}" for one in shown],
@@ -70,9 +70,9 @@ def _print_trial(model: str, trial: Trial) -> None:
     columns = {header: cells for header, cells in columns.items() if any(cells)}
     print_table(list(columns), list(zip(*columns.values(), strict=True)))
     rest = len(trial.tried) - len(shown)
-    others = f"; {counted(rest, 'more combination')} did no better" if rest else ""
+    others = f"; {counted(rest, 'more combination')} with a higher cross-entropy" if rest else ""
     show()
-    show(f"{counted(trial.count, 'face')}; guessing is right for {trial.chance:.1%}{others}")
+    show(f"{counted(trial.count, 'face')}; chance level {trial.chance:.1%}{others}")
     best = trial.best
     if best is None:
         why = "it was trained for something else, or on other crops, or there are too few faces"
@@ -86,9 +86,9 @@ def _print_trial(model: str, trial: Trial) -> None:
 
 
 def _in_words(margin: Margin) -> str:
-    """How sure one part of the best combination is, as one line."""
-    said = margin.other.conventions
-    other = {"labels": margin.other.order, "scaling": said.scaling, "channels": said.channels}[margin.part]
+    """Format the certainty of one part of the best combination as one line."""
+    conventions = margin.other.conventions
+    other = {"labels": margin.other.order, "scaling": conventions.scaling, "channels": conventions.channels}[margin.part]
     sure = "sure" if margin.is_sure else "not sure"
     interval = f"95% interval {margin.low:.3f} to {margin.high:.3f}"
     return f"{margin.part}: {sure}; the cross-entropy is lower by {margin.difference:.3f} than with {other} ({interval})"

@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 @click.argument("source", type=PATH, metavar="MODEL|RUN")
 @click.argument("target", type=OUTPUT, metavar="FILE.onnx")
 @click.option("--data", type=PATH, metavar="FOLDER",
-              help="Faces to compare the two on: <label>/*, or a data set with test/.  [default: a portrait]")  # fmt: skip
+              help="Faces for the comparison: <label>/*, or a data set with test/.  [default: a portrait]")  # fmt: skip
 @conventions_options
 @click.option("--int8", is_flag=True,
-              help="Compute in 8 bits, on ranges measured on --data: a quarter of the size, up to twice as fast.")  # fmt: skip
+              help="Quantize to 8 bits, calibrated on --data: a quarter of the size, up to twice as fast.")  # fmt: skip
 @folder_labels_option
 @overwrite_option
 @max_pixels_option()
@@ -37,11 +37,11 @@ def export(
     source: Path, target: Path, data: Path | None, conventions: ModelConventions, int8: bool, folder_labels: LabelNames | None,
     overwrite: bool,
 ) -> None:  # fmt: skip
-    """Turn a Keras model (.h5, .keras), or the best weights of a training run, into ONNX; or describe a .onnx file.
+    """Convert a Keras model (.h5, .keras), or the best weights of a training run, to ONNX; or add metadata to a .onnx file.
 
-    What is known of the model (labels, scaling, channels, output) is written into the file, so that no option need say it again.
+    The file contains labels, scaling, channels and output of the model, so that it needs no options.
 
-    The two are compared on real faces; where they differ by more than 0.0001, or in 8 bits give other answers for more than one
+    The two models are compared on real faces. If scores differ by more than 0.0001, or with --int8 the labels of more than one
     face in 20, nothing is written.
     """
     from emodetect.backends.keras_import import import_keras
@@ -52,12 +52,12 @@ def export(
     if not source.exists():
         raise ModelError(f"{source}: no such model file or run{did_you_mean_file(source)}")
     if int8 and data is None:
-        raise UsageError("--int8 goes with --data: ranges measured on one portrait would not do for other faces")
+        raise UsageError("--int8 requires --data: one portrait is not enough for the calibration")
     faces = read_parity_faces(data, folder_labels or WORDS)
     describe_settings()
     for text in faces.notes:
         note(f"emodetect: {text}")
-    os.environ["KERAS_BACKEND"] = "tensorflow"  # the one whose converter comes with emodetect[train]
+    os.environ["KERAS_BACKEND"] = "tensorflow"  # the ONNX converter of emodetect[train] requires it
     keras = import_keras()
     detail(f"{'run' if source.is_dir() else 'model'}: {source}, by Keras {keras.__version__} on {keras.backend.backend()}")
     from emodetect.training.export import export_file, export_run

@@ -39,22 +39,22 @@ if TYPE_CHECKING:
     from emodetect.sinks.photo_log import PhotoLog
     from emodetect.types import Frame, FrameResult
 
-_MANY = 4
-"""Photos from which on progress is shown."""
+_MIN_FOR_PROGRESS = 4
+"""Minimum number of photos for a progress bar."""
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("named", nargs=-1, required=True, type=PHOTO, metavar="PHOTO|FOLDER|PATTERN...")
 @click.option("--format", "output_format", type=click.Choice(FORMATS), default="table", show_default=True,
-              help="What is printed; all but the table comes photo by photo.")  # fmt: skip
+              help="Output format. All formats except the table are printed photo by photo.")  # fmt: skip
 @click.option("--log", type=OUTPUT, metavar="FILE",
-              help="Save the readings photo by photo: .jsonl, or .csv.")  # fmt: skip
+              help="Save the readings photo by photo: .jsonl or .csv.")  # fmt: skip
 @click.option("-o", "--output", type=OUTPUT_NAME, metavar="FILE|FOLDER", shell_complete=complete_file,
               help="Save an annotated copy: a file for one photo, a folder (ending in /) for one or several.")  # fmt: skip
 @click.option("--sheet", type=OUTPUT, metavar="FILE",
-              help="Save a contact sheet: all photos small, with boxes, names and emotions.")  # fmt: skip
+              help="Save a contact sheet: thumbnails of all photos, with boxes, names and emotions.")  # fmt: skip
 @click.option("--resume", is_flag=True,
-              help="Go on with an earlier run: skip the photos that --log and --output hold.")  # fmt: skip
+              help="Resume an earlier run: skip the photos in --log and --output.")  # fmt: skip
 @anonymize_option
 @overwrite_option
 @style_options
@@ -65,11 +65,11 @@ def image(
     named: Sequence[Path | str], output_format: str, log: Path | None, output: str | None, sheet: Path | None, resume: bool,
     anonymize: str | None, overwrite: bool, language: str | None, font: Path | None, settings: PipelineSettings,
 ) -> int:  # fmt: skip
-    """Read the emotions off the faces in photos.
+    """Detect the faces in photos and classify their emotions.
 
-    A folder stands for the photos in it, and a pattern in quotes, such as 'trip/**/*.jpg', for those that it matches.
+    Arguments are photos, folders with photos, and quoted patterns such as 'trip/**/*.jpg'.
 
-    A photo that cannot be read is reported, the others are still done, and the exit code is then 1.
+    If a photo cannot be read, the others are still processed, and the exit code is 1.
     """
     from emodetect.cli.progress import progress_bar
     from emodetect.faces.whole_picture import look_like_crops
@@ -92,8 +92,8 @@ def image(
             results.append(photo_log := _open_log(stack, log, overwrite=overwrite, resume=resume))
         if resume:
             _skip(found, targets, photo_log if log else None, " and ".join(str(name) for name in (log, output) if name))
-        # Rows that come one by one on a terminal would tear the bar apart.
-        shows_bar = len(found) >= _MANY and (output_format == "table" or not sys.stdout.isatty())
+        # Lines printed one by one on a terminal would disturb the bar.
+        shows_bar = len(found) >= _MIN_FOR_PROGRESS and (output_format == "table" or not sys.stdout.isatty())
         pipeline, progress = stack.enter_context(make_pipeline(settings)), stack.enter_context(progress_bar())
         run = _Run(pipeline, results, Copies(targets, style, anonymize, overwrite), contact_sheet)
         for address, error in addresses.items():
@@ -110,27 +110,27 @@ def image(
             note(f"emodetect: {run.unread:,} of {counted(len(photos), 'photo')} could not be read")
     if look_like_crops(run.faceless):
         hint = f"no face was found in {counted(len(run.faceless), 'picture')}, many of them small and square"
-        note(f"emodetect: {hint}; --detector none takes each whole picture for a face")
+        note(f"emodetect: {hint}; --detector none treats each whole image as a face")
     return 1 if run.failed else 0
 
 
 def _check_resume(output_format: str, log: Path | None, output: str | None, sheet: Path | None, *, overwrite: bool) -> None:
-    """See that an earlier run can be continued.
+    """Check that an earlier run can be resumed.
 
     Raises:
-        UsageError: it cannot.
+        UsageError: the options do not allow it.
     """
     if log is None and output is None:
-        raise UsageError("--resume needs --log FILE or --output FOLDER of the earlier run, which tell what was read")
+        raise UsageError("--resume requires --log FILE or --output FOLDER of the earlier run")
     if overwrite:
-        raise UsageError("--resume and --overwrite contradict each other; give one of them")
+        raise UsageError("--resume and --overwrite cannot be combined")
     for option, is_given in (("--sheet", sheet is not None), ("--format json", output_format == "json")):
         if is_given:
-            raise UsageError(f"--resume does not go with {option}, in which the skipped photos would be missing")
+            raise UsageError(f"--resume cannot be combined with {option}, since the skipped photos would be missing")
 
 
 def _find(paths: Sequence[Path]) -> dict[Path, SourceError | None]:
-    """The pictures that the paths stand for; a line tells of those of kinds that cannot be read."""
+    """Find the pictures, and print a note about skipped formats."""
     from emodetect.sources.images import find_images
 
     found, left_out = find_images(paths)
@@ -147,7 +147,7 @@ def _open_log(stack: ExitStack, path: Path, *, overwrite: bool, resume: bool) ->
 
 
 def _skip(found: dict[Path, SourceError | None], targets: dict[Path, Path], log: PhotoLog | None, names: str) -> None:
-    """Take away the photos, and the copies, that an earlier run has left."""
+    """Remove the photos, and their copies, that an earlier run has finished."""
     count = len(found)
     for photo in [photo for photo, problem in found.items() if problem is None]:
         if photo in targets and os.path.isfile(targets[photo]):
@@ -160,17 +160,17 @@ def _skip(found: dict[Path, SourceError | None], targets: dict[Path, Path], log:
 
 @dataclass
 class _Run:
-    """Reads photos one after the other, prints their results and saves annotated copies.
+    """Reads photos one by one, prints their results and saves annotated copies.
 
     Attributes:
-        results: where the results go.
+        results: receive the results.
         copies: saves the annotated copies.
-        sheet: the contact sheet that shows them all; None where it is not wanted.
-        read: how many photos were read.
-        unread: how many could be opened, perhaps, and not be read.
-        failed: whether anything went wrong.
-        is_given_up: whether the backend failed for good.
-        faceless: width and height of the pictures in which no face was found, pixels.
+        sheet: contact sheet of all photos; None for none.
+        read: number of photos read.
+        unread: number of photos that exist but could not be read.
+        failed: whether there was any error.
+        is_given_up: whether the backend has failed permanently.
+        faceless: width and height of the photos without a face, pixels.
     """
 
     pipeline: EmotionPipeline
@@ -184,12 +184,12 @@ class _Run:
     faceless: list[tuple[int, int]] = field(default_factory=list)
 
     def refuse(self, name: str, error: EmodetectError) -> None:
-        """Print and say why a photo of this name is not read."""
+        """Report why a photo of this name is not read."""
         self._record({"path": public_name(name), "error": one_line(error_message(error, click.get_current_context()))})
-        self._complain(error)
+        self._report_error(error)
 
     def add(self, path: Path, problem: EmodetectError | None) -> None:
-        """Read a photo, unless there is a problem already."""
+        """Read a photo, unless there is an error already."""
         shown, result = None, None
         try:
             if problem is not None:
@@ -200,12 +200,12 @@ class _Run:
             self.is_given_up = isinstance(error, BackendError)
             self.refuse(str(path), error)
         else:
-            self._take(path, frame, result)
+            self._add_result(path, frame, result)
             try:
                 with enough_memory(path):
                     shown = self.copies.save(path, frame, result)
-            except EmodetectError as error:  # takes nothing from what was read
-                self._complain(error)
+            except EmodetectError as error:  # the results remain valid
+                self._report_error(error)
         if self.sheet is not None and os.path.isfile(path):
             self.sheet.add(path.name, shown, result.readings if result and shown is not None else ())
 
@@ -213,7 +213,7 @@ class _Run:
         for output in self.results:
             output.add(record)
 
-    def _complain(self, error: EmodetectError) -> None:
+    def _report_error(self, error: EmodetectError) -> None:
         self.failed = True
         say(f"emodetect: {error_message(error, click.get_current_context())}")
 
@@ -223,14 +223,14 @@ class _Run:
         from emodetect.types import Frame
 
         with enough_memory(path):
-            with quiet_native_output():  # libjpeg tells of damage by itself
+            with quiet_native_output():  # libjpeg prints warnings about damage
                 frame = Frame(read_image(path))
             height, width = frame.image.shape[:2]
             detail(f"{path}: {width}x{height} pixels")
             return frame, self.pipeline.analyze(frame, name=str(path))
 
-    def _take(self, path: Path, frame: Frame, result: FrameResult) -> None:
-        """Print and count what was read off a photo."""
+    def _add_result(self, path: Path, frame: Frame, result: FrameResult) -> None:
+        """Print and count a photo's result."""
         from emodetect.sinks.records import image_as_dict
 
         for reading in result.readings:

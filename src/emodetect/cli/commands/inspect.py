@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from emodetect.backends.description import Finding, ModelDescription, Origin
 
 _ORIGINS: dict[Origin, str] = {"option": "your option", "metadata": "its metadata", "model": "the network", "assumed": "assumed"}
-"""Where something comes from, in words."""
+"""Origins in words."""
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -27,9 +27,9 @@ _ORIGINS: dict[Origin, str] = {"option": "your option", "metadata": "its metadat
 @format_option
 @common_options
 def inspect(model: str, conventions: ModelConventions, max_model_memory: int, output_format: str) -> None:
-    """Show what a model file says of itself, what is assumed, and which option changes each.
+    """Show the properties of a model file, where each value comes from, and the option that changes it.
 
-    MODEL is a .onnx, .h5 or .keras file, or a name of the embedded network.
+    MODEL is a .onnx, .h5 or .keras file, or embedded, fer2013 or ferplus.
     """
     from emodetect.backends.registry import RESERVED, create_backend
 
@@ -39,7 +39,7 @@ def inspect(model: str, conventions: ModelConventions, max_model_memory: int, ou
         description = backend.description
     finally:
         backend.close()
-    assert description is not None  # every model file has one
+    assert description is not None  # set for every model file
     if output_format == "json":
         show_json(description.as_dict())
         return
@@ -49,7 +49,7 @@ def inspect(model: str, conventions: ModelConventions, max_model_memory: int, ou
 
 
 def _rows(found: ModelDescription, *, is_fixed: bool) -> Iterator[tuple[str, str, str, str]]:
-    """What there is to tell: what it is, who says so, the option that changes it, and the value."""
+    """Table rows: the property, its origin, the option that changes it, and its value."""
 
     def by(option: str, can_be_changed: bool = True) -> str:
         return option if can_be_changed and not is_fixed else ""
@@ -75,7 +75,7 @@ def _rows(found: ModelDescription, *, is_fixed: bool) -> Iterator[tuple[str, str
     for note in found.notes:
         yield "note", "", "", note
     for name, value in found.facts.items():
-        if not isinstance(value, dict | list):  # JSON has these, too
+        if not isinstance(value, dict | list):  # only in JSON
             yield name, "its metadata", "", str(value)
 
 

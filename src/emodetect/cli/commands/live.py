@@ -46,23 +46,24 @@ _STRETCHED = "where a stream changes the size of its pictures, faces may be stre
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--source", default="0", show_default=True, shell_complete=complete_source,
-              help="Camera's number or name, device, clip, stream (rtsp://, http://), or - for standard input.")  # fmt: skip
+              help="Number or name of a camera, device, clip, stream (rtsp://, http://), or - for standard input.")  # fmt: skip
 @click.option("--mirror/--no-mirror", default=None,
-              help="Show the picture as a mirror does.  [default: on for cameras]")  # fmt: skip
-@click.option("--fullscreen", is_flag=True, help="Fill the screen with the window; so does the key f.")
-@click.option("--no-window", is_flag=True, help="Show nothing; goes with --log, --record or --publish.")
+              help="Flip the window's image horizontally.  [default: on for cameras]")  # fmt: skip
+@click.option("--fullscreen", is_flag=True, help="Show the window in full screen (key f).")
+@click.option("--no-window", is_flag=True, help="Show no window; requires --log, --record or --publish.")
 @click.option("--log", type=OUTPUT, metavar="FILE",
-              help="Save the readings of every tracked frame: .jsonl, or .csv; - prints JSON lines.")  # fmt: skip
+              help="Save the readings of every tracked frame: .jsonl or .csv; - prints JSON lines.")  # fmt: skip
 @click.option("--record", type=OUTPUT, metavar="FILE",
-              help="Save the annotated pictures (H.264: .mp4, .mov or .mkv).")  # fmt: skip
+              help="Save the annotated video (H.264: .mp4, .mov or .mkv).")  # fmt: skip
 @click.option("--snapshots", type=OutputPath(exists=True, file_okay=False), metavar="FOLDER",
-              default=".", help="Folder for the pictures saved with the key s.  [default: the current one]")  # fmt: skip
-@click.option("--duration", type=NumberRange(0, min_open=True), metavar="SECONDS", help="End after this time.")
-@click.option("--loop", is_flag=True, help="Start a clip again at its end.")
+              default=".", help="Folder for snapshots (key s).  [default: the current folder]")  # fmt: skip
+@click.option("--duration", type=NumberRange(0, min_open=True), metavar="SECONDS", help="Stop after this time.")
+@click.option("--loop", is_flag=True, help="Restart a clip at its end.")
 @click.option("--reconnect", type=NumberRange(0), default=0, show_default=True, metavar="SECONDS",
-              help="How long to try to get a camera or stream back that went away, or gave no picture for 2.5 s.")  # fmt: skip
+              help="How long to try to reconnect to a camera or stream that was lost or "
+                   "delivered no frame for 2.5 s.")  # fmt: skip
 @click.option("--follow-redirects", is_flag=True,
-              help="Let a stream lead to other hosts than the one named: by redirects and playlists (HLS).")  # fmt: skip
+              help="Follow redirects and playlists (HLS) of a stream to other hosts.")  # fmt: skip
 @capture_options
 @publish_options
 @anonymize_option
@@ -77,7 +78,7 @@ def live(
     duration: float | None, loop: bool, reconnect: float, follow_redirects: bool, form: CaptureFormat, anonymize: str | None,
     overwrite: bool, language: str | None, font: Path | None, publishing: PublishSettings, settings: PipelineSettings,
 ) -> None:  # fmt: skip
-    """Show the emotions of the faces before a camera; in the window ? shows the keys, q or Esc ends it."""
+    """Show live video with the emotions of the faces. In the window, press ? for the keys, and q or Esc to quit."""
     from emodetect.faces.detectors import choices
     from emodetect.live.session import LiveOutputs, LiveSession
     from emodetect.live.snapshots import time_stamped
@@ -127,13 +128,13 @@ def live(
             duration=duration,
         )
         statistics = session.run()
-    _tell(statistics, [path for path in (log, *recorder.files) if path], snapshots)
+    _print_summary(statistics, [path for path in (log, *recorder.files) if path], snapshots)
     if parsed.kind == "file" and statistics.captured == 1 and duration is None:
         note(f"emodetect: {parsed.name}: holds one picture; --loop shows it for longer, 'emodetect image' reads photos")
 
 
 def _opened(capture: LiveCapture, window: Window | None, style: Style | None, source: LiveSource) -> bool:
-    """Wait for the source, and say so in the window; False if the user does not wait any more."""
+    """Wait for the source, and say so in the window; False if the user quits."""
     from emodetect.live.hud import waiting_picture
     from emodetect.live.window import wants_to_quit
 
@@ -146,8 +147,8 @@ def _opened(capture: LiveCapture, window: Window | None, style: Style | None, so
     return True
 
 
-def _tell(statistics: LiveStatistics, files: Sequence[Path], snapshots: Path) -> None:
-    """Say what a session did, and where details are wanted, why faces were uncertain although their scores are high."""
+def _print_summary(statistics: LiveStatistics, files: Sequence[Path], snapshots: Path) -> None:
+    """Print a summary of the session, and with ``--verbose`` why faces with high scores were uncertain."""
     from emodetect.system.output_files import STANDARD_OUTPUT
 
     files = [path for path in files if path != STANDARD_OUTPUT]
@@ -165,13 +166,13 @@ def _tell(statistics: LiveStatistics, files: Sequence[Path], snapshots: Path) ->
 
 
 def _backends(settings: BackendSettings) -> Sequence[Callable[[], EmotionBackend]]:
-    """What makes the backend that the options describe, and then the others that a key leads to."""
+    """Factories of the backend of the options, followed by the others that a key switches to."""
     from importlib.util import find_spec
 
-    # Now, so that what is wrong with the options is said before a window opens.
+    # Created here, so that invalid options are reported before a window opens.
     describe_backend(settings.create(responsive=True), settings)
     chosen = settings.name, None if settings.model == "embedded" else settings.model
     others = [name for name in ("cnn", "deepface") if (name, None) != chosen and (name == "cnn" or find_spec(name))]
     plain = replace(settings, model=None, conventions=BackendSettings.conventions)
-    # The picture must not stand still while TensorFlow holds the interpreter's lock.
+    # The preview must not freeze while TensorFlow holds the interpreter's lock.
     return [partial(one.create, responsive=True) for one in (settings, *(replace(plain, name=name) for name in others))]

@@ -11,28 +11,28 @@ from emodetect.cli.messages import detail, note
 from emodetect.cli.options import common_options, max_pixels_option, overwrite_option, playlists_option
 from emodetect.cli.output_paths import REPORT_SUFFIXES, check_outputs
 from emodetect.cli.types import OUTPUT, PATH
-from emodetect.errors import SourceError, about
+from emodetect.errors import about
 from emodetect.text.printable import counted, one_line
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("log", type=PATH)
 @click.option("--clip", type=PATH, metavar="FILE",
-              help="The clip that the log was made of, to show it in the report.")  # fmt: skip
+              help="The clip of the log, to include it in the report.")  # fmt: skip
 @click.option("-o", "--output", type=OUTPUT, metavar="FILE",
-              help="The report, .html.  [default: the log's name, ending in .html]")  # fmt: skip
+              help="Output file, .html.  [default: the log's name with the extension .html]")  # fmt: skip
 @click.option("--people", type=click.IntRange(1, 1000), metavar="N",
-              help="How many people the clip shows: numbers of one who was away are joined.")  # fmt: skip
+              help="Number of people in the clip: track ids of the same person are merged.")  # fmt: skip
 @overwrite_option
 @playlists_option
 @max_pixels_option()
 @common_options
 def report(log: Path, clip: Path | None, output: Path | None, people: int | None, overwrite: bool) -> None:
-    """Make a page of a log that `video` or `live` has written (.jsonl or .csv).
+    """Make an HTML report from a log of `video` or `live` (.jsonl or .csv).
 
-    One file that opens offline in any browser: each person's timeline, the shares of each emotion and the moments of change, and
-    how far to trust them. With --clip also the clip, or stills of a long one, and each person's face; without it there are
-    timelines and figures only.
+    The report is one file that opens offline in any browser. It contains each person's timeline, the shares of the emotions, the
+    moments of change, and the accuracy. With --clip it also contains the clip (or still images of a long clip) and each person's
+    face.
     """
     from emodetect.backends.registry import create_backend
     from emodetect.cli.progress import progress_bar
@@ -52,8 +52,7 @@ def report(log: Path, clip: Path | None, output: Path | None, people: int | None
     clip_end, file = 0.0, None
     if clip is not None:
         with about("clip"), VideoFile(clip) as frames:
-            if not frames.file.is_regular:
-                raise SourceError(f"{clip}: is a pipe, which can be read only once; save the clip as a file")
+            frames.file.check_lasting()
             clip_end = frames.seconds
             file = click.get_current_context().with_resource(MediaFile(frames.file))
             detail(f"{clip}: {frames.size[0]}x{frames.size[1]} pixels, {counted(frames.frame_count, 'frame')}")

@@ -17,7 +17,7 @@ from emodetect.cli.types import PATH
 @format_option
 @common_options
 def runs(folders: tuple[Path, ...], output_format: str) -> None:
-    """Compare training runs: FOLDERS are runs, or hold them (default: runs)."""
+    """Compare training runs. FOLDERS are runs or contain runs (default: runs)."""
     from emodetect.training.run_list import find_runs, read_run
 
     found = [read_run(path) for path in find_runs(folders or (Path("runs"),))]

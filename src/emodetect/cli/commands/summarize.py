@@ -35,15 +35,15 @@ _ENDINGS = {"csv": ".csv", "parquet": ".parquet", "json": ".json"}
 @click.option("-o", "--output", type=OUTPUT, metavar="FILE",
               help="Save the table: .csv, .parquet or .json.  [default: print it]")  # fmt: skip
 @click.option("--format", "output_format", type=click.Choice(["table", *_ENDINGS]),
-              help="Format of the table.  [default: by the ending of --output]")  # fmt: skip
-@click.option("--bins", type=Duration(), metavar="TIME", help="A row per time bin of this length, such as 1s.")
+              help="Format of the table.  [default: by the extension of --output]")  # fmt: skip
+@click.option("--bins", type=Duration(), metavar="TIME", help="Write one row per time bin of this length, such as 1s.")
 @click.option("--people", type=click.IntRange(1, 1000), metavar="N",
-              help="How many people each clip shows: numbers of one who was away are joined.")  # fmt: skip
+              help="Number of people in each clip: track ids of the same person are merged.")  # fmt: skip
 @click.option("--participants", type=PATH, metavar="FILE",
               help="Join the columns of this CSV table by file name.")  # fmt: skip
 @click.option("--block", type=Duration(), default=f"{BLOCK_SECONDS:g}s", show_default=True, metavar="TIME",
-              help="Length of the blocks of the bootstrap.")  # fmt: skip
-@click.option("--plot", type=OUTPUT, metavar="FILE", help="Save a figure for a paper: .pdf, .svg or .png.")
+              help="Block length of the bootstrap.")  # fmt: skip
+@click.option("--plot", type=OUTPUT, metavar="FILE", help="Save a figure: .pdf, .svg or .png.")
 @click.option("--plot-size", type=FigureSize(), default="{:g}x{:g}".format(*FIGURE_SIZE), show_default=True, metavar="WxH",
               help="Width and height of the figure in mm.")  # fmt: skip
 @overwrite_option
@@ -52,10 +52,10 @@ def summarize(
     inputs: Sequence[Path], output: Path | None, output_format: str | None, bins: float | None, people: int | None,
     participants: Path | None, block: float, plot: Path | None, plot_size: tuple[float, float], overwrite: bool,
 ) -> int:  # fmt: skip
-    """Make one table of many logs: a row per input, person and emotion.
+    """Make one table from many logs, with one row per input, person and emotion.
 
-    Inputs are logs of `video` and `live` (.jsonl, .csv), results of `batch`, and folders of either. The table has shares of time
-    with confidence intervals, mean scores, bouts and changes; docs/summarize.md defines every column.
+    Arguments are logs of `video` and `live` (.jsonl, .csv), results of `batch`, and folders of either. The table contains shares
+    of time with confidence intervals, mean scores, bouts and changes. docs/summarize.md defines every column.
     """
     from emodetect.summary.inputs import find_logs
     from emodetect.summary.participants import Participants
@@ -78,7 +78,7 @@ def summarize(
         run.complain(error)
     rows = run.rows(logs)
     first = next(rows, None)
-    if first is None:  # nothing could be read, and was reported
+    if first is None:  # no input could be read; the errors are printed already
         return 1
     columns = run.settings.columns | ({name: table.kind(name) for name in table.columns} if table else {})
     _write(output, output_format, chain([first], rows), columns, overwrite=overwrite)
@@ -89,10 +89,10 @@ def summarize(
 
 
 def _format(wanted: str | None, output: Path | None) -> str:
-    """The format of the table.
+    """Choose the format of the table.
 
     Raises:
-        UsageError: it is unknown, or does not go with the output.
+        UsageError: the format is unknown, or does not fit the output.
     """
     by_ending = next((name for name, ending in _ENDINGS.items() if output and output.suffix.lower() == ending), None)
     if output is None:
@@ -127,7 +127,7 @@ def _write(output: Path | None, output_format: str, rows: Iterable[Row], columns
 
 
 def _print(rows: Iterable[Row]) -> None:
-    """Print the main columns for people: those with values, rounded."""
+    """Print the main columns of the table: those with values, rounded."""
     from emodetect.cli.table import print_table
 
     headers = {
@@ -154,7 +154,7 @@ def _cell(name: str, row: Row) -> str:
 
 @dataclass
 class _Run:
-    """Makes the rows of the table, input by input.
+    """Creates the rows of the table, input by input.
 
     Attributes:
         failed: whether an input could not be read.
@@ -167,15 +167,15 @@ class _Run:
     failed: bool = False
     _logs: dict[str, Path] = field(default_factory=dict)
     _count: int = 0
-    _lacking: set[tuple[str, object]] = field(default_factory=set)
+    _without_interval: set[tuple[str, object]] = field(default_factory=set)
 
     def complain(self, error: EmodetectError) -> None:
-        """Say that an input is not read; the others are still done."""
+        """Report that an input cannot be read; the others are still processed."""
         self.failed = True
         say(f"emodetect: {error_message(error, click.get_current_context())}")
 
     def rows(self, logs: Sequence[Path]) -> Iterator[Row]:
-        """The rows of all inputs in these files."""
+        """Rows of all inputs in these files."""
         for log in logs:
             yield from self._rows(log)
 
@@ -189,11 +189,11 @@ class _Run:
                 if self.figure is not None:
                     self.figure.add(row)
                 self._count += 1
-                self._lacking.update({(one.name, row["person"])} if _lacks_interval(row) else ())
+                self._without_interval.update({(one.name, row["person"])} if _lacks_interval(row) else ())
                 yield row
 
     def _inputs(self, log: Path) -> Iterator[Input]:
-        """The inputs in a file that no other file has."""
+        """Inputs in a file, without duplicates of other files."""
         from emodetect.summary.inputs import read_inputs
 
         try:
@@ -206,20 +206,21 @@ class _Run:
             self.complain(error)
 
     def tell(self, output: Path | None) -> None:
-        """Say what a user of the table has to know, which was saved in a file or printed."""
-        from emodetect.summary.intervals import LEAST_BLOCKS
+        """Print notes about the table, after it was saved or printed."""
+        from emodetect.summary.intervals import MIN_BLOCKS
 
         for text in self.participants.complaints() if self.participants else ():
             note(f"emodetect: {text}")
-        if self._lacking:
-            seconds = LEAST_BLOCKS * self.settings.block
-            lack = f"{counted(len(self._lacking), 'person', 'people')} without confidence intervals: seen for under {seconds:g} s"
-            note(f"emodetect: {lack}, {LEAST_BLOCKS} blocks of --block")
+        if self._without_interval:
+            seconds = MIN_BLOCKS * self.settings.block
+            people = counted(len(self._without_interval), "person", "people")
+            lack = f"{people} without confidence intervals: seen for under {seconds:g} s"
+            note(f"emodetect: {lack}, {MIN_BLOCKS} blocks of --block")
         if output is not None:
             note(f"emodetect: {output}: {counted(self._count, 'row')} of {counted(len(self._logs), 'input')}")
 
 
 def _lacks_interval(row: Row) -> bool:
-    """Whether a share has no interval although it could have one."""
+    """Whether a share has no confidence interval although it could have one."""
     share = row["share"]
     return "share_low" in row and row["share_low"] is None and isinstance(share, float) and 0 < share < 1

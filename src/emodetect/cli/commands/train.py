@@ -38,7 +38,7 @@ def _complete_architecture(ctx: click.Context, param: click.Parameter, incomplet
 MODEL_SUFFIXES = (".h5", ".keras")
 
 _GO_WITH_RESUME = {"--arch", "--epochs", "--output", "--show-attention", "--overwrite", *(f"--{name}" for name in COMMON_OPTIONS)}
-"""What may be given beside ``--resume``; the rest is the run's own."""
+"""Options allowed with ``--resume``; all others are those of the resumed run."""
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -46,39 +46,39 @@ _GO_WITH_RESUME = {"--arch", "--epochs", "--output", "--show-attention", "--over
               help="Folder with train/<label>/ and test/<label>/, or the original fer2013.csv.")  # fmt: skip
 @folder_labels_option
 @click.option("--votes", type=PATH, metavar="FILE",
-              help="FER+ votes for these images (CSV); compact learns them with a second output.")  # fmt: skip
+              help="FER+ votes for these images (CSV), for a second output of compact.")  # fmt: skip
 @click.option("--negatives", type=PATH, metavar="FOLDER",
-              help="Crops that are no faces; compact learns to tell them with a further output.")  # fmt: skip
+              help="Crops without faces, which compact is trained to reject with a further output.")  # fmt: skip
 @click.option("--teacher", "teachers", multiple=True, type=PATH, metavar="FILE",
-              help="An exported .onnx network whose answers are mixed into the labels; may be given several times.")  # fmt: skip
+              help="Exported .onnx network whose scores are mixed into the labels. May be repeated.")  # fmt: skip
 @click.option("--start", type=PATH, metavar="FILE",
-              help="Start from the weights of an earlier run (its best.weights.h5).")  # fmt: skip
+              help="Initial weights, from an earlier run (its best.weights.h5).")  # fmt: skip
 @click.option("--arch", "architecture", type=NAME, metavar="NAME|MODULE:FUNCTION", shell_complete=_complete_architecture,
-              help=f"The network: {', '.join(ARCHITECTURE_NAMES)}, a plug-in's, or your own function that makes a Keras model.  "
+              help=f"Architecture: {', '.join(ARCHITECTURE_NAMES)}, a plug-in's name, or a function that returns a Keras model.  "
                    "[default: compact]")  # fmt: skip
 @click.option("--epochs", type=click.IntRange(*RANGES["epochs"]),
-              help="Passes over the training faces.  [default: the network's own]")  # fmt: skip
-@click.option("--batch-size", type=click.IntRange(*RANGES["batch_size"]), help="Faces a step.  [default: the network's own]")
+              help="Number of epochs.  [default: that of the architecture]")  # fmt: skip
+@click.option("--batch-size", type=click.IntRange(*RANGES["batch_size"]), help="Batch size.  [default: that of the architecture]")
 @click.option("--learning-rate", type=NumberRange(*LEARNING_RATES, min_open=True), metavar="RATE",
-              help="The highest one.  [default: the network's own]")  # fmt: skip
+              help="Maximum learning rate.  [default: that of the architecture]")  # fmt: skip
 @click.option("--class-weights", type=click.Choice(CLASS_WEIGHTS),
-              help="balanced: rare labels count as much as common ones.  [default: none]")  # fmt: skip
+              help="balanced: weight rare labels as much as common ones.  [default: none]")  # fmt: skip
 @click.option("--augment", "augmentation", type=click.Choice(AUGMENTATION_NAMES),
-              help="Random changes of the training faces.  [default: the network's own]")  # fmt: skip
+              help="Augmentation of the training faces.  [default: that of the architecture]")  # fmt: skip
 @click.option("--seed", type=click.IntRange(*RANGES["seed"]),
-              help="Of the split, the first weights and the augmentation.  [default: 0]")  # fmt: skip
+              help="Seed of the split, the initial weights and the augmentation.  [default: 0]")  # fmt: skip
 @click.option("--validation-share", type=NumberRange(0, 0.5, min_open=True), metavar="SHARE",
-              help="Part of train that choices are made on.  [default: 0.1]")  # fmt: skip
+              help="Share of train that is used for validation.  [default: 0.1]")  # fmt: skip
 @click.option("--precision", type=click.Choice(PRECISIONS),
-              help="Numbers computed with; mixed_bfloat16 is faster on processors that have it.  [default: float32]")  # fmt: skip
+              help="Floating-point precision; mixed_bfloat16 is faster on some processors.  [default: float32]")  # fmt: skip
 @click.option("--output", type=OUTPUT, metavar="FILE",
-              help="Save the model that was best on validation: .h5 or .keras.")  # fmt: skip
+              help="Save the model with the best validation result: .h5 or .keras.")  # fmt: skip
 @click.option("--run-dir", type=OUTPUT, metavar="FOLDER",
-              help="Where log, checkpoint, curves and summary go.  [default: runs/ARCH-TIME]")  # fmt: skip
+              help="Folder for log, checkpoint, curves and summary.  [default: runs/ARCH-TIME]")  # fmt: skip
 @click.option("--resume", type=OUTPUT, metavar="FOLDER",
-              help="Go on with the run in this folder, after its last finished epoch; --epochs may raise its end.")  # fmt: skip
+              help="Resume the run in this folder after its last finished epoch; --epochs may extend it.")  # fmt: skip
 @click.option("--show-attention", type=OUTPUT, metavar="FILE",
-              help="Draw faces beside what deep-emotion's spatial transformer makes of them.")  # fmt: skip
+              help="Plot faces beside their versions warped by deep-emotion's spatial transformer.")  # fmt: skip
 @overwrite_option
 @max_pixels_option()
 @common_options
@@ -90,9 +90,10 @@ def train(
     validation_share: float | None, precision: str | None, output: Path | None, run_dir: Path | None, resume: Path | None,
     show_attention: Path | None, overwrite: bool,
 ) -> None:  # fmt: skip
-    """Train a network on FER-2013 or faces in its layout; any Keras backend (KERAS_BACKEND).
+    """Train a network on FER-2013, or on face images in the same layout.
 
-    Choices are made on a validation part of train; test is looked at once, at the end.
+    A validation split of train selects the best epoch. test is used once, at the end. KERAS_BACKEND selects tensorflow, torch or
+    jax.
     """
     from emodetect.backends.keras_import import import_keras
     from emodetect.training.hyperparameters import Settings
@@ -128,13 +129,13 @@ def train(
             folder_labels=folder_labels.name if folder_labels else None,
         )
         folder = run_dir or Path("runs") / f"{settings.architecture.replace(':', '-')}-{datetime.now():%Y%m%d-%H%M%S}"
-    model = None if settings.output is None else Path(settings.output)  # also the one that the resumed run was given
+    model = None if settings.output is None else Path(settings.output)  # for a resumed run from its record
     if resume and not overwrite and model is not None and model.exists():
         raise OutputError(
             f"{model}: exists already; with --resume, --overwrite replaces it and keeps the run, and --output FILE writes another"
         )
     if show_attention and settings.architecture != "deep-emotion":
-        raise UsageError("--show-attention goes with --arch deep-emotion, which has a spatial transformer")
+        raise UsageError("--show-attention requires --arch deep-emotion, which has a spatial transformer")
     outputs = [(model, MODEL_SUFFIXES), (show_attention, PICTURE_SUFFIXES)]
     _check_files(settings, RunFolder(folder), outputs, overwrite=overwrite, resume=resume is not None)
     import_keras()
@@ -142,10 +143,10 @@ def train(
 
 
 def _resumed(folder: Path, architecture: str | None, epochs: int | None, output: Path | None) -> Settings:
-    """The settings of the run to go on with.
+    """Settings of a resumed run.
 
     Raises:
-        UsageError: something is given that the run keeps.
+        UsageError: an option contradicts the run.
         DatasetError: the folder contains no run.
     """
     from emodetect.training.hyperparameters import Settings
@@ -153,10 +154,10 @@ def _resumed(folder: Path, architecture: str | None, epochs: int | None, output:
     given = {option.opts[0] for option in _options_on_the_command_line()}
     kept = given - {"--resume", *_GO_WITH_RESUME}
     if kept:
-        raise UsageError(f"{min(kept)} does not go with --resume: the run keeps its settings")
+        raise UsageError(f"{min(kept)} cannot be combined with --resume: the run keeps its settings")
     settings = Settings.load(folder)
     if "--arch" in given and architecture != settings.architecture:
-        raise UsageError(f"--arch does not go with --resume: the run keeps its network, {settings.architecture}")
+        raise UsageError(f"--arch cannot be combined with --resume: the run keeps its network, {settings.architecture}")
     return replace(settings, epochs=epochs or settings.epochs, output=_absolute(output) or settings.output)
 
 
@@ -168,10 +169,10 @@ def _check_files(
     overwrite: bool,
     resume: bool,
 ) -> None:
-    """See that all files can be written, and that none of them is read by the run or is its own.
+    """Check that all files can be written, and that none of them is an input or a file of the run.
 
     Raises:
-        OutputError: one of them cannot.
+        OutputError: a file cannot be written, or is an input.
     """
     from emodetect.system.output_files import place_of
 
@@ -186,12 +187,12 @@ def _check_files(
         folder.check_own()
     else:
         folder.check(overwrite=overwrite)
-        for path in folder.own():  # which start again
+        for path in folder.own():  # the new run creates them again
             inputs.refuse(path)
 
 
 def _options_on_the_command_line() -> Iterator[click.Option]:
-    """Not those of a variable or of the configuration file, which are for new runs."""
+    """Options on the command line, without those of variables and the configuration file, which are for new runs."""
     ctx = click.get_current_context()
     for option in ctx.command.params:
         if isinstance(option, click.Option) and ctx.get_parameter_source(option.name or "") is ParameterSource.COMMANDLINE:
@@ -239,10 +240,10 @@ def _run(settings: Settings, folder: Path, *, resume: bool, overwrite: bool, sho
     except BaseException:  # SIGINT or SIGTERM
         if RunFolder(folder).holds_run():
             replace = " --overwrite" if settings.output and Path(settings.output).exists() else ""
-            note(f"emodetect: go on with: emodetect train --resume {shlex.quote(str(folder))}{replace}")
+            note(f"emodetect: resume with: emodetect train --resume {shlex.quote(str(folder))}{replace}")
         raise
     tell(console, f"\n{summary}")
-    note(f"All of it: {folder}")
+    note(f"Saved in {folder}")
 
 
 def _show_attention(trained: TrainedModel, data: RunData, path: Path, *, overwrite: bool) -> None:
@@ -253,7 +254,7 @@ def _show_attention(trained: TrainedModel, data: RunData, path: Path, *, overwri
     from emodetect.types import EMOTIONS
 
     faces = data.validation.faces
-    # Two faces of each emotion, the first ones of the validation part.
+    # Two faces per emotion, the first ones of the validation split.
     chosen = np.concatenate([np.flatnonzero(faces.labels == label)[:2] for label in range(len(EMOTIONS))])
     names = [EMOTIONS[label].value for label in faces.labels[chosen]]
     plot_attention(faces.images[chosen], warped_faces(trained.model, faces.images[chosen]), names, path, overwrite=overwrite)

@@ -47,11 +47,11 @@ if TYPE_CHECKING:
 @click.option("-o", "--output", type=OUTPUT, metavar="FILE",
               help="Save the annotated clip (H.264: .mp4, .mov or .mkv), with its sound.")  # fmt: skip
 @click.option("--log", type=OUTPUT, metavar="FILE",
-              help="Save the readings of every frame: .jsonl, or .csv; - prints JSON lines.")  # fmt: skip
+              help="Save the readings of every frame: .jsonl or .csv; - prints JSON lines.")  # fmt: skip
 @click.option("--report", type=OUTPUT, metavar="FILE",
-              help="Save a page with the clip, each person's timeline, shares and changes: one .html file.")  # fmt: skip
+              help="Save a report with the clip, each person's timeline, shares and changes: one .html file.")  # fmt: skip
 @click.option("--plot", type=OUTPUT, metavar="FILE",
-              help="Save a picture of each person's timeline: .png, .pdf or .svg.")  # fmt: skip
+              help="Save a plot of each person's timeline: .png, .pdf or .svg.")  # fmt: skip
 @publish_options
 @part_options
 @anonymize_option
@@ -66,7 +66,7 @@ def video(
     start: float | None, end: float | None, every: int, region: Region | None, publishing: PublishSettings,
     anonymize: str | None, overwrite: bool, language: str | None, font: Path | None, settings: PipelineSettings,
 ) -> None:  # fmt: skip
-    """Read the emotions off every frame of a clip, or of a part of it, in order; two runs give the same log."""
+    """Detect and track the faces in every frame of a clip and classify their emotions. Two runs give the same log."""
     from emodetect.cli.progress import progress_bar
     from emodetect.faces.region import Region
     from emodetect.media.media_file import MediaFile
@@ -85,7 +85,7 @@ def video(
     plot_style = None if plot is None or style is None else make_caption_style(style, language, [clip.name])
     summary = _Summary()
     with ExitStack() as kept, ExitStack() as stack:
-        # In the frames that are not read, faces are sought with the same settings.
+        # Faces in skipped frames are found with the same settings.
         between = FramesBetween(build_locator(replace(settings, track=False, verify=False))) if anonymize is not None else None
         source = stack.enter_context(VideoFile(clip, part, Aside(between.look, HIDDEN_SECONDS) if between else None))
         timeline = Timeline(min(part.end, source.seconds))
@@ -98,9 +98,9 @@ def video(
         progress = stack.enter_context(progress_bar())
         task = progress.add_task(one_line(clip.name), total=source.expected_count or None)
         results = stack.enter_context(closing(pipeline.analyze_all(source)))
-        first = next(results)  # a part without frames is told before any output is made, or an older one emptied
+        first = next(results)  # an empty clip range is reported before an output is created or truncated
         file = kept.enter_context(MediaFile(source.file))
-        # The report gets to see nothing but a clip in which the faces are hidden already; and a pipe can be read only once.
+        # The report gets a clip whose faces are anonymized already; and a pipe can be read only once.
         is_copied = report is not None and (anonymize is not None or not source.file.is_regular)
         copy = Path(kept.enter_context(scratch_folder())) / "clip.mp4" if is_copied else None
         sinks = outputs.open_sinks(stack, source.frames_per_second / every, file, copy, style, between)
@@ -124,7 +124,7 @@ def video(
 
 
 def _describe(clip: Path, source: VideoFile) -> None:
-    """Tell, where details are wanted, what is in the clip."""
+    """Print the properties of the clip, with ``--verbose``."""
     width, height = source.size
     frames = counted(source.frame_count, "frame")
     detail(f"{clip}: {width}x{height} pixels, {source.frames_per_second:g} frames per second, {frames}")
@@ -132,7 +132,7 @@ def _describe(clip: Path, source: VideoFile) -> None:
 
 @dataclass(frozen=True)
 class _Outputs:
-    """What is made of a clip: files, None where one is not wanted, and what is published."""
+    """Outputs of a clip: files, each None if not requested, and publishers."""
 
     clip: Path
     output: Path | None
@@ -148,16 +148,16 @@ class _Outputs:
         return all(path is None for path in (self.output, self.log, self.report, self.plot)) and not self.publishing.addresses
 
     def check_anonymize(self, region: Region | None) -> None:
-        """See that faces that are to be hidden can be, and that something is saved in which they are."""
+        """Check that anonymization is possible, and that an output can be anonymized."""
         check_anonymize(self.anonymize, self.output or self.report, "--output or --report")
         if self.anonymize is not None and region is not None:
-            raise UsageError("--anonymize does not go with --roi: faces outside of the region would be neither found nor hidden")
+            raise UsageError("--anonymize cannot be combined with --roi: faces outside the region would not be hidden")
 
     def check(self) -> None:
-        """See that all of them can be written, and the clip be read.
+        """Check that all outputs can be written, and that the clip can be read.
 
         Raises:
-            OutputError: one cannot.
+            OutputError: an output cannot be written.
             EmodetectError: FFmpeg cannot be used.
         """
         from emodetect.media.ffmpeg import ffmpeg_program
@@ -178,15 +178,15 @@ class _Outputs:
         style: Style | None,
         between: FramesBetween | None,
     ) -> list[Sink]:
-        """What frames are written to, closed with the stack: at this rate, frames per second.
+        """Create the sinks; the stack closes them.
 
         Args:
-            stack: closes them.
-            rate: frames per second of what is written.
+            stack: closes the sinks.
+            rate: frame rate of the outputs, fps.
             file: the clip, for its sound.
-            copy: a further clip that is written for the report, with faces hidden where they are to be; None for none.
-            style: how the annotated clip is drawn.
-            between: what was seen in frames that are left out, where faces are hidden.
+            copy: path of a further clip for the report, anonymized if requested; None for none.
+            style: language and lettering of the annotated clip.
+            between: face regions in skipped frames, for anonymization.
         """
         from emodetect.sinks.anonymized import AnonymizedSink
         from emodetect.sinks.background import BackgroundSink
@@ -215,7 +215,7 @@ class _Outputs:
         settings: PipelineSettings,
         part: ClipPart,
     ) -> None:
-        """Write the report, with what the pipeline did to this part of the clip."""
+        """Write the report about this clip range, with details of the pipeline."""
         from emodetect.report.accuracy import accuracy_in_words
         from emodetect.report.page import Report, write_report
         from emodetect.sources.video import WHOLE
@@ -242,7 +242,7 @@ class _Outputs:
 
 
 class _Summary:
-    """What a clip held, for people."""
+    """Summary of a clip for users."""
 
     def __init__(self) -> None:
         self._frames = 0
@@ -261,7 +261,7 @@ class _Summary:
                 self._uncertain += reading.uncertain
 
     def tell(self) -> None:
-        """Print it, and where details are wanted, why faces were uncertain although their scores are high."""
+        """Print the summary, and with ``--verbose`` why faces with high scores were uncertain."""
         total = sum(self._emotions.values())
         shares = ", ".join(f"{name} {count / total:.0%}" for name, count in self._emotions.most_common())
         doubt = f"; {self._uncertain / total:.0%} uncertain" if self._uncertain else ""

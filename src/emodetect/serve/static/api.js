@@ -1,4 +1,4 @@
-// Requests to this server, with the token where it asks for one. No other host is ever asked.
+// Requests to this server, with the token if required. There are no requests to other hosts.
 
 const KEY = "emodetect.token";
 const SUBPROTOCOL = "emodetect.v1";
@@ -18,7 +18,7 @@ function headers() {
   return token ? { Authorization: `Bearer ${token}` } : {};
 }
 
-/** A response; a server's error becomes an `Error` with its line. */
+/** Fetch a response; an error response throws an `Error` with its message. */
 export async function request(path, options = {}) {
   const response = await fetch(path, { ...options, headers: headers(), cache: "no-store" });
   if (response.status === 401) {
@@ -35,7 +35,7 @@ export async function requestJson(path) {
   return (await request(path)).json();
 }
 
-/** A WebSocket to a path; the token travels as a subprotocol, since browsers send no headers of a page's own. */
+/** Open a WebSocket; the token is sent as a subprotocol, since browsers allow no custom headers. */
 export function openSocket(path) {
   const address = new URL(path, location.href);
   address.protocol = location.protocol === "https:" ? "wss:" : "ws:";
@@ -48,8 +48,8 @@ export function openSocket(path) {
   return new WebSocket(address, protocols);
 }
 
-/** Waits longer after each failure in a row, up to five seconds. */
-export class Patience {
+/** Back-off after consecutive failures, up to five seconds. */
+export class Backoff {
   #failures = 0;
 
   reset() {

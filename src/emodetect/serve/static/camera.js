@@ -1,9 +1,9 @@
-// The browser's camera: its pictures go to this server, whose results come back, over one WebSocket.
+// The browser's camera: frames are sent to this server, and results received, over one WebSocket.
 
-import { openSocket, Patience } from "/static/api.js";
+import { openSocket, Backoff } from "/static/api.js";
 
-const LONGEST_SIDE = 640; // pixels of what is sent; enough for faces of a tenth of the height
-const MOST_IN_FLIGHT = 2; // one is read while the next one travels
+const LONGEST_SIDE = 640; // pixels of a sent frame; enough for faces of 10% of the height
+const MOST_IN_FLIGHT = 2; // one is analyzed while the next one is sent
 const MOST_PER_SECOND = 30;
 const QUALITY = 0.8;
 
@@ -12,12 +12,12 @@ export class CameraFeed {
   #stream = null;
   #video = document.createElement("video");
   #canvas = document.createElement("canvas");
-  #sent = new Map(); // when each frame was sent that is not answered yet, milliseconds
+  #sent = new Map(); // sending time of each frame without a response, milliseconds
   #number = 0;
   #last = 0;
   paused = false;
 
-  /** `on` has the functions state(key, values), result(record, roundTrip) and problem(message). */
+  /** Callbacks in `on`: state(key, values), result(record, roundTrip) and problem(message). */
   constructor(choice, on) {
     this.choice = choice;
     this.on = on;
@@ -40,7 +40,7 @@ export class CameraFeed {
     this.#video.srcObject = null;
   }
 
-  /** What to draw, or null. */
+  /** The image to draw, or null. */
   picture() {
     return this.#video.videoWidth ? { image: this.#video, width: this.#video.videoWidth, height: this.#video.videoHeight } : null;
   }
@@ -55,28 +55,28 @@ export class CameraFeed {
   }
 
   async #run() {
-    const patience = new Patience();
+    const backoff = new Backoff();
     let isFirst = true;
     while (!this.#stopping.signal.aborted) {
       this.on.state(isFirst ? "connecting" : "reconnecting");
       isFirst = false;
-      await this.#session(patience);
+      await this.#session(backoff);
       if (!this.#stopping.signal.aborted) {
         this.on.state("reconnecting");
-        await patience.wait(this.#stopping.signal);
+        await backoff.wait(this.#stopping.signal);
       }
     }
   }
 
-  /** One connection, until it is lost. */
-  #session(patience) {
+  /** Run one connection until it is closed. */
+  #session(backoff) {
     const socket = openSocket(`/v1/stream?${new URLSearchParams(this.choice)}`);
     const signal = this.#stopping.signal;
     this.#sent.clear();
     const beat = setInterval(() => this.#offer(socket), 1000 / MOST_PER_SECOND / 2);
     return new Promise((resolve) => {
       signal.addEventListener("abort", () => socket.close(), { once: true });
-      socket.addEventListener("open", () => { patience.reset(); this.on.state("live"); });
+      socket.addEventListener("open", () => { backoff.reset(); this.on.state("live"); });
       socket.addEventListener("message", ({ data }) => this.#take(JSON.parse(data), socket));
       socket.addEventListener("close", () => { clearInterval(beat); resolve(); });
     });
@@ -95,7 +95,7 @@ export class CameraFeed {
     this.#offer(socket);
   }
 
-  /** Send the picture that the camera shows now, if it is time for one. */
+  /** Send the camera's current frame, if one is due. */
   #offer(socket) {
     const now = performance.now();
     const isReady = socket.readyState === WebSocket.OPEN && this.#video.videoWidth > 0 && !this.paused;

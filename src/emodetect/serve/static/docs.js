@@ -1,4 +1,4 @@
-// The interface for programs, from the server's own description of it.
+// API documentation, from the server's OpenAPI description.
 
 const description = await (await fetch("/openapi.json")).json();
 
@@ -9,7 +9,7 @@ function made(name, text = "", ...children) {
   return element;
 }
 
-/** A schema in words, such as `{path: string, faces: [...]}`. */
+/** Format a schema, such as `{path: string, faces: [...]}`. */
 function inWords(schema, depth = 0) {
   if (schema === undefined) {
     return "any";

@@ -2,7 +2,7 @@
 
 import { color, emotionName, emotions, percent, say, shownEmotion } from "/static/texts.js";
 
-/** Give a canvas as many pixels as the display shows of it; returns the pixels per CSS pixel. */
+/** Resize a canvas to the resolution of the display; returns the device pixel ratio. */
 export function fitCanvas(canvas, width, height) {
   const ratio = window.devicePixelRatio || 1;
   const sides = [Math.max(1, Math.round(width * ratio)), Math.max(1, Math.round(height * ratio))];
@@ -12,7 +12,7 @@ export function fitCanvas(canvas, width, height) {
   return ratio;
 }
 
-/** Where a picture of this size lies in an area, wholly seen ("contain") or filling it ("cover"). */
+/** Position of a picture in an area, letterboxed ("contain") or cropped ("cover"). */
 export function placeIn(area, width, height, fit = "contain") {
   const scale = Math[fit === "cover" ? "max" : "min"](area.width / width, area.height / height);
   return { x: (area.width - width * scale) / 2, y: (area.height - height * scale) / 2, scale, width: width * scale, height: height * scale };
@@ -85,7 +85,7 @@ function drawLabel(context, box, face, key, look, taken) {
   context.fillText(text, label.x + look.unit / 2, label.y + height / 2 + 1);
 }
 
-/** The seven scores beside the box, on the side where there is room. */
+/** Draw the seven scores beside the box, on the side with room. */
 function drawBars(context, box, face, look, taken) {
   const unit = 0.8 * look.unit;
   context.font = `${unit}px system-ui, "Noto Sans CJK KR", sans-serif`;
@@ -99,7 +99,7 @@ function drawBars(context, box, face, look, taken) {
   }
   panel.y = Math.min(panel.y, context.canvas.height - panel.height);
   if (panel.x < 0 || panel.y < 0 || taken.some((other) => overlap(panel, other))) {
-    return; // no room; the list below the picture has the scores' winner
+    return; // no room; the list below the picture shows the label
   }
   taken.push(panel);
   context.fillStyle = "#000c";
@@ -121,7 +121,7 @@ function overlap(one, other) {
   return one.x < other.x + other.width && other.x < one.x + one.width && one.y < other.y + other.height && other.y < one.y + one.height;
 }
 
-/** A face in words. */
+/** Describe a face in words. */
 export function faceText(face) {
   const key = shownEmotion(face);
   const score = key === "uncertain" ? "" : ` ${percent(face.confidence)}`;

@@ -1,4 +1,4 @@
-// The page: which feed is shown, what the buttons do, what is said.
+// The page: feeds, buttons and status.
 
 import { hasToken, requestJson, setToken, TokenNeeded } from "/static/api.js";
 import { CameraFeed } from "/static/camera.js";
@@ -8,8 +8,8 @@ import { SourceFeed } from "/static/source.js";
 import { color, languages, loadTexts, number, say, shownEmotion, useLanguage } from "/static/texts.js";
 import { Timeline } from "/static/timeline.js";
 
-const LIST_MILLISECONDS = 400; // how often the list of faces changes: slowly enough to be read
-const FADE_MILLISECONDS = 1000; // how long a result is shown after the last one came
+const LIST_MILLISECONDS = 400; // update interval of the list of faces, slow enough for reading
+const FADE_MILLISECONDS = 1000; // duration of the last result's display
 
 const get = (id) => document.getElementById(id);
 const picture = get("picture");
@@ -19,9 +19,9 @@ const log = new Log();
 const view = { isMirrored: false, bars: true };
 
 let feed = null;
-let state = null; // the key of what the status says
+let state = null; // key of the status text
 let newest = null; // { record, when, roundTrip }
-let arrivals = []; // when the last results came, milliseconds
+let arrivals = []; // arrival times of the last results, milliseconds
 let trips = [];
 let listed = 0;
 
@@ -50,7 +50,7 @@ function fill(select, names) {
   select.replaceChildren(...names.map((name) => new Option(name, name)));
 }
 
-/** Ask what the server offers; the form for the token comes where it needs one. */
+/** Request the server's options; shows the token form if a token is required. */
 async function prepare() {
   try {
     const offers = await requestJson("/v1/options");
@@ -107,7 +107,7 @@ async function begin(made) {
   }
   get("welcome").hidden = get("settings").hidden = false;
   get("welcome").hidden = true;
-  get("settings").hidden = !made.hasRoundTrip; // the source's own were set where the server was started
+  get("settings").hidden = !made.hasRoundTrip; // those of the source were set by the server's command line
   get("stage").hidden = get("side").hidden = false;
   get("screen").focus({ preventScroll: true });
   showTexts();

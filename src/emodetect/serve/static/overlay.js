@@ -1,4 +1,4 @@
-// Boxes, labels and bars alone on a transparent ground, for the browser source of OBS. The address sets the look:
+// Boxes, labels and bars on a transparent background, for the browser source of OBS. Query parameters:
 // ?source=server|camera &boxes=0|1 &labels=0|1 &bars=0|1 &mirror=0|1 &fit=contain|cover &size=PIXELS &line=PIXELS &language=CODE
 // and, for the camera, &backend=NAME &detector=NAME.
 

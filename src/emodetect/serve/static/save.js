@@ -1,6 +1,6 @@
-// What the user keeps, in files of the browser: snapshots, recordings and the log. The server stores nothing.
+// Downloads of the browser: snapshots, recordings and the log. The server stores nothing.
 
-const MOST_LINES = 200_000; // an hour and more; then the oldest go
+const MOST_LINES = 200_000; // more than an hour; older lines are dropped
 
 function stamp() {
   return new Date().toISOString().slice(0, 19).replaceAll(":", "-");
@@ -18,7 +18,7 @@ export function saveSnapshot(canvas) {
   canvas.toBlob((blob) => download(blob, "png"), "image/png");
 }
 
-/** The lines that `emodetect live --log` would write. */
+/** Records log lines in the format of `emodetect live --log`. */
 export class Log {
   #lines = [];
 

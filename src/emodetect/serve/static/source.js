@@ -1,14 +1,14 @@
-// The server's own source: its pictures and its results. Requests that a page makes itself can carry the token.
+// The server's own source: its pictures and results, fetched by script, so that requests can carry the token.
 
-import { Patience, request } from "/static/api.js";
+import { Backoff, request } from "/static/api.js";
 
 export class SourceFeed {
   #stopping = new AbortController();
   #picture = null;
-  #records = new Map(); // results by frame, until their picture comes
+  #records = new Map(); // results by frame number, until their picture arrives
   paused = false;
 
-  /** `on` as for the camera. Without `pictures` only results are asked for. */
+  /** `on` as for the camera. Without `pictures` only results are requested. */
   constructor(on, { pictures = true } = {}) {
     this.on = on;
     this.hasRoundTrip = false;
@@ -37,14 +37,14 @@ export class SourceFeed {
     this.paused = frozen;
   }
 
-  /** Read an answer that does not end, and ask again where it does. */
+  /** Read an endless response, and reconnect when it ends. */
   async #follow(path, read) {
-    const patience = new Patience();
+    const backoff = new Backoff();
     const signal = this.#stopping.signal;
     while (!signal.aborted) {
       try {
         const response = await request(path, { signal });
-        patience.reset();
+        backoff.reset();
         if ((await read(response.body.getReader())) === "ended") {
           return;
         }
@@ -55,7 +55,7 @@ export class SourceFeed {
       }
       if (!signal.aborted) {
         this.on.state("reconnecting");
-        await patience.wait(signal);
+        await backoff.wait(signal);
       }
     }
   }
@@ -97,7 +97,7 @@ export class SourceFeed {
     this.#show();
   }
 
-  /** Hand out the result of the picture that is shown, or the last one before it. */
+  /** Report the result of the displayed picture, or the last one before it. */
   #show() {
     if (this.#picture === null) {
       return;
@@ -137,7 +137,7 @@ function joined(first, second) {
   return both;
 }
 
-/** The first whole part of a multipart stream, and where it ends; null where it is not there yet. */
+/** First complete part of a multipart stream, and its end; null if it is incomplete. */
 function firstPart(buffer) {
   const head = new TextDecoder("latin1").decode(buffer.subarray(0, 500));
   const end = head.indexOf("\r\n\r\n");

@@ -1,4 +1,4 @@
-// What the page says, in the language of the browser or the one that was chosen.
+// Texts of the page, in the browser's or the chosen language.
 
 const KEY = "emodetect.language";
 
@@ -39,7 +39,7 @@ export function percent(share) {
   return new Intl.NumberFormat(language, { style: "percent", maximumFractionDigits: 0 }).format(share);
 }
 
-/** What to show of a face: a key for names and colors. */
+/** Label of a face, as a key of names and colors. */
 export function shownEmotion(face) {
   return face.scores === null || face.uncertain ? "uncertain" : face.emotion;
 }

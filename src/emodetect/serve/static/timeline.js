@@ -1,11 +1,11 @@
-// The last minute of each person: colored by emotion, as high as the confidence.
+// Timeline of the last minute per person: the color is the emotion, the height the confidence.
 
 import { fitCanvas } from "/static/draw.js";
 import { color, say, shownEmotion } from "/static/texts.js";
 
 const SECONDS = 60;
 const MOST_PEOPLE = 6;
-const LONGEST = 0.5; // seconds for which a reading stands until the next one
+const LONGEST = 0.5; // maximum duration of a reading, seconds
 
 export class Timeline {
   #readings = []; // { when: seconds, id, key, confidence }, in order
@@ -27,7 +27,7 @@ export class Timeline {
     this.#readings.splice(0, old < 0 ? this.#readings.length : old);
   }
 
-  /** The people that are shown: those who were seen last. */
+  /** The people to show: the most recent ones. */
   people() {
     return [...new Set(this.#readings.map((reading) => reading.id).reverse())].slice(0, MOST_PEOPLE).sort((one, other) => one - other);
   }
@@ -42,7 +42,7 @@ export class Timeline {
     const font = 12 * ratio;
     context.clearRect(0, 0, width, height);
     const step = width / SECONDS;
-    const followers = new Map(); // when the next reading of each person came
+    const followers = new Map(); // time of the next reading of each person
     for (const reading of [...this.#readings].reverse()) {
       const place = people.indexOf(reading.id);
       if (place >= 0) {

@@ -1,4 +1,4 @@
-"""Architectures of `emodetect train` by name; each in its own module, imported when it is chosen."""
+"""Registry of the architectures of `emodetect train`; each has its own module, imported when it is chosen."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
     import keras
 
 GROUP = "emodetect.architectures"
-"""The entry points of packages that bring architectures."""
+"""Entry point group of packages with architectures."""
 
-_WHERE = {
+_MODULES = {
     "baseline": "emodetect.training.architectures.baseline:BASELINE",
     "deep-emotion": "emodetect.training.architectures.deep_emotion:DEEP_EMOTION",
     "compact": "emodetect.training.architectures.compact:COMPACT",
     "compact-deep": "emodetect.training.architectures.compact:COMPACT_DEEP",
 }
 
-ARCHITECTURE_NAMES = tuple(_WHERE)
-"""Those that come with emodetect."""
+ARCHITECTURE_NAMES = tuple(_MODULES)
+"""Names of the built-in architectures."""
 
 _OWN = re.compile(r"[\w.]+:[\w.]+")
 
@@ -36,14 +36,14 @@ _allowed: set[str] = set()
 
 
 def is_architecture_name(name: str) -> bool:
-    """Whether there may be an architecture of this name; one of the user's own, as ``module:function``, is not looked for."""
-    return name in _WHERE or _OWN.fullmatch(name) is not None or name in _plugins()
+    """Whether an architecture of this name may exist; the user's own code, ``module:function``, is not checked."""
+    return name in _MODULES or _OWN.fullmatch(name) is not None or name in _plugins()
 
 
 def allow_own_code(name: str) -> None:
-    """Let `architecture_named` import ``module:function``, also from the current folder, since the user has named it.
+    """Allow `architecture_named` to import ``module:function``, also from the current folder, since the user has named it.
 
-    A run's settings may come from anybody, and do not suffice.
+    The settings of a run are no permission, since they may come from anybody.
     """
     _allowed.add(name)
 
@@ -52,14 +52,14 @@ def architecture_named(name: str) -> Architecture:
     """Look up an architecture; imports Keras.
 
     Args:
-        name: one of `ARCHITECTURE_NAMES`, of an entry point, or ``module:function`` if `allow_own_code` was told so. Such a
-            function makes a Keras model without arguments; it is trained as `baseline` is.
+        name: one of `ARCHITECTURE_NAMES`, of an entry point, or ``module:function`` if `allow_own_code` has allowed it. Such a
+            function is called without arguments and returns a Keras model, which is trained as `baseline` is.
 
     Raises:
-        UsageError: there is no architecture of that name, it may not be imported, or it is none.
+        UsageError: the architecture is unknown, may not be imported, or is invalid.
     """
-    if name in _WHERE:
-        module, _, attribute = _WHERE[name].partition(":")
+    if name in _MODULES:
+        module, _, attribute = _MODULES[name].partition(":")
         architecture: Architecture = getattr(importlib.import_module(module), attribute)
         return architecture
     if point := _plugins().get(name):
@@ -78,13 +78,13 @@ def architecture_named(name: str) -> Architecture:
 
 
 def _plugins() -> dict[str, EntryPoint]:
-    return {point.name: point for point in entry_points(group=GROUP) if point.name not in _WHERE}
+    return {point.name: point for point in entry_points(group=GROUP) if point.name not in _MODULES}
 
 
 def _load(name: str, point: EntryPoint) -> Architecture:
     try:
         made: Any = point.load()
-    except Exception as error:  # whatever its code raises
+    except Exception as error:  # the user's code may raise anything
         problem = f"the architecture {name} cannot be imported ({type(error).__name__}: {first_line(error)})"
         raise UsageError(problem, parameter="architecture") from error
     if isinstance(made, Architecture):
@@ -103,7 +103,7 @@ def _build(name: str, make: Callable[[], Any], heads: tuple[Head, ...]) -> keras
 
     try:
         model = make()
-    except Exception as error:  # whatever its code raises
+    except Exception as error:  # the user's code may raise anything
         raise UsageError(f"the architecture {name} fails ({type(error).__name__}: {first_line(error)})") from error
     takes, gives = (None, FACE_SIZE, FACE_SIZE, 1), [(None, len(head.labels)) for head in heads]
     is_model = isinstance(model, keras.Model) and model.built
@@ -116,7 +116,7 @@ def _build(name: str, make: Callable[[], Any], heads: tuple[Head, ...]) -> keras
         raise UsageError(
             f"the architecture {name}: expected a layer Dense({len(heads[0].labels)}, activation='softmax') at the end"
         )
-    last.name = heads[0].name  # by which its weights are calibrated
+    last.name = heads[0].name  # calibration finds the layer by this name
     return model
 
 

@@ -18,8 +18,8 @@ class Head:
 
     Attributes:
         name: the output's name.
-        labels: of its positions, in order.
-        learns: the folder's label, the distribution of FER+ votes, or whether the picture is a face.
+        labels: labels of the output values, in order.
+        learns: the target: the folder's label, the distribution of FER+ votes, or whether the image is a face.
     """
 
     name: str
@@ -32,15 +32,15 @@ class Architecture:
     """A network with its training recipe.
 
     Attributes:
-        name: as on the command line.
+        name: name on the command line.
         build: builds the Keras model: input float32 (n, 48, 48, 1) in 0..1, one output per head in this order.
-        heads: the outputs. Without votes, those that learn from votes are left out; without negatives, the face output.
-        augmentation: of the training faces.
-        learning_rate: the highest.
-        optimizer: creates it from the highest learning rate and the numbers of steps per epoch and of epochs.
-        batch_size: faces per step.
-        epochs: default number of passes over the training part.
-        label_smoothing: share of a folder label that is spread over all labels.
+        heads: the outputs. Without votes, those that learn from votes are dropped; without negatives, the face output.
+        augmentation: augmentation of the training faces.
+        learning_rate: maximum learning rate.
+        optimizer: creates the optimizer from the maximum learning rate and the numbers of steps per epoch and of epochs.
+        batch_size: batch size.
+        epochs: default number of epochs.
+        label_smoothing: label smoothing of folder labels.
         averaging: decay per step of the exponential moving average of the weights; 0 keeps the last weights.
     """
 

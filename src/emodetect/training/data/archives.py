@@ -17,16 +17,16 @@ _STARTS = {
     b"7z\xbc\xaf\x27\x1c": "7z x",
     b"Rar!": "unrar x",
 }
-"""First bytes of each kind of archive, with the command that unpacks it."""
+"""Signature of each archive format, with the command that unpacks it."""
 
 _TAR_MAGIC = slice(257, 262)
 """Offset of "ustar" in a tar file."""
 
 
 def unpacking_command(path: Path) -> str | None:
-    """The command that unpacks a file; None if it is not an archive.
+    """Command that unpacks a file; None if it is no archive.
 
-    The kind is recognized by the first bytes, not by the name. Compressed files are checked for a tar file in them.
+    The format is detected by the first bytes, not by the name. Compressed files are checked for a tar file in them.
     """
     try:
         with path.open("rb") as file:

@@ -1,4 +1,4 @@
-"""Augmentation of training faces: changes that cameras and detectors cause, and none that alters the emotion."""
+"""Augmentation of training faces with changes that cameras and detectors cause, without altering the emotion."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-_WIDEST_BLUR = 0.06
-"""Largest standard deviation of the blur, as a share of the width."""
+_MAX_BLUR = 0.06
+"""Maximum standard deviation of the blur, as a fraction of the width."""
 
 
 @dataclass(frozen=True)
@@ -17,13 +17,13 @@ class Augmentation:
     """Ranges of random changes to training faces.
 
     Attributes:
-        rotation: largest rotation to either side, degrees.
-        shear: largest shear to either side, degrees.
-        zoom: smallest and largest scale factor.
-        shift: largest shift in any direction, as a share of the side.
+        rotation: maximum rotation in either direction, degrees.
+        shear: maximum shear in either direction, degrees.
+        zoom: minimum and maximum scale factor.
+        shift: maximum shift in any direction, as a fraction of the side.
         flip: mirror half of the faces.
-        brightness: largest change, as a share of the full range.
-        contrast: largest change of the contrast factor from 1.
+        brightness: maximum change, as a fraction of the full range.
+        contrast: maximum change of the contrast factor from 1.
         low_resolution: share of the faces that are reduced, at least by half, and enlarged again.
         blur: share of the faces that are blurred.
         erase: share of the faces in which a random rectangle is replaced by noise (Zhong et al. 2017, arXiv 1708.04896).
@@ -50,9 +50,9 @@ class Augmentation:
 
         Args:
             images: uint8 (n, h, w).
-            generator: source of randomness.
-            backgrounds: uint8 (m, h, w), pictures put behind half of the faces that are shifted or reduced, as in a camera's
-                picture. For the others, and if None, the border pixels are extended.
+            generator: random number generator.
+            backgrounds: uint8 (m, h, w), images placed behind half of the faces that are shifted or reduced, as in a camera
+                image. For the others, and if None, border pixels are replicated.
 
         Returns:
             A new array of the same shape.
@@ -81,7 +81,7 @@ class Augmentation:
             small = cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA)
             image = np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
         if generator.random() < self.blur:
-            image = np.asarray(cv2.GaussianBlur(image, (0, 0), width * generator.uniform(0.01, _WIDEST_BLUR)), np.uint8)
+            image = np.asarray(cv2.GaussianBlur(image, (0, 0), width * generator.uniform(0.01, _MAX_BLUR)), np.uint8)
         if self.brightness or self.contrast:
             factor = 1 + generator.uniform(-self.contrast, self.contrast)
             offset = 255 * generator.uniform(-self.brightness, self.brightness)
@@ -116,12 +116,12 @@ def _erase(image: npt.NDArray[np.uint8], generator: np.random.Generator) -> npt.
 
 
 TUTORIAL = Augmentation(rotation=30, shear=0.3, zoom=(0.7, 1.3), flip=True)
-"""What the common FER-2013 tutorial does."""
+"""The augmentation of the common FER-2013 tutorial."""
 
 STRONG = Augmentation(
     rotation=15, zoom=(0.8, 1.2), shift=0.1, flip=True, brightness=0.15, contrast=0.3, low_resolution=0.1, blur=0.1, erase=0.1
 )
-"""What the embedded network was trained with."""
+"""The augmentation of the embedded network."""
 
 AUGMENTATIONS = {"none": Augmentation(), "tutorial": TUTORIAL, "strong": STRONG}
-"""By their names on the command line; the names are `hyperparameters.AUGMENTATION_NAMES`."""
+"""Augmentations by name on the command line; the names are `hyperparameters.AUGMENTATION_NAMES`."""

@@ -13,7 +13,7 @@ from emodetect.training.data.part import FloatArray, Part
 
 
 class AugmentedBatches(keras.utils.PyDataset):  # type: ignore[misc]
-    """Shuffled, augmented batches whose order and changes depend only on the seed and the epoch."""
+    """Shuffled, augmented batches that depend only on the seed and the epoch."""
 
     def __init__(
         self,

@@ -27,7 +27,7 @@ _Picture = TypeVar("_Picture", bound=npt.NDArray[np.uint8])
 
 @about("data")
 def read_data_set(data: Path, names: LabelNames = WORDS) -> tuple[LabeledFaces, LabeledFaces]:
-    """Read the train and the test part of a data set in either layout.
+    """Read the training and the test split of a data set in either layout.
 
     Every label must have training faces; a label without test faces is allowed.
 
@@ -36,7 +36,7 @@ def read_data_set(data: Path, names: LabelNames = WORDS) -> tuple[LabeledFaces, 
         names: meanings of the names of folders, or the numbers in a table.
 
     Raises:
-        DatasetError: something is missing, has an unknown label or cannot be read; the message names it.
+        DatasetError: a part is missing, has an unknown label or cannot be read; the message names it.
     """
     if is_table(data):
         from emodetect.training.data.fer_csv import read_csv
@@ -67,7 +67,7 @@ def read_crops(folder: Path, *, names: LabelNames = WORDS, allow_missing: bool =
 
     Raises:
         DatasetError: the folder is missing, no folder in it names a label, one seems to be misspelled, a label is missing or
-            occurs twice, or an image cannot be read; all faults are named.
+            duplicate, or an image cannot be read; all faults are named.
     """
     crops, labels, keys, notes = _read(folder, names, allow_missing, lambda image: image)
     return LabeledCrops(tuple(crops), labels, keys, notes)
@@ -76,7 +76,7 @@ def read_crops(folder: Path, *, names: LabelNames = WORDS, allow_missing: bool =
 def _read(
     folder: Path, names: LabelNames, allow_missing: bool, convert: Callable[[Image], _Picture]
 ) -> tuple[list[_Picture], npt.NDArray[np.int64], tuple[str, ...], tuple[str, ...]]:
-    """Read the pictures of all labels and convert each at once; return them with their labels, keys and notes."""
+    """Read the images of all labels and convert each at once; returns them with their labels, keys and notes."""
     check_folder(folder, f"{folder.name}/<label>/ with one folder for each emotion")
     found = find_labeled(folder, names)
     faults = list(found.faults)
@@ -88,7 +88,7 @@ def _read(
             faults.append(f"{folder / emotion}: no images for the label {emotion}")
         for path in paths:
             try:
-                with quiet_native_output():  # libjpeg tells of damage by itself
+                with quiet_native_output():  # libjpeg prints warnings about damage
                     pictures.append(convert(read_image(path)))
             except SourceError as error:
                 faults.append(str(error))

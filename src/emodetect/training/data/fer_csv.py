@@ -18,7 +18,7 @@ from emodetect.types import EMOTIONS
 _COLUMNS = ("emotion", "pixels", "Usage")
 
 _PARTS = {"Training": "train", "PublicTest": "test", "PrivateTest": None}
-"""The part of a row by its Usage; the private test part of the challenge is not used."""
+"""Split of a row by its Usage; the private test split of the challenge is not used."""
 
 _USAGES = {usage.lower(): usage for usage in _PARTS}
 
@@ -29,8 +29,8 @@ def row_key(usage: str, number: int, count: int) -> str:
     """Key of a row, by which votes are matched: they are in the same row of a table of the same length.
 
     Args:
-        usage: of the row.
-        number: of the row, from 1.
+        usage: Usage of the row.
+        number: number of the row, from 1.
         count: number of rows in the table.
     """
     usage = usage.strip()
@@ -43,15 +43,15 @@ def is_row_key(key: str) -> bool:
 
 
 def read_csv(path: Path, *, names: LabelNames = WORDS, only_test: bool = False) -> tuple[LabeledFaces, LabeledFaces]:
-    """Read the train part (Usage "Training") and the test part (Usage "PublicTest").
+    """Read the training split (Usage "Training") and the test split (Usage "PublicTest").
 
     A row's emotion is a position in `EMOTIONS`, its pixels are 48 x 48 gray values, 0 to 255, row by row.
 
     Args:
         path: the file.
         names: meanings of the numbers in the column ``emotion``; those of FER-2013 by default.
-        only_test: whether only the test part is needed: the train part may be empty or lack labels, and in a table without a
-            column ``Usage`` all rows are the test part.
+        only_test: whether only the test split is needed: the training split may be empty or lack labels, and in a table without a
+            column ``Usage`` all rows are the test split.
 
     Raises:
         DatasetError: the file or a row of it cannot be read, or a label has no training faces.

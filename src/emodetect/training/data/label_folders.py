@@ -1,4 +1,4 @@
-"""Finding labeled pictures in folders: which files have which label, and which are left out."""
+"""Labeled images in folders: the label of each file, and the files that are skipped."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from emodetect.types import EMOTIONS, Emotion
 _LABELS = frozenset(emotion.value for emotion in EMOTIONS)
 
 _PARTS = ("train", "test", "validation", "valid", "val")
-"""Names of the parts of a data set."""
+"""Names of the splits of a data set."""
 
 _DEPTH = 2
-"""Levels of subfolders that are searched for a suggestion."""
+"""Levels of sub-folders that are searched for a suggestion."""
 
-_MOST_FOLDERS = 50
-"""Folders per level that are searched for it at most."""
+_MAX_FOLDERS = 50
+"""Maximum number of folders per level that are searched for a suggestion."""
 
 
 @dataclass
@@ -34,8 +34,8 @@ class LabeledFiles:
     """The labeled files of a folder.
 
     Attributes:
-        images: the pictures of each label, sorted.
-        notes: sentences about what was left out and what was assumed.
+        images: images of each label, sorted.
+        notes: sentences about skipped files and assumptions.
         faults: error messages.
     """
 
@@ -45,7 +45,7 @@ class LabeledFiles:
 
 
 def is_table(path: Path) -> bool:
-    """Whether a path is meant for a table (``.csv``, ``.tsv``), not for a folder of pictures."""
+    """Whether a path names a table (``.csv``, ``.tsv``) rather than a folder of images."""
     return path.suffix.lower() in {".csv", ".tsv"} and not path.is_dir()
 
 
@@ -53,11 +53,11 @@ def check_folder(path: Path, expected: str) -> None:
     """Check that a path is a folder.
 
     Args:
-        path: as the user gave it.
-        expected: description of what the path should be.
+        path: path given by the user.
+        expected: description of the expected folder.
 
     Raises:
-        DatasetError: it is not; for an archive, the message says how to unpack it.
+        DatasetError: the path is no folder; for an archive, the message says how to unpack it.
     """
     if path.is_dir():
         return
@@ -71,7 +71,7 @@ def check_folder(path: Path, expected: str) -> None:
 
 
 def part_folder(data: Path, name: str) -> Path | None:
-    """The folder of a part of a data set, regardless of case; None if there is none.
+    """Folder of a split of a data set, case-insensitive; None if there is none.
 
     Args:
         data: folder of the data set.
@@ -81,7 +81,7 @@ def part_folder(data: Path, name: str) -> Path | None:
 
 
 def find_labeled(folder: Path, names: LabelNames) -> LabeledFiles:
-    """Find the pictures of each label.
+    """Find the images of each label.
 
     Args:
         folder: a folder with one subfolder per label, or one whose file names contain the label (see `FILE_NAMES`).
@@ -158,7 +158,7 @@ def hint_for_parts(data: Path, names: LabelNames) -> str:
 
 
 def _find_by_file_name(folder: Path, names: LabelNames, others: Sequence[Path], loose: ImageTree) -> LabeledFiles:
-    """Find the pictures of a data set whose file names contain the label."""
+    """Find the images of a data set whose file names contain the label."""
     try:
         tree = list_images(folder)
     except SourceError as error:
@@ -208,10 +208,10 @@ def _unknown_number(child: Path, names: LabelNames) -> str:
 
 
 def _nested(folder: Path, names: LabelNames, *, parts: bool) -> Path | None:
-    """The nearest subfolder that contains parts of a data set or, unless ``parts``, labels' folders."""
+    """The nearest sub-folder that contains splits of a data set or, unless ``parts``, labels' folders."""
     level = [folder]
     for _ in range(_DEPTH):
-        level = [child for above in level for child in _folders(above)[:_MOST_FOLDERS]][:_MOST_FOLDERS]
+        level = [child for above in level for child in _folders(above)[:_MAX_FOLDERS]][:_MAX_FOLDERS]
         for child in sorted(level, key=lambda child: child.name.lower() != "test"):
             is_data_set = part_folder(child, "train") is not None and part_folder(child, "test") is not None
             if is_data_set or (not parts and _has_labels(child, names)):
@@ -235,7 +235,7 @@ def _folders(folder: Path) -> list[Path]:
 
 
 def _pictures(folder: Path, what: str) -> Counter[tuple[str, str]]:
-    """Number of pictures in a folder that are left out, by description."""
+    """Number of skipped images in a folder, by description."""
     try:
         count = len(list_images(folder).images)
     except SourceError:

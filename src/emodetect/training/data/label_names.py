@@ -1,4 +1,4 @@
-"""Meanings of the folders, files and numbers of published data sets."""
+"""Labels of the folders, files and numbers of published data sets."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from emodetect.text.suggestions import did_you_mean
 from emodetect.types import EMOTIONS
 
 NONE = "none"
-"""Meaning of a folder whose pictures have none of the labels."""
+"""Placeholder for a folder whose images have none of the labels."""
 
 NUMBERED: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {
@@ -48,8 +48,8 @@ class LabelNames:
     """Meanings of the names of folders, or the numbers in a table.
 
     Attributes:
-        name: of the numbering; empty if there is none.
-        meanings: a label of `EIGHT_LABELS`, or `NONE`, by name in lower case; words for the labels are known anyway.
+        name: name of the numbering; empty if there is none.
+        meanings: label of `EIGHT_LABELS`, or `NONE`, by name in lower case; words for the labels need no entry.
     """
 
     name: str = ""
@@ -57,10 +57,10 @@ class LabelNames:
 
     @classmethod
     def parse(cls, text: str) -> LabelNames:
-        """Read ``raf-db``, another name of `NUMBERED`, or ``1=surprise,2=fear``.
+        """Parse ``raf-db``, another name of `NUMBERED`, or ``1=surprise,2=fear``.
 
         Raises:
-            UsageError: there is no such numbering, or no such label.
+            UsageError: the numbering or a label is unknown.
         """
         text = text.strip()
         if "=" not in text:
@@ -85,7 +85,7 @@ class LabelNames:
         return cls(text, meanings)
 
     def label_of(self, name: str) -> str | None:
-        """The label of `EIGHT_LABELS` that a name means, or `NONE`; None if it is unknown."""
+        """Label of `EIGHT_LABELS` for a name, or `NONE`; None if the name is unknown."""
         return self.meanings.get(_plain(name)) or known_label(_NUMBER_BEFORE.sub("", name.strip(), count=1))
 
     def numbers(self) -> str:
@@ -108,7 +108,7 @@ def label_in_file_name(data_set: str, stem: str) -> str | None:
 
     Args:
         data_set: a key of `FILE_NAMES`.
-        stem: the name without its ending.
+        stem: the name without its suffix.
     """
     match = FILE_NAMES[data_set].fullmatch(stem)
     return _CODES[match.group(1).upper()] if match else None

@@ -17,7 +17,7 @@ FACE_SIZE = 48
 """Side of a FER-2013 image in pixels."""
 
 _SHOWN_FAULTS = 5
-"""Faults of a data set that are named at most; the rest are counted."""
+"""Maximum number of faults in a message; the rest are counted."""
 
 
 @dataclass(frozen=True)
@@ -27,9 +27,9 @@ class LabeledFaces:
     Attributes:
         images: uint8 (n, 48, 48), gray.
         labels: int64 (n,), positions in `EMOTIONS`.
-        keys: for each image its path from the part on, ``train/angry/im0000.png``, or its row (`fer_csv.row_key`), by which
-            votes are matched.
-        notes: sentences about what was left out and what was assumed.
+        keys: path of each image from its split on, ``train/angry/im0000.png``, or its row (`fer_csv.row_key`), by which votes are
+            matched.
+        notes: sentences about skipped files and assumptions.
     """
 
     images: npt.NDArray[np.uint8]
@@ -49,13 +49,13 @@ class LabeledFaces:
         return len(self.keys)
 
     def take(self, indices: npt.NDArray[np.int64]) -> LabeledFaces:
-        """The faces at these positions, in this order."""
+        """Select the faces at these positions, in this order."""
         return LabeledFaces(self.images[indices], self.labels[indices], tuple(self.keys[i] for i in indices), self.notes)
 
 
 @dataclass(frozen=True)
 class LabeledCrops:
-    """Face crops as on disk, with their labels.
+    """Face crops as stored on disk, with their labels.
 
     Attributes:
         crops: uint8 (height, width, 3) BGR each, of any size.
@@ -70,7 +70,7 @@ class LabeledCrops:
     notes: tuple[str, ...] = ()
 
     def as_faces(self) -> LabeledFaces:
-        """The same faces as in FER-2013: gray, 48x48."""
+        """Convert to the format of FER-2013: gray, 48x48."""
         return LabeledFaces(as_images(self.crops), self.labels, self.keys, self.notes)
 
 

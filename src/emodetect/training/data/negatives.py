@@ -1,4 +1,4 @@
-"""Negatives: pictures without faces, from which a network learns to reject false detections."""
+"""Negatives: images without faces, from which a network learns to reject false detections."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from emodetect.sources.images import read_image
 from emodetect.training.data.labeled import FACE_SIZE, as_images
 
 FACE_LABELS = ("nothing", "face")
-"""Labels of an output that tells faces from everything else."""
+"""Labels of an output that separates faces from other images."""
 
 FACE = FACE_LABELS.index("face")
 
@@ -27,8 +27,8 @@ def read_negatives(folder: Path, share: float, seed: int) -> tuple[GrayImages, G
 
     Args:
         folder: the folder, subfolders included; `scripts/find_false_faces` creates one.
-        share: share of the pictures whose crops go to validation, 0 to 1; all crops of one picture stay together.
-        seed: the split depends on this number only.
+        share: share of the pictures whose crops are used for validation, 0 to 1; all crops of one picture stay together.
+        seed: seed of the split.
 
     Returns:
         Crops for training and crops for validation, uint8 (n, 48, 48) each, at least one.
@@ -51,12 +51,12 @@ def read_negatives(folder: Path, share: float, seed: int) -> tuple[GrayImages, G
 
 
 def displaced_faces(faces: GrayImages, backgrounds: GrayImages, generator: np.random.Generator) -> GrayImages:
-    """Turn faces into negatives: half a face, a part of one, or one that is far too small.
+    """Convert faces to negatives: half a face, a part of one, or one that is far too small.
 
     Args:
         faces: uint8 (n, 48, 48).
         backgrounds: uint8 (m, 48, 48), shown around the face.
-        generator: source of randomness.
+        generator: random number generator.
 
     Returns:
         uint8 (n, 48, 48), a third of each kind.

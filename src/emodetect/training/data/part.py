@@ -1,4 +1,4 @@
-"""One part of a data set: faces with training targets."""
+"""A split of a data set: faces with training targets."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Part:
         faces: the images and folder labels; -1 if the image is not a face.
         targets: for each head float32 (n, labels), rows that sum to 1 if the weight is not 0.
         weights: for each head float32 (n,); 0 if the face has no target for it.
-        votes: of human annotators (FER+), or None.
+        votes: votes of human annotators (FER+), or None.
     """
 
     faces: LabeledFaces
@@ -47,8 +47,8 @@ class Part:
         return total
 
     def agreed_labels(self) -> npt.NDArray[np.int64]:
-        """The agreed labels, int64 (n,), positions in `EMOTIONS`, -1 where there is none.
+        """Agreed labels, int64 (n,), positions in `EMOTIONS`, -1 if there is none.
 
-        FER+'s majority if there are votes, else the folders' labels.
+        These are FER+'s majority if there are votes, otherwise the labels of the folders.
         """
         return self.faces.labels if self.votes is None else self.votes.majority_seven()

@@ -1,4 +1,4 @@
-"""Splitting off a validation part; pixel-identical copies stay on one side."""
+"""Validation split; pixel-identical copies stay together."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ def group_copies(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
 
 
 def without_copies_of(faces: LabeledFaces, others: LabeledFaces) -> LabeledFaces:
-    """The faces without a pixel-identical image in another part.
+    """Remove the faces with a pixel-identical image in another split.
 
     Args:
-        faces: to choose from.
-        others: the other part.
+        faces: the faces to filter.
+        others: the other split.
     """
     seen = {image.tobytes() for image in others.images}
     return faces.take(np.asarray([i for i, image in enumerate(faces.images) if image.tobytes() not in seen], np.int64))
 
 
 def split_validation(faces: LabeledFaces, share: float, seed: int) -> tuple[LabeledFaces, LabeledFaces]:
-    """Split a stratified validation part off a training part.
+    """Split the training data into a training and a stratified validation split.
 
     Pixel-identical copies stay together. If their labels differ, they count for the first label.
 
     Args:
-        faces: what to split.
-        share: share of each label that goes to validation, 0 to 1.
-        seed: the split depends on this number only.
+        faces: the faces to split.
+        share: share of each label for validation, 0 to 1.
+        seed: seed of the split.
 
     Returns:
-        The training part and the validation part.
+        The training split and the validation split.
     """
     groups: dict[int, list[int]] = defaultdict(list)
     for index, group in enumerate(group_copies(faces.images)):

@@ -1,4 +1,4 @@
-"""Reading tables (CSV) leniently: byte order marks, other separators, and column names with spaces or capitals."""
+"""Lenient reading of tables (CSV): byte order marks, other separators, and column names with spaces or capitals."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _SEPARATORS = (",", ";", "\t")
 
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
-_LONGEST_CELL = 40
-"""Characters of a cell that a message quotes at most; with mixed-up columns a cell may be a whole picture."""
+_MAX_CELL = 40
+"""Maximum number of a cell's characters in a message; with mixed-up columns a cell may be a whole image."""
 
-_LONGEST_HEADER = 1 << 16
-"""Characters of the first line that are examined."""
+_MAX_HEADER = 1 << 16
+"""Number of characters of the first line that are examined."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,8 @@ class Table:
     """An open table.
 
     Attributes:
-        columns: the known columns in it, by their known names.
-        rows: for each row its line number in the file, and its cells by column; a missing cell is empty.
+        columns: the known columns in the table, by their known names.
+        rows: line number in the file and cells by column of each row; a missing cell is empty.
     """
 
     columns: tuple[str, ...]
@@ -44,12 +44,12 @@ def open_table(path: Path, known: Sequence[str], kind: str) -> Iterator[Table]:
     """Open a table; errors while reading its rows are raised in the same way.
 
     Args:
-        path: the file, UTF-8, its cells separated by commas, or else by semicolons or tabs.
-        known: names of columns; surrounding spaces and case are ignored.
+        path: the file, UTF-8, with cells separated by commas, semicolons or tabs.
+        known: known column names; surrounding spaces and case are ignored.
         kind: description of the expected file, for messages.
 
     Raises:
-        DatasetError: it is missing, not a table, an archive, or not UTF-8.
+        DatasetError: the file is missing, no table, an archive, or not UTF-8.
     """
     if special := special_kind(path):
         raise DatasetError(f"{path}: is a {special}; expected {kind}")
@@ -70,7 +70,7 @@ def open_table(path: Path, known: Sequence[str], kind: str) -> Iterator[Table]:
 
 def _open(path: Path, text: io.TextIOWrapper, known: Sequence[str]) -> Table:
     spellings = {_plain(name): name for name in known}
-    first = text.readline(_LONGEST_HEADER)
+    first = text.readline(_MAX_HEADER)
     text.seek(0)
 
     def names(separator: str) -> list[str | None]:
@@ -95,8 +95,8 @@ def _open(path: Path, text: io.TextIOWrapper, known: Sequence[str]) -> Table:
 
 
 def quoted(cell: str) -> str:
-    """A cell quoted for a message."""
-    return repr(cell if len(cell) <= _LONGEST_CELL else f"{cell[:_LONGEST_CELL]}...")
+    """Quote a cell for a message."""
+    return repr(cell if len(cell) <= _MAX_CELL else f"{cell[:_MAX_CELL]}...")
 
 
 def _plain(name: str) -> str:

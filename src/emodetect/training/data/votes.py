@@ -1,4 +1,4 @@
-"""FER+ votes: ten annotators' labels of each FER-2013 face (Barsoum et al. 2016, arXiv 1608.01041)."""
+"""FER+ votes: labels of each FER-2013 face by ten annotators (Barsoum et al. 2016, arXiv 1608.01041)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _ROW_COLUMNS = ("Usage", "Image name")
 """Columns of ``fer2013new.csv`` instead of a path."""
 
 _REMOVED = np.asarray([10.0 if name == "NF" else 0.0 for name in _VOTE_COLUMNS], np.float32)
-"""Votes for an image that the FER+ authors removed."""
+"""Votes for an image that the authors of FER+ removed."""
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,8 @@ class Votes:
     """FER+ votes of ten annotators per face, matched to a set of faces.
 
     Attributes:
-        counts: float32 (n, 10), columns as `FERPLUS_LABELS`, then unknown and not-a-face; zeros where a face
-            has no votes. Single votes are dropped already, as by the FER+ authors.
+        counts: float32 (n, 10), columns as `FERPLUS_LABELS`, then unknown and not-a-face; zeros if a face has no votes.
+            Single votes are dropped already, as by the authors of FER+.
     """
 
     counts: npt.NDArray[np.float32]
@@ -52,18 +52,18 @@ class Votes:
         return np.where(majority >= 0, positions[majority], -1).astype(np.int64)
 
     def majority_seven(self) -> npt.NDArray[np.int64]:
-        """The same as a position in `EMOTIONS`; -1 also if contempt has won."""
+        """The official majority label as a position in `EMOTIONS`; -1 also for contempt."""
         eight = self.majority_eight()
         return np.where(eight < len(EMOTIONS), eight, -1).astype(np.int64)
 
     def distribution(self) -> npt.NDArray[np.float32]:
-        """The votes for the eight emotions as shares, float32 (n, 8); rows without such votes are zeros."""
+        """Distribution of the votes over the eight emotions, float32 (n, 8); rows without such votes are zeros."""
         emotions = self.counts[:, : len(FERPLUS_LABELS)]
         total = emotions.sum(axis=1, keepdims=True)
         return np.asarray(np.divide(emotions, total, out=np.zeros_like(emotions), where=total > 0))
 
     def not_a_face(self) -> npt.NDArray[np.bool_]:
-        """Where 'not a face' has the most votes, bool (n,)."""
+        """Whether 'not a face' has the most votes, bool (n,)."""
         return np.asarray((self.counts.argmax(axis=1) == len(_VOTE_COLUMNS) - 1) & (self.counts.max(axis=1) > 0))
 
 
@@ -71,15 +71,15 @@ class Votes:
 def read_votes(path: Path, keys: Sequence[str]) -> Votes:
     """Read a FER+ vote table for the faces with these keys.
 
-    Either it has a column ``image`` with their paths, or it is ``fer2013new.csv`` as the FER+ authors publish it: one row per row
-    of the original ``fer2013.csv``, in the same order. Images that they removed, which have no name there, count as no face.
+    The table has a column ``image`` with their paths, or is ``fer2013new.csv`` as published by the authors of FER+: one row per
+    row of the original ``fer2013.csv``, in the same order. Images that they removed, which have no name there, count as no face.
 
     Args:
         path: the table.
-        keys: of the faces, as in `LabeledFaces`.
+        keys: keys of the faces, as in `LabeledFaces`.
 
     Raises:
-        DatasetError: the file is missing, lacks a column, or names none of the faces, or its rows do not match the faces.
+        DatasetError: the file is missing, lacks a column, names none of the faces, or its rows do not match the faces.
     """
     table = _read_table(path, {key.count("/") + 1 for key in keys})
     nothing = np.zeros(len(_VOTE_COLUMNS), np.float32)
@@ -104,13 +104,13 @@ def read_votes(path: Path, keys: Sequence[str]) -> Votes:
 
 
 def _path_keys(path: str, lengths: set[int]) -> list[str]:
-    """The last parts of a path, as many as the keys of the faces have."""
+    """Last components of a path, as many as the keys of the faces have."""
     parts = Path(path).parts
     return ["/".join(parts[-length:]) for length in lengths]
 
 
 def _read_table(path: Path, lengths: set[int]) -> dict[str, npt.NDArray[np.float32]]:
-    """The votes by row, or by the last parts of the path, ``lengths`` of them."""
+    """Votes by row, or by the last components of the path, with these ``lengths``."""
     try:
         with open_table(path, ("image", *_ROW_COLUMNS, *_VOTE_COLUMNS), "a vote table") as table:
             by_row = set(_ROW_COLUMNS) <= set(table.columns)
