@@ -11,7 +11,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -23,17 +25,17 @@ from typing_extensions import override
 from emodetect.backends.base import EmotionBackend
 from emodetect.backends.isolated import IsolatedBackend
 from emodetect.backends.registry import create_backend
-from emodetect.benchmark.synthetic_clip import write_walking_clip
-from emodetect.faces.boxes import intersection_over_union
-from emodetect.faces.haar import HaarDetector
-from emodetect.faces.locator import FaceLocator
-from emodetect.faces.tracker import FaceTracker
-from emodetect.faces.verifier import EmbeddedVerifier
+from emodetect.benchmark.synthetic_clip import write_made_clip, write_walking_clip
+from emodetect.faces.boxes import best_pairs, intersection_over_union
+from emodetect.faces.detector import FaceDetector
 from emodetect.live.session import LiveOutputs, LiveSession
 from emodetect.live.view import View
 from emodetect.live.window import Window
+from emodetect.pipeline import build_locator
+from emodetect.settings.pipeline import LIVE
 from emodetect.sinks.recorder import Recorder
 from emodetect.sources.camera import LiveCapture, LiveSource
+from emodetect.sources.video import VideoFile
 from emodetect.system.environment import prepare_own_process
 from emodetect.system.native_output import silence_libraries
 from emodetect.types import EMOTIONS, Box, Frame, FrameResult, Image
@@ -41,6 +43,9 @@ from emodetect.types import EMOTIONS, Box, Frame, FrameResult, Image
 RATE = 30.0
 SPEEDS = 0.5, 1.0
 BUSY_SECONDS = 0.25
+FRAMED = 20
+"""Frames on which is measured how a detector frames a face."""
+
 WARM_UP_SECONDS = 1.0
 """Warm-up that is excluded: the first scan, and the opening of the window."""
 
@@ -105,18 +110,22 @@ class TimedWindow(Window):
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=20.0, help="how long each combination is measured")
+    parser.add_argument("--detector", nargs="+", default=["both", "haar"], help="the first with all backends, others with one")
     parser.add_argument("--output", type=Path, help="where the figures go as JSON; without it they are printed")
     arguments = parser.parse_args()
     prepare_own_process()
     silence_libraries()
     rows = []
     with screen(), tempfile.TemporaryDirectory() as name:
-        for speed in SPEEDS:
-            clip = Path(name) / f"{speed}.mp4"
-            truth = write_walking_clip(clip, frames=round(RATE * arguments.seconds), speed=speed, frames_per_second=RATE)
-            for label, make in BACKENDS.items():
-                print(f"{label}, {speed} widths per second", file=sys.stderr)
-                rows.append({"backend": label, "speed": speed, **measure(clip, truth, make)})
+        clips = write_clips(Path(name), arguments.seconds)
+        for detector in arguments.detector:
+            for what, (clip, truth) in clips.items():
+                for label, make in BACKENDS.items():
+                    if label == "embedded" or detector == arguments.detector[0]:
+                        print(f"{detector}, {label}, {what}", file=sys.stderr)
+                        rows.append(
+                            {"detector": detector, "backend": label, "clip": what, **measure(clip, truth, detector, make)}
+                        )
     print(table(rows))
     text = json.dumps({"load": os.getloadavg()[0], "cores": os.cpu_count(), "rows": rows}, indent=2)
     if arguments.output:
@@ -125,20 +134,32 @@ def main() -> None:
         print(text)
 
 
-def measure(clip: Path, truth: Sequence[Box], make: Callable[[], EmotionBackend]) -> dict[str, Any]:
+def write_clips(folder: Path, seconds: float) -> dict[str, tuple[Path, list[list[Box]]]]:
+    """Write the clips, and return them with the true boxes of their frames: one face at each speed, and eight faces."""
+    clips = {}
+    for speed in SPEEDS:
+        path = folder / f"{speed}.mp4"
+        truth = write_walking_clip(path, frames=round(RATE * seconds), speed=speed, frames_per_second=RATE)
+        clips[f"one face, {speed:g} widths per second"] = path, [[box] for box in truth]
+    path = folder / "eight.mp4"
+    clips["eight faces, 1280x720"] = path, write_made_clip(path, frames=round(25 * seconds), size=(1280, 720), faces=8)
+    return clips
+
+
+def measure(clip: Path, truth: Sequence[Sequence[Box]], detector: str, make: Callable[[], EmotionBackend]) -> dict[str, Any]:
     """Play the clip once and measure."""
     boxes = Boxes()
+    locator = build_locator(replace(LIVE, detector=replace(LIVE.detector, name=detector)))
+    truth = framed(clip, truth, locator.detector)
     with LiveCapture(LiveSource.parse(str(clip))) as capture, TimedWindow(capture) as window:
         while not capture.opened(timeout=0.1):
             pass
-        detector = HaarDetector(min_face=View().min_face)
-        locator = FaceLocator(detector, verifier=EmbeddedVerifier(), tracker=FaceTracker())
         session = LiveSession(capture, locator, [make], view=View(), outputs=LiveOutputs(recorder=boxes), window=window)
         statistics = session.run()
         dropped = capture.dropped
     pairs = [(r, t) for r, t in zip(boxes.drawn, window.times, strict=False) if r.timestamp >= WARM_UP_SECONDS]
     delays = [1000 * (time_shown - result.timestamp) for result, time_shown in pairs]
-    overlaps = [overlap(result, truth[result.index]) for result, _ in pairs]
+    overlaps = [value for result, _ in pairs for value in overlap(result, truth[result.index])]
     return {
         "captured": statistics.shown + dropped,
         "shown": statistics.shown,
@@ -150,17 +171,44 @@ def measure(clip: Path, truth: Sequence[Box], make: Callable[[], EmotionBackend]
     }
 
 
-def overlap(result: FrameResult, truth: Box) -> float:
-    """Intersection over union of the face and its box; 0 without a box."""
-    return float(intersection_over_union([reading.box for reading in result.readings], [truth]).max(initial=0.0))
+def framed(clip: Path, truth: Sequence[Sequence[Box]], detector: FaceDetector) -> list[list[Box]]:
+    """Convert the true boxes to the framing of this detector, so that only their places are compared."""
+    numbers = []
+    with VideoFile(clip) as video:
+        for frame, faces in zip(islice(video.frames(), FRAMED), truth, strict=False):
+            found = [one.box for one in detector.detect(frame.image)]
+            for row, column in best_pairs(intersection_over_union(faces, found)).items():
+                face, box = faces[row], found[column]
+                across = (box.x + box.width / 2 - face.x - face.width / 2) / face.width
+                down = (box.y + box.height / 2 - face.y - face.height / 2) / face.height
+                numbers.append((across, down, box.width / face.width))
+    across, down, size = np.median(numbers, axis=0)
+    return [
+        [
+            Box(
+                round(face.x + (0.5 + across - size / 2) * face.width),
+                round(face.y + (0.5 + down - size / 2) * face.height),
+                round(size * face.width),
+                round(size * face.height),
+            )
+            for face in faces
+        ]
+        for faces in truth
+    ]
+
+
+def overlap(result: FrameResult, truth: Sequence[Box]) -> list[float]:
+    """Intersection over union of each face and its box; 0 without a box."""
+    overlaps = intersection_over_union(truth, [reading.box for reading in result.readings])
+    return [float(row.max(initial=0.0)) for row in overlaps]
 
 
 def table(rows: Sequence[dict[str, Any]]) -> str:
     """Format the measurements as Markdown."""
-    header = ["backend", "face widths per second", "shown", "delay, ms: median (95th percentile)", "IoU: median (5th percentile)"]
+    header = ["detector", "backend", "clip", "shown", "delay, ms: median (95th percentile)", "IoU: median (5th percentile)"]
     cells = [
         [
-            row["backend"], f"{row['speed']:g}", f"{row['share_shown']:.1%} of {row['captured']}",
+            row["detector"], row["backend"], row["clip"], f"{row['share_shown']:.1%} of {row['captured']}",
             f"{row['delay_ms']['median']:.0f} ({row['delay_ms']['p95']:.0f})",
             f"{row['iou']['median']:.2f} ({row['iou']['p5']:.2f})",
         ]

@@ -50,8 +50,8 @@ def opencv5(environment: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 def install(pip: Path, environment: Path, *arguments: str) -> None:
     """Install packages into an environment, by the pip of an environment."""
-    command = [str(pip / "bin" / "python"), "-m", "pip", "--python", str(environment / "bin" / "python"), "install", "-q"]
-    done = subprocess.run([*command, *arguments], capture_output=True, text=True)
+    command = [str(pip / "bin" / "python"), "-m", "pip", "--python", str(environment / "bin" / "python")]
+    done = subprocess.run([*command, "install", "-q", "--no-compile", *arguments], capture_output=True, text=True)
     if "No matching distribution" in done.stderr:
         pytest.skip("there is no package index")
     assert done.returncode == 0, done.stderr
@@ -83,7 +83,7 @@ def test_every_command_that_needs_no_more_runs(light: Run, moving_clip: MovingCl
         ["report", log, "--output", tmp_path / "b.html"],
         ["batch", moving_clip.path, ROOT / "examples" / "astronaut.jpg", "--output", tmp_path / "results"],
         ["summarize", tmp_path / "results", "--output", tmp_path / "summary.csv"],
-        ["bench", "--source", moving_clip.path, "--verbose"],
+        ["bench", "--source", moving_clip.path, "--frames", "12", "--rounds", "1", "--verbose"],
         ["backends"],
         ["doctor", "--headless"],
     ):
@@ -117,17 +117,12 @@ def test_with_opencv_5_the_network_alone_finds_faces_and_one_line_says_so(
     assert len(note.findall(done.stderr)) == 1, done.stderr
     done = opencv5("image", photo, "--detector", "blazeface")
     assert (done.returncode, note.findall(done.stderr)) == (0, []), done.stderr
-    for arguments in (
-        ["video", moving_clip.path, "--log", log, "--output", tmp_path / "a.mp4", "--anonymize", "blur"],
-        ["live", "--source", moving_clip.path, "--no-window", "--log", tmp_path / "live.jsonl"],
-        ["batch", photo, "--output", tmp_path / "results"],
-        ["bench", "--source", moving_clip.path, "--rounds", "1"],
-        ["doctor", "--headless"],
-    ):
-        done = opencv5(*arguments)
-        assert done.returncode == 0, (arguments, done.stdout, done.stderr)
-        assert note.search(done.stdout + done.stderr), (arguments, done.stdout, done.stderr)
+    done = opencv5("video", moving_clip.path, "--log", log, "--output", tmp_path / "a.mp4", "--anonymize", "blur")
+    assert done.returncode == 0, done.stderr
+    assert len(note.findall(done.stderr)) == 2, done.stderr  # the other one is about the faces to hide
     assert all(len(json.loads(line)["faces"]) == 1 for line in log.read_text().splitlines())
+    done = opencv5("doctor", "--headless")
+    assert "has no cascade classifier: the network alone finds faces" in done.stdout, done.stdout
 
 
 def test_with_opencv_5_the_cascade_is_refused_with_its_cure(opencv5: Run) -> None:

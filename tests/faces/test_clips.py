@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +16,7 @@ from emodetect.pipeline import build_locator
 from emodetect.settings.pipeline import CLIPS
 from emodetect.sources.video import VideoFile
 from emodetect.types import Box
-from tests.builders import shared_data
+from tests.builders import make_background, make_frame, place_face, shared_data
 
 
 @dataclass(frozen=True)
@@ -110,3 +111,17 @@ def count_calls(monkeypatch: pytest.MonkeyPatch, owner: type, method: str) -> li
 
     monkeypatch.setattr(owner, method, counted)
     return calls
+
+
+def test_a_face_near_the_smallest_wanted_size_keeps_its_id() -> None:
+    """The size of its box differs from frame to frame; without hysteresis it would come and go."""
+    locator = build_locator(CLIPS)
+    background = make_background((640, 720))
+    shown = []
+    for index in range(100):
+        side = 56 + 6 * math.sin(index / 4)  # 72 pixels are the smallest wanted face; the network draws 1.3 times the side
+        picture, _ = place_face(background, (320, 300), side)
+        shown.append({face.track_id for face in locator.locate(make_frame(picture, index, index / 25)).faces})
+    first = next(index for index, ids in enumerate(shown) if ids)
+    assert first < 20
+    assert shown[first:] == [{1}] * (100 - first)

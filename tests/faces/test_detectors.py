@@ -17,6 +17,7 @@ from emodetect.faces.combined import CombinedDetector
 from emodetect.faces.detector import DetectorSettings, MinFace
 from emodetect.faces.detectors import choices, create_detector, detector_names
 from emodetect.faces.hiding import HiddenFaces
+from emodetect.system.assumptions import warn_once
 from emodetect.types import Box, Detection, FrameResult, Image
 from tests.builders import PHOTO, make_frame, write_plugin
 from tests.faces.scripted import BLUE, RED, Scripted, two_colors
@@ -158,8 +159,10 @@ class TestWithoutCascades:
     @pytest.fixture(autouse=True)
     def opencv(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delattr(cv2, "CascadeClassifier")
+        warn_once.cache_clear()
 
     def test_both_is_the_network_and_one_note(self, caplog: pytest.LogCaptureFixture) -> None:
+        create_detector(DetectorSettings())
         detector = create_detector(DetectorSettings())
         assert isinstance(detector, BlazeFaceDetector)
         assert caplog.messages == [f"OpenCV {cv2.__version__} has no cascade classifier, so that the network alone finds faces"]

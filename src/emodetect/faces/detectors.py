@@ -6,7 +6,6 @@ A package adds one by an entry point in the group ``emodetect.detectors``. Its o
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -15,12 +14,11 @@ from typing import TYPE_CHECKING
 
 from emodetect.errors import ModelError, UsageError, about
 from emodetect.faces.detector import DetectorSettings, FaceDetector
+from emodetect.system.assumptions import warn_once
 from emodetect.text.suggestions import did_you_mean
 
 if TYPE_CHECKING:  # shell completion needs the names without importing OpenCV
     from emodetect.faces.haar import HaarDetector
-
-_log = logging.getLogger(__name__)
 
 GROUP = "emodetect.detectors"
 
@@ -71,7 +69,7 @@ def create_detector(settings: DetectorSettings) -> FaceDetector:
         from emodetect.faces.cascade_file import missing_classifier
 
         if missing := missing_classifier():
-            _log.warning("%s, so that the network alone finds faces", missing)
+            warn_once(f"{missing}, so that the network alone finds faces")
             return network
         from emodetect.faces.combined import CombinedDetector
 
