@@ -33,20 +33,30 @@ SLOW_MODULES = {
     "test_measure_script",
     "test_mirrored",
     "test_nasty_values",
+    "test_negatives",
     "test_schedule",
 }
 """Modules of tests that do so in other ways, or compute for long, in whatever folder they are."""
 
 
+LONGEST = (
+    *("test_train", "test_negatives", "test_own_architecture", "test_notebook", "test_export", "test_conventions_trial"),
+    *("test_bench", "test_no_library_talks", "test_light_install", "test_measure_script", "test_live", "test_live_keys"),
+    *("test_keras2", "test_file_backend", "test_deepface", "test_browser", "test_batch", "test_faults", "test_endings"),
+    *("test_suspension", "test_camera", "test_image_resume", "test_nasty_values", "test_fuzz", "test_secrets"),
+)
+"""Modules in whose tests a process spends most time, which are run first, so that none of them is left for the end."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests that `-m "not slow"` leaves out, and begin with the longest."""
     names = {path.stem for path in Path(__file__).parent.rglob("test_*.py")}
-    assert names >= SLOW_MODULES, f"there is no {SLOW_MODULES - names}"
+    assert names >= SLOW_MODULES | {*LONGEST}, f"there is no {(SLOW_MODULES | {*LONGEST}) - names}"
     for item in items:
         if isinstance(item, pytest.Function) and is_slow(item.module):
             item.add_marker(pytest.mark.slow)
-    # The longest tests first: at the end of a parallel run, one process would be left with them.
-    items.sort(key=lambda item: "/training/" not in item.path.as_posix())
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(places)))
 
 
 def is_slow(module: ModuleType) -> bool:

@@ -6,9 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +21,7 @@ from emodetect.backends.registry import create_backend
 from emodetect.errors import BackendError, BackendUnavailableError, ModelError, UsageError
 from emodetect.types import Image
 from tests.builders import write_plugin
+from tests.cli.desktop import wait_until
 
 PLUGIN = '''
 import ctypes, os, signal, subprocess, sys, time
@@ -120,13 +119,6 @@ def is_running(process: int) -> bool:
         return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
-
-
-def wait_for(condition: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline, f"waited in vain for {what}"
-        time.sleep(0.02)
 
 
 def test_it_answers_and_tells_of_itself_as_the_backend_does(gray_levels: list[Image], tmp_path: Path) -> None:
@@ -346,7 +338,7 @@ def test_it_ends_with_its_parent_even_when_that_is_killed(model: str, plugin: Pa
         child = int(parent.stdout.readline())
         assert is_running(child)
         parent.send_signal(signal.SIGKILL)
-    wait_for(lambda: not is_running(child), "the end of the process")
+    wait_until(lambda: not is_running(child), "the end of the process")
 
 
 def test_an_interrupt_from_the_terminal_leaves_it_alone(gray_levels: list[Image]) -> None:

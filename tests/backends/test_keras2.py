@@ -86,8 +86,8 @@ def keras2() -> Any:
         (convolutions, (".h5", ".keras"), "0..1"),
         (operators, (".h5",), "0..1"),  # Keras 2 itself cannot save these in an archive
         (attention, (".h5", ".keras"), "0..1"),
-        (mobilenet, (".h5", ".keras"), "0..255"),
-        (efficientnet, (".h5", ".keras"), "0..255"),
+        (mobilenet, (".h5",), "0..255"),
+        (efficientnet, (".keras",), "0..255"),
     ],
 )
 def test_scores_are_those_of_keras_2_itself(
@@ -101,7 +101,7 @@ def test_scores_are_those_of_keras_2_itself(
             assert isinstance(backend, KerasBackend)
             assert is_keras2(backend.keras_model)
             found = backend.classify(face_crops)
-            expected = model.predict(backend.prepare(face_crops), verbose=0)
+            expected = np.asarray(model(backend.prepare(face_crops), training=False))  # `predict` would build a graph
             assert backend.description is not None
             assert str(backend.description.scaling.value) == scaling
         np.testing.assert_allclose(found, expected[:, [TUTORIAL_LABELS.index(emotion) for emotion in EMOTIONS]], atol=1e-5)

@@ -18,8 +18,9 @@ from emodetect.backends.isolated import IsolatedBackend
 from emodetect.backends.sandbox import landlock_version
 from emodetect.backends.worker import Bounds
 from emodetect.errors import BackendError, ModelError
-from tests.backends.test_isolated import is_running, wait_for
+from tests.backends.test_isolated import is_running
 from tests.builders import write_plugin
+from tests.cli.desktop import wait_until
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux has a sandbox")
 
@@ -205,7 +206,7 @@ def test_none_of_its_threads_is_outside(tmp_path: Path, monkeypatch: pytest.Monk
     (home / "secret").write_text("mine")
     command = [sys.executable, "-c", LEAVING, str(tmp_path / "installed"), str(home)]
     process = int(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
-    wait_for(lambda: not is_running(process), "the end of the model's process")
+    wait_until(lambda: not is_running(process), "the end of the model's process")
     assert (home / "secret").exists()
 
 

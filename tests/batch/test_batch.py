@@ -270,7 +270,7 @@ def test_a_run_goes_on_with_its_own_options_and_no_others(inputs: Path, tmp_path
     assert run("batch", "--resume", results).returncode == 0
     assert (results / "readings.csv").exists()
     refused = run("batch", "--resume", results, "--min-face", "90")
-    assert_one_line(refused, 2, "the batch has other settings", "min_face.value was 80.0 and is 90.0")
+    assert_one_line(refused, 2, "the batch has other settings", "(--min-face was 80 and is 90)")
     assert_one_line(run("batch", inputs, "--resume", results), 2, "the batch has other inputs")
     assert_one_line(run("batch", inputs, "--output", results), 1, "already contains a batch; --resume continues it")
     assert run("batch", inputs / "photo-01.jpg", "--output", results, "--overwrite").returncode == 0

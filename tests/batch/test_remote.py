@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -37,8 +38,8 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def store(files: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The address of a folder in a bucket."""
+def s3(files: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The address of a folder in a bucket of a server that speaks S3."""
     server_module = pytest.importorskip("moto.server")
     pytest.importorskip("s3fs")
     server = server_module.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
@@ -47,12 +48,33 @@ def store(files: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     for name, value in (("AWS_ENDPOINT_URL", f"http://{host}:{port}"), ("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE"),
                         ("AWS_SECRET_ACCESS_KEY", SECRET), ("AWS_DEFAULT_REGION", "us-east-1")):  # fmt: skip
         monkeypatch.setenv(name, value)
-    put = (
-        "import fsspec, sys; s = fsspec.filesystem('s3'); s.mkdir('bucket'); s.put(sys.argv[1], 'bucket/folder', recursive=True)"
-    )
-    subprocess.run([sys.executable, "-c", put, f"{files}/"], check=True, timeout=120)
-    yield "s3://bucket/folder"
+    yield put(files, "s3")
     server.stop()
+
+
+@pytest.fixture
+def gs(files: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The address of a folder in a bucket of an emulator of Google Cloud Storage."""
+    pytest.importorskip("gcsfs")
+    server_module = pytest.importorskip("gcp_storage_emulator.server")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    server = server_module.create_server("127.0.0.1", port, in_memory=True)
+    server.start()
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{port}")
+    monkeypatch.setenv("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")  # that asks by gRPC, which the emulator does not speak
+    yield put(files, "gs")
+    server.stop()
+
+
+def put(files: Path, scheme: str) -> str:
+    """Copy files to a new bucket; returns the address of the folder in it."""
+    code = (
+        "import fsspec, sys; s = fsspec.filesystem(sys.argv[2]); s.mkdir('bucket'); "
+        "s.put(sys.argv[1], 'bucket/folder', recursive=True)"
+    )
+    subprocess.run([sys.executable, "-c", code, f"{files}/", scheme], check=True, timeout=120)
+    return f"{scheme}://bucket/folder"
 
 
 def rows(folder: Path) -> list[dict[str, Any]]:
@@ -63,7 +85,9 @@ def without_paths(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{key: value for key, value in row.items() if key != "path"} for row in found]
 
 
-def test_a_bucket_is_read_as_a_folder_is(files: Path, store: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("scheme", ["s3", "gs"])
+def test_a_bucket_is_read_as_a_folder_is(files: Path, scheme: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    store: str = request.getfixturevalue(scheme)
     done = run("batch", store, f"{store}/none.jpg", "s3://key:password@bucket/x.jpg", "--output", tmp_path / "r", "--jobs", "1")
     assert done.returncode == 1, done.stderr
     assert run("batch", files, "--output", tmp_path / "local", "--jobs", "1", "--quiet").returncode == 1

@@ -1,4 +1,4 @@
-"""A real desktop without a screen: Xvfb shows windows, Openbox manages them, xdotool presses keys, ImageMagick takes pictures.
+"""A real desktop without a screen: Xvfb shows windows, Openbox manages them, and xdotool presses keys.
 
 Without a window manager one window in three stays black: Qt misses the moment at which it may paint.
 
@@ -8,6 +8,7 @@ Every action waits until its window is there and has the keyboard. What ends a r
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -15,9 +16,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
-import cv2
 import numpy as np
+import numpy.typing as npt
 import pytest
 import Xlib.display
 import Xlib.error
@@ -37,7 +41,10 @@ def wait_until(condition: Callable[[], object], what: str, *, every: float = 0.0
 
 
 _BLANK_SECONDS = 5.0
-"""Seconds after which a window that shows nothing is told to draw itself."""
+"""Seconds after which a window that shows nothing is told to draw itself, again and again."""
+
+_PATIENCE = 30.0
+"""Seconds after which a window may show one color alone."""
 
 
 @dataclass
@@ -47,56 +54,73 @@ class Desktop:
     Attributes:
         name: value for DISPLAY.
         server: the X server's process.
-        blank_since: when a window was first seen with one color alone; None if the last one had several.
+        pixels: what its screen shows at any time, uint8 (height, width, 4) BGR and one channel without a meaning.
     """
 
     name: str
     server: subprocess.Popen[bytes]
-    blank_since: float | None = None
+    pixels: npt.NDArray[np.uint8]
 
     def screenshot(self, title: str) -> Image:
         """What a window shows on the screen, without its frame, uint8 (height, width, 3) BGR."""
         pictures: list[Image] = []
+        blank_since: float | None = None
+        exposed = 0
 
-        def take() -> list[Image]:
-            window = self.window(title)
-            # It fails while the window changes its size.
-            data = self._run("import", "-silent", "-window", window, "png:-", check=False).stdout if window else b""
-            picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
-            if picture is not None:
-                pictures.append(np.asarray(picture, np.uint8))
-            return pictures
+        def is_drawn() -> bool:
+            nonlocal blank_since, exposed
+            pictures[:] = self._pictures(title)
+            if not pictures or np.ptp(pictures[0]):
+                return bool(pictures)
+            blank_since = blank_since or time.monotonic()
+            blank_for = time.monotonic() - blank_since
+            if blank_for > _BLANK_SECONDS * (exposed + 1):
+                exposed += 1
+                self._expose()
+            return blank_for > _PATIENCE
 
-        wait_until(take, f"a picture of the window {title}")
-        if np.ptp(pictures[0]):
-            self.blank_since = None
-        elif self.blank_since is None:
-            self.blank_since = time.monotonic()
-        elif time.monotonic() - self.blank_since > _BLANK_SECONDS:
-            self.blank_since = None
-            self._expose()
+        wait_until(is_drawn, f"a picture of the window {title}")
         return pictures[0]
+
+    def _pictures(self, title: str) -> Iterator[Image]:
+        """The part of the screen where a window is, for each one of that title that is seen."""
+        with self._connected() as display:
+            for window in _seen(display, title):
+                with suppress(Xlib.error.XError):  # it may close meanwhile
+                    size = window.get_geometry()
+                    place = window.translate_coords(display.screen().root, 0, 0)
+                    left, top = -place.x, -place.y
+                    picture = self.pixels[max(0, top) : top + size.height, max(0, left) : left + size.width, :3]
+                    if picture.size:
+                        yield np.ascontiguousarray(picture)
 
     def _expose(self) -> None:
         """Cover the screen for a moment, so that all windows are told to draw themselves.
 
         On a busy machine Qt may miss that a new window is shown, and then never draws it.
         """
-        display = Xlib.display.Display(self.name)
-        screen = display.screen()
-        cover = screen.root.create_window(
-            0, 0, screen.width_in_pixels, screen.height_in_pixels, 0, screen.root_depth, override_redirect=True
-        )
-        cover.map()
-        display.sync()
-        cover.destroy()
-        display.sync()
-        display.close()
+        with self._connected() as display:
+            screen = display.screen()
+            cover = screen.root.create_window(
+                0, 0, screen.width_in_pixels, screen.height_in_pixels, 0, screen.root_depth, override_redirect=True
+            )
+            cover.map()
+            display.sync()
+            cover.destroy()
+            display.sync()
 
-    def window(self, title: str) -> str | None:
-        """The id of the window of that title, if there is one."""
-        found = self._run("xdotool", "search", "--onlyvisible", "--name", title, check=False).stdout.decode().split()
-        return found[0] if found else None
+    def window(self, title: str) -> int | None:
+        """The id of the window of that title, a regular expression, if there is one."""
+        with self._connected() as display:
+            return next((window.id for window in _seen(display, title)), None)
+
+    @contextmanager
+    def _connected(self) -> Iterator[Xlib.display.Display]:
+        display = Xlib.display.Display(self.name)
+        try:
+            yield display
+        finally:
+            display.close()
 
     def press(self, title: str, key: str) -> None:
         """Press a key in a window, as a person would."""
@@ -123,18 +147,15 @@ class Desktop:
 
     def _ask_to_close(self, title: str) -> None:
         """Send what a window manager sends for the close button (xdotool learned that only in 2021)."""
-        number = self.window(title)
-        if number is None:
-            return
-        display = Xlib.display.Display(self.name)
-        window = display.create_resource_object("window", int(number))
-        wish = [display.intern_atom("WM_DELETE_WINDOW"), Xlib.X.CurrentTime, 0, 0, 0]
-        window.send_event(
-            Xlib.protocol.event.ClientMessage(window=window, client_type=display.intern_atom("WM_PROTOCOLS"), data=(32, wish)),
-            onerror=Xlib.error.CatchError(Xlib.error.BadWindow),
-        )
-        display.sync()
-        display.close()
+        with self._connected() as display:
+            for window in _seen(display, title):
+                wish = [display.intern_atom("WM_DELETE_WINDOW"), Xlib.X.CurrentTime, 0, 0, 0]
+                protocols = display.intern_atom("WM_PROTOCOLS")
+                window.send_event(
+                    Xlib.protocol.event.ClientMessage(window=window, client_type=protocols, data=(32, wish)),
+                    onerror=Xlib.error.CatchError(Xlib.error.BadWindow),
+                )
+            display.sync()
 
     def _focus(self, title: str) -> None:
         """Wait for a window that has the keyboard."""
@@ -145,19 +166,33 @@ class Desktop:
 
         wait_until(is_focused, f"the window {title} with the keyboard")
 
-    def _has_focus(self, window: str) -> bool:
+    def _has_focus(self, window: int) -> bool:
         """Whether a window has the keyboard, for which this asks first."""
-        self._run("xdotool", "windowfocus", window, check=False)
-        return self._run("xdotool", "getwindowfocus", check=False).stdout.decode().strip() == window
+        with self._connected() as display:
+            gone = Xlib.error.CatchError(Xlib.error.BadWindow, Xlib.error.BadMatch)
+            display.create_resource_object("window", window).set_input_focus(
+                Xlib.X.RevertToParent, Xlib.X.CurrentTime, onerror=gone
+            )
+            return getattr(display.get_input_focus().focus, "id", None) == window
 
     def kill(self) -> None:
         """End the display without warning, as a crash of the X server does."""
         self.server.kill()
         self.server.wait()
 
-    def _run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[bytes]:
-        environment = {**os.environ, "DISPLAY": self.name}
-        return subprocess.run(command, env=environment, capture_output=True, check=check, timeout=60)
+    def _run(self, *command: str) -> None:
+        subprocess.run(command, env={**os.environ, "DISPLAY": self.name}, capture_output=True, check=True, timeout=TIMEOUT)
+
+
+def _seen(display: Xlib.display.Display, title: str) -> Iterator[Any]:
+    """The windows of that title, a regular expression, that are on the screen."""
+    clients = display.screen().root.get_full_property(display.intern_atom("_NET_CLIENT_LIST"), Xlib.X.AnyPropertyType)
+    for number in clients.value if clients else ():
+        window = display.create_resource_object("window", number)
+        with suppress(Xlib.error.XError):  # it may close meanwhile
+            name = window.get_full_text_property(display.intern_atom("_NET_WM_NAME")) or window.get_wm_name() or ""
+            if re.search(title, name) and window.get_attributes().map_state == Xlib.X.IsViewable:
+                yield window
 
 
 def _repeat_until_ended(process: subprocess.Popen[str], ask: Callable[[], None]) -> None:
@@ -179,15 +214,26 @@ def _has_manager(name: str) -> bool:
         display.close()
 
 
+def _screen(file: Path) -> npt.NDArray[np.uint8]:
+    """The pixels of a screen, which Xvfb keeps in a file as xwd writes it; they follow the screen."""
+    header = np.fromfile(file, ">u4", 25)
+    size, width, height, row, colors = (int(header[place]) for place in (0, 4, 5, 12, 19))
+    rows = np.memmap(file, np.uint8, "r", size + 12 * colors, (height, row))
+    return rows.reshape(height, row // 4, 4)[:, :width]
+
+
 @contextmanager
 def open_desktop() -> Iterator[Desktop]:
     """Start Xvfb on a free display; skips the test where the programs are not installed."""
-    for program in ("Xvfb", "openbox", "xdotool", "import"):
+    for program in ("Xvfb", "openbox", "xdotool"):
         if shutil.which(program) is None:
-            pytest.skip(f"{program} is not installed (Debian: xvfb, openbox, xdotool, imagemagick)")
+            pytest.skip(f"{program} is not installed (Debian: xvfb, openbox, xdotool)")
     reading, writing = os.pipe()
     arguments = ["Xvfb", "-displayfd", str(writing), "-screen", "0", "1000x700x24", "-nolisten", "tcp", "-noreset"]
-    with subprocess.Popen(arguments, pass_fds=[writing], stderr=subprocess.DEVNULL) as server:
+    with (
+        TemporaryDirectory() as memory,
+        subprocess.Popen([*arguments, "-fbdir", memory], pass_fds=[writing], stderr=subprocess.DEVNULL) as server,
+    ):
         os.close(writing)
         with os.fdopen(reading) as pipe:
             number = pipe.readline().strip()
@@ -197,7 +243,7 @@ def open_desktop() -> Iterator[Desktop]:
             try:
                 # A window that is there before it is taken away for a moment, and loses the keyboard.
                 wait_until(partial(_has_manager, f":{number}"), "the window manager")
-                yield Desktop(f":{number}", server)
+                yield Desktop(f":{number}", server, _screen(Path(memory, "Xvfb_screen0")))
             finally:
                 manager.terminate()
                 server.terminate()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import io
+import logging
 import os
 import pty
 import signal
@@ -14,8 +16,11 @@ import termios
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
+
+from emodetect.cli import main as program
 
 TIMEOUT = 180
 """Seconds after which a hanging run fails its test; a loaded machine may take long."""
@@ -46,6 +51,25 @@ def run(
         timeout=TIMEOUT,
         check=False,
     )
+
+
+def run_here(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """As `run`, but in this process, which has imported the libraries already: for what does not depend on one of its own."""
+    output, errors = io.StringIO(), io.StringIO()
+    lines, log = program._Lines(), logging.getLogger("emodetect")
+    log.addHandler(lines)
+    try:
+        with (
+            patch.dict(os.environ),  # some options pass themselves on by the environment
+            patch.object(sys, "argv", ["emodetect", *map(str, arguments)]),
+            patch.object(program, "handle_signals", lambda: None),
+            contextlib.redirect_stdout(output),
+            contextlib.redirect_stderr(errors),
+        ):
+            code = program._run()
+    finally:
+        log.removeHandler(lines)
+    return subprocess.CompletedProcess(arguments, code, output.getvalue(), errors.getvalue())
 
 
 def run_on_terminal(*arguments: str | Path) -> str:

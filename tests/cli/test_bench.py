@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from emodetect.backends.labels import TUTORIAL_LABELS
+from emodetect.benchmark.startup import Start
 from tests.builders import MovingClip
-from tests.cli.running import assert_one_line, run
+from tests.cli.running import assert_one_line, run, run_here
 from tests.model_files import save_deepface_weights, tutorial_model
 
 STAGES = ["decode", "find", "verify", "track", "crop", "classify", "smooth"]
@@ -79,14 +80,19 @@ def test_without_deepfaces_weights_one_line_says_how_to_get_them(moving_clip: Mo
     assert "ValueError" not in done.stderr
 
 
+@pytest.mark.filterwarnings("ignore")  # as in a process of its own
 def test_a_keras_file_is_compared_without_deepfaces_weights(
-    moving_clip: MovingClip, tmp_path: Path, no_weights: dict[str, str]
+    moving_clip: MovingClip, tmp_path: Path, no_weights: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    for name, value in no_weights.items():
+        monkeypatch.setenv(name, value)
+    for name in ("measure_start", "start_tutorial"):  # measured below
+        monkeypatch.setattr(f"emodetect.benchmark.measure.{name}", lambda *_: Start(1.0, 100.0))
     model = tmp_path / "model.keras"
     tutorial_model().save(model)
     arguments = ("--source", moving_clip.path, "--frames", "12", "--rounds", "1", "--model", model, "--compare", "tutorial")
     said = ("--labels", ",".join(TUTORIAL_LABELS), "--scaling", "0..1")
-    done = run("bench", *arguments, *said, env=no_weights)
+    done = run_here("bench", *arguments, *said)
 
     assert_one_line(done, 0, "DeepFace's weights are missing", "only the Keras file is compared")
     (loop,) = [line.split() for line in done.stdout.splitlines() if line.startswith("  times faster")]
@@ -117,7 +123,7 @@ def test_the_tutorials_loops_are_measured_beside(
 
 
 def test_bad_input(tmp_path: Path) -> None:
-    assert_one_line(run("bench", "--source", tmp_path / "none.mp4"), 1, "none.mp4: no such file")
-    assert_one_line(run("bench", "--model", tmp_path / "none.onnx"), 1, "none.onnx", "no such model file")
-    assert run("bench", "--backend", "nobody").returncode == 2
-    assert run("bench", "--compare", "nobody").returncode == 2
+    assert_one_line(run_here("bench", "--source", tmp_path / "none.mp4"), 1, "none.mp4: no such file")
+    assert_one_line(run_here("bench", "--model", tmp_path / "none.onnx"), 1, "none.onnx", "no such model file")
+    assert run_here("bench", "--backend", "nobody").returncode == 2
+    assert run_here("bench", "--compare", "nobody").returncode == 2

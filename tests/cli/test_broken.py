@@ -218,3 +218,8 @@ def test_ctrl_c_before_the_command_line_is_there(tmp_path: Path) -> None:
     done = subprocess.run(command("--help"), env=env, capture_output=True, text=True, timeout=TIMEOUT, check=False)
 
     assert_one_line(done, 130, "emodetect: interrupted")
+
+
+def test_an_interrupt_while_an_extension_is_imported_is_no_broken_package(tmp_path: Path) -> None:
+    module = "try: raise KeyboardInterrupt\nexcept KeyboardInterrupt as error: raise ImportError('failed') from error"
+    assert_one_line(run("image", PHOTO, env=overlay(tmp_path, onnxruntime=module)), 130, "emodetect: interrupted")

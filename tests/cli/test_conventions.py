@@ -15,7 +15,7 @@ from emodetect.backends.metadata import KEY
 from emodetect.cli.group import cli
 from emodetect.errors import UsageError
 from tests.builders import PHOTO, MovingClip
-from tests.cli.running import assert_one_line, run
+from tests.cli.running import assert_one_line, run, run_here
 from tests.onnx_files import constant, node, save_means
 
 ASSUMED = (
@@ -174,7 +174,7 @@ class TestExport:
 
 class TestInspect:
     def test_the_table_names_the_option_for_each_assumption(self, model: Path) -> None:
-        done = run("inspect", model)
+        done = run_here("inspect", model)
 
         assert (done.returncode, done.stderr) == (0, "")
         rows = {line[:14].strip(): line[14:].split(maxsplit=2) for line in done.stdout.splitlines()[1:]}
@@ -185,7 +185,7 @@ class TestInspect:
         assert "angry, disgust, fear, happy, neutral, sad, surprise" in done.stdout
 
     def test_json_has_all_of_it(self, model: Path) -> None:
-        found = json.loads(run("inspect", model, "--format", "json", "--scaling", "-1..1").stdout)
+        found = json.loads(run_here("inspect", model, "--format", "json", "--scaling", "-1..1").stdout)
 
         assert found["input"] == {"name": "x", "shape": [None, 3, 48, 48], "type": "float32"}
         assert found["outputs"] == [{"name": "y", "shape": [None, 7], "read": True}]
@@ -197,11 +197,11 @@ class TestInspect:
         assert (found["format"], found["parameters"], found["scores"]) == ("ONNX, opset 18", 18, "logits")
 
     def test_the_embedded_network(self) -> None:
-        done = run("inspect", "ferplus")
+        done = run_here("inspect", "ferplus")
 
         assert (done.returncode, done.stderr) == (0, "")
         assert "contempt" in done.stdout
         assert "--labels" not in done.stdout
 
     def test_what_is_no_model(self, tmp_path: Path) -> None:
-        assert_one_line(run("inspect", tmp_path / "none.h5"), 1, "none.h5: no such model file")
+        assert_one_line(run_here("inspect", tmp_path / "none.h5"), 1, "none.h5: no such model file")

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +13,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from emodetect.sources.images import read_image
 from tests.builders import PHOTO, write_clip, write_plugin
-from tests.cli.running import assert_one_line, run, started
+from tests.cli.desktop import wait_until
+from tests.cli.running import TIMEOUT, assert_one_line, run, started
 
 PLUGIN = """
 import os, sys
@@ -82,13 +81,6 @@ def endless(tmp_path: Path) -> Path:
     return path
 
 
-def wait_for(condition: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline, f"waited in vain for {what}"
-        time.sleep(0.02)
-
-
 def running_with(variable: str) -> list[int]:
     """The processes that have this among their variables, and are no zombies."""
     found = []
@@ -108,11 +100,11 @@ def test_a_model_that_never_loads_ends_with_the_program(endless: Path, tmp_path:
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     with started("image", PHOTO, "--model", endless, changes={"TMPDIR": str(temporary)}) as process:
-        wait_for(lambda: len(running_with(f"TMPDIR={temporary}")) == 2, "the model's process")
-        wait_for(lambda: list(temporary.glob("*/endless.onnx")), "the model's copy")
+        wait_until(lambda: len(running_with(f"TMPDIR={temporary}")) == 2, "the model's process")
+        wait_until(lambda: list(temporary.glob("*/endless.onnx")), "the model's copy")
         process.send_signal(number)
-        code = process.wait(timeout=60)
-    wait_for(lambda: not running_with(f"TMPDIR={temporary}"), "the end of the model's process")
+        code = process.wait(timeout=TIMEOUT)
+    wait_until(lambda: not running_with(f"TMPDIR={temporary}"), "the end of the model's process")
 
     assert code == {signal.SIGKILL: -9}.get(number, 128 + number)
     assert list(temporary.rglob("*.onnx")) == []

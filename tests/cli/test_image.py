@@ -22,11 +22,11 @@ from emodetect.benchmark.synthetic_clip import PORTRAIT
 from emodetect.sources.images import read_image
 from emodetect.types import EMOTIONS
 from tests.builders import NETWORK_FACE, PHOTO, shared_data
-from tests.cli.running import TIMEOUT, assert_one_line, command, environment, run, run_on_terminal
+from tests.cli.running import TIMEOUT, assert_one_line, command, environment, run, run_here, run_on_terminal
 
 
 def analyzed(*arguments: str | Path, code: int = 0) -> list[dict[str, Any]]:
-    done = run("image", *arguments, "--format", "json")
+    done = run_here("image", *arguments, "--format", "json")
     assert done.returncode == code, done.stderr
     result: list[dict[str, Any]] = json.loads(done.stdout)
     return result
@@ -45,7 +45,7 @@ def test_a_long_path_is_whole_in_a_pipe(tmp_path: Path) -> None:
     photo = tmp_path / ("long" * 40 + ".jpg")
     photo.write_bytes(PHOTO.read_bytes())
 
-    lines = run("image", photo, PHOTO).stdout.splitlines()
+    lines = run_here("image", photo, PHOTO).stdout.splitlines()
 
     assert len(lines) == 3
     assert lines[1].startswith(f"{photo} ")
@@ -105,7 +105,7 @@ def test_uncertain_is_a_threshold_of_the_users() -> None:
     (record,) = analyzed(PHOTO, "--uncertain", "1")
 
     assert record["faces"][0]["uncertain"] is True
-    assert "happy?" in run("image", PHOTO, "--uncertain", "1").stdout
+    assert "happy?" in run_here("image", PHOTO, "--uncertain", "1").stdout
 
 
 def test_nobody_in_the_picture_is_a_result(tmp_path: Path) -> None:
@@ -113,13 +113,13 @@ def test_nobody_in_the_picture_is_a_result(tmp_path: Path) -> None:
     cv2.imwrite(str(path), np.full((200, 300, 3), 128, np.uint8))
 
     assert analyzed(path) == [{"path": str(path), "width": 300, "height": 200, "faces": []}]
-    assert "no face found" in run("image", path).stdout
+    assert "no face found" in run_here("image", path).stdout
 
 
 def test_the_annotated_copy_has_the_box(tmp_path: Path) -> None:
     copy = tmp_path / "copy.png"
 
-    done = run("image", PHOTO, "--output", copy)
+    done = run_here("image", PHOTO, "--output", copy)
 
     assert done.returncode == 0, done.stderr
     drawn, original = read_image(copy), read_image(PHOTO)
@@ -137,23 +137,23 @@ class TestOutput:
         cv2.imwrite(str(second), read_image(PHOTO))
         folder = tmp_path / "out"
 
-        assert run("image", PHOTO, second, "--output", folder).returncode == 0
+        assert run_here("image", PHOTO, second, "--output", folder).returncode == 0
         assert sorted(path.name for path in folder.iterdir()) == ["astronaut.jpg", "second.png"]
 
     def test_nothing_is_overwritten_unasked(self, tmp_path: Path) -> None:
         copy = tmp_path / "copy.png"
         copy.write_bytes(b"precious")
 
-        assert_one_line(run("image", PHOTO, "--output", copy), 1, "copy.png: exists already", "--overwrite")
+        assert_one_line(run_here("image", PHOTO, "--output", copy), 1, "copy.png: exists already", "--overwrite")
         assert copy.read_bytes() == b"precious"
-        assert run("image", PHOTO, "--output", copy, "--overwrite").returncode == 0
+        assert run_here("image", PHOTO, "--output", copy, "--overwrite").returncode == 0
         assert read_image(copy).shape == (512, 512, 3)
 
     def test_the_photo_itself_is_never_replaced(self, tmp_path: Path) -> None:
         photo = tmp_path / "photo.jpg"
         photo.write_bytes(PHOTO.read_bytes())
 
-        assert_one_line(run("image", photo, "--output", photo, "--overwrite"), 1, "is the photo itself")
+        assert_one_line(run_here("image", photo, "--output", photo, "--overwrite"), 1, "is the photo itself")
         assert photo.read_bytes() == PHOTO.read_bytes()
 
     @pytest.mark.parametrize(
@@ -161,14 +161,14 @@ class TestOutput:
         [("nowhere/copy.png", "does not exist"), ("copy.xyz", "unknown kind of file")],
     )
     def test_what_cannot_be_written(self, tmp_path: Path, output: str, message: str) -> None:
-        done = run("image", PHOTO, "--output", tmp_path / output)
+        done = run_here("image", PHOTO, "--output", tmp_path / output)
 
         assert done.returncode == 1
         assert "Traceback" not in done.stderr
         assert message in done.stderr
 
     def test_a_copy_that_cannot_be_saved_takes_nothing_from_what_was_read(self) -> None:
-        done = run("image", PHOTO, "--output", "/proc/copy.png", "--format", "json")
+        done = run_here("image", PHOTO, "--output", "/proc/copy.png", "--format", "json")
 
         assert_one_line(done, 1, "/proc/copy.png: cannot be written")
         assert json.loads(done.stdout)[0]["faces"][0]["emotion"] == "happy"
@@ -177,13 +177,13 @@ class TestOutput:
         (tmp_path / "precious.png").write_bytes(b"precious")
         (tmp_path / "link.png").symlink_to(tmp_path / "precious.png")
 
-        done = run("image", PHOTO, "--output", tmp_path / "link.png", "--overwrite")
+        done = run_here("image", PHOTO, "--output", tmp_path / "link.png", "--overwrite")
 
         assert_one_line(done, 1, "link.png: is a symbolic link")
         assert (tmp_path / "precious.png").read_bytes() == b"precious"
 
     def test_a_slash_makes_a_folder_for_a_single_photo(self, tmp_path: Path) -> None:
-        assert run("image", PHOTO, "--output", f"{tmp_path / 'annotated'}/").returncode == 0
+        assert run_here("image", PHOTO, "--output", f"{tmp_path / 'annotated'}/").returncode == 0
         assert [path.name for path in (tmp_path / "annotated").iterdir()] == ["astronaut.jpg"]
 
     def test_folders_are_kept_where_names_repeat(self, tmp_path: Path) -> None:
@@ -192,15 +192,15 @@ class TestOutput:
             (tmp_path / folder / "photo.jpg").write_bytes(PHOTO.read_bytes())
         arguments = "image", f"{tmp_path}/trip/**/*.jpg", "--output", f"{tmp_path / 'out'}/"
 
-        assert run(*arguments).returncode == 0
+        assert run_here(*arguments).returncode == 0
         copies = sorted(str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*.jpg"))
         assert copies == ["monday/a/photo.jpg", "tuesday/photo.jpg"]
-        assert_one_line(run(*arguments), 1, "out/monday/a/photo.jpg: exists already")
+        assert_one_line(run_here(*arguments), 1, "out/monday/a/photo.jpg: exists already")
 
     def test_a_folder_that_holds_the_photo_itself(self, tmp_path: Path) -> None:
         (tmp_path / "p.jpg").write_bytes(PHOTO.read_bytes())
 
-        assert_one_line(run("image", tmp_path / "p.jpg", "--output", tmp_path), 1, "is the photo itself")
+        assert_one_line(run_here("image", tmp_path / "p.jpg", "--output", tmp_path), 1, "is the photo itself")
 
 
 def test_bad_files_are_reported_and_the_others_done(tmp_path: Path) -> None:
@@ -210,7 +210,7 @@ def test_bad_files_are_reported_and_the_others_done(tmp_path: Path) -> None:
     (tmp_path / "folder.jpg").mkdir()
     bad = [tmp_path / name for name in ("text.jpg", "x" * 300 + ".jpg", "empty.jpg", "cut.jpg", "folder.jpg")]
 
-    done = run("image", *bad[:2], PHOTO, *bad[2:], "--format", "json")
+    done = run_here("image", *bad[:2], PHOTO, *bad[2:], "--format", "json")
 
     assert done.returncode == 1
     records = json.loads(done.stdout)
@@ -225,11 +225,11 @@ def test_bad_files_are_reported_and_the_others_done(tmp_path: Path) -> None:
 def test_what_is_not_there_is_not_in_the_table(tmp_path: Path) -> None:
     (tmp_path / "text.jpg").write_text("no picture")
 
-    done = run("image", tmp_path / "nowhere", f"{tmp_path}/*.png", tmp_path / "text.jpg", PHOTO)
+    done = run_here("image", tmp_path / "nowhere", f"{tmp_path}/*.png", tmp_path / "text.jpg", PHOTO)
 
     assert done.returncode == 1
     assert [line.split()[0] for line in done.stdout.splitlines()] == ["photo", str(tmp_path / "text.jpg"), str(PHOTO)]
-    assert run("image", tmp_path / "nowhere").stdout == ""
+    assert run_here("image", tmp_path / "nowhere").stdout == ""
 
 
 def test_pictures_that_are_left_out_are_counted(tmp_path: Path) -> None:
@@ -237,8 +237,8 @@ def test_pictures_that_are_left_out_are_counted(tmp_path: Path) -> None:
     for name in ("b.heic", "c.HEIC", "d.dng"):
         (tmp_path / name).write_bytes(bytes(9))
 
-    assert_one_line(run("image", tmp_path), 0, "3 pictures left out: .dng, .heic cannot be read here; export as JPEG")
-    assert run("image", tmp_path, "--quiet").stderr == ""
+    assert_one_line(run_here("image", tmp_path), 0, "3 pictures left out: .dng, .heic cannot be read here; export as JPEG")
+    assert run_here("image", tmp_path, "--quiet").stderr == ""
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
@@ -247,15 +247,15 @@ def test_a_file_that_may_not_be_read(tmp_path: Path) -> None:
     path.write_bytes(PHOTO.read_bytes())
     path.chmod(0)
 
-    assert_one_line(run("image", path, "--format", "json"), 1, "secret.jpg", "cannot be read")
+    assert_one_line(run_here("image", path, "--format", "json"), 1, "secret.jpg", "cannot be read")
 
 
 def test_another_cascade_and_settings(tmp_path: Path) -> None:
     nothing = tmp_path / "cascade.xml"
     nothing.write_text("<opencv_storage></opencv_storage>")
 
-    assert_one_line(run("image", PHOTO, "--cascade", nothing), 1, "cascade.xml: not a cascade")
-    assert_one_line(run("image", PHOTO, "--cascade", tmp_path / "none.xml"), 1, "none.xml: no such cascade")
+    assert_one_line(run_here("image", PHOTO, "--cascade", nothing), 1, "cascade.xml: not a cascade")
+    assert_one_line(run_here("image", PHOTO, "--cascade", tmp_path / "none.xml"), 1, "none.xml: no such cascade")
     assert analyzed(PHOTO, "--min-face", "200")[0]["faces"] == []
     assert analyzed(PHOTO, "--min-face", "40%")[0]["faces"] == []
     assert len(analyzed(PHOTO, "--min-face", "60", "--min-neighbors", "3", "--scale-factor", "1.05")[0]["faces"]) == 1
@@ -272,7 +272,7 @@ def test_a_picture_of_more_pixels_than_allowed_is_refused_by_its_header(tmp_path
     cv2.imwrite(str(path), np.full((200, 300, 3), 128, np.uint8))
 
     assert analyzed(path, "--max-pixels", "60000")[0]["faces"] == []
-    done = run("image", path, "--max-pixels", "59999", "--format", "json")
+    done = run("image", path, "--max-pixels", "59999", "--format", "json")  # OpenCV reads its limit once
     assert done.returncode == 1
     assert json.loads(done.stdout)[0]["path"] == str(path)
     assert_one_line(done, 1, f"large{suffix}: announces more than 59999 pixels", "--max-pixels")
@@ -288,7 +288,7 @@ def test_the_default_refuses_a_bomb(tmp_path: Path) -> None:
     path = tmp_path / "bomb.png"
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(bytes(20_001 * 20_000))) + chunk(b"IEND", b""))
 
-    assert_one_line(run("image", path), 1, "bomb.png: announces more than 200000000 pixels")
+    assert_one_line(run_here("image", path), 1, "bomb.png: announces more than 200000000 pixels")
 
 
 @pytest.fixture
@@ -315,7 +315,7 @@ class TestFolders:
         (tmp_path / "empty").mkdir()
         bare, nothing = tmp_path / "empty", tmp_path / "*.bmp"
 
-        done = run("image", bare, nothing, album / "wall.png", "--format", "json", "--sheet", tmp_path / "sheet.png")
+        done = run_here("image", bare, nothing, album / "wall.png", "--format", "json", "--sheet", tmp_path / "sheet.png")
 
         assert done.returncode == 1
         assert [list(record)[1] for record in json.loads(done.stdout)] == ["error", "error", "width"]
@@ -368,13 +368,13 @@ class TestSheet:
     def test_it_is_never_one_of_the_photos(self, album: Path) -> None:
         before = (album / "wall.png").read_bytes()
 
-        assert_one_line(run("image", album, "--sheet", album / "wall.png", "--overwrite"), 1, "is the photo itself")
+        assert_one_line(run_here("image", album, "--sheet", album / "wall.png", "--overwrite"), 1, "is the photo itself")
         assert (album / "wall.png").read_bytes() == before
 
     def test_it_shows_every_photo_also_one_that_cannot_be_read(self, album: Path, tmp_path: Path) -> None:
         (album / "broken.png").write_text("no picture")
 
-        assert run("image", album, "--sheet", tmp_path / "sheet.png").returncode == 1
+        assert run_here("image", album, "--sheet", tmp_path / "sheet.png").returncode == 1
         sheet = read_image(tmp_path / "sheet.png")
         captions = [sheet[y : y + 40, x : x + 420] for y in (432, sheet.shape[0] - 52) for x in (12, 444)]
         assert [bool((caption < 128).any()) for caption in captions] == [True, True, True, False]
@@ -382,5 +382,5 @@ class TestSheet:
     def test_there_is_none_where_no_photo_can_be_read(self, tmp_path: Path) -> None:
         (tmp_path / "broken.png").write_text("no picture")
 
-        assert run("image", tmp_path / "broken.png", "--sheet", tmp_path / "sheet.png").returncode == 1
+        assert run_here("image", tmp_path / "broken.png", "--sheet", tmp_path / "sheet.png").returncode == 1
         assert not (tmp_path / "sheet.png").exists()

@@ -126,7 +126,7 @@ def test_copies_tell_what_was_done(tmp_path: Path, photos: Path, capsys: Any) ->
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ([], UsageError, "--resume needs --log FILE or --output FOLDER"),
+        ([], UsageError, "--resume requires --log FILE or --output FOLDER"),
         (["--log", "new.csv", "--overwrite"], UsageError, "cannot be combined"),
         (["--log", "new.csv", "--sheet", "sheet.png"], UsageError, "cannot be combined with --sheet"),
         (["--log", "new.jsonl", "--format", "json"], UsageError, "cannot be combined with --format json"),

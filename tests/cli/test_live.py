@@ -168,9 +168,7 @@ class TestWindow:
             end(process)
         assert process.returncode == 0
 
-    @pytest.mark.parametrize(
-        ("backend", "source"), [("cnn", "clip"), ("cnn", "stream"), ("tutorial", "clip"), ("deepface", "stream")]
-    )
+    @pytest.mark.parametrize(("backend", "source"), [("cnn", "stream"), ("tutorial", "clip"), ("deepface", "stream")])
     def test_every_backend_from_a_clip_or_a_network_camera(
         self,
         desktop: Desktop,

@@ -80,20 +80,13 @@ def arguments(request: pytest.FixtureRequest, moving_clip: MovingClip, faces: Pa
     return [str(argument) for argument in lines[request.param]]
 
 
-def finish(line: list[str], arguments: list[str]) -> None:
+def test_every_command_works_without_a_network_and_opens_no_connection(arguments: list[str]) -> None:
+    line = [*without_interfaces(), sys.executable, "-c", WATCHED, *arguments]
     env = environment({"DISPLAY": None})
     done = subprocess.run(line, env=env, capture_output=True, text=True, timeout=TIMEOUT, check=False)
     assert done.returncode == 0, done.stderr
     if "json" in arguments:
         assert json.loads(done.stdout)
-
-
-def test_every_command_works_without_a_network(arguments: list[str]) -> None:
-    finish([*without_interfaces(), *command(*arguments)], arguments)
-
-
-def test_no_command_opens_a_connection(arguments: list[str]) -> None:
-    finish([sys.executable, "-c", WATCHED, *arguments], arguments)
 
 
 def test_the_watch_sees_a_connection() -> None:

@@ -28,8 +28,7 @@ LONG = 30
 COMMANDS = {
     "help": ["--help"],
     "image": ["image", "photo.jpg", "--output", "annotated.png", "--sheet", "sheet.png", "--language", "ko"],
-    "image, ONNX": ["image", "photo.jpg", "--model", "model.onnx", "--format", "json"],
-    "image, Keras": ["image", "photo.jpg", "--model", "model.keras", "--format", "csv"],
+    "image, ONNX": ["image", "photo.jpg", "--model", "model.onnx", "--format", "csv"],
     "video": ["video", "clip.mp4", "--output", "a.mp4", "--log", "a.csv", "--report", "a.html", "--plot", "a.png"],
     "live": ["live", "--source", "clip.mp4", "--loop", "--no-window", "--log", "l.jsonl", "--duration", str(LONG)],
     "live, window": ["live", "--source", "clip.mp4", "--record", "r.mp4"],
@@ -44,7 +43,7 @@ COMMANDS = {
     "train": ["train", "--data", "faces", "--arch", "baseline", "--epochs", "1", "--run-dir", "run", "--output", "trained.keras"],
     "runs": ["runs", "run"],
     "export": ["export", "model.keras", "exported.onnx"],
-    "inspect": ["inspect", "model.keras"],
+    "inspect": ["inspect", "model.onnx"],
     "doctor": ["doctor"],
     "cameras": ["cameras"],
     "backends": ["backends"],

@@ -11,7 +11,7 @@ from emodetect.backends.onnx_session import EMBEDDED, model_metadata, open_sessi
 from emodetect.cli.group import cli
 from emodetect.report.pictures import CopyError
 from tests.builders import MovingClip, make_reading, make_result
-from tests.cli.running import assert_one_line, run, run_on_terminal
+from tests.cli.running import assert_one_line, run, run_here, run_on_terminal
 from tests.summary.logs import A, H, N, frames, write_log
 
 
@@ -41,11 +41,11 @@ def test_a_log_becomes_a_page_beside_it(log: Path) -> None:
     share = metadata.validation_accuracy(metadata.default)
     assert share is not None
     assert f"gave {share:.1%} the" in page
-    assert_one_line(run("report", log), 1, "log.html: exists already", "--overwrite")
+    assert_one_line(run_here("report", log), 1, "log.html: exists already", "--overwrite")
 
 
 def test_the_clip_is_shown_where_it_is_given(log: Path, moving_clip: MovingClip, tmp_path: Path) -> None:
-    done = run("report", log, "--clip", moving_clip.path, "-o", tmp_path / "page.html")
+    done = run_here("report", log, "--clip", moving_clip.path, "-o", tmp_path / "page.html")
 
     assert done.returncode == 0, done.stderr
     page = (tmp_path / "page.html").read_text()
@@ -55,7 +55,7 @@ def test_the_clip_is_shown_where_it_is_given(log: Path, moving_clip: MovingClip,
 
 
 def test_details_say_what_is_used(log: Path, moving_clip: MovingClip, tmp_path: Path) -> None:
-    done = run("report", log, "--clip", moving_clip.path, "-o", tmp_path / "page.html", "--verbose")
+    done = run_here("report", log, "--clip", moving_clip.path, "-o", tmp_path / "page.html", "--verbose")
 
     assert f"{moving_clip.path}: 640x360 pixels, 75 frames" in done.stderr
     assert f"{log}: 10 frames from 0 s to 0.4 s, 1 person" in done.stderr
@@ -70,7 +70,7 @@ def test_progress_over_the_log_is_shown_on_a_terminal(log: Path) -> None:
 
 def test_a_log_that_was_cut_off_is_used_as_far_as_it_goes(log: Path) -> None:
     log.write_text(log.read_text()[:-20])
-    done = run("report", log)
+    done = run_here("report", log)
 
     assert done.returncode == 0
     assert done.stderr.splitlines() == [
@@ -81,8 +81,8 @@ def test_a_log_that_was_cut_off_is_used_as_far_as_it_goes(log: Path) -> None:
 
 def test_a_page_of_few_frames_ends_with_the_clip(moving_clip: MovingClip, tmp_path: Path) -> None:
     arguments = "video", moving_clip.path, "--every", "20", "--report", tmp_path / "video.html", "--log", tmp_path / "log.jsonl"
-    assert run(*arguments).returncode == 0
-    assert run("report", tmp_path / "log.jsonl", "--clip", moving_clip.path).returncode == 0
+    assert run_here(*arguments).returncode == 0
+    assert run_here("report", tmp_path / "log.jsonl", "--clip", moving_clip.path).returncode == 0
 
     for name in ("video.html", "log.html"):
         assert "4 frames from 0:00.0 to 0:03.0," in (tmp_path / name).read_text()
@@ -90,7 +90,7 @@ def test_a_page_of_few_frames_ends_with_the_clip(moving_clip: MovingClip, tmp_pa
 
 def test_the_page_of_a_run_says_how_it_was_made(moving_clip: MovingClip, tmp_path: Path) -> None:
     arguments = "video", moving_clip.path, "--end", "0.1", "--roi", "0,0,300,300", "--min-face", "20%", "--model", "ferplus"
-    assert run(*arguments, "--report", tmp_path / "page.html").returncode == 0
+    assert run_here(*arguments, "--report", tmp_path / "page.html").returncode == 0
 
     page = (tmp_path / "page.html").read_text()
     assert "scale factor 1.1, 5 neighbors, smallest face 20% of the height" in page
@@ -112,9 +112,9 @@ def test_the_terminal_says_why_there_are_stills(
 
 
 def test_what_cannot_be_done_is_one_line(log: Path, tmp_path: Path) -> None:
-    assert_one_line(run("report", tmp_path / "none.jsonl"), 1, "none.jsonl: no such file")
-    assert_one_line(run("report", log, "-o", tmp_path / "page.txt"), 1, "page.txt: unknown kind of file", ".html")
-    assert_one_line(run("report", log, "--clip", tmp_path / "none.mp4"), 1, "none.mp4: no such file")
+    assert_one_line(run_here("report", tmp_path / "none.jsonl"), 1, "none.jsonl: no such file")
+    assert_one_line(run_here("report", log, "-o", tmp_path / "page.txt"), 1, "page.txt: unknown kind of file", ".html")
+    assert_one_line(run_here("report", log, "--clip", tmp_path / "none.mp4"), 1, "none.mp4: no such file")
     assert not log.with_suffix(".html").exists()
 
 

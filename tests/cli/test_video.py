@@ -20,7 +20,7 @@ from emodetect.faces.boxes import intersection_over_union
 from emodetect.sources.images import read_image
 from emodetect.types import EMOTIONS, Box
 from tests.builders import PHOTO, MovingClip, as_network, make_image, shared_data, write_clip
-from tests.cli.running import TIMEOUT, assert_one_line, command, environment, run, run_on_terminal
+from tests.cli.running import TIMEOUT, assert_one_line, command, environment, run, run_here, run_on_terminal
 
 
 def read_log(path: Path) -> list[dict[str, Any]]:
@@ -88,13 +88,13 @@ def test_the_annotated_clip_has_every_frame_and_the_box(analyzed: Path, moving_c
 
 
 def test_two_runs_give_the_same_log(analyzed: Path, moving_clip: MovingClip, tmp_path: Path) -> None:
-    assert run("video", moving_clip.path, "--log", tmp_path / "b.jsonl").returncode == 0
+    assert run_here("video", moving_clip.path, "--log", tmp_path / "b.jsonl").returncode == 0
 
     assert (tmp_path / "b.jsonl").read_bytes() == (analyzed / "a.jsonl").read_bytes()
 
 
 def test_csv_says_the_same_as_jsonl(analyzed: Path, moving_clip: MovingClip, tmp_path: Path) -> None:
-    assert run("video", moving_clip.path, "--log", tmp_path / "b.csv").returncode == 0
+    assert run_here("video", moving_clip.path, "--log", tmp_path / "b.csv").returncode == 0
 
     with (tmp_path / "b.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -110,7 +110,7 @@ def test_csv_says_the_same_as_jsonl(analyzed: Path, moving_clip: MovingClip, tmp
 
 
 def test_the_development_clip(tmp_path: Path) -> None:
-    done = run("video", shared_data("media/clip-596x336.mp4"), "--output", tmp_path / "a.mp4", "--log", tmp_path / "a.jsonl")
+    done = run_here("video", shared_data("media/clip-596x336.mp4"), "--output", tmp_path / "a.mp4", "--log", tmp_path / "a.jsonl")
 
     assert done.returncode == 0, done.stderr
     records, frames = read_log(tmp_path / "a.jsonl"), read_video(tmp_path / "a.mp4")
@@ -121,7 +121,7 @@ def test_the_development_clip(tmp_path: Path) -> None:
 
 
 def test_the_summary_tells_how_much_of_it_is_uncertain(moving_clip: MovingClip) -> None:
-    done = run("video", moving_clip.path, "--end", "0.4", "--uncertain", "100%")
+    done = run_here("video", moving_clip.path, "--end", "0.4", "--uncertain", "100%")
 
     assert done.stderr.splitlines()[-1] == "10 frames, 1 face: happy 100%; 100% uncertain"
 
@@ -160,13 +160,13 @@ class TestBadInput:
         clip = tmp_path / "clip.mp4"
         clip.write_bytes(content)
 
-        assert_one_line(run("video", clip, "--log", tmp_path / "a.jsonl"), 1, "clip.mp4: not a video")
+        assert_one_line(run_here("video", clip, "--log", tmp_path / "a.jsonl"), 1, "clip.mp4: not a video")
         assert not (tmp_path / "a.jsonl").exists()
 
     def test_a_missing_file_and_a_folder(self, tmp_path: Path) -> None:
         log = tmp_path / "a.jsonl"
-        assert_one_line(run("video", tmp_path / "none.mp4", "--log", log), 1, "none.mp4: no such file")
-        assert_one_line(run("video", tmp_path, "--log", log), 1, "is a folder")
+        assert_one_line(run_here("video", tmp_path / "none.mp4", "--log", log), 1, "none.mp4: no such file")
+        assert_one_line(run_here("video", tmp_path, "--log", log), 1, "is a folder")
 
     @pytest.mark.parametrize(
         ("option", "name", "message"),
@@ -180,15 +180,15 @@ class TestBadInput:
     def test_an_output_that_cannot_be_written(
         self, moving_clip: MovingClip, tmp_path: Path, option: str, name: str, message: str
     ) -> None:
-        assert_one_line(run("video", moving_clip.path, option, tmp_path / name), 1, name, message)
+        assert_one_line(run_here("video", moving_clip.path, option, tmp_path / name), 1, name, message)
 
     def test_outputs_are_not_overwritten_unasked(self, moving_clip: MovingClip, tmp_path: Path) -> None:
         log = tmp_path / "a.jsonl"
         log.write_text("precious")
 
-        assert_one_line(run("video", moving_clip.path, "--log", log), 1, "a.jsonl: exists already", "--overwrite")
+        assert_one_line(run_here("video", moving_clip.path, "--log", log), 1, "a.jsonl: exists already", "--overwrite")
         assert log.read_text() == "precious"
-        assert run("video", moving_clip.path, "--log", log, "--overwrite").returncode == 0
+        assert run_here("video", moving_clip.path, "--log", log, "--overwrite").returncode == 0
         assert len(read_log(log)) == 75
 
     def test_a_pipe_takes_the_log(self, still_clip: Path, tmp_path: Path) -> None:
@@ -205,7 +205,7 @@ class TestBadInput:
         (tmp_path / "precious.csv").write_text("precious")
         (tmp_path / "link.csv").symlink_to(tmp_path / "precious.csv")
 
-        done = run("video", still_clip, "--log", tmp_path / "link.csv", "--overwrite")
+        done = run_here("video", still_clip, "--log", tmp_path / "link.csv", "--overwrite")
 
         assert_one_line(done, 1, "link.csv: is a symbolic link")
         assert (tmp_path / "precious.csv").read_text() == "precious"
@@ -220,11 +220,11 @@ class TestBadInput:
         clip = tmp_path / "clip.mp4"
         clip.write_bytes(moving_clip.path.read_bytes())
 
-        assert_one_line(run("video", clip, "--output", clip, "--overwrite"), 1, "is the clip itself")
+        assert_one_line(run_here("video", clip, "--output", clip, "--overwrite"), 1, "is the clip itself")
         assert clip.read_bytes() == moving_clip.path.read_bytes()
 
     def test_a_photo_is_a_clip_of_one_frame(self, tmp_path: Path) -> None:
-        assert run("video", PHOTO, "--log", tmp_path / "a.jsonl").returncode == 0
+        assert run_here("video", PHOTO, "--log", tmp_path / "a.jsonl").returncode == 0
         assert len(read_log(tmp_path / "a.jsonl")) == 1
 
 
@@ -233,7 +233,7 @@ class TestParts:
         self, analyzed: Path, moving_clip: MovingClip, tmp_path: Path
     ) -> None:
         options = ["--start", "0:01", "--end", "2.0", "--every", "2", "--roi", "25%,0,75%,100%"]
-        done = run("video", moving_clip.path, *options, "--log", tmp_path / "b.jsonl", "--output", tmp_path / "b.mp4")
+        done = run_here("video", moving_clip.path, *options, "--log", tmp_path / "b.jsonl", "--output", tmp_path / "b.mp4")
 
         assert done.returncode == 0, done.stderr
         whole, part = read_log(analyzed / "a.jsonl"), read_log(tmp_path / "b.jsonl")
@@ -250,7 +250,7 @@ class TestParts:
         assert frames[0].shape == (360, 640, 3)
 
     def test_a_face_outside_the_region_is_not_seen(self, moving_clip: MovingClip, tmp_path: Path) -> None:
-        done = run("video", moving_clip.path, "--end", "0.4", "--roi", "320,0,320,360", "--log", tmp_path / "b.jsonl")
+        done = run_here("video", moving_clip.path, "--end", "0.4", "--roi", "320,0,320,360", "--log", tmp_path / "b.jsonl")
 
         assert done.returncode == 0, done.stderr
         assert [record["faces"] for record in read_log(tmp_path / "b.jsonl")] == [[]] * 10
@@ -273,8 +273,8 @@ class TestParts:
         new, old = tmp_path / "new.jsonl", tmp_path / "old.jsonl"
         old.write_text("of an earlier run\n")
 
-        done = run("video", still_clip, *options, "--log", new)
-        again = run("video", still_clip, *options, "--log", old, "--overwrite")
+        done = run_here("video", still_clip, *options, "--log", new)
+        again = run_here("video", still_clip, *options, "--log", old, "--overwrite")
 
         assert (done.returncode, again.returncode) == (code, code)
         assert not new.exists()
@@ -296,7 +296,7 @@ class TestPicturesThatStartLater:
         return folder / "late.mp4"
 
     def test_log_and_report_have_the_times_of_the_clip(self, late_clip: Path, tmp_path: Path) -> None:
-        done = run("video", late_clip, "--log", tmp_path / "a.jsonl", "--report", tmp_path / "a.html")
+        done = run_here("video", late_clip, "--log", tmp_path / "a.jsonl", "--report", tmp_path / "a.html")
 
         assert done.returncode == 0, done.stderr
         np.testing.assert_allclose(
@@ -310,7 +310,7 @@ class TestPicturesThatStartLater:
         log = tmp_path / "a.jsonl"
         log.write_text("".join(json.dumps({"frame": n, "time": n / 25, "faces": []}) + "\n" for n in range(20)))
 
-        assert run("report", log, "--clip", late_clip, "--output", tmp_path / "a.html").returncode == 0
+        assert run_here("report", log, "--clip", late_clip, "--output", tmp_path / "a.html").returncode == 0
         page = (tmp_path / "a.html").read_text()
         assert "data:video/mp4" not in page
         assert "data:image/jpeg" in page
@@ -322,7 +322,7 @@ def test_pixels_that_are_not_square_are_shown_as_they_are_meant(moving_clip: Mov
     subprocess.run([*command, "-vf", "scale=320:360,setsar=2", str(clip)], check=True, stdin=subprocess.DEVNULL)
 
     outputs = {"--log": "a.jsonl", "--output": "a.mp4", "--report": "a.html"}
-    done = run("video", clip, *(part for option, name in outputs.items() for part in (option, tmp_path / name)))
+    done = run_here("video", clip, *(part for option, name in outputs.items() for part in (option, tmp_path / name)))
 
     assert done.returncode == 0, done.stderr
     overlaps = [
@@ -350,7 +350,7 @@ def test_the_report_and_the_plot(moving_clip: MovingClip, tmp_path: Path) -> Non
     clip = tmp_path / "<script>.mp4"
     clip.write_bytes(moving_clip.path.read_bytes())
 
-    done = run("video", clip, "--end", "1", "--report", tmp_path / "r.html", "--plot", tmp_path / "p.png")
+    done = run_here("video", clip, "--end", "1", "--report", tmp_path / "r.html", "--plot", tmp_path / "p.png")
 
     assert done.returncode == 0, done.stderr
     page = (tmp_path / "r.html").read_text()

@@ -17,6 +17,7 @@ from emodetect.errors import ModelError
 from emodetect.live.classifier import Classifier, Crops
 from emodetect.types import Emotion
 from tests.builders import FakeBackend, make_face, make_image
+from tests.cli.running import TIMEOUT
 
 
 class Loading(FakeBackend):
@@ -32,7 +33,7 @@ class Loading(FakeBackend):
 
     @override
     def load(self) -> None:
-        assert self.go.wait(30)
+        assert self.go.wait(TIMEOUT)
         if self.canceled:
             raise ModelError("was broken off")
         if self.error is not None:
@@ -81,7 +82,7 @@ def start() -> Iterator[Start]:
 
 
 def wait_for(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + TIMEOUT
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.005)

@@ -28,7 +28,7 @@ from emodetect.types import Box, Detection, Emotion, Frame, FrameResult, Image
 from tests.builders import FakeBackend, MovingClip, make_frame, make_image, make_reading, make_result
 from tests.live.test_classifier import wait_for
 
-PATIENCE = 60.0
+PATIENCE = 180.0
 """Seconds that a test waits for what must come."""
 
 

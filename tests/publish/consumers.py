@@ -24,6 +24,7 @@ from typing_extensions import override
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
+from tests.cli.running import TIMEOUT
 from tests.live.test_classifier import wait_for
 
 MOSQUITTO = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
@@ -75,6 +76,7 @@ class OscReceiver(Consumer):
         dispatcher = Dispatcher()
         dispatcher.set_default_handler(lambda address, *values: self.received.append((address, *values)))
         self._server = BlockingOSCUDPServer(("127.0.0.1", self._port), dispatcher)
+        self._server.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**22)  # as much as may wait for a busy machine
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 
     @override
@@ -170,7 +172,7 @@ class Broker(Consumer):
         wait_for(lambda: self._connects(client))
         client.loop_start()
         client.subscribe("#", qos=1)
-        assert is_subscribed.wait(30)
+        assert is_subscribed.wait(TIMEOUT)
 
     def _connects(self, client: paho.Client) -> bool:
         with suppress(OSError):
@@ -209,7 +211,7 @@ class WebSocketClient(Consumer):
 
     def _connects(self) -> bool:
         with suppress(OSError):
-            self._connection = connect(self.address)
+            self._connection = connect(self.address, open_timeout=TIMEOUT)
         return self._connection is not None
 
     def _receive(self, connection: ClientConnection) -> None:

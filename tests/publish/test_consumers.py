@@ -20,6 +20,7 @@ from emodetect.publish.registry import PublishSettings
 from emodetect.publish.sink import PublishingSink
 from emodetect.types import EMOTIONS, Emotion, FrameResult
 from tests.builders import make_frame, make_reading, make_result
+from tests.cli.running import TIMEOUT
 from tests.live.test_classifier import wait_for
 from tests.publish.consumers import Broker, Consumer, OscReceiver, WebServer, WebSocketClient, free_port, listening
 
@@ -203,8 +204,8 @@ class TestWebSocket:
         address = f"ws://127.0.0.1:{free_port()}"
         with PublishSettings((address,)).open() as sink:
             sink.write(FRAME, HAPPY)
-            with connect(address) as client:
-                assert json.loads(client.recv(30)) == HAPPY.as_dict()
+            with connect(address, open_timeout=TIMEOUT) as client:
+                assert json.loads(client.recv(TIMEOUT)) == HAPPY.as_dict()
 
     def test_a_slow_client_holds_up_nobody_and_gets_the_newest(self, caplog: pytest.LogCaptureFixture) -> None:
         port = free_port()
@@ -232,7 +233,7 @@ class TestWebSocket:
             for garbage in (b"\0" * 100_000, b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01"):
                 with socket.create_connection((host, int(port))) as other:
                     other.sendall(garbage)
-            with connect(client.address) as talker:
+            with connect(client.address, open_timeout=TIMEOUT) as talker:
                 talker.send("x" * 1000)
                 before = len(client.received)
                 wait_for(lambda: len(client.received) > before + 10)
@@ -250,7 +251,7 @@ class TestWebSocket:
             sink.write(FRAME, HAPPY)
             if is_allowed:
                 with connect(f"ws://127.0.0.1:{port}", origin=origin) as client:  # type: ignore[arg-type]
-                    assert client.recv(30)
+                    assert client.recv(TIMEOUT)
             else:
                 with pytest.raises(InvalidStatus, match="403"):
                     connect(f"ws://127.0.0.1:{port}", origin=origin)  # type: ignore[arg-type]

@@ -43,7 +43,7 @@ def test_it_works_so_far_ahead_and_no_further(capacity: int) -> None:
             yield number
 
     with ahead(numbers(), capacity=capacity) as items:
-        assert blocked.wait(10)
+        assert blocked.wait(60)
         assert len(made) == capacity + 1
         assert next(items) == 0
 

@@ -97,12 +97,12 @@ def test_it_publishes_what_its_source_shows(moving_clip: MovingClip) -> None:
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [
-        (["--publish", "ws://127.0.0.1:9001"], "--publish does not go with a server without --source"),
-        (["--fps", "30"], "--fps does not go with a server without --source"),
-        (["--loop"], "--loop does not go with a server without --source"),
-        (["--source", "0", "--changes-only"], "--changes-only goes with --publish, which says where to"),
+        (["--publish", "ws://127.0.0.1:9001"], "--publish cannot be combined with a server without --source"),
+        (["--fps", "30"], "--fps cannot be combined with a server without --source"),
+        (["--loop"], "--loop cannot be combined with a server without --source"),
+        (["--source", "0", "--changes-only"], "--changes-only requires --publish"),
         (["--source", PHOTO, "--publish", "osc://"], "names no host"),
-        (["--source", PHOTO, "--size", "640x480"], "--size goes with cameras and standard input; a clip has its own"),
+        (["--source", PHOTO, "--size", "640x480"], "--size applies to cameras and standard input only; a clip has its own"),
     ],
 )
 def test_options_of_the_source_need_one_that_takes_them(arguments: list[str | Path], error: str) -> None:

@@ -349,7 +349,7 @@ def test_what_is_no_http_is_answered_in_json(client: Client) -> None:
             raw.sendall(start)
             head, _, body = raw.makefile("rb").read().partition(b"\r\n\r\n")
         assert head.startswith(b"HTTP/1.1 400 ")
-        assert json.loads(body) == {"error": "not a request in HTTP that can be understood"}
+        assert json.loads(body) == {"error": "not a valid HTTP request"}
 
 
 def test_an_address_with_another_slash_is_not_found(client: Client) -> None:

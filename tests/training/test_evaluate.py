@@ -161,8 +161,8 @@ def test_a_file_that_is_no_table_is_told(tmp_path: Path) -> None:
 def test_what_cannot_be_judged_on_gives_one_line(data_set: Path, tmp_path: Path) -> None:
     done = run("evaluate", "--data", tmp_path / "nothing")
     assert_one_line(done, 1, "nothing: no such folder")
-    done = run("evaluate", "--data", data_set / "test", "--votes", tmp_path / "votes.csv")
-    assert_one_line(done, 1, "votes.csv: no such file")
+    with pytest.raises(DatasetError, match=r"votes\.csv: no such file"):
+        cli.main(["evaluate", "--data", str(data_set / "test"), "--votes", str(tmp_path / "votes.csv")], standalone_mode=False)
 
 
 def test_votes_for_other_images_are_named(tmp_path: Path) -> None:

@@ -13,12 +13,11 @@ import onnx
 import pytest
 
 from emodetect.backends.conventions import Scaling
+from emodetect.backends.keras_import import import_keras
 from emodetect.backends.labels import EIGHT_LABELS
 from emodetect.backends.metadata import ModelMetadata
 from emodetect.cli.group import cli
 from emodetect.errors import DatasetError, ModelError, OutputError
-from emodetect.training import checkpoint
-from emodetect.training.checkpoint import Checkpoint
 from emodetect.training.history import read_log
 from emodetect.training.hyperparameters import Settings
 from tests.builders import PHOTO
@@ -84,6 +83,9 @@ class TestCheckpoint:
     """The state is read before any network is looked at, so none is needed."""
 
     def refuse(self, path: Path, message: str) -> None:
+        import_keras()
+        from emodetect.training.checkpoint import Checkpoint
+
         with pytest.raises(DatasetError, match=f"cannot be resumed from.*{message}"):
             Checkpoint(path, "").restore(Variables(), None)
 
@@ -104,7 +106,8 @@ class TestCheckpoint:
 
     def test_a_file_that_fills_the_memory(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         path = tmp_path / "checkpoint.npz"
-        monkeypatch.setattr(checkpoint, "_MAX_BYTES", 2**20)
+        import_keras()
+        monkeypatch.setattr("emodetect.training.checkpoint._MAX_BYTES", 2**20)
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
             archive.writestr("state-0.npy", bytes(2**20 + 1))
         assert path.stat().st_size < 10_000
@@ -160,8 +163,6 @@ def test_a_teacher_is_looked_into_as_every_model_is(tmp_path: Path) -> None:
 
 
 def test_weights_to_start_from_are_looked_into(tmp_path: Path) -> None:
-    from emodetect.backends.keras_import import import_keras
-
     import_keras()
     from emodetect.training.trainer import start_from
 

@@ -14,7 +14,7 @@ from emodetect.training.architectures import allow_own_code, architecture_named,
 from emodetect.training.data.labeled import LabeledFaces
 from emodetect.training.hyperparameters import Settings
 from emodetect.training.run_data import make_part, with_balanced_labels
-from tests.cli.running import assert_one_line, run
+from tests.cli.running import assert_one_line, run, run_here
 from tests.training.data_sets import write_data_set
 
 NETWORK = """
@@ -50,15 +50,18 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_a_function_in_the_current_folder_is_trained_and_goes_on_only_where_it_is_named(folder: Path) -> None:
+def test_a_function_in_the_current_folder_is_trained_and_goes_on_only_where_it_is_named(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
     settings = Settings.load(folder / "runs" / "mine")
     assert (settings.learning_rate, settings.class_weights, settings.augmentation) == (0.01, "balanced", "strong")
 
-    refused = run("train", "--resume", "runs/mine", "--epochs", "2", cwd=folder)
+    refused = run_here("train", "--resume", "runs/mine", "--epochs", "2")
     assert_one_line(refused, 2, "mine_of_7:build is code of its own, which runs only if you name it", "--arch")
-    other = run("train", "--resume", "runs/mine", "--arch", "baseline", cwd=folder)
+    other = run_here("train", "--resume", "runs/mine", "--arch", "baseline")
     assert_one_line(other, 2, "--arch cannot be combined with --resume: the run keeps its network, mine_of_7:build")
-    exported = run("export", "runs/mine", "a.onnx", cwd=folder)
+    exported = run_here("export", "runs/mine", "a.onnx")
     assert_one_line(exported, 2, "mine_of_7:build is code of its own", "best.keras")
 
     resumed = run("train", "--resume", "runs/mine", "--arch", "mine_of_7:build", "--epochs", "2", cwd=folder)
@@ -66,16 +69,17 @@ def test_a_function_in_the_current_folder_is_trained_and_goes_on_only_where_it_i
     assert "epoch 2/2" in resumed.stderr
 
 
-def test_runs_are_compared(folder: Path) -> None:
-    done = run("runs", cwd=folder)
+def test_runs_are_compared(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    done = run_here("runs")
     assert done.returncode == 0, done.stderr
     header, row = done.stdout.splitlines()
     assert header.split()[0] == "run"
     assert row.startswith("runs/mine  mine_of_7:build")
-    [record] = json.loads(run("runs", "runs/mine", "--format", "json", cwd=folder).stdout)
+    [record] = json.loads(run_here("runs", "runs/mine", "--format", "json").stdout)
     assert record["settings"]["augmentation"] == "strong"
     assert record["test_accuracy"] == json.loads((folder / "runs" / "mine" / "test.json").read_text())["accuracy"]
-    assert_one_line(run("runs", "faces", cwd=folder), 1, "faces: holds no training run")
+    assert_one_line(run_here("runs", "faces"), 1, "faces: holds no training run")
 
 
 @pytest.mark.parametrize(

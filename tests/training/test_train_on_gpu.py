@@ -10,10 +10,10 @@ import sys
 from pathlib import Path
 
 import cv2
-import keras
 import numpy as np
 import pytest
 
+from emodetect.backends.keras_import import import_keras
 from emodetect.training.architectures import architecture_named
 from emodetect.training.data.dataset import read_faces
 from emodetect.training.data.labeled import as_input
@@ -95,7 +95,7 @@ def test_teachers_and_student_train_go_on_and_become_a_run_that_keras_reads(data
     faces = read_faces(data["--data"] / "test").images
     expected, _ = torch_answers(finished / "best.weights.h5", faces, tmp_path)
     architecture = architecture_named(settings.architecture)
-    keras.config.set_dtype_policy("float32")
+    import_keras().config.set_dtype_policy("float32")
     model = architecture.build(architecture.heads)
     model.load_weights(finished / "best.weights.h5")
     np.testing.assert_allclose(np.concatenate(model.predict(as_input(faces), verbose=0), axis=1), expected, atol=1e-4)
@@ -149,7 +149,7 @@ def test_kerass_own_weights_compute_the_same_in_pytorch(tmp_path: Path) -> None:
     faces = np.random.default_rng(0).integers(0, 256, (3, 48, 48), dtype=np.uint8)
     found, copy = torch_answers(weights, faces, tmp_path)
     architecture = architecture_named("compact")
-    keras.config.set_dtype_policy("float32")
+    import_keras().config.set_dtype_policy("float32")
     model = architecture.build(architecture.heads)
     for path in (weights, copy):
         model.load_weights(path)

@@ -119,16 +119,6 @@ def read_bytes(path: Path) -> bytes:
     return content
 
 
-def check_sides(path: Path, height: int, width: int) -> None:
-    """Reject a network whose input is too large.
-
-    Raises:
-        ModelError: a side exceeds the limit.
-    """
-    if max(height, width) > MAX_SIDE:
-        raise ModelError(f"{path}: expected an input of at most {MAX_SIDE} x {MAX_SIDE} pixels, got {width} x {height}")
-
-
 def too_large(path: Path) -> ModelError:
     """Create the error for a model that is too large, possibly after unpacking."""
     return ModelError(f"{path}: is larger than {MAX_MODEL_BYTES // 2**20} MB, or would be once unpacked")

@@ -10,18 +10,17 @@ import contextlib
 import os
 import shutil
 import signal
+import socket
 import tempfile
-import time
 import zlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from typing_extensions import override
 
-from emodetect.batch.engine import Answer, Death, Engine, Event, Task
+from emodetect.batch.engine import Answer, Death, Engine, Event, Task, Worker
 from emodetect.batch.parts import clip_part
 from emodetect.batch.reader import Reader, Reading
 from emodetect.batch.settings import BatchSettings
@@ -30,6 +29,9 @@ from emodetect.system.environment import prepare_own_process
 from emodetect.system.install_hints import extra_cure
 from emodetect.system.native_output import silence_libraries
 from emodetect.system.output_files import written_whole
+
+_CONNECT_SECONDS = 5.0
+"""How long the cluster is waited for."""
 
 
 class ReaderActor:
@@ -75,28 +77,34 @@ class ReaderActor:
         shutil.rmtree(self._parts, ignore_errors=True)
 
 
-@dataclass
-class _Worker:
+class _Actor(Worker):
     """An actor and its queue of tasks.
 
     Attributes:
-        actor: its handle.
+        handle: its handle.
         ready: future of its node's id, available once its pipeline is loaded.
         node: id of its node; None while it is loading.
-        tasks: its pending tasks, in order.
         answers: future of each task's result.
-        since: start of the first task, monotonic clock.
     """
 
-    actor: Any
-    ready: Any
-    node: str | None = None
-    tasks: list[Task] = field(default_factory=list)
-    answers: list[Any] = field(default_factory=list)
-    since: float = 0.0
+    def __init__(self, handle: Any) -> None:
+        super().__init__()
+        self.handle = handle
+        self.ready = handle.node.remote()
+        self.node: str | None = None
+        self.answers: list[Any] = []
+
+    @property
+    @override
+    def is_ready(self) -> bool:
+        return self.node is not None
+
+    @override
+    def hand(self, task: Task) -> None:
+        self.answers.append(self.handle.work.remote(task))
 
 
-class RayCluster(Engine):
+class RayCluster(Engine[_Actor]):
     """Actors on a Ray cluster, each with a loaded pipeline. A lost actor is replaced as soon as the cluster has room.
 
     Args:
@@ -117,8 +125,8 @@ class RayCluster(Engine):
         self, settings: BatchSettings, parts: Path, folder: Path, jobs: int | None, *, most: int, timeout: float | None,
         address: str | None,
     ) -> None:  # fmt: skip
-        self._ray = _import_ray()
-        self._parts, self._timeout = parts, timeout
+        super().__init__(timeout)
+        self._ray, self._parts = _import_ray(), parts
         self._began_it = not self._ray.is_initialized()
         if self._began_it:
             self._connect(address, jobs)
@@ -126,11 +134,11 @@ class RayCluster(Engine):
         remote = self._ray.remote(num_cpus=1, max_restarts=0, max_task_retries=0)(ReaderActor)
         packed, base = self._ray.put(settings), str(folder)
         self._new: Callable[[], Any] = partial(remote.remote, packed, base)
-        self._workers: dict[int, _Worker] = {}
         for number in range(min(jobs or cores, most)):
             self._start(number)
 
     def _connect(self, address: str | None, jobs: int | None) -> None:
+        _check_reachable(address)
         options: dict[str, Any] = {} if address else {"num_cpus": jobs, "include_dashboard": False}
         handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
@@ -143,24 +151,7 @@ class RayCluster(Engine):
                 signal.signal(number, handler)
 
     def _start(self, number: int) -> None:
-        actor = self._new()
-        self._workers[number] = _Worker(actor, actor.node.remote())
-
-    @override
-    def workers(self) -> Sequence[int]:
-        return [number for number, worker in self._workers.items() if worker.node is not None]
-
-    @override
-    def load(self, worker: int) -> Sequence[Task]:
-        return self._workers[worker].tasks
-
-    @override
-    def send(self, worker: int, task: Task) -> None:
-        one = self._workers[worker]
-        if not one.tasks:
-            one.since = time.monotonic()
-        one.tasks.append(task)
-        one.answers.append(one.actor.work.remote(task))
+        self._workers[number] = _Actor(self._new())
 
     @override
     def wait(self, seconds: float) -> list[Event]:
@@ -196,9 +187,8 @@ class RayCluster(Engine):
             worker.node = value
             return []
         reading, packed = value
-        task = worker.tasks.pop(0)
+        task = worker.done()
         worker.answers.pop(0)
-        worker.since = time.monotonic()
         if packed:
             self._write(reading, packed)
         return [Answer(number, task, reading)]
@@ -214,10 +204,10 @@ class RayCluster(Engine):
         """Kill actors that exceed the time limit."""
         events: list[Event] = []
         for number, worker in list(self._workers.items()):
-            if self._timeout is not None and worker.tasks and time.monotonic() - worker.since > self._timeout:
-                self._ray.kill(worker.actor)
+            if worker.takes_longer_than(self._timeout):
+                self._ray.kill(worker.handle)
                 self._start(number)
-                events.append(Death(number, worker.tasks, f"it takes longer than {self._timeout:g} s", is_final=True))
+                events.append(Death(number, worker.tasks, self._late, is_final=True))
         return events
 
     @override
@@ -225,9 +215,25 @@ class RayCluster(Engine):
         workers, self._workers = [*self._workers.values()], {}
         for worker in workers:
             with contextlib.suppress(Exception):  # the cluster may be lost
-                self._ray.kill(worker.actor)
+                self._ray.kill(worker.handle)
         if self._began_it and self._ray.is_initialized():
             self._ray.shutdown()
+
+
+def _check_reachable(address: str | None) -> None:
+    """See that something answers at an address, at which Ray would try for many minutes.
+
+    Raises:
+        EmodetectError: nothing does.
+    """
+    host, separator, port = (address or "").removeprefix("ray://").rpartition(":")
+    if not separator or not port.isdecimal():
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), _CONNECT_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise EmodetectError(f"the Ray cluster {address} cannot be reached ({reason})", parameter="address") from error
 
 
 def _import_ray() -> Any:

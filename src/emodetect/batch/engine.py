@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Literal
-
-from typing_extensions import Self
+from typing import Generic, Literal, TypeVar
 
 from emodetect.batch.inputs import Kind
 from emodetect.batch.reader import Reading
@@ -71,20 +69,74 @@ class Death:
 Event = Answer | Progress | Death
 
 
-class Engine(ABC):
-    """Runs tasks with several workers; a context manager that kills them all at its end."""
+class Worker(ABC):
+    """A worker and its queue of tasks.
+
+    Attributes:
+        tasks: its pending tasks, in order.
+        since: start of the first task, monotonic clock.
+    """
+
+    def __init__(self) -> None:
+        self.tasks: list[Task] = []
+        self.since = time.monotonic()
+
+    @property
+    @abstractmethod
+    def is_ready(self) -> bool:
+        """Whether it accepts tasks."""
 
     @abstractmethod
+    def hand(self, task: Task) -> None:
+        """Send it a task."""
+
+    def add(self, task: Task) -> None:
+        """Append a task to its queue, and send it."""
+        if not self.tasks:
+            self.since = time.monotonic()
+        self.tasks.append(task)
+        self.hand(task)
+
+    def done(self) -> Task:
+        """Remove the first task from its queue; the next one starts now."""
+        self.since = time.monotonic()
+        return self.tasks.pop(0)
+
+    def takes_longer_than(self, seconds: float | None) -> bool:
+        """Whether its first task exceeds a time limit; None is no limit."""
+        return seconds is not None and bool(self.tasks) and time.monotonic() - self.since > seconds
+
+
+_Worker = TypeVar("_Worker", bound=Worker)
+
+
+class Engine(ABC, Generic[_Worker]):
+    """Runs tasks with several workers.
+
+    Args:
+        timeout: time limit per task, seconds; None for no limit.
+    """
+
+    def __init__(self, timeout: float | None) -> None:
+        self._timeout = timeout
+        self._workers: dict[int, _Worker] = {}
+
     def workers(self) -> Sequence[int]:
-        """Numbers of the workers that accept tasks; waits for the first one."""
+        """Numbers of the workers that accept tasks."""
+        return [number for number, worker in self._workers.items() if worker.is_ready]
 
-    @abstractmethod
     def load(self, worker: int) -> Sequence[Task]:
         """Pending tasks of a worker."""
+        return self._workers[worker].tasks
 
-    @abstractmethod
     def send(self, worker: int, task: Task) -> None:
         """Append a task to a worker's queue."""
+        self._workers[worker].add(task)
+
+    @property
+    def _late(self) -> str:
+        """Reason for killing a worker that exceeds its time limit."""
+        return f"it takes longer than {self._timeout:g} s"
 
     @abstractmethod
     def wait(self, seconds: float) -> list[Event]:
@@ -97,9 +149,3 @@ class Engine(ABC):
     @abstractmethod
     def close(self) -> None:
         """Kill all workers."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.close()

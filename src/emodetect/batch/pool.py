@@ -14,7 +14,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from typing_extensions import override
 
 from emodetect import errors
 from emodetect.backends.limits import size_in_words
-from emodetect.batch.engine import Answer, Death, Engine, Event, Progress, Task
+from emodetect.batch.engine import Answer, Death, Engine, Event, Progress, Task, Worker
 from emodetect.batch.reader import Reading
 from emodetect.batch.remote import fetched, is_in_this_process
 from emodetect.batch.settings import BatchSettings
@@ -44,24 +44,24 @@ _LOOK_SECONDS = 0.2
 """Interval between checks of the workers' time and memory."""
 
 
-class _Worker:
+class _Process(Worker):
     """A process, and the thread that receives its messages.
 
     Attributes:
         number: number of the worker.
-        tasks: its pending tasks, in order.
-        is_ready: whether its pipeline is loaded.
-        since: start of the first task, monotonic clock.
+        is_loaded: whether its pipeline is loaded.
         listener: the thread.
         ended_for: why it was killed; None if it was not.
         is_final: whether its first task must not be retried.
     """
 
-    def __init__(self, number: int, first: bytes, said: queue.SimpleQueue[tuple[_Worker, bytes]]) -> None:
+    def __init__(
+        self, number: int, first: bytes, said: queue.SimpleQueue[tuple[_Process, bytes]], name_of: Callable[[Task], str]
+    ) -> None:
+        super().__init__()
         self.number = number
-        self.tasks: list[Task] = []
-        self.is_ready = False
-        self.since = time.monotonic()
+        self.is_loaded = False
+        self._name_of = name_of
         self.ended_for: str | None = None
         self.is_final = False
         self._said = said
@@ -74,6 +74,15 @@ class _Worker:
         self.listener = threading.Thread(target=self._listen, name="worker", daemon=True)
         self.listener.start()
         self.write(first)
+
+    @property
+    @override
+    def is_ready(self) -> bool:
+        return self.is_loaded and self.ended_for is None
+
+    @override
+    def hand(self, task: Task) -> None:
+        self.write(json.dumps(asdict(task) | {"path": self._name_of(task)}).encode() + b"\n")
 
     def write(self, line: bytes) -> None:
         """Send a line; a dead worker is detected elsewhere."""
@@ -108,7 +117,7 @@ class _Worker:
         return f"its worker ended by {ended_by(-code)}"
 
 
-class LocalPool(Engine):
+class LocalPool(Engine[_Process]):
     """Worker processes on this machine, each with a loaded pipeline. A dead worker is replaced.
 
     Args:
@@ -123,15 +132,15 @@ class LocalPool(Engine):
     def __init__(
         self, settings: BatchSettings, parts: Path, folder: Path, jobs: int, *, timeout: float | None, max_memory: int
     ) -> None:
+        super().__init__(timeout)
         first = {
             "settings": base64.b64encode(pickle.dumps(settings)).decode(),
             "parts": str(parts.resolve()),
             "folder": str(folder),
         }
         self._first = json.dumps(first).encode() + b"\n"
-        self._timeout, self._max_memory = timeout, max_memory
-        self._said: queue.SimpleQueue[tuple[_Worker, bytes]] = queue.SimpleQueue()
-        self._workers: dict[int, _Worker] = {}
+        self._max_memory = max_memory
+        self._said: queue.SimpleQueue[tuple[_Process, bytes]] = queue.SimpleQueue()
         self._copies: tempfile.TemporaryDirectory[str] | None = None
         self._starts, self._looked = 0, time.monotonic()
         try:
@@ -143,25 +152,9 @@ class LocalPool(Engine):
 
     def _start(self, number: int) -> None:
         try:
-            self._workers[number] = _Worker(number, self._first, self._said)
+            self._workers[number] = _Process(number, self._first, self._said, self._here)
         except OSError as error:
             raise EmodetectError(f"a worker cannot be started ({error.strerror or error})") from error
-
-    @override
-    def workers(self) -> Sequence[int]:
-        return [number for number, worker in self._workers.items() if worker.is_ready and worker.ended_for is None]
-
-    @override
-    def load(self, worker: int) -> Sequence[Task]:
-        return self._workers[worker].tasks
-
-    @override
-    def send(self, worker: int, task: Task) -> None:
-        one = self._workers[worker]
-        if not one.tasks:
-            one.since = time.monotonic()
-        one.tasks.append(task)
-        one.write(json.dumps(asdict(task) | {"path": self._here(task)}).encode() + b"\n")
 
     def _here(self, task: Task) -> str:
         """Path of an input for a worker; a copy if only this process can read the input."""
@@ -189,7 +182,7 @@ class LocalPool(Engine):
                 self._look_after(worker)
         return events
 
-    def _understood(self, worker: _Worker, line: bytes) -> list[Event]:
+    def _understood(self, worker: _Process, line: bytes) -> list[Event]:
         if self._workers.get(worker.number) is not worker:
             return []
         if not line:
@@ -199,31 +192,29 @@ class LocalPool(Engine):
             kind: type[EmodetectError] = getattr(errors, message["kind"], EmodetectError)
             raise kind(message["cannot"], parameter=message["parameter"])
         if "ready" in message:
-            worker.is_ready, self._starts = True, 0
+            worker.is_loaded, self._starts = True, 0
             return []
         task = worker.tasks[0]
         assert task.number == message["number"], "workers answer in order"
         if "frames" in message:
             return [Progress(worker.number, task, message["frames"])]
-        worker.tasks.pop(0)
-        worker.since = time.monotonic()
-        return [Answer(worker.number, task, Reading(**message["reading"]))]
+        return [Answer(worker.number, worker.done(), Reading(**message["reading"]))]
 
-    def _replaced(self, worker: _Worker) -> list[Event]:
+    def _replaced(self, worker: _Process) -> list[Event]:
         cause = worker.how_it_ended()
-        if not worker.is_ready:
+        if not worker.is_loaded:
             self._starts += 1
             if self._starts >= _MOST_STARTS:
                 raise EmodetectError(f"no worker can be started: {cause}")
         self._start(worker.number)
         return [Death(worker.number, worker.tasks, cause, worker.is_final)]
 
-    def _look_after(self, worker: _Worker) -> None:
+    def _look_after(self, worker: _Process) -> None:
         """Kill a worker that exceeds its time or memory limit."""
-        if worker.ended_for is not None or not worker.tasks or not worker.is_ready:
+        if not worker.tasks or not worker.is_ready:
             return
-        if self._timeout is not None and time.monotonic() - worker.since > self._timeout:
-            worker.end(f"it takes longer than {self._timeout:g} s", final=True)
+        if worker.takes_longer_than(self._timeout):
+            worker.end(self._late, final=True)
         elif resident_bytes(worker.process.pid) > self._max_memory:
             worker.end(f"its worker takes more memory than {size_in_words(self._max_memory)}")
 

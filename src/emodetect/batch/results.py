@@ -5,13 +5,13 @@ from __future__ import annotations
 import csv
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import IO, Any
 
-from typing_extensions import Self, override
+from typing_extensions import override
 
 from emodetect.batch.manifest import Entry
 from emodetect.batch.parts import SpanReader
@@ -41,13 +41,14 @@ def readings_path(folder: Path, name: Format) -> Path:
     return folder / f"readings.{name}"
 
 
-def write_results(folder: Path, sources: Iterable[Source], name: Format) -> int:
+def write_results(folder: Path, sources: Iterable[Source], name: Format, words: Callable[[str], str] = str) -> int:
     """Write the readings and the failures of all inputs, each file atomically.
 
     Args:
         folder: folder of the files.
         sources: the inputs, all done or failed, in any order.
         name: name of the format.
+        words: replaces the parameters in a reason, which are in backquotes.
 
     Returns:
         Number of failed inputs.
@@ -60,7 +61,7 @@ def write_results(folder: Path, sources: Iterable[Source], name: Format) -> int:
     check_format(name)
     reader = SpanReader()
     try:
-        with written_whole(readings_path(folder, name)) as partial, _WRITERS[name](partial) as writer:
+        with written_whole(readings_path(folder, name)) as partial, closing(_WRITERS[name](partial)) as writer:
             for source in ordered:
                 if source.entry.state == "done":
                     for line in reader.lines(source.folder, source.entry):
@@ -71,7 +72,9 @@ def write_results(folder: Path, sources: Iterable[Source], name: Format) -> int:
     with written_whole(folder / FAILURES) as partial, partial.open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file, lineterminator="\n")
         rows.writerow(("path", "reason"))
-        rows.writerows((csv_cell(shown(entry.path)), csv_cell(without_credentials(shown(entry.reason)))) for entry in failed)
+        for entry in failed:
+            reason = words(without_credentials(shown(entry.reason)))
+            rows.writerow((csv_cell(shown(entry.path)), csv_cell(reason)))
     return len(failed)
 
 
@@ -90,7 +93,7 @@ def check_format(name: Format) -> None:
 
 
 class _Writer(ABC):
-    """Writes readings in a format; a context manager."""
+    """Writes readings in a format."""
 
     @abstractmethod
     def __init__(self, path: Path) -> None: ...
@@ -102,12 +105,6 @@ class _Writer(ABC):
     @abstractmethod
     def close(self) -> None:
         """Finish the file."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.close()
 
 
 class _JsonLines(_Writer):

@@ -21,7 +21,7 @@ from emodetect.batch.parts import FOLDER, remove_leftovers
 from emodetect.batch.pool import LocalPool, usable_cores
 from emodetect.batch.results import FAILURES, Source, check_format, readings_path, write_results
 from emodetect.batch.schedule import Schedule, Totals
-from emodetect.batch.settings import LIBRARIES, BatchSettings, differences, fingerprint
+from emodetect.batch.settings import LIBRARIES, BatchSettings, changes, fingerprint
 from emodetect.errors import OutputError, SourceError, UsageError
 from emodetect.settings.batch import BATCH, FORMATS, BatchOptions, Format
 from emodetect.system.output_files import written_whole
@@ -30,6 +30,9 @@ from emodetect.text.printable import counted
 RUN = "run.json"
 
 _RESULTS = (RUN, FAILURES, *(f"readings.{name}" for name in FORMATS))
+
+_MOST_NAMED = 2
+"""Settings that an error names."""
 
 _SHARDS = re.compile(r"shard-(\d+)-of-(\d+)")
 
@@ -118,13 +121,17 @@ class Run:
             raise
         return cls(manifest, settings)
 
-    def read(self, options: BatchOptions, *, tell: Callable[[Totals], object], note: Callable[[str, str], object]) -> Outcome:
+    def read(
+        self, options: BatchOptions, *, tell: Callable[[Totals], object], note: Callable[[str, str], object],
+        words: Callable[[str], str] = str,
+    ) -> Outcome:  # fmt: skip
         """Read all remaining inputs, and write the results.
 
         Args:
             options: workers and limits.
             tell: called with the progress, several times per second.
             note: called with an input's path and an assumption about it.
+            words: as for `write_results`.
 
         Raises:
             EmodetectError: no worker can be started, or results cannot be written.
@@ -135,14 +142,14 @@ class Run:
         if self.totals.left:
             schedule = Schedule(self.manifest, self._engine(options), tell, note, self.totals)
             schedule.run()
-        write_results(folder, (Source(folder, entry) for entry in entries), options.format)
+        write_results(folder, (Source(folder, entry) for entry in entries), options.format, words)
         self.manifest.compact()
         seconds = time.monotonic() - clock
         runs = [*_runs(folder), _times(began, seconds, self.totals)]
         _write_facts(folder, self.manifest.header, entries, {"options": asdict(options) | {"address": None}, "runs": runs})
         return Outcome(self.totals, readings_path(folder, options.format), folder / FAILURES)
 
-    def _engine(self, options: BatchOptions) -> Engine:
+    def _engine(self, options: BatchOptions) -> Engine[Any]:
         base, parts = base_folder(self.manifest.header), self.manifest.folder / FOLDER
         if options.engine == "ray":
             from emodetect.batch.cluster import RayCluster
@@ -201,9 +208,9 @@ def check_settings(folder: Path, header: Header, settings: BatchSettings) -> Non
     facts = settings.as_dict()
     if fingerprint(facts) == header.fingerprint:
         return
-    changes = [f"{key.removeprefix('clips.')} was {old} and is {new}" for key, old, new in differences(header.settings, facts)]
-    what = "; ".join(changes[:2]) or "other settings"
-    raise UsageError(f"{folder}: the batch has other settings ({what}); use these, or start a new batch in another folder")
+    different = [f"{what} was {old} and is {new}" for what, old, new in changes(header.settings, facts)]
+    text = f"the batch has other settings ({'; '.join(different[:_MOST_NAMED])})"
+    raise UsageError(f"{folder}: {text}; use these, or start a new batch in another folder")
 
 
 def base_folder(header: Header) -> Path:
@@ -211,12 +218,13 @@ def base_folder(header: Header) -> Path:
     return Path(header.folder) if os.path.isdir(header.folder) else Path.cwd()
 
 
-def merge(folder: Path, name: Format | None) -> Outcome:
+def merge(folder: Path, name: Format | None, words: Callable[[str], str] = str) -> Outcome:
     """Merge the results of all shards.
 
     Args:
         folder: folder with one sub-folder per shard.
         name: name of the format; None for that of the shards.
+        words: as for `write_results`.
 
     Raises:
         SourceError: there are no shards, or some are missing or unfinished.
@@ -230,8 +238,8 @@ def merge(folder: Path, name: Format | None) -> Outcome:
     first, header = found[0], shards[found[0]][0]
     for path, (other, _) in shards.items():
         if other.fingerprint != header.fingerprint:
-            changes = [f"{key}: {old} and {new}" for key, old, new in differences(header.settings, other.settings)]
-            raise UsageError(f"{path}: has other settings than {first} ({'; '.join(changes[:2])})")
+            different = [f"{what}: {new} and {old}" for what, old, new in changes(header.settings, other.settings)]
+            raise UsageError(f"{path}: has other settings than {first} ({'; '.join(different[:_MOST_NAMED])})")
         if other.listing != header.listing:
             listed = f"{counted(other.listed, 'input')} there, {header.listed:,} in {first.name}"
             raise UsageError(f"{path}: has other inputs than {first} ({listed}); all shards must list the same files")
@@ -247,7 +255,7 @@ def merge(folder: Path, name: Format | None) -> Outcome:
     begun: Format = next((one for one in FORMATS if one == header.results), BATCH.format)
     format_name = name or begun
     sources = [Source(path, entry) for path, (_, entries) in shards.items() for entry in entries]
-    write_results(folder, sources, format_name)
+    write_results(folder, sources, format_name, words)
     totals = Totals.of([source.entry for source in sources])
     _write_facts(folder, header, [source.entry for source in sources], {"runs": [run for path in found for run in _runs(path)]})
     return Outcome(totals, readings_path(folder, format_name), folder / FAILURES)

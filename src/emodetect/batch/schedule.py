@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from emodetect.batch.engine import Answer, Death, Engine, Event, Progress, Task
 from emodetect.batch.manifest import Entry, Manifest
@@ -103,7 +104,7 @@ class Schedule:
     """
 
     manifest: Manifest
-    engine: Engine
+    engine: Engine[Any]
     tell: Callable[[Totals], object]
     note: Callable[[str, str], object]
     totals: Totals

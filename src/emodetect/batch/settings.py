@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from emodetect.backends.registry import BackendSettings, plugins
+from emodetect.faces.detector import MinFace
 from emodetect.media.pixel_limit import max_pixels
 from emodetect.media.playlists import allows_playlists
 from emodetect.settings.pipeline import PipelineSettings
@@ -20,6 +21,16 @@ from emodetect.system.checksums import checksum, recorded_checksum
 
 LIBRARIES = ("emodetect", "numpy", "onnxruntime", "opencv-python")
 """Packages whose versions are recorded."""
+
+
+_GROUPS = ("clips", "photos", "part", "backend", "detector", "conventions")
+"""Settings that consist of others."""
+
+_NAMES = {"uncertain_below": "uncertain"}
+"""Settings whose parameter is called otherwise."""
+
+_SHOWN_DIGITS = 8
+"""Digits of a checksum that tell it from others."""
 
 
 @dataclass(frozen=True)
@@ -54,14 +65,49 @@ def fingerprint(settings: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
 
 
-def differences(old: Mapping[str, Any], new: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """Yield the settings that differ: each with its dotted name, the old value and the new one."""
-    for key in sorted(old.keys() | new.keys()):
-        was, now = old.get(key), new.get(key)
-        if isinstance(was, Mapping) and isinstance(now, Mapping):
-            yield from differences(was, now, f"{before}{key}.")
-        elif was != now:
-            yield f"{before}{key}", was, now
+def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Compare two records of `BatchSettings.as_dict`.
+
+    Yields:
+        What differs, its old value and its new one; parameters are in backquotes, as in the messages of errors.
+    """
+    named: set[str] = set()
+    for kind in ("clips", "photos"):
+        before, after = ({**record, "photos": {}, "clips": record.get(kind, {})} for record in (old, new))
+        values, others = dict(_parameters(before)), dict(_parameters(after))
+        for name in sorted((values.keys() | others.keys()) - named):
+            if values.get(name) != others.get(name):
+                named.add(name)
+                yield f"`{name}`", _words(values.get(name)), _words(others.get(name))
+    files, new_files = old.get("models", {}), new.get("models", {})
+    for name in sorted(files.keys() | new_files.keys()):
+        if files.get(name) != new_files.get(name):
+            was, now = (str(one.get(name))[:_SHOWN_DIGITS] for one in (files, new_files))
+            yield f"the model file {name}", was, now
+    if old.get("version") != new.get("version"):
+        yield "emodetect", _words(old.get("version")), _words(new.get("version"))
+
+
+def _parameters(record: Mapping[str, Any], group: str = "") -> Iterator[tuple[str, Any]]:
+    """The settings of a record by the names of their parameters."""
+    for key, value in record.items():
+        if key in _GROUPS and isinstance(value, Mapping):
+            yield from _parameters(value, key)
+        elif key not in ("version", "models"):
+            yield _NAMES.get(key) or (group if key == "name" else key), value
+
+
+def _words(value: Any) -> str:
+    """A value as users write it."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, Mapping):
+        return ",".join(f"{number:g}" for number in value.values() if not isinstance(number, bool))
+    if isinstance(value, list):
+        return ",".join(map(str, value))
+    if isinstance(value, float):
+        return f"{value:g}"
+    return "the default" if value is None else str(value)
 
 
 def model_checksums(settings: PipelineSettings) -> dict[str, str]:
@@ -97,6 +143,8 @@ def _backend_checksum(backend: BackendSettings, embedded: Path) -> str:
 
 def _plain(value: Any) -> Any:
     """Convert to a JSON value; infinite numbers become text."""
+    if isinstance(value, MinFace):
+        return str(value)
     if is_dataclass(value):
         return {one.name: _plain(getattr(value, one.name)) for one in fields(value)}
     if isinstance(value, Enum):

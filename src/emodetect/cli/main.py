@@ -89,7 +89,7 @@ def _run() -> int:
         _check_limits()
         if os.environ.get(COMPLETE_VARIABLE):
             importlib.import_module("emodetect.cli.shell_completion").check_words(os.environ[COMPLETE_VARIABLE])
-        code = cli.main(complete_var=COMPLETE_VARIABLE, standalone_mode=False)
+        code = _call()
     except EmodetectError as error:
         code = _report(error, str(error), error.exit_code)
     except _NoArguments as error:
@@ -113,6 +113,22 @@ def _run() -> int:
             raise
         code = _report(error, _unexpected(error), 1)
     return code if isinstance(code, int) else 0
+
+
+def _call() -> Any:
+    """Run the command; what is raised because of a signal becomes the signal's own exception again.
+
+    An extension module that a signal interrupts while it is imported raises an ImportError from it.
+    """
+    try:
+        return cli.main(complete_var=COMPLETE_VARIABLE, standalone_mode=False)
+    except Exception as error:
+        cause: BaseException | None = error
+        while cause is not None and not isinstance(cause, (KeyboardInterrupt, Terminated)):
+            cause = cause.__cause__
+        if cause is None:
+            raise
+        raise cause from None
 
 
 def _check_limits() -> None:

@@ -1,4 +1,4 @@
-"""Blending of rendered texts and rounded plates into an image. Both are rendered once, and blended in every frame."""
+"""Alpha blending of cached texts and rounded rectangles, which are rendered once and blended into every frame."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from emodetect.types import Box, Image
 
 @dataclass(frozen=True)
 class Stamp:
-    """A small picture with coverage, ready to be blended.
+    """A small image with premultiplied alpha.
 
     Attributes:
-        kept: uint8 (height, width, 3), the share of the image that is left, 255 for all of it.
-        added: uint8 (height, width, 3) BGR, what is added to that.
+        kept: uint8 (height, width, 3), inverse alpha: 255 keeps the background, 0 replaces it.
+        added: uint8 (height, width, 3) BGR, premultiplied color.
     """
 
     kept: Image
     added: Image
 
     def blend(self, canvas: Image, corner: tuple[int, int]) -> None:
-        """Blend it into an image; what lies beyond the image is left out.
+        """Blend the stamp into an image; parts outside the image are clipped.
 
         Args:
             canvas: uint8 (height, width, 3) BGR, drawn on.
-            corner: x and y of its top left corner, pixels.
+            corner: x and y of the top left corner, pixels.
         """
         x, y = corner
         left, top = max(0, -x), max(0, -y)
@@ -44,7 +44,7 @@ class Stamp:
 
 
 def stamp(coverage: npt.NDArray[np.float32], color: Color) -> Stamp:
-    """A stamp of one color.
+    """Create a stamp of one color.
 
     Args:
         coverage: float32 (height, width), 0 to 1.
@@ -54,13 +54,13 @@ def stamp(coverage: npt.NDArray[np.float32], color: Color) -> Stamp:
 
 
 def _layered(*layers: tuple[npt.NDArray[np.float32], Color]) -> Stamp:
-    """A stamp of several layers, each a coverage and its color, the lowest first."""
+    """Create a stamp of several layers, each a coverage and its color, the lowest first."""
     kept = np.ones_like(layers[0][0])[..., np.newaxis]
     added = np.zeros((*kept.shape[:2], 3), np.float32)
     for coverage, color in layers:
         left = 1 - coverage[..., np.newaxis]
         kept, added = kept * left, added * left + coverage[..., np.newaxis] * np.asarray(color, np.float32)
-    # Where nothing is left of the image, exactly the color stays.
+    # Opaque pixels get exactly the color.
     return Stamp(np.repeat(np.round(255 * kept), 3, axis=2).astype(np.uint8), np.round(added).astype(np.uint8))
 
 
@@ -71,7 +71,7 @@ def draw_plate(
 
     Args:
         canvas: uint8 (height, width, 3) BGR, drawn on.
-        box: its place; what lies beyond the image is left out.
+        box: the rectangle; parts outside the image are clipped.
         radius: of its corners, pixels.
         color: BGR.
         opacity: 0 to 1.
@@ -116,7 +116,7 @@ def draw_frame(canvas: Image, box: Box, thickness: int, color: Color, edge: int)
 
 
 def _draw_sides(canvas: Image, box: Box, outer: int, inner: int, color: Color) -> None:
-    """Draw lines that reach so many pixels out of and into a box from its outermost pixels."""
+    """Draw the sides of a box as lines that extend ``outer`` pixels outward and ``inner`` pixels inward."""
     left, top, right, bottom = box.x, box.y, box.x + box.width - 1, box.y + box.height - 1
     for start, end in (
         ((left - outer, top - outer), (right + outer, top + inner)),

@@ -84,7 +84,7 @@ def draw(
     a single image the letters of a panel are as large as those of its label.
 
     Args:
-        image: uint8 (height, width, 3) BGR; left as it is.
+        image: uint8 (height, width, 3) BGR; not changed.
         readings: the faces; for frames of a video as `emodetect.emotions.stable_labels` returns them.
         status: texts for the top left corner, in one line if there is room.
         banner: messages for the line at the bottom; the last ones are the most important.

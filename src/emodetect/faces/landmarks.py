@@ -12,16 +12,18 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from emodetect.backends.onnx_session import packaged_session
 from emodetect.faces.alignment import Similarity, fit, roll, upright
-from emodetect.faces.blazeface import SIDE, decode, suppress
-from emodetect.faces.models import BLAZEFACE
+from emodetect.faces.blazeface import answers
 from emodetect.types import Detection, Image
 
-_SHARE = 0.4
-"""Side of the face's crop in the network's input: the scale at which the network is best, with a margin."""
+_SIDE = 128
+"""Side of the network's input, pixels."""
 
-_NEAR = 0.15
+_SHARE = 0.45
+"""Side of the face's crop in the network's input. For 63 people, rotated by up to 35 degrees, the median error of the roll is 0.6
+degrees, as with a crop of 77 pixels in an input of 192, which takes twice the time."""
+
+_NEAR = 0.2
 """Maximum distance from the center at which a detection is the same face, in sides of the network's input."""
 
 _SETTLED = 10.0
@@ -59,15 +61,15 @@ class LandmarkRefiner:
         square = similarity.about_middle(1 / _SHARE)
         if square.side > 4 * max(image.shape[:2]):
             return None
-        samples = max(1, min(_MOST_SAMPLES, round(square.side / SIDE)))
-        pixels = upright(image, square, SIDE * samples, cv2.BORDER_CONSTANT)
+        # Two pixels per sample are enough: the interpolation reads both.
+        samples = max(1, min(_MOST_SAMPLES, round(square.side / _SIDE / 2)))
+        pixels = upright(image, square, _SIDE * samples, cv2.BORDER_CONSTANT)
         if samples > 1:
-            pixels = np.asarray(cv2.resize(pixels, (SIDE, SIDE), interpolation=cv2.INTER_AREA), np.uint8)
-        boxes, logits = packaged_session(BLAZEFACE).run(["boxes", "logits"], {"pixels": pixels[np.newaxis]})
-        found = [answer for _, answer in suppress(*decode(boxes[0], logits[0, :, 0]))]
-        away = [float(np.hypot(*(answer[0] - SIDE / 2))) for answer in found]
-        if not found or min(away) > _NEAR * SIDE:
+            pixels = np.asarray(cv2.resize(pixels, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA), np.uint8)
+        found = [answer for _, answer in answers(pixels)]
+        away = [float(np.hypot(*(answer[0] - _SIDE / 2))) for answer in found]
+        if not found or min(away) > _NEAR * _SIDE:
             return None
-        points = found[int(np.argmin(away))][2:] / SIDE
+        points = found[int(np.argmin(away))][2:] / _SIDE
         places = square.corner + square.turn * (points[:, 0] + 1j * points[:, 1])
         return np.stack([places.real, places.imag], axis=1).astype(np.float32)

@@ -26,7 +26,7 @@ _NOBODY_SECONDS = 2.0
 """Seconds without a face after which the window shows a message."""
 
 _SUGGEST_SECONDS = 5.0
-"""Seconds without a face after which the window suggests to look for smaller ones."""
+"""Seconds without a face after which the window suggests a smaller minimum face size."""
 
 
 @dataclass
@@ -110,7 +110,7 @@ class Renderer:
         """Render a frame for a file: with boxes and labels, without messages, and anonymized if requested.
 
         Args:
-            frame: the frame; left as it is.
+            frame: the frame; not changed.
             result: its faces, as `update` returned them.
 
         Returns:
@@ -127,7 +127,7 @@ class Renderer:
         """Render a frame for the window: with boxes, labels, messages and marks.
 
         Args:
-            frame: the frame; left as it is.
+            frame: the frame; not changed.
             result: its faces, as `update` returned them.
             activity: state of the session.
             size: width and height of the rendered image, pixels; None for the frame's.

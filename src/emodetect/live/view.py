@@ -86,7 +86,7 @@ class View:
 
     @property
     def finds_smallest_faces(self) -> bool:
-        """Whether the smallest face to look for cannot be made smaller."""
+        """Whether the minimum face size cannot be reduced further."""
         return self.min_face.value <= self._min_face_limits[0]
 
     @property

@@ -57,7 +57,7 @@ class MediaFile:
         path: the file.
         address: the input that FFmpeg opens.
         descriptors: file descriptors that a child process must inherit.
-        standard_input: what a child process must have as its standard input: the pipe, or nothing.
+        standard_input: standard input for a child process: the pipe, or none.
         is_regular: whether it can be read more than once.
         video_track: the video track in use, from 0.
         sound_track: the sound track in use, from 0.
@@ -126,7 +126,7 @@ class MediaFile:
         return [*limits, *options, "-i", self.address]
 
     def check_lasting(self) -> None:
-        """See that it can be read more than once.
+        """Check that the file can be read more than once.
 
         Raises:
             SourceError: it is a pipe.

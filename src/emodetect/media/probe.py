@@ -53,7 +53,7 @@ _PRIMING = 0.1
 """Seconds by which sound may begin before time 0 because of the codec's delay; AAC, Opus and MP3 need up to 0.05 s."""
 
 _UPRIGHT = 1, 0, 0, 0, 1, 0, 0, 0, 1
-"""The display matrix that changes nothing."""
+"""The identity display matrix."""
 
 _ASSUMED_RATE = 25
 """Frames per second that FFmpeg assumes of raw streams."""
@@ -189,11 +189,11 @@ class ClipProbe:
 
 
 def facts_of_pipe(file: MediaFile, messages: str) -> ClipFacts:
-    """What FFmpeg tells of a pipe while it makes upright pictures of it; their times count from the first one.
+    """Parse FFmpeg's messages about a pipe that it decodes upright; timestamps are relative to the first picture.
 
     Args:
         file: the pipe.
-        messages: what FFmpeg said before the first picture.
+        messages: FFmpeg's messages before the first picture.
     """
     tracks = _tracks(messages, "Video")
     shown = [track for track in tracks if not _is_cover(track)]

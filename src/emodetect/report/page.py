@@ -44,7 +44,7 @@ _MIN_SECONDS = 1.0
 """Minimum duration, seconds, for which a person must be seen; others are collapsed."""
 
 _LONG = 60.0
-"""Length of a timeline, seconds, from which the page says how much time is summed up in a column."""
+"""Length of a timeline, seconds, from which on the page states the time per column."""
 
 _SCALE = 1000
 """Width of a timeline's drawing, in its own units."""

@@ -1,4 +1,4 @@
-"""Round times for the axes of timelines."""
+"""Ticks for the axes of timelines."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ _STEPS = (
 )  # fmt: skip
 """Seconds from one tick to the next."""
 
-_MOST_STEPS = 6
-"""Largest number of steps in a timeline."""
+_MAX_STEPS = 6
+"""Maximum number of steps in a timeline."""
 
 
 def ticks(start: float, end: float) -> list[tuple[float, str]]:
-    """Round times in a timeline, each with its label: 0:00, 0:05, 0:10.
+    """Tick positions of a timeline, each with its label: 0:00, 0:05, 0:10.
 
     Args:
-        start: of the timeline, seconds.
-        end: of the timeline, seconds; not before its start.
+        start: start of the timeline, seconds.
+        end: end of the timeline, seconds; not before its start.
     """
-    step = next((step for step in _STEPS if (end - start) / step <= _MOST_STEPS), None)
+    step = next((step for step in _STEPS if (end - start) / step <= _MAX_STEPS), None)
     if step is None:
-        step = _STEPS[-1] * math.ceil((end - start) / _STEPS[-1] / _MOST_STEPS)
-    # A time that is off by rounding only is on the timeline.
+        step = _STEPS[-1] * math.ceil((end - start) / _STEPS[-1] / _MAX_STEPS)
+    # The tolerance allows for rounding errors at both ends.
     first, last = math.ceil((start - 1e-6) / step), math.floor((end + 1e-6) / step)
     return [(number * step, clock(number * step, tenths=step < 1)) for number in range(first, last + 1)]

@@ -205,12 +205,12 @@ class Service:
 
 
 class _Viewing(StreamingResponse):
-    """A response that goes on until its client leaves.
+    """A streaming response that holds resources until its client disconnects.
 
     Args:
-        content: what is sent.
-        place: what the client takes until then.
-        media_type: of the content.
+        content: the content.
+        place: the resources, which are released then.
+        media_type: media type of the content.
     """
 
     def __init__(self, content: AsyncIterator[str | bytes], place: contextlib.ExitStack, media_type: str) -> None:

@@ -32,7 +32,7 @@ _LONGEST_NAME = 200
 
 _ENCODED_NAME = re.compile(rb"filename\*=utf-8'[^']*'([^;\s]+)", re.IGNORECASE)
 
-# It warns on the terminal of each form that is malformed.
+# It prints a warning for every malformed form.
 logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
 
 
@@ -193,7 +193,7 @@ class Uploads:
 
 
 class _Form(MultiPartParser):
-    """Adds what Starlette leaves out: a form that is cut short is an error, and names of files as older clients encode them."""
+    """Extends Starlette's parser: refuses truncated forms, and decodes file names as older clients encode them."""
 
     _is_whole = False
 
@@ -201,7 +201,7 @@ class _Form(MultiPartParser):
     async def parse(self) -> FormData:
         try:
             form = await super().parse()
-            if not self._is_whole:  # the last file would be missing
+            if not self._is_whole:  # the last file is missing
                 raise MultiPartException("cut short: the last boundary is missing")
         except BaseException:
             for file in self._files_to_close_on_error:

@@ -20,7 +20,7 @@ STALL_SECONDS = 30.0
 
 MOST_CONNECTIONS = 256
 
-_BAD_REQUEST = b'{"error":"not a request in HTTP that can be understood"}'
+_BAD_REQUEST = b'{"error":"not a valid HTTP request"}'
 _BAD_REQUEST_ANSWER = (
     b"HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%b"
     % (len(_BAD_REQUEST), _BAD_REQUEST)

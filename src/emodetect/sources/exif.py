@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import struct
+from collections.abc import Iterator
 
-_HEADER = re.compile(rb"(?:\A|Exif\0\0|eXIf|EXIF.{4})(II\*\0|MM\0\*)", re.DOTALL)
-"""Start of the EXIF data: in JPEG and AVIF, PNG, WebP, and TIFF, whose header it is."""
+_HEADERS = (b"II*\0", b"MM\0*")
+"""TIFF headers, with which EXIF data begin, in both byte orders."""
+
+_PREFIX = re.compile(rb"\Z|.*(?:Exif\0\0|eXIf|EXIF.{4})\Z", re.DOTALL)
+"""What precedes the header: nothing in TIFF; then JPEG and AVIF, PNG, and WebP."""
+
+_MAX_PREFIX = 8
+"""Maximum length of a prefix, bytes."""
 
 _ORIENTATION = 0x0112
 
@@ -23,10 +31,10 @@ def exif_orientation(data: bytes) -> tuple[int, int] | None:
     Returns:
         The orientation, and the one that OpenCV applies, which reads it as a 16-bit number whatever its type.
     """
-    if not (header := _HEADER.search(data)):
+    start = min(itertools.chain.from_iterable(_headers(data, header) for header in _HEADERS), default=None)
+    if start is None:
         return None
-    start = header.start(1)
-    order = "<" if header[1].startswith(b"I") else ">"
+    order = "<" if data[start : start + 1] == b"I" else ">"
     try:
         place = start + struct.unpack_from(f"{order}I", data, start + 4)[0]
         (count,) = struct.unpack_from(f"{order}H", data, place)
@@ -38,3 +46,12 @@ def exif_orientation(data: bytes) -> tuple[int, int] | None:
     except struct.error:  # truncated
         pass
     return None
+
+
+def _headers(data: bytes, header: bytes) -> Iterator[int]:
+    """Offsets of EXIF data with this header. Searching for the header first is ten times faster than one regex."""
+    offset = data.find(header)
+    while offset >= 0:
+        if _PREFIX.match(data[max(0, offset - _MAX_PREFIX) : offset]):
+            yield offset
+        offset = data.find(header, offset + 1)

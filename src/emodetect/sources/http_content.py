@@ -1,4 +1,4 @@
-"""What a web server sends where a stream was expected, in words: a web page, often one to log in, or JSON or text."""
+"""Description of a web server's response that is no stream: a web page, often a login page, JSON or text."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ _LONGEST_TITLE = 80
 
 
 def is_text(start: bytes) -> bool:
-    """Whether the first bytes are text, unlike those of all streams but playlists and parts with headers of their own."""
+    """Whether the first bytes are text, as in no stream except playlists and multipart responses."""
     try:
         text = start.decode()
     except UnicodeDecodeError as error:
-        if error.start < len(start) - 3:  # else a character is cut off
+        if error.start < len(start) - 3:  # otherwise the last character is truncated
             return False
         text = start[: error.start].decode()
     return all(character.isprintable() or character in "\t\r\n\f\x1b\ufeff" for character in text)
 
 
 def text_in_words(start: bytes) -> str:
-    """What a text is, such as "a web page (Log in)", "JSON" or "nothing".
+    """Describe a text: "a web page (Log in)", "JSON", "nothing".
 
     Args:
         start: its first bytes.

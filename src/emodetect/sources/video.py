@@ -238,7 +238,8 @@ class VideoFile:
         self._first = decoder.read()
         facts = facts_of_pipe(self.file, decoder.messages)
         if not self._first[0] and facts.has_pictures and facts.is_convertible:
-            raise SourceError(f"{self.path}: {_NO_VIDEO}{meant_for_another(self.path, 'video')}")
+            hint = "save an MP4 or MOV whose index is at its end as a file" if "partial file" in decoder.messages else None
+            raise SourceError(f"{self.path}: {_NO_VIDEO}{meant_for_another(self.path, 'video')}", hint=hint)
         warn_once(f"{self.path}: is a pipe, so its times count from the first picture")
         self._read_facts(facts)
 

@@ -50,7 +50,6 @@ class Participants:
         header, *rows = _read(path)
         lowered = [name.strip().lower() for name in header]
         at = next((lowered.index(name) for name in _FILE_COLUMNS if name in lowered), 0)
-        self.file_column = header[at].strip()
         who = lowered.index(_PERSON) if _PERSON in lowered and lowered.index(_PERSON) != at else None
         kept = [place for place in range(len(header)) if place not in (at, who)]
         self.columns = [header[place].strip() for place in kept]

@@ -80,7 +80,7 @@ class TableSettings:
         # A frame at the end of a bin, up to rounding, belongs to the next one.
         first, last = math.floor(round(timeline.start / width, 6)), math.ceil(round(timeline.end / width, 6))
         if last - first > _MAX_BINS:
-            raise UsageError(f"there would be more than {_MAX_BINS:,} bins; choose longer ones", parameter="bins")
+            raise UsageError(f"`bins`: there would be more than {_MAX_BINS:,}; choose longer ones", parameter="bins")
         return np.asarray(np.arange(first, max(last, first + 1) + 1) * width, np.float64)
 
     def _empty_row(self, name: str, seconds: float | None) -> Row:

@@ -7,15 +7,17 @@ Temperature scaling after Guo et al. 2017 (arXiv 1706.04599); offsets from the s
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import keras
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize_scalar
 
 from emodetect.training.architectures.base import Head
 from emodetect.training.data.part import FloatArray, Part
+
+if TYPE_CHECKING:
+    import keras
 
 _COST = 0.002
 """Maximum loss of accuracy by the offsets."""

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from emodetect.types import EMOTIONS
 
@@ -56,6 +55,8 @@ class Metrics:
             scores: float32 (n, 7).
             truth: int64 (n,), true labels as positions in `EMOTIONS`.
         """
+        from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+
         positions = np.arange(len(EMOTIONS))
         answers = scores.argmax(axis=1)
         columns = precision_recall_fscore_support(truth, answers, labels=positions, zero_division=0)

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from emodetect.backends.limits import size_in_words
 from emodetect.batch.inputs import Shard
 from emodetect.batch.manifest import is_begun, read_header
 from emodetect.cli.clip_options import make_part, part_options
+from emodetect.cli.hints import with_options
 from emodetect.cli.messages import detail, note, say
 from emodetect.cli.options import common_options, max_pixels_option, overwrite_option, pipeline_options, playlists_option
 from emodetect.cli.recorded_options import ResumableCommand
@@ -98,7 +100,7 @@ def batch(
         raise UsageError("--address requires --engine ray")
     if merge is not None:
         is_given = ctx.get_parameter_source("output_format") is not ParameterSource.DEFAULT
-        return _report(merge_shards(merge, output_format if is_given else None))
+        return _report(merge_shards(merge, output_format if is_given else None, partial(with_options, ctx=ctx)))
     settings = replace(settings, region=region)
     smallest = settings.detector.min_face
     if ctx.get_parameter_source("min_face") is ParameterSource.DEFAULT:
@@ -224,7 +226,8 @@ def _read(run: Run, options: BatchOptions) -> Outcome:
     detail(f"{place}: {counted(len(run.manifest.entries), 'input')}")
     with BatchProgress() as progress:
         try:
-            return run.read(options, tell=progress.tell, note=lambda path, line: note(f"emodetect: {line}"))
+            words = partial(with_options, ctx=click.get_current_context())
+            return run.read(options, tell=progress.tell, note=lambda path, line: note(f"emodetect: {words(line)}"), words=words)
         except (KeyboardInterrupt, Terminated):
             left = counted(run.totals.left, "input")
             say(f"emodetect: ended with {left} left; 'emodetect batch --resume {place}' goes on")
