@@ -39,6 +39,12 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def test_reasons_name_options_where_there_are_some(tmp_path: Path) -> None:
+    failed = Source(tmp_path, Entry("c.jpg", "photo", state="failed", reason="is too large (`max_pixels`)"))
+    write_results(tmp_path, [failed], "jsonl", lambda text: text.replace("`max_pixels`", "--max-pixels"))
+    assert (tmp_path / "failures.csv").read_text() == "path,reason\nc.jpg,is too large (--max-pixels)\n"
+
+
 def assert_table(paths: list[Any], people: list[Any], uncertain: list[Any], apostrophe: str = "") -> None:
     assert paths == [apostrophe + shown("=a\udce9.jpg"), "b.mp4", "b.mp4", "b.mp4"]
     assert [None if person != person or person is None else int(person) for person in people] == [1, 1, 2, None]
