@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 import os
 import signal
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from emodetect.system import child_processes
 from emodetect.system.child_processes import kill_children, run_child, start_child
 from tests.cli.desktop import wait_until
 from tests.cli.running import TIMEOUT, environment, is_running
@@ -26,6 +28,10 @@ DEAF = [
     "import signal, time; [signal.signal(n, signal.SIG_IGN) for n in (1, 2, 3, 15)]; print('ready', flush=True); time.sleep(600)",
 ]
 """A program that obeys no request to end."""
+
+
+def has_ended(process: int) -> bool:
+    return not is_running(process)
 
 
 @contextmanager
@@ -90,7 +96,34 @@ os.kill(os.getpid(), signal.SIGKILL)
     wait_until(target.exists, "what the child writes at its end")
 
 
-def test_all_children_are_killed_at_once() -> None:
+def test_no_child_outlives_a_process_that_exits_while_threads_start_some() -> None:
+    script = f"""
+import os, subprocess, threading, time
+from emodetect.system.child_processes import start_child, start_no_more
+
+def start():
+    while True:
+        children.append(start_child({DEAF!r}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+
+children = []
+for _ in range(4):
+    threading.Thread(target=start, daemon=True).start()
+while len(children) < 3:
+    time.sleep(0.001)
+start_no_more()
+print(*(child.pid for child in children), flush=True)
+os._exit(0)
+"""
+    for _ in range(3):
+        done = subprocess.run([sys.executable, "-c", script], env=environment(), capture_output=True, text=True, check=True)
+        children = [int(number) for number in done.stdout.split()]
+        assert len(children) >= 3
+        for child in children:
+            wait_until(functools.partial(has_ended, child), "the end of all children")
+
+
+def test_all_children_are_killed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(child_processes, "_exiting", threading.Event())  # this process goes on and starts others
     children = [start_child(line, stdout=subprocess.PIPE) for line in (WAITING, DEAF)]
     for child in children:
         assert child.stdout is not None

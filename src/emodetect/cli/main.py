@@ -77,6 +77,8 @@ def _leave(code: int) -> NoReturn:
     if code > _SIGNALLED or any(thread.name in _ABANDONED for thread in threading.enumerate()):
         sys.stderr.flush()
         remove_caches()
+        if children := sys.modules.get("emodetect.system.child_processes"):  # not imported at every start
+            children.start_no_more()
         os._exit(code)
     sys.exit(code)
 

@@ -13,6 +13,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import threading
 import weakref
 from collections.abc import Mapping, Sequence
 from typing import IO, Any
@@ -21,6 +22,15 @@ from emodetect.system.environment import limit
 
 KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
 """The signal that ends a process at once."""
+
+_START_SECONDS = 10.0
+"""Seconds that an exiting process waits for a child that is being started."""
+
+_starting = threading.Lock()
+"""Held while a child is started: until its signal is set, it would outlive this process."""
+
+_exiting = threading.Event()
+"""Set when no more children may be started."""
 
 _children: weakref.WeakSet[subprocess.Popen[bytes]] = weakref.WeakSet()
 
@@ -49,32 +59,39 @@ def start_child(
         pipe_bytes: capacity of a pipe to it, if the system supports that; -1 for the default.
 
     Raises:
-        OSError: the program cannot be started.
+        OSError: the program cannot be started, or this process is exiting.
     """
-    if os.name != "posix":
-        process = subprocess.Popen(command, stdin=stdin, stdout=stdout, stderr=stderr, env=env)
-    else:
-        reader, writer = os.pipe()
-        try:
-            process = subprocess.Popen(
-                command,
-                stdin=stdin,
-                stdout=stdout,
-                stderr=stderr,
-                env=env,
-                pass_fds=(*descriptors, reader),
-                start_new_session=True,
-                pipesize=pipe_bytes,
-            )
-        except BaseException:
-            os.close(writer)
-            raise
+    with _starting:
+        if _exiting.is_set():
+            raise OSError("this process is exiting")
+        if os.name != "posix":
+            process = subprocess.Popen(command, stdin=stdin, stdout=stdout, stderr=stderr, env=env)
         else:
-            weakref.finalize(process, os.close, writer)
-            _signal_at_end(reader, process.pid, last_signal)
-        finally:
-            os.close(reader)
-    _children.add(process)
+            reader, writer = os.pipe()
+            try:
+                process = subprocess.Popen(
+                    command,
+                    stdin=stdin,
+                    stdout=stdout,
+                    stderr=stderr,
+                    env=env,
+                    pass_fds=(*descriptors, reader),
+                    start_new_session=True,
+                    pipesize=pipe_bytes,
+                )
+            except BaseException:
+                os.close(writer)
+                raise
+            else:
+                weakref.finalize(process, os.close, writer)
+                try:
+                    _signal_at_end(reader, process.pid, last_signal)
+                except BaseException:
+                    kill_child(process)
+                    raise
+            finally:
+                os.close(reader)
+        _children.add(process)
     return process
 
 
@@ -134,11 +151,19 @@ def kill_child(process: subprocess.Popen[bytes]) -> None:
             os.killpg(process.pid, KILL)
 
 
+def start_no_more() -> None:
+    """Start no further child, in any thread. For a process that exits immediately afterwards and leaves threads behind."""
+    _exiting.set()
+    if _starting.acquire(timeout=_START_SECONDS):
+        _starting.release()
+
+
 def kill_children() -> None:
-    """Kill all children without waiting for them to exit.
+    """Kill all children without waiting for them to exit, and start no more.
 
     For a process that exits immediately afterwards, before another thread can notice that a child has exited.
     """
+    start_no_more()
     for child in [process.pid for process in list(_children) if process.poll() is None]:
         with contextlib.suppress(OSError):  # not `Popen.kill`, which lets other threads run
             os.kill(child, KILL)
