@@ -47,7 +47,7 @@ def test_a_mistake_in_the_preparation_would_show(home: Path, face_crops: list[Im
 
 @pytest.mark.parametrize(("model", "labels"), [("model.h5", None), (None, ["happy"])])
 def test_it_takes_neither_a_model_nor_labels(model: str | None, labels: list[str] | None) -> None:
-    with pytest.raises(UsageError, match="not go with `backend` deepface"):
+    with pytest.raises(UsageError, match="cannot be combined with `backend` deepface"):
         create_backend("deepface", model, ModelConventions.of(labels))
 
 

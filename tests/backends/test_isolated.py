@@ -158,7 +158,7 @@ def test_what_leaves_the_interpreter_alone_stays_in_this_process() -> None:
     [
         ("none", None, None, UsageError, "no backend 'none'; there are cnn, deepface, odd"),
         ("cnn", "none.h5", None, ModelError, "none.h5: no such model file"),
-        ("deepface", "a.h5", None, UsageError, "not go with `backend` deepface"),
+        ("deepface", "a.h5", None, UsageError, "cannot be combined with `backend` deepface"),
     ],
 )
 def test_wrong_options_are_refused_before_anything_is_started(
@@ -213,7 +213,7 @@ def test_a_keras_file_that_is_none_says_so(tmp_path: Path) -> None:
     ("model", "kind", "message"),
     [
         ("dies", BackendError, "the backend odd one: its process was ended by SIGKILL, perhaps for want of memory"),
-        ("faults", BackendError, "the backend odd one: its process was ended by SIGSEGV"),
+        ("faults", BackendError, "the backend odd one: its process was ended by a segmentation fault"),
         ("exits", BackendError, r"^the backend odd ended its process by sys\.exit\(0\)$"),
         ("interrupts", BackendError, "^the backend odd raised KeyboardInterrupt"),
         ("own end", BackendError, "^the backend odd raised End"),

@@ -58,7 +58,7 @@ def test_a_plug_in_gets_model_and_labels() -> None:
 
 @pytest.mark.usefixtures("plugins")
 def test_a_plug_in_is_told_nothing_but_the_labels() -> None:
-    with pytest.raises(UsageError, match=r"`scaling` and `channels` do not go with `backend` zebra"):
+    with pytest.raises(UsageError, match=r"`scaling` and `channels` cannot be combined with `backend` zebra"):
         create_backend("zebra", "model.bin", ModelConventions.of(["happy"], "0..1", "bgr"))
 
 

@@ -358,5 +358,5 @@ def differs(first: Image, second: Image) -> bool:
 
 def has_banner(screen: Image) -> bool:
     """Whether there is a dark bar near the lower edge of the picture, which is light."""
-    place = slice(screen.shape[0] - 40, screen.shape[0] - 20), slice(screen.shape[1] // 2 - 60, screen.shape[1] // 2 + 60)
+    place = slice(screen.shape[0] - 22, screen.shape[0] - 6), slice(screen.shape[1] // 2 - 50, screen.shape[1] // 2 + 50)
     return bool((screen[place].max(axis=2) < 90).mean() > 0.5)

@@ -342,7 +342,7 @@ def test_the_next_backend_is_loaded_while_the_picture_goes_on(
         wait_for_screen(desktop, lambda s: has_banner(s) and frame_is(Emotion.HAPPY)(s), "the reason, and the old labels")
         press("Tab", frame_is(Emotion.SAD))
         desktop.quit("emodetect", process)
-        why, _ = end(process).splitlines()
+        why, *_ = end(process).splitlines()
         assert why.startswith("emodetect: DeepFace's weights are missing and cannot be downloaded: put ")
     assert process.returncode == 0
 

@@ -40,7 +40,7 @@ def test_a_log_becomes_a_page_beside_it(log: Path) -> None:
     assert isinstance(metadata, ModelMetadata)
     share = metadata.validation_accuracy(metadata.default)
     assert share is not None
-    assert f"gave {share:.1%} the" in page
+    assert f"on {share:.0%} of validation faces" in page
     assert_one_line(run_here("report", log), 1, "log.html: exists already", "--overwrite")
 
 

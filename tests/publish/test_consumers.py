@@ -48,7 +48,8 @@ class Pump:
 
     def _run(self) -> None:
         while not self._stopping.wait(0.002):
-            self._sink.write(FRAME, frames(self.count))
+            result = frames(self.count)
+            self._sink.write(make_frame(index=result.index, timestamp=result.timestamp), result)
             self.count += 1
 
     def goes_on(self) -> None:

@@ -906,7 +906,7 @@ def test_an_ffmpeg_that_is_killed_is_no_end(tmp_path: Path, moving_clip: MovingC
         next(frames)
         assert video._converter is not None
         video._converter.kill()
-        with pytest.raises(SourceError, match="was killed"):
+        with pytest.raises(SourceError, match="SIGKILL"):
             deque(frames, 0)
 
 
