@@ -37,6 +37,14 @@ class Augmentation:
     contrast: float = 0.35
     erase: float = 0.2
 
+    def scaled(self, strength: float) -> Augmentation:
+        """The same changes, with `strength` times the spreads, limits and shares; degraded faces stay as frequent as they are."""
+        values = vars(self)
+        return Augmentation(**{
+            name: tuple(strength * number for number in value) if isinstance(value, tuple) else strength * value
+            for name, value in values.items()
+        })  # fmt: skip
+
     def apply(self, images: Tensor, backgrounds: Tensor | None) -> Tensor:
         """Change each image independently.
 

@@ -85,6 +85,7 @@ def test_teachers_and_student_train_go_on_and_become_a_run_that_keras_reads(data
     assert "teacher-0 epoch" not in again  # it has its weights already
     assert "student epoch 1/" not in again
     assert "student epoch 2/2" in again
+    assert "fitted on faces that are not mixed" in again
     log = json.loads((output / "log.json").read_text())["student"]
     assert [row["epoch"] for row in log["epochs"]] == [1, 2]
     assert all(np.isfinite(row["loss"]) for row in log["epochs"])
