@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from emodetect.system import child_processes
 from emodetect.system.child_processes import kill_children, run_child, start_child
 from tests.cli.desktop import wait_until
 from tests.cli.running import TIMEOUT, environment, is_running
@@ -96,34 +95,29 @@ os.kill(os.getpid(), signal.SIGKILL)
     wait_until(target.exists, "what the child writes at its end")
 
 
-def test_no_child_outlives_a_process_that_exits_while_threads_start_some() -> None:
+def test_no_child_outlives_a_process_that_exits_while_a_thread_starts_it() -> None:
     script = f"""
 import os, subprocess, threading, time
-from emodetect.system.child_processes import start_child, start_no_more
+from emodetect.system import child_processes
 
-def start():
-    while True:
-        children.append(start_child({DEAF!r}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+def slowly(reader, child, number):
+    print(child, flush=True)
+    time.sleep(0.5)
+    signal_at_end(reader, child, number)
 
-children = []
-for _ in range(4):
-    threading.Thread(target=start, daemon=True).start()
-while len(children) < 3:
+signal_at_end, child_processes._signal_at_end = child_processes._signal_at_end, slowly
+start = lambda: child_processes.start_child({DEAF!r}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+threading.Thread(target=start, daemon=True).start()
+while not child_processes._starting.locked():
     time.sleep(0.001)
-start_no_more()
-print(*(child.pid for child in children), flush=True)
+child_processes.wait_for_starts()
 os._exit(0)
 """
-    for _ in range(3):
-        done = subprocess.run([sys.executable, "-c", script], env=environment(), capture_output=True, text=True, check=True)
-        children = [int(number) for number in done.stdout.split()]
-        assert len(children) >= 3
-        for child in children:
-            wait_until(functools.partial(has_ended, child), "the end of all children")
+    done = subprocess.run([sys.executable, "-c", script], env=environment(), capture_output=True, text=True, check=True)
+    wait_until(functools.partial(has_ended, int(done.stdout)), "the end of the child")
 
 
-def test_all_children_are_killed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(child_processes, "_exiting", threading.Event())  # this process goes on and starts others
+def test_all_children_are_killed_at_once() -> None:
     children = [start_child(line, stdout=subprocess.PIPE) for line in (WAITING, DEAF)]
     for child in children:
         assert child.stdout is not None

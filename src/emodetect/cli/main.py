@@ -78,7 +78,7 @@ def _leave(code: int) -> NoReturn:
         sys.stderr.flush()
         remove_caches()
         if children := sys.modules.get("emodetect.system.child_processes"):  # not imported at every start
-            children.start_no_more()
+            children.wait_for_starts()
         os._exit(code)
     sys.exit(code)
 

@@ -29,9 +29,6 @@ _START_SECONDS = 10.0
 _starting = threading.Lock()
 """Held while a child is started: until its signal is set, it would outlive this process."""
 
-_exiting = threading.Event()
-"""Set when no more children may be started."""
-
 _children: weakref.WeakSet[subprocess.Popen[bytes]] = weakref.WeakSet()
 
 
@@ -59,11 +56,9 @@ def start_child(
         pipe_bytes: capacity of a pipe to it, if the system supports that; -1 for the default.
 
     Raises:
-        OSError: the program cannot be started, or this process is exiting.
+        OSError: the program cannot be started.
     """
     with _starting:
-        if _exiting.is_set():
-            raise OSError("this process is exiting")
         if os.name != "posix":
             process = subprocess.Popen(command, stdin=stdin, stdout=stdout, stderr=stderr, env=env)
         else:
@@ -151,19 +146,18 @@ def kill_child(process: subprocess.Popen[bytes]) -> None:
             os.killpg(process.pid, KILL)
 
 
-def start_no_more() -> None:
-    """Start no further child, in any thread. For a process that exits immediately afterwards and leaves threads behind."""
-    _exiting.set()
+def wait_for_starts() -> None:
+    """Wait until no thread is starting a child. For a process that exits immediately afterwards and leaves threads behind."""
     if _starting.acquire(timeout=_START_SECONDS):
         _starting.release()
 
 
 def kill_children() -> None:
-    """Kill all children without waiting for them to exit, and start no more.
+    """Kill all children without waiting for them to exit.
 
     For a process that exits immediately afterwards, before another thread can notice that a child has exited.
     """
-    start_no_more()
+    wait_for_starts()
     for child in [process.pid for process in list(_children) if process.poll() is None]:
         with contextlib.suppress(OSError):  # not `Popen.kill`, which lets other threads run
             os.kill(child, KILL)
