@@ -14,7 +14,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -43,6 +43,9 @@ def wait_until(condition: Callable[[], object], what: str, *, every: float = 0.0
 _BLANK_SECONDS = 5.0
 """Seconds after which a window that shows nothing is told to draw itself, again and again."""
 
+_BETWEEN_SECONDS = 1.0
+"""Seconds between two presses of the same key."""
+
 _PATIENCE = 30.0
 """Seconds after which a window may show one color alone."""
 
@@ -60,6 +63,7 @@ class Desktop:
     name: str
     server: subprocess.Popen[bytes]
     pixels: npt.NDArray[np.uint8]
+    _pressed: dict[str, float] = field(default_factory=dict)
 
     def screenshot(self, title: str) -> Image:
         """What a window shows on the screen, without its frame, uint8 (height, width, 3) BGR."""
@@ -123,8 +127,10 @@ class Desktop:
             display.close()
 
     def press(self, title: str, key: str) -> None:
-        """Press a key in a window, as a person would."""
+        """Press a key in a window, as a person would: one that is pressed again at once counts as held down."""
         self._focus(title)
+        time.sleep(max(0.0, self._pressed.get(key, 0.0) + _BETWEEN_SECONDS - time.monotonic()))
+        self._pressed[key] = time.monotonic()
         self._run("xdotool", "key", key)
 
     def hold(self, title: str, key: str, seconds: float) -> None:
