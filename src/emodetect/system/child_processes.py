@@ -15,7 +15,8 @@ import signal
 import subprocess
 import threading
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import IO, Any
 
 from emodetect.system.environment import limit
@@ -58,35 +59,40 @@ def start_child(
     Raises:
         OSError: the program cannot be started.
     """
+    start = partial(subprocess.Popen[bytes], command, stdin=stdin, stdout=stdout, stderr=stderr, env=env)
     with _starting:
-        if os.name != "posix":
-            process = subprocess.Popen(command, stdin=stdin, stdout=stdout, stderr=stderr, env=env)
+        if os.name == "posix":
+            process = _start_tied(partial(start, start_new_session=True, pipesize=pipe_bytes), descriptors, last_signal)
         else:
-            reader, writer = os.pipe()
-            try:
-                process = subprocess.Popen(
-                    command,
-                    stdin=stdin,
-                    stdout=stdout,
-                    stderr=stderr,
-                    env=env,
-                    pass_fds=(*descriptors, reader),
-                    start_new_session=True,
-                    pipesize=pipe_bytes,
-                )
-            except BaseException:
-                os.close(writer)
-                raise
-            else:
-                weakref.finalize(process, os.close, writer)
-                try:
-                    _signal_at_end(reader, process.pid, last_signal)
-                except BaseException:
-                    kill_child(process)
-                    raise
-            finally:
-                os.close(reader)
+            process = start()
         _children.add(process)
+    return process
+
+
+def _start_tied(
+    start: Callable[..., subprocess.Popen[bytes]], descriptors: tuple[int, ...], number: int
+) -> subprocess.Popen[bytes]:
+    """Start a child that the system signals when this process ends.
+
+    Args:
+        start: starts it, with the descriptors to inherit as ``pass_fds``.
+        descriptors: open files that it inherits.
+        number: number of the signal.
+    """
+    process = None
+    reader, writer = os.pipe()
+    try:
+        process = start(pass_fds=(*descriptors, reader))
+        weakref.finalize(process, os.close, writer)
+        _signal_at_end(reader, process.pid, number)
+    except BaseException:
+        if process is None:
+            os.close(writer)
+        else:
+            kill_child(process)
+        raise
+    finally:
+        os.close(reader)
     return process
 
 
