@@ -28,10 +28,15 @@ _BAD_REQUEST_ANSWER = (
 
 
 class _Patient(asyncio.Protocol):
-    """Closes a connection whose client does not read. A mixin, to precede the protocol in the list of base classes."""
+    """Closes a connection whose client does not read. A mixin, to precede the protocol in the list of base classes.
+
+    Attributes:
+        awaited: time-out of what the client must send next, a header or a handshake; ends with the connection.
+    """
 
     transport: asyncio.Transport
     loop: asyncio.AbstractEventLoop
+    awaited: asyncio.TimerHandle | None = None
     _stalled: asyncio.TimerHandle | None = None
 
     @override
@@ -47,7 +52,14 @@ class _Patient(asyncio.Protocol):
     @override
     def connection_lost(self, exc: Exception | None) -> None:
         self._forget_stall()
+        self.await_nothing()
         super().connection_lost(exc)
+
+    def await_nothing(self) -> None:
+        """Cancel the time-out of what the client must send."""
+        if self.awaited is not None:
+            self.awaited.cancel()
+            self.awaited = None
 
     def _forget_stall(self) -> None:
         if self._stalled is not None:
@@ -57,8 +69,6 @@ class _Patient(asyncio.Protocol):
 
 class HttpProtocol(_Patient, H11Protocol):
     """HTTP with time-outs and a limit of the number of connections."""
-
-    _head: asyncio.TimerHandle | None = None
 
     @override
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -75,12 +85,6 @@ class HttpProtocol(_Patient, H11Protocol):
         self._watch_head()
 
     @override
-    def connection_lost(self, exc: Exception | None) -> None:
-        if self._head is not None:
-            self._head.cancel()
-        super().connection_lost(exc)
-
-    @override
     def send_400_response(self, msg: str) -> None:
         if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):  # no response has begun
             self.transport.write(_BAD_REQUEST_ANSWER)
@@ -94,14 +98,12 @@ class HttpProtocol(_Patient, H11Protocol):
     def _watch_head(self) -> None:
         """Start the time-out of a header, if that comes next; a header that arrives byte by byte gets no more time."""
         if not self._awaits_head:
-            if self._head is not None:
-                self._head.cancel()
-                self._head = None
-        elif self._head is None:
-            self._head = self.loop.call_later(HEAD_SECONDS, self._end_without_head)
+            self.await_nothing()
+        elif self.awaited is None:
+            self.awaited = self.loop.call_later(HEAD_SECONDS, self._end_without_head)
 
     def _end_without_head(self) -> None:
-        self._head = None
+        self.awaited = None
         if self._awaits_head:
             self.transport.abort()
 
@@ -109,12 +111,10 @@ class HttpProtocol(_Patient, H11Protocol):
 class SocketProtocol(_Patient, WebSocketsSansIOProtocol):
     """WebSocket with time-outs for the handshake and for clients that do not read."""
 
-    _handshake: asyncio.TimerHandle | None = None
-
     @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        self._handshake = self.loop.call_later(HEAD_SECONDS, self._end_without_handshake)
+        self.awaited = self.loop.call_later(HEAD_SECONDS, self._end_without_handshake)
 
     @override
     def data_received(self, data: bytes) -> None:
@@ -123,12 +123,6 @@ class SocketProtocol(_Patient, WebSocketsSansIOProtocol):
             # A request with a body, or with a head that is too large: it would be waited for ever.
             self.transport.write(_BAD_REQUEST_ANSWER)
             self.transport.close()
-
-    @override
-    def connection_lost(self, exc: Exception | None) -> None:
-        if self._handshake is not None:
-            self._handshake.cancel()
-        super().connection_lost(exc)
 
     @override
     def shutdown(self) -> None:
