@@ -14,7 +14,7 @@ import click
 from emodetect.cli.group import COMPLETE_VARIABLE, cli
 from emodetect.cli.hints import help_hint, usage_message, with_options
 from emodetect.cli.messages import say, say_lines
-from emodetect.cli.signals import EXIT_INTERRUPTED, Terminated, handle_signals
+from emodetect.cli.signals import EXIT_INTERRUPTED, Terminated, call_if_imported, handle_signals
 from emodetect.cli.standard_streams import STANDARD_OUTPUT, discard, open_standard_streams
 from emodetect.errors import EmodetectError, broken_package, first_line
 from emodetect.media.pixel_limit import limit_pixels
@@ -77,8 +77,7 @@ def _leave(code: int) -> NoReturn:
     if code > _SIGNALLED or any(thread.name in _ABANDONED for thread in threading.enumerate()):
         sys.stderr.flush()
         remove_caches()
-        if children := sys.modules.get("emodetect.system.child_processes"):  # not imported at every start
-            children.wait_for_starts()
+        call_if_imported("emodetect.system.child_processes", "wait_for_starts")
         os._exit(code)
     sys.exit(code)
 

@@ -88,14 +88,19 @@ def _exit_on_second_signal(reader: int) -> None:
     number = _wait_for_signal(reader, (signal.SIGINT, signal.SIGTERM))
     with contextlib.suppress(OSError):
         os.write(2, b"emodetect: left at once; outputs may lack their end\n")
-    for module, function in (
-        ("emodetect.system.temporary_folders", "remove_folders"),
-        ("emodetect.system.child_processes", "kill_children"),
-    ):
-        if module in sys.modules:  # otherwise there are no children, and importing is not safe here
-            with contextlib.suppress(Exception):
-                getattr(sys.modules[module], function)()
+    call_if_imported("emodetect.system.temporary_folders", "remove_folders")
+    call_if_imported("emodetect.system.child_processes", "kill_children")
     os._exit(_exit_code(number))
+
+
+def call_if_imported(module: str, function: str) -> None:
+    """Call a function that cleans up what its module has made, such as folders or children, at an exit; errors are ignored.
+
+    If the module was not imported, it has made nothing, and at an exit importing is not safe.
+    """
+    if module in sys.modules:
+        with contextlib.suppress(Exception):
+            getattr(sys.modules[module], function)()
 
 
 def _exit_code(number: int) -> int:
