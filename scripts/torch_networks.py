@@ -86,11 +86,15 @@ class Network(nn.Module):
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
-    def forward(self, x: Tensor) -> Tensor:
+    def features(self, x: Tensor) -> Tensor:
+        """What the outputs are computed from, (n, channels)."""
         x = 4 * x - 2  # about zero mean, unit variance
         for convolution in self.stem:
             x = functional.relu(convolution(x))
-        x = self.dropout(self.blocks(x).mean((2, 3)))
+        return self.dropout(self.blocks(x).mean((2, 3)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.features(x)
         with torch.autocast(x.device.type, enabled=False):
             return torch.cat([head(x.float()) for head in self.heads.values()], dim=1)
 

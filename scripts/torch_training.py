@@ -63,6 +63,10 @@ class Faces:
         """Move the faces to a device."""
         return Faces(self.images.to(device), self.targets.to(device))
 
+    def backgrounds(self) -> Tensor:
+        """The pictures without a face, as networks take them."""
+        return as_input(self.images[self.targets[:, COLUMNS["face"].start] > 0.5])
+
 
 def mixed(faces: Faces, answers: Tensor, share: float) -> Faces:
     """Mix a share of answers, float32 (n, 17), into each known emotion target."""
@@ -183,18 +187,16 @@ def fit_face_output(network: Network, faces: Faces, *, passes: int = 3, decay: f
     columns = COLUMNS["face"]
     layer = network.heads["face"]
     augmentation = Augmentation()
-    backgrounds = as_input(faces.images[faces.targets[:, columns.start] > 0.5])
-    seen: list[Tensor] = []
-    hook = layer.register_forward_hook(lambda _, inputs, __: seen.append(inputs[0].float()))
+    backgrounds = faces.backgrounds()
     network.eval()
-    truth = []
+    seen: list[Tensor] = []
+    truth: list[Tensor] = []
     with torch.no_grad(), torch.autocast(faces.images.device.type, torch.bfloat16):
         for _ in range(passes):
             for chosen in torch.randperm(len(faces.images), device=faces.images.device).split(_BATCH):
                 images = augmentation.apply(as_input(faces.images[chosen]), backgrounds)
-                network(images.contiguous(memory_format=torch.channels_last))
+                seen.append(network.features(images.contiguous(memory_format=torch.channels_last)).float())
                 truth.append(faces.targets[chosen][:, columns])
-    hook.remove()
     features, targets = torch.cat(seen), torch.cat(truth)
     scale = features.std(dim=0) + 1e-6
     fitted = nn.Linear(features.shape[1], columns.stop - columns.start).to(features.device)
@@ -254,8 +256,7 @@ class Trainer:
         self._teachers = [teacher.eval() for teacher in teachers]
         self._augmentation = augmentation or Augmentation()
         self._targets = _smoothed(training.targets, recipe.smoothing)
-        nothing = COLUMNS["face"].start
-        self._backgrounds = as_input(training.images[training.targets[:, nothing] > 0.5])
+        self._backgrounds = training.backgrounds()
         self._average = {key: value.clone() for key, value in network.state_dict().items()}
         self._optimizer = torch.optim.SGD(_groups(network, recipe.decay), lr=recipe.rate, momentum=0.9, nesterov=True)
         for parameter in network.parameters():
