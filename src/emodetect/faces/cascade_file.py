@@ -88,7 +88,7 @@ def _check(cascade: Element) -> None:
     if not (0 < width <= _MAX_SIDE and 0 < height <= _MAX_SIDE):
         raise ValueError("the window's size is out of range")
     if _integer(_text(_only(cascade, "featureParams"), "maxCatCount")) != _KINDS[kind]:
-        raise ValueError("maxCatCount cannot be combined with the features")
+        raise ValueError("maxCatCount does not match the features")
     features = list(_only(cascade, "features"))
     for feature in features:
         _check_haar(feature, width, height) if kind == "HAAR" else _check_lbp(feature, width, height)
