@@ -44,7 +44,7 @@ RATE = 30.0
 SPEEDS = 0.5, 1.0
 BUSY_SECONDS = 0.25
 FRAMED = 20
-"""Frames on which is measured how a detector frames a face."""
+"""Number of frames for measuring the framing of a detector."""
 
 WARM_UP_SECONDS = 1.0
 """Warm-up that is excluded: the first scan, and the opening of the window."""
