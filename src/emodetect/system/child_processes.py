@@ -59,7 +59,8 @@ def start_child(
     Raises:
         OSError: the program cannot be started.
     """
-    start = partial(subprocess.Popen[bytes], command, stdin=stdin, stdout=stdout, stderr=stderr, env=env)
+    popen: Callable[..., subprocess.Popen[bytes]] = subprocess.Popen
+    start = partial(popen, command, stdin=stdin, stdout=stdout, stderr=stderr, env=env)
     with _starting:
         if os.name == "posix":
             process = _start_tied(partial(start, start_new_session=True, pipesize=pipe_bytes), descriptors, last_signal)
