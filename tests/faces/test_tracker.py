@@ -453,3 +453,15 @@ def test_two_people_who_cross_in_a_clip_do_not_swap(speed: float, rate: int, apa
                 names[min(there, key=lambda who: abs(there[who][0] - middle))].add(face.track_id)
     assert sorted(map(len, names.values())) == [1, 1]
     assert names["left"] != names["right"]
+
+
+def test_a_larger_minimum_face_size_removes_known_faces_at_once() -> None:
+    """Detectors keep known faces that are a little too small, but not those that a new minimum excludes."""
+    locator = FaceLocator(BlazeFaceDetector(min_face=MinFace(0.1, relative=True)), tracker=FaceTracker())
+    image, _ = place_face(make_background((640, 360)), (320.0, 180.0), 110.0)
+    frames = (Frame(image, index, index / 25) for index in range(50))
+    [face] = [locator.locate(next(frames)).faces for _ in range(5)][-1]
+    locator.min_face = MinFace(1.2 * face.box.height, relative=False)
+    assert not any(locator.locate(next(frames)).faces for _ in range(20))
+    locator.min_face = MinFace(0.9 * face.box.height, relative=False)
+    assert [locator.locate(next(frames)).faces for _ in range(5)][-1]

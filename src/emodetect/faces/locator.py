@@ -75,6 +75,7 @@ class FaceLocator:
         self._tracker, self._region = tracker, region
         self._schedule = LookSchedule(scan_every if tracker and not detector.is_certain else 0)
         self._time, self._shape = -math.inf, (0, 0)
+        self._applied = detector.min_face
 
     @property
     def detector(self) -> FaceDetector:
@@ -88,7 +89,10 @@ class FaceLocator:
 
     @property
     def min_face(self) -> MinFace:
-        """Minimum face size; may be changed at any time, also while another thread is detecting."""
+        """Minimum face size; may be changed at any time, also while another thread is detecting.
+
+        Known faces that are smaller than a new minimum disappear.
+        """
         return self._detector.min_face
 
     @min_face.setter
@@ -156,6 +160,9 @@ class FaceLocator:
 
     def _locate(self, frame: Frame, watch: Stopwatch) -> Sighting:
         tracker, size = self._tracker, (frame.image.shape[1], frame.image.shape[0])
+        if tracker is not None and self._applied != (smallest := self.min_face):
+            self._applied = smallest
+            tracker.forget_smaller(smallest.pixels(size[1]))
         places = tracker.places(frame.timestamp) if tracker else ()
         look = self._schedule.next(frame.timestamp, places)
         if tracker is not None and look is Look.NONE:

@@ -202,6 +202,10 @@ class FaceTracker:
         """Remove all tracks; new faces get new ids."""
         self._tracks = []
 
+    def forget_smaller(self, least: float) -> None:
+        """Remove the tracks of faces that are less than ``least`` pixels wide."""
+        self._tracks = [track for track in self._tracks if track.width >= least]
+
     def faces(self, timestamp: float, size: tuple[int, int]) -> tuple[Face, ...]:
         """Predicted faces in a frame without detection, ordered by id.
 
