@@ -16,13 +16,13 @@ from emodetect.system.output_files import (
     Inputs,
     Output,
     append_whole,
+    atomic_write,
     check_output,
     check_outputs,
     check_still_there,
     open_output,
     remove_if_empty,
     reserve_name,
-    written_whole,
 )
 from tests.builders import small_disk
 
@@ -122,17 +122,17 @@ def test_what_appeared_after_the_check_is_not_overwritten(tmp_path: Path) -> Non
 
     with pytest.raises(OutputError, match="exists already"):
         open_output(path, overwrite=False)
-    with pytest.raises(OutputError, match="exists already"), written_whole(path, overwrite=False) as partial:
+    with pytest.raises(OutputError, match="exists already"), atomic_write(path, overwrite=False) as partial:
         partial.write_text("new")
 
     assert path.read_text() == "precious"
     assert list(tmp_path.iterdir()) == [path]
 
 
-class TestWrittenWhole:
-    def test_it_stands_under_its_name_only_once_it_is_whole(self, tmp_path: Path) -> None:
+class TestAtomicWrite:
+    def test_it_has_its_name_only_once_it_is_complete(self, tmp_path: Path) -> None:
         path = tmp_path / "picture.png"
-        with written_whole(path) as partial:
+        with atomic_write(path) as partial:
             assert partial.parent == tmp_path
             assert partial.suffix == ".png"
             partial.write_text("half")
@@ -144,7 +144,7 @@ class TestWrittenWhole:
 
     def test_it_gets_the_usual_permissions(self, tmp_path: Path) -> None:
         (tmp_path / "usual").touch()
-        with written_whole(tmp_path / "ours") as partial:
+        with atomic_write(tmp_path / "ours") as partial:
             partial.touch()
 
         assert (tmp_path / "ours").stat().st_mode == (tmp_path / "usual").stat().st_mode
@@ -154,7 +154,7 @@ class TestWrittenWhole:
         path = tmp_path / "ours"
         path.write_text("old")
         path.chmod(rights)
-        with written_whole(path) as partial:
+        with atomic_write(path) as partial:
             partial.write_text("new")
             assert stat.S_IMODE(partial.stat().st_mode) & 0o077 & ~rights == 0, "nor can others read it before"
 
@@ -166,7 +166,7 @@ class TestWrittenWhole:
         path.write_text("old")
 
         def fail() -> None:
-            with written_whole(path) as partial:
+            with atomic_write(path) as partial:
                 partial.write_text("half")
                 raise error
 
@@ -181,7 +181,7 @@ class TestWrittenWhole:
         link = tmp_path / "link"
         link.symlink_to(tmp_path / "precious")
 
-        with written_whole(link) as partial:
+        with atomic_write(link) as partial:
             partial.write_text("new")
 
         assert (tmp_path / "precious").read_text() == "precious"
@@ -190,12 +190,12 @@ class TestWrittenWhole:
 
     def test_a_long_name_leaves_room_for_the_temporary_one(self, tmp_path: Path) -> None:
         path = tmp_path / ("n" * 250 + ".png")
-        with written_whole(path) as partial:
+        with atomic_write(path) as partial:
             partial.write_text("x")
         assert path.exists()
 
     def test_a_place_that_cannot_be_written_is_named(self, tmp_path: Path) -> None:
-        with pytest.raises(OutputError, match="cannot be written"), written_whole(tmp_path / "missing" / "out.png") as partial:
+        with pytest.raises(OutputError, match="cannot be written"), atomic_write(tmp_path / "missing" / "out.png") as partial:
             partial.write_text("x")
 
 
@@ -358,7 +358,7 @@ def test_two_outputs_are_two_files(tmp_path: Path, way: str) -> None:
 
 def test_a_file_that_may_not_be_replaced_gets_its_name_in_one_step(tmp_path: Path) -> None:
     path = tmp_path / "report.html"
-    with written_whole(path, overwrite=False) as partial:
+    with atomic_write(path, overwrite=False) as partial:
         partial.write_text("whole")
     assert path.read_text() == "whole"
     assert path.stat().st_nlink == 1

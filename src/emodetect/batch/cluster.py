@@ -28,7 +28,7 @@ from emodetect.errors import BackendUnavailableError, EmodetectError, first_line
 from emodetect.system.environment import prepare_own_process
 from emodetect.system.install_hints import extra_cure
 from emodetect.system.native_output import silence_libraries
-from emodetect.system.output_files import written_whole
+from emodetect.system.output_files import atomic_write
 
 _CONNECT_SECONDS = 5.0
 """How long the cluster is waited for."""
@@ -194,7 +194,7 @@ class RayCluster(Engine[_Actor]):
         return [Answer(number, task, reading)]
 
     def _write(self, reading: Reading, packed: bytes) -> None:
-        with written_whole(self._parts / clip_part(bytes.fromhex(reading.hash))) as partial:
+        with atomic_write(self._parts / clip_part(bytes.fromhex(reading.hash))) as partial:
             partial.write_bytes(zlib.decompress(packed))
 
     def _is_alive(self, node: str) -> bool:

@@ -19,7 +19,7 @@ from typing_extensions import Self
 
 from emodetect.batch.inputs import Input, Kind
 from emodetect.errors import OutputError, SourceError
-from emodetect.system.output_files import lock, written_whole
+from emodetect.system.output_files import atomic_write, lock
 
 NAME = "manifest.jsonl"
 
@@ -170,7 +170,7 @@ class Manifest:
     def compact(self) -> None:
         """Rewrite the file with one line per input."""
         self._let_go()
-        with written_whole(self._path) as partial, partial.open("wb") as file:
+        with atomic_write(self._path) as partial, partial.open("wb") as file:
             file.write(self.header.as_line())
             file.writelines(entry.as_line(number) for number, entry in enumerate(self.entries))
         try:

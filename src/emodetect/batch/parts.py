@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 from emodetect.batch.manifest import Entry, Manifest, sync_folder
 from emodetect.errors import OutputError
-from emodetect.system.output_files import PARTIAL_PREFIX, written_whole
+from emodetect.system.output_files import PARTIAL_PREFIX, atomic_write
 
 FOLDER = "parts"
 
@@ -80,7 +80,7 @@ class PhotoParts:
         if not self._held:
             return []
         name, numbers, offset = f"photos-{self._next:06}.jsonl", [], 0
-        with written_whole(self._folder / name) as partial:
+        with atomic_write(self._folder / name) as partial:
             partial.write_bytes(b"".join(readings for _, _, readings in self._held))
         sync_folder(self._folder)
         for number, entry, readings in self._held:

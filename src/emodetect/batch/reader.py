@@ -26,7 +26,7 @@ from emodetect.sources.images import decode_image, read_image_file
 from emodetect.sources.video import VideoFile
 from emodetect.system.assumptions import ASSUMPTIONS, warn_once
 from emodetect.system.native_output import quiet_native_output
-from emodetect.system.output_files import written_whole
+from emodetect.system.output_files import atomic_write
 from emodetect.text.printable import without_credentials
 from emodetect.types import Frame
 
@@ -130,7 +130,7 @@ class Reader:
         reading.hash = hash_file(path)
         part = self._parts / clip_part(bytes.fromhex(reading.hash))
         if not part.exists():
-            with written_whole(part) as partial, partial.open("wb") as file, VideoFile(path, self._settings.part) as clip:
+            with atomic_write(part) as partial, partial.open("wb") as file, VideoFile(path, self._settings.part) as clip:
                 pipeline = build_pipeline(self._settings.clips, self._photos.scorer.backend)
                 told = time.monotonic()
                 for frames, (_, result) in enumerate(pipeline.analyze_all(clip, read_ahead=False), start=1):

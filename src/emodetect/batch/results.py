@@ -19,7 +19,7 @@ from emodetect.batch.rows import COLUMNS, READING_COLUMNS, shown, with_path
 from emodetect.errors import BackendUnavailableError
 from emodetect.settings.batch import Format
 from emodetect.system.install_hints import extra_cure
-from emodetect.system.output_files import written_whole
+from emodetect.system.output_files import atomic_write
 from emodetect.text.printable import csv_cell, without_credentials
 
 FAILURES = "failures.csv"
@@ -61,7 +61,7 @@ def write_results(folder: Path, sources: Iterable[Source], name: Format, words: 
     check_format(name)
     reader = SpanReader()
     try:
-        with written_whole(readings_path(folder, name)) as partial, closing(_WRITERS[name](partial)) as writer:
+        with atomic_write(readings_path(folder, name)) as partial, closing(_WRITERS[name](partial)) as writer:
             for source in ordered:
                 if source.entry.state == "done":
                     for line in reader.lines(source.folder, source.entry):
@@ -69,7 +69,7 @@ def write_results(folder: Path, sources: Iterable[Source], name: Format, words: 
     finally:
         reader.close()
     failed = [source.entry for source in ordered if source.entry.state == "failed"]
-    with written_whole(folder / FAILURES) as partial, partial.open("w", newline="", encoding="utf-8") as file:
+    with atomic_write(folder / FAILURES) as partial, partial.open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file, lineterminator="\n")
         rows.writerow(("path", "reason"))
         for entry in failed:

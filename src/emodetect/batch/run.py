@@ -24,7 +24,7 @@ from emodetect.batch.schedule import Schedule, Totals
 from emodetect.batch.settings import LIBRARIES, BatchSettings, changes, fingerprint
 from emodetect.errors import OutputError, SourceError, UsageError
 from emodetect.settings.batch import BATCH, FORMATS, BatchOptions, Format
-from emodetect.system.output_files import written_whole
+from emodetect.system.output_files import atomic_write
 from emodetect.text.printable import counted
 
 RUN = "run.json"
@@ -306,7 +306,7 @@ def _write_facts(folder: Path, header: Header, entries: Sequence[Entry], facts: 
         },
         **facts,
     }
-    with written_whole(folder / RUN) as partial:
+    with atomic_write(folder / RUN) as partial:
         partial.write_text(json.dumps(record, indent=2) + "\n")
 
 

@@ -21,7 +21,7 @@ from emodetect.media.media_file import MediaFile
 from emodetect.media.probe import first_sound
 from emodetect.queues.interruption import past_one_interruption
 from emodetect.system.child_processes import run_child, start_child
-from emodetect.system.output_files import check_still_there, open_output, written_whole
+from emodetect.system.output_files import atomic_write, check_still_there, open_output
 from emodetect.types import Image
 
 _log = logging.getLogger(__name__)
@@ -234,14 +234,14 @@ def _rewrite(path: Path, descriptor: int, seconds: float, sound: _Sound | None) 
     command += ["-map_chapters", "-1", "-map_metadata", "-1", "-map_metadata:s", "-1"]
     if path.suffix.lower() != ".mkv":
         command += ["-video_track_timescale", "90000", "-movflags", "+faststart"]
-    with written_whole(path) as whole:
+    with atomic_write(path) as partial:
         try:
             descriptors = sound.file.descriptors if sound is not None else ()
-            done = run_child([*command, f"file:{whole.absolute()}"], descriptors=descriptors)
+            done = run_child([*command, f"file:{partial.absolute()}"], descriptors=descriptors)
         except OSError as error:
             raise OutputError(f"{path}: cannot be finished ({error.strerror or error})") from error
         if done.returncode:
-            raise OutputError(f"{path}: cannot be finished ({_reason(done.stderr, whole)})")
+            raise OutputError(f"{path}: cannot be finished ({_reason(done.stderr, partial)})")
         check_still_there(path, descriptor)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 
 from emodetect.errors import OutputError
-from emodetect.system.output_files import written_whole
+from emodetect.system.output_files import atomic_write
 from emodetect.types import Image
 
 
@@ -25,5 +25,5 @@ def write_picture(image: Image, path: Path, *, overwrite: bool = False) -> None:
     ok, data = cv2.imencode(path.suffix.lower(), image)
     if not ok:
         raise OutputError(f"{path}: OpenCV cannot write such a file")
-    with written_whole(path, overwrite=overwrite) as partial:
+    with atomic_write(path, overwrite=overwrite) as partial:
         partial.write_bytes(data.tobytes())

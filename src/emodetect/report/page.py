@@ -27,7 +27,7 @@ from emodetect.report.pictures import CopyError, address, face, frames_at, pictu
 from emodetect.report.shapes import COLUMNS, Shape, shapes
 from emodetect.report.ticks import ticks
 from emodetect.report.timeline import Timeline
-from emodetect.system.output_files import written_whole
+from emodetect.system.output_files import atomic_write
 from emodetect.text.printable import counted, one_line, printable
 from emodetect.types import EMOTIONS, Emotion
 
@@ -103,7 +103,7 @@ def write_report(report: Report, path: Path, *, overwrite: bool = False, most_cl
         OutputError: the file exists and may not be replaced, or cannot be written.
     """
     text, why_stills = render(report, most_clip_bytes)
-    with written_whole(path, overwrite=overwrite) as partial:
+    with atomic_write(path, overwrite=overwrite) as partial:
         partial.write_text(text, encoding="utf-8")
     return why_stills
 

@@ -22,7 +22,7 @@ from emodetect.report.person import Person
 from emodetect.report.shapes import shapes
 from emodetect.report.ticks import ticks
 from emodetect.report.timeline import Timeline
-from emodetect.system.output_files import written_whole
+from emodetect.system.output_files import atomic_write
 from emodetect.text.printable import caption
 from emodetect.types import EMOTIONS
 
@@ -90,7 +90,7 @@ def _draw_times(axes: Axes, ends: tuple[float, float], style: Style) -> None:
 
 def _save(figure: Figure, path: Path, *, overwrite: bool) -> None:
     picture = BytesIO()  # Matplotlib leaves files open if the disk is full
-    with written_whole(path, overwrite=overwrite) as partial, warnings.catch_warnings():
+    with atomic_write(path, overwrite=overwrite) as partial, warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph")  # the font may lack letters of the name
         try:
             figure.savefig(picture, format=path.suffix[1:])

@@ -16,7 +16,7 @@ from matplotlib.ticker import PercentFormatter
 from emodetect.errors import OutputError
 from emodetect.settings.summary import FIGURE_SIZE
 from emodetect.summary.table import Row
-from emodetect.system.output_files import written_whole
+from emodetect.system.output_files import atomic_write
 from emodetect.text.printable import caption
 from emodetect.types import EMOTIONS
 
@@ -99,7 +99,7 @@ class ShareFigure:
                 figure.savefig(picture, format=kind, metadata=metadata)
             except ValueError as error:
                 raise OutputError(f"{path}: cannot be written ({error})") from error
-        with written_whole(path, overwrite=overwrite) as partial:
+        with atomic_write(path, overwrite=overwrite) as partial:
             partial.write_bytes(picture.getvalue())
 
     def _draw_shares(self, axes: Axes) -> None:

@@ -421,7 +421,7 @@ def check_still_there(path: Path, descriptor: int) -> None:
 
 
 @contextlib.contextmanager
-def written_whole(path: Path, *, overwrite: bool = True, suffix: str | None = None, room: int = 0) -> Iterator[Path]:
+def atomic_write(path: Path, *, overwrite: bool = True, suffix: str | None = None, room: int = 0) -> Iterator[Path]:
     """Write a file atomically: to a temporary file beside it, which is renamed once it is complete.
 
     An error, or the end of the process, leaves an existing file unchanged. A file that replaces another gets its permissions.

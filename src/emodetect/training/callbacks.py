@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from typing_extensions import override
 
-from emodetect.system.output_files import written_whole
+from emodetect.system.output_files import atomic_write
 from emodetect.training.architectures.base import Head
 from emodetect.training.averaging import AveragedWeights
 from emodetect.training.checkpoint import Checkpoint, room_for
@@ -81,7 +81,7 @@ class EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
         score = float(np.nanmean([value for head, value in zip(self._heads, accuracy, strict=True) if head.learns != "face"]))
         if score > self._best:
             self._best = score
-            with written_whole(self._folder.weights, suffix=".weights.h5", room=room_for(self.model)) as partial:
+            with atomic_write(self._folder.weights, suffix=".weights.h5", room=room_for(self.model)) as partial:
                 self.model.save_weights(partial)
         self.model.set_weights(last)
         self._log.add(row)

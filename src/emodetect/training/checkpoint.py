@@ -13,7 +13,7 @@ import numpy as np
 
 from emodetect.backends.limits import MAX_MODEL_BYTES
 from emodetect.errors import DatasetError, first_line
-from emodetect.system.output_files import written_whole
+from emodetect.system.output_files import atomic_write
 from emodetect.training.averaging import AveragedWeights
 from emodetect.training.data.part import FloatArray
 
@@ -48,7 +48,7 @@ class Checkpoint:
             **{f"average-{i}": value for i, value in enumerate(average)},
             **{f"state-{i}": keras.ops.convert_to_numpy(variable) for i, variable in enumerate(_state(model))},
         }
-        with written_whole(self.path) as partial:
+        with atomic_write(self.path) as partial:
             np.savez(partial, **arrays)
 
     def check_data(self) -> None:

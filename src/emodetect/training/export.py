@@ -21,7 +21,7 @@ from emodetect.backends.onnx_session import import_onnxruntime
 from emodetect.errors import BackendUnavailableError, EmodetectError, ModelError, first_line
 from emodetect.system.install_hints import extra_cure
 from emodetect.system.native_output import quiet_native_output
-from emodetect.system.output_files import written_whole
+from emodetect.system.output_files import atomic_write
 from emodetect.training.data.labeled import as_images, as_input
 from emodetect.training.data.negatives import FACE
 from emodetect.training.trained_model import TrainedModel, face_threshold, load_best
@@ -138,7 +138,7 @@ def _describe_onnx(
 
     graph = onnx.load(source)
     set_metadata(graph, backend.metadata)
-    with written_whole(path, overwrite=overwrite) as partial:
+    with atomic_write(path, overwrite=overwrite) as partial:
         onnx.save(graph, partial)
         if int8:
             _quantize(partial, path, backend.prepare(faces))
@@ -181,7 +181,7 @@ def write_onnx(
     """
     # Keras cannot export a model that was never called.
     expected = list(map(np.asarray, in_order(model.predict(faces, batch_size=256, verbose=0))))
-    with written_whole(path, overwrite=overwrite) as partial:
+    with atomic_write(path, overwrite=overwrite) as partial:
         with quiet_native_output():
             _convert(model, partial, path.name)
             names = names or [*metadata.labels, *([metadata.face] if metadata.face else [])]
@@ -246,7 +246,7 @@ def measure_face_threshold(path: Path, trained: TrainedModel) -> None:
     metadata = replace(trained.metadata, face_above=face_threshold(scores[:, FACE]))
     graph = onnx.load(path)
     set_metadata(graph, metadata)
-    with written_whole(path, overwrite=True) as partial:
+    with atomic_write(path, overwrite=True) as partial:
         onnx.save(graph, partial)
 
 

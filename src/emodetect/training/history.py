@@ -11,7 +11,7 @@ from typing_extensions import Self
 
 from emodetect.errors import DatasetError
 from emodetect.system.native_output import quiet_native_output
-from emodetect.system.output_files import written_whole
+from emodetect.system.output_files import atomic_write
 
 
 class TrainingLog:
@@ -35,7 +35,7 @@ class TrainingLog:
         """Add the row of an epoch."""
         self.rows.append(row)
         names = list(dict.fromkeys(name for known in self.rows for name in known))
-        with written_whole(self._path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
+        with atomic_write(self._path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, names)
             writer.writeheader()
             writer.writerows(self.rows)

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from emodetect.errors import DatasetError, UsageError, first_line
-from emodetect.system.output_files import written_whole
+from emodetect.system.output_files import atomic_write
 from emodetect.text.suggestions import did_you_mean_file
 from emodetect.training.architectures import is_architecture_name
 
@@ -83,7 +83,7 @@ class Settings:
             files: names of the files in it that the run has written.
         """
         values = {"format": FORMAT, **asdict(self), "files": sorted(files)}
-        with written_whole(folder / FILE) as partial:
+        with atomic_write(folder / FILE) as partial:
             partial.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
 
     @classmethod

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from emodetect.errors import OutputError
-from emodetect.system.output_files import written_whole
+from emodetect.system.output_files import atomic_write
 from emodetect.training.metrics import calibration_error, reliability
 from emodetect.types import EMOTIONS
 
@@ -137,7 +137,7 @@ def plot_attention(
 
 def _save(figure: Figure, path: Path, *, overwrite: bool = True) -> None:
     try:
-        with written_whole(path, overwrite=overwrite) as partial:
+        with atomic_write(path, overwrite=overwrite) as partial:
             figure.savefig(partial)
     except ValueError as error:
         raise OutputError(f"{path}: cannot be written ({error})") from error

@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from emodetect.errors import DatasetError, OutputError
-from emodetect.system.output_files import PARTIAL_PREFIX, PARTIAL_SUFFIX, lock, written_whole
+from emodetect.system.output_files import PARTIAL_PREFIX, PARTIAL_SUFFIX, atomic_write, lock
 from emodetect.training.hyperparameters import FILE, Settings
 
 _PACKAGES = ("emodetect", "keras", "tensorflow", "torch", "jax", "numpy", "opencv-python")
@@ -196,7 +196,7 @@ class RunFolder:
                 versions[package] = version(package)
             except PackageNotFoundError:
                 continue
-        with written_whole(self.claim(self.versions)) as partial:
+        with atomic_write(self.claim(self.versions)) as partial:
             partial.write_text(json.dumps(versions, indent=2) + "\n", encoding="utf-8")
 
     def _is_of_a_run(self, path: Path) -> bool:

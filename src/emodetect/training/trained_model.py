@@ -18,7 +18,7 @@ from emodetect.backends.labels import LabelMap
 from emodetect.backends.metadata import ModelMetadata, write_keras_metadata
 from emodetect.errors import DatasetError
 from emodetect.system.native_output import quiet_native_output
-from emodetect.system.output_files import written_whole
+from emodetect.system.output_files import atomic_write
 from emodetect.text.printable import counted
 from emodetect.training.architectures import Head, architecture_named
 from emodetect.training.calibration import calibrate
@@ -71,7 +71,7 @@ class TrainedModel:
         Raises:
             OutputError: the file exists and may not be overwritten, or cannot be written.
         """
-        with written_whole(path, overwrite=overwrite, room=room_for(self.model)) as partial:
+        with atomic_write(path, overwrite=overwrite, room=room_for(self.model)) as partial:
             with quiet_native_output():  # Keras warns about HDF5, which the tutorial's script requires
                 self.model.save(partial)
             write_keras_metadata(partial, self.metadata)
@@ -155,12 +155,12 @@ def finish(path: Path, data: RunData) -> tuple[TrainedModel, str]:
 def _finish(settings: Settings, folder: RunFolder, trained: TrainedModel, data: RunData) -> str:
     trained.save(folder.claim(folder.model))
     test = Metrics.of(trained.seven(data.test.images), data.test.labels)
-    with written_whole(folder.claim(folder.figures)) as partial:
+    with atomic_write(folder.claim(folder.figures)) as partial:
         partial.write_text(json.dumps(test.as_dict(), indent=2) + "\n", encoding="utf-8")
     plot_curves(read_log(folder.log), folder.claim(folder.curves))
     plot_confusion([test.confusion], [settings.architecture], folder.claim(folder.confusion))
     summary = _summary(settings, folder, trained, test)
-    with written_whole(folder.claim(folder.summary)) as partial:
+    with atomic_write(folder.claim(folder.summary)) as partial:
         partial.write_text("\n".join([summary, *data.notes, ""]), encoding="utf-8")
     return summary
 

@@ -111,14 +111,14 @@ def _format(wanted: str | None, output: Path | None) -> str:
 
 def _write(output: Path | None, output_format: str, rows: Iterable[Row], columns: dict[str, type], *, overwrite: bool) -> None:
     from emodetect.summary.writing import write_parquet, write_text
-    from emodetect.system.output_files import written_whole
+    from emodetect.system.output_files import atomic_write
 
     if output_format == "table":
         _print(rows)
     elif output is None:
         write_text(sys.stdout, rows, columns, as_json=output_format == "json")
     else:
-        with written_whole(output, overwrite=overwrite) as partial:
+        with atomic_write(output, overwrite=overwrite) as partial:
             if output_format == "parquet":
                 write_parquet(partial, rows, columns)
             else:
