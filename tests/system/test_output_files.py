@@ -15,7 +15,7 @@ from emodetect.errors import OutputError
 from emodetect.system.output_files import (
     Inputs,
     Output,
-    append_whole,
+    append_all,
     atomic_write,
     check_output,
     check_outputs,
@@ -238,7 +238,7 @@ def test_other_names_of_a_file_that_is_replaced_keep_its_content(tmp_path: Path)
     path.chmod(0o640)
     backup.hardlink_to(path)
     descriptor = open_output(path, overwrite=True)
-    append_whole(descriptor, b"new")
+    append_all(descriptor, b"new")
     with pytest.raises(OutputError, match="is being written by another run"):
         open_output(path, overwrite=True)
     os.close(descriptor)
@@ -368,9 +368,9 @@ def test_a_file_that_may_not_be_replaced_gets_its_name_in_one_step(tmp_path: Pat
 def test_data_that_finds_no_room_is_taken_back(tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk", "size=64k") as disk:
         descriptor = open_output(disk / "rows.csv", overwrite=False)
-        append_whole(descriptor, b"a row\n")
+        append_all(descriptor, b"a row\n")
         with pytest.raises(OSError, match="No space left"):
-            append_whole(descriptor, bytes(2**20))
-        append_whole(descriptor, b"another\n")
+            append_all(descriptor, bytes(2**20))
+        append_all(descriptor, b"another\n")
         os.close(descriptor)
         assert (disk / "rows.csv").read_text() == "a row\nanother\n"

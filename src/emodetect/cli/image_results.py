@@ -18,7 +18,7 @@ from typing_extensions import Self, override
 
 from emodetect.cli.messages import show
 from emodetect.cli.standard_streams import STANDARD_OUTPUT
-from emodetect.system.output_files import append_whole
+from emodetect.system.output_files import append_all
 from emodetect.text.printable import printable, width
 
 if TYPE_CHECKING:
@@ -202,7 +202,7 @@ def _write(output: TextIO, text: str) -> None:
         return
     output.flush()
     try:
-        append_whole(descriptor, text.encode(output.encoding or "utf-8", output.errors or "strict"))
+        append_all(descriptor, text.encode(output.encoding or "utf-8", output.errors or "strict"))
     except OSError as error:
         error.filename = STANDARD_OUTPUT
         raise

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from emodetect.errors import OutputError
-from emodetect.system.output_files import append_whole, check_still_there
+from emodetect.system.output_files import append_all, check_still_there
 
 
 class LineFile:
@@ -30,7 +30,7 @@ class LineFile:
         """
         assert self._file is not None
         try:
-            append_whole(self._file, text.encode())
+            append_all(self._file, text.encode())
         except BrokenPipeError:
             raise
         except OSError as error:

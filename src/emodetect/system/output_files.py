@@ -354,7 +354,7 @@ def _lock_output(path: Path, descriptor: int) -> None:
         raise OutputError(f"{path}: is being written by another run; wait for its end, or choose another name")
 
 
-def append_whole(descriptor: int, data: bytes) -> None:
+def append_all(descriptor: int, data: bytes) -> None:
     """Append data in one write. If that fails, as on a full disk, no part of it stays in the file.
 
     Args:
