@@ -23,7 +23,7 @@ from websockets.asyncio.client import connect
 
 from emodetect.benchmark.synthetic_clip import write_made_clip
 
-_LONGEST = 640
+_MAX_SIDE = 640
 """Longer side of the frames, pixels, as sent by the page."""
 
 _TIMEOUT_SECONDS = 60.0
@@ -89,7 +89,7 @@ def pictures() -> list[bytes]:
         write_made_clip(path)
         capture, found = cv2.VideoCapture(str(path)), []
         while (image := capture.read()[1]) is not None:
-            scale = min(1.0, _LONGEST / max(image.shape[:2]))
+            scale = min(1.0, _MAX_SIDE / max(image.shape[:2]))
             small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
             found.append(cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, 80])[1].tobytes())
         capture.release()

@@ -29,7 +29,7 @@ _AWAY = RATE * 3 // 5
 _TILT = 16.0
 """Maximum roll of a head in either direction, degrees."""
 
-_MOST_BLUR = 14
+_MAX_BLUR = 14
 """Standard deviation of the blur of an out-of-focus picture, pixels."""
 
 
@@ -53,7 +53,7 @@ def call(frames: int) -> Iterator[Image]:
             matrix = cv2.getRotationMatrix2D(middle, _TILT * np.sin(turn / 2 + 2 * place), _TILE[0] / size[0])
             matrix[:, 2] += np.subtract(_TILE, 2 * np.asarray(middle)) / 2
             patch = cv2.warpAffine(photo, matrix, _TILE, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-            if place == 0 and (blur := _MOST_BLUR * (20 * np.sin(2 * np.pi * (part - 0.45)) - 19)) > 0.5:
+            if place == 0 and (blur := _MAX_BLUR * (20 * np.sin(2 * np.pi * (part - 0.45)) - 19)) > 0.5:
                 patch = cv2.GaussianBlur(patch, None, blur)
             left = place * (_TILE[0] + _GAP)
             picture[:, left : left + _TILE[0]] = patch

@@ -39,7 +39,7 @@ SLOW_MODULES = {
 """Modules of tests that do so in other ways, or compute for long, in whatever folder they are."""
 
 
-LONGEST = (
+SLOWEST_FIRST = (
     *("test_train", "test_negatives", "test_own_architecture", "test_notebook", "test_export", "test_conventions_trial"),
     *("test_bench", "test_no_library_talks", "test_light_install", "test_measure_script", "test_live", "test_live_keys"),
     *("test_keras2", "test_file_backend", "test_deepface", "test_browser", "test_batch", "test_faults", "test_endings"),
@@ -51,11 +51,11 @@ LONGEST = (
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests that `-m "not slow"` leaves out, and begin with the longest."""
     names = {path.stem for path in Path(__file__).parent.rglob("test_*.py")}
-    assert names >= SLOW_MODULES | {*LONGEST}, f"there is no {(SLOW_MODULES | {*LONGEST}) - names}"
+    assert names >= SLOW_MODULES | {*SLOWEST_FIRST}, f"there is no {(SLOW_MODULES | {*SLOWEST_FIRST}) - names}"
     for item in items:
         if isinstance(item, pytest.Function) and is_slow(item.module):
             item.add_marker(pytest.mark.slow)
-    places = {name: place for place, name in enumerate(LONGEST)}
+    places = {name: place for place, name in enumerate(SLOWEST_FIRST)}
     items.sort(key=lambda item: places.get(item.path.stem, len(places)))
 
 

@@ -20,7 +20,6 @@ from emodetect.types import EMOTIONS, Emotion, FrameResult
 from tests.builders import make_reading
 from tests.summary.logs import A, H, N, frames, write_log
 
-MOST = 30
 SESSION = [H, H, H, N, N, None, None, A, A, N]
 
 

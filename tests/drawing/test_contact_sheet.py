@@ -5,7 +5,7 @@ from unicodedata import normalize
 import numpy as np
 import pytest
 
-from emodetect.drawing.contact_sheet import MOST_PHOTOS, ContactSheet
+from emodetect.drawing.contact_sheet import MAX_PHOTOS, ContactSheet
 from emodetect.drawing.fonts import shipped_font
 from emodetect.drawing.overlay import COLORS
 from emodetect.drawing.style import Style
@@ -69,8 +69,8 @@ def test_a_long_name_stays_within_its_column() -> None:
 
 
 def test_a_sheet_does_not_grow_without_end() -> None:
-    sheet = ContactSheet(MOST_PHOTOS + 5)
-    for number in range(MOST_PHOTOS + 5):
+    sheet = ContactSheet(MAX_PHOTOS + 5)
+    for number in range(MAX_PHOTOS + 5):
         sheet.add(str(number), None)
 
     height, width = sheet.image().shape[:2]

@@ -368,7 +368,7 @@ def ended(raw: socket.socket) -> bool:
 
 
 def test_more_connections_than_allowed_are_ended_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(protocols, "MOST_CONNECTIONS", 5)
+    monkeypatch.setattr(protocols, "MAX_CONNECTIONS", 5)
     with served() as client:
         crowd = [client.socket() for _ in range(5)]
         time.sleep(0.1)

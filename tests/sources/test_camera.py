@@ -101,7 +101,7 @@ FAILURES = pytest.mark.parametrize("fail", [stop, hang, babble])
 
 def test_what_is_promised_of_times() -> None:
     assert STALL_SECONDS < 3
-    assert camera._LONGEST_PAUSE <= 1  # so that a picture is back two seconds after its source
+    assert camera._MAX_PAUSE <= 1  # so that a picture is back two seconds after its source
     assert FIRST_PICTURE_SECONDS <= 10
 
 

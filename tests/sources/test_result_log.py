@@ -206,7 +206,7 @@ def test_a_log_is_refused_by_its_size_before_it_is_read(tmp_path: Path) -> None:
 
 
 def test_a_log_may_not_hold_more_people_than_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("emodetect.sources.result_log._MOST_PEOPLE", 1)
+    monkeypatch.setattr("emodetect.sources.result_log._MAX_PEOPLE", 1)
     (tmp_path / "log.jsonl").write_text("".join(json.dumps(result.as_dict()) + "\n" for result in results()))
     with pytest.raises(SourceError, match="more than 1 people"):
         list(read_log(tmp_path / "log.jsonl"))

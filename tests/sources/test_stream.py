@@ -528,7 +528,7 @@ class TestRtsp:
         assert elsewhere.requests == []
 
     def test_pictures_are_bounded(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(stream, "MOST_BYTES", 1_000_000)
+        monkeypatch.setattr(stream, "MAX_BYTES", 1_000_000)
 
         def answer(request: bytes, viewer: socket.socket) -> None:
             viewer.sendall(b"RTSP/1.0 200 OK\r\nCSeq: 1\r\nPublic: DESCRIBE\r\n\r\n")

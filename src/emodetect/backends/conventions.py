@@ -19,7 +19,7 @@ CHANNELS: tuple[Channels, ...] = get_args(Channels)
 SCALING_FORMS = "0..1, -1..1, 0..255, imagenet or SCALE,OFFSET"
 """Accepted forms of `Scaling.parse`, for messages and help."""
 
-_SMALLEST, _LARGEST = 1e-6, 1e6
+_MIN_NUMBER, _MAX_NUMBER = 1e-6, 1e6
 """Limits of scale and offset; common input ranges are about -3 to 3 and 0 to 255."""
 
 
@@ -42,11 +42,11 @@ class Scaling:
         if len(self.scale) != len(self.offset) or len(self.scale) not in (1, 3):
             raise UsageError(f"expected one scale and one offset, or three each; got {len(self.scale)} and {len(self.offset)}")
         for factor in self.scale:
-            if not _SMALLEST <= abs(factor) <= _LARGEST:
-                raise UsageError(f"the scale {factor:g} is out of range, {_SMALLEST:g} to {_LARGEST:g}")
+            if not _MIN_NUMBER <= abs(factor) <= _MAX_NUMBER:
+                raise UsageError(f"the scale {factor:g} is out of range, {_MIN_NUMBER:g} to {_MAX_NUMBER:g}")
         for term in self.offset:
-            if not abs(term) <= _LARGEST:
-                raise UsageError(f"the offset {term:g} is out of range, {-_LARGEST:g} to {_LARGEST:g}")
+            if not abs(term) <= _MAX_NUMBER:
+                raise UsageError(f"the offset {term:g} is out of range, {-_MAX_NUMBER:g} to {_MAX_NUMBER:g}")
 
     @classmethod
     def to_range(cls, low: float, high: float) -> Self:

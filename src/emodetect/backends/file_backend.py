@@ -35,7 +35,7 @@ _EMOTION_OUTPUT = re.compile(r"emotion|expression|feeling|mood|(?<![a-z])(fer|em
 """Names of outputs with emotion scores."""
 
 
-_MOST_NAMES, _LONGEST_NAME = 10, 60
+_MAX_NAMES, _MAX_NAME_LENGTH = 10, 60
 """Maximum number of output names in a message, and of characters per name."""
 
 _BY_METADATA: Origin = "metadata"
@@ -502,8 +502,8 @@ def _in_words(shape: Shape) -> str:
 def _listed(names: Iterable[str]) -> str:
     """Format names from a file for a message, with limits on their number and length."""
     names = list(names)
-    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
-    return ", ".join(name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}..." for name in names[:_MOST_NAMES]) + more
+    more = f" and {len(names) - _MAX_NAMES} more" if len(names) > _MAX_NAMES else ""
+    return ", ".join(name if len(name) <= _MAX_NAME_LENGTH else f"{name[:_MAX_NAME_LENGTH]}..." for name in names[:_MAX_NAMES]) + more
 
 
 def _as_type(batch: npt.NDArray[np.float32], name: str) -> npt.NDArray[np.generic]:

@@ -58,10 +58,10 @@ _SAID = "`debug` shows what it said"
 
 _PIPE_BYTES = 2**20
 
-_LONGEST_STEM = 200
+_MAX_STEM_LENGTH = 200
 """Maximum length of a copy's stem, bytes."""
 
-_MOST_JSON = 2**22
+_MAX_JSON_BYTES = 2**22
 """Maximum size of a JSON response, bytes."""
 
 _START = """
@@ -305,7 +305,7 @@ class IsolatedBackend(EmotionBackend):
         assert stream is not None
         header = stream.read(HEADER.size)
         size = HEADER.unpack(header)[0] if len(header) == HEADER.size else 0
-        text = stream.read(size) if 0 < size <= _MOST_JSON else b""
+        text = stream.read(size) if 0 < size <= _MAX_JSON_BYTES else b""
         about: dict[str, Any] = {}
         with contextlib.suppress(ValueError, TypeError, RecursionError):
             about = dict(json.loads(text))
@@ -480,7 +480,7 @@ def _place_of_copy(model: Path | None) -> Iterator[tuple[bytes, Path | None]]:
         except OSError as error:
             raise ModelError(f"{model}: there is no folder for a temporary copy ({error.strerror or error})") from error
         # The copy's suffix may be longer than the file's, whose name may have the maximum length already.
-        yield content, folder.resolve() / (os.fsencode(model.stem)[:_LONGEST_STEM].decode(errors="ignore") + suffix)
+        yield content, folder.resolve() / (os.fsencode(model.stem)[:_MAX_STEM_LENGTH].decode(errors="ignore") + suffix)
 
 
 def _write(copy: Path, content: bytes, model: str) -> None:

@@ -26,7 +26,7 @@ from emodetect.system.native_output import quiet_native_output
 _UNKNOWN = re.compile(r"(?:Unknown layer: |Could not locate (?:class|function) )'([^']{1,80})'")
 """Messages of Keras 2 and 3 about unknown classes."""
 
-_LONGEST_REASON = 300
+_MAX_REASON_LENGTH = 300
 """Maximum length of a message of Keras, characters."""
 
 
@@ -174,7 +174,7 @@ def _reason(error: Exception) -> str:
         return f"it needs {unknown[1]}, which is none of Keras's own layers; Python code of others is not run"
     _, _, exception = text.rpartition("Exception encountered:")
     return textwrap.shorten(
-        exception or text.strip().partition("\n")[0] or type(error).__name__, _LONGEST_REASON, placeholder=" ..."
+        exception or text.strip().partition("\n")[0] or type(error).__name__, _MAX_REASON_LENGTH, placeholder=" ..."
     )
 
 

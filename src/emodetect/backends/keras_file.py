@@ -49,10 +49,10 @@ _REFUSED = {
 _OPERATOR_LAYERS = {"TFOpLambda", "SlicingOpLambda"}
 """Layers of Keras 2 that call a TensorFlow operator by name."""
 
-_MOST_ITEMS = 20_000
+_MAX_ITEMS = 20_000
 """Maximum number of groups and arrays in an HDF5 file. A group may contain itself, which would never end."""
 
-_MOST_TEXTS = 1000
+_MAX_TEXTS = 1000
 """Maximum number of texts in an array. All of them may be references to the same long text."""
 
 _HDF5, _ZIP = b"\x89HDF\r\n\x1a\n", b"PK\x03\x04"
@@ -153,7 +153,7 @@ def _hdf5(path: Path, source: Path | io.BytesIO) -> Any:
             _check_named_once(path, group)
             for name in group:
                 seen += 1
-                if seen > _MOST_ITEMS:
+                if seen > _MAX_ITEMS:
                     raise ModelError(f"{path}: has too many parts for a network")
                 link = group.get(name, getlink=True)
                 if not isinstance(link, h5py.HardLink):
@@ -166,7 +166,7 @@ def _hdf5(path: Path, source: Path | io.BytesIO) -> Any:
                     continue
                 if item.external or item.is_virtual:
                     raise ModelError(f"{path}: keeps weights in other files ({name}), which is refused for safety")
-                if item.dtype.hasobject and item.size > _MOST_TEXTS:
+                if item.dtype.hasobject and item.size > _MAX_TEXTS:
                     raise ModelError(f"{path}: holds {item.size:,} texts ({name}), which no network has")
                 total += item.nbytes  # for every name, since Keras reads it for each
                 if total > MAX_MODEL_BYTES:

@@ -22,7 +22,7 @@ LOAD_SECONDS = {".onnx": 30.0, ".h5": 120.0, ".hdf5": 120.0, ".keras": 120.0}
 CALL_SECONDS = 30.0
 """Time-out for a batch of at most 16 faces."""
 
-_LEAST_MODEL_MEMORY = 256 * 2**20
+_MIN_MODEL_MEMORY = 256 * 2**20
 
 _PARTS_OF_MEMORY = 16
 """Divisor of the memory limit for one activation of one face, since a batch has as many faces."""
@@ -57,8 +57,8 @@ def check_memory(size: int) -> int:
     Raises:
         UsageError: the limit is below the minimum.
     """
-    if not _LEAST_MODEL_MEMORY <= size < 2**62:
-        raise UsageError(f"{size_in_words(size)} is out of range: at least {size_in_words(_LEAST_MODEL_MEMORY)}")
+    if not _MIN_MODEL_MEMORY <= size < 2**62:
+        raise UsageError(f"{size_in_words(size)} is out of range: at least {size_in_words(_MIN_MODEL_MEMORY)}")
     return size
 
 

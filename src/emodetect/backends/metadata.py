@@ -32,14 +32,14 @@ _MEMBER = KEY + ".json"
 _CONFIGURATION, _KERAS_METADATA, _WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 """Members of a ``.keras`` archive that Keras writes."""
 
-_MOST_BYTES = 2**20
+_MAX_BYTES = 2**20
 """Maximum size of the unpacked metadata of a ``.keras`` archive, bytes."""
 
 
 _PLACEHOLDER = re.compile(r"(?:(?:label|class)[ _-]?)?\d*", re.IGNORECASE)
 """A name without a meaning, such as LABEL_0 of Hugging Face."""
 
-_MOST_TEXT = 10_000
+_MAX_TEXT_LENGTH = 10_000
 """Maximum length of an entry of another program, characters."""
 
 
@@ -176,7 +176,7 @@ def class_names(entries: Mapping[str, str]) -> tuple[str, ...]:
         entries: ``names`` of Ultralytics, ``id2label`` and ``label2id`` of Hugging Face, alone or in ``config``, or ``classes``,
             ``class_names`` or ``labels``: a list or dictionary, as JSON or a Python literal, or comma-separated names.
     """
-    entries = {key.lower(): text for key, text in entries.items() if len(text) <= _MOST_TEXT}
+    entries = {key.lower(): text for key, text in entries.items() if len(text) <= _MAX_TEXT_LENGTH}
     with contextlib.suppress(ValueError, RecursionError, TypeError, AttributeError):
         entries |= {key: json.dumps(value) for key, value in json.loads(entries.get("config", "{}")).items() if "label" in key}
     keys = "names", "id2label", "label2id", "class_names", "classes", "labels"
@@ -235,7 +235,7 @@ def plain_archive(content: bytes) -> bytes:
             names = set(source.namelist())
             is_plain = names <= {_CONFIGURATION, _KERAS_METADATA, _WEIGHTS}
             sizes = {member.filename: member.file_size for member in source.infolist()}
-            is_too_large = sum(sizes.values()) > MAX_MODEL_BYTES or sizes.get(_MEMBER, 0) > _MOST_BYTES
+            is_too_large = sum(sizes.values()) > MAX_MODEL_BYTES or sizes.get(_MEMBER, 0) > _MAX_BYTES
             if is_plain or is_too_large or has_pickle(names):
                 return content
             said = json.loads(source.read(_KERAS_METADATA)) if _KERAS_METADATA in names else {}
@@ -257,7 +257,7 @@ def _keras_metadata_text(path: Path) -> str | None:
             if _MEMBER not in archive.namelist():
                 text = json.loads(archive.read(_KERAS_METADATA)).get(KEY) if _KERAS_METADATA in archive.namelist() else None
                 return None if text is None else str(text)
-            if archive.getinfo(_MEMBER).file_size > _MOST_BYTES:
+            if archive.getinfo(_MEMBER).file_size > _MAX_BYTES:
                 raise ValueError(f"{_MEMBER} is too large")
             return archive.read(_MEMBER).decode()
     import h5py

@@ -75,15 +75,15 @@ _ELEMENT_BITS = {1: 32, 2: 8, 3: 8, 4: 16, 5: 16, 6: 32, 7: 64, 9: 8, 10: 16, 11
                  17: 8, 18: 8, 19: 8, 20: 8, 21: 4, 22: 4, 23: 4}  # fmt: skip
 """Bits per element, by the number of the data type."""
 
-_MOST_FIELDS = 1_000_000
+_MAX_FIELDS = 1_000_000
 """Maximum number of fields, against denial of service; a large transformer has some ten thousand nodes."""
 
-_MOST_NODES = 100_000
+_MAX_NODES = 100_000
 """Maximum number of nodes after inlining all functions, as ONNX Runtime does."""
 
-_MOST_CALLS_IN_EACH_OTHER = 64
+_MAX_CALL_DEPTH = 64
 
-_MOST_DIMENSIONS = 32
+_MAX_DIMENSIONS = 32
 
 _DEEPEST = 4
 """Maximum nesting depth of graphs. ONNX Runtime's loading time doubles with each level, so that a file of a few kilobytes could
@@ -128,7 +128,7 @@ class _Body:
 class _Reader:
     def __init__(self, path: Path, size: int) -> None:
         self._path, self._total = path, size
-        self._left = _MOST_FIELDS
+        self._left = _MAX_FIELDS
         self._network = self._body = _Body()
         self._functions: dict[tuple[bytes, bytes], _Body] = {}
         self._expanded: dict[tuple[bytes, bytes], tuple[int, int]] = {}
@@ -136,14 +136,14 @@ class _Reader:
     def read(self, content: memoryview) -> bytes:
         chunks, _ = self._message("Model", content, 0)
         nodes, depth = self._expand(self._network, 0)
-        if nodes > _MOST_NODES:
-            raise ValueError(f"with its functions it has {nodes:,} nodes, more than {_MOST_NODES:,}")
+        if nodes > _MAX_NODES:
+            raise ValueError(f"with its functions it has {nodes:,} nodes, more than {_MAX_NODES:,}")
         _check_depth(depth)
         return b"".join(chunks)
 
     def _expand(self, body: _Body, level: int) -> tuple[int, int]:
         """Nodes and depth of a body after inlining all functions; computed without inlining them."""
-        if level > _MOST_CALLS_IN_EACH_OTHER:
+        if level > _MAX_CALL_DEPTH:
             raise ValueError("its functions call each other too deep, or themselves")
         nodes, depth = body.nodes, body.depth
         for name, count in body.calls.items():
@@ -195,7 +195,7 @@ class _Reader:
             if not holds or (wire != (_BYTES if is_message else holds) and not in_one):
                 raise ValueError(f"it has a part that is not known here (field {number} of {kind})")
             if kind == "Tensor" and number == 1:
-                dimensions += _numbers(value[: 10 * _MOST_DIMENSIONS + 1]) if in_one else [_varint(value, 0)[0]]
+                dimensions += _numbers(value[: 10 * _MAX_DIMENSIONS + 1]) if in_one else [_varint(value, 0)[0]]
             if holds == "Entry":
                 external.append(value)
             if number in left_out:
@@ -246,7 +246,7 @@ class _Reader:
             if name in values:
                 raise ValueError("weights are in two places")
             values[name] = parts.get(18, "")
-        if len(dimensions) > _MOST_DIMENSIONS:
+        if len(dimensions) > _MAX_DIMENSIONS:
             raise ValueError("weights of too many dimensions")
         bits = _ELEMENT_BITS.get(_varint(kind, 0)[0]) if kind is not None else None
         if bits is None:

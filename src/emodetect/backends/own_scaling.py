@@ -21,7 +21,7 @@ _EXACT = ((0.0, 1.0), (-1.0, 1.0), (-0.5, 0.5), (0.0, 255.0))
 """Common ranges after the scaling in the network."""
 
 
-_SMALLEST_PICTURE = 16 * 16
+_MIN_IMAGE_PIXELS = 16 * 16
 """Minimum number of values in a mean image."""
 
 
@@ -70,7 +70,7 @@ IDENTITY = Affine(np.ones(1), np.zeros(1))
 def as_constant(values: npt.ArrayLike) -> FloatArray | None:
     """Reduce a constant operand: a number, one per channel, or the mean of a whole image; None for any other shape."""
     numbers = np.asarray(values, np.float64).ravel()
-    if numbers.size >= _SMALLEST_PICTURE:
+    if numbers.size >= _MIN_IMAGE_PIXELS:
         return np.asarray([numbers.mean()])
     return numbers if numbers.size in (1, 3) else None
 

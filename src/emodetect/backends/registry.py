@@ -31,7 +31,7 @@ HEADS = ("fer2013", "ferplus")
 RESERVED = ("embedded", *HEADS)
 """Model names of the embedded network, or of one of its outputs."""
 
-MOST_VIEWS = 2
+MAX_VIEWS = 2
 """Maximum number of views: a crop and its mirror image."""
 
 _BUILT_IN = {
@@ -66,7 +66,7 @@ class BackendSettings:
             raise UsageError(f"backend: expected a name, got {self.name!r}", parameter="backend")
         if not isinstance(self.model, str | None):
             raise UsageError(f"model: expected a name or a file, got {self.model!r}", parameter="model")
-        check_number("views", self.views, 1, MOST_VIEWS, whole=True)
+        check_number("views", self.views, 1, MAX_VIEWS, whole=True)
         check_memory(self.max_model_memory)
 
     @property
@@ -154,8 +154,8 @@ def with_views(backend: EmotionBackend, views: int) -> EmotionBackend:
     """
     if views == 1:
         return backend
-    if views != MOST_VIEWS:
-        raise UsageError(f"views: {views} is out of range, 1 to {MOST_VIEWS}")
+    if views != MAX_VIEWS:
+        raise UsageError(f"views: {views} is out of range, 1 to {MAX_VIEWS}")
     from emodetect.backends.mirrored import MirroredBackend
 
     return MirroredBackend(backend)

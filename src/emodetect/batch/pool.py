@@ -31,7 +31,7 @@ from emodetect.errors import EmodetectError
 from emodetect.system.child_processes import ended_by, kill_child, resident_bytes, start_child
 from emodetect.system.native_output import is_debugging
 
-_MOST_STARTS = 3
+_MAX_STARTS = 3
 """Number of consecutive workers that die before they are ready, after which the run is given up."""
 
 _START = "import sys; sys.path[:] = sys.argv[1].split(__import__('os').pathsep); from emodetect.batch.worker import main; main()"
@@ -204,7 +204,7 @@ class LocalPool(Engine[_Process]):
         cause = worker.how_it_ended()
         if not worker.is_loaded:
             self._starts += 1
-            if self._starts >= _MOST_STARTS:
+            if self._starts >= _MAX_STARTS:
                 raise EmodetectError(f"no worker can be started: {cause}")
         self._start(worker.number)
         return [Death(worker.number, worker.tasks, cause, worker.is_final)]

@@ -31,7 +31,7 @@ RUN = "run.json"
 
 _RESULTS = (RUN, FAILURES, *(f"readings.{name}" for name in FORMATS))
 
-_MOST_NAMED = 2
+_MAX_NAMED = 2
 """Settings that an error names."""
 
 _SHARDS = re.compile(r"shard-(\d+)-of-(\d+)")
@@ -209,7 +209,7 @@ def check_settings(folder: Path, header: Header, settings: BatchSettings) -> Non
     if fingerprint(facts) == header.fingerprint:
         return
     different = [f"{what} was {old} and is {new}" for what, old, new in changes(header.settings, facts)]
-    text = f"the batch has other settings ({'; '.join(different[:_MOST_NAMED])})"
+    text = f"the batch has other settings ({'; '.join(different[:_MAX_NAMED])})"
     raise UsageError(f"{folder}: {text}; use these, or start a new batch in another folder")
 
 
@@ -239,7 +239,7 @@ def merge(folder: Path, name: Format | None, words: Callable[[str], str] = str) 
     for path, (other, _) in shards.items():
         if other.fingerprint != header.fingerprint:
             different = [f"{what}: {new} and {old}" for what, old, new in changes(header.settings, other.settings)]
-            raise UsageError(f"{path}: has other settings than {first} ({'; '.join(different[:_MOST_NAMED])})")
+            raise UsageError(f"{path}: has other settings than {first} ({'; '.join(different[:_MAX_NAMED])})")
         if other.listing != header.listing:
             listed = f"{counted(other.listed, 'input')} there, {header.listed:,} in {first.name}"
             raise UsageError(f"{path}: has other inputs than {first} ({listed}); all shards must list the same files")

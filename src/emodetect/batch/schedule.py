@@ -13,7 +13,7 @@ from emodetect.batch.parts import PhotoParts, clip_part
 from emodetect.batch.reader import Reading
 from emodetect.queues.interruption import past_one_interruption
 
-_MOST_DEATHS = 2
+_MAX_DEATHS = 2
 """Number of workers that may die of an input before it is given up."""
 
 _PHOTOS_AHEAD = 4
@@ -261,7 +261,7 @@ class Schedule:
         entry = self.manifest.entries[first.number]
         self._running.pop(first.number, None)
         entry.deaths += not (death.is_final or death.is_blameless)
-        if death.is_final or entry.deaths >= _MOST_DEATHS:
+        if death.is_final or entry.deaths >= _MAX_DEATHS:
             often = "" if death.is_final else f", {entry.deaths} times"
             self._finish(first.number, Reading(error=f"{death.cause}{often}"))
         else:

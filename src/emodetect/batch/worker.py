@@ -21,7 +21,7 @@ from emodetect.errors import BackendUnavailableError, EmodetectError, OutputErro
 from emodetect.system.environment import prepare_own_process, remove_caches
 from emodetect.system.native_output import silence_libraries
 
-_MOST_LIKELY_KILLED = "500"
+_OOM_SCORE_ADJ = "500"
 """OOM score: if memory runs out, the system kills a worker rather than its parent."""
 
 
@@ -33,7 +33,7 @@ def main() -> None:
     prepare_own_process()
     silence_libraries()
     with contextlib.suppress(OSError):
-        Path("/proc/self/oom_score_adj").write_text(_MOST_LIKELY_KILLED)
+        Path("/proc/self/oom_score_adj").write_text(_OOM_SCORE_ADJ)
     # Native code may write to standard output, which would corrupt the messages.
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from emodetect.text.numbers import MOST_NUMBER
+from emodetect.text.numbers import MAX_NUMBER
 
 if TYPE_CHECKING:
     from emodetect.faces.region import Region
@@ -40,7 +40,7 @@ def _region(ctx: click.Context, parameter: click.Parameter, value: str | None) -
         numbers = [float(part.removesuffix("%")) / (100 if part.endswith("%") else 1) for part in parts]
     except ValueError:
         numbers = []
-    if len(numbers) != 4 or not all(0 <= number <= MOST_NUMBER for number in numbers):
+    if len(numbers) != 4 or not all(0 <= number <= MAX_NUMBER for number in numbers):
         raise click.BadParameter(f"{value!r}: expected X,Y,WIDTH,HEIGHT in pixels or shares, such as 50%,0,50%,100%")
     relative = any(percent) or max(numbers) <= 1
     plain = [number for number, is_percent in zip(numbers, percent, strict=True) if not is_percent]

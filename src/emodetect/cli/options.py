@@ -13,7 +13,7 @@ import click
 
 from emodetect.backends.conventions import CHANNELS, SCALING_FORMS, ModelConventions
 from emodetect.backends.limits import size_in_words
-from emodetect.backends.registry import MOST_VIEWS, BackendSettings
+from emodetect.backends.registry import MAX_VIEWS, BackendSettings
 from emodetect.cli.configuration import apply_configuration
 from emodetect.cli.factories import refuse_options
 from emodetect.cli.messages import note, set_verbosity
@@ -179,7 +179,7 @@ def model_options(function: Function) -> Function:
 def views_option(function: Function) -> Function:
     """Add ``--views``."""
     option = click.option(
-        "--views", type=click.IntRange(1, MOST_VIEWS), default=BackendSettings.views, show_default=True,
+        "--views", type=click.IntRange(1, MAX_VIEWS), default=BackendSettings.views, show_default=True,
         help="Views per face. 2 averages the scores of the face and its mirror image, and takes twice the time.",
     )  # fmt: skip
     return option(function)

@@ -15,7 +15,7 @@ from emodetect.backends.conventions import Scaling
 from emodetect.backends.limits import parse_size
 from emodetect.errors import UsageError
 from emodetect.faces.detector import MinFace
-from emodetect.text.numbers import MOST_NUMBER
+from emodetect.text.numbers import MAX_NUMBER
 from emodetect.text.printable import looks_like_address
 
 
@@ -80,7 +80,7 @@ OUTPUT, OUTPUT_NAME = OutputPath(), OutputName()
 
 
 class NumberRange(click.FloatRange):
-    """A range of finite numbers, with `MOST_NUMBER` as its default maximum.
+    """A range of finite numbers, with `MAX_NUMBER` as its default maximum.
 
     Click accepts NaN, which violates no limit, and infinity without a limit.
     """
@@ -90,8 +90,8 @@ class NumberRange(click.FloatRange):
         number = super().convert(value, param, ctx)
         if math.isnan(number):
             self.fail(f"{value!r} is not a number.", param, ctx)
-        if abs(number) > MOST_NUMBER:
-            self.fail(f"{value} is more than {MOST_NUMBER:,.0f}.", param, ctx)
+        if abs(number) > MAX_NUMBER:
+            self.fail(f"{value} is more than {MAX_NUMBER:,.0f}.", param, ctx)
         return number
 
 
@@ -110,7 +110,7 @@ class MinFaceType(click.types.StringParamType):
         except ValueError:
             self.fail(f"{text!r} is neither a number of pixels nor a share such as 0.1 or 10%", param, ctx)
         relative = text.endswith("%") or 0 < number < 1
-        if not 0 < number <= (1 if relative else MOST_NUMBER):
+        if not 0 < number <= (1 if relative else MAX_NUMBER):
             self.fail(f"{text!r} is out of range: at least 1 pixel, or a share up to 100%", param, ctx)
         return MinFace(number, relative)
 

@@ -18,7 +18,7 @@ _CELLS = 3
 """Number of cells across and down in a blurred box. Networks still recognize people in mosaics of six by seven cells (McPherson
 et al. 2016, arXiv 1609.00408), and the margin takes some of these cells."""
 
-_SMALLEST_CELL = 8
+_MIN_CELL = 8
 """Minimum side of a cell, pixels; small boxes have fewer cells."""
 
 _FILL = (64, 64, 64)
@@ -55,7 +55,7 @@ def _widened(box: Box) -> Box:
 
 def _blurred(area: Image) -> Image:
     height, width = area.shape[:2]
-    columns, rows = (max(1, min(_CELLS, side // _SMALLEST_CELL)) for side in (width, height))
+    columns, rows = (max(1, min(_CELLS, side // _MIN_CELL)) for side in (width, height))
     cells = cv2.resize(area, (columns, rows), interpolation=cv2.INTER_AREA)
     return np.asarray(cv2.resize(cells, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
 

@@ -17,10 +17,10 @@ from emodetect.drawing.style import Style, with_letters_for
 from emodetect.text.printable import caption
 from emodetect.types import Box, FaceReading, Image
 
-MOST_PHOTOS = 2000
+MAX_PHOTOS = 2000
 """Maximum number of photos on a sheet; image viewers cannot open larger ones."""
 
-_SIDES = (2, 600), (6, 420), (40, 300), (200, 240), (MOST_PHOTOS, 160)
+_SIDES = (2, 600), (6, 420), (40, 300), (200, 240), (MAX_PHOTOS, 160)
 """Side of a thumbnail, pixels, for up to each number of photos."""
 
 _GAP = 12
@@ -37,14 +37,14 @@ class ContactSheet:
     """Collects photos as thumbnails.
 
     Args:
-        count: number of photos; at most `MOST_PHOTOS` are shown.
+        count: number of photos; at most `MAX_PHOTOS` are shown.
         style: language and lettering, as from `with_letters_for` for the names; None for English and the letters of most
             alphabets.
     """
 
     def __init__(self, count: int, style: Style | None = None) -> None:
         self._style = style or with_letters_for(Style(), ())[0]
-        self._side = next(side for most, side in _SIDES if min(count, MOST_PHOTOS) <= most)
+        self._side = next(side for most, side in _SIDES if min(count, MAX_PHOTOS) <= most)
         self._cells: list[Image] = []
 
     def add(self, name: str, picture: Image | None, readings: Sequence[FaceReading] = ()) -> None:
@@ -55,7 +55,7 @@ class ContactSheet:
             picture: uint8 (height, width, 3) BGR, or None if the file cannot be read.
             readings: its faces, from left to right.
         """
-        if len(self._cells) == MOST_PHOTOS:
+        if len(self._cells) == MAX_PHOTOS:
             return
         if picture is None:
             words = self._style.say(Phrase.UNREADABLE)

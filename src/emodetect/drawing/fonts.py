@@ -23,7 +23,7 @@ _KNOWN: dict[str, tuple[str, ...]] = {
 }
 """Well-known font files by language, the most specific first; other languages use `_LATIN`."""
 
-_MOST_ASKED = 1000
+_MAX_CODE_POINTS = 1000
 """Maximum number of letters in a query of Fontconfig, since the length of a command line is limited."""
 
 
@@ -48,7 +48,7 @@ def find_fonts(language: str, letters: str) -> list[FontLettering]:
         letters: the required letters, in any script.
     """
     missing, fonts = {*letters}, []
-    codes = " ".join(f"{ord(letter):x}" for letter in sorted(missing)[:_MOST_ASKED])
+    codes = " ".join(f"{ord(letter):x}" for letter in sorted(missing)[:_MAX_CODE_POINTS])
     patterns = (f"sans-serif:lang={language}", f"sans-serif:lang={language}:charset={codes}")
     places = [place for pattern in patterns for place in _from_fontconfig(pattern)]
     for font in _opened([*places, *_from_folders(language, *_KNOWN)]):

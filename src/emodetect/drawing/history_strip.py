@@ -16,7 +16,7 @@ from emodetect.types import Box, Emotion, FrameResult, Image
 _GAP = 0.5
 """Seconds without a face after which its band ends."""
 
-_LARGEST_SHARE = 0.3
+_MAX_SHARE = 0.3
 """Maximum fraction of the image's height that the strip covers."""
 
 _SHADE = 0.25
@@ -77,7 +77,7 @@ class Strip:
         """
         width, height = size
         line = _line(unit)
-        rows = min(len(self._faces), self._most, int(height * _LARGEST_SHARE / line) - 1)
+        rows = min(len(self._faces), self._most, int(height * _MAX_SHARE / line) - 1)
         needed = line * (rows + 1) + 2 if rows > 0 else 0
         return Box(0, height - needed, width, needed)
 

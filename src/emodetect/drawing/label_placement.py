@@ -19,7 +19,7 @@ _SLOTS_BESIDE = range(4)
 _MARGIN = 0.5
 """Free space around a better position that a label needs to move there, in label heights, since the boxes of faces jitter."""
 
-_MOST_LOOKED_AT = 200
+_MAX_CANDIDATES = 200
 """Maximum number of positions away from a face, the nearest first, that are checked for a leader line without crossings."""
 
 
@@ -202,7 +202,7 @@ def _anywhere(face: Box, sizes: Sequence[Size], picture: Size, covered: Sequence
     meets_y = (y[:, np.newaxis] < edges[:, 3]) & (y[:, np.newaxis] + height > edges[:, 1])
     free_y, free_x = np.nonzero(meets_y.astype(np.float32) @ meets_x.T.astype(np.float32) == 0)
     away = np.hypot(x[free_x] + width / 2 - face.x - face.width / 2, y[free_y] + height / 2 - face.y - face.height / 2)
-    nearest = np.argsort(away, kind="stable")[:_MOST_LOOKED_AT]
+    nearest = np.argsort(away, kind="stable")[:_MAX_CANDIDATES]
     boxes = [Box(int(x[free_x[index]]), int(y[free_y[index]]), width, height) for index in nearest]
     if not boxes:
         return None

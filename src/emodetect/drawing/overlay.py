@@ -26,7 +26,7 @@ _STATUS_COLOR: Color = (40, 40, 40)
 _FRAME_COLOR: Color = (90, 90, 90)
 """Color of the frames around a panel's bars, BGR."""
 
-_MOST_LINES = 3
+_MAX_LINES = 3
 """Maximum number of lines of a message that is wider than the image."""
 
 _SEPARATOR = " · "
@@ -297,7 +297,7 @@ def _place_banner(
     room = size[0] - 2 * edge - tag_size(lettering, "", unit)[0]
     joined = (_SEPARATOR.join(banner[first:]) for first in range(len(banner)))
     whole = next((text for text in joined if lettering.width(text, unit) <= room), None)
-    lines = [whole] if whole is not None else lettering.wrapped(banner[-1], unit, room, _MOST_LINES)
+    lines = [whole] if whole is not None else lettering.wrapped(banner[-1], unit, room, _MAX_LINES)
     sizes = [tag_size(lettering, text, unit) for text in lines]
     top = bottom - edge - sum(height for _, height in sizes)
     width = max(width for width, _ in sizes)

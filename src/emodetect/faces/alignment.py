@@ -33,7 +33,7 @@ of the crop's center from there, x + yi in sides of the crop along its axes."""
 _AGREE = 1.4
 """Maximum ratio of the sizes of the crop by the box and the crop by the landmarks."""
 
-_LARGEST = 2
+_MAX_RELATIVE_SIDE = 2
 """Maximum side of a crop, in sides of the image."""
 
 
@@ -69,7 +69,7 @@ def aligned_crop(image: Image, face: Detection | Face) -> Image:
         (height, width, 3).
     """
     similarity = fit(face.landmarks)
-    if similarity is None or similarity.side > _LARGEST * max(image.shape[:2]):
+    if similarity is None or similarity.side > _MAX_RELATIVE_SIDE * max(image.shape[:2]):
         return crop(image, face.box)
     similarity = _by_box(face.box, similarity)
     return upright(image, similarity, max(1, round(similarity.side)), cv2.BORDER_REPLICATE)

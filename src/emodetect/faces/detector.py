@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from emodetect.errors import UsageError
-from emodetect.text.numbers import MOST_NUMBER, check_number
+from emodetect.text.numbers import MAX_NUMBER, check_number
 
 if TYPE_CHECKING:  # the command line imports the settings without NumPy and OpenCV
     from typing_extensions import Self
@@ -34,7 +34,7 @@ class MinFace:
         Raises:
             UsageError: the value is no number, or not positive.
         """
-        check_number("min_face", number, 1e-3, MOST_NUMBER)
+        check_number("min_face", number, 1e-3, MAX_NUMBER)
         return cls(number, relative=number < 1)
 
     def __str__(self) -> str:

@@ -29,9 +29,9 @@ _NEAR = 0.2
 _SETTLED = 10.0
 """Change of the roll angle, degrees, below which the iteration ends."""
 
-_MOST_LOOKS = 4
+_MAX_ITERATIONS = 4
 
-_MOST_SAMPLES = 4
+_MAX_SAMPLES = 4
 """Maximum samples per pixel of the network's input, in each direction, for large faces."""
 
 
@@ -45,7 +45,7 @@ class LandmarkRefiner:
             image: uint8 (height, width, 3) BGR.
             found: a face in the image.
         """
-        for _ in range(_MOST_LOOKS):
+        for _ in range(_MAX_ITERATIONS):
             before, similarity = roll(found.landmarks), fit(found.landmarks)
             landmarks = self._look(image, similarity) if similarity else None
             after = roll(landmarks)
@@ -62,7 +62,7 @@ class LandmarkRefiner:
         if square.side > 4 * max(image.shape[:2]):
             return None
         # Two pixels per sample are enough: the interpolation reads both.
-        samples = max(1, min(_MOST_SAMPLES, round(square.side / _SIDE / 2)))
+        samples = max(1, min(_MAX_SAMPLES, round(square.side / _SIDE / 2)))
         pixels = upright(image, square, _SIDE * samples, cv2.BORDER_CONSTANT)
         if samples > 1:
             pixels = np.asarray(cv2.resize(pixels, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA), np.uint8)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing_extensions import Self
 
 from emodetect.errors import UsageError
-from emodetect.text.numbers import MOST_NUMBER, check_number
+from emodetect.text.numbers import MAX_NUMBER, check_number
 from emodetect.types import Box
 
 
@@ -34,7 +34,7 @@ class Region:
         if isinstance(region, str) or not isinstance(region, Iterable) or len(numbers := [*region]) != 4:
             raise UsageError(f"`region`: expected a Box, or x, y, width and height, got {region!r}", parameter="region")
         for number in numbers:
-            check_number("region", number, 0, MOST_NUMBER)
+            check_number("region", number, 0, MAX_NUMBER)
         relative = max(numbers) <= 1
         if not relative and any(0 < number < 1 for number in numbers):
             raise UsageError(f"`region`: pixels and shares cannot be mixed, got {region!r}", parameter="region")

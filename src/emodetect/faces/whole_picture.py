@@ -12,7 +12,7 @@ from emodetect.types import Box, Detection, Face, Image
 CROP_SIDE = 256
 """Maximum side, pixels, of a square picture without a detected face that is probably a cropped face."""
 
-_FEWEST_CROPS = 3
+_MIN_CROPS = 3
 """Minimum number of such pictures for a hint."""
 
 
@@ -63,4 +63,4 @@ def look_like_crops(sizes: Sequence[tuple[int, int]]) -> bool:
         sizes: width and height of each, pixels.
     """
     crops = sum(width == height <= CROP_SIDE for width, height in sizes)
-    return crops >= _FEWEST_CROPS and crops >= len(sizes) / 2
+    return crops >= _MIN_CROPS and crops >= len(sizes) / 2

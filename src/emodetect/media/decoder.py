@@ -26,7 +26,7 @@ _PICTURE = re.compile(rb"\[Parsed_showinfo\S* @ \S+\] n: *\d+ pts:.* pts_time:(\
 
 _RATE = re.compile(r"^  Stream #0:.*: Video: .* ([\d.]+)(k?) fps", re.MULTILINE)
 
-_MOST_LINES, _LONGEST_LINE = 1000, 1000
+_MAX_LINES, _MAX_LINE_LENGTH = 1000, 1000
 """Maximum number of FFmpeg's lines before the first picture that are kept, and of the bytes of each."""
 
 
@@ -88,8 +88,8 @@ class Decoder:
                     time = found[1].decode()
                     seconds = float(time) if re.fullmatch(r"-?[\d.]+", time) else math.nan
                     self._coming.put(_Picture(seconds, int(found[2]), int(found[3])))
-                elif not has_begun and len(said) < _MOST_LINES:
-                    said.append(line[:_LONGEST_LINE])
+                elif not has_begun and len(said) < _MAX_LINES:
+                    said.append(line[:_MAX_LINE_LENGTH])
         if not has_begun:
             self.messages = b"".join(said).decode(errors="replace")
         self._coming.put(None)

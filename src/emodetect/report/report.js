@@ -7,7 +7,7 @@ const readout = document.getElementById("now");
 const said = document.getElementById("said");
 const boxes = document.getElementById("boxes");
 const span = Math.max(data.end - data.start, data.step);
-const MOST_READINGS = 4;
+const MAX_READINGS = 4;
 let now = data.start;
 let chosen = 0; // person whose timeline was used last
 let next = 0; // animation frame request while the clip plays
@@ -39,8 +39,8 @@ const drawBoxes = boxes && boxesOver(video, document.getElementById("faces"));
 function summary(readings) {
   const seen = [...readings.keys()].filter((index) => readings[index]);
   seen.sort((a, b) => (b === chosen) - (a === chosen));
-  const people = seen.slice(0, MOST_READINGS).map((index) => `person ${data.people[index].number}: ${readings[index].words}`);
-  if (seen.length > MOST_READINGS) people.push(`and ${seen.length - MOST_READINGS} more`);
+  const people = seen.slice(0, MAX_READINGS).map((index) => `person ${data.people[index].number}: ${readings[index].words}`);
+  if (seen.length > MAX_READINGS) people.push(`and ${seen.length - MAX_READINGS} more`);
   return [clock(now), ...(people.length ? people : ["nobody seen"])].join(" · ");
 }
 

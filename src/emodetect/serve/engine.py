@@ -37,7 +37,7 @@ _IN_MEMORY = "bytes: "
 
 _FRAME_FORMATS = ("JPEG", "WEBP", "PNG")
 
-_MOST_THREADS = 8
+_MAX_THREADS = 8
 """Maximum number of inference threads. Each runs one picture at a time, on one core."""
 
 
@@ -67,7 +67,7 @@ class Engine:
 
     def __init__(self, settings: ServedPipelines, metrics: Metrics) -> None:
         self._settings, self._metrics = settings, metrics
-        count = min(os.cpu_count() or 1, _MOST_THREADS)
+        count = min(os.cpu_count() or 1, _MAX_THREADS)
         self._lanes = [_Lane(f"stream-{number}") for number in range(count)]
         self._photos = ThreadPoolExecutor(count, "photo")
         self._loading = ThreadPoolExecutor(1, "load")

@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 KEPT_SECONDS = 900.0
 """Seconds after which a finished job expires."""
 
-_MOST_RESULT = 100_000_000
+_MAX_RESULT_BYTES = 100_000_000
 """Maximum size of a result, bytes."""
 
 
@@ -190,7 +190,7 @@ class Jobs:
                     job.frames += 1
                     if job.stopping.is_set():
                         return
-                    if len(job.result) > _MOST_RESULT:
-                        raise SourceError(f"{job.name}: its result is larger than {_MOST_RESULT // 1_000_000} MB")
+                    if len(job.result) > _MAX_RESULT_BYTES:
+                        raise SourceError(f"{job.name}: its result is larger than {_MAX_RESULT_BYTES // 1_000_000} MB")
         except SourceError as error:
             raise SourceError(str(error).replace(str(path), job.name)) from error

@@ -25,10 +25,10 @@ _IDLE_SECONDS, _BODY_SECONDS = 10.0, 120.0
 _BUDGET = 2
 """Memory for request bodies, in bodies of the maximum size. A slow client takes only what it has sent."""
 
-MOST_FILES = 100
+MAX_FILES = 100
 """Maximum number of files in a request."""
 
-_LONGEST_NAME = 200
+_MAX_NAME_LENGTH = 200
 
 _ENCODED_NAME = re.compile(rb"filename\*=utf-8'[^']*'([^;\s]+)", re.IGNORECASE)
 
@@ -119,7 +119,7 @@ class Uploads:
         self._most, self._held = most, 0
 
     @asynccontextmanager
-    async def of(self, request: Request, *, most_files: int = MOST_FILES, unnamed: str = "photo") -> AsyncIterator[list[Upload]]:
+    async def of(self, request: Request, *, most_files: int = MAX_FILES, unnamed: str = "photo") -> AsyncIterator[list[Upload]]:
         """Read the files of a request: the parts of a form, or the body itself. They use the memory budget until the block ends.
 
         Args:
@@ -235,4 +235,4 @@ def public_name(name: str | None) -> str:
         name: name in the request.
     """
     last = os.path.basename((name or "").replace("\\", "/"))
-    return printable(last)[:_LONGEST_NAME]
+    return printable(last)[:_MAX_NAME_LENGTH]

@@ -18,7 +18,7 @@ HEAD_SECONDS = 10.0
 STALL_SECONDS = 30.0
 """Time-out of a client that reads or acknowledges nothing while data is sent to it."""
 
-MOST_CONNECTIONS = 256
+MAX_CONNECTIONS = 256
 
 _BAD_REQUEST = b'{"error":"not a valid HTTP request"}'
 _BAD_REQUEST_ANSWER = (
@@ -73,7 +73,7 @@ class HttpProtocol(_Patient, H11Protocol):
     @override
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        if len(self.connections) > MOST_CONNECTIONS:
+        if len(self.connections) > MAX_CONNECTIONS:
             transport.abort()
             return
         _notice_the_vanished(transport)

@@ -34,7 +34,7 @@ _HOST = re.compile(r"(?P<name>\[[0-9a-f:.]{2,45}\]|[a-z0-9._-]{1,253})(?::[0-9]{
 _FOREIGN = ("cross-site", "same-site")
 """Values of Sec-Fetch-Site for requests from pages of other sites."""
 
-_MOST_TOKEN = 512
+_MAX_TOKEN_LENGTH = 512
 """Maximum number of characters of a token that are compared."""
 
 
@@ -111,7 +111,7 @@ class Guard:
         if scope["type"] == "websocket":
             shown += tokens_of(scope.get("subprotocols", ()))
         # Constant-time comparison, independent of content and length.
-        return any(hmac.compare_digest(_digest(token[:_MOST_TOKEN]), self._token or b"") for token in shown)
+        return any(hmac.compare_digest(_digest(token[:_MAX_TOKEN_LENGTH]), self._token or b"") for token in shown)
 
     def _add_headers(self, headers: MutableHeaders, named_origin: str | None) -> None:
         policy = (
@@ -153,7 +153,7 @@ def tokens_of(subprotocols: Iterable[str]) -> list[str]:
     found = []
     for name in subprotocols:
         if name.startswith(TOKEN_PREFIX):
-            encoded = name[len(TOKEN_PREFIX) :][:_MOST_TOKEN]
+            encoded = name[len(TOKEN_PREFIX) :][:_MAX_TOKEN_LENGTH]
             try:
                 found.append(base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)).decode())
             except (binascii.Error, ValueError):

@@ -24,11 +24,11 @@ _log = logging.getLogger(__name__)
 IDLE_SECONDS = 600.0
 """Time-out of a client that sends nothing."""
 
-_LONGEST_TEXT = 1000
+_MAX_MESSAGE_LENGTH = 1000
 
 _WRONG_NOTE = 'expected {"frame": NUMBER, "time": SECONDS} before a frame'
 
-_MOST_FAILURES = 100
+_MAX_FAILURES = 100
 """Consecutive invalid frames after which a client is disconnected."""
 
 _GOING_AWAY, _POLICY = 1001, 1008
@@ -130,7 +130,7 @@ class Session:
     def _note(self, text: str) -> None:
         """Store the number and timestamp in a text message for the next frame."""
         try:
-            said = json.loads(text) if len(text) <= _LONGEST_TEXT else None
+            said = json.loads(text) if len(text) <= _MAX_MESSAGE_LENGTH else None
         except (ValueError, RecursionError):
             said = None
         self._next, self._next_error = (said, "") if isinstance(said, dict) else ({}, _WRONG_NOTE)
@@ -159,7 +159,7 @@ class Session:
             answer["skipped"] = skipped
             answer["milliseconds"] = round(1000 * (time.monotonic() - frame.received), 3)
             await self._socket.send_text(json.dumps(answer))
-            if self._failures >= _MOST_FAILURES:
+            if self._failures >= _MAX_FAILURES:
                 await self._socket.close(_POLICY, f"{self._failures} frames in a row could not be read")
                 return
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from emodetect.backends.registry import BackendSettings
 from emodetect.faces.detector import DetectorSettings, MinFace
-from emodetect.text.numbers import MOST_NUMBER, check_number
+from emodetect.text.numbers import MAX_NUMBER, check_number
 
 if TYPE_CHECKING:
     from emodetect.faces.region import Region
@@ -43,10 +43,10 @@ class PipelineSettings:
     max_failures: int = 10
 
     def __post_init__(self) -> None:
-        check_number("smoothing", self.smoothing, 0, MOST_NUMBER)
+        check_number("smoothing", self.smoothing, 0, MAX_NUMBER)
         if self.uncertain_below is not None:
             check_number("uncertain_below", self.uncertain_below, 0, 1)
-        check_number("max_failures", self.max_failures, 1, MOST_NUMBER, whole=True)
+        check_number("max_failures", self.max_failures, 1, MAX_NUMBER, whole=True)
 
 
 PHOTOS = PipelineSettings()

@@ -10,10 +10,10 @@ from emodetect.errors import UsageError
 from emodetect.settings.pipeline import CLIPS, LIVE, PHOTOS, PipelineSettings
 from emodetect.text.numbers import check_number
 
-SHORTEST_TOKEN = 16
+MIN_TOKEN_LENGTH = 16
 """Characters. At a thousand guesses per second, 16 random characters are not found in a lifetime."""
 
-_TOKEN = re.compile(rf"[!-~]{{{SHORTEST_TOKEN},256}}")
+_TOKEN = re.compile(rf"[!-~]{{{MIN_TOKEN_LENGTH},256}}")
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class ServerSettings:
         for name in ("clients", "requests", "jobs", "upload", "frame", "frame_pixels", "max_pixels"):
             check_number(name, getattr(self, name), 1, 10**12, whole=True)
         if self.token is not None and not _TOKEN.fullmatch(self.token):
-            raise UsageError(f"`token` needs at least {SHORTEST_TOKEN} letters, digits and signs, no spaces", parameter="token")
+            raise UsageError(f"`token` needs at least {MIN_TOKEN_LENGTH} letters, digits and signs, no spaces", parameter="token")
         if self.token is not None and self.allow_anyone:
             raise UsageError("`token` and `allow_anyone` cannot be combined")
         if not self.is_local and self.token is None and not self.allow_anyone:

@@ -38,7 +38,7 @@ FIRST_PICTURE_SECONDS = 10.0
 STALL_SECONDS = 2.5
 """Time without a picture after which a camera or stream counts as lost."""
 
-_SHORTEST_PAUSE, _LONGEST_PAUSE = 0.1, 1.0
+_MIN_PAUSE, _MAX_PAUSE = 0.1, 1.0
 """Back-off between attempts to reconnect: initial and maximum delay, seconds."""
 
 _LOOK_SECONDS = 0.1
@@ -430,10 +430,10 @@ class LiveCapture:
         """
         self._reader.leave()
         # Sources that took long to open the first time get as much time again, so that attempts do not pile up.
-        slowest = max(_LONGEST_PAUSE, self._opening_seconds)
+        slowest = max(_MAX_PAUSE, self._opening_seconds)
         patience = _TRIES_AT_ONCE * slowest
         start = due = self._clock.read()
-        pause = _SHORTEST_PAUSE
+        pause = _MIN_PAUSE
         tries: dict[_Reader, float] = {}
         given_up = {self._reader}
         try:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from emodetect.errors import UsageError
 from emodetect.text.numbers import check_number
 
-_LARGEST_SIDE = 100_000
+_MAX_SIDE = 100_000
 
 
 class PictureSize(NamedTuple):
@@ -26,7 +26,7 @@ class PictureSize(NamedTuple):
             UsageError: the text is no valid size.
         """
         found = re.fullmatch(r"([1-9]\d{0,5}) ?[x*\u00d7,] ?([1-9]\d{0,5})", text.strip().lower(), re.ASCII)
-        if found is None or max(map(int, found.groups())) > _LARGEST_SIDE:
+        if found is None or max(map(int, found.groups())) > _MAX_SIDE:
             raise UsageError(f"{text!r} is no size; expected width and height, such as 1280x720", parameter="size")
         return cls(*map(int, found.groups()))
 

@@ -14,7 +14,7 @@ from emodetect.sources.camera import LiveCapture, LiveSource
 from emodetect.sources.pictures import Color, Picture, iterate_pictures, load_named
 from emodetect.sources.video import DEFAULT_RATE, ClipPart, VideoFile
 from emodetect.system.assumptions import warn_once
-from emodetect.text.numbers import MOST_NUMBER, check_number
+from emodetect.text.numbers import MAX_NUMBER, check_number
 from emodetect.types import Frame
 
 Source: TypeAlias = "str | os.PathLike[str] | int | Iterable[Picture]"
@@ -71,7 +71,7 @@ def _opened(source: str | os.PathLike[str] | Integral) -> Path | LiveSource:
     if isinstance(source, os.PathLike):
         return Path(source)
     if isinstance(source, Integral):
-        check_number("a camera's number", source, 0, MOST_NUMBER)
+        check_number("a camera's number", source, 0, MAX_NUMBER)
     found = LiveSource.parse(str(source))
     return Path(str(found.target)) if found.kind == "file" else found
 

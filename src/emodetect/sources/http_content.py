@@ -12,7 +12,7 @@ TITLE_BYTES = 8192
 
 _PAGE = re.compile(rb"\s*(?:<!--.{0,500}?-->\s*)?<(?:!doctype\s+html|html|head|body|script)\b", re.IGNORECASE | re.DOTALL)
 _TITLE = re.compile(r"<title\b[^>]*>(.{1,500}?)</title", re.IGNORECASE | re.DOTALL)
-_LONGEST_TITLE = 80
+_MAX_TITLE_LENGTH = 80
 
 
 def is_text(start: bytes) -> bool:
@@ -37,7 +37,7 @@ def text_in_words(start: bytes) -> str:
     if _PAGE.match(start):
         title = _TITLE.search(start.decode(errors="replace"))
         name = printable(" ".join(html.unescape(title[1]).split())) if title else ""
-        return f"a web page ({name[:_LONGEST_TITLE]})" if name else "a web page"
+        return f"a web page ({name[:_MAX_TITLE_LENGTH]})" if name else "a web page"
     text = start.lstrip(b"\xef\xbb\xbf \t\r\n")
     if text.startswith((b"ffconcat", b"[playlist]", b"v=0")):
         return "a list of other addresses"

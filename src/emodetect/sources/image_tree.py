@@ -21,7 +21,7 @@ _SYSTEM_NAMES = {
 _SPECIAL = ((stat.S_ISFIFO, "named pipe"), (stat.S_ISSOCK, "socket"), (stat.S_ISCHR, "device"), (stat.S_ISBLK, "device"))
 """File types that are never opened, since reading them may block forever."""
 
-_MOST_KINDS = 8
+_MAX_KINDS = 8
 """Maximum number of kinds that are named in a message; the rest is counted."""
 
 
@@ -82,8 +82,8 @@ def list_images(
 def in_words(left_out: Counter[tuple[str, str]]) -> str:
     """Format the counts of skipped files: "5 hidden files, 1 named pipe"; the most frequent kinds first."""
     kinds = left_out.most_common()
-    named = [counted(count, *names) for names, count in kinds[:_MOST_KINDS]]
-    rest = sum(count for _, count in kinds[_MOST_KINDS:])
+    named = [counted(count, *names) for names, count in kinds[:_MAX_KINDS]]
+    rest = sum(count for _, count in kinds[_MAX_KINDS:])
     return ", ".join(named + ([counted(rest, "file of another kind", "files of other kinds")] if rest else []))
 
 

@@ -45,7 +45,7 @@ REDUCTIONS = {2: cv2.IMREAD_REDUCED_COLOR_2, 4: cv2.IMREAD_REDUCED_COLOR_4, 8: c
 _IN_MEMORY = Path("bytes")
 """Name in messages of a file that exists only in memory."""
 
-_MOST_SCANS = 100
+_MAX_SCANS = 100
 """Maximum number of scans of a JPEG. Encoders write a dozen, and each scan decodes the whole image again."""
 
 
@@ -289,8 +289,8 @@ def _check_size(path: Path, data: npt.NDArray[np.uint8]) -> None:
         shape = f"{size.width} x {size.height} pixels of {size.pixel_bytes} bytes"
         most = gigabytes(max_picture_bytes())
         raise SourceError(f"{path}: {shape} would take {gigabytes(size.total)}; at most {most} are read (`max_pixels`)")
-    if (scans := jpeg_scans(data.data)) > _MOST_SCANS:
-        raise SourceError(f"{path}: a JPEG of {scans:,} scans would take too long; {_MOST_SCANS} are read at most")
+    if (scans := jpeg_scans(data.data)) > _MAX_SCANS:
+        raise SourceError(f"{path}: a JPEG of {scans:,} scans would take too long; {_MAX_SCANS} are read at most")
 
 
 def _unread_kind(path: Path, start: bytes) -> str | None:

@@ -24,10 +24,10 @@ _ALONE = {0x01, *range(0xD0, 0xD8)}
 _CODED = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]")
 """A marker after entropy-coded data."""
 
-_MOST_HEAD, _MOST = 4 << 20, 100 << 20
+_MAX_HEAD, _MAX_PICTURE = 4 << 20, 100 << 20
 """Maximum number of bytes before the size is known (thumbnails, color profiles, maker notes), and of an image."""
 
-_MOST_SCANS = 64
+_MAX_SCANS = 64
 """Maximum number of scans of a progressive image, against denial of service."""
 
 _CHUNK = 1 << 16
@@ -71,7 +71,7 @@ class JpegScanner:
 
     def _end_of_picture(self) -> int:
         """End of the image at the start of the buffer; 0 if it is no image, or is truncated."""
-        place, most, size, scans = 2, _MOST_HEAD, False, 0
+        place, most, size, scans = 2, _MAX_HEAD, False, 0
         while self._has(place + 2, most):
             if self._buffer[place] != _ANY:
                 return 0
@@ -91,11 +91,11 @@ class JpegScanner:
                 if marker in _SIZES and length >= 8:
                     height, width = (int.from_bytes(self._buffer[place + at : place + at + 2], "big") for at in (5, 7))
                     check_pixels(self._name, width, height)
-                    size, most = True, min(_MOST, _MOST_HEAD + 4 * width * height)
+                    size, most = True, min(_MAX_PICTURE, _MAX_HEAD + 4 * width * height)
                 place += 2 + length
                 if marker == _SCAN:
                     scans += 1
-                    if not size or scans > _MOST_SCANS:
+                    if not size or scans > _MAX_SCANS:
                         return 0
                     place = self._end_of_scan(place, most)
                     if not place:

@@ -21,7 +21,7 @@ _SCAN_END = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 """Marker after the data of a JPEG scan."""
 
 
-_MOST_HEADER = 2**20
+_MAX_HEADER_BYTES = 2**20
 """Maximum size of a text header, which may contain comments, bytes."""
 
 
@@ -63,9 +63,9 @@ def decoded_size(data: bytes | memoryview) -> DecodedSize | None:
         if start.startswith((b"#?RADIANCE", b"#?RGBE")):
             return _radiance(data)
         if re.match(rb"P[1-7Ff]\s", start):
-            return _portable(bytes(data[:_MOST_HEADER]))
+            return _portable(bytes(data[:_MAX_HEADER_BYTES]))
         if start.startswith(b"\x76\x2f\x31\x01"):
-            return _openexr(bytes(data[:_MOST_HEADER]))
+            return _openexr(bytes(data[:_MAX_HEADER_BYTES]))
     except (struct.error, LookupError, ValueError):
         pass
     return None

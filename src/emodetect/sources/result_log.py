@@ -17,7 +17,7 @@ import numpy as np
 
 from emodetect.errors import SourceError, first_line
 from emodetect.sources.result_rows import MissingFrames, csv_rows, parquet_rows, rows_as_frames
-from emodetect.text.numbers import MOST_NUMBER
+from emodetect.text.numbers import MAX_NUMBER
 from emodetect.text.printable import counted
 from emodetect.text.suggestions import did_you_mean_file, meant_for_another
 from emodetect.types import EMOTIONS, Box, EmotionScores, FaceReading, FrameResult
@@ -28,7 +28,7 @@ MAX_LOG_BYTES = 2**32
 _MAX_LINE_BYTES = 2**22
 """Maximum length of a frame's line, bytes; a face takes some 370 bytes."""
 
-_MOST_PEOPLE = 100_000
+_MAX_PEOPLE = 100_000
 """Maximum number of face ids in a log, each of which takes memory while the log is read."""
 
 _log = logging.getLogger(__name__)
@@ -91,8 +91,8 @@ def read_entries(path: Path, advance: Callable[[int], object] | None = None) -> 
         for number, name, record in frames:
             try:
                 result = _result({**record, "time": 0.0} if record["time"] is None else record)
-                if not abs(result.timestamp) <= MOST_NUMBER:
-                    raise ValueError(f"its time is no number of seconds up to {MOST_NUMBER:,.0f}")
+                if not abs(result.timestamp) <= MAX_NUMBER:
+                    raise ValueError(f"its time is no number of seconds up to {MAX_NUMBER:,.0f}")
                 if name != current or not done:
                     if name in done:
                         raise ValueError("the input was on earlier lines as well; sort them by path and frame")
@@ -104,8 +104,8 @@ def read_entries(path: Path, advance: Callable[[int], object] | None = None) -> 
                 raise _no_frame(path, number, first_line(error)) from error
             before = result.timestamp
             people.update(reading.track_id for reading in result.readings)
-            if len(people) > _MOST_PEOPLE:
-                raise SourceError(f"{path}, line {number}: more than {_MOST_PEOPLE:,} people, the most that a log may have")
+            if len(people) > _MAX_PEOPLE:
+                raise SourceError(f"{path}, line {number}: more than {_MAX_PEOPLE:,} people, the most that a log may have")
             if missing is not None and name is None:
                 missing.add(record)
             yield Entry(name, result, record["time"] is None)

@@ -17,7 +17,7 @@ from emodetect.text.printable import public_address
 
 _PORTS = {"rtsp": 554, "rtsps": 322}
 
-_MOST_HEAD, _MOST_BODY = 1 << 16, 1 << 20
+_MAX_HEAD, _MAX_BODY = 1 << 16, 1 << 20
 """Maximum size of a response's header, and of its body, a stream description, bytes."""
 
 _PACKET = b"$"
@@ -132,15 +132,15 @@ class Messages:
         if self._buffer[start : start + 1] == _PACKET:
             length = 4 + int.from_bytes(self._buffer[start + 2 : start + 4], "big")
             return length if left >= max(4, length) else 0
-        found = re.compile(rb"\r?\n\r?\n").search(self._buffer, start, start + _MOST_HEAD)
+        found = re.compile(rb"\r?\n\r?\n").search(self._buffer, start, start + _MAX_HEAD)
         if found is None:
-            if left > _MOST_HEAD:
+            if left > _MAX_HEAD:
                 raise SourceError(f"{self._name}: what the server says is no RTSP")
             return 0
         head = self._buffer[start : found.end()].decode("latin-1")
         said = re.search(r"^content-length\s*:\s*(\d{1,20})\s*$", head, re.IGNORECASE | re.MULTILINE)
         body = int(said[1]) if said else 0
-        if body > _MOST_BODY:
+        if body > _MAX_BODY:
             raise SourceError(f"{self._name}: the server announces an answer of {body / 1e6:.0f} MB")
         self._check(head)
         length = found.end() - start + body

@@ -12,7 +12,7 @@ import numpy as np
 from emodetect.errors import SourceError
 from emodetect.media.pixel_limit import check_pixels
 from emodetect.sources.capture_format import CaptureFormat, PictureSize
-from emodetect.sources.stream import MOST_BYTES, Capture, open_bytes, open_jpegs
+from emodetect.sources.stream import MAX_BYTES, Capture, open_bytes, open_jpegs
 from emodetect.system.assumptions import warn_once
 from emodetect.types import Image
 
@@ -53,7 +53,7 @@ class StandardInput(io.BufferedIOBase):
 
     def __init__(self) -> None:
         self.error: SourceError | None = None
-        self.most_bytes, self._read_bytes = MOST_BYTES, 0
+        self.most_bytes, self._read_bytes = MAX_BYTES, 0
         self._peeked = b""
         if os.isatty(0):
             raise SourceError(f"{NAME} is a terminal; send pictures into it, as in 'ffmpeg ... | emodetect live ...'")

@@ -52,7 +52,7 @@ _PLAYLIST = rb"(?:\xef\xbb\xbf)?\s*(?:#EXTM3U|(?:<\?xml[^>]*>\s*)?<MPD)"
 _MJPEG_RATE = 25.0
 """Frame rate of Motion JPEG, which never states one; FFmpeg's assumption."""
 
-MOST_BYTES = 64_000_000
+MAX_BYTES = 64_000_000
 """Limit of bytes that a stream may send before its next picture. One of the largest pictures of the largest cameras takes a
 quarter of it."""
 
@@ -92,7 +92,7 @@ def open_stream(address: str, sockets: Sockets, *, follow_redirects: bool, secon
         return _open_http(address, sockets, follow_redirects, seconds)
     if scheme in ("rtsp", "rtsps") and not follow_redirects:
         try:
-            relay = RtspRelay(address, sockets, most_bytes=MOST_BYTES)
+            relay = RtspRelay(address, sockets, most_bytes=MAX_BYTES)
         except (OSError, ValueError) as error:
             raise _unavailable(name, str(error)) from error
         return _open_bounded(name, relay.address, relay, _NESTED["rtsp"])
@@ -102,7 +102,7 @@ def open_stream(address: str, sockets: Sockets, *, follow_redirects: bool, secon
 def _open_http(address: str, sockets: Sockets, follow_redirects: bool, seconds: float) -> Capture:
     name = public_address(address)
     try:
-        body = HttpStream(address, sockets, follow_redirects=follow_redirects, most_bytes=MOST_BYTES)
+        body = HttpStream(address, sockets, follow_redirects=follow_redirects, most_bytes=MAX_BYTES)
     except (OSError, ValueError) as error:
         raise _unavailable(name, str(error)) from error
     start = body.peek(1024)

@@ -29,7 +29,7 @@ from emodetect.queues.interruption import interruptibly
 from emodetect.system.assumptions import warn_once
 from emodetect.system.child_processes import ended_by, kill_child, start_child
 from emodetect.system.native_output import quiet_native_output
-from emodetect.text.numbers import MOST_NUMBER, check_number
+from emodetect.text.numbers import MAX_NUMBER, check_number
 from emodetect.text.suggestions import meant_for_another
 from emodetect.types import Frame, Image
 
@@ -41,17 +41,17 @@ DEFAULT_RATE = 25.0
 _DELAY = 0.05
 """Offset, seconds, up to which the pictures start with the sound, since encoders delay the sound; AAC by 0.02 s."""
 
-_LONGEST_STEP = 1.5 * 3600.0
+_MAX_STEP = 1.5 * 3600.0
 """Maximum gap between two timestamps, seconds; a larger one is an error of the container. At our time base, FFmpeg writes no MP4
 whose first pictures are more than 5,900 s apart."""
 
-_LONGEST_BACK = 1.0
+_MAX_BACKWARD_STEP = 1.0
 """Decrease of the timestamps, seconds, above which they count as reset; smaller ones come from reordered pictures."""
 
 _NO_TIME = 1e9
 """Timestamp, seconds, from which on it is invalid; OpenCV returns such numbers for pictures without one."""
 
-_MOST_STRETCHED = 8.0
+_MAX_STRETCH = 8.0
 """Maximum pixel aspect ratio, or its inverse. The largest one in use is about 4."""
 
 _NO_TIME_LIMITS = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, 0, cv2.CAP_PROP_READ_TIMEOUT_MSEC, 0]
@@ -90,8 +90,8 @@ class ClipPart:
         Raises:
             UsageError: a number is out of range, or the range ends before it begins.
         """
-        check_number("start", start, 0, MOST_NUMBER)
-        check_number("every", every, 1, MOST_NUMBER, whole=True)
+        check_number("start", start, 0, MAX_NUMBER)
+        check_number("every", every, 1, MAX_NUMBER, whole=True)
         if end is None:
             return cls(start, every=every)
         check_number("end", end, 0, math.inf)
@@ -314,7 +314,7 @@ class VideoFile:
         """Timestamp of the first picture, seconds after the start of the file."""
         if facts.start is None:
             warn_once(f"{self.path}: FFmpeg does not say when its first picture is shown; times count from that picture")
-        elif facts.start > _LONGEST_STEP:
+        elif facts.start > _MAX_STEP:
             warn_once(f"{self.path}: its first picture is announced for {facts.start:g} s; times count from that picture")
         elif facts.start > _DELAY:
             return facts.start
@@ -422,7 +422,7 @@ class VideoFile:
         if across <= 0 or down <= 0:
             return 1.0
         shape = down / across if self.orientation.is_transposed else across / down
-        if not 1 / _MOST_STRETCHED <= shape <= _MOST_STRETCHED:
+        if not 1 / _MAX_STRETCH <= shape <= _MAX_STRETCH:
             times = max(shape, 1 / shape)
             warn_once(f"{self.path}: says that its pixels are {times:g} times as long one way as the other; they count as square")
             return 1.0
@@ -473,7 +473,7 @@ class _Clock:
         """Timestamp of the next picture."""
         is_known = math.isfinite(clock) and abs(clock) < _NO_TIME
         step = clock + self._shift - self._time if is_known else 0.0
-        if not -_LONGEST_BACK <= step <= _LONGEST_STEP:
+        if not -_MAX_BACKWARD_STEP <= step <= _MAX_STEP:
             way = f"{step:.0f} s ahead" if step > 0 else f"{-step:.0f} s back"
             where = f"after the picture at {self._time:.2f} s"
             warn_once(f"{self._path}: its clock jumps {way} {where}; the pictures are taken to follow at the usual distance")

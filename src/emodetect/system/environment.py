@@ -55,7 +55,7 @@ _OPENCV_NUMBERS = re.compile(
 """Variables of OpenCV that take a number. Unknown ones are only kept if 0 or 1, which suits both a number and a switch."""
 
 _THREADS = re.compile(r"(?:[A-Z]+_NUM|TF_NUM_(?:INTRA|INTER)OP)_THREADS|OMP_THREAD_LIMIT")
-_MOST_THREADS = 256
+_MAX_THREADS = 256
 """Maximum number of threads. More of them, each with its own stack, exceed the memory limit of a foreign model."""
 _XLA = {"XLA_FLAGS", "TF_XLA_FLAGS"}
 
@@ -97,7 +97,7 @@ def prepare_own_process() -> None:
     for name, value in list(os.environ.items()):
         is_automatic = name.startswith("TF_") and value.strip() == "0"
         numbers = [part if re.fullmatch("[1-9][0-9]{0,3}", part) else "0" for part in value.strip().split(",")]
-        is_number = is_automatic or all(0 < int(number) <= _MOST_THREADS for number in numbers)
+        is_number = is_automatic or all(0 < int(number) <= _MAX_THREADS for number in numbers)
         is_wrong_number = _THREADS.fullmatch(name) and not is_number
         is_no_flag = name in _XLA and not all(flag.startswith(("--xla_", "--tf_xla_")) for flag in value.split())
         if is_wrong_number or is_no_flag:

@@ -6,7 +6,7 @@ from numbers import Integral, Real
 
 from emodetect.errors import UsageError
 
-MOST_NUMBER = 1e9
+MAX_NUMBER = 1e9
 """Upper limit of numbers in options and logs. A billion seconds are 31 years; larger numbers overflow somewhere."""
 
 

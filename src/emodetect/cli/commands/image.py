@@ -245,11 +245,11 @@ class _Run:
 
 
 def _contact_sheet(path: Path, photos: Sequence[Path], style: Style, language: str | None) -> ContactSheet:
-    from emodetect.drawing.contact_sheet import MOST_PHOTOS, ContactSheet
+    from emodetect.drawing.contact_sheet import MAX_PHOTOS, ContactSheet
 
     captions = make_caption_style(style, language, (photo.name for photo in photos))
     count = len(photos)
-    if count > MOST_PHOTOS:
-        rest = counted(count - MOST_PHOTOS, "photo")
-        note(f"emodetect: {path}: holds {counted(MOST_PHOTOS, 'photo')}; the last of them go without: {rest}")
+    if count > MAX_PHOTOS:
+        rest = counted(count - MAX_PHOTOS, "photo")
+        note(f"emodetect: {path}: holds {counted(MAX_PHOTOS, 'photo')}; the last of them go without: {rest}")
     return ContactSheet(count, captions)

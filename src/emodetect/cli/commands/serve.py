@@ -21,7 +21,7 @@ from emodetect.cli.shell_completion import complete_source
 from emodetect.cli.types import PATH, NumberRange, Size
 from emodetect.errors import BackendUnavailableError, EmodetectError, UsageError
 from emodetect.settings.pipeline import CLIPS, LIVE, PHOTOS, PipelineSettings
-from emodetect.settings.serve import SHORTEST_TOKEN, ServedPipelines, ServerSettings
+from emodetect.settings.serve import MIN_TOKEN_LENGTH, ServedPipelines, ServerSettings
 from emodetect.system.install_hints import extra_cure
 from emodetect.text.printable import one_line
 
@@ -39,7 +39,7 @@ _PACKAGES = ("fastapi", "prometheus_client", "python_multipart", "uvicorn", "web
               help="Address to listen on; 0.0.0.0 for all, which requires --token or --allow-anyone.")  # fmt: skip
 @click.option("--port", type=click.IntRange(0, 65535), default=ServerSettings.port, show_default=True, metavar="NUMBER",
               help="Port to listen on; 0 for a free port.")  # fmt: skip
-@click.option("--token", metavar="TEXT", help=f"Token that clients must send, at least {SHORTEST_TOKEN} characters. Better set "
+@click.option("--token", metavar="TEXT", help=f"Token that clients must send, at least {MIN_TOKEN_LENGTH} characters. Better set "
               "the variable EMODETECT_SERVE_TOKEN: other users of this machine can see command lines.")  # fmt: skip
 @click.option("--allow-anyone", is_flag=True, help="Accept clients without a token.")
 @click.option("--allow-origin", "origins", multiple=True, metavar="ORIGIN",

@@ -2,9 +2,9 @@
 
 import { openSocket, Backoff } from "/static/api.js";
 
-const LONGEST_SIDE = 640; // pixels of a sent frame; enough for faces of 10% of the height
-const MOST_IN_FLIGHT = 2; // one is analyzed while the next one is sent
-const MOST_PER_SECOND = 30;
+const MAX_SIDE = 640; // pixels of a sent frame; enough for faces of 10% of the height
+const MAX_IN_FLIGHT = 2; // one is analyzed while the next one is sent
+const MAX_FPS = 30;
 const QUALITY = 0.8;
 
 export class CameraFeed {
@@ -73,7 +73,7 @@ export class CameraFeed {
     const socket = openSocket(`/v1/stream?${new URLSearchParams(this.choice)}`);
     const signal = this.#stopping.signal;
     this.#sent.clear();
-    const beat = setInterval(() => this.#offer(socket), 1000 / MOST_PER_SECOND / 2);
+    const beat = setInterval(() => this.#offer(socket), 1000 / MAX_FPS / 2);
     return new Promise((resolve) => {
       signal.addEventListener("abort", () => socket.close(), { once: true });
       socket.addEventListener("open", () => { backoff.reset(); this.on.state("live"); });
@@ -99,13 +99,13 @@ export class CameraFeed {
   #offer(socket) {
     const now = performance.now();
     const isReady = socket.readyState === WebSocket.OPEN && this.#video.videoWidth > 0 && !this.paused;
-    if (!isReady || this.#sent.size >= MOST_IN_FLIGHT || now - this.#last < 1000 / MOST_PER_SECOND || socket.bufferedAmount > 1e6) {
+    if (!isReady || this.#sent.size >= MAX_IN_FLIGHT || now - this.#last < 1000 / MAX_FPS || socket.bufferedAmount > 1e6) {
       return;
     }
     this.#last = now;
     const number = this.#number++;
     this.#sent.set(number, now);
-    const scale = Math.min(1, LONGEST_SIDE / Math.max(this.#video.videoWidth, this.#video.videoHeight));
+    const scale = Math.min(1, MAX_SIDE / Math.max(this.#video.videoWidth, this.#video.videoHeight));
     this.#canvas.width = Math.round(this.#video.videoWidth * scale);
     this.#canvas.height = Math.round(this.#video.videoHeight * scale);
     this.#canvas.getContext("2d").drawImage(this.#video, 0, 0, this.#canvas.width, this.#canvas.height);

@@ -1,6 +1,6 @@
 // Downloads of the browser: snapshots, recordings and the log. The server stores nothing.
 
-const MOST_LINES = 200_000; // more than an hour; older lines are dropped
+const MAX_LINES = 200_000; // more than an hour; older lines are dropped
 
 function stamp() {
   return new Date().toISOString().slice(0, 19).replaceAll(":", "-");
@@ -24,8 +24,8 @@ export class Log {
 
   add({ frame, time, faces }) {
     this.#lines.push(JSON.stringify({ frame, time, faces }));
-    if (this.#lines.length > MOST_LINES) {
-      this.#lines.splice(0, MOST_LINES / 10);
+    if (this.#lines.length > MAX_LINES) {
+      this.#lines.splice(0, MAX_LINES / 10);
     }
   }
 

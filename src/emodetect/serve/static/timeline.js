@@ -4,8 +4,8 @@ import { fitCanvas } from "/static/draw.js";
 import { color, say, shownEmotion } from "/static/texts.js";
 
 const SECONDS = 60;
-const MOST_PEOPLE = 6;
-const LONGEST = 0.5; // maximum duration of a reading, seconds
+const MAX_PEOPLE = 6;
+const MAX_DURATION = 0.5; // maximum duration of a reading, seconds
 
 export class Timeline {
   #readings = []; // { when: seconds, id, key, confidence }, in order
@@ -29,7 +29,7 @@ export class Timeline {
 
   /** The people to show: the most recent ones. */
   people() {
-    return [...new Set(this.#readings.map((reading) => reading.id).reverse())].slice(0, MOST_PEOPLE).sort((one, other) => one - other);
+    return [...new Set(this.#readings.map((reading) => reading.id).reverse())].slice(0, MAX_PEOPLE).sort((one, other) => one - other);
   }
 
   draw() {
@@ -46,7 +46,7 @@ export class Timeline {
     for (const reading of [...this.#readings].reverse()) {
       const place = people.indexOf(reading.id);
       if (place >= 0) {
-        const lasted = Math.min((followers.get(reading.id) ?? now) - reading.when, LONGEST);
+        const lasted = Math.min((followers.get(reading.id) ?? now) - reading.when, MAX_DURATION);
         followers.set(reading.id, reading.when);
         const high = (row - 2 * ratio) * reading.confidence;
         context.fillStyle = color(reading.key).ground;
