@@ -147,5 +147,5 @@ def _even(shape: tuple[int, ...], like: Tensor) -> Tensor:
     return 2 * torch.rand(shape, device=like.device) - 1
 
 
-def _between(least: float, most: float, count: int, like: Tensor) -> Tensor:
-    return least + (most - least) * torch.rand(count, device=like.device)
+def _between(low: float, high: float, count: int, like: Tensor) -> Tensor:
+    return low + (high - low) * torch.rand(count, device=like.device)

@@ -65,7 +65,7 @@ def reports(moving_clip: MovingClip, tmp_path_factory: pytest.TempPathFactory) -
     report = Report("<script>alert(1)</script>.mp4", timeline, moving_clip.path, {"Network": "<b>bold</b>"}, ["Right."])
     paths = Reports(*(folder / f"{field.name}.html" for field in fields(Reports)))
     write_report(report, paths.video)
-    write_report(report, paths.stills, most_clip_bytes=2000)
+    write_report(report, paths.stills, max_clip_bytes=2000)
     write_report(replace(report, clip=None), paths.log)
     write_report(Report("clip.mp4", two_people, moving_clip.path), paths.two_people)
     write_report(Report("clip.mp4", crowd, moving_clip.path), paths.crowd)

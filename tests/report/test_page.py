@@ -45,8 +45,8 @@ class Page(HTMLParser):
             self.blocks.append(data)
 
 
-def html(report: Report, most_clip_bytes: int = MAX_CLIP_BYTES) -> str:
-    return render(report, most_clip_bytes)[0]
+def html(report: Report, max_clip_bytes: int = MAX_CLIP_BYTES) -> str:
+    return render(report, max_clip_bytes)[0]
 
 
 def make_timeline(frames: int = 10) -> Timeline:
@@ -191,7 +191,7 @@ def test_the_page_says_where_the_player_begins(moving_clip: MovingClip) -> None:
 def test_why_there_are_stills_is_said(tmp_path: Path, moving_clip: MovingClip) -> None:
     report = Report("clip.mp4", make_timeline(), moving_clip.path)
 
-    said = write_report(report, tmp_path / "stills.html", most_clip_bytes=2000)
+    said = write_report(report, tmp_path / "stills.html", max_clip_bytes=2000)
 
     assert said == "The page shows stills, since a small copy of the clip would be larger than 0.002 MB."
     assert said in (tmp_path / "stills.html").read_text()
@@ -241,7 +241,7 @@ def test_a_clip_is_shown_itself_or_in_stills(moving_clip: MovingClip) -> None:
         timeline.add(make_result(make_reading(box), index=index, timestamp=index / 25))
     report = Report("clip.mp4", timeline, moving_clip.path)
 
-    whole, reduced = html(report), html(report, most_clip_bytes=2000)
+    whole, reduced = html(report), html(report, max_clip_bytes=2000)
 
     assert 'src="data:video/mp4;base64,' in whole
     assert whole.count("data:image/jpeg") == 1, "the face"
@@ -249,8 +249,8 @@ def test_a_clip_is_shown_itself_or_in_stills(moving_clip: MovingClip) -> None:
     assert reduced.count("data:image/jpeg") == 1 + 1 + 12, "the face, the still that is shown, and all of them"
 
 
-@pytest.mark.parametrize("most_clip_bytes", [2000, 10**7])
-def test_a_cut_clip_holds_the_frames_that_were_read(tmp_path: Path, most_clip_bytes: int) -> None:
+@pytest.mark.parametrize("max_clip_bytes", [2000, 10**7])
+def test_a_cut_clip_holds_the_frames_that_were_read(tmp_path: Path, max_clip_bytes: int) -> None:
     """Each is a little brighter than the one before; the log has every second one of a part, from 4 s on."""
     grays = {number: 20 + 10 * place for place, number in enumerate(range(40, 80, 2))}
     clip = write_clip(tmp_path / "cut.mp4", [make_image(64, 48, (gray, gray, gray)) for gray in grays.values()], 5.0)
@@ -259,10 +259,10 @@ def test_a_cut_clip_holds_the_frames_that_were_read(tmp_path: Path, most_clip_by
         sure = 0.9 if number == 70 else 0.6
         timeline.add(make_result(make_reading(Box(10, 10, 20, 20), confidence=sure), index=number, timestamp=number / 10))
 
-    page = html(Report("clip.mp4", timeline, clip, clip_is_cut=True), most_clip_bytes)
+    page = html(Report("clip.mp4", timeline, clip, clip_is_cut=True), max_clip_bytes)
 
     assert brightness(r'alt="Face of person 1"', page) == [pytest.approx(grays[70], abs=4)]
-    if most_clip_bytes == 2000:
+    if max_clip_bytes == 2000:
         times = [round(10 * float(time)) for time in re.findall(r'<li><span class="moment" data-time="([^"]*)"', page)]
         assert len(times) == 12
         assert brightness(r'alt=""', page) == [pytest.approx(grays[number], abs=4) for number in times]

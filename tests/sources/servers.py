@@ -23,13 +23,13 @@ class Server:
         port: where it listens.
         requests: what viewers have asked for, one request after the other.
         open_now: how many connections stand open.
-        most_open: how many stood open at once.
+        max_open: how many stood open at once.
     """
 
     port: int = 0
     requests: list[bytes] = field(default_factory=list)
     open_now: int = 0
-    most_open: int = 0
+    max_open: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
     ended: threading.Event = field(default_factory=threading.Event)
 
@@ -53,7 +53,7 @@ def answering(answer: Answer, tls: ssl.SSLContext | None = None) -> Iterator[Ser
         def handle(self) -> None:
             with running.lock:
                 running.open_now += 1
-                running.most_open = max(running.most_open, running.open_now)
+                running.max_open = max(running.max_open, running.open_now)
             try:
                 with suppress(OSError):
                     self.converse()

@@ -203,7 +203,7 @@ def test_never_more_than_three_tries_at_once(scheme: str) -> None:
                 wait_until(lambda: len(connections) > 6, "more tries")
                 capture._stopping.set()
                 tries.result(TIMEOUT)
-        assert server.most_open <= 4  # the first one may still be hanging up
+        assert server.max_open <= 4  # the first one may still be hanging up
         wait_until(lambda: server.open_now == 0, "the end of all connections")
 
 

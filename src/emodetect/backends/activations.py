@@ -22,14 +22,14 @@ def check_activations(path: Path, graph: Any) -> None:
     Raises:
         ModelError: an activation is too large.
     """
-    most = activation_limit()
+    max_bytes = activation_limit()
     for operation in graph.get_operations():
         for output in operation.outputs:
             if output.shape.rank is None:
                 continue
             size = math.prod(length or 1 for length in output.shape.as_list()) * max(output.dtype.size, 1)
-            if size > most:
+            if size > max_bytes:
                 raise ModelError(
                     f"{path}: {operation.name} takes {size_in_words(size)} for each face; "
-                    f"a layer may take {size_in_words(most)}, a sixteenth of `max_model_memory`"
+                    f"a layer may take {size_in_words(max_bytes)}, a sixteenth of `max_model_memory`"
                 )

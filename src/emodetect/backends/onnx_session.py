@@ -77,8 +77,8 @@ def _load(path: Path, content: bytes, sizes: tuple[tuple[str, int], ...] = ()) -
         options.add_free_dimension_override_by_name(name, size)
     # By name or first bytes a file could select another format, which `read_onnx_file` cannot check.
     options.add_session_config_entry("session.load_model_format", "ONNX")
-    if (most := arena_limit(len(content))) is not None:
-        _limit_arena(onnxruntime, most)
+    if (max_bytes := arena_limit(len(content))) is not None:
+        _limit_arena(onnxruntime, max_bytes)
         options.add_session_config_entry("session.use_env_allocators", "1")
     try:
         return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
@@ -87,11 +87,11 @@ def _load(path: Path, content: bytes, sizes: tuple[tuple[str, int], ...] = ()) -
         raise ModelError(f"{path}: not a model that ONNX Runtime can load ({first_line(ValueError(reason))})") from error
 
 
-def _limit_arena(onnxruntime: Any, most: int) -> None:
+def _limit_arena(onnxruntime: Any, max_bytes: int) -> None:
     """Limit the arena of all sessions in this process, the worker of a foreign model, so that large activations fail at once."""
     kind, place = onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, onnxruntime.OrtMemType.DEFAULT
     onnxruntime.create_and_register_allocator(
-        onnxruntime.OrtMemoryInfo("Cpu", kind, 0, place), onnxruntime.OrtArenaCfg({"max_mem": most, "arena_extend_strategy": 1})
+        onnxruntime.OrtMemoryInfo("Cpu", kind, 0, place), onnxruntime.OrtArenaCfg({"max_mem": max_bytes, "arena_extend_strategy": 1})
     )
 
 

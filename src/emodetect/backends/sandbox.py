@@ -85,16 +85,16 @@ def _limit_resources(memory: int) -> bool:
     import resource
 
     # Not RLIMIT_AS: libraries reserve address space that they never use. Not RLIMIT_NPROC: it counts all processes of the user.
-    for kind, most in (
+    for kind, limit in (
         (resource.RLIMIT_CORE, 0),
         *(() if is_debugging() else ((resource.RLIMIT_FSIZE, 0),)),  # when debugging, output may go to a file
         (resource.RLIMIT_NOFILE, _OPEN_FILES),
         (resource.RLIMIT_DATA, memory + _SPARE_BYTES),
     ):
         hard = resource.getrlimit(kind)[1]
-        most = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        limit = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
         with contextlib.suppress(OSError, ValueError):
-            resource.setrlimit(kind, (most, most))
+            resource.setrlimit(kind, (limit, limit))
     return 0 < resource.getrlimit(resource.RLIMIT_DATA)[0] <= memory + _SPARE_BYTES
 
 

@@ -112,7 +112,7 @@ class RayCluster(Engine[_Actor]):
         parts: the folder for the readings of clips.
         folder: the folder that names of inputs are relative to.
         jobs: number of actors; None for one per core of the cluster.
-        most: maximum useful number of actors.
+        max_actors: maximum useful number of actors.
         timeout: time limit per input, seconds; None for no limit.
         address: address of the cluster, or "auto" for the one of this machine; None starts a local one.
 
@@ -122,7 +122,7 @@ class RayCluster(Engine[_Actor]):
     """
 
     def __init__(
-        self, settings: BatchSettings, parts: Path, folder: Path, jobs: int | None, *, most: int, timeout: float | None,
+        self, settings: BatchSettings, parts: Path, folder: Path, jobs: int | None, *, max_actors: int, timeout: float | None,
         address: str | None,
     ) -> None:  # fmt: skip
         super().__init__(timeout)
@@ -134,7 +134,7 @@ class RayCluster(Engine[_Actor]):
         remote = self._ray.remote(num_cpus=1, max_restarts=0, max_task_retries=0)(ReaderActor)
         packed, base = self._ray.put(settings), str(folder)
         self._new: Callable[[], Any] = partial(remote.remote, packed, base)
-        for number in range(min(jobs or cores, most)):
+        for number in range(min(jobs or cores, max_actors)):
             self._start(number)
 
     def _connect(self, address: str | None, jobs: int | None) -> None:

@@ -133,10 +133,10 @@ def _call() -> Any:
 
 
 def _check_limits() -> None:
-    for name, (verb, option, least) in _MIN_MEMORY.items():
-        if (room := limit(name)) is not None and room < least:
+    for name, (verb, option, minimum) in _MIN_MEMORY.items():
+        if (room := limit(name)) is not None and room < minimum:
             limited = f"this process may {verb} {room / 1e9:.1f} GB (ulimit {option})"
-            raise EmodetectError(f"{limited}; at least {least / 1e9:g} GB are needed")
+            raise EmodetectError(f"{limited}; at least {minimum / 1e9:g} GB are needed")
 
 
 def _unexpected(error: Exception) -> str:

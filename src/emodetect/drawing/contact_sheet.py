@@ -44,7 +44,7 @@ class ContactSheet:
 
     def __init__(self, count: int, style: Style | None = None) -> None:
         self._style = style or with_letters_for(Style(), ())[0]
-        self._side = next(side for most, side in _SIDES if min(count, MAX_PHOTOS) <= most)
+        self._side = next(side for max_count, side in _SIDES if min(count, MAX_PHOTOS) <= max_count)
         self._cells: list[Image] = []
 
     def add(self, name: str, picture: Image | None, readings: Sequence[FaceReading] = ()) -> None:

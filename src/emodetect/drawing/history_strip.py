@@ -45,7 +45,7 @@ class Strip:
     """
 
     def __init__(self, seconds: float = 30.0, faces: int = 5) -> None:
-        self._seconds, self._most = seconds, faces
+        self._seconds, self._max_rows = seconds, faces
         self._now = 0.0
         # The oldest band first; each face has at least one.
         self._faces: dict[int, deque[_Band]] = {}
@@ -77,7 +77,7 @@ class Strip:
         """
         width, height = size
         line = _line(unit)
-        rows = min(len(self._faces), self._most, int(height * _MAX_SHARE / line) - 1)
+        rows = min(len(self._faces), self._max_rows, int(height * _MAX_SHARE / line) - 1)
         needed = line * (rows + 1) + 2 if rows > 0 else 0
         return Box(0, height - needed, width, needed)
 

@@ -61,18 +61,18 @@ class Lettering(ABC):
         cut = (f"{text[:length].rstrip()}..." for length in range(len(text) - 1, 0, -1))
         return next((part for part in cut if self.width(part, unit) <= room), "")
 
-    def wrapped(self, text: str, unit: float, room: int, most: int) -> list[str]:
+    def wrapped(self, text: str, unit: float, room: int, max_lines: int) -> list[str]:
         """Wrap the text at spaces; what does not fit is truncated.
 
         Args:
             text: the text.
             unit: size of the text.
             room: maximum width of a line, pixels.
-            most: maximum number of lines.
+            max_lines: maximum number of lines.
         """
         lines: list[str] = []
         words = text.split(" ")
-        while words and len(lines) < most - 1:
+        while words and len(lines) < max_lines - 1:
             taken = 1
             while taken < len(words) and self.width(" ".join(words[: taken + 1]), unit) <= room:
                 taken += 1

@@ -382,9 +382,9 @@ def _panel_for(box: Box, unit: float, letters: float | None, style: Style, last_
         last_line: line height in the previous frame, pixels; None if there was none.
         numbers: whether it has numbers beside the bars.
     """
-    least = style.smallest_line
-    as_face = min(max(box.height / (len(EMOTIONS) + 1), least), max(unit, least))
-    wanted = as_face if letters is None else max(letters / _LETTERS, least)
+    min_height = style.smallest_line
+    as_face = min(max(box.height / (len(EMOTIONS) + 1), min_height), max(unit, min_height))
+    wanted = as_face if letters is None else max(letters / _LETTERS, min_height)
     line = last_line if last_line is not None and abs(wanted - last_line) < _SAME_LINE else round(wanted)
     panel = _Panel(line, 0, round(2.5 * line), style.lettering.width("100", _LETTERS * line) if numbers else 0)
     return replace(panel, text_width=max(style.lettering.width(style.name(emotion), panel.unit) for emotion in EMOTIONS))

@@ -51,12 +51,12 @@ def best_pairs(claims: npt.NDArray[np.float64]) -> dict[int, int]:
     return pairs
 
 
-def without_nested(detections: Sequence[Detection], most_overlap: float = 1.0) -> list[Detection]:
+def without_nested(detections: Sequence[Detection], max_overlap: float = 1.0) -> list[Detection]:
     """Non-maximum suppression: the most confident of nested or overlapping boxes, sorted by confidence.
 
     Args:
         detections: the detections, in any order.
-        most_overlap: intersection over union above which the less confident box is suppressed.
+        max_overlap: intersection over union above which the less confident box is suppressed.
     """
     # OpenCV's threads finish in any order, so that ties are broken by position.
     found = sorted(
@@ -66,7 +66,7 @@ def without_nested(detections: Sequence[Detection], most_overlap: float = 1.0) -
     for detection in found:
         others = [other.box for other in kept]
         nested = intersection_over_smaller([detection.box], others) > _NESTED
-        if not (nested | (intersection_over_union([detection.box], others) > most_overlap)).any():
+        if not (nested | (intersection_over_union([detection.box], others) > max_overlap)).any():
             kept.append(detection)
     return kept
 

@@ -18,7 +18,7 @@ from emodetect.faces.verifier import FaceVerifier
 from emodetect.stopwatch import Stopwatch
 from emodetect.types import Box, Detection, Face, Frame, Image
 
-_LEANS = 10.0
+_MIN_ROLL = 10.0
 """Minimum roll, degrees, at which a face in a clip is refined, which costs as much as the detection of all faces. Upright faces
 are not refined. With 22 people turned in steps of 5 degrees, the error at rolls of 15 and 20 degrees is 0.9 degrees (median; 2.3
 at the 90th percentile). With a minimum of 15 degrees it is 1.3 (5.3)."""
@@ -175,8 +175,8 @@ class FaceLocator:
             known = [place.box for place in places if place.standing is not Standing.REMEMBERED]
             detections = self._detector.look(frame.image, known)
         if self._refiner is not None:
-            least = _LEANS if tracker else 0.0
-            detections = [_refined(frame.image, one, self._refiner, least) for one in detections]
+            min_roll = _MIN_ROLL if tracker else 0.0
+            detections = [_refined(frame.image, one, self._refiner, min_roll) for one in detections]
         watch.lap("find")
         found = _boxes(detections)
         if self._verifier is not None:
@@ -195,10 +195,10 @@ def _boxes(found: Sequence[Detection] | Sequence[Place]) -> tuple[Box, ...]:
     return tuple(one.box for one in found)
 
 
-def _refined(image: Image, found: Detection, refiner: LandmarkRefiner, least: float) -> Detection:
-    """Refine the landmarks of a face whose roll is at least ``least`` degrees."""
-    leans = roll(found.landmarks)
-    return refiner.refine(image, found) if leans is not None and abs(leans) >= least else found
+def _refined(image: Image, found: Detection, refiner: LandmarkRefiner, min_roll: float) -> Detection:
+    """Refine the landmarks of a face whose roll is at least ``min_roll`` degrees."""
+    angle = roll(found.landmarks)
+    return refiner.refine(image, found) if angle is not None and abs(angle) >= min_roll else found
 
 
 def _verified(image: Image, detections: Sequence[Detection], places: Sequence[Place], verifier: FaceVerifier) -> list[Detection]:

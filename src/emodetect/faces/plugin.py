@@ -64,12 +64,12 @@ class PluginDetector:
             BackendError: the plug-in fails, or returns something other than detections.
         """
         height, width = image.shape[:2]
-        least = self.min_face.pixels(height)
+        min_height = self.min_face.pixels(height)
         try:
             found = [_checked(detection) for detection in self._detector.detect(image)]
         except Exception as error:  # plug-ins may raise anything
             raise BackendError(f"the detector {self._name} fails: {first_line(error)}") from error
-        clipped = (replace(one, box=one.box.clipped(width, height)) for one in found if one.box.height >= least)
+        clipped = (replace(one, box=one.box.clipped(width, height)) for one in found if one.box.height >= min_height)
         return sorted((one for one in clipped if one.box.width and one.box.height), key=lambda one: (-one.confidence, one.box.x))
 
     def look(self, image: Image, known: Sequence[Box]) -> list[Detection]:

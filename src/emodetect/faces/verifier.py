@@ -52,8 +52,8 @@ class EmbeddedVerifier(FaceVerifier):
         session = open_session(EMBEDDED)
         output, above = self._output
         [scores] = session.run([output], {session.get_inputs()[0].name: self._input.prepare(crops)})
-        least = np.where(doubtful, max(_DOUBTFUL_ABOVE, above), above) if doubtful else above
-        return np.asarray(scores[:, 1] >= least)
+        threshold = np.where(doubtful, max(_DOUBTFUL_ABOVE, above), above) if doubtful else above
+        return np.asarray(scores[:, 1] >= threshold)
 
     @functools.cached_property
     def _output(self) -> tuple[str, float]:

@@ -126,8 +126,8 @@ class View:
         return [style.say(notice.phrase, **notice.values) for notice in self._notices.values()]
 
     def _scale_min_face(self, factor: float) -> None:
-        least, most = self._min_face_limits
-        value = min(max(self.min_face.value * factor, least), most)
+        min_value, max_value = self._min_face_limits
+        value = min(max(self.min_face.value * factor, min_value), max_value)
         self.min_face = replace(self.min_face, value=value)
         phrase = Phrase.SMALLEST_FACE_SHARE if self.min_face.relative else Phrase.SMALLEST_FACE_PIXELS
         self.say(phrase, "face", percent=round(100 * value), pixels=round(value))

@@ -72,7 +72,7 @@ class Window:
         Draw on the image at this size, since Qt shrinks a larger one together with its letters.
         """
         if self._is_full:
-            scale = min(most / side for side, most in zip(size, self._screen, strict=True))
+            scale = min(limit / side for side, limit in zip(size, self._screen, strict=True))
             return max(1, round(scale * size[0])), max(1, round(scale * size[1]))
         return fitted(size, self._screen)
 
@@ -120,7 +120,7 @@ def fitted(size: tuple[int, int], screen: tuple[int, int]) -> tuple[int, int]:
         size: width and height of the image, pixels.
         screen: width and height of the screen, pixels.
     """
-    scale = min(1.0, *(_SCREEN_SHARE * most / side for side, most in zip(size, screen, strict=True)))
+    scale = min(1.0, *(_SCREEN_SHARE * limit / side for side, limit in zip(size, screen, strict=True)))
     return max(1, round(scale * size[0])), max(1, round(scale * size[1]))
 
 

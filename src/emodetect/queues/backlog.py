@@ -48,16 +48,16 @@ class Backlog(Generic[T]):
             self._values.popleft()
             self.dropped += 1
 
-    def take(self, most: int, timeout: float) -> list[T]:
+    def take(self, max_values: int, timeout: float) -> list[T]:
         """Take the oldest values, waiting for the first one; empty after ``timeout`` seconds, or once closed and empty.
 
         Args:
-            most: maximum number of values.
+            max_values: maximum number of values.
             timeout: seconds to wait for the first one.
         """
         with self._changed:
             self._changed.wait_for(lambda: self._values or self._closed, timeout)
-            taken = [self._values.popleft() for _ in range(min(most, len(self._values)))]
+            taken = [self._values.popleft() for _ in range(min(max_values, len(self._values)))]
             self._changed.notify_all()
             return taken
 

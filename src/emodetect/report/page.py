@@ -86,14 +86,14 @@ class Report:
     clip_is_cut: bool = False
 
 
-def write_report(report: Report, path: Path, *, overwrite: bool = False, most_clip_bytes: int = MAX_CLIP_BYTES) -> str | None:
+def write_report(report: Report, path: Path, *, overwrite: bool = False, max_clip_bytes: int = MAX_CLIP_BYTES) -> str | None:
     """Write a report as one HTML file.
 
     Args:
         report: its content.
         path: the file.
         overwrite: whether the file may be replaced.
-        most_clip_bytes: maximum size of the clip's copy; a larger one is replaced by stills.
+        max_clip_bytes: maximum size of the clip's copy; a larger one is replaced by stills.
 
     Returns:
         Reason, as a sentence, why the report has stills instead of the clip; None if it has the clip.
@@ -102,18 +102,18 @@ def write_report(report: Report, path: Path, *, overwrite: bool = False, most_cl
         SourceError: the clip cannot be read or is another one.
         OutputError: the file exists and may not be replaced, or cannot be written.
     """
-    text, why_stills = render(report, most_clip_bytes)
+    text, why_stills = render(report, max_clip_bytes)
     with atomic_write(path, overwrite=overwrite) as partial:
         partial.write_text(text, encoding="utf-8")
     return why_stills
 
 
-def render(report: Report, most_clip_bytes: int = MAX_CLIP_BYTES) -> tuple[str, str | None]:
+def render(report: Report, max_clip_bytes: int = MAX_CLIP_BYTES) -> tuple[str, str | None]:
     """Render a report as HTML.
 
     Args:
         report: its content.
-        most_clip_bytes: as for `write_report`.
+        max_clip_bytes: as for `write_report`.
 
     Returns:
         The HTML, and the result of `write_report`.
@@ -124,7 +124,7 @@ def render(report: Report, most_clip_bytes: int = MAX_CLIP_BYTES) -> tuple[str, 
     start, end = timeline.start, timeline.end
     everybody = timeline.people()
     people = everybody[:_MAX_PEOPLE]
-    pictures = _pictures(report, people, most_clip_bytes)
+    pictures = _pictures(report, people, max_clip_bytes)
     size = picture_size(report.clip) if report.clip else None
     shown = [_shown(person, start, end, pictures.faces.get(person.track_id)) for person in people]
     lasting = sum(person.seconds >= _MIN_SECONDS for person in people) or len(people)
@@ -144,7 +144,7 @@ def render(report: Report, most_clip_bytes: int = MAX_CLIP_BYTES) -> tuple[str, 
         brief=shown[lasting:],
         has_sums=any(bar["shape"].run is None for person in shown for bar in person["bars"]),
         count=len(everybody),
-        most_changes=_MAX_CHANGES,
+        max_changes=_MAX_CHANGES,
         lasting=LASTING,
         part_of_picture=report.part_of_picture,
         settings={
@@ -172,7 +172,7 @@ class _Pictures:
     faces: dict[int, str] = field(default_factory=dict)
 
 
-def _pictures(report: Report, people: Sequence[Person], most_clip_bytes: int) -> _Pictures:
+def _pictures(report: Report, people: Sequence[Person], max_clip_bytes: int) -> _Pictures:
     timeline, clip = report.timeline, report.clip
     pictures = _Pictures()
     if clip is None:
@@ -180,7 +180,7 @@ def _pictures(report: Report, people: Sequence[Person], most_clip_bytes: int) ->
     start = 0.0 if report.clip_is_cut else timeline.start
     shown: dict[int, float] = {}
     try:
-        copy = playable_copy(clip, start, start + timeline.end - timeline.start, most_clip_bytes)
+        copy = playable_copy(clip, start, start + timeline.end - timeline.start, max_clip_bytes)
         pictures.video = address("video/mp4", copy)
     except CopyError as error:
         pictures.why_stills = f"The page shows stills, since {error}."

@@ -34,7 +34,7 @@ class CopyError(Exception):
     """No small copy of the clip can be made; the message is a clause with the reason."""
 
 
-def playable_copy(clip: Path | MediaFile, start: float, end: float, most_bytes: int) -> bytes:
+def playable_copy(clip: Path | MediaFile, start: float, end: float, max_bytes: int) -> bytes:
     """Encode a clip range as a small H.264 file with pictures and sound only, which begins at the start of the range.
 
     Metadata, such as the place and time of the recording, is removed.
@@ -43,7 +43,7 @@ def playable_copy(clip: Path | MediaFile, start: float, end: float, most_bytes: 
         clip: the file.
         start: start of the range, seconds of media time.
         end: end of the range, seconds of media time.
-        most_bytes: maximum size of the copy.
+        max_bytes: maximum size of the copy.
 
     Returns:
         An MP4 file.
@@ -54,10 +54,10 @@ def playable_copy(clip: Path | MediaFile, start: float, end: float, most_bytes: 
         CopyError: the copy would be too large, FFmpeg cannot create it, or the range contains no pictures.
     """
     with VideoFile(clip) as source:
-        return _copied(source, start, end, most_bytes)
+        return _copied(source, start, end, max_bytes)
 
 
-def _copied(source: VideoFile, start: float, end: float, most_bytes: int) -> bytes:
+def _copied(source: VideoFile, start: float, end: float, max_bytes: int) -> bytes:
     if source.is_turned_oddly:
         raise CopyError("FFmpeg would turn the pictures of this clip in another way")
     width, height = source.size
@@ -79,13 +79,13 @@ def _copied(source: VideoFile, start: float, end: float, most_bytes: int) -> byt
             "-map_metadata", "-1", "-map_chapters", "-1",
             "-vf", f"{part}{letterbox_filter(source.size)},scale={across}:{down},setsar=1", "-c:v", "libx264",
             "-preset", "veryfast", "-crf", "26", "-pix_fmt", "yuv420p", "-g", "25", "-c:a", "aac", "-b:a", "96k",
-            "-movflags", "+faststart", "-fs", str(most_bytes), "-progress", "pipe:1", "-f", "mp4", "-y", f"file:{file.path}",
+            "-movflags", "+faststart", "-fs", str(max_bytes), "-progress", "pipe:1", "-f", "mp4", "-y", f"file:{file.path}",
         ]
         # fmt: on
         done = run_child(command, descriptors=(*source.file.descriptors, *file.descriptors))
         copy = b"" if done.returncode else file.read()
-        if len(copy) >= 0.98 * most_bytes:
-            raise CopyError(f"a small copy of the clip would be larger than {most_bytes / 1e6:g} MB")
+        if len(copy) >= 0.98 * max_bytes:
+            raise CopyError(f"a small copy of the clip would be larger than {max_bytes / 1e6:g} MB")
         counts = re.findall(rb"^frame=(\d+)", done.stdout, re.MULTILINE)
         if not copy or not counts or not int(counts[-1]):  # without pictures there may still be sound
             raise CopyError("FFmpeg cannot make a small copy of the clip")
@@ -158,8 +158,8 @@ def address(kind: str, content: bytes) -> str:
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
-def _reduced(image: Image, most: int) -> Image:
+def _reduced(image: Image, max_width: int) -> Image:
     height, width = image.shape[:2]
-    if width <= most:
+    if width <= max_width:
         return image
-    return np.asarray(cv2.resize(image, (most, max(1, round(height * most / width))), interpolation=cv2.INTER_AREA), np.uint8)
+    return np.asarray(cv2.resize(image, (max_width, max(1, round(height * max_width / width))), interpolation=cv2.INTER_AREA), np.uint8)

@@ -111,7 +111,7 @@ class Service:
         """Start the analysis of a clip. The response contains the id of the job, for its progress and result."""
         choice = self._chosen(backend, detector)
         self._jobs.check()
-        async with self._uploads.of(request, most_files=1, unnamed="clip") as [upload]:
+        async with self._uploads.of(request, max_files=1, unnamed="clip") as [upload]:
             await self._engine.ready(choice.backend)
             job = await self._jobs.add(upload, partial(self._engine.clip_pipeline, choice))
         return JSONResponse(job.as_dict(), 202, {"Location": f"/v1/jobs/{job.number}"})
@@ -145,7 +145,7 @@ class Service:
         except UsageError as error:
             await socket.send_denial_response(refused(400, self._say(error)))
             return
-        limits = {"most_bytes": self._settings.frame, "most_pixels": self._settings.frame_pixels}
+        limits = {"max_bytes": self._settings.frame, "max_pixels": self._settings.frame_pixels}
         with self._clients.taken(), self._metrics.client("stream"), self._engine.stream() as stream:
             offered = socket.scope.get("subprotocols", ())
             with contextlib.suppress(WebSocketDisconnect):

@@ -228,14 +228,14 @@ class Stream:
         await engine.ready(choice.backend)  # here, since loading in the thread would block its other clients
         self._pipeline = await _run(self._lane.executor, partial(engine.stream_pipeline, choice))
 
-    async def read(self, content: bytes, number: int, timestamp: float, most_pixels: int) -> tuple[FrameResult, tuple[int, int]]:
+    async def read(self, content: bytes, number: int, timestamp: float, max_pixels: int) -> tuple[FrameResult, tuple[int, int]]:
         """Analyze a frame.
 
         Args:
             content: an image file.
             number: number of the frame.
             timestamp: seconds, after that of the previous frame.
-            most_pixels: maximum number of pixels.
+            max_pixels: maximum number of pixels.
 
         Returns:
             The result, and width and height of the frame, pixels.
@@ -243,12 +243,12 @@ class Stream:
         Raises:
             EmodetectError: the frame cannot be read.
         """
-        return await _run(self._lane.executor, partial(self._read, content, number, timestamp, most_pixels))
+        return await _run(self._lane.executor, partial(self._read, content, number, timestamp, max_pixels))
 
-    def _read(self, content: bytes, number: int, timestamp: float, most_pixels: int) -> tuple[FrameResult, tuple[int, int]]:
+    def _read(self, content: bytes, number: int, timestamp: float, max_pixels: int) -> tuple[FrameResult, tuple[int, int]]:
         assert self._pipeline is not None, "choose comes first"
         with self._engine._measured():
-            check_frame(content, most_pixels)
+            check_frame(content, max_pixels)
             frame = Frame(decoded(content), number, timestamp)
             return self._pipeline.analyze(frame), (frame.image.shape[1], frame.image.shape[0])
 
@@ -273,7 +273,7 @@ def decoded(content: bytes) -> Image:
         raise SourceError(str(error).removeprefix(_IN_MEMORY)) from error
 
 
-def check_frame(content: bytes, most_pixels: int) -> None:
+def check_frame(content: bytes, max_pixels: int) -> None:
     """Check by its header that a frame is JPEG, WebP or PNG, and not too large.
 
     Raises:
@@ -283,11 +283,11 @@ def check_frame(content: bytes, most_pixels: int) -> None:
         with PillowImage.open(io.BytesIO(content), formats=_FRAME_FORMATS) as picture:
             width, height = picture.size
     except (PillowImage.DecompressionBombError, PillowImage.DecompressionBombWarning):
-        width = height = most_pixels
+        width = height = max_pixels
     except Exception as error:  # Pillow raises many kinds for damaged headers
         raise SourceError("expected a frame as JPEG, WebP or PNG") from error
-    if width * height > most_pixels:
-        raise SourceError(f"announces more than {most_pixels} pixels; send smaller frames")
+    if width * height > max_pixels:
+        raise SourceError(f"announces more than {max_pixels} pixels; send smaller frames")
 
 
 @contextmanager

@@ -80,12 +80,12 @@ class Jobs:
     """Queue of jobs, which are analyzed one at a time in a thread. Use it in the event loop only.
 
     Args:
-        most: maximum number of waiting, running and finished jobs.
+        max_jobs: maximum number of waiting, running and finished jobs.
         say: formats an error as one line.
     """
 
-    def __init__(self, most: int, say: Callable[[EmodetectError], str]) -> None:
-        self._most, self._say = most, say
+    def __init__(self, max_jobs: int, say: Callable[[EmodetectError], str]) -> None:
+        self._max_jobs, self._say = max_jobs, say
         self._jobs: dict[str, Job] = {}
         self._thread = ThreadPoolExecutor(1, "clip")
 
@@ -121,11 +121,11 @@ class Jobs:
             Refused: the queue is full (503).
         """
         self._forget()
-        if len(self._jobs) < self._most:
+        if len(self._jobs) < self._max_jobs:
             return
         finished = [job for job in self._jobs.values() if job.is_finished]
         if not finished:
-            raise Refused(503, f"the server takes {self._most} clips at a time; try again later", retry=10)
+            raise Refused(503, f"the server takes {self._max_jobs} clips at a time; try again later", retry=10)
         del self._jobs[min(finished, key=lambda job: job.finished or 0.0).number]
 
     def get(self, number: str) -> Job:

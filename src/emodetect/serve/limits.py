@@ -59,17 +59,17 @@ class Slots:
     True
 
     Args:
-        most: number of slots.
+        max_count: number of slots.
         what: their name, for the error.
     """
 
-    def __init__(self, most: int, what: str) -> None:
-        self._most, self._what, self._count = most, what, 0
+    def __init__(self, max_count: int, what: str) -> None:
+        self._max_count, self._what, self._count = max_count, what, 0
 
     @property
     def is_full(self) -> bool:
         """Whether all slots are taken."""
-        return self._count >= self._most
+        return self._count >= self._max_count
 
     def check(self) -> None:
         """Check that a slot is free.
@@ -78,7 +78,7 @@ class Slots:
             Refused: no slot is free (503).
         """
         if self.is_full:
-            raise Refused(503, f"the server takes {self._most} {self._what} at a time; try again later", retry=1)
+            raise Refused(503, f"the server takes {self._max_count} {self._what} at a time; try again later", retry=1)
 
     @contextmanager
     def taken(self) -> Iterator[None]:
@@ -112,37 +112,37 @@ class Uploads:
     """Reads request bodies, in memory only.
 
     Args:
-        most: maximum size of a body, bytes.
+        max_bytes: maximum size of a body, bytes.
     """
 
-    def __init__(self, most: int) -> None:
-        self._most, self._held = most, 0
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes, self._held = max_bytes, 0
 
     @asynccontextmanager
-    async def of(self, request: Request, *, most_files: int = MAX_FILES, unnamed: str = "photo") -> AsyncIterator[list[Upload]]:
+    async def of(self, request: Request, *, max_files: int = MAX_FILES, unnamed: str = "photo") -> AsyncIterator[list[Upload]]:
         """Read the files of a request: the parts of a form, or the body itself. They use the memory budget until the block ends.
 
         Args:
             request: the request, with an unread body.
-            most_files: maximum number of files.
+            max_files: maximum number of files.
             unnamed: name of a file that is sent without one.
 
         Raises:
             Refused: the body is too large (413), too slow (408), empty or malformed (400), or the memory budget is used up (503).
         """
         announced = request.headers.get("content-length", "0")
-        if announced.isdecimal() and int(announced) > self._most:
+        if announced.isdecimal() and int(announced) > self._max_bytes:
             raise self._too_large()
         held = [0]
         try:
-            yield await self._read(request, held, most_files, unnamed)
+            yield await self._read(request, held, max_files, unnamed)
         finally:
             self._held -= held[0]
 
-    async def _read(self, request: Request, held: list[int], most_files: int, unnamed: str) -> list[Upload]:
+    async def _read(self, request: Request, held: list[int], max_files: int, unnamed: str) -> list[Upload]:
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind == "multipart/form-data":
-            return await self._read_form(request, held, most_files, unnamed)
+            return await self._read_form(request, held, max_files, unnamed)
         body = bytearray()
         async for chunk in self._limited(request, held):
             body += chunk
@@ -150,9 +150,9 @@ class Uploads:
             raise Refused(400, "the request has no body; send a file as the body, or files as multipart/form-data")
         return [Upload(unnamed, bytes(body))]
 
-    async def _read_form(self, request: Request, held: list[int], most_files: int, unnamed: str) -> list[Upload]:
-        parser = _Form(request.headers, self._limited(request, held), max_files=most_files, max_fields=most_files)
-        parser.spool_max_size = self._most + 1  # never spool to a disk
+    async def _read_form(self, request: Request, held: list[int], max_files: int, unnamed: str) -> list[Upload]:
+        parser = _Form(request.headers, self._limited(request, held), max_files=max_files, max_fields=max_files)
+        parser.spool_max_size = self._max_bytes + 1  # never spool to a disk
         try:
             form = await parser.parse()
         except MultiPartException as error:
@@ -182,14 +182,14 @@ class Uploads:
                 raise Refused(400, "the client left before all was sent") from None
             held[0] += len(chunk)
             self._held += len(chunk)
-            if held[0] > self._most:
+            if held[0] > self._max_bytes:
                 raise self._too_large()
-            if self._held > _BUDGET * self._most:
+            if self._held > _BUDGET * self._max_bytes:
                 raise Refused(503, "the server is busy with other uploads; try again later", retry=5)
             yield chunk
 
     def _too_large(self) -> Refused:
-        return Refused(413, f"the request is larger than {gigabytes(self._most)}")
+        return Refused(413, f"the request is larger than {gigabytes(self._max_bytes)}")
 
 
 class _Form(MultiPartParser):

@@ -66,8 +66,8 @@ class Session:
         socket: the accepted connection.
         stream: analyzes the frames.
         metrics: counts skipped frames.
-        most_bytes: maximum size of a frame, bytes.
-        most_pixels: maximum number of pixels of a frame.
+        max_bytes: maximum size of a frame, bytes.
+        max_pixels: maximum number of pixels of a frame.
         say: formats an error as one line.
     """
 
@@ -77,12 +77,12 @@ class Session:
         stream: Stream,
         metrics: Metrics,
         *,
-        most_bytes: int,
-        most_pixels: int,
+        max_bytes: int,
+        max_pixels: int,
         say: Callable[[EmodetectError], str],
     ) -> None:
         self._socket, self._stream, self._metrics = socket, stream, metrics
-        self._most_bytes, self._most_pixels, self._say = most_bytes, most_pixels, say
+        self._max_bytes, self._max_pixels, self._say = max_bytes, max_pixels, say
         self._frames: Newest[_Incoming] = Newest()
         self._start = time.monotonic()
         self._count, self._last, self._failures = 0, -math.inf, 0
@@ -144,8 +144,8 @@ class Session:
             error, number = "expected a frame's number as a whole number of at least 0", self._count - 1
         if not isinstance(timestamp, int | float) or isinstance(timestamp, bool) or not 0 <= timestamp < 1e9:
             error, timestamp = "expected a frame's time in seconds", received - self._start
-        if len(content) > self._most_bytes:
-            error = f"a frame of {len(content)} bytes; at most {self._most_bytes} are taken"
+        if len(content) > self._max_bytes:
+            error = f"a frame of {len(content)} bytes; at most {self._max_bytes} are taken"
         before = self._frames.replaced
         self._frames.put(_Incoming(number, float(timestamp), received, b"" if error else content, error))
         self._metrics.frames_skipped.inc(self._frames.replaced - before)
@@ -172,7 +172,7 @@ class Session:
             times = f"expected a time after {self._last:g} s, got {frame.timestamp:g} s"
             return {"frame": frame.number, "error": f"{times}; faces are followed in frames that come in order"}
         try:
-            result, (width, height) = await self._stream.read(frame.content, frame.number, frame.timestamp, self._most_pixels)
+            result, (width, height) = await self._stream.read(frame.content, frame.number, frame.timestamp, self._max_pixels)
         except EmodetectError as error:
             return {"frame": frame.number, "error": self._say(error)}
         except Exception as error:  # of a detector or backend; this stream and the others continue

@@ -34,13 +34,13 @@ class HttpStream(io.BufferedIOBase):
         address: http or https URL; user and password in it are sent if the server requires them.
         sockets: creates the connections.
         follow_redirects: whether redirects to other hosts and ports are followed as well.
-        most_bytes: limit of bytes that are read until `picture_came`.
+        max_bytes: limit of bytes that are read until `picture_came`.
 
     Attributes:
         address: URL of the body, after redirects.
         content_type: content type stated by the server, lower case.
         is_redirected: whether the server redirected the request.
-        most_bytes: as given.
+        max_bytes: as given.
         error: why the stream failed; None after its normal end. OpenCV swallows exceptions.
 
     Raises:
@@ -48,10 +48,10 @@ class HttpStream(io.BufferedIOBase):
         OSError: the stream cannot be opened; its message is a clause.
     """
 
-    def __init__(self, address: str, sockets: Sockets, *, follow_redirects: bool, most_bytes: int) -> None:
+    def __init__(self, address: str, sockets: Sockets, *, follow_redirects: bool, max_bytes: int) -> None:
         self.error: SourceError | None = None
         self._body: Any = None
-        self.most_bytes, self._read_bytes = most_bytes, 0
+        self.max_bytes, self._read_bytes = max_bytes, 0
         self._name = public_address(address)
         parts = urlsplit(address)
         self.address = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment=""))
@@ -106,8 +106,8 @@ class HttpStream(io.BufferedIOBase):
     read1 = read
 
     def _read(self, size: int) -> bytes:
-        if self._read_bytes > self.most_bytes:
-            self.error = SourceError(f"{self._name}: has sent {self.most_bytes / 1e6:.0f} MB without a picture")
+        if self._read_bytes > self.max_bytes:
+            self.error = SourceError(f"{self._name}: has sent {self.max_bytes / 1e6:.0f} MB without a picture")
             return b""
         if self._wanted != self._at:
             self._go_to(self._wanted)

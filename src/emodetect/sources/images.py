@@ -265,8 +265,8 @@ def read_image_file(path: Path) -> npt.NDArray[np.uint8]:
 
 
 def _too_large(path: Path, count: int) -> SourceError:
-    size, most = gigabytes(count), gigabytes(max_file_bytes())
-    return SourceError(f"{path}: is a file of {size}; a picture's may have {most} at most (`max_pixels`)")
+    size, limit = gigabytes(count), gigabytes(max_file_bytes())
+    return SourceError(f"{path}: is a file of {size}; a picture's may have {limit} at most (`max_pixels`)")
 
 
 def address_error(name: str) -> SourceError | None:
@@ -287,8 +287,8 @@ def _check_size(path: Path, data: npt.NDArray[np.uint8]) -> None:
         raise SourceError(f"{path}: announces more than {max_pixels()} pixels (`max_pixels`)")
     if size is not None and size.total > max_picture_bytes():
         shape = f"{size.width} x {size.height} pixels of {size.pixel_bytes} bytes"
-        most = gigabytes(max_picture_bytes())
-        raise SourceError(f"{path}: {shape} would take {gigabytes(size.total)}; at most {most} are read (`max_pixels`)")
+        limit = gigabytes(max_picture_bytes())
+        raise SourceError(f"{path}: {shape} would take {gigabytes(size.total)}; at most {limit} are read (`max_pixels`)")
     if (scans := jpeg_scans(data.data)) > _MAX_SCANS:
         raise SourceError(f"{path}: a JPEG of {scans:,} scans would take too long; {_MAX_SCANS} are read at most")
 

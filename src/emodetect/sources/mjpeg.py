@@ -71,8 +71,8 @@ class JpegScanner:
 
     def _end_of_picture(self) -> int:
         """End of the image at the start of the buffer; 0 if it is no image, or is truncated."""
-        place, most, size, scans = 2, _MAX_HEAD, False, 0
-        while self._has(place + 2, most):
+        place, max_size, size, scans = 2, _MAX_HEAD, False, 0
+        while self._has(place + 2, max_size):
             if self._buffer[place] != _ANY:
                 return 0
             marker = self._buffer[place + 1]
@@ -84,38 +84,38 @@ class JpegScanner:
                 return place if scans else 0
             elif marker in _ALONE:
                 place += 2
-            elif self._has(place + 4, most):
+            elif self._has(place + 4, max_size):
                 length = int.from_bytes(self._buffer[place + 2 : place + 4], "big")
-                if length < 2 or not self._has(place + 2 + length, most):
+                if length < 2 or not self._has(place + 2 + length, max_size):
                     return 0
                 if marker in _SIZES and length >= 8:
                     height, width = (int.from_bytes(self._buffer[place + at : place + at + 2], "big") for at in (5, 7))
                     check_pixels(self._name, width, height)
-                    size, most = True, min(_MAX_PICTURE, _MAX_HEAD + 4 * width * height)
+                    size, max_size = True, min(_MAX_PICTURE, _MAX_HEAD + 4 * width * height)
                 place += 2 + length
                 if marker == _SCAN:
                     scans += 1
                     if not size or scans > _MAX_SCANS:
                         return 0
-                    place = self._end_of_scan(place, most)
+                    place = self._end_of_scan(place, max_size)
                     if not place:
                         return 0
             else:
                 return 0
         return 0
 
-    def _end_of_scan(self, place: int, most: int) -> int:
+    def _end_of_scan(self, place: int, max_size: int) -> int:
         """Position of the next marker after entropy-coded data; 0 if the stream ends before it."""
         while (found := _CODED.search(self._buffer, place)) is None:
             place = max(place, len(self._buffer) - 1)
-            if not self._has(len(self._buffer) + 1, most):
+            if not self._has(len(self._buffer) + 1, max_size):
                 return 0
         return found.start()
 
-    def _has(self, length: int, most: int) -> bool:
+    def _has(self, length: int, max_size: int) -> bool:
         """Fill the buffer to at least this length; returns whether that succeeded."""
-        if length > most:
-            raise SourceError(f"{self._name}: sends a picture of more than {most / 1e6:.0f} MB")
+        if length > max_size:
+            raise SourceError(f"{self._name}: sends a picture of more than {max_size / 1e6:.0f} MB")
         while len(self._buffer) < length:
             if not self._more():
                 return False

@@ -28,10 +28,10 @@ def eight_bits(image: npt.NDArray[Any]) -> Image:
         return image
     if image.dtype == np.uint16:
         peak = int(image.max())
-        low, high = 0.0, float(next(most for most in _DEPTHS if peak <= most))
+        low, high = 0.0, float(next(depth for depth in _DEPTHS if peak <= depth))
     else:
         ends = [(float(band.min()), float(band.max())) for band in (_finite(image[rows]) for rows in bands(image))]
-        low, high = min(0.0, *(least for least, _ in ends)), max(1.0, *(most for _, most in ends))
+        low, high = min(0.0, *(start for start, _ in ends)), max(1.0, *(end for _, end in ends))
     eight = np.empty(image.shape, np.uint8)
     for rows in bands(image):
         eight[rows] = cv2.convertScaleAbs(_finite(image[rows]) - np.float32(low), alpha=255 / (high - low))

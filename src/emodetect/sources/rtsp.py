@@ -31,19 +31,19 @@ class RtspRelay:
     Args:
         address: rtsp or rtsps URL. The relay terminates TLS; certificates are not verified, since cameras have self-signed ones.
         sockets: creates the connection to the server; closing them ends the relay.
-        most_bytes: limit of bytes that are received until `picture_came`.
+        max_bytes: limit of bytes that are received until `picture_came`.
 
     Attributes:
         address: URL of the relay, for FFmpeg.
         error: why the relay failed; None after its normal end.
     """
 
-    def __init__(self, address: str, sockets: Sockets, *, most_bytes: int) -> None:
+    def __init__(self, address: str, sockets: Sockets, *, max_bytes: int) -> None:
         self.error: SourceError | None = None
         self._name = public_address(address)
         parts = urlsplit(address)
         self._host, self._port, self._secure = parts.hostname or "", parts.port or _PORTS[parts.scheme], parts.scheme == "rtsps"
-        self._sockets, self._most_bytes, self._bytes = sockets, most_bytes, 0
+        self._sockets, self._max_bytes, self._bytes = sockets, max_bytes, 0
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._listener.settimeout(0.1)
         self.address = _elsewhere(parts, self._listener.getsockname()[1])
@@ -82,8 +82,8 @@ class RtspRelay:
                     if isinstance(server, ssl.SSLSocket) and (pending := server.pending()):
                         data += server.recv(pending)
                     self._bytes += len(data)
-                    if self._bytes > self._most_bytes:
-                        self.error = SourceError(f"{self._name}: has sent {self._most_bytes / 1e6:.0f} MB without a picture")
+                    if self._bytes > self._max_bytes:
+                        self.error = SourceError(f"{self._name}: has sent {self._max_bytes / 1e6:.0f} MB without a picture")
                         return
                     try:
                         viewer.sendall(messages.passed(data))

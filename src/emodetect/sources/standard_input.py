@@ -44,7 +44,7 @@ class StandardInput(io.BufferedIOBase):
     """Standard input as a file object, which FFmpeg reads through OpenCV.
 
     Attributes:
-        most_bytes: limit of bytes that are read until `picture_came`.
+        max_bytes: limit of bytes that are read until `picture_came`.
         error: why reading failed; None after the normal end. OpenCV swallows exceptions.
 
     Raises:
@@ -53,7 +53,7 @@ class StandardInput(io.BufferedIOBase):
 
     def __init__(self) -> None:
         self.error: SourceError | None = None
-        self.most_bytes, self._read_bytes = MAX_BYTES, 0
+        self.max_bytes, self._read_bytes = MAX_BYTES, 0
         self._peeked = b""
         if os.isatty(0):
             raise SourceError(f"{NAME} is a terminal; send pictures into it, as in 'ffmpeg ... | emodetect live ...'")
@@ -83,8 +83,8 @@ class StandardInput(io.BufferedIOBase):
     def read(self, size: int | None = -1) -> bytes:
         """Read at most ``size`` bytes; empty at the end and after an error."""
         wanted = 65536 if size is None or size < 0 else size
-        if self._read_bytes > self.most_bytes:
-            self.error = SourceError(f"{NAME}: has sent {self.most_bytes / 1e6:.0f} MB without a picture")
+        if self._read_bytes > self.max_bytes:
+            self.error = SourceError(f"{NAME}: has sent {self.max_bytes / 1e6:.0f} MB without a picture")
             return b""
         if self._peeked:
             data, self._peeked = self._peeked[:wanted], self._peeked[wanted:]
@@ -134,7 +134,7 @@ class _RawFrames:
         check_pixels(NAME, *size)
         self._body, self._size = body, size
         self._bytes = 3 * size.width * size.height
-        body.most_bytes = max(body.most_bytes, self._bytes)
+        body.max_bytes = max(body.max_bytes, self._bytes)
         self._count = 0
 
     def get(self, number: int, /) -> float:

@@ -92,7 +92,7 @@ def open_stream(address: str, sockets: Sockets, *, follow_redirects: bool, secon
         return _open_http(address, sockets, follow_redirects, seconds)
     if scheme in ("rtsp", "rtsps") and not follow_redirects:
         try:
-            relay = RtspRelay(address, sockets, most_bytes=MAX_BYTES)
+            relay = RtspRelay(address, sockets, max_bytes=MAX_BYTES)
         except (OSError, ValueError) as error:
             raise _unavailable(name, str(error)) from error
         return _open_bounded(name, relay.address, relay, _NESTED["rtsp"])
@@ -102,7 +102,7 @@ def open_stream(address: str, sockets: Sockets, *, follow_redirects: bool, secon
 def _open_http(address: str, sockets: Sockets, follow_redirects: bool, seconds: float) -> Capture:
     name = public_address(address)
     try:
-        body = HttpStream(address, sockets, follow_redirects=follow_redirects, most_bytes=MAX_BYTES)
+        body = HttpStream(address, sockets, follow_redirects=follow_redirects, max_bytes=MAX_BYTES)
     except (OSError, ValueError) as error:
         raise _unavailable(name, str(error)) from error
     start = body.peek(1024)

@@ -185,8 +185,8 @@ class Trial:
     @property
     def best(self) -> Combination | None:
         """The best combination; None if none is better than chance."""
-        least = self.chance + _SURE * math.sqrt(self.chance * (1 - self.chance) / self.count)
-        return self.tried[0] if self.tried[0].accuracy > least else None
+        threshold = self.chance + _SURE * math.sqrt(self.chance * (1 - self.chance) / self.count)
+        return self.tried[0] if self.tried[0].accuracy > threshold else None
 
 
 def take_sample(faces: LabeledCrops, size: int) -> LabeledCrops:

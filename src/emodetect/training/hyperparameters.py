@@ -133,8 +133,8 @@ class Settings:
             raise ValueError(f"learning_rate must lie between {LEARNING_RATES[0]:g} and {LEARNING_RATES[1]:g}")
         batch_size = 1 if self.batch_size is None else self.batch_size
         for name, number in (("epochs", self.epochs), ("seed", self.seed), ("batch_size", batch_size)):
-            least, most = RANGES[name]
-            if type(number) is not int or not least <= number <= most:
-                raise ValueError(f"{name} must be a whole number from {least} to {most}")
+            min_value, max_value = RANGES[name]
+            if type(number) is not int or not min_value <= number <= max_value:
+                raise ValueError(f"{name} must be a whole number from {min_value} to {max_value}")
         if type(self.validation_share) not in (int, float) or not 0 < self.validation_share <= 0.5:
             raise ValueError("validation_share must lie between 0 and 0.5")
