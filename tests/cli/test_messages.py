@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 import pytest
 
-from emodetect.cli.messages import detail, note, say, shows_progress
+from emodetect.cli.messages import detail, note, print_message, shows_progress
 from emodetect.cli.options import COMMON_OPTIONS
 from emodetect.system.native_output import is_debugging, quiet_native_output
 from tests.builders import PHOTO, make_background, write_clip
@@ -89,8 +89,8 @@ def test_quiet_says_nothing_but_errors(tmp_path: Path) -> None:
 def test_a_line_is_said_while_another_thread_keeps_libraries_quiet(capfd: pytest.CaptureFixture[str]) -> None:
     with quiet_native_output():
         os.write(2, b"a library talks\n")
-        say("emodetect: a note")
-    say("emodetect: another")
+        print_message("emodetect: a note")
+    print_message("emodetect: another")
     assert capfd.readouterr().err.splitlines() == ["emodetect: a note", "emodetect: another"]
 
 

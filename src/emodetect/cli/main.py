@@ -13,7 +13,7 @@ import click
 
 from emodetect.cli.group import COMPLETE_VARIABLE, cli
 from emodetect.cli.hints import help_hint, usage_message, with_options
-from emodetect.cli.messages import say, say_lines
+from emodetect.cli.messages import print_lines, print_message
 from emodetect.cli.signals import EXIT_INTERRUPTED, Terminated, call_if_imported, handle_signals
 from emodetect.cli.standard_streams import STANDARD_OUTPUT, discard, open_standard_streams
 from emodetect.errors import EmodetectError, broken_package, first_line
@@ -38,7 +38,7 @@ class _Lines(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         ctx = click.get_current_context(silent=True) or click.Context(cli)  # other threads have none
-        say(f"emodetect: {with_options(record.getMessage(), ctx)}")
+        print_message(f"emodetect: {with_options(record.getMessage(), ctx)}")
 
 
 def main() -> None:
@@ -98,14 +98,14 @@ def _run() -> int:
         code = error.exit_code
     except click.ClickException as error:
         if isinstance(error, click.UsageError) and error.ctx is not None:
-            say_lines(f"{error.ctx.get_usage()}\n{help_hint(error.ctx)}")
+            print_lines(f"{error.ctx.get_usage()}\n{help_hint(error.ctx)}")
         code = _report(error, usage_message(error), error.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        say("emodetect: interrupted")
+        print_message("emodetect: interrupted")
         code = EXIT_INTERRUPTED
     except Terminated as error:
         if error.reason:
-            say(f"emodetect: {error.reason}")
+            print_message(f"emodetect: {error.reason}")
         code = error.exit_code
     except SystemExit as error:  # raised by Click if the reader of standard output has closed it
         code = error.code
@@ -162,6 +162,6 @@ def _report(error: Exception, message: str, code: int) -> int:
     if is_debugging():
         import traceback
 
-        say_lines("".join(traceback.format_exception(error)))
-    say(f"emodetect: {message}")
+        print_lines("".join(traceback.format_exception(error)))
+    print_message(f"emodetect: {message}")
     return code

@@ -58,7 +58,7 @@ def show_json(value: object) -> None:
     click.echo(json.dumps(value, indent=2), file=sys.stdout)
 
 
-def say(text: str) -> None:
+def print_message(text: str) -> None:
     """Print a line to standard error, above a progress bar if there is one.
 
     Without ``file``, `click.echo` would bypass Rich, which keeps the bar below, and leave the text on the bar's line.
@@ -68,7 +68,7 @@ def say(text: str) -> None:
         click.echo(line, file=sys.stderr)
 
 
-def say_lines(text: str) -> None:
+def print_lines(text: str) -> None:
     """Print several lines to standard error, such as a traceback, with their indentation."""
     for line in text.splitlines():
         click.echo(" " * (len(line) - len(line.lstrip())) + one_line(line), file=sys.stderr)
@@ -77,13 +77,13 @@ def say_lines(text: str) -> None:
 def note(text: str) -> None:
     """Print a note to standard error, unless ``--quiet``."""
     if not is_quiet():
-        say(text)
+        print_message(text)
 
 
 def detail(text: str) -> None:
     """Print a detail to standard error, with ``--verbose``."""
     if _meta().get(_VERBOSE):
-        say(f"emodetect: {text}")
+        print_message(f"emodetect: {text}")
 
 
 def _meta() -> dict[str, Any]:

@@ -18,7 +18,7 @@ from emodetect.batch.inputs import Shard
 from emodetect.batch.manifest import is_begun, read_header
 from emodetect.cli.clip_options import make_part, part_options
 from emodetect.cli.hints import with_options
-from emodetect.cli.messages import detail, note, say
+from emodetect.cli.messages import detail, note, print_message
 from emodetect.cli.options import common_options, max_pixels_option, overwrite_option, pipeline_options, playlists_option
 from emodetect.cli.recorded_options import ResumableCommand
 from emodetect.cli.signals import Terminated
@@ -230,7 +230,7 @@ def _read(run: Run, options: BatchOptions) -> Outcome:
             return run.read(options, tell=progress.tell, note=lambda path, line: note(f"emodetect: {words(line)}"), words=words)
         except (KeyboardInterrupt, Terminated):
             left = counted(run.totals.left, "input")
-            say(f"emodetect: ended with {left} left; 'emodetect batch --resume {place}' goes on")
+            print_message(f"emodetect: ended with {left} left; 'emodetect batch --resume {place}' goes on")
             raise
 
 
@@ -239,5 +239,5 @@ def _report(outcome: Outcome) -> int:
     totals = outcome.totals
     read = f"{totals.done:,} of {counted(totals.inputs, 'input')} read, {counted(totals.faces, 'face')}: {outcome.readings}"
     failed = f"; {totals.failed:,} failed: {outcome.failures}" if totals.failed else ""
-    (say if totals.failed else note)(f"emodetect: {read}{failed}")
+    (print_message if totals.failed else note)(f"emodetect: {read}{failed}")
     return 1 if totals.failed else 0

@@ -10,7 +10,7 @@ import click
 
 from emodetect.cli.configuration import configuration_in_use, configuration_problem
 from emodetect.cli.hints import with_options
-from emodetect.cli.messages import say_lines, show, show_json
+from emodetect.cli.messages import print_lines, show, show_json
 from emodetect.cli.options import common_options, format_option
 from emodetect.system.native_output import is_debugging
 from emodetect.text.printable import counted
@@ -37,7 +37,7 @@ def doctor(ctx: click.Context, headless: bool, output_format: str) -> int:
     checks = [settings, *(replace(check, cure=with_options(check.cure, ctx)) for check in examine(headless=headless))]
     if is_debugging():
         for check in checks:
-            say_lines(check.traceback)
+            print_lines(check.traceback)
     if output_format == "json":
         show_json({"checks": [check.as_dict() for check in checks]})
     else:

@@ -16,7 +16,7 @@ from emodetect.cli.factories import make_caption_style, make_pipeline, make_styl
 from emodetect.cli.hints import error_message
 from emodetect.cli.image_copies import Copies, check_files, copy_targets, enough_memory
 from emodetect.cli.image_results import FORMATS, Record, Results, open_results
-from emodetect.cli.messages import detail, note, say
+from emodetect.cli.messages import detail, note, print_message
 from emodetect.cli.options import (
     anonymize_option,
     common_options,
@@ -215,7 +215,7 @@ class _Run:
 
     def _report_error(self, error: EmodetectError) -> None:
         self.failed = True
-        say(f"emodetect: {error_message(error, click.get_current_context())}")
+        print_message(f"emodetect: {error_message(error, click.get_current_context())}")
 
     def _read(self, path: Path) -> tuple[Frame, FrameResult]:
         from emodetect.sources.images import read_image

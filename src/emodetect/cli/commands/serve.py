@@ -15,7 +15,7 @@ from emodetect.backends.limits import parse_bytes
 from emodetect.cli.factories import describe_backend, refuse_options
 from emodetect.cli.hints import error_message
 from emodetect.cli.live_options import capture_options, publish_options
-from emodetect.cli.messages import note, say
+from emodetect.cli.messages import note, print_message
 from emodetect.cli.options import common_options, max_pixels_option, pipeline_options
 from emodetect.cli.shell_completion import complete_source
 from emodetect.cli.types import PATH, NumberRange, Size
@@ -177,4 +177,4 @@ def _in_one_line(error: EmodetectError, ctx: click.Context) -> str:
 
 def _report(text: str) -> None:
     """Print why the server's source or a publisher ended."""
-    say(f"emodetect: {text}")
+    print_message(f"emodetect: {text}")

@@ -13,7 +13,7 @@ import click
 
 from emodetect.cli.factories import describe_settings
 from emodetect.cli.hints import error_message
-from emodetect.cli.messages import note, say
+from emodetect.cli.messages import note, print_message
 from emodetect.cli.options import common_options, overwrite_option
 from emodetect.cli.output_paths import PICTURE_SUFFIXES, check_outputs
 from emodetect.cli.types import OUTPUT, PATH, Duration, FigureSize
@@ -172,7 +172,7 @@ class _Run:
     def complain(self, error: EmodetectError) -> None:
         """Report that an input cannot be read; the others are still processed."""
         self.failed = True
-        say(f"emodetect: {error_message(error, click.get_current_context())}")
+        print_message(f"emodetect: {error_message(error, click.get_current_context())}")
 
     def rows(self, logs: Sequence[Path]) -> Iterator[Row]:
         """Rows of all inputs in these files."""
