@@ -26,7 +26,7 @@ def test_each_phrase_is_there_in_each_language_with_the_same_values() -> None:
 
 @pytest.mark.parametrize("language", list(WORDS))
 def test_no_two_keys_do_the_same(language: str) -> None:
-    texts = [Style(language).say(command.value) for command in Command]
+    texts = [Style(language).format(command.value) for command in Command]
     assert len(set(texts)) == len(Command)
 
 
@@ -38,9 +38,9 @@ def test_languages_differ() -> None:
 
 
 def test_values_are_put_in_and_other_text_is_left_alone() -> None:
-    assert Style("de").say(Phrase.SMALLEST_FACE_SHARE, percent=12) == "kleinstes Gesicht: 12 % der Bildhöhe"
-    assert Style("de").say(Phrase.SMOOTHING, seconds=0.6) == "Glättung: 0,6 s"
-    assert Style("ja").say(Phrase.SMOOTHING, seconds=1.0) == "平滑化: 1秒"
-    assert Style("ko").say("a {b} c") == "a {b} c"
+    assert Style("de").format(Phrase.SMALLEST_FACE_SHARE, percent=12) == "kleinstes Gesicht: 12 % der Bildhöhe"
+    assert Style("de").format(Phrase.SMOOTHING, seconds=0.6) == "Glättung: 0,6 s"
+    assert Style("ja").format(Phrase.SMOOTHING, seconds=1.0) == "平滑化: 1秒"
+    assert Style("ko").format("a {b} c") == "a {b} c"
     assert Phrase.QUIT.text("fr") == "quitter"
     assert fields(Phrase.QUIT.value)[0].name == "en"

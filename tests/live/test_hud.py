@@ -87,10 +87,10 @@ def test_the_help_fits_in_every_language(language: str, size: tuple[int, int]) -
 @pytest.mark.parametrize("language", list(WORDS))
 def test_messages_fit_in_every_language(language: str, size: tuple[int, int]) -> None:
     style = style_for(language)
-    status = [style.say(Phrase.FRAMES_A_SECOND, **VALUES), "23 ms", style.say(Phrase.FACES_HIDDEN)]
+    status = [style.format(Phrase.FRAMES_A_SECOND, **VALUES), "23 ms", style.format(Phrase.FACES_HIDDEN)]
     for message in MESSAGES:
         recorder = Recorder(style.lettering)
-        banner = style.say(message, **VALUES)
+        banner = style.format(message, **VALUES)
         draw(make_image(*size), [], status=status, banner=[banner], style=replace(style, lettering=recorder))
         assert_lie_in([box for _, box in recorder.written], size)
         texts = [text for text, _ in recorder.written]
@@ -108,9 +108,9 @@ def test_before_the_first_picture_the_window_says_what_it_waits_for(language: st
     style = style_for(language)
     recorder = Recorder(style.lettering)
     source = "rtsp://192.168.100.200:8554/..."
-    picture = waiting_picture(replace(style, lettering=recorder), style.say(Phrase.OPENING, source=source))
+    picture = waiting_picture(replace(style, lettering=recorder), style.format(Phrase.OPENING, source=source))
     assert_lie_in([box for _, box in recorder.written], (picture.shape[1], picture.shape[0]))
-    assert recorder.written[0][0] == style.say(Phrase.OPENING, source=source)
+    assert recorder.written[0][0] == style.format(Phrase.OPENING, source=source)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (16, 12), (40, 400)])

@@ -58,7 +58,7 @@ class ContactSheet:
         if len(self._cells) == MAX_PHOTOS:
             return
         if picture is None:
-            words = self._style.say(Phrase.UNREADABLE)
+            words = self._style.format(Phrase.UNREADABLE)
             thumbnail = np.full((self._side // 2, self._side, 3), _PAPER, np.uint8)
             cv2.rectangle(thumbnail, (0, 0), (self._side - 1, self._side // 2 - 1), _FAINT, 1)
         else:
@@ -102,7 +102,7 @@ class ContactSheet:
         if len(readings) == 1:
             return label(readings[0], self._style)
         names = [label(reading) if reading.scores is None else self._style.name(reading.shown) for reading in readings]
-        return ", ".join(names) or self._style.say(Phrase.NO_FACE)
+        return ", ".join(names) or self._style.format(Phrase.NO_FACE)
 
     def _write(self, cell: Image, text: str, line: int, color: Color) -> None:
         """Write text horizontally centered in a line of a cell; lines are counted from the bottom."""

@@ -38,7 +38,7 @@ class Style:
         """Name of an emotion; None for uncertain."""
         return WORDS[self.language][UNCERTAIN if emotion is None else emotion.value]
 
-    def say(self, phrase: Phrase | str, **values: object) -> str:
+    def format(self, phrase: Phrase | str, **values: object) -> str:
         """Format a phrase in this language.
 
         Args:

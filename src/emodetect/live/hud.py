@@ -43,7 +43,7 @@ def draw_help(canvas: Image, style: Style) -> None:
     """
     height, width = canvas.shape[:2]
     lettering = style.lettering
-    rows = [(style.say(shown), style.say(command.value)) for command, (_, shown) in KEYS.items()]
+    rows = [(style.format(shown), style.format(command.value)) for command, (_, shown) in KEYS.items()]
     lines = _HELP_LINE * len(rows) + _GAP
     unit = min(unit_for((width, height)), _FILLS * height / lines)
     while True:
@@ -116,7 +116,7 @@ def waiting_picture(style: Style, text: str) -> Image:
     canvas = np.full((*reversed(_WAITING_SIZE), 3), _DARK, np.uint8)
     unit, middle = unit_for(_WAITING_SIZE), _WAITING_SIZE[1] // 2
     lines = style.lettering.wrapped(text, unit, round(_FILLS * _WAITING_SIZE[0]), 3)
-    hint = f"q  {style.say(Phrase.QUIT)}"
+    hint = f"q  {style.format(Phrase.QUIT)}"
     for number, (line, color) in enumerate([*((line, WHITE) for line in lines), (hint, _GRAY)]):
         left = (_WAITING_SIZE[0] - style.lettering.width(line, unit)) // 2
         style.lettering.write(canvas, line, (left, round(middle + _HELP_LINE * (number - len(lines) / 2) * unit)), unit, color)

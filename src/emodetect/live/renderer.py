@@ -52,7 +52,7 @@ class Pace:
         """Format both numbers as one line of text."""
         span = self._times[-1] - self._times[0] if len(self._times) > 1 else 0.0
         rate = (len(self._times) - 1) / span if span > 0 else 0.0
-        return f"{style.say(Phrase.FRAMES_A_SECOND, rate=round(rate))}, {1000 * self._delay:.0f} ms"
+        return f"{style.format(Phrase.FRAMES_A_SECOND, rate=round(rate))}, {1000 * self._delay:.0f} ms"
 
 
 @dataclass(frozen=True)
@@ -172,13 +172,13 @@ class Renderer:
         lines = []
         if view.numbers and now - self._last_face > _NOBODY_SECONDS:
             suggests = now - self._last_face > _SUGGEST_SECONDS and activity.can_search_smaller and not view.finds_smallest_faces
-            lines.append(style.say(Phrase.NO_FACE_SUGGESTION if suggests else Phrase.NO_FACE))
+            lines.append(style.format(Phrase.NO_FACE_SUGGESTION if suggests else Phrase.NO_FACE))
         if activity.is_reconnecting:
-            lines.append(style.say(Phrase.RECONNECTING))
+            lines.append(style.format(Phrase.RECONNECTING))
         if activity.loading:
-            lines.append(style.say(Phrase.LOADING, backend=activity.loading))
+            lines.append(style.format(Phrase.LOADING, backend=activity.loading))
         if view.paused:
-            lines.append(style.say(Phrase.PAUSED))
+            lines.append(style.format(Phrase.PAUSED))
         return [*lines, *view.notices(style)]
 
     def _status(self, activity: Activity) -> list[str]:
@@ -190,9 +190,9 @@ class Renderer:
         if view.numbers and activity.backend:
             lines.append(activity.backend)
         if self._anonymize_by is not None:
-            lines.append(style.say(Phrase.FACES_HIDDEN))
+            lines.append(style.format(Phrase.FACES_HIDDEN))
         if activity.elapsed < _HINT_SECONDS:
-            lines.append(f"?  {style.say(Phrase.KEYS)}")
+            lines.append(f"?  {style.format(Phrase.KEYS)}")
         return lines
 
 

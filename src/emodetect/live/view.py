@@ -123,7 +123,7 @@ class View:
             self._notices = {about: replace(notice, until=now + _NOTICE_SECONDS) for about, notice in self._notices.items()}
             return []
         self._notices = {about: notice for about, notice in self._notices.items() if now < notice.until}
-        return [style.say(notice.phrase, **notice.values) for notice in self._notices.values()]
+        return [style.format(notice.phrase, **notice.values) for notice in self._notices.values()]
 
     def _scale_min_face(self, factor: float) -> None:
         min_value, max_value = self._min_face_limits

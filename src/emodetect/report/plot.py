@@ -62,7 +62,7 @@ def _figure(timeline: Timeline, name: str, style: Style) -> Figure:
     people = everybody[:_MAX_PEOPLE]
     heights = [_MARGINS + _LANE * len(person.shares()) for person in people] or [1.5]
     figure = Figure(figsize=(_WIDTH, 0.5 + sum(heights)), dpi=110, layout="constrained")
-    rest = f" ({style.say(Phrase.SOME_PEOPLE, shown=len(people), all=len(everybody))})" if len(people) < len(everybody) else ""
+    rest = f" ({style.format(Phrase.SOME_PEOPLE, shown=len(people), all=len(everybody))})" if len(people) < len(everybody) else ""
     figure.suptitle(caption(name) + rest, parse_math=False)
     rows = np.ravel(figure.subplots(len(heights), 1, sharex=True, gridspec_kw={"height_ratios": heights}))
     ends = timeline.start, max(timeline.end, timeline.start + timeline.step)
@@ -70,10 +70,10 @@ def _figure(timeline: Timeline, name: str, style: Style) -> Figure:
         _draw_person(axes, person, ends, style)
     if not people:
         rows[0].set_yticks([])
-        rows[0].text(0.5, 0.5, style.say(Phrase.NO_FACE), ha="center", va="center", transform=rows[0].transAxes)
+        rows[0].text(0.5, 0.5, style.format(Phrase.NO_FACE), ha="center", va="center", transform=rows[0].transAxes)
     _draw_times(rows[-1], ends, style)
     if people:
-        figure.supxlabel(style.say(Phrase.PLOT_EXPLAINED), fontsize="small", color="0.35")
+        figure.supxlabel(style.format(Phrase.PLOT_EXPLAINED), fontsize="small", color="0.35")
     return figure
 
 
@@ -83,7 +83,7 @@ def _draw_times(axes: Axes, ends: tuple[float, float], style: Style) -> None:
     axes.set(xlim=ends)
     if ends[1] - ends[0] < _MINUTE:
         axes.set_xticks([time for time, _ in times], [f"{time:g}" for time, _ in times])
-        axes.set(xlabel=style.say(Phrase.SECONDS))
+        axes.set(xlabel=style.format(Phrase.SECONDS))
     else:
         axes.set_xticks([time for time, _ in times], [label for _, label in times])
 
@@ -136,7 +136,7 @@ def _draw_person(axes: Axes, person: Person, ends: tuple[float, float], style: S
         )
     labels = [f"{style.name(emotion)} {shown[emotion]:.0%}" for emotion in lanes]
     axes.set_yticks([lane + 0.45 for lane in lanes.values()], labels)
-    axes.set(ylim=(0, len(lanes)), title=style.say(Phrase.PERSON, number=person.track_id))
+    axes.set(ylim=(0, len(lanes)), title=style.format(Phrase.PERSON, number=person.track_id))
     axes.title.set_fontsize("medium")
     axes.grid(axis="x", color="0.9", linewidth=0.6)
     axes.set_axisbelow(True)
