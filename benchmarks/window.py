@@ -100,8 +100,8 @@ class TimedWindow(Window):
         self._waits = True
 
     @override
-    def pressed(self) -> Iterator[str]:
-        yield from super().pressed()
+    def pressed_keys(self) -> Iterator[str]:
+        yield from super().pressed_keys()
         if self._waits:
             self.times.append(self._capture.elapsed)
         self._waits = False

@@ -50,13 +50,13 @@ class Watched(Classifier):
 
     def __init__(self, backends: Sequence[FakeBackend], uncertain_below: float | None = None) -> None:
         self.errors: list[BaseException] = []
-        self.said: list[tuple[Phrase, object]] = []
+        self.messages: list[tuple[Phrase, object]] = []
         choices = [partial(_same, backend) for backend in backends]
         smoother = ScoreSmoother(0.0)
-        super().__init__(choices, smoother, uncertain_below=uncertain_below, fail=self.errors.append, say=self._hear)
+        super().__init__(choices, smoother, uncertain_below=uncertain_below, on_error=self.errors.append, notify=self._record)
 
-    def _hear(self, phrase: Phrase, about: str = "", **values: object) -> None:
-        self.said.append((phrase, values.get("backend")))
+    def _record(self, phrase: Phrase, about: str = "", **values: object) -> None:
+        self.messages.append((phrase, values.get("backend")))
 
 
 def _same(backend: EmotionBackend) -> EmotionBackend:
@@ -128,7 +128,7 @@ def test_the_old_backend_reads_until_the_next_is_loaded(start: Start) -> None:
     wait_for(lambda: classifier.loading is None)
     assert read(classifier) is Emotion.HAPPY
     assert (first.closed, second.closed) == (1, 0)
-    assert classifier.said == [(Phrase.NOW, "b")]
+    assert classifier.messages == [(Phrase.NOW, "b")]
     assert classifier.name == "b"
 
 
@@ -140,7 +140,7 @@ def test_a_backend_that_cannot_be_loaded_leaves_the_old_one_and_a_line(start: St
     classifier.switch()
     wait_for(lambda: caplog.records)  # which come last
     assert [record.getMessage() for record in caplog.records] == ["no such thing"]
-    assert classifier.said == [(Phrase.CANNOT_LOAD, "b")]
+    assert classifier.messages == [(Phrase.CANNOT_LOAD, "b")]
     assert classifier.errors == []
     assert classifier.loading is None
     assert read(classifier) is Emotion.SAD
@@ -162,14 +162,14 @@ def test_a_slow_load_can_be_left_for_the_next_backend(start: Start) -> None:
     wait_for(lambda: classifier.loading is None)
     assert second.canceled
     assert read(classifier) is Emotion.FEAR
-    assert classifier.said == [(Phrase.NOW, "c")]
+    assert classifier.messages == [(Phrase.NOW, "c")]
 
 
 def test_without_another_backend_a_line_says_so(start: Start) -> None:
     classifier = start(Loading("a", Emotion.SAD))
     wait_for(lambda: classifier.ready)
     classifier.switch()
-    assert classifier.said == [(Phrase.NO_OTHER_BACKEND, None)]
+    assert classifier.messages == [(Phrase.NO_OTHER_BACKEND, None)]
 
 
 def test_another_backend_can_be_chosen_while_the_first_is_still_loading(start: Start) -> None:
@@ -217,4 +217,4 @@ def test_closing_breaks_off_what_is_being_loaded_and_says_nothing(start: Start) 
     assert second.canceled
     assert first.closed == 1
     assert classifier.errors == []
-    assert classifier.said == []
+    assert classifier.messages == []

@@ -93,7 +93,7 @@ def test_switches_of_the_view_take_effect_at_once(frame: Frame, result: FrameRes
     renderer = Renderer(view)
     drawn = {}
     for command in (Command.BARS, Command.LABELS, Command.STRIP):
-        view.obey(command)
+        view.apply(command)
         renderer.update(result)
         drawn[command] = renderer.render(frame, result, Activity(elapsed=60.0))
     label = FACE.y - 16, FACE.y - 4
@@ -122,7 +122,7 @@ def test_what_the_session_does_is_told(frame: Frame, result: FrameResult, activi
 
 def test_messages_stand_in_the_line_at_the_bottom_and_wait_for_the_end_of_the_help(frame: Frame, result: FrameResult) -> None:
     view = View(numbers=False, paused=True)
-    view.say(Phrase.SAVED, "picture", path="a.png")
+    view.notify(Phrase.SAVED, "picture", path="a.png")
     activity = Activity(elapsed=60.0, loading="deepface", is_reconnecting=True)
     banner = ["reconnecting ... · loading deepface ... · paused · saved a.png"]
     assert texts(frame, result, activity, view=view) == banner
@@ -162,8 +162,8 @@ def test_nobody_is_missed_only_after_two_seconds_and_smaller_faces_are_suggested
 def test_a_key_that_does_nothing_is_not_suggested(frame: Frame, result: FrameResult) -> None:
     view = View()
     while not view.finds_smallest_faces:
-        view.obey(Command.SMALLER_FACES)
-    view.say(Phrase.NO_SMOOTHING, "face")  # in place of the message on the smallest face
+        view.apply(Command.SMALLER_FACES)
+    view.notify(Phrase.NO_SMOOTHING, "face")  # in place of the message on the smallest face
     told = messages_while_nobody_is_seen(frame, result, range(9), view)
     assert told[-1].startswith("no face found · ")
     assert messages_while_nobody_is_seen(frame, result, range(9), View(), can_search=False)[-1] == "no face found"
@@ -196,7 +196,7 @@ def test_a_label_does_not_change_for_one_frame() -> None:
 def test_a_snapshot_has_labels_and_no_messages(frame: Frame, result: FrameResult) -> None:
     lettering = Recorder()
     view = View(paused=True)
-    view.say(Phrase.SAVED, "picture", path="a.png")
+    view.notify(Phrase.SAVED, "picture", path="a.png")
     image = Renderer(view, style=Style(lettering=lettering)).snapshot(frame, result)
     assert is_framed(image, FACE)
     assert lettering.written[-1][0].startswith("happy")

@@ -18,10 +18,10 @@ from emodetect.live.window import Window
 with Window("closing") as window:
     window.show(np.full((100, 200, 3), 200, np.uint8))
     while window.is_open:
-        list(window.pressed())
+        list(window.pressed_keys())
     for size in ((100, 200, 3), (200, 100, 3)):
         window.show(np.full(size, 200, np.uint8))
-        list(window.pressed())
+        list(window.pressed_keys())
         print(window.is_open)
 """
 
@@ -60,7 +60,7 @@ class ClosedMeanwhile:
 
     is_open = True
 
-    def pressed(self) -> Iterator[str]:
+    def pressed_keys(self) -> Iterator[str]:
         self.is_open = False
         return iter(())
 

@@ -51,8 +51,8 @@ class Classifier:
         choices: factories of the backends that can be chosen; the first one is loaded at the start.
         smoother: averages scores over time.
         uncertain_below: confidence, 0 to 1, below which a reading is marked uncertain; None for the backend's own threshold.
-        fail: called, in any thread, with the error that ended the classification.
-        say: called, in any thread, with a message about backends and its values.
+        on_error: called, in any thread, with the error that ended the classification.
+        notify: called, in any thread, with a message about backends and its values.
 
     Attributes:
         crops: takes the newest faces.
@@ -67,11 +67,11 @@ class Classifier:
         smoother: ScoreSmoother,
         *,
         uncertain_below: float | None,
-        fail: Callable[[BaseException], None],
-        say: Callable[..., None],
+        on_error: Callable[[BaseException], None],
+        notify: Callable[..., None],
     ) -> None:
         self._choices, self._smoother, self._uncertain_below = choices, smoother, uncertain_below
-        self._fail, self._say = fail, say
+        self._on_error, self._notify = on_error, notify
         self.crops: Latest[Crops] = Latest()
         self.scores: dict[int, EmotionScores] = {}
         self.threshold = uncertain_below or 0.0
@@ -117,7 +117,7 @@ class Classifier:
         count = len(self._choices)
         others = [p % count for p in range(self._position + 1, self._position + 1 + count) if p % count != active]
         if count < 2:
-            self._say(Phrase.NO_OTHER_BACKEND)
+            self._notify(Phrase.NO_OTHER_BACKEND)
         elif self._pending is None or self._pending.position != others[0]:
             self._position = others[0]
             try:
@@ -155,11 +155,11 @@ class Classifier:
             if self.ready and isinstance(failure, EmodetectError):
                 self._report_error(chosen.backend.name, failure)
             else:
-                self._fail(failure)
+                self._on_error(failure)
 
     def _report_error(self, name: str, error: EmodetectError) -> None:
         """Report that a backend cannot be loaded: briefly in the window, with the reason in the log."""
-        self._say(Phrase.CANNOT_LOAD, "backend", backend=name)
+        self._notify(Phrase.CANNOT_LOAD, "backend", backend=name)
         _log.warning("%s", error)
 
     def _run(self) -> None:
@@ -171,7 +171,7 @@ class Classifier:
                     self._read(self._active.scorer, crops)
         except BaseException as error:
             if not self._stopping.is_set():
-                self._fail(error)
+                self._on_error(error)
         finally:
             self._change(self._loaded.take(0.0))
             if self._active is not None:
@@ -182,7 +182,7 @@ class Classifier:
             return
         if self._active is not None:
             self._active.backend.close()
-            self._say(Phrase.NOW, "backend", backend=loaded.backend.name)
+            self._notify(Phrase.NOW, "backend", backend=loaded.backend.name)
         with self._changing:
             self.threshold = loaded.scorer.uncertain_below
             if self._pending is loaded:

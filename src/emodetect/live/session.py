@@ -120,13 +120,13 @@ class LiveSession:
         self._capture, self._locator, self._view, self._window, self._duration = capture, locator, view, window, duration
         self._outputs, self._recorder = outputs, outputs.recorder
         if self._recorder is not None:
-            self._recorder.complain = partial(view.complain, "recording")
+            self._recorder.on_error = partial(view.report_error, "recording")
         self._errors: list[BaseException] = []
         self._smoother = ScoreSmoother(view.smoothing)
-        fail = self._errors.append
-        self._classifier = Classifier(backends, self._smoother, uncertain_below=uncertain_below, fail=fail, say=view.say)
+        on_error = self._errors.append
+        self._classifier = Classifier(backends, self._smoother, uncertain_below=uncertain_below, on_error=on_error, notify=view.notify)
         sinks = [sink for sink in (outputs.records, outputs.publishing) if sink is not None]
-        self._tracking = Tracking(capture.frames.branch(), locator, self._classifier, sinks=sinks, fail=fail)
+        self._tracking = Tracking(capture.frames.branch(), locator, self._classifier, sinks=sinks, on_error=on_error)
         self._renderer = Renderer(view, style=style, anonymize_by=outputs.anonymize_by)
         self._keyboard = Keyboard(disabled=DETECTION if locator.is_certain else ())
         self._snapshots = Snapshots(outputs.snapshots, view)
@@ -211,7 +211,7 @@ class LiveSession:
     def _handle_keys(self, window: Window) -> bool:
         """Execute the commands of the pressed keys; returns whether to continue."""
         self._keyboard.next_reading()
-        for key in window.pressed():
+        for key in window.pressed_keys():
             command = self._keyboard.command(key, help_is_open=self._view.help)
             if command is Command.QUIT:
                 return False
@@ -230,7 +230,7 @@ class LiveSession:
                     phrase, path = Phrase.RECORDING, self._recorder.start()
                 else:
                     self._recorder.stop()
-                self._view.say(phrase, "recording", path=path.name)
+                self._view.notify(phrase, "recording", path=path.name)
             case Command.FULLSCREEN if self._window is not None:
                 self._window.toggle_fullscreen()
             case Command.NEXT_BACKEND:
@@ -238,7 +238,7 @@ class LiveSession:
             case Command.NEXT_DETECTOR if self._detectors:
                 self._switch_detector()
             case _:
-                self._view.obey(command)
+                self._view.apply(command)
                 self._locator.min_face, self._smoother.seconds = self._view.min_face, self._view.smoothing
 
     def _switch_detector(self) -> None:
@@ -248,10 +248,10 @@ class LiveSession:
         try:
             self._locator.detector = make()
         except EmodetectError as error:
-            self._view.say(Phrase.CANNOT_LOAD, "detector", backend=name)
+            self._view.notify(Phrase.CANNOT_LOAD, "detector", backend=name)
             _log.warning("%s", error)
         else:
-            self._view.say(Phrase.NOW, "detector", backend=name)
+            self._view.notify(Phrase.NOW, "detector", backend=name)
 
     def _close(self) -> None:
         """Stop all threads. The classification thread is abandoned if a call of the backend does not return."""

@@ -40,9 +40,9 @@ class Snapshots:
             write_picture(image, path, overwrite=True)
         except OutputError as error:
             remove_if_empty(path)
-            self._view.complain("picture", path, error)
+            self._view.report_error("picture", path, error)
         else:
-            self._view.say(Phrase.SAVED, "picture", path=path.name)
+            self._view.notify(Phrase.SAVED, "picture", path=path.name)
             self.saved += 1
 
     def close(self) -> None:

@@ -56,7 +56,7 @@ class Tracking:
         locator: finds and tracks faces.
         classifier: receives the crops of the faces, and holds the latest scores.
         sinks: receive every tracked frame, in the thread.
-        fail: called, in the thread, with the error that ended it.
+        on_error: called, in the thread, with the error that ended it.
 
     Attributes:
         tracked: number of frames tracked.
@@ -71,10 +71,10 @@ class Tracking:
         classifier: Classifier,
         *,
         sinks: Sequence[Sink] = (),
-        fail: Callable[[BaseException], None],
+        on_error: Callable[[BaseException], None],
     ) -> None:
         self._frames, self._locator, self._classifier = frames, locator, classifier
-        self._sinks, self._fail = sinks, fail
+        self._sinks, self._on_error = sinks, on_error
         self.tracked = self.faces = self.turned_away = 0
         self._results: Latest[Tracked] = Latest()
         self._newest = Tracked(FrameResult(-1, 0.0, ()))
@@ -117,7 +117,7 @@ class Tracking:
                 if frame is not None:
                     self._track(frame)
         except BaseException as error:
-            self._fail(error)
+            self._on_error(error)
 
     def _track(self, frame: Frame) -> None:
         watch, classifier = Stopwatch(), self._classifier

@@ -71,7 +71,7 @@ class View:
     smoothing: float = LIVE.smoothing
     _notices: dict[object, _Notice] = field(default_factory=dict, init=False)
 
-    def obey(self, command: Command) -> None:
+    def apply(self, command: Command) -> None:
         """Apply a command to the view; commands of other components are ignored."""
         if switch := _SWITCHES.get(command):
             setattr(self, switch, not getattr(self, switch))
@@ -93,7 +93,7 @@ class View:
     def _min_face_limits(self) -> tuple[float, float]:
         return _MIN_FACE_SHARES if self.min_face.relative else _MIN_FACE_PIXELS
 
-    def say(self, phrase: Phrase, about: str = "", **values: object) -> None:
+    def notify(self, phrase: Phrase, about: str = "", **values: object) -> None:
         """Show a message for some seconds. It replaces the previous message on the same subject.
 
         Args:
@@ -105,15 +105,15 @@ class View:
         others = {key: notice for key, notice in self._notices.items() if key != about_what}
         self._notices = {**others, about_what: _Notice(phrase, values, time.monotonic() + _NOTICE_SECONDS)}
 
-    def complain(self, about: str, path: Path, error: OutputError) -> None:
+    def report_error(self, about: str, path: Path, error: OutputError) -> None:
         """Report that a file cannot be written: briefly in the window, with the reason in the log.
 
         Args:
-            about: the subject, as for `say`.
+            about: the subject, as for `notify`.
             path: the file.
             error: the reason.
         """
-        self.say(Phrase.CANNOT_SAVE, about, path=path.name)
+        self.notify(Phrase.CANNOT_SAVE, about, path=path.name)
         _log.warning("%s", error)
 
     def notices(self, style: Style) -> list[str]:
@@ -130,8 +130,8 @@ class View:
         value = min(max(self.min_face.value * factor, min_value), max_value)
         self.min_face = replace(self.min_face, value=value)
         phrase = Phrase.SMALLEST_FACE_SHARE if self.min_face.relative else Phrase.SMALLEST_FACE_PIXELS
-        self.say(phrase, "face", percent=round(100 * value), pixels=round(value))
+        self.notify(phrase, "face", percent=round(100 * value), pixels=round(value))
 
     def _add_smoothing(self, seconds: float) -> None:
         self.smoothing = round(min(max(self.smoothing + seconds, 0.0), _MAX_SMOOTHING), 3)
-        self.say(Phrase.SMOOTHING if self.smoothing else Phrase.NO_SMOOTHING, "smoothing", seconds=self.smoothing)
+        self.notify(Phrase.SMOOTHING if self.smoothing else Phrase.NO_SMOOTHING, "smoothing", seconds=self.smoothing)

@@ -76,11 +76,11 @@ class Window:
             return max(1, round(scale * size[0])), max(1, round(scale * size[1]))
         return fitted(size, self._screen)
 
-    def entitle(self, text: str) -> None:
+    def set_title(self, text: str) -> None:
         """Append a text to the title bar."""
         cv2.setWindowTitle(self._title, f"{self._title} - {one_line(text)}")
 
-    def pressed(self) -> Iterator[str]:
+    def pressed_keys(self) -> Iterator[str]:
         """Handle window events, and yield the characters of the keys pressed since the last call; other keys are ignored."""
         while (code := cv2.pollKey()) != -1:
             # Arrow keys have larger codes with meaningless low bytes; é and the like have negative ones.
@@ -110,7 +110,7 @@ class Window:
 def wants_to_quit(window: Window) -> bool:
     """Whether the user has closed a window that shows no frame yet, or has pressed a key to quit."""
     # In this order: the window is closed while its events are handled.
-    return Command.QUIT in map(command_of, window.pressed()) or not window.is_open
+    return Command.QUIT in map(command_of, window.pressed_keys()) or not window.is_open
 
 
 def fitted(size: tuple[int, int], screen: tuple[int, int]) -> tuple[int, int]:

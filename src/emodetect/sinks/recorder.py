@@ -44,7 +44,7 @@ class Recorder(Sink):
     Attributes:
         path: the file being written; None while off.
         files: files of all sections that have not failed.
-        complain: called, in any thread, with the file and the error of a failed section, unless the user chose the name. None,
+        on_error: called, in any thread, with the file and the error of a failed section, unless the user chose the name. None,
             or a name chosen by the user, raises the error.
     """
 
@@ -54,7 +54,7 @@ class Recorder(Sink):
         self._name, self._rate, self._style, self._anonymize = name, frames_per_second, style, anonymize
         self.path: Path | None = None
         self.files: list[Path] = []
-        self.complain: Callable[[Path, OutputError], None] | None = None
+        self.on_error: Callable[[Path, OutputError], None] | None = None
         self._section: _Section | None = None
         self._finishing: list[Task] = []
         self._errors: list[BaseException] = []
@@ -114,9 +114,9 @@ class Recorder(Sink):
                 self.files = [path for path in self.files if path != section.path]
 
     def _drop_failed(self, section: _Section, error: OutputError) -> bool:
-        """Drop a failed section; returns whether `complain` was called, so that the session can continue."""
+        """Drop a failed section; returns whether `on_error` was called, so that the session can continue."""
         self.files = [path for path in self.files if path != section.path]
-        if self.complain is None or section.is_named_by_user:
+        if self.on_error is None or section.is_named_by_user:
             return False
-        self.complain(section.path, error)
+        self.on_error(section.path, error)
         return True

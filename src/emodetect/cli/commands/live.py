@@ -139,7 +139,7 @@ def _opened(capture: LiveCapture, window: Window | None, style: Style | None, so
     from emodetect.live.window import wants_to_quit
 
     if window is not None and style is not None:
-        window.entitle(source.title)
+        window.set_title(source.title)
         window.show(waiting_picture(style, style.format(Phrase.OPENING, source=source.title)))
     while not capture.opened(timeout=0.02):
         if window is not None and wants_to_quit(window):
