@@ -55,7 +55,7 @@ class Service:
         settings: limits of clients.
         engine: analyzes pictures.
         metrics: counts requests.
-        say: formats an error as one line.
+        format_error: formats an error as one line.
         feed: the server's own source, or None.
     """
 
@@ -64,12 +64,12 @@ class Service:
         settings: ServerSettings,
         engine: Engine,
         metrics: Metrics,
-        say: Callable[[EmodetectError], str],
+        format_error: Callable[[EmodetectError], str],
         feed: LiveFeed | None,
     ) -> None:
-        self._settings, self._engine, self._metrics, self._say, self._feed = settings, engine, metrics, say, feed
+        self._settings, self._engine, self._metrics, self._format_error, self._feed = settings, engine, metrics, format_error, feed
         self._clients, self._requests = Slots(settings.clients, "clients"), Slots(settings.requests, "requests")
-        self._uploads, self._jobs = Uploads(settings.upload), Jobs(settings.jobs, say)
+        self._uploads, self._jobs = Uploads(settings.upload), Jobs(settings.jobs, format_error)
         self._files, self._texts = page_files(), texts()
 
     @contextlib.asynccontextmanager
@@ -104,7 +104,7 @@ class Service:
         try:
             result, size = await self._engine.read_photo(upload.content, choice)
         except EmodetectError as error:
-            return {"path": upload.name, "error": f"{upload.name}: {self._say(error)}"}
+            return {"path": upload.name, "error": f"{upload.name}: {self._format_error(error)}"}
         return image_as_dict(upload.name, size, result.readings)
 
     async def analyze_video(self, request: Request, backend: str | None = None, detector: str | None = None) -> Response:
@@ -143,14 +143,14 @@ class Service:
             await socket.send_denial_response(_as_response(error))
             return
         except UsageError as error:
-            await socket.send_denial_response(refused(400, self._say(error)))
+            await socket.send_denial_response(refused(400, self._format_error(error)))
             return
         limits = {"max_bytes": self._settings.frame, "max_pixels": self._settings.frame_pixels}
         with self._clients.taken(), self._metrics.client("stream"), self._engine.stream() as stream:
             offered = socket.scope.get("subprotocols", ())
             with contextlib.suppress(WebSocketDisconnect):
                 await socket.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
-                await Session(socket, stream, self._metrics, say=self._say, **limits).run(choice)
+                await Session(socket, stream, self._metrics, format_error=self._format_error, **limits).run(choice)
 
     async def events(self) -> Response:
         """The results of the server's own source, as server-sent events."""
@@ -223,14 +223,14 @@ class _Viewing(StreamingResponse):
             await super().__call__(scope, receive, send)
 
 
-def create_app(service: Service, settings: ServerSettings, metrics: Metrics, say: Callable[[EmodetectError], str]) -> ASGIApp:
+def create_app(service: Service, settings: ServerSettings, metrics: Metrics, format_error: Callable[[EmodetectError], str]) -> ASGIApp:
     """Create the application with all its endpoints.
 
     Args:
         service: handles the requests.
         settings: access control.
         metrics: counts requests.
-        say: formats an error as one line.
+        format_error: formats an error as one line.
     """
     app = FastAPI(
         title="emodetect",
@@ -280,7 +280,7 @@ def create_app(service: Service, settings: ServerSettings, metrics: Metrics, say
     add("/static/{name}", service.static, include_in_schema=False)
     add("/texts.json", service.page_texts, include_in_schema=False)
     app.add_api_websocket_route("/v1/stream", service.stream)
-    _add_errors(app, say)
+    _add_errors(app, format_error)
     return Guard(app, settings, metrics)
 
 
@@ -291,7 +291,7 @@ def _page(service: Service, name: str) -> Callable[[Request], Any]:
     return page
 
 
-def _add_errors(app: FastAPI, say: Callable[[EmodetectError], str]) -> None:
+def _add_errors(app: FastAPI, format_error: Callable[[EmodetectError], str]) -> None:
     """Return every error as one line in JSON."""
 
     @app.exception_handler(Refused)
@@ -300,7 +300,7 @@ def _add_errors(app: FastAPI, say: Callable[[EmodetectError], str]) -> None:
 
     @app.exception_handler(EmodetectError)
     async def answer_error(_: Request, error: EmodetectError) -> Response:
-        return refused(400 if isinstance(error, UsageError) else 422, say(error))
+        return refused(400 if isinstance(error, UsageError) else 422, format_error(error))
 
     @app.exception_handler(HTTPException)
     async def answer_http(_: Request, error: HTTPException) -> Response:

@@ -81,11 +81,11 @@ class Jobs:
 
     Args:
         max_jobs: maximum number of waiting, running and finished jobs.
-        say: formats an error as one line.
+        format_error: formats an error as one line.
     """
 
-    def __init__(self, max_jobs: int, say: Callable[[EmodetectError], str]) -> None:
-        self._max_jobs, self._say = max_jobs, say
+    def __init__(self, max_jobs: int, format_error: Callable[[EmodetectError], str]) -> None:
+        self._max_jobs, self._format_error = max_jobs, format_error
         self._jobs: dict[str, Job] = {}
         self._thread = ThreadPoolExecutor(1, "clip")
 
@@ -174,7 +174,7 @@ class Jobs:
                 self._analyze(job, path, pipeline())
             state = "canceled" if job.stopping.is_set() else "done"
         except EmodetectError as error:
-            job.error = self._say(error)
+            job.error = self._format_error(error)
         except Exception as error:
             job.error = "an internal error"
             _log.exception("a clip cannot be analyzed", exc_info=error)

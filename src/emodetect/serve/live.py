@@ -81,7 +81,7 @@ class LiveFeed:
         pipeline: creates the pipeline; called in the thread.
         publisher: receives each result; closed at the end of the source.
         metrics: counts frames.
-        say: formats an error as one line.
+        format_error: formats an error as one line.
         report: called with one line: the error that ended the source or a publisher, and its consequence.
     """
 
@@ -92,11 +92,11 @@ class LiveFeed:
         publisher: Sink,
         metrics: Metrics,
         *,
-        say: Callable[[EmodetectError], str],
+        format_error: Callable[[EmodetectError], str],
         report: Callable[[str], None],
     ) -> None:
         self._capture, self._pipeline, self._publisher, self._metrics = capture, pipeline, publisher, metrics
-        self._say, self._report = say, report
+        self._format_error, self._report = format_error, report
         self._loop: asyncio.AbstractEventLoop | None = None
         self._viewers: set[Newest[LiveFrame]] = set()
         self._stopping = threading.Event()
@@ -157,7 +157,7 @@ class LiveFeed:
                     self._in_loop(self._show, LiveFrame(frame, result))
             state = "stopped" if self._stopping.is_set() else "ended"
         except EmodetectError as error:
-            self._report(f"{self._say(error)}; the server runs on without its source")
+            self._report(f"{self._format_error(error)}; the server runs on without its source")
         except Exception as error:  # viewers must be notified of the end
             _log.error("the source: an internal error (%s)", first_line(error), exc_info=error)
         finally:
@@ -173,7 +173,7 @@ class LiveFeed:
         try:
             yield
         except EmodetectError as error:
-            self._report(f"{self._say(error)}; the server runs on without this publisher")
+            self._report(f"{self._format_error(error)}; the server runs on without this publisher")
 
     def _in_loop(self, function: Callable[..., None], *arguments: object) -> None:
         assert self._loop is not None

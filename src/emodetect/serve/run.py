@@ -47,7 +47,7 @@ def serving(
     *,
     source: SourceSettings | None = None,
     certificate: Certificate | None = None,
-    say: Callable[[EmodetectError], str] = str,
+    format_error: Callable[[EmodetectError], str] = str,
     report: Callable[[str], None] = print,
 ) -> Iterator[Server]:
     """Run a server for the duration of a block. Its own backend is loaded before it starts.
@@ -57,7 +57,7 @@ def serving(
         pipelines: settings of the pipelines.
         source: the server's own source, or None.
         certificate: certificate for HTTPS; None for HTTP.
-        say: formats an error as one line, for clients.
+        format_error: formats an error as one line, for clients.
         report: called with one line: the error that ended the source or a publisher, and its consequence.
 
     Raises:
@@ -78,9 +78,9 @@ def serving(
                 reconnect=source.reconnect,
                 follow_redirects=source.follow_redirects,
             )
-            feed = LiveFeed(capture, partial(engine.stream_pipeline, own), publisher, metrics, say=say, report=report)
+            feed = LiveFeed(capture, partial(engine.stream_pipeline, own), publisher, metrics, format_error=format_error, report=report)
             stack.callback(feed.join)
-        service = Service(settings, engine, metrics, say, feed)
-        server = Server(create_app(service, settings, metrics, say), settings, certificate)
+        service = Service(settings, engine, metrics, format_error, feed)
+        server = Server(create_app(service, settings, metrics, format_error), settings, certificate)
         with server.running(end=feed.close if feed else None):
             yield server

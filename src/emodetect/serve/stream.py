@@ -68,7 +68,7 @@ class Session:
         metrics: counts skipped frames.
         max_bytes: maximum size of a frame, bytes.
         max_pixels: maximum number of pixels of a frame.
-        say: formats an error as one line.
+        format_error: formats an error as one line.
     """
 
     def __init__(
@@ -79,10 +79,10 @@ class Session:
         *,
         max_bytes: int,
         max_pixels: int,
-        say: Callable[[EmodetectError], str],
+        format_error: Callable[[EmodetectError], str],
     ) -> None:
         self._socket, self._stream, self._metrics = socket, stream, metrics
-        self._max_bytes, self._max_pixels, self._say = max_bytes, max_pixels, say
+        self._max_bytes, self._max_pixels, self._format_error = max_bytes, max_pixels, format_error
         self._frames: Newest[_Incoming] = Newest()
         self._start = time.monotonic()
         self._count, self._last, self._failures = 0, -math.inf, 0
@@ -98,7 +98,7 @@ class Session:
         try:
             await self._stream.choose(choice)
         except EmodetectError as error:
-            await self._socket.send_text(json.dumps({"error": self._say(error)}))
+            await self._socket.send_text(json.dumps({"error": self._format_error(error)}))
             await self._socket.close(1011)
             return
         answering = asyncio.create_task(self._answer())
@@ -174,7 +174,7 @@ class Session:
         try:
             result, (width, height) = await self._stream.read(frame.content, frame.number, frame.timestamp, self._max_pixels)
         except EmodetectError as error:
-            return {"frame": frame.number, "error": self._say(error)}
+            return {"frame": frame.number, "error": self._format_error(error)}
         except Exception as error:  # of a detector or backend; this stream and the others continue
             _log.error("a frame of a stream: an internal error (%s)", first_line(error), exc_info=error)
             return {"frame": frame.number, "error": "an internal error"}

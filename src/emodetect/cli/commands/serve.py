@@ -96,7 +96,7 @@ def serve(
         _pipelines(settings, ctx),
         source=own,
         certificate=secured,
-        say=partial(_in_one_line, ctx=ctx),
+        format_error=partial(_in_one_line, ctx=ctx),
         report=_report,
     ) as server:
         _warn(server_settings, secured)

@@ -1,6 +1,6 @@
 // Pictures, boxes, labels and bars on a canvas, at the resolution of the display.
 
-import { color, emotionName, emotions, percent, say, shownEmotion } from "/static/texts.js";
+import { color, emotionName, emotions, percent, translate, shownEmotion } from "/static/texts.js";
 
 /** Resize a canvas to the resolution of the display; returns the device pixel ratio. */
 export function fitCanvas(canvas, width, height) {
@@ -125,5 +125,5 @@ function overlap(one, other) {
 export function faceText(face) {
   const key = shownEmotion(face);
   const score = key === "uncertain" ? "" : ` ${percent(face.confidence)}`;
-  return `${say("person", { number: face.id })}: ${emotionName(key)}${score}`;
+  return `${translate("person", { number: face.id })}: ${emotionName(key)}${score}`;
 }

@@ -5,7 +5,7 @@ import { CameraFeed } from "/static/camera.js";
 import { drawFaces, drawImage, faceText, fitCanvas, placeIn } from "/static/draw.js";
 import { Log, Recorder, saveSnapshot } from "/static/save.js";
 import { SourceFeed } from "/static/source.js";
-import { color, languages, loadTexts, number, say, shownEmotion, useLanguage } from "/static/texts.js";
+import { color, languages, loadTexts, number, translate, shownEmotion, useLanguage } from "/static/texts.js";
 import { Timeline } from "/static/timeline.js";
 
 const LIST_MILLISECONDS = 400; // update interval of the list of faces, slow enough for reading
@@ -27,7 +27,7 @@ let listed = 0;
 
 function showState(key) {
   state = key;
-  get("state").textContent = key === null ? "" : say(key);
+  get("state").textContent = key === null ? "" : translate(key);
 }
 
 function showProblem(text) {
@@ -38,10 +38,10 @@ function showProblem(text) {
 function showTexts() {
   const { host, hostname } = location;
   const isHere = ["localhost", "127.0.0.1", "[::1]"].includes(hostname);
-  get("privacy").textContent = say("privacy", { host: isHere ? say("this_machine", { host }) : host });
-  picture.setAttribute("aria-label", say("picture"));
-  get("pause").textContent = say(feed?.paused ? "resume" : "pause");
-  get("record").textContent = say(recorder.isRunning ? "stop_recording" : "record");
+  get("privacy").textContent = translate("privacy", { host: isHere ? translate("this_machine", { host }) : host });
+  picture.setAttribute("aria-label", translate("picture"));
+  get("pause").textContent = translate(feed?.paused ? "resume" : "pause");
+  get("record").textContent = translate(recorder.isRunning ? "stop_recording" : "record");
   showState(state);
   listFaces();
 }
@@ -68,7 +68,7 @@ async function prepare() {
     }
     get("token").hidden = false;
     get("choices").hidden = true;
-    showProblem(hasToken() ? say("token_wrong") : "");
+    showProblem(hasToken() ? translate("token_wrong") : "");
   }
 }
 
@@ -102,7 +102,7 @@ async function begin(made) {
     await made.start();
   } catch (error) {
     feed = null;
-    showProblem(say("no_camera", { reason: error.message || error.name }));
+    showProblem(translate("no_camera", { reason: error.message || error.name }));
     return;
   }
   get("welcome").hidden = get("settings").hidden = false;
@@ -127,7 +127,7 @@ function end() {
 
 function startCamera() {
   if (!navigator.mediaDevices) {
-    showProblem(say("insecure"));
+    showProblem(translate("insecure"));
     return;
   }
   begin(new CameraFeed({ backend: get("backend").value, detector: get("detector").value }, on));
@@ -190,12 +190,12 @@ function listFaces() {
     return item;
   });
   if (items.length === 0 && feed !== null) {
-    items.push(Object.assign(document.createElement("li"), { textContent: say("no_face") }));
+    items.push(Object.assign(document.createElement("li"), { textContent: translate("no_face") }));
   }
   get("faces").replaceChildren(...items);
   const rate = number(arrivals.filter((time) => listed - time < 2000).length / 2, 1);
   const delay = trips.length ? number([...trips].sort((one, other) => one - other)[Math.floor(trips.length / 2)]) : null;
-  get("numbers").textContent = feed === null ? "" : delay === null ? say("rate", { rate }) : say("numbers", { rate, delay });
+  get("numbers").textContent = feed === null ? "" : delay === null ? translate("rate", { rate }) : translate("numbers", { rate, delay });
 }
 
 function onKey(event) {

@@ -6,7 +6,7 @@ import { hasToken, requestJson, setToken, TokenNeeded } from "/static/api.js";
 import { CameraFeed } from "/static/camera.js";
 import { drawFaces, fitCanvas, placeIn } from "/static/draw.js";
 import { SourceFeed } from "/static/source.js";
-import { loadTexts, say } from "/static/texts.js";
+import { loadTexts, translate } from "/static/texts.js";
 
 const FADE_MILLISECONDS = 1000;
 
@@ -24,7 +24,7 @@ function inRange(name, usual, least, most) {
 let newest = null;
 
 const on = {
-  state: (key) => { get("state").textContent = key === "live" ? "" : say(key); },
+  state: (key) => { get("state").textContent = key === "live" ? "" : translate(key); },
   result: (record) => { newest = { record, when: performance.now() }; },
   problem: (text) => { get("state").textContent = text; },
 };
@@ -60,7 +60,7 @@ async function begin() {
   } catch (error) {
     if (error instanceof TokenNeeded) {
       get("token").hidden = false;
-      get("state").textContent = say(hasToken() ? "token_wrong" : "token_needed");
+      get("state").textContent = translate(hasToken() ? "token_wrong" : "token_needed");
     } else {
       get("state").textContent = error.message;
     }
@@ -68,7 +68,7 @@ async function begin() {
 }
 
 await loadTexts(asked.get("language"));
-picture.setAttribute("aria-label", say("picture"));
+picture.setAttribute("aria-label", translate("picture"));
 get("token").addEventListener("submit", (event) => { event.preventDefault(); setToken(get("token-value").value); begin(); });
 await begin();
 requestAnimationFrame(draw);

@@ -18,7 +18,7 @@ export function useLanguage(name, { remember = false } = {}) {
     localStorage.setItem(KEY, name);
   }
   for (const element of document.querySelectorAll("[data-text]")) {
-    element.textContent = say(element.dataset.text);
+    element.textContent = translate(element.dataset.text);
   }
 }
 
@@ -26,7 +26,7 @@ export function languages() {
   return Object.entries(all.languages).map(([code, { name }]) => ({ code, name, isCurrent: code === language }));
 }
 
-export function say(key, values = {}) {
+export function translate(key, values = {}) {
   const text = all.languages[language].page[key];
   return text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
 }

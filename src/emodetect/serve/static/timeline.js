@@ -1,7 +1,7 @@
 // Timeline of the last minute per person: the color is the emotion, the height the confidence.
 
 import { fitCanvas } from "/static/draw.js";
-import { color, say, shownEmotion } from "/static/texts.js";
+import { color, translate, shownEmotion } from "/static/texts.js";
 
 const SECONDS = 60;
 const MAX_PEOPLE = 6;
@@ -56,7 +56,7 @@ export class Timeline {
     context.font = `${font}px system-ui, "Noto Sans CJK KR", sans-serif`;
     context.textBaseline = "top";
     people.forEach((id, place) => {
-      const text = say("person", { number: id });
+      const text = translate("person", { number: id });
       context.fillStyle = "#000a";
       context.fillRect(0, place * row, context.measureText(text).width + font, 1.5 * font);
       context.fillStyle = "#fff";
