@@ -25,7 +25,7 @@ def test_columns_are_joined_by_the_name_of_the_file(tmp_path: Path, separator: s
     assert people.of("logs/s01.jsonl", 1) == {"id": "007", "age": 31, "group": "a", "weight": 60.5}
     assert people.of("logs/s02.jsonl", 1) == {"id": "008", "age": -4, "group": "=b", "weight": None}
     assert [people.kind(name) for name in people.columns] == [str, int, str, float]
-    assert people.complaints() == []
+    assert people.warnings() == []
 
 
 @pytest.mark.parametrize("name", ["s01/call.jsonl", "s01/call.mp4", "s01/call", "logs\\s01\\call.mp4", "./s01/call", "call"])
@@ -52,7 +52,7 @@ def test_a_row_may_be_about_one_person_of_a_file(tmp_path: Path) -> None:
 
     assert [people.of("a.csv", person) for person in (1, 2, 3)] == [{"role": "mother"}, {"role": "child"}, {"role": None}]
     assert people.of("b.csv", 7) == {"role": "crowd"}
-    assert people.complaints() == [f"{tmp_path / 'people.csv'}: no row for a.csv, person 3"]
+    assert people.warnings() == [f"{tmp_path / 'people.csv'}: no row for a.csv, person 3"]
 
 
 def test_without_a_known_name_the_first_column_has_the_files(tmp_path: Path) -> None:
@@ -65,7 +65,7 @@ def test_what_has_no_counterpart_is_said_for_both_sides(tmp_path: Path) -> None:
         people.of(name, 1)
     assert people.of("x.csv", 1) == {"age": None}
     path = tmp_path / "people.csv"
-    assert people.complaints() == [f"{path}: no row for x.csv", f"{path}: no input for b; c"]
+    assert people.warnings() == [f"{path}: no row for x.csv", f"{path}: no input for b; c"]
 
 
 def test_what_is_ambiguous_is_an_error(tmp_path: Path) -> None:

@@ -44,28 +44,28 @@ class Input:
     is_photo: bool
 
 
-def find_logs(named: Sequence[Path], say: Callable[[str], object]) -> tuple[list[Path], list[SourceError]]:
+def find_logs(named: Sequence[Path], note: Callable[[str], object]) -> tuple[list[Path], list[SourceError]]:
     """Find the files of names, each once, and the errors of other names.
 
     Args:
         named: files, patterns and folders. A folder of `emodetect batch` stands for its readings, any other for the logs in it.
-        say: called with a note about skipped files.
+        note: called with a note about skipped files.
     """
     logs: dict[str, Path] = {}
     errors = []
     for path in named:
         try:
-            found = _in_folder(path, say) if os.path.isdir(path) else _matching(path)
+            found = _in_folder(path, note) if os.path.isdir(path) else _matching(path)
         except SourceError as error:
             errors.append(error)
             continue
         for log in found:
             if logs.setdefault(os.path.realpath(log), log) is not log:
-                say(f"{log}: is named twice, and read once")
+                note(f"{log}: is named twice, and read once")
     names: dict[Path, Path] = {}
     for log in logs.values():
         if (other := names.setdefault(log.with_suffix(""), log)) is not log:
-            say(f"{other} and {log}: both are read; are they the same clip?")
+            note(f"{other} and {log}: both are read; are they the same clip?")
     return [*logs.values()], errors
 
 
@@ -79,23 +79,23 @@ def _matching(path: Path) -> list[Path]:
     return found
 
 
-def _in_folder(folder: Path, say: Callable[[str], object]) -> list[Path]:
+def _in_folder(folder: Path, note: Callable[[str], object]) -> list[Path]:
     try:
         names = sorted(entry.name for entry in os.scandir(folder) if entry.is_file() and not entry.name.startswith("."))
     except OSError as error:
         raise SourceError(f"{folder}: cannot be read ({error.strerror or error})") from error
     if readings := [name for name in _READINGS if name in names]:
         if _FAILURES in names and (count := _rows(folder / _FAILURES)):
-            say(f"{folder}: {count:,} of its inputs could not be read and are missing; {_FAILURES} there says why")
+            note(f"{folder}: {count:,} of its inputs could not be read and are missing; {_FAILURES} there says why")
         if len(readings) > 1:
-            say(f"{folder}: holds {' and '.join(readings)}; the first is read")
+            note(f"{folder}: holds {' and '.join(readings)}; the first is read")
         return [folder / readings[0]]
     if _MANIFEST in names:
         raise SourceError(f"{folder}: holds no readings yet; emodetect batch has to finish first")
     logs = [folder / name for name in names if Path(name).suffix.lower() in SUFFIXES]
     others = [log for log in logs if log.suffix.lower() == ".csv" and not _is_log(log)]
     for other in others:
-        say(f"{other}: is not a log, and left out")
+        note(f"{other}: is not a log, and left out")
     logs = [log for log in logs if log not in others]
     if not logs:
         raise SourceError(f"{folder}: is a folder without logs ({', '.join(SUFFIXES)})")

@@ -112,7 +112,7 @@ class Participants:
                 return next(iter(fitting))
         return None
 
-    def complaints(self) -> list[str]:
+    def warnings(self) -> list[str]:
         """Rows and inputs without a counterpart, one sentence each."""
         sentences = []
         if self._unmatched:

@@ -75,14 +75,14 @@ def summarize(
         figure = ShareFigure(plot_size)
     run = _Run(TableSettings(bins, block), people, table, figure)
     for error in errors:
-        run.complain(error)
+        run.report_error(error)
     rows = run.rows(logs)
     first = next(rows, None)
     if first is None:  # no input could be read; the errors are printed already
         return 1
     columns = run.settings.columns | ({name: table.kind(name) for name in table.columns} if table else {})
     _write(output, output_format, chain([first], rows), columns, overwrite=overwrite)
-    run.tell(output)
+    run.print_notes(output)
     if figure is not None and plot is not None:
         figure.save(plot, overwrite=overwrite)
     return 1 if run.failed else 0
@@ -169,7 +169,7 @@ class _Run:
     _count: int = 0
     _without_interval: set[tuple[str, object]] = field(default_factory=set)
 
-    def complain(self, error: EmodetectError) -> None:
+    def report_error(self, error: EmodetectError) -> None:
         """Report that an input cannot be read; the others are still processed."""
         self.failed = True
         print_message(f"emodetect: {error_message(error, click.get_current_context())}")
@@ -201,15 +201,15 @@ class _Run:
                 if self._logs.setdefault(one.name, log) is log:
                     yield one
                 else:
-                    self.complain(SourceError(f"{log}: holds {one.name}, as does {self._logs[one.name]}; the first counts"))
+                    self.report_error(SourceError(f"{log}: holds {one.name}, as does {self._logs[one.name]}; the first counts"))
         except SourceError as error:
-            self.complain(error)
+            self.report_error(error)
 
-    def tell(self, output: Path | None) -> None:
+    def print_notes(self, output: Path | None) -> None:
         """Print notes about the table, after it was saved or printed."""
         from emodetect.summary.intervals import MIN_BLOCKS
 
-        for text in self.participants.complaints() if self.participants else ():
+        for text in self.participants.warnings() if self.participants else ():
             note(f"emodetect: {text}")
         if self._without_interval:
             seconds = MIN_BLOCKS * self.settings.block

@@ -1,6 +1,6 @@
 // Pictures, boxes, labels and bars on a canvas, at the resolution of the display.
 
-import { color, emotionName, emotions, percent, translate, shownEmotion } from "/static/texts.js";
+import { color, emotionName, emotions, percent, shownEmotion, translate } from "/static/texts.js";
 
 /** Resize a canvas to the resolution of the display; returns the device pixel ratio. */
 export function fitCanvas(canvas, width, height) {

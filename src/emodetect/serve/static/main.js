@@ -5,7 +5,7 @@ import { CameraFeed } from "/static/camera.js";
 import { drawFaces, drawImage, faceText, fitCanvas, placeIn } from "/static/draw.js";
 import { Log, Recorder, saveSnapshot } from "/static/save.js";
 import { SourceFeed } from "/static/source.js";
-import { color, languages, loadTexts, number, translate, shownEmotion, useLanguage } from "/static/texts.js";
+import { color, languages, loadTexts, number, shownEmotion, translate, useLanguage } from "/static/texts.js";
 import { Timeline } from "/static/timeline.js";
 
 const LIST_MILLISECONDS = 400; // update interval of the list of faces, slow enough for reading

@@ -1,7 +1,7 @@
 // Timeline of the last minute per person: the color is the emotion, the height the confidence.
 
 import { fitCanvas } from "/static/draw.js";
-import { color, translate, shownEmotion } from "/static/texts.js";
+import { color, shownEmotion, translate } from "/static/texts.js";
 
 const SECONDS = 60;
 const MAX_PEOPLE = 6;
