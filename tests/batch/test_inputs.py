@@ -93,7 +93,7 @@ def sizes(shards: Sequence[list[Input]]) -> list[int]:
 
 def test_shards_have_each_input_once_and_as_much_to_do() -> None:
     inputs = [Input(f"{number:02}.mp4", "clip", 1000 - 7 * number) for number in range(50)]
-    shards = [Shard(number, 8).of(inputs) for number in range(1, 9)]
+    shards = [Shard(number, 8).select(inputs) for number in range(1, 9)]
     assert sorted(one.path for shard in shards for one in shard) == [one.path for one in inputs]
     assert max(sizes(shards)) - min(sizes(shards)) <= 1000
     assert all(shard == sorted(shard, key=lambda one: one.path) for shard in shards)

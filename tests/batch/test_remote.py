@@ -114,8 +114,8 @@ def test_file_systems_of_this_process_and_machine_are_read(files: Path, tmp_path
     assert [one.kind for one in listing.inputs] == ["photo", "photo", "clip"]
     assert dict(listing.left_out) == {(".txt file", ".txt files"): 1}
     settings = BatchSettings(PHOTOS, CLIPS)
-    with Run.begin(tmp_path, listing, settings, named=[folder], arguments=[], results=BATCH.format) as begun:
-        outcome = begun.read(BATCH, tell=lambda totals: None, note=lambda path, line: None)
+    with Run.create(tmp_path, listing, settings, named=[folder], arguments=[], results=BATCH.format) as begun:
+        outcome = begun.read(BATCH, on_progress=lambda totals: None, note=lambda path, line: None)
     assert (outcome.totals.done, outcome.totals.failed) == (2, 1)
     assert 'broken.png,"not an image' in (tmp_path / "failures.csv").read_text()
 

@@ -22,15 +22,15 @@ def main(inputs: str, output: str) -> None:
     second = [cluster.add_node(num_cpus=1)]
     cluster.wait_for_nodes()
 
-    def tell(totals: Totals) -> None:
+    def on_progress(totals: Totals) -> None:
         if second and totals.frames:
             print(f"killed with {totals.left} left", flush=True)
             cluster.remove_node(second.pop(), allow_graceful=False)
 
     settings = BatchSettings(PHOTOS, CLIPS)
     options = replace(BATCH, engine="ray", address=cluster.address, jobs=2)
-    with Run.begin(Path(output), find_inputs([inputs]), settings, named=[inputs], arguments=[], results=BATCH.format) as run:
-        outcome = run.read(options, tell=tell, note=lambda path, line: None)
+    with Run.create(Path(output), find_inputs([inputs]), settings, named=[inputs], arguments=[], results=BATCH.format) as run:
+        outcome = run.read(options, on_progress=on_progress, note=lambda path, line: None)
     print(f"{outcome.totals.done} done, {outcome.totals.failed} failed", flush=True)
     cluster.shutdown()
 

@@ -56,7 +56,7 @@ class ReaderActor:
 
         return str(ray.get_runtime_context().get_node_id())
 
-    def work(self, task: Task) -> tuple[Reading, bytes]:
+    def run(self, task: Task) -> tuple[Reading, bytes]:
         """Run a task.
 
         Returns:
@@ -100,8 +100,8 @@ class _Actor(Worker):
         return self.node is not None
 
     @override
-    def hand(self, task: Task) -> None:
-        self.answers.append(self.handle.work.remote(task))
+    def submit(self, task: Task) -> None:
+        self.answers.append(self.handle.run.remote(task))
 
 
 class RayCluster(Engine[_Actor]):
@@ -127,8 +127,8 @@ class RayCluster(Engine[_Actor]):
     ) -> None:  # fmt: skip
         super().__init__(timeout)
         self._ray, self._parts = _import_ray(), parts
-        self._began_it = not self._ray.is_initialized()
-        if self._began_it:
+        self._started_ray = not self._ray.is_initialized()
+        if self._started_ray:
             self._connect(address, jobs)
         cores = int(self._ray.cluster_resources().get("CPU", 1))
         remote = self._ray.remote(num_cpus=1, max_restarts=0, max_task_retries=0)(ReaderActor)
@@ -166,10 +166,10 @@ class RayCluster(Engine[_Actor]):
             done, _ = self._ray.wait([*waited], num_returns=len(waited), timeout=0)
         events: list[Event] = []
         for answer in done:
-            events += self._take(waited[answer], answer)
-        return events + self._look_after()
+            events += self._handle_result(waited[answer], answer)
+        return events + self._check_limits()
 
-    def _take(self, number: int, answer: Any) -> list[Event]:
+    def _handle_result(self, number: int, answer: Any) -> list[Event]:
         worker = self._workers[number]
         errors = self._ray.exceptions
         try:
@@ -200,14 +200,14 @@ class RayCluster(Engine[_Actor]):
     def _is_alive(self, node: str) -> bool:
         return any(one["NodeID"] == node and one["Alive"] for one in self._ray.nodes())
 
-    def _look_after(self) -> list[Event]:
+    def _check_limits(self) -> list[Event]:
         """Kill actors that exceed the time limit."""
         events: list[Event] = []
         for number, worker in list(self._workers.items()):
-            if worker.takes_longer_than(self._timeout):
+            if worker.exceeds(self._timeout):
                 self._ray.kill(worker.handle)
                 self._start(number)
-                events.append(Death(number, worker.tasks, self._late, is_final=True))
+                events.append(Death(number, worker.tasks, self._timeout_reason, is_final=True))
         return events
 
     @override
@@ -216,12 +216,12 @@ class RayCluster(Engine[_Actor]):
         for worker in workers:
             with contextlib.suppress(Exception):  # the cluster may be lost
                 self._ray.kill(worker.handle)
-        if self._began_it and self._ray.is_initialized():
+        if self._started_ray and self._ray.is_initialized():
             self._ray.shutdown()
 
 
 def _check_reachable(address: str | None) -> None:
-    """See that something answers at an address, at which Ray would try for many minutes.
+    """Check that something answers at an address, at which Ray would try for many minutes.
 
     Raises:
         EmodetectError: nothing does.

@@ -87,7 +87,7 @@ class Worker(ABC):
         """Whether it accepts tasks."""
 
     @abstractmethod
-    def hand(self, task: Task) -> None:
+    def submit(self, task: Task) -> None:
         """Send it a task."""
 
     def add(self, task: Task) -> None:
@@ -95,14 +95,14 @@ class Worker(ABC):
         if not self.tasks:
             self.since = time.monotonic()
         self.tasks.append(task)
-        self.hand(task)
+        self.submit(task)
 
     def done(self) -> Task:
         """Remove the first task from its queue; the next one starts now."""
         self.since = time.monotonic()
         return self.tasks.pop(0)
 
-    def takes_longer_than(self, seconds: float | None) -> bool:
+    def exceeds(self, seconds: float | None) -> bool:
         """Whether its first task exceeds a time limit; None is no limit."""
         return seconds is not None and bool(self.tasks) and time.monotonic() - self.since > seconds
 
@@ -134,7 +134,7 @@ class Engine(ABC, Generic[_Worker]):
         self._workers[worker].add(task)
 
     @property
-    def _late(self) -> str:
+    def _timeout_reason(self) -> str:
         """Reason for killing a worker that exceeds its time limit."""
         return f"it takes longer than {self._timeout:g} s"
 

@@ -91,7 +91,7 @@ class Shard:
         digits = len(str(self.count))
         return f"shard-{self.number:0{digits}}-of-{self.count}"
 
-    def of(self, inputs: Sequence[Input]) -> list[Input]:
+    def select(self, inputs: Sequence[Input]) -> list[Input]:
         """Its inputs, by path. They are dealt out from the largest to the smallest, so that shards take about the same time."""
         dealt = sorted(inputs, key=lambda one: (one.kind, -one.size, one.path))
         return sorted(dealt[self.number - 1 :: self.count], key=lambda one: one.path)

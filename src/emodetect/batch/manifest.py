@@ -75,7 +75,7 @@ class Entry:
         return json.dumps(record).encode() + b"\n"
 
     @classmethod
-    def of(cls, record: dict[str, Any], parts: dict[str, str]) -> Self:
+    def from_record(cls, record: dict[str, Any], parts: dict[str, str]) -> Self:
         """Parse the entry of a line; ``parts`` interns the names of parts."""
         part = record.get("part", "")
         return cls(
@@ -169,7 +169,7 @@ class Manifest:
 
     def compact(self) -> None:
         """Rewrite the file with one line per input."""
-        self._let_go()
+        self._close_file()
         with atomic_write(self._path) as partial, partial.open("wb") as file:
             file.write(self.header.as_line())
             file.writelines(entry.as_line(number) for number, entry in enumerate(self.entries))
@@ -198,12 +198,12 @@ class Manifest:
 
     def close(self) -> None:
         """Close the file; may be called twice."""
-        self._let_go()
+        self._close_file()
         if self._lock is not None:
             lock_file, self._lock = self._lock, None
             os.close(lock_file)
 
-    def _let_go(self) -> None:
+    def _close_file(self) -> None:
         if self._file is not None:
             file, self._file = self._file, None
             os.close(file)
@@ -215,7 +215,7 @@ class Manifest:
         self.close()
 
 
-def is_begun(folder: Path) -> bool:
+def has_batch(folder: Path) -> bool:
     """Whether a folder contains a batch."""
     return os.path.exists(folder / NAME)  # unlike pathlib, os.path does not raise if a name is too long
 
@@ -243,7 +243,7 @@ def read_manifest(folder: Path) -> tuple[Header, list[Entry]]:
             entries: list[Entry] = []
             parts: dict[str, str] = {}
             for record in _records(file):
-                number, entry = record["input"], Entry.of(record, parts)
+                number, entry = record["input"], Entry.from_record(record, parts)
                 if number == len(entries):
                     entries.append(entry)
                 else:

@@ -40,7 +40,7 @@ _START = "import sys; sys.path[:] = sys.argv[1].split(__import__('os').pathsep);
 _JOIN_SECONDS = 0.5
 """Time-out for joining the thread of a killed worker."""
 
-_LOOK_SECONDS = 0.2
+_CHECK_SECONDS = 0.2
 """Interval between checks of the workers' time and memory."""
 
 
@@ -51,20 +51,20 @@ class _Process(Worker):
         number: number of the worker.
         is_loaded: whether its pipeline is loaded.
         listener: the thread.
-        ended_for: why it was killed; None if it was not.
+        end_reason: why it was killed; None if it was not.
         is_final: whether its first task must not be retried.
     """
 
     def __init__(
-        self, number: int, first: bytes, said: queue.SimpleQueue[tuple[_Process, bytes]], name_of: Callable[[Task], str]
+        self, number: int, first: bytes, messages: queue.SimpleQueue[tuple[_Process, bytes]], name_of: Callable[[Task], str]
     ) -> None:
         super().__init__()
         self.number = number
         self.is_loaded = False
         self._name_of = name_of
-        self.ended_for: str | None = None
+        self.end_reason: str | None = None
         self.is_final = False
-        self._said = said
+        self._messages = messages
         self.process = start_child(
             [sys.executable, "-c", _START, os.pathsep.join(map(os.path.abspath, sys.path))],
             stdin=subprocess.PIPE,
@@ -78,10 +78,10 @@ class _Process(Worker):
     @property
     @override
     def is_ready(self) -> bool:
-        return self.is_loaded and self.ended_for is None
+        return self.is_loaded and self.end_reason is None
 
     @override
-    def hand(self, task: Task) -> None:
+    def submit(self, task: Task) -> None:
         self.write(json.dumps(asdict(task) | {"path": self._name_of(task)}).encode() + b"\n")
 
     def write(self, line: bytes) -> None:
@@ -96,22 +96,22 @@ class _Process(Worker):
         with self.process.stdout as answers:
             for line in answers:
                 if line.endswith(b"\n"):
-                    self._said.put((self, line))
-        self._said.put((self, b""))
+                    self._messages.put((self, line))
+        self._messages.put((self, b""))
 
     def end(self, cause: str | None = None, *, final: bool = False) -> None:
         """Kill the process."""
-        self.ended_for, self.is_final = cause, final
+        self.end_reason, self.is_final = cause, final
         kill_child(self.process)
 
-    def how_it_ended(self) -> str:
+    def exit_reason(self) -> str:
         """Cause of death in words; the process must have exited."""
         code = self.process.wait()
         if self.process.stdin is not None:
             with contextlib.suppress(OSError):  # unread input
                 self.process.stdin.close()
-        if self.ended_for is not None:
-            return self.ended_for
+        if self.end_reason is not None:
+            return self.end_reason
         if code >= 0:
             return f"its worker ended with code {code}"
         return f"its worker ended by {ended_by(-code)}"
@@ -140,9 +140,9 @@ class LocalPool(Engine[_Process]):
         }
         self._first = json.dumps(first).encode() + b"\n"
         self._max_memory = max_memory
-        self._said: queue.SimpleQueue[tuple[_Process, bytes]] = queue.SimpleQueue()
+        self._messages: queue.SimpleQueue[tuple[_Process, bytes]] = queue.SimpleQueue()
         self._copies: tempfile.TemporaryDirectory[str] | None = None
-        self._starts, self._looked = 0, time.monotonic()
+        self._starts, self._last_check = 0, time.monotonic()
         try:
             for number in range(jobs):
                 self._start(number)
@@ -152,11 +152,11 @@ class LocalPool(Engine[_Process]):
 
     def _start(self, number: int) -> None:
         try:
-            self._workers[number] = _Process(number, self._first, self._said, self._here)
+            self._workers[number] = _Process(number, self._first, self._messages, self._local_path)
         except OSError as error:
             raise EmodetectError(f"a worker cannot be started ({error.strerror or error})") from error
 
-    def _here(self, task: Task) -> str:
+    def _local_path(self, task: Task) -> str:
         """Path of an input for a worker; a copy if only this process can read the input."""
         if not is_in_this_process(task.path):
             return task.path
@@ -170,27 +170,27 @@ class LocalPool(Engine[_Process]):
     def wait(self, seconds: float) -> list[Event]:
         events: list[Event] = []
         try:
-            said = self._said.get(timeout=min(seconds, _LOOK_SECONDS))
+            message = self._messages.get(timeout=min(seconds, _CHECK_SECONDS))
             while True:
-                events += self._understood(*said)
-                said = self._said.get_nowait()
+                events += self._parse(*message)
+                message = self._messages.get_nowait()
         except queue.Empty:
             pass
-        if time.monotonic() - self._looked >= _LOOK_SECONDS:
-            self._looked = time.monotonic()
+        if time.monotonic() - self._last_check >= _CHECK_SECONDS:
+            self._last_check = time.monotonic()
             for worker in self._workers.values():
-                self._look_after(worker)
+                self._check_limits(worker)
         return events
 
-    def _understood(self, worker: _Process, line: bytes) -> list[Event]:
+    def _parse(self, worker: _Process, line: bytes) -> list[Event]:
         if self._workers.get(worker.number) is not worker:
             return []
         if not line:
             return self._replaced(worker)
         message: dict[str, Any] = json.loads(line)
-        if "cannot" in message:
+        if "error" in message:
             kind: type[EmodetectError] = getattr(errors, message["kind"], EmodetectError)
-            raise kind(message["cannot"], parameter=message["parameter"])
+            raise kind(message["error"], parameter=message["parameter"])
         if "ready" in message:
             worker.is_loaded, self._starts = True, 0
             return []
@@ -201,7 +201,7 @@ class LocalPool(Engine[_Process]):
         return [Answer(worker.number, worker.done(), Reading(**message["reading"]))]
 
     def _replaced(self, worker: _Process) -> list[Event]:
-        cause = worker.how_it_ended()
+        cause = worker.exit_reason()
         if not worker.is_loaded:
             self._starts += 1
             if self._starts >= _MAX_STARTS:
@@ -209,12 +209,12 @@ class LocalPool(Engine[_Process]):
         self._start(worker.number)
         return [Death(worker.number, worker.tasks, cause, worker.is_final)]
 
-    def _look_after(self, worker: _Process) -> None:
+    def _check_limits(self, worker: _Process) -> None:
         """Kill a worker that exceeds its time or memory limit."""
         if not worker.tasks or not worker.is_ready:
             return
-        if worker.takes_longer_than(self._timeout):
-            worker.end(self._late, final=True)
+        if worker.exceeds(self._timeout):
+            worker.end(self._timeout_reason, final=True)
         elif resident_bytes(worker.process.pid) > self._max_memory:
             worker.end(f"its worker takes more memory than {size_in_words(self._max_memory)}")
 
@@ -226,7 +226,7 @@ class LocalPool(Engine[_Process]):
         if self._copies is not None:
             self._copies.cleanup()
         for worker in workers:
-            worker.how_it_ended()
+            worker.exit_reason()
             worker.listener.join(_JOIN_SECONDS)
 
 

@@ -30,7 +30,7 @@ from emodetect.system.output_files import atomic_write
 from emodetect.text.printable import without_credentials
 from emodetect.types import Frame
 
-_TELL_SECONDS = 0.5
+_PROGRESS_SECONDS = 0.5
 """Interval between progress messages of a clip."""
 
 _CHUNK = 2**20
@@ -91,20 +91,20 @@ class Reader:
             reading.hash = hash_file(file)
         return reading
 
-    def read(self, path: str, kind: Kind, tell: Callable[[int], object]) -> Reading:
+    def read(self, path: str, kind: Kind, on_progress: Callable[[int], object]) -> Reading:
         """Read a photo or a clip.
 
         Args:
             path: path of the file.
             kind: its kind.
-            tell: called with the number of frames of a clip read so far, about twice per second.
+            on_progress: called with the number of frames of a clip read so far, about twice per second.
         """
         with _noted() as reading, _failures(reading, path), _local(path) as file:
             try:
                 if kind == "photo":
                     self._read_photo(file, reading)
                 else:
-                    self._read_clip(file, reading, tell)
+                    self._read_clip(file, reading, on_progress)
             except BackendError:
                 self.close()  # the backend has failed; the next input loads another one
                 self._photos = self._load()
@@ -125,19 +125,19 @@ class Reader:
         reading.lines, reading.length = text.decode(), len(text)
         reading.frames, reading.faces = 1, len(result.readings)
 
-    def _read_clip(self, path: Path, reading: Reading, tell: Callable[[int], object]) -> None:
+    def _read_clip(self, path: Path, reading: Reading, on_progress: Callable[[int], object]) -> None:
         """Write the readings of a clip to its part, unless an earlier run has done so before it was killed."""
         reading.hash = hash_file(path)
         part = self._parts / clip_part(bytes.fromhex(reading.hash))
         if not part.exists():
             with atomic_write(part) as partial, partial.open("wb") as file, VideoFile(path, self._settings.part) as clip:
                 pipeline = build_pipeline(self._settings.clips, self._photos.scorer.backend)
-                told = time.monotonic()
+                reported = time.monotonic()
                 for frames, (_, result) in enumerate(pipeline.analyze_all(clip, read_ahead=False), start=1):
                     file.write(lines(result, is_photo=False))
-                    if time.monotonic() - told > _TELL_SECONDS:
-                        told = time.monotonic()
-                        tell(frames)
+                    if time.monotonic() - reported > _PROGRESS_SECONDS:
+                        reported = time.monotonic()
+                        on_progress(frames)
                 if clip.file.has_changed:
                     raise SourceError(f"{path}: was written to while it was read; read it again once it is complete")
         reading.length = part.stat().st_size

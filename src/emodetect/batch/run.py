@@ -16,7 +16,7 @@ from typing import Any
 
 from emodetect.batch.engine import Engine
 from emodetect.batch.inputs import Listing, Shard
-from emodetect.batch.manifest import NAME, Entry, Header, Manifest, is_begun, read_manifest, sync_folder
+from emodetect.batch.manifest import NAME, Entry, Header, Manifest, has_batch, read_manifest, sync_folder
 from emodetect.batch.parts import FOLDER, remove_leftovers
 from emodetect.batch.pool import LocalPool, usable_cores
 from emodetect.batch.results import FAILURES, Source, check_format, readings_path, write_results
@@ -67,10 +67,10 @@ class Run:
 
     def __init__(self, manifest: Manifest, settings: BatchSettings) -> None:
         self.manifest, self.settings = manifest, settings
-        self.totals = Totals.of(manifest.entries)
+        self.totals = Totals.from_entries(manifest.entries)
 
     @classmethod
-    def begin(
+    def create(
         cls, folder: Path, listing: Listing, settings: BatchSettings, *, named: Sequence[str], arguments: Sequence[str],
         results: Format, shard: Shard | None = None,
     ) -> Run:  # fmt: skip
@@ -95,10 +95,10 @@ class Run:
             len(listing.inputs), listing.digest,
         )  # fmt: skip
         _make(folder / FOLDER)
-        if not is_begun(folder):
+        if not has_batch(folder):
             _check_free(folder)
             _remove(_parts(folder))  # without a manifest, their inputs are unknown
-        inputs = listing.inputs if shard is None else shard.of(listing.inputs)
+        inputs = listing.inputs if shard is None else shard.select(listing.inputs)
         return cls(Manifest.create(folder, header, inputs), settings)
 
     @classmethod
@@ -122,14 +122,14 @@ class Run:
         return cls(manifest, settings)
 
     def read(
-        self, options: BatchOptions, *, tell: Callable[[Totals], object], note: Callable[[str, str], object],
+        self, options: BatchOptions, *, on_progress: Callable[[Totals], object], note: Callable[[str, str], object],
         words: Callable[[str], str] = str,
     ) -> Outcome:  # fmt: skip
         """Read all remaining inputs, and write the results.
 
         Args:
             options: workers and limits.
-            tell: called with the progress, several times per second.
+            on_progress: called with the progress, several times per second.
             note: called with an input's path and an assumption about it.
             words: as for `write_results`.
 
@@ -140,7 +140,7 @@ class Run:
         folder, entries = self.manifest.folder, self.manifest.entries
         began, clock = datetime.now(timezone.utc), time.monotonic()
         if self.totals.left:
-            schedule = Schedule(self.manifest, self._engine(options), tell, note, self.totals)
+            schedule = Schedule(self.manifest, self._engine(options), on_progress, note, self.totals)
             schedule.run()
         write_results(folder, (Source(folder, entry) for entry in entries), options.format, words)
         self.manifest.compact()
@@ -256,7 +256,7 @@ def merge(folder: Path, name: Format | None, words: Callable[[str], str] = str) 
     format_name = name or begun
     sources = [Source(path, entry) for path, (_, entries) in shards.items() for entry in entries]
     write_results(folder, sources, format_name, words)
-    totals = Totals.of([source.entry for source in sources])
+    totals = Totals.from_entries([source.entry for source in sources])
     _write_facts(folder, header, [source.entry for source in sources], {"runs": [run for path in found for run in _runs(path)]})
     return Outcome(totals, readings_path(folder, format_name), folder / FAILURES)
 
@@ -288,7 +288,7 @@ def _runs(folder: Path) -> list[dict[str, Any]]:
 
 
 def _write_facts(folder: Path, header: Header, entries: Sequence[Entry], facts: dict[str, Any]) -> None:
-    totals = Totals.of(list(entries))
+    totals = Totals.from_entries(list(entries))
     record = {
         "settings": header.settings,
         "fingerprint": header.fingerprint,

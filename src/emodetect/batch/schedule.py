@@ -52,7 +52,7 @@ class Totals:
     done_before: int = 0
 
     @classmethod
-    def of(cls, entries: list[Entry]) -> Totals:
+    def from_entries(cls, entries: list[Entry]) -> Totals:
         """Progress of these inputs."""
         totals = cls(len(entries), bytes=sum(max(0, entry.size) for entry in entries))
         for entry in entries:
@@ -98,14 +98,14 @@ class Schedule:
     Args:
         manifest: the inputs.
         engine: runs the tasks.
-        tell: called with the progress, several times per second.
+        on_progress: called with the progress, several times per second.
         note: called with an input's path and an assumption about it.
         totals: progress of the run; updated in place.
     """
 
     manifest: Manifest
     engine: Engine[Any]
-    tell: Callable[[Totals], object]
+    on_progress: Callable[[Totals], object]
     note: Callable[[str, str], object]
     totals: Totals
 
@@ -133,13 +133,13 @@ class Schedule:
         """Read until no input is left; finished inputs are kept however this ends."""
         try:
             while self._left:
-                self._hand_out()
+                self._assign_tasks()
                 for event in self.engine.wait(_WAIT_SECONDS):
-                    self._take(event)
+                    self._handle_event(event)
                 if self._photos.is_due or self._is_idle():
                     self._seal()
                 self._write()
-                self.tell(self._progress())
+                self.on_progress(self._progress())
         finally:
             self.engine.close()
             past_one_interruption(self._seal)
@@ -159,7 +159,7 @@ class Schedule:
         frames = self.totals.frames + sum(self._running.values())
         return Totals(**{**vars(self.totals), "frames": frames})
 
-    def _hand_out(self) -> None:
+    def _assign_tasks(self) -> None:
         for worker in self.engine.workers():
             load = self.engine.load(worker)
             while len(load) < _PHOTOS_AHEAD and not any(task.kind == "clip" for task in load):
@@ -187,15 +187,15 @@ class Schedule:
             return None
         return Task(number, entry.path, entry.kind)
 
-    def _take(self, event: Event) -> None:
+    def _handle_event(self, event: Event) -> None:
         if isinstance(event, Progress):
             self._running[event.task.number] = event.frames
         elif isinstance(event, Death):
-            self._bury(event)
+            self._handle_death(event)
         else:
-            self._take_answer(event)
+            self._handle_answer(event)
 
-    def _take_answer(self, answer: Answer) -> None:
+    def _handle_answer(self, answer: Answer) -> None:
         task, reading = answer.task, answer.reading
         for line in reading.notes:
             self.note(task.path, line)
@@ -251,7 +251,7 @@ class Schedule:
             setattr(entry, name, getattr(other, name))
         self._close(number)
 
-    def _bury(self, death: Death) -> None:
+    def _handle_death(self, death: Death) -> None:
         """Reassign the tasks of a dead worker; the first one is the cause."""
         for task in reversed(death.tasks[1:]):
             self._waiting[task.kind].appendleft(task.number)

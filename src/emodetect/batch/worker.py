@@ -38,14 +38,14 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)
     try:
-        _work(sys.stdin.buffer, answers)
+        _run_tasks(sys.stdin.buffer, answers)
     except BrokenPipeError:  # the parent has exited
         pass
     finally:
         remove_caches()
 
 
-def _work(tasks: BinaryIO, answers: BinaryIO) -> None:
+def _run_tasks(tasks: BinaryIO, answers: BinaryIO) -> None:
     first = json.loads(tasks.readline())
     settings, parts = pickle.loads(base64.b64decode(first["settings"])), Path(first["parts"])
     os.chdir(first["folder"])
@@ -54,9 +54,9 @@ def _work(tasks: BinaryIO, answers: BinaryIO) -> None:
 
         reader = Reader(settings, parts)
     except EmodetectError as error:
-        _say(answers, {"cannot": str(error), "parameter": error.parameter, "kind": type(error).__name__})
+        _send(answers, {"error": str(error), "parameter": error.parameter, "kind": type(error).__name__})
         return
-    _say(answers, {"ready": True})
+    _send(answers, {"ready": True})
     for line in tasks:
         task = json.loads(line)
         number = task["number"]
@@ -64,18 +64,18 @@ def _work(tasks: BinaryIO, answers: BinaryIO) -> None:
             if task["do"] == "hash":
                 reading = reader.hash(task["path"])
             else:
-                reading = reader.read(task["path"], task["kind"], partial(_tell, answers, number))
+                reading = reader.read(task["path"], task["kind"], partial(_send_progress, answers, number))
         except (BackendUnavailableError, OutputError) as error:  # a package is missing, or the disk is full
-            _say(answers, {"cannot": str(error), "parameter": error.parameter, "kind": type(error).__name__})
+            _send(answers, {"error": str(error), "parameter": error.parameter, "kind": type(error).__name__})
             return
-        _say(answers, {"number": number, "reading": dataclasses.asdict(reading)})
+        _send(answers, {"number": number, "reading": dataclasses.asdict(reading)})
 
 
-def _tell(answers: BinaryIO, number: int, frames: int) -> None:
-    _say(answers, {"number": number, "frames": frames})
+def _send_progress(answers: BinaryIO, number: int, frames: int) -> None:
+    _send(answers, {"number": number, "frames": frames})
 
 
-def _say(answers: BinaryIO, message: dict[str, object]) -> None:
+def _send(answers: BinaryIO, message: dict[str, object]) -> None:
     data = json.dumps(message).encode() + b"\n"
     while data:
         data = data[answers.write(data) :]

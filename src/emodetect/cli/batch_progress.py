@@ -43,7 +43,7 @@ class BatchProgress:
         if self._bar is not None:
             self._bar.stop()
 
-    def tell(self, totals: Totals) -> None:
+    def update(self, totals: Totals) -> None:
         """Update the progress."""
         now = time.monotonic()
         if self._bar is not None and self._task is not None:

@@ -15,7 +15,7 @@ from click.core import ParameterSource
 
 from emodetect.backends.limits import size_in_words
 from emodetect.batch.inputs import Shard
-from emodetect.batch.manifest import is_begun, read_header
+from emodetect.batch.manifest import has_batch, read_header
 from emodetect.cli.clip_options import make_part, part_options
 from emodetect.cli.hints import with_options
 from emodetect.cli.messages import detail, note, print_message
@@ -49,7 +49,7 @@ class _Command(ResumableCommand):
 
     def recorded(self, folder: Path, shard: str | None) -> Sequence[str]:
         place = folder if shard is None else folder / Shard.parse(shard).folder
-        return read_header(place).arguments if is_begun(place) else ()
+        return read_header(place).arguments if has_batch(place) else ()
 
 
 @click.command(cls=_Command, context_settings={"help_option_names": ["-h", "--help"]})
@@ -161,7 +161,7 @@ class _Request:
         from emodetect.batch.run import Run, clear
 
         place = self.folder if self.shard is None else self.folder / self.shard.folder
-        if self.resumes and (is_begun(place) or not self.inputs):
+        if self.resumes and (has_batch(place) or not self.inputs):
             run = Run.resume(place, settings)
             if self.inputs and list(run.manifest.header.named) != self.inputs:
                 run.close()
@@ -169,7 +169,7 @@ class _Request:
                     f"{place}: the batch has other inputs; resume it without inputs, or start a new batch in another folder"
                 )
             return run
-        if is_begun(place) and not self.overwrite:
+        if has_batch(place) and not self.overwrite:
             raise OutputError(f"{place}: already contains a batch; --resume continues it, --overwrite starts again")
         listing = self._list()
         if self.overwrite:
@@ -177,7 +177,7 @@ class _Request:
         ctx = click.get_current_context()
         assert isinstance(ctx.command, ResumableCommand)
         given = ctx.command.given(ctx)
-        return Run.begin(
+        return Run.create(
             self.folder, listing, settings, named=self.inputs, arguments=given, results=options.format, shard=self.shard
         )
 
@@ -227,7 +227,7 @@ def _read(run: Run, options: BatchOptions) -> Outcome:
     with BatchProgress() as progress:
         try:
             words = partial(with_options, ctx=click.get_current_context())
-            return run.read(options, tell=progress.tell, note=lambda path, line: note(f"emodetect: {words(line)}"), words=words)
+            return run.read(options, on_progress=progress.update, note=lambda path, line: note(f"emodetect: {words(line)}"), words=words)
         except (KeyboardInterrupt, Terminated):
             left = counted(run.totals.left, "input")
             print_message(f"emodetect: ended with {left} left; 'emodetect batch --resume {place}' goes on")
