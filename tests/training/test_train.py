@@ -142,12 +142,12 @@ def test_a_network_learns_and_the_tutorials_own_lines_give_the_accuracy_that_eva
 
 
 def test_lines_are_folded_between_words_on_a_terminal_and_kept_whole_elsewhere() -> None:
-    from emodetect.training.console import tell
+    from emodetect.training.console import print_plain
 
     text = "epoch 1/3  loss 1.972  accuracy 0.089  val_loss 1.947 [angry]"
     for terminal, expected in ((True, ["epoch 1/3  loss 1.972", "accuracy 0.089  val_loss", "1.947 [angry]"]), (False, [text])):
         shown = StringIO()
-        tell(Console(file=shown, force_terminal=terminal, width=24), text)
+        print_plain(Console(file=shown, force_terminal=terminal, width=24), text)
         assert [line.strip() for line in shown.getvalue().splitlines()] == expected
 
 

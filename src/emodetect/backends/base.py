@@ -82,14 +82,14 @@ class EmotionBackend(ABC):
         Does nothing by default, since a call in this process cannot be interrupted.
         """
 
-    def tell_assumptions(self) -> None:
+    def warn_assumptions(self) -> None:
         """Log a warning, once per process, about assumptions for the model file; the logger is `emodetect.assumptions`."""
         if self.description and self.description.note:
             warn_once(self.description.note)
 
     def __enter__(self) -> Self:
         self.load()
-        self.tell_assumptions()
+        self.warn_assumptions()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:

@@ -140,7 +140,7 @@ class Classifier:
         failure: BaseException | None = None
         try:
             chosen.backend.load()
-            chosen.backend.tell_assumptions()
+            chosen.backend.warn_assumptions()
         except BaseException as error:
             failure = error
         with self._changing:

@@ -45,7 +45,7 @@ function summary(readings) {
 }
 
 // Assistive technology announces the time once per second while the clip plays, not with every frame.
-function tell(readings) {
+function announce(readings) {
   if (isPlaying() && performance.now() - announced < 1000) return;
   announced = performance.now();
   tracks.forEach((track, index) => {
@@ -73,7 +73,7 @@ function show() {
     track.querySelector(".head").style.left = `${(100 * (now - data.start)) / span}%`;
   });
   readout.textContent = summary(readings);
-  tell(readings);
+  announce(readings);
   if (drawBoxes) drawBoxes(now, readings, boxes.checked);
   if (still) showStill();
 }

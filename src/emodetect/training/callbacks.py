@@ -16,7 +16,7 @@ from emodetect.system.output_files import atomic_write
 from emodetect.training.architectures.base import Head
 from emodetect.training.averaging import AveragedWeights
 from emodetect.training.checkpoint import Checkpoint, room_for
-from emodetect.training.console import tell
+from emodetect.training.console import print_plain
 from emodetect.training.data.batches import predict
 from emodetect.training.data.part import Part
 from emodetect.training.history import TrainingLog
@@ -105,7 +105,7 @@ class ProgressBar(keras.callbacks.Callback):  # type: ignore[misc]
     def show(self, row: dict[str, float]) -> None:
         """Print the line of a finished epoch."""
         figures = "  ".join(f"{name} {value:.3f}" for name, value in row.items() if name not in ("epoch", "seconds"))
-        tell(self._console, f"epoch {int(row['epoch'])}/{self._epochs}  {figures}  {row['seconds']:.0f} s")
+        print_plain(self._console, f"epoch {int(row['epoch'])}/{self._epochs}  {figures}  {row['seconds']:.0f} s")
 
     @override
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:

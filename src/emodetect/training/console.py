@@ -7,7 +7,7 @@ from rich.console import Console
 from emodetect.text.printable import printable, without_credentials
 
 
-def tell(console: Console, text: str) -> None:
+def print_plain(console: Console, text: str) -> None:
     """Print plain text, wrapped between words on a terminal, unchanged elsewhere.
 
     Args:

@@ -19,7 +19,7 @@ from emodetect.training.architectures.base import Architecture
 from emodetect.training.averaging import AveragedWeights
 from emodetect.training.callbacks import EpochEnd, EpochSeed, ProgressBar
 from emodetect.training.checkpoint import Checkpoint
-from emodetect.training.console import tell
+from emodetect.training.console import print_plain
 from emodetect.training.data.augment import AUGMENTATIONS
 from emodetect.training.data.batches import AugmentedBatches
 from emodetect.training.history import TrainingLog
@@ -57,7 +57,7 @@ def train(
     )
     data = prepare(settings, architecture)
     for note in data.notes:
-        tell(console, one_line(note))
+        print_plain(console, one_line(note))
     folder = RunFolder(path)
     with folder.locked():
         if resume:
@@ -96,7 +96,7 @@ def _fit(settings: Settings, architecture: Architecture, data: RunData, folder: 
     with folder.new_events():
         training_log = TrainingLog(folder.log, folder.events, done)
     if len(training_log.rows) < done:
-        tell(
+        print_plain(
             console,
             f"log.csv tells of {len(training_log.rows)} of the {done} finished epochs; curves and summary miss the others.",
         )

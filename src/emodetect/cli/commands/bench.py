@@ -127,11 +127,11 @@ def _progress() -> Iterator[Callable[[str], None]]:
 
     with messages_console().status("starting") as status:
 
-        def tell(text: str) -> None:
+        def update(text: str) -> None:
             detail(text)
             status.update(one_line(text))
 
-        yield tell
+        yield update
 
 
 @contextmanager

@@ -217,7 +217,7 @@ def _run(settings: Settings, folder: Path, *, resume: bool, overwrite: bool, sho
     from emodetect.cli.progress import messages_console
     from emodetect.training import trainer
     from emodetect.training.architectures import architecture_named
-    from emodetect.training.console import tell
+    from emodetect.training.console import print_plain
     from emodetect.training.run_folder import RunFolder
     from emodetect.training.trained_model import finish
 
@@ -242,7 +242,7 @@ def _run(settings: Settings, folder: Path, *, resume: bool, overwrite: bool, sho
             replace = " --overwrite" if settings.output and Path(settings.output).exists() else ""
             note(f"emodetect: resume with: emodetect train --resume {shlex.quote(str(folder))}{replace}")
         raise
-    tell(console, f"\n{summary}")
+    print_plain(console, f"\n{summary}")
     note(f"Saved in {folder}")
 
 

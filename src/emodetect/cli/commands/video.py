@@ -120,7 +120,7 @@ def video(
         from emodetect.report.plot import plot_timeline
 
         plot_timeline(timeline, clip.name, plot, style=plot_style, overwrite=overwrite)
-    summary.tell()
+    summary.print()
 
 
 def _describe(clip: Path, source: VideoFile) -> None:
@@ -260,7 +260,7 @@ class _Summary:
                 self._emotions[reading.scores.dominant.value] += 1
                 self._uncertain += reading.uncertain
 
-    def tell(self) -> None:
+    def print(self) -> None:
         """Print the summary, and with ``--verbose`` why faces with high scores were uncertain."""
         total = sum(self._emotions.values())
         shares = ", ".join(f"{name} {count / total:.0%}" for name, count in self._emotions.most_common())

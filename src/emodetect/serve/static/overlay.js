@@ -16,9 +16,9 @@ const picture = get("picture");
 
 const isOn = (name, usual) => (asked.has(name) ? !["0", "no", "false"].includes(asked.get(name)) : usual);
 
-function inRange(name, usual, least, most) {
+function inRange(name, usual, min, max) {
   const value = Number(asked.get(name));
-  return asked.has(name) && Number.isFinite(value) ? Math.min(most, Math.max(least, value)) : usual;
+  return asked.has(name) && Number.isFinite(value) ? Math.min(max, Math.max(min, value)) : usual;
 }
 
 let newest = null;
