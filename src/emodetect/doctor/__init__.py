@@ -22,13 +22,13 @@ class _CheckGroup:
 
     Attributes:
         name: the subject.
-        look: runs the checks.
+        run: runs the checks.
         needs_opencv: whether they need OpenCV.
         needs_desktop: whether they are skipped on servers, which have no display and no camera.
     """
 
     name: str
-    look: Callable[[], Iterator[Check]]
+    run: Callable[[], Iterator[Check]]
     needs_opencv: bool = False
     needs_desktop: bool = False
 
@@ -64,23 +64,23 @@ def examine(*, headless: bool = False) -> Iterator[Check]:
         if headless and group.needs_desktop:
             continue
         if group.needs_opencv and not has_opencv:
-            yield Check(group.name, Status.WARNING, "not looked at, since OpenCV cannot be imported", "mend OpenCV first")
+            yield Check(group.name, Status.WARNING, "not checked, since OpenCV cannot be imported", "repair OpenCV first")
             continue
-        found = look_safely(group.name, group.look)
-        if group.look is opencv.check_import:
+        found = collect_checks(group.name, group.run)
+        if group.run is opencv.check_import:
             has_opencv = all(check.status is not Status.FAULT for check in found)
         yield from found
 
 
-def look_safely(name: str, look: Callable[[], Iterator[Check]]) -> list[Check]:
+def collect_checks(name: str, run: Callable[[], Iterator[Check]]) -> list[Check]:
     """Run checks; an exception becomes a fault.
 
     Args:
         name: name of the fault.
-        look: runs the checks.
+        run: runs the checks.
     """
     try:
-        return list(look())
+        return list(run())
     except Exception as error:
         trace = traceback.format_exc()
         if package := broken_package(error):
@@ -90,4 +90,4 @@ def look_safely(name: str, look: Callable[[], Iterator[Check]]) -> list[Check]:
         return [Check(name, Status.FAULT, detail, "emodetect doctor `debug` shows where", trace)]
 
 
-__all__ = ["Check", "Status", "examine", "look_safely"]
+__all__ = ["Check", "Status", "collect_checks", "examine"]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from typing_extensions import Never
 
 from emodetect.backends.registry import backend_factory, plugins
-from emodetect.doctor import Check, Status, deepface, files, keras, look_safely, onnx_runtime, opencv
+from emodetect.doctor import Check, Status, collect_checks, deepface, files, keras, onnx_runtime, opencv
 from emodetect.errors import BackendError, BackendUnavailableError, EmodetectError
 from emodetect.system.native_output import quiet_native_output
 
@@ -47,13 +47,13 @@ def list_backends() -> Iterator[BackendState]:
         yield _plugin(name, point)
 
 
-def _state(name: str, reads: str, *looks: Callable[[], Iterator[Check]]) -> BackendState:
+def _state(name: str, reads: str, *checks: Callable[[], Iterator[Check]]) -> BackendState:
     """State of a backend according to these checks; the first one gives the versions."""
-    checks = [check for look in looks for check in look_safely(name, look)]
-    wrong = [check for check in checks if check.status is not Status.OK]
+    results = [result for check in checks for result in collect_checks(name, check)]
+    wrong = [result for result in results if result.status is not Status.OK]
     if not wrong:
-        return BackendState(name, reads, True, checks[0].detail)
-    return BackendState(name, reads, False, "; ".join(check.detail for check in wrong), wrong[0].cure)
+        return BackendState(name, reads, True, results[0].detail)
+    return BackendState(name, reads, False, "; ".join(result.detail for result in wrong), wrong[0].cure)
 
 
 def _plugin(name: str, point: EntryPoint) -> BackendState:
