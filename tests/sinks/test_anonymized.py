@@ -82,7 +82,7 @@ def test_what_frames_between_show_is_hidden_in_all_sinks() -> None:
         for index in range(40):
             frame = Frame(make_image(), index, index / RATE)
             if index % 4:
-                between.look(frame)
+                between.add(frame)
             else:
                 sink.write(frame, FrameResult(index, index / RATE, (), ()))
 

@@ -25,7 +25,7 @@ from emodetect.media.media_file import MediaFile
 from emodetect.media.playlists import allow_playlists
 from emodetect.media.probe import ClipProbe
 from emodetect.report.pictures import CopyError, frames_at, picture_size, playable_copy
-from emodetect.sources.video import Aside, ClipPart, VideoFile, _Clock
+from emodetect.sources.video import SkippedFrames, ClipPart, VideoFile, _Clock
 from emodetect.types import Frame, Image
 from tests.builders import PHOTO, MovingClip, make_background, make_image, shared_data, write_clip
 from tests.media.test_orientation import MATRICES, shown, turned
@@ -971,9 +971,9 @@ def test_a_file_that_is_written_to_has_changed(moving_clip: MovingClip, tmp_path
 
 def test_frames_that_a_part_leaves_out_are_looked_at_before_later_ones_are_read(moving_clip: MovingClip) -> None:
     order: list[int] = []
-    aside = Aside(lambda frame: order.append(frame.index), margin=0.1)
+    skipped = SkippedFrames(lambda frame: order.append(frame.index), margin=0.1)
 
-    with VideoFile(moving_clip.path, ClipPart.of(1.0, 1.4, every=4), aside) as clip:
+    with VideoFile(moving_clip.path, ClipPart.of(1.0, 1.4, every=4), skipped) as clip:
         read = []
         for frame in clip:
             order.append(frame.index)

@@ -39,14 +39,14 @@ class FramesBetween:
         self._seen: deque[tuple[float, tuple[Box, ...]]] = deque()
         self._lock = threading.Lock()
 
-    def look(self, frame: Frame) -> None:
+    def add(self, frame: Frame) -> None:
         """Find face regions in a frame; frames come in order, each before later frames are written."""
         seen = self._locator.locate(frame).seen if self._locator else ()
         found = self.hidden.find(frame, FrameResult(frame.index, frame.timestamp, (), seen))
         with self._lock:
             self._seen.append((frame.timestamp, found))
 
-    def near(self, timestamp: float) -> set[Box]:
+    def regions_near(self, timestamp: float) -> set[Box]:
         """Face regions shortly before and after a time, in seconds; times must not decrease."""
         with self._lock:
             while self._seen and timestamp - self._seen[0][0] > HIDDEN_SECONDS:
@@ -92,7 +92,7 @@ class AnonymizedSink(Sink):
         while result.timestamp - self._seen[0][0] > HIDDEN_SECONDS:
             self._seen.popleft()
         boxes = {box for timestamp, seen in self._seen if timestamp - result.timestamp <= HIDDEN_SECONDS for box in seen}
-        boxes |= self._between.near(result.timestamp)
+        boxes |= self._between.regions_near(result.timestamp)
         hidden = replace(frame, image=anonymize(frame.image, boxes, self._method))
         for sink in self._sinks:
             sink.write(hidden, result)

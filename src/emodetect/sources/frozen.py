@@ -22,7 +22,7 @@ class FrozenWatch:
         self._name, self._equal = name, 0
         self._first: Image | None = None
 
-    def see(self, image: Image) -> None:
+    def update(self, image: Image) -> None:
         """Check the next picture."""
         if self._first is None:
             self._first = image.copy()

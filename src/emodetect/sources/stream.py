@@ -218,7 +218,7 @@ class _Watched:
     def read(self) -> tuple[bool, Image | None]:
         found, image = self._capture.read()
         if found:
-            self._watch.see(np.asarray(image, np.uint8))
+            self._watch.update(np.asarray(image, np.uint8))
         return found, image
 
     def release(self) -> None:

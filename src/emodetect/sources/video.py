@@ -126,15 +126,15 @@ class ClipPart:
 WHOLE = ClipPart()
 
 
-class Aside(NamedTuple):
+class SkippedFrames(NamedTuple):
     """Receiver of the frames outside a clip range.
 
     Attributes:
-        look: called with each of them, in the reading thread, before later frames are yielded.
+        receive: called with each of them, in the reading thread, before later frames are yielded.
         margin: seconds before and after the range for which it is called.
     """
 
-    look: Callable[[Frame], None]
+    receive: Callable[[Frame], None]
     margin: float
 
 
@@ -146,7 +146,7 @@ class VideoFile:
     Args:
         media: the file, or an open one, which is opened again.
         part: clip range; frame numbers and timestamps remain those of the whole clip.
-        aside: receives the frames outside the range; None for no receiver.
+        skipped: receives the frames outside the range; None for no receiver.
 
     Attributes:
         path: the file.
@@ -162,8 +162,8 @@ class VideoFile:
         SourceError: the file is missing, no video, or has no frame, or FFmpeg cannot be used.
     """
 
-    def __init__(self, media: Path | MediaFile, part: ClipPart = WHOLE, aside: Aside | None = None) -> None:
-        self._part, self._aside = part, aside
+    def __init__(self, media: Path | MediaFile, part: ClipPart = WHOLE, skipped: SkippedFrames | None = None) -> None:
+        self._part, self._skipped = part, skipped
         self._capture: cv2.VideoCapture | Decoder = cv2.VideoCapture()
         self._converter: subprocess.Popen[bytes] | None = None
         self._sizes: SizeWatch | None = None
@@ -362,22 +362,22 @@ class VideoFile:
         index, reached, ok = 0, 0, True
         clock = _Clock(self.path, self._start, self._container_time(0), 1 / self.frames_per_second)
         time, passed, here = round(self._start, 6), 0.0, self._container_time(0)
-        margin = self._aside.margin if self._aside else 0.0
+        margin = self._skipped.margin if self._skipped else 0.0
         while ok and time < self._part.end + margin:
             if time >= self._part.start - margin:
                 if index and self._sizes is not None and self._sizes.changes_by(max(passed, index / self.frames_per_second)):
                     self._fit(index)
                 is_inside = self._part.start <= time < self._part.end
                 is_wanted = is_inside and reached % self._part.every == 0
-                if is_wanted or self._aside:
+                if is_wanted or self._skipped:
                     found, image = self._capture.retrieve() if index else self._first
                     if not found:
                         break
                     frame = Frame(self._shown(np.asarray(image, np.uint8)), index, time)
                     if is_wanted:
                         yield frame
-                    elif self._aside:
-                        self._aside.look(frame)
+                    elif self._skipped:
+                        self._skipped.receive(frame)
                 reached += is_inside
             index += 1
             ok = self._capture.grab()

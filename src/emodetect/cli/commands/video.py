@@ -73,7 +73,7 @@ def video(
     from emodetect.pipeline import build_locator
     from emodetect.report.timeline import Timeline
     from emodetect.sinks.anonymized import HIDDEN_SECONDS, FramesBetween
-    from emodetect.sources.video import Aside, VideoFile
+    from emodetect.sources.video import SkippedFrames, VideoFile
     from emodetect.system.temporary_folders import scratch_folder, sweep
 
     outputs = _Outputs(clip, output, log, report, plot, publishing, anonymize, overwrite)
@@ -87,7 +87,7 @@ def video(
     with ExitStack() as kept, ExitStack() as stack:
         # Faces in skipped frames are found with the same settings.
         between = FramesBetween(build_locator(replace(settings, track=False, verify=False))) if anonymize is not None else None
-        source = stack.enter_context(VideoFile(clip, part, Aside(between.look, HIDDEN_SECONDS) if between else None))
+        source = stack.enter_context(VideoFile(clip, part, SkippedFrames(between.add, HIDDEN_SECONDS) if between else None))
         timeline = Timeline(min(part.end, source.seconds))
         _describe(clip, source)
         if outputs.are_none:
