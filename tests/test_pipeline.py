@@ -241,9 +241,9 @@ class CountingNetwork(BlazeFaceDetector):
         return super().detect(image)
 
     @override
-    def look(self, image: Image, known: Sequence[Box]) -> list[Detection]:
+    def detect_quick(self, image: Image, known: Sequence[Box]) -> list[Detection]:
         self.looks += 1
-        return super().look(image, known)
+        return super().detect_quick(image, known)
 
     @override
     def _ask(self, *arguments: Any) -> list[Detection]:

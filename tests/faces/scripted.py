@@ -29,7 +29,7 @@ class Scripted:
         self.shapes.append(image.shape)
         return list(self.detections)
 
-    def look(self, image: Image, known: Sequence[Box]) -> list[Detection]:
+    def detect_quick(self, image: Image, known: Sequence[Box]) -> list[Detection]:
         return self.detect(image)
 
     def tracker(self) -> FaceTracker:

@@ -79,9 +79,9 @@ class Calls(BlazeFaceDetector):
     count = 0
 
     @override
-    def _ask(self, *arguments: Any) -> list[Detection]:
+    def _run(self, *arguments: Any) -> list[Detection]:
         self.count += 1
-        return super()._ask(*arguments)
+        return super()._run(*arguments)
 
 
 @pytest.mark.parametrize(("side", "calls"), [(60, 8), (42, 23)])
@@ -105,8 +105,8 @@ def test_a_look_finds_a_known_face_that_the_whole_picture_does_not_show(photo: I
     picture[500 : 500 + side, 900 : 900 + side] = cv2.resize(photo[40:260, 120:340], (side, side), interpolation=cv2.INTER_AREA)
     detector = BlazeFaceDetector(min_face=SMALL)
     [everywhere] = detector.detect(picture)
-    assert detector.look(picture, []) == []
-    [near] = detector.look(picture, [everywhere.box])
+    assert detector.detect_quick(picture, []) == []
+    [near] = detector.detect_quick(picture, [everywhere.box])
     assert intersection_over_union([near.box], [everywhere.box])[0, 0] > 0.5
 
 
@@ -114,7 +114,7 @@ def test_a_look_finds_a_known_face_that_the_whole_picture_does_not_show(photo: I
 def test_pictures_without_a_face(shape: tuple[int, ...]) -> None:
     detector = BlazeFaceDetector(min_face=SMALL)
     assert detector.detect(np.full(shape, 127, np.uint8)) == []
-    assert detector.look(np.full(shape, 127, np.uint8), [Box(-50, -50, 20, 20), Box(400, 400, 100, 100)]) == []
+    assert detector.detect_quick(np.full(shape, 127, np.uint8), [Box(-50, -50, 20, 20), Box(400, 400, 100, 100)]) == []
 
 
 def test_answers_count_from_the_middle_of_their_cells() -> None:

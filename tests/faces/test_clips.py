@@ -82,9 +82,9 @@ def test_every_face_is_found_in_every_frame_of_a_clip(name: str, monkeypatch: py
         count_calls(monkeypatch, owner, method)
         for owner, method in (
             (BlazeFaceDetector, "detect"),
-            (BlazeFaceDetector, "look"),
-            (BlazeFaceDetector, "_ask"),
-            (LandmarkRefiner, "_look"),
+            (BlazeFaceDetector, "detect_quick"),
+            (BlazeFaceDetector, "_run"),
+            (LandmarkRefiner, "_detect_landmarks"),
         )
     )
     locator = build_locator(CLIPS)

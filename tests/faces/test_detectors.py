@@ -76,7 +76,7 @@ class Calls(Scripted):
         super().__init__(*boxes)
         self.looks = 0
 
-    def look(self, image: Image, known: Sequence[Box]) -> list[Detection]:
+    def detect_quick(self, image: Image, known: Sequence[Box]) -> list[Detection]:
         self.looks += 1
         return list(self.detections)
 
@@ -85,13 +85,13 @@ def test_the_second_detector_is_asked_only_while_the_first_sees_nobody() -> None
     first, second = Calls(BLUE), Calls(RED)
     both = CombinedDetector(first, second)
     assert [one.box for one in both.detect(two_colors())] == [BLUE]
-    assert [one.box for one in both.look(two_colors(), [BLUE])] == [BLUE]
+    assert [one.box for one in both.detect_quick(two_colors(), [BLUE])] == [BLUE]
     assert second.shapes == []
     first.detections = []
     assert [one.box for one in both.detect(two_colors())] == [RED]
     # A face that only the second one sees is followed; where nobody is known, looks stay cheap.
-    assert [one.box for one in both.look(two_colors(), [RED])] == [RED]
-    assert both.look(two_colors(), []) == []
+    assert [one.box for one in both.detect_quick(two_colors(), [RED])] == [RED]
+    assert both.detect_quick(two_colors(), []) == []
     assert (len(first.shapes), first.looks, len(second.shapes)) == (2, 3, 2)
 
 

@@ -187,9 +187,9 @@ class Logging:
         self.calls.append("detect")
         return self.detector.detect(image)
 
-    def look(self, image: Image, known: Sequence[Box]) -> list[Detection]:
+    def detect_quick(self, image: Image, known: Sequence[Box]) -> list[Detection]:
         self.calls.append(f"look {len(known)}")
-        return self.detector.look(image, known)
+        return self.detector.detect_quick(image, known)
 
     def tracker(self) -> FaceTracker:
         return self.detector.tracker()

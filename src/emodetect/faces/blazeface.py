@@ -130,7 +130,7 @@ class BlazeFaceDetector:
             found += self._scan(image, [max(SIDE, sides[0] * _SMALLEST / _RELIABLE)])
         return self._finished(found, width, height)
 
-    def look(self, image: Image, known: Sequence[Box]) -> list[Detection]:
+    def detect_quick(self, image: Image, known: Sequence[Box]) -> list[Detection]:
         """Find faces quickly in the next frame of a clip: in the whole image, and around known faces that were not found there.
 
         Args:
@@ -141,13 +141,13 @@ class BlazeFaceDetector:
             The faces, the most confident first.
         """
         height, width = image.shape[:2]
-        found = self._look(image, max(width, height), width / 2, height / 2)
+        found = self._detect_square(image, max(width, height), width / 2, height / 2)
         seen = self._finished(found, width, height, known)
         overlaps = intersection_over_union(known, [detection.box for detection in seen])
         missed = [box for box, row in zip(known, overlaps, strict=True) if not (row >= SAME_FACE).any()]
         for box in missed:
             side = _AROUND * max(box.width, box.height)
-            found += self._look(image, side, box.x + box.width / 2, box.y + box.height / 2)
+            found += self._detect_square(image, side, box.x + box.width / 2, box.y + box.height / 2)
         return self._finished(found, width, height, known) if missed else seen
 
     def tracker(self) -> FaceTracker:
@@ -174,10 +174,10 @@ class BlazeFaceDetector:
             scale = np.asarray((width / size[0], height / size[1]), np.float32)
             tile = SIDE if side <= max(width, height) else _SURROUNDED_SIDE
             for left, top in _tiles(*size, tile):
-                found += self._ask(reduced, left, top, scale, tile)
+                found += self._run(reduced, left, top, scale, tile)
         return found
 
-    def _look(self, image: Image, side: float, x: float, y: float) -> list[Detection]:
+    def _detect_square(self, image: Image, side: float, x: float, y: float) -> list[Detection]:
         """Find faces in a square with this side and center, pixels; it may extend beyond the image."""
         height, width = image.shape[:2]
         left, top = max(0, math.floor(x - side / 2)), max(0, math.floor(y - side / 2))
@@ -188,10 +188,10 @@ class BlazeFaceDetector:
         size = (min(SIDE, max(1, round(part.shape[1] * scale))), min(SIDE, max(1, round(part.shape[0] * scale))))
         reduced = _resized(part, size)
         scales = np.asarray((part.shape[1] / size[0], part.shape[0] / size[1]), np.float32)
-        found = self._ask(reduced, (size[0] - SIDE) // 2, (size[1] - SIDE) // 2, scales)
+        found = self._run(reduced, (size[0] - SIDE) // 2, (size[1] - SIDE) // 2, scales)
         return [detection.moved(left, top) for detection in found]
 
-    def _ask(self, picture: Image, left: int, top: int, scale: _Numbers, tile: int = SIDE) -> list[Detection]:
+    def _run(self, picture: Image, left: int, top: int, scale: _Numbers, tile: int = SIDE) -> list[Detection]:
         """Run the network on a tile of a reduced image; boxes are scaled by ``scale`` (x, y) to pixels of the image."""
         pixels = np.zeros((tile, tile, 3), np.uint8)
         height, width = picture.shape[:2]

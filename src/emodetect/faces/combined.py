@@ -41,13 +41,13 @@ class CombinedDetector:
         """Find faces in uint8 (height, width, 3) BGR, the most confident first."""
         return self._first.detect(image) or self._second.detect(image)
 
-    def look(self, image: Image, known: Sequence[Box]) -> list[Detection]:
-        """Find faces in the next frame of a clip; as `FaceDetector.look`.
+    def detect_quick(self, image: Image, known: Sequence[Box]) -> list[Detection]:
+        """Find faces in the next frame of a clip; as `FaceDetector.detect_quick`.
 
         The second detector runs only while a face is known. It can thus follow a face that only it finds, and costs nothing
         otherwise.
         """
-        return self._first.look(image, known) or (self._second.detect(image) if known else [])
+        return self._first.detect_quick(image, known) or (self._second.detect(image) if known else [])
 
     def tracker(self) -> FaceTracker:
         """Create the first detector's tracker."""

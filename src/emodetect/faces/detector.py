@@ -106,7 +106,7 @@ class FaceDetector(Protocol):
     def detect(self, image: Image) -> list[Detection]:
         """Find faces in uint8 (height, width, 3) BGR at all levels, the most confident first."""
 
-    def look(self, image: Image, known: Sequence[Box]) -> list[Detection]:
+    def detect_quick(self, image: Image, known: Sequence[Box]) -> list[Detection]:
         """Find faces in the next frame of a clip, if possible faster than `detect`.
 
         Args:

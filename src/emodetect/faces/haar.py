@@ -93,7 +93,7 @@ class HaarDetector:
             found.append(Detection(box.clipped(width, height), float(neighbors) / (_SURE * self._min_neighbors)))
         return without_nested(found)
 
-    def look(self, image: Image, known: Sequence[Box]) -> list[Detection]:
+    def detect_quick(self, image: Image, known: Sequence[Box]) -> list[Detection]:
         """Scan the whole image, as `detect`."""
         return self.detect(image)
 

@@ -47,7 +47,7 @@ class LandmarkRefiner:
         """
         for _ in range(_MAX_ITERATIONS):
             before, similarity = roll(found.landmarks), fit(found.landmarks)
-            landmarks = self._look(image, similarity) if similarity else None
+            landmarks = self._detect_landmarks(image, similarity) if similarity else None
             after = roll(landmarks)
             if before is None or after is None:
                 return found
@@ -56,7 +56,7 @@ class LandmarkRefiner:
                 break
         return found
 
-    def _look(self, image: Image, similarity: Similarity) -> npt.NDArray[np.float32] | None:
+    def _detect_landmarks(self, image: Image, similarity: Similarity) -> npt.NDArray[np.float32] | None:
         """Detect landmarks in an upright crop around the face."""
         square = similarity.about_middle(1 / _SHARE)
         if square.side > 4 * max(image.shape[:2]):

@@ -173,7 +173,7 @@ class FaceLocator:
             detections = self._detector.detect(frame.image)
         else:
             known = [place.box for place in places if place.standing is not Standing.REMEMBERED]
-            detections = self._detector.look(frame.image, known)
+            detections = self._detector.detect_quick(frame.image, known)
         if self._refiner is not None:
             min_roll = _MIN_ROLL if tracker else 0.0
             detections = [_refined(frame.image, one, self._refiner, min_roll) for one in detections]

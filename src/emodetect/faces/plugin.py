@@ -72,7 +72,7 @@ class PluginDetector:
         clipped = (replace(one, box=one.box.clipped(width, height)) for one in found if one.box.height >= min_height)
         return sorted((one for one in clipped if one.box.width and one.box.height), key=lambda one: (-one.confidence, one.box.x))
 
-    def look(self, image: Image, known: Sequence[Box]) -> list[Detection]:
+    def detect_quick(self, image: Image, known: Sequence[Box]) -> list[Detection]:
         """Find faces, as `detect`."""
         return self.detect(image)
 

@@ -34,7 +34,7 @@ class WholePicture:
         height, width = image.shape[:2]
         return [Detection(Box(0, 0, width, height), confidence=1)]
 
-    def look(self, image: Image, known: Sequence[Box]) -> list[Detection]:
+    def detect_quick(self, image: Image, known: Sequence[Box]) -> list[Detection]:
         """Return the whole picture, as `detect`."""
         return self.detect(image)
 
