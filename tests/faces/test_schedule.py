@@ -11,7 +11,7 @@ from emodetect.faces.boxes import intersection_over_union
 from emodetect.faces.detector import FaceDetector, MinFace
 from emodetect.faces.haar import HaarDetector
 from emodetect.faces.locator import FaceLocator
-from emodetect.faces.schedule import SCAN_EVERY, Look, LookSchedule
+from emodetect.faces.schedule import SCAN_EVERY, DetectionMode, DetectionSchedule
 from emodetect.faces.tracker import FaceTracker, Place, Standing
 from emodetect.sources.video import VideoFile
 from emodetect.types import Box, Detection, Frame, Image
@@ -144,36 +144,36 @@ BOX = Box(100, 100, 80, 80)
 
 
 @pytest.mark.parametrize(
-    ("places", "looks"),
+    ("places", "modes"),
     [
-        ([], [Look.NONE, Look.NONE, Look.QUICK]),
-        ([Place(BOX, Standing.SEEN)], [Look.NONE, Look.NONE, Look.QUICK]),
-        ([Place(BOX, Standing.SEEN, speed=float("inf"))], [Look.QUICK, Look.QUICK, Look.QUICK]),
-        ([Place(BOX, Standing.SEEN), Place(BOX, Standing.SEEN, speed=2.0)], [Look.NONE, Look.QUICK, Look.QUICK]),
-        ([Place(BOX, Standing.REMEMBERED)], [Look.NONE, Look.NONE, Look.QUICK]),
-        ([Place(BOX, Standing.MISSED)], [Look.QUICK, Look.QUICK, Look.QUICK]),
-        ([Place(BOX, Standing.SEEN), Place(BOX, Standing.CANDIDATE)], [Look.QUICK, Look.QUICK, Look.QUICK]),
+        ([], [DetectionMode.NONE, DetectionMode.NONE, DetectionMode.QUICK]),
+        ([Place(BOX, Standing.SEEN)], [DetectionMode.NONE, DetectionMode.NONE, DetectionMode.QUICK]),
+        ([Place(BOX, Standing.SEEN, speed=float("inf"))], [DetectionMode.QUICK, DetectionMode.QUICK, DetectionMode.QUICK]),
+        ([Place(BOX, Standing.SEEN), Place(BOX, Standing.SEEN, speed=2.0)], [DetectionMode.NONE, DetectionMode.QUICK, DetectionMode.QUICK]),
+        ([Place(BOX, Standing.REMEMBERED)], [DetectionMode.NONE, DetectionMode.NONE, DetectionMode.QUICK]),
+        ([Place(BOX, Standing.MISSED)], [DetectionMode.QUICK, DetectionMode.QUICK, DetectionMode.QUICK]),
+        ([Place(BOX, Standing.SEEN), Place(BOX, Standing.CANDIDATE)], [DetectionMode.QUICK, DetectionMode.QUICK, DetectionMode.QUICK]),
     ],
 )
-def test_faces_that_are_in_doubt_or_fast_are_looked_at_more_often(places: list[Place], looks: list[Look]) -> None:
-    for time, expected in zip([0.016, 0.052, 0.12], looks, strict=True):
-        schedule = LookSchedule()
-        assert schedule.next(0.0, []) is Look.FULL
+def test_faces_that_are_in_doubt_or_fast_are_looked_at_more_often(places: list[Place], modes: list[DetectionMode]) -> None:
+    for time, expected in zip([0.016, 0.052, 0.12], modes, strict=True):
+        schedule = DetectionSchedule()
+        assert schedule.next(0.0, []) is DetectionMode.FULL
         assert schedule.next(time, places) is expected
 
 
 def test_full_scans_keep_their_time_whoever_is_there() -> None:
-    schedule = LookSchedule(scan_every=0.5)
-    looks = [schedule.next(index / 25, [Place(BOX, Standing.MISSED)] if index % 5 else []) for index in range(26)]
-    assert [index for index, look in enumerate(looks) if look is Look.FULL] == [0, 13]
+    schedule = DetectionSchedule(scan_every=0.5)
+    modes = [schedule.next(index / 25, [Place(BOX, Standing.MISSED)] if index % 5 else []) for index in range(26)]
+    assert [index for index, mode in enumerate(modes) if mode is DetectionMode.FULL] == [0, 13]
     assert schedule.full_scans == 2
     schedule.clear()
-    assert schedule.next(1.04, []) is Look.FULL
+    assert schedule.next(1.04, []) is DetectionMode.FULL
 
 
 def test_a_step_of_zero_scans_every_frame_whatever_its_time() -> None:
-    schedule = LookSchedule(scan_every=0)
-    assert {schedule.next(time, []) for time in (0.0, 0.0, 5.0, 1.0)} == {Look.FULL}
+    schedule = DetectionSchedule(scan_every=0)
+    assert {schedule.next(time, []) for time in (0.0, 0.0, 5.0, 1.0)} == {DetectionMode.FULL}
 
 
 class Logging:
@@ -188,7 +188,7 @@ class Logging:
         return self.detector.detect(image)
 
     def detect_quick(self, image: Image, known: Sequence[Box]) -> list[Detection]:
-        self.calls.append(f"look {len(known)}")
+        self.calls.append(f"quick {len(known)}")
         return self.detector.detect_quick(image, known)
 
     def tracker(self) -> FaceTracker:
@@ -202,7 +202,7 @@ def test_the_network_looks_at_every_third_frame(moving_clip: MovingClip) -> None
     assert missed_and_false(shown, [[box] for box in moving_clip.boxes]) == (0, 0)
     assert full_scans == 6
     assert detector.calls.count("detect") == 6
-    assert detector.calls.count("look 1") + detector.calls.count("look 0") == 23
+    assert detector.calls.count("quick 1") + detector.calls.count("quick 0") == 23
     assert len(detector.calls) == 29  # of 75 frames
 
 

@@ -12,7 +12,7 @@ from emodetect.faces.boxes import crop, intersection_over_union
 from emodetect.faces.detector import FaceDetector, MinFace
 from emodetect.faces.landmarks import LandmarkRefiner
 from emodetect.faces.region import Region
-from emodetect.faces.schedule import SCAN_EVERY, Look, LookSchedule
+from emodetect.faces.schedule import SCAN_EVERY, DetectionMode, DetectionSchedule
 from emodetect.faces.tracker import SAME_FACE, FaceTracker, Outlook, Place, Standing
 from emodetect.faces.verifier import FaceVerifier
 from emodetect.stopwatch import Stopwatch
@@ -49,7 +49,7 @@ class Sighting:
 class FaceLocator:
     """Finds the faces in frames, and schedules detection.
 
-    With a tracker, frames must come in order from one source. Faces then keep their ids, and quick looks replace the scans
+    With a tracker, frames must come in order from one source. Faces then keep their ids, and quick detections replace scans
     between full ones. Without a tracker each frame is independent, and its faces are numbered from 1, left to right.
 
     Args:
@@ -73,7 +73,7 @@ class FaceLocator:
     ) -> None:
         self._detector, self._verifier, self._refiner = detector, verifier, refiner
         self._tracker, self._region = tracker, region
-        self._schedule = LookSchedule(scan_every if tracker and not detector.is_certain else 0)
+        self._schedule = DetectionSchedule(scan_every if tracker and not detector.is_certain else 0)
         self._time, self._shape = -math.inf, (0, 0)
         self._applied = detector.min_face
 
@@ -164,12 +164,12 @@ class FaceLocator:
             self._applied = smallest
             tracker.forget_smaller(smallest.pixels(size[1]))
         places = tracker.places(frame.timestamp) if tracker else ()
-        look = self._schedule.next(frame.timestamp, places)
-        if tracker is not None and look is Look.NONE:
+        mode = self._schedule.next(frame.timestamp, places)
+        if tracker is not None and mode is DetectionMode.NONE:
             faces = tracker.faces(frame.timestamp, size)
             watch.lap("track")
             return Sighting(faces, _boxes(places))
-        if look is Look.FULL:
+        if mode is DetectionMode.FULL:
             detections = self._detector.detect(frame.image)
         else:
             known = [place.box for place in places if place.standing is not Standing.REMEMBERED]

@@ -10,28 +10,28 @@ from emodetect.faces.tracker import Place, Standing
 SCAN_EVERY = 0.5
 """Seconds between scans at all levels; the longest time until a small face is found."""
 
-LOOK_EVERY = 0.1
-"""Seconds between quick looks; the tracker predicts the frames in between. 0.07 s places boxes on moving faces no better."""
+DETECT_EVERY = 0.1
+"""Seconds between quick detections; the tracker predicts the frames in between. 0.07 s places boxes on moving faces no better."""
 
-_TOO_FAR = 0.1
-"""Maximum motion of a face between two looks, in face widths, since a fast face may reverse. With 0.03, a face that moves by its
-width per second takes nearly twice the looks, and its box is no better."""
+_MAX_MOTION = 0.1
+"""Maximum motion of a face between two detections, in face widths, since a fast face may reverse. With 0.03, a face that moves by
+its width per second takes nearly twice the detections, and its box is no better."""
 
 
-class Look(Enum):
+class DetectionMode(Enum):
     """Detection mode of a frame."""
 
     NONE = auto()
     """No detection: the tracker's prediction is enough."""
 
     QUICK = auto()
-    """The detector's quick look."""
+    """The detector's quick detection."""
 
     FULL = auto()
     """The detector's scan at all levels."""
 
 
-class LookSchedule:
+class DetectionSchedule:
     """Chooses the detection mode of each frame of a clip.
 
     Args:
@@ -48,27 +48,27 @@ class LookSchedule:
 
     def clear(self) -> None:
         """Reset, as after a change of the image size."""
-        self._looked = self._scanned = float("-inf")
+        self._detected = self._scanned = float("-inf")
 
     @property
     def scans_always(self) -> bool:
         """Whether every frame is scanned."""
         return not self._scan_every
 
-    def next(self, timestamp: float, places: Sequence[Place]) -> Look:
+    def next(self, timestamp: float, places: Sequence[Place]) -> DetectionMode:
         """Detection mode of the next frame.
 
         Args:
             timestamp: timestamp of the frame, seconds, not before the previous one.
-            places: predicted faces. Unconfirmed, missed and fast ones cause more frequent looks.
+            places: predicted faces. Unconfirmed, missed and fast ones cause more frequent detections.
         """
         if self.scans_always or timestamp - self._scanned >= self._scan_every:
-            self._scanned = self._looked = timestamp
+            self._scanned = self._detected = timestamp
             self.full_scans += 1
-            return Look.FULL
+            return DetectionMode.FULL
         fastest = max((place.speed for place in places), default=0.0)
         is_in_doubt = any(place.standing in (Standing.CANDIDATE, Standing.MISSED) for place in places)
-        if is_in_doubt or timestamp - self._looked >= min(LOOK_EVERY, _TOO_FAR / max(fastest, _TOO_FAR)):
-            self._looked = timestamp
-            return Look.QUICK
-        return Look.NONE
+        if is_in_doubt or timestamp - self._detected >= min(DETECT_EVERY, _MAX_MOTION / max(fastest, _MAX_MOTION)):
+            self._detected = timestamp
+            return DetectionMode.QUICK
+        return DetectionMode.NONE
