@@ -198,7 +198,7 @@ class BlazeFaceDetector:
         part = picture[max(0, top) : min(height, top + tile), max(0, left) : min(width, left + tile)]
         pixels[max(0, -top) :, max(0, -left) :][: part.shape[0], : part.shape[1]] = part
         found = []
-        for score, answer in answers(pixels, min(self._min_score, _KNOWN_SCORE)):
+        for score, answer in run_network(pixels, min(self._min_score, _KNOWN_SCORE)):
             points = (answer + np.asarray((left, top), np.float32)) * scale
             (x, y), (w, h) = points[0], answer[1] * scale
             side = _FRAME_SIDE * max(float(w), float(h))
@@ -223,19 +223,19 @@ class BlazeFaceDetector:
         ]
 
 
-def answers(pixels: Image, least: float = _KNOWN_SCORE) -> Iterator[tuple[float, _Numbers]]:
+def run_network(pixels: Image, min_score: float = _KNOWN_SCORE) -> Iterator[tuple[float, _Numbers]]:
     """Run the network on an image; the most confident face first.
 
     Args:
         pixels: uint8 (side, side, 3) BGR; the side is a multiple of 32.
-        least: minimum score of a face, 0 to 1.
+        min_score: minimum score of a face, 0 to 1.
 
     Yields:
         The highest score of each face, and its points, float32 (8, 2), as `suppress` does.
     """
     side = pixels.shape[0]
     boxes, logits = _session(side).run(["boxes", "logits"], {"pixels": pixels[np.newaxis]})
-    return suppress(*decode(boxes[0], logits[0, :, 0], least))
+    return suppress(*decode(boxes[0], logits[0, :, 0], min_score))
 
 
 def _session(side: int) -> onnxruntime.InferenceSession:
@@ -243,20 +243,20 @@ def _session(side: int) -> onnxruntime.InferenceSession:
     return packaged_session(BLAZEFACE, (("height", side), ("width", side)))
 
 
-def decode(boxes: _Numbers, logits: _Numbers, least: float = _KNOWN_SCORE) -> tuple[_Numbers, _Numbers]:
+def decode(boxes: _Numbers, logits: _Numbers, min_score: float = _KNOWN_SCORE) -> tuple[_Numbers, _Numbers]:
     """Decode the network's outputs for the cells with a face.
 
     Args:
         boxes: float32 (cells, 16): x, y, width, height and six landmarks, pixels of the input relative to the cell's center. The
             cells are those of a square input, row by row.
         logits: float32 (cells,).
-        least: minimum score of a face, 0 to 1.
+        min_score: minimum score of a face, 0 to 1.
 
     Returns:
-        Scores, float32 (n,), ``least`` to 1, and points, float32 (n, 8, 2), pixels of the input: center, size, right eye, left
+        Scores, float32 (n,), ``min_score`` to 1, and points, float32 (n, 8, 2), pixels of the input: center, size, right eye, left
         eye, nose, mouth, right ear, left ear.
     """
-    cells = np.flatnonzero(logits > math.log(least / (1 - least)))
+    cells = np.flatnonzero(logits > math.log(min_score / (1 - min_score)))
     scores = (1 / (1 + np.exp(-logits[cells]))).astype(np.float32)
     answers = boxes[cells].reshape(-1, 2 + _LANDMARKS, 2).copy()
     row, column = np.divmod(cells, math.isqrt(logits.size))

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from emodetect.faces.alignment import Similarity, fit, roll, upright
-from emodetect.faces.blazeface import answers
+from emodetect.faces.blazeface import run_network
 from emodetect.types import Detection, Image
 
 _SIDE = 128
@@ -66,7 +66,7 @@ class LandmarkRefiner:
         pixels = upright(image, square, _SIDE * samples, cv2.BORDER_CONSTANT)
         if samples > 1:
             pixels = np.asarray(cv2.resize(pixels, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA), np.uint8)
-        found = [answer for _, answer in answers(pixels)]
+        found = [answer for _, answer in run_network(pixels)]
         away = [float(np.hypot(*(answer[0] - _SIDE / 2))) for answer in found]
         if not found or min(away) > _NEAR * _SIDE:
             return None
