@@ -229,7 +229,7 @@ def test_the_order_of_detections_does_not_matter() -> None:
 
 @pytest.mark.parametrize("rate", RATES)
 def test_the_size_settles_in_seconds_and_not_in_frames(rate: int) -> None:
-    tracker = FaceTracker(settle_size=0.2)
+    tracker = FaceTracker(size_smoothing=0.2)
     feed(tracker, [make_detection(100, 60, 100)], start=0, seconds=0.4, rate=rate)
     # The center stays where it is: 150, 110.
     [face] = feed(tracker, [make_detection(90, 50, 120)], start=0.4 + 1 / rate, seconds=0.2 - 1 / rate, rate=rate)
@@ -239,7 +239,7 @@ def test_the_size_settles_in_seconds_and_not_in_frames(rate: int) -> None:
 
 @pytest.mark.parametrize("rate", RATES)
 def test_the_position_settles_in_seconds_and_not_in_frames(rate: int) -> None:
-    tracker = FaceTracker(settle_position=0.2, settle_speed=float("inf"))
+    tracker = FaceTracker(position_smoothing=0.2, speed_smoothing=float("inf"))
     feed(tracker, [make_detection(100, 60)], start=0, seconds=0.4, rate=rate)
     [face] = feed(tracker, [make_detection(120, 50)], start=0.4 + 1 / rate, seconds=0.2 - 1 / rate, rate=rate)
     assert face.box.x == pytest.approx(100 + 20 * (1 - np.exp(-1)), abs=0.6)

@@ -16,7 +16,7 @@ class CombinedDetector:
 
     Args:
         first: runs on every image.
-        second: runs if the first one finds no face; in quick looks only while a face is known.
+        second: runs if the first one finds no face; in quick detections only while a face is known.
 
     Attributes:
         min_face: minimum face size of both detectors.

@@ -97,7 +97,7 @@ class FaceDetector(Protocol):
 
     Attributes:
         min_face: minimum face size; may be changed at any time, also while another thread is detecting.
-        is_certain: whether detections are always faces. They are then never verified, and quick looks are not needed.
+        is_certain: whether detections are always faces. They are then never verified, and quick detections are not needed.
     """
 
     min_face: MinFace

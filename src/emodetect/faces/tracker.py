@@ -158,9 +158,9 @@ class FaceTracker:
         hold: seconds for which a missed face is still shown, at its last position.
         forget: seconds after which a missed face loses its id. Until then it gets the id back if a face of a similar size is
             found near its last position.
-        settle_position: time constant of the smoothing of the center, seconds.
-        settle_speed: time constant of the smoothing of the speed, seconds.
-        settle_size: time constant of the smoothing of the size, seconds; larger, since a cascade's sizes are less exact.
+        position_smoothing: time constant of the smoothing of the center, seconds.
+        speed_smoothing: time constant of the smoothing of the speed, seconds.
+        size_smoothing: time constant of the smoothing of the size, seconds; larger, since a cascade's sizes are less exact.
     """
 
     def __init__(
@@ -168,12 +168,12 @@ class FaceTracker:
         *,
         hold: float = 0.25,
         forget: float = 3.0,
-        settle_position: float = 0.02,
-        settle_speed: float = 0.15,
-        settle_size: float = 0.1,
+        position_smoothing: float = 0.02,
+        speed_smoothing: float = 0.15,
+        size_smoothing: float = 0.1,
     ) -> None:
         self._hold, self._forget = hold, forget
-        self._settle_position, self._settle_speed, self._settle_size = settle_position, settle_speed, settle_size
+        self._position_smoothing, self._speed_smoothing, self._size_smoothing = position_smoothing, speed_smoothing, size_smoothing
         self._tracks: list[Track] = []
         self._looked = 0.0
         self._next_number = 1
@@ -289,9 +289,9 @@ class FaceTracker:
     def _move(self, track: Track, detection: Detection, timestamp: float, *, keep_speed: bool) -> None:
         """Update a track with a detection. The speed is kept while two faces are detected as one, since their center jumps."""
         elapsed = max(0.0, timestamp - track.at)
-        position = 1 - math.exp(-elapsed / self._settle_position)
-        speed = 1 - math.exp(-elapsed / self._settle_speed)
-        size = 1 - math.exp(-elapsed / self._settle_size)
+        position = 1 - math.exp(-elapsed / self._position_smoothing)
+        speed = 1 - math.exp(-elapsed / self._speed_smoothing)
+        size = 1 - math.exp(-elapsed / self._size_smoothing)
         box, landmarks = detection.box, track.landmarks_at(timestamp)
         if landmarks is not None and detection.landmarks is not None:
             track.landmarks = landmarks + np.float32(position) * (detection.landmarks - landmarks)
