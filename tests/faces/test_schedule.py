@@ -12,7 +12,7 @@ from emodetect.faces.detector import FaceDetector, MinFace
 from emodetect.faces.haar import HaarDetector
 from emodetect.faces.locator import FaceLocator
 from emodetect.faces.schedule import SCAN_EVERY, DetectionMode, DetectionSchedule
-from emodetect.faces.tracker import FaceTracker, Place, Standing
+from emodetect.faces.tracker import FaceTracker, Place, TrackState
 from emodetect.sources.video import VideoFile
 from emodetect.types import Box, Detection, Frame, Image
 from tests.builders import MovingClip, make_background, place_face, shared_data
@@ -147,12 +147,12 @@ BOX = Box(100, 100, 80, 80)
     ("places", "modes"),
     [
         ([], [DetectionMode.NONE, DetectionMode.NONE, DetectionMode.QUICK]),
-        ([Place(BOX, Standing.SEEN)], [DetectionMode.NONE, DetectionMode.NONE, DetectionMode.QUICK]),
-        ([Place(BOX, Standing.SEEN, speed=float("inf"))], [DetectionMode.QUICK, DetectionMode.QUICK, DetectionMode.QUICK]),
-        ([Place(BOX, Standing.SEEN), Place(BOX, Standing.SEEN, speed=2.0)], [DetectionMode.NONE, DetectionMode.QUICK, DetectionMode.QUICK]),
-        ([Place(BOX, Standing.REMEMBERED)], [DetectionMode.NONE, DetectionMode.NONE, DetectionMode.QUICK]),
-        ([Place(BOX, Standing.MISSED)], [DetectionMode.QUICK, DetectionMode.QUICK, DetectionMode.QUICK]),
-        ([Place(BOX, Standing.SEEN), Place(BOX, Standing.CANDIDATE)], [DetectionMode.QUICK, DetectionMode.QUICK, DetectionMode.QUICK]),
+        ([Place(BOX, TrackState.SEEN)], [DetectionMode.NONE, DetectionMode.NONE, DetectionMode.QUICK]),
+        ([Place(BOX, TrackState.SEEN, speed=float("inf"))], [DetectionMode.QUICK, DetectionMode.QUICK, DetectionMode.QUICK]),
+        ([Place(BOX, TrackState.SEEN), Place(BOX, TrackState.SEEN, speed=2.0)], [DetectionMode.NONE, DetectionMode.QUICK, DetectionMode.QUICK]),
+        ([Place(BOX, TrackState.REMEMBERED)], [DetectionMode.NONE, DetectionMode.NONE, DetectionMode.QUICK]),
+        ([Place(BOX, TrackState.MISSED)], [DetectionMode.QUICK, DetectionMode.QUICK, DetectionMode.QUICK]),
+        ([Place(BOX, TrackState.SEEN), Place(BOX, TrackState.CANDIDATE)], [DetectionMode.QUICK, DetectionMode.QUICK, DetectionMode.QUICK]),
     ],
 )
 def test_faces_that_are_in_doubt_or_fast_are_looked_at_more_often(places: list[Place], modes: list[DetectionMode]) -> None:
@@ -164,7 +164,7 @@ def test_faces_that_are_in_doubt_or_fast_are_looked_at_more_often(places: list[P
 
 def test_full_scans_keep_their_time_whoever_is_there() -> None:
     schedule = DetectionSchedule(scan_every=0.5)
-    modes = [schedule.next(index / 25, [Place(BOX, Standing.MISSED)] if index % 5 else []) for index in range(26)]
+    modes = [schedule.next(index / 25, [Place(BOX, TrackState.MISSED)] if index % 5 else []) for index in range(26)]
     assert [index for index, mode in enumerate(modes) if mode is DetectionMode.FULL] == [0, 13]
     assert schedule.full_scans == 2
     schedule.clear()

@@ -13,7 +13,7 @@ from emodetect.faces.boxes import intersection_over_union
 from emodetect.faces.detector import MinFace
 from emodetect.faces.haar import HaarDetector
 from emodetect.faces.locator import FaceLocator
-from emodetect.faces.tracker import FaceTracker, Standing
+from emodetect.faces.tracker import FaceTracker, TrackState
 from emodetect.types import Box, Detection, Face, Frame
 from tests.builders import MovingClip, make_background, make_detection, make_landmarks, place_face
 
@@ -271,19 +271,19 @@ def test_a_face_that_stays_unseen_stops_soon_and_is_not_shown_for_long() -> None
 def test_how_well_a_face_is_known() -> None:
     tracker = FaceTracker(hold=0.25, forget=1.0)
 
-    def standings(time: float) -> list[Standing]:
-        return [place.standing for place in tracker.places(time)]
+    def states(time: float) -> list[TrackState]:
+        return [place.state for place in tracker.places(time)]
 
-    assert standings(0.0) == []
+    assert states(0.0) == []
     tracker.update([make_detection(confidence=0.6)], 0.0, SIZE)
-    assert standings(0.04) == [Standing.CANDIDATE]
+    assert states(0.04) == [TrackState.CANDIDATE]
     tracker.update([make_detection(confidence=0.6)], 0.04, SIZE)
-    assert standings(0.08) == standings(0.2) == [Standing.SEEN]
+    assert states(0.08) == states(0.2) == [TrackState.SEEN]
     tracker.update([], 0.2, SIZE)
-    assert standings(0.24) == [Standing.MISSED]
-    assert standings(0.5) == [Standing.REMEMBERED]
+    assert states(0.24) == [TrackState.MISSED]
+    assert states(0.5) == [TrackState.REMEMBERED]
     tracker.update([], 1.2, SIZE)
-    assert standings(1.2) == []
+    assert states(1.2) == []
 
 
 def test_two_frames_of_the_same_time_are_no_error() -> None:
@@ -335,7 +335,7 @@ def test_an_outlook_keeps_up_with_a_moving_face(speed: float, late: float) -> No
         now = index / 30
         tracker.update([make_detection(50 + round(speed * side * now), 100, side)], now, SIZE)
         then = now + late
-        [face] = tracker.outlook(now).faces(then, SIZE)
+        [face] = tracker.predictor(now).faces(then, SIZE)
         truth = Box(50 + round(speed * side * then), 100, side, side)
         overlaps.append(float(intersection_over_union([face.box], [truth])[0, 0]))
     assert np.median(overlaps) > 0.95
@@ -345,17 +345,17 @@ def test_an_outlook_keeps_up_with_a_moving_face(speed: float, late: float) -> No
 def test_an_outlook_never_changes() -> None:
     tracker = FaceTracker()
     tracker.update([make_detection(100)], 0.0, SIZE)
-    outlook = tracker.outlook(0.0)
-    before = outlook.faces(0.04, SIZE)
+    predictor = tracker.predictor(0.0)
+    before = predictor.faces(0.04, SIZE)
     tracker.update([make_detection(130)], 0.04, SIZE)
-    assert outlook.faces(0.04, SIZE) == before != tracker.faces(0.04, SIZE)
+    assert predictor.faces(0.04, SIZE) == before != tracker.faces(0.04, SIZE)
 
 
 def test_an_outlook_holds_the_faces_that_are_shown_and_keeps_them() -> None:
     tracker = FaceTracker(hold=0.25)
     tracker.update([make_detection(100)], 0.0, SIZE)
-    assert len(tracker.outlook(0.2).faces(5.0, SIZE)) == 1  # nobody has looked since; it has not gone
-    assert tracker.outlook(0.3).faces(0.3, SIZE) == ()
+    assert len(tracker.predictor(0.2).faces(5.0, SIZE)) == 1  # nobody has looked since; it has not gone
+    assert tracker.predictor(0.3).faces(0.3, SIZE) == ()
 
 
 def found_at(x: float, angle: float = 0.0) -> Detection:
@@ -371,7 +371,7 @@ def test_landmarks_follow_the_face_through_frames_in_which_nobody_looks() -> Non
         assert face.landmarks is not None
         assert face.landmarks.dtype == np.float32
         assert np.abs(face.landmarks - make_landmarks(100 + 8 * index, 100, 80)).max() < 3
-    [later] = tracker.outlook(0.36).faces(0.48, SIZE)
+    [later] = tracker.predictor(0.36).faces(0.48, SIZE)
     assert later.landmarks is not None
     assert face.landmarks is not None
     assert np.abs(later.landmarks - face.landmarks).max() < 1e-3

@@ -39,7 +39,7 @@ def test_in_a_clip_one_person_keeps_the_number(times: tuple[float, ...]) -> None
 def test_the_face_is_not_lost_while_the_tracker_is_late() -> None:
     tracker = WholePicture().tracker()
     tracker.update(WholePicture().detect(np.zeros((48, 64, 3), np.uint8)), 1.0, (64, 48))
-    assert tracker.outlook(9.0).faces(9.0, (64, 48)) == (Face(Box(0, 0, 64, 48), 1),)
+    assert tracker.predictor(9.0).faces(9.0, (64, 48)) == (Face(Box(0, 0, 64, 48), 1),)
 
 
 def test_of_a_region_all_of_it_is_the_face() -> None:

@@ -16,7 +16,7 @@ from emodetect.faces.boxes import intersection_over_union
 from emodetect.faces.detector import MinFace
 from emodetect.faces.haar import HaarDetector
 from emodetect.faces.locator import FaceLocator
-from emodetect.faces.tracker import Outlook, Track
+from emodetect.faces.tracker import FacePredictor, Track
 from emodetect.faces.verifier import EmbeddedVerifier
 from emodetect.live.classifier import Classifier
 from emodetect.live.tracking import Tracked, Tracking
@@ -185,7 +185,7 @@ def test_faces_move_on_while_a_later_picture_is_not_tracked_yet(frames: Sequence
 
 def test_a_face_that_moves_out_of_the_picture_is_clipped_and_then_gone() -> None:
     track = Track(x=600.0, y=100.0, width=60.0, height=60.0, seen=0.0, evidence=20, number=3, speed_x=400.0)
-    tracked = Tracked(make_result(make_reading(Box(570, 70, 60, 60), 3)), Outlook((track,)))
+    tracked = Tracked(make_result(make_reading(Box(570, 70, 60, 60), 3)), FacePredictor((track,)))
     [reading] = tracked.at(make_frame(make_image(640, 360), timestamp=0.1)).readings
     assert reading.box == Box(610, 70, 30, 60)
     assert tracked.at(make_frame(make_image(600, 360), timestamp=0.1)).readings == ()

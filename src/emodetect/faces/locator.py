@@ -13,7 +13,7 @@ from emodetect.faces.detector import FaceDetector, MinFace
 from emodetect.faces.landmarks import LandmarkRefiner
 from emodetect.faces.region import Region
 from emodetect.faces.schedule import SCAN_EVERY, DetectionMode, DetectionSchedule
-from emodetect.faces.tracker import SAME_FACE, FaceTracker, Outlook, Place, Standing
+from emodetect.faces.tracker import SAME_FACE, FacePredictor, FaceTracker, Place, TrackState
 from emodetect.faces.verifier import FaceVerifier
 from emodetect.stopwatch import Stopwatch
 from emodetect.types import Box, Detection, Face, Frame, Image
@@ -143,9 +143,9 @@ class FaceLocator:
         part = replace(frame, image=crop(frame.image, box))
         return self._locate(part, watch).moved(box.x, box.y)
 
-    def outlook(self, timestamp: float) -> Outlook:
+    def predictor(self, timestamp: float) -> FacePredictor:
         """Predictor of the faces shown at this time, seconds; empty without a tracker."""
-        return self._tracker.outlook(timestamp) if self._tracker else Outlook()
+        return self._tracker.predictor(timestamp) if self._tracker else FacePredictor()
 
     def _follow(self, frame: Frame, tracker: FaceTracker) -> None:
         """Check that the timestamp is after the previous one, and reset the tracker if the image size has changed."""
@@ -172,7 +172,7 @@ class FaceLocator:
         if mode is DetectionMode.FULL:
             detections = self._detector.detect(frame.image)
         else:
-            known = [place.box for place in places if place.standing is not Standing.REMEMBERED]
+            known = [place.box for place in places if place.state is not TrackState.REMEMBERED]
             detections = self._detector.detect_quick(frame.image, known)
         if self._refiner is not None:
             min_roll = _MIN_ROLL if tracker else 0.0
@@ -203,7 +203,7 @@ def _refined(image: Image, found: Detection, refiner: LandmarkRefiner, min_roll:
 
 def _verified(image: Image, detections: Sequence[Detection], places: Sequence[Place], verifier: FaceVerifier) -> list[Detection]:
     """Remove new detections that the verifier rejects; faces that are shown already are not verified again."""
-    shown = [place.box for place in places if place.standing in (Standing.SEEN, Standing.MISSED)]
+    shown = [place.box for place in places if place.state in (TrackState.SEEN, TrackState.MISSED)]
     overlaps = intersection_over_union([found.box for found in detections], shown)
     unknown = [found for found, row in zip(detections, overlaps, strict=True) if not (row >= SAME_FACE).any()]
     doubtful = [found.landmarks is not None and found.confidence < _DOUBTFUL for found in unknown]

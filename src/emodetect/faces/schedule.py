@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import Enum, auto
 
-from emodetect.faces.tracker import Place, Standing
+from emodetect.faces.tracker import Place, TrackState
 
 SCAN_EVERY = 0.5
 """Seconds between scans at all levels; the longest time until a small face is found."""
@@ -67,7 +67,7 @@ class DetectionSchedule:
             self.full_scans += 1
             return DetectionMode.FULL
         fastest = max((place.speed for place in places), default=0.0)
-        is_in_doubt = any(place.standing in (Standing.CANDIDATE, Standing.MISSED) for place in places)
+        is_in_doubt = any(place.state in (TrackState.CANDIDATE, TrackState.MISSED) for place in places)
         if is_in_doubt or timestamp - self._detected >= min(DETECT_EVERY, _MAX_MOTION / max(fastest, _MAX_MOTION)):
             self._detected = timestamp
             return DetectionMode.QUICK

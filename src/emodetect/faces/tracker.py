@@ -39,7 +39,7 @@ _INSIDE = 0.6
 """Intersection over the smaller area from which on a new box is part of a known face."""
 
 
-class Standing(Enum):
+class TrackState(Enum):
     """State of a track."""
 
     CANDIDATE = auto()
@@ -61,13 +61,13 @@ class Place:
 
     Attributes:
         box: predicted box; it may extend beyond the image.
-        standing: state of the track.
+        state: state of the track.
         speed: speed in face widths per second; infinite after a single detection.
         number: id of the face; None for a candidate.
     """
 
     box: Box
-    standing: Standing
+    state: TrackState
     speed: float = 0.0
     number: int | None = None
 
@@ -128,7 +128,7 @@ class Track:
 
 
 @dataclass(frozen=True)
-class Outlook:
+class FacePredictor:
     """Immutable predictor of the shown faces; threads may share it."""
 
     _tracks: tuple[Track, ...] = ()
@@ -213,19 +213,19 @@ class FaceTracker:
             timestamp: timestamp of the frame, seconds, not before the previous one.
             size: width and height of the image; boxes are clipped to it.
         """
-        return self.outlook(timestamp).faces(timestamp, size)
+        return self.predictor(timestamp).faces(timestamp, size)
 
-    def outlook(self, timestamp: float) -> Outlook:
+    def predictor(self, timestamp: float) -> FacePredictor:
         """Predictor of the faces shown at this time, seconds."""
         shown = (track for track in self._tracks if track.number is not None and timestamp - track.seen <= self._hold)
-        return Outlook(tuple(map(copy, shown)))
+        return FacePredictor(tuple(map(copy, shown)))
 
     def places(self, timestamp: float) -> tuple[Place, ...]:
         """Predicted places of all faces at this time, seconds."""
         return tuple(
             Place(
                 track.box(timestamp),
-                self._standing(track, timestamp),
+                self._state(track, timestamp),
                 math.hypot(track.speed_x, track.speed_y) / track.width if track.seen > track.born else math.inf,
                 track.number,
             )
@@ -233,12 +233,12 @@ class FaceTracker:
             if track.width > 0 and timestamp - track.seen <= max(self._hold, _LINGERS)
         )
 
-    def _standing(self, track: Track, timestamp: float) -> Standing:
+    def _state(self, track: Track, timestamp: float) -> TrackState:
         if track.number is None:
-            return Standing.CANDIDATE
+            return TrackState.CANDIDATE
         if timestamp - track.seen > self._hold:
-            return Standing.REMEMBERED
-        return Standing.SEEN if track.seen == self._looked else Standing.MISSED
+            return TrackState.REMEMBERED
+        return TrackState.SEEN if track.seen == self._looked else TrackState.MISSED
 
     def _match(self, detections: Sequence[Detection], timestamp: float) -> set[int]:
         """Update tracks with the matching detections; returns the indices of these detections."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from emodetect.emotions.scorer import readings
 from emodetect.faces.alignment import aligned_crop
 from emodetect.faces.locator import FaceLocator
-from emodetect.faces.tracker import Outlook
+from emodetect.faces.tracker import FacePredictor
 from emodetect.live.classifier import Classifier, Crops
 from emodetect.queues.latest import Latest
 from emodetect.sinks.base import Sink
@@ -31,18 +31,18 @@ class Tracked:
 
     Attributes:
         result: faces and scores.
-        outlook: predicts the positions of the faces.
+        predictor: predicts the positions of the faces.
         frame: the frame; None before the first one is tracked.
     """
 
     result: FrameResult
-    outlook: Outlook = Outlook()
+    predictor: FacePredictor = FacePredictor()
     frame: Frame | None = None
 
     def at(self, frame: Frame) -> FrameResult:
         """Move the faces to their predicted positions in a later frame."""
         height, width = frame.image.shape[:2]
-        boxes = {face.track_id: face.box for face in self.outlook.faces(frame.timestamp, (width, height))}
+        boxes = {face.track_id: face.box for face in self.predictor.faces(frame.timestamp, (width, height))}
         moved = tuple(replace(r, box=boxes[r.track_id]) for r in self.result.readings if r.track_id in boxes)
         # Anonymization covers both: all regions in the tracked frame, and the predicted faces.
         return FrameResult(frame.index, frame.timestamp, moved, self.result.seen)
@@ -128,7 +128,7 @@ class Tracking:
             classifier.crops.put(Crops(faces, images, frame.index, frame.timestamp))
         found = readings(faces, classifier.scores, classifier.threshold)
         result = FrameResult(frame.index, frame.timestamp, found, sighting.seen, watch.laps_ms)
-        self._results.put(Tracked(result, self._locator.outlook(frame.timestamp), frame))
+        self._results.put(Tracked(result, self._locator.predictor(frame.timestamp), frame))
         for sink in self._sinks:
             sink.write(frame, result)
         self.tracked += 1
