@@ -26,7 +26,7 @@ degrees, as with a crop of 77 pixels in an input of 192, which takes twice the t
 _NEAR = 0.2
 """Maximum distance from the center at which a detection is the same face, in sides of the network's input."""
 
-_SETTLED = 10.0
+_MIN_CHANGE = 10.0
 """Change of the roll angle, degrees, below which the iteration ends."""
 
 _MAX_ITERATIONS = 4
@@ -52,7 +52,7 @@ class LandmarkRefiner:
             if before is None or after is None:
                 return found
             found = replace(found, landmarks=landmarks)
-            if abs((after - before + 180) % 360 - 180) <= _SETTLED:
+            if abs((after - before + 180) % 360 - 180) <= _MIN_CHANGE:
                 break
         return found
 

@@ -162,7 +162,7 @@ class FaceLocator:
         tracker, size = self._tracker, (frame.image.shape[1], frame.image.shape[0])
         if tracker is not None and self._applied != (smallest := self.min_face):
             self._applied = smallest
-            tracker.forget_smaller(smallest.pixels(size[1]))
+            tracker.remove_smaller(smallest.pixels(size[1]))
         places = tracker.places(frame.timestamp) if tracker else ()
         mode = self._schedule.next(frame.timestamp, places)
         if tracker is not None and mode is DetectionMode.NONE:

@@ -23,19 +23,19 @@ _SAME_PLACE = 1.0
 _SAME_SIZE = 1.5
 """Maximum ratio of the two sizes."""
 
-_COAST = 0.15
+_COAST_SECONDS = 0.15
 """Seconds for which the motion of a face without a detection is extrapolated."""
 
-_COVERED = 1.0
+_OCCLUSION_SECONDS = 1.0
 """Seconds for which the motion of a face that another one occludes is extrapolated."""
 
-_LINGERS = 1.0
+_POSITION_SECONDS = 1.0
 """Seconds after which the last position of a lost face is not used any more; its id is kept for longer."""
 
-_BELIEVED = 1 - 1e-6
-"""Confidence, summed over consecutive looks, from which on a new face is shown; less than 1 to allow for rounding."""
+_MIN_EVIDENCE = 1 - 1e-6
+"""Confidence, summed over consecutive detections, from which on a new face is shown; less than 1 to allow for rounding."""
 
-_INSIDE = 0.6
+_MAX_NESTING = 0.6
 """Intersection over the smaller area from which on a new box is part of a known face."""
 
 
@@ -46,10 +46,10 @@ class TrackState(Enum):
     """Not confirmed yet."""
 
     SEEN = auto()
-    """Shown, and found by the last look."""
+    """Shown, and found by the last detection."""
 
     MISSED = auto()
-    """Shown, and missed by the last look."""
+    """Shown, and missed by the last detection."""
 
     REMEMBERED = auto()
     """Not shown any more; gets its id back if it is found again."""
@@ -99,13 +99,13 @@ class Track:
         self.at, self.born, self.seen_x, self.seen_y = self.seen, self.seen, self.x, self.y
 
     @classmethod
-    def of(cls, box: Box, seen: float, evidence: float = 0, number: int | None = None) -> Track:
+    def from_box(cls, box: Box, seen: float, evidence: float = 0, number: int | None = None) -> Track:
         """Start a track from a detected box."""
         return cls(box.x + box.width / 2, box.y + box.height / 2, box.width, box.height, seen, evidence, number)
 
     def center(self, timestamp: float) -> tuple[float, float]:
         """Predicted center; it stops after some time without a detection."""
-        elapsed = min(max(0.0, timestamp - self.at), _COAST)
+        elapsed = min(max(0.0, timestamp - self.at), _COAST_SECONDS)
         return self.x + self.speed_x * elapsed, self.y + self.speed_y * elapsed
 
     def box(self, timestamp: float) -> Box:
@@ -152,7 +152,7 @@ class FaceTracker:
     """Assigns detections to tracks, first by overlap, the largest first, then by distance.
 
     Tracks start and continue with different thresholds. A track is confirmed once the detector's confidence, summed over
-    consecutive looks, reaches 1, since false detections rarely repeat. After that any detection continues it.
+    consecutive detections, reaches 1, since false detections rarely repeat. After that any detection continues it.
 
     Args:
         hold: seconds for which a missed face is still shown, at its last position.
@@ -175,7 +175,7 @@ class FaceTracker:
         self._hold, self._forget = hold, forget
         self._position_smoothing, self._speed_smoothing, self._size_smoothing = position_smoothing, speed_smoothing, size_smoothing
         self._tracks: list[Track] = []
-        self._looked = 0.0
+        self._last_update = 0.0
         self._next_number = 1
 
     def update(self, detections: Sequence[Detection], timestamp: float, size: tuple[int, int]) -> tuple[Face, ...]:
@@ -186,14 +186,14 @@ class FaceTracker:
             timestamp: timestamp of the frame, seconds, not before the previous one.
             size: width and height of the image; boxes are clipped to it.
         """
-        self._looked = timestamp
+        self._last_update = timestamp
         taken = self._match(detections, timestamp)
         for index, detection in enumerate(detections):
             if index not in taken and not self._is_part_of_known_face(detection, timestamp):
                 self._start(detection, timestamp)
         self._tracks = [track for track in self._tracks if self._is_alive(track, timestamp)]
         for track in self._tracks:
-            if track.number is None and track.evidence >= _BELIEVED:
+            if track.number is None and track.evidence >= _MIN_EVIDENCE:
                 track.number = self._next_number
                 self._next_number += 1
         return self.faces(timestamp, size)
@@ -202,9 +202,9 @@ class FaceTracker:
         """Remove all tracks; new faces get new ids."""
         self._tracks = []
 
-    def forget_smaller(self, least: float) -> None:
-        """Remove the tracks of faces that are less than ``least`` pixels wide."""
-        self._tracks = [track for track in self._tracks if track.width >= least]
+    def remove_smaller(self, min_width: float) -> None:
+        """Remove the tracks of faces that are less than ``min_width`` pixels wide."""
+        self._tracks = [track for track in self._tracks if track.width >= min_width]
 
     def faces(self, timestamp: float, size: tuple[int, int]) -> tuple[Face, ...]:
         """Predicted faces in a frame without detection, ordered by id.
@@ -230,7 +230,7 @@ class FaceTracker:
                 track.number,
             )
             for track in self._tracks
-            if track.width > 0 and timestamp - track.seen <= max(self._hold, _LINGERS)
+            if track.width > 0 and timestamp - track.seen <= max(self._hold, _POSITION_SECONDS)
         )
 
     def _state(self, track: Track, timestamp: float) -> TrackState:
@@ -238,7 +238,7 @@ class FaceTracker:
             return TrackState.CANDIDATE
         if timestamp - track.seen > self._hold:
             return TrackState.REMEMBERED
-        return TrackState.SEEN if track.seen == self._looked else TrackState.MISSED
+        return TrackState.SEEN if track.seen == self._last_update else TrackState.MISSED
 
     def _match(self, detections: Sequence[Detection], timestamp: float) -> set[int]:
         """Update tracks with the matching detections; returns the indices of these detections."""
@@ -260,10 +260,10 @@ class FaceTracker:
         covered = {
             row: column
             for row, column in zip(*np.nonzero(overlap >= SAME_FACE), strict=True)
-            if row not in pairs and known[row, 0] and timestamp - self._tracks[row].seen <= _COVERED
+            if row not in pairs and known[row, 0] and timestamp - self._tracks[row].seen <= _OCCLUSION_SECONDS
         }
         for row in covered:
-            self._pass_behind(self._tracks[row], timestamp)
+            self._extrapolate(self._tracks[row], timestamp)
         for row, column in pairs.items():
             self._move(self._tracks[row], detections[column], timestamp, keep_speed=column in covered.values())
         return set(pairs.values())
@@ -271,14 +271,14 @@ class FaceTracker:
     def _is_part_of_known_face(self, detection: Detection, timestamp: float) -> bool:
         """Whether a detection overlaps a known face too much to be another one; cascades find faces in mouths and chins."""
         known = [face.box(timestamp) for face in self._tracks if face.number is not None and timestamp - face.seen <= self._hold]
-        return bool((intersection_over_smaller(known, [detection.box]) > _INSIDE).any())
+        return bool((intersection_over_smaller(known, [detection.box]) > _MAX_NESTING).any())
 
     def _start(self, detection: Detection, timestamp: float) -> None:
-        track = Track.of(detection.box, timestamp, detection.confidence)
+        track = Track.from_box(detection.box, timestamp, detection.confidence)
         track.landmarks = detection.landmarks
         self._tracks.append(track)
 
-    def _pass_behind(self, track: Track, timestamp: float) -> None:
+    def _extrapolate(self, track: Track, timestamp: float) -> None:
         """Extrapolate the motion of a track that another one occludes."""
         elapsed = max(0.0, timestamp - track.at)
         x, y = track.speed_x * elapsed, track.speed_y * elapsed
@@ -311,7 +311,7 @@ class FaceTracker:
 
     def _is_alive(self, track: Track, timestamp: float) -> bool:
         if track.number is None:
-            return track.seen == timestamp or track.evidence >= _BELIEVED
+            return track.seen == timestamp or track.evidence >= _MIN_EVIDENCE
         return timestamp - track.seen <= self._forget
 
 

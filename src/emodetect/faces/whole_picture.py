@@ -51,8 +51,8 @@ class _OnePerson(FaceTracker):
 
     def update(self, detections: Sequence[Detection], timestamp: float, size: tuple[int, int]) -> tuple[Face, ...]:
         """Add the detections of a frame; as `FaceTracker.update`."""
-        self._looked = timestamp
-        self._tracks = [Track.of(found.box, timestamp, number=1) for found in detections[:1]]
+        self._last_update = timestamp
+        self._tracks = [Track.from_box(found.box, timestamp, number=1) for found in detections[:1]]
         return self.faces(timestamp, size)
 
 
