@@ -11,7 +11,7 @@ import pytest
 from emodetect.backends.base import EmotionBackend
 from emodetect.cli.group import cli
 from emodetect.errors import DatasetError
-from emodetect.training.evaluation import Exam, judge
+from emodetect.training.evaluation import EvaluationSet, evaluate_backend
 from emodetect.types import EMOTIONS
 from tests.builders import shared_data
 from tests.cli.running import assert_one_line, run
@@ -58,14 +58,14 @@ def test_the_embedded_network_is_judged_by_the_contract(data_set: Path, capsys: 
 
 
 def test_a_perfect_reader_and_the_votes(data_set: Path, votes: Path) -> None:
-    exam = Exam.read(data_set / "test", votes)
-    seven = judge(StripeReader(), "seven", exam).as_dict(exam)
+    test_set = EvaluationSet.read(data_set / "test", votes)
+    seven = evaluate_backend(StripeReader(), "seven", test_set).as_dict(test_set)
     assert seven["accuracy"] == seven["balanced_accuracy"] == seven["macro_f1"] == 1
     # Twenty pictures have their folder's emotion as the majority, the first angry one contempt.
-    doubt = 1 - float(judge(StripeReader(), "", exam).scores.max(axis=1).mean())  # always right, and not quite sure
+    doubt = 1 - float(evaluate_backend(StripeReader(), "", test_set).scores.max(axis=1).mean())  # always right, and not quite sure
     error = pytest.approx(doubt, abs=1e-6)
     assert seven["votes"] == {"accuracy": 1, "count": 20, "accuracy_7": 1, "count_7": 20, "ece": error}
-    eight = judge(StripeReader(contempt=True), "eight", exam).as_dict(exam)
+    eight = evaluate_backend(StripeReader(contempt=True), "eight", test_set).as_dict(test_set)
     # Calling all angry faces contempt is right once and wrong twice of 21.
     expected = {"accuracy": pytest.approx(19 / 21), "count": 21, "accuracy_7": 1, "count_7": 20}
     assert {name: eight["votes"][name] for name in expected} == expected
@@ -77,8 +77,8 @@ def test_copies_of_train_are_left_out_of_the_second_figure(tmp_path: Path) -> No
     for place, emotion in enumerate(("angry", "sad")):
         copied = (data / "train" / emotion / "im0000.png").read_bytes()
         (data / "test" / emotion / f"copy{place}.png").write_bytes(copied)
-    exam = Exam.read(data / "test", write_votes(data / "votes.csv", data))
-    record = judge(StripeReader(), "stripes", exam).as_dict(exam)
+    test_set = EvaluationSet.read(data / "test", write_votes(data / "votes.csv", data))
+    record = evaluate_backend(StripeReader(), "stripes", test_set).as_dict(test_set)
     assert record["count"] == 16
     assert record["without_train_copies"]["count"] == 14
     assert record["without_train_copies"]["votes"]["count"] == 13
@@ -146,16 +146,16 @@ def test_a_table_with_a_test_part_alone_is_enough(tmp_path: Path, capsys: pytest
 
 
 def test_of_a_whole_data_set_the_test_part_is_judged_on(data_set: Path) -> None:
-    exam, part = Exam.read(data_set, None), Exam.read(data_set / "test", None)
-    assert exam.faces.keys == part.faces.keys
-    assert exam.faces.notes == (f"{data_set / 'test'}: this part is judged on",)
-    assert exam.copies is not None
+    test_set, part = EvaluationSet.read(data_set, None), EvaluationSet.read(data_set / "test", None)
+    assert test_set.faces.keys == part.faces.keys
+    assert test_set.faces.notes == (f"{data_set / 'test'}: this part is judged on",)
+    assert test_set.copies is not None
 
 
 def test_a_file_that_is_no_table_is_told(tmp_path: Path) -> None:
     (tmp_path / "faces.txt").write_text("")
     with pytest.raises(DatasetError, match=r"faces.txt: is a file; expected a folder"):
-        Exam.read(tmp_path / "faces.txt", None)
+        EvaluationSet.read(tmp_path / "faces.txt", None)
 
 
 def test_what_cannot_be_judged_on_gives_one_line(data_set: Path, tmp_path: Path) -> None:
@@ -169,7 +169,7 @@ def test_votes_for_other_images_are_named(tmp_path: Path) -> None:
     first, second = write_data_set(tmp_path / "a", train=1, test=1), write_data_set(tmp_path / "b", train=1, test=1)
     (second / "test").rename(second / "other")
     with pytest.raises(DatasetError, match="has votes for none of the images"):
-        Exam.read(second / "other", write_votes(tmp_path / "votes.csv", first))
+        EvaluationSet.read(second / "other", write_votes(tmp_path / "votes.csv", first))
 
 
 def test_votes_of_the_development_data_match_its_folders(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -27,7 +27,7 @@ _BATCH = 64
 
 
 @dataclass(frozen=True)
-class Exam:
+class EvaluationSet:
     """The data that models are evaluated on.
 
     Attributes:
@@ -41,7 +41,7 @@ class Exam:
     copies: npt.NDArray[np.bool_] | None
 
     @classmethod
-    def read(cls, folder: Path, votes: Path | None, names: LabelNames = WORDS) -> Exam:
+    def read(cls, folder: Path, votes: Path | None, names: LabelNames = WORDS) -> EvaluationSet:
         """Read ``folder/<label>/*``, its votes and, to find copies, ``train`` beside it; or the same from fer2013.csv.
 
         Args:
@@ -67,7 +67,7 @@ class Exam:
         return cls(faces, found, copies)
 
     @classmethod
-    def _read_table(cls, path: Path, votes: Path | None, names: LabelNames) -> Exam:
+    def _read_table(cls, path: Path, votes: Path | None, names: LabelNames) -> EvaluationSet:
         train, test = read_csv(path, names=names, only_test=True)
         faces = _as_crops(test)
         found = None if votes is None else read_votes(votes, test.keys)
@@ -77,8 +77,8 @@ class Exam:
 
 
 @about("data")
-def read_exam_faces(data: Path, names: LabelNames = WORDS) -> LabeledCrops:
-    """Read only the faces of an exam; arguments as for `Exam.read`."""
+def read_test_faces(data: Path, names: LabelNames = WORDS) -> LabeledCrops:
+    """Read only the faces of a test set; arguments as for `EvaluationSet.read`."""
     return _as_crops(read_csv(data, names=names, only_test=True)[1]) if is_table(data) else _read_folder(data, names)[1]
 
 
@@ -100,7 +100,7 @@ def _as_crops(faces: LabeledFaces) -> LabeledCrops:
 
 @dataclass(frozen=True)
 class Result:
-    """The result of a model in an `Exam`.
+    """The result of a model on an `EvaluationSet`.
 
     Attributes:
         model: its display name.
@@ -114,29 +114,29 @@ class Result:
     scores_eight: npt.NDArray[np.float32] | None
     seconds: float
 
-    def right(self, exam: Exam) -> npt.NDArray[np.bool_]:
+    def correct(self, test_set: EvaluationSet) -> npt.NDArray[np.bool_]:
         """Whether the model agrees with each folder label, bool (n,)."""
-        return np.asarray(self.scores.argmax(axis=1) == exam.faces.labels)
+        return np.asarray(self.scores.argmax(axis=1) == test_set.faces.labels)
 
-    def as_dict(self, exam: Exam, reference: Result | None = None) -> dict[str, Any]:
+    def as_dict(self, test_set: EvaluationSet, reference: Result | None = None) -> dict[str, Any]:
         """Convert the metrics to a dictionary, as in the output format.
 
         Args:
-            exam: the exam of the result.
+            test_set: the test set of the result.
             reference: another model, for the difference to it, or None.
         """
-        labels = exam.faces.labels
+        labels = test_set.faces.labels
         record: dict[str, Any] = {"model": self.model, **Metrics.of(self.scores, labels).as_dict()}
         record["seconds_per_1000"] = round(1000 * self.seconds / len(labels), 4)
-        if exam.votes is not None:
-            record["votes"] = self._by_votes(exam.votes, np.ones(len(labels), bool))
-        if exam.copies is not None and not exam.copies.all():
-            kept = ~exam.copies
+        if test_set.votes is not None:
+            record["votes"] = self._by_votes(test_set.votes, np.ones(len(labels), bool))
+        if test_set.copies is not None and not test_set.copies.all():
+            kept = ~test_set.copies
             record["without_train_copies"] = Metrics.of(self.scores[kept], labels[kept]).overall()
-            if exam.votes is not None:
-                record["without_train_copies"]["votes"] = self._by_votes(exam.votes, kept)
+            if test_set.votes is not None:
+                record["without_train_copies"]["votes"] = self._by_votes(test_set.votes, kept)
         if reference is not None:
-            difference, low, high = paired_difference(self.right(exam), reference.right(exam))
+            difference, low, high = paired_difference(self.correct(test_set), reference.correct(test_set))
             record["difference"] = {"to": reference.model, "accuracy": difference, "interval_95": [low, high]}
         return record
 
@@ -167,16 +167,16 @@ class Result:
         return scores[chosen], truth[chosen]
 
 
-def judge(backend: EmotionBackend, model: str, exam: Exam, advance: Callable[[int], None] = lambda count: None) -> Result:
+def evaluate_backend(backend: EmotionBackend, model: str, test_set: EvaluationSet, advance: Callable[[int], None] = lambda count: None) -> Result:
     """Classify every crop with a backend.
 
     Args:
         backend: the backend.
         model: its display name.
-        exam: the data.
+        test_set: the data.
         advance: called with the number of further finished crops.
     """
-    crops = exam.faces.crops
+    crops = test_set.faces.crops
     batches = [crops[start : start + _BATCH] for start in range(0, len(crops), _BATCH)]
     scores, eight = [], []
     seconds = 0.0
@@ -184,7 +184,7 @@ def judge(backend: EmotionBackend, model: str, exam: Exam, advance: Callable[[in
         started = time.perf_counter()
         scores.append(backend.classify(batch))
         seconds += time.perf_counter() - started
-        if exam.votes is not None and backend.tells_contempt:
+        if test_set.votes is not None and backend.tells_contempt:
             eight.append(backend.classify_eight(batch))
         advance(len(batch))
     return Result(model, np.concatenate(scores), np.concatenate(eight) if eight else None, seconds)

@@ -19,7 +19,7 @@ from emodetect.training.data.dataset import read_crops, read_data_set, read_face
 from emodetect.training.data.label_names import NUMBERED, LabelNames
 from emodetect.training.data.negatives import read_negatives
 from emodetect.training.data.votes import read_votes
-from emodetect.training.evaluation import Exam
+from emodetect.training.evaluation import EvaluationSet
 from emodetect.types import EMOTIONS
 from tests.cli.running import assert_one_line, run
 from tests.training.data_sets import VOTE_COLUMNS, make_face, votes_for, write_data_set, write_fer2013_csv
@@ -142,7 +142,7 @@ def test_pictures_in_no_folder_of_a_label_are_told_where_they_belong(tmp_path: P
 def test_a_folder_above_that_is_nearly_called_like_a_label(tmp_path: Path) -> None:
     write_data_set(tmp_path / "data" / "fer", train=1, test=1)
     with pytest.raises(DatasetError, match=r"no folder of a label in it; did you mean .*data/fer\?$"):
-        Exam.read(tmp_path / "data", None)
+        EvaluationSet.read(tmp_path / "data", None)
 
 
 def test_the_folder_above_is_told_which_one_was_meant(tmp_path: Path) -> None:
@@ -152,9 +152,9 @@ def test_the_folder_above_is_told_which_one_was_meant(tmp_path: Path) -> None:
     ):
         read_data_set(data.parent)
     with pytest.raises(DatasetError, match=r"no folder of a label in it; did you mean .*fer2013/fer2013\?$"):
-        Exam.read(data.parent, None)
+        EvaluationSet.read(data.parent, None)
     with pytest.raises(DatasetError, match=r"did you mean .*fer2013/fer2013\?$"):
-        Exam.read(data.parent.parent, None)
+        EvaluationSet.read(data.parent.parent, None)
     with pytest.raises(DatasetError, match=r"the labels' folders in it belong into one of these"):
         read_data_set(data / "train")
     (data / "test").rename(data / "validation")
@@ -169,7 +169,7 @@ def test_capitals_in_names_of_parts_do_not_matter(tmp_path: Path) -> None:
         (data / f"{part}-").rename(data / part.upper())
     train, test = read_data_set(data)
     assert (len(train), len(test)) == (7, 7)
-    assert Exam.read(data / "TEST", None).copies is not None
+    assert EvaluationSet.read(data / "TEST", None).copies is not None
 
 
 def archive(path: Path) -> Path:
@@ -192,7 +192,7 @@ def archive(path: Path) -> Path:
 )  # fmt: skip
 def test_an_archive_is_told_to_be_unpacked(tmp_path: Path, name: str, command: str) -> None:
     path = archive(tmp_path / name)
-    for read in (lambda: Exam.read(path, None), lambda: read_data_set(path)):
+    for read in (lambda: EvaluationSet.read(path, None), lambda: read_data_set(path)):
         with pytest.raises(DatasetError) as caught:
             read()
         assert f"{name}: is an archive; unpack it ({command} " in str(caught.value)
@@ -215,19 +215,19 @@ def test_tables_are_read_as_they_come(tmp_path: Path, kind: str) -> None:
     pixels = {"a": " ".join(map(str, make_face(0, 0).ravel())), "d": " ".join(map(str, make_face(3, 0).ravel()))}
     path = tmp_path / ("fer2013.tsv" if kind == "tabs" else "fer2013.csv")
     path.write_bytes(HEADER_SAMPLES[kind].format(**pixels).encode())
-    exam = Exam.read(path, None)
-    assert exam.faces.labels.tolist() == [3]
-    np.testing.assert_array_equal(exam.faces.as_faces().images[0], make_face(3, 0))
-    assert exam.faces.notes == ()
+    test_set = EvaluationSet.read(path, None)
+    assert test_set.faces.labels.tolist() == [3]
+    np.testing.assert_array_equal(test_set.faces.as_faces().images[0], make_face(3, 0))
+    assert test_set.faces.notes == ()
 
 
 def test_a_table_without_usage_is_judged_as_a_whole_and_trains_nothing(tmp_path: Path) -> None:
     path = tmp_path / "train.csv"
     rows = [f"{label},{' '.join(map(str, make_face(label, 0).ravel()))}" for label in range(7)]
     path.write_text("\n".join(["emotion,pixels", *rows]) + "\n")
-    exam = Exam.read(path, None)
-    assert exam.faces.labels.tolist() == list(range(7))
-    assert exam.faces.notes == (f"{path}: has no column Usage; all its rows count",)
+    test_set = EvaluationSet.read(path, None)
+    assert test_set.faces.labels.tolist() == list(range(7))
+    assert test_set.faces.notes == (f"{path}: has no column Usage; all its rows count",)
     with pytest.raises(DatasetError, match=r"train.csv: no column 'Usage'"):
         read_data_set(path)
 
@@ -236,12 +236,12 @@ def test_the_numbers_of_a_table_can_be_told(tmp_path: Path) -> None:
     path = tmp_path / "raf.csv"
     rows = [f"{number},{' '.join(map(str, make_face(0, number).ravel()))}" for number in range(8)]
     path.write_text("\n".join(["emotion,pixels", *rows]) + "\n")
-    exam = Exam.read(path, None, LabelNames.parse("affectnet"))
+    test_set = EvaluationSet.read(path, None, LabelNames.parse("affectnet"))
     expected = ["neutral", "happy", "sad", "surprise", "fear", "disgust", "angry"]
-    assert [LABELS[label] for label in exam.faces.labels] == expected
-    assert f"{path}: left out: 1 row of contempt" in exam.faces.notes
+    assert [LABELS[label] for label in test_set.faces.labels] == expected
+    assert f"{path}: left out: 1 row of contempt" in test_set.faces.notes
     with pytest.raises(DatasetError, match=r"line 2: unknown emotion '0'; expected 1 to 7 \(raf-db\)"):
-        Exam.read(path, None, LabelNames.parse("raf-db"))
+        EvaluationSet.read(path, None, LabelNames.parse("raf-db"))
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
@@ -264,7 +264,7 @@ def test_special_files_are_never_opened(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "faces")
     for path in (tmp_path / "fer2013.csv", tmp_path / "faces"):
         with pytest.raises(DatasetError, match="is a named pipe"):
-            Exam.read(path, None)
+            EvaluationSet.read(path, None)
         with pytest.raises(DatasetError, match="is a named pipe"):
             read_votes(path, train.keys)
     negatives = shutil.copytree(data / "test" / "sad", tmp_path / "negatives")

@@ -30,7 +30,7 @@ from emodetect.text.printable import one_line
 
 if TYPE_CHECKING:
     from emodetect.training.data.label_names import LabelNames
-    from emodetect.training.evaluation import Exam, Result
+    from emodetect.training.evaluation import EvaluationSet, Result
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -63,7 +63,7 @@ def evaluate(
 ) -> None:  # fmt: skip
     """Evaluate models on labeled face crops, without face detection."""
     from emodetect.training.data.label_names import WORDS
-    from emodetect.training.evaluation import Exam, read_exam_faces
+    from emodetect.training.evaluation import EvaluationSet, read_test_faces
 
     settings = replace(model_settings, name=backend)
     if try_conventions:
@@ -74,21 +74,21 @@ def evaluate(
             raise UsageError("--try-conventions cannot be combined with --votes, --views, --plot or --plot-calibration")
         if not models or any(model in RESERVED for model in models):
             raise UsageError("--try-conventions requires --model FILE: the embedded network states its conventions")
-        faces = read_exam_faces(data, folder_labels or WORDS)
+        faces = read_test_faces(data, folder_labels or WORDS)
         for text in faces.notes:
             note(f"emodetect: {text}")
         show_trials(take_sample(faces, sample), settings, models, output_format)
         return
     check_outputs([(plot, PICTURE_SUFFIXES), (plot_calibration, PICTURE_SUFFIXES)], overwrite=overwrite)
-    exam = Exam.read(data, votes, folder_labels or WORDS)
-    for text in exam.faces.notes:
+    test_set = EvaluationSet.read(data, votes, folder_labels or WORDS)
+    for text in test_set.faces.notes:
         note(f"emodetect: {text}")
     # The embedded network, which knows its conventions, may be compared with files that need some.
     several = len(models) > 1
     plain = replace(settings, conventions=UNSTATED)
-    judged = [replace(plain if several and model in RESERVED else settings, model=model) for model in models or (None,)]
-    results = [_judge(exam, one) for one in judged]
-    records = [result.as_dict(exam, results[0] if position else None) for position, result in enumerate(results)]
+    evaluated = [replace(plain if several and model in RESERVED else settings, model=model) for model in models or (None,)]
+    results = [_evaluate(test_set, one) for one in evaluated]
+    records = [result.as_dict(test_set, results[0] if position else None) for position, result in enumerate(results)]
     if plot:
         import numpy as np
 
@@ -100,9 +100,9 @@ def evaluate(
 
         answers = {}
         for name, result in zip(_short_names(records), results, strict=True):
-            answers[f"{name}, labels"] = result.scores, exam.faces.labels
-            if exam.votes is not None:
-                answers[f"{name}, votes"] = result.by_votes(exam.votes.majority_eight())
+            answers[f"{name}, labels"] = result.scores, test_set.faces.labels
+            if test_set.votes is not None:
+                answers[f"{name}, votes"] = result.by_votes(test_set.votes.majority_eight())
         plots.plot_calibration(answers, plot_calibration, overwrite=overwrite)
     if output_format == "json":
         show_json(records)
@@ -110,11 +110,11 @@ def evaluate(
         _print_tables(records)
 
 
-def _judge(exam: Exam, settings: BackendSettings) -> Result:
+def _evaluate(test_set: EvaluationSet, settings: BackendSettings) -> Result:
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
     from emodetect.cli.progress import messages_console
-    from emodetect.training.evaluation import judge
+    from emodetect.training.evaluation import evaluate_backend
 
     with (
         make_backend(settings) as loaded,
@@ -129,8 +129,8 @@ def _judge(exam: Exam, settings: BackendSettings) -> Result:
         ) as progress,
     ):
         name = settings.model or loaded.name
-        task = progress.add_task(one_line(Path(name).name), total=len(exam.faces.keys))
-        return judge(loaded, name, exam, lambda count: progress.advance(task, count))
+        task = progress.add_task(one_line(Path(name).name), total=len(test_set.faces.keys))
+        return evaluate_backend(loaded, name, test_set, lambda count: progress.advance(task, count))
 
 
 def _short_names(records: Sequence[dict[str, Any]]) -> list[str]:
