@@ -246,9 +246,9 @@ class CountingNetwork(BlazeFaceDetector):
         return super().detect_quick(image, known)
 
     @override
-    def _ask(self, *arguments: Any) -> list[Detection]:
+    def _run(self, *arguments: Any) -> list[Detection]:
         self.calls += 1
-        return super()._ask(*arguments)
+        return super()._run(*arguments)
 
 
 def test_a_clip_costs_a_look_in_every_third_frame_and_a_full_scan_every_half_second(moving_clip: MovingClip) -> None:

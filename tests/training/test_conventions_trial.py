@@ -19,7 +19,7 @@ from emodetect.backends.conventions import Scaling
 from emodetect.backends.onnx_session import EMBEDDED
 from emodetect.cli.group import cli
 from emodetect.errors import DatasetError, UsageError
-from emodetect.training.conventions_trial import ORDERS, take_sample
+from emodetect.training.conventions_trial import ORDERS, sample_faces
 from emodetect.training.data.dataset import read_crops
 from emodetect.types import EMOTIONS
 from tests.builders import shared_data
@@ -205,10 +205,10 @@ def test_a_model_of_something_else_is_told(faces: Path, tmp_path: Path, capsys: 
 
 def test_the_sample_has_as_many_faces_of_each_label(faces: Path) -> None:
     crops = read_crops(faces)
-    sample = take_sample(crops, 50)
+    sample = sample_faces(crops, 50)
     assert np.bincount(sample.labels).tolist() == [7] * 7
-    assert sample.keys == take_sample(crops, 50).keys
-    assert len(take_sample(crops, 10**6).keys) == 140
+    assert sample.keys == sample_faces(crops, 50).keys
+    assert len(sample_faces(crops, 10**6).keys) == 140
 
 
 def test_what_cannot_be_tried_is_refused(faces: Path, tmp_path: Path) -> None:

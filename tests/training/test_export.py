@@ -168,7 +168,7 @@ def test_a_network_that_suffers_in_8_bits_leaves_no_file(
     shipped_network: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source, faces = shipped_network
-    monkeypatch.setattr("emodetect.training.export._SAME_ANSWERS", 1.01)  # as if it had changed an answer
+    monkeypatch.setattr("emodetect.training.export._MIN_AGREEMENT", 1.01)  # as if it had changed an answer
     with pytest.raises(ModelError, match=r"small\.onnx: in 8 bits only 100% of the answers stay the same"):
         export(source, tmp_path / "small.onnx", "--data", faces, "--int8")
     assert not list(tmp_path.glob("*small*"))

@@ -139,7 +139,7 @@ class Payload:
 
 def test_a_teacher_that_takes_other_pixels_is_refused(tmp_path: Path) -> None:
     from emodetect.training.architectures import Head
-    from emodetect.training.distillation import teach
+    from emodetect.training.distillation import distill
 
     metadata = ModelMetadata({"ferplus": EIGHT_LABELS}, Scaling.parse("-1..1")).to_json()
     outputs = [("ferplus", ("n", 7), onnx.TensorProto.FLOAT)]
@@ -148,18 +148,18 @@ def test_a_teacher_that_takes_other_pixels_is_refused(tmp_path: Path) -> None:
     head = Head("ferplus", EIGHT_LABELS)
 
     with pytest.raises(ModelError, match=r"t\.onnx: expected a teacher that takes pixels from 0\.\.1, got -1\.\.1"):
-        teach([np.eye(1, 8, dtype=np.float32)], [head], np.zeros((1, 48, 48), np.uint8), [path])
+        distill([np.eye(1, 8, dtype=np.float32)], [head], np.zeros((1, 48, 48), np.uint8), [path])
 
 
 def test_a_teacher_is_looked_into_as_every_model_is(tmp_path: Path) -> None:
-    from emodetect.training.distillation import teach
+    from emodetect.training.distillation import distill
     from tests.backends.test_model_safety import save_external
 
     (tmp_path / "secret.bin").write_bytes(bytes(28))
     (tmp_path / "folder").mkdir()
     model = save_external(tmp_path / "folder" / "m.onnx", "../secret.bin")
     with pytest.raises(ModelError, match="outside its own folder"):
-        teach([], [], np.zeros((1, 48, 48), np.uint8), [model])
+        distill([], [], np.zeros((1, 48, 48), np.uint8), [model])
 
 
 def test_weights_to_start_from_are_looked_into(tmp_path: Path) -> None:

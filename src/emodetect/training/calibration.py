@@ -69,12 +69,12 @@ def temperature(logits: Logits, truth: IntArray) -> float:
         truth: int64 (n,), true positions.
     """
 
-    def surprise(log_heat: float) -> float:
-        scaled = logits / np.exp(log_heat)
+    def mean_loss(log_temperature: float) -> float:
+        scaled = logits / np.exp(log_temperature)
         scaled = scaled - scaled.max(axis=1, keepdims=True)
         return float(np.mean(np.log(np.exp(scaled).sum(axis=1)) - scaled[np.arange(len(truth)), truth]))
 
-    return float(np.exp(minimize_scalar(surprise, bounds=(-2.0, 2.0), method="bounded").x))
+    return float(np.exp(minimize_scalar(mean_loss, bounds=(-2.0, 2.0), method="bounded").x))
 
 
 def prior_offsets(logits: Logits, truth: IntArray) -> npt.NDArray[np.float64]:

@@ -67,7 +67,7 @@ _GRAY_SCALINGS = (str(Scaling.of_mean([0.5077], [0.255])),)
 _COLOR_SCALINGS = ("imagenet", "1,1,1,-103.939,-116.779,-123.68")
 """Means and standard deviations for color. The second is that of VGG16 and ResNet50 in Keras, for BGR."""
 
-_SURE = 4.0
+_MIN_SIGMAS = 4.0
 """Minimum distance from chance, in standard deviations, of a significant combination, given that many are tried."""
 
 _TEMPERATURES = np.geomspace(0.2, 200, 60)
@@ -185,11 +185,11 @@ class Trial:
     @property
     def best(self) -> Combination | None:
         """The best combination; None if none is better than chance."""
-        threshold = self.chance + _SURE * math.sqrt(self.chance * (1 - self.chance) / self.count)
+        threshold = self.chance + _MIN_SIGMAS * math.sqrt(self.chance * (1 - self.chance) / self.count)
         return self.tried[0] if self.tried[0].accuracy > threshold else None
 
 
-def take_sample(faces: LabeledCrops, size: int) -> LabeledCrops:
+def sample_faces(faces: LabeledCrops, size: int) -> LabeledCrops:
     """Take a sample with about equally many faces per label; the same one on every call.
 
     Args:
@@ -241,13 +241,13 @@ def try_conventions(
     if not orders and len(scalings) == len(channels) == 1:
         raise UsageError(f"{backend.name}: nothing is left to try; options or the file say its labels, scaling and channels")
     candidates = list(product(scalings, channels))
-    few = take_sample(faces, _SCREENING_SIZE)
-    first = _try_all(backend, given, candidates, orders, few, progress)
+    few = sample_faces(faces, _SCREENING_SIZE)
+    first = _evaluate_all(backend, given, candidates, orders, few, progress)
     best = first[0]
     promising = {_preprocessing(one) for one in first if _compare(best, one, reach=_CLEARLY)[1] <= 0}
     tried, dropped = first, list[Combination]()
     if len(few.keys) < len(faces.keys):
-        tried = _try_all(backend, given, [way for way in candidates if way in promising], orders, faces, progress)
+        tried = _evaluate_all(backend, given, [way for way in candidates if way in promising], orders, faces, progress)
         dropped = [one for one in first if _preprocessing(one) not in promising]
     chance = 1 / len(np.unique(faces.labels))
     return Trial((*tried, *dropped), len(faces.keys), chance, tuple(_margins(tried, first)), is_open)
@@ -257,7 +257,7 @@ def _preprocessing(one: Combination) -> Preprocessing:
     return one.conventions.scaling, one.conventions.channels
 
 
-def _try_all(
+def _evaluate_all(
     backend: EmotionBackend,
     given: ModelConventions,
     candidates: Sequence[Preprocessing],
@@ -268,14 +268,14 @@ def _try_all(
     """Try all label orders with each of these candidates; the best combination first."""
     tried: list[Combination] = []
     for number, (scaling, channels) in enumerate(candidates, start=1):
-        tried += _try(backend, replace(given, scaling=scaling, channels=channels), orders, faces)
+        tried += _evaluate(backend, replace(given, scaling=scaling, channels=channels), orders, faces)
         progress(completed=number, total=len(candidates))
     if not tried:
         raise ModelError(f"{backend.name}: gives no finite numbers in any scaling; it was saved broken")
     return _without_chance(sorted(tried, key=lambda one: one.loss))
 
 
-def _try(backend: EmotionBackend, conventions: ModelConventions, orders: Orders, faces: LabeledCrops) -> list[Combination]:
+def _evaluate(backend: EmotionBackend, conventions: ModelConventions, orders: Orders, faces: LabeledCrops) -> list[Combination]:
     """Run the model over the faces once and evaluate each label order; empty if the model returns no finite numbers."""
     count = len(next(iter(orders.values()), ()))
     # In this order, the position of each output is its position among the eight.
@@ -287,20 +287,20 @@ def _try(backend: EmotionBackend, conventions: ModelConventions, orders: Orders,
     except ModelError:
         return []
     if not orders:
-        return [_judge("", conventions, outputs, faces)]
+        return [_score_order("", conventions, outputs, faces)]
     outputs = outputs[:, :count]
     measured = _measure_order(outputs, faces.labels)
     if measured is not None and measured not in orders.values():
         orders = {**orders, MEASURED: measured}
-    judged = []
+    scored = []
     for name, order in orders.items():
         scores = np.zeros((len(outputs), len(EIGHT_LABELS)))
         scores[:, [EIGHT_LABELS.index(label) for label in order]] = outputs
-        judged.append(_judge(name, replace(conventions, labels=order), scores[:, :_SEVEN], faces))
-    return judged
+        scored.append(_score_order(name, replace(conventions, labels=order), scores[:, :_SEVEN], faces))
+    return scored
 
 
-def _judge(order: str, conventions: ModelConventions, scores: npt.NDArray[Any], faces: LabeledCrops) -> Combination:
+def _score_order(order: str, conventions: ModelConventions, scores: npt.NDArray[Any], faces: LabeledCrops) -> Combination:
     labels, counts = np.unique(faces.labels, return_counts=True)
     weights = (len(faces.labels) / len(labels) / counts)[np.searchsorted(labels, faces.labels)]
     accuracy = float((weights * (scores.argmax(axis=1) == faces.labels)).mean())

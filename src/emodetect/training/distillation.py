@@ -26,7 +26,7 @@ _BATCH = 256
 
 
 @about("teachers")
-def teach(
+def distill(
     targets: Sequence[FloatArray], heads: Sequence[Head], images: npt.NDArray[np.uint8], paths: Sequence[Path]
 ) -> tuple[FloatArray, ...]:
     """Mix the teachers' scores, averaged over all teachers and mirrored faces, into the targets of the heads that they have.
@@ -43,21 +43,21 @@ def teach(
     Raises:
         ModelError: a teacher cannot be run, is rejected for safety, or has none of the outputs.
     """
-    answers: dict[str, list[FloatArray]] = {head.name: [] for head in heads if head.learns != "face"}
+    scores_by_head: dict[str, list[FloatArray]] = {head.name: [] for head in heads if head.learns != "face"}
     for path in paths:
-        for name, scores in _ask(path, images, tuple(answers)).items():
-            answers[name].append(scores)
+        for name, scores in _teacher_scores(path, images, tuple(scores_by_head)).items():
+            scores_by_head[name].append(scores)
     result = []
     for head, target in zip(heads, targets, strict=True):
-        if answers.get(head.name):
+        if scores_by_head.get(head.name):
             known = target.sum(axis=1, keepdims=True) > 0
-            mixed = (1 - SHARE) * target + SHARE * np.mean(answers[head.name], axis=0)
+            mixed = (1 - SHARE) * target + SHARE * np.mean(scores_by_head[head.name], axis=0)
             target = np.where(known, mixed, target).astype(np.float32)
         result.append(target)
     return tuple(result)
 
 
-def _ask(path: Path, images: npt.NDArray[np.uint8], names: Sequence[str]) -> dict[str, FloatArray]:
+def _teacher_scores(path: Path, images: npt.NDArray[np.uint8], names: Sequence[str]) -> dict[str, FloatArray]:
     session = open_session(path)
     metadata = model_metadata(session, path)
     if metadata and metadata.scaling and str(metadata.scaling) != str(ASSUMED_SCALING):

@@ -33,7 +33,7 @@ _PARITY = 1e-4
 _OPSET = 17
 """ONNX opset version for models of Keras 2."""
 
-_SAME_ANSWERS = 0.95
+_MIN_AGREEMENT = 0.95
 """Minimum share of faces for which an 8-bit network must predict the same labels as the 32-bit one."""
 
 FloatArray = npt.NDArray[np.float32]
@@ -212,7 +212,7 @@ def _check_parity(path: Path, parity: Parity, *, int8: bool) -> None:
         ModelError: the difference is too large.
     """
     if int8:
-        if not parity.same_answers >= _SAME_ANSWERS:
+        if not parity.same_answers >= _MIN_AGREEMENT:
             raise ModelError(f"{path}: in 8 bits only {parity.same_answers:.0%} of the answers stay the same")
     elif not parity.difference <= _PARITY:  # also true for NaN
         raise ModelError(

@@ -21,7 +21,7 @@ from emodetect.training.data.negatives import displaced_faces, read_negatives
 from emodetect.training.data.part import FloatArray, Part
 from emodetect.training.data.split import group_copies, split_validation, without_copies_of
 from emodetect.training.data.votes import Votes, read_votes
-from emodetect.training.distillation import teach
+from emodetect.training.distillation import distill
 from emodetect.training.hyperparameters import Settings
 from emodetect.types import EMOTIONS
 
@@ -184,24 +184,24 @@ def prepare(settings: Settings, architecture: Architecture) -> RunData:
     for part, smoothing in ((training, architecture.label_smoothing), (validation, 0.0)):
         votes = read_votes(Path(settings.votes), part.keys) if settings.votes else None
         parts.append(make_part(part, votes, heads, smoothing))
-    learned, judged = parts
+    training_part, validation_part = parts
     if settings.class_weights == "balanced":
-        learned = with_balanced_labels(learned, heads)
+        training_part = with_balanced_labels(training_part, heads)
     backgrounds = None
     if settings.negatives:
         backgrounds, held_back = read_negatives(Path(settings.negatives), settings.validation_share, settings.seed)
         generator = np.random.default_rng(settings.seed)
         chosen = generator.permutation(len(training))[: len(training) // _DISPLACED]
         displaced = displaced_faces(training.images[chosen], backgrounds, generator)
-        learned = with_negatives(learned, np.concatenate([backgrounds, displaced, no_faces]), heads)
-        judged = with_negatives(judged, held_back, heads)
+        training_part = with_negatives(training_part, np.concatenate([backgrounds, displaced, no_faces]), heads)
+        validation_part = with_negatives(validation_part, held_back, heads)
         notes.append(
             f"{counted(len(backgrounds), 'picture')} of something else, {counted(len(displaced), 'displaced face')} and "
             f"{counted(len(no_faces), 'image')} without a face by the votes teach what is none; {len(held_back):,} more are for "
             "validation."
         )
-    fingerprint = _fingerprint(learned, judged)
+    fingerprint = _fingerprint(training_part, validation_part)
     if settings.teachers:
-        targets = teach(learned.targets, heads, learned.faces.images, [Path(path) for path in settings.teachers])
-        learned = replace(learned, targets=targets)
-    return RunData(learned, judged, test, heads, fingerprint, tuple(notes), backgrounds)
+        targets = distill(training_part.targets, heads, training_part.faces.images, [Path(path) for path in settings.teachers])
+        training_part = replace(training_part, targets=targets)
+    return RunData(training_part, validation_part, test, heads, fingerprint, tuple(notes), backgrounds)

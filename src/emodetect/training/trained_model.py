@@ -34,7 +34,7 @@ from emodetect.training.plots import plot_confusion, plot_curves
 from emodetect.training.run_data import RunData, prepare
 from emodetect.training.run_folder import RunFolder
 
-_FACES_KEPT = 0.9
+_MIN_FACE_RECALL = 0.9
 """Share of small validation faces that the face output must accept; it then accepts nearly all sharp faces."""
 
 _SMALL = 16
@@ -171,7 +171,7 @@ def face_threshold(scores: FloatArray) -> float:
     Args:
         scores: float32 (n,), face scores of `TrainedModel.small_faces`.
     """
-    return round(float(np.quantile(scores, 1 - _FACES_KEPT)), 4)
+    return round(float(np.quantile(scores, 1 - _MIN_FACE_RECALL)), 4)
 
 
 def _face_threshold_of(model: keras.Model, heads: tuple[Head, ...], small_faces: npt.NDArray[np.uint8]) -> float | None:

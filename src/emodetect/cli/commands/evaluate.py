@@ -68,7 +68,7 @@ def evaluate(
     settings = replace(model_settings, name=backend)
     if try_conventions:
         from emodetect.cli.commands.evaluate_conventions import show_trials
-        from emodetect.training.conventions_trial import take_sample
+        from emodetect.training.conventions_trial import sample_faces
 
         if votes or plot or plot_calibration or settings.views > 1:
             raise UsageError("--try-conventions cannot be combined with --votes, --views, --plot or --plot-calibration")
@@ -77,7 +77,7 @@ def evaluate(
         faces = read_test_faces(data, folder_labels or WORDS)
         for text in faces.notes:
             note(f"emodetect: {text}")
-        show_trials(take_sample(faces, sample), settings, models, output_format)
+        show_trials(sample_faces(faces, sample), settings, models, output_format)
         return
     check_outputs([(plot, PICTURE_SUFFIXES), (plot_calibration, PICTURE_SUFFIXES)], overwrite=overwrite)
     test_set = EvaluationSet.read(data, votes, folder_labels or WORDS)
