@@ -70,11 +70,11 @@ def _draw_confusion(axes: Axes, name: str, confusion: npt.NDArray[np.int64]) -> 
     labels = [emotion.value for emotion in EMOTIONS]
     axes.set_xticks(range(len(labels)), labels, rotation=45, ha="right")
     axes.set_yticks(range(len(labels)), labels)
-    right = 100 * np.trace(confusion) / max(int(confusion.sum()), 1)
+    accuracy = np.trace(confusion) / max(int(confusion.sum()), 1)
     axes.set(
-        title=f"{name}: {right:.1f} % of {confusion.sum():,} right",
-        xlabel="answer, % of the label's faces",
-        ylabel="label",
+        title=f"{name}: {accuracy:.1%} of {confusion.sum():,} correct",
+        xlabel="predicted label, % of each label's faces",
+        ylabel="true label",
     )
     for (row, column), share in np.ndenumerate(shares):
         axes.text(column, row, f"{100 * share:.0f}", ha="center", va="center", color="white" if share > 0.5 else "black")
@@ -92,18 +92,18 @@ def plot_calibration(
     """
     figure = Figure(figsize=(5, 4.6), dpi=100, layout="constrained")
     axes = figure.subplots()
-    axes.plot([0, 1], [0, 1], color="gray", linestyle=":", label="as sure as right")
+    axes.plot([0, 1], [0, 1], color="gray", linestyle=":", label="perfectly calibrated")
     for name, (scores, truth) in answers.items():
-        confidence, right, counts = reliability(scores, truth)
+        confidence, accuracy, counts = reliability(scores, truth)
         filled = counts >= _SHOWN_FACES
         axes.plot(
             confidence[filled],
-            right[filled],
+            accuracy[filled],
             marker="o",
             markersize=4,
-            label=f"{name}: error {calibration_error(scores, truth):.1%}",
+            label=f"{name}: calibration error {calibration_error(scores, truth):.1%}",
         )
-    axes.set(xlabel="confidence", ylabel="share of right answers", xlim=(0, 1), ylim=(0, 1))
+    axes.set(xlabel="confidence", ylabel="accuracy", xlim=(0, 1), ylim=(0, 1))
     axes.grid(alpha=0.3)
     axes.legend()
     _save(figure, path, overwrite=overwrite)
