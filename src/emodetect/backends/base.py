@@ -64,7 +64,7 @@ class EmotionBackend(ABC):
             BackendUnavailableError: a required package or file is missing.
         """
 
-    def restate(self, conventions: ModelConventions) -> None:
+    def set_conventions(self, conventions: ModelConventions) -> None:
         """Change the conventions of a loaded model without loading its file again.
 
         Raises:

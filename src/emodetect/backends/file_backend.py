@@ -102,19 +102,19 @@ class ModelFileBackend(EmotionBackend):
         with quiet_native_output():
             self.network = self._open()
             self._layout = _read_layout(self._path, self.network)
-        self._settle()
+        self._determine_conventions()
 
     @override
-    def restate(self, conventions: ModelConventions) -> None:
+    def set_conventions(self, conventions: ModelConventions) -> None:
         self._conventions = conventions
-        self._settle()
+        self._determine_conventions()
 
-    def _settle(self) -> None:
+    def _determine_conventions(self) -> None:
         """Determine the conventions of the network."""
         network = self.network
         with quiet_native_output():
             scaling, channels = self._find_scaling(), self._find_channels()
-            size, output, values = self._try_out(scaling.value, channels.value)
+            size, output, values = self._probe(scaling.value, channels.value)
         labels, self._outputs = self._find_labels(output, values)
         try:
             self._maps = [LabelMap(names) for names in labels.value]
@@ -288,7 +288,7 @@ class ModelFileBackend(EmotionBackend):
             return Finding(metadata.channels, "metadata")
         return Finding("rgb", "assumed")
 
-    def _try_out(
+    def _probe(
         self, scaling: Scaling, channels: Channels
     ) -> tuple[Finding[tuple[int, int]], Finding[str], dict[str, npt.NDArray[np.float32]]]:
         """Run the network once on synthetic images, at each possible input size until one works.

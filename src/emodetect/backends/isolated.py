@@ -44,16 +44,16 @@ from emodetect.system.native_output import is_debugging
 from emodetect.system.temporary_folders import scratch_folder
 from emodetect.types import EMOTIONS, Image
 
-_PATIENCE = 1.0
+_EXIT_SECONDS = 1.0
 """Seconds that an idle process gets to exit by itself."""
 
-_LOOK_EVERY = 0.05
+_CHECK_SECONDS = 0.05
 """Seconds between two checks of the process's memory. In this time it can allocate some 100 MB."""
 
 _FACES_AT_ONCE = 16
 """Batch size; a large network needs much memory per face."""
 
-_SAID = "`debug` shows what it said"
+_DEBUG_HINT = "`debug` shows what it said"
 """Hint of errors."""
 
 _PIPE_BYTES = 2**20
@@ -99,18 +99,18 @@ class IsolatedBackend(EmotionBackend):
         self._watch: _Watch | None = None
         self._lifeline: int | None = None
         self._canceled = False
-        self._asking = threading.Lock()
-        self._restated: ModelConventions | None = None
+        self._lock = threading.Lock()
+        self._given_conventions: ModelConventions | None = None
         self._inherited: subprocess.Popen[bytes] | None = None
         self._is_forked = False
         _all.add(self)
 
-    def leave_to_parent(self) -> None:
+    def detach(self) -> None:
         """Detach from the parent's worker in a child after a fork; the next request starts another worker.
 
         Two processes that share a pipe would receive each other's responses.
         """
-        self._asking = threading.Lock()  # a thread of the parent may have held the old one
+        self._lock = threading.Lock()  # a thread of the parent may have held the old one
         if self._process is None:
             return
         self._is_forked = True
@@ -135,7 +135,7 @@ class IsolatedBackend(EmotionBackend):
             self._kill()
             self.close()
             raise
-        self._take_over(about)
+        self._copy_attributes(about)
 
     def _start(self, copy: Path | None) -> None:
         bounds, environment = self._job.bounds, dict(os.environ)
@@ -164,11 +164,11 @@ class IsolatedBackend(EmotionBackend):
         finally:
             for descriptor in ours:
                 os.close(descriptor)
-        _widen(self._process.stdin)
+        _enlarge_buffer(self._process.stdin)
         self._watch = _Watch(self._process, None if bounds is None else bounds.memory)
         if self._canceled:
             self._kill()
-        self._watch.expect_answer(bounds.load_seconds if bounds else math.inf)
+        self._watch.start_timeout(bounds.load_seconds if bounds else math.inf)
 
     def _job_for(self, copy: Path | None) -> Job:
         """Complete the job with the import path and the copy of the model."""
@@ -180,7 +180,7 @@ class IsolatedBackend(EmotionBackend):
             return job
         return replace(job, arguments=(str(copy), *job.arguments[1:]), copy=(str(copy), str(self._model)))
 
-    def _take_over(self, about: dict[str, Any]) -> None:
+    def _copy_attributes(self, about: dict[str, Any]) -> None:
         """Validate and take over the attributes of the loaded backend.
 
         Raises:
@@ -208,35 +208,35 @@ class IsolatedBackend(EmotionBackend):
 
     @override
     def classify(self, crops: Sequence[Image]) -> npt.NDArray[np.float32]:
-        return self._ask("classify", crops, len(EMOTIONS))
+        return self._call("classify", crops, len(EMOTIONS))
 
     @override
     def classify_eight(self, crops: Sequence[Image]) -> npt.NDArray[np.float32]:
-        return self._ask("classify_eight", crops, len(EIGHT_LABELS))
+        return self._call("classify_eight", crops, len(EIGHT_LABELS))
 
     @override
-    def restate(self, conventions: ModelConventions) -> None:
+    def set_conventions(self, conventions: ModelConventions) -> None:
         if self._job.bounds is None:
-            super().restate(conventions)  # a plug-in reads its own model
-        with errors.about(self._parameter), self._asking:
+            super().set_conventions(conventions)  # a plug-in reads its own model
+        with errors.about(self._parameter), self._lock:
             self._load_after_fork()
-            self._restate(conventions)
+            self._set_conventions(conventions)
 
-    def _restate(self, conventions: ModelConventions) -> None:
+    def _set_conventions(self, conventions: ModelConventions) -> None:
         watch, bounds = self._watch, self._job.bounds
         if watch is None or bounds is None:
             raise BackendError(f"the backend {self.name} is not loaded, or was closed")
-        watch.expect_answer(bounds.call_seconds)
-        self._send(pickle.dumps(("restate", conventions)))
-        self._take_over(self._receive()[0])
-        self._restated = conventions
+        watch.start_timeout(bounds.call_seconds)
+        self._send(pickle.dumps(("set_conventions", conventions)))
+        self._copy_attributes(self._receive()[0])
+        self._given_conventions = conventions
 
     def _load_after_fork(self) -> None:
         if self._is_forked:
             self._is_forked = False
             self.load()
-            if self._restated is not None:
-                self._restate(self._restated)
+            if self._given_conventions is not None:
+                self._set_conventions(self._given_conventions)
 
     @override
     def cancel(self) -> None:
@@ -251,7 +251,7 @@ class IsolatedBackend(EmotionBackend):
             with contextlib.suppress(OSError):
                 process.stdin.close()  # type: ignore[union-attr]
             with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(_PATIENCE)
+                process.wait(_EXIT_SECONDS)
             _kill_group(process)
             process.wait()
             process.stdout.close()  # type: ignore[union-attr]
@@ -264,21 +264,21 @@ class IsolatedBackend(EmotionBackend):
         if lifeline is not None:
             os.close(lifeline)
 
-    def _ask(self, method: str, crops: Sequence[Image], columns: int) -> npt.NDArray[np.float32]:
+    def _call(self, method: str, crops: Sequence[Image], columns: int) -> npt.NDArray[np.float32]:
         parts = [crops[start : start + _FACES_AT_ONCE] for start in range(0, len(crops), _FACES_AT_ONCE)] or [crops]
-        with errors.about(self._parameter), self._asking:
+        with errors.about(self._parameter), self._lock:
             self._load_after_fork()
-            return np.concatenate([self._ask_once(method, part, columns) for part in parts])
+            return np.concatenate([self._call_once(method, part, columns) for part in parts])
 
-    def _ask_once(self, method: str, crops: Sequence[Image], columns: int) -> npt.NDArray[np.float32]:
+    def _call_once(self, method: str, crops: Sequence[Image], columns: int) -> npt.NDArray[np.float32]:
         if self._process is None or self._watch is None:
             raise BackendError(f"the backend {self.name} is not loaded, or was closed")
         bounds = self._job.bounds
-        self._watch.expect_answer(bounds.call_seconds if bounds else math.inf)
+        self._watch.start_timeout(bounds.call_seconds if bounds else math.inf)
         self._send(pickle.dumps((method, [crop.shape for crop in crops])), *map(np.ascontiguousarray, crops))
         about, stream = self._receive()
         numbers = stream.read(4 * len(crops) * columns) if about.get("columns") == columns else b""
-        self._watch.expect_nothing()
+        self._watch.stop_timeout()
         if about.get("columns") != columns:
             raise ModelError(f"expected scores of shape {(len(crops), columns)}, got {(len(crops), about.get('columns'))}")
         if len(numbers) < 4 * len(crops) * columns:
@@ -310,7 +310,7 @@ class IsolatedBackend(EmotionBackend):
         with contextlib.suppress(ValueError, TypeError, RecursionError):
             about = dict(json.loads(text))
         if "columns" not in about:
-            self._watch.expect_nothing()
+            self._watch.stop_timeout()
         if not about:
             raise self._end()
         kind = about.get("kind")
@@ -339,13 +339,13 @@ class IsolatedBackend(EmotionBackend):
         assert process is not None
         assert watch is not None
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(_PATIENCE)
-        if watch.ended_for:
-            return self._error(watch.ended_for)
+            process.wait(_EXIT_SECONDS)
+        if watch.end_reason:
+            return self._error(watch.end_reason)
         code = process.poll()
         if code is None:
             self._kill()
-            return BackendError(f"{self._subject}: its process gives no answer that can be read", hint=_SAID)
+            return BackendError(f"{self._subject}: its process gives no answer that can be read", hint=_DEBUG_HINT)
         bounds = self._job.bounds
         if code >= 0:
             how = f"ended by itself (exit code {code})"
@@ -355,7 +355,7 @@ class IsolatedBackend(EmotionBackend):
             how = f"was ended by {ended_by(-code)}"
             if bounds is not None and "memory" in how:
                 how += f" (`max_model_memory` is {size_in_words(bounds.memory)})"
-        return BackendError(f"{self._subject}: its process {how}", hint=_SAID)
+        return BackendError(f"{self._subject}: its process {how}", hint=_DEBUG_HINT)
 
     def _kill(self) -> None:
         if (process := self._process) is not None:
@@ -365,16 +365,16 @@ class IsolatedBackend(EmotionBackend):
 _all: weakref.WeakSet[IsolatedBackend] = weakref.WeakSet()
 
 
-def _leave_all_to_parent() -> None:
+def _detach_all() -> None:
     for backend in list(_all):
-        backend.leave_to_parent()
+        backend.detach()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_leave_all_to_parent)
+    os.register_at_fork(after_in_child=_detach_all)
 
 
-def _widen(pipe: IO[bytes] | None) -> None:
+def _enlarge_buffer(pipe: IO[bytes] | None) -> None:
     """Enlarge a pipe's buffer to the crops of a frame, which saves context switches; Linux only."""
     with contextlib.suppress(ImportError, OSError, AttributeError):
         import fcntl
@@ -390,24 +390,24 @@ class _Watch:
         memory: memory limit, bytes; None for no limit.
 
     Attributes:
-        ended_for: reason of the kill, for a message; empty if the process was not killed.
+        end_reason: reason of the kill, for a message; empty if the process was not killed.
         is_loading: whether the backend is still loading.
     """
 
     def __init__(self, process: subprocess.Popen[bytes], memory: int | None) -> None:
         self._process, self._memory = process, memory
-        self.ended_for = ""
+        self.end_reason = ""
         self.is_loading = True
         self._left = self._seconds = math.inf
         self._stopping = threading.Event()
         if memory is not None:
             threading.Thread(target=self._run, name="model watch", daemon=True).start()
 
-    def expect_answer(self, seconds: float) -> None:
+    def start_timeout(self, seconds: float) -> None:
         """Start the time-out of a response."""
         self._seconds = self._left = seconds
 
-    def expect_nothing(self) -> None:
+    def stop_timeout(self) -> None:
         """Stop the time-out: the response has arrived."""
         self._left = math.inf
 
@@ -426,18 +426,18 @@ class _Watch:
 
     def _run(self) -> None:
         last = time.monotonic()
-        while not self._stopping.wait(_LOOK_EVERY) and self._process.poll() is None:
+        while not self._stopping.wait(_CHECK_SECONDS) and self._process.poll() is None:
             now = time.monotonic()
             # Time in which this program was suspended does not count.
-            self._left -= min(now - last, 2 * _LOOK_EVERY)
+            self._left -= min(now - last, 2 * _CHECK_SECONDS)
             last = now
             if self._left <= 0:
-                self._end_for(self.too_slow())
+                self._end(self.too_slow())
             elif self._memory is not None and resident_bytes(self._process.pid) > self._memory:
-                self._end_for(self.too_much_memory())
+                self._end(self.too_much_memory())
 
-    def _end_for(self, why: str) -> None:
-        self.ended_for = why
+    def _end(self, why: str) -> None:
+        self.end_reason = why
         _kill_group(self._process)
 
 

@@ -27,14 +27,14 @@ class MirroredBackend(EmotionBackend):
     @override
     def load(self) -> None:
         self._backend.load()
-        self._take_over()
+        self._copy_attributes()
 
     @override
-    def restate(self, conventions: ModelConventions) -> None:
-        self._backend.restate(conventions)
-        self._take_over()
+    def set_conventions(self, conventions: ModelConventions) -> None:
+        self._backend.set_conventions(conventions)
+        self._copy_attributes()
 
-    def _take_over(self) -> None:
+    def _copy_attributes(self) -> None:
         self.name = self._backend.name
         self.uncertain_below = self._backend.uncertain_below
         self.validation_accuracy = self._backend.validation_accuracy

@@ -149,11 +149,11 @@ class _Server:
                 self._send(_about(backend))
                 if self._lifeline is not None:
                     _end_inside_native_calls(self._lifeline)
-                for method, crops in self._asked():
+                for method, crops in self._read_requests():
                     if bounds is not None:
                         processor_seconds(bounds.call_seconds)
-                    if method == "restate":
-                        self._restate(backend, crops)
+                    if method == "set_conventions":
+                        self._set_conventions(backend, crops)
                     else:
                         self._answer(backend, method, crops)
         except BaseException as error:
@@ -170,8 +170,8 @@ class _Server:
             raise BackendError(f"the backend {job.title} made a {type(backend).__name__}, which is no EmotionBackend")
         return backend
 
-    def _asked(self) -> Iterator[tuple[str, Any]]:
-        """Requests until standard input is closed: a method's name and crops, or conventions for "restate"."""
+    def _read_requests(self) -> Iterator[tuple[str, Any]]:
+        """Requests until standard input is closed: a method's name and crops, or conventions for "set_conventions"."""
         import numpy as np
 
         while True:
@@ -179,7 +179,7 @@ class _Server:
                 method, shapes = pickle.load(self._questions)
             except (EOFError, OSError):
                 return
-            if method == "restate":
+            if method == "set_conventions":
                 yield method, shapes
                 continue
             crops = [np.empty(shape, np.uint8) for shape in shapes]
@@ -187,9 +187,9 @@ class _Server:
                 self._questions.readinto(crop)  # type: ignore[attr-defined]
             yield method, crops
 
-    def _restate(self, backend: EmotionBackend, conventions: Any) -> None:
+    def _set_conventions(self, backend: EmotionBackend, conventions: Any) -> None:
         try:
-            backend.restate(conventions)
+            backend.set_conventions(conventions)
         except Exception as error:
             self._fail(error, "failed")
         else:
@@ -213,9 +213,9 @@ class _Server:
         kind, message = self._describe(error, what)
         if self._job.copy is not None:
             message = message.replace(*self._job.copy)
-        told = {name: getattr(error, name) for name in ("parameter", "hint")} if isinstance(error, EmodetectError) else {}
+        details = {name: getattr(error, name) for name in ("parameter", "hint")} if isinstance(error, EmodetectError) else {}
         with contextlib.suppress(OSError):
-            self._send({"kind": kind, "message": message[:4000], **told})
+            self._send({"kind": kind, "message": message[:4000], **details})
 
     def _describe(self, error: BaseException, what: str) -> tuple[str, str]:
         """Class name and text of an error for the parent, which may not know the classes of a plug-in."""
@@ -267,12 +267,12 @@ def _about(backend: EmotionBackend) -> dict[str, Any]:
 def _end_with_parent(lifeline: int, copy: str) -> None:
     """Exit, and remove the copy of the model, when the parent has exited for any reason."""
 
-    def leave() -> None:
+    def exit_with_parent() -> None:
         os.read(lifeline, 1)
         _remove(copy)
         os._exit(1)
 
-    threading.Thread(target=leave, name="parent", daemon=True).start()
+    threading.Thread(target=exit_with_parent, name="parent", daemon=True).start()
 
 
 def _remove(copy: str) -> None:

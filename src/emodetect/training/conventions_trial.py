@@ -279,7 +279,7 @@ def _evaluate(backend: EmotionBackend, conventions: ModelConventions, orders: Or
     """Run the model over the faces once and evaluate each label order; empty if the model returns no finite numbers."""
     count = len(next(iter(orders.values()), ()))
     # In this order, the position of each output is its position among the eight.
-    backend.restate(replace(conventions, labels=EIGHT_LABELS[:count]) if orders else conventions)
+    backend.set_conventions(replace(conventions, labels=EIGHT_LABELS[:count]) if orders else conventions)
     classify = backend.classify_eight if orders else backend.classify
     crops = faces.crops
     try:
