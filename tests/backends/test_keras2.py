@@ -339,7 +339,7 @@ def test_the_first_layers_tell_what_the_model_wants(version: int, layers: Build,
         assert own is None
     else:
         assert own is not None
-        assert (None if own.wants is None else str(own.wants)) == scaling
+        assert (None if own.expected is None else str(own.expected)) == scaling
 
 
 @pytest.mark.parametrize("version", [2, 3])

@@ -105,7 +105,7 @@ def test_scaling_is_found_behind_what_keeps_the_range() -> None:
         inputs = keras.Input((48, 48, 3))
         own = own_scaling(keras.Model(inputs, layers.Rescaling(1 / 255)(before(inputs))))
         assert own is not None
-        assert str(own.wants) == "0..255"
+        assert str(own.expected) == "0..255"
         assert own.layers.startswith("Rescaling")
 
 

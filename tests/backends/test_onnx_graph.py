@@ -49,7 +49,7 @@ def loaded(path: Path) -> OnnxBackend:
 def test_constants_at_the_input_tell_what_it_wants(tmp_path: Path, steps: list[tuple[str, float]], scaling: str | None) -> None:
     own = OnnxGraph(arithmetic(tmp_path / "m.onnx", *steps)).own_scaling("x")
     assert own is not None
-    assert (None if own.wants is None else str(own.wants)) == scaling
+    assert (None if own.expected is None else str(own.expected)) == scaling
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_no_range_is_read_from_other_arithmetic(tmp_path: Path, bending: list[on
     constants = [constant(name, value) for name, value in (("one", 1), ("bytes", 255), ("half", 0.5))]
     own = OnnxGraph(save_means(tmp_path / "m.onnx", bending, constants=constants)).own_scaling("x")
     assert own is not None
-    assert own.wants is None
+    assert own.expected is None
     assert bending[-1].op_type in own.layers
 
 
@@ -95,7 +95,7 @@ def test_scaling_is_found_behind_what_keeps_the_range(tmp_path: Path, before: li
     )
     own = OnnxGraph(path).own_scaling("x")
     assert own is not None
-    assert str(own.wants) == "0..255"
+    assert str(own.expected) == "0..255"
     assert own.layers == "Div (Div scaled)"
 
 
@@ -113,7 +113,7 @@ def test_a_quantized_input_tells_its_range(tmp_path: Path, scale: float, zero: i
     model = save_means(tmp_path / "m.onnx", nodes, constants=[constant("s", scale), constant("z", zero, kind)])
     own = OnnxGraph(model).own_scaling("x")
     assert own is not None
-    assert str(own.wants) == scaling
+    assert str(own.expected) == scaling
 
 
 @pytest.mark.parametrize(

@@ -97,18 +97,18 @@ class ModelDescription:
     @property
     def note(self) -> str:
         """Summary of the assumptions in one line; empty if the file states everything."""
-        assumed = {name: entry for name, entry in self._told.items() if entry[0].origin == "assumed"}
+        assumed = {name: entry for name, entry in self._required.items() if entry[0].origin == "assumed"}
         if not assumed:
             return f"{self.name}: {'; '.join(self.notes)}" if self.notes else ""
         named = ", ".join(f"`{name.replace('-', '_')}`" for name in assumed if name != "size")
         parts = [_in_words(assumed) + (f" ({named} {'change' if ',' in named else 'changes'} that)" if named else "")]
         # Conclusions from the network itself may be wrong, too.
-        if shown := {name: entry for name, entry in self._told.items() if entry[0].origin == "model" and entry[0].reason}:
+        if shown := {name: entry for name, entry in self._required.items() if entry[0].origin == "model" and entry[0].reason}:
             parts.append(f"found in it: {_in_words(shown)}")
         return "; ".join([f"{self.name}: assumed, as the file does not say: {parts[0]}", *parts[1:], *self.notes])
 
     @property
-    def _told(self) -> dict[str, tuple[Finding[Any], str]]:
+    def _required(self) -> dict[str, tuple[Finding[Any], str]]:
         """Required properties, each with its value in words, by the option that sets it."""
         return {
             "labels": (self.labels, "; ".join(", ".join(names) for names in self.labels.value)),

@@ -23,7 +23,7 @@ from emodetect.backends.limits import MAX_SIDE
 from emodetect.backends.metadata import ModelMetadata, unknown_names
 from emodetect.backends.network import Network, Shape, as_scores
 from emodetect.backends.own_scaling import OwnScaling
-from emodetect.backends.score_kind import ScoreKind, find_kind, may_not_be
+from emodetect.backends.score_kind import ScoreKind, contradicts, find_kind
 from emodetect.errors import ModelError, first_line
 from emodetect.system.native_output import quiet_native_output
 from emodetect.types import EMOTIONS, Image
@@ -174,7 +174,7 @@ class ModelFileBackend(EmotionBackend):
         values = self._run(self._input, crops, self._outputs)
         for place, scores in enumerate(values):
             # The trial images may have suggested the wrong kind.
-            if may_not_be(self._maps[place].scores_of(scores), self._kinds[place]):
+            if contradicts(self._maps[place].scores_of(scores), self._kinds[place]):
                 self._kinds[place] = "logits"
         return values
 
@@ -214,7 +214,7 @@ class ModelFileBackend(EmotionBackend):
         return self._prepare(self._input, crops)
 
     @property
-    def takes_any_batch(self) -> bool:
+    def has_dynamic_batch(self) -> bool:
         """Whether the network accepts any batch size; requires a loaded backend."""
         return self._layout.batch is None
 
@@ -267,8 +267,8 @@ class ModelFileBackend(EmotionBackend):
             found = Finding(metadata.scaling, "metadata")
         else:
             own = network.own_scaling()
-            if own is not None and own.wants is not None:
-                found = Finding(own.wants, "model", f"for its own {own.layers}")
+            if own is not None and own.expected is not None:
+                found = Finding(own.expected, "model", f"for its own {own.layers}")
             else:
                 reason = f"its own {own.layers} fits no usual range" if own else ""
                 found = Finding(ASSUMED_SCALING, "assumed", reason)

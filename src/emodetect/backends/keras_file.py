@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 
 from emodetect.backends.limits import MAX_MODEL_BYTES, check_size, too_large
-from emodetect.backends.tf_operators import HARMLESS
+from emodetect.backends.tf_operators import SAFE_OPERATORS
 from emodetect.errors import ModelError
 
-_OURS = "emodetect"
+_PACKAGE = "emodetect"
 
 _MODULES = re.compile(
     r"(tensorflow\.|tensorflow\.python\.|tf_)?keras(\.src)?"
@@ -205,8 +205,8 @@ def _check_named(path: Path, entry: dict[str, Any]) -> None:
     if name in _OPERATOR_LAYERS:
         _check_operator(path, entry)
     packages = [part.partition(">")[0] for part in (name, registered) if ">" in part]
-    if module.startswith(f"{_OURS}.") or packages:
-        allowed = all(package == _OURS for package in packages) and module in ("", f"{_OURS}.backends.keras_layers")
+    if module.startswith(f"{_PACKAGE}.") or packages:
+        allowed = all(package == _PACKAGE for package in packages) and module in ("", f"{_PACKAGE}.backends.keras_layers")
     elif name == "function":
         allowed = _FUNCTION_MODULES.fullmatch(module) is not None
     else:
@@ -220,7 +220,7 @@ def _check_named(path: Path, entry: dict[str, Any]) -> None:
 def _check_operator(path: Path, entry: dict[str, Any]) -> None:
     configuration = entry.get("config")
     operator = configuration.get("function") if isinstance(configuration, dict) else None
-    if operator not in HARMLESS:
+    if operator not in SAFE_OPERATORS:
         raise ModelError(
             f"{path}: calls the TensorFlow operator {operator}, which is refused for safety: it is no plain arithmetic"
         )

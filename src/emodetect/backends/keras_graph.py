@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from emodetect.backends.own_scaling import IDENTITY, Affine, OwnScaling, as_constant, gray_weights, judge
+from emodetect.backends.own_scaling import IDENTITY, Affine, OwnScaling, as_constant, gray_weights, infer_scaling
 
 _KEEP_RANGE = {
     "ActivityRegularization", "AlphaDropout", "AugMix", "AveragePooling2D", "BroadcastTo", "Cast", "CenterCrop",
@@ -28,7 +28,7 @@ _KEEP_RANGE = {
 _BOUNDS = {"Maximum", "Minimum", "maximum", "minimum"}
 """Operators that keep the range if the other operand is constant."""
 
-_WEIGH = {"Dot", "Matmul", "Tensordot", "matmul", "tensordot"}
+_DOT_PRODUCTS = {"Dot", "Matmul", "Tensordot", "matmul", "tensordot"}
 _SUM = {"Sum", "reduce_sum"}
 
 _DIVIDE = {"TrueDivide", "Divide", "truediv", "divide", "realdiv", "div"}
@@ -36,7 +36,7 @@ _MULTIPLY = {"Multiply", "multiply", "mul", "scalar_mul"}
 _ADD = {"Add", "add", "bias_add"}
 _SUBTRACT = {"Subtract", "subtract", "sub"}
 
-_BEND = {
+_NONLINEAR = {
     "Arctan", "Cos", "Exp", "Expm1", "Log", "Log10", "Log1p", "Log2", "Mod", "Power", "Reciprocal", "Sigmoid", "Sign", "Sin",
     "Softplus", "Softsign", "Sqrt", "Square", "Tanh", "atan", "cos", "exp", "expm1", "floormod", "log", "log1p", "pow",
     "reciprocal", "rsqrt", "sigmoid", "sign", "sin", "softplus", "softsign", "sqrt", "square", "tanh",
@@ -58,7 +58,7 @@ _SHAPES_ONLY = {
 }
 """Layers and operators after the last activation that change no value."""
 
-_DEEPEST = 50
+_MAX_DEPTH = 50
 """Maximum number of layers followed from the input."""
 
 
@@ -76,12 +76,12 @@ def own_scaling(model: Any) -> OwnScaling | None:
     graph = _graph(model)
     if graph is None:
         return None
-    return judge(list(_follow(graph, graph.inputs[0], IDENTITY, [], 0)))
+    return infer_scaling(list(_follow(graph, graph.inputs[0], IDENTITY, [], 0)))
 
 
 def activation(model: Any, position: int) -> str | None:
     """Last activation before an output: "softmax", "sigmoid", "linear" or another name; None if it cannot be determined."""
-    for _ in range(_DEEPEST):
+    for _ in range(_MAX_DEPTH):
         graph = _graph(model)
         if graph is None:
             return None
@@ -153,7 +153,7 @@ def _follow(graph: Any, tensor: Any, so_far: Affine, after: list[tuple[Any, Any]
         depth: number of layers followed so far.
     """
     users = [node for node in _nodes(graph) if any(tensor is value for value in node.inputs)]
-    if depth > _DEEPEST:
+    if depth > _MAX_DEPTH:
         yield so_far
         return
     is_output = any(tensor is output for output in _flat(graph.outputs))
@@ -169,13 +169,13 @@ def _follow(graph: Any, tensor: Any, so_far: Affine, after: list[tuple[Any, Any]
             continue
         step = _step(node)
         if step is not None:
-            changed = so_far.then(*step, _in_words(node.layer))
+            changed = so_far.with_layer(*step, _in_words(node.layer))
         elif _keeps_range(node):
             changed = so_far
         elif _kind(node.layer) in _SUM and so_far.scale.size == 3:
-            changed = so_far.summed()
+            changed = so_far.with_sum()
         else:
-            yield so_far.bent(_in_words(node.layer)) if _bends(node) else so_far
+            yield so_far.with_nonlinear(_in_words(node.layer)) if _is_nonlinear(node) else so_far
             continue
         for output in node.outputs:
             yield from _follow(graph, output, changed, after, depth + 1)
@@ -187,11 +187,11 @@ def _kind(layer: Any) -> str:
     return symbol.rpartition(".")[2] if isinstance(symbol, str) else type(layer).__name__
 
 
-def _bends(node: _Node) -> bool:
+def _is_nonlinear(node: _Node) -> bool:
     """Whether a layer is non-affine and has no weights, so that no scaling can be read from it."""
     kind = _kind(node.layer)
     # Only a constant divided by the pixels; a quotient of two parts of the network has two inputs.
-    return kind in _BEND or kind == "Activation" or (kind in _DIVIDE and len(node.inputs) == 1)
+    return kind in _NONLINEAR or kind == "Activation" or (kind in _DIVIDE and len(node.inputs) == 1)
 
 
 def _keeps_range(node: _Node) -> bool:
@@ -226,7 +226,7 @@ def _step(node: _Node) -> tuple[np.ndarray, np.ndarray] | None:
             return None
         if kind in _DIVIDE | _MULTIPLY | _ADD | _SUBTRACT:
             return _arithmetic(kind, node)
-        if kind in _WEIGH:
+        if kind in _DOT_PRODUCTS:
             factors = [gray_weights(value) for value in node.arguments if value is not node.inputs[0] and np.size(value) == 3]
             return (factors[0], np.zeros(1)) if factors and factors[0] is not None else None
     except Exception:  # a layer of another version, without these attributes

@@ -9,7 +9,7 @@ from emodetect.errors import BackendUnavailableError, broken_package, first_line
 from emodetect.system.install_hints import KERAS2_CURE, KERAS_CURE, package_cure
 from emodetect.system.native_output import quiet_native_output
 
-_RUN_ON = ("tensorflow", "jax", "torch")
+_KERAS_BACKENDS = ("tensorflow", "jax", "torch")
 """Backends of Keras that can train; also the names of their packages."""
 
 
@@ -30,7 +30,7 @@ def import_keras() -> Any:
             number = str(keras.__version__)
     except (ImportError, ValueError, AttributeError) as error:
         name = os.environ["KERAS_BACKEND"]
-        cure = KERAS_CURE if broken_package(error) == "keras" and name in _RUN_ON else backend_cure(name)
+        cure = KERAS_CURE if broken_package(error) == "keras" and name in _KERAS_BACKENDS else backend_cure(name)
         raise BackendUnavailableError(
             f"Keras cannot be imported with KERAS_BACKEND={name} ({first_line(error)}): {cure}"
         ) from error
@@ -58,4 +58,4 @@ def import_keras2() -> Any:
 
 def backend_cure(name: str) -> str:
     """Hint for installing a backend of Keras."""
-    return package_cure(name) if name in _RUN_ON else f"unset KERAS_BACKEND, or set it to one of {', '.join(_RUN_ON)}"
+    return package_cure(name) if name in _KERAS_BACKENDS else f"unset KERAS_BACKEND, or set it to one of {', '.join(_KERAS_BACKENDS)}"

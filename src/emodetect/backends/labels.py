@@ -63,7 +63,7 @@ def assumed_labels(count: int, *, is_gray_64: bool) -> tuple[tuple[str, ...], st
     return None
 
 
-def meant_label(name: str) -> str:
+def suggest_label(name: str) -> str:
     """Suggestion for an unknown label, such as ``; did you mean 'fear'?``; empty if no label or synonym is similar."""
     name = name.strip().lower()
     labels = [emotion.value for emotion in EMOTIONS]

@@ -24,7 +24,7 @@ CALL_SECONDS = 30.0
 
 _MIN_MODEL_MEMORY = 256 * 2**20
 
-_PARTS_OF_MEMORY = 16
+_MEMORY_DIVISOR = 16
 """Divisor of the memory limit for one activation of one face, since a batch has as many faces."""
 
 _UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
@@ -79,7 +79,7 @@ def limit_memory_here(memory: int) -> None:
 
 def activation_limit() -> int:
     """Maximum size of one activation for one face in this process, bytes."""
-    return (_memory_here or MAX_MODEL_MEMORY) // _PARTS_OF_MEMORY
+    return (_memory_here or MAX_MODEL_MEMORY) // _MEMORY_DIVISOR
 
 
 def arena_limit(model_bytes: int) -> int | None:

@@ -68,7 +68,7 @@ _MESSAGES = {
     "Entry": _Message({1: _BYTES, 2: _BYTES}),
 }  # fmt: skip
 
-_LEFT_OUT = {"Model": {20, 26}, "Node": {10}, "Tensor": {13, 14}}
+_DROPPED_FIELDS = {"Model": {20, 26}, "Node": {10}, "Tensor": {13, 14}}
 """Fields that are dropped: training information, device configurations, and locations of external weights."""
 
 _ELEMENT_BITS = {1: 32, 2: 8, 3: 8, 4: 16, 5: 16, 6: 32, 7: 64, 9: 8, 10: 16, 11: 64, 12: 32, 13: 64, 14: 64, 15: 128, 16: 16,
@@ -85,7 +85,7 @@ _MAX_CALL_DEPTH = 64
 
 _MAX_DIMENSIONS = 32
 
-_DEEPEST = 4
+_MAX_DEPTH = 4
 """Maximum nesting depth of graphs. ONNX Runtime's loading time doubles with each level, so that a file of a few kilobytes could
 load forever. Networks for images have at most one level of branches."""
 
@@ -165,7 +165,7 @@ class _Reader:
         elif kind == "Function":
             self._body, depth = _Body(), 1
         fields, known = {}, _MESSAGES[kind]
-        left_out = _LEFT_OUT.get(kind, ())
+        left_out = _DROPPED_FIELDS.get(kind, ())
         chunks: list[_Chunk] = []
         size = 0
 
@@ -252,7 +252,7 @@ class _Reader:
         if bits is None:
             raise ValueError("weights of an unknown type")
         size = (math.prod(dimensions) * bits + 7) // 8
-        offset, length = _whole(values.get("offset", "0")), _whole(values.get("length") or str(size))
+        offset, length = _parse_integer(values.get("offset", "0")), _parse_integer(values.get("length") or str(size))
         if length != size:
             raise ValueError(f"weights of {length} bytes where {size} are expected")
         self._total += size
@@ -293,7 +293,7 @@ class _Reader:
 
 
 def _check_depth(depth: int) -> None:
-    if depth > _DEEPEST:
+    if depth > _MAX_DEPTH:
         raise ValueError("its graphs stand too deep in each other")
 
 
@@ -303,7 +303,7 @@ def _operator(domain: memoryview | None, name: memoryview | None) -> tuple[bytes
     return b"" if where == b"ai.onnx" else where, bytes(name or b"")
 
 
-def _whole(text: str) -> int:
+def _parse_integer(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 19):
         raise ValueError("weights at no place that can be read")
     return int(text)

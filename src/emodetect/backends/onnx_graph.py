@@ -15,7 +15,7 @@ from emodetect.backends.own_scaling import (
     OwnScaling,
     as_constant,
     gray_weights,
-    judge,
+    infer_scaling,
     quantized_input,
 )
 
@@ -29,7 +29,7 @@ _KEEP_RANGE = {
 _BOUNDS = {"Max", "Min"}
 """Operators that keep the range if the other operands are constant."""
 
-_BEND = {
+_NONLINEAR = {
     "Acos", "Acosh", "Asin", "Asinh", "Atan", "Atanh", "Cos", "Cosh", "Erf", "Exp", "HardSigmoid", "Log", "Mod", "Not", "Pow",
     "Reciprocal", "Sigmoid", "Sign", "Sin", "Sinh", "Softplus", "Softsign", "Sqrt", "Tan", "Tanh",
 }  # fmt: skip
@@ -47,7 +47,7 @@ _KEEP_KIND = {
 _LINEAR = {"Gemm", "MatMul", "Conv", "Add", "BatchNormalization", "Relu", "LeakyRelu", "PRelu", "Elu", "Selu", "Celu"}
 """Operators whose results are logits."""
 
-_DEEPEST = 50
+_MAX_DEPTH = 50
 """Maximum number of operators followed from the input or the output."""
 
 
@@ -78,9 +78,9 @@ class OnnxGraph:
 
     def own_scaling(self, name: str) -> OwnScaling | None:
         """Scaling of this input inside the graph, before the first operator with trained weights; None if there is none."""
-        own = judge(list(self._follow(name, IDENTITY, 0)))
+        own = infer_scaling(list(self._follow(name, IDENTITY, 0)))
         quantizer = self._users.get(name, [None])[0]
-        if (own is not None and own.wants is not None) or quantizer is None or quantizer.op_type != "QuantizeLinear":
+        if (own is not None and own.expected is not None) or quantizer is None or quantizer.op_type != "QuantizeLinear":
             return own
         step = self.quantized(quantizer.output[0])
         if step is None:
@@ -107,7 +107,7 @@ class OnnxGraph:
     def with_channels(self, name: str, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Complete the shape of an input with the number of channels from its first convolution; unchanged without one."""
         is_last, names = False, [name]
-        for _ in range(_DEEPEST):
+        for _ in range(_MAX_DEPTH):
             node = next((node for part in names for node in self._users.get(part, ())), None)
             if node is None:
                 break
@@ -121,7 +121,7 @@ class OnnxGraph:
 
     def activation(self, output: str) -> str | None:
         """Last activation before an output: "softmax", "sigmoid", "linear"; None if it cannot be determined."""
-        for _ in range(_DEEPEST):
+        for _ in range(_MAX_DEPTH):
             node = self._makers.get(output)
             if node is None:
                 return None
@@ -147,30 +147,30 @@ class OnnxGraph:
 
     def _follow(self, name: str, so_far: Affine, depth: int) -> Iterator[Affine]:
         users = self._users.get(name, [])
-        if depth > _DEEPEST or not users:
+        if depth > _MAX_DEPTH or not users:
             yield so_far
-        for node in users if depth <= _DEEPEST else ():
+        for node in users if depth <= _MAX_DEPTH else ():
             step = self._step(node, name)
             layer = f"{node.op_type}{f' ({node.name})' if node.name else ''}"
             if step is not None:
-                changed = so_far.then(*step, layer)
+                changed = so_far.with_layer(*step, layer)
             elif self._keeps_range(node, name):
                 changed = so_far
             elif node.op_type == "ReduceSum" and so_far.scale.size == 3:
-                changed = so_far.summed()
+                changed = so_far.with_sum()
             elif node.op_type == "Shape":  # depends on sizes, not pixels
                 continue
             else:
-                yield so_far.bent(layer) if self._bends(node, name) else so_far
+                yield so_far.with_nonlinear(layer) if self._is_nonlinear(node, name) else so_far
                 continue
             for output in node.output:
                 if output in self._users or output in self._outputs:
                     yield from self._follow(output, changed, depth + 1)
 
-    def _bends(self, node: Any, name: str) -> bool:
+    def _is_nonlinear(self, node: Any, name: str) -> bool:
         """Whether a node is non-affine and has no trained weights, so that no scaling can be read from it."""
         divides_by = node.op_type == "Div" and node.input[1] == name and self._constant(node.input[0]) is not None
-        return divides_by or node.op_type in _BEND
+        return divides_by or node.op_type in _NONLINEAR
 
     def _keeps_range(self, node: Any, name: str) -> bool:
         kind = node.op_type
@@ -225,7 +225,7 @@ class OnnxGraph:
                 return None
             return numpy_helper.to_array(tensor)
         node = self._makers.get(name)
-        if node is None or depth > _DEEPEST:
+        if node is None or depth > _MAX_DEPTH:
             return None
         if node.op_type == "Constant":
             attribute = node.attribute[0]

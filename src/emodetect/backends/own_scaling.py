@@ -39,19 +39,19 @@ class Affine:
     layers: tuple[str, ...] = ()
     before: Affine | None = None
 
-    def then(self, scale: npt.ArrayLike, offset: npt.ArrayLike, layer: str) -> Affine:
+    def with_layer(self, scale: npt.ArrayLike, offset: npt.ArrayLike, layer: str) -> Affine:
         """Append a layer."""
         factor, term = (np.asarray(value, np.float64).ravel() for value in (scale, offset))
         if np.allclose(factor, 1, atol=1e-3) and np.allclose(term, 0, atol=1e-3):
             return self
         return Affine(self.scale * factor, self.offset * factor + term, (*self.layers, layer), self)
 
-    def bent(self, layer: str) -> Affine:
+    def with_nonlinear(self, layer: str) -> Affine:
         """Append a non-affine layer, such as a power; no range can be inferred from it."""
         unknown = np.full(1, np.nan)
         return Affine(unknown, unknown, (*self.layers, layer))
 
-    def summed(self) -> Affine:
+    def with_sum(self) -> Affine:
         """Append a sum over the channels, which with weights before it converts colors to gray."""
         total = replace(self, scale=self.scale.sum(keepdims=True), offset=self.offset.sum(keepdims=True))
         unchanged = self.before is not None and np.allclose(total.ends(0, 1), self.before.ends(0, 1), atol=1e-3)
@@ -91,14 +91,14 @@ class OwnScaling:
 
     Attributes:
         layers: the layers that scale, in words.
-        wants: the scaling that the network expects before them; None if the constants fit no common range.
+        expected: the scaling that the network expects before them; None if the constants fit no common range.
     """
 
     layers: str
-    wants: Scaling | None
+    expected: Scaling | None
 
 
-def judge(ends: Sequence[Affine]) -> OwnScaling | None:
+def infer_scaling(ends: Sequence[Affine]) -> OwnScaling | None:
     """Infer the expected input range from the transforms of all branches, up to their first trained layer.
 
     Args:

@@ -36,11 +36,11 @@ def find_kind(values: npt.NDArray[np.float32], activation: str | None) -> ScoreK
     sums = values.sum(axis=1)
     if activation is None and sums.mean() > _LIMITS["shares"] and np.allclose(sums, sums.mean(), rtol=_TOLERANCE):
         return "scaled scores"
-    if activation in _POSITIVE or (activation is None and not may_not_be(values, "independent scores")):
-        return "scaled scores" if may_not_be(values, "independent scores") else "independent scores"
+    if activation in _POSITIVE or (activation is None and not contradicts(values, "independent scores")):
+        return "scaled scores" if contradicts(values, "independent scores") else "independent scores"
     return "logits"
 
 
-def may_not_be(values: npt.NDArray[np.float32], kind: ScoreKind) -> bool:
+def contradicts(values: npt.NDArray[np.float32], kind: ScoreKind) -> bool:
     """Whether some of these values contradict the kind."""
     return kind != "logits" and bool((values < -1e-3).any() or (values > _LIMITS[kind] * (1 + _TOLERANCE)).any())

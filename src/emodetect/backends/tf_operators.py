@@ -41,7 +41,7 @@ _LINALG = "einsum l2_normalize matmul matrix_transpose norm normalize tensordot"
 
 _FOLDERS = {"": _ROOT, "math.": _MATH, "nn.": _NN, "image.": _IMAGE, "__operators__.": _OPERATORS, "linalg.": _LINALG}
 
-HARMLESS = frozenset(
+SAFE_OPERATORS = frozenset(
     version + folder + name for version in ("", "compat.v1.") for folder, names in _FOLDERS.items() for name in names.split()
 )
 """Public TensorFlow names, as Keras 2 writes them in a `TFOpLambda` layer."""

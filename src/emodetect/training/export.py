@@ -105,7 +105,7 @@ def export_file(
     assert isinstance(backend, ModelFileBackend)
     with backend:
         expected = backend.classify(faces)  # first, since it determines the kind of the scores
-        if int8 and not (backend.takes_any_batch and backend.network.input_type == "float32"):
+        if int8 and not (backend.has_dynamic_batch and backend.network.input_type == "float32"):
             raise ModelError(f"{source}: 8 bits need a network that takes any number of faces, as 32-bit numbers")
         if isinstance(backend, KerasBackend):
             model = backend.keras_model

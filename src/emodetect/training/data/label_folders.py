@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from emodetect.backends.labels import meant_label
+from emodetect.backends.labels import suggest_label
 from emodetect.errors import DatasetError, SourceError
 from emodetect.sources.image_tree import ImageTree, in_words, is_system_file, list_images, special_kind
 from emodetect.text.printable import counted
@@ -112,7 +112,7 @@ def find_labeled(folder: Path, names: LabelNames) -> LabeledFiles:
     for child in others:
         if is_number(child.name):
             found.faults.append(_unknown_number(child, names))
-        elif meant := meant_label(child.name):
+        elif meant := suggest_label(child.name):
             found.faults.append(f"{child}: unknown label {child.name!r}{meant}")
         else:
             left_out.update(_pictures(child, f"in {child.name}, which is no label"))
@@ -186,8 +186,8 @@ def _no_labels(folder: Path, names: LabelNames, others: Sequence[Path], loose: I
     known = f"expected folders named {', '.join(EMOTIONS)} in it"
     if (nested := _nested(folder, names, parts=False)) is not None:
         return f"{folder}: no folder of a label in it; did you mean {nested}?"
-    if misspelled := [child for child in others if meant_label(child.name)]:
-        return f"{misspelled[0]}: unknown label {misspelled[0].name!r}{meant_label(misspelled[0].name)}"
+    if misspelled := [child for child in others if suggest_label(child.name)]:
+        return f"{misspelled[0]}: unknown label {misspelled[0].name!r}{suggest_label(misspelled[0].name)}"
     if loose.images:
         return f"{folder}: {counted(len(loose.images), 'picture')} in no label's folder; {known}"
     if others:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from emodetect.backends.labels import EIGHT_LABELS, known_label, meant_label
+from emodetect.backends.labels import EIGHT_LABELS, known_label, suggest_label
 from emodetect.errors import UsageError
 from emodetect.text.suggestions import did_you_mean
 from emodetect.types import EMOTIONS
@@ -76,7 +76,7 @@ class LabelNames:
             label = NONE if word.lower() == NONE else known_label(word)
             if label is None or not name:
                 known = ", ".join((*EIGHT_LABELS, NONE))
-                raise UsageError(f"{part!r} names no label{meant_label(word) or f'; expected NAME={known}'}")
+                raise UsageError(f"{part!r} names no label{suggest_label(word) or f'; expected NAME={known}'}")
             if _plain(name) in meanings:
                 raise UsageError(f"{name!r} stands twice")
             meanings[_plain(name)] = label
