@@ -90,8 +90,8 @@ class Service:
         """
         choice = self._chosen(backend, detector)
         self._requests.check()
-        async with self._uploads.of(request) as uploads:
-            with self._requests.taken():
+        async with self._uploads.read(request) as uploads:
+            with self._requests.acquire():
                 records = [await self._photo(upload, choice) for upload in uploads]
         failed = [record["error"] for record in records if "error" in record]
         if len(failed) < len(records):
@@ -111,7 +111,7 @@ class Service:
         """Start the analysis of a clip. The response contains the id of the job, for its progress and result."""
         choice = self._chosen(backend, detector)
         self._jobs.check()
-        async with self._uploads.of(request, max_files=1, unnamed="clip") as [upload]:
+        async with self._uploads.read(request, max_files=1, unnamed="clip") as [upload]:
             await self._engine.ready(choice.backend)
             job = await self._jobs.add(upload, partial(self._engine.clip_pipeline, choice))
         return JSONResponse(job.as_dict(), 202, {"Location": f"/v1/jobs/{job.number}"})
@@ -146,7 +146,7 @@ class Service:
             await socket.send_denial_response(refused(400, self._format_error(error)))
             return
         limits = {"max_bytes": self._settings.frame, "max_pixels": self._settings.frame_pixels}
-        with self._clients.taken(), self._metrics.client("stream"), self._engine.stream() as stream:
+        with self._clients.acquire(), self._metrics.client("stream"), self._engine.stream() as stream:
             offered = socket.scope.get("subprotocols", ())
             with contextlib.suppress(WebSocketDisconnect):
                 await socket.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
@@ -154,15 +154,15 @@ class Service:
 
     async def events(self) -> Response:
         """The results of the server's own source, as server-sent events."""
-        feed, place = self._viewing("events")
+        feed, place = self._open_viewer("events")
         frames = place.enter_context(feed.viewer())
-        return _Viewing(as_events(frames, feed), place, "text/event-stream")
+        return _ViewerResponse(as_events(frames, feed), place, "text/event-stream")
 
     async def pictures(self, annotated: bool = False) -> Response:
         """The pictures of the server's own source, as MJPEG; with ``annotated``, boxes and labels are drawn on them."""
-        feed, place = self._viewing("pictures")
+        feed, place = self._open_viewer("pictures")
         frames = place.enter_context(feed.viewer())
-        return _Viewing(as_pictures(frames, annotated=annotated), place, f"multipart/x-mixed-replace; boundary={BOUNDARY}")
+        return _ViewerResponse(as_pictures(frames, annotated=annotated), place, f"multipart/x-mixed-replace; boundary={BOUNDARY}")
 
     async def health(self) -> Response:
         """Health check of the server, and the state of its source."""
@@ -194,17 +194,17 @@ class Service:
     def _chosen(self, backend: str | None, detector: str | None) -> Choice:
         return self._engine.choice(backend or None, detector or None)
 
-    def _viewing(self, kind: str) -> tuple[LiveFeed, contextlib.ExitStack]:
+    def _open_viewer(self, kind: str) -> tuple[LiveFeed, contextlib.ExitStack]:
         """The server's own source, and the place that a viewer has taken."""
         if self._feed is None:
             raise Refused(404, "the server has no source of its own; it was started without one")
         place = contextlib.ExitStack()
-        place.enter_context(self._clients.taken())
+        place.enter_context(self._clients.acquire())
         place.enter_context(self._metrics.client(kind))
         return self._feed, place
 
 
-class _Viewing(StreamingResponse):
+class _ViewerResponse(StreamingResponse):
     """A streaming response that holds resources until its client disconnects.
 
     Args:

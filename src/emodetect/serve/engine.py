@@ -71,7 +71,7 @@ class Engine:
         self._lanes = [_Lane(f"stream-{number}") for number in range(count)]
         self._photos = ThreadPoolExecutor(count, "photo")
         self._loading = ThreadPoolExecutor(1, "load")
-        self._offers = _offers(settings.streams.backend)
+        self._offered = _offered_backends(settings.streams.backend)
         self._backends: dict[str, Future[EmotionBackend]] = {}
         self._photo_pipelines: dict[Choice, Future[EmotionPipeline]] = {}
         self._changing = threading.Lock()
@@ -79,7 +79,7 @@ class Engine:
     @property
     def backends(self) -> list[str]:
         """Names of the backends that clients may choose, the server's own first."""
-        return list(self._offers)
+        return list(self._offered)
 
     @property
     def detectors(self) -> list[str]:
@@ -114,7 +114,7 @@ class Engine:
         with self._changing:
             future = self._backends.get(name)
             if future is None or (future.done() and future.exception() is not None):  # retry after a failure
-                future = self._backends[name] = self._loading.submit(_load, self._offers[name])
+                future = self._backends[name] = self._loading.submit(_load, self._offered[name])
             return future
 
     async def read_photo(self, content: bytes, choice: Choice) -> tuple[FrameResult, tuple[int, int]]:
@@ -149,7 +149,7 @@ class Engine:
                 future = self._photo_pipelines[choice] = Future()
         if is_mine:
             try:
-                future.set_result(build_pipeline(_chosen(self._settings.photos, self._offers, choice), backend))
+                future.set_result(build_pipeline(_chosen(self._settings.photos, self._offered, choice), backend))
             except BaseException as error:
                 with self._changing:
                     del self._photo_pipelines[choice]
@@ -162,7 +162,7 @@ class Engine:
         Raises:
             EmodetectError: the pipeline cannot be built.
         """
-        return build_pipeline(_chosen(self._settings.clips, self._offers, choice), self.loaded(choice.backend))
+        return build_pipeline(_chosen(self._settings.clips, self._offered, choice), self.loaded(choice.backend))
 
     def stream_pipeline(self, choice: Choice) -> EmotionPipeline:
         """Create a pipeline for one stream, with a loaded backend; blocking.
@@ -170,7 +170,7 @@ class Engine:
         Raises:
             EmodetectError: the pipeline cannot be built.
         """
-        return build_pipeline(_chosen(self._settings.streams, self._offers, choice), self.loaded(choice.backend))
+        return build_pipeline(_chosen(self._settings.streams, self._offered, choice), self.loaded(choice.backend))
 
     @contextmanager
     def stream(self) -> Iterator[Stream]:
@@ -303,7 +303,7 @@ def _enough_memory() -> Iterator[None]:
         raise SourceError("there is not enough memory for it") from None
 
 
-def _offers(own: BackendSettings) -> dict[str, BackendSettings]:
+def _offered_backends(own: BackendSettings) -> dict[str, BackendSettings]:
     """Backends that clients may choose, by name. A model file is named by its title in messages, without folders."""
     name = os.path.basename(own.title)
     plain = replace(own, model=None, conventions=BackendSettings.conventions)

@@ -120,7 +120,7 @@ class Jobs:
         Raises:
             Refused: the queue is full (503).
         """
-        self._forget()
+        self._remove_old()
         if len(self._jobs) < self._max_jobs:
             return
         finished = [job for job in self._jobs.values() if job.is_finished]
@@ -134,7 +134,7 @@ class Jobs:
         Raises:
             Refused: the job does not exist, or has expired (404).
         """
-        self._forget()
+        self._remove_old()
         if number not in self._jobs:
             raise Refused(404, f"no such job; finished ones are kept for {KEPT_SECONDS / 60:g} minutes")
         return self._jobs[number]
@@ -160,7 +160,7 @@ class Jobs:
             job.stopping.set()
         self._thread.shutdown(wait=True, cancel_futures=True)
 
-    def _forget(self) -> None:
+    def _remove_old(self) -> None:
         now = time.monotonic()
         old = [job.number for job in self._jobs.values() if job.finished is not None and now - job.finished > KEPT_SECONDS]
         for number in old:

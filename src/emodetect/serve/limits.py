@@ -54,7 +54,7 @@ class Slots:
     """Counting semaphore that rejects instead of waiting.
 
     >>> slots = Slots(1, "clients")
-    >>> with slots.taken():
+    >>> with slots.acquire():
     ...     slots.is_full
     True
 
@@ -81,7 +81,7 @@ class Slots:
             raise Refused(503, f"the server takes {self._max_count} {self._what} at a time; try again later", retry=1)
 
     @contextmanager
-    def taken(self) -> Iterator[None]:
+    def acquire(self) -> Iterator[None]:
         """Take a slot for the duration of a block.
 
         Raises:
@@ -119,7 +119,7 @@ class Uploads:
         self._max_bytes, self._held = max_bytes, 0
 
     @asynccontextmanager
-    async def of(self, request: Request, *, max_files: int = MAX_FILES, unnamed: str = "photo") -> AsyncIterator[list[Upload]]:
+    async def read(self, request: Request, *, max_files: int = MAX_FILES, unnamed: str = "photo") -> AsyncIterator[list[Upload]]:
         """Read the files of a request: the parts of a form, or the body itself. They use the memory budget until the block ends.
 
         Args:

@@ -36,7 +36,7 @@ _SILENCE_SECONDS = 10.0
 """Interval of keep-alive messages, which detect lost connections."""
 
 
-_PATIENCE = 5.0
+_JOIN_SECONDS = 5.0
 """Time-out for the end of the thread; a call of a camera's driver may never return."""
 
 
@@ -122,7 +122,7 @@ class LiveFeed:
     def join(self) -> None:
         """Wait for the thread to end and close the source."""
         if self._thread.ident:
-            self._thread.join(timeout=_PATIENCE)
+            self._thread.join(timeout=_JOIN_SECONDS)
 
     @contextlib.contextmanager
     def viewer(self) -> Iterator[Newest[LiveFrame]]:

@@ -27,16 +27,16 @@ _BAD_REQUEST_ANSWER = (
 )
 
 
-class _Patient(asyncio.Protocol):
+class _StallTimeout(asyncio.Protocol):
     """Closes a connection whose client does not read. A mixin, to precede the protocol in the list of base classes.
 
     Attributes:
-        awaited: time-out of what the client must send next, a header or a handshake; ends with the connection.
+        read_timeout: time-out of what the client must send next, a header or a handshake; ends with the connection.
     """
 
     transport: asyncio.Transport
     loop: asyncio.AbstractEventLoop
-    awaited: asyncio.TimerHandle | None = None
+    read_timeout: asyncio.TimerHandle | None = None
     _stalled: asyncio.TimerHandle | None = None
 
     @override
@@ -47,27 +47,27 @@ class _Patient(asyncio.Protocol):
     @override
     def resume_writing(self) -> None:
         super().resume_writing()
-        self._forget_stall()
+        self._cancel_stall_timeout()
 
     @override
     def connection_lost(self, exc: Exception | None) -> None:
-        self._forget_stall()
-        self.await_nothing()
+        self._cancel_stall_timeout()
+        self.cancel_read_timeout()
         super().connection_lost(exc)
 
-    def await_nothing(self) -> None:
+    def cancel_read_timeout(self) -> None:
         """Cancel the time-out of what the client must send."""
-        if self.awaited is not None:
-            self.awaited.cancel()
-            self.awaited = None
+        if self.read_timeout is not None:
+            self.read_timeout.cancel()
+            self.read_timeout = None
 
-    def _forget_stall(self) -> None:
+    def _cancel_stall_timeout(self) -> None:
         if self._stalled is not None:
             self._stalled.cancel()
             self._stalled = None
 
 
-class HttpProtocol(_Patient, H11Protocol):
+class HttpProtocol(_StallTimeout, H11Protocol):
     """HTTP with time-outs and a limit of the number of connections."""
 
     @override
@@ -76,7 +76,7 @@ class HttpProtocol(_Patient, H11Protocol):
         if len(self.connections) > MAX_CONNECTIONS:
             transport.abort()
             return
-        _notice_the_vanished(transport)
+        _set_user_timeout(transport)
         self._watch_head()
 
     @override
@@ -98,23 +98,23 @@ class HttpProtocol(_Patient, H11Protocol):
     def _watch_head(self) -> None:
         """Start the time-out of a header, if that comes next; a header that arrives byte by byte gets no more time."""
         if not self._awaits_head:
-            self.await_nothing()
-        elif self.awaited is None:
-            self.awaited = self.loop.call_later(HEAD_SECONDS, self._end_without_head)
+            self.cancel_read_timeout()
+        elif self.read_timeout is None:
+            self.read_timeout = self.loop.call_later(HEAD_SECONDS, self._end_without_head)
 
     def _end_without_head(self) -> None:
-        self.awaited = None
+        self.read_timeout = None
         if self._awaits_head:
             self.transport.abort()
 
 
-class SocketProtocol(_Patient, WebSocketsSansIOProtocol):
+class SocketProtocol(_StallTimeout, WebSocketsSansIOProtocol):
     """WebSocket with time-outs for the handshake and for clients that do not read."""
 
     @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        self.awaited = self.loop.call_later(HEAD_SECONDS, self._end_without_handshake)
+        self.read_timeout = self.loop.call_later(HEAD_SECONDS, self._end_without_handshake)
 
     @override
     def data_received(self, data: bytes) -> None:
@@ -136,7 +136,7 @@ class SocketProtocol(_Patient, WebSocketsSansIOProtocol):
             self.transport.abort()
 
 
-def _notice_the_vanished(transport: Any) -> None:
+def _set_user_timeout(transport: Any) -> None:
     """Let the system close a connection without acknowledgments, as after a cable was unplugged."""
     if option := getattr(socket, "TCP_USER_TIMEOUT", None):
         with contextlib.suppress(OSError):

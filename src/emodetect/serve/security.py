@@ -82,7 +82,7 @@ class Guard:
     def _refusal(self, scope: Scope, headers: Headers, origin: str | None, *, is_named: bool) -> Response | None:
         """Response to a rejected request; None for an accepted one."""
         hosts = headers.getlist("host")
-        if len(hosts) != 1 or not self._knows(hosts[0]):
+        if len(hosts) != 1 or not self._is_allowed(hosts[0]):
             # With DNS rebinding, a page of another site points its own name at this machine; that name is in the header.
             return refused(421, "this server is not known by that name; call it by an IP address, localhost or a named host")
         if origin is not None and not is_named and _place(origin) != hosts[0].lower():
@@ -91,11 +91,11 @@ class Guard:
         if not is_named and not is_public and headers.get("sec-fetch-site") in _FOREIGN:
             return refused(403, "requests of pages of other sites are refused")
         is_preflight = is_named and scope.get("method") == "OPTIONS"  # sent without a token
-        if self._token is not None and not is_public and not is_preflight and not self._shows_token(scope, headers):
+        if self._token is not None and not is_public and not is_preflight and not self._has_token(scope, headers):
             return refused(401, "a token is needed, in the header Authorization: Bearer ...", {"WWW-Authenticate": "Bearer"})
         return None
 
-    def _knows(self, host: str) -> bool:
+    def _is_allowed(self, host: str) -> bool:
         """Whether a Host header is valid: an IP address, to which DNS rebinding does not apply, or an allowed name."""
         found = _HOST.fullmatch(host.lower())
         if found is None:
@@ -105,7 +105,7 @@ class Guard:
         except ValueError:
             return found["name"].rstrip(".") in self._hosts
 
-    def _shows_token(self, scope: Scope, headers: Headers) -> bool:
+    def _has_token(self, scope: Scope, headers: Headers) -> bool:
         scheme, _, given = headers.get("authorization", "").partition(" ")
         shown = [given.strip()] if scheme.lower() == "bearer" else []
         if scope["type"] == "websocket":

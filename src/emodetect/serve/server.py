@@ -23,7 +23,7 @@ _PING_SECONDS = 20.0
 _END_SECONDS = 3
 """Time-out of clients' connections at the shutdown, seconds."""
 
-_LOOK_SECONDS = 0.5
+_POLL_SECONDS = 0.5
 
 
 class ServerError(EmodetectError):
@@ -115,7 +115,7 @@ class Server:
     def wait(self) -> None:
         """Wait until the server ends, usually by a signal."""
         while not self._task.is_done:
-            self._task.wait(_LOOK_SECONDS)
+            self._task.wait(_POLL_SECONDS)
 
 
 def _bound(settings: ServerSettings) -> socket.socket:

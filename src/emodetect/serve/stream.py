@@ -26,7 +26,7 @@ IDLE_SECONDS = 600.0
 
 _MAX_MESSAGE_LENGTH = 1000
 
-_WRONG_NOTE = 'expected {"frame": NUMBER, "time": SECONDS} before a frame'
+_INVALID_NOTE = 'expected {"frame": NUMBER, "time": SECONDS} before a frame'
 
 _MAX_FAILURES = 100
 """Consecutive invalid frames after which a client is disconnected."""
@@ -130,15 +130,15 @@ class Session:
     def _note(self, text: str) -> None:
         """Store the number and timestamp in a text message for the next frame."""
         try:
-            said = json.loads(text) if len(text) <= _MAX_MESSAGE_LENGTH else None
+            note = json.loads(text) if len(text) <= _MAX_MESSAGE_LENGTH else None
         except (ValueError, RecursionError):
-            said = None
-        self._next, self._next_error = (said, "") if isinstance(said, dict) else ({}, _WRONG_NOTE)
+            note = None
+        self._next, self._next_error = (note, "") if isinstance(note, dict) else ({}, _INVALID_NOTE)
 
     def _put(self, content: bytes) -> None:
-        said, error, self._next, self._next_error = self._next, self._next_error, {}, ""
+        note, error, self._next, self._next_error = self._next, self._next_error, {}, ""
         received = time.monotonic()
-        number, timestamp = said.get("frame", self._count), said.get("time", received - self._start)
+        number, timestamp = note.get("frame", self._count), note.get("time", received - self._start)
         self._count += 1
         if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number < 2**53:
             error, number = "expected a frame's number as a whole number of at least 0", self._count - 1
