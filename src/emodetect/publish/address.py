@@ -48,15 +48,15 @@ class Address:
             parts = urlsplit(text)
             host, port = parts.hostname or "", parts.port
         except ValueError:
-            raise wrong(f"{name}: not an address with a host and a port from 1 to 65535") from None
+            raise invalid_address(f"{name}: not an address with a host and a port from 1 to 65535") from None
         if "@" in text.partition("://")[2][len(parts.netloc) :]:
-            raise wrong(f"{name}: / and @ within a password are written %2F and %40")
+            raise invalid_address(f"{name}: / and @ within a password are written %2F and %40")
         if "#" in text:
-            raise wrong(f"{name}: # is written %23")
+            raise invalid_address(f"{name}: # is written %23")
         query = {} if options is None else parse_qs(parts.query, keep_blank_values=True)
         if unknown := [key for key in query if key not in (options or ())]:
             known = f"; there {'is' if len(options or ()) == 1 else 'are'} {', '.join(options or ())}" if options else ""
-            raise wrong(f"{name}: has the unknown option {unknown[0]!r} after ?{known}")
+            raise invalid_address(f"{name}: has the unknown option {unknown[0]!r} after ?{known}")
         user, password = (None if part is None else unquote(part) for part in (parts.username, parts.password))
         values = {key: tuple(several) for key, several in query.items()}
         return cls(name, host, port, unquote(parts.path).lstrip("/"), user, password, values)
@@ -69,7 +69,7 @@ class Address:
         """
         values = self.options.get(name, (default,))
         if len(values) != 1 or values[0] not in choices:
-            raise wrong(f"{self.name}: {name} after ? is one of {', '.join(choices)}")
+            raise invalid_address(f"{self.name}: {name} after ? is one of {', '.join(choices)}")
         return values[0]
 
     def require(self, *, port: bool = False) -> None:
@@ -79,12 +79,12 @@ class Address:
             UsageError: the host or port is missing.
         """
         if not self.host:
-            raise wrong(f"{self.name}: names no host")
+            raise invalid_address(f"{self.name}: names no host")
         if port and self.port is None:
-            raise wrong(f"{self.name}: names no port, as in {self.name.rstrip('/.')}:9000")
+            raise invalid_address(f"{self.name}: names no port, as in {self.name.rstrip('/.')}:9000")
 
 
-def wrong(message: str, hint: str | None = None) -> UsageError:
+def invalid_address(message: str, hint: str | None = None) -> UsageError:
     """Create an error about a URL."""
     return UsageError(message, parameter="publish", hint=hint)
 

@@ -13,7 +13,7 @@ from typing import Any
 import pylsl
 from typing_extensions import override
 
-from emodetect.publish.address import wrong
+from emodetect.publish.address import invalid_address
 from emodetect.publish.base import Publisher
 from emodetect.publish.message import Message
 from emodetect.system.assumptions import warn_once
@@ -47,7 +47,7 @@ class LslPublisher(Publisher):
         self._stream = text.partition(":")[2].lstrip("/").strip()
         self.name = f"lsl:{one_line(self._stream)}"
         if not self._stream or not self._stream.isprintable() or len(self._stream) > _MAX_NAME:
-            raise wrong(f"{self.name}: expected a name for the stream, as in lsl:emodetect")
+            raise invalid_address(f"{self.name}: expected a name for the stream, as in lsl:emodetect")
         self._scores: pylsl.StreamOutlet | None = None
         self._markers: pylsl.StreamOutlet | None = None
 

@@ -12,7 +12,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from typing_extensions import override
 
-from emodetect.publish.address import Address, wrong
+from emodetect.publish.address import Address, invalid_address
 from emodetect.publish.base import Publisher
 from emodetect.publish.message import Message
 
@@ -49,7 +49,7 @@ class MqttPublisher(Publisher):
         self._is_encrypted = scheme == "mqtts"
         self._topic = address.path or _TOPIC
         if any(c in self._topic for c in "+#\0") or self._topic.startswith("$") or len(self._topic.encode()) > _MAX_TOPIC_BYTES:
-            raise wrong(f"{self.name}: not a topic to publish on: it has + or #, begins with $, or is too long")
+            raise invalid_address(f"{self.name}: not a topic to publish on: it has + or #, begins with $, or is too long")
         self._qos = int(address.option("qos", "0", ("0", "1", "2")))
         self._retains = address.option("retain", "no", ("yes", "no")) == "yes"
         self._connection: _Connection | None = None

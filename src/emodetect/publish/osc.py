@@ -12,7 +12,7 @@ from pythonosc.osc_bundle_builder import IMMEDIATELY, OscBundleBuilder
 from pythonosc.osc_message_builder import OscMessageBuilder
 from typing_extensions import override
 
-from emodetect.publish.address import Address, wrong
+from emodetect.publish.address import Address, invalid_address
 from emodetect.publish.base import Publisher
 from emodetect.publish.message import Message
 
@@ -47,7 +47,7 @@ class OscPublisher(Publisher):
         self.name = address.name
         self._prefix = "/" + (address.path.strip("/") or _PREFIX)
         if _NOT_IN_ADDRESSES.search(self._prefix) or "//" in self._prefix or address.user is not None:
-            raise wrong(f"{self.name}: an OSC address is osc://host:port/prefix; the prefix has no spaces and none of #*,?[]{{}}")
+            raise invalid_address(f"{self.name}: an OSC address is osc://host:port/prefix; the prefix has no spaces and none of #*,?[]{{}}")
         self._socket: socket.socket | None = None
 
     @override

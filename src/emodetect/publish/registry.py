@@ -12,7 +12,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING
 
 from emodetect.errors import BackendUnavailableError, EmodetectError, OutputError, first_line
-from emodetect.publish.address import public_name_of, wrong
+from emodetect.publish.address import invalid_address, public_name_of
 from emodetect.publish.faults import publisher_fault
 from emodetect.system.install_hints import extra_cure
 from emodetect.text.suggestions import did_you_mean
@@ -51,7 +51,7 @@ class PublishSettings:
 
     def __post_init__(self) -> None:
         if self.changes_only and not self.addresses:
-            raise wrong("`changes_only` requires `publish`")
+            raise invalid_address("`changes_only` requires `publish`")
 
     def open(self, clock: Callable[[], float] | None = None, *, waits: bool = False) -> PublishingSink:
         """Create the publishing sink; a context manager, which does nothing without addresses.
@@ -100,10 +100,10 @@ def create_publisher(address: str) -> Publisher:
     if scheme in others:
         return _create_plugin(others[scheme], address)
     if scheme == "wss":
-        raise wrong(f"{public_name_of(address)}: the server has no certificate", "use ws://, behind a proxy that has one")
+        raise invalid_address(f"{public_name_of(address)}: the server has no certificate", "use ws://, behind a proxy that has one")
     known = [f"{name}:" if name == "lsl" else f"{name}://" for name in schemes()]
     meant = did_you_mean(f"{scheme}://", known) if scheme else ""
-    raise wrong(f"{public_name_of(address)}: unknown kind of address; there are {', '.join(known)}{meant}")
+    raise invalid_address(f"{public_name_of(address)}: unknown kind of address; there are {', '.join(known)}{meant}")
 
 
 def _create_built_in(scheme: str, address: str) -> Publisher:

@@ -20,7 +20,7 @@ from websockets.http11 import Request, Response
 from websockets.typing import Origin
 
 from emodetect.errors import OutputError
-from emodetect.publish.address import Address, wrong
+from emodetect.publish.address import Address, invalid_address
 from emodetect.publish.base import Publisher
 from emodetect.publish.message import Message
 from emodetect.system.assumptions import warn_once
@@ -64,9 +64,9 @@ class WebSocketPublisher(Publisher):
     def __init__(self, text: str) -> None:
         address = Address.parse(text, options=("origin",))
         if address.port is None:
-            raise wrong(f"{address.name}: names no port to listen on, as in ws://{address.host or _LOCAL}:9001")
+            raise invalid_address(f"{address.name}: names no port to listen on, as in ws://{address.host or _LOCAL}:9001")
         if address.path or address.user is not None:
-            raise wrong(f"{address.name}: clients connect to ws://host:port, without a user or a path")
+            raise invalid_address(f"{address.name}: clients connect to ws://host:port, without a user or a path")
         self._host = _LOCAL if address.host in ("", "localhost") else address.host
         self._port = address.port
         self._origins = [None, _LOCAL_ORIGIN, *(Origin(one.rstrip("/")) for one in address.options.get("origin", ()))]
@@ -76,9 +76,9 @@ class WebSocketPublisher(Publisher):
         self._ready, self._stopping = threading.Event(), asyncio.Event()
         self._thread: threading.Thread | None = None
         self._socket: socket.socket | None = None
-        self._name_itself()
+        self._set_name()
 
-    def _name_itself(self) -> None:
+    def _set_name(self) -> None:
         host = f"[{self._host}]" if ":" in self._host else self._host
         self.name = f"ws://{host}:{self._port}"
 
@@ -94,7 +94,7 @@ class WebSocketPublisher(Publisher):
             raise OutputError(f"{self.name}: cannot listen ({reason})", parameter="publish") from error
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BYTES)  # connections inherit it
         self._port = self._socket.getsockname()[1]
-        self._name_itself()
+        self._set_name()
         if not ipaddress.ip_address(place[0]).is_loopback:
             warn_once(f"{self.name}: other machines can connect, too, without a password")
         self._thread = threading.Thread(target=self._run, name="websocket", daemon=True)
@@ -105,7 +105,7 @@ class WebSocketPublisher(Publisher):
     def send(self, messages: Sequence[Message]) -> None:
         assert self._loop is not None
         for message in messages:
-            self._loop.call_soon_threadsafe(self._hand_out, message.json)
+            self._loop.call_soon_threadsafe(self._broadcast, message.json)
 
     @override
     def close(self) -> None:
@@ -122,7 +122,7 @@ class WebSocketPublisher(Publisher):
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
         server = await serve(
-            self._attend, sock=self._socket, origins=self._origins, process_request=self._admit, logger=_SILENT,
+            self._serve_client, sock=self._socket, origins=self._origins, process_request=self._admit, logger=_SILENT,
             compression=None, max_size=_MAX_RECEIVED, write_limit=_SEND_BYTES, server_header="emodetect",
             close_timeout=_SHUTDOWN_SECONDS,
         )  # fmt: skip
@@ -132,7 +132,7 @@ class WebSocketPublisher(Publisher):
 
     async def _end(self, server: Server) -> None:
         with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(asyncio.gather(*(client.emptied() for client in self._clients)), _SHUTDOWN_SECONDS)
+            await asyncio.wait_for(asyncio.gather(*(client.wait_sent() for client in self._clients)), _SHUTDOWN_SECONDS)
         server.close()
         await server.wait_closed()
 
@@ -141,7 +141,7 @@ class WebSocketPublisher(Publisher):
             return None
         return connection.respond(HTTPStatus.SERVICE_UNAVAILABLE, f"There are {_MAX_CLIENTS} clients already.\n")
 
-    async def _attend(self, connection: ServerConnection) -> None:
+    async def _serve_client(self, connection: ServerConnection) -> None:
         """Serve one client until it disconnects."""
         client = _Client(connection)
         if self._newest is not None:
@@ -159,7 +159,7 @@ class WebSocketPublisher(Publisher):
             with contextlib.suppress(asyncio.CancelledError, ConnectionClosed):
                 await sending
 
-    def _hand_out(self, text: str) -> None:
+    def _broadcast(self, text: str) -> None:
         self._newest = text
         for client in self._clients:
             self.dropped += client.put(text)
@@ -193,6 +193,6 @@ class _Client:
             while self._waiting:
                 await self._connection.send(self._waiting.pop(0))
 
-    async def emptied(self) -> None:
+    async def wait_sent(self) -> None:
         """Wait until all messages are sent."""
         await self._empty.wait()
