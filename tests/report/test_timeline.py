@@ -47,9 +47,9 @@ def test_shares_say_how_much_is_uncertain() -> None:
 
 def test_mostly_counts_certain_time_only() -> None:
     (person,) = timeline_of([H, H, H, A], uncertain={0, 1, 2}).people()
-    assert person.mostly() is A
+    assert person.dominant() is A
     (person,) = timeline_of([H, H], uncertain={0, 1}).people()
-    assert person.mostly() is None
+    assert person.dominant() is None
 
 
 @pytest.mark.parametrize(("clip_end", "end"), [(0.0, 0.84), (0.92, 0.92), (9.0, 1.0), (0.5, 0.84)])

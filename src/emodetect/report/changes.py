@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from emodetect.report.person import Person, Run
 from emodetect.types import Emotion
 
-LASTING = 0.4
+MIN_BOUT_SECONDS = 0.4
 """Minimum duration, seconds, of a certain emotion or an absence. Shorter ones are mostly flicker."""
 
 
@@ -47,7 +47,7 @@ def changes(person: Person) -> list[Change]:
 
 def bouts(person: Person) -> Iterator[Bout]:
     """Yield the bouts of emotions, in order: those read with certainty for at least 0.4 seconds."""
-    return (bout for bout in _stretches(person) if round(bout.seconds, 6) >= LASTING)
+    return (bout for bout in _stretches(person) if round(bout.seconds, 6) >= MIN_BOUT_SECONDS)
 
 
 @dataclass
@@ -73,7 +73,7 @@ def _stretches(person: Person) -> Iterator[Bout]:
     last: Run | None = None
     appearance = 0
     for run in person.runs():
-        appearance += last is not None and round(run.start - last.end, 6) >= LASTING
+        appearance += last is not None and round(run.start - last.end, 6) >= MIN_BOUT_SECONDS
         last = run
         if run.uncertain:
             continue

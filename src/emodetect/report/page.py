@@ -19,11 +19,11 @@ from markupsafe import Markup
 
 from emodetect.drawing.palette import COLORS, ON_PAPER, Color, ink_on
 from emodetect.media.media_file import MediaFile
-from emodetect.report.changes import LASTING, changes
+from emodetect.report.changes import MIN_BOUT_SECONDS, changes
 from emodetect.report.formatting import clock, duration, percent
 from emodetect.report.page_data import page_data
 from emodetect.report.person import Person
-from emodetect.report.pictures import CopyError, address, face, frames_at, picture_size, playable_copy, still
+from emodetect.report.pictures import CopyError, address, encode_face, encode_still, frames_at, picture_size, playable_copy
 from emodetect.report.shapes import COLUMNS, Shape, shapes
 from emodetect.report.ticks import ticks
 from emodetect.report.timeline import Timeline
@@ -145,7 +145,7 @@ def render(report: Report, max_clip_bytes: int = MAX_CLIP_BYTES) -> tuple[str, s
         has_sums=any(bar["shape"].run is None for person in shown for bar in person["bars"]),
         count=len(everybody),
         max_changes=_MAX_CHANGES,
-        lasting=LASTING,
+        lasting=MIN_BOUT_SECONDS,
         part_of_picture=report.part_of_picture,
         settings={
             **{name: one_line(value) for name, value in report.settings.items()},
@@ -193,9 +193,9 @@ def _pictures(report: Report, people: Sequence[Person], max_clip_bytes: int) -> 
     for frame in frames_at(clip, numbers):
         number = numbers[frame.index]
         if number in shown:
-            pictures.stills.append({"time": shown[number], "source": still(frame.image)})
+            pictures.stills.append({"time": shown[number], "source": encode_still(frame.image)})
         for person in people:
-            if person.best_frame == number and (picture := face(frame.image, person.best_box)):
+            if person.best_frame == number and (picture := encode_face(frame.image, person.best_box)):
                 pictures.faces[person.track_id] = picture
     return pictures
 
@@ -219,7 +219,7 @@ def _shown(person: Person, start: float, end: float, picture: str | None) -> dic
         "seconds": person.seconds,
         "first": float(person.starts[0]),
         "last": float(person.ends[-1]),
-        "mostly": person.mostly(),
+        "dominant": person.dominant(),
         "shares": shares,
         "lanes": lanes,
         "height": _LANE * len(lanes),

@@ -130,7 +130,7 @@ class Person:
                 shares.append(Share(emotion, seconds, seconds / self.seconds, doubtful / seconds))
         return sorted(shares, key=lambda share: -share.seconds)
 
-    def mostly(self) -> Emotion | None:
+    def dominant(self) -> Emotion | None:
         """The emotion with the longest certain time; None if there is none."""
         certain = [(share.seconds * (1 - share.uncertain), share.emotion) for share in self.shares()]
         seconds, emotion = max(certain, key=lambda pair: pair[0])

@@ -125,12 +125,12 @@ def picture_size(clip: Path | MediaFile) -> tuple[int, int]:
         return frames.size
 
 
-def still(image: Image) -> str:
+def encode_still(image: Image) -> str:
     """Encode a reduced image as a ``data:`` URL."""
     return data_address(_reduced(image, _STILL_WIDTH))
 
 
-def face(image: Image, box: Box) -> str | None:
+def encode_face(image: Image, box: Box) -> str | None:
     """Encode a face with a margin as a ``data:`` URL; None if the box is outside the image.
 
     Args:
