@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from emodetect.cli.main import _leave
+from emodetect.cli.main import _end_process
 from emodetect.errors import EmodetectError, OutputError, SourceError
 from emodetect.sources.camera import LiveSource
 from emodetect.sources.images import read_image
@@ -139,6 +139,6 @@ def test_the_end_does_not_pull_the_ground_from_under_native_calls(name: str, mon
     thread.start()
 
     with pytest.raises(SystemExit):
-        _leave(3)
+        _end_process(3)
     goes_on.set()
     assert left == [3]

@@ -24,7 +24,7 @@ PREFIX = "EMODETECT_"
 
 _NOT_IN_A_FILE = {"help", "config", "version"}
 
-_WITH_A_BROKEN_FILE = {"completion", "config", "doctor"}
+_WITHOUT_CONFIGURATION = {"completion", "config", "doctor"}
 """Commands that run despite an invalid file: a shell runs the first at its start, and the others diagnose the file."""
 
 _SECRET = {"token"}
@@ -153,7 +153,7 @@ def apply_configuration(ctx: click.Context, parameter: click.Parameter, value: P
         _check_tables(path, tables, ctx)
         ctx.default_map = dict(_values(path, tables, ctx.info_name or "", ctx.command))
     except EmodetectError as error:
-        if ctx.info_name not in _WITH_A_BROKEN_FILE:
+        if ctx.info_name not in _WITHOUT_CONFIGURATION:
             raise
         ctx.meta[_PROBLEM] = error
 

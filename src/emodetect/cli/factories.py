@@ -81,7 +81,7 @@ def describe_locator(settings: PipelineSettings, locator: FaceLocator) -> None:
     detail(f"verifier: {'the embedded network' if locator.verifies else 'none'}")
 
 
-def refuse_options(*names: str, beside: str, since: str) -> None:
+def refuse_options(*names: str, beside: str, reason: str) -> None:
     """Check that the command line has none of these options, which another one makes useless; ``--no-...`` is allowed.
 
     Variables and the configuration file may set them, since they apply to other runs as well.
@@ -93,7 +93,7 @@ def refuse_options(*names: str, beside: str, since: str) -> None:
     for option in ctx.command.params:
         given = ctx.get_parameter_source(option.name or "") is ParameterSource.COMMANDLINE
         if option.name in names and given and ctx.params.get(option.name) is not False:
-            raise UsageError(f"{option.opts[0]} cannot be combined with {beside}: {since}")
+            raise UsageError(f"{option.opts[0]} cannot be combined with {beside}: {reason}")
 
 
 def make_backend(settings: BackendSettings) -> EmotionBackend:

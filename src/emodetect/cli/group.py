@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from emodetect.cli.configuration import name_variables
-from emodetect.cli.hints import error_message, meant_command
+from emodetect.cli.hints import error_message, suggest_command
 from emodetect.cli.messages import show
 from emodetect.errors import EmodetectError
 
@@ -54,7 +54,7 @@ class _LazyGroup(click.Group):
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
         if name not in _COMMANDS and not name.startswith("-") and not ctx.resilient_parsing:
-            raise click.UsageError(f"no command {name!r}{meant_command(name, _COMMANDS)}", ctx)
+            raise click.UsageError(f"no command {name!r}{suggest_command(name, _COMMANDS)}", ctx)
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:

@@ -16,7 +16,7 @@ from emodetect.text.suggestions import command_for, did_you_mean
 
 _SOURCES = ("--cam", "--camera", "--clip", "--device", "--file", "--input", "--stream", "--url", "--video", "--webcam")
 
-_MEANT = {
+_SIMILAR_OPTIONS = {
     **dict.fromkeys(_SOURCES, "--source"),
     **dict.fromkeys(("--confidence", "--min-confidence", "--threshold"), "--uncertain"),
     **dict.fromkeys(("--csv", "--json"), "--log"),
@@ -33,7 +33,7 @@ _MEANT = {
 _FORMATS = ("--csv", "--json", "--table")
 """Options of other programs that mean ``--format`` with this name."""
 
-_PLAINER = {
+_PLAIN_MESSAGES = {
     "is not a valid float range": "is no number",
     "is not a valid integer range": "is no whole number",
     "is not a valid float": "is no number",
@@ -43,7 +43,7 @@ _PLAINER = {
 """Replacements for Click's messages about values."""
 
 
-def meant_command(name: str, commands: Iterable[str]) -> str:
+def suggest_command(name: str, commands: Iterable[str]) -> str:
     """Suggestion for an unknown command: a similar one, or the one that reads this file."""
     if os.path.exists(name):
         command = command_for(name) or "image"
@@ -86,7 +86,7 @@ def usage_message(error: click.ClickException) -> str:
     """Message of a usage error of Click, with the origin of the value unless it is the command line."""
     text = error.format_message()
     if isinstance(error, click.BadParameter):
-        for original, plainer in _PLAINER.items():
+        for original, plainer in _PLAIN_MESSAGES.items():
             text = text.replace(original, plainer)
         return text.partition(" Recognized values")[0] + origin(error.ctx, error.param)
     if isinstance(error, click.NoSuchOption) and error.ctx is not None:
@@ -104,8 +104,8 @@ def _suggested_option(option: str, ctx: click.Context) -> str:
     if option in _FORMATS and isinstance(choice := getattr(known.get("--format"), "type", None), click.Choice):
         if option[2:] in choice.choices:
             return f"; did you mean --format {option[2:]}?"
-    elif _MEANT.get(option) in known:
-        return f"; did you mean {_MEANT[option]}?"
+    elif _SIMILAR_OPTIONS.get(option) in known:
+        return f"; did you mean {_SIMILAR_OPTIONS[option]}?"
     if option in (*_SOURCES, "--source") and (names := _argument_names(ctx)):
         return f"; {' '.join(names)} is named without an option"
     return did_you_mean(option, [name for name in known if name.startswith("--")])

@@ -61,20 +61,20 @@ def main() -> None:
     except OSError as error:  # on standard output; `_run` handles all others
         discard(1)
         code = _report(error, f"standard output cannot be written ({error.strerror or error})", 1)
-    _leave(code)
+    _end_process(code)
 
 
-_SIGNALLED = 128
+_SIGNAL_OFFSET = 128
 """Offset of the exit codes of signals."""
 
 
-def _leave(code: int) -> NoReturn:
+def _end_process(code: int) -> NoReturn:
     """Exit at once; outputs are closed already.
 
     If a thread in a native call returned during Python's shutdown, it would abort the process. A Ctrl-C inside an `exec`, as in
     many imports, or a further signal during the shutdown would end the process by the signal instead of this code.
     """
-    if code > _SIGNALLED or any(thread.name in _ABANDONED for thread in threading.enumerate()):
+    if code > _SIGNAL_OFFSET or any(thread.name in _ABANDONED for thread in threading.enumerate()):
         sys.stderr.flush()
         remove_caches()
         call_if_imported("emodetect.system.child_processes", "wait_for_starts")

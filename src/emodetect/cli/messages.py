@@ -40,7 +40,7 @@ def set_verbosity(ctx: click.Context, parameter: click.Parameter, value: bool) -
 
 def is_quiet() -> bool:
     """Whether only errors are printed."""
-    return bool(_meta().get(_QUIET))
+    return bool(_context_meta().get(_QUIET))
 
 
 def shows_progress() -> bool:
@@ -82,10 +82,10 @@ def note(text: str) -> None:
 
 def detail(text: str) -> None:
     """Print a detail to standard error, with ``--verbose``."""
-    if _meta().get(_VERBOSE):
+    if _context_meta().get(_VERBOSE):
         print_message(f"emodetect: {text}")
 
 
-def _meta() -> dict[str, Any]:
+def _context_meta() -> dict[str, Any]:
     ctx = click.get_current_context(silent=True)
     return ctx.meta if ctx else {}

@@ -69,9 +69,9 @@ def pipeline_options(defaults: PipelineSettings, *, min_face_default: str | None
             **named: Any,
         ) -> Any:
             if detector == "none":
-                refuse_options(*_CASCADE, "min_face", "verify", beside="--detector none", since="no face is looked for")
+                refuse_options(*_CASCADE, "min_face", "verify", beside="--detector none", reason="no face is looked for")
             elif detector not in USE_CASCADE:
-                refuse_options(*_CASCADE, beside=f"--detector {detector}", since="it does not use the cascade")
+                refuse_options(*_CASCADE, beside=f"--detector {detector}", reason="it does not use the cascade")
             settings = replace(
                 defaults,
                 backend=backend,

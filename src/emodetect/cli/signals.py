@@ -15,12 +15,12 @@ EXIT_INTERRUPTED = 130
 _HANGUP = getattr(signal, "SIGHUP", None)
 """Signal of a closed terminal; it does not exist on Windows."""
 
-_TIME_UP = getattr(signal, "SIGXCPU", None)
+_SIGXCPU = getattr(signal, "SIGXCPU", None)
 """Signal of the limit of processor time; it does not exist on Windows."""
 
-_HANDLED = tuple(number for number in (signal.SIGINT, signal.SIGTERM, _HANGUP, _TIME_UP) if number is not None)
+_HANDLED = tuple(number for number in (signal.SIGINT, signal.SIGTERM, _HANGUP, _SIGXCPU) if number is not None)
 
-_ECHO_SECONDS = 0.2
+_DUPLICATE_SECONDS = 0.2
 """Time in which a second signal is a duplicate: `timeout` signals the process and then its whole group."""
 
 
@@ -35,7 +35,7 @@ class Terminated(BaseException):
     def __init__(self, number: int) -> None:
         super().__init__(number)
         self.exit_code = _exit_code(number)
-        self.reason = "the processor time that this process may use (ulimit -t) is used up" if number == _TIME_UP else ""
+        self.reason = "the processor time that this process may use (ulimit -t) is used up" if number == _SIGXCPU else ""
 
 
 def handle_signals() -> None:
@@ -50,14 +50,14 @@ def handle_signals() -> None:
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-    _keep_time_to_end()
+    _reserve_shutdown_time()
     for number in _HANDLED:
         if signal.getsignal(number) is not signal.SIG_IGN:  # ignored in the background of a shell, or under nohup
             signal.signal(number, _request_exit)
     threading.Thread(target=_exit_on_second_signal, args=(reader,), name="signals", daemon=True).start()
 
 
-def _keep_time_to_end() -> None:
+def _reserve_shutdown_time() -> None:
     """Have SIGXCPU sent one second before SIGKILL; ``ulimit -t`` sets both limits to the same time."""
     with contextlib.suppress(ImportError, OSError, ValueError):
         import resource
@@ -79,7 +79,7 @@ def _ignore(number: int, frame: FrameType | None) -> None: ...
 
 def _exit_on_second_signal(reader: int) -> None:
     _wait_for_signal(reader, _HANDLED)
-    time.sleep(_ECHO_SECONDS)
+    time.sleep(_DUPLICATE_SECONDS)
     os.set_blocking(reader, False)
     with contextlib.suppress(BlockingIOError):
         while os.read(reader, 64):

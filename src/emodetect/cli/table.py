@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 _GAP = "  "
 
-_NARROW = 20
+_MIN_COLUMN = 20
 """Minimum width of the last column, terminal columns; with less, each row becomes a block."""
 
-_WIDE = 10_000
+_UNWRAPPED_WIDTH = 10_000
 """Width of the output to a file or a pipe, which is not wrapped, characters."""
 
 _STYLES = {"ok": "green", "warning": "yellow", "fault": "bold red", "missing": "yellow"}
@@ -33,7 +33,7 @@ def print_table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     widths = [max(map(width, column)) for column in zip(headers, *texts, strict=True)]
     if not sys.stdout.isatty():
         _print_lines([headers, *texts], widths)
-    elif sum(widths[:-1]) + len(_GAP) * len(widths[:-1]) + min(widths[-1], _NARROW) > shutil.get_terminal_size().columns:
+    elif sum(widths[:-1]) + len(_GAP) * len(widths[:-1]) + min(widths[-1], _MIN_COLUMN) > shutil.get_terminal_size().columns:
         _print_blocks(headers, texts)
     else:
         _print_folded(headers, texts, widths)
@@ -90,7 +90,7 @@ def show_table(table: Table) -> None:
     if sys.stdout.isatty():
         Console().print(table)
         return
-    console = Console(width=_WIDE)
+    console = Console(width=_UNWRAPPED_WIDTH)
     with console.capture() as written:
         console.print(table)
     # Not Click's stream, which replaces an ASCII encoding by UTF-8.

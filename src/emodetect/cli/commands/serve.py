@@ -123,7 +123,7 @@ def _refuse_source_options(publishing: PublishSettings) -> None:
         UsageError: one of these options is set without ``--source``.
     """
     names = ("loop", "reconnect", "follow_redirects", "size", "fps", "publish", "changes_only")
-    refuse_options(*names, beside="a server without --source", since="it applies to the server's own source")
+    refuse_options(*names, beside="a server without --source", reason="it applies to the server's own source")
     if publishing.addresses:  # set by a variable or the configuration file, which also apply to other runs
         note("emodetect: nothing is published: the server has no --source of its own")
 

@@ -37,7 +37,7 @@ def _complete_architecture(ctx: click.Context, param: click.Parameter, incomplet
 
 MODEL_SUFFIXES = (".h5", ".keras")
 
-_GO_WITH_RESUME = {"--arch", "--epochs", "--output", "--show-attention", "--overwrite", *(f"--{name}" for name in COMMON_OPTIONS)}
+_RESUME_OPTIONS = {"--arch", "--epochs", "--output", "--show-attention", "--overwrite", *(f"--{name}" for name in COMMON_OPTIONS)}
 """Options allowed with ``--resume``; all others are those of the resumed run."""
 
 
@@ -152,7 +152,7 @@ def _resumed(folder: Path, architecture: str | None, epochs: int | None, output:
     from emodetect.training.hyperparameters import Settings
 
     given = {option.opts[0] for option in _options_on_the_command_line()}
-    kept = given - {"--resume", *_GO_WITH_RESUME}
+    kept = given - {"--resume", *_RESUME_OPTIONS}
     if kept:
         raise UsageError(f"{min(kept)} cannot be combined with --resume: the run keeps its settings")
     settings = Settings.load(folder)

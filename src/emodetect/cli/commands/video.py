@@ -90,7 +90,7 @@ def video(
         source = stack.enter_context(VideoFile(clip, part, SkippedFrames(between.add, HIDDEN_SECONDS) if between else None))
         timeline = Timeline(min(part.end, source.seconds))
         _describe(clip, source)
-        if outputs.are_none:
+        if outputs.is_empty:
             note("emodetect: no --output, --log, --report, --plot or --publish is given; only a summary will be printed")
         area = None if region is None else Region.of(region.box(source.size))  # the report names its pixels
         settings = replace(settings, hide_faces=anonymize is not None, region=area)
@@ -144,7 +144,7 @@ class _Outputs:
     overwrite: bool
 
     @property
-    def are_none(self) -> bool:
+    def is_empty(self) -> bool:
         return all(path is None for path in (self.output, self.log, self.report, self.plot)) and not self.publishing.addresses
 
     def check_anonymize(self, region: Region | None) -> None:
