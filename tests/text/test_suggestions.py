@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from emodetect.text.suggestions import command_for, did_you_mean, did_you_mean_file, meant_for_another
+from emodetect.text.suggestions import command_for, did_you_mean, did_you_mean_file, suggest_other_command
 
 
 @pytest.mark.parametrize(
@@ -42,6 +42,6 @@ def test_a_files_ending_tells_the_command(name: str, command: str | None) -> Non
 
 
 def test_the_right_command_is_named() -> None:
-    assert meant_for_another(Path("a/b.mp4"), "image") == "; clips are for 'emodetect video'"
-    assert meant_for_another(Path("a/b.mp4"), "video") == ""
-    assert meant_for_another(Path("b.txt"), "image") == ""
+    assert suggest_other_command(Path("a/b.mp4"), "image") == "; clips are for 'emodetect video'"
+    assert suggest_other_command(Path("a/b.mp4"), "video") == ""
+    assert suggest_other_command(Path("b.txt"), "image") == ""

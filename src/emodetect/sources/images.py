@@ -23,7 +23,7 @@ from emodetect.sources.picture_size import decoded_size, is_animated, jpeg_scans
 from emodetect.sources.pixels import bands, eight_bits, on_white
 from emodetect.system.assumptions import warn_once
 from emodetect.text.printable import looks_like_address, public_name
-from emodetect.text.suggestions import did_you_mean_file, meant_for_another
+from emodetect.text.suggestions import did_you_mean_file, suggest_other_command
 from emodetect.types import Image
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".avif")
@@ -203,7 +203,7 @@ def decode_image(path: Path, data: npt.NDArray[np.uint8], reduction: int = 1) ->
     if image is None:
         if kind := _unread_kind(path, data[:64].tobytes()):
             raise SourceError(f"{path}: {kind} cannot be read here; export it as JPEG")
-        raise SourceError(f"{path}: not an image that can be read, or cut short{meant_for_another(path, 'image')}")
+        raise SourceError(f"{path}: not an image that can be read, or cut short{suggest_other_command(path, 'image')}")
     alpha = None if whole is None else _alpha(whole, image)
     picture = eight_bits(image)
     if picture.ndim == 2:

@@ -19,7 +19,7 @@ from emodetect.errors import SourceError, first_line
 from emodetect.sources.result_rows import MissingFrames, csv_rows, parquet_rows, rows_as_frames
 from emodetect.text.numbers import MAX_NUMBER
 from emodetect.text.printable import counted
-from emodetect.text.suggestions import did_you_mean_file, meant_for_another
+from emodetect.text.suggestions import did_you_mean_file, suggest_other_command
 from emodetect.types import EMOTIONS, Box, EmotionScores, FaceReading, FrameResult
 
 MAX_LOG_BYTES = 2**32
@@ -110,7 +110,7 @@ def read_entries(path: Path, advance: Callable[[int], object] | None = None) -> 
                 missing.add(record)
             yield Entry(name, result, record["time"] is None)
     except UnicodeDecodeError:
-        raise SourceError(f"{path}: not a log{meant_for_another(path, 'report')}") from None
+        raise SourceError(f"{path}: not a log{suggest_other_command(path, 'report')}") from None
     except FileNotFoundError:
         raise SourceError(f"{path}: no such file{did_you_mean_file(path)}") from None
     except IsADirectoryError:

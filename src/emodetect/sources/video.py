@@ -30,7 +30,7 @@ from emodetect.system.assumptions import warn_once
 from emodetect.system.child_processes import ended_by, kill_child, start_child
 from emodetect.system.native_output import quiet_native_output
 from emodetect.text.numbers import MAX_NUMBER, check_number
-from emodetect.text.suggestions import meant_for_another
+from emodetect.text.suggestions import suggest_other_command
 from emodetect.types import Frame, Image
 
 _log = logging.getLogger(__name__)
@@ -201,7 +201,7 @@ class VideoFile:
             check_pixels(path, width, height)
             self._first = interruptibly(capture.read, name=_THREAD) if capture.isOpened() else (False, None)
         if not self._first[0]:
-            meant, hint = meant_for_another(path, "video"), None
+            meant, hint = suggest_other_command(path, "video"), None
             if not allows_playlists() and is_playlist(path):
                 meant, hint = "", "if it is a playlist, `allow_playlists` reads the files that it names"
             raise SourceError(f"{path}: {_NO_VIDEO}{meant}", hint=hint)
@@ -239,7 +239,7 @@ class VideoFile:
         facts = facts_of_pipe(self.file, decoder.messages)
         if not self._first[0] and facts.has_pictures and facts.is_convertible:
             hint = "save an MP4 or MOV whose index is at its end as a file" if "partial file" in decoder.messages else None
-            raise SourceError(f"{self.path}: {_NO_VIDEO}{meant_for_another(self.path, 'video')}", hint=hint)
+            raise SourceError(f"{self.path}: {_NO_VIDEO}{suggest_other_command(self.path, 'video')}", hint=hint)
         warn_once(f"{self.path}: is a pipe, so its times count from the first picture")
         self._read_facts(facts)
 

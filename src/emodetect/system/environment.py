@@ -62,7 +62,7 @@ _XLA = {"XLA_FLAGS", "TF_XLA_FLAGS"}
 _CACHES = {"XDG_CACHE_HOME": "", "MPLCONFIGDIR": "matplotlib", "KERAS_HOME": "keras"}
 """Variables for the caches and settings of libraries, and the subfolder of the process's folder that each gets."""
 
-_OURS = re.compile(r"emodetect-[0-9a-f]{16}-[0-9]+.keras$")
+_OWN_FILES = re.compile(r"emodetect-[0-9a-f]{16}-[0-9]+.keras$")
 
 _ignored: list[str] = []
 _folder: str | None = None
@@ -74,7 +74,7 @@ def prepare() -> None:
     for name, value in _UNLESS_SET.items():
         os.environ.setdefault(name, value)
     for name, value in list(os.environ.items()):
-        if name.startswith("OPENCV_") and not _suits_opencv(name, value):
+        if name.startswith("OPENCV_") and not _is_valid_opencv_value(name, value):
             _remove(name)
     backend = os.environ.get("MPLBACKEND", "")
     if backend.startswith("module://") and not _exists(backend.removeprefix("module://")):
@@ -102,7 +102,7 @@ def prepare_own_process() -> None:
         is_no_flag = name in _XLA and not all(flag.startswith(("--xla_", "--tf_xla_")) for flag in value.split())
         if is_wrong_number or is_no_flag:
             _remove(name)
-    if _folder is None and not _OURS.search(os.environ.get("KERAS_HOME", "")):  # else the parent's, which removes it
+    if _folder is None and not _OWN_FILES.search(os.environ.get("KERAS_HOME", "")):  # else the parent's, which removes it
         # Not created yet, with an unpredictable name; a later process recognizes abandoned folders by the process id.
         _folder = os.path.join(temporary_folder() or os.devnull, f"emodetect-{secrets.token_hex(8)}-{os.getpid()}")
         atexit.register(remove_caches)
@@ -139,7 +139,7 @@ def ignored_variables() -> list[str]:
     return lines
 
 
-def _suits_opencv(name: str, value: str) -> bool:
+def _is_valid_opencv_value(name: str, value: str) -> bool:
     if name in _OPENCV_TEXTS:
         return True
     return re.fullmatch("[0-9]{1,18}" if _OPENCV_NUMBERS.fullmatch(name) else "[01]", value) is not None

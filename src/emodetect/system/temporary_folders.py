@@ -24,7 +24,7 @@ _PREFIX, _OWNER = "emodetect-", ".emodetect-owner"
 _CACHES = re.compile(r"emodetect-[0-9a-f]{16}-([0-9]{1,9})")
 """Name of a process's folder for the caches of libraries, with its process id."""
 
-_OLD = 3600.0
+_MAX_UNLOCKED_SECONDS = 3600.0
 """Seconds after which an unlocked folder counts as abandoned, since process ids of containers may coincide."""
 
 _folders: set[Path] = set()
@@ -115,7 +115,7 @@ def _sweep(folder: Path) -> None:
     found = folder.lstat()
     if found.st_uid != os.getuid():
         return
-    is_old = time.time() - found.st_mtime > _OLD
+    is_old = time.time() - found.st_mtime > _MAX_UNLOCKED_SECONDS
     if caches := _CACHES.fullmatch(folder.name):
         if is_old and not _is_running(int(caches[1])):
             shutil.rmtree(folder, ignore_errors=True)

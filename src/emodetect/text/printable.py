@@ -49,14 +49,14 @@ _FORMULA = re.compile(r"(?:^|(?<=;))(?=[=+\-@\uff1d\uff0b\uff0d\uff20])")
 """Start of a formula. Spreadsheets also accept the full-width forms of these characters."""
 
 # Control characters, invisible ones (which can reverse the writing direction), undecodable bytes, line separators.
-_UNFIT = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+_ESCAPED_CATEGORIES = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
 
 def printable(text: str) -> str:
     """Escape control characters, line breaks included, which terminals, spreadsheets and browsers would interpret."""
     if text.isprintable():
         return text
-    return "".join(_escaped(c) if unicodedata.category(c) in _UNFIT else c for c in text)
+    return "".join(_escaped(c) if unicodedata.category(c) in _ESCAPED_CATEGORIES else c for c in text)
 
 
 def without_credentials(text: str) -> str:

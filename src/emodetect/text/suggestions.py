@@ -52,7 +52,7 @@ def command_for(name: str) -> str | None:
     return kind if kind in _READ_BY else None
 
 
-def meant_for_another(path: Path, command: str) -> str:
+def suggest_other_command(path: Path, command: str) -> str:
     """Hint ``; clips are for 'emodetect video'`` if the suffix of a file belongs to another command; otherwise empty.
 
     Args:
