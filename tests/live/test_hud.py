@@ -87,7 +87,7 @@ def test_the_help_fits_in_every_language(language: str, size: tuple[int, int]) -
 @pytest.mark.parametrize("language", list(WORDS))
 def test_messages_fit_in_every_language(language: str, size: tuple[int, int]) -> None:
     style = style_for(language)
-    status = [style.format(Phrase.FRAMES_A_SECOND, **VALUES), "23 ms", style.format(Phrase.FACES_HIDDEN)]
+    status = [style.format(Phrase.FRAME_RATE, **VALUES), "23 ms", style.format(Phrase.FACES_HIDDEN)]
     for message in MESSAGES:
         recorder = Recorder(style.lettering)
         banner = style.format(message, **VALUES)

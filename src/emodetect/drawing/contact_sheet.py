@@ -29,7 +29,7 @@ _UNIT = 12.5
 """Size of the letters, see `emodetect.drawing.lettering`."""
 
 _PAPER, _INK, _FAINT = (255, 255, 255), (20, 20, 20), (110, 110, 110)
-_WIDER = 1.4
+_ASPECT_RATIO = 1.4
 """Aspect ratio of a sheet, as far as the number of photos allows."""
 
 
@@ -87,7 +87,7 @@ class ContactSheet:
             raise ValueError("expected at least one photo")
         width, height = self._side + _GAP, _GAP + max(cell.shape[0] for cell in self._cells)
         count = len(self._cells)
-        columns = min(count, max(1, round(math.sqrt(_WIDER * count * height / width))))
+        columns = min(count, max(1, round(math.sqrt(_ASPECT_RATIO * count * height / width))))
         rows = [self._cells[start : start + columns] for start in range(0, count, columns)]
         bottoms = np.cumsum([_GAP + max(cell.shape[0] for cell in row) for row in rows]).tolist()
         sheet = np.full((bottoms[-1] + _GAP, _GAP + columns * width, 3), _PAPER, np.uint8)

@@ -35,7 +35,7 @@ _SEPARATOR = " · "
 _LETTERS = 0.78
 """Size of the letters in a line of small text, as a fraction of its height."""
 
-_SMALLER = 0.7
+_MIN_LABEL_SCALE = 0.7
 """Factor by which the letters of a label shrink if there is little room."""
 
 _SHARES = 1.0, 0.85, 0.7
@@ -259,7 +259,7 @@ def _label_forms(reading: FaceReading, style: Style, unit: float, *, numbered: b
     forms = [(number + label(reading, style), unit)]
     if reading.shown is not None:
         forms.append((number + style.name(reading.shown), unit))
-    smallest = max(_SMALLER * unit, _LETTERS * style.smallest_line)
+    smallest = max(_MIN_LABEL_SCALE * unit, _LETTERS * style.smallest_line)
     if smallest < unit:
         forms.append((forms[-1][0], smallest))
     return forms

@@ -303,7 +303,7 @@ class Phrase(Enum):
         de="{path} lässt sich nicht schreiben; das Terminal sagt, warum",
         fr="{path} ne peut être écrit ; le terminal dit pourquoi",
     )
-    FRAMES_A_SECOND = Texts(
+    FRAME_RATE = Texts(
         en="{rate} frames/s",
         ko="초당 {rate}프레임",
         ja="{rate} フレーム/秒",

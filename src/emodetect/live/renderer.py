@@ -52,7 +52,7 @@ class Pace:
         """Format both numbers as one line of text."""
         span = self._times[-1] - self._times[0] if len(self._times) > 1 else 0.0
         rate = (len(self._times) - 1) / span if span > 0 else 0.0
-        return f"{style.format(Phrase.FRAMES_A_SECOND, rate=round(rate))}, {1000 * self._delay:.0f} ms"
+        return f"{style.format(Phrase.FRAME_RATE, rate=round(rate))}, {1000 * self._delay:.0f} ms"
 
 
 @dataclass(frozen=True)

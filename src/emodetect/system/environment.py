@@ -62,7 +62,7 @@ _XLA = {"XLA_FLAGS", "TF_XLA_FLAGS"}
 _CACHES = {"XDG_CACHE_HOME": "", "MPLCONFIGDIR": "matplotlib", "KERAS_HOME": "keras"}
 """Variables for the caches and settings of libraries, and the subfolder of the process's folder that each gets."""
 
-_OWN_FILES = re.compile(r"emodetect-[0-9a-f]{16}-[0-9]+.keras$")
+_OWN_FOLDER = re.compile(r"emodetect-[0-9a-f]{16}-[0-9]+.keras$")
 
 _ignored: list[str] = []
 _folder: str | None = None
@@ -102,7 +102,7 @@ def prepare_own_process() -> None:
         is_no_flag = name in _XLA and not all(flag.startswith(("--xla_", "--tf_xla_")) for flag in value.split())
         if is_wrong_number or is_no_flag:
             _remove(name)
-    if _folder is None and not _OWN_FILES.search(os.environ.get("KERAS_HOME", "")):  # else the parent's, which removes it
+    if _folder is None and not _OWN_FOLDER.search(os.environ.get("KERAS_HOME", "")):  # else the parent's, which removes it
         # Not created yet, with an unpredictable name; a later process recognizes abandoned folders by the process id.
         _folder = os.path.join(temporary_folder() or os.devnull, f"emodetect-{secrets.token_hex(8)}-{os.getpid()}")
         atexit.register(remove_caches)
