@@ -11,7 +11,7 @@ import pytest
 
 from emodetect.drawing.overlay import draw
 from emodetect.emotions.smoother import ScoreSmoother
-from emodetect.emotions.stable_labels import SteadyLabels
+from emodetect.emotions.stable_labels import StableLabels
 from emodetect.sinks.records import RecordWriter
 from emodetect.sinks.video_file import AnnotatedVideo
 from emodetect.types import EMOTIONS, Box, Emotion, EmotionScores, FaceReading, FrameResult
@@ -52,7 +52,7 @@ def changes(labels: list[Emotion | None]) -> int:
 
 
 def steadied(results: list[FrameResult]) -> list[FrameResult]:
-    steady = SteadyLabels()
+    steady = StableLabels()
     return [steady.update(result) for result in results]
 
 
@@ -119,7 +119,7 @@ def test_a_single_odd_frame_changes_nothing() -> None:
 
 
 def test_faces_are_held_apart_and_forgotten() -> None:
-    steady = SteadyLabels(forget=1.0)
+    steady = StableLabels(forget=1.0)
     happy, sad = make_reading(track_id=1), make_reading(track_id=2, dominant=Emotion.SAD)
     steady.update(make_result(happy, sad, timestamp=0.0))
     swapped = make_reading(track_id=1, dominant=Emotion.SAD), make_reading(track_id=2)
@@ -130,7 +130,7 @@ def test_faces_are_held_apart_and_forgotten() -> None:
 
 
 def test_a_face_that_nobody_has_read_and_a_frame_that_comes_twice() -> None:
-    steady = SteadyLabels()
+    steady = StableLabels()
     unread = FaceReading(make_box(), 1, None)
     assert steady.update(make_result(unread)).readings == (unread,)
     first = steady.update(make_result(make_reading(), timestamp=1.0))

@@ -51,7 +51,7 @@ class Strip:
         self._faces: dict[int, deque[_Band]] = {}
 
     def update(self, result: FrameResult) -> None:
-        """Add the readings of the next frame, preferably as `SteadyLabels` returns them; timestamps must not decrease."""
+        """Add the readings of the next frame, preferably as `StableLabels` returns them; timestamps must not decrease."""
         self._now = now = result.timestamp
         for reading in result.readings:
             if reading.scores is None:

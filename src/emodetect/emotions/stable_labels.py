@@ -20,7 +20,7 @@ _ALLOWANCE = 0.05
 """Lead that does not count: the label stays as long as no other one leads by more."""
 
 
-class SteadyLabels:
+class StableLabels:
     """Keeps the label of each face until the evidence for another one is sufficient.
 
     The evidence against the current label is summed over time, as in CUSUM (Page 1954): the lead of each other emotion, and
@@ -44,9 +44,9 @@ class SteadyLabels:
         """
         now = result.timestamp
         self._faces = {number: held for number, held in self._faces.items() if now - held.timestamp <= self._forget}
-        return replace(result, readings=tuple(self._steadied(reading, now) for reading in result.readings))
+        return replace(result, readings=tuple(self._stabilize(reading, now) for reading in result.readings))
 
-    def _steadied(self, reading: FaceReading, now: float) -> FaceReading:
+    def _stabilize(self, reading: FaceReading, now: float) -> FaceReading:
         if reading.scores is None:
             return reading
         held = self._faces.get(reading.track_id)
@@ -54,7 +54,7 @@ class SteadyLabels:
             held = self._faces[reading.track_id] = _LabelState(reading.shown, now)
         else:
             confidence = 0.0 if reading.turned_away else reading.scores.confidence
-            held.weigh(reading.scores, reading.uncertain_below - confidence, now)
+            held.add_evidence(reading.scores, reading.uncertain_below - confidence, now)
         return replace(reading, uncertain=held.shown is None, held=held.shown)
 
 
@@ -72,7 +72,7 @@ class _LabelState:
     timestamp: float
     against: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros(len(EMOTIONS) + 1))
 
-    def weigh(self, scores: EmotionScores, doubt: float, now: float) -> None:
+    def add_evidence(self, scores: EmotionScores, doubt: float, now: float) -> None:
         """Add the next scores of the face, and change the label if the evidence against it is sufficient.
 
         Args:

@@ -12,7 +12,7 @@ import numpy as np
 from emodetect.drawing.anonymize import anonymize
 from emodetect.drawing.overlay import Layout, Strip, Style, draw, mirrored, resized
 from emodetect.drawing.phrases import Phrase
-from emodetect.emotions.stable_labels import SteadyLabels
+from emodetect.emotions.stable_labels import StableLabels
 from emodetect.faces.hiding import HiddenFaces
 from emodetect.live.hud import draw_help, draw_marks, place_marks
 from emodetect.live.view import View
@@ -92,7 +92,7 @@ class Renderer:
 
     def __init__(self, view: View, *, style: Style | None = None, anonymize_by: str | None = None) -> None:
         self._view, self._style, self._anonymize_by = view, style or Style(), anonymize_by
-        self._steady, self._strip, self._layout = SteadyLabels(), Strip(), Layout()
+        self._steady, self._strip, self._layout = StableLabels(), Strip(), Layout()
         self._last_face = 0.0
         self._seen: deque[tuple[float, tuple[Box, ...]]] = deque()
         self.pace = Pace()

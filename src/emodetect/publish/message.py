@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from emodetect.emotions.stable_labels import SteadyLabels
+from emodetect.emotions.stable_labels import StableLabels
 from emodetect.types import Emotion, FrameResult
 
 
@@ -56,7 +56,7 @@ class LabelWatch:
     """Detects changes of labels, with hysteresis, so that they do not flicker."""
 
     def __init__(self) -> None:
-        self._steady = SteadyLabels()
+        self._steady = StableLabels()
         self._labels: dict[int, Emotion | None] = {}
 
     def update(self, result: FrameResult) -> tuple[LabelChange, ...]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing_extensions import override
 
 from emodetect.drawing.overlay import Layout, Style, draw
-from emodetect.emotions.stable_labels import SteadyLabels
+from emodetect.emotions.stable_labels import StableLabels
 from emodetect.media.encoder import VideoEncoder
 from emodetect.media.letterbox import letterboxed
 from emodetect.media.media_file import MediaFile
@@ -84,7 +84,7 @@ class AnnotatedVideo(Sink):
         style: Style | None = None,
     ) -> None:
         self._video = PlainVideo(path, frames_per_second, sound_from=sound_from, overwrite=overwrite)
-        self._style, self._steady, self._layout = style, SteadyLabels(), Layout()
+        self._style, self._steady, self._layout = style, StableLabels(), Layout()
 
     @override
     def write(self, frame: Frame, result: FrameResult) -> None:
