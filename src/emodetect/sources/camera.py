@@ -41,10 +41,10 @@ STALL_SECONDS = 2.5
 _MIN_PAUSE, _MAX_PAUSE = 0.1, 1.0
 """Back-off between attempts to reconnect: initial and maximum delay, seconds."""
 
-_LOOK_SECONDS = 0.1
+_POLL_SECONDS = 0.1
 """Interval, seconds, at which a thread that waits for a picture checks for other events."""
 
-_TRIES_AT_ONCE = 3
+_MAX_CONCURRENT_TRIES = 3
 """Maximum number of concurrent attempts to reconnect, including abandoned ones that still run."""
 
 
@@ -164,7 +164,7 @@ class _Reader:
         self._sockets = Sockets()
         self._next: Latest[Image] = Latest()
         self._wanted = threading.Semaphore(0)
-        self._left = False
+        self._abandoned = False
         self._thread = threading.Thread(target=self._run, name="reader", daemon=True)
         self._thread.start()
 
@@ -185,9 +185,9 @@ class _Reader:
         """Whether the thread is running, so that it may still hold the source."""
         return self._thread.is_alive()
 
-    def leave(self) -> None:
+    def abandon(self) -> None:
         """Stop reading and close the connections, without waiting for the thread."""
-        self._left = True
+        self._abandoned = True
         self._sockets.close()
         self._wanted.release()
 
@@ -218,13 +218,13 @@ class _Reader:
             if self._source.kind == "pipe":
                 self.frames_per_second = self._form.frames_per_second or self.frames_per_second
             count = 0
-            while not self._left:
+            while not self._abandoned:
                 image = capture.read()[1]
                 if image is None:
                     break
                 count += 1
-                self._hand_out(np.asarray(image, np.uint8))
-            return count > 0 and not self._left
+                self._put(np.asarray(image, np.uint8))
+            return count > 0 and not self._abandoned
         finally:
             capture.release()
 
@@ -232,12 +232,12 @@ class _Reader:
         with VideoFile(path) as clip:
             self.frames_per_second = clip.frames_per_second
             for frame in clip.frames():
-                self._hand_out(frame.image)
-                if self._left:
+                self._put(frame.image)
+                if self._abandoned:
                     return False
         return True
 
-    def _hand_out(self, image: Image) -> None:
+    def _put(self, image: Image) -> None:
         """Hand over a picture; returns when the next one is wanted, or none."""
         self._next.put(image)
         self._wanted.acquire()
@@ -307,7 +307,7 @@ class LiveCapture:
         """
         until = self._clock.read() + timeout
         while self._first is None and not self._reader.finished and (left := until - self._clock.read()) > 0:
-            self._first = self._reader.take(min(left, _LOOK_SECONDS))
+            self._first = self._reader.take(min(left, _POLL_SECONDS))
         self._opening_seconds = self._clock.since(self._opening)
         if self._first is not None:
             return True
@@ -338,11 +338,11 @@ class LiveCapture:
         Raises:
             SourceError: the source cannot be opened, or is lost.
         """
-        while not self.opened(_LOOK_SECONDS):
+        while not self.opened(_POLL_SECONDS):
             pass
         self.start()
         while not self.frames.finished:
-            if (frame := self.frames.take(_LOOK_SECONDS)) is not None:
+            if (frame := self.frames.take(_POLL_SECONDS)) is not None:
                 yield frame
         self.raise_error()
 
@@ -377,7 +377,7 @@ class LiveCapture:
         except SourceError as error:
             self._error = error
         finally:
-            self._reader.leave()
+            self._reader.abandon()
             self.frames.close()
 
     @property
@@ -418,7 +418,7 @@ class LiveCapture:
     def _wait_for_picture(self, seconds: float) -> Image | None:
         start = self._clock.read()
         while not self._stopping.is_set() and not self._reader.finished and self._clock.since(start) < seconds:
-            image = self._reader.take(_LOOK_SECONDS)
+            image = self._reader.take(_POLL_SECONDS)
             if image is not None:
                 return image
         return None
@@ -428,10 +428,10 @@ class LiveCapture:
 
         Returns the first picture of the first successful attempt, or None after the time-out.
         """
-        self._reader.leave()
+        self._reader.abandon()
         # Sources that took long to open the first time get as much time again, so that attempts do not pile up.
         slowest = max(_MAX_PAUSE, self._opening_seconds)
-        patience = _TRIES_AT_ONCE * slowest
+        timeout = _MAX_CONCURRENT_TRIES * slowest
         start = due = self._clock.read()
         pause = _MIN_PAUSE
         tries: dict[_Reader, float] = {}
@@ -440,8 +440,8 @@ class LiveCapture:
             while self._clock.since(start) < seconds and not self._stopping.wait(0.02):
                 now = self._clock.read()
                 given_up = {reader for reader in given_up if reader.is_alive}
-                if now >= due and len(tries) + len(given_up) < _TRIES_AT_ONCE:
-                    tries[self._retry(patience)] = now
+                if now >= due and len(tries) + len(given_up) < _MAX_CONCURRENT_TRIES:
+                    tries[self._retry(timeout)] = now
                     due, pause = now + pause, min(2 * pause, slowest)
                 for reader, began in list(tries.items()):
                     image = reader.take(timeout=0)
@@ -451,14 +451,14 @@ class LiveCapture:
                         return image
                     if reader.error is not None:
                         raise reader.error
-                    if reader.finished or self._clock.since(began) > patience:
-                        reader.leave()
+                    if reader.finished or self._clock.since(began) > timeout:
+                        reader.abandon()
                         del tries[reader]
                         given_up.add(reader)
             return None
         finally:
             for reader in tries:
-                reader.leave()
+                reader.abandon()
 
     def _retry(self, seconds: float) -> _Reader:
         return _Reader(self._source, self._form, follow_redirects=self._follow_redirects, seconds=seconds)
@@ -466,7 +466,7 @@ class LiveCapture:
     def close(self) -> None:
         """Stop reading; a read that does not return is abandoned in its daemon thread."""
         self._stopping.set()
-        self._reader.leave()
+        self._reader.abandon()
         if self._thread.is_alive():
             self._thread.join(timeout=2.0)
 
@@ -496,16 +496,16 @@ def _open_camera(source: LiveSource, form: CaptureFormat) -> Capture:
     # Buffered frames would only add latency.
     capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
     if form.is_given and capture.isOpened():
-        _ask(capture, form)
+        _request_format(capture, form)
         if _differences(capture, form):  # USB 2 has the bandwidth for large pictures at full rate only as JPEG
             capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
-            _ask(capture, form)
+            _request_format(capture, form)
         if instead := _differences(capture, form):
             warn_once(f"{source.title}: gives {' and '.join(instead)}")
     return capture
 
 
-def _ask(capture: cv2.VideoCapture, form: CaptureFormat) -> None:
+def _request_format(capture: cv2.VideoCapture, form: CaptureFormat) -> None:
     if form.size is not None:
         capture.set(cv2.CAP_PROP_FRAME_WIDTH, form.size.width)
         capture.set(cv2.CAP_PROP_FRAME_HEIGHT, form.size.height)

@@ -21,7 +21,7 @@ _PORTS = {"http": 80, "https": 443}
 _NEAR = 1 << 20
 """Maximum number of bytes to skip by reading rather than by a new request."""
 
-HOW_TO_FOLLOW = "name that address, or allow it with `follow_redirects`"
+REDIRECT_HINT = "name that address, or allow it with `follow_redirects`"
 
 
 class HttpStream(io.BufferedIOBase):
@@ -34,7 +34,7 @@ class HttpStream(io.BufferedIOBase):
         address: http or https URL; user and password in it are sent if the server requires them.
         sockets: creates the connections.
         follow_redirects: whether redirects to other hosts and ports are followed as well.
-        max_bytes: limit of bytes that are read until `picture_came`.
+        max_bytes: limit of bytes that are read until `reset_byte_count`.
 
     Attributes:
         address: URL of the body, after redirects.
@@ -88,7 +88,7 @@ class HttpStream(io.BufferedIOBase):
             pass
         return self._peeked
 
-    def picture_came(self) -> None:
+    def reset_byte_count(self) -> None:
         """Reset the byte count."""
         self._read_bytes = 0
 
@@ -110,7 +110,7 @@ class HttpStream(io.BufferedIOBase):
             self.error = SourceError(f"{self._name}: has sent {self.max_bytes / 1e6:.0f} MB without a picture")
             return b""
         if self._wanted != self._at:
-            self._go_to(self._wanted)
+            self._seek(self._wanted)
         if self._peeked:
             data, self._peeked = self._peeked[:size], self._peeked[size:]
         else:
@@ -119,7 +119,7 @@ class HttpStream(io.BufferedIOBase):
         self._read_bytes += len(data)
         return data
 
-    def _go_to(self, place: int) -> None:
+    def _seek(self, place: int) -> None:
         if not 0 < place - self._at < _NEAR:
             self._body.close()
             self._body, self._at, self._peeked = self._open(place), place, b""
@@ -208,7 +208,7 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
             raise SourceError(f"{self._name}: the server sends viewers on to {public_address(newurl)}, which is no stream")
         if not self._follow and _place(newurl) != self._place:
             fp.close()
-            raise SourceError(f"{self._name}: the server sends viewers on to {public_address(newurl)}", hint=HOW_TO_FOLLOW)
+            raise SourceError(f"{self._name}: the server sends viewers on to {public_address(newurl)}", hint=REDIRECT_HINT)
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
     def http_error_302(self, req: Any, fp: Any, code: int, msg: str, headers: Any) -> Any:

@@ -18,7 +18,7 @@ _SCAN, _END, _START_CODE = 0xDA, 0xD9, 0xD8
 _SIZES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 """Start-of-frame markers, whose segments contain the image's size."""
 
-_ALONE = {0x01, *range(0xD0, 0xD8)}
+_MARKERS_WITHOUT_LENGTH = {0x01, *range(0xD0, 0xD8)}
 """Markers without a length."""
 
 _CODED = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]")
@@ -64,7 +64,7 @@ class JpegScanner:
     def _find_start(self) -> bool:
         while (start := self._buffer.find(_START)) < 0:
             del self._buffer[: max(0, len(self._buffer) - len(_START) + 1)]
-            if not self._more():
+            if not self._read_more():
                 return False
         del self._buffer[:start]
         return True
@@ -82,7 +82,7 @@ class JpegScanner:
                 return place + 2 if scans else 0
             elif marker == _START_CODE:  # the next image; this one has no end marker
                 return place if scans else 0
-            elif marker in _ALONE:
+            elif marker in _MARKERS_WITHOUT_LENGTH:
                 place += 2
             elif self._has(place + 4, max_size):
                 length = int.from_bytes(self._buffer[place + 2 : place + 4], "big")
@@ -117,11 +117,11 @@ class JpegScanner:
         if length > max_size:
             raise SourceError(f"{self._name}: sends a picture of more than {max_size / 1e6:.0f} MB")
         while len(self._buffer) < length:
-            if not self._more():
+            if not self._read_more():
                 return False
         return True
 
-    def _more(self) -> bool:
+    def _read_more(self) -> bool:
         data = self._read(_CHUNK)
         self._buffer += data
         return bool(data)

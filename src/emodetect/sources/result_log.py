@@ -151,7 +151,7 @@ def _json_frames(path: Path, lines: Iterable[tuple[int, str]]) -> Iterator[tuple
             try:
                 yield from rows_as_frames(chain([(number, record)], rows))
             except (ValueError, KeyError) as error:
-                raise _no_frame(path, *_told(error, number)) from error
+                raise _no_frame(path, *_line_and_message(error, number)) from error
         elif isinstance(record, Mapping) and "path" in record:
             if "error" not in record:
                 yield number, str(record["path"]), _photo(path, number, record)
@@ -185,17 +185,17 @@ def _csv_frames(path: Path, lines: Iterable[tuple[int, str]]) -> Iterator[tuple[
     try:
         yield from rows_as_frames(csv_rows(path, lines))
     except (ValueError, csv.Error) as error:
-        raise _no_frame(path, *_told(error, 1)) from error
+        raise _no_frame(path, *_line_and_message(error, 1)) from error
 
 
 def _parquet_frames(path: Path, lines: object) -> Iterator[tuple[int, str | None, Mapping[str, Any]]]:
     try:
         yield from rows_as_frames(parquet_rows(path))
     except ValueError as error:
-        raise _no_frame(path, *_told(error, 1)) from error
+        raise _no_frame(path, *_line_and_message(error, 1)) from error
 
 
-def _told(error: Exception, number: int) -> tuple[int, str]:
+def _line_and_message(error: Exception, number: int) -> tuple[int, str]:
     """Line number and message of an error."""
     return (error.args[1], str(error.args[0])) if len(error.args) > 1 else (number, first_line(error))
 
@@ -213,11 +213,11 @@ def _result(record: Mapping[str, Any]) -> FrameResult:
     time = record["time"]
     if not isinstance(time, int | float) or isinstance(time, bool):
         raise ValueError(f"expected a time in seconds, got {str(time)[:40]}")
-    return FrameResult(_whole(record["frame"]), float(time), readings)
+    return FrameResult(_parse_integer(record["frame"]), float(time), readings)
 
 
 def _reading(face: Mapping[str, Any]) -> FaceReading:
-    box = Box(*(_whole(face["box"][side]) for side in ("x", "y", "width", "height")))
+    box = Box(*(_parse_integer(face["box"][side]) for side in ("x", "y", "width", "height")))
     if box.width < 0 or box.height < 0:
         raise ValueError("expected a box of at least 0 pixels")
     scores = None
@@ -226,10 +226,10 @@ def _reading(face: Mapping[str, Any]) -> FaceReading:
     angle = face.get("angle")  # missing in logs of older versions
     if angle is not None and not (isinstance(angle, int | float) and not isinstance(angle, bool) and abs(angle) <= 180):
         raise ValueError(f"expected an angle from -180 to 180 degrees, got {str(angle)[:40]}")
-    return FaceReading(box, _whole(face["id"]), scores, bool(face["uncertain"]), angle=angle)
+    return FaceReading(box, _parse_integer(face["id"]), scores, bool(face["uncertain"]), angle=angle)
 
 
-def _whole(value: Any) -> int:
+def _parse_integer(value: Any) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or abs(value) >= 2**53:
         raise ValueError(f"expected a whole number, got {str(value)[:40]}")
     return value

@@ -23,7 +23,7 @@ _SCORES = [emotion.value for emotion in EMOTIONS]
 
 _BOX = ["x", "y", "width", "height"]
 
-_NEEDED = {"frame", "time", "uncertain", *_BOX, *_SCORES}
+_REQUIRED = {"frame", "time", "uncertain", *_BOX, *_SCORES}
 """Required columns besides the face's id, which is ``id`` in a log and ``person`` in a table of many inputs."""
 
 _LONG_STEP = 2.5
@@ -72,7 +72,7 @@ def csv_rows(path: Path, lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int
 
 def missing_columns(columns: Iterable[str]) -> list[str]:
     """Columns of results that are missing in a table."""
-    return sorted(_NEEDED - {*columns}) or ["id"] * (not {"id", "person"} & {*columns})
+    return sorted(_REQUIRED - {*columns}) or ["id"] * (not {"id", "person"} & {*columns})
 
 
 def rows_as_frames(rows: Iterable[tuple[int, Row]]) -> Iterator[tuple[int, str | None, dict[str, Any]]]:
@@ -103,7 +103,7 @@ def rows_as_frames(rows: Iterable[tuple[int, Row]]) -> Iterator[tuple[int, str |
                 faces.append(face)
         try:
             time = None if is_photo else float(first["time"])
-            yield together[0][0], path, {"frame": _whole(first["frame"]), "time": time, "faces": faces}
+            yield together[0][0], path, {"frame": _parse_integer(first["frame"]), "time": time, "faces": faces}
         except (ValueError, TypeError) as error:
             raise ValueError(str(error), together[0][0]) from error
 
@@ -135,10 +135,10 @@ def _face(row: Row) -> dict[str, Any] | None:
     if is_empty(number):
         return None
     scores = None if is_empty(row[_SCORES[0]]) else {name: float(row[name]) for name in _SCORES}
-    box = {side: _whole(row[side]) for side in _BOX}
+    box = {side: _parse_integer(row[side]) for side in _BOX}
     angle = row.get("angle")  # missing in tables of older versions
     return {
-        "id": _whole(number),
+        "id": _parse_integer(number),
         "box": box,
         "uncertain": _truth(row["uncertain"]),
         "scores": scores,
@@ -151,7 +151,7 @@ def is_empty(cell: Any) -> bool:
     return cell is None or cell == "" or (isinstance(cell, float) and math.isnan(cell))
 
 
-def _whole(cell: Any) -> int:
+def _parse_integer(cell: Any) -> int:
     """Parse an integer; programs without nullable integers write 3.0 for 3."""
     number = float(cell)
     if isinstance(cell, bool) or not number.is_integer() or abs(number) >= 2**53:
@@ -181,7 +181,7 @@ def parquet_rows(path: Path) -> Iterator[tuple[int, Row]]:
             if missing := missing_columns(columns):
                 raise SourceError(f"{path}: not a table of results: it lacks {', '.join(missing[:3])}")
             number = 0
-            wanted = [name for name in columns if name in _NEEDED | {"path", "id", "person", "angle"}]
+            wanted = [name for name in columns if name in _REQUIRED | {"path", "id", "person", "angle"}]
             for batch in file.iter_batches(columns=wanted):
                 for row in batch.to_pylist():
                     number += 1

@@ -11,7 +11,7 @@ import threading
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from emodetect.errors import SourceError
-from emodetect.sources.http import HOW_TO_FOLLOW
+from emodetect.sources.http import REDIRECT_HINT
 from emodetect.sources.sockets import CONNECT_SECONDS, Sockets, unchecked_context
 from emodetect.text.printable import public_address
 
@@ -31,7 +31,7 @@ class RtspRelay:
     Args:
         address: rtsp or rtsps URL. The relay terminates TLS; certificates are not verified, since cameras have self-signed ones.
         sockets: creates the connection to the server; closing them ends the relay.
-        max_bytes: limit of bytes that are received until `picture_came`.
+        max_bytes: limit of bytes that are received until `reset_byte_count`.
 
     Attributes:
         address: URL of the relay, for FFmpeg.
@@ -50,7 +50,7 @@ class RtspRelay:
         self._closing = threading.Event()
         threading.Thread(target=self._run, name="relay", daemon=True).start()
 
-    def picture_came(self) -> None:
+    def reset_byte_count(self) -> None:
         """Reset the byte count."""
         self._bytes = 0
 
@@ -150,13 +150,13 @@ class Messages:
         if re.match(r"\s*RTSP/\S+\s+3\d\d", head):
             said = re.search(r"^location\s*:\s*(\S+)", head, re.IGNORECASE | re.MULTILINE)
             where = public_address(said[1]) if said else "another address"
-            raise SourceError(f"{self._name}: the server sends viewers on to {where}", hint=HOW_TO_FOLLOW)
+            raise SourceError(f"{self._name}: the server sends viewers on to {where}", hint=REDIRECT_HINT)
         for transport in re.findall(r"^transport\s*:(.*)$", head, re.IGNORECASE | re.MULTILINE):
             if "/tcp" in transport.lower():
                 continue
             for other in re.findall(r"\bsource\s*=\s*\"?([^;,\"\s]+)", transport, re.IGNORECASE):
                 if other.lower() not in self._hosts:
-                    raise SourceError(f"{self._name}: the pictures would come from {other}", hint=HOW_TO_FOLLOW)
+                    raise SourceError(f"{self._name}: the pictures would come from {other}", hint=REDIRECT_HINT)
 
 
 def _elsewhere(parts: SplitResult, port: int) -> str:

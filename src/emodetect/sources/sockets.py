@@ -13,7 +13,7 @@ from typing import Any
 CONNECT_SECONDS = 10.0
 """Time-out for connecting to one address of a host."""
 
-_LOOK_SECONDS = 0.1
+_POLL_SECONDS = 0.1
 """Interval at which a connection attempt checks whether it was aborted."""
 
 
@@ -50,7 +50,7 @@ class Sockets:
             connection.connect(address)
         until = time.monotonic() + CONNECT_SECONDS
         while not self.is_closed and time.monotonic() < until:
-            if any(select.select([], [connection], [connection], _LOOK_SECONDS)):
+            if any(select.select([], [connection], [connection], _POLL_SECONDS)):
                 if code := connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
                     raise OSError(code, "cannot connect")
                 connection.setblocking(True)

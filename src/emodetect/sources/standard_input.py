@@ -44,7 +44,7 @@ class StandardInput(io.BufferedIOBase):
     """Standard input as a file object, which FFmpeg reads through OpenCV.
 
     Attributes:
-        max_bytes: limit of bytes that are read until `picture_came`.
+        max_bytes: limit of bytes that are read until `reset_byte_count`.
         error: why reading failed; None after the normal end. OpenCV swallows exceptions.
 
     Raises:
@@ -64,7 +64,7 @@ class StandardInput(io.BufferedIOBase):
             self._peeked += more
         return self._peeked
 
-    def picture_came(self) -> None:
+    def reset_byte_count(self) -> None:
         """Reset the byte count."""
         self._read_bytes = 0
 
@@ -150,7 +150,7 @@ class _RawFrames:
         if filled < self._bytes:
             self._end(filled)
             return False, None
-        self._body.picture_came()
+        self._body.reset_byte_count()
         self._count += 1
         return True, np.frombuffer(frame, np.uint8).reshape(self._size.height, self._size.width, 3)
 

@@ -136,7 +136,7 @@ class Body(Protocol):
     def read(self, size: int, /) -> bytes:
         """Read at most ``size`` bytes; empty at the end."""
 
-    def picture_came(self) -> None:
+    def reset_byte_count(self) -> None:
         """Reset the byte count, which is limited."""
 
     def close(self) -> None:
@@ -197,7 +197,7 @@ class _Mjpeg:
     def _picture(self) -> Image | None:
         """Decode the next valid picture."""
         while (data := self._scanner.next()) is not None:
-            self._body.picture_came()
+            self._body.reset_byte_count()
             image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
             if image is not None:
                 return np.asarray(image, np.uint8)
@@ -237,7 +237,7 @@ class _Bounded:
     def read(self) -> tuple[bool, Image | None]:
         found, image = self._capture.read()
         if found:
-            self._origin.picture_came()
+            self._origin.reset_byte_count()
         elif self._origin.error is not None:
             raise self._origin.error
         return found, image

@@ -62,7 +62,7 @@ _NO_VIDEO = "not a video that can be read, or without frames"
 _THREAD = "reader"
 """Name of the threads that wait for OpenCV. One is left behind if the file yields no picture."""
 
-_PATIENCE = 60.0
+_EXIT_SECONDS = 60.0
 """Time-out for FFmpeg to exit after its last picture, seconds. It takes a few milliseconds."""
 
 _SQUARE = 0.02
@@ -290,7 +290,7 @@ class VideoFile:
         """
         if self._converter is not None:
             try:
-                code = self._converter.wait(_PATIENCE)
+                code = self._converter.wait(_EXIT_SECONDS)
             except subprocess.TimeoutExpired:
                 raise SourceError(f"{self.path}: the pictures that FFmpeg converts cannot be read to their end") from None
             if code < 0:
