@@ -15,7 +15,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from emodetect.benchmark.synthetic_clip import PORTRAIT, write_made_clip
+from emodetect.benchmark.synthetic_clip import PORTRAIT, write_synthetic_clip
 
 DEEPFACE = """
 from deepface import DeepFace
@@ -35,7 +35,7 @@ print(time.monotonic() - start)
 """
 """How photos are read in the documentation of other packages, and a loop that measures it."""
 
-MADE = 20
+SYNTHETIC_CLIPS = 20
 """Clips that are made; further ones are copies with other bytes at the end, since files with the same content are read once."""
 
 
@@ -89,11 +89,11 @@ def write_clips(folder: Path, count: int, frames: int) -> None:
     folder.mkdir()
     for number in range(count):
         path = folder / f"{number:03}.mp4"
-        if number < MADE:
-            write_made_clip(path, frames=frames, speed=0.5 + number / MADE)
+        if number < SYNTHETIC_CLIPS:
+            write_synthetic_clip(path, frames=frames, speed=0.5 + number / SYNTHETIC_CLIPS)
         else:
             empty_box = (12).to_bytes(4, "big") + b"free" + number.to_bytes(4, "big")
-            path.write_bytes((folder / f"{number % MADE:03}.mp4").read_bytes() + empty_box)
+            path.write_bytes((folder / f"{number % SYNTHETIC_CLIPS:03}.mp4").read_bytes() + empty_box)
 
 
 def write_photos(folder: Path, count: int) -> None:

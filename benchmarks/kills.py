@@ -16,7 +16,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from emodetect.benchmark.synthetic_clip import PORTRAIT, write_made_clip
+from emodetect.benchmark.synthetic_clip import PORTRAIT, write_synthetic_clip
 
 RESULTS = "readings.jsonl", "failures.csv"
 
@@ -45,7 +45,7 @@ def write_inputs(folder: Path, photos: int, clips: int) -> None:
     (folder / "again.jpg").write_bytes((folder / "000.jpg").read_bytes())
     (folder / "broken.jpg").write_bytes(b"no photo")
     for number in range(clips):
-        write_made_clip(folder / f"clip-{number}.mp4", frames=40 + 20 * number)
+        write_synthetic_clip(folder / f"clip-{number}.mp4", frames=40 + 20 * number)
 
 
 def check(folder: Path, kills: int, jobs: int, chance: random.Random) -> Iterator[str]:

@@ -20,7 +20,7 @@ from typing import Any
 from emodetect.backends.registry import BackendSettings
 from emodetect.benchmark.measure import Bench
 from emodetect.benchmark.startup import measure_start
-from emodetect.benchmark.synthetic_clip import PORTRAIT, write_made_clip
+from emodetect.benchmark.synthetic_clip import PORTRAIT, write_synthetic_clip
 from emodetect.benchmark.tutorial import ensure_deepface_weights
 from emodetect.cli.commands.bench import start_options
 from emodetect.errors import BackendUnavailableError, EmodetectError
@@ -39,7 +39,7 @@ from emodetect.types import Box
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 START, END = "<!-- measured: start -->", "<!-- measured: end -->"
 
-MADE = [
+SYNTHETIC_CLIPS = [
     ((640, 360), 1, 1.0),
     ((640, 360), 1, 3.0),
     ((640, 360), 4, 1.0),
@@ -84,7 +84,7 @@ def measure(arguments: argparse.Namespace) -> None:
         source = arguments.source
         if source is None:
             source = folder / "made.mp4"
-            write_made_clip(source, frames=arguments.frames)
+            write_synthetic_clip(source, frames=arguments.frames)
         # First, while this process is small: the following steps load TensorFlow.
         starts = shown(compare_starts(arguments.rounds, deepface=deepface))
         eight = shown(compare_eight_faces(folder, arguments.rounds))
@@ -213,7 +213,7 @@ def compare_eight_faces(folder: Path, rounds: int) -> str:
     rates: dict[int, list[float]] = {1: [], 8: []}
     progress("one face and eight, 1280x720")
     for faces in rates:
-        write_made_clip(folder / f"{faces}.mp4", frames=CLIP_FRAMES, size=(1280, 720), faces=faces)
+        write_synthetic_clip(folder / f"{faces}.mp4", frames=CLIP_FRAMES, size=(1280, 720), faces=faces)
     for _ in range(rounds):
         for faces, values in rates.items():
             [record] = Bench(folder / f"{faces}.mp4", frames=CLIP_FRAMES, rounds=1, options_of=start_options).measure(
@@ -230,10 +230,10 @@ def compare_eight_faces(folder: Path, rounds: int) -> str:
 def count_faces(folder: Path) -> str:
     """Faces with a box, and false boxes, compared with a full scan of every frame."""
     rows = []
-    for number, (size, faces, speed) in enumerate(MADE, start=1):
-        progress(f"faces shown, clip {number} of {len(MADE)}")
+    for number, (size, faces, speed) in enumerate(SYNTHETIC_CLIPS, start=1):
+        progress(f"faces shown, clip {number} of {len(SYNTHETIC_CLIPS)}")
         path = folder / f"found-{number}.mp4"
-        truth = write_made_clip(path, frames=CLIP_FRAMES, size=size, faces=faces, speed=speed)
+        truth = write_synthetic_clip(path, frames=CLIP_FRAMES, size=size, faces=faces, speed=speed)
         (found, false, scans), (all_found, all_false, _) = (follow(path, truth, every) for every in (SCAN_EVERY, 0.0))
         total = sum(map(len, truth))
         rows.append([

@@ -21,7 +21,7 @@ from typing import Any
 import cv2
 from websockets.asyncio.client import connect
 
-from emodetect.benchmark.synthetic_clip import write_made_clip
+from emodetect.benchmark.synthetic_clip import write_synthetic_clip
 
 _MAX_SIDE = 640
 """Longer side of the frames, pixels, as sent by the page."""
@@ -86,7 +86,7 @@ def pictures() -> list[bytes]:
     """Encode the frames of a synthetic clip with one face as JPEG."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "clip.mp4"
-        write_made_clip(path)
+        write_synthetic_clip(path)
         capture, found = cv2.VideoCapture(str(path)), []
         while (image := capture.read()[1]) is not None:
             scale = min(1.0, _MAX_SIDE / max(image.shape[:2]))

@@ -20,7 +20,7 @@ from typing import Any
 import imageio_ffmpeg
 from screen import screen
 
-from emodetect.benchmark.synthetic_clip import write_made_clip
+from emodetect.benchmark.synthetic_clip import write_synthetic_clip
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 SHOWN = {"memory_mb": "memory, MiB", "threads": "threads", "files": "open files", "frames_per_second": "tracked fps"}
@@ -54,7 +54,7 @@ def main() -> None:
 def stream(folder: Path) -> Iterator[str]:
     """Serve an endless stream of a synthetic clip at 25 fps to one viewer; yields its URL."""
     clip = folder / "clip.mp4"
-    write_made_clip(clip, frames=250)
+    write_synthetic_clip(clip, frames=250)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"tcp://127.0.0.1:{free.getsockname()[1]}"

@@ -25,7 +25,7 @@ from typing_extensions import override
 from emodetect.backends.base import EmotionBackend
 from emodetect.backends.isolated import IsolatedBackend
 from emodetect.backends.registry import create_backend
-from emodetect.benchmark.synthetic_clip import write_made_clip, write_walking_clip
+from emodetect.benchmark.synthetic_clip import write_synthetic_clip, write_walking_clip
 from emodetect.faces.boxes import best_pairs, intersection_over_union
 from emodetect.faces.detector import FaceDetector
 from emodetect.live.session import LiveOutputs, LiveSession
@@ -142,7 +142,7 @@ def write_clips(folder: Path, seconds: float) -> dict[str, tuple[Path, list[list
         truth = write_walking_clip(path, frames=round(RATE * seconds), speed=speed, frames_per_second=RATE)
         clips[f"one face, {speed:g} widths per second"] = path, [[box] for box in truth]
     path = folder / "eight.mp4"
-    clips["eight faces, 1280x720"] = path, write_made_clip(path, frames=round(25 * seconds), size=(1280, 720), faces=8)
+    clips["eight faces, 1280x720"] = path, write_synthetic_clip(path, frames=round(25 * seconds), size=(1280, 720), faces=8)
     return clips
 
 

@@ -20,7 +20,7 @@ def script(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ModuleType:
     assert spec.loader is not None
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
-    monkeypatch.setattr(module, "MADE", module.MADE[:1])
+    monkeypatch.setattr(module, "SYNTHETIC_CLIPS", module.SYNTHETIC_CLIPS[:1])
     monkeypatch.setattr(module, "CLIP_FRAMES", 4)
     monkeypatch.setattr(module, "prepare_own_process", lambda: None)  # this process is not the script's alone
     monkeypatch.setenv("DEEPFACE_HOME", str(tmp_path))

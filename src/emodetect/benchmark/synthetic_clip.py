@@ -27,7 +27,7 @@ PORTRAIT = Path(__file__).parent / "data" / "portrait.jpg"
 """A portrait, 512x600, in the public domain: Grace Hopper, 1984."""
 
 
-def write_made_clip(
+def write_synthetic_clip(
     path: Path, *, frames: int = 250, size: tuple[int, int] = (640, 360), faces: int = 1, speed: float = 1.0
 ) -> list[list[Box]]:
     """Encode a clip with moving faces of varying size in front of a soft background.

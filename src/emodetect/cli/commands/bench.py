@@ -142,11 +142,11 @@ def _clip(source: Path | None, frames: int) -> Iterator[Path]:
         return
     import tempfile
 
-    from emodetect.benchmark.synthetic_clip import write_made_clip
+    from emodetect.benchmark.synthetic_clip import write_synthetic_clip
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "made.mp4"
-        write_made_clip(path, frames=frames)
+        write_synthetic_clip(path, frames=frames)
         yield path
 
 
