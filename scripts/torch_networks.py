@@ -104,7 +104,7 @@ def compact(blocks: Blocks, dropout: float = 0.1) -> Network:
     return Network(((16, 1), (32, 2)), blocks, dropout)
 
 
-def wide(dropout: float = 0.3) -> Network:
+def create_teacher(dropout: float = 0.3) -> Network:
     """Create a teacher."""
     return Network(((64, 1),), WIDE_BLOCKS, dropout)
 

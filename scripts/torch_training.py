@@ -156,7 +156,7 @@ def as_input(images: Tensor) -> Tensor:
     return (images.float() / 255).contiguous(memory_format=torch.channels_last)
 
 
-def ask(teacher: Network, images: Tensor) -> Tensor:
+def teacher_scores(teacher: Network, images: Tensor) -> Tensor:
     """Scores of a teacher for float32 (n, 1, 48, 48) crops: mean probabilities of a crop and its mirror image.
 
     Returns:
@@ -304,13 +304,13 @@ class Trainer:
         self._shared[2] = 1
 
     def train(
-        self, *, steps: int | None = None, say: Callable[[str], None] = print, improved: Callable[[], None] = lambda: None
+        self, *, steps: int | None = None, log: Callable[[str], None] = print, improved: Callable[[], None] = lambda: None
     ) -> None:
         """Train to the end of the recipe.
 
         Args:
             steps: steps per epoch, to test the script; None for all.
-            say: called with one line per validation.
+            log: called with one line per validation.
             improved: called when the averaged weights are better than before.
         """
         per_epoch = steps or max(1, len(self._training.images) // self.recipe.batch)
@@ -334,7 +334,7 @@ class Trainer:
                     improved()
                 self._save()
                 figures = "  ".join(f"{key} {value}" for key, value in row.items() if key != "epoch")
-                say(f"{self.name} epoch {self.epoch}/{self.recipe.epochs}  {figures}")
+                log(f"{self.name} epoch {self.epoch}/{self.recipe.epochs}  {figures}")
         stopped = self.stopped
         self.stop()
         for helper in helpers:
@@ -431,8 +431,8 @@ class Trainer:
         images = images.contiguous(memory_format=torch.channels_last)
         if self._teachers:
             # The gradient is linear in the target: a random teacher per step has the same expectation as the mean of all.
-            said = ask(self._teachers[int(torch.randint(len(self._teachers), ()))], images)
-            targets = mixed(Faces(images, targets), said, self.recipe.teaching).targets
+            scores = teacher_scores(self._teachers[int(torch.randint(len(self._teachers), ()))], images)
+            targets = mixed(Faces(images, targets), scores, self.recipe.teaching).targets
         return images, targets
 
     def _follow(self) -> None:
