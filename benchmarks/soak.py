@@ -40,8 +40,8 @@ def main() -> None:
     if not Path("/proc/self/status").exists():
         parser.error("needs /proc, as Linux has it")
     with screen(), tempfile.TemporaryDirectory() as name, stream(Path(name)) as address:
-        samples, said = watch(address, Path(name) / "log.jsonl", arguments.options, 60 * arguments.minutes, arguments.every)
-    record = {"minutes": arguments.minutes, "said": said, **summary(samples), "samples": samples}
+        samples, messages = watch(address, Path(name) / "log.jsonl", arguments.options, 60 * arguments.minutes, arguments.every)
+    record = {"minutes": arguments.minutes, "said": messages, **summary(samples), "samples": samples}
     plot(samples, arguments.plot)
     text = json.dumps(record, indent=2)
     if arguments.output:
@@ -88,11 +88,11 @@ def watch(address: str, log: Path, options: Sequence[str], seconds: float, every
                 raise SystemExit("it does not end")
             frames = sum(line.endswith("\n") for line in lines)
             with contextlib.suppress(KeyError):  # the process has just exited
-                held = look(process.pid)
+                held = measure(process.pid)
                 samples.append({"seconds": round(now - started, 1), **held, "frames_per_second": frames / (now - before)})
             before = now
-        _, said = process.communicate()
-    return samples[:-1], said.strip()  # the last sample may be of the shutdown
+        _, messages = process.communicate()
+    return samples[:-1], messages.strip()  # the last sample may be of the shutdown
 
 
 def _has_ended(process: subprocess.Popen[str], within: float) -> bool:
@@ -103,7 +103,7 @@ def _has_ended(process: subprocess.Popen[str], within: float) -> bool:
     return True
 
 
-def look(process: int) -> dict[str, float]:
+def measure(process: int) -> dict[str, float]:
     """Memory, threads and open files of a process."""
     status = dict(line.split(":", 1) for line in Path(f"/proc/{process}/status").read_text().splitlines())
     return {

@@ -109,7 +109,7 @@ def _describe(source: Path | None, detector: str, frames: int, rounds: int, meas
 
     describe_settings()
     detail(f"detector: {detector}")
-    detail(f"clip: {source or 'a made one, 640x360, one face'}; {counted(frames, 'frame')} at most, {counted(rounds, 'round')}")
+    detail(f"clip: {source or 'synthetic, 640x360, one face'}; {counted(frames, 'frame')} at most, {counted(rounds, 'round')}")
     for one in measured:
         detail(f"backend {one.name}: {one.title}")
     names = filter(is_installed, ("opencv-python", "onnxruntime", "tensorflow"))
