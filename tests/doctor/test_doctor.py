@@ -442,7 +442,7 @@ class TestWheels:
         assert "overwrite each other's files" in check.detail
 
     def test_one_whose_files_are_others(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(opencv, "_is_whole", lambda path: False)
+        monkeypatch.setattr(opencv, "_is_intact", lambda path: False)
         [check] = opencv.check_wheels()
         assert (check.status, check.cure) == (Status.FAULT, OPENCV_CURE)
 

@@ -238,12 +238,12 @@ def plain_archive(content: bytes) -> bytes:
             is_too_large = sum(sizes.values()) > MAX_MODEL_BYTES or sizes.get(_MEMBER, 0) > _MAX_BYTES
             if is_plain or is_too_large or has_pickle(names):
                 return content
-            said = json.loads(source.read(_KERAS_METADATA)) if _KERAS_METADATA in names else {}
+            metadata = json.loads(source.read(_KERAS_METADATA)) if _KERAS_METADATA in names else {}
             if _MEMBER in names:
-                said[KEY] = source.read(_MEMBER).decode()
+                metadata[KEY] = source.read(_MEMBER).decode()
             plain = io.BytesIO()
             with zipfile.ZipFile(plain, "w") as target:
-                target.writestr(_KERAS_METADATA, json.dumps(said))
+                target.writestr(_KERAS_METADATA, json.dumps(metadata))
                 for name in names & {_CONFIGURATION, _WEIGHTS}:
                     target.writestr(name, source.read(name))
             return plain.getvalue()

@@ -49,7 +49,7 @@ def check_wheels() -> Iterator[Check]:
     """Which OpenCV wheels are installed, and whether their files are unchanged."""
     wheels = [wheel for name in _WHEELS if (wheel := _installed(name))]
     named = " and ".join(f"{wheel.name} {wheel.version}" for wheel in wheels)
-    changed = [wheel.name for wheel in wheels if not all(map(_is_whole, _native_modules(wheel)))]
+    changed = [wheel.name for wheel in wheels if not all(map(_is_intact, _native_modules(wheel)))]
     if not wheels:
         if find_spec("cv2") is None:
             yield Check("OpenCV wheels", Status.FAULT, "none is installed", OPENCV_CURE)
@@ -144,7 +144,7 @@ def _native_modules(wheel: Distribution) -> list[PackagePath]:
     return [path for path in wheel.files or () if path.parts[0] == "cv2" and path.suffix in {".so", ".pyd"}]
 
 
-def _is_whole(path: PackagePath) -> bool:
+def _is_intact(path: PackagePath) -> bool:
     """Whether a file is unchanged since its wheel was installed, according to the checksum in RECORD."""
     try:
         content = Path(path.locate()).read_bytes()

@@ -78,20 +78,20 @@ class Decoder:
     def _listen(self) -> None:
         """Read FFmpeg's messages until it ends; it would block on a full pipe."""
         assert self._process.stderr is not None
-        said: list[bytes] = []
+        lines_before: list[bytes] = []
         has_begun = False
         with self._process.stderr as lines:
             for line in lines:
                 if found := _PICTURE.match(line):
                     if not has_begun:
-                        self.messages, has_begun = b"".join(said).decode(errors="replace"), True
+                        self.messages, has_begun = b"".join(lines_before).decode(errors="replace"), True
                     time = found[1].decode()
                     seconds = float(time) if re.fullmatch(r"-?[\d.]+", time) else math.nan
                     self._coming.put(_Picture(seconds, int(found[2]), int(found[3])))
-                elif not has_begun and len(said) < _MAX_LINES:
-                    said.append(line[:_MAX_LINE_LENGTH])
+                elif not has_begun and len(lines_before) < _MAX_LINES:
+                    lines_before.append(line[:_MAX_LINE_LENGTH])
         if not has_begun:
-            self.messages = b"".join(said).decode(errors="replace")
+            self.messages = b"".join(lines_before).decode(errors="replace")
         self._coming.put(None)
 
     def grab(self) -> bool:

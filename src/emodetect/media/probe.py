@@ -200,9 +200,9 @@ def facts_of_pipe(file: MediaFile, messages: str) -> ClipFacts:
     if shown:
         _warn_of_hdr(file, shown[0])
     is_untimed, rate = _is_untimed(messages), None
-    if is_untimed and (said := re.search(r"\bconfig in .* frame_rate: (\d+)/([1-9]\d*)", messages)):
+    if is_untimed and (found_rate := re.search(r"\bconfig in .* frame_rate: (\d+)/([1-9]\d*)", messages)):
         # FFmpeg assumes the usual rate where the headers name none.
-        rate = Fraction(int(said[1]), int(said[2]))
+        rate = Fraction(int(found_rate[1]), int(found_rate[2]))
         rate = None if rate == _ASSUMED_RATE else rate
     return ClipFacts(0.0, _UPRIGHT, is_untimed, rate or None, _is_convertible(messages), has_pictures=bool(shown) or not tracks)
 
@@ -224,8 +224,8 @@ def _is_untimed(messages: str) -> bool:
 
 def _tracks(messages: str, kind: str) -> list[str]:
     """FFmpeg's descriptions of the input tracks of a kind."""
-    said = messages.partition("\nOutput #")[0]
-    return re.findall(rf"^  Stream #0:\d+.*?: {kind}: (.*)$", said, re.MULTILINE)
+    inputs = messages.partition("\nOutput #")[0]
+    return re.findall(rf"^  Stream #0:\d+.*?: {kind}: (.*)$", inputs, re.MULTILINE)
 
 
 def _is_cover(track: str) -> bool:
@@ -339,7 +339,7 @@ def _picture_time(messages: str) -> float | None:
     return int(first[1]) * int(unit[1]) / int(unit[2]) if unit and first else None
 
 
-def is_whole(file: MediaFile, count: int) -> bool:
+def is_complete(file: MediaFile, count: int) -> bool:
     """Whether a clip with ``count`` decoded pictures is undamaged: FFmpeg decodes it without an error, or finds no more.
 
     Raises:

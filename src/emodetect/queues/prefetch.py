@@ -16,7 +16,7 @@ T = TypeVar("T")
 _POLL_SECONDS = 1.0
 """Seconds after which the thread checks the queue without a notification."""
 
-_LAST_LOOKS, _LAST_LOOK_SECONDS = 200, 0.01
+_FINAL_WAITS, _FINAL_WAIT_SECONDS = 200, 0.01
 """Number and duration, seconds, of the waits for the thread at the end, before it is left behind."""
 
 
@@ -71,10 +71,10 @@ def ahead(items: Iterable[T], *, capacity: int = 4) -> Iterator[Iterator[T]]:
         yield take()
     finally:
         stopping.set()
-        for _ in range(_LAST_LOOKS):
+        for _ in range(_FINAL_WAITS):
             if task.is_done:
                 break
             # The thread may be waiting for a free slot in the queue.
             with suppress(queue.Empty):
                 waiting.get_nowait()
-            task.wait(_LAST_LOOK_SECONDS)
+            task.wait(_FINAL_WAIT_SECONDS)

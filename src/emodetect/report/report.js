@@ -4,7 +4,7 @@ const still = document.getElementById("still");
 const strip = document.querySelector(".strip");
 const tracks = [...document.querySelectorAll(".track")];
 const readout = document.getElementById("now");
-const said = document.getElementById("said");
+const announcement = document.getElementById("announcement");
 const boxes = document.getElementById("boxes");
 const span = Math.max(data.end - data.start, data.step);
 const MAX_READINGS = 4;
@@ -128,7 +128,7 @@ document.addEventListener("click", (event) => {
   if (track) chosen = tracks.indexOf(track);
   seek(Number(button.dataset.time));
   // A slider announces its time, a button does not.
-  said.textContent = readout.textContent;
+  announcement.textContent = readout.textContent;
 });
 if (boxes) {
   boxes.parentElement.hidden = false;
@@ -138,13 +138,13 @@ if (boxes) {
 if (video) {
   video.addEventListener("loadedmetadata", show);
   video.addEventListener("play", () => {
-    said.textContent = "";
+    announcement.textContent = "";
     follow();
   });
   video.addEventListener("pause", () => {
     announced = 0;
     follow();
-    said.textContent = readout.textContent;
+    announcement.textContent = readout.textContent;
   });
   // Also called when the player's own slider is moved; during our seeks the time is known already.
   video.addEventListener("seeking", () => {

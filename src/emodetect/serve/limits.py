@@ -195,13 +195,13 @@ class Uploads:
 class _Form(MultiPartParser):
     """Extends Starlette's parser: refuses truncated forms, and decodes file names as older clients encode them."""
 
-    _is_whole = False
+    _is_complete = False
 
     @override
     async def parse(self) -> FormData:
         try:
             form = await super().parse()
-            if not self._is_whole:  # the last file is missing
+            if not self._is_complete:  # the last file is missing
                 raise MultiPartException("cut short: the last boundary is missing")
         except BaseException:
             for file in self._files_to_close_on_error:
@@ -211,7 +211,7 @@ class _Form(MultiPartParser):
 
     @override
     def on_end(self) -> None:
-        self._is_whole = True
+        self._is_complete = True
 
     @override
     def on_header_end(self) -> None:

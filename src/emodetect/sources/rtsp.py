@@ -138,8 +138,8 @@ class Messages:
                 raise SourceError(f"{self._name}: what the server says is no RTSP")
             return 0
         head = self._buffer[start : found.end()].decode("latin-1")
-        said = re.search(r"^content-length\s*:\s*(\d{1,20})\s*$", head, re.IGNORECASE | re.MULTILINE)
-        body = int(said[1]) if said else 0
+        header = re.search(r"^content-length\s*:\s*(\d{1,20})\s*$", head, re.IGNORECASE | re.MULTILINE)
+        body = int(header[1]) if header else 0
         if body > _MAX_BODY:
             raise SourceError(f"{self._name}: the server announces an answer of {body / 1e6:.0f} MB")
         self._check(head)
@@ -148,8 +148,8 @@ class Messages:
 
     def _check(self, head: str) -> None:
         if re.match(r"\s*RTSP/\S+\s+3\d\d", head):
-            said = re.search(r"^location\s*:\s*(\S+)", head, re.IGNORECASE | re.MULTILINE)
-            where = public_address(said[1]) if said else "another address"
+            header = re.search(r"^location\s*:\s*(\S+)", head, re.IGNORECASE | re.MULTILINE)
+            where = public_address(header[1]) if header else "another address"
             raise SourceError(f"{self._name}: the server sends viewers on to {where}", hint=REDIRECT_HINT)
         for transport in re.findall(r"^transport\s*:(.*)$", head, re.IGNORECASE | re.MULTILINE):
             if "/tcp" in transport.lower():

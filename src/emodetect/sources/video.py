@@ -24,7 +24,7 @@ from emodetect.media.media_file import MediaFile
 from emodetect.media.orientation import Orientation
 from emodetect.media.pixel_limit import check_pixels
 from emodetect.media.playlists import allows_playlists
-from emodetect.media.probe import ClipFacts, ClipProbe, SizeWatch, facts_of_pipe, is_playlist, is_whole
+from emodetect.media.probe import ClipFacts, ClipProbe, SizeWatch, facts_of_pipe, is_playlist, is_complete
 from emodetect.queues.interruption import interruptibly
 from emodetect.system.assumptions import warn_once
 from emodetect.system.child_processes import ended_by, kill_child, start_child
@@ -346,7 +346,7 @@ class VideoFile:
         """
         count = yield from self.frames()
         # OpenCV silently takes damage for the end, or skips frames. But stated numbers are wrong in undamaged files, too.
-        if count is not None and count < self.frame_count and self.file.is_regular and not is_whole(self.file, count):
+        if count is not None and count < self.frame_count and self.file.is_regular and not is_complete(self.file, count):
             announced = f"{count} of the {self.frame_count} frames that it announces were read"
             _log.warning("%s: is damaged; %s", self.path, announced)
 
