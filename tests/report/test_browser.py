@@ -418,9 +418,9 @@ def test_a_moment_is_announced_and_a_slider_is_not(visit: Visit) -> None:
     visit.clip_time()
     visit.track.press("Space")
     visit.wait_until("!document.querySelector('video').paused")
-    visit.wait_until("document.querySelector('#said').textContent == ''")
+    visit.wait_until("document.querySelector('#announcement').textContent == ''")
     visit.track.press("Space")
-    visit.wait_until("document.querySelector('#said').textContent.includes('person 1: sad')")
+    visit.wait_until("document.querySelector('#announcement').textContent.includes('person 1: sad')")
 
 
 def test_the_still_that_is_shown_is_marked_and_in_sight(browser: Browser, reports: Reports) -> None:
