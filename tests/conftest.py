@@ -28,6 +28,7 @@ SLOW_HELPERS = {"tests.cli.running", "tests.cli.desktop", "tests.model_files"}
 
 SLOW_MODULES = {
     "test_browser",
+    "test_camera",
     "test_file_backend",
     "test_keras2",
     "test_measure_script",

@@ -27,10 +27,10 @@ from emodetect.types import EMOTIONS, FaceReading, FrameResult
 from tests.builders import PHOTO, ROOT, MovingClip, make_box, make_frame, make_reading, make_result
 from tests.cli.parsing import parse
 from tests.cli.running import environment
-from tests.live.test_classifier import wait_for
 from tests.publish.consumers import Broker, OscReceiver, free_port, listening
 from tests.publish.test_consumers import pumping
 from tests.serve.serving import TIMEOUT, Client, served
+from tests.waiting import wait_until
 
 SERVE, PUBLISH = ((ROOT / "docs" / name).read_text() for name in ("serve.md", "publish.md"))
 
@@ -180,8 +180,8 @@ def test_the_sensor_of_home_assistant_has_the_topics_that_are_published(tmp_path
     with listening(broker):
         with PublishSettings((broker.address,)).open() as sink:
             sink.write(make_frame(), make_result(make_reading()))
-            wait_for(lambda: len(broker.received) == 2)
-        wait_for(lambda: len(broker.received) == 3)
+            wait_until(lambda: len(broker.received) == 2)
+        wait_until(lambda: len(broker.received) == 3)
     online, frame, offline = broker.received
     assert {online.topic, offline.topic} == {said["availability_topic"]}
     assert (online.payload.decode(), offline.payload.decode()) == (said["payload_available"], said["payload_not_available"])
@@ -236,7 +236,7 @@ def test_the_channels_of_touchdesigner_and_the_addresses_of_the_table() -> None:
     receiver = OscReceiver()
     with listening(receiver), PublishSettings((receiver.address,)).open() as sink:
         sink.write(make_frame(), make_result(make_reading()))
-        wait_for(lambda: len(receiver.received) >= 4)
+        wait_until(lambda: len(receiver.received) >= 4)
     sent = {address: values for address, *values in receiver.received if values}
     table = {
         address: values.split(";")[0].split(", ") for address, values in re.findall(r"^\| `(/\S+)` \| (.+) \|$", PUBLISH, re.M)

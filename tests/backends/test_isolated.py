@@ -21,7 +21,7 @@ from emodetect.backends.registry import create_backend
 from emodetect.errors import BackendError, BackendUnavailableError, ModelError, UsageError
 from emodetect.types import Image
 from tests.builders import write_plugin
-from tests.cli.desktop import wait_until
+from tests.waiting import wait_until
 
 PLUGIN = '''
 import ctypes, os, signal, subprocess, sys, time

@@ -20,7 +20,7 @@ from emodetect.backends.worker import Bounds
 from emodetect.errors import BackendError, ModelError
 from tests.backends.test_isolated import is_running
 from tests.builders import write_plugin
-from tests.cli.desktop import wait_until
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux has a sandbox")
 

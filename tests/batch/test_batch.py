@@ -18,8 +18,8 @@ import pytest
 from emodetect.batch.manifest import Entry, read_manifest
 from emodetect.batch.rows import COLUMNS
 from tests.builders import PHOTO, ROOT, make_background, write_moving_clip
-from tests.cli.desktop import wait_until
 from tests.cli.running import TIMEOUT, assert_one_line, command, command_line, end, environment, is_running, run, run_on_terminal
+from tests.waiting import wait_until
 
 RESULTS = "readings.jsonl", "failures.csv"
 

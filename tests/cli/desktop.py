@@ -30,14 +30,7 @@ import Xlib.X
 
 from emodetect.types import Image
 from tests.cli.running import TIMEOUT
-
-
-def wait_until(condition: Callable[[], object], what: str, *, every: float = 0.05) -> None:
-    """Wait for something that must happen, looking for it every so many seconds."""
-    deadline = time.monotonic() + TIMEOUT
-    while not condition():
-        assert time.monotonic() < deadline, f"waited in vain for {what}"
-        time.sleep(every)
+from tests.waiting import wait_until
 
 
 _BLANK_SECONDS = 5.0

@@ -10,9 +10,9 @@ from click.shell_completion import BashComplete
 
 from emodetect.cli.group import COMPLETE_VARIABLE, cli
 from emodetect.sources.camera_list import Camera
-from tests.cli.desktop import wait_until
 from tests.cli.running import TIMEOUT, assert_one_line, environment, run
 from tests.cli.test_main import HEAVY, modules_after
+from tests.waiting import wait_until
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

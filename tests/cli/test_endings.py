@@ -15,10 +15,10 @@ import pytest
 from emodetect.media.ffmpeg import ffmpeg_program
 from emodetect.types import Image
 from tests.builders import make_background, place_face, write_clip
-from tests.cli.desktop import wait_until
 from tests.cli.mjpeg import serve_mjpeg
 from tests.cli.running import TIMEOUT, command, command_line, end, environment, is_running, log_lines, started
 from tests.cli.test_faults import count_frames, whole_records
+from tests.waiting import wait_until
 
 if not Path("/proc/self/task").is_dir():
     pytest.skip("there is no /proc here", allow_module_level=True)

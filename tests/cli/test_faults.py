@@ -19,10 +19,11 @@ import pytest
 
 from emodetect.types import Image
 from tests.builders import PHOTO, MovingClip, make_background, place_face, small_disk, write_clip, write_plugin
-from tests.cli.desktop import open_desktop, wait_until
+from tests.cli.desktop import open_desktop
 from tests.cli.mjpeg import network_camera
 from tests.cli.rtsp import rtsp_camera
 from tests.cli.running import TIMEOUT, assert_one_line, end, handles_signals, log_lines, run, started
+from tests.waiting import wait_until
 
 FAILING_BACKEND = '''
 import numpy as np

@@ -13,8 +13,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from emodetect.sources.images import read_image
 from tests.builders import PHOTO, write_clip, write_plugin
-from tests.cli.desktop import wait_until
 from tests.cli.running import TIMEOUT, assert_one_line, run, started
+from tests.waiting import wait_until
 
 PLUGIN = """
 import os, sys

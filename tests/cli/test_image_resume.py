@@ -19,8 +19,8 @@ from emodetect.errors import EmodetectError, OutputError, UsageError
 from emodetect.sinks.photo_log import PhotoLog
 from emodetect.sinks.records import PHOTO_CSV_COLUMNS, image_as_dict
 from tests.builders import PHOTO, make_reading
-from tests.cli.desktop import wait_until
 from tests.cli.running import TIMEOUT, command, environment, run
+from tests.waiting import wait_until
 
 COUNT = 8
 

@@ -19,10 +19,11 @@ import pytest
 from emodetect.drawing.overlay import COLORS
 from emodetect.types import Emotion, Image
 from tests.builders import make_background, place_face, write_clip, write_plugin
-from tests.cli.desktop import Desktop, open_desktop, wait_until
+from tests.cli.desktop import Desktop, open_desktop
 from tests.cli.mjpeg import serve_mjpeg
 from tests.cli.running import assert_one_line, end, run, started
 from tests.model_files import save_deepface_weights, tutorial_model
+from tests.waiting import wait_until
 
 SLOW_BACKEND = '''
 import os

@@ -19,10 +19,11 @@ from emodetect.drawing.palette import BLACK
 from emodetect.live.hud import draw_help
 from emodetect.types import Emotion, Image
 from tests.builders import make_background, make_image, place_face, write_clip, write_plugin
-from tests.cli.desktop import Desktop, open_desktop, wait_until
+from tests.cli.desktop import Desktop, open_desktop
 from tests.cli.running import end
 from tests.cli.test_live import live, near, read_log
 from tests.drawing.test_lettering import style_for
+from tests.waiting import wait_until
 
 BACKENDS = '''
 import ctypes

@@ -18,12 +18,12 @@ import pytest
 
 from emodetect.types import Image
 from tests.builders import PHOTO, MovingClip
-from tests.cli.desktop import wait_until
 from tests.cli.mjpeg import serve_mjpeg
 from tests.cli.rtsp import rtsp_camera
 from tests.cli.running import TIMEOUT, assert_one_line, command, command_line, environment, run
 from tests.sources.servers import answering, redirect, saying
 from tests.training.data_sets import write_data_set
+from tests.waiting import wait_until
 
 WATCHED = """
 import os, sys

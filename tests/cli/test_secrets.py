@@ -16,9 +16,10 @@ import pytest
 
 from emodetect.cli import main as program
 from tests.builders import PHOTO, MovingClip
-from tests.cli.desktop import open_desktop, wait_until
+from tests.cli.desktop import open_desktop
 from tests.cli.parsing import command_named, command_names
 from tests.cli.running import command, environment, run, run_on_terminal
+from tests.waiting import wait_until
 
 ADDRESSES = [
     "rtsp://admin:S3CRET@127.0.0.1:1/live",

@@ -13,9 +13,9 @@ from typing import IO
 import pytest
 
 from tests.builders import MovingClip
-from tests.cli.desktop import wait_until
 from tests.cli.running import TIMEOUT, command, end, run, started
 from tests.publish.consumers import Broker, Consumer, OscReceiver, WebServer, WebSocketClient, listening
+from tests.waiting import wait_until
 
 
 def lines(stream: IO[str]) -> Iterator[dict[str, object]]:

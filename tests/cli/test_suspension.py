@@ -16,11 +16,11 @@ import pytest
 from emodetect.sources.camera import FIRST_PICTURE_SECONDS, STALL_SECONDS
 from emodetect.types import Image
 from tests.builders import MovingClip, make_background, place_face
-from tests.cli.desktop import wait_until
 from tests.cli.mjpeg import network_camera
 from tests.cli.rtsp import rtsp_camera
 from tests.cli.running import end, log_lines, run, started
 from tests.cli.test_faults import whole_records
+from tests.waiting import wait_until
 
 LONG = STALL_SECONDS + 1
 """Seconds that are more than a source may be without a picture."""

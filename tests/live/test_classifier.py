@@ -18,6 +18,7 @@ from emodetect.live.classifier import Classifier, Crops
 from emodetect.types import Emotion
 from tests.builders import FakeBackend, make_face, make_image
 from tests.cli.running import TIMEOUT
+from tests.waiting import wait_until
 
 
 class Loading(FakeBackend):
@@ -81,18 +82,11 @@ def start() -> Iterator[Start]:
         yield begin
 
 
-def wait_for(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + TIMEOUT
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
-
-
 def read(classifier: Watched) -> Emotion:
     """What the active backend says of a face."""
     before = classifier.classified
     classifier.crops.put(Crops((make_face(),), (make_image(),), 0, 0.0))
-    wait_for(lambda: classifier.classified > before)
+    wait_until(lambda: classifier.classified > before)
     return classifier.scores[1].dominant
 
 
@@ -104,7 +98,7 @@ def test_the_first_backend_reads_once_it_is_loaded(start: Start) -> None:
     assert not classifier.ready
 
     backend.go.set()
-    wait_for(lambda: classifier.ready)
+    wait_until(lambda: classifier.ready)
     assert classifier.loading is None
     assert classifier.threshold == 0.3
     assert read(classifier) is Emotion.SAD
@@ -112,20 +106,20 @@ def test_the_first_backend_reads_once_it_is_loaded(start: Start) -> None:
 
 def test_the_users_threshold_goes_before_the_backends(start: Start) -> None:
     classifier = start(Loading("a", Emotion.SAD), uncertain_below=0.9)
-    wait_for(lambda: classifier.ready)
+    wait_until(lambda: classifier.ready)
     assert classifier.threshold == 0.9
 
 
 def test_the_old_backend_reads_until_the_next_is_loaded(start: Start) -> None:
     first, second = Loading("a", Emotion.SAD), Loading("b", Emotion.HAPPY, wait=True)
     classifier = start(first, second)
-    wait_for(lambda: classifier.ready)
+    wait_until(lambda: classifier.ready)
 
     classifier.switch()
     assert classifier.loading == "b"
     assert read(classifier) is Emotion.SAD
     second.go.set()
-    wait_for(lambda: classifier.loading is None)
+    wait_until(lambda: classifier.loading is None)
     assert read(classifier) is Emotion.HAPPY
     assert (first.closed, second.closed) == (1, 0)
     assert classifier.messages == [(Phrase.NOW, "b")]
@@ -135,10 +129,10 @@ def test_the_old_backend_reads_until_the_next_is_loaded(start: Start) -> None:
 def test_a_backend_that_cannot_be_loaded_leaves_the_old_one_and_a_line(start: Start, caplog: pytest.LogCaptureFixture) -> None:
     first, second = Loading("a", Emotion.SAD), Loading("b", Emotion.HAPPY, error=ModelError("no such thing"))
     classifier = start(first, second, Loading("c", Emotion.FEAR))
-    wait_for(lambda: classifier.ready)
+    wait_until(lambda: classifier.ready)
 
     classifier.switch()
-    wait_for(lambda: caplog.records)  # which come last
+    wait_until(lambda: caplog.records)  # which come last
     assert [record.getMessage() for record in caplog.records] == ["no such thing"]
     assert classifier.messages == [(Phrase.CANNOT_LOAD, "b")]
     assert classifier.errors == []
@@ -147,19 +141,19 @@ def test_a_backend_that_cannot_be_loaded_leaves_the_old_one_and_a_line(start: St
     assert (first.closed, second.closed) == (0, 1)
 
     classifier.switch()
-    wait_for(lambda: first.closed)
+    wait_until(lambda: first.closed)
     assert read(classifier) is Emotion.FEAR
 
 
 def test_a_slow_load_can_be_left_for_the_next_backend(start: Start) -> None:
     second = Loading("b", Emotion.HAPPY, wait=True)
     classifier = start(Loading("a", Emotion.SAD), second, Loading("c", Emotion.FEAR))
-    wait_for(lambda: classifier.ready)
+    wait_until(lambda: classifier.ready)
 
     classifier.switch()
     classifier.switch()
-    wait_for(lambda: second.closed)
-    wait_for(lambda: classifier.loading is None)
+    wait_until(lambda: second.closed)
+    wait_until(lambda: classifier.loading is None)
     assert second.canceled
     assert read(classifier) is Emotion.FEAR
     assert classifier.messages == [(Phrase.NOW, "c")]
@@ -167,7 +161,7 @@ def test_a_slow_load_can_be_left_for_the_next_backend(start: Start) -> None:
 
 def test_without_another_backend_a_line_says_so(start: Start) -> None:
     classifier = start(Loading("a", Emotion.SAD))
-    wait_for(lambda: classifier.ready)
+    wait_until(lambda: classifier.ready)
     classifier.switch()
     assert classifier.messages == [(Phrase.NO_OTHER_BACKEND, None)]
 
@@ -176,7 +170,7 @@ def test_another_backend_can_be_chosen_while_the_first_is_still_loading(start: S
     first = Loading("a", Emotion.SAD, wait=True)
     classifier = start(first, Loading("b", Emotion.HAPPY))
     classifier.switch()
-    wait_for(lambda: classifier.ready)
+    wait_until(lambda: classifier.ready)
     assert first.canceled
     assert read(classifier) is Emotion.HAPPY
     assert classifier.errors == []
@@ -185,7 +179,7 @@ def test_another_backend_can_be_chosen_while_the_first_is_still_loading(start: S
 @pytest.mark.parametrize("error", [ModelError("no such thing"), ValueError("a bug")])
 def test_the_first_backends_failure_is_fatal(start: Start, error: Exception) -> None:
     classifier = start(Loading("a", Emotion.SAD, error=error))
-    wait_for(lambda: classifier.errors)
+    wait_until(lambda: classifier.errors)
     assert classifier.errors == [error]
 
 
@@ -210,10 +204,10 @@ def test_closing_waits_for_what_a_load_tidies_up(start: Start) -> None:
 def test_closing_breaks_off_what_is_being_loaded_and_says_nothing(start: Start) -> None:
     first, second = Loading("a", Emotion.SAD), Loading("b", Emotion.HAPPY, wait=True)
     classifier = start(first, second)
-    wait_for(lambda: classifier.ready)
+    wait_until(lambda: classifier.ready)
     classifier.switch()
     classifier.close()
-    wait_for(lambda: second.closed and first.closed)
+    wait_until(lambda: second.closed and first.closed)
     assert second.canceled
     assert first.closed == 1
     assert classifier.errors == []

@@ -26,7 +26,7 @@ from emodetect.sinks.base import Sink
 from emodetect.sources.video import VideoFile
 from emodetect.types import Box, Detection, Emotion, Frame, FrameResult, Image
 from tests.builders import FakeBackend, MovingClip, make_frame, make_image, make_reading, make_result
-from tests.live.test_classifier import wait_for
+from tests.waiting import wait_until
 
 PATIENCE = 180.0
 """Seconds that a test waits for what must come."""
@@ -98,7 +98,7 @@ class Running:
 
     def wait_for_scores(self) -> None:
         """Wait until a face was read."""
-        wait_for(lambda: self.classifier.scores)
+        wait_until(lambda: self.classifier.scores)
 
 
 @contextmanager
@@ -111,7 +111,7 @@ def running(locator: FaceLocator, records: Sink | None = None, backend: FakeBack
     classifier.start()
     tracking.start()
     try:
-        wait_for(lambda: classifier.ready)
+        wait_until(lambda: classifier.ready)
         yield Running(frames, tracking, classifier, errors)
     finally:
         frames.close()

@@ -25,7 +25,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from tests.cli.running import TIMEOUT
-from tests.live.test_classifier import wait_for
+from tests.waiting import wait_until
 
 MOSQUITTO = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
 
@@ -169,7 +169,7 @@ class Broker(Consumer):
         client.on_message = lambda _client, _data, message: self.received.append(message)
         is_subscribed = threading.Event()
         client.on_subscribe = lambda *_: is_subscribed.set()
-        wait_for(lambda: self._connects(client))
+        wait_until(lambda: self._connects(client))
         client.loop_start()
         client.subscribe("#", qos=1)
         assert is_subscribed.wait(TIMEOUT)
@@ -205,7 +205,7 @@ class WebSocketClient(Consumer):
 
     @override
     def start(self) -> None:
-        wait_for(self._connects)
+        wait_until(self._connects)
         assert self._connection is not None
         threading.Thread(target=self._receive, args=(self._connection,), daemon=True).start()
 

@@ -21,8 +21,8 @@ from emodetect.publish.sink import PublishingSink
 from emodetect.types import EMOTIONS, Emotion, FrameResult
 from tests.builders import make_frame, make_reading, make_result
 from tests.cli.running import TIMEOUT
-from tests.live.test_classifier import wait_for
 from tests.publish.consumers import Broker, Consumer, OscReceiver, WebServer, WebSocketClient, free_port, listening
+from tests.waiting import wait_until
 
 HAPPY = make_result(make_reading(), index=7, timestamp=0.28)
 SAD = make_result(make_reading(dominant=Emotion.SAD), index=8, timestamp=0.32)
@@ -55,7 +55,7 @@ class Pump:
     def goes_on(self) -> None:
         """Wait for further frames."""
         before = self.count
-        wait_for(lambda: self.count > before + 20)
+        wait_until(lambda: self.count > before + 20)
 
     def stop(self) -> None:
         self._stopping.set()
@@ -94,16 +94,16 @@ def consumer(request: pytest.FixtureRequest, tmp_path: Path) -> Consumer:
 
 def test_a_consumer_that_is_killed_and_comes_back_holds_up_nobody(consumer: Consumer, caplog: pytest.LogCaptureFixture) -> None:
     with pumping(consumer.address) as pump, listening(consumer):
-        wait_for(consumer.frames)
+        wait_until(consumer.frames)
         consumer.kill()
         if not isinstance(consumer, WebSocketClient):  # of which the server needs none
-            wait_for(lambda: "cannot be reached" in caplog.text)
+            wait_until(lambda: "cannot be reached" in caplog.text)
         pump.goes_on()
         before = len(consumer.frames())
         consumer.start()
-        wait_for(lambda: len(consumer.frames()) > before + 5)
+        wait_until(lambda: len(consumer.frames()) > before + 5)
         if not isinstance(consumer, WebSocketClient):
-            wait_for(lambda: "is reached again" in caplog.text)
+            wait_until(lambda: "is reached again" in caplog.text)
         pump.goes_on()
         pump.stop()
         told = [text for message in caplog.messages for text in ("reached any more", "reached again") if text in message]
@@ -115,9 +115,9 @@ def test_a_consumer_that_is_killed_and_comes_back_holds_up_nobody(consumer: Cons
 
 def test_a_consumer_that_comes_late_gets_the_newest_frames(consumer: Consumer, caplog: pytest.LogCaptureFixture) -> None:
     with pumping(consumer.address) as pump:
-        wait_for(lambda: pump.count > 1100)
+        wait_until(lambda: pump.count > 1100)
         with listening(consumer):
-            wait_for(lambda: max(consumer.frames(), default=0) > pump.count - 500)
+            wait_until(lambda: max(consumer.frames(), default=0) > pump.count - 500)
             pump.stop()
     if isinstance(consumer, WebSocketClient):
         return
@@ -132,7 +132,7 @@ def test_what_waits_is_sent_before_the_end(consumer: Consumer) -> None:
         pytest.skip("a client cannot be there before the server")
     with listening(consumer):
         publish([consumer.address], *map(frames, range(40)))  # few enough for the receive buffer of a UDP socket
-        wait_for(lambda: len(consumer.frames()) == 40)
+        wait_until(lambda: len(consumer.frames()) == 40)
         assert consumer.frames() == [*range(40)]
 
 
@@ -140,7 +140,7 @@ def test_mqtt_carries_the_object_of_a_log(tmp_path: Path) -> None:
     broker = Broker(tmp_path, "/lab/faces?qos=1&retain=yes")
     with listening(broker):
         publish([broker.address], HAPPY, SAD)
-        wait_for(lambda: len(broker.received) == 4)
+        wait_until(lambda: len(broker.received) == 4)
         status, first, _, end = broker.received
         assert [json.loads(first.payload)] == [HAPPY.as_dict()]
         assert (first.topic, first.qos) == ("lab/faces", 1)
@@ -155,7 +155,7 @@ def test_mqtt_with_a_password(tmp_path: Path, caplog: pytest.LogCaptureFixture) 
     place = broker.address.removeprefix("mqtt://")
     with listening(broker):
         publish([f"mqtt://emo:S3CR%40T%2F@{place}"], HAPPY)
-        wait_for(lambda: broker.frames() == [7])
+        wait_until(lambda: broker.frames() == [7])
         publish([f"mqtt://emo:WR0NG@{place}"], HAPPY)
 
     assert "cannot be reached (the broker answers: Not authorized); it is tried again" in caplog.text
@@ -170,7 +170,7 @@ def test_osc_has_one_message_for_each_kind_of_value() -> None:
     unread = make_result(make_reading(), index=8)
     with listening(receiver):
         publish([receiver.address], HAPPY, unread)
-        wait_for(lambda: ("/stage/frame", 8, 0.0, 1) in receiver.received)
+        wait_until(lambda: ("/stage/frame", 8, 0.0, 1) in receiver.received)
     values = {address: rest for address, *rest in reversed(receiver.received)}
     body = HAPPY.as_dict()["faces"][0]
     assert values["/stage/frame"] == [7, pytest.approx(0.28), 1]
@@ -194,9 +194,9 @@ def test_a_webhook_that_refuses_is_asked_again(caplog: pytest.LogCaptureFixture)
     server = WebServer()
     server.status = 503
     with listening(server), pumping(server.address):
-        wait_for(lambda: "the server answers 503 Service Unavailable" in caplog.text)
+        wait_until(lambda: "the server answers 503 Service Unavailable" in caplog.text)
         server.status = 200
-        wait_for(server.frames)
+        wait_until(server.frames)
         assert server.frames()[0] == 0  # nothing was lost meanwhile
 
 
@@ -224,7 +224,7 @@ class TestWebSocket:
                     for _ in range(50):
                         sink.write(FRAME, crowd)
                     done = len(quick.received)
-                    wait_for(lambda done=done: len(quick.received) > done)  # type: ignore[misc]
+                    wait_until(lambda done=done: len(quick.received) > done)  # type: ignore[misc]
         assert "not sent: newer ones took their place" in caplog.text
 
     def test_garbage_harms_nobody(self) -> None:
@@ -237,7 +237,7 @@ class TestWebSocket:
             with connect(client.address, open_timeout=TIMEOUT) as talker:
                 talker.send("x" * 1000)
                 before = len(client.received)
-                wait_for(lambda: len(client.received) > before + 10)
+                wait_until(lambda: len(client.received) > before + 10)
 
     @pytest.mark.parametrize(
         ("origin", "is_allowed"),

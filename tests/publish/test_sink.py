@@ -15,7 +15,7 @@ from emodetect.publish.registry import PublishSettings, create_publisher, scheme
 from emodetect.publish.sink import PublishingSink
 from emodetect.types import Emotion, FaceReading
 from tests.builders import make_box, make_frame, make_reading, make_result, write_plugin
-from tests.live.test_classifier import wait_for
+from tests.waiting import wait_until
 
 FRAME = make_frame()
 
@@ -50,7 +50,7 @@ def test_clips_wait_for_a_consumer_that_can_be_reached() -> None:
     with PublishingSink([slow], waits=True) as sink:
         writer = threading.Thread(target=lambda: [sink.write(FRAME, make_result(index=index)) for index in range(50)])
         writer.start()
-        wait_for(lambda: not slow.sent)
+        wait_until(lambda: not slow.sent)
         slow.gate.set()
         writer.join()
     assert slow.sent == [*range(50)]

@@ -23,7 +23,7 @@ from tests.cli.parsing import parse
 from tests.cli.running import assert_one_line, command, end, environment, run, started
 from tests.publish.consumers import WebSocketClient, listening
 from tests.serve.serving import TOKEN, Client
-from tests.serve.test_stream import wait_until
+from tests.waiting import wait_until
 
 
 def address_of(process: subprocess.Popen[str]) -> tuple[Client, list[str]]:

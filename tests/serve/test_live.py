@@ -25,7 +25,7 @@ from emodetect.sources.camera import LiveSource
 from tests.builders import MovingClip
 from tests.publish.consumers import Broker, OscReceiver, WebSocketClient, listening
 from tests.serve.serving import Client, served
-from tests.serve.test_stream import wait_until
+from tests.waiting import wait_until
 
 
 @pytest.fixture(scope="module")

@@ -27,7 +27,7 @@ from emodetect.serve.server import Certificate, ServerError
 from emodetect.settings.serve import ServerSettings
 from tests.builders import PHOTO
 from tests.serve.serving import TIMEOUT, TOKEN, Client, answer_of, served
-from tests.serve.test_stream import wait_until
+from tests.waiting import wait_until
 
 GUARDED = ["/v1/options", "/v1/version", "/v1/events", "/v1/live.mjpg", "/metrics", "/v1/jobs/x", "/nothing"]
 

@@ -19,15 +19,9 @@ from emodetect.settings.pipeline import LIVE
 from emodetect.types import Frame, Image
 from tests.builders import PHOTO, PHOTO_FACE, MovingClip
 from tests.serve.serving import TIMEOUT, Client, answer_of, served
+from tests.waiting import wait_until
 
 JPEG = PHOTO.read_bytes()
-
-
-def wait_until(holds: Callable[[], bool]) -> None:
-    until = time.monotonic() + TIMEOUT
-    while not holds():
-        assert time.monotonic() < until
-        time.sleep(0.02)
 
 
 def clip_frames(clip: MovingClip, count: int) -> list[bytes]:

@@ -19,7 +19,7 @@ from emodetect.sinks.video_file import AnnotatedVideo, LiveRecording
 from emodetect.sources.video import VideoFile
 from emodetect.types import Box, Image
 from tests.builders import make_background, make_frame, make_image, make_reading, make_result, small_disk, write_clip
-from tests.cli.desktop import wait_until
+from tests.waiting import wait_until
 
 RATE = 25.0
 

@@ -20,11 +20,11 @@ from emodetect.sources.camera import FIRST_PICTURE_SECONDS, STALL_SECONDS, LiveC
 from emodetect.sources.capture_format import CaptureFormat, PictureSize
 from emodetect.types import Frame, Image
 from tests.builders import make_image, write_clip
-from tests.cli.desktop import wait_until
 from tests.cli.mjpeg import NetworkCamera, network_camera
 from tests.cli.rtsp import RtspCamera, rtsp_camera
 from tests.cli.running import TIMEOUT
 from tests.sources.servers import answering
+from tests.waiting import wait_until
 
 Camera: TypeAlias = NetworkCamera | RtspCamera
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from emodetect.system.child_processes import kill_children, run_child, start_child
-from tests.cli.desktop import wait_until
 from tests.cli.running import TIMEOUT, environment, is_running
+from tests.waiting import wait_until
 
 if not Path("/proc/self/fd").is_dir():
     pytest.skip("there is no /proc here", allow_module_level=True)

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from emodetect.system.temporary_folders import scratch_file, scratch_folder, sweep
-from tests.cli.desktop import wait_until
 from tests.cli.running import TIMEOUT, environment, is_running
+from tests.waiting import wait_until
 
 OWNER = """
 import time

@@ -20,8 +20,8 @@ from emodetect.training.history import read_log
 from emodetect.training.hyperparameters import Settings
 from emodetect.training.run_folder import RunFolder
 from tests.builders import PHOTO, small_disk
-from tests.cli.desktop import wait_until
 from tests.cli.running import TIMEOUT, command, end, environment, handles_signals, log_lines, run, started
+from tests.waiting import wait_until
 
 RUN_FILES = (
     *("settings.json", "versions.json", "log.csv", "checkpoint.npz", "best.weights.h5", "best.keras"),
