@@ -17,7 +17,7 @@ from emodetect.emotions.smoother import ScoreSmoother
 from emodetect.faces.alignment import aligned_crop
 from emodetect.faces.detectors import create_detector
 from emodetect.faces.landmarks import LandmarkRefiner
-from emodetect.faces.locator import FaceLocator, Sighting
+from emodetect.faces.locator import FaceLocator, LocatedFaces
 from emodetect.faces.schedule import SCAN_EVERY
 from emodetect.faces.verifier import EmbeddedVerifier
 from emodetect.queues.prefetch import ahead
@@ -159,13 +159,13 @@ class EmotionPipeline:
         return _Located(frame, self.locator.locate(frame, watch), watch.laps_ms)
 
     def _read(self, found: _Located, name: str | None = None) -> FrameResult:
-        frame, faces, watch = found.frame, found.sighting.faces, Stopwatch()
+        frame, faces, watch = found.frame, found.located.faces, Stopwatch()
         crops = [aligned_crop(frame.image, face) for face in faces]
         watch.lap("crop")
         name = name or f"frame {frame.index}"
         scores = self.scorer.score(crops, faces, frame.timestamp, frame=name, watch=watch)
         found_readings = readings(faces, scores, self.scorer.uncertain_below)
-        return FrameResult(frame.index, frame.timestamp, found_readings, found.sighting.seen, found.timings_ms | watch.laps_ms)
+        return FrameResult(frame.index, frame.timestamp, found_readings, found.located.seen, found.timings_ms | watch.laps_ms)
 
 
 @dataclass(frozen=True)
@@ -173,7 +173,7 @@ class _Located:
     """A frame with its located faces, before classification."""
 
     frame: Frame
-    sighting: Sighting
+    located: LocatedFaces
     timings_ms: dict[str, float]
 
 

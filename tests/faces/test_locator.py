@@ -101,12 +101,12 @@ def test_a_false_face_is_verified_whenever_it_is_found() -> None:
 
 
 def test_what_is_refused_or_not_believed_yet_is_still_a_place_that_may_hold_a_face() -> None:
-    sighting = FaceLocator(Scripted(BLUE, RED), verifier=OnlyBlue()).locate(make_frame(two_colors()))
-    assert set(sighting.seen) == {BLUE, RED}
+    located = FaceLocator(Scripted(BLUE, RED), verifier=OnlyBlue()).locate(make_frame(two_colors()))
+    assert set(located.seen) == {BLUE, RED}
 
-    sighting = FaceLocator(Scripted(BLUE, confidence=0.1), tracker=FaceTracker()).locate(make_frame(two_colors()))
-    assert sighting.faces == ()
-    assert BLUE in sighting.seen
+    located = FaceLocator(Scripted(BLUE, confidence=0.1), tracker=FaceTracker()).locate(make_frame(two_colors()))
+    assert located.faces == ()
+    assert BLUE in located.seen
 
 
 def test_a_face_that_is_lost_may_still_be_there() -> None:

@@ -30,7 +30,7 @@ instead of 65% of the network's false detections, and 0.3% more of the true face
 
 
 @dataclass(frozen=True)
-class Sighting:
+class LocatedFaces:
     """Located faces of a frame.
 
     Attributes:
@@ -41,9 +41,9 @@ class Sighting:
     faces: tuple[Face, ...]
     seen: tuple[Box, ...]
 
-    def moved(self, x: int, y: int) -> Sighting:
+    def moved(self, x: int, y: int) -> LocatedFaces:
         """Translate all boxes by (x, y) pixels."""
-        return Sighting(tuple(face.moved(x, y) for face in self.faces), tuple(box.moved(x, y) for box in self.seen))
+        return LocatedFaces(tuple(face.moved(x, y) for face in self.faces), tuple(box.moved(x, y) for box in self.seen))
 
 
 class FaceLocator:
@@ -119,7 +119,7 @@ class FaceLocator:
         """Number of scans at all levels so far."""
         return self._schedule.full_scans
 
-    def locate(self, frame: Frame, watch: Stopwatch | None = None) -> Sighting:
+    def locate(self, frame: Frame, watch: Stopwatch | None = None) -> LocatedFaces:
         """Find the faces of a frame.
 
         Args:
@@ -158,7 +158,7 @@ class FaceLocator:
             self._schedule.clear()
         self._time, self._shape = frame.timestamp, frame.image.shape[:2]
 
-    def _locate(self, frame: Frame, watch: Stopwatch) -> Sighting:
+    def _locate(self, frame: Frame, watch: Stopwatch) -> LocatedFaces:
         tracker, size = self._tracker, (frame.image.shape[1], frame.image.shape[0])
         if tracker is not None and self._applied != (smallest := self.min_face):
             self._applied = smallest
@@ -168,7 +168,7 @@ class FaceLocator:
         if tracker is not None and mode is DetectionMode.NONE:
             faces = tracker.faces(frame.timestamp, size)
             watch.lap("track")
-            return Sighting(faces, _boxes(places))
+            return LocatedFaces(faces, _boxes(places))
         if mode is DetectionMode.FULL:
             detections = self._detector.detect(frame.image)
         else:
@@ -185,10 +185,10 @@ class FaceLocator:
         if tracker is None:
             ordered = sorted(detections, key=lambda detection: (detection.box.x, detection.box.y))
             faces = tuple(Face(one.box, number, one.landmarks) for number, one in enumerate(ordered, start=1))
-            return Sighting(faces, found)
+            return LocatedFaces(faces, found)
         faces = tracker.update(detections, frame.timestamp, size)
         watch.lap("track")
-        return Sighting(faces, (*found, *_boxes(tracker.places(frame.timestamp))))
+        return LocatedFaces(faces, (*found, *_boxes(tracker.places(frame.timestamp))))
 
 
 def _boxes(found: Sequence[Detection] | Sequence[Place]) -> tuple[Box, ...]:

@@ -121,13 +121,13 @@ class Tracking:
 
     def _track(self, frame: Frame) -> None:
         watch, classifier = Stopwatch(), self._classifier
-        sighting = self._locator.locate(frame, watch)
-        faces = sighting.faces
+        located = self._locator.locate(frame, watch)
+        faces = located.faces
         if faces and classifier.ready:
             images = tuple(aligned_crop(frame.image, face).copy() for face in faces)
             classifier.crops.put(Crops(faces, images, frame.index, frame.timestamp))
         found = readings(faces, classifier.scores, classifier.threshold)
-        result = FrameResult(frame.index, frame.timestamp, found, sighting.seen, watch.laps_ms)
+        result = FrameResult(frame.index, frame.timestamp, found, located.seen, watch.laps_ms)
         self._results.put(Tracked(result, self._locator.predictor(frame.timestamp), frame))
         for sink in self._sinks:
             sink.write(frame, result)
