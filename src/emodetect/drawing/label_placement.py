@@ -81,8 +81,8 @@ def place_labels(
             continue
         covered = [*labels, *faces[:number], *faces[number + 1 :]]
         kept = _kept(placed, face, sizes, picture, covered) if placed else None
-        better = _better(kept, face, sizes, picture, covered) if kept else _near(face, sizes, picture, covered)
-        place = better or kept or _anywhere(face, sizes, picture, covered)
+        better = _better_place(kept, face, sizes, picture, covered) if kept else _place_near(face, sizes, picture, covered)
+        place = better or kept or _place_anywhere(face, sizes, picture, covered)
         places[number] = place
         if place is not None:
             labels.append(place.box)
@@ -108,14 +108,14 @@ def _kept(before: Placed, face: Box, sizes: Sequence[Size], picture: Size, cover
             moved = last.box.moved(face.x - old.x, face.y - old.y)
             box = Box(min(max(0, moved.x), picture[0] - width), min(max(0, moved.y), picture[1] - height), width, height)
         else:
-            slots = _beside if last.slot in _SLOTS_BESIDE else _inside
+            slots = _slots_beside if last.slot in _SLOTS_BESIDE else _slots_inside
             box = next(box for box, slot in slots(face, (width, height), picture) if slot == last.slot)
         if box.lies_in(*picture) and not intersections([box], covered).any():
             return LabelPlace(form, box, last.slot)
     return None
 
 
-def _near(face: Box, sizes: Sequence[Size], picture: Size, covered: Sequence[Box]) -> LabelPlace | None:
+def _place_near(face: Box, sizes: Sequence[Size], picture: Size, covered: Sequence[Box]) -> LabelPlace | None:
     """Best free slot above, below or inside the face."""
     places = [
         LabelPlace(form, box, slot)
@@ -128,7 +128,7 @@ def _near(face: Box, sizes: Sequence[Size], picture: Size, covered: Sequence[Box
     return next((place for place, is_free in zip(places, free, strict=True) if is_free), None)
 
 
-def _better(kept: LabelPlace, face: Box, sizes: Sequence[Size], picture: Size, covered: Sequence[Box]) -> LabelPlace | None:
+def _better_place(kept: LabelPlace, face: Box, sizes: Sequence[Size], picture: Size, covered: Sequence[Box]) -> LabelPlace | None:
     """Best slot of a better kind than the current one with free space around it."""
     if kept.form == 0 and kept.slot in _SLOTS_BESIDE:
         return None
@@ -139,7 +139,7 @@ def _better(kept: LabelPlace, face: Box, sizes: Sequence[Size], picture: Size, c
             space = round(_MARGIN * size[1])
             around = zip(*(slots(face.moved(0, by), size, picture) for by in (0, -space, space)), strict=True)
             places += [LabelPlace(form, *now) for now, *near in around if all(box.lies_in(*picture) for box, _ in (now, *near))]
-        if (kept.slot in _SLOTS_BESIDE) == (slots is _beside) and kept.slot is not None and kept.form in dict(forms):
+        if (kept.slot in _SLOTS_BESIDE) == (slots is _slots_beside) and kept.slot is not None and kept.form in dict(forms):
             # A longer form is no reason to change sides, and later kinds are worse.
             places[first:] = [place for place in places[first:] if place.slot == kept.slot and place.form < kept.form]
             break
@@ -153,8 +153,8 @@ def _kinds(sizes: Sequence[Size]) -> Iterator[tuple[_Slots, list[tuple[int, Size
     for form, size in enumerate(sizes):
         by_height.setdefault(size[1], []).append((form, size))
     for forms in by_height.values():
-        yield _beside, forms
-        yield _inside, forms
+        yield _slots_beside, forms
+        yield _slots_inside, forms
 
 
 def _widened(box: Box) -> Box:
@@ -163,7 +163,7 @@ def _widened(box: Box) -> Box:
     return Box(box.x - space, box.y - space, box.width + 2 * space, box.height + 2 * space)
 
 
-def _beside(face: Box, size: Size, picture: Size) -> Iterator[tuple[Box, int]]:
+def _slots_beside(face: Box, size: Size, picture: Size) -> Iterator[tuple[Box, int]]:
     """Boxes above and below a face, the best first, and their slots.
 
     A label that would leave the image is moved inside: vertically by at most half its height, so that it covers at most the hair
@@ -175,7 +175,7 @@ def _beside(face: Box, size: Size, picture: Size) -> Iterator[tuple[Box, int]]:
     return zip(_corners(face, size, picture, tops), _SLOTS_BESIDE, strict=True)
 
 
-def _inside(face: Box, size: Size, picture: Size) -> Iterator[tuple[Box, int]]:
+def _slots_inside(face: Box, size: Size, picture: Size) -> Iterator[tuple[Box, int]]:
     """Boxes inside a face, the best first, and their slots."""
     corners = _corners(face, size, picture, (max(0, face.y), face.y + face.height - size[1]))
     return zip(corners, range(len(_SLOTS_BESIDE), 2 * len(_SLOTS_BESIDE)), strict=True)
@@ -189,7 +189,7 @@ def _corners(face: Box, size: Size, picture: Size, tops: Sequence[int]) -> Itera
             yield Box(min(max(0, x), max(0, picture[0] - width)), top, width, height)
 
 
-def _anywhere(face: Box, sizes: Sequence[Size], picture: Size, covered: Sequence[Box]) -> LabelPlace | None:
+def _place_anywhere(face: Box, sizes: Sequence[Size], picture: Size, covered: Sequence[Box]) -> LabelPlace | None:
     """Nearest free position for the narrowest form, preferably one whose leader line crosses nothing."""
     form, (width, height) = min(enumerate(sizes), key=lambda item: item[1][0])
     # A free box can be moved left and up until it touches something, so that only such positions are checked.
