@@ -22,8 +22,8 @@ def test_columns_are_joined_by_the_name_of_the_file(tmp_path: Path, separator: s
     people = table(tmp_path, start + text.replace(",", separator))
 
     assert people.columns == ["id", "age", "group", "weight"]
-    assert people.of("logs/s01.jsonl", 1) == {"id": "007", "age": 31, "group": "a", "weight": 60.5}
-    assert people.of("logs/s02.jsonl", 1) == {"id": "008", "age": -4, "group": "=b", "weight": None}
+    assert people.columns_for("logs/s01.jsonl", 1) == {"id": "007", "age": 31, "group": "a", "weight": 60.5}
+    assert people.columns_for("logs/s02.jsonl", 1) == {"id": "008", "age": -4, "group": "=b", "weight": None}
     assert [people.kind(name) for name in people.columns] == [str, int, str, float]
     assert people.warnings() == []
 
@@ -37,10 +37,10 @@ def test_the_best_fit_counts(tmp_path: Path) -> None:
     """The whole name before one without ending, and more of the path before less."""
     people = table(tmp_path, "file,n\ncall,1\na/call,2\ncall.jsonl,3\na/call.v2,4\n")
 
-    assert people.of("a/call.mp4", 1) == {"n": 2}
-    assert people.of("b/call.jsonl", 1) == {"n": 3}
-    assert people.of("b/call.wav", 1) == {"n": 1}
-    assert people.of("a/call.v2.mp4", 1) == {"n": 4}
+    assert people.columns_for("a/call.mp4", 1) == {"n": 2}
+    assert people.columns_for("b/call.jsonl", 1) == {"n": 3}
+    assert people.columns_for("b/call.wav", 1) == {"n": 1}
+    assert people.columns_for("a/call.v2.mp4", 1) == {"n": 4}
 
 
 def test_letters_are_the_same_however_they_are_composed(tmp_path: Path) -> None:
@@ -50,8 +50,8 @@ def test_letters_are_the_same_however_they_are_composed(tmp_path: Path) -> None:
 def test_a_row_may_be_about_one_person_of_a_file(tmp_path: Path) -> None:
     people = table(tmp_path, "clip,person,role\na,1,mother\na,2.0,child\nb,,crowd\n")
 
-    assert [people.of("a.csv", person) for person in (1, 2, 3)] == [{"role": "mother"}, {"role": "child"}, {"role": None}]
-    assert people.of("b.csv", 7) == {"role": "crowd"}
+    assert [people.columns_for("a.csv", person) for person in (1, 2, 3)] == [{"role": "mother"}, {"role": "child"}, {"role": None}]
+    assert people.columns_for("b.csv", 7) == {"role": "crowd"}
     assert people.warnings() == [f"{tmp_path / 'people.csv'}: no row for a.csv, person 3"]
 
 
@@ -62,19 +62,19 @@ def test_without_a_known_name_the_first_column_has_the_files(tmp_path: Path) -> 
 def test_what_has_no_counterpart_is_said_for_both_sides(tmp_path: Path) -> None:
     people = table(tmp_path, "file,age\na,1\nb,2\nc,3\n")
     for name in ("a.csv", "x.csv", "a.csv", "x.csv"):
-        people.of(name, 1)
-    assert people.of("x.csv", 1) == {"age": None}
+        people.columns_for(name, 1)
+    assert people.columns_for("x.csv", 1) == {"age": None}
     path = tmp_path / "people.csv"
     assert people.warnings() == [f"{path}: no row for x.csv", f"{path}: no input for b; c"]
 
 
 def test_what_is_ambiguous_is_an_error(tmp_path: Path) -> None:
     people = table(tmp_path, "file,age\ncall,1\nx.wav,2\nx.mp4,3\n")
-    people.of("s1/call.csv", 1)
+    people.columns_for("s1/call.csv", 1)
     with pytest.raises(SourceError, match=r"call may be s1/call.csv or s2/call.csv; write more of the path"):
-        people.of("s2/call.csv", 1)
+        people.columns_for("s2/call.csv", 1)
     with pytest.raises(SourceError, match=r"x.mp4 and x.wav fit x.csv alike"):
-        people.of("x.csv", 1)
+        people.columns_for("x.csv", 1)
 
 
 @pytest.mark.parametrize(

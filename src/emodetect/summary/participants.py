@@ -67,7 +67,7 @@ class Participants:
             if (file, person) in self._rows:
                 raise SourceError(f"{path}, row {number + 2}: {row[at]} is on an earlier row as well")
             self._rows[file, person] = [column[number] for column in columns]
-            self._stems.setdefault(_without_ending(file), set()).add(file)
+            self._stems.setdefault(_without_suffix(file), set()).add(file)
         self._files = {file for file, _ in self._rows}
         self._inputs: dict[_Parts, str] = {}
         self._used: set[tuple[_Parts, str]] = set()
@@ -79,7 +79,7 @@ class Participants:
         found = {type(row[place]) for row in self._rows.values() if row[place] is not None}
         return found.pop() if len(found) == 1 else str
 
-    def of(self, name: str, person: Value) -> dict[str, Value]:
+    def columns_for(self, name: str, person: Value) -> dict[str, Value]:
         """Columns for a person of an input; None in each if the table has no row.
 
         Raises:
@@ -100,10 +100,10 @@ class Participants:
         """File that matches an input best: by its full name rather than without the suffix, and by more of its path."""
         parts = _parts(name)
         ends = [parts[place:] for place in range(len(parts))]
-        for end in [*ends, *map(_without_ending, ends)]:
+        for end in [*ends, *map(_without_suffix, ends)]:
             if end in self._files:
                 return end
-        for end in map(_without_ending, ends):
+        for end in map(_without_suffix, ends):
             fitting: set[_Parts] = self._stems.get(end, set())
             if len(fitting) > 1:
                 names = " and ".join("/".join(file) for file in sorted(fitting))
@@ -143,7 +143,7 @@ def _parts(name: str) -> _Parts:
     return tuple(part for part in PurePosixPath(composed.replace("\\", "/")).parts if part != "/")
 
 
-def _without_ending(parts: _Parts) -> _Parts:
+def _without_suffix(parts: _Parts) -> _Parts:
     """Remove the suffix of the file's name."""
     return (*parts[:-1], PurePosixPath(parts[-1]).stem)
 

@@ -185,7 +185,7 @@ class _Run:
                 note(f"emodetect: {one.name}: {assumed}")
             for row in self.settings.rows(one.name, one.timeline, is_photo=one.is_photo):
                 if self.participants is not None:
-                    row |= self.participants.of(one.name, row["person"])
+                    row |= self.participants.columns_for(one.name, row["person"])
                 if self.figure is not None:
                     self.figure.add(row)
                 self._count += 1
