@@ -30,7 +30,7 @@ def test_columns_are_joined_by_the_name_of_the_file(tmp_path: Path, separator: s
 
 @pytest.mark.parametrize("name", ["s01/call.jsonl", "s01/call.mp4", "s01/call", "logs\\s01\\call.mp4", "./s01/call", "call"])
 def test_the_name_may_be_written_in_many_ways(tmp_path: Path, name: str) -> None:
-    assert table(tmp_path, f"file,age\n{name},31\n").of("logs/s01/call.jsonl", 1) == {"age": 31}
+    assert table(tmp_path, f"file,age\n{name},31\n").columns_for("logs/s01/call.jsonl", 1) == {"age": 31}
 
 
 def test_the_best_fit_counts(tmp_path: Path) -> None:
@@ -44,7 +44,7 @@ def test_the_best_fit_counts(tmp_path: Path) -> None:
 
 
 def test_letters_are_the_same_however_they_are_composed(tmp_path: Path) -> None:
-    assert table(tmp_path, "file,n\nJose\u0301.mp4,1\n").of("Jos\u00e9.jsonl", 1) == {"n": 1}
+    assert table(tmp_path, "file,n\nJose\u0301.mp4,1\n").columns_for("Jos\u00e9.jsonl", 1) == {"n": 1}
 
 
 def test_a_row_may_be_about_one_person_of_a_file(tmp_path: Path) -> None:
@@ -56,7 +56,7 @@ def test_a_row_may_be_about_one_person_of_a_file(tmp_path: Path) -> None:
 
 
 def test_without_a_known_name_the_first_column_has_the_files(tmp_path: Path) -> None:
-    assert table(tmp_path, "Session,Age\ns1,4\n").of("s1.jsonl", None) == {"Age": 4}
+    assert table(tmp_path, "Session,Age\ns1,4\n").columns_for("s1.jsonl", None) == {"Age": 4}
 
 
 def test_what_has_no_counterpart_is_said_for_both_sides(tmp_path: Path) -> None:
