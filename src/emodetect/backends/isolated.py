@@ -152,7 +152,7 @@ class IsolatedBackend(EmotionBackend):
             options = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
         root = os.path.dirname(os.path.dirname(emodetect.__file__))
         try:
-            with _interrupts_held_back():
+            with _blocked_interrupts():
                 self._process = subprocess.Popen(
                     [sys.executable, "-c", _START, root, "".join(map(str, ours)), str(copy or "")],
                     stdin=subprocess.PIPE,
@@ -442,7 +442,7 @@ class _Watch:
 
 
 @contextlib.contextmanager
-def _interrupts_held_back() -> Iterator[None]:
+def _blocked_interrupts() -> Iterator[None]:
     """Block SIGINT while a process starts, until it ignores the signal itself."""
     if not hasattr(signal, "pthread_sigmask"):
         yield

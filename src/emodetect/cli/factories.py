@@ -78,7 +78,7 @@ def make_locator(settings: PipelineSettings) -> FaceLocator:
 def describe_locator(settings: PipelineSettings, locator: FaceLocator) -> None:
     """Print the face detector, with ``--verbose``."""
     detail(f"detector: {settings.detector}")
-    detail(f"verifier: {'the embedded network' if locator.verifies else 'none'}")
+    detail(f"verifier: {'the embedded network' if locator.has_verifier else 'none'}")
 
 
 def refuse_options(*names: str, beside: str, reason: str) -> None:

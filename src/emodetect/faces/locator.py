@@ -110,7 +110,7 @@ class FaceLocator:
         return self._tracker is not None
 
     @property
-    def verifies(self) -> bool:
+    def has_verifier(self) -> bool:
         """Whether false detections are rejected by a verifier."""
         return self._verifier is not None
 

@@ -119,7 +119,7 @@ class ClipProbe:
         if found is None:
             return ClipFacts()
         tracks = _tracks(found.stderr.decode(errors="replace"), "Video")
-        file.video_track = _usual_track(file, tracks, "video")
+        file.video_track = _default_track(file, tracks, "video")
         if file.video_track:
             self._headers.close()
             self._picture, self._headers = _start_picture(file), _start_headers(file)
@@ -232,7 +232,7 @@ def _is_cover(track: str) -> bool:
     return "(attached pic)" in track
 
 
-def _usual_track(file: MediaFile, tracks: list[str], kind: str) -> int:
+def _default_track(file: MediaFile, tracks: list[str], kind: str) -> int:
     """The track that players use: the first one marked as default, or else the first that is not a cover."""
     shown = [number for number, track in enumerate(tracks) if not _is_cover(track)]
     marked = [number for number in shown if "(default)" in tracks[number]]
@@ -316,7 +316,7 @@ def first_sound(file: MediaFile) -> float | None:
     found = _run(file, ["-copyts"], "-map", "0:a:0", *options, seconds=_SECONDS)
     if found is None:
         return None
-    file.sound_track = _usual_track(file, _tracks(found.stderr.decode(errors="replace"), "Audio"), "audio")
+    file.sound_track = _default_track(file, _tracks(found.stderr.decode(errors="replace"), "Audio"), "audio")
     if file.sound_track:
         found = _run(file, ["-copyts"], "-map", f"0:a:{file.sound_track}", *options, seconds=_SECONDS) or found
     unit = re.search(rb"^#tb 0: (\d+)/(\d+)", found.stdout, re.MULTILINE)

@@ -68,7 +68,7 @@ class Engine:
     def __init__(self, settings: ServedPipelines, metrics: Metrics) -> None:
         self._settings, self._metrics = settings, metrics
         count = min(os.cpu_count() or 1, _MAX_THREADS)
-        self._lanes = [_Lane(f"stream-{number}") for number in range(count)]
+        self._lanes = [_InferenceThread(f"stream-{number}") for number in range(count)]
         self._photos = ThreadPoolExecutor(count, "photo")
         self._loading = ThreadPoolExecutor(1, "load")
         self._offered = _offered_backends(settings.streams.backend)
@@ -214,7 +214,7 @@ class Stream:
         lane: its inference thread.
     """
 
-    def __init__(self, engine: Engine, lane: _Lane) -> None:
+    def __init__(self, engine: Engine, lane: _InferenceThread) -> None:
         self._engine, self._lane = engine, lane
         self._pipeline: EmotionPipeline | None = None
 
@@ -253,7 +253,7 @@ class Stream:
             return self._pipeline.analyze(frame), (frame.image.shape[1], frame.image.shape[0])
 
 
-class _Lane:
+class _InferenceThread:
     """An inference thread for several clients, whose frames take turns."""
 
     def __init__(self, name: str) -> None:

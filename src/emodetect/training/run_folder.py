@@ -116,11 +116,11 @@ class RunFolder:
         Raises:
             OutputError: a file was not.
         """
-        own = self.own()
-        if foreign := [path.name for path in (*self.files, self.events) if os.path.lexists(path) and path not in own]:
+        own_files = self.own_files()
+        if foreign := [path.name for path in (*self.files, self.events) if os.path.lexists(path) and path not in own_files]:
             raise OutputError(f"{self.path}: {_abbreviated(foreign)} was not written by this run; move it away")
 
-    def own(self) -> set[Path]:
+    def own_files(self) -> set[Path]:
         """The files written by this run, and its folder for TensorBoard.
 
         Older runs have no list; all files with the name of a run's file then count as theirs.
@@ -140,11 +140,11 @@ class RunFolder:
             OutputError: as for `check`, or a file cannot be deleted.
         """
         self.check(overwrite=overwrite)
-        own = self.own()
+        own_files = self.own_files()
         try:
-            for old in sorted(own - {self.settings, self.events}):
+            for old in sorted(own_files - {self.settings, self.events}):
                 old.unlink(missing_ok=True)
-            if self.events in own:
+            if self.events in own_files:
                 with contextlib.suppress(OSError):  # the folder is missing, or contains other files
                     self.events.rmdir()
         except OSError as error:
@@ -169,11 +169,11 @@ class RunFolder:
         Raises:
             OutputError: the file exists and is not the run's own.
         """
-        own = self.own()
-        if path not in own:
+        own_files = self.own_files()
+        if path not in own_files:
             if os.path.lexists(path):
                 raise OutputError(f"{path}: was not written by this run; move it away")
-            self._save(Settings.load(self.path), own | {path})
+            self._save(Settings.load(self.path), own_files | {path})
         return path
 
     @contextlib.contextmanager
@@ -182,11 +182,11 @@ class RunFolder:
         before = set(self.events.glob("*"))
         yield
         made = set(self.events.glob("*")) - before
-        self._save(Settings.load(self.path), self.own() | made)
+        self._save(Settings.load(self.path), self.own_files() | made)
 
     def save_settings(self, settings: Settings) -> None:
         """Write the hyperparameters."""
-        self._save(settings, {path for path in self.own() if os.path.lexists(path)} | {self.settings})
+        self._save(settings, {path for path in self.own_files() if os.path.lexists(path)} | {self.settings})
 
     def save_versions(self, keras_backend: str) -> None:
         """Write the versions of Python, packages and the Keras backend."""
@@ -212,8 +212,8 @@ class RunFolder:
         except (OSError, ValueError, TypeError, KeyError, RecursionError):
             return None
 
-    def _save(self, settings: Settings, own: set[Path]) -> None:
-        settings.save(self.path, [path.relative_to(self.path).as_posix() for path in own])
+    def _save(self, settings: Settings, own_files: set[Path]) -> None:
+        settings.save(self.path, [path.relative_to(self.path).as_posix() for path in own_files])
 
     def _no_folder(self, error: OSError) -> OutputError:
         return OutputError(f"{self.path}: cannot be the folder of a run ({error.strerror or error})")

@@ -114,7 +114,7 @@ def train(
             data=str(data.absolute()),
             votes=_absolute(votes),
             architecture=architecture or "compact",
-            epochs=epochs or _usual_epochs(architecture or "compact"),
+            epochs=epochs or _default_epochs(architecture or "compact"),
             seed=seed or 0,
             validation_share=validation_share or 0.1,
             precision=precision or "float32",
@@ -203,7 +203,7 @@ def _absolute(path: Path | None) -> str | None:
     return None if path is None else str(path.absolute())
 
 
-def _usual_epochs(architecture: str) -> int:
+def _default_epochs(architecture: str) -> int:
     from emodetect.backends.keras_import import import_keras
     from emodetect.training.architectures import architecture_named
 

@@ -230,7 +230,7 @@ class _Outputs:
             "Network": f"{backend.name} ({settings.backend.name}{f': {model}' if model else ''})",
             "Uncertain below": f"{pipeline.scorer.uncertain_below:.0%} confidence",
             "Smoothing": f"{settings.smoothing:g} s" if settings.smoothing else "off",
-            "Faces verified": "yes" if pipeline.locator.verifies else "no",
+            "Faces verified": "yes" if pipeline.locator.has_verifier else "no",
             "Faces hidden": f"yes ({self.anonymize})" if self.anonymize else "no",
         }
         page = Report(
