@@ -41,7 +41,7 @@ _MAX_NAMES, _MAX_NAME_LENGTH = 10, 60
 _BY_METADATA: Origin = "metadata"
 _BY_OPTION: Origin = "option"
 
-_DEPENDENCE = 0.2
+_MAX_DEPENDENCE = 0.2
 """Tolerance for the dependence of a face's scores on the other faces of the batch, as a fraction of the range of all scores. An
 8-bit network that quantizes over the whole batch is off by a few percent."""
 
@@ -329,7 +329,7 @@ class ModelFileBackend(EmotionBackend):
             ModelError: the scores depend on the batch.
         """
         for together, single in zip(values, alone, strict=True):
-            if not np.allclose(together[:1], single, atol=_DEPENDENCE * max(float(np.ptp(together)), 1e-6)):
+            if not np.allclose(together[:1], single, atol=_MAX_DEPENDENCE * max(float(np.ptp(together)), 1e-6)):
                 cause = "such as by a softmax over the batch, or in training mode"
                 raise ModelError(f"{self._path}: its scores of a face depend on the other faces of a batch, {cause}")
 

@@ -17,7 +17,7 @@ _RANGES = ((0.0, 255.0), (0.0, 1.0), (-1.0, 1.0), (-0.5, 0.5))
 """Common input ranges of networks, the most likely first."""
 
 
-_EXACT = ((0.0, 1.0), (-1.0, 1.0), (-0.5, 0.5), (0.0, 255.0))
+_COMMON_RANGES = ((0.0, 1.0), (-1.0, 1.0), (-0.5, 0.5), (0.0, 255.0))
 """Common ranges after the scaling in the network."""
 
 
@@ -131,7 +131,7 @@ def _wanted(affine: Affine) -> Scaling | None:
             nearness = 0.002 if low == -0.5 else 0.02  # mean and deviation of other images come close to that range
             if not (multiplies and low) and any(
                 np.allclose(step.ends(low, high), exact, atol=nearness * (exact[1] - exact[0]))
-                for exact in _EXACT
+                for exact in _COMMON_RANGES
                 if exact != (low, high)
             ):
                 return Scaling.to_range(low, high)
@@ -161,7 +161,7 @@ def _may_be_of(mean: float, deviation: float, low: float, high: float) -> bool:
 
 def quantized_input(low: float, high: float) -> OwnScaling:
     """Scaling expected by a network with a quantized input: the range from low to high that its bytes represent."""
-    usual = next((ends for ends in _EXACT if np.allclose((low, high), ends, atol=0.05 * (ends[1] - ends[0]))), (low, high))
+    usual = next((ends for ends in _COMMON_RANGES if np.allclose((low, high), ends, atol=0.05 * (ends[1] - ends[0]))), (low, high))
     return OwnScaling(f"QuantizeLinear of {low:.3g} to {high:.3g}", Scaling.to_range(*usual))
 
 

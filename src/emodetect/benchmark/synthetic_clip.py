@@ -19,7 +19,7 @@ RATE = 25.0
 _FACE = 266.0, 217.0, 235.0
 """Center and side of the face in the portrait, pixels. The portrait (512x600) shows Grace Hopper and is in the public domain."""
 
-_ACROSS = 4
+_FACES_PER_ROW = 4
 """Number of faces in a row."""
 
 
@@ -99,14 +99,14 @@ def _pictures(frames: int, size: tuple[int, int], faces: int, speed: float) -> I
     mask = _head_mask(portrait.shape[0], portrait.shape[1])
     background = _background(size)
     width, height = size
-    rows = 1 if faces == 1 else math.ceil(faces / _ACROSS)
-    columns = min(faces, _ACROSS)
+    rows = 1 if faces == 1 else math.ceil(faces / _FACES_PER_ROW)
+    columns = min(faces, _FACES_PER_ROW)
     for index in range(frames):
         time = speed * index / RATE
         picture = background.astype(np.float32)
         boxes = []
         for number in range(faces):
-            row, column = divmod(number, _ACROSS)
+            row, column = divmod(number, _FACES_PER_ROW)
             phase = time * 2 * math.pi / 5 + number
             side = height * (0.28 / math.sqrt(rows)) * (1 + 0.25 * math.sin(phase / 2))
             reach = width / columns / 2 - 0.8 * side

@@ -12,7 +12,7 @@ from click.core import ParameterSource
 
 from emodetect.cli.configuration import as_variable, key_of, variable_in_use
 
-_GIVEN = "emodetect.given"
+_GIVEN_KEY = "emodetect.given"
 
 
 class ResumableCommand(click.Command):
@@ -35,7 +35,7 @@ class ResumableCommand(click.Command):
             if isinstance(folder := given.get("resume"), str) and folder:
                 args = [*self.recorded(Path(folder), given.get("shard")), *args]
                 given = self._raw(ctx, args)
-            ctx.meta[_GIVEN] = given
+            ctx.meta[_GIVEN_KEY] = given
         return super().parse_args(ctx, args)
 
     def _raw(self, ctx: click.Context, args: list[str]) -> dict[str, Any]:
@@ -51,7 +51,7 @@ class ResumableCommand(click.Command):
         for option in self.params:
             if not isinstance(option, click.Option) or option.name is None or option.name in self.left_out:
                 continue
-            source, value = ctx.get_parameter_source(option.name), ctx.meta[_GIVEN].get(option.name)
+            source, value = ctx.get_parameter_source(option.name), ctx.meta[_GIVEN_KEY].get(option.name)
             if source is ParameterSource.ENVIRONMENT:
                 value = os.environ[variable_in_use(option)]
             elif source is ParameterSource.DEFAULT_MAP:

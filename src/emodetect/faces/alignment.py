@@ -22,7 +22,7 @@ _FITTED = [0, 1, 3, 4, 5]
 _FRAMING = np.asarray([0.322 + 0.393j, 0.664 + 0.389j, 0.498 + 0.765j, 0.148 + 0.478j, 0.870 + 0.465j])
 """Positions of these landmarks in FER-2013, x + yi in units of the crop's side (medians of hundreds of faces)."""
 
-_TURNED = 0.8
+_MAX_NOSE_OFFSET = 0.8
 """Maximum offset of the nose from the midpoint of the eyes, along the line through the eyes, in interocular distances; at 0.5 the
 nose is in front of an eye. From 0.8 on, 69% of the labels agree with the annotators; up to 0.2, 90%."""
 
@@ -30,7 +30,7 @@ _SIDE, _DOWN, _MIDDLE = 1.027, 0.043, 0.007 - 0.027j
 """Crop relative to the box: its side, in sides of the box; vertical offset of the network's own box, in the same unit; and offset
 of the crop's center from there, x + yi in sides of the crop along its axes."""
 
-_AGREE = 1.4
+_MAX_SIZE_RATIO = 1.4
 """Maximum ratio of the sizes of the crop by the box and the crop by the landmarks."""
 
 _MAX_RELATIVE_SIDE = 2
@@ -78,7 +78,7 @@ def aligned_crop(image: Image, face: Detection | Face) -> Image:
 def _by_box(box: Box, similarity: Similarity) -> Similarity:
     """Replace position and size of the crop by those of the box, if the box is uncut and agrees."""
     side = _SIDE * box.width
-    if box.width != box.height or not 1 / _AGREE < side / similarity.side < _AGREE:
+    if box.width != box.height or not 1 / _MAX_SIZE_RATIO < side / similarity.side < _MAX_SIZE_RATIO:
         return similarity
     turn = side * similarity.turn / similarity.side
     middle = complex(box.x + box.width / 2, box.y + (0.5 + _DOWN) * box.height) + turn * _MIDDLE
@@ -128,7 +128,7 @@ def is_turned_away(landmarks: npt.NDArray[np.float32] | None) -> bool:
         return False
     right, left, nose = (complex(*map(float, landmarks[row])) for row in (RIGHT_EYE, LEFT_EYE, NOSE))
     eyes = left - right
-    return abs(((nose - (right + left) / 2) * eyes.conjugate()).real) > _TURNED * abs(eyes) ** 2
+    return abs(((nose - (right + left) / 2) * eyes.conjugate()).real) > _MAX_NOSE_OFFSET * abs(eyes) ** 2
 
 
 def fit(landmarks: npt.NDArray[np.float32] | None) -> Similarity | None:

@@ -15,7 +15,7 @@ from emodetect.backends.onnx_session import EMBEDDED, model_metadata, open_sessi
 from emodetect.errors import ModelError
 from emodetect.types import Image
 
-_DOUBTFUL_ABOVE = 0.7
+_MIN_DOUBTFUL_SCORE = 0.7
 """Minimum face score of a doubtful detection."""
 
 
@@ -52,7 +52,7 @@ class EmbeddedVerifier(FaceVerifier):
         session = open_session(EMBEDDED)
         output, above = self._output
         [scores] = session.run([output], {session.get_inputs()[0].name: self._input.prepare(crops)})
-        threshold = np.where(doubtful, max(_DOUBTFUL_ABOVE, above), above) if doubtful else above
+        threshold = np.where(doubtful, max(_MIN_DOUBTFUL_SCORE, above), above) if doubtful else above
         return np.asarray(scores[:, 1] >= threshold)
 
     @functools.cached_property

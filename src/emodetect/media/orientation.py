@@ -11,7 +11,7 @@ import numpy as np
 
 from emodetect.types import Image
 
-_EXACT = 1.0
+_MAX_DEVIATION = 1.0
 """Maximum deviation of a rotation from a multiple of 90 degrees."""
 
 
@@ -64,7 +64,7 @@ class Orientation:
         off = math.degrees(off)
         cosine, sine = round(math.cos(turned)), round(math.sin(turned))
         found = cls(True, sign * sine > 0, sine < 0) if sine else cls(False, cosine < 0, sign * cosine < 0)
-        return found, off if off > _EXACT else 0.0
+        return found, off if off > _MAX_DEVIATION else 0.0
 
     def upright(self, image: Image) -> Image:
         """Rotate a picture upright; returns ``image`` itself if it is upright already."""

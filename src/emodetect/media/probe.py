@@ -38,12 +38,12 @@ _INTERLACED = re.compile(r"^  Stream .* Video: .*\b(?:top|bottom) (?:coded )?fir
 _HDR = re.compile(r"\([^()]*\b(?:smpte2084|arib-std-b67)\b")
 """The transfer functions of HDR, PQ and HLG, as FFmpeg names them among the colors of a track."""
 
-_SWAPPED = re.compile(r"\b(?:rgb|bgr)(?:444|555|565)be\b")
+_BIG_ENDIAN_FORMATS = re.compile(r"\b(?:rgb|bgr)(?:444|555|565)be\b")
 
-_RESIZED_AT_KEYS = {"h264", "hevc", "mpeg1video", "mpeg2video", "mpeg4", "vp8", "vvc"}
+_KEYFRAME_SIZE_CODECS = {"h264", "hevc", "mpeg1video", "mpeg2video", "mpeg4", "vp8", "vvc"}
 """Codecs whose pictures change their size at keyframes only."""
 
-_CUT = {"h264", "hevc"}
+_CROPPING_CODECS = {"h264", "hevc"}
 """Codecs whose headers can crop coded columns at the left."""
 
 _CORRUPT, _LEFT_OUT = 2, 4
@@ -58,7 +58,7 @@ _UPRIGHT = 1, 0, 0, 0, 1, 0, 0, 0, 1
 _ASSUMED_RATE = 25
 """Frames per second that FFmpeg assumes of raw streams."""
 
-_ODD_RATE = "17"
+_PLACEHOLDER_RATE = "17"
 """A frame rate that no file has. If FFmpeg reports it, the file states none, and FFmpeg repeats its option."""
 
 
@@ -140,16 +140,16 @@ class ClipProbe:
         is_untimed = _is_untimed(messages)
         rate = None
         if is_untimed:
-            again = _start_picture(file, "-framerate", _ODD_RATE).result()
+            again = _start_picture(file, "-framerate", _PLACEHOLDER_RATE).result()
             stated = again and re.search(rb"\bframe_rate: (\d+)/(\d+)", again.stderr)
-            if stated and int(stated[2]) and stated[0] != f"frame_rate: {_ODD_RATE}/1".encode():
+            if stated and int(stated[2]) and stated[0] != f"frame_rate: {_PLACEHOLDER_RATE}/1".encode():
                 rate = Fraction(int(stated[1]), int(stated[2]))
         shown = re.search(r"\] n: *0 .* s:(\d+)x(\d+) ", messages)
         return ClipFacts(
             start, _matrix(found.stdout), is_untimed, rate or None, is_convertible, _INTERLACED.search(messages) is not None,
             codec, not tracks or any(not _is_cover(track) for track in tracks),
-            (int(shown[1]), int(shown[2])) if shown else None, codec in _CUT and self._is_cut_left(),
-            bool(tracks) and _SWAPPED.search(tracks[file.video_track]) is not None,
+            (int(shown[1]), int(shown[2])) if shown else None, codec in _CROPPING_CODECS and self._is_cut_left(),
+            bool(tracks) and _BIG_ENDIAN_FORMATS.search(tracks[file.video_track]) is not None,
         )  # fmt: skip
 
     def sizes(self, codec: str, step: float | None) -> SizeWatch:
@@ -163,11 +163,11 @@ class ClipProbe:
             OutputError: FFmpeg cannot be used.
         """
         sizes, self._sizes = self._sizes, None
-        if sizes is not None and not self._file.video_track and codec in _RESIZED_AT_KEYS and step is None:
+        if sizes is not None and not self._file.video_track and codec in _KEYFRAME_SIZE_CODECS and step is None:
             return sizes
         if sizes is not None:
             sizes.close()
-        return SizeWatch(self._file, keys_only=codec in _RESIZED_AT_KEYS and step is None, step=step)
+        return SizeWatch(self._file, keys_only=codec in _KEYFRAME_SIZE_CODECS and step is None, step=step)
 
     def _is_cut_left(self) -> bool:
         found = self._headers.result()

@@ -43,7 +43,7 @@ _MAX_CHANGES = 20
 _MIN_SECONDS = 1.0
 """Minimum duration, seconds, for which a person must be seen; others are collapsed."""
 
-_LONG = 60.0
+_LONG_TIMELINE = 60.0
 """Length of a timeline, seconds, from which on the page states the time per column."""
 
 _SCALE = 1000
@@ -135,7 +135,7 @@ def render(report: Report, max_clip_bytes: int = MAX_CLIP_BYTES) -> tuple[str, s
         frames=len(timeline.times),
         start=start,
         end=end,
-        is_long=end - start >= _LONG,
+        is_long=end - start >= _LONG_TIMELINE,
         ticks=_ticks(start, end),
         column=(end - start) / COLUMNS,
         pictures=pictures,

@@ -14,7 +14,7 @@ from emodetect.types import EMOTIONS, Emotion
 COLUMNS = 500
 """Number of columns of a timeline; changes within one column are not visible."""
 
-_NARROW = 3
+_MIN_OUTLINE = 3
 """Minimum width, in columns, of a run with its own outline."""
 
 
@@ -48,7 +48,7 @@ def shapes(person: Person, start: float, end: float) -> Iterator[Shape]:
     column = (end - start) / COLUMNS
     is_short = np.zeros(len(person.starts), np.bool_)
     for run in person.runs():
-        if run.end - run.start < _NARROW * column:
+        if run.end - run.start < _MIN_OUTLINE * column:
             is_short[run.samples] = True
             continue
         # At most two steps per column; a run as long as the clip may have 100,000 samples.

@@ -13,7 +13,7 @@ from emodetect.types import EMOTIONS
 _BINS = 15
 """Number of bins of the calibration error, as in Guo et al. 2017 (arXiv 1706.04599)."""
 
-_CERTAIN_SHARE = 0.9
+_MIN_CERTAIN_ACCURACY = 0.9
 """Minimum accuracy, on validation data, of readings above the uncertainty threshold."""
 
 NEVER_CERTAIN = 0.99
@@ -162,7 +162,7 @@ def uncertainty_threshold(scores: FloatArray, truth: IntArray) -> float:
     confidence, right = scores[known].max(axis=1), scores[known].argmax(axis=1) == truth[known]
     for threshold in np.arange(0.15, 1.0, 0.01):
         kept = confidence >= threshold
-        if kept.any() and right[kept].mean() >= _CERTAIN_SHARE:
+        if kept.any() and right[kept].mean() >= _MIN_CERTAIN_ACCURACY:
             return round(float(threshold), 2)
     return NEVER_CERTAIN
 

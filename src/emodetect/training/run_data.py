@@ -25,7 +25,7 @@ from emodetect.training.distillation import distill
 from emodetect.training.hyperparameters import Settings
 from emodetect.types import EMOTIONS
 
-_DISPLACED = 18
+_DISPLACED_EVERY = 18
 """One training face in this many is also displaced, as a negative."""
 
 
@@ -191,7 +191,7 @@ def prepare(settings: Settings, architecture: Architecture) -> RunData:
     if settings.negatives:
         backgrounds, held_back = read_negatives(Path(settings.negatives), settings.validation_share, settings.seed)
         generator = np.random.default_rng(settings.seed)
-        chosen = generator.permutation(len(training))[: len(training) // _DISPLACED]
+        chosen = generator.permutation(len(training))[: len(training) // _DISPLACED_EVERY]
         displaced = displaced_faces(training.images[chosen], backgrounds, generator)
         training_part = with_negatives(training_part, np.concatenate([backgrounds, displaced, no_faces]), heads)
         validation_part = with_negatives(validation_part, held_back, heads)

@@ -20,7 +20,7 @@ from emodetect.text.printable import counted, one_line
 from emodetect.training.conventions_trial import Margin, Trial, try_conventions
 from emodetect.training.data.labeled import LabeledCrops
 
-_SHOWN = 8
+_MAX_SHOWN = 8
 """Maximum number of combinations that are shown."""
 
 
@@ -59,7 +59,7 @@ def _options(conventions: ModelConventions) -> list[str]:
 
 def _print_trial(model: str, trial: Trial) -> None:
     """Print the best combinations, the options of the best one, and the certainty of each part."""
-    shown = trial.tried[:_SHOWN]
+    shown = trial.tried[:_MAX_SHOWN]
     columns = {
         "accuracy": [f"{one.accuracy:.1%}" for one in shown],
         "cross-entropy": [f"{one.loss:.3f}" for one in shown],

@@ -187,7 +187,7 @@ def _check_files(
         folder.check_own()
     else:
         folder.check(overwrite=overwrite)
-        for path in folder.own():  # the new run creates them again
+        for path in folder.own_files():  # the new run creates them again
             inputs.refuse(path)
 
 

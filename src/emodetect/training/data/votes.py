@@ -20,7 +20,7 @@ _VOTE_COLUMNS = (*FERPLUS_LABELS, "unknown", "NF")
 _ROW_COLUMNS = ("Usage", "Image name")
 """Columns of ``fer2013new.csv`` instead of a path."""
 
-_REMOVED = np.asarray([10.0 if name == "NF" else 0.0 for name in _VOTE_COLUMNS], np.float32)
+_REMOVED_VOTES = np.asarray([10.0 if name == "NF" else 0.0 for name in _VOTE_COLUMNS], np.float32)
 """Votes for an image that the authors of FER+ removed."""
 
 
@@ -135,4 +135,4 @@ def _votes(row: Mapping[str, str]) -> npt.NDArray[np.float32]:
 
 
 def _row_votes(row: Mapping[str, str]) -> npt.NDArray[np.float32]:
-    return _votes(row) if row["Image name"].strip() else _REMOVED
+    return _votes(row) if row["Image name"].strip() else _REMOVED_VOTES
