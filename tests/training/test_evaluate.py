@@ -109,7 +109,7 @@ def test_several_models_are_compared_with_the_first(data_set: Path, tmp_path: Pa
         assert difference["accuracy"] == pytest.approx(record["accuracy"] - records[0]["accuracy"])
         low, high = difference["interval_95"]
         assert low <= difference["accuracy"] <= high
-    assert "answer, % of the label's faces" in picture.read_text()
+    assert "predicted label, % of each label's faces" in picture.read_text()
     assert calibration.stat().st_size > 1000
 
 
