@@ -32,7 +32,6 @@ from emodetect.types import Image
 from tests.cli.running import TIMEOUT
 from tests.waiting import wait_until
 
-
 _BLANK_SECONDS = 5.0
 """Seconds after which a window that shows nothing is told to draw itself, again and again."""
 

@@ -59,7 +59,9 @@ def test_nothing_is_printed_past_the_printer() -> None:
         for what, line in writes(ast.parse(path.read_text(encoding="utf-8"))):
             if what not in ALLOWED.get(name, set()):
                 found.append(f"{name}:{line}: {what}")
-    assert found == [], "use show, print_message or note of emodetect.cli.messages, or cell and print_table of emodetect.cli.table"
+    assert found == [], (
+        "use show, print_message or note of emodetect.cli.messages, or cell and print_table of emodetect.cli.table"
+    )
 
 
 def test_the_list_of_exceptions_holds_no_more_than_there_is() -> None:

@@ -149,10 +149,16 @@ BOX = Box(100, 100, 80, 80)
         ([], [DetectionMode.NONE, DetectionMode.NONE, DetectionMode.QUICK]),
         ([Place(BOX, TrackState.SEEN)], [DetectionMode.NONE, DetectionMode.NONE, DetectionMode.QUICK]),
         ([Place(BOX, TrackState.SEEN, speed=float("inf"))], [DetectionMode.QUICK, DetectionMode.QUICK, DetectionMode.QUICK]),
-        ([Place(BOX, TrackState.SEEN), Place(BOX, TrackState.SEEN, speed=2.0)], [DetectionMode.NONE, DetectionMode.QUICK, DetectionMode.QUICK]),
+        (
+            [Place(BOX, TrackState.SEEN), Place(BOX, TrackState.SEEN, speed=2.0)],
+            [DetectionMode.NONE, DetectionMode.QUICK, DetectionMode.QUICK],
+        ),
         ([Place(BOX, TrackState.REMEMBERED)], [DetectionMode.NONE, DetectionMode.NONE, DetectionMode.QUICK]),
         ([Place(BOX, TrackState.MISSED)], [DetectionMode.QUICK, DetectionMode.QUICK, DetectionMode.QUICK]),
-        ([Place(BOX, TrackState.SEEN), Place(BOX, TrackState.CANDIDATE)], [DetectionMode.QUICK, DetectionMode.QUICK, DetectionMode.QUICK]),
+        (
+            [Place(BOX, TrackState.SEEN), Place(BOX, TrackState.CANDIDATE)],
+            [DetectionMode.QUICK, DetectionMode.QUICK, DetectionMode.QUICK],
+        ),
     ],
 )
 def test_faces_that_are_in_doubt_or_fast_are_looked_at_more_often(places: list[Place], modes: list[DetectionMode]) -> None:

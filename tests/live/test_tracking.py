@@ -106,7 +106,9 @@ def running(locator: FaceLocator, records: Sink | None = None, backend: FakeBack
     errors: list[BaseException] = []
     frames = Latest[Frame]()
     chosen = backend or FakeBackend(Emotion.SAD)
-    classifier = Classifier([lambda: chosen], ScoreSmoother(0.0), uncertain_below=None, on_error=errors.append, notify=View().notify)
+    classifier = Classifier(
+        [lambda: chosen], ScoreSmoother(0.0), uncertain_below=None, on_error=errors.append, notify=View().notify
+    )
     tracking = Tracking(frames, locator, classifier, sinks=[records] if records else [], on_error=errors.append)
     classifier.start()
     tracking.start()

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import socket
 import struct
-import time
-from collections.abc import Callable
 
 import cv2
 import numpy as np

@@ -25,7 +25,7 @@ from emodetect.media.media_file import MediaFile
 from emodetect.media.playlists import allow_playlists
 from emodetect.media.probe import ClipProbe
 from emodetect.report.pictures import CopyError, frames_at, picture_size, playable_copy
-from emodetect.sources.video import SkippedFrames, ClipPart, VideoFile, _Clock
+from emodetect.sources.video import ClipPart, SkippedFrames, VideoFile, _Clock
 from emodetect.types import Frame, Image
 from tests.builders import PHOTO, MovingClip, make_background, make_image, shared_data, write_clip
 from tests.media.test_orientation import MATRICES, shown, turned

@@ -50,7 +50,11 @@ def test_letters_are_the_same_however_they_are_composed(tmp_path: Path) -> None:
 def test_a_row_may_be_about_one_person_of_a_file(tmp_path: Path) -> None:
     people = table(tmp_path, "clip,person,role\na,1,mother\na,2.0,child\nb,,crowd\n")
 
-    assert [people.columns_for("a.csv", person) for person in (1, 2, 3)] == [{"role": "mother"}, {"role": "child"}, {"role": None}]
+    assert [people.columns_for("a.csv", person) for person in (1, 2, 3)] == [
+        {"role": "mother"},
+        {"role": "child"},
+        {"role": None},
+    ]
     assert people.columns_for("b.csv", 7) == {"role": "crowd"}
     assert people.warnings() == [f"{tmp_path / 'people.csv'}: no row for a.csv, person 3"]
 

@@ -62,7 +62,8 @@ def test_a_perfect_reader_and_the_votes(data_set: Path, votes: Path) -> None:
     seven = evaluate_backend(StripeReader(), "seven", test_set).as_dict(test_set)
     assert seven["accuracy"] == seven["balanced_accuracy"] == seven["macro_f1"] == 1
     # Twenty pictures have their folder's emotion as the majority, the first angry one contempt.
-    doubt = 1 - float(evaluate_backend(StripeReader(), "", test_set).scores.max(axis=1).mean())  # always right, and not quite sure
+    scores = evaluate_backend(StripeReader(), "", test_set).scores
+    doubt = 1 - float(scores.max(axis=1).mean())  # always right, and not quite sure
     error = pytest.approx(doubt, abs=1e-6)
     assert seven["votes"] == {"accuracy": 1, "count": 20, "accuracy_7": 1, "count_7": 20, "ece": error}
     eight = evaluate_backend(StripeReader(contempt=True), "eight", test_set).as_dict(test_set)

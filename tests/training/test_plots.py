@@ -29,10 +29,10 @@ def test_a_confusion_matrix_states_the_accuracy(figures: list[Figure]) -> None:
 
 
 def test_a_calibration_plot_compares_confidence_and_accuracy(figures: list[Figure]) -> None:
-    scores = np.tile(np.float32([0.75, 0.25]), (20, 1))
+    scores = np.tile(np.asarray([0.75, 0.25], np.float32), (20, 1))
     plots.plot_calibration({"embedded": (scores, np.zeros(20, np.int64))}, Path("calibration.png"))
     [axes] = figures[0].axes
-    assert [text.get_text() for text in axes.get_legend().get_texts()] == [
+    assert axes.get_legend_handles_labels()[1] == [
         "perfectly calibrated",
         "embedded: calibration error 25.0%",
     ]

@@ -503,7 +503,10 @@ def _listed(names: Iterable[str]) -> str:
     """Format names from a file for a message, with limits on their number and length."""
     names = list(names)
     more = f" and {len(names) - _MAX_NAMES} more" if len(names) > _MAX_NAMES else ""
-    return ", ".join(name if len(name) <= _MAX_NAME_LENGTH else f"{name[:_MAX_NAME_LENGTH]}..." for name in names[:_MAX_NAMES]) + more
+    return (
+        ", ".join(name if len(name) <= _MAX_NAME_LENGTH else f"{name[:_MAX_NAME_LENGTH]}..." for name in names[:_MAX_NAMES])
+        + more
+    )
 
 
 def _as_type(batch: npt.NDArray[np.float32], name: str) -> npt.NDArray[np.generic]:

@@ -58,4 +58,6 @@ def import_keras2() -> Any:
 
 def backend_cure(name: str) -> str:
     """Hint for installing a backend of Keras."""
-    return package_cure(name) if name in _KERAS_BACKENDS else f"unset KERAS_BACKEND, or set it to one of {', '.join(_KERAS_BACKENDS)}"
+    if name in _KERAS_BACKENDS:
+        return package_cure(name)
+    return f"unset KERAS_BACKEND, or set it to one of {', '.join(_KERAS_BACKENDS)}"

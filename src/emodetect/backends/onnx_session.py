@@ -91,7 +91,8 @@ def _limit_arena(onnxruntime: Any, max_bytes: int) -> None:
     """Limit the arena of all sessions in this process, the worker of a foreign model, so that large activations fail at once."""
     kind, place = onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, onnxruntime.OrtMemType.DEFAULT
     onnxruntime.create_and_register_allocator(
-        onnxruntime.OrtMemoryInfo("Cpu", kind, 0, place), onnxruntime.OrtArenaCfg({"max_mem": max_bytes, "arena_extend_strategy": 1})
+        onnxruntime.OrtMemoryInfo("Cpu", kind, 0, place),
+        onnxruntime.OrtArenaCfg({"max_mem": max_bytes, "arena_extend_strategy": 1}),
     )
 
 

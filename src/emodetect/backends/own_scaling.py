@@ -161,7 +161,9 @@ def _may_be_of(mean: float, deviation: float, low: float, high: float) -> bool:
 
 def quantized_input(low: float, high: float) -> OwnScaling:
     """Scaling expected by a network with a quantized input: the range from low to high that its bytes represent."""
-    usual = next((ends for ends in _COMMON_RANGES if np.allclose((low, high), ends, atol=0.05 * (ends[1] - ends[0]))), (low, high))
+    usual = next(
+        (ends for ends in _COMMON_RANGES if np.allclose((low, high), ends, atol=0.05 * (ends[1] - ends[0]))), (low, high)
+    )
     return OwnScaling(f"QuantizeLinear of {low:.3g} to {high:.3g}", Scaling.to_range(*usual))
 
 

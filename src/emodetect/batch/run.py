@@ -155,7 +155,13 @@ class Run:
             from emodetect.batch.cluster import RayCluster
 
             return RayCluster(
-                self.settings, parts, base, options.jobs, max_actors=self.totals.left, timeout=options.timeout, address=options.address
+                self.settings,
+                parts,
+                base,
+                options.jobs,
+                max_actors=self.totals.left,
+                timeout=options.timeout,
+                address=options.address,
             )
         jobs = min(options.jobs or usable_cores(), self.totals.left)
         return LocalPool(self.settings, parts, base, jobs, timeout=options.timeout, max_memory=options.max_memory)

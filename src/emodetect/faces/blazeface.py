@@ -253,8 +253,8 @@ def decode(boxes: _Numbers, logits: _Numbers, min_score: float = _KNOWN_SCORE) -
         min_score: minimum score of a face, 0 to 1.
 
     Returns:
-        Scores, float32 (n,), ``min_score`` to 1, and points, float32 (n, 8, 2), pixels of the input: center, size, right eye, left
-        eye, nose, mouth, right ear, left ear.
+        Scores, float32 (n,), ``min_score`` to 1, and points, float32 (n, 8, 2), pixels of the input: center, size, right eye,
+        left eye, nose, mouth, right ear, left ear.
     """
     cells = np.flatnonzero(logits > math.log(min_score / (1 - min_score)))
     scores = (1 / (1 + np.exp(-logits[cells]))).astype(np.float32)

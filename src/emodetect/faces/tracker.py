@@ -173,7 +173,8 @@ class FaceTracker:
         size_smoothing: float = 0.1,
     ) -> None:
         self._hold, self._forget = hold, forget
-        self._position_smoothing, self._speed_smoothing, self._size_smoothing = position_smoothing, speed_smoothing, size_smoothing
+        self._position_smoothing, self._speed_smoothing = position_smoothing, speed_smoothing
+        self._size_smoothing = size_smoothing
         self._tracks: list[Track] = []
         self._last_update = 0.0
         self._next_number = 1

@@ -124,7 +124,9 @@ class LiveSession:
         self._errors: list[BaseException] = []
         self._smoother = ScoreSmoother(view.smoothing)
         on_error = self._errors.append
-        self._classifier = Classifier(backends, self._smoother, uncertain_below=uncertain_below, on_error=on_error, notify=view.notify)
+        self._classifier = Classifier(
+            backends, self._smoother, uncertain_below=uncertain_below, on_error=on_error, notify=view.notify
+        )
         sinks = [sink for sink in (outputs.records, outputs.publishing) if sink is not None]
         self._tracking = Tracking(capture.frames.branch(), locator, self._classifier, sinks=sinks, on_error=on_error)
         self._renderer = Renderer(view, style=style, anonymize_by=outputs.anonymize_by)

@@ -47,7 +47,9 @@ class OscPublisher(Publisher):
         self.name = address.name
         self._prefix = "/" + (address.path.strip("/") or _PREFIX)
         if _NOT_IN_ADDRESSES.search(self._prefix) or "//" in self._prefix or address.user is not None:
-            raise invalid_address(f"{self.name}: an OSC address is osc://host:port/prefix; the prefix has no spaces and none of #*,?[]{{}}")
+            raise invalid_address(
+                f"{self.name}: an OSC address is osc://host:port/prefix; the prefix has no spaces and none of #*,?[]{{}}"
+            )
         self._socket: socket.socket | None = None
 
     @override

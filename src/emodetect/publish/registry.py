@@ -100,7 +100,9 @@ def create_publisher(address: str) -> Publisher:
     if scheme in others:
         return _create_plugin(others[scheme], address)
     if scheme == "wss":
-        raise invalid_address(f"{public_name_of(address)}: the server has no certificate", "use ws://, behind a proxy that has one")
+        raise invalid_address(
+            f"{public_name_of(address)}: the server has no certificate", "use ws://, behind a proxy that has one"
+        )
     known = [f"{name}:" if name == "lsl" else f"{name}://" for name in schemes()]
     meant = did_you_mean(f"{scheme}://", known) if scheme else ""
     raise invalid_address(f"{public_name_of(address)}: unknown kind of address; there are {', '.join(known)}{meant}")

@@ -162,4 +162,6 @@ def _reduced(image: Image, max_width: int) -> Image:
     height, width = image.shape[:2]
     if width <= max_width:
         return image
-    return np.asarray(cv2.resize(image, (max_width, max(1, round(height * max_width / width))), interpolation=cv2.INTER_AREA), np.uint8)
+    return np.asarray(
+        cv2.resize(image, (max_width, max(1, round(height * max_width / width))), interpolation=cv2.INTER_AREA), np.uint8
+    )

@@ -67,7 +67,8 @@ class Service:
         format_error: Callable[[EmodetectError], str],
         feed: LiveFeed | None,
     ) -> None:
-        self._settings, self._engine, self._metrics, self._format_error, self._feed = settings, engine, metrics, format_error, feed
+        self._settings, self._engine, self._metrics, self._feed = settings, engine, metrics, feed
+        self._format_error = format_error
         self._clients, self._requests = Slots(settings.clients, "clients"), Slots(settings.requests, "requests")
         self._uploads, self._jobs = Uploads(settings.upload), Jobs(settings.jobs, format_error)
         self._files, self._texts = page_files(), texts()
@@ -223,7 +224,9 @@ class _ViewerResponse(StreamingResponse):
             await super().__call__(scope, receive, send)
 
 
-def create_app(service: Service, settings: ServerSettings, metrics: Metrics, format_error: Callable[[EmodetectError], str]) -> ASGIApp:
+def create_app(
+    service: Service, settings: ServerSettings, metrics: Metrics, format_error: Callable[[EmodetectError], str]
+) -> ASGIApp:
     """Create the application with all its endpoints.
 
     Args:

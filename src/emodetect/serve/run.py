@@ -78,7 +78,9 @@ def serving(
                 reconnect=source.reconnect,
                 follow_redirects=source.follow_redirects,
             )
-            feed = LiveFeed(capture, partial(engine.stream_pipeline, own), publisher, metrics, format_error=format_error, report=report)
+            feed = LiveFeed(
+                capture, partial(engine.stream_pipeline, own), publisher, metrics, format_error=format_error, report=report
+            )
             stack.callback(feed.join)
         service = Service(settings, engine, metrics, format_error, feed)
         server = Server(create_app(service, settings, metrics, format_error), settings, certificate)

@@ -24,7 +24,7 @@ from emodetect.media.media_file import MediaFile
 from emodetect.media.orientation import Orientation
 from emodetect.media.pixel_limit import check_pixels
 from emodetect.media.playlists import allows_playlists
-from emodetect.media.probe import ClipFacts, ClipProbe, SizeWatch, facts_of_pipe, is_playlist, is_complete
+from emodetect.media.probe import ClipFacts, ClipProbe, SizeWatch, facts_of_pipe, is_complete, is_playlist
 from emodetect.queues.interruption import interruptibly
 from emodetect.system.assumptions import warn_once
 from emodetect.system.child_processes import ended_by, kill_child, start_child

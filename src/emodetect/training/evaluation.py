@@ -167,7 +167,9 @@ class Result:
         return scores[chosen], truth[chosen]
 
 
-def evaluate_backend(backend: EmotionBackend, model: str, test_set: EvaluationSet, advance: Callable[[int], None] = lambda count: None) -> Result:
+def evaluate_backend(
+    backend: EmotionBackend, model: str, test_set: EvaluationSet, advance: Callable[[int], None] = lambda count: None
+) -> Result:
     """Classify every crop with a backend.
 
     Args:

@@ -227,7 +227,9 @@ def _read(run: Run, options: BatchOptions) -> Outcome:
     with BatchProgress() as progress:
         try:
             words = partial(with_options, ctx=click.get_current_context())
-            return run.read(options, on_progress=progress.update, note=lambda path, line: note(f"emodetect: {words(line)}"), words=words)
+            return run.read(
+                options, on_progress=progress.update, note=lambda path, line: note(f"emodetect: {words(line)}"), words=words
+            )
         except (KeyboardInterrupt, Terminated):
             left = counted(run.totals.left, "input")
             print_message(f"emodetect: ended with {left} left; 'emodetect batch --resume {place}' goes on")
