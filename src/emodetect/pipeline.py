@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from types import TracebackType
@@ -156,24 +156,26 @@ class EmotionPipeline:
             hint = "; Frame(image) makes one of a picture" if isinstance(frame, np.ndarray) else ""
             raise TypeError(f"expected a Frame, got {type(frame).__name__}{hint}")
         watch = Stopwatch()
-        return _Located(frame, self.locator.locate(frame, watch), watch.laps_ms)
+        sighting = self.locator.locate(frame, watch)
+        crops = [aligned_crop(frame.image, face) for face in sighting.faces]
+        watch.lap("crop")
+        return _Located(frame, sighting, crops, watch.laps_ms)
 
     def _read(self, found: _Located, name: str | None = None) -> FrameResult:
         frame, faces, watch = found.frame, found.sighting.faces, Stopwatch()
-        crops = [aligned_crop(frame.image, face) for face in faces]
-        watch.lap("crop")
         name = name or f"frame {frame.index}"
-        scores = self.scorer.score(crops, faces, frame.timestamp, frame=name, watch=watch)
+        scores = self.scorer.score(found.crops, faces, frame.timestamp, frame=name, watch=watch)
         found_readings = readings(faces, scores, self.scorer.uncertain_below)
         return FrameResult(frame.index, frame.timestamp, found_readings, found.sighting.seen, found.timings_ms | watch.laps_ms)
 
 
 @dataclass(frozen=True)
 class _Located:
-    """A frame with its located faces, before classification."""
+    """A frame with its located faces and their crops, before classification."""
 
     frame: Frame
     sighting: Sighting
+    crops: Sequence[Image]
     timings_ms: dict[str, float]
 
 
