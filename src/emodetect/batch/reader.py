@@ -24,6 +24,7 @@ from emodetect.errors import BackendError, BackendUnavailableError, EmodetectErr
 from emodetect.pipeline import EmotionPipeline, build_pipeline
 from emodetect.sources.images import decode_image, read_image_file
 from emodetect.sources.video import VideoFile
+from emodetect.system.allocator import keep_freed_memory
 from emodetect.system.assumptions import ASSUMPTIONS, warn_once
 from emodetect.system.native_output import quiet_native_output
 from emodetect.system.output_files import written_whole
@@ -76,6 +77,7 @@ class Reader:
         self._parts = parts
         # One thread per worker, since the workers share the cores; this also bounds the memory.
         cv2.setNumThreads(1)
+        keep_freed_memory()
         self._photos = self._load()
 
     def _load(self) -> EmotionPipeline:
