@@ -17,7 +17,7 @@ _LARGEST = 32 * 2**20
 
 
 def keep_freed_memory() -> None:
-    """Keep freed memory for the next photo, with glibc; otherwise each one is given fresh pages, which takes a tenth of its time."""
+    """Keep freed memory for the next photo, with glibc. Fresh pages for each one would take a tenth of its time."""
     if sys.platform == "linux":
         with contextlib.suppress(OSError, AttributeError):  # another C library
             library = ctypes.CDLL(None)
