@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from types import TracebackType
 
@@ -81,7 +81,7 @@ class EmotionPipeline:
             RuntimeError: the pipeline tracks faces, and another thread uses it.
         """
         self._claim(threading.current_thread())
-        return self._read(self._locate(frame), name)
+        return self.classify(self._locate(frame), name)
 
     def analyze_all(
         self, frames: Iterable[Frame], *, read_ahead: bool = True
@@ -109,11 +109,11 @@ class EmotionPipeline:
         self._claim(starter, run)
         try:
             if not read_ahead:
-                yield from ((frame, self._read(self._locate(frame))) for frame in frames)
+                yield from ((frame, self.classify(self._locate(frame))) for frame in frames)
                 return
             with ahead(frames) as decoded, ahead(map(self._locate, decoded)) as located:
                 for found in located:
-                    yield found.frame, self._read(found)
+                    yield found.frame, self.classify(found)
         finally:
             self._owner = starter
 
@@ -151,7 +151,7 @@ class EmotionPipeline:
             scores = self.scorer.score([*batch.values()], faces, None, frame=name)
             yield from readings(faces, scores, self.scorer.uncertain_below)
 
-    def _locate(self, frame: Frame) -> _Located:
+    def _locate(self, frame: Frame) -> Located:
         if not isinstance(frame, Frame):
             hint = "; Frame(image) makes one of a picture" if isinstance(frame, np.ndarray) else ""
             raise TypeError(f"expected a Frame, got {type(frame).__name__}{hint}")
@@ -159,9 +159,18 @@ class EmotionPipeline:
         sighting = self.locator.locate(frame, watch)
         crops = [aligned_crop(frame.image, face) for face in sighting.faces]
         watch.lap("crop")
-        return _Located(frame, sighting, crops, watch.laps_ms)
+        return Located(frame, sighting, crops, watch.laps_ms)
 
-    def _read(self, found: _Located, name: str | None = None) -> FrameResult:
+    def classify(self, found: Located, name: str | None = None) -> FrameResult:
+        """Read the emotions of located faces, the second half of `analyze`.
+
+        Args:
+            found: the faces and their crops.
+            name: name of the frame in messages; None for its number.
+
+        Raises:
+            EmodetectError: the backend failed in too many consecutive frames.
+        """
         frame, faces, watch = found.frame, found.sighting.faces, Stopwatch()
         name = name or f"frame {frame.index}"
         scores = self.scorer.score(found.crops, faces, frame.timestamp, frame=name, watch=watch)
@@ -170,13 +179,20 @@ class EmotionPipeline:
 
 
 @dataclass(frozen=True)
-class _Located:
-    """A frame with its located faces and their crops, before classification."""
+class Located:
+    """A frame with its located faces, before classification.
+
+    Attributes:
+        frame: the frame.
+        sighting: the faces.
+        crops: uint8 (height, width, 3) BGR, one per face.
+        timings_ms: durations of the stages so far, milliseconds.
+    """
 
     frame: Frame
     sighting: Sighting
     crops: Sequence[Image]
-    timings_ms: dict[str, float]
+    timings_ms: dict[str, float] = field(default_factory=dict)
 
 
 def build_pipeline(settings: PipelineSettings, backend: EmotionBackend | None = None) -> EmotionPipeline:
