@@ -101,7 +101,7 @@ def measure(arguments: argparse.Namespace) -> None:
         )
         records = bench.measure(measured)
     rates, stages = shown(throughput_table(records)), shown(stage_table(records))
-    clip = "a made clip, 640x360 with one face" if arguments.source is None else f"`{arguments.source.name}`"
+    clip = "a synthetic clip, 640x360 with one face" if arguments.source is None else f"`{arguments.source.name}`"
     conditions = shown(
         f"{machine()}; load {load:.1f} at the start. {records[0]['frames']} frames of {clip}, "
         f"{counted(arguments.rounds, 'round')} in turn after a warm-up, medians."
@@ -241,7 +241,7 @@ def count_faces(folder: Path) -> str:
             f"{all_found}", f"{false}", f"{all_false}", f"{scans} of {len(truth)}",
         ])  # fmt: skip
     header = [
-        "made clip",
+        "synthetic clip",
         "true faces",
         "shown",
         "by scanning every frame",

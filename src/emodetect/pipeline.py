@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from itertools import islice
 from types import TracebackType
 
@@ -81,7 +81,7 @@ class EmotionPipeline:
             RuntimeError: the pipeline tracks faces, and another thread uses it.
         """
         self._claim(threading.current_thread())
-        return self._read(self._locate(frame), name)
+        return self.classify(self._locate(frame), name)
 
     def analyze_all(
         self, frames: Iterable[Frame], *, read_ahead: bool = True
@@ -109,11 +109,11 @@ class EmotionPipeline:
         self._claim(starter, run)
         try:
             if not read_ahead:
-                yield from ((frame, self._read(self._locate(frame))) for frame in frames)
+                yield from ((frame, self.classify(self._locate(frame))) for frame in frames)
                 return
             with ahead(frames) as decoded, ahead(map(self._locate, decoded)) as located:
                 for found in located:
-                    yield found.frame, self._read(found)
+                    yield found.frame, self.classify(found)
         finally:
             self._owner = starter
 
@@ -151,30 +151,48 @@ class EmotionPipeline:
             scores = self.scorer.score([*batch.values()], faces, None, frame=name)
             yield from readings(faces, scores, self.scorer.uncertain_below)
 
-    def _locate(self, frame: Frame) -> _Located:
+    def _locate(self, frame: Frame) -> LocatedFrame:
         if not isinstance(frame, Frame):
             hint = "; Frame(image) makes one of a picture" if isinstance(frame, np.ndarray) else ""
             raise TypeError(f"expected a Frame, got {type(frame).__name__}{hint}")
         watch = Stopwatch()
-        return _Located(frame, self.locator.locate(frame, watch), watch.laps_ms)
-
-    def _read(self, found: _Located, name: str | None = None) -> FrameResult:
-        frame, faces, watch = found.frame, found.located.faces, Stopwatch()
-        crops = [aligned_crop(frame.image, face) for face in faces]
+        located = self.locator.locate(frame, watch)
+        crops = [aligned_crop(frame.image, face) for face in located.faces]
         watch.lap("crop")
+        return LocatedFrame(frame, located, crops, watch.laps_ms)
+
+    def classify(self, found: LocatedFrame, name: str | None = None) -> FrameResult:
+        """Read the emotions of located faces, the second half of `analyze`.
+
+        Args:
+            found: the faces and their crops.
+            name: name of the frame in messages; None for its number.
+
+        Raises:
+            EmodetectError: the backend failed in too many consecutive frames.
+        """
+        frame, faces, watch = found.frame, found.located.faces, Stopwatch()
         name = name or f"frame {frame.index}"
-        scores = self.scorer.score(crops, faces, frame.timestamp, frame=name, watch=watch)
+        scores = self.scorer.score(found.crops, faces, frame.timestamp, frame=name, watch=watch)
         found_readings = readings(faces, scores, self.scorer.uncertain_below)
         return FrameResult(frame.index, frame.timestamp, found_readings, found.located.seen, found.timings_ms | watch.laps_ms)
 
 
 @dataclass(frozen=True)
-class _Located:
-    """A frame with its located faces, before classification."""
+class LocatedFrame:
+    """A frame with its located faces, before classification.
+
+    Attributes:
+        frame: the frame.
+        located: the faces.
+        crops: uint8 (height, width, 3) BGR, one per face.
+        timings_ms: durations of the stages so far, milliseconds.
+    """
 
     frame: Frame
     located: LocatedFaces
-    timings_ms: dict[str, float]
+    crops: Sequence[Image]
+    timings_ms: dict[str, float] = field(default_factory=dict)
 
 
 def build_pipeline(settings: PipelineSettings, backend: EmotionBackend | None = None) -> EmotionPipeline:

@@ -94,6 +94,18 @@ def test_a_finer_level_is_looked_at_where_a_face_is_hardly_large_enough(side: in
     assert detector.count == calls
 
 
+@pytest.mark.parametrize(("distance", "calls"), [(180, 3), (300, 5)])
+def test_known_faces_too_small_for_the_whole_picture_share_search_regions(distance: int, calls: int) -> None:
+    picture, known = make_background((1280, 720)), []
+    for number in range(4):
+        picture, face = place_face(picture, (200 + number * distance, 300), 60)
+        known.append(face)
+    detector = Calls(min_face=MinFace(0.05, relative=True))
+    found = [one.box for one in detector.detect_quick(picture, known)]
+    assert (intersection_over_union([as_network(face) for face in known], found).max(axis=1) > 0.5).all()
+    assert detector.count == calls
+
+
 def test_faces_below_the_smallest_wanted_one_are_left_out(photo: Image) -> None:
     [found] = BlazeFaceDetector().detect(photo)
     assert BlazeFaceDetector(min_face=MinFace(1.3 * found.box.width, relative=False)).detect(photo) == []

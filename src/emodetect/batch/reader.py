@@ -13,22 +13,26 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import cv2
+import numpy as np
+import numpy.typing as npt
 
 from emodetect.batch.inputs import Kind, reason
 from emodetect.batch.parts import clip_part
-from emodetect.batch.reduction import enlarged, full_size, reduction_for
+from emodetect.batch.reduction import full_size, reduction_for, reduction_of_crops, upright_size
 from emodetect.batch.remote import fetched, is_remote
 from emodetect.batch.rows import lines
 from emodetect.batch.settings import BatchSettings
 from emodetect.errors import BackendError, BackendUnavailableError, EmodetectError, OutputError, SourceError
-from emodetect.pipeline import EmotionPipeline, build_pipeline
+from emodetect.faces.alignment import aligned_crop
+from emodetect.pipeline import EmotionPipeline, LocatedFrame, build_pipeline
 from emodetect.sources.images import decode_image, read_image_file
 from emodetect.sources.video import VideoFile
+from emodetect.system.allocator import keep_freed_memory
 from emodetect.system.assumptions import ASSUMPTIONS, warn_once
 from emodetect.system.native_output import quiet_native_output
 from emodetect.system.output_files import atomic_write
 from emodetect.text.printable import without_credentials
-from emodetect.types import Frame
+from emodetect.types import Frame, Image
 
 _PROGRESS_SECONDS = 0.5
 """Interval between progress messages of a clip."""
@@ -76,6 +80,7 @@ class Reader:
         self._parts = parts
         # One thread per worker, since the workers share the cores; this also bounds the memory.
         cv2.setNumThreads(1)
+        keep_freed_memory()
         self._photos = self._load()
 
     def _load(self) -> EmotionPipeline:
@@ -114,16 +119,26 @@ class Reader:
     def _read_photo(self, path: Path, reading: Reading) -> None:
         content = read_image_file(path)
         reading.hash = hashlib.sha256(content.data).hexdigest()
-        size = full_size(content)
-        reduction = reduction_for(size, self._settings.photos)
-        with quiet_native_output():
-            frame = Frame(decode_image(path, content, reduction))
-        result = self._photos.analyze(frame, name=str(path))
-        if size is not None and reduction > 1:
-            result = enlarged(result, (frame.image.shape[1], frame.image.shape[0]), size)
+        result = self._photos.classify(self._located(path, content), name=str(path))
         text = lines(result, is_photo=True)
         reading.lines, reading.length = text.decode(), len(text)
         reading.frames, reading.faces = 1, len(result.readings)
+
+    def _located(self, path: Path, content: npt.NDArray[np.uint8]) -> LocatedFrame:
+        """Find the faces of a photo in a reduced image, and crop them from one that is large enough."""
+        settings, stored = self._settings.photos, full_size(content)
+        reduction = reduction_for(stored, settings)
+        with quiet_native_output():
+            image = decode_image(path, content, reduction)
+        frame = Frame(image)
+        located, size = self._photos.locator.locate(frame), _size(image)
+        finer = reduction_of_crops(located.faces, reduction, settings)
+        if finer < reduction:
+            with quiet_native_output():
+                image = decode_image(path, content, finer)
+            located, size = located.scaled(size, _size(image)), _size(image)
+        crops = [aligned_crop(image, face) for face in located.faces]
+        return LocatedFrame(frame, located.scaled(size, upright_size(stored, size)) if stored else located, crops)
 
     def _read_clip(self, path: Path, reading: Reading, on_progress: Callable[[int], object]) -> None:
         """Write the readings of a clip to its part, unless an earlier run has done so before it was killed."""
@@ -142,6 +157,10 @@ class Reader:
                     raise SourceError(f"{path}: was written to while it was read; read it again once it is complete")
         reading.length = part.stat().st_size
         reading.frames, reading.faces = _count(part)
+
+
+def _size(image: Image) -> tuple[int, int]:
+    return image.shape[1], image.shape[0]
 
 
 def hash_file(path: Path) -> str:

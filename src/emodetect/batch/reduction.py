@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import io
-from dataclasses import replace
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy.typing as npt
 
+from emodetect.backends.registry import RESERVED
 from emodetect.settings.pipeline import PipelineSettings
 from emodetect.sources.images import REDUCTIONS
-from emodetect.types import Box, FrameResult
+from emodetect.types import Face
 
-_MIN_FACE = 60.0
-"""Minimum size of the smallest wanted face after the reduction, pixels. The embedded network's input has 48, so that crops are
-reduced in any case. On a group of three in 14 megapixels, scores differ by at most 0.03, and boxes by two pixels of 500."""
+_SEARCHED = 24.0
+"""Minimum size of the smallest wanted face in the image that is searched, pixels: the cascade's window, and more than BlazeFace
+needs."""
+
+_CLASSIFIED, _CLASSIFIED_BY_OTHERS = 60.0, 240.0
+"""Minimum size of a face in the image from which it is cropped, pixels, for the embedded network, whose input has 48, and for
+others, whose input usually has 48 to 224."""
 
 
 def full_size(content: npt.NDArray[Any]) -> tuple[int, int] | None:
@@ -32,7 +38,7 @@ def full_size(content: npt.NDArray[Any]) -> tuple[int, int] | None:
 
 
 def reduction_for(size: tuple[int, int] | None, settings: PipelineSettings) -> int:
-    """Largest reduction, 1, 2, 4 or 8, at which the smallest wanted face is still large enough.
+    """Largest reduction, 1, 2, 4 or 8, at which the smallest wanted face is still found.
 
     Args:
         size: width and height of the image, pixels, in any order; None if it cannot be reduced.
@@ -43,25 +49,33 @@ def reduction_for(size: tuple[int, int] | None, settings: PipelineSettings) -> i
     if size is None or in_pixels or settings.detector.name == "none":
         return 1
     height = min(size) * (region.height if region is not None else 1.0)
-    allowed = [factor for factor in REDUCTIONS if smallest.pixels(round(height)) / factor >= _MIN_FACE]
-    return max(allowed, default=1)
+    return _largest(smallest.pixels(round(height)), _SEARCHED)
 
 
-def enlarged(result: FrameResult, reduced: tuple[int, int], size: tuple[int, int]) -> FrameResult:
-    """Scale the boxes of a result to the full-size image.
+def reduction_of_crops(faces: Sequence[Face], reduction: int, settings: PipelineSettings) -> int:
+    """Largest reduction, up to that of the searched image, at which the found faces are still large enough for the backend.
 
     Args:
-        result: result of the reduced image.
-        reduced: width and height of the reduced image, pixels.
-        size: width and height of the full-size image as stored, possibly rotated by 90 degrees.
+        faces: the faces in the searched image.
+        reduction: the reduction of that image.
+        settings: settings of the pipeline.
     """
-    is_turned = (reduced[0] < reduced[1]) != (size[0] < size[1])
-    width, height = (size[1], size[0]) if is_turned else size
-    across, down = width / reduced[0], height / reduced[1]
+    smallest = min((max(face.box.width, face.box.height) for face in faces), default=math.inf)
+    is_embedded = settings.backend.name == "cnn" and settings.backend.model in (None, *RESERVED)
+    return min(reduction, _largest(smallest * reduction, _CLASSIFIED if is_embedded else _CLASSIFIED_BY_OTHERS))
 
-    def scaled(box: Box) -> Box:
-        left, top = round(box.x * across), round(box.y * down)
-        return Box(left, top, round(box.width * across), round(box.height * down)).clipped(width, height)
 
-    readings = tuple(replace(reading, box=scaled(reading.box)) for reading in result.readings)
-    return replace(result, readings=readings, seen=tuple(map(scaled, result.seen)))
+def upright_size(stored: tuple[int, int], reduced: tuple[int, int]) -> tuple[int, int]:
+    """Width and height of a JPEG after its orientation has been applied.
+
+    Args:
+        stored: width and height as stored, pixels.
+        reduced: width and height of the decoded and possibly reduced image, pixels.
+    """
+    is_turned = (reduced[0] < reduced[1]) != (stored[0] < stored[1])
+    return stored[::-1] if is_turned else stored
+
+
+def _largest(face: float, min_size: float) -> int:
+    """Largest reduction at which a face of this size, pixels, keeps at least this size."""
+    return max((factor for factor in REDUCTIONS if face / factor >= min_size), default=1)

@@ -16,11 +16,15 @@ from emodetect.types import Box, Detection, Face, Image
 RIGHT_EYE, LEFT_EYE, NOSE = range(3)
 """Rows of the landmarks; mouth and ears follow."""
 
-_FITTED = [0, 1, 3, 4, 5]
-"""Landmarks used for the fit: all but the nose, which moves across the face when the head turns."""
+_FRAMING = {0: 0.322 + 0.393j, 1: 0.664 + 0.389j, 3: 0.498 + 0.765j, 4: 0.148 + 0.478j, 5: 0.870 + 0.465j}
+"""Positions of landmarks in FER-2013, x + yi in units of the crop's side (medians of hundreds of faces): all but the nose, which
+moves across the face when the head turns."""
 
-_FRAMING = np.asarray([0.322 + 0.393j, 0.664 + 0.389j, 0.498 + 0.765j, 0.148 + 0.478j, 0.870 + 0.465j])
-"""Positions of these landmarks in FER-2013, x + yi in units of the crop's side (medians of hundreds of faces)."""
+_CENTER = sum(_FRAMING.values()) / len(_FRAMING)
+"""Mean of these positions."""
+
+_SPREAD = sum(abs(position - _CENTER) ** 2 for position in _FRAMING.values())
+"""Sum of their squared distances from the mean."""
 
 _MAX_NOSE_OFFSET = 0.8
 """Maximum offset of the nose from the midpoint of the eyes, along the line through the eyes, in interocular distances; at 0.5 the
@@ -140,10 +144,10 @@ def fit(landmarks: npt.NDArray[np.float32] | None) -> Similarity | None:
     Returns:
         The transform; None without landmarks, or if they do not form a face.
     """
-    if landmarks is None or not np.isfinite(landmarks).all():
+    if landmarks is None:
         return None
-    points = landmarks[_FITTED, 0] + 1j * landmarks[_FITTED, 1].astype(np.float64)
-    middle, center = _FRAMING.mean(), points.mean()
-    spread = _FRAMING - middle
-    turn = complex(np.vdot(spread, points - center) / np.vdot(spread, spread).real)
-    return Similarity(turn, complex(center - turn * middle)) if abs(turn) >= 1 else None
+    points = [complex(x, y) for x, y in landmarks.tolist()]  # for so few points faster than NumPy
+    center = sum(points[row] for row in _FRAMING) / len(_FRAMING)
+    turn = sum((position - _CENTER).conjugate() * points[row] for row, position in _FRAMING.items()) / _SPREAD
+    is_usable = cmath.isfinite(sum(points)) and abs(turn) >= 1
+    return Similarity(turn, center - turn * _CENTER) if is_usable else None

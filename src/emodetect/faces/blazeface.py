@@ -83,6 +83,9 @@ _SURROUNDED_SIDE = 128
 _AROUND = 6.0
 """Side of the search region around a known face, in sides of the face."""
 
+_TOGETHER, _SIMILAR = 5.0, 0.6
+"""Maximum extent of the faces in one search region, in sides of its first face, and minimum ratio of their sides to that face."""
+
 _FRAME_SIDE, _FRAME_UP = 1.113, 0.048
 """Conversion to the cascade's box: its side, and how much higher its center is, in sides of the network's box (medians of 281
 faces in photos and clips that both detectors find)."""
@@ -145,9 +148,8 @@ class BlazeFaceDetector:
         seen = self._finished(found, width, height, known)
         overlaps = intersection_over_union(known, [detection.box for detection in seen])
         missed = [box for box, row in zip(known, overlaps, strict=True) if not (row >= SAME_FACE).any()]
-        for box in missed:
-            side = _AROUND * max(box.width, box.height)
-            found += self._detect_square(image, side, box.x + box.width / 2, box.y + box.height / 2)
+        for side, x, y in _regions(missed):
+            found += self._detect_square(image, side, x, y)
         return self._finished(found, width, height, known) if missed else seen
 
     def tracker(self) -> FaceTracker:
@@ -221,6 +223,22 @@ class BlazeFaceDetector:
             for one, smallest in zip(merged, least, strict=True)
             if min(one.box.width, one.box.height) > 1 and one.box.width >= smallest
         ]
+
+
+def _regions(faces: Sequence[Box]) -> Iterator[tuple[float, float, float]]:
+    """Squares around faces, as side and center (x, y) in pixels; neighbors share a square."""
+    rest = list(faces)
+    while rest:
+        first = rest.pop(0)
+        unit = max(first.width, first.height)
+        left, top, right, bottom = first.x, first.y, first.x + first.width, first.y + first.height
+        for other in [*rest]:
+            low, high = min(left, other.x), max(right, other.x + other.width)
+            upper, lower = min(top, other.y), max(bottom, other.y + other.height)
+            if max(high - low, lower - upper) <= _TOGETHER * unit and max(other.width, other.height) >= _SIMILAR * unit:
+                left, top, right, bottom = low, upper, high, lower
+                rest.remove(other)
+        yield _AROUND * unit, (left + right) / 2, (top + bottom) / 2
 
 
 def run_network(pixels: Image, min_score: float = _KNOWN_SCORE) -> Iterator[tuple[float, _Numbers]]:

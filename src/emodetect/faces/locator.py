@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from emodetect.errors import UsageError
 from emodetect.faces.alignment import aligned_crop, roll
 from emodetect.faces.boxes import crop, intersection_over_union
@@ -44,6 +46,20 @@ class LocatedFaces:
     def moved(self, x: int, y: int) -> LocatedFaces:
         """Translate all boxes by (x, y) pixels."""
         return LocatedFaces(tuple(face.moved(x, y) for face in self.faces), tuple(box.moved(x, y) for box in self.seen))
+
+    def scaled(self, old: tuple[int, int], new: tuple[int, int]) -> LocatedFaces:
+        """Scale all boxes and landmarks from an image of one width and height to the same image of another size, pixels."""
+        across, down = new[0] / old[0], new[1] / old[1]
+
+        def scale(box: Box) -> Box:
+            left, top = round(box.x * across), round(box.y * down)
+            return Box(left, top, round(box.width * across), round(box.height * down)).clipped(*new)
+
+        def scaled_face(face: Face) -> Face:
+            landmarks = None if face.landmarks is None else face.landmarks * np.asarray((across, down), np.float32)
+            return replace(face, box=scale(face.box), landmarks=landmarks)
+
+        return LocatedFaces(tuple(map(scaled_face, self.faces)), tuple(map(scale, self.seen)))
 
 
 class FaceLocator:
