@@ -981,3 +981,13 @@ def test_frames_that_a_part_leaves_out_are_looked_at_before_later_ones_are_read(
 
     assert read == [25, 29, 33]
     assert order == list(range(23, 38))
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs /proc")
+def test_the_decoder_has_as_many_threads_as_are_wanted(moving_clip: MovingClip) -> None:
+    def decoders(threads: int | None) -> int:
+        with VideoFile(moving_clip.path, threads=threads):
+            return sum(path.read_text().startswith("av:") for path in Path("/proc/self/task").glob("*/comm"))
+
+    assert decoders(1) == 0
+    assert decoders(3) == 3

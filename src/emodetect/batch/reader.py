@@ -145,7 +145,11 @@ class Reader:
         reading.hash = hash_file(path)
         part = self._parts / clip_part(bytes.fromhex(reading.hash))
         if not part.exists():
-            with atomic_write(part) as partial, partial.open("wb") as file, VideoFile(path, self._settings.part) as clip:
+            with (
+                atomic_write(part) as partial,
+                partial.open("wb") as file,
+                VideoFile(path, self._settings.part, threads=1) as clip,
+            ):
                 pipeline = build_pipeline(self._settings.clips, self._photos.scorer.backend)
                 reported = time.monotonic()
                 for frames, (_, result) in enumerate(pipeline.analyze_all(clip, read_ahead=False), start=1):

@@ -147,6 +147,7 @@ class VideoFile:
         media: the file, or an open one, which is opened again.
         part: clip range; frame numbers and timestamps remain those of the whole clip.
         skipped: receives the frames outside the range; None for no receiver.
+        threads: threads of the decoder; None for FFmpeg's choice.
 
     Attributes:
         path: the file.
@@ -162,8 +163,11 @@ class VideoFile:
         SourceError: the file is missing, no video, or has no frame, or FFmpeg cannot be used.
     """
 
-    def __init__(self, media: Path | MediaFile, part: ClipPart = WHOLE, skipped: SkippedFrames | None = None) -> None:
+    def __init__(
+        self, media: Path | MediaFile, part: ClipPart = WHOLE, skipped: SkippedFrames | None = None, *, threads: int | None = None
+    ) -> None:
         self._part, self._skipped = part, skipped
+        self._settings = [*_NO_TIME_LIMITS, *([cv2.CAP_PROP_N_THREADS, threads] if threads is not None else [])]
         self._capture: cv2.VideoCapture | Decoder = cv2.VideoCapture()
         self._converter: subprocess.Popen[bytes] | None = None
         self._sizes: SizeWatch | None = None
@@ -194,7 +198,7 @@ class VideoFile:
         """Open the file with OpenCV, and read its first picture."""
         path = self.path
         with quiet_native_output(), self.file.for_opencv() as address:
-            capture = interruptibly(lambda: cv2.VideoCapture(address, cv2.CAP_FFMPEG, _NO_TIME_LIMITS), name=_THREAD)
+            capture = interruptibly(lambda: cv2.VideoCapture(address, cv2.CAP_FFMPEG, self._settings), name=_THREAD)
             self._capture = capture
             capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 0)  # it does not support mirrored pictures
             width, height = (capture.get(side) for side in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
@@ -265,7 +269,7 @@ class VideoFile:
         assert self._converter.stdout is not None
         with quiet_native_output(), capture_options("protocol_whitelist;pipe|format_whitelist;nut"):
             address = f"pipe:{self._converter.stdout.fileno()}"
-            self._capture = interruptibly(lambda: cv2.VideoCapture(address, cv2.CAP_FFMPEG, _NO_TIME_LIMITS), name=_THREAD)
+            self._capture = interruptibly(lambda: cv2.VideoCapture(address, cv2.CAP_FFMPEG, self._settings), name=_THREAD)
             found = interruptibly(lambda: all(self._capture.grab() for _ in range(skip)) and self._capture.read(), name=_THREAD)
         if not found or not found[0]:
             raise SourceError(f"{self.path}: FFmpeg cannot convert its pictures")
