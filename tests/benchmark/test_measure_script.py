@@ -43,7 +43,7 @@ def test_tables_are_printed_without_deepfaces_weights_and_no_document_is_touched
         "| 640x360, 1 at speed 1",
         "| embedded",
         "| classify",
-        "4 frames of a made clip",
+        "4 frames of a synthetic clip",
     ):
         assert part in shown.out
     assert "deepface.DeepFace" not in shown.out
