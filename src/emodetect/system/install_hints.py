@@ -26,6 +26,9 @@ OPENCV_CURE = (
 
 FFMPEG_CURE = pip("install --force-reinstall --no-deps imageio-ffmpeg")
 
+_DISTRIBUTIONS = {"PIL": "pillow", "sklearn": "scikit-learn"}
+"""Packages whose modules have other names."""
+
 _IN_FOLDER = "in the folder of emodetect"
 
 EMODETECT_CURE = f"{_IN_FOLDER}: {pip('install --force-reinstall --no-deps .')}"
@@ -55,7 +58,7 @@ def package_cure(module: str) -> str:
     """A command that installs or reinstalls the package of a module, in a version that emodetect can use."""
     if module == "cv2":
         return OPENCV_CURE
-    name = module.replace("_", "-")
+    name = _DISTRIBUTIONS.get(module, module.replace("_", "-"))
     wanted = next((text for text, _ in _requirements() if re.match(rf"{re.escape(name)}(?![\w.-])", text)), name)
     return pip(f"install {'--force-reinstall --no-deps ' if is_installed(name) else ''}{shlex.quote(wanted)}")
 
