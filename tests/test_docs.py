@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -117,3 +118,10 @@ def test_the_examples_of_the_python_interface_run(
     printed = capsys.readouterr().out
     assert "happy" in printed
     assert "no such file" in printed
+
+
+def test_the_site_shows_vertical_bars_of_tables_without_their_backslashes() -> None:
+    pytest.importorskip("mkdocs")
+    hooks = runpy.run_path(str(DOCS / "site" / "hooks.py"))
+
+    assert hooks["on_page_content"](r"<td><code>blur\|box</code> a\|b</td>") == r"<td><code>blur|box</code> a\|b</td>"

@@ -25,6 +25,14 @@ def test_the_public_face_of_the_package() -> None:
     assert set(dir(emodetect)) >= PUBLIC
 
 
+def test_the_example_of_the_package_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "examples").mkdir()
+    shutil.copy(PHOTO, tmp_path / "examples")
+    monkeypatch.chdir(tmp_path)
+
+    assert doctest.testmod(emodetect) == doctest.TestResults(failed=0, attempted=2)
+
+
 @pytest.mark.parametrize("name", emodetect.__all__)
 def test_each_public_name_has_an_example_that_runs(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "examples").mkdir()

@@ -94,16 +94,23 @@ def test_every_command_that_needs_no_more_runs(light: Run, moving_clip: MovingCl
 
 def test_what_is_missing_is_named_with_its_cure(light: Run, tmp_path: Path) -> None:
     photo = ROOT / "examples" / "astronaut.jpg"
-    (tmp_path / "m.h5").write_bytes(b"\x89HDF\r\n\x1a\n")
-    for arguments, package in (
-        (["image", photo, "--backend", "deepface"], "deepface"),
-        (["image", photo, "--model", tmp_path / "m.h5"], "keras"),
-        (["train", "--data", tmp_path, "--run-dir", tmp_path / "run"], "keras"),
+    models = ROOT / "tests" / "data" / "models"
+    log = tmp_path / "log.jsonl"
+    assert light("image", photo, "--log", log).returncode == 0
+    for arguments, cure in (
+        (["image", photo, "--backend", "deepface"], 'install "deepface>='),
+        (["image", photo, "--model", models / "tutorial.h5"], "install 'tensorflow<"),
+        (["image", photo, "--model", models / "tutorial.keras"], "install 'tensorflow<"),
+        (["image", photo, "--model", models / "imagenet.onnx"], "install 'onnx>="),
+        (["train", "--data", tmp_path, "--run-dir", tmp_path / "run"], "install 'tensorflow<"),
+        (["summarize", log, "--plot", tmp_path / "shares.pdf"], "install 'matplotlib>="),
+        (["batch", photo, "--output", tmp_path / "results", "--format", "parquet"], "install 'pyarrow>="),
+        (["serve"], "install 'fastapi>="),
     ):
         done = light(*arguments)
         assert done.returncode != 0
         assert len(done.stderr.strip().splitlines()) == 1, done.stderr
-        assert package in done.stderr, done.stderr
+        assert cure in done.stderr, done.stderr
 
 
 def test_with_opencv_5_the_network_alone_finds_faces_and_one_line_says_so(

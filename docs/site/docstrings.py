@@ -14,6 +14,10 @@ _EXAMPLE = re.compile(r"^>>> .*?(?=\n\n|\Z)", re.MULTILINE | re.DOTALL)
 class Examples(griffe.Extension):
     """Puts lines that start with ``>>>`` under the heading by which they are known as code."""
 
+    def on_package(self, *, pkg: griffe.Module, **_: Any) -> None:
+        """Change the docstring of the package, for which `on_object` is not called."""
+        self.on_object(obj=pkg)
+
     def on_object(self, *, obj: griffe.Object, **_: Any) -> None:
         """Change the docstring of a module, class, function or attribute."""
         if obj.docstring:

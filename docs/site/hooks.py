@@ -51,3 +51,8 @@ def on_page_markdown(markdown: str, page: Any, files: Any, **_: Any) -> str:
         return f"[{text}]({place}{anchor})" if files.get_file_from_path(place) else text
 
     return _LINK.sub(moved, markdown)
+
+
+def on_page_content(html: str, **_: Any) -> str:
+    """Remove the backslash before a vertical bar in code, which the tables of GitHub need, and Python's Markdown shows."""
+    return re.sub(r"<code>[^<]*</code>", lambda code: code[0].replace("\\|", "|"), html)

@@ -1,12 +1,9 @@
 """Facial emotion recognition in photos, clips and live video.
 
-import emodetect
-
-for face in emodetect.analyze("photo.jpg").readings:
-    print(face.box, face.scores.dominant, face.scores.confidence)
-
-for frame, result in emodetect.stream("clip.mp4"):
-    ...
+>>> import emodetect
+>>> for face in emodetect.analyze("examples/astronaut.jpg").readings:
+...     print(face.scores.dominant, f"{face.scores.confidence:.0%}")
+happy 100%
 """
 
 from __future__ import annotations

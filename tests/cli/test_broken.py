@@ -13,8 +13,9 @@ import imageio_ffmpeg
 import pytest
 
 from emodetect.backends.onnx_session import EMBEDDED
+from emodetect.cli.main import _unexpected
 from emodetect.faces.cascade import CASCADE_NAME
-from emodetect.system.install_hints import KERAS_CURE, OPENCV_CURE, package_cure
+from emodetect.system.install_hints import KERAS_CURE, OPENCV_CURE, package_cure, pip
 from tests.builders import PHOTO, ROOT, MovingClip, absent, copy_opencv, copy_package, overlay
 from tests.cli.desktop import open_desktop
 from tests.cli.running import TIMEOUT, assert_one_line, command, environment, run
@@ -65,6 +66,12 @@ class TestPackages:
         done = run("image", PHOTO, env=overlay(tmp_path, **{module: absent(module)}))
 
         assert_one_line(done, 1, f"the package {module} is missing or broken", "'emodetect doctor' says what helps")
+
+    def test_one_that_is_not_installed_is_named_with_its_command(self) -> None:
+        """As in a light installation."""
+        error = ModuleNotFoundError("No module named 'emodetect_absent'", name="emodetect_absent.part")
+
+        assert _unexpected(error) == f"the package emodetect_absent is not installed; {pip('install emodetect-absent')}"
 
     def test_debug_shows_where_and_what_it_prints(self, tmp_path: Path) -> None:
         done = run(

@@ -10,7 +10,8 @@ import pytest
 from emodetect.backends import onnx_session
 from emodetect.backends.deepface_weights import WEIGHTS_NAME
 from emodetect.backends.onnx_session import EMBEDDED
-from emodetect.doctor import deepface, keras
+from emodetect.cli.group import cli
+from emodetect.doctor import deepface, keras, onnx_runtime
 from emodetect.doctor.backends import list_backends
 from emodetect.system.install_hints import EMODETECT_CURE, package_cure
 from tests.builders import absent, overlay, write_plugin
@@ -54,9 +55,10 @@ def test_what_is_not_installed_is_named_with_the_command_that_gets_it(monkeypatc
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     monkeypatch.delenv("KERAS_BACKEND", raising=False)
 
-    embedded, of_keras, of_deepface = list(list_backends())[:3]
+    embedded, of_onnx, of_keras, of_deepface = list(list_backends())[:4]
 
     assert not embedded.available
+    assert not of_onnx.available
     assert "the package onnxruntime is missing or broken" in embedded.detail
     assert embedded.cure == package_cure("onnxruntime")
     assert (of_keras.available, of_keras.cure) == (False, package_cure("tensorflow"))
@@ -65,7 +67,16 @@ def test_what_is_not_installed_is_named_with_the_command_that_gets_it(monkeypatc
     assert "deepface>=" in of_deepface.cure
 
 
-@pytest.mark.parametrize(("broken", "unavailable"), [("cv2", [0, 1, 2]), ("numpy", [0, 1, 2]), ("onnxruntime", [0])])
+def test_onnx_files_need_the_package_that_reads_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(onnx_runtime, "is_installed", lambda package: package != "onnx")
+
+    embedded, of_onnx = list(list_backends())[:2]
+
+    assert embedded.available
+    assert (of_onnx.reads, of_onnx.available, of_onnx.cure) == (".onnx files", False, package_cure("onnx"))
+
+
+@pytest.mark.parametrize(("broken", "unavailable"), [("cv2", [0, 1, 2, 3]), ("numpy", [0, 1, 2, 3]), ("onnxruntime", [0, 1])])
 def test_what_cannot_work_is_not_ok(broken: str, unavailable: list[int], tmp_path: Path) -> None:
     environment = {**overlay(tmp_path, **{broken: absent(broken)}), **with_weights(tmp_path)}
     states = json.loads(run("backends", "--format", "json", env=environment).stdout)
@@ -84,9 +95,9 @@ def test_damaged_files_are_not_ok_either(tmp_path: Path, monkeypatch: pytest.Mon
 
     states = list(list_backends())
 
-    assert [state.available for state in states[:3]] == [False, True, False]
+    assert [state.available for state in states[:4]] == [False, True, True, False]
     assert (states[0].detail, states[0].cure) == (f"{network} is missing", EMODETECT_CURE)
-    assert states[2].detail.endswith("is damaged")
+    assert states[3].detail.endswith("is damaged")
 
 
 def with_weights(folder: Path, content: bytes = b"\x89HDF\r\n\x1a\n") -> dict[str, str]:
@@ -99,12 +110,12 @@ def with_weights(folder: Path, content: bytes = b"\x89HDF\r\n\x1a\n") -> dict[st
 
 def test_deepface_without_and_with_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DEEPFACE_HOME", str(tmp_path))
-    without = list(list_backends())[2]
+    without = list(list_backends())[3]
     with_weights(tmp_path)
 
     assert not without.available
     assert WEIGHTS_NAME in without.cure
-    assert list(list_backends())[2].available
+    assert list(list_backends())[3].available
 
 
 def test_the_command_lists_them_as_a_table_and_as_json() -> None:
@@ -115,3 +126,13 @@ def test_the_command_lists_them_as_a_table_and_as_json() -> None:
     first = json.loads(data.stdout)[0]
     assert list(first) == ["name", "reads", "available", "detail", "cure"]
     assert first["available"] is True
+
+
+def test_the_command_names_options(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def fail() -> None:
+        raise ValueError("no")
+
+    monkeypatch.setattr(keras, "check_keras", fail)
+    cli.main(["backends"], standalone_mode=False)
+
+    assert "emodetect doctor --debug shows where" in capsys.readouterr().out

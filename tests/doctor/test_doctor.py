@@ -340,7 +340,7 @@ def test_a_keras_that_cannot_work(backend: str | None, metadata: str, detail: st
         write_metadata(tmp_path, "keras-2.15.0", metadata)
 
     env = {**overlay(tmp_path), "KERAS_BACKEND": backend}
-    for checks in (examine(env=env)[1], {"Keras": json.loads(run("backends", "--format", "json", env=env).stdout)[1]}):
+    for checks in (examine(env=env)[1], {"Keras": json.loads(run("backends", "--format", "json", env=env).stdout)[2]}):
         assert detail in checks["Keras"]["detail"]
         assert checks["Keras"]["cure"] == cure
 

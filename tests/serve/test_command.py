@@ -18,6 +18,7 @@ from emodetect.cli.hints import error_message
 from emodetect.errors import EmodetectError
 from emodetect.settings.pipeline import CLIPS, LIVE, PHOTOS
 from emodetect.settings.serve import ServedPipelines
+from emodetect.system.install_hints import extra_cure
 from tests.builders import PHOTO, MovingClip
 from tests.cli.parsing import parse
 from tests.cli.running import assert_one_line, command, end, environment, run, started
@@ -131,7 +132,7 @@ def test_without_its_packages_it_says_what_to_install(monkeypatch: pytest.Monkey
     with pytest.raises(EmodetectError) as caught:
         cli.main(["serve"], standalone_mode=False)
     assert str(caught.value).startswith("serve needs packages that are not installed: fastapi, prometheus-client; ")
-    assert str(caught.value).endswith('install ".[serve]"')
+    assert str(caught.value).endswith(f"; {extra_cure('serve')}")
 
 
 def test_nothing_of_it_is_imported_by_other_commands() -> None:

@@ -18,8 +18,9 @@ from emodetect.errors import SourceError
 from emodetect.sources import camera
 from emodetect.sources.camera import FIRST_PICTURE_SECONDS, STALL_SECONDS, LiveCapture, LiveSource
 from emodetect.sources.capture_format import CaptureFormat, PictureSize
+from emodetect.sources.video import VideoFile
 from emodetect.types import Frame, Image
-from tests.builders import make_image, write_clip
+from tests.builders import PHOTO, make_image, write_clip
 from tests.cli.mjpeg import NetworkCamera, network_camera
 from tests.cli.rtsp import RtspCamera, rtsp_camera
 from tests.cli.running import TIMEOUT
@@ -339,6 +340,22 @@ class TestFile:
         with opened(str(clip)) as capture:
             wait_until(lambda: capture.frames.take(0.1) is None and capture.frames.finished, "the end")
             capture.raise_error()
+
+    def test_a_photo_is_repeated_without_opening_it_again(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Opening it takes longer than a frame lasts."""
+        openings: list[Path] = []
+
+        def open_file(path: Path) -> VideoFile:
+            openings.append(path)
+            return VideoFile(path)
+
+        monkeypatch.setattr(camera, "VideoFile", open_file)
+        with opened(str(PHOTO), loop=True) as capture:
+            frames = [take(capture) for _ in range(5)]
+
+        assert openings == [PHOTO]
+        assert [frame.index for frame in frames] == sorted({frame.index for frame in frames})
+        assert all(np.array_equal(frame.image, frames[0].image) for frame in frames)
 
     def test_a_clip_starts_again(self, tmp_path: Path) -> None:
         clip = write_clip(tmp_path / "clip.mp4", [make_image()] * 3)

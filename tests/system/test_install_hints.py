@@ -4,7 +4,7 @@ import importlib
 import re
 import sys
 from collections.abc import Callable
-from importlib.metadata import metadata
+from importlib.metadata import PackageNotFoundError, metadata
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,8 @@ from emodetect.batch import cluster, remote, results
 from emodetect.errors import BackendUnavailableError, EmodetectError
 from emodetect.publish.registry import create_publisher
 from emodetect.sources import result_rows
-from emodetect.system.install_hints import extra_cure, pip
+from emodetect.system import install_hints
+from emodetect.system.install_hints import extra_cure, package_cure, pip
 from tests.builders import ROOT
 
 EXTRAS = set(metadata("emodetect").get_all("Provides-Extra") or ())
@@ -53,8 +54,24 @@ def test_a_store_that_no_extra_serves_names_its_own_package(monkeypatch: pytest.
         remote.find_files("gs://photos")
 
 
-def test_the_command_names_the_folder_since_no_index_has_the_package() -> None:
+def test_the_command_installs_the_packages_of_the_extra_alone() -> None:
+    """The extra itself would also install what the light installation omits, and needs the folder of emodetect."""
+    assert extra_cure("ray") == pip("install 'ray[data]>=2.60'")
+    assert extra_cure("remote") == pip("install 'fsspec>=2024.6' 's3fs>=2024.6'")
+
+
+def test_a_package_is_named_as_on_the_index() -> None:
+    assert "scikit-learn>=1.5" in package_cure("sklearn")
+    assert "pillow>=12.2" in package_cure("PIL")
+
+
+def test_without_its_own_metadata_the_command_installs_emodetect_with_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(install_hints, "requires", absent)
     assert extra_cure("serve") == "in the folder of emodetect: " + pip('install ".[serve]"')
+
+
+def absent(name: str) -> list[str]:
+    raise PackageNotFoundError(name)
 
 
 def texts() -> list[Path]:

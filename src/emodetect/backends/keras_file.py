@@ -16,9 +16,10 @@ from typing import Any
 
 import numpy as np
 
+from emodetect.backends.keras_import import keras_cure
 from emodetect.backends.limits import MAX_MODEL_BYTES, check_size, too_large
 from emodetect.backends.tf_operators import SAFE_OPERATORS
-from emodetect.errors import ModelError
+from emodetect.errors import BackendUnavailableError, ModelError, first_line
 
 _PACKAGE = "emodetect"
 
@@ -82,12 +83,15 @@ def check_keras_file(path: Path) -> None:
 
     Raises:
         ModelError: the file is rejected, or has another format.
+        BackendUnavailableError: h5py, which Keras installs, is missing.
     """
     check_size(path)
     try:
         configuration = _archive(path) if is_archive(path) else _hdf5(path, path)
     except ModelError:
         raise
+    except ImportError as error:
+        raise BackendUnavailableError(f"{path}: reading it needs Keras ({first_line(error)})", hint=keras_cure()) from error
     except Exception as error:  # damaged archives and HDF5 files raise almost anything
         if _is_pickle(path):
             raise ModelError(f"{path}: is a pickle, which could run any code and is refused for safety") from error

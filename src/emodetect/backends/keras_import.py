@@ -6,7 +6,7 @@ import os
 from typing import Any
 
 from emodetect.errors import BackendUnavailableError, broken_package, first_line
-from emodetect.system.install_hints import KERAS2_CURE, KERAS_CURE, package_cure
+from emodetect.system.install_hints import KERAS2_CURE, KERAS_CURE, is_installed, package_cure
 from emodetect.system.native_output import quiet_native_output
 
 _KERAS_BACKENDS = ("tensorflow", "jax", "torch")
@@ -19,7 +19,7 @@ def import_keras() -> Any:
     Raises:
         BackendUnavailableError: Keras or its backend cannot be imported, or is too old.
     """
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    os.environ["KERAS_BACKEND"] = name = backend_name()
     # Keras 3 ignores this. DeepFace's models in the same process need the legacy Keras behind `tf.keras`, and TensorFlow reads
     # the variable only once.
     os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
@@ -29,8 +29,7 @@ def import_keras() -> Any:
 
             number = str(keras.__version__)
     except (ImportError, ValueError, AttributeError) as error:
-        name = os.environ["KERAS_BACKEND"]
-        cure = KERAS_CURE if broken_package(error) == "keras" and name in _KERAS_BACKENDS else backend_cure(name)
+        cure = keras_cure() if broken_package(error) == "keras" and name in _KERAS_BACKENDS else backend_cure(name)
         raise BackendUnavailableError(
             f"Keras cannot be imported with KERAS_BACKEND={name} ({first_line(error)}): {cure}"
         ) from error
@@ -54,6 +53,17 @@ def import_keras2() -> Any:
             f"Keras 2 (tf_keras), which saved the model, cannot be imported ({first_line(error)}): {KERAS2_CURE}"
         ) from error
     return tf_keras
+
+
+def backend_name() -> str:
+    """Name of the backend of Keras, which is also the name of its package."""
+    return os.environ.get("KERAS_BACKEND") or "tensorflow"
+
+
+def keras_cure() -> str:
+    """Command that installs Keras, and its backend if that is missing as well."""
+    backend = backend_name()
+    return KERAS_CURE if is_installed(backend) or backend not in _KERAS_BACKENDS else f"{KERAS_CURE} && {backend_cure(backend)}"
 
 
 def backend_cure(name: str) -> str:

@@ -18,6 +18,8 @@ from emodetect.backends.own_scaling import (
     infer_scaling,
     quantized_input,
 )
+from emodetect.errors import BackendUnavailableError, first_line
+from emodetect.system.install_hints import package_cure
 
 _KEEP_RANGE = {
     "Identity", "Cast", "Dropout", "Transpose", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Expand", "Tile", "Pad", "Concat",
@@ -59,7 +61,11 @@ class OnnxGraph:
     """
 
     def __init__(self, path: Path) -> None:
-        import onnx
+        try:
+            import onnx
+        except ImportError as error:
+            reason = f"{path}: the package onnx, which reads .onnx files, cannot be imported ({first_line(error)})"
+            raise BackendUnavailableError(reason, hint=package_cure("onnx")) from error
 
         self.model: Any = onnx.load(path, load_external_data=False)
         graph = self.model.graph

@@ -239,7 +239,7 @@ def merge(folder: Path, name: Format | None, words: Callable[[str], str] = str) 
     """
     found = sorted(path for path in folder.glob("shard-*-of-*") if _SHARDS.fullmatch(path.name)) if folder.is_dir() else []
     if not found:
-        raise SourceError(f"{folder}: contains no shards; their folders have names such as shard-3-of-16")
+        raise SourceError(f"{folder}: contains no shards; their folders have names such as shard-03-of-16")
     shards = {path: read_manifest(path) for path in found}
     first, header = found[0], shards[found[0]][0]
     for path, (other, _) in shards.items():

@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 import threading
+from importlib.util import find_spec
 from typing import Any, NoReturn
 
 import click
@@ -19,6 +20,7 @@ from emodetect.cli.standard_streams import STANDARD_OUTPUT, discard, open_standa
 from emodetect.errors import EmodetectError, broken_package, first_line
 from emodetect.media.pixel_limit import limit_pixels
 from emodetect.system.environment import limit, prepare_own_process, remove_caches, temporary_folder
+from emodetect.system.install_hints import package_cure
 from emodetect.system.native_output import is_debugging, set_debugging
 
 _MIN_MEMORY = {"RLIMIT_AS": ("address", "-v", 1_000_000_000), "RLIMIT_DATA": ("hold", "-d", 600_000_000)}
@@ -152,10 +154,17 @@ def _unexpected(error: Exception) -> str:
             return "the current folder does not exist any more"
         return f"{error.strerror} (--debug shows where)"
     if package:
-        return f"the package {package} is missing or broken ({first_line(error)}); 'emodetect doctor' says what helps"
+        return _unusable(package, error)
     if isinstance(error, MemoryError) or "(-4:Insufficient memory)" in str(error):
         return "there is not enough memory (--debug shows where)"
     return f"unexpected {type(error).__name__}: {error} (--debug shows where)"
+
+
+def _unusable(package: str, error: Exception) -> str:
+    """Message for a package that is not installed, as in a light installation, or broken."""
+    if find_spec(package) is None:
+        return f"the package {package} is not installed; {package_cure(package)}"
+    return f"the package {package} is missing or broken ({first_line(error)}); 'emodetect doctor' says what helps"
 
 
 def _report(error: Exception, message: str, code: int) -> int:

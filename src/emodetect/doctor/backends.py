@@ -40,7 +40,8 @@ class BackendState:
 
 def list_backends() -> Iterator[BackendState]:
     """Yield the built-in backends, according to the doctor's checks, then the plug-ins, which are imported as a test."""
-    yield _state("cnn", "the embedded network, .onnx files", onnx_runtime.check_runtime, opencv.check_import, files.check_network)
+    yield _state("cnn", "the embedded network", onnx_runtime.check_runtime, opencv.check_import, files.check_network)
+    yield _state("cnn", ".onnx files", onnx_runtime.check_onnx, onnx_runtime.check_runtime, opencv.check_import)
     yield _state("cnn", ".h5 and .keras files", keras.check_keras, opencv.check_import)
     yield _state("deepface", "DeepFace's own model", deepface.check_deepface, opencv.check_import)
     for name, point in plugins().items():

@@ -24,4 +24,4 @@ def _cure() -> str:
         return "plug one in, and allow the terminal to use it: System Settings, Privacy & Security, Camera"
     if sys.platform == "win32":
         return "plug one in, and allow apps to use it: Settings, Privacy & security, Camera"
-    return "plug one in; one that is there but not seen needs its driver, or your user in the group video"
+    return "plug one in; if it is still not found, install its driver, or add your user to the group video"

@@ -12,7 +12,7 @@ from emodetect.system.display import display_problem
 def check_display() -> Iterator[Check]:
     """Whether there is a display for the window of `live`."""
     if problem := display_problem():
-        cure = "run it in a desktop session (with ssh -X from afar), or use live `no_window`; image and video need no display"
+        cure = "run it in a desktop session (over SSH: ssh -X), or use live `no_window`; image and video need no display"
         yield Check("display", Status.FAULT, problem, cure)
     else:
         yield Check("display", Status.OK, os.environ.get("DISPLAY") or "the system's")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from importlib.metadata import version
 from importlib.util import find_spec
 
-from emodetect.backends.keras_import import backend_cure
+from emodetect.backends.keras_import import backend_cure, backend_name, keras_cure
 from emodetect.doctor.check import Check, Status
 from emodetect.system.install_hints import KERAS2_CURE, KERAS_CURE, is_installed, package_cure
 
@@ -24,9 +23,9 @@ def check_keras2() -> Iterator[Check]:
 
 def check_keras() -> Iterator[Check]:
     """The version of Keras, and whether its backend is installed. Neither is imported, since that takes seconds."""
-    backend = os.environ.get("KERAS_BACKEND") or "tensorflow"
+    backend = backend_name()
     if not is_installed("keras"):
-        yield Check("Keras", Status.WARNING, "keras not installed; training and .h5 and .keras models need it", KERAS_CURE)
+        yield Check("Keras", Status.WARNING, "keras not installed; training and .h5 and .keras models need it", keras_cure())
     elif not find_spec("keras"):
         yield Check("Keras", Status.FAULT, "keras is broken", package_cure("keras"))
     elif int(version("keras").partition(".")[0]) < 3:

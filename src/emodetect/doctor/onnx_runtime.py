@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from importlib.metadata import version
 from statistics import median
 
 from emodetect.doctor.check import Check, Status
 from emodetect.errors import ModelError
-from emodetect.system.install_hints import EMODETECT_CURE
+from emodetect.system.install_hints import EMODETECT_CURE, is_installed, package_cure
 
 _WARM_UP, _RUNS = 3, 20
 
@@ -22,6 +23,14 @@ def check_runtime() -> Iterator[Check]:
 
     onnxruntime = import_onnxruntime()
     yield Check("ONNX Runtime", Status.OK, f"onnxruntime {onnxruntime.__version__}")
+
+
+def check_onnx() -> Iterator[Check]:
+    """Whether the package onnx, which reads the graphs of .onnx files, is installed. It is not imported."""
+    if is_installed("onnx"):
+        yield Check("ONNX", Status.OK, f"onnx {version('onnx')}")
+    else:
+        yield Check("ONNX", Status.WARNING, "onnx not installed; your own .onnx models need it", package_cure("onnx"))
 
 
 def check_speed() -> Iterator[Check]:

@@ -29,7 +29,7 @@ class Phrase(Enum):
 
     QUIT = Texts(en="quit", ko="끝내기", ja="終了", zh="退出", es="salir", de="beenden", fr="quitter")
     PAUSE = Texts(
-        en="pause, or go on",
+        en="pause or continue",
         ko="일시 정지 또는 계속",
         ja="一時停止/再開",
         zh="暂停或继续",
@@ -38,7 +38,7 @@ class Phrase(Enum):
         fr="pause ou reprise",
     )
     SNAPSHOT = Texts(
-        en="save the picture",
+        en="save a snapshot",
         ko="화면 저장",
         ja="画像を保存",
         zh="保存画面",
@@ -47,7 +47,7 @@ class Phrase(Enum):
         fr="enregistrer l'image",
     )
     RECORD = Texts(
-        en="record, or stop recording",
+        en="start or stop recording",
         ko="녹화 시작 또는 중지",
         ja="録画の開始/停止",
         zh="开始或停止录制",
@@ -56,7 +56,7 @@ class Phrase(Enum):
         fr="démarrer ou arrêter la vidéo",
     )
     FULLSCREEN = Texts(
-        en="fill the screen, or not",
+        en="full screen on or off",
         ko="전체 화면 켜기/끄기",
         ja="全画面表示の切り替え",
         zh="开启或关闭全屏",
@@ -65,7 +65,7 @@ class Phrase(Enum):
         fr="plein écran ou non",
     )
     MIRROR = Texts(
-        en="mirror the picture, or not",
+        en="mirroring on or off",
         ko="좌우 반전 켜기/끄기",
         ja="左右反転の入/切",
         zh="镜像显示开/关",
@@ -74,7 +74,7 @@ class Phrase(Enum):
         fr="effet miroir, oui ou non",
     )
     BARS = Texts(
-        en="show or hide the bars",
+        en="show or hide the scores",
         ko="점수 막대 켜기/끄기",
         ja="スコアのバーの表示/非表示",
         zh="显示或隐藏得分条",
@@ -92,7 +92,7 @@ class Phrase(Enum):
         fr="montrer ou cacher les étiquettes",
     )
     NUMBERS = Texts(
-        en="numbers: frames per second, delay",
+        en="statistics: frames per second, delay",
         ko="수치: 초당 프레임 수, 지연",
         ja="数値: フレームレート、遅延",
         zh="数据: 帧率、延迟",
@@ -101,7 +101,7 @@ class Phrase(Enum):
         fr="infos : images/s, latence",
     )
     STRIP = Texts(
-        en="the last 30 seconds of each face",
+        en="history: the last 30 seconds",
         ko="얼굴별 최근 30초",
         ja="各顔の直近30秒",
         zh="每张人脸的最近 30 秒",
@@ -110,7 +110,7 @@ class Phrase(Enum):
         fr="30 dernières secondes par visage",
     )
     LARGER_FACES = Texts(
-        en="look for larger faces only",
+        en="find larger faces only",
         ko="더 큰 얼굴만 찾기",
         ja="より大きい顔だけ検出",
         zh="只检测较大的人脸",
@@ -119,7 +119,7 @@ class Phrase(Enum):
         fr="ignorer les petits visages",
     )
     SMALLER_FACES = Texts(
-        en="look for smaller faces, too",
+        en="find smaller faces as well",
         ko="더 작은 얼굴도 찾기",
         ja="より小さい顔も検出",
         zh="也检测较小的人脸",
@@ -146,7 +146,7 @@ class Phrase(Enum):
         fr="lisser davantage les scores",
     )
     NEXT_BACKEND = Texts(
-        en="the next backend",
+        en="next backend",
         ko="다음 백엔드",
         ja="次のバックエンド",
         zh="下一个后端",
@@ -155,7 +155,7 @@ class Phrase(Enum):
         fr="le backend suivant",
     )
     NEXT_DETECTOR = Texts(
-        en="the next face detector",
+        en="next face detector",
         ko="다음 얼굴 검출기",
         ja="次の顔検出器",
         zh="下一个人脸检测器",

@@ -231,11 +231,25 @@ class _Reader:
     def _play_file(self, path: Path) -> bool:
         with VideoFile(path) as clip:
             self.frames_per_second = clip.frames_per_second
-            for frame in clip.frames():
-                self._put(frame.image)
+            images = (frame.image for frame in clip.frames())
+            for image in self._repeated(images):
+                self._put(image)
                 if self._abandoned:
                     return False
         return True
+
+    def _repeated(self, images: Iterator[Image]) -> Iterator[Image]:
+        """The images of a clip, or with ``loop`` a photo again and again, since opening it takes longer than a frame lasts."""
+        first = next(images, None)
+        if first is None:
+            return
+        yield first
+        second = next(images, None)
+        if second is not None:
+            yield second
+            yield from images
+        while second is None and self._loop:
+            yield first
 
     def _put(self, image: Image) -> None:
         """Hand over a picture; returns when the next one is wanted, or none."""

@@ -6,6 +6,7 @@ import re
 import shlex
 import shutil
 import sys
+from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
@@ -25,6 +26,9 @@ OPENCV_CURE = (
 
 FFMPEG_CURE = pip("install --force-reinstall --no-deps imageio-ffmpeg")
 
+_DISTRIBUTIONS = {"PIL": "pillow", "sklearn": "scikit-learn"}
+"""Packages whose modules have other names."""
+
 _IN_FOLDER = "in the folder of emodetect"
 
 EMODETECT_CURE = f"{_IN_FOLDER}: {pip('install --force-reinstall --no-deps .')}"
@@ -37,20 +41,25 @@ KERAS2_CURE = pip('install "tf-keras>=2.20"')
 
 
 def extra_cure(extra: str) -> str:
-    """Command that installs the packages of an extra, in the folder of emodetect, which is on no package index.
+    """Command that installs the packages of an extra.
+
+    It works in any folder, and does not install the packages that a light installation omits.
 
     Args:
         extra: its name in pyproject.toml, such as "serve".
     """
-    return f"{_IN_FOLDER}: " + pip(f'install ".[{extra}]"')
+    packages = [text for text, of in _requirements() if of == extra]
+    if not packages:  # emodetect itself is not installed
+        return f"{_IN_FOLDER}: " + pip(f'install ".[{extra}]"')
+    return pip(f"install {' '.join(map(shlex.quote, packages))}")
 
 
 def package_cure(module: str) -> str:
     """A command that installs or reinstalls the package of a module, in a version that emodetect can use."""
     if module == "cv2":
         return OPENCV_CURE
-    name = module.replace("_", "-")
-    wanted = next((text for text in _requirements() if re.match(rf"{re.escape(name)}(?![\w.-])", text)), name)
+    name = _DISTRIBUTIONS.get(module, module.replace("_", "-"))
+    wanted = next((text for text, _ in _requirements() if re.match(rf"{re.escape(name)}(?![\w.-])", text)), name)
     return pip(f"install {'--force-reinstall --no-deps ' if is_installed(name) else ''}{shlex.quote(wanted)}")
 
 
@@ -63,9 +72,13 @@ def is_installed(name: str) -> bool:
     return True
 
 
-def _requirements() -> list[str]:
-    """The requirements of emodetect, without the conditions."""
+def _requirements() -> Iterator[tuple[str, str | None]]:
+    """The requirements of emodetect without their conditions, each with the extra that it belongs to."""
     try:
-        return [text.partition(";")[0].strip() for text in requires("emodetect") or ()]
+        texts = requires("emodetect") or ()
     except PackageNotFoundError:
-        return []
+        return
+    for text in texts:
+        requirement, _, condition = text.partition(";")
+        extra = re.search(r"extra == ['\"](.+?)['\"]", condition)
+        yield requirement.strip(), extra[1] if extra else None

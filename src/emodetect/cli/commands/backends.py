@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import click
 
+from emodetect.cli.hints import with_options
 from emodetect.cli.messages import show_json
 from emodetect.cli.options import common_options, format_option
 
@@ -13,11 +14,12 @@ from emodetect.cli.options import common_options, format_option
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @format_option
 @common_options
-def backends(output_format: str) -> None:
+@click.pass_context
+def backends(ctx: click.Context, output_format: str) -> None:
     """List the available emotion backends and plug-ins, what is missing, and how to install it."""
     from emodetect.doctor.backends import list_backends
 
-    states = list(list_backends())
+    states = [replace(state, cure=with_options(state.cure, ctx)) for state in list_backends()]
     if output_format == "json":
         show_json([asdict(state) for state in states])
         return
