@@ -116,6 +116,6 @@ def _chunks(data: bytes | memoryview, place: int, kind: bytes) -> Iterator[int]:
 def _avif_frames(data: bytes) -> int:
     """Number of frames of the largest track."""
     found, place = 0, data.find(b"moov")
-    while 0 <= place and (place := data.find(b"stsz", place + 4)) >= 0:
+    while place >= 0 and (place := data.find(b"stsz", place + 4)) >= 0:
         found = max(found, struct.unpack_from(">L", data, place + 12)[0])
     return found

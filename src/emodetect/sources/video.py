@@ -234,7 +234,7 @@ class VideoFile:
 
     def _open_pipe(self) -> None:
         """Open a clip that can be read only once."""
-        self._capture = decoder = Decoder(self.file)
+        self._capture = decoder = Decoder(str(self.path), self.file.input("-copyts"), standard_input=self.file.standard_input)
         self._first = decoder.read()
         facts = facts_of_pipe(self.file, decoder.messages)
         if not self._first[0] and facts.has_pictures and facts.is_convertible:
