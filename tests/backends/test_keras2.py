@@ -249,6 +249,26 @@ class TestSafety:
         ):
             create_cnn(str(path)).load()
 
+    @pytest.mark.parametrize(("suffix", "name"), [(".h5", "a function"), (".keras", "blend")])
+    def test_an_own_function_is_named(self, tmp_path: Path, keras2: Any, suffix: str, name: str) -> None:
+        def blend(x: Any) -> Any:
+            return 0.5 * x
+
+        path = tmp_path / f"own{suffix}"
+        build(keras2, lambda keras, x: head(keras, keras.layers.Dense(4, activation=blend)(x))).save(path)
+        with pytest.raises(ModelError, match=f"Keras cannot load it: it needs {name}, which is none of Keras's own layers"):
+            create_cnn(str(path)).load()
+
+    def test_an_own_layer_of_an_archive_is_named(self, tmp_path: Path, keras2: Any) -> None:
+        class Strange(keras2.layers.Layer):  # type: ignore[misc]
+            pass
+
+        Strange.__module__ = "__main__"  # as in a notebook
+        path = tmp_path / "own.keras"
+        build(keras2, lambda keras, x: head(keras, Strange()(x))).save(path)
+        with pytest.raises(ModelError, match="it needs Strange, which is none of Keras's own layers"):
+            create_cnn(str(path)).load()
+
 
 def rescaling(scale: float, offset: float = 0.0) -> Build:
     return lambda keras, x: keras.layers.Rescaling(scale, offset)(x)

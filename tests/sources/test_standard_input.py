@@ -100,6 +100,18 @@ def test_streams_are_recognized_by_their_first_bytes(options: tuple[str, ...], c
     assert frames[-1].image.shape == (360, 640, 3)
 
 
+def test_another_size_is_brought_to_the_first(moving_clip: MovingClip) -> None:
+    wide = converted(moving_clip.path, "-f", "mpegts")
+    high = converted(moving_clip.path, "-vf", "crop=180:360", "-f", "mpegts")
+    with standard_input(wide + high):
+        frames = read()
+    image = frames[-1].image
+    assert image.shape == (360, 640, 3)
+    assert image[:, :220].max() < 30
+    assert image[:, 420:].max() < 30
+    assert image[:, 240:400].min() > 60
+
+
 def test_a_clip_sent_faster_than_it_plays_is_told(moving_clip: MovingClip, caplog: pytest.LogCaptureFixture) -> None:
     with standard_input(bytes(BYTES * 150)):
         read(SMALL)

@@ -23,6 +23,7 @@ from emodetect.errors import SourceError
 from emodetect.media.ffmpeg import ffmpeg_program
 from emodetect.sources import stream
 from emodetect.sources.mjpeg import JpegScanner
+from emodetect.sources.piped_stream import PipedStream
 from emodetect.sources.rtsp import Messages
 from emodetect.sources.sockets import Sockets
 from emodetect.sources.stream import Capture, StreamUnavailable, open_stream
@@ -79,12 +80,16 @@ def clip(tmp_path: Path) -> Path:
     return write_clip(tmp_path / "clip.mp4", [BLUE] * 30)
 
 
-@pytest.fixture
-def transport_stream(clip: Path) -> bytes:
+def as_transport_stream(clip: Path) -> bytes:
     path = clip.with_suffix(".ts")
     line = [ffmpeg_program(), "-loglevel", "error", "-i", str(clip), "-c:v", "libx264", "-pix_fmt", "yuv420p", str(path)]
     subprocess.run(line, check=True, stdin=subprocess.DEVNULL)
     return path.read_bytes()
+
+
+@pytest.fixture
+def transport_stream(clip: Path) -> bytes:
+    return as_transport_stream(clip)
 
 
 @pytest.fixture
@@ -234,6 +239,35 @@ class TestHttp:
     def test_a_transport_stream(self, transport_stream: bytes) -> None:
         with answering(saying(http(transport_stream, "video/mp2t"))) as server:
             assert_blue(first_picture(server.address()))
+
+    def test_another_size_is_brought_to_the_first(self, transport_stream: bytes, tmp_path: Path) -> None:
+        high = as_transport_stream(write_clip(tmp_path / "high.mp4", [make_image(64, 128, color=(0, 0, 200))] * 30))
+        with answering(saying(http(transport_stream + high, "video/mp2t"))) as server, opened(server.address()) as capture:
+            pictures = [capture.read()[1] for _ in range(60)]
+            assert not capture.read()[0]
+        assert_blue(np.asarray(pictures[29]))
+        red = np.asarray(pictures[30])
+        assert red.shape == (64, 96, 3)
+        assert red[:, 36:60, 2].min() > 150
+        assert red[:, :30].max() < 30
+        assert red[:, 66:].max() < 30
+
+    def test_closing_ends_a_transport_stream_that_hangs(self, transport_stream: bytes) -> None:
+        sockets = Sockets()
+
+        def answer(request: bytes, viewer: socket.socket) -> None:
+            viewer.sendall(b"HTTP/1.0 200 OK\r\nContent-Type: video/mp2t\r\n\r\n" + transport_stream * 20)
+            viewer.recv(1)  # until the other side closes
+
+        with answering(answer) as server:
+            capture = open_stream(server.address(), sockets, follow_redirects=False, seconds=TIMEOUT)
+            assert isinstance(capture, PipedStream)
+            timer = threading.Timer(1, sockets.close)
+            timer.start()
+            while capture.read()[0]:
+                pass
+            capture.release()
+        assert not any(thread.name == "decoder input" for thread in threading.enumerate())
 
     def test_chunks(self, transport_stream: bytes) -> None:
         chunks = [transport_stream[at : at + 1000] for at in range(0, len(transport_stream), 1000)]

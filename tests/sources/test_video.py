@@ -363,6 +363,21 @@ def test_an_hdr_clip_is_told(tmp_path: Path, transfer: str, is_hdr: bool, caplog
     assert [message.split(",")[0] for message in caplog.messages] == [f"{path}: is an HDR clip"] * is_hdr
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes are of Unix")
+@pytest.mark.parametrize("transfer", ["smpte2084", "arib-std-b67"])
+def test_an_hdr_clip_has_the_same_colors_in_a_file_and_a_pipe(tmp_path: Path, transfer: str) -> None:
+    path, colors = tmp_path / "clip.ts", f"colorprim=bt2020:colormatrix=bt2020nc:transfer={transfer}"
+    ffmpeg(
+        "-loop", "1", "-i", PHOTO, "-frames:v", "3", "-pix_fmt", "yuv420p10le", "-c:v", "libx264", "-x264-params", colors, path
+    )  # fmt: skip
+    with VideoFile(path) as video:
+        from_file = [frame.image for frame in video]
+    with piped(path, tmp_path / "pipe") as video:
+        from_pipe = [frame.image for frame in video]
+    assert len(from_file) == len(from_pipe) == 3
+    assert np.array_equal(from_file, from_pipe)
+
+
 @pytest.mark.parametrize("pixels", ["rgb555be", "bgr565be", "rgb565le"])
 def test_colors_in_sixteen_bits(tmp_path: Path, pixels: str) -> None:
     path = tmp_path / "clip.nut"

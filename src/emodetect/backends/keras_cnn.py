@@ -23,8 +23,12 @@ from emodetect.backends.own_scaling import OwnScaling
 from emodetect.errors import BackendUnavailableError, ModelError
 from emodetect.system.native_output import quiet_native_output
 
-_UNKNOWN = re.compile(r"(?:Unknown layer: |Could not locate (?:class|function) )'([^']{1,80})'")
-"""Messages of Keras 2 and 3 about unknown classes."""
+_UNKNOWN = re.compile(
+    r"""(?:Unknown\ layer:\ '|Could\ not\ locate\ (?:class|function)\ '|Cannot\ deserialize\ object\ of\ type\ `
+    |Unknown\ activation\ function:?\ '(?:\{.*'config':\ ')?)([^'`]{1,80})['`]""",
+    re.VERBOSE,
+)
+"""Messages of Keras 2 and 3 about unknown classes and functions."""
 
 _MAX_REASON_LENGTH = 300
 """Maximum length of a message of Keras, characters."""
@@ -171,7 +175,8 @@ def _reason(error: Exception) -> str:
     if "unsafe" in text.lower() or "deserialization of a Lambda" in text or "deserialization of a `lambda`" in text:
         return "it holds a Lambda layer, that is Python code, which is not run for safety; export it without"
     if unknown := _UNKNOWN.search(text):
-        return f"it needs {unknown[1]}, which is none of Keras's own layers; Python code of others is not run"
+        name = "a function" if unknown[1] == "function" else unknown[1]  # HDF5 files of Keras 2 do not state its name
+        return f"it needs {name}, which is none of Keras's own layers; Python code of others is not run"
     _, _, exception = text.rpartition("Exception encountered:")
     return textwrap.shorten(
         exception or text.strip().partition("\n")[0] or type(error).__name__, _MAX_REASON_LENGTH, placeholder=" ..."

@@ -12,6 +12,7 @@ from emodetect.batch.remote import find_files, is_remote
 from emodetect.errors import SourceError
 from emodetect.sources.image_tree import list_images
 from emodetect.sources.images import READ_SUFFIXES, UNREAD_SUFFIXES, matching_paths
+from emodetect.sources.several_pictures import several_pictures
 from emodetect.text.printable import public_name
 
 CLIP_SUFFIXES = (
@@ -19,6 +20,9 @@ CLIP_SUFFIXES = (
     ".vob", ".webm", ".wmv",
 )  # fmt: skip
 """Suffixes of clips that are found in folders."""
+
+_ANIMATION_BYTES = 2**24
+"""Number of bytes of a GIF that contain the beginning of its second frame, if it has one."""
 
 _SUFFIXES = (*READ_SUFFIXES, *CLIP_SUFFIXES)
 
@@ -116,10 +120,10 @@ def _is_picture(path: Path) -> bool:
 
 
 def _is_animated(path: Path) -> bool:
-    from PIL import Image
-
     try:
-        with Image.open(path) as picture:
-            return bool(getattr(picture, "is_animated", False))
-    except Exception:  # Pillow raises many kinds for damaged files; reading it reports the error
+        if not os.path.isfile(path):
+            return False
+        with path.open("rb") as file:
+            return several_pictures(file.read(_ANIMATION_BYTES)) is not None
+    except OSError:  # reading it reports the error
         return False

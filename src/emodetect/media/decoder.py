@@ -1,4 +1,4 @@
-"""Decoding clips that can be read only once, such as pipes, with FFmpeg in a child process."""
+"""Decoding clips and streams that can be read only once, such as pipes, with FFmpeg in a child process."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import queue
 import re
 import subprocess
 import threading
+from collections.abc import Generator, Sequence
 from typing import NamedTuple
 
 import cv2
@@ -16,7 +17,6 @@ import numpy as np
 from emodetect.errors import SourceError
 from emodetect.media.ffmpeg import ffmpeg_program
 from emodetect.media.letterbox import SQUARE_PIXELS
-from emodetect.media.media_file import MediaFile
 from emodetect.media.pixel_limit import check_pixels
 from emodetect.system.child_processes import ended_by, kill_child, start_child
 from emodetect.types import Image
@@ -39,13 +39,16 @@ class _Picture(NamedTuple):
 
 
 class Decoder:
-    """Decodes the pictures of a pipe: upright, with square pixels, each in its own size.
+    """Decodes the pictures of a pipe or stream: upright, with square pixels, each in its own size.
 
     It has the methods of `cv2.VideoCapture` that clips are read with. A signal interrupts its waits, and so does `release` from
     any thread.
 
     Args:
-        file: the pipe.
+        name: name of the source in errors.
+        source: FFmpeg's arguments for the input.
+        standard_input: the pipe that is FFmpeg's standard input, if the bytes come from one.
+        chunks: the bytes otherwise. Another thread takes them, and closes the iterator after the last one or `release`.
 
     Attributes:
         messages: FFmpeg's messages before the first picture; complete after the first `grab`.
@@ -55,25 +58,42 @@ class Decoder:
         SourceError: it cannot be started.
     """
 
-    def __init__(self, file: MediaFile) -> None:
+    def __init__(
+        self,
+        name: str,
+        source: Sequence[str],
+        *,
+        standard_input: int = subprocess.PIPE,
+        chunks: Generator[bytes, None, None] | None = None,
+    ) -> None:
         self.messages = ""
-        self._name = file.path
+        self._name = name
         self._coming: queue.SimpleQueue[_Picture | None] = queue.SimpleQueue()
         self._image: Image | None = None
         self._time = math.nan
         # fmt: off
         command = [
-            ffmpeg_program(), "-hide_banner", "-nostdin", "-nostats", "-loglevel", "info", *file.input("-copyts"),
+            ffmpeg_program(), "-hide_banner", "-nostdin", "-nostats", "-loglevel", "info", *source,
             "-map", "0:V:0", "-vf", f"{SQUARE_PIXELS},showinfo=checksum=0,format=bgr24", "-noautoscale",
             "-fps_mode", "passthrough", "-c:v", "rawvideo", "-f", "rawvideo", "-flush_packets", "1", "pipe:1",
         ]
         # fmt: on
         pipe = subprocess.PIPE
         try:
-            self._process = start_child(command, stdin=file.standard_input, stdout=pipe, stderr=pipe)
+            self._process = start_child(command, stdin=standard_input, stdout=pipe, stderr=pipe)
         except OSError as error:
             raise SourceError(f"{self._name}: cannot be read: FFmpeg cannot be started ({error.strerror or error})") from error
         threading.Thread(target=self._listen, name="decoder messages", daemon=True).start()
+        if chunks is not None:
+            threading.Thread(target=self._feed, args=(chunks,), name="decoder input", daemon=True).start()
+
+    def _feed(self, chunks: Generator[bytes, None, None]) -> None:
+        """Write the input until it or FFmpeg ends."""
+        assert self._process.stdin is not None
+        with contextlib.closing(chunks), contextlib.suppress(OSError), self._process.stdin as pipe:
+            for chunk in chunks:
+                pipe.write(chunk)
+                pipe.flush()
 
     def _listen(self) -> None:
         """Read FFmpeg's messages until it ends; it would block on a full pipe."""

@@ -21,7 +21,7 @@ from typing_extensions import Self
 
 from emodetect.errors import SourceError
 from emodetect.media.capture_options import capture_options
-from emodetect.media.pixel_limit import max_pixels
+from emodetect.media.pixel_limit import pixel_option
 from emodetect.media.playlists import allows_playlists
 from emodetect.text.printable import looks_like_address, public_name
 from emodetect.text.suggestions import did_you_mean_file
@@ -120,7 +120,7 @@ class MediaFile:
 
     def input(self, *options: str) -> list[str]:
         """FFmpeg's arguments for reading the file, with further options before ``-i``."""
-        limits = ["-max_pixels", str(min(max_pixels(), 2**31 - 1))]
+        limits = pixel_option()
         for name, value in self._restrictions().items():
             limits += [f"-{name}", value]
         return [*limits, *options, "-i", self.address]

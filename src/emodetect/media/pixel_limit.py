@@ -39,6 +39,11 @@ def max_pixels() -> int:
     return int(text) if re.fullmatch("[0-9]{1,19}", text) else MAX_PIXELS
 
 
+def pixel_option() -> list[str]:
+    """FFmpeg's arguments that limit the pixels of an input."""
+    return ["-max_pixels", str(min(max_pixels(), 2**31 - 1))]
+
+
 def max_picture_bytes() -> int:
     """Limit of the bytes of a decoded picture: four per allowed pixel.
 

@@ -79,6 +79,7 @@ class ClipFacts:
         size: width and height of the first picture as stored, pixels; None if FFmpeg finds none.
         is_cut_left: whether the headers crop columns at the left. OpenCV shows some of them.
         is_swapped: whether pixels are stored as big-endian 16-bit numbers. OpenCV reads them as little-endian.
+        is_hdr: whether the colors are those of HDR; False for pipes. OpenCV maps some of them, the FFmpeg program none.
     """
 
     start: float | None = None
@@ -92,6 +93,7 @@ class ClipFacts:
     size: tuple[int, int] | None = None
     is_cut_left: bool = False
     is_swapped: bool = False
+    is_hdr: bool = False
 
 
 class ClipProbe:
@@ -125,8 +127,7 @@ class ClipProbe:
             self._picture, self._headers = _start_picture(file), _start_headers(file)
             found = self._picture.result() or found
         messages = found.stderr.decode(errors="replace")
-        if tracks:
-            _warn_of_hdr(file, tracks[file.video_track])
+        is_hdr = bool(tracks) and _is_hdr(file, tracks[file.video_track])
         codec = "" if not tracks else tracks[file.video_track].split(maxsplit=1)[0].rstrip(",")
         is_convertible = _is_convertible(messages)
         # Both are absolute, since FFmpeg would count those of a transport stream from the start of the selected tracks.
@@ -149,7 +150,7 @@ class ClipProbe:
             start, _matrix(found.stdout), is_untimed, rate or None, is_convertible, _INTERLACED.search(messages) is not None,
             codec, not tracks or any(not _is_cover(track) for track in tracks),
             (int(shown[1]), int(shown[2])) if shown else None, codec in _CROPPING_CODECS and self._is_cut_left(),
-            bool(tracks) and _BIG_ENDIAN_FORMATS.search(tracks[file.video_track]) is not None,
+            bool(tracks) and _BIG_ENDIAN_FORMATS.search(tracks[file.video_track]) is not None, is_hdr,
         )  # fmt: skip
 
     def sizes(self, codec: str, step: float | None) -> SizeWatch:
@@ -198,7 +199,7 @@ def facts_of_pipe(file: MediaFile, messages: str) -> ClipFacts:
     tracks = _tracks(messages, "Video")
     shown = [track for track in tracks if not _is_cover(track)]
     if shown:
-        _warn_of_hdr(file, shown[0])
+        _is_hdr(file, shown[0])  # to warn; pipes are always read with the FFmpeg program
     is_untimed, rate = _is_untimed(messages), None
     if is_untimed and (found_rate := re.search(r"\bconfig in .* frame_rate: (\d+)/([1-9]\d*)", messages)):
         # FFmpeg assumes the usual rate where the headers name none.
@@ -207,10 +208,13 @@ def facts_of_pipe(file: MediaFile, messages: str) -> ClipFacts:
     return ClipFacts(0.0, _UPRIGHT, is_untimed, rate or None, _is_convertible(messages), has_pictures=bool(shown) or not tracks)
 
 
-def _warn_of_hdr(file: MediaFile, track: str) -> None:
-    if _HDR.search(track):
+def _is_hdr(file: MediaFile, track: str) -> bool:
+    """Whether a track has the colors of HDR; warns of them."""
+    is_hdr = _HDR.search(track) is not None
+    if is_hdr:
         what = "is an HDR clip, which is read without tone mapping: darker and flatter than players show it"
         warn_once(f"{file.path}: {what}")
+    return is_hdr
 
 
 def _is_convertible(messages: str) -> bool:

@@ -25,7 +25,7 @@ REDIRECT_HINT = "name that address, or allow it with `follow_redirects`"
 
 
 class HttpStream(io.BufferedIOBase):
-    """Body of an HTTP response as a file object, which FFmpeg reads through OpenCV.
+    """Body of an HTTP response as a file object.
 
     Redirects are followed within the host and port of the address. Certificates are not verified, since cameras have self-signed
     ones; FFmpeg does not verify them either.
@@ -41,7 +41,7 @@ class HttpStream(io.BufferedIOBase):
         content_type: content type stated by the server, lower case.
         is_redirected: whether the server redirected the request.
         max_bytes: as given.
-        error: why the stream failed; None after its normal end. OpenCV swallows exceptions.
+        error: why the stream failed; None after its normal end. OpenCV, which reads seekable bodies, swallows exceptions.
 
     Raises:
         SourceError: the server redirects to another host or port.

@@ -12,6 +12,9 @@ import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
+TIFF_HEADERS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+"""Beginnings of a TIFF, in both byte orders; the last two are BigTIFF."""
+
 _TIFF_TYPES = {1: "B", 3: "H", 4: "L", 16: "Q"}
 """Struct format of the numbers in a TIFF directory, by data type."""
 
@@ -54,7 +57,7 @@ def decoded_size(data: bytes | memoryview) -> DecodedSize | None:
     try:
         if start.startswith(b"\x89PNG\r\n\x1a\n"):
             return _png(start)
-        if start[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+        if start.startswith(TIFF_HEADERS):
             return _tiff(data)
         if start[:4] == b"\xff\x4f\xff\x51" or start[4:8] == b"jP  ":
             return _jpeg_2000(data)

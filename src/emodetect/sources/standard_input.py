@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import re
 
@@ -40,12 +39,12 @@ _STREAMS = {
 _START_BYTES = 400
 
 
-class StandardInput(io.BufferedIOBase):
-    """Standard input as a file object, which FFmpeg reads through OpenCV.
+class StandardInput:
+    """The bytes of standard input.
 
     Attributes:
         max_bytes: limit of bytes that are read until `reset_byte_count`.
-        error: why reading failed; None after the normal end. OpenCV swallows exceptions.
+        error: why reading failed; None after the normal end.
 
     Raises:
         SourceError: standard input is a terminal.
@@ -68,36 +67,24 @@ class StandardInput(io.BufferedIOBase):
         """Reset the byte count."""
         self._read_bytes = 0
 
-    def readable(self) -> bool:
-        """Return True."""
-        return True
-
-    def seekable(self) -> bool:
-        """Return False."""
-        return False
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Return -1, since standard input is not seekable and OpenCV swallows exceptions."""
-        return -1
-
-    def read(self, size: int | None = -1) -> bytes:
+    def read(self, size: int) -> bytes:
         """Read at most ``size`` bytes; empty at the end and after an error."""
-        wanted = 65536 if size is None or size < 0 else size
         if self._read_bytes > self.max_bytes:
             self.error = SourceError(f"{NAME}: has sent {self.max_bytes / 1e6:.0f} MB without a picture")
             return b""
         if self._peeked:
-            data, self._peeked = self._peeked[:wanted], self._peeked[wanted:]
+            data, self._peeked = self._peeked[:size], self._peeked[size:]
         else:
             try:
-                data = os.read(0, wanted)
+                data = os.read(0, size)
             except OSError as error:
                 self.error = SourceError(f"{NAME}: cannot be read ({error.strerror or error})")
                 return b""
         self._read_bytes += len(data)
         return data
 
-    read1 = read
+    def close(self) -> None:
+        """Leave standard input open, which belongs to the process."""
 
 
 def open_standard_input(form: CaptureFormat) -> Capture:

@@ -16,6 +16,7 @@ from emodetect.sources.frozen import FrozenWatch
 from emodetect.sources.http import HttpStream
 from emodetect.sources.http_content import TITLE_BYTES, is_text, text_in_words
 from emodetect.sources.mjpeg import JpegScanner
+from emodetect.sources.piped_stream import Body, PipedStream
 from emodetect.sources.rtsp import RtspRelay
 from emodetect.sources.sockets import Sockets
 from emodetect.text.printable import public_address
@@ -120,27 +121,14 @@ def _open_http(address: str, sockets: Sockets, follow_redirects: bool, seconds: 
         raise _no_stream(name, what, is_redirected=body.is_redirected)
     if is_multipart:
         return _Mjpeg(name, body)
+    is_clip = start[4:8] == b"ftyp"
     try:
-        return _open_bounded(name, body, body, "none")
+        if is_clip and body.seekable():  # its index may be at its end
+            return _open_bounded(name, body, body, "none")
+        return _open_piped(name, body, _FORMATS)
     except StreamUnavailable:
-        is_endless = start[4:8] == b"ftyp" and not body.seekable()
-        cure = "; an MP4 whose index is at its end needs a server that sends parts" if is_endless else ""
+        cure = "; an MP4 whose index is at its end needs a server that sends parts" if is_clip and not body.seekable() else ""
         raise _no_stream(name, f"{body.content_type} that cannot be read{cure}", is_redirected=body.is_redirected) from None
-
-
-class Body(Protocol):
-    """Bytes of a stream as a file object, which FFmpeg reads through OpenCV."""
-
-    error: SourceError | None
-
-    def read(self, size: int, /) -> bytes:
-        """Read at most ``size`` bytes; empty at the end."""
-
-    def reset_byte_count(self) -> None:
-        """Reset the byte count, which is limited."""
-
-    def close(self) -> None:
-        """Close the source."""
 
 
 def open_jpegs(name: str, body: Body) -> Capture:
@@ -161,14 +149,14 @@ def open_bytes(name: str, body: Body, kind: str) -> Capture:
 
     Args:
         name: name of the source in errors.
-        body: its bytes; an `io.BufferedIOBase`.
+        body: its bytes.
         kind: FFmpeg's name of the format.
 
     Raises:
         SourceError: the stream cannot be read.
     """
     try:
-        return _open_bounded(name, body, body, "none", kind)
+        return _open_piped(name, body, kind)
     except StreamUnavailable:
         raise SourceError(f"{name}: begins like {kind}, and cannot be read as such") from None
 
@@ -247,9 +235,17 @@ class _Bounded:
         self._origin.close()
 
 
-def _open_bounded(name: str, target: str | Body, origin: Body | RtspRelay, protocols: str, formats: str = _FORMATS) -> Capture:
+def _open_piped(name: str, body: Body, formats: str) -> Capture:
+    capture = PipedStream(name, body, formats)
+    if not capture.is_readable:
+        capture.release()
+        raise _unavailable(name)
+    return capture
+
+
+def _open_bounded(name: str, target: str | Body, origin: Body | RtspRelay, protocols: str) -> Capture:
     try:
-        return _Bounded(_open_ffmpeg(name, target, protocols, formats, seconds=0), origin)
+        return _Bounded(_open_ffmpeg(name, target, protocols, _FORMATS, seconds=0), origin)
     except SourceError:
         origin.close()
         if origin.error is not None:

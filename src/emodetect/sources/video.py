@@ -228,7 +228,7 @@ class VideoFile:
         # Interlaced pictures are black or garbage in OpenCV's built-in FFmpeg. It also supports only the first track, and not all
         # kinds of cropping and storage.
         is_misread = facts.is_interlaced or facts.is_cut_left or facts.is_swapped or facts.size not in (None, stored)
-        if is_misread or self.file.video_track:
+        if is_misread or facts.is_hdr or self.file.video_track:
             self._first = self._convert()
         self.orientation, self.is_turned_oddly = self._find_orientation(facts.matrix)
         height, width = np.asarray(self._first[1]).shape[:2]
@@ -238,7 +238,7 @@ class VideoFile:
 
     def _open_pipe(self) -> None:
         """Open a clip that can be read only once."""
-        self._capture = decoder = Decoder(self.file)
+        self._capture = decoder = Decoder(str(self.path), self.file.input("-copyts"), standard_input=self.file.standard_input)
         self._first = decoder.read()
         facts = facts_of_pipe(self.file, decoder.messages)
         if not self._first[0] and facts.has_pictures and facts.is_convertible:
