@@ -85,7 +85,7 @@ class DetectorSettings:
             f"{self.min_neighbors} neighbors"
         )
         finders = {
-            "both": f"BlazeFace full range, and where it sees nobody {cascade}",
+            "both": f"BlazeFace full range; if it finds no face, {cascade}",
             "haar": cascade,
             "blazeface": "BlazeFace full range",
         }

@@ -55,10 +55,10 @@ _LANE = 24
 _SCRIPTS = "readings.js", "boxes.js", "report.js"
 
 _LIMITS = (
-    "A face is not a feeling. The scores say how people who see only the face would label it, not what the person felt.",
-    "Faces that are turned away, tilted, dark, small, out of focus or partly hidden are read worse or not found at all.",
-    "A number stands for a face that was followed without a long break. Somebody who leaves and comes back may get another one.",
-    "Do not decide anything about a person with this report. In the European Union, systems that infer emotions at work and in "
+    "The scores estimate how people who see only the face would label it, not what the person felt.",
+    "Faces that are turned away, tilted, dark, small, out of focus or partly hidden are classified less accurately or not found.",
+    "A number stands for a face that was tracked without a long interruption. A person who leaves and returns may get a new one.",
+    "Do not use this report for decisions about people. In the European Union, systems that infer emotions at work and in "
     "schools are forbidden (Regulation (EU) 2024/1689, article 5).",
 )
 
@@ -149,7 +149,7 @@ def render(report: Report, max_clip_bytes: int = MAX_CLIP_BYTES) -> tuple[str, s
         part_of_picture=report.part_of_picture,
         settings={
             **{name: one_line(value) for name, value in report.settings.items()},
-            "Page made": f"{date.today()}, emodetect {metadata.version('emodetect')}",
+            "Created": f"{date.today()}, emodetect {metadata.version('emodetect')}",
         },
         accuracy=[one_line(sentence) for sentence in report.accuracy],
         limits=_LIMITS,

@@ -224,8 +224,8 @@ class _Outputs:
         backend, model, area = pipeline.scorer.backend, settings.backend.model, settings.region
         facts = {
             "Clip": self.clip.name,
-            "Time": "all of it" if part == WHOLE else str(part),
-            "Picture": f"{area.width:g} x {area.height:g} at {area.x:g}, {area.y:g}" if area else "all of it",
+            "Time": "the whole clip" if part == WHOLE else str(part),
+            "Image": f"{area.width:g} x {area.height:g} at {area.x:g}, {area.y:g}" if area else "the whole image",
             "Detector": str(settings.detector),
             "Network": f"{backend.name} ({settings.backend.name}{f': {model}' if model else ''})",
             "Uncertain below": f"{pipeline.scorer.uncertain_below:.0%} confidence",
