@@ -59,10 +59,14 @@ FACE: dict[str, Any] = results()[1].as_dict()["faces"][0]
     [
         pytest.param("", "holds no frame", id="empty"),
         pytest.param("hello\n", "line 1: not a frame", id="text"),
-        pytest.param("[1]\n", "line 1: not a frame", id="list"),
+        pytest.param(
+            "[1]\n", r"line 1: not a frame of an emodetect log \(expected an object with frame, time and faces\)", id="list"
+        ),
         pytest.param(line()[:40], "line 1: not a frame", id="only a part of a line"),
         pytest.param(line() + line()[:40] + "\n", "line 2: not a frame", id="a part of a line and a whole one's end"),
-        pytest.param(line() + "{}", "line 2: not a frame", id="another object at the end"),
+        pytest.param(
+            line() + "{}", r"line 2: not a frame of an emodetect log \(it has no 'time'\)", id="another object at the end"
+        ),
         pytest.param(line() + line(), "line 2: .*not after", id="time stands still"),
         pytest.param(line(time=float("nan")), "line 1: .*no number of seconds", id="no number"),
         pytest.param(line(time=1e308), "line 1: .*no number of seconds", id="a time beyond all"),
@@ -101,6 +105,12 @@ def test_what_is_whole_of_a_cut_log_is_read(tmp_path: Path, caplog: pytest.LogCa
     path.write_text(line() + line(time=0.3).rstrip())
     assert [result.timestamp for result in read_log(path)] == [0.2, 0.3], "nothing but the line's end is missing"
     assert len(caplog.messages) == 1
+
+
+def test_a_log_that_an_editor_of_windows_has_saved_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "log.jsonl"
+    path.write_bytes(b"\xef\xbb\xbf" + (line() + line(time=0.3)).replace("\n", "\r\n").encode())
+    assert [result.timestamp for result in read_log(path)] == [0.2, 0.3]
 
 
 def test_progress_counts_bytes(tmp_path: Path) -> None:

@@ -363,6 +363,11 @@ def test_an_hdr_clip_is_told(tmp_path: Path, transfer: str, is_hdr: bool, caplog
     assert [message.split(",")[0] for message in caplog.messages] == [f"{path}: is an HDR clip"] * is_hdr
 
 
+def test_a_theora_clip_that_repeats_pictures_is_read_to_its_end() -> None:
+    with VideoFile(Path(__file__).parent.parent / "data" / "repeating.ogv") as video:
+        assert len(list(video)) == 24
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes are of Unix")
 @pytest.mark.parametrize("transfer", ["smpte2084", "arib-std-b67"])
 def test_an_hdr_clip_has_the_same_colors_in_a_file_and_a_pipe(tmp_path: Path, transfer: str) -> None:

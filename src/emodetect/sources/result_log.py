@@ -90,6 +90,8 @@ def read_entries(path: Path, advance: Callable[[int], object] | None = None) -> 
         done: set[str | None] = set()
         for number, name, record in frames:
             try:
+                if not isinstance(record, Mapping):
+                    raise ValueError("expected an object with frame, time and faces")
                 result = _result({**record, "time": 0.0} if record["time"] is None else record)
                 if not abs(result.timestamp) <= MAX_NUMBER:
                     raise ValueError(f"its time is no number of seconds up to {MAX_NUMBER:,.0f}")
@@ -101,7 +103,8 @@ def read_entries(path: Path, advance: Callable[[int], object] | None = None) -> 
                 if not before < result.timestamp:
                     raise ValueError("its time is not after that of the line before")
             except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
-                raise _no_frame(path, number, first_line(error)) from error
+                why = f"it has no {error}" if isinstance(error, KeyError) else first_line(error)
+                raise _no_frame(path, number, why) from error
             before = result.timestamp
             people.update(reading.track_id for reading in result.readings)
             if len(people) > _MAX_PEOPLE:
@@ -140,7 +143,7 @@ def _lines(path: Path, advance: Callable[[int], object] | None) -> Iterator[tupl
                 raise _too_large(path)
             if advance is not None:
                 advance(len(line))
-            yield number, line.decode()
+            yield number, line.decode("utf-8-sig" if number == 1 else "utf-8")  # editors on Windows add a byte order mark
 
 
 def _json_frames(path: Path, lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str | None, Mapping[str, Any]]]:

@@ -46,7 +46,7 @@ def csv_rows(path: Path, lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int
     header: list[str] = []
     held: list[tuple[int, Row]] = []
     for number, line in lines:
-        cells = next(csv.reader([line.removeprefix("\ufeff") if number == 1 else line]), [])
+        cells = next(csv.reader([line]), [])
         if not header:
             header = cells
             if missing := missing_columns(header):

@@ -57,6 +57,9 @@ _MAX_STRETCH = 8.0
 _NO_TIME_LIMITS = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, 0, cv2.CAP_PROP_READ_TIMEOUT_MSEC, 0]
 """OpenCV's time-outs run on while the process is stopped (Ctrl-Z), and would then silently end the clip early."""
 
+_REPEATING = {"theora"}
+"""Codecs in which an empty packet repeats a picture. OpenCV takes it for the end of the clip."""
+
 _NO_VIDEO = "not a video that can be read, or without frames"
 
 _THREAD = "reader"
@@ -189,8 +192,13 @@ class VideoFile:
             self._open_pipe()
             return
         with ClipProbe(self.file) as probe:  # runs while OpenCV opens the file
-            self._open_capture()
-            facts = probe.facts()
+            try:
+                self._open_capture()
+                facts = probe.facts()
+            except SourceError:
+                facts = probe.facts()
+                if facts.codec not in _REPEATING:
+                    raise
             self._read_facts(facts)
             self._sizes = probe.sizes(facts.codec, 1 / self.frames_per_second if facts.is_untimed else None)
 
@@ -224,10 +232,16 @@ class VideoFile:
         self._filters = "yadif=deint=interlaced," if facts.is_interlaced else ""
         if not facts.has_pictures:
             raise SourceError(f"{self.path}: holds a cover picture, but no video")
-        stored = np.asarray(self._first[1]).shape[1::-1]
+        stored = np.asarray(self._first[1]).shape[1::-1] if self._first[0] else None
         # Interlaced pictures are black or garbage in OpenCV's built-in FFmpeg. It also supports only the first track, and not all
         # kinds of cropping and storage.
-        is_misread = facts.is_interlaced or facts.is_cut_left or facts.is_swapped or facts.size not in (None, stored)
+        is_misread = (
+            facts.is_interlaced
+            or facts.is_cut_left
+            or facts.is_swapped
+            or facts.size not in (None, stored)
+            or facts.codec in _REPEATING
+        )
         if is_misread or facts.is_hdr or self.file.video_track:
             self._first = self._convert()
         self.orientation, self.is_turned_oddly = self._find_orientation(facts.matrix)
