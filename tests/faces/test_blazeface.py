@@ -106,6 +106,35 @@ def test_known_faces_too_small_for_the_whole_picture_share_search_regions(distan
     assert detector.count == calls
 
 
+def test_a_second_look_confirms_a_doubtful_face(photo: Image) -> None:
+    [upright] = BlazeFaceDetector().detect(photo)
+    picture, matrix = turned(photo, 140)
+    assert BlazeFaceDetector().detect(picture) == []
+    [found] = BlazeFaceDetector(refiner=LandmarkRefiner()).detect(picture)
+    x, y = matrix @ (upright.box.x + upright.box.width / 2, upright.box.y + upright.box.height / 2, 1)
+    width = upright.box.width
+    assert found.box.x + found.box.width / 2 == pytest.approx(x, abs=0.35 * width)
+    assert found.box.y + found.box.height / 2 == pytest.approx(y, abs=0.35 * width)
+    assert found.box.width == pytest.approx(width, rel=0.3)
+
+
+def test_a_second_look_is_for_scans_only(photo: Image) -> None:
+    class Refiner(LandmarkRefiner):
+        looks = 0
+
+        @override
+        def confirm(self, image: Image, found: Detection) -> Detection | None:
+            Refiner.looks += 1
+            return super().confirm(image, found)
+
+    picture, _ = turned(photo, 140)
+    detector = BlazeFaceDetector(refiner=Refiner())
+    detector.detect_quick(picture, [])
+    assert Refiner.looks == 0
+    detector.detect(picture)
+    assert Refiner.looks > 0
+
+
 def test_faces_below_the_smallest_wanted_one_are_left_out(photo: Image) -> None:
     [found] = BlazeFaceDetector().detect(photo)
     assert BlazeFaceDetector(min_face=MinFace(1.3 * found.box.width, relative=False)).detect(photo) == []

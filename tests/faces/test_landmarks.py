@@ -8,6 +8,7 @@ import pytest
 
 from emodetect.faces.alignment import roll
 from emodetect.faces.blazeface import BlazeFaceDetector
+from emodetect.faces.boxes import intersection_over_union
 from emodetect.faces.landmarks import LandmarkRefiner
 from emodetect.faces.locator import FaceLocator
 from emodetect.faces.tracker import FaceTracker
@@ -66,3 +67,22 @@ def test_where_no_face_is_found_again_nothing_changes() -> None:
     for landmarks in (None, make_landmarks(40, 40, 40, 30), np.full((6, 2), np.nan, np.float32), make_landmarks(9, 9, 1e7)):
         found = Detection(box, 1.0, landmarks)
         assert LandmarkRefiner().refine(make_image(100, 80), found) is found
+
+
+def test_a_face_is_confirmed_with_its_box_and_landmarks(photo: Image) -> None:
+    [found] = BlazeFaceDetector().detect(photo)
+    refiner = LandmarkRefiner()
+    rough = found.moved(6, -8)
+    again, refined = refiner.confirm(photo, rough), refiner.refine(photo, found)
+    assert again is not None
+    assert again.landmarks is not None
+    assert refined.landmarks is not None
+    assert np.abs(again.landmarks - refined.landmarks).max() < 0.05 * found.box.width
+    assert intersection_over_union([again.box], [found.box])[0, 0] > 0.8
+
+
+def test_what_is_no_face_is_not_confirmed(photo: Image) -> None:
+    refiner = LandmarkRefiner()
+    for x, y in ((80, 400), (420, 300), (300, 480)):
+        assert refiner.confirm(photo, Detection(Box(x - 30, y - 30, 60, 60), 0.5, make_landmarks(x, y, 60, 0))) is None
+    assert refiner.confirm(photo, Detection(Box(80, 400, 60, 60), 0.5)) is None

@@ -62,8 +62,9 @@ def create_detector(settings: DetectorSettings) -> FaceDetector:
         return _cascade(settings)
     if settings.name in ("both", "blazeface"):
         from emodetect.faces.blazeface import BlazeFaceDetector
+        from emodetect.faces.landmarks import LandmarkRefiner
 
-        network = BlazeFaceDetector(min_face=settings.min_face)
+        network = BlazeFaceDetector(min_face=settings.min_face, refiner=LandmarkRefiner())
         if settings.name == "blazeface":
             return network
         from emodetect.faces.cascade_file import missing_classifier
