@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import cv2
 import numpy as np
@@ -24,8 +24,6 @@ from emodetect.types import Box, Detection, Image
 
 if TYPE_CHECKING:
     import onnxruntime
-
-    from emodetect.faces.landmarks import LandmarkRefiner
 
 SIDE = 192
 """Side of the network's input in training, pixels. Larger and oblong inputs are possible, but miss more small faces."""
@@ -103,6 +101,13 @@ faces in photos and clips that both detectors find)."""
 _Numbers = npt.NDArray[np.float32]
 
 
+class FaceConfirmer(Protocol):
+    """Looks again at a doubtful face."""
+
+    def confirm(self, image: Image, found: Detection) -> Detection | None:
+        """The face as found again in uint8 (height, width, 3) BGR, or None."""
+
+
 class BlazeFaceDetector:
     """Scans the whole image and, in overlapping tiles, at the finer levels that the minimum face size requires.
 
@@ -134,7 +139,7 @@ class BlazeFaceDetector:
         *,
         min_face: MinFace = DetectorSettings.min_face,
         min_score: float = _NEW_SCORE,
-        refiner: LandmarkRefiner | None = None,
+        refiner: FaceConfirmer | None = None,
     ) -> None:
         self.min_face, self._min_score, self._refiner = min_face, min_score, refiner
         _session(SIDE)

@@ -57,7 +57,7 @@ class LandmarkRefiner:
         """
         for _ in range(_MAX_ITERATIONS):
             before, square = roll(found.landmarks), _square(image, found)
-            answer = self._detect(_crop(image, square), _FOUND) if square else None
+            answer = self._detect_landmarks(_crop(image, square), _FOUND) if square else None
             landmarks = _placed(answer[1][2:], square) if square and answer else None
             after = roll(landmarks)
             if before is None or after is None:
@@ -81,8 +81,8 @@ class LandmarkRefiner:
         if square is None:
             return None
         pixels = _crop(image, square)
-        first = self._detect(pixels, _SEEN)
-        second = self._detect(np.ascontiguousarray(pixels[:, ::-1]), _SEEN) if first else None
+        first = self._detect_landmarks(pixels, _SEEN)
+        second = self._detect_landmarks(np.ascontiguousarray(pixels[:, ::-1]), _SEEN) if first else None
         if first is None or second is None or first[0] + second[0] < 2 * _CONFIRMED:
             return None
         (center, size, *points), mirrored = first[1], second[1]
@@ -94,7 +94,7 @@ class LandmarkRefiner:
         box = framed(_placed(middle[np.newaxis].astype(np.float32), square)[0], side * square.side / _SIDE)
         return replace(found, box=box, landmarks=_placed(landmarks.astype(np.float32), square))
 
-    def _detect(self, pixels: Image, min_score: float) -> tuple[float, npt.NDArray[np.float32]] | None:
+    def _detect_landmarks(self, pixels: Image, min_score: float) -> tuple[float, npt.NDArray[np.float32]] | None:
         """Score and points of the face near the center of a crop, as `run_network` yields them, or None."""
         found = [*run_network(pixels, min_score)]
         away = [float(np.hypot(*(answer[0] - _SIDE / 2))) for _, answer in found]
