@@ -164,6 +164,13 @@ class EmotionPipeline:
     def classify(self, found: LocatedFrame, name: str | None = None) -> FrameResult:
         """Read the emotions of located faces, the second half of `analyze`.
 
+        >>> frame = emodetect.Frame(emodetect.load_image("examples/astronaut.jpg"))
+        >>> with emodetect.open_pipeline() as pipeline:
+        ...     faces = pipeline.locator.locate(frame)
+        ...     located = emodetect.pipeline.LocatedFrame(frame, faces, [frame.image[66:160, 177:271]])
+        ...     print(pipeline.classify(located))
+        FrameResult(index=0, timestamp=0, 1 face: happy 100%)
+
         Args:
             found: the faces and their crops.
             name: name of the frame in messages; None for its number.

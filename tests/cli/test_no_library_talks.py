@@ -22,6 +22,8 @@ from tests.cli.running import TIMEOUT, command, environment
 from tests.model_files import tutorial_model
 from tests.training.data_sets import write_data_set
 
+RUN = Path(__file__).parents[2] / "docs" / "runs" / "compact"
+
 LONG = 30
 """Seconds for which `live` is watched: ONNX Runtime begins to talk after about ten."""
 
@@ -41,7 +43,7 @@ COMMANDS = {
     "bench": ["bench", "--frames", "3", "--rounds", "1"],
     "evaluate": ["evaluate", "--data", "faces/test", "--plot", "confusion.png"],
     "train": ["train", "--data", "faces", "--arch", "baseline", "--epochs", "1", "--run-dir", "run", "--output", "trained.keras"],
-    "runs": ["runs", "run"],
+    "runs": ["runs", "compact"],
     "export": ["export", "model.keras", "exported.onnx"],
     "inspect": ["inspect", "model.onnx"],
     "doctor": ["doctor"],
@@ -114,6 +116,7 @@ def current(tmp_path_factory: pytest.TempPathFactory, moving_clip: MovingClip) -
     shutil.copy(EMBEDDED, folder / "model.onnx")
     tutorial_model().save(folder / "model.keras")
     write_data_set(folder / "faces")
+    shutil.copytree(RUN, folder / RUN.name, ignore=shutil.ignore_patterns("*.weights.h5"))
     (folder / "log.jsonl").write_text('{"frame": 0, "time": 0.0, "faces": []}\n{"frame": 1, "time": 0.04, "faces": []}\n')
     return folder
 

@@ -357,5 +357,5 @@ def test_a_plot_of_nobody_is_empty(logs: Path, tmp_path: Path, capsys: Any) -> N
 
 def test_parquet_without_pyarrow_says_what_is_missing(logs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
-    with pytest.raises(EmodetectError, match=r'Parquet needs pyarrow; .*install "\.\[batch\]"$'):
+    with pytest.raises(EmodetectError, match="Parquet needs pyarrow; pip install 'pyarrow>="):
         cli.main(["summarize", str(logs), "--output", str(tmp_path / "a.parquet")], standalone_mode=False)
