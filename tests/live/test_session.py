@@ -3,16 +3,12 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-import pytest
 from typing_extensions import override
 
-from emodetect.drawing.style import Style
-from emodetect.errors import BackendUnavailableError
-from emodetect.faces.detector import FaceDetector, MinFace
+from emodetect.faces.detector import MinFace
 from emodetect.faces.haar import HaarDetector
 from emodetect.faces.locator import FaceLocator
 from emodetect.faces.tracker import FaceTracker
-from emodetect.live.keys import Command
 from emodetect.live.session import LiveOutputs, LiveSession
 from emodetect.live.view import View
 from emodetect.sinks.recorder import Recorder
@@ -57,28 +53,3 @@ def test_no_face_is_saved_before_it_was_looked_for(moving_clip: MovingClip, tmp_
     assert 1 <= statistics.shown <= statistics.tracked < 10  # fewer where the machine is slow
     # They are shown for as long as the clip takes.
     assert len(pictures) > 40
-
-
-def test_the_detector_is_switched_and_one_that_cannot_be_made_is_left_out(
-    moving_clip: MovingClip, caplog: pytest.LogCaptureFixture
-) -> None:
-    def broken() -> FaceDetector:
-        raise BackendUnavailableError("the detector mine cannot be used")
-
-    view = View(min_face=MIN_FACE)
-    first, second = HaarDetector(min_face=MIN_FACE), HaarDetector()
-    locator = FaceLocator(first, tracker=FaceTracker())
-    with LiveCapture(LiveSource.parse(str(moving_clip.path))) as capture:
-        detectors = {"haar": lambda: first, "other": lambda: second, "mine": broken}
-        session = LiveSession(capture, locator, [FakeBackend], view=view, detectors=detectors)
-        session._perform(Command.NEXT_DETECTOR)
-        assert locator.detector is second
-        assert second.min_face == MIN_FACE
-        assert view.notices(Style()) == ["now: other"]
-        session._perform(Command.NEXT_DETECTOR)
-        assert locator.detector is second
-        assert view.notices(Style()) == ["mine cannot be loaded; the terminal says why"]
-        assert caplog.messages == ["the detector mine cannot be used"]
-        session._perform(Command.NEXT_DETECTOR)
-        assert locator.detector is first
-        session._close()

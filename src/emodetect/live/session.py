@@ -6,9 +6,7 @@ labels late. If saved images are anonymized, only tracked frames are shown.
 
 from __future__ import annotations
 
-import logging
 import time
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -16,13 +14,12 @@ from pathlib import Path
 from types import MappingProxyType
 
 from emodetect.backends.base import EmotionBackend
-from emodetect.drawing.phrases import Phrase
 from emodetect.drawing.style import Style
 from emodetect.emotions.smoother import ScoreSmoother
-from emodetect.errors import EmodetectError
 from emodetect.faces.detector import FaceDetector
 from emodetect.faces.locator import FaceLocator
 from emodetect.live.classifier import Classifier
+from emodetect.live.commands import CommandExecutor
 from emodetect.live.keys import DETECTION, Command, Keyboard
 from emodetect.live.renderer import Activity, Renderer
 from emodetect.live.snapshots import Snapshots
@@ -33,8 +30,6 @@ from emodetect.sinks.base import Sink
 from emodetect.sinks.recorder import Recorder
 from emodetect.sources.camera import LiveCapture
 from emodetect.types import Frame, FrameResult
-
-_log = logging.getLogger(__name__)
 
 _POLL_SECONDS = 0.01
 """Seconds for which the main thread waits for a frame before it checks keys and signals again."""
@@ -122,17 +117,17 @@ class LiveSession:
         if self._recorder is not None:
             self._recorder.on_error = partial(view.report_error, "recording")
         self._errors: list[BaseException] = []
-        self._smoother = ScoreSmoother(view.smoothing)
-        on_error = self._errors.append
-        self._classifier = Classifier(
-            backends, self._smoother, uncertain_below=uncertain_below, on_error=on_error, notify=view.notify
-        )
+        smoother, on_error = ScoreSmoother(view.smoothing), self._errors.append
+        self._classifier = Classifier(backends, smoother, uncertain_below=uncertain_below, on_error=on_error, notify=view.notify)
         sinks = [sink for sink in (outputs.records, outputs.publishing) if sink is not None]
         self._tracking = Tracking(capture.frames.branch(), locator, self._classifier, sinks=sinks, on_error=on_error)
         self._renderer = Renderer(view, style=style, anonymize_by=outputs.anonymize_by)
         self._keyboard = Keyboard(disabled=DETECTION if locator.is_certain else ())
         self._snapshots = Snapshots(outputs.snapshots, view)
-        self._detectors = deque(detectors.items())
+        self._commands = CommandExecutor(
+            view, locator, detectors, smoother=smoother, classifier=self._classifier, renderer=self._renderer,
+            snapshots=self._snapshots, recorder=self._recorder, window=window,
+        )  # fmt: skip
         self._picture: tuple[Frame, FrameResult] | None = None
         self._drawn = 0.0
         self._captured = self._shown = 0
@@ -218,42 +213,9 @@ class LiveSession:
             if command is Command.QUIT:
                 return False
             if command is not None:
-                self._perform(command)
+                self._commands.execute(command, self._picture)
                 self._drawn = 0.0  # redraw at once, even if no frame arrives
         return window.is_open
-
-    def _perform(self, command: Command) -> None:
-        match command:
-            case Command.SNAPSHOT if self._picture is not None:
-                self._snapshots.save(self._renderer.snapshot(*self._picture))
-            case Command.RECORD if self._recorder is not None:
-                phrase, path = Phrase.RECORDED, self._recorder.path
-                if path is None:
-                    phrase, path = Phrase.RECORDING, self._recorder.start()
-                else:
-                    self._recorder.stop()
-                self._view.notify(phrase, "recording", path=path.name)
-            case Command.FULLSCREEN if self._window is not None:
-                self._window.toggle_fullscreen()
-            case Command.NEXT_BACKEND:
-                self._classifier.switch()
-            case Command.NEXT_DETECTOR if self._detectors:
-                self._switch_detector()
-            case _:
-                self._view.apply(command)
-                self._locator.min_face, self._smoother.seconds = self._view.min_face, self._view.smoothing
-
-    def _switch_detector(self) -> None:
-        """Switch to the next detector; if that cannot be created, the active one stays."""
-        self._detectors.rotate(-1)
-        name, make = self._detectors[0]
-        try:
-            self._locator.detector = make()
-        except EmodetectError as error:
-            self._view.notify(Phrase.CANNOT_LOAD, "detector", backend=name)
-            _log.warning("%s", error)
-        else:
-            self._view.notify(Phrase.NOW, "detector", backend=name)
 
     def _close(self) -> None:
         """Stop all threads. The classification thread is abandoned if a call of the backend does not return."""
