@@ -13,6 +13,7 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2
 from emodetect.errors import SourceError
 from emodetect.sources.images import read_image
 from emodetect.sources.several_pictures import is_thumbnail, several_pictures
+from emodetect.sources.video import VideoFile
 from emodetect.system.assumptions import warn_once
 from tests.builders import PHOTO
 
@@ -49,6 +50,14 @@ def test_further_pictures_are_named(tmp_path: Path, caplog: pytest.LogCaptureFix
     red = read_image(path)[0, 0]
     assert red[2] > 200 > 60 > red[1]
     assert caplog.messages == [f"{path}: has several {kind}; only the first one is analyzed{cure}"]
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_pages_are_also_named_where_a_clip_is_expected(tmp_path: Path, caplog: pytest.LogCaptureFixture, count: int) -> None:
+    path = saved(tmp_path / "a.tiff", count)
+    with VideoFile(path) as clip:
+        assert len([*clip.frames()]) == 1
+    assert ("has several pages; only the first one is analyzed" in caplog.text) is (count > 1)
 
 
 def test_the_second_picture_of_a_camera_does_not_count(tmp_path: Path) -> None:
