@@ -39,8 +39,13 @@ TWO_AND_TWO = """
 import sys
 from pathlib import Path
 from rich.console import Console
+from emodetect.backends.keras_import import import_keras
 from emodetect.training.trainer import train
 from emodetect.training.hyperparameters import Settings
+
+import_keras()
+import tensorflow
+tensorflow.config.run_functions_eagerly(True)
 
 class StopAfterTwo(Console):
     def print(self, *parts, **options):
