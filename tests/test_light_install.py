@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.builders import ROOT, MovingClip
+from tests.builders import ROOT, MovingClip, made_once
 
 LIGHT = ROOT / "requirements" / "light.txt"
 
@@ -22,30 +22,34 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The virtual environment of a light installation."""
-    folder = tmp_path_factory.mktemp("light")
-    venv.create(folder / "env", with_pip=True)
-    source = folder / "source"
-    shutil.copytree(ROOT, source, ignore=shutil.ignore_patterns(".git", ".*_cache", "__pycache__"))
-    for arguments in (["-r", str(LIGHT)], ["--no-deps", str(source)]):
-        install(folder / "env", folder / "env", *arguments)
-    return folder / "env"
+
+    def make(folder: Path) -> None:
+        venv.create(folder / "env", with_pip=True)
+        source = folder / "source"
+        shutil.copytree(ROOT, source, ignore=shutil.ignore_patterns(".git", ".*_cache", "__pycache__"))
+        for arguments in (["-r", str(LIGHT)], ["--no-deps", str(source)]):
+            install(folder / "env", folder / "env", *arguments)
+
+    return made_once(tmp_path_factory, "light", make) / "env"
 
 
 @pytest.fixture(scope="module")
-def light(environment: Path) -> Run:
+def light(environment: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """Runs the command of a light installation, in an empty folder."""
-    return runner(environment)
+    return runner(environment, tmp_path_factory.mktemp("empty"))
 
 
 @pytest.fixture(scope="module")
 def opencv5(environment: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """Runs the command with OpenCV 5 and the other packages of the light installation, in an empty folder."""
-    own = tmp_path_factory.mktemp("opencv5") / "env"
-    venv.create(own, with_pip=False)
-    install(environment, own, "--no-deps", "opencv-python==5.0.0.93")
-    [packages], [shared] = (list(each.glob("lib/python*/site-packages")) for each in (own, environment))
-    (packages / "shared.pth").write_text(f"{shared}\n")
-    return runner(own)
+
+    def make(folder: Path) -> None:
+        venv.create(folder / "env", with_pip=False)
+        install(environment, folder / "env", "--no-deps", "opencv-python==5.0.0.93")
+        [packages], [shared] = (list(each.glob("lib/python*/site-packages")) for each in (folder / "env", environment))
+        (packages / "shared.pth").write_text(f"{shared}\n")
+
+    return runner(made_once(tmp_path_factory, "opencv5", make) / "env", tmp_path_factory.mktemp("empty"))
 
 
 def install(pip: Path, environment: Path, *arguments: str) -> None:
@@ -57,10 +61,7 @@ def install(pip: Path, environment: Path, *arguments: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def runner(environment: Path) -> Run:
-    folder = environment.parent / "empty"
-    folder.mkdir()
-
+def runner(environment: Path, folder: Path) -> Run:
     def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
         command = [str(environment / "bin" / "python"), "-m", "emodetect", *map(str, arguments)]
         return subprocess.run(command, capture_output=True, text=True, cwd=folder, timeout=300)
