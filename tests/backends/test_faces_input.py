@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
 from emodetect.backends.conventions import Scaling
 from emodetect.backends.faces_input import FaceInput
-from tests.builders import make_image
+from emodetect.sources.images import read_image
+from tests.builders import PHOTO, make_image
 
 
 @pytest.mark.parametrize("count", [0, 1, 3])
@@ -87,3 +89,35 @@ def test_crops_are_left_as_they_are() -> None:
     before = crop.copy()
     FaceInput().prepare([crop])
     np.testing.assert_array_equal(crop, before)
+
+
+def test_a_dim_crop_is_stretched_to_the_wanted_contrast() -> None:
+    bright = np.random.default_rng(0).normal(120, 45, (48, 48, 1)).clip(0, 255).repeat(3, axis=2)
+    dim, levels = np.rint(0.55 * bright).astype(np.uint8), Scaling.parse("0..255")
+    [seen] = FaceInput(scaling=levels, min_contrast=30.0).prepare([dim])
+    assert dim.std() < 25
+    assert seen.std() == pytest.approx(30, rel=0.02)
+    assert seen.mean() == pytest.approx(dim.mean() * 30 / dim.std(), rel=0.02)
+    assert np.array_equal(FaceInput(scaling=levels).prepare([dim])[0, ..., 0], dim[..., 0])
+
+
+def test_a_dark_crop_looks_like_a_bright_one_and_its_noise_is_smoothed() -> None:
+    bright = cv2.cvtColor(
+        cv2.resize(read_image(PHOTO)[66:160, 177:271], (48, 48), interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2GRAY
+    )
+    noise = np.random.default_rng(0).normal(0, 2, (48, 48))
+    dark = np.clip(np.rint(0.1 * bright + noise), 0, 255).astype(np.uint8)
+    plain, stretched = (
+        FaceInput(scaling=Scaling.parse("0..255"), min_contrast=least).prepare([cv2.cvtColor(dark, cv2.COLOR_GRAY2BGR)])[
+            0, ..., 0
+        ]
+        for least in (0.0, 30.0)
+    )
+    alike = [np.corrcoef(seen.ravel(), bright.ravel())[0, 1] for seen in (plain, stretched)]
+    assert alike[1] > alike[0] + 0.02
+    assert stretched.mean() > 3 * plain.mean()
+
+
+def test_an_even_crop_is_left_alone() -> None:
+    even = np.full((48, 48, 3), 7, np.uint8)
+    assert (FaceInput(scaling=Scaling.parse("0..255"), min_contrast=30.0).prepare([even]) == 7).all()

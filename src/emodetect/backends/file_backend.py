@@ -304,7 +304,7 @@ class ModelFileBackend(EmotionBackend):
         failure: ModelError | None = None
         for side in _SIDES if is_open else (0,):
             height, width = layout.height or side, layout.width or side
-            takes = FaceInput(height, width, layout.channels, layout.channels_first, scaling, channels)
+            takes = FaceInput(height, width, layout.channels, layout.channels_first, scaling, channels, self.network.min_contrast)
             pictures = _pictures(height, width)
             try:
                 output, names = self._choose_output(takes, pictures)

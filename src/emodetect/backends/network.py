@@ -28,6 +28,7 @@ class Network(ABC):
         outputs: shapes by output name; None if the file does not state a shape.
         metadata: metadata of emodetect; None if the file has none.
         class_names: names of the output values as written by another program; empty if there are none.
+        min_contrast: minimum contrast of its input, as in `FaceInput`.
     """
 
     path: Path
@@ -37,6 +38,7 @@ class Network(ABC):
     outputs: dict[str, Shape | None]
     metadata: ModelMetadata | None
     class_names: tuple[str, ...] = ()
+    min_contrast: float = 0.0
 
     @abstractmethod
     def run(self, batch: npt.NDArray[Any], outputs: Sequence[str]) -> list[npt.NDArray[Any]]:
