@@ -32,7 +32,7 @@ _TYPES = {
 
 _MIN_CONTRAST = 30.0
 """Minimum contrast of the embedded network's input, gray levels; 5% of the validation faces have less. The accuracy on all
-validation faces is unchanged. With a tenth of the light it rises from 62 to 69% for `fer2013`."""
+validation faces is unchanged. With a tenth of the light it rises from 62 to 70% for `fer2013`."""
 
 
 class OnnxNetwork(Network):
