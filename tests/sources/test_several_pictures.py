@@ -11,6 +11,7 @@ from PIL import Image as Pillow
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from emodetect.errors import SourceError
+from emodetect.media.media_file import MediaFile
 from emodetect.sources.images import read_image
 from emodetect.sources.several_pictures import is_thumbnail, several_pictures
 from emodetect.sources.video import VideoFile
@@ -58,6 +59,15 @@ def test_pages_are_also_named_where_a_clip_is_expected(tmp_path: Path, caplog: p
     with VideoFile(path) as clip:
         assert len([*clip.frames()]) == 1
     assert ("has several pages; only the first one is analyzed" in caplog.text) is (count > 1)
+
+
+def test_pages_are_counted_in_the_file_that_was_opened(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = saved(tmp_path / "a.tiff", 3)
+    with MediaFile(path) as media:
+        path.unlink()
+        with VideoFile(media) as clip:
+            assert len([*clip.frames()]) == 1
+    assert caplog.messages == [f"{path}: has several pages; only the first one is analyzed"]
 
 
 def test_the_second_picture_of_a_camera_does_not_count(tmp_path: Path) -> None:

@@ -137,11 +137,22 @@ class MediaFile:
     @property
     def is_photo(self) -> bool:
         """Whether it is a picture in HEIF or AVIF, by its first bytes."""
-        if not self.is_regular:
-            return False
-        start = os.read(self._descriptor, 12)
-        os.lseek(self._descriptor, 0, os.SEEK_SET)
-        return re.match(rb"....ftyp(?:hei[cxms]|mif[12]|avif)", start, re.DOTALL) is not None
+        return self.is_regular and re.match(rb"....ftyp(?:hei[cxms]|mif[12]|avif)", self.read(12), re.DOTALL) is not None
+
+    def read(self, count: int = -1) -> bytes:
+        """Read the first bytes of a regular file, or all of it.
+
+        Raises:
+            SourceError: it cannot be read.
+        """
+        try:
+            with open(self._descriptor, "rb", closefd=False) as file:
+                file.seek(0)
+                content = file.read(count)
+            os.lseek(self._descriptor, 0, os.SEEK_SET)
+        except OSError as error:
+            raise SourceError(f"{self.path}: cannot be read ({error.strerror or error})") from error
+        return content
 
     def map_video(self) -> list[str]:
         """FFmpeg's arguments for selecting the video track."""

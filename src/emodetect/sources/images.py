@@ -21,7 +21,7 @@ from emodetect.sources.avif import is_avif, stored_orientations
 from emodetect.sources.exif import exif_orientation
 from emodetect.sources.picture_size import decoded_size, is_animated, jpeg_scans
 from emodetect.sources.pixels import bands, eight_bits, on_white
-from emodetect.sources.several_pictures import is_thumbnail, several_pictures
+from emodetect.sources.several_pictures import warn_of_others
 from emodetect.system.assumptions import warn_once
 from emodetect.text.printable import looks_like_address, public_name
 from emodetect.text.suggestions import did_you_mean_file, suggest_other_command
@@ -206,7 +206,7 @@ def decode_image(path: Path, data: npt.NDArray[np.uint8], reduction: int = 1) ->
         if kind := _unread_kind(path, data[:64].tobytes()):
             raise SourceError(f"{path}: {kind} cannot be read here; export it as JPEG")
         raise SourceError(f"{path}: not an image that can be read, or cut short{suggest_other_command(path, 'image')}")
-    _warn_of_others(path, data.data)
+    warn_of_others(path, data.data)
     alpha = None if whole is None else _alpha(whole, image)
     picture = eight_bits(image)
     if picture.ndim == 2:
@@ -307,15 +307,6 @@ def _unread_kind(path: Path, start: bytes) -> str | None:
     if suffix in _RAW_SUFFIXES:
         return f"a camera's raw picture ({suffix})"
     return suffix[1:].upper() if suffix in UNREAD_SUFFIXES else None
-
-
-def _warn_of_others(path: Path, data: memoryview) -> None:
-    """Warn of the pictures in the file that are not read."""
-    if (kind := several_pictures(data)) is not None:
-        others = "; 'emodetect video' analyzes all" if bytes(data[:3]) in (b"GIF", b"\x89PN") else ""
-        warn_once(f"{path}: has several {kind}; only the first one is analyzed{others}")
-    if is_thumbnail(data):
-        warn_once(f"{path}: its first picture, which alone is analyzed, is a thumbnail; export the photo as JPEG")
 
 
 def _alpha(whole: npt.NDArray[Any], image: npt.NDArray[Any]) -> npt.NDArray[Any] | None:

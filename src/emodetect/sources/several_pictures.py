@@ -5,9 +5,11 @@ from __future__ import annotations
 import itertools
 import struct
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Literal
 
 from emodetect.sources.picture_size import TIFF_HEADERS
+from emodetect.system.assumptions import warn_once
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -54,6 +56,20 @@ def is_thumbnail(data: bytes | memoryview) -> bool:
         return bytes(data[:4]).startswith(TIFF_HEADERS) and bool(next(_tiff_kinds(data), 0) & _REDUCED)
     except struct.error:
         return False
+
+
+def warn_of_others(path: Path, data: bytes | memoryview) -> None:
+    """Warn of the pictures in a file that are not read.
+
+    Args:
+        path: the file, for the message.
+        data: its content.
+    """
+    if (kind := several_pictures(data)) is not None:
+        others = "; 'emodetect video' analyzes all" if bytes(data[:3]) in (b"GIF", b"\x89PN") else ""
+        warn_once(f"{path}: has several {kind}; only the first one is analyzed{others}")
+    if is_thumbnail(data):
+        warn_once(f"{path}: its first picture, which alone is analyzed, is a thumbnail; export the photo as JPEG")
 
 
 def _count(found: Iterator[int]) -> int:

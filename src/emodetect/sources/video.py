@@ -26,7 +26,8 @@ from emodetect.media.pixel_limit import check_pixels
 from emodetect.media.playlists import allows_playlists
 from emodetect.media.probe import ClipFacts, ClipProbe, SizeWatch, facts_of_pipe, is_complete, is_playlist
 from emodetect.queues.interruption import interruptibly
-from emodetect.sources.several_pictures import several_pictures
+from emodetect.sources.picture_size import TIFF_HEADERS
+from emodetect.sources.several_pictures import warn_of_others
 from emodetect.system.assumptions import warn_once
 from emodetect.system.child_processes import ended_by, kill_child, start_child
 from emodetect.system.native_output import quiet_native_output
@@ -201,8 +202,8 @@ class VideoFile:
                 if facts.codec not in _REPEATING:
                     raise
             self._read_facts(facts)
-            if facts.codec == "tiff" and several_pictures(self.path.read_bytes()):
-                warn_once(f"{self.path}: has several pages; only the first one is analyzed")
+            if self.file.read(4).startswith(TIFF_HEADERS):  # FFmpeg reads the first page
+                warn_of_others(self.path, self.file.read())
             self._sizes = probe.sizes(facts.codec, 1 / self.frames_per_second if facts.is_untimed else None)
 
     def _open_capture(self) -> None:
