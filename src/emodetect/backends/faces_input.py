@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -68,8 +67,7 @@ class FaceInput:
 
         Strongly multiplied levels are smoothed, since the noise of the camera grows with them.
         """
-        contrast = float(pixels.std()) if self.min_contrast else math.inf
-        if contrast >= self.min_contrast or not contrast:
+        if not self.min_contrast or not 0 < (contrast := float(pixels.std())) < self.min_contrast:
             return pixels
         gain, mean = min(_MAX_GAIN, self.min_contrast / contrast), float(pixels.mean())
         moved = (pixels.astype(np.float32) - mean) * gain + min(gain * mean, _MIDDLE_GRAY)
