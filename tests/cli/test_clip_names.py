@@ -96,7 +96,8 @@ def test_a_mirrored_clip_is_read_and_written_upright(tmp_path: Path, moving_clip
             for index, box in found
         ]
         # On a busy machine, boxes of a live session may be late for a moment.
-        assert (max if log.stem == "video" else median)(errors) < 25
+        assert max(errors) < (25 if log.stem == "video" else 50)
+        assert median(errors) < 10
         with VideoFile(output) as video, MediaFile(output) as file, ClipProbe(file) as probe:
             assert video.size == moving_clip.size
             assert probe.facts().matrix == (ONE, 0, 0, 0, ONE, 0, 0, 0, 1 << 30)
