@@ -22,6 +22,7 @@ from emodetect.backends.labels import LabelMap
 from emodetect.errors import BackendUnavailableError, UsageError, first_line
 from emodetect.system.install_hints import DEEPFACE_CURE
 from emodetect.system.native_output import is_debugging, quiet_native_output
+from emodetect.system.quick_import import quick_import
 from emodetect.types import EMOTIONS, Image
 
 _PADDED = 224
@@ -86,7 +87,8 @@ def build_deepface() -> Any:
     if not is_debugging():
         os.environ.setdefault("DEEPFACE_LOG_LEVEL", "50")
     try:
-        from deepface import DeepFace  # first: it selects the legacy Keras that its models need
+        with quick_import():
+            from deepface import DeepFace  # first: it selects the legacy Keras that its models need
     except (ImportError, ValueError) as error:
         raise BackendUnavailableError(f"DeepFace cannot be imported ({first_line(error)}); {DEEPFACE_CURE}") from error
     try:

@@ -8,6 +8,10 @@ from typing import Any
 from emodetect.errors import BackendUnavailableError, broken_package, first_line
 from emodetect.system.install_hints import KERAS2_CURE, KERAS_CURE, is_installed, package_cure
 from emodetect.system.native_output import quiet_native_output
+from emodetect.system.quick_import import quick_import
+
+_UNNEEDED = ("matplotlib", "pandas", "sklearn")
+"""Packages that Keras imports for galleries of images, tables as training data, and its wrappers for scikit-learn."""
 
 _KERAS_BACKENDS = ("tensorflow", "jax", "torch")
 """Backends of Keras that can train; also the names of their packages."""
@@ -24,7 +28,7 @@ def import_keras() -> Any:
     # the variable only once.
     os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
     try:
-        with quiet_native_output():
+        with quiet_native_output(), quick_import(*_UNNEEDED):
             import keras
 
             number = str(keras.__version__)
@@ -46,7 +50,7 @@ def import_keras2() -> Any:
     """
     os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
     try:
-        with quiet_native_output():
+        with quiet_native_output(), quick_import(*_UNNEEDED, "scipy"):  # which only its random rotations need
             import tf_keras
     except (ImportError, ValueError, AttributeError) as error:
         raise BackendUnavailableError(

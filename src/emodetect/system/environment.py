@@ -66,6 +66,7 @@ _OWN_FOLDER = re.compile(r"emodetect-[0-9a-f]{16}-[0-9]+.keras$")
 
 _ignored: list[str] = []
 _folder: str | None = None
+_is_own = False
 
 
 def prepare() -> None:
@@ -87,7 +88,8 @@ def prepare_own_process() -> None:
     Matplotlib opens no windows. Caches go to a folder of the process, which libraries create if necessary and `remove_caches`
     removes.
     """
-    global _folder
+    global _folder, _is_own
+    _is_own = True
     prepare()
     os.environ.update(_OWN)
     for name, value in _OWN_UNLESS_SET.items():
@@ -108,6 +110,11 @@ def prepare_own_process() -> None:
         atexit.register(remove_caches)
         for name, part in _CACHES.items():
             os.environ[name] = os.path.join(_folder, part) if part else _folder
+
+
+def is_own_process() -> bool:
+    """Whether this process is emodetect's own, and not a user's program."""
+    return _is_own
 
 
 def limit(name: str) -> int | None:
