@@ -27,6 +27,7 @@ import matplotlib.pyplot, pandas, sklearn.base
 def own_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if this process were emodetect's own, with a module that is not imported yet."""
     monkeypatch.setattr(module, "is_own_process", lambda: True)
+    monkeypatch.setattr(sys, "dont_write_bytecode", sys.dont_write_bytecode)
     monkeypatch.delitem(sys.modules, "wave", raising=False)
 
 
