@@ -29,13 +29,18 @@ SLOW_HELPERS = {"tests.cli.running", "tests.cli.desktop", "tests.model_files"}
 SLOW_MODULES = {
     "test_browser",
     "test_camera",
+    "test_clips",
+    "test_consumers",
     "test_file_backend",
     "test_keras2",
+    "test_live",
     "test_measure_script",
     "test_mirrored",
     "test_nasty_values",
     "test_negatives",
+    "test_notebook",
     "test_schedule",
+    "test_threads",
 }
 """Modules of tests that do so in other ways, or compute for long, in whatever folder they are."""
 

@@ -1,4 +1,4 @@
-"""The faces that the default detector finds in real clips, and what this costs."""
+"""The faces that the default detector finds in clips, and what this costs."""
 
 from __future__ import annotations
 
@@ -11,11 +11,14 @@ import pytest
 
 from emodetect.faces.blazeface import BlazeFaceDetector
 from emodetect.faces.boxes import intersection_over_union
+from emodetect.faces.detector import MinFace
 from emodetect.faces.landmarks import LandmarkRefiner
+from emodetect.faces.locator import FaceLocator
+from emodetect.faces.tracker import FaceTracker
 from emodetect.pipeline import build_locator
 from emodetect.settings.pipeline import CLIPS
 from emodetect.sources.video import VideoFile
-from emodetect.types import Box
+from emodetect.types import Box, Frame
 from tests.builders import make_background, make_frame, place_face, shared_data
 
 
@@ -125,3 +128,29 @@ def test_a_face_near_the_smallest_wanted_size_keeps_its_id() -> None:
     first = next(index for index, ids in enumerate(shown) if ids)
     assert first < 20
     assert shown[first:] == [{1}] * (100 - first)
+
+
+HEADS = ((0.5, 12), (1.0, 25), (2.0, 25))
+"""Speed in widths per second of each, and frames per second."""
+
+
+@pytest.mark.parametrize("apart", [0, 30])
+@pytest.mark.parametrize(("speed", "rate"), HEADS)
+def test_two_people_who_cross_in_a_clip_do_not_swap(speed: float, rate: int, apart: int) -> None:
+    """One goes to the right and before the other, who goes to the left."""
+    side = 90
+    locator = FaceLocator(BlazeFaceDetector(min_face=MinFace(0.1, relative=True)), tracker=FaceTracker())
+    background = make_background((640, 360))
+    names: dict[str, set[int]] = {"right": set(), "left": set()}
+    for index in range(round(400 / (speed * side) * rate)):
+        way = speed * side * index / rate
+        there = {"left": (520 - way, 180.0 + apart), "right": (120 + way, 180.0)}
+        image = background
+        for center in there.values():
+            image, _ = place_face(image, center, side)
+        for face in locator.locate(Frame(image, index, index / rate)).faces:
+            middle = face.box.x + face.box.width / 2
+            if abs(there["left"][0] - there["right"][0]) > side:
+                names[min(there, key=lambda who: abs(there[who][0] - middle))].add(face.track_id)
+    assert sorted(map(len, names.values())) == [1, 1]
+    assert names["left"] != names["right"]

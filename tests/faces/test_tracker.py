@@ -429,32 +429,6 @@ def test_somebody_who_walks_past_does_not_become_the_one_who_was_there() -> None
     assert ids(faces) == [2]  # who passed has left the picture
 
 
-HEADS = ((0.5, 12), (1.0, 25), (2.0, 25))
-"""Speed in widths per second of each, and frames per second."""
-
-
-@pytest.mark.parametrize("apart", [0, 30])
-@pytest.mark.parametrize(("speed", "rate"), HEADS)
-def test_two_people_who_cross_in_a_clip_do_not_swap(speed: float, rate: int, apart: int) -> None:
-    """One goes to the right and before the other, who goes to the left."""
-    side = 90
-    locator = FaceLocator(BlazeFaceDetector(min_face=MinFace(0.1, relative=True)), tracker=FaceTracker())
-    background = make_background((640, 360))
-    names: dict[str, set[int]] = {"right": set(), "left": set()}
-    for index in range(round(400 / (speed * side) * rate)):
-        way = speed * side * index / rate
-        there = {"left": (520 - way, 180.0 + apart), "right": (120 + way, 180.0)}
-        image = background
-        for center in there.values():
-            image, _ = place_face(image, center, side)
-        for face in locator.locate(Frame(image, index, index / rate)).faces:
-            middle = face.box.x + face.box.width / 2
-            if abs(there["left"][0] - there["right"][0]) > side:
-                names[min(there, key=lambda who: abs(there[who][0] - middle))].add(face.track_id)
-    assert sorted(map(len, names.values())) == [1, 1]
-    assert names["left"] != names["right"]
-
-
 def test_a_larger_minimum_face_size_removes_known_faces_at_once() -> None:
     """Detectors keep known faces that are a little too small, but not those that a new minimum excludes."""
     locator = FaceLocator(BlazeFaceDetector(min_face=MinFace(0.1, relative=True)), tracker=FaceTracker())
