@@ -106,7 +106,7 @@ def test_each_format_holds_the_same_table(logs: Path, tmp_path: Path, suffix: st
     assert (code, printed, said) == (
         0,
         "",
-        "emodetect: 2 people without confidence intervals: seen for under 60 s, 6 blocks of --block\n"
+        "emodetect: 2 people without confidence intervals: seen for less than 60 s (6 times --block)\n"
         f"emodetect: {path}: 22 rows of 3 inputs\n",
     )
     if suffix == "csv":

@@ -195,7 +195,7 @@ class _Request:
         if listing.left_out:
             note(f"emodetect: skipped: {in_words(listing.left_out)}")
         if listing.animations:
-            note(f"emodetect: {counted(listing.animations, 'animated GIF is', 'animated GIFs are')} read as clips")
+            note(f"emodetect: {counted(listing.animations, 'animated GIF is read as a clip', 'animated GIFs are read as clips')}")
         return listing
 
 

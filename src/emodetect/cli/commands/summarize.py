@@ -214,8 +214,8 @@ class _Run:
         if self._without_interval:
             seconds = MIN_BLOCKS * self.settings.block
             people = counted(len(self._without_interval), "person", "people")
-            lack = f"{people} without confidence intervals: seen for under {seconds:g} s"
-            note(f"emodetect: {lack}, {MIN_BLOCKS} blocks of --block")
+            lack = f"{people} without confidence intervals: seen for less than {seconds:g} s"
+            note(f"emodetect: {lack} ({MIN_BLOCKS} times --block)")
         if output is not None:
             note(f"emodetect: {output}: {counted(self._count, 'row')} of {counted(len(self._logs), 'input')}")
 
