@@ -80,7 +80,7 @@ def test_a_file_whose_name_does_not_tell_is_known_by_its_first_bytes(tmp_path: P
 
 @pytest.mark.parametrize("content", [b"a.jpg\r\n\n b c.jpg\n", b"a.jpg\n b c.jpg", b"a.jpg\0 b c.jpg\0"])
 def test_a_list_has_a_name_per_line_or_is_separated_by_nul(content: bytes) -> None:
-    assert read_list(content) == ["a.jpg", " b c.jpg"]
+    assert read_list(content) == read_list(b"\xef\xbb\xbf" + content) == ["a.jpg", " b c.jpg"]
 
 
 def test_names_that_are_no_text_come_through() -> None:

@@ -10,6 +10,7 @@ import pytest
 from emodetect.batch.inputs import Input
 from emodetect.batch.manifest import NAME, Header, Manifest, read_header, read_manifest
 from emodetect.batch.parts import FOLDER, PhotoParts, SpanReader, remove_leftovers
+from emodetect.batch.run import clear
 from emodetect.errors import OutputError, SourceError
 
 HEADER = Header("/somewhere", ["photos"], ["--views=2"], "csv", {"a": 1}, "f" * 64, None, 3, "e" * 64)
@@ -102,6 +103,35 @@ def test_a_damaged_manifest_is_told(manifest: Manifest) -> None:
         file.write('{"input": 99, "path": "x", "kind": "photo", "size": 1, "state": "done"}\n')
     with pytest.raises(SourceError, match="is damaged"):
         read_manifest(manifest.folder)
+
+
+def test_a_clips_part_that_was_cut_short_is_removed_and_read_again(manifest: Manifest) -> None:
+    clip, part = manifest.entries[1], manifest.folder / FOLDER / f"clip-{'1' * 64}.jsonl"
+    part.write_bytes(b'{"a": 1}\n')
+    clip.state, clip.part, clip.length = "done", part.name, 9
+    remove_leftovers(manifest.folder, manifest.entries)
+    assert (clip.state, part.exists()) == ("done", True)
+    part.write_bytes(b'{"a"')
+    remove_leftovers(manifest.folder, manifest.entries)
+    assert (clip.state, part.exists()) == ("waiting", False)
+
+
+@pytest.mark.parametrize("lines", [1, 2, 3])
+def test_a_manifest_without_all_of_its_inputs_is_damaged(manifest: Manifest, lines: int) -> None:
+    manifest.close()
+    path = manifest.folder / NAME
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:lines]))
+    with pytest.raises(SourceError, match="is damaged"):
+        read_manifest(manifest.folder)
+
+
+def test_a_batch_that_is_running_is_not_cleared(manifest: Manifest) -> None:
+    with pytest.raises(OutputError, match="another run is writing there"):
+        clear(manifest.folder)
+    assert (manifest.folder / NAME).exists()
+    manifest.close()
+    clear(manifest.folder)
+    assert not (manifest.folder / NAME).exists()
 
 
 def test_photos_are_sealed_together_and_found_again(manifest: Manifest) -> None:

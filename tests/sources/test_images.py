@@ -459,6 +459,7 @@ def test_a_pattern_looks_into_each_real_folder_once(tmp_path: Path, monkeypatch:
         shutil.copy(PHOTO, f"{name}/1.jpg")
         for link in ("a", "b"):
             Path(name, link).symlink_to(tmp_path / "trip")
+        Path(name, "itself").symlink_to("itself")
     found, _ = find_images([Path(pattern)])
     assert {os.path.realpath(path) for path in found} <= {str(tmp_path / "trip/1.jpg"), str(tmp_path / "trip/sub/1.jpg")}
     assert None in found.values() or "**" not in pattern

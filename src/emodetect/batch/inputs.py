@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import os
 import re
@@ -91,6 +92,10 @@ class Shard:
         digits = len(str(self.count))
         return f"shard-{self.number:0{digits}}-of-{self.count}"
 
+    def size(self, listed: int) -> int:
+        """Number of its inputs, of so many inputs of all shards."""
+        return len(range(self.number - 1, listed, self.count))
+
     def select(self, inputs: Sequence[Input]) -> list[Input]:
         """Its inputs, by path. They are dealt out from the largest to the smallest, so that shards take about the same time."""
         dealt = sorted(inputs, key=lambda one: (one.kind, -one.size, one.path))
@@ -108,6 +113,7 @@ def read_list(content: bytes) -> list[str]:
     Args:
         content: content of the list's file.
     """
+    content = content.removeprefix(codecs.BOM_UTF8)  # editors on Windows add it
     separator = b"\0" if b"\0" in content else b"\n"
     names = (line.rstrip(b"\r") if separator == b"\n" else line for line in content.split(separator))
     return [os.fsdecode(name) for name in names if name.strip()]

@@ -17,8 +17,8 @@ from typing import Any, BinaryIO, Literal
 
 from typing_extensions import Self
 
-from emodetect.batch.inputs import Input, Kind
-from emodetect.errors import OutputError, SourceError
+from emodetect.batch.inputs import Input, Kind, Shard
+from emodetect.errors import OutputError, SourceError, UsageError
 from emodetect.system.output_files import atomic_write, lock
 
 NAME = "manifest.jsonl"
@@ -248,7 +248,9 @@ def read_manifest(folder: Path) -> tuple[Header, list[Entry]]:
                     entries.append(entry)
                 else:
                     entries[number] = entry
-    except (KeyError, IndexError, TypeError, ValueError) as error:
+            if len(entries) != Shard.parse(header.shard or "1/1").size(header.listed):
+                raise ValueError("entries are missing")
+    except (KeyError, IndexError, TypeError, ValueError, UsageError) as error:
         raise SourceError(f"{path}: is damaged; start a new batch in another folder") from error
     return header, entries
 
@@ -289,6 +291,21 @@ def _listed(one: Input) -> Entry:
     if one.problem is None:
         return Entry(one.path, one.kind, one.size)
     return Entry(one.path, one.kind, one.size, "failed", reason=one.problem)
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep other runs out of a folder.
+
+    Raises:
+        OutputError: another run is writing there, or the folder cannot be opened.
+    """
+    descriptor = _locked(folder)
+    try:
+        yield
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
 
 
 def _locked(folder: Path) -> int | None:

@@ -95,7 +95,7 @@ class PhotoParts:
 def remove_leftovers(folder: Path, entries: list[Entry]) -> None:
     """Remove leftovers of killed runs in ``parts/``, and reset inputs whose part is missing or too short.
 
-    The parts of clips stay: they are complete, and named by the hash of the clip.
+    The parts of clips stay unless they are too short: they are complete, and named by the hash of the clip.
 
     Args:
         folder: folder of the results.
@@ -114,6 +114,8 @@ def remove_leftovers(folder: Path, entries: list[Entry]) -> None:
     for entry in entries:
         if entry.state == "done" and sizes.get(entry.part, -1) < entry.offset + entry.length:
             entry.state = "waiting"
+            if entry.kind == "clip" and entry.part in sizes:
+                (parts / entry.part).unlink(missing_ok=True)  # else it would be taken for complete
 
 
 class SpanReader:

@@ -16,7 +16,7 @@ from typing import Any
 
 from emodetect.batch.engine import Engine
 from emodetect.batch.inputs import Listing, Shard
-from emodetect.batch.manifest import NAME, Entry, Header, Manifest, has_batch, read_manifest, sync_folder
+from emodetect.batch.manifest import NAME, Entry, Header, Manifest, has_batch, locked, read_manifest, sync_folder
 from emodetect.batch.parts import FOLDER, remove_leftovers
 from emodetect.batch.pool import LocalPool, usable_cores
 from emodetect.batch.results import FAILURES, Source, check_format, readings_path, write_results
@@ -181,9 +181,11 @@ def clear(folder: Path) -> None:
     """Remove a batch from its folder, without other files.
 
     Raises:
-        OutputError: a file cannot be removed.
+        OutputError: a file cannot be removed, or another run is writing there.
     """
-    _remove([*(folder / name for name in (NAME, *_RESULTS)), *_parts(folder)])
+    if folder.is_dir():
+        with locked(folder):
+            _remove([*(folder / name for name in (NAME, *_RESULTS)), *_parts(folder)])
 
 
 def _check_free(folder: Path) -> None:

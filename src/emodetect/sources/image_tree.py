@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from emodetect.errors import SourceError
-from emodetect.sources.images import READ_SUFFIXES, UNREAD_SUFFIXES
+from emodetect.sources.images import READ_SUFFIXES, UNREAD_SUFFIXES, is_folder_entry
 from emodetect.text.printable import counted
 
 _SYSTEM_NAMES = {
@@ -103,7 +103,7 @@ def _walk(
             path = folder / entry.name
             if is_system_file(entry.name):
                 yield path, ("hidden file", "hidden files")
-            elif not _is_folder(entry):
+            elif not is_folder_entry(entry):
                 yield path, _kind(path, entry, suffixes)
             elif sub_folders:
                 if _identity(path) in seen:
@@ -120,13 +120,6 @@ def _identity(folder: Path) -> tuple[int, int]:
     except OSError as error:
         raise SourceError(f"{folder}: cannot be read ({error.strerror or error})") from error
     return status.st_dev, status.st_ino
-
-
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:  # a cyclic link
-        return False
 
 
 def _kind(path: Path, entry: os.DirEntry[str], suffixes: Collection[str]) -> tuple[str, str] | None:

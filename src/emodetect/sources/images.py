@@ -98,6 +98,14 @@ def _expanded(path: Path) -> tuple[list[Path], list[Path], SourceError | None]:
     return [path], unread, SourceError(f"{path}: {problem}")
 
 
+def is_folder_entry(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry is a folder, or a link to one; a cyclic link is not."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
 def matching_paths(pattern: Path) -> Iterator[str]:
     """Paths that match a pattern of ``*``, ``?``, ``[...]``, and ``**`` for any folders, without hidden ones."""
     return _matching(pattern.anchor, pattern.parts[bool(pattern.anchor) :], set())
@@ -128,7 +136,7 @@ def _matching(folder: str, parts: Sequence[str], seen: set[tuple[int, int, int]]
                 yield path
             return
         with os.scandir(folder or ".") as entries:
-            known = sorted((entry.name, entry.is_dir()) for entry in entries)
+            known = sorted((entry.name, is_folder_entry(entry)) for entry in entries)
     except OSError:  # missing, or without permission
         return
     if part == "**" and rest:

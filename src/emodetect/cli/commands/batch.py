@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -232,7 +233,7 @@ def _read(run: Run, options: BatchOptions) -> Outcome:
             )
         except (KeyboardInterrupt, Terminated):
             left = counted(run.totals.left, "input")
-            print_message(f"emodetect: ended with {left} left; 'emodetect batch --resume {place}' goes on")
+            print_message(f"emodetect: ended with {left} left; 'emodetect batch --resume {shlex.quote(str(place))}' goes on")
             raise
 
 
