@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from emodetect.errors import UsageError
 from emodetect.report.page import Report, render
+from emodetect.summary.figure import ShareFigure
 from emodetect.summary.table import COLUMNS, Row, TableSettings
 from emodetect.types import EMOTIONS, Emotion
 from tests.builders import make_scores
@@ -164,3 +167,13 @@ def test_too_little_time_has_no_interval() -> None:
     """Six blocks are needed: of 1 s, the 4 s do not have them."""
     assert only(rows(ONE, settings=TableSettings(block=1)), A)["share_low"] is None
     assert only(rows(ONE, settings=TableSettings(block=0.4)), A)["share_low"] is not None
+
+
+def test_a_figure_over_time_leaves_photos_out(tmp_path: Path) -> None:
+    figure = ShareFigure()
+    for start, end in ((None, None), (0.0, 1.0), (1.0, 2.0)):
+        for emotion in EMOTIONS:
+            row: Row = {"input": "a", "person": 1, "emotion": emotion.value, "share": 0.5, "bin_start": start, "bin_end": end}
+            figure.add(row)
+    figure.save(tmp_path / "a.svg")
+    assert "time (s)" in (tmp_path / "a.svg").read_text()

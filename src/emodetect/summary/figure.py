@@ -66,14 +66,15 @@ class ShareFigure:
         self._course: dict[int, list[list[float]]] = defaultdict(lambda: [[] for _ in EMOTIONS])
 
     def add(self, row: Row) -> None:
-        """Add a row of the table; those without a share are ignored."""
+        """Add a row of the table; those without a share are ignored, and with bins those of photos, which have no time."""
         share, emotion = row["share"], row["emotion"]
         if not isinstance(share, float) or emotion is None:
             return
-        start, end = row.get("bin_start"), row.get("bin_end")
-        if isinstance(start, float) and isinstance(end, float):
-            self._width = end - start
-            self._course[round(start / self._width)][_number(emotion)].append(share)
+        if "bin_start" in row:
+            start, end = row["bin_start"], row["bin_end"]
+            if isinstance(start, float) and isinstance(end, float):
+                self._width = end - start
+                self._course[round(start / self._width)][_number(emotion)].append(share)
             return
         low, high = row["share_low"], row["share_high"]
         interval = (low, high) if isinstance(low, float) and isinstance(high, float) else (np.nan, np.nan)
