@@ -10,8 +10,6 @@ from contextlib import contextmanager
 from importlib.abc import MetaPathFinder
 from types import ModuleType
 
-from typing_extensions import override
-
 from emodetect.system.environment import is_own_process
 
 
@@ -52,7 +50,6 @@ class _Hidden(MetaPathFinder):
         self._packages = frozenset(packages)
         self._thread = threading.get_ident()
 
-    @override
     def find_spec(self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None) -> None:
         if fullname.partition(".")[0] in self._packages and threading.get_ident() == self._thread:
             raise ModuleNotFoundError(f"{fullname} is not needed here", name=fullname)
