@@ -111,6 +111,11 @@ class Header:
     listed: int
     listing: str
 
+    @property
+    def share(self) -> Shard:
+        """The shard of the inputs; of one shard if there are no others."""
+        return Shard.parse(self.shard or "1/1")
+
     def as_line(self) -> bytes:
         """Format the header as the first line of the manifest."""
         return json.dumps({"manifest": _VERSION, **vars(self)}).encode() + b"\n"
@@ -248,7 +253,7 @@ def read_manifest(folder: Path) -> tuple[Header, list[Entry]]:
                     entries.append(entry)
                 else:
                     entries[number] = entry
-            if len(entries) != Shard.parse(header.shard or "1/1").size(header.listed):
+            if len(entries) != header.share.size(header.listed):
                 raise ValueError("entries are missing")
     except (KeyError, IndexError, TypeError, ValueError, UsageError) as error:
         raise SourceError(f"{path}: is damaged; start a new batch in another folder") from error

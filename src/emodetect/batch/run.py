@@ -251,10 +251,10 @@ def merge(folder: Path, name: Format | None, words: Callable[[str], str] = str) 
         if other.listing != header.listing:
             listed = f"{counted(other.listed, 'input')} there, {header.listed:,} in {first.name}"
             raise UsageError(f"{path}: has other inputs than {first} ({listed}); all shards must list the same files")
-    counts = {Shard.parse(other.shard or "1/1").count for other, _ in shards.values()}
+    counts = {other.share.count for other, _ in shards.values()}
     if len(counts) > 1:
         raise UsageError(f"{folder}: contains shards of {' and '.join(map(str, sorted(counts)))}; move those of another run away")
-    missing = sorted(set(range(1, counts.pop() + 1)) - {Shard.parse(other.shard or "1/1").number for other, _ in shards.values()})
+    missing = sorted(set(range(1, counts.pop() + 1)) - {other.share.number for other, _ in shards.values()})
     if missing:
         raise SourceError(f"{folder}: {counted(len(missing), 'shard')} missing: {', '.join(map(str, missing[:10]))}")
     for path, (_, entries) in shards.items():
