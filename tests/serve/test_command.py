@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import socket
 import subprocess
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
@@ -107,7 +109,7 @@ def test_it_publishes_what_its_source_shows(moving_clip: MovingClip) -> None:
     ],
 )
 def test_options_of_the_source_need_one_that_takes_them(arguments: list[str | Path], error: str) -> None:
-    with pytest.raises(EmodetectError) as caught:
+    with patch.dict(os.environ), pytest.raises(EmodetectError) as caught:  # --max-pixels passes itself on by the environment
         cli.main(["serve", "--port", "0", *map(str, arguments)], standalone_mode=False)
     assert error in error_message(caught.value, parse("serve"))
 
@@ -129,7 +131,7 @@ def test_a_port_in_use_is_an_error() -> None:
 def test_without_its_packages_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     hidden = {"fastapi", "prometheus_client"}
     monkeypatch.setattr(module, "find_spec", lambda name: None if name in hidden else object())
-    with pytest.raises(EmodetectError) as caught:
+    with patch.dict(os.environ), pytest.raises(EmodetectError) as caught:  # --max-pixels passes itself on by the environment
         cli.main(["serve"], standalone_mode=False)
     assert str(caught.value).startswith("serve needs packages that are not installed: fastapi, prometheus-client; ")
     assert str(caught.value).endswith(f"; {extra_cure('serve')}")
