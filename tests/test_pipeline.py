@@ -233,7 +233,7 @@ class CountingNetwork(BlazeFaceDetector):
 
     def __init__(self) -> None:
         super().__init__(min_face=MinFace(0.1, relative=True))
-        self.scans = self.looks = self.calls = 0
+        self.scans = self.looks = self.tiles = 0
 
     @override
     def detect(self, image: Image) -> list[Detection]:
@@ -246,9 +246,9 @@ class CountingNetwork(BlazeFaceDetector):
         return super().detect_quick(image, known)
 
     @override
-    def _run(self, *arguments: Any) -> list[Detection]:
-        self.calls += 1
-        return super()._run(*arguments)
+    def _run(self, picture: Image, tiles: Sequence[tuple[int, int]], *arguments: Any) -> list[Detection]:
+        self.tiles += len(tiles)
+        return super()._run(picture, tiles, *arguments)
 
 
 def test_a_clip_costs_a_look_in_every_third_frame_and_a_full_scan_every_half_second(moving_clip: MovingClip) -> None:
@@ -259,8 +259,8 @@ def test_a_clip_costs_a_look_in_every_third_frame_and_a_full_scan_every_half_sec
             pass
     assert [len(batch) for batch in backend.batches] == [1] * 75
     assert (detector.scans, detector.looks) == (6, 23)
-    # A look takes one call, a scan three: two tiles, and the picture with a border.
-    assert detector.calls == 23 + 6 * 3
+    # A look takes one tile, a scan three: two tiles, and the picture with a border.
+    assert detector.tiles == 23 + 6 * 3
 
 
 class TestAnalyzeAll:

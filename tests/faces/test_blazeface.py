@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import Any
 
 import cv2
@@ -9,7 +11,7 @@ import numpy as np
 import pytest
 from typing_extensions import override
 
-from emodetect.faces.blazeface import BlazeFaceDetector, decode, suppress
+from emodetect.faces.blazeface import BlazeFaceDetector, _tile, _tiles, decode, suppress
 from emodetect.faces.boxes import intersection_over_union
 from emodetect.faces.combined import CombinedDetector
 from emodetect.faces.detector import DetectorSettings, MinFace
@@ -79,9 +81,9 @@ class Calls(BlazeFaceDetector):
     count = 0
 
     @override
-    def _run(self, *arguments: Any) -> list[Detection]:
-        self.count += 1
-        return super()._run(*arguments)
+    def _run(self, picture: Image, tiles: Sequence[tuple[int, int]], *arguments: Any) -> list[Detection]:
+        self.count += len(tiles)
+        return super()._run(picture, tiles, *arguments)
 
 
 @pytest.mark.parametrize(("side", "calls"), [(60, 8), (42, 23)])
@@ -158,12 +160,37 @@ def test_pictures_without_a_face(shape: tuple[int, ...]) -> None:
     assert detector.detect_quick(np.full(shape, 127, np.uint8), [Box(-50, -50, 20, 20), Box(400, 400, 100, 100)]) == []
 
 
+@pytest.mark.parametrize("size", [(1200, 900), (900, 1200), (920, 1078), (1500, 1000), (1920, 1080), (3000, 600)])
+def test_small_faces_are_found_anywhere_in_pictures_of_any_shape(size: tuple[int, int]) -> None:
+    detector = BlazeFaceDetector(min_face=MinFace(0.05, relative=True))
+    width, height = size
+    for x, y in ((0.1, 0.15), (0.5, 0.5), (0.37, 0.85), (0.88, 0.3)):
+        picture, box = place_face(make_background(size), (x * width, y * height), 0.08 * height)
+        [face] = detector.detect(picture)
+        assert intersection_over_union([face.box], [box])[0, 0] > 0.5
+
+
+@pytest.mark.parametrize(("size", "tile"), [
+    ((373, 280), (224, 192)), ((238, 280), (256, 192)), ((420, 280), (256, 192)), ((498, 280), (192, 192)),
+    ((210, 420), (224, 256)), ((249, 140), (192, 192)), ((100, 30), (192, 192)),
+])  # fmt: skip
+def test_tiles_cover_a_picture_with_the_fewest_pixels(size: tuple[int, int], tile: tuple[int, int]) -> None:
+    assert _tile(*size) == tile
+    tiles = [*_tiles(size, tile)]
+    for axis in (0, 1):
+        starts = sorted({place[axis] for place in tiles})
+        assert starts[0] <= 0
+        assert starts[-1] + tile[axis] >= size[axis]
+        assert all(first + tile[axis] - second >= 38 for first, second in pairwise(starts))
+    assert len(tiles) == len({*tiles})
+
+
 def test_answers_count_from_the_middle_of_their_cells() -> None:
     """By hand: cell 50 is in row 1, column 2 of 48, its middle at (2.5, 1.5) * 4 = (10, 6) pixels of 192."""
     boxes, logits = np.zeros((2304, 16), np.float32), np.full(2304, -9, np.float32)
     boxes[50] = [1, 2, 40, 44, -3, -4, 5, -4, 0, 2, 0, 8, -9, 0, 9, 0]
     logits[50] = math.log(0.8 / 0.2)
-    scores, answers = decode(boxes, logits)
+    scores, answers = decode(boxes, logits, 48)
     assert scores == pytest.approx([0.8])
     assert answers.tolist() == [[[11, 8], [40, 44], [7, 2], [15, 2], [10, 8], [10, 14], [1, 6], [19, 6]]]
 

@@ -42,7 +42,7 @@ class Expected:
 
 
 CLIP_FACES = {
-    "head-pose-female.gif": Expected(23, {0: [(164, 68, 78)], 20: [(182, 62, 85)]}, scans=4, looks=9, calls=24),
+    "head-pose-female.gif": Expected(23, {0: [(164, 68, 78)], 20: [(182, 62, 85)]}, scans=4, looks=10, calls=24),
     "walking.gif": Expected(
         41,
         {

@@ -36,18 +36,17 @@ def open_session(path: Path) -> onnxruntime.InferenceSession:
 
 
 @functools.cache
-def packaged_session(path: Path, sizes: tuple[tuple[str, int], ...] = ()) -> onnxruntime.InferenceSession:
+def packaged_session(path: Path) -> onnxruntime.InferenceSession:
     """Create the cached, thread-safe session of a network in the package.
 
     Args:
         path: the model file.
-        sizes: names and sizes of dynamic input dimensions; a session with fixed sizes is faster.
 
     Raises:
         ModelError: the file is missing or damaged.
     """
     try:
-        return _load(path, path.read_bytes(), sizes)
+        return _load(path, path.read_bytes())
     except (ModelError, OSError) as error:
         raise ModelError(f"{path}: missing or damaged; install emodetect again") from error
 
@@ -65,7 +64,7 @@ def import_onnxruntime() -> Any:
     return onnxruntime
 
 
-def _load(path: Path, content: bytes, sizes: tuple[tuple[str, int], ...] = ()) -> onnxruntime.InferenceSession:
+def _load(path: Path, content: bytes) -> onnxruntime.InferenceSession:
     onnxruntime = import_onnxruntime()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = _THREADS
@@ -73,8 +72,6 @@ def _load(path: Path, content: bytes, sizes: tuple[tuple[str, int], ...] = ()) -
     # Spinning threads would take cores from the detector.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 4
-    for name, size in sizes:
-        options.add_free_dimension_override_by_name(name, size)
     # By name or first bytes a file could select another format, which `read_onnx_file` cannot check.
     options.add_session_config_entry("session.load_model_format", "ONNX")
     if (max_bytes := arena_limit(len(content))) is not None:

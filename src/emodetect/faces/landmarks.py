@@ -95,8 +95,8 @@ class LandmarkRefiner:
         return replace(found, box=box, landmarks=_placed(landmarks.astype(np.float32), square))
 
     def _detect_landmarks(self, pixels: Image, min_score: float) -> tuple[float, npt.NDArray[np.float32]] | None:
-        """Score and points of the face near the center of a crop, as `run_network` yields them, or None."""
-        found = [*run_network(pixels, min_score)]
+        """Score and points of the face near the center of a crop, as `run_network` returns them, or None."""
+        [found] = run_network(pixels[np.newaxis], min_score)
         away = [float(np.hypot(*(answer[0] - _SIDE / 2))) for _, answer in found]
         return found[int(np.argmin(away))] if found and min(away) <= _NEAR * _SIDE else None
 
