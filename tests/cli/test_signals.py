@@ -4,11 +4,15 @@ import math
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
+from emodetect.cli import main as program
+from emodetect.cli.signals import Terminated
 from tests.builders import make_image, write_clip
 from tests.cli.running import TIMEOUT, command, environment
 
@@ -140,3 +144,20 @@ def test_an_ignored_interrupt_stays_ignored() -> None:
     )  # fmt: skip
 
     assert done.stdout == "still here\n"
+
+
+def test_a_signal_while_a_lock_is_acquired_again_is_a_signal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The condition then releases a lock that it does not hold, which is an error of its own."""
+    condition = threading.Condition()
+
+    def wait(**_: object) -> None:
+        with condition:
+            condition.wait(0.01)
+
+    monkeypatch.setattr(condition, "_acquire_restore", Mock(side_effect=Terminated(signal.SIGTERM)))
+    monkeypatch.setattr(program, "cli", Mock(main=wait))
+    monkeypatch.setattr(program, "handle_signals", lambda: None)
+    assert program._run() == 143
+    assert capsys.readouterr().err == ""

@@ -121,14 +121,15 @@ def _run() -> int:
 def _call() -> Any:
     """Run the command; what is raised because of a signal becomes the signal's own exception again.
 
-    An extension module that a signal interrupts while it is imported raises an ImportError from it.
+    An extension module that a signal interrupts while it is imported raises an ImportError from it. A condition that a signal
+    interrupts while it acquires its lock again raises a RuntimeError afterwards, because it does not hold the lock.
     """
     try:
         return cli.main(complete_var=COMPLETE_VARIABLE, standalone_mode=False)
     except Exception as error:
         cause: BaseException | None = error
         while cause is not None and not isinstance(cause, (KeyboardInterrupt, Terminated)):
-            cause = cause.__cause__
+            cause = cause.__cause__ or (cause.__context__ if isinstance(cause, RuntimeError) else None)
         if cause is None:
             raise
         raise cause from None
