@@ -17,7 +17,7 @@ from typing import Any
 from emodetect.batch.engine import Engine
 from emodetect.batch.inputs import Listing, Shard
 from emodetect.batch.manifest import NAME, Entry, Header, Manifest, has_batch, locked, read_manifest, sync_folder
-from emodetect.batch.parts import FOLDER, remove_leftovers
+from emodetect.batch.parts import FOLDER, own_parts, remove_leftovers
 from emodetect.batch.pool import LocalPool, usable_cores
 from emodetect.batch.results import FAILURES, Source, check_format, readings_path, write_results
 from emodetect.batch.schedule import Schedule, Totals
@@ -97,7 +97,7 @@ class Run:
         _make(folder / FOLDER)
         if not has_batch(folder):
             _check_free(folder)
-            _remove(_parts(folder))  # without a manifest, their inputs are unknown
+            _remove(own_parts(folder))  # without a manifest, their inputs are unknown
         inputs = listing.inputs if shard is None else shard.select(listing.inputs)
         return cls(Manifest.create(folder, header, inputs), settings)
 
@@ -185,7 +185,7 @@ def clear(folder: Path) -> None:
     """
     if folder.is_dir():
         with locked(folder):
-            _remove([*(folder / name for name in (NAME, *_RESULTS)), *_parts(folder)])
+            _remove([*(folder / name for name in (NAME, *_RESULTS)), *own_parts(folder)])
 
 
 def _check_free(folder: Path) -> None:
@@ -193,10 +193,6 @@ def _check_free(folder: Path) -> None:
     for name in _RESULTS:
         if (folder / name).exists():
             raise OutputError(f"{folder / name}: exists already", hint="`overwrite` replaces it")
-
-
-def _parts(folder: Path) -> list[Path]:
-    return [path for pattern in ("clip-*.jsonl", "photos-*.jsonl") for path in (folder / FOLDER).glob(pattern)]
 
 
 def _remove(paths: Iterable[Path]) -> None:
