@@ -101,7 +101,8 @@ def batch(
         raise UsageError("--address requires --engine ray")
     if merge is not None:
         is_given = ctx.get_parameter_source("output_format") is not ParameterSource.DEFAULT
-        return _report(merge_shards(merge, output_format if is_given else None, partial(with_options, ctx=ctx)))
+        wanted = output_format if is_given else None
+        return _report(merge_shards(merge, wanted, partial(with_options, ctx=ctx), overwrite=overwrite))
     settings = replace(settings, region=region)
     smallest = settings.detector.min_face
     if ctx.get_parameter_source("min_face") is ParameterSource.DEFAULT:
@@ -111,7 +112,7 @@ def batch(
     request = _Request(named, listed, output or resume or Path(), resume is not None, shard, overwrite)
     options = BatchOptions(output_format, jobs, timeout, max_memory, engine, address)
     with request.open(given, options) as run:
-        return _report(_read(run, options))
+        return _report(_read(run, options, overwrite=overwrite))
 
 
 def _check_use(
@@ -219,7 +220,7 @@ def _content(listed: str) -> bytes:
     return content
 
 
-def _read(run: Run, options: BatchOptions) -> Outcome:
+def _read(run: Run, options: BatchOptions, *, overwrite: bool) -> Outcome:
     """Read the remaining inputs; after an interrupt, print how to resume."""
     from emodetect.cli.batch_progress import BatchProgress
 
@@ -229,7 +230,11 @@ def _read(run: Run, options: BatchOptions) -> Outcome:
         try:
             words = partial(with_options, ctx=click.get_current_context())
             return run.read(
-                options, on_progress=progress.update, note=lambda path, line: note(f"emodetect: {words(line)}"), words=words
+                options,
+                on_progress=progress.update,
+                note=lambda path, line: note(f"emodetect: {words(line)}"),
+                words=words,
+                overwrite=overwrite,
             )
         except (KeyboardInterrupt, Terminated):
             left = counted(run.totals.left, "input")
