@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from collections.abc import Sequence
@@ -9,7 +10,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
@@ -51,6 +52,12 @@ class _Command(ResumableCommand):
     def recorded(self, folder: Path, shard: str | None) -> Sequence[str]:
         place = folder if shard is None else folder / Shard.parse(shard).folder
         return read_header(place).arguments if has_batch(place) else ()
+
+    def portable(self, name: str, value: Any) -> Any:
+        from emodetect.batch.settings import is_model_file
+
+        is_file = name == "cascade" or (name == "model" and is_model_file(value))
+        return os.path.abspath(value) if is_file else value
 
 
 @click.command(cls=_Command, context_settings={"help_option_names": ["-h", "--help"]})
@@ -108,7 +115,7 @@ def batch(
     if ctx.get_parameter_source("min_face") is ParameterSource.DEFAULT:
         smallest = PHOTOS.detector.min_face
     photos = replace(settings, track=False, detector=replace(settings.detector, min_face=smallest))
-    given = BatchSettings(photos, settings, make_part(start, end, every))
+    given = BatchSettings(photos, settings, make_part(start, end, every)).absolute()
     request = _Request(named, listed, output or resume or Path(), resume is not None, shard, overwrite)
     options = BatchOptions(output_format, jobs, timeout, max_memory, engine, address)
     with request.open(given, options) as run:
