@@ -61,7 +61,7 @@ def _expanded(name: str, listing: Listing) -> Iterator[Input]:
             others = (file.suffix.lower() for file in matched if file.suffix.lower() not in _SUFFIXES)
             listing.left_out.update((f"{suffix} file", f"{suffix} files") for suffix in others)
         else:
-            yield _input(path, listing)
+            yield _counted(input_of(path), listing)
             return
     except SourceError as error:
         yield Input(str(path), "photo", problem=reason(error, str(path)))
@@ -69,7 +69,7 @@ def _expanded(name: str, listing: Listing) -> Iterator[Input]:
     is_empty = True
     for file in files:
         is_empty = False
-        yield _input(file, listing)
+        yield _counted(input_of(file), listing)
     if is_empty:
         what = "is a folder without photos and clips" if os.path.isdir(path) else "no photo or clip has such a name"
         yield Input(str(path), "photo", problem=what)
@@ -94,19 +94,29 @@ def _remote(name: str, listing: Listing) -> Iterator[Input]:
         yield Input(name, "photo", problem="no photo or clip has such a name")
 
 
-def _input(path: Path, listing: Listing) -> Input:
+def _counted(one: Input, listing: Listing) -> Input:
+    """Count an input if it is an animation."""
+    listing.animations += one.kind == "clip" and one.path.lower().endswith(".gif")
+    return one
+
+
+def input_of(path: Path) -> Input:
+    """The input of a file, which may be missing: its kind is known by its suffix, or by its first bytes."""
     suffix = path.suffix.lower()
     try:
         size = os.stat(path).st_size
     except (OSError, ValueError):  # opening it reports the error
         return Input(str(path), "clip" if suffix in CLIP_SUFFIXES else "photo")
-    kind: Kind = "photo"
-    if suffix in CLIP_SUFFIXES or (suffix not in (*READ_SUFFIXES, *UNREAD_SUFFIXES) and not _is_picture(path)):
-        kind = "clip"
-    elif suffix == ".gif" and _is_animated(path):
-        listing.animations += 1
-        kind = "clip"
-    return Input(str(path), kind, size)
+    return Input(str(path), _kind(path), size)
+
+
+def _kind(path: Path) -> Kind:
+    """Kind of an existing file."""
+    suffix = path.suffix.lower()
+    if suffix == ".gif":
+        return "clip" if _is_animated(path) else "photo"
+    is_photo = suffix in (*READ_SUFFIXES, *UNREAD_SUFFIXES) or (suffix not in CLIP_SUFFIXES and _is_picture(path))
+    return "photo" if is_photo else "clip"
 
 
 def _is_picture(path: Path) -> bool:

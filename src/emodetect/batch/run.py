@@ -20,6 +20,7 @@ from emodetect.batch.manifest import NAME, Entry, Header, Manifest, has_batch, l
 from emodetect.batch.parts import FOLDER, own_parts, remove_leftovers
 from emodetect.batch.pool import LocalPool, usable_cores
 from emodetect.batch.results import FAILURES, Source, check_format, readings_path, write_results
+from emodetect.batch.retries import retry_failed
 from emodetect.batch.schedule import Schedule, Totals
 from emodetect.batch.settings import LIBRARIES, BatchSettings, changes, fingerprint
 from emodetect.errors import OutputError, SourceError, UsageError
@@ -103,7 +104,7 @@ class Run:
 
     @classmethod
     def resume(cls, folder: Path, settings: BatchSettings) -> Run:
-        """Resume a batch.
+        """Resume a batch. Failed inputs whose files have become readable, or have changed in size, are read again.
 
         Raises:
             SourceError: the folder contains no batch.
@@ -115,6 +116,7 @@ class Run:
             check_settings(folder, manifest.header, settings)
             _make(folder / FOLDER)
             remove_leftovers(folder, manifest.entries)
+            retry_failed(manifest.entries, base_folder(manifest.header))
             manifest.compact()
         except BaseException:
             manifest.close()
