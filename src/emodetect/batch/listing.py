@@ -5,12 +5,13 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from emodetect.batch.inputs import Input, Kind, Listing, reason
-from emodetect.batch.remote import find_files, is_remote
+from emodetect.batch.remote import beginning, check_credentials, find_files, is_remote, local_path
 from emodetect.errors import SourceError
-from emodetect.sources.image_tree import list_images
+from emodetect.sources.image_tree import list_images, other_kind
 from emodetect.sources.images import READ_SUFFIXES, UNREAD_SUFFIXES, matching_paths
 from emodetect.sources.several_pictures import several_pictures
 from emodetect.text.printable import public_name
@@ -59,7 +60,7 @@ def _expanded(name: str, listing: Listing) -> Iterator[Input]:
             matched = [Path(file) for file in matching_paths(path) if os.path.isfile(file)]
             files = [file for file in matched if file.suffix.lower() in _SUFFIXES]
             others = (file.suffix.lower() for file in matched if file.suffix.lower() not in _SUFFIXES)
-            listing.left_out.update((f"{suffix} file", f"{suffix} files") for suffix in others)
+            listing.left_out.update(map(other_kind, others))
         else:
             yield _counted(input_of(path), listing)
             return
@@ -78,20 +79,38 @@ def _expanded(name: str, listing: Listing) -> Iterator[Input]:
 def _remote(name: str, listing: Listing) -> Iterator[Input]:
     """Inputs of a URL."""
     try:
-        files, is_file = find_files(name)
+        check_credentials(name)
+        if (path := local_path(name)) is not None:
+            for one in _expanded(path, listing):
+                yield replace(one, path=name if one.path == path else f"{name.partition(':')[0]}://{one.path}")
+            return
+        found = find_files(name)
     except SourceError as error:
         yield Input(public_name(name), "photo", problem=reason(error, name))
         return
+    listing.left_out += found.left_out
     is_empty = True
-    for address, size in files:
+    for address, size in found.sizes.items():
         suffix = Path(address).suffix.lower()
-        if is_file or suffix in _SUFFIXES:
+        if found.is_file or suffix in _SUFFIXES:
             is_empty = False
-            yield Input(address, "clip" if suffix in CLIP_SUFFIXES else "photo", size)
+            yield _counted(Input(address, _remote_kind(address), size), listing)
         else:
-            listing.left_out[f"{suffix} file", f"{suffix} files"] += 1
+            listing.left_out[other_kind(suffix)] += 1
     if is_empty:
         yield Input(name, "photo", problem="no photo or clip has such a name")
+
+
+def _remote_kind(address: str) -> Kind:
+    """Kind of a file with this URL; its first bytes are read if its suffix does not tell."""
+    path = Path(address)
+    if path.suffix.lower() != ".gif" and path.suffix.lower() in (*_SUFFIXES, *UNREAD_SUFFIXES):
+        return _kind(path)
+    try:
+        with beginning(address, _ANIMATION_BYTES) as file:
+            return _kind(file)
+    except SourceError:  # reading it reports the error
+        return "photo"
 
 
 def _counted(one: Input, listing: Listing) -> Input:
