@@ -26,7 +26,7 @@ from emodetect.batch.settings import LIBRARIES, BatchSettings, changes, fingerpr
 from emodetect.errors import OutputError, SourceError, UsageError
 from emodetect.settings.batch import BATCH, FORMATS, BatchOptions, Format
 from emodetect.system.output_files import atomic_write
-from emodetect.text.printable import counted
+from emodetect.text.printable import counted, enumerated
 
 RUN = "run.json"
 
@@ -272,7 +272,7 @@ def merge(folder: Path, name: Format | None, words: Callable[[str], str] = str, 
             raise UsageError(f"{path}: has other inputs than {first} ({listed}); all shards must list the same files")
     counts = {other.share.count for other, _ in shards.values()}
     if len(counts) > 1:
-        raise UsageError(f"{folder}: contains shards of {' and '.join(map(str, sorted(counts)))}; move those of another run away")
+        raise UsageError(f"{folder}: contains shards of {enumerated(sorted(counts))}; move those of another run away")
     missing = sorted(set(range(1, counts.pop() + 1)) - {other.share.number for other, _ in shards.values()})
     if missing:
         raise SourceError(f"{folder}: {counted(len(missing), 'shard')} missing: {', '.join(map(str, missing[:10]))}")

@@ -28,7 +28,7 @@ from emodetect.cli.types import NAME, OUTPUT, PATH, NumberRange, ShardType, Size
 from emodetect.errors import OutputError, SourceError, UsageError
 from emodetect.settings.batch import BATCH, ENGINES, FORMATS, BatchOptions, EngineName, Format
 from emodetect.settings.pipeline import CLIPS, PHOTOS, PipelineSettings
-from emodetect.text.printable import counted, public_name
+from emodetect.text.printable import counted, enumerated, public_name
 
 if TYPE_CHECKING:
     from emodetect.batch.inputs import Listing
@@ -133,7 +133,7 @@ def _check_use(
     folders = {"--output": output, "--resume": resume, "--merge": merge}
     wanted = [option for option, folder in folders.items() if folder is not None]
     if len(wanted) > 1:
-        raise UsageError(f"{' and '.join(wanted)} cannot be combined")
+        raise UsageError(f"{enumerated(wanted)} cannot be combined")
     if not wanted:
         raise UsageError("--output FOLDER is missing; --resume FOLDER resumes a batch")
     if merge is not None and (named or listed):
@@ -198,14 +198,19 @@ class _Request:
         names = [*self.named]
         if self.listed is not None:
             names += read_list(_content(self.listed))
+            if not names:
+                raise SourceError(f"{_shown(self.listed)}: contains no names of inputs")
         listing = find_inputs(names)
-        if not listing.inputs:
-            raise SourceError(f"{self.listed}: contains no inputs")
         if listing.left_out:
             note(f"emodetect: skipped: {in_words(listing.left_out)}")
         if listing.animations:
             note(f"emodetect: {counted(listing.animations, 'animated GIF is read as a clip', 'animated GIFs are read as clips')}")
         return listing
+
+
+def _shown(listed: str) -> str:
+    """Name of a list of inputs in messages."""
+    return "standard input" if listed == "-" else listed
 
 
 def _content(listed: str) -> bytes:
@@ -221,9 +226,9 @@ def _content(listed: str) -> bytes:
         raise SourceError(f"{listed}: no such list", parameter="listed") from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise SourceError(f"{listed}: cannot be read ({reason})", parameter="listed") from error
+        raise SourceError(f"{_shown(listed)}: cannot be read ({reason})", parameter="listed") from error
     if len(content) > _MAX_LIST:
-        raise SourceError(f"{listed}: is no list of inputs: it has more than {_MAX_LIST:,} bytes", parameter="listed")
+        raise SourceError(f"{_shown(listed)}: is no list of inputs: it has more than {_MAX_LIST:,} bytes", parameter="listed")
     return content
 
 
