@@ -287,6 +287,7 @@ def test_names_come_from_a_list(inputs: Path, tmp_path: Path) -> None:
         )
     assert piped.returncode == 0
     assert_same(tmp_path / "a", tmp_path / "b")
+    assert_one_line(run("batch", "--from", "-", "--output", tmp_path / "c"), 1, "standard input: contains no names of inputs")
     assert_one_line(run("batch", "--from", tmp_path / "none.txt", "--output", tmp_path / "c"), 1, "none.txt: no such list")
 
 
@@ -296,6 +297,7 @@ def test_names_come_from_a_list(inputs: Path, tmp_path: Path) -> None:
         (["a.jpg"], "--output FOLDER is missing"),
         (["--output", "r"], "no inputs"),
         (["a.jpg", "--output", "r", "--resume", "r"], "--output and --resume cannot be combined"),
+        (["--output", "r", "--resume", "r", "--merge", "r"], "--output, --resume and --merge cannot be combined"),
         (["a.jpg", "--merge", "r"], "--merge takes no inputs"),
         (["--merge", "r"], "contains no shards"),
         (["--resume", "r"], "contains no batch to resume"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -43,6 +44,12 @@ def test_patterns_names_and_folders_are_listed_once_by_path() -> None:
         ("b.jpg", "photo"),
     ]
     assert found("odd[1].jpg") == [("odd[1].jpg", "photo")]
+
+
+def test_other_files_that_a_pattern_matches_are_counted_as_in_a_folder(folder: Path) -> None:
+    for name in ("a/README", "a/x.heic"):
+        (folder / name).write_bytes(b"")
+    assert find_inputs(["a/*"]).left_out == find_inputs(["a"]).left_out - Counter({("hidden file", "hidden files"): 1})
 
 
 @pytest.mark.usefixtures("folder")

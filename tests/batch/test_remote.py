@@ -9,20 +9,24 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
+from PIL import Image
 
 from emodetect.batch.listing import find_inputs
+from emodetect.batch.reader import Reader
 from emodetect.batch.remote import holds_credentials
 from emodetect.batch.run import Run
 from emodetect.batch.settings import BatchSettings
 from emodetect.settings.batch import BATCH
 from emodetect.settings.pipeline import CLIPS, PHOTOS
+from emodetect.sources.image_tree import in_words
 from tests.builders import PHOTO, write_moving_clip
 from tests.cli.running import run
 
 fsspec = pytest.importorskip("fsspec")
+MemoryFileSystem = pytest.importorskip("fsspec.implementations.memory").MemoryFileSystem
 
 SECRET = "wJalrXUtnFEMIK7MDENG"
 
@@ -127,3 +131,90 @@ def test_file_systems_of_this_process_and_machine_are_read(files: Path, tmp_path
 )  # fmt: skip
 def test_addresses_with_credentials_are_known(name: str, expected: bool) -> None:
     assert holds_credentials(name) is expected
+
+
+class Store(MemoryFileSystem):  # type: ignore[misc, valid-type]
+    """A store in memory with links, as those of SFTP: files whose content is ``-> TARGET``."""
+
+    protocol = "linked"
+    store: ClassVar[dict[str, Any]] = {}
+    pseudo_dirs: ClassVar[list[str]] = [""]
+    find = fsspec.AbstractFileSystem.find
+
+    @classmethod
+    def _strip_protocol(cls, path: str) -> str:
+        return str(super()._strip_protocol(path.removeprefix("linked://")))
+
+    def ls(self, path: str, detail: bool = True, **options: Any) -> Any:
+        found = super().ls(path, detail=True, **options)
+        found = [{**one, "type": "link"} if self._link(one["name"]) else one for one in found]
+        return found if detail else [one["name"] for one in found]
+
+    def info(self, path: str, **options: Any) -> dict[str, Any]:
+        target = self._link(self._strip_protocol(path))
+        return {**super().info(target, **options), "name": path} if target else dict(super().info(path, **options))
+
+    def _open(self, path: str, *arguments: Any, **options: Any) -> Any:
+        return super()._open(self._link(path) or path, *arguments, **options)
+
+    def _link(self, path: str) -> str | None:
+        content = self.store[path].getvalue() if path in self.store else b""
+        return content[3:].decode() if content.startswith(b"-> ") else None
+
+
+@pytest.fixture(params=["linked", "file"])
+def mixed(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The address of a folder with links, hidden files, animations and files without a suffix."""
+    folder = tmp_path / "mixed"
+    (folder / ".trash" / "deep").mkdir(parents=True)
+    pictures = [Image.new("L", (32, 32), shade) for shade in (0, 90, 180)]
+    pictures[0].save(folder / "moving.gif", save_all=True, append_images=pictures[1:])
+    pictures[0].save(folder / "still.gif")
+    for name in ("a.jpg", ".hidden.jpg", ".trash/b.jpg", ".trash/deep/c.jpg", "photo"):
+        shutil.copy(PHOTO, folder / name)
+    write_moving_clip(folder / "clip.mp4", 5).path.rename(folder / "clip")
+    (folder / "raw.heic").write_bytes(b"raw")
+    (folder / "link.jpg").symlink_to(folder / "a.jpg")
+    (folder / "nowhere.jpg").symlink_to(folder / "none.jpg")
+    if request.param == "file":
+        return f"file://{folder}"
+    fsspec.register_implementation("linked", Store, clobber=True)
+    monkeypatch.setattr(Store, "store", {})
+    for path in folder.rglob("*"):
+        if path.is_symlink() or path.is_file():
+            content = f"-> /mixed/{path.readlink().name}".encode() if path.is_symlink() else path.read_bytes()
+            Store().pipe(f"/mixed/{path.relative_to(folder)}", content)
+    return "linked:///mixed"
+
+
+def test_a_remote_folder_stands_for_the_same_inputs_as_a_local_one(mixed: str, tmp_path: Path) -> None:
+    listing, local = find_inputs([mixed]), find_inputs([str(tmp_path / "mixed")])
+    assert [(one.path, one.kind, one.size) for one in listing.inputs] == [
+        (one.path.replace(str(tmp_path / "mixed"), mixed), one.kind, one.size) for one in local.inputs
+    ]
+    assert [Path(one.path).name for one in listing.inputs] == ["a.jpg", "link.jpg", "moving.gif", "still.gif"]
+    assert (listing.animations, listing.left_out) == (local.animations, local.left_out)
+    skipped = "2 files without an ending, 2 hidden files, 1 .heic picture (not read here; export as JPEG), 1 link to nowhere"
+    assert sorted(in_words(listing.left_out).split(", ")) == sorted(skipped.split(", "))
+
+
+def test_a_remote_file_without_a_suffix_is_known_by_its_first_bytes(mixed: str) -> None:
+    listing = find_inputs([f"{mixed}/{name}" for name in ("clip", "photo", "moving.gif", "raw.heic")])
+    assert [(Path(one.path).name, one.kind) for one in listing.inputs] == [
+        ("clip", "clip"), ("moving.gif", "clip"), ("photo", "photo"), ("raw.heic", "photo"),
+    ]  # fmt: skip
+
+
+def test_a_remote_pattern_matches_hidden_files_only_if_it_says_so(mixed: str) -> None:
+    assert [Path(one.path).name for one in find_inputs([f"{mixed}/*.jpg"]).inputs if one.size >= 0] == ["a.jpg", "link.jpg"]
+    assert [Path(one.path).name for one in find_inputs([f"{mixed}/.h*.jpg"]).inputs] == [".hidden.jpg"]
+
+
+def test_notes_on_a_remote_input_name_its_address(mixed: str, tmp_path: Path) -> None:
+    reader = Reader(BatchSettings(PHOTOS, CLIPS), tmp_path)
+    try:
+        reading = reader.read(f"{mixed}/moving.gif", "photo", lambda frames: None)
+    finally:
+        reader.close()
+    [note] = reading.notes
+    assert note.startswith(f"{mixed}/moving.gif: has several frames")

@@ -146,7 +146,7 @@ def test_results_of_many_inputs_are_read_as_the_logs_are(logs: Path, tmp_path: P
     assert code == same == 0
     assert (
         said.splitlines()[0]
-        == f"emodetect: {results}: 1 of its inputs could not be read and are missing; failures.csv there says why"
+        == f"emodetect: {results}: 1 of its inputs could not be read and is missing; failures.csv there says why"
     )
     made = table(printed)
     assert [row["input"] for row in made] == ["a/clip.mp4"] * 14 + ["b/empty.mp4"] + ["c/photo.jpg"] * 14
@@ -230,6 +230,15 @@ def test_where_nothing_can_be_read_nothing_is_written(tmp_path: Path, capsys: An
     assert code == 1
     assert len(said.splitlines()) == 1
     assert not (tmp_path / "summary.csv").exists()
+
+
+def test_readings_in_several_formats_are_told(tmp_path: Path, capsys: Any) -> None:
+    for name in ("readings.jsonl", "readings.csv", "readings.parquet"):
+        write_rows(tmp_path / name, flat_rows("clip.mp4", frames(SESSION)))
+    (tmp_path / "failures.csv").write_text("path,reason\nx.mp4,broken\ny.mp4,broken\n")
+    said = summarize(tmp_path, capsys=capsys)[2]
+    assert "2 of its inputs could not be read and are missing" in said
+    assert "holds readings.jsonl, readings.csv and readings.parquet; the first is read" in said
 
 
 def test_unfinished_results_of_batch_are_told(tmp_path: Path, capsys: Any) -> None:

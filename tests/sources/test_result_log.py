@@ -113,6 +113,43 @@ def test_a_log_that_an_editor_of_windows_has_saved_is_read(tmp_path: Path) -> No
     assert [result.timestamp for result in read_log(path)] == [0.2, 0.3]
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("name", ["log.jsonl", "log.csv"])
+def test_utf_16_is_named(tmp_path: Path, name: str, encoding: str) -> None:
+    path = written(tmp_path / name)
+    path.write_bytes(path.read_text().encode(encoding))
+    with pytest.raises(SourceError, match=rf"{name}: not a log \(it is UTF-16, or no text; save it as UTF-8\)$"):
+        list(read_log(path))
+
+
+@pytest.mark.parametrize("name", ["log.jsonl", "log.csv"])
+def test_a_line_that_is_not_utf_8_is_named(tmp_path: Path, name: str) -> None:
+    path = written(tmp_path / name)
+    number = path.read_bytes().count(b"\n") + 1
+    path.write_bytes(path.read_bytes() + b"caf\xe9\n")
+    with pytest.raises(SourceError, match=rf"{name}: not a log \(line {number} is not UTF-8 text\)$"):
+        list(read_log(path))
+
+
+@pytest.mark.parametrize(
+    ("emotion", "message"),
+    [
+        ("joy", r"unknown emotion 'joy'; did you mean 'happy'\?"),
+        ("hapy", "did you mean 'happy'"),
+        ("x", r"unknown emotion 'x'\)"),
+    ],
+)
+@pytest.mark.parametrize("name", ["log.jsonl", "log.csv"])
+def test_an_emotion_of_an_unknown_name_is_refused(tmp_path: Path, name: str, emotion: str, message: str) -> None:
+    path = written(tmp_path / name)
+    old, new = ('"emotion": "fear"', f'"emotion": "{emotion}"') if name.endswith(".jsonl") else (",fear,0", f",{emotion},0")
+    text = path.read_text()
+    assert text.count(old) == 1
+    path.write_text(text.replace(old, new))
+    with pytest.raises(SourceError, match=rf"line \d: .*{message}"):
+        list(read_log(path))
+
+
 def test_progress_counts_bytes(tmp_path: Path) -> None:
     path = tmp_path / "log.jsonl"
     path.write_text(line() + line(time=0.3))

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from emodetect.errors import SourceError
-from emodetect.text.printable import caption, counted, csv_cell, one_line, public_address
+from emodetect.text.printable import caption, counted, csv_cell, enumerated, one_line, public_address
 
 SECRET = "s3cret"
 
@@ -140,3 +140,8 @@ def test_a_caption_has_the_whole_name_of_a_file() -> None:
 
 def test_a_caption_has_letters_and_marks_in_one() -> None:
     assert caption("\u1100\u1161 u\u0308\n\x1b") == "가 ü \\x1b"
+
+
+@pytest.mark.parametrize(("items", "expected"), [(["a"], "a"), ([1, 2], "1 and 2"), (["a", "b", "c"], "a, b and c")])
+def test_items_are_joined_as_people_do(items: list[object], expected: str) -> None:
+    assert enumerated(items) == expected

@@ -13,6 +13,19 @@ from emodetect.errors import ModelError, UsageError
 from emodetect.text.suggestions import did_you_mean, did_you_mean_file
 
 
+def model_path(model: str) -> Path:
+    """Path of a model file that exists.
+
+    Raises:
+        ModelError: it does not.
+    """
+    path = Path(model)
+    if not path.exists():
+        meant = did_you_mean(model, RESERVED) or did_you_mean_file(path)
+        raise ModelError(f"{path}: no such model file (reserved names are {', '.join(RESERVED)}){meant}")
+    return path
+
+
 def create_cnn(model: str | None, conventions: ModelConventions = UNSTATED) -> EmotionBackend:
     """Create the backend of the embedded network (no model, "embedded", or a head's name) or of an .onnx, .h5 or .keras file.
 
@@ -28,10 +41,7 @@ def create_cnn(model: str | None, conventions: ModelConventions = UNSTATED) -> E
             raise UsageError("the embedded network knows its own conventions", hint=hint)
         head = ModelConventions(output_name=model) if model in HEADS else UNSTATED
         return OnnxBackend(EMBEDDED, conventions=head, name=model or "embedded")
-    path = Path(model)
-    if not path.exists():
-        meant = did_you_mean(model, RESERVED) or did_you_mean_file(path)
-        raise ModelError(f"{path}: no such model file (reserved names are {', '.join(RESERVED)}){meant}")
+    path = model_path(model)
     check_format(path)
     if path.suffix.lower() == ".onnx":
         from emodetect.backends.onnx_cnn import OnnxBackend

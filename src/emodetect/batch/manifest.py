@@ -10,7 +10,7 @@ import contextlib
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Literal
@@ -99,6 +99,7 @@ class Header:
         shard: shard of the inputs, such as "3/16"; None for all.
         listed: number of inputs of all shards together.
         listing: digest of the list of inputs.
+        formats: further formats of the readings, each recorded before its file is written.
     """
 
     folder: str
@@ -110,6 +111,7 @@ class Header:
     shard: str | None
     listed: int
     listing: str
+    formats: Sequence[str] = field(default_factory=list)
 
     @property
     def share(self) -> Shard:

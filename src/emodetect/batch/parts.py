@@ -19,7 +19,8 @@ FOLDER = "parts"
 _SEAL_COUNT, _SEAL_BYTES, _SEAL_SECONDS = 1000, 8_000_000, 2.0
 """Photos, bytes and age at which a part is sealed; the maximum loss if the machine crashes."""
 
-_PHOTOS = re.compile(r"photos-(\d+)\.jsonl")
+_PHOTOS = re.compile(r"photos-(\d{6,})\.jsonl", re.ASCII)
+_CLIP = re.compile(r"clip-[0-9a-f]{64}\.jsonl")
 
 _OPEN_FILES = 32
 """Maximum number of parts that are open at a time during the merge."""
@@ -32,6 +33,15 @@ def clip_part(content: bytes) -> str:
         content: SHA-256 of the clip.
     """
     return f"clip-{content.hex()}.jsonl"
+
+
+def own_parts(folder: Path) -> list[Path]:
+    """The parts in ``parts/``, by their names, without other files there.
+
+    Args:
+        folder: folder of the results.
+    """
+    return [path for path in (folder / FOLDER).glob("*") if _PHOTOS.fullmatch(path.name) or _CLIP.fullmatch(path.name)]
 
 
 class PhotoParts:

@@ -92,7 +92,7 @@ class Reader:
 
     def hash(self, path: str) -> Reading:
         """Compute the SHA-256 of a file's content."""
-        with _noted() as reading, _failures(reading, path), _local(path) as file:
+        with _noted() as reading, _failures(reading, path), _local(path, reading) as file:
             reading.hash = hash_file(file)
         return reading
 
@@ -104,7 +104,7 @@ class Reader:
             kind: its kind.
             on_progress: called with the number of frames of a clip read so far, about twice per second.
         """
-        with _noted() as reading, _failures(reading, path), _local(path) as file:
+        with _noted() as reading, _failures(reading, path), _local(path, reading) as file:
             try:
                 if kind == "photo":
                     self._read_photo(file, reading)
@@ -199,8 +199,8 @@ def _count(part: Path) -> tuple[int, int]:
 
 
 @contextmanager
-def _local(path: str) -> Iterator[Path]:
-    """Local file of an input; messages use the input's own name."""
+def _local(path: str, reading: Reading) -> Iterator[Path]:
+    """Local file of an input; messages and notes use the input's own name."""
     if not is_remote(path):
         yield Path(path)
         return
@@ -208,8 +208,10 @@ def _local(path: str) -> Iterator[Path]:
         try:
             yield file
         except EmodetectError as error:
-            error.args = (reason(error, str(file)),)
+            error.args = (reason(error, str(file)).replace(str(file), path),)
             raise
+        finally:
+            reading.notes[:] = [note.replace(str(file), path) for note in reading.notes]
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import platform
 import re
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -17,15 +17,16 @@ from typing import Any
 from emodetect.batch.engine import Engine
 from emodetect.batch.inputs import Listing, Shard
 from emodetect.batch.manifest import NAME, Entry, Header, Manifest, has_batch, locked, read_manifest, sync_folder
-from emodetect.batch.parts import FOLDER, remove_leftovers
+from emodetect.batch.parts import FOLDER, own_parts, remove_leftovers
 from emodetect.batch.pool import LocalPool, usable_cores
 from emodetect.batch.results import FAILURES, Source, check_format, readings_path, write_results
+from emodetect.batch.retries import retry_failed
 from emodetect.batch.schedule import Schedule, Totals
 from emodetect.batch.settings import LIBRARIES, BatchSettings, changes, fingerprint
 from emodetect.errors import OutputError, SourceError, UsageError
 from emodetect.settings.batch import BATCH, FORMATS, BatchOptions, Format
 from emodetect.system.output_files import atomic_write
-from emodetect.text.printable import counted
+from emodetect.text.printable import counted, enumerated
 
 RUN = "run.json"
 
@@ -96,14 +97,14 @@ class Run:
         )  # fmt: skip
         _make(folder / FOLDER)
         if not has_batch(folder):
-            _check_free(folder)
-            _remove(_parts(folder))  # without a manifest, their inputs are unknown
+            _check_free(folder / name for name in _RESULTS)
+            _remove(own_parts(folder))  # without a manifest, their inputs are unknown
         inputs = listing.inputs if shard is None else shard.select(listing.inputs)
         return cls(Manifest.create(folder, header, inputs), settings)
 
     @classmethod
     def resume(cls, folder: Path, settings: BatchSettings) -> Run:
-        """Resume a batch.
+        """Resume a batch. Failed inputs whose files have become readable, or have changed in size, are read again.
 
         Raises:
             SourceError: the folder contains no batch.
@@ -115,6 +116,7 @@ class Run:
             check_settings(folder, manifest.header, settings)
             _make(folder / FOLDER)
             remove_leftovers(folder, manifest.entries)
+            retry_failed(manifest.entries, base_folder(manifest.header))
             manifest.compact()
         except BaseException:
             manifest.close()
@@ -123,7 +125,7 @@ class Run:
 
     def read(
         self, options: BatchOptions, *, on_progress: Callable[[Totals], object], note: Callable[[str, str], object],
-        words: Callable[[str], str] = str,
+        words: Callable[[str], str] = str, overwrite: bool = False,
     ) -> Outcome:  # fmt: skip
         """Read all remaining inputs, and write the results.
 
@@ -132,11 +134,13 @@ class Run:
             on_progress: called with the progress, several times per second.
             note: called with an input's path and an assumption about it.
             words: as for `write_results`.
+            overwrite: whether readings that are not of this batch may be replaced.
 
         Raises:
             EmodetectError: no worker can be started, or results cannot be written.
         """
         check_format(options.format)
+        self._claim(options.format, overwrite=overwrite)
         folder, entries = self.manifest.folder, self.manifest.entries
         began, clock = datetime.now(timezone.utc), time.monotonic()
         if self.totals.left:
@@ -148,6 +152,20 @@ class Run:
         runs = [*_runs(folder), _times(began, seconds, self.totals)]
         _write_facts(folder, self.manifest.header, entries, {"options": asdict(options) | {"address": None}, "runs": runs})
         return Outcome(self.totals, readings_path(folder, options.format), folder / FAILURES)
+
+    def _claim(self, name: Format, *, overwrite: bool) -> None:
+        """Record a format before its file is written, so that the file counts as one of the batch even after a kill.
+
+        Raises:
+            OutputError: there is such a file already, which is not of this batch.
+        """
+        header = self.manifest.header
+        if name in (header.results, *header.formats):
+            return
+        if not overwrite:
+            _check_free([readings_path(self.manifest.folder, name)])
+        self.manifest.header = replace(header, formats=[*header.formats, name])
+        self.manifest.compact()
 
     def _engine(self, options: BatchOptions) -> Engine[Any]:
         base, parts = base_folder(self.manifest.header), self.manifest.folder / FOLDER
@@ -185,18 +203,14 @@ def clear(folder: Path) -> None:
     """
     if folder.is_dir():
         with locked(folder):
-            _remove([*(folder / name for name in (NAME, *_RESULTS)), *_parts(folder)])
+            _remove([*(folder / name for name in (NAME, *_RESULTS)), *own_parts(folder)])
 
 
-def _check_free(folder: Path) -> None:
+def _check_free(paths: Iterable[Path]) -> None:
     """Check that results do not overwrite other files."""
-    for name in _RESULTS:
-        if (folder / name).exists():
-            raise OutputError(f"{folder / name}: exists already", hint="`overwrite` replaces it")
-
-
-def _parts(folder: Path) -> list[Path]:
-    return [path for pattern in ("clip-*.jsonl", "photos-*.jsonl") for path in (folder / FOLDER).glob(pattern)]
+    for path in paths:
+        if os.path.lexists(path):
+            raise OutputError(f"{path}: exists already", hint="`overwrite` replaces it")
 
 
 def _remove(paths: Iterable[Path]) -> None:
@@ -226,19 +240,24 @@ def base_folder(header: Header) -> Path:
     return Path(header.folder) if os.path.isdir(header.folder) else Path.cwd()
 
 
-def merge(folder: Path, name: Format | None, words: Callable[[str], str] = str) -> Outcome:
+def merge(folder: Path, name: Format | None, words: Callable[[str], str] = str, *, overwrite: bool = False) -> Outcome:
     """Merge the results of all shards.
+
+    The results of an earlier merge of the same batch are replaced.
 
     Args:
         folder: folder with one sub-folder per shard.
         name: name of the format; None for that of the shards.
         words: as for `write_results`.
+        overwrite: whether other files may be replaced, too.
 
     Raises:
         SourceError: there are no shards, or some are missing or unfinished.
         UsageError: they were read with different settings, or from different inputs.
-        OutputError: the results cannot be written.
+        OutputError: the results cannot be written, or would overwrite other files.
     """
+    if has_batch(folder):
+        raise OutputError(f"{folder}: contains a batch besides the shards; move its files or the shards to another folder")
     found = sorted(path for path in folder.glob("shard-*-of-*") if _SHARDS.fullmatch(path.name)) if folder.is_dir() else []
     if not found:
         raise SourceError(f"{folder}: contains no shards; their folders have names such as shard-03-of-16")
@@ -253,7 +272,7 @@ def merge(folder: Path, name: Format | None, words: Callable[[str], str] = str) 
             raise UsageError(f"{path}: has other inputs than {first} ({listed}); all shards must list the same files")
     counts = {other.share.count for other, _ in shards.values()}
     if len(counts) > 1:
-        raise UsageError(f"{folder}: contains shards of {' and '.join(map(str, sorted(counts)))}; move those of another run away")
+        raise UsageError(f"{folder}: contains shards of {enumerated(sorted(counts))}; move those of another run away")
     missing = sorted(set(range(1, counts.pop() + 1)) - {other.share.number for other, _ in shards.values()})
     if missing:
         raise SourceError(f"{folder}: {counted(len(missing), 'shard')} missing: {', '.join(map(str, missing[:10]))}")
@@ -262,10 +281,18 @@ def merge(folder: Path, name: Format | None, words: Callable[[str], str] = str) 
             raise SourceError(f"{path}: is not finished, {counted(left, 'input')} left; `resume` continues it")
     begun: Format = next((one for one in FORMATS if one == header.results), BATCH.format)
     format_name = name or begun
+    check_format(format_name)
+    merged = _merged_formats(folder, header)
+    if not overwrite:
+        others = [] if merged else [folder / RUN, folder / FAILURES]
+        _check_free(others if format_name in merged else [*others, readings_path(folder, format_name)])
     sources = [Source(path, entry) for path, (_, entries) in shards.items() for entry in entries]
+    entries = [source.entry for source in sources]
+    facts = {"listing": header.listing, "merged": sorted({*merged, format_name})}
+    # First, so that the results count as those of a merge even after a kill.
+    _write_facts(folder, header, entries, facts | {"runs": [run for path in found for run in _runs(path)]})
     write_results(folder, sources, format_name, words)
-    totals = Totals.from_entries([source.entry for source in sources])
-    _write_facts(folder, header, [source.entry for source in sources], {"runs": [run for path in found for run in _runs(path)]})
+    totals = Totals.from_entries(entries)
     return Outcome(totals, readings_path(folder, format_name), folder / FAILURES)
 
 
@@ -288,11 +315,24 @@ def _times(began: datetime, seconds: float, totals: Totals) -> dict[str, Any]:
 
 def _runs(folder: Path) -> list[dict[str, Any]]:
     """Times of earlier runs, from ``run.json``."""
-    try:
-        runs = json.loads((folder / RUN).read_text())["runs"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return []
+    runs = _facts(folder).get("runs")
     return runs if isinstance(runs, list) else []
+
+
+def _merged_formats(folder: Path, header: Header) -> list[Format]:
+    """Formats that earlier merges of the same batch have written, from ``run.json``."""
+    facts = _facts(folder)
+    is_same = (facts.get("fingerprint"), facts.get("listing")) == (header.fingerprint, header.listing)
+    return [name for name in FORMATS if name in (facts.get("merged") or ())] if is_same else []
+
+
+def _facts(folder: Path) -> dict[str, Any]:
+    """Content of ``run.json``; empty if it is missing or is none of a batch."""
+    try:
+        facts = json.loads((folder / RUN).read_text())
+    except (OSError, ValueError):
+        return {}
+    return facts if isinstance(facts, dict) else {}
 
 
 def _write_facts(folder: Path, header: Header, entries: Sequence[Entry], facts: dict[str, Any]) -> None:

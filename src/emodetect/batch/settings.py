@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, fields, is_dataclass, replace
 from enum import Enum
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from emodetect.backends.registry import BackendSettings, plugins
+from emodetect.backends.registry import RESERVED, BackendSettings, plugins
+from emodetect.errors import ModelError, about
 from emodetect.faces.detector import MinFace
 from emodetect.media.pixel_limit import max_pixels
 from emodetect.media.playlists import allows_playlists
@@ -48,16 +50,42 @@ class BatchSettings:
     part: ClipPart = WHOLE
 
     def as_dict(self) -> dict[str, Any]:
-        """Everything that affects results, as JSON values: settings, limits of the process, versions and checksums."""
+        """Everything that affects results, as JSON values: settings, limits of the process, versions and checksums.
+
+        Models are identified by their checksums, whatever folder they are in.
+
+        Raises:
+            ModelError: the model file does not exist.
+            OSError: a file cannot be read.
+        """
         return {
             "version": version("emodetect"),
             "models": model_checksums(self.clips),
-            "photos": _plain(self.photos),
-            "clips": _plain(self.clips),
+            "photos": _plain(_with_files(self.photos, os.path.basename)),
+            "clips": _plain(_with_files(self.clips, os.path.basename)),
             "part": _plain(self.part),
             "max_pixels": max_pixels(),
             "allow_playlists": allows_playlists(),
         }
+
+    def absolute(self) -> BatchSettings:
+        """The settings with absolute paths of models, for workers and later runs in other folders."""
+        return replace(self, photos=_with_files(self.photos, os.path.abspath), clips=_with_files(self.clips, os.path.abspath))
+
+
+def is_model_file(model: str) -> bool:
+    """Whether a model is a file, and not a name that the backend knows."""
+    return model not in RESERVED and os.path.isfile(model)
+
+
+def _with_files(settings: PipelineSettings, change: Callable[[str], str]) -> PipelineSettings:
+    """Change the paths of model files."""
+    backend, detector = settings.backend, settings.detector
+    if backend.model is not None and is_model_file(backend.model):
+        backend = replace(backend, model=change(backend.model))
+    if detector.cascade is not None:
+        detector = replace(detector, cascade=Path(change(str(detector.cascade))))
+    return replace(settings, backend=backend, detector=detector)
 
 
 def fingerprint(settings: Mapping[str, Any]) -> str:
@@ -114,6 +142,7 @@ def model_checksums(settings: PipelineSettings) -> dict[str, str]:
     """Identify the models in use: by the SHA-256 of their files, or the version of their package.
 
     Raises:
+        ModelError: the model file does not exist.
         OSError: a file cannot be read.
     """
     from emodetect.backends.onnx_session import EMBEDDED
@@ -131,9 +160,14 @@ def model_checksums(settings: PipelineSettings) -> dict[str, str]:
 
 
 def _backend_checksum(backend: BackendSettings, embedded: Path) -> str:
-    if backend.model is not None and (path := Path(backend.model)).is_file():
-        return checksum(path)
+    from emodetect.backends.cnn import model_path
+
+    if backend.model is not None and is_model_file(backend.model):
+        return checksum(Path(backend.model))
     if backend.name == "cnn":
+        if backend.model not in (None, *RESERVED):
+            with about("model", ModelError):
+                model_path(backend.model)
         return recorded_checksum(embedded)
     if backend.name == "deepface":
         return f"deepface {version('deepface')}"

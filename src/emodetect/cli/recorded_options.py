@@ -28,6 +28,10 @@ class ResumableCommand(click.Command):
         """Recorded options of the run, or of a shard of it, in a folder; empty without a run."""
         raise NotImplementedError
 
+    def portable(self, name: str, value: Any) -> Any:
+        """Convert the value of an option to one that means the same in any folder; by default unchanged."""
+        return value
+
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse the arguments, and take the remaining options from the resumed run."""
         if not ctx.resilient_parsing:
@@ -59,7 +63,7 @@ class ResumableCommand(click.Command):
             elif source is not ParameterSource.COMMANDLINE:
                 continue
             if not option.is_flag:
-                found.append(f"--{key_of(option)}={value}")
+                found.append(f"--{key_of(option)}={self.portable(option.name, value)}")
             elif click.BOOL.convert(value, option, ctx):
                 found.append(f"--{key_of(option)}")
             elif option.secondary_opts:

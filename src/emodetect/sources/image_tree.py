@@ -133,8 +133,11 @@ def _kind(path: Path, entry: os.DirEntry[str], suffixes: Collection[str]) -> tup
     if not is_file:
         return "link to nowhere", "links to nowhere"
     suffix = path.suffix.lower()
-    if suffix in suffixes:
-        return None
+    return None if suffix in suffixes else other_kind(suffix)
+
+
+def other_kind(suffix: str) -> tuple[str, str]:
+    """Kind under which a file with another suffix, lower case, is skipped: singular and plural of its name."""
     if suffix in UNREAD_SUFFIXES:
         cure = "(not read here; export as JPEG)"
         return f"{suffix} picture {cure}", f"{suffix} pictures {cure}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import json
 import logging
@@ -15,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from emodetect.backends.labels import suggest_label
 from emodetect.errors import SourceError, first_line
 from emodetect.sources.result_rows import MissingFrames, csv_rows, parquet_rows, rows_as_frames
 from emodetect.text.numbers import MAX_NUMBER
@@ -30,6 +32,10 @@ _MAX_LINE_BYTES = 2**22
 
 _MAX_PEOPLE = 100_000
 """Maximum number of face ids in a log, each of which takes memory while the log is read."""
+
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+_NAMES = [emotion.value for emotion in EMOTIONS]
 
 _log = logging.getLogger(__name__)
 
@@ -112,8 +118,6 @@ def read_entries(path: Path, advance: Callable[[int], object] | None = None) -> 
             if missing is not None and name is None:
                 missing.add(record)
             yield Entry(name, result, record["time"] is None)
-    except UnicodeDecodeError:
-        raise SourceError(f"{path}: not a log{suggest_other_command(path, 'report')}") from None
     except FileNotFoundError:
         raise SourceError(f"{path}: no such file{did_you_mean_file(path)}") from None
     except IsADirectoryError:
@@ -143,7 +147,13 @@ def _lines(path: Path, advance: Callable[[int], object] | None) -> Iterator[tupl
                 raise _too_large(path)
             if advance is not None:
                 advance(len(line))
-            yield number, line.decode("utf-8-sig" if number == 1 else "utf-8")  # editors on Windows add a byte order mark
+            if number == 1 and (line.startswith(_UTF_16) or b"\0" in line[:4]):
+                raise _no_text(path, "it is UTF-16, or no text; save it as UTF-8")
+            try:
+                text = line.decode("utf-8-sig" if number == 1 else "utf-8")  # editors on Windows add a byte order mark
+            except UnicodeDecodeError:
+                raise _no_text(path, f"line {number} is not UTF-8 text") from None
+            yield number, text
 
 
 def _json_frames(path: Path, lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str | None, Mapping[str, Any]]]:
@@ -207,6 +217,10 @@ def _no_frame(path: Path, number: int, why: str) -> SourceError:
     return SourceError(f"{path}, line {number}: not a frame of an emodetect log ({why})")
 
 
+def _no_text(path: Path, why: str) -> SourceError:
+    return SourceError(f"{path}: not a log{suggest_other_command(path, 'report') or f' ({why})'}")
+
+
 def _too_large(path: Path) -> SourceError:
     return SourceError(f"{path}: is larger than {MAX_LOG_BYTES / 2**30:g} GiB, the most that a log may have; split it by lines")
 
@@ -223,6 +237,9 @@ def _reading(face: Mapping[str, Any]) -> FaceReading:
     box = Box(*(_parse_integer(face["box"][side]) for side in ("x", "y", "width", "height")))
     if box.width < 0 or box.height < 0:
         raise ValueError("expected a box of at least 0 pixels")
+    emotion = face.get("emotion")
+    if emotion is not None and emotion not in _NAMES:
+        raise ValueError(f"unknown emotion {str(emotion)[:40]!r}{suggest_label(str(emotion))}")
     scores = None
     if face["scores"] is not None:
         scores = EmotionScores(np.asarray([face["scores"][emotion.value] for emotion in EMOTIONS], np.float32))

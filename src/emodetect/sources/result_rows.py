@@ -142,6 +142,7 @@ def _face(row: Row) -> dict[str, Any] | None:
         "box": box,
         "uncertain": _truth(row["uncertain"]),
         "scores": scores,
+        "emotion": None if is_empty(row.get("emotion")) else row["emotion"],
         "angle": None if is_empty(angle) else float(str(angle)),
     }
 
@@ -181,7 +182,7 @@ def parquet_rows(path: Path) -> Iterator[tuple[int, Row]]:
             if missing := missing_columns(columns):
                 raise SourceError(f"{path}: not a table of results: it lacks {', '.join(missing[:3])}")
             number = 0
-            wanted = [name for name in columns if name in _REQUIRED | {"path", "id", "person", "angle"}]
+            wanted = [name for name in columns if name in _REQUIRED | {"path", "id", "person", "angle", "emotion"}]
             for batch in file.iter_batches(columns=wanted):
                 for row in batch.to_pylist():
                     number += 1

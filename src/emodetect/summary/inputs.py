@@ -14,6 +14,7 @@ from emodetect.errors import SourceError
 from emodetect.report.timeline import Timeline
 from emodetect.sources.result_log import read_entries
 from emodetect.sources.result_rows import missing_columns
+from emodetect.text.printable import enumerated
 from emodetect.text.suggestions import did_you_mean_file
 
 SUFFIXES = (".jsonl", ".csv", ".parquet")
@@ -86,9 +87,10 @@ def _in_folder(folder: Path, note: Callable[[str], object]) -> list[Path]:
         raise SourceError(f"{folder}: cannot be read ({error.strerror or error})") from error
     if readings := [name for name in _READINGS if name in names]:
         if _FAILURES in names and (count := _rows(folder / _FAILURES)):
-            note(f"{folder}: {count:,} of its inputs could not be read and are missing; {_FAILURES} there says why")
+            missing = f"{count:,} of its inputs could not be read and {'is' if count == 1 else 'are'} missing"
+            note(f"{folder}: {missing}; {_FAILURES} there says why")
         if len(readings) > 1:
-            note(f"{folder}: holds {' and '.join(readings)}; the first is read")
+            note(f"{folder}: holds {enumerated(readings)}; the first is read")
         return [folder / readings[0]]
     if _MANIFEST in names:
         raise SourceError(f"{folder}: holds no readings yet; emodetect batch has to finish first")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
+from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 _HIDDEN = "***"
@@ -103,6 +104,12 @@ def counted(number: int, noun: str, several: str | None = None) -> str:
         several: an irregular plural, such as "people"; None to add an s.
     """
     return f"{number:,} {noun if number == 1 else several or noun + 's'}"
+
+
+def enumerated(items: Iterable[object]) -> str:
+    """Join items for a message: a, b and c."""
+    *others, last = map(str, items)
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def _escaped(character: str) -> str:

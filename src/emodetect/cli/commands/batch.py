@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from collections.abc import Sequence
@@ -9,7 +10,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
@@ -27,7 +28,7 @@ from emodetect.cli.types import NAME, OUTPUT, PATH, NumberRange, ShardType, Size
 from emodetect.errors import OutputError, SourceError, UsageError
 from emodetect.settings.batch import BATCH, ENGINES, FORMATS, BatchOptions, EngineName, Format
 from emodetect.settings.pipeline import CLIPS, PHOTOS, PipelineSettings
-from emodetect.text.printable import counted, public_name
+from emodetect.text.printable import counted, enumerated, public_name
 
 if TYPE_CHECKING:
     from emodetect.batch.inputs import Listing
@@ -51,6 +52,12 @@ class _Command(ResumableCommand):
     def recorded(self, folder: Path, shard: str | None) -> Sequence[str]:
         place = folder if shard is None else folder / Shard.parse(shard).folder
         return read_header(place).arguments if has_batch(place) else ()
+
+    def portable(self, name: str, value: Any) -> Any:
+        from emodetect.batch.settings import is_model_file
+
+        is_file = name == "cascade" or (name == "model" and is_model_file(value))
+        return os.path.abspath(value) if is_file else value
 
 
 @click.command(cls=_Command, context_settings={"help_option_names": ["-h", "--help"]})
@@ -101,17 +108,18 @@ def batch(
         raise UsageError("--address requires --engine ray")
     if merge is not None:
         is_given = ctx.get_parameter_source("output_format") is not ParameterSource.DEFAULT
-        return _report(merge_shards(merge, output_format if is_given else None, partial(with_options, ctx=ctx)))
+        wanted = output_format if is_given else None
+        return _report(merge_shards(merge, wanted, partial(with_options, ctx=ctx), overwrite=overwrite))
     settings = replace(settings, region=region)
     smallest = settings.detector.min_face
     if ctx.get_parameter_source("min_face") is ParameterSource.DEFAULT:
         smallest = PHOTOS.detector.min_face
     photos = replace(settings, track=False, detector=replace(settings.detector, min_face=smallest))
-    given = BatchSettings(photos, settings, make_part(start, end, every))
+    given = BatchSettings(photos, settings, make_part(start, end, every)).absolute()
     request = _Request(named, listed, output or resume or Path(), resume is not None, shard, overwrite)
     options = BatchOptions(output_format, jobs, timeout, max_memory, engine, address)
     with request.open(given, options) as run:
-        return _report(_read(run, options))
+        return _report(_read(run, options, overwrite=overwrite))
 
 
 def _check_use(
@@ -125,7 +133,7 @@ def _check_use(
     folders = {"--output": output, "--resume": resume, "--merge": merge}
     wanted = [option for option, folder in folders.items() if folder is not None]
     if len(wanted) > 1:
-        raise UsageError(f"{' and '.join(wanted)} cannot be combined")
+        raise UsageError(f"{enumerated(wanted)} cannot be combined")
     if not wanted:
         raise UsageError("--output FOLDER is missing; --resume FOLDER resumes a batch")
     if merge is not None and (named or listed):
@@ -190,14 +198,19 @@ class _Request:
         names = [*self.named]
         if self.listed is not None:
             names += read_list(_content(self.listed))
+            if not names:
+                raise SourceError(f"{_shown(self.listed)}: contains no names of inputs")
         listing = find_inputs(names)
-        if not listing.inputs:
-            raise SourceError(f"{self.listed}: contains no inputs")
         if listing.left_out:
             note(f"emodetect: skipped: {in_words(listing.left_out)}")
         if listing.animations:
             note(f"emodetect: {counted(listing.animations, 'animated GIF is read as a clip', 'animated GIFs are read as clips')}")
         return listing
+
+
+def _shown(listed: str) -> str:
+    """Name of a list of inputs in messages."""
+    return "standard input" if listed == "-" else listed
 
 
 def _content(listed: str) -> bytes:
@@ -213,13 +226,13 @@ def _content(listed: str) -> bytes:
         raise SourceError(f"{listed}: no such list", parameter="listed") from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise SourceError(f"{listed}: cannot be read ({reason})", parameter="listed") from error
+        raise SourceError(f"{_shown(listed)}: cannot be read ({reason})", parameter="listed") from error
     if len(content) > _MAX_LIST:
-        raise SourceError(f"{listed}: is no list of inputs: it has more than {_MAX_LIST:,} bytes", parameter="listed")
+        raise SourceError(f"{_shown(listed)}: is no list of inputs: it has more than {_MAX_LIST:,} bytes", parameter="listed")
     return content
 
 
-def _read(run: Run, options: BatchOptions) -> Outcome:
+def _read(run: Run, options: BatchOptions, *, overwrite: bool) -> Outcome:
     """Read the remaining inputs; after an interrupt, print how to resume."""
     from emodetect.cli.batch_progress import BatchProgress
 
@@ -229,7 +242,11 @@ def _read(run: Run, options: BatchOptions) -> Outcome:
         try:
             words = partial(with_options, ctx=click.get_current_context())
             return run.read(
-                options, on_progress=progress.update, note=lambda path, line: note(f"emodetect: {words(line)}"), words=words
+                options,
+                on_progress=progress.update,
+                note=lambda path, line: note(f"emodetect: {words(line)}"),
+                words=words,
+                overwrite=overwrite,
             )
         except (KeyboardInterrupt, Terminated):
             left = counted(run.totals.left, "input")
