@@ -26,3 +26,10 @@ def test_a_doubtful_crop_must_look_more_like_a_face(photo: Image) -> None:
     assert not (strict & ~plain).any()
     assert strict[0]
     assert strict.sum() < plain.sum()
+
+
+def test_a_face_in_the_dark_is_a_face(photo: Image) -> None:
+    noise = np.random.default_rng(1)
+    face = crop(photo, PHOTO_FACE)
+    dark = [np.clip(0.04 * face + noise.normal(0, 3, face.shape), 0, 255).astype(np.uint8) for _ in range(20)]
+    assert EmbeddedVerifier().are_faces(dark).all()

@@ -16,7 +16,7 @@ from emodetect.backends.file_backend import ModelFileBackend
 from emodetect.backends.metadata import class_names
 from emodetect.backends.network import Network, Shape
 from emodetect.backends.onnx_graph import OnnxGraph
-from emodetect.backends.onnx_session import EMBEDDED, model_metadata, open_session
+from emodetect.backends.onnx_session import EMBEDDED, EMBEDDED_MIN_CONTRAST, model_metadata, open_session
 from emodetect.backends.own_scaling import OwnScaling
 from emodetect.errors import ModelError
 
@@ -30,10 +30,6 @@ _TYPES = {
 }
 """NumPy names of the supported input types."""
 
-_MIN_CONTRAST = 30.0
-"""Minimum contrast of the embedded network's input, gray levels; 5% of the validation faces have less. The accuracy on all
-validation faces is unchanged. With a tenth of the light it rises from 62 to 70% for `fer2013`."""
-
 
 class OnnxNetwork(Network):
     """A network in an ONNX file.
@@ -43,7 +39,7 @@ class OnnxNetwork(Network):
     """
 
     def __init__(self, path: Path) -> None:
-        self.path, self.min_contrast = path, _MIN_CONTRAST if path == EMBEDDED else 0.0
+        self.path, self.min_contrast = path, EMBEDDED_MIN_CONTRAST if path == EMBEDDED else 0.0
         self._session = open_session(path)
         self.metadata = model_metadata(self._session, path)
         entries = dict(self._session.get_modelmeta().custom_metadata_map)

