@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from typing_extensions import override
 
+from emodetect.backends.embedded_network import embedded_network
 from emodetect.backends.file_backend import ModelFileBackend
 from emodetect.backends.metadata import class_names
 from emodetect.backends.network import Network, Shape
@@ -69,6 +70,8 @@ class OnnxNetwork(Network):
 
     @override
     def run(self, batch: npt.NDArray[Any], outputs: Sequence[str]) -> list[npt.NDArray[Any]]:
+        if self.path == EMBEDDED:
+            return [*embedded_network().run(batch, outputs)]
         found = zip(outputs, map(_as_array, self._session.run(list(outputs), {self.input_name: batch})), strict=True)
         steps = ((values, self._quantized.get(name)) for name, values in found)
         return [values if step is None else (values - step[1]) * step[0] for values, step in steps]

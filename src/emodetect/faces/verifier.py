@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from typing_extensions import override
 
+from emodetect.backends.embedded_network import embedded_network
 from emodetect.backends.faces_input import FaceInput
 from emodetect.backends.onnx_session import EMBEDDED, EMBEDDED_MIN_CONTRAST, model_metadata, open_session
 from emodetect.errors import ModelError
@@ -50,9 +51,8 @@ class EmbeddedVerifier(FaceVerifier):
     def are_faces(self, crops: Sequence[Image], doubtful: Sequence[bool] = ()) -> npt.NDArray[np.bool_]:
         if not crops:
             return np.zeros(0, bool)
-        session = open_session(EMBEDDED)
         output, above = self._output
-        [scores] = session.run([output], {session.get_inputs()[0].name: self._input.prepare(crops)})
+        [scores] = embedded_network().run(self._input.prepare(crops), [output])
         threshold = np.where(doubtful, max(_MIN_DOUBTFUL_SCORE, above), above) if doubtful else above
         return np.asarray(scores[:, 1] >= threshold)
 
