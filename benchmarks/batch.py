@@ -22,8 +22,9 @@ from deepface import DeepFace
 def read(path): DeepFace.analyze(path, actions=["emotion"], enforce_detection=False)
 """
 FER = """
-import cv2, fer
-detector = fer.FER()
+import cv2
+from fer.fer import FER
+detector = FER()
 def read(path): detector.detect_emotions(cv2.imread(path))
 """
 LOOP = """
