@@ -13,10 +13,12 @@ from emodetect.batch.listing import find_inputs
 from emodetect.batch.parts import FOLDER
 from emodetect.batch.run import Run, clear, merge
 from emodetect.batch.settings import BatchSettings
-from emodetect.errors import OutputError
+from emodetect.errors import OutputError, UsageError
 from emodetect.settings.batch import BATCH, Format
 from emodetect.settings.pipeline import CLIPS, PHOTOS
+from emodetect.system.output_files import PARTIAL_PREFIX
 from tests.builders import PHOTO
+from tests.cli.running import assert_one_line, run
 
 SETTINGS = BatchSettings(PHOTOS, CLIPS)
 
@@ -171,3 +173,39 @@ def test_shards_beside_a_batch_are_not_merged_over_it(shards: Path) -> None:
     start(shards).close()
     with pytest.raises(OutputError, match="contains a batch besides the shards"):
         merge(shards, None, overwrite=True)
+
+
+def test_a_shard_is_not_merged_twice(shards: Path) -> None:
+    shutil.copytree(shards / "shard-1-of-1", shards / "shard-01-of-1")
+    with pytest.raises(UsageError, match="contains shard 1 more than once"):
+        merge(shards, None)
+
+
+def test_links_and_folders_among_the_parts_are_left_alone(tmp_path: Path) -> None:
+    start(tmp_path).close()
+    (tmp_path / FOLDER / "link").symlink_to("nowhere")
+    others = [
+        tmp_path / FOLDER / "photos-000009.jsonl",
+        tmp_path / FOLDER / f"{PARTIAL_PREFIX}x",
+        tmp_path / f"{PARTIAL_PREFIX}y",
+    ]
+    for folder in others:
+        folder.mkdir()
+    Run.resume(tmp_path, SETTINGS).close()
+    clear(tmp_path)
+    assert all(folder.is_dir() for folder in others)
+    assert (tmp_path / FOLDER / "link").is_symlink()
+
+
+@pytest.mark.parametrize("option", ["--model", "--cascade"])
+def test_a_wrong_model_is_refused_before_a_batch_is_removed(option: str, tmp_path: Path) -> None:
+    results, wrong = tmp_path / "results", tmp_path / ("wrong.onnx" if option == "--model" else "wrong.xml")
+    assert run("batch", PHOTO, "--output", results, "--jobs", "1").returncode == 0
+    before = {path.name: path.read_bytes() for path in results.iterdir() if path.is_file()}
+    for content in (None, b"x"):
+        if content is not None:
+            wrong.write_bytes(content)
+        detector = ("--detector", "haar") if option == "--cascade" else ()
+        done = run("batch", PHOTO, "--output", results, "--overwrite", option, wrong, *detector)
+        assert_one_line(done, 1, wrong.name)
+        assert {path.name: path.read_bytes() for path in results.iterdir() if path.is_file()} == before

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -128,3 +129,23 @@ def test_nothing_is_read_again_without_a_cause(photos: list[str], tmp_path: Path
     monkeypatch.setattr(Run, "_engine", lambda *_: pytest.fail("something is read again"))
     assert states(Run.resume(results, SETTINGS)) == before
     assert [file.read_bytes() for file in files] == contents
+
+
+def test_a_file_of_this_machine_by_its_address_is_read_again_too(photos: list[str], tmp_path: Path) -> None:
+    named = [*photos, *(f"file://{tmp_path / name}" for name in ("broken.jpg", "gone.jpg"))]
+    results = tmp_path / "results"
+    states(start(results, named))
+    shutil.copy("good.jpg", "broken.jpg")
+    shutil.copy("good.jpg", "gone.jpg")
+    found = states(Run.resume(results, SETTINGS))
+    assert {name for name, state in found.items() if state == "failed"} == {"empty.gif"}
+
+
+def test_all_formats_have_the_readings_of_inputs_that_are_read_again(photos: list[str], tmp_path: Path) -> None:
+    results = tmp_path / "results"
+    states(start(results, photos))
+    shutil.copy("good.jpg", "broken.jpg")
+    with Run.resume(results, SETTINGS) as resumed:
+        resumed.read(replace(BATCH, format="csv"), on_progress=lambda totals: None, note=lambda path, line: None)
+    assert [row["path"] for row in rows(results)] == ["broken.jpg", "good.jpg"]
+    assert len((results / "readings.csv").read_text().splitlines()) == 3

@@ -41,7 +41,8 @@ def own_parts(folder: Path) -> list[Path]:
     Args:
         folder: folder of the results.
     """
-    return [path for path in (folder / FOLDER).glob("*") if _PHOTOS.fullmatch(path.name) or _CLIP.fullmatch(path.name)]
+    files = (path for path in (folder / FOLDER).glob("*") if path.is_file())
+    return [path for path in files if _PHOTOS.fullmatch(path.name) or _CLIP.fullmatch(path.name)]
 
 
 class PhotoParts:
@@ -114,12 +115,12 @@ def remove_leftovers(folder: Path, entries: list[Entry]) -> None:
     parts = folder / FOLDER
     used = {entry.part for entry in entries if entry.state == "done"}
     sizes: dict[str, int] = {}
-    for path in sorted(parts.iterdir()):
+    for path in filter(Path.is_file, sorted(parts.iterdir())):
         if path.name.startswith(PARTIAL_PREFIX) or (_PHOTOS.fullmatch(path.name) and path.name not in used):
             path.unlink(missing_ok=True)
         else:
             sizes[path.name] = path.stat().st_size
-    for path in folder.glob(f"{PARTIAL_PREFIX}*"):
+    for path in filter(Path.is_file, folder.glob(f"{PARTIAL_PREFIX}*")):
         path.unlink(missing_ok=True)
     for entry in entries:
         if entry.state == "done" and sizes.get(entry.part, -1) < entry.offset + entry.length:

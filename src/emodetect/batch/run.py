@@ -7,6 +7,7 @@ import os
 import platform
 import re
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
@@ -24,6 +25,7 @@ from emodetect.batch.retries import retry_failed
 from emodetect.batch.schedule import Schedule, Totals
 from emodetect.batch.settings import LIBRARIES, BatchSettings, changes, fingerprint
 from emodetect.errors import OutputError, SourceError, UsageError
+from emodetect.pipeline import build_pipeline
 from emodetect.settings.batch import BATCH, FORMATS, BatchOptions, Format
 from emodetect.system.output_files import atomic_write
 from emodetect.text.printable import counted, enumerated
@@ -146,7 +148,9 @@ class Run:
         if self.totals.left:
             schedule = Schedule(self.manifest, self._engine(options), on_progress, note, self.totals)
             schedule.run()
-        write_results(folder, (Source(folder, entry) for entry in entries), options.format, words)
+        header = self.manifest.header
+        for name in _outdated(folder, options.format, (header.results, *header.formats)):
+            write_results(folder, (Source(folder, entry) for entry in entries), name, words)
         self.manifest.compact()
         seconds = time.monotonic() - clock
         runs = [*_runs(folder), _times(began, seconds, self.totals)]
@@ -193,6 +197,16 @@ class Run:
 
     def __exit__(self, *error: object) -> None:
         self.close()
+
+
+def check_pipeline(settings: BatchSettings) -> None:
+    """Load the models of a batch once, so that wrong ones are refused before older results are removed.
+
+    Raises:
+        EmodetectError: a model or another part cannot be loaded.
+    """
+    with build_pipeline(settings.photos):
+        pass
 
 
 def clear(folder: Path) -> None:
@@ -273,7 +287,10 @@ def merge(folder: Path, name: Format | None, words: Callable[[str], str] = str, 
     counts = {other.share.count for other, _ in shards.values()}
     if len(counts) > 1:
         raise UsageError(f"{folder}: contains shards of {enumerated(sorted(counts))}; move those of another run away")
-    missing = sorted(set(range(1, counts.pop() + 1)) - {other.share.number for other, _ in shards.values()})
+    numbers = Counter(other.share.number for other, _ in shards.values())
+    if twice := [number for number, count in numbers.items() if count > 1]:
+        raise UsageError(f"{folder}: contains shard {twice[0]} more than once; move all but one of its folders away")
+    missing = sorted({*range(1, counts.pop() + 1)} - {*numbers})
     if missing:
         raise SourceError(f"{folder}: {counted(len(missing), 'shard')} missing: {', '.join(map(str, missing[:10]))}")
     for path, (_, entries) in shards.items():
@@ -291,7 +308,8 @@ def merge(folder: Path, name: Format | None, words: Callable[[str], str] = str, 
     facts = {"listing": header.listing, "merged": sorted({*merged, format_name})}
     # First, so that the results count as those of a merge even after a kill.
     _write_facts(folder, header, entries, facts | {"runs": [run for path in found for run in _runs(path)]})
-    write_results(folder, sources, format_name, words)
+    for one in _outdated(folder, format_name, merged):
+        write_results(folder, sources, one, words)
     totals = Totals.from_entries(entries)
     return Outcome(totals, readings_path(folder, format_name), folder / FAILURES)
 
@@ -317,6 +335,12 @@ def _runs(folder: Path) -> list[dict[str, Any]]:
     """Times of earlier runs, from ``run.json``."""
     runs = _facts(folder).get("runs")
     return runs if isinstance(runs, list) else []
+
+
+def _outdated(folder: Path, name: Format, written: Sequence[str]) -> list[Format]:
+    """Formats to write: this one, after those that were written before, in which new readings may be missing."""
+    others = (one for one in FORMATS if one in written and one != name)
+    return [*(one for one in others if readings_path(folder, one).exists()), name]
 
 
 def _merged_formats(folder: Path, header: Header) -> list[Format]:

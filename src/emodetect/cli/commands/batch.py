@@ -167,7 +167,7 @@ class _Request:
         Raises:
             EmodetectError: the batch cannot be started or resumed.
         """
-        from emodetect.batch.run import Run, clear
+        from emodetect.batch.run import Run, check_pipeline, clear
 
         place = self.folder if self.shard is None else self.folder / self.shard.folder
         if self.resumes and (has_batch(place) or not self.inputs):
@@ -182,6 +182,7 @@ class _Request:
             raise OutputError(f"{place}: already contains a batch; --resume continues it, --overwrite starts again")
         listing = self._list()
         if self.overwrite:
+            check_pipeline(settings)
             clear(place)
         ctx = click.get_current_context()
         assert isinstance(ctx.command, ResumableCommand)
