@@ -114,6 +114,11 @@ class Header:
     formats: Sequence[str] = field(default_factory=list)
 
     @property
+    def written(self) -> Sequence[str]:
+        """Formats of the readings that the run has written, or is about to write."""
+        return [self.results, *self.formats]
+
+    @property
     def share(self) -> Shard:
         """The shard of the inputs; of one shard if there are no others."""
         return Shard.parse(self.shard or "1/1")

@@ -25,7 +25,6 @@ from emodetect.batch.retries import retry_failed
 from emodetect.batch.schedule import Schedule, Totals
 from emodetect.batch.settings import LIBRARIES, BatchSettings, changes, fingerprint
 from emodetect.errors import OutputError, SourceError, UsageError
-from emodetect.pipeline import build_pipeline
 from emodetect.settings.batch import BATCH, FORMATS, BatchOptions, Format
 from emodetect.system.output_files import atomic_write
 from emodetect.text.printable import counted, enumerated
@@ -148,8 +147,7 @@ class Run:
         if self.totals.left:
             schedule = Schedule(self.manifest, self._engine(options), on_progress, note, self.totals)
             schedule.run()
-        header = self.manifest.header
-        for name in _outdated(folder, options.format, (header.results, *header.formats)):
+        for name in _outdated(folder, options.format, self.manifest.header.written):
             write_results(folder, (Source(folder, entry) for entry in entries), name, words)
         self.manifest.compact()
         seconds = time.monotonic() - clock
@@ -164,7 +162,7 @@ class Run:
             OutputError: there is such a file already, which is not of this batch.
         """
         header = self.manifest.header
-        if name in (header.results, *header.formats):
+        if name in header.written:
             return
         if not overwrite:
             _check_free([readings_path(self.manifest.folder, name)])
@@ -199,14 +197,22 @@ class Run:
         self.close()
 
 
-def check_pipeline(settings: BatchSettings) -> None:
-    """Load the models of a batch once, so that wrong ones are refused before older results are removed.
+def check_pipeline(settings: BatchSettings, max_memory: int) -> None:
+    """Load the models of a batch in a worker, so that wrong ones are refused before older results are removed.
+
+    Args:
+        settings: settings of the batch.
+        max_memory: memory limit of the worker, bytes.
 
     Raises:
         EmodetectError: a model or another part cannot be loaded.
     """
-    with build_pipeline(settings.photos):
-        pass
+    pool = LocalPool(settings, Path(), Path.cwd(), 1, timeout=None, max_memory=max_memory)
+    try:
+        while not pool.workers():
+            pool.wait(1)
+    finally:
+        pool.close()
 
 
 def clear(folder: Path) -> None:

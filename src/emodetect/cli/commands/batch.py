@@ -182,7 +182,7 @@ class _Request:
             raise OutputError(f"{place}: already contains a batch; --resume continues it, --overwrite starts again")
         listing = self._list()
         if self.overwrite:
-            check_pipeline(settings)
+            check_pipeline(settings, options.max_memory)
             clear(place)
         ctx = click.get_current_context()
         assert isinstance(ctx.command, ResumableCommand)
