@@ -129,7 +129,34 @@ class TestBackend:
         assert table.stdout.count("not read") == 9
 
 
+SLOW_SHUTDOWN = """
+import atexit, os, time
+
+def linger(name, mark=lambda name: os.close(os.open(name, os.O_CREAT)), sleep=time.sleep):
+    mark(name)
+    sleep(1)
+
+class Lingering:
+    def __del__(self, linger=linger):
+        linger("teardown")
+
+until_teardown = Lingering()
+atexit.register(linger, "atexit")
+"""
+
+
 class TestSignals:
+    def test_after_the_work_the_exit_code_stays(self, tmp_path: Path) -> None:
+        (tmp_path / "sitecustomize.py").write_text(SLOW_SHUTDOWN)
+        changes = {"PYTHONPATH": f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"}
+        with started("image", PHOTO, changes=changes, folder=tmp_path) as process:
+            for name, number in [("atexit", signal.SIGTERM), ("teardown", signal.SIGINT)]:
+                wait_until((tmp_path / name).exists, name)
+                process.send_signal(number)
+            errors = end(process)
+        assert process.returncode == 0
+        assert errors == ""
+
     @pytest.mark.parametrize(("seed", "name"), [(1, "a.jsonl"), (2, "a.csv"), (3, "a.jsonl"), (4, "a.csv")])
     def test_at_any_moment_of_video(self, moving_clip: MovingClip, tmp_path: Path, seed: int, name: str) -> None:
         number, code = [(signal.SIGINT, 130), (signal.SIGTERM, 143)][seed // 2 % 2]

@@ -15,7 +15,7 @@ import click
 from emodetect.cli.group import COMPLETE_VARIABLE, cli
 from emodetect.cli.hints import help_hint, usage_message, with_options
 from emodetect.cli.messages import print_lines, print_message
-from emodetect.cli.signals import EXIT_INTERRUPTED, Terminated, call_if_imported, handle_signals
+from emodetect.cli.signals import EXIT_INTERRUPTED, Terminated, call_if_imported, handle_signals, ignore_signals
 from emodetect.cli.standard_streams import STANDARD_OUTPUT, discard, open_standard_streams
 from emodetect.errors import EmodetectError, broken_package, first_line
 from emodetect.media.pixel_limit import limit_pixels
@@ -54,16 +54,7 @@ def main() -> None:
         sys.exit(f"emodetect: {os.devnull}: {error.strerror}; programs need it, as in a container that mounts /dev")
     limit_pixels()
     logging.getLogger("emodetect").addHandler(_Lines())
-    try:
-        code = _run()
-        sys.stdout.flush()
-    except BrokenPipeError:  # the reader has closed the pipe, as in `emodetect image ... | head -1`
-        discard(1, 2)
-        code = 1
-    except OSError as error:  # on standard output; `_run` handles all others
-        discard(1)
-        code = _report(error, f"standard output cannot be written ({error.strerror or error})", 1)
-    _end_process(code)
+    _end_process(_run())
 
 
 _SIGNAL_OFFSET = 128
@@ -73,8 +64,8 @@ _SIGNAL_OFFSET = 128
 def _end_process(code: int) -> NoReturn:
     """Exit at once; outputs are closed already.
 
-    If a thread in a native call returned during Python's shutdown, it would abort the process. A Ctrl-C inside an `exec`, as in
-    many imports, or a further signal during the shutdown would end the process by the signal instead of this code.
+    If a thread in a native call returned during Python's shutdown, it would abort the process. After a Ctrl-C inside an `exec`,
+    as in many imports, Python's shutdown would end the process by the signal instead of this code.
     """
     if code > _SIGNAL_OFFSET or any(thread.name in _ABANDONED for thread in threading.enumerate()):
         sys.stderr.flush()
@@ -85,10 +76,39 @@ def _end_process(code: int) -> NoReturn:
 
 
 def _run() -> int:
-    """Run the command line and report its errors; returns the exit code."""
-    code: Any
+    """Run the command line; returns the exit code, which no signal changes afterwards."""
     try:
         handle_signals()  # inside the try block, since a signal may arrive at once
+        code = _write_output()
+        ignore_signals()
+    except (click.Abort, KeyboardInterrupt):
+        print_message("emodetect: interrupted")
+        code = EXIT_INTERRUPTED
+    except Terminated as error:
+        if error.reason:
+            print_message(f"emodetect: {error.reason}")
+        code = error.exit_code
+    return code
+
+
+def _write_output() -> int:
+    """Run the command until standard output is written; returns the exit code."""
+    try:
+        code = _run_command()
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader has closed the pipe, as in `emodetect image ... | head -1`
+        discard(1, 2)
+        code = 1
+    except OSError as error:  # on standard output; `_run_command` handles all others
+        discard(1)
+        code = _report(error, f"standard output cannot be written ({error.strerror or error})", 1)
+    return code
+
+
+def _run_command() -> int:
+    """Run the command and report its errors; returns the exit code."""
+    code: Any
+    try:
         _check_limits()
         if os.environ.get(COMPLETE_VARIABLE):
             importlib.import_module("emodetect.cli.shell_completion").check_words(os.environ[COMPLETE_VARIABLE])
@@ -102,13 +122,8 @@ def _run() -> int:
         if isinstance(error, click.UsageError) and error.ctx is not None:
             print_lines(f"{error.ctx.get_usage()}\n{help_hint(error.ctx)}")
         code = _report(error, usage_message(error), error.exit_code)
-    except (click.Abort, KeyboardInterrupt):
-        print_message("emodetect: interrupted")
-        code = EXIT_INTERRUPTED
-    except Terminated as error:
-        if error.reason:
-            print_message(f"emodetect: {error.reason}")
-        code = error.exit_code
+    except click.Abort:  # raised by Click after a KeyboardInterrupt
+        raise
     except SystemExit as error:  # raised by Click if the reader of standard output has closed it
         code = error.code
     except Exception as error:

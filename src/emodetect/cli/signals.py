@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from types import FrameType
 
 EXIT_INTERRUPTED = 130
@@ -54,7 +56,13 @@ def handle_signals() -> None:
     for number in _HANDLED:
         if signal.getsignal(number) is not signal.SIG_IGN:  # ignored in the background of a shell, or under nohup
             signal.signal(number, _request_exit)
+    atexit.register(_replace_handlers, signal.SIG_IGN)  # the default handlers of Python's shutdown would change the exit code
     threading.Thread(target=_exit_on_second_signal, args=(reader,), name="signals", daemon=True).start()
+
+
+def ignore_signals() -> None:
+    """Let the process end with its exit code, since its work is done; a second signal still ends it at once."""
+    _replace_handlers(_ignore)
 
 
 def _reserve_shutdown_time() -> None:
@@ -68,13 +76,18 @@ def _reserve_shutdown_time() -> None:
 
 
 def _request_exit(number: int, frame: FrameType | None) -> None:
-    for handled in _HANDLED:
-        if signal.getsignal(handled) is _request_exit:
-            signal.signal(handled, _ignore)  # another exception would disturb the orderly exit
+    _replace_handlers(_ignore)  # another exception would disturb the orderly exit
     raise KeyboardInterrupt if number == signal.SIGINT else Terminated(number)
 
 
 def _ignore(number: int, frame: FrameType | None) -> None: ...
+
+
+def _replace_handlers(handler: Callable[[int, FrameType | None], None] | signal.Handlers) -> None:
+    """Replace the handlers of this module; signals that are ignored, or handled by others, stay so."""
+    for number in _HANDLED:
+        if signal.getsignal(number) in (_request_exit, _ignore):
+            signal.signal(number, handler)
 
 
 def _exit_on_second_signal(reader: int) -> None:
