@@ -209,3 +209,21 @@ def test_a_wrong_model_is_refused_before_a_batch_is_removed(option: str, tmp_pat
         done = run("batch", PHOTO, "--output", results, "--overwrite", option, wrong, *detector)
         assert_one_line(done, 1, wrong.name)
         assert {path.name: path.read_bytes() for path in results.iterdir() if path.is_file()} == before
+
+
+def test_a_new_batch_that_cannot_read_leaves_no_manifest(tmp_path: Path) -> None:
+    results, model = tmp_path / "results", tmp_path / "model.onnx"
+    model.write_bytes(b"x")
+    arguments = ("batch", PHOTO, "--output", results, "--jobs", "1")
+    assert_one_line(run(*arguments, "--model", model), 1, model.name)
+    assert [*results.iterdir()] == []
+    done = run(*arguments)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_damaged_run_file_does_not_stop_a_merge(shards: Path) -> None:
+    for content in (b"[" * 100_000, b"\xff", b"[]", b'{"merged": 5}'):
+        (shards / "run.json").write_bytes(content)
+        with pytest.raises(OutputError, match=r"run\.json: exists already"):
+            merge(shards, None)
+        merge(shards, None, overwrite=True)

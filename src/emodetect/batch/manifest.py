@@ -208,6 +208,11 @@ class Manifest:
             raise OutputError(f"{self._path}: cannot be written ({error.strerror or error})") from error
         self._end += len(data)
 
+    def remove(self) -> None:
+        """Remove the file."""
+        self._close_file()
+        self._path.unlink(missing_ok=True)
+
     def close(self) -> None:
         """Close the file; may be called twice."""
         self._close_file()
@@ -284,7 +289,7 @@ def _header(path: Path, line: bytes) -> Header:
         version = record.pop("manifest")
         if version == _VERSION:
             return Header(**record)
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise SourceError(f"{path}: is not the manifest of a batch") from None
     raise SourceError(f"{path}: was written by another version of emodetect; start a new batch in another folder")
 
@@ -293,7 +298,7 @@ def _records(file: Iterable[bytes]) -> Iterator[dict[str, Any]]:
     """Parse the complete lines; the last one may be truncated."""
     for line in file:
         if line.endswith(b"\n"):
-            with contextlib.suppress(ValueError):
+            with contextlib.suppress(ValueError, RecursionError):
                 record = json.loads(line)
                 if isinstance(record, dict):
                     yield record

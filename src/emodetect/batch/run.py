@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import platform
@@ -24,7 +25,7 @@ from emodetect.batch.results import FAILURES, Source, check_format, readings_pat
 from emodetect.batch.retries import retry_failed
 from emodetect.batch.schedule import Schedule, Totals
 from emodetect.batch.settings import LIBRARIES, BatchSettings, changes, fingerprint
-from emodetect.errors import OutputError, SourceError, UsageError
+from emodetect.errors import EmodetectError, OutputError, SourceError, UsageError
 from emodetect.settings.batch import BATCH, FORMATS, BatchOptions, Format
 from emodetect.system.output_files import atomic_write
 from emodetect.text.printable import counted, enumerated
@@ -60,6 +61,7 @@ class Run:
     Args:
         manifest: open manifest of the run.
         settings: settings of the batch.
+        is_new: whether the manifest was written for this run.
 
     Attributes:
         manifest: as given.
@@ -67,8 +69,9 @@ class Run:
         totals: progress of the run.
     """
 
-    def __init__(self, manifest: Manifest, settings: BatchSettings) -> None:
+    def __init__(self, manifest: Manifest, settings: BatchSettings, *, is_new: bool = False) -> None:
         self.manifest, self.settings = manifest, settings
+        self._is_new = is_new
         self.totals = Totals.from_entries(manifest.entries)
 
     @classmethod
@@ -101,7 +104,7 @@ class Run:
             _check_free(folder / name for name in _RESULTS)
             _remove(own_parts(folder))  # without a manifest, their inputs are unknown
         inputs = listing.inputs if shard is None else shard.select(listing.inputs)
-        return cls(Manifest.create(folder, header, inputs), settings)
+        return cls(Manifest.create(folder, header, inputs), settings, is_new=True)
 
     @classmethod
     def resume(cls, folder: Path, settings: BatchSettings) -> Run:
@@ -130,6 +133,9 @@ class Run:
     ) -> Outcome:  # fmt: skip
         """Read all remaining inputs, and write the results.
 
+        If a new batch fails before any input is read, as with a wrong model, its manifest is removed, so that the batch can be
+        started again.
+
         Args:
             options: workers and limits.
             on_progress: called with the progress, several times per second.
@@ -140,13 +146,19 @@ class Run:
         Raises:
             EmodetectError: no worker can be started, or results cannot be written.
         """
-        check_format(options.format)
-        self._claim(options.format, overwrite=overwrite)
         folder, entries = self.manifest.folder, self.manifest.entries
-        began, clock = datetime.now(timezone.utc), time.monotonic()
-        if self.totals.left:
-            schedule = Schedule(self.manifest, self._engine(options), on_progress, note, self.totals)
-            schedule.run()
+        began, clock, left = datetime.now(timezone.utc), time.monotonic(), self.totals.left
+        try:
+            check_format(options.format)
+            self._claim(options.format, overwrite=overwrite)
+            if left:
+                Schedule(self.manifest, self._engine(options), on_progress, note, self.totals).run()
+        except EmodetectError:
+            if self._is_new and self.totals.left == left:
+                self.manifest.remove()
+                with contextlib.suppress(OSError):  # it may contain other files
+                    (folder / FOLDER).rmdir()
+            raise
         for name in _outdated(folder, options.format, self.manifest.header.written):
             write_results(folder, (Source(folder, entry) for entry in entries), name, words)
         self.manifest.compact()
@@ -353,14 +365,15 @@ def _merged_formats(folder: Path, header: Header) -> list[Format]:
     """Formats that earlier merges of the same batch have written, from ``run.json``."""
     facts = _facts(folder)
     is_same = (facts.get("fingerprint"), facts.get("listing")) == (header.fingerprint, header.listing)
-    return [name for name in FORMATS if name in (facts.get("merged") or ())] if is_same else []
+    merged = facts.get("merged")
+    return [name for name in FORMATS if name in merged] if is_same and isinstance(merged, list) else []
 
 
 def _facts(folder: Path) -> dict[str, Any]:
     """Content of ``run.json``; empty if it is missing or is none of a batch."""
     try:
-        facts = json.loads((folder / RUN).read_text())
-    except (OSError, ValueError):
+        facts = json.loads((folder / RUN).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
         return {}
     return facts if isinstance(facts, dict) else {}
 

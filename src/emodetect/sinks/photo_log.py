@@ -71,7 +71,7 @@ class PhotoLog:
         try:
             lines = content[:whole].decode("utf-8-sig").splitlines(keepends=True)
             whole -= self._take_rows(lines, is_cut=whole < len(content)) if self._is_csv else self._take_records(lines)
-        except (ValueError, TypeError, KeyError, csv.Error) as error:
+        except (ValueError, TypeError, KeyError, RecursionError, csv.Error) as error:
             raise OutputError(
                 f"{self._path}: cannot be continued, since it is not a log of photos; choose another name"
             ) from error
