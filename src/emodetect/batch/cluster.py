@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import socket
@@ -247,6 +248,6 @@ def _import_ray() -> Any:
 
 
 def _last_line(error: Exception) -> str:
-    """Last line of Ray's message, which contains a long traceback."""
+    """Last line of Ray's message, which contains a long traceback, without the name of an error of this package."""
     lines = [line for line in str(error).splitlines() if line.strip()]
-    return lines[-1].strip()[:200] if lines else type(error).__name__
+    return re.sub(r"^emodetect\.errors\.\w+: ", "", lines[-1].strip())[:200] if lines else type(error).__name__
