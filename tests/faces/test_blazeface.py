@@ -96,6 +96,16 @@ def test_a_finer_level_is_looked_at_where_a_face_is_hardly_large_enough(side: in
     assert detector.count == calls
 
 
+@pytest.mark.parametrize(("has_face", "calls"), [(True, 3), (False, 4)])
+def test_a_portrait_is_searched_as_a_whole_only_if_nobody_is_found_in_its_parts(has_face: bool, calls: int) -> None:
+    picture = make_background((920, 1078))
+    if has_face:
+        picture, _ = place_face(picture, (460, 400), 300)
+    detector = Calls(min_face=MinFace(0.05, relative=True))
+    assert len(detector.detect(picture)) == has_face
+    assert detector.count == calls
+
+
 @pytest.mark.parametrize(("distance", "calls"), [(180, 3), (300, 5)])
 def test_known_faces_too_small_for_the_whole_picture_share_search_regions(distance: int, calls: int) -> None:
     picture, known = make_background((1280, 720)), []
