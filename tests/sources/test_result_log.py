@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from emodetect.batch.rows import lines, with_path
 from emodetect.errors import SourceError
 from emodetect.sinks.records import CSV_COLUMNS, PHOTO_CSV_COLUMNS, RecordWriter, as_csv
-from emodetect.sources.result_log import read_log
+from emodetect.sources.result_log import read_entries, read_log
+from emodetect.text.printable import counted
 from emodetect.types import Box, Emotion, FaceReading, FrameResult
 from tests.builders import make_frame, make_reading, make_result
 
@@ -105,6 +107,31 @@ def test_what_is_whole_of_a_cut_log_is_read(tmp_path: Path, caplog: pytest.LogCa
     path.write_text(line() + line(time=0.3).rstrip())
     assert [result.timestamp for result in read_log(path)] == [0.2, 0.3], "nothing but the line's end is missing"
     assert len(caplog.messages) == 1
+
+
+@pytest.mark.parametrize(
+    ("keep", "counts"), [(1.5, [1]), (1.98, [1]), (2.02, [1]), (2.5, [1]), (3.02, [1]), (3.1, [1, 2]), (3.9, [1, 2])]
+)
+def test_the_last_frame_of_a_cut_table_of_many_inputs_is_left_out(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, keep: float, counts: list[int]
+) -> None:
+    """``keep``: number of rows that are left. The second input has two faces, the others one; at 3.02 no path is left."""
+    path = tmp_path / "readings.jsonl"
+    photos = [make_result(*[make_reading()] * faces) for faces in (1, 2, 1)]
+    rows = [with_path(f"{name}.jpg", row) for name, photo in zip("abc", photos, strict=True)
+            for row in lines(photo, is_photo=True).splitlines(keepends=True)]  # fmt: skip
+    whole, part = divmod(keep, 1)
+    path.write_bytes(b"".join(rows[: int(whole)]) + rows[int(whole)][: round(part * len(rows[int(whole)]))])
+
+    assert [len(entry.result.readings) for entry in read_entries(path)] == counts
+    assert caplog.messages == [f"{path}: the last line is cut off; what is whole was read, {counted(int(whole), 'row')}"]
+
+
+def test_a_table_of_many_inputs_has_rows_only(tmp_path: Path) -> None:
+    path = tmp_path / "readings.jsonl"
+    path.write_bytes(with_path("a.jpg", lines(make_result(make_reading()), is_photo=True)) + b"5\n")
+    with pytest.raises(SourceError, match=r"line 2: .*expected an object"):
+        list(read_entries(path))
 
 
 def test_a_log_that_an_editor_of_windows_has_saved_is_read(tmp_path: Path) -> None:

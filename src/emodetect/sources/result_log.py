@@ -18,7 +18,7 @@ import numpy as np
 
 from emodetect.backends.labels import suggest_label
 from emodetect.errors import SourceError, first_line
-from emodetect.sources.result_rows import MissingFrames, csv_rows, parquet_rows, rows_as_frames
+from emodetect.sources.result_rows import MissingFrames, Row, csv_rows, frame_of, parquet_rows, rows_as_frames
 from emodetect.text.numbers import MAX_NUMBER
 from emodetect.text.printable import counted
 from emodetect.text.suggestions import did_you_mean_file, suggest_other_command
@@ -34,6 +34,9 @@ _MAX_PEOPLE = 100_000
 """Maximum number of face ids in a log, each of which takes memory while the log is read."""
 
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+_CUT = object()
+"""Content of an incomplete line."""
 
 _NAMES = [emotion.value for emotion in EMOTIONS]
 
@@ -158,11 +161,13 @@ def _lines(path: Path, advance: Callable[[int], object] | None) -> Iterator[tupl
 
 def _json_frames(path: Path, lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str | None, Mapping[str, Any]]]:
     """Frames in JSON lines of a log, of photos, or of a table of many inputs."""
-    rows = _json_records(path, lines)
-    for number, record in rows:
-        if isinstance(record, Mapping) and "faces" not in record and "person" in record:
+    records = _json_records(path, lines)
+    for number, record, text in records:
+        if record is _CUT:
+            _warn_of_cut(path, counted(number - 1, "frame"))
+        elif isinstance(record, Mapping) and "faces" not in record and "person" in record:
             try:
-                yield from rows_as_frames(chain([(number, record)], rows))
+                yield from rows_as_frames(_table_rows(path, chain([(number, record, text)], records)))
             except (ValueError, KeyError) as error:
                 raise _no_frame(path, *_line_and_message(error, number)) from error
         elif isinstance(record, Mapping) and "path" in record:
@@ -170,6 +175,27 @@ def _json_frames(path: Path, lines: Iterable[tuple[int, str]]) -> Iterator[tuple
                 yield number, str(record["path"]), _photo(path, number, record)
         else:
             yield number, None, record
+
+
+def _table_rows(path: Path, records: Iterable[tuple[int, Any, str]]) -> Iterator[tuple[int, Row]]:
+    """Rows of a table of many inputs. In a truncated table, as after a crash, the last frame is dropped."""
+    held: list[tuple[int, Row]] = []
+    before = ""
+    for number, record, text in records:
+        if record is _CUT:
+            start = before.partition('"person"')[0]  # path, time and frame
+            if text.startswith(start) or start.startswith(text):
+                held = []  # some faces of this frame are missing
+            _warn_of_cut(path, counted(number - 1, "row"))
+            break
+        if not isinstance(record, Mapping):
+            raise ValueError("expected an object with the columns of the table", number)
+        if held and frame_of(held[-1][1]) != frame_of(record):
+            yield from held
+            held = []
+        held.append((number, record))
+        before = text
+    yield from held
 
 
 def _photo(path: Path, number: int, record: Mapping[str, Any]) -> dict[str, Any]:
@@ -181,17 +207,22 @@ def _photo(path: Path, number: int, record: Mapping[str, Any]) -> dict[str, Any]
     return {"frame": 0, "time": None, "faces": faces}
 
 
-def _json_records(path: Path, lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, Any]]:
+def _json_records(path: Path, lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, Any, str]]:
+    """Number, content and text of each line; the content of an incomplete last line is `_CUT`."""
     for number, text in lines:
         try:
-            yield number, json.loads(text)
+            record = json.loads(text)
         except json.JSONDecodeError as error:
-            if number > 1 and not text.endswith("\n"):
-                _log.warning("%s: the last line is cut off; what is whole was read, %s", path, counted(number - 1, "frame"))
-                return
-            raise _no_frame(path, number, "no JSON") from error
+            if number == 1 or text.endswith("\n"):
+                raise _no_frame(path, number, "no JSON") from error
+            record = _CUT
         except (ValueError, RecursionError) as error:
             raise _no_frame(path, number, first_line(error)) from error
+        yield number, record, text
+
+
+def _warn_of_cut(path: Path, read: str) -> None:
+    _log.warning("%s: the last line is cut off; what is whole was read, %s", path, read)
 
 
 def _csv_frames(path: Path, lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str | None, Mapping[str, Any]]]:

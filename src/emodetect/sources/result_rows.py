@@ -63,7 +63,7 @@ def csv_rows(path: Path, lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int
         if len(cells) != len(header):
             raise ValueError(f"expected {len(header)} cells, got {len(cells)}", number)
         row = dict(zip(header, cells, strict=True))
-        if held and _frame_of(held[-1][1]) != _frame_of(row):
+        if held and frame_of(held[-1][1]) != frame_of(row):
             yield from held
             held = []
         held.append((number, row))
@@ -88,7 +88,7 @@ def rows_as_frames(rows: Iterable[tuple[int, Row]]) -> Iterator[tuple[int, str |
     Raises:
         ValueError: a cell is invalid; its second argument is the line number.
     """
-    for (path, _, _), group in groupby(rows, key=lambda row: _frame_of(row[1])):
+    for (path, _, _), group in groupby(rows, key=lambda row: frame_of(row[1])):
         together = list(group)
         first = together[0][1]
         # Only the table of photos has both: a log has no path, and a table of many inputs calls the face's id "person".
@@ -125,7 +125,8 @@ class MissingFrames:
         return not self._has_faceless and len(steps) > 1 and bool((steps > _LONG_STEP * np.median(steps)).any())
 
 
-def _frame_of(row: Row) -> tuple[str | None, Any, Any]:
+def frame_of(row: Row) -> tuple[str | None, Any, Any]:
+    """Path, number and time of a row's frame, equal for all faces of a frame."""
     return row.get("path"), row["frame"], None if is_empty(row["time"]) else row["time"]  # NaN is not equal to itself
 
 
