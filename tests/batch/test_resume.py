@@ -149,3 +149,18 @@ def test_all_formats_have_the_readings_of_inputs_that_are_read_again(photos: lis
         resumed.read(replace(BATCH, format="csv"), on_progress=lambda totals: None, note=lambda path, line: None)
     assert [row["path"] for row in rows(results)] == ["broken.jpg", "good.jpg"]
     assert len((results / "readings.csv").read_text().splitlines()) == 3
+
+
+def test_options_of_the_original_run_are_named_where_the_command_lacks_them(tmp_path: Path) -> None:
+    arguments = ("batch", PHOTO, "--resume", tmp_path / "r", "--jobs", "1")
+    chosen = "--model", "fer2013", "--no-verify"
+    for given, named in (
+        (chosen, ""),
+        (chosen, ""),
+        (("--model", "fer2013"), "--no-verify"),
+        ((), "--model=fer2013 and --no-verify"),
+    ):
+        done = run(*arguments, *given)
+        assert done.returncode == 0
+        expected = f"emodetect: {tmp_path / 'r'}: continues with {named}, as it was started" if named else ""
+        assert [line for line in done.stderr.splitlines() if "continues" in line] == [expected] * bool(named)

@@ -99,9 +99,10 @@ class Run:
             os.getcwd(), list(named), list(arguments), results, facts, fingerprint(facts), None if shard is None else str(shard),
             len(listing.inputs), listing.digest,
         )  # fmt: skip
-        _make(folder / FOLDER)
         if not has_batch(folder):
             _check_free(folder / name for name in _RESULTS)
+        _make(folder / FOLDER)
+        if not has_batch(folder):
             _remove(own_parts(folder))  # without a manifest, their inputs are unknown
         inputs = listing.inputs if shard is None else shard.select(listing.inputs)
         return cls(Manifest.create(folder, header, inputs), settings, is_new=True)

@@ -12,7 +12,7 @@ from click.core import ParameterSource
 
 from emodetect.cli.configuration import as_variable, key_of, variable_in_use
 
-_GIVEN_KEY = "emodetect.given"
+_GIVEN_KEY, _TAKEN_OVER_KEY = "emodetect.given", "emodetect.taken_over"
 
 
 class ResumableCommand(click.Command):
@@ -37,7 +37,9 @@ class ResumableCommand(click.Command):
         if not ctx.resilient_parsing:
             given = self._raw(ctx, args)
             if isinstance(folder := given.get("resume"), str) and folder:
-                args = [*self.recorded(Path(folder), given.get("shard")), *args]
+                recorded = self.recorded(Path(folder), given.get("shard"))
+                ctx.meta[_TAKEN_OVER_KEY] = [one for one in recorded if not {*self._raw(ctx, [one])} <= {*given}]
+                args = [*recorded, *args]
                 given = self._raw(ctx, args)
             ctx.meta[_GIVEN_KEY] = given
         return super().parse_args(ctx, args)
@@ -48,6 +50,10 @@ class ResumableCommand(click.Command):
             return self.make_parser(ctx).parse_args(args=list(args))[0]
         except click.UsageError:
             return {}
+
+    def taken_over(self, ctx: click.Context) -> list[str]:
+        """Recorded options of the resumed run that this command line does not contain."""
+        return list(ctx.meta.get(_TAKEN_OVER_KEY, ()))
 
     def given(self, ctx: click.Context) -> list[str]:
         """Explicit options of this run, from any source: ``--name=value``, or ``--name`` for a flag."""

@@ -169,6 +169,9 @@ class _Request:
         """
         from emodetect.batch.run import Run, check_pipeline, clear
 
+        ctx = click.get_current_context()
+        command = ctx.command
+        assert isinstance(command, ResumableCommand)
         place = self.folder if self.shard is None else self.folder / self.shard.folder
         if self.resumes and (has_batch(place) or not self.inputs):
             run = Run.resume(place, settings)
@@ -177,6 +180,8 @@ class _Request:
                 raise UsageError(
                     f"{place}: the batch has other inputs; resume it without inputs, or start a new batch in another folder"
                 )
+            if self.inputs and (taken := command.taken_over(ctx)):
+                note(f"emodetect: {place}: continues with {enumerated(taken)}, as it was started")
             return run
         if has_batch(place) and not self.overwrite:
             raise OutputError(f"{place}: already contains a batch; --resume continues it, --overwrite starts again")
@@ -184,9 +189,7 @@ class _Request:
         if self.overwrite:
             check_pipeline(settings, options.max_memory)
             clear(place)
-        ctx = click.get_current_context()
-        assert isinstance(ctx.command, ResumableCommand)
-        given = ctx.command.given(ctx)
+        given = command.given(ctx)
         return Run.create(
             self.folder, listing, settings, named=self.inputs, arguments=given, results=options.format, shard=self.shard
         )
