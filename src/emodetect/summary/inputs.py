@@ -101,7 +101,7 @@ def _in_folder(folder: Path, note: Callable[[str], object]) -> list[Path]:
     logs = [log for log in logs if log not in others]
     if not logs:
         if any((shard / _MANIFEST).exists() for shard in folder.glob("shard-*-of-*")):
-            raise SourceError(f"{folder}: holds shards; emodetect batch --merge has to merge them first")
+            raise SourceError(f"{folder}: holds shards; emodetect batch has to merge them first")
         raise SourceError(f"{folder}: is a folder without logs ({', '.join(SUFFIXES)})")
     return logs
 
