@@ -248,6 +248,15 @@ def test_unfinished_results_of_batch_are_told(tmp_path: Path, capsys: Any) -> No
     assert "holds no readings yet; emodetect batch has to finish first" in said
 
 
+def test_shards_that_are_not_merged_are_told(tmp_path: Path, capsys: Any) -> None:
+    shard = tmp_path / "shard-1-of-2"
+    shard.mkdir()
+    (shard / "manifest.jsonl").write_text("{}\n")
+    code, _, said = summarize(tmp_path, capsys=capsys)
+    assert code == 1
+    assert "holds shards; emodetect batch has to merge them first" in said
+
+
 def test_two_logs_of_one_clip_are_told(logs: Path, capsys: Any) -> None:
     write_log(logs / "s1.csv", frames(SESSION))
     assert (
