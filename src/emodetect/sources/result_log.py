@@ -18,7 +18,7 @@ import numpy as np
 
 from emodetect.backends.labels import suggest_label
 from emodetect.errors import SourceError, first_line
-from emodetect.sources.result_rows import MissingFrames, Row, csv_rows, frame_of, parquet_rows, rows_as_frames
+from emodetect.sources.result_rows import MissingFrames, Row, complete_frames, csv_rows, parquet_rows, rows_as_frames, warn_of_cut
 from emodetect.text.numbers import MAX_NUMBER
 from emodetect.text.printable import counted
 from emodetect.text.suggestions import did_you_mean_file, suggest_other_command
@@ -164,10 +164,11 @@ def _json_frames(path: Path, lines: Iterable[tuple[int, str]]) -> Iterator[tuple
     records = _json_records(path, lines)
     for number, record, text in records:
         if record is _CUT:
-            _warn_of_cut(path, counted(number - 1, "frame"))
+            warn_of_cut(path, counted(number - 1, "frame"))
         elif isinstance(record, Mapping) and "faces" not in record and "person" in record:
             try:
-                yield from rows_as_frames(_table_rows(path, chain([(number, record, text)], records)))
+                rows = _table_records(chain([(number, record, text)], records))
+                yield from rows_as_frames(complete_frames(path, rows, _json_shares_frame))
             except (ValueError, KeyError) as error:
                 raise _no_frame(path, *_line_and_message(error, number)) from error
         elif isinstance(record, Mapping) and "path" in record:
@@ -177,25 +178,20 @@ def _json_frames(path: Path, lines: Iterable[tuple[int, str]]) -> Iterator[tuple
             yield number, None, record
 
 
-def _table_rows(path: Path, records: Iterable[tuple[int, Any, str]]) -> Iterator[tuple[int, Row]]:
-    """Rows of a table of many inputs. In a truncated table, as after a crash, the last frame is dropped."""
-    held: list[tuple[int, Row]] = []
-    before = ""
+def _table_records(records: Iterable[tuple[int, Any, str]]) -> Iterator[tuple[int, Row | None, str]]:
+    """Records of a table of many inputs, as `complete_frames` expects them."""
     for number, record, text in records:
         if record is _CUT:
-            start = before.partition('"person"')[0]  # path, time and frame
-            if text.startswith(start) or start.startswith(text):
-                held = []  # some faces of this frame are missing
-            _warn_of_cut(path, counted(number - 1, "row"))
-            break
-        if not isinstance(record, Mapping):
+            yield number, None, text
+        elif isinstance(record, Mapping):
+            yield number, record, text
+        else:
             raise ValueError("expected an object with the columns of the table", number)
-        if held and frame_of(held[-1][1]) != frame_of(record):
-            yield from held
-            held = []
-        held.append((number, record))
-        before = text
-    yield from held
+
+
+def _json_shares_frame(row: Row, text: str, cut: str) -> bool:
+    start = text.partition('"person"')[0]  # path, time and frame
+    return cut.startswith(start) or start.startswith(cut)
 
 
 def _photo(path: Path, number: int, record: Mapping[str, Any]) -> dict[str, Any]:
@@ -219,10 +215,6 @@ def _json_records(path: Path, lines: Iterable[tuple[int, str]]) -> Iterator[tupl
         except (ValueError, RecursionError) as error:
             raise _no_frame(path, number, first_line(error)) from error
         yield number, record, text
-
-
-def _warn_of_cut(path: Path, read: str) -> None:
-    _log.warning("%s: the last line is cut off; what is whole was read, %s", path, read)
 
 
 def _csv_frames(path: Path, lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str | None, Mapping[str, Any]]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import logging
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -43,31 +43,59 @@ def csv_rows(path: Path, lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int
         SourceError: the columns are not those of results.
         ValueError: a row has the wrong number of cells.
     """
+    yield from complete_frames(path, _csv_records(path, lines), _csv_shares_frame)
+
+
+def _csv_records(path: Path, lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, Row | None, str]]:
     header: list[str] = []
-    held: list[tuple[int, Row]] = []
     for number, line in lines:
         cells = next(csv.reader([line]), [])
         if not header:
             header = cells
             if missing := missing_columns(header):
                 raise SourceError(f"{path}: not a log: its first line lacks {', '.join(missing[:3])}")
-            continue
-        if not line.endswith("\n"):
-            cut = dict(zip(header, cells, strict=False))
-            if held and all(held[-1][1][name].startswith(cut.get(name, "")) for name in ("path", "frame", "time") if name in cut):
+        elif not line.endswith("\n"):
+            yield number, None, line
+        elif cells:
+            if len(cells) != len(header):
+                raise ValueError(f"expected {len(header)} cells, got {len(cells)}", number)
+            yield number, dict(zip(header, cells, strict=True)), line
+
+
+def _csv_shares_frame(row: Row, line: str, cut: str) -> bool:
+    cells = dict(zip(row, next(csv.reader([cut]), []), strict=False))
+    return all(row[name].startswith(cells.get(name, "")) for name in ("path", "frame", "time") if name in cells)
+
+
+def complete_frames(
+    path: Path, records: Iterable[tuple[int, Row | None, str]], shares_frame: Callable[[Row, str, str], bool]
+) -> Iterator[tuple[int, Row]]:
+    """Yield the numbered rows of a table. In a truncated table, as after a crash, the last frame is dropped.
+
+    Args:
+        path: the file, for messages.
+        records: number, row and text of each line; the row of an incomplete last line is None.
+        shares_frame: whether the text of an incomplete line may belong to the frame of a row, given with its own text.
+    """
+    held: list[tuple[int, Row]] = []
+    before, count = "", 0
+    for number, row, text in records:
+        if row is None:
+            if held and shares_frame(held[-1][1], before, text):
                 held = []  # some faces of this frame are missing
-            _log.warning("%s: the last line is cut off; what is whole was read, %s", path, counted(number - 2, "row"))
+            warn_of_cut(path, counted(count, "row"))
             break
-        if not cells:
-            continue
-        if len(cells) != len(header):
-            raise ValueError(f"expected {len(header)} cells, got {len(cells)}", number)
-        row = dict(zip(header, cells, strict=True))
-        if held and frame_of(held[-1][1]) != frame_of(row):
+        if held and _frame_of(held[-1][1]) != _frame_of(row):
             yield from held
             held = []
         held.append((number, row))
+        before, count = text, count + 1
     yield from held
+
+
+def warn_of_cut(path: Path, read: str) -> None:
+    """Warn that the last line is incomplete; ``read`` says what was read."""
+    _log.warning("%s: the last line is cut off; what is whole was read, %s", path, read)
 
 
 def missing_columns(columns: Iterable[str]) -> list[str]:
@@ -88,7 +116,7 @@ def rows_as_frames(rows: Iterable[tuple[int, Row]]) -> Iterator[tuple[int, str |
     Raises:
         ValueError: a cell is invalid; its second argument is the line number.
     """
-    for (path, _, _), group in groupby(rows, key=lambda row: frame_of(row[1])):
+    for (path, _, _), group in groupby(rows, key=lambda row: _frame_of(row[1])):
         together = list(group)
         first = together[0][1]
         # Only the table of photos has both: a log has no path, and a table of many inputs calls the face's id "person".
@@ -125,8 +153,7 @@ class MissingFrames:
         return not self._has_faceless and len(steps) > 1 and bool((steps > _LONG_STEP * np.median(steps)).any())
 
 
-def frame_of(row: Row) -> tuple[str | None, Any, Any]:
-    """Path, number and time of a row's frame, equal for all faces of a frame."""
+def _frame_of(row: Row) -> tuple[str | None, Any, Any]:
     return row.get("path"), row["frame"], None if is_empty(row["time"]) else row["time"]  # NaN is not equal to itself
 
 
