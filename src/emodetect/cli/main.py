@@ -54,7 +54,16 @@ def main() -> None:
         sys.exit(f"emodetect: {os.devnull}: {error.strerror}; programs need it, as in a container that mounts /dev")
     limit_pixels()
     logging.getLogger("emodetect").addHandler(_Lines())
-    _end_process(_run())
+    try:
+        code = _run()
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader has closed the pipe, as in `emodetect image ... | head -1`
+        discard(1, 2)
+        code = 1
+    except OSError as error:  # on standard output; `_run_command` handles all others
+        discard(1)
+        code = _report(error, f"standard output cannot be written ({error.strerror or error})", 1)
+    _end_process(code)
 
 
 _SIGNAL_OFFSET = 128
@@ -79,7 +88,7 @@ def _run() -> int:
     """Run the command line; returns the exit code, which no signal changes afterwards."""
     try:
         handle_signals()  # inside the try block, since a signal may arrive at once
-        code = _write_output()
+        code = _run_command()
         ignore_signals()
     except (click.Abort, KeyboardInterrupt):
         print_message("emodetect: interrupted")
@@ -88,20 +97,6 @@ def _run() -> int:
         if error.reason:
             print_message(f"emodetect: {error.reason}")
         code = error.exit_code
-    return code
-
-
-def _write_output() -> int:
-    """Run the command until standard output is written; returns the exit code."""
-    try:
-        code = _run_command()
-        sys.stdout.flush()
-    except BrokenPipeError:  # the reader has closed the pipe, as in `emodetect image ... | head -1`
-        discard(1, 2)
-        code = 1
-    except OSError as error:  # on standard output; `_run_command` handles all others
-        discard(1)
-        code = _report(error, f"standard output cannot be written ({error.strerror or error})", 1)
     return code
 
 
