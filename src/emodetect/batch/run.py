@@ -156,8 +156,8 @@ class Run:
                 Schedule(self.manifest, self._engine(options), on_progress, note, self.totals).run()
         except EmodetectError:
             if self._is_new and self.totals.left == left:
-                self.manifest.remove()
-                with contextlib.suppress(OSError):  # it may contain other files
+                with contextlib.suppress(OSError):  # the folder may contain other files
+                    self.manifest.remove()
                     (folder / FOLDER).rmdir()
             raise
         for name in _outdated(folder, options.format, self.manifest.header.written):
